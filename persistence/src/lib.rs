@@ -1,1 +1,14 @@
-//! stub
+//! The journal, its committer, the state rows and the owners of shards, on SQLite and in memory.
+//!
+//! All SQL of the project is here, and no rule of the shop: a batch is written as it was decided, or
+//! refused. Every store passes the suite in `tests/conformance`, written against the ports alone.
+
+mod committer;
+mod memory;
+mod sqlite;
+mod stores;
+
+pub use committer::CommitterConfig;
+pub use memory::MemoryConfig;
+pub use sqlite::{OpenError, SqliteConfig};
+pub use stores::Stores;

@@ -1,0 +1,24 @@
+//! What an account is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, Timestamp};
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// What is known of the person.
+    pub personal: AccountPersonal,
+}
+
+/// Personal data, kept apart in events and state: one day it is encrypted under a key of the
+/// account's own, and erased by deleting that key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountPersonal {
+    /// The person's name.
+    pub name: String,
+}

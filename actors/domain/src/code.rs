@@ -1,0 +1,86 @@
+//! The codes by which clients tell errors apart. `docs/errors.md` is the table for clients.
+
+use std::fmt;
+
+/// What `extensions.code` says. A code, once published, keeps its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// An argument is not acceptable; `field` and `reason` say which and why.
+    InvalidArgument,
+    /// No such account.
+    AccountNotFound,
+    /// No such product.
+    ProductNotFound,
+    /// No such order.
+    OrderNotFound,
+    /// The order's status does not allow this.
+    IllegalTransition,
+    /// The products of one order are priced in different currencies.
+    CurrencyMismatch,
+    /// The idempotency key was used before, with other content.
+    IdempotencyKeyReused,
+    /// Search cannot answer now; everything else works.
+    SearchUnavailable,
+    /// The node cannot do this now; nothing was written. Try again.
+    Unavailable,
+    /// Too much is waiting already; nothing was written. Try again later.
+    Overloaded,
+    /// The time limit passed; a write may or may not have happened. Repeat it with the same key.
+    DeadlineExceeded,
+    /// A defect here; repeating the request with the same key is safe.
+    Internal,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 12] = [
+        Self::InvalidArgument,
+        Self::AccountNotFound,
+        Self::ProductNotFound,
+        Self::OrderNotFound,
+        Self::IllegalTransition,
+        Self::CurrencyMismatch,
+        Self::IdempotencyKeyReused,
+        Self::SearchUnavailable,
+        Self::Unavailable,
+        Self::Overloaded,
+        Self::DeadlineExceeded,
+        Self::Internal,
+    ];
+
+    /// The code as clients read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::AccountNotFound => "ACCOUNT_NOT_FOUND",
+            Self::ProductNotFound => "PRODUCT_NOT_FOUND",
+            Self::OrderNotFound => "ORDER_NOT_FOUND",
+            Self::IllegalTransition => "ILLEGAL_TRANSITION",
+            Self::CurrencyMismatch => "CURRENCY_MISMATCH",
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::SearchUnavailable => "SEARCH_UNAVAILABLE",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Overloaded => "OVERLOADED",
+            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// Whether the same request can work later without being changed.
+    pub const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::SearchUnavailable
+                | Self::Unavailable
+                | Self::Overloaded
+                | Self::DeadlineExceeded
+                | Self::Internal
+        )
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,223 @@
+//! Ids. Every id is a UUID whose last two bytes are its **slot**, the routing key: an account and a
+//! product have a slot of their own, an order carries its account's, so that an account and its
+//! orders live in one shard.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Flaw, Kind, Rejection};
+
+/// The routing key of an id: its last two bytes. 65 536 values bound the number of shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u16);
+
+fn slot_of(id: Uuid) -> Slot {
+    let bytes = id.as_bytes();
+    Slot(u16::from_be_bytes([bytes[14], bytes[15]]))
+}
+
+fn with_slot(id: Uuid, slot: Slot) -> Uuid {
+    let mut bytes = *id.as_bytes();
+    bytes[14..].copy_from_slice(&slot.0.to_be_bytes());
+    Uuid::from_bytes(bytes)
+}
+
+/// Reads the one form in which ids are written: 36 characters with hyphens. The other forms of a
+/// UUID are refused, so that one id has one spelling (but for case).
+fn parse_canonical(text: &str, field: &str) -> Result<Uuid, Rejection> {
+    (text.len() == 36)
+        .then(|| Uuid::parse_str(text).ok())
+        .flatten()
+        .ok_or_else(|| Rejection::invalid(field, Flaw::NotAnId))
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The id with exactly these 16 bytes.
+            pub const fn from_uuid(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// The 16 bytes.
+            pub const fn as_uuid(&self) -> &Uuid {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+    };
+}
+
+macro_rules! entity_id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        id_type!($(#[$doc])* $name);
+
+        impl $name {
+            /// Reads an id as clients write it.
+            ///
+            /// # Errors
+            /// [`Flaw::NotAnId`] naming `field` when it is not a hyphenated UUID.
+            pub fn parse(text: &str, field: &str) -> Result<Self, Rejection> {
+                parse_canonical(text, field).map(Self)
+            }
+
+            /// The routing key this id carries.
+            pub fn slot(&self) -> Slot {
+                slot_of(self.0)
+            }
+        }
+    };
+}
+
+entity_id_type!(
+    /// An account.
+    AccountId
+);
+entity_id_type!(
+    /// A product.
+    ProductId
+);
+entity_id_type!(
+    /// An order. Its slot is its account's.
+    OrderId
+);
+id_type!(
+    /// One event; random, stored with it, the same on every topic: consumers dedupe by it.
+    EventId
+);
+id_type!(
+    /// One run of one node: fresh at every start, so that a restarted node is another owner.
+    NodeId
+);
+id_type!(
+    /// One request to change something: random, or derived from an idempotency key, so that a
+    /// repeated request is the same command.
+    CommandId
+);
+
+impl CommandId {
+    /// The account that this command creates: a repeated command creates the same one.
+    pub fn new_account(self) -> AccountId {
+        AccountId(self.0)
+    }
+
+    /// The product that this command creates.
+    pub fn new_product(self) -> ProductId {
+        ProductId(self.0)
+    }
+
+    /// The order that this command creates, in the shard of its account.
+    pub fn new_order(self, account: AccountId) -> OrderId {
+        OrderId(with_slot(self.0, account.slot()))
+    }
+}
+
+/// The id of any entity, with its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EntityId {
+    /// An account.
+    Account(AccountId),
+    /// A product.
+    Product(ProductId),
+    /// An order.
+    Order(OrderId),
+}
+
+impl EntityId {
+    /// What kind of entity this is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Account(_) => Kind::Account,
+            Self::Product(_) => Kind::Product,
+            Self::Order(_) => Kind::Order,
+        }
+    }
+
+    /// The id of an entity of `kind`.
+    pub const fn from_uuid(kind: Kind, id: Uuid) -> Self {
+        match kind {
+            Kind::Account => Self::Account(AccountId(id)),
+            Kind::Product => Self::Product(ProductId(id)),
+            Kind::Order => Self::Order(OrderId(id)),
+        }
+    }
+
+    /// The 16 bytes.
+    pub const fn as_uuid(&self) -> &Uuid {
+        match self {
+            Self::Account(id) => &id.0,
+            Self::Product(id) => &id.0,
+            Self::Order(id) => &id.0,
+        }
+    }
+
+    /// The routing key.
+    pub fn slot(&self) -> Slot {
+        slot_of(*self.as_uuid())
+    }
+}
+
+impl fmt::Display for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.as_uuid().hyphenated())
+    }
+}
+
+impl From<AccountId> for EntityId {
+    fn from(id: AccountId) -> Self {
+        Self::Account(id)
+    }
+}
+
+impl From<ProductId> for EntityId {
+    fn from(id: ProductId) -> Self {
+        Self::Product(id)
+    }
+}
+
+impl From<OrderId> for EntityId {
+    fn from(id: OrderId) -> Self {
+        Self::Order(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_carries_its_accounts_slot() {
+        let account = AccountId::from_uuid(Uuid::from_u128(0xABCD));
+        let order = CommandId::from_uuid(Uuid::from_u128(7 << 64)).new_order(account);
+        assert_eq!(order.slot(), account.slot());
+        assert_eq!(order.slot(), Slot(0xABCD));
+    }
+
+    #[test]
+    fn one_id_has_one_spelling() {
+        let id = "0192d3a0-1111-7222-8333-444455556666";
+        let parsed = AccountId::parse(id, "id").expect("canonical");
+        assert_eq!(parsed.to_string(), id);
+        let braced = format!("{{{id}}}");
+        let simple = id.replace('-', "");
+        for other in ["", "account-id", &braced, &simple, &id[1..]] {
+            assert_eq!(
+                AccountId::parse(other, "accountId"),
+                Err(Rejection::invalid("accountId", Flaw::NotAnId)),
+                "{other}"
+            );
+        }
+    }
+}

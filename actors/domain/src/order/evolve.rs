@@ -1,0 +1,28 @@
+//! What an order becomes by an event.
+
+use super::{Order, OrderEvent, OrderStatus};
+
+pub(super) fn evolve(state: Option<Order>, event: &OrderEvent) -> Option<Order> {
+    match (state, event) {
+        (None, OrderEvent::Created(created)) => Some(Order {
+            id: created.order_id,
+            account_id: created.account_id,
+            created_at: created.at,
+            status: OrderStatus::Created,
+            lines: created.lines.clone(),
+            total: created.total,
+            cancel_reason: None,
+        }),
+        (Some(order), OrderEvent::Confirmed(_)) => Some(moved(order, OrderStatus::Confirmed)),
+        (Some(order), OrderEvent::Completed(_)) => Some(moved(order, OrderStatus::Completed)),
+        (Some(order), OrderEvent::Cancelled(cancelled)) => Some(Order {
+            cancel_reason: cancelled.reason.clone(),
+            ..moved(order, OrderStatus::Cancelled)
+        }),
+        (state, _) => state,
+    }
+}
+
+fn moved(order: Order, status: OrderStatus) -> Order {
+    Order { status, ..order }
+}

@@ -1,0 +1,14 @@
+//! The ports: what the core needs from the world, as traits. Every implementation of one passes the
+//! same conformance suite.
+
+mod journal;
+mod ownership;
+mod product_index;
+mod read_model;
+
+pub use journal::{
+    Append, AppendError, Appending, CommandRecord, Journal, Position, Positions, Recorded, Version,
+};
+pub use ownership::{Epoch, Ownership, ShardLease};
+pub use product_index::{ProductIndex, ProductQuery, SearchError};
+pub use read_model::{Page, ReadError, ReadModel, Stored};

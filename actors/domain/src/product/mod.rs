@@ -1,0 +1,11 @@
+//! Products: what is ordered.
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+mod state;
+
+pub use command::ProductCommand;
+pub use event::{ProductCreated, ProductEvent};
+pub use state::{Product, Quote};

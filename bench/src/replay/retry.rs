@@ -1,0 +1,89 @@
+//! When to send a request again: after waits that grow and vary, while the failures of one request last too short a
+//! time to give up.
+//!
+//! The waits are "decorrelated jitter" of
+//! <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>: each is drawn between the least wait
+//! and three times the one before it, so that many requests that failed together do not come back together.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Short enough that a blink of the node costs next to nothing.
+const WAIT_MIN: Duration = Duration::from_millis(50);
+/// Long enough to leave a starting node in peace, short enough to notice it soon.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// The failures of one request since it was first sent.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    retry_for: Duration,
+    first_failure: Option<Instant>,
+    wait: Duration,
+    random: u64,
+}
+
+impl Backoff {
+    pub(super) fn new(retry_for: Duration) -> Self {
+        Self {
+            retry_for,
+            first_failure: None,
+            wait: WAIT_MIN,
+            // The standard library's hasher is keyed at random; nothing here needs more than that.
+            random: RandomState::new().hash_one(0_u8),
+        }
+    }
+
+    /// How long to wait after a failure at `now`; `None` when failures would have lasted longer than allowed by then.
+    pub(super) fn after_failure(&mut self, now: Instant) -> Option<Duration> {
+        let first = *self.first_failure.get_or_insert(now);
+        let upper = (self.wait * 3).min(WAIT_MAX);
+        self.wait = WAIT_MIN + (upper - WAIT_MIN).mul_f64(self.next_fraction());
+        let lasted = now.duration_since(first) + self.wait;
+        (lasted <= self.retry_for).then_some(self.wait)
+    }
+
+    /// Between 0 and 1: SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>), of which 53 bits fit a double.
+    fn next_fraction(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_vary_within_their_bounds_and_end() {
+        let mut backoff = Backoff::new(Duration::from_secs(60));
+        let start = Instant::now();
+        let mut now = start;
+        let mut waits = Vec::new();
+        while let Some(wait) = backoff.after_failure(now) {
+            assert!((WAIT_MIN..=WAIT_MAX).contains(&wait), "{wait:?}");
+            waits.push(wait);
+            now += wait;
+        }
+        assert!(now.duration_since(start) <= Duration::from_secs(60));
+        assert!(now.duration_since(start) >= Duration::from_secs(58));
+        assert!(
+            waits[0] <= WAIT_MIN * 3,
+            "the first wait is short: {waits:?}"
+        );
+        assert!(waits.len() >= 30, "{waits:?}");
+        waits.dedup();
+        assert!(waits.len() > 2, "{waits:?}");
+    }
+
+    #[test]
+    fn without_time_to_retry_the_first_failure_is_the_last() {
+        let mut backoff = Backoff::new(Duration::ZERO);
+        assert_eq!(backoff.after_failure(Instant::now()), None);
+    }
+}

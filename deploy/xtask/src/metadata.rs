@@ -1,0 +1,77 @@
+//! What Cargo knows of the workspace: where it is, where it builds, which crate names which.
+//!
+//! Read with `--no-deps --offline`, so that it needs neither a network nor a resolved tree.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+/// The part of `cargo metadata` that the commands here use.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Metadata {
+    /// The folder of the root Cargo.toml.
+    pub(crate) workspace_root: PathBuf,
+    /// Where Cargo builds; `CARGO_TARGET_DIR` can move it.
+    pub(crate) target_directory: PathBuf,
+    /// The members of the workspace.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// One member of the workspace.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Package {
+    /// The name in its Cargo.toml.
+    pub(crate) name: String,
+    /// Its Cargo.toml: absolute from Cargo, relative to the root once a `Repository` holds it.
+    pub(crate) manifest_path: PathBuf,
+    /// What it names in its tables of dependencies.
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// One line of a table of dependencies.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Dependency {
+    /// The package's name, whatever it is renamed to.
+    pub(crate) name: String,
+    /// `None` for a normal dependency, otherwise `"dev"` or `"build"`.
+    pub(crate) kind: Option<String>,
+}
+
+impl Dependency {
+    /// Whether only tests, examples and benches see it; a build dependency counts as a normal one.
+    pub(crate) fn is_dev(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
+}
+
+impl Metadata {
+    /// Asks Cargo about the workspace around the current folder.
+    ///
+    /// # Errors
+    /// When Cargo cannot be run, refuses a manifest, or answers something else than its documented JSON.
+    pub(crate) fn read() -> Result<Self> {
+        let output = Command::new(cargo())
+            .args([
+                "metadata",
+                "--no-deps",
+                "--format-version",
+                "1",
+                "--offline",
+            ])
+            .output()
+            .context("cannot run `cargo metadata`")?;
+        ensure!(
+            output.status.success(),
+            "`cargo metadata` failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        serde_json::from_slice(&output.stdout).context("cannot read what `cargo metadata` answered")
+    }
+}
+
+/// The Cargo that runs us, so that a toolchain chosen with `cargo +version` stays chosen.
+pub(crate) fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| Path::new("cargo").to_path_buf(), PathBuf::from)
+}

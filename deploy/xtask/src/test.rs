@@ -1,0 +1,180 @@
+//! `cargo xtask test`: everything, step by step, with one count at the end.
+//!
+//! The Rust tests come first; then the real node is built and outside clients are let loose on it. What this machine
+//! does not have is skipped by name and counted, never passed over in silence.
+
+mod environment;
+mod install;
+mod node;
+mod outcome;
+mod report;
+mod steps;
+mod stream;
+mod web;
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use environment::Environment;
+use outcome::Outcome;
+use report::Record;
+use steps::Step;
+
+/// What to run, and how.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only this step and the steps it needs (may be repeated).
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// List the steps and stop.
+    #[arg(long)]
+    list: bool,
+    /// As root, install what is missing with apt-get; a failing `npm ci` is then a failure.
+    #[arg(long)]
+    install: bool,
+    /// Handed to `cargo test` as they are.
+    #[arg(last = true, value_name = "CARGO TEST ARGUMENTS")]
+    cargo_test: Vec<String>,
+}
+
+/// Runs the steps and says whether nothing failed. The last line printed is the count.
+///
+/// # Errors
+/// When a step is asked for that does not exist, or Cargo cannot say where the workspace is.
+pub(crate) fn run(arguments: Arguments) -> Result<bool> {
+    if arguments.list {
+        for step in &steps::ALL {
+            println!("{:14} {}", step.name, step.about);
+        }
+        return Ok(true);
+    }
+    let chosen = choose(&steps::ALL, &arguments.only)?;
+    let environment = Environment::new(arguments.install, arguments.cargo_test)?;
+    if arguments.install {
+        install::what_is_missing(&chosen, &environment);
+    }
+    let mut records: Vec<Record> = Vec::new();
+    for step in chosen {
+        let record = run_step(step, &environment, &records);
+        records.push(record);
+    }
+    Ok(report::print(&records))
+}
+
+/// The steps asked for with the steps they need, in the order of the table; without a wish, all of them.
+fn choose<'a>(all: &'a [Step], only: &[String]) -> Result<Vec<&'a Step>> {
+    if let Some(unknown) = only
+        .iter()
+        .find(|name| all.iter().all(|step| step.name != **name))
+    {
+        let known: Vec<&str> = all.iter().map(|step| step.name).collect();
+        bail!(
+            "there is no step {unknown}; there are: {}",
+            known.join(", ")
+        );
+    }
+    let asked = |step: &Step| only.is_empty() || only.iter().any(|name| name == step.name);
+    let needed = |step: &Step| {
+        all.iter()
+            .any(|other| asked(other) && other.needs.contains(&step.name))
+    };
+    Ok(all
+        .iter()
+        .filter(|step| asked(step) || needed(step))
+        .collect())
+}
+
+fn run_step(step: &Step, environment: &Environment, before: &[Record]) -> Record {
+    println!("\n=== {}: {}", step.name, step.about);
+    let started = Instant::now();
+    let not_done = before
+        .iter()
+        .find(|record| step.needs.contains(&record.name) && !record.outcome.is_ok());
+    let outcome = match not_done {
+        Some(record) => Outcome::Skipped(format!(
+            "it needs the step {}, which is not done",
+            record.name
+        )),
+        None => {
+            (step.run)(environment).unwrap_or_else(|error| Outcome::failed(format!("{error:#}")))
+        }
+    };
+    let record = Record {
+        name: step.name,
+        outcome,
+        took: started.elapsed(),
+    };
+    println!("--- {}", report::line(&record));
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use outcome::Counts;
+
+    thread_local! { static RUNS: Cell<u32> = const { Cell::new(0) }; }
+
+    fn counted(_: &Environment) -> Result<Outcome> {
+        RUNS.set(RUNS.get() + 1);
+        Ok(Outcome::passed(Counts::default()))
+    }
+
+    fn broken(_: &Environment) -> Result<Outcome> {
+        bail!("it broke")
+    }
+
+    const STEPS: [Step; 3] = [
+        Step {
+            name: "a",
+            about: "",
+            needs: &[],
+            installs: &[],
+            run: broken,
+        },
+        Step {
+            name: "b",
+            about: "",
+            needs: &["a"],
+            installs: &[],
+            run: counted,
+        },
+        Step {
+            name: "c",
+            about: "",
+            needs: &[],
+            installs: &[],
+            run: counted,
+        },
+    ];
+
+    fn run_all(only: &[&str]) -> Vec<(&'static str, bool)> {
+        let only: Vec<String> = only.iter().map(ToString::to_string).collect();
+        let environment = Environment::nowhere();
+        let mut records = Vec::new();
+        for step in choose(&STEPS, &only).unwrap() {
+            let record = run_step(step, &environment, &records);
+            records.push(record);
+        }
+        records
+            .iter()
+            .map(|record| (record.name, record.outcome.is_ok()))
+            .collect()
+    }
+
+    #[test]
+    fn a_failure_stops_what_needs_it_and_nothing_else() {
+        assert_eq!(run_all(&[]), [("a", false), ("b", false), ("c", true)]);
+        assert_eq!(RUNS.get(), 1, "b must not have run");
+    }
+
+    #[test]
+    fn only_brings_what_it_needs() {
+        assert_eq!(run_all(&["b"]), [("a", false), ("b", false)]);
+        assert_eq!(run_all(&["c"]), [("c", true)]);
+        assert!(choose(&STEPS, &["d".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,272 @@
+//! A real node for the outside clients: its own folder, a port of its own, and a clean end that is part of the test.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::environment::Environment;
+use super::outcome::Outcome;
+use super::stream;
+
+/// A cold start writes a new database; more than this is a node that does not start.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// A drained node has nothing left to do; more than this is a node that hangs.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// One question to a node on the same machine.
+const ASK_MAX: Duration = Duration::from_secs(1);
+
+/// Between two looks at a node that starts.
+const POLL: Duration = Duration::from_millis(50);
+
+/// How much of its log is shown when a node fails.
+const LOG_LINES_SHOWN: usize = 20;
+
+/// A node that answers. Dropped without [`Node::stop`], it is killed: nothing of a test outlives it.
+pub(crate) struct Node {
+    child: Child,
+    folder: PathBuf,
+    log: PathBuf,
+    port: u16,
+}
+
+/// Starts a node, gives its address to the test, and stops it. A node that does not stop cleanly is a fault of the step.
+///
+/// # Errors
+/// When the node does not start, or the test cannot be run.
+pub(crate) fn with_node(
+    environment: &Environment,
+    step: &str,
+    test: impl FnOnce(&str) -> Result<Outcome>,
+) -> Result<Outcome> {
+    let logs = environment.target.join("xtask");
+    let node = Node::start(&environment.node_binary(), step, &logs)?;
+    let outcome = test(&node.url())?;
+    let fault = node.stop().err().map(|error| format!("{error:#}"));
+    Ok(outcome.and_fault(fault))
+}
+
+impl Node {
+    /// Starts the program and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it ends, or is not ready in time; the end of its log is printed.
+    fn start(program: &Path, step: &str, logs: &Path) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("fritzy-{step}-{}", std::process::id()));
+        for made in [folder.as_path(), logs] {
+            fs::create_dir_all(made).with_context(|| format!("cannot make {}", made.display()))?;
+        }
+        let log = logs.join(format!("node-{step}.log"));
+        let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let port_file = folder.join("port");
+        let child = Command::new(program)
+            .args(["--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder.join("data"))
+            .arg("--port-file")
+            .arg(&port_file)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let mut node = Self {
+            child,
+            folder,
+            log,
+            port: 0,
+        };
+        match node.wait_until_ready(&port_file) {
+            Ok(()) => Ok(node),
+            Err(error) => {
+                node.print_log();
+                Err(error)
+            }
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the node as an operator would, and requires that it ends well.
+    ///
+    /// # Errors
+    /// When it does not end in time, or not with 0; the end of its log is printed.
+    fn stop(mut self) -> Result<()> {
+        let stopped = self.try_stop();
+        if stopped.is_err() {
+            self.print_log();
+        }
+        stopped
+    }
+
+    fn try_stop(&mut self) -> Result<()> {
+        stream::terminate(&self.child).context("the node was gone before it was asked to stop")?;
+        match stream::wait(&mut self.child, STOP_MAX)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => bail!("the node ended with {status} after SIGTERM, not with 0"),
+            None => bail!("the node did not end within {STOP_MAX:?} of SIGTERM"),
+        }
+    }
+
+    fn wait_until_ready(&mut self, port_file: &Path) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the node ended with {status} instead of starting");
+            }
+            if self.port == 0 {
+                // The file may not be there yet, or not written to its end.
+                let written = fs::read_to_string(port_file).unwrap_or_default();
+                self.port = written.trim().parse().unwrap_or(0);
+            } else if status_of(self.port, "/healthz/ready").is_ok_and(|status| status == 200) {
+                return Ok(());
+            }
+            ensure!(
+                started.elapsed() < START_MAX,
+                "the node was not ready within {START_MAX:?} (its port: {})",
+                self.port
+            );
+            thread::sleep(POLL);
+        }
+    }
+
+    fn print_log(&self) {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let shown = lines.len().saturating_sub(LOG_LINES_SHOWN);
+        println!("the end of {}:", self.log.display());
+        for line in &lines[shown..] {
+            println!("    {line}");
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Both fail harmlessly for a node that has ended; and a folder left in /tmp is no reason to fail.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// The status a plain GET is answered with. Written by hand: one line of HTTP is no reason for a client's crate.
+fn status_of(port: u16, path: &str) -> Result<u16> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, ASK_MAX)?;
+    stream.set_read_timeout(Some(ASK_MAX))?;
+    stream.set_write_timeout(Some(ASK_MAX))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut start = [0; "HTTP/1.1 200".len()];
+    stream.read_exact(&mut start)?;
+    let start = String::from_utf8_lossy(&start);
+    let (_, status) = start.split_once(' ').context("the answer is not HTTP")?;
+    Ok(status.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A program that takes a node's flags and says that the test's own server is its port.
+    struct Stub {
+        folder: PathBuf,
+        program: PathBuf,
+    }
+
+    impl Stub {
+        fn new(name: &str, on_term: &str, end: &str) -> Self {
+            let folder =
+                std::env::temp_dir().join(format!("xtask-stub-{name}-{}", std::process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            let program = folder.join("fritzy");
+            let port = healthy_server();
+            // It waits on a pipe that only itself holds, so that it sleeps until it is signalled.
+            let script = format!(
+                "#!/bin/sh\n[ \"$1 $3 $5\" = '--listen --data-dir --port-file' ] || exit 9\necho started\n\
+                 trap '{on_term}' TERM\necho {port} > \"$6\"\n{end}\nmkfifo {0}/fifo; read -r line <> {0}/fifo\n",
+                folder.display()
+            );
+            fs::write(&program, script).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            Self { folder, program }
+        }
+
+        fn start(&self, step: &str) -> Result<Node> {
+            Node::start(&self.program, step, &self.folder)
+        }
+    }
+
+    impl Drop for Stub {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.folder));
+        }
+    }
+
+    /// Answers 503 once, then 200 for ever.
+    fn healthy_server() -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let statuses = std::iter::once("503 Not Yet").chain(std::iter::repeat("200 OK"));
+            for (stream, status) in listener.incoming().zip(statuses) {
+                let mut stream = stream.unwrap();
+                drop(stream.read(&mut [0; 1024]));
+                drop(write!(
+                    stream,
+                    "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"
+                ));
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn a_node_that_starts_and_stops_is_fine_and_leaves_nothing() {
+        let stub = Stub::new("fine", "exit 0", "");
+        let node = stub.start("fine").unwrap();
+        assert!(node.url().starts_with("http://127.0.0.1:"));
+        let folder = node.folder.clone();
+        assert!(folder.exists());
+        node.stop().unwrap();
+        assert!(!folder.exists());
+        assert_eq!(
+            fs::read_to_string(stub.folder.join("node-fine.log")).unwrap(),
+            "started\n"
+        );
+    }
+
+    #[test]
+    fn a_node_that_ends_badly_is_a_fault() {
+        let stub = Stub::new("bad", "exit 7", "");
+        let error = stub.start("bad").unwrap().stop().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the node ended with exit status: 7 after SIGTERM, not with 0"
+        );
+    }
+
+    #[test]
+    fn a_node_that_ends_at_once_is_told_from_a_slow_one() {
+        let stub = Stub::new("dead", "", "rm \"$6\"; exit 5");
+        let error = stub.start("dead").err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "the node ended with exit status: 5 instead of starting"
+        );
+    }
+}

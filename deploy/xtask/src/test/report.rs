@@ -1,0 +1,103 @@
+//! The end of a run: a table of the steps, the names of what was skipped, and the count as the last line.
+
+use std::time::Duration;
+
+use super::outcome::{Counts, Outcome};
+
+/// A step that is over.
+pub(crate) struct Record {
+    pub(crate) name: &'static str,
+    pub(crate) outcome: Outcome,
+    pub(crate) took: Duration,
+}
+
+/// Prints the end of the run and says whether nothing failed.
+pub(crate) fn print(records: &[Record]) -> bool {
+    print!("\n{}", table(records));
+    let counts: Counts = records.iter().map(|record| record.outcome.counts()).sum();
+    println!("{counts}");
+    counts.failed == 0
+}
+
+/// One step in a line.
+pub(crate) fn line(record: &Record) -> String {
+    let seconds = record.took.as_secs_f64();
+    let start = format!(
+        "{:14} {:8} {seconds:8.1} s",
+        record.name,
+        result(&record.outcome)
+    );
+    let detail = match &record.outcome {
+        Outcome::Skipped(reason) => reason.clone(),
+        Outcome::Ran { counts, faults } => {
+            let counted = (*counts != Counts::default()).then(|| counts.to_string());
+            counted
+                .into_iter()
+                .chain(faults.iter().cloned())
+                .collect::<Vec<_>>()
+                .join("; ")
+        }
+    };
+    format!("{start}   {detail}").trim_end().to_owned()
+}
+
+fn result(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Skipped(_) => "SKIPPED",
+        ran if ran.is_ok() => "ok",
+        _ => "FAILED",
+    }
+}
+
+fn table(records: &[Record]) -> String {
+    let mut table = format!("{:14} {:8} {:>8}\n", "step", "result", "seconds");
+    for record in records {
+        table += &format!("{}\n", line(record));
+    }
+    let skipped: Vec<&str> = records
+        .iter()
+        .filter(|record| matches!(record.outcome, Outcome::Skipped(_)))
+        .map(|record| record.name)
+        .collect();
+    if !skipped.is_empty() {
+        table += &format!("skipped steps: {}\n", skipped.join(", "));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_what_was_skipped_and_why() {
+        let record = |name, outcome| Record {
+            name,
+            outcome,
+            took: Duration::from_millis(1_250),
+        };
+        let counts = Counts {
+            passed: 61,
+            ..Counts::default()
+        };
+        let table = table(&[
+            record("graphql-http", Outcome::passed(counts)),
+            record("explorer", Outcome::Skipped("no chromium".to_owned())),
+            record(
+                "build-node",
+                Outcome::failed("cargo ended with 101".to_owned()),
+            ),
+        ]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(
+            lines[1],
+            "graphql-http   ok            1.2 s   61 passed, 0 failed, 0 skipped"
+        );
+        assert_eq!(lines[2], "explorer       SKIPPED       1.2 s   no chromium");
+        assert_eq!(
+            lines[3],
+            "build-node     FAILED        1.2 s   cargo ended with 101"
+        );
+        assert_eq!(lines[4], "skipped steps: explorer");
+    }
+}

@@ -1,0 +1,70 @@
+//! The steps of a run: one small file each, one table here. A step that needs a service is one more of both.
+
+mod build_node;
+mod cargo_test;
+mod explorer;
+mod graphql_http;
+
+use anyhow::Result;
+
+use super::environment::{Environment, chromium, program};
+use super::install::Tool;
+use super::outcome::Outcome;
+
+/// One step of a run.
+pub(crate) struct Step {
+    /// For `--only` and for the table at the end.
+    pub(crate) name: &'static str,
+    /// What it does, for people.
+    pub(crate) about: &'static str,
+    /// The steps that must be done first, and well. Without them it is skipped.
+    pub(crate) needs: &'static [&'static str],
+    /// What `--install` sees to before the first step.
+    pub(crate) installs: &'static [Tool],
+    /// An error is a failure of this step; the later ones still run.
+    pub(crate) run: fn(&Environment) -> Result<Outcome>,
+}
+
+const NODE_JS: Tool = Tool {
+    packages: &["nodejs", "npm"],
+    is_there: || program(&["node", "nodejs"]).is_some() && program(&["npm"]).is_some(),
+};
+
+const CHROMIUM: Tool = Tool {
+    packages: &["chromium"],
+    is_there: || chromium().is_some(),
+};
+
+/// Every step, in the order they run.
+pub(crate) const ALL: [Step; 4] = [
+    Step {
+        name: "cargo-test",
+        about: "the tests of every crate",
+        needs: &[],
+        installs: &[],
+        run: cargo_test::run,
+    },
+    Step {
+        name: BUILD_NODE,
+        about: "the node as the outside clients will meet it",
+        needs: &[],
+        installs: &[],
+        run: build_node::run,
+    },
+    Step {
+        name: "graphql-http",
+        about: "the public audit of GraphQL over HTTP, against a real node",
+        needs: &[BUILD_NODE],
+        installs: &[NODE_JS],
+        run: graphql_http::run,
+    },
+    Step {
+        name: "explorer",
+        about: "the explorer page in Chromium, against a real node",
+        needs: &[BUILD_NODE],
+        installs: &[NODE_JS, CHROMIUM],
+        run: explorer::run,
+    },
+];
+
+const BUILD_NODE: &str = "build-node";

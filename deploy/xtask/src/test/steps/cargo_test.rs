@@ -1,0 +1,89 @@
+//! `cargo test --workspace`, counted while it is watched.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::test::environment::Environment;
+use crate::test::outcome::{Counts, Outcome};
+use crate::test::stream::{self, Outputs};
+
+/// A cold build on two cores and everything after it, with room.
+const LIMIT: Duration = Duration::from_secs(55 * 60);
+
+pub(super) fn run(environment: &Environment) -> Result<Outcome> {
+    let mut counted = Vec::new();
+    let mut command = Command::new(&environment.cargo);
+    // One failing test binary must not hide the others from the count.
+    let arguments = ["test", "--workspace", "--locked", "--no-fail-fast"];
+    command
+        .current_dir(&environment.root)
+        .args(arguments)
+        .args(&environment.cargo_test);
+    let ended = stream::run(&mut command, Outputs::Out, LIMIT, |line| {
+        counted.extend(counts_in(line))
+    })?;
+    Ok(outcome(
+        counted.into_iter().sum(),
+        ended.fault("cargo test"),
+    ))
+}
+
+/// A bad end without a failed test is a failure of its own: code that does not compile, a test binary that was killed.
+fn outcome(counts: Counts, end: Option<String>) -> Outcome {
+    let unexplained = end.filter(|_| counts.failed == 0);
+    Outcome::passed(counts).and_fault(unexplained)
+}
+
+/// What libtest says at the end of a test binary, coloured or not:
+/// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s`.
+fn counts_in(line: &str) -> Option<Counts> {
+    let result = line.strip_prefix("test result: ")?;
+    let words: Vec<&str> = result.split([' ', ';']).collect();
+    let number = |of: &str| {
+        words
+            .windows(2)
+            .find(|pair| pair[1] == of)
+            .and_then(|pair| pair[0].parse().ok())
+    };
+    Some(Counts {
+        passed: number("passed")?,
+        failed: number("failed")?,
+        skipped: number("ignored")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_libtest_is_read() {
+        let line = "test result: FAILED. 31 passed; 2 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.01s";
+        let expected = Counts {
+            passed: 31,
+            failed: 2,
+            skipped: 1,
+        };
+        assert_eq!(counts_in(line), Some(expected));
+        assert_eq!(
+            counts_in(&line.replace("FAILED", "\u{1b}[31mFAILED\u{1b}(B\u{1b}[m")),
+            Some(expected)
+        );
+        assert_eq!(counts_in("test order::total_is_exact ... ok"), None);
+        assert_eq!(counts_in("test result: unknown"), None);
+    }
+
+    #[test]
+    fn an_end_that_no_test_explains_is_a_failure() {
+        let end = || Some("cargo test ended with exit status: 101".to_owned());
+        let failed = Counts {
+            failed: 2,
+            ..Counts::default()
+        };
+        assert_eq!(outcome(Counts::default(), end()).counts().failed, 1);
+        assert_eq!(outcome(failed, end()).counts().failed, 2);
+        assert!(outcome(Counts::default(), None).is_ok());
+    }
+}

@@ -1,0 +1,56 @@
+//! The public audit of GraphQL over HTTP: 61 requests by the people who wrote the specification's reference.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::test::environment::Environment;
+use crate::test::node::with_node;
+use crate::test::outcome::Outcome;
+use crate::test::web::{Ready, prepare, run_client};
+
+/// How many audits graphql-http 1.23 has. Fewer would mean that the list was not read to its end; when the locked
+/// version changes, this changes with it.
+const AUDITS: u64 = 61;
+
+/// The first Node.js with a `fetch` of its own, which the audit uses.
+const NODE_MAJOR_MIN: u32 = 18;
+
+pub(super) fn run(environment: &Environment) -> Result<Outcome> {
+    let node_js = match prepare(environment, NODE_MAJOR_MIN)? {
+        Ready::With(node_js) => node_js,
+        Ready::Missing(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    with_node(environment, "graphql-http", |url| {
+        let endpoint = format!("{url}/graphql");
+        let outcome = run_client(&node_js, environment, "audit.mjs", &[Path::new(&endpoint)])?;
+        let fault = wrong_number(&outcome);
+        Ok(outcome.and_fault(fault))
+    })
+}
+
+/// Speaks only where nothing failed: a list that is too short must not look like success.
+fn wrong_number(outcome: &Outcome) -> Option<String> {
+    let passed = outcome.counts().passed;
+    (outcome.is_ok() && passed != AUDITS)
+        .then(|| format!("{passed} audits passed, and there should be {AUDITS}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test::outcome::Counts;
+
+    #[test]
+    fn a_short_list_is_no_success() {
+        let passed = |passed| {
+            Outcome::passed(Counts {
+                passed,
+                ..Counts::default()
+            })
+        };
+        assert_eq!(wrong_number(&passed(AUDITS)), None);
+        assert!(wrong_number(&passed(0)).is_some());
+        assert!(wrong_number(&passed(AUDITS - 1)).is_some());
+    }
+}

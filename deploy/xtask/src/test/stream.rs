@@ -1,0 +1,238 @@
+//! Runs a program so that its output is seen while it is read: each line is passed on at once, and shown to the caller.
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+/// How often the time limit is looked at while the program is silent.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How long what an ended program wrote may take to arrive. A grandchild can keep the pipe open for ever.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+/// How long a program has to end by itself after SIGTERM, before it is killed.
+const TERM_MAX: Duration = Duration::from_secs(5);
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    /// Whether it was ended because its time was up.
+    pub(crate) timed_out: bool,
+}
+
+impl Ended {
+    /// What is wrong with this end, if something is.
+    pub(crate) fn fault(&self, what: &str) -> Option<String> {
+        match (self.timed_out, self.status.success()) {
+            (true, _) => Some(format!("{what} was ended because its time was up")),
+            (false, false) => Some(format!("{what} ended with {}", self.status)),
+            (false, true) => None,
+        }
+    }
+}
+
+/// Which outputs are read. What is not read goes straight to the terminal, where Cargo can draw its progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outputs {
+    Out,
+    OutAndErr,
+}
+
+/// Runs the program to its end, or until its time is up.
+///
+/// # Errors
+/// When it cannot be started or waited for.
+pub(crate) fn run(
+    command: &mut Command,
+    read: Outputs,
+    limit: Duration,
+    mut on_line: impl FnMut(&str),
+) -> Result<Ended> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    if read == Outputs::OutAndErr {
+        command.stderr(Stdio::piped());
+    }
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot run {program}"))?;
+    let (sender, lines) = mpsc::channel();
+    if let Some(out) = child.stdout.take() {
+        pass_on(out, sender.clone(), |line| {
+            drop(std::io::stdout().lock().write_all(line))
+        });
+    }
+    if let Some(err) = child.stderr.take() {
+        pass_on(err, sender.clone(), |line| {
+            drop(std::io::stderr().lock().write_all(line))
+        });
+    }
+    drop(sender);
+
+    let started = Instant::now();
+    let mut ended: Option<(ExitStatus, Instant)> = None;
+    loop {
+        match lines.recv_timeout(TICK) {
+            Ok(line) => on_line(&line),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if ended.is_none() {
+            ended = child.try_wait()?.map(|status| (status, Instant::now()));
+        }
+        let drained = ended.is_some_and(|(_, at)| at.elapsed() > DRAIN_MAX);
+        if drained || started.elapsed() > limit {
+            break;
+        }
+    }
+    finish(&mut child, limit.saturating_sub(started.elapsed()))
+}
+
+/// Waits for the end of a program that may still be running, for at most so long, and then ends it.
+///
+/// # Errors
+/// When it cannot be waited for or signalled.
+pub(crate) fn finish(child: &mut Child, limit: Duration) -> Result<Ended> {
+    if let Some(status) = wait(child, limit)? {
+        return Ok(Ended {
+            status,
+            timed_out: false,
+        });
+    }
+    terminate(child)?;
+    let status = match wait(child, TERM_MAX)? {
+        Some(status) => status,
+        None => {
+            child.kill().context("cannot kill it")?;
+            child.wait().context("cannot wait for it")?
+        }
+    };
+    Ok(Ended {
+        status,
+        timed_out: true,
+    })
+}
+
+/// Waits for the end of a program, for at most so long.
+///
+/// # Errors
+/// When it cannot be waited for.
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().context("cannot wait for it")? {
+            return Ok(Some(status));
+        }
+        if started.elapsed() >= limit {
+            return Ok(None);
+        }
+        thread::sleep(TICK / 10);
+    }
+}
+
+/// Asks this one program to end, as an operator would. The program `kill` does it, because the workspace forbids unsafe
+/// code and the standard library can only kill outright.
+///
+/// # Errors
+/// When there is no `kill`, or it refuses.
+pub(crate) fn terminate(child: &Child) -> Result<()> {
+    let status = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .context("cannot run kill")?;
+    anyhow::ensure!(
+        status.success(),
+        "kill -TERM {} ended with {status}",
+        child.id()
+    );
+    Ok(())
+}
+
+fn pass_on(
+    from: impl Read + Send + 'static,
+    to: Sender<String>,
+    show: impl Fn(&[u8]) + Send + 'static,
+) {
+    thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while from
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|length| length > 0)
+        {
+            show(&line);
+            let text = String::from_utf8_lossy(&line);
+            if to.send(text.trim_end().to_owned()).is_err() {
+                break;
+            }
+            line.clear();
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn sh(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn lines_of(read: Outputs, script: &str) -> (Vec<String>, Ended) {
+        let mut lines = Vec::new();
+        let ended = run(&mut sh(script), read, LONG, |line| {
+            lines.push(line.to_owned())
+        })
+        .unwrap();
+        lines.sort();
+        (lines, ended)
+    }
+
+    #[test]
+    fn lines_are_shown_to_the_caller_and_the_end_is_told() {
+        let (lines, ended) = lines_of(Outputs::OutAndErr, "echo a; echo b >&2; printf c; exit 3");
+        assert_eq!(lines, ["a", "b", "c"]);
+        assert_eq!(ended.fault("it").unwrap(), "it ended with exit status: 3");
+        let (lines, ended) = lines_of(Outputs::Out, "echo a");
+        assert_eq!((lines, ended.fault("it")), (vec!["a".to_owned()], None));
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended() {
+        let ended = run(
+            &mut sh("exec sleep 3600"),
+            Outputs::Out,
+            Duration::ZERO,
+            |_| {},
+        )
+        .unwrap();
+        assert!(ended.timed_out);
+        assert_eq!(
+            ended.fault("it").unwrap(),
+            "it was ended because its time was up"
+        );
+    }
+
+    #[test]
+    fn a_grandchild_that_keeps_the_pipe_open_is_not_waited_for() {
+        let mut own_pid = String::new();
+        let started = Instant::now();
+        let script = "sleep 3600 & echo $!";
+        run(&mut sh(script), Outputs::Out, LONG, |line| {
+            line.clone_into(&mut own_pid)
+        })
+        .unwrap();
+        assert!(started.elapsed() < LONG);
+        let killed = Command::new("kill").arg(&own_pid).status().unwrap();
+        assert!(killed.success(), "the grandchild was still there");
+    }
+}

@@ -1,0 +1,106 @@
+//! The repository as the rules see it: files with their text, crates with their dependencies, all in memory.
+
+use std::fmt;
+
+use crate::metadata::Package;
+
+/// Everything a rule may look at.
+#[derive(Debug, Default)]
+pub(crate) struct Repository {
+    /// Every file that is tracked or could be added, sorted by path.
+    pub(crate) files: Vec<SourceFile>,
+    /// The members of the workspace, with manifest paths relative to the root.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// One file of the repository.
+#[derive(Debug)]
+pub(crate) struct SourceFile {
+    /// Relative to the root, with `/` between the parts.
+    pub(crate) path: String,
+    /// Empty for what is not UTF-8: a picture has a name, but no lines.
+    pub(crate) text: String,
+}
+
+/// One thing that is wrong at one place. The order is that of a compiler's messages.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Violation {
+    pub(crate) path: String,
+    /// Counted from 1; 1 also stands for the file as a whole.
+    pub(crate) line: usize,
+    /// What is wrong, and what to do instead.
+    pub(crate) message: String,
+}
+
+impl Violation {
+    pub(crate) fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
+        assert!(line > 0, "lines are counted from 1");
+        Self {
+            path: path.to_owned(),
+            line,
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}: {}", self.path, self.line, self.message)
+    }
+}
+
+impl Repository {
+    /// The files written in Rust.
+    pub(crate) fn rust_files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter().filter(|file| file.path.ends_with(".rs"))
+    }
+
+    /// The file at exactly this path.
+    pub(crate) fn file(&self, path: &str) -> Option<&SourceFile> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    /// Whether the path names a file, or a folder that holds one. The root is a folder.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        let folder = format!("{path}/");
+        path.is_empty()
+            || self.file(path).is_some()
+            || self.files.iter().any(|file| file.path.starts_with(&folder))
+    }
+}
+
+#[cfg(test)]
+impl Repository {
+    /// A repository of these (path, text) pairs and no crates.
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
+        let file = |(path, text): &(&str, &str)| SourceFile {
+            path: (*path).to_owned(),
+            text: (*text).to_owned(),
+        };
+        Self {
+            files: files.iter().map(file).collect(),
+            packages: Vec::new(),
+        }
+    }
+
+    /// Adds a crate whose manifest is `<folder>/Cargo.toml` and whose dependencies are (name, kind) pairs.
+    pub(crate) fn with_crate(
+        mut self,
+        name: &str,
+        folder: &str,
+        dependencies: &[(&str, Option<&str>)],
+    ) -> Self {
+        self.packages.push(Package {
+            name: name.to_owned(),
+            manifest_path: format!("{folder}/Cargo.toml").into(),
+            dependencies: dependencies
+                .iter()
+                .map(|(name, kind)| crate::metadata::Dependency {
+                    name: (*name).to_owned(),
+                    kind: kind.map(str::to_owned),
+                })
+                .collect(),
+        });
+        self
+    }
+}

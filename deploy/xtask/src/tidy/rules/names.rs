@@ -1,0 +1,57 @@
+//! Names that say nothing attract everything, so no file or folder bears one.
+
+use crate::tidy::repository::{Repository, Violation};
+
+/// What a name must not be, whatever its extension; singular and plural are the same.
+const SAY_NOTHING: [&str; 7] = [
+    "common", "helper", "helpers", "manager", "managers", "util", "utils",
+];
+
+pub(super) fn check(repository: &Repository) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for file in &repository.files {
+        for part in file.path.split('/') {
+            let stem = part.split('.').next().unwrap_or(part);
+            if SAY_NOTHING.contains(&stem.to_lowercase().as_str()) {
+                let message = format!("`{part}` says nothing: name it after what it holds");
+                violations.push(Violation::new(&file.path, 1, message));
+            }
+        }
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_say_something_are_clean() {
+        let paths = [
+            ("cluster/src/router.rs", ""),
+            ("docs/uncommon.md", ""),
+            ("persistence/tests/journal.rs", ""),
+        ];
+        assert_eq!(check(&Repository::of(&paths)), []);
+    }
+
+    #[test]
+    fn names_that_say_nothing_are_named() {
+        for path in [
+            "gateway/src/utils.rs",
+            "gateway/tests/common/mod.rs",
+            "gateway/tests/web/helpers.mjs",
+            "actors/src/Manager.rs",
+            "deploy/util.test.sh",
+        ] {
+            let violations = check(&Repository::of(&[(path, "")]));
+            assert_eq!(violations.len(), 1, "{path}");
+            assert!(
+                violations[0]
+                    .to_string()
+                    .starts_with(&format!("{path}:1: `"))
+            );
+            assert!(violations[0].message.contains("says nothing"));
+        }
+    }
+}

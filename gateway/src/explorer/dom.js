@@ -1,0 +1,16 @@
+/**
+ * Makes an element. `on…` attributes are listeners, `true` sets an empty attribute, `false` and `null` set none.
+ * Text children become text nodes: nothing from the server is ever read as markup.
+ */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) {
+      node.addEventListener(name.slice(2), value);
+    } else if (value !== false && value !== null) {
+      node.setAttribute(name, value === true ? '' : value);
+    }
+  }
+  node.append(...children);
+  return node;
+}

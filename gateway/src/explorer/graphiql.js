@@ -1,0 +1,59 @@
+// GraphiQL from the CDN. The bare names below are resolved by the import map in page.html, which pins the versions.
+
+import { EXAMPLES } from './examples.js';
+import { ACCEPT, ENDPOINT } from './request.js';
+
+/**
+ * Starts to load everything GraphiQL needs. `ready` resolves to a function that draws GraphiQL into an element;
+ * `abandon` makes sure that nothing arriving later can change the page.
+ */
+export function loadGraphiQL() {
+  const style = document.createElement('link');
+  const ready = Promise.all([
+    import('react'),
+    import('react-dom/client'),
+    import('graphiql'),
+    import('@graphiql/toolkit'),
+    import('worker/editor'),
+    import('worker/json'),
+    import('worker/graphql'),
+    loadStyle(style),
+  ]).then(([react, reactDom, graphiql, toolkit, editorWorker, jsonWorker, graphqlWorker]) => {
+    const workers = { json: jsonWorker.default, graphql: graphqlWorker.default };
+    const makeWorker = (label) => (workers[label] ?? editorWorker.default)();
+    return (element, onCrash) => mount(element, onCrash, { react, reactDom, graphiql, toolkit, makeWorker });
+  });
+  return { ready, abandon: () => style.remove() };
+}
+
+function loadStyle(link) {
+  return new Promise((resolve, reject) => {
+    link.rel = 'stylesheet';
+    link.href = import.meta.resolve('graphiql/dist/style.css');
+    link.onload = resolve;
+    link.onerror = () => reject(new Error(`no answer from ${link.href}`));
+    document.head.append(link);
+  });
+}
+
+function mount(element, onCrash, { react, reactDom, graphiql, toolkit, makeWorker }) {
+  globalThis.MonacoEnvironment = { getWorker: (_id, label) => makeWorker(label) };
+
+  const fetcher = toolkit.createGraphiQLFetcher({
+    url: ENDPOINT,
+    headers: { accept: ACCEPT },
+    // Without this the toolkit asks for multipart answers, which this API never gives.
+    enableIncrementalDelivery: false,
+  });
+  const root = reactDom.createRoot(element, {
+    onUncaughtError(error) {
+      root.unmount();
+      onCrash(error);
+    },
+  });
+  root.render(react.createElement(graphiql.GraphiQL, {
+    fetcher,
+    defaultTabs: EXAMPLES.map(({ query }) => ({ query })),
+    defaultEditorToolsVisibility: true,
+  }));
+}

@@ -1,0 +1,49 @@
+//! What a committer and a store say to each other.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use fritzy_domain::{Append, Position, ReadError, ShardId, ShardLease};
+
+/// An append with the position of its first event.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbered<'a> {
+    pub(crate) append: &'a Append,
+    pub(crate) first: Position,
+}
+
+/// Why a batch was not written. The whole of it is absent, unless the last case says otherwise.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BatchError {
+    /// These leases are not the newest of their shards.
+    Fenced(Vec<ShardLease>),
+    /// The appends at these indexes meet something that exists already.
+    Conflicts(Vec<usize>),
+    /// The store refuses something in the batch without saying what.
+    Refused(String),
+    /// The store failed.
+    Failed {
+        reason: String,
+        certainly_not_written: bool,
+    },
+}
+
+/// A store that writes batches. It has one caller, which waits for each answer.
+#[async_trait]
+pub(crate) trait BatchStore: Send + 'static {
+    /// The highest position of each shard, 0 for none. Asked after the shard was claimed, so that an
+    /// earlier owner can add nothing behind the answer.
+    async fn heads(&mut self, shards: &[ShardId]) -> Result<HashMap<ShardId, Position>, ReadError>;
+
+    /// Writes events and states of the whole batch durably, or nothing. Refuses it when any lease in
+    /// it is not the newest. No two appends of a batch are of one entity or of one keyed command.
+    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError>;
+}
+
+/// The leases of a batch, each once, in ascending order of shards.
+pub(crate) fn leases(batch: &[Numbered<'_>]) -> Vec<ShardLease> {
+    let mut leases: Vec<ShardLease> = batch.iter().map(|numbered| numbered.append.lease).collect();
+    leases.sort_unstable_by_key(|lease| (lease.shard, lease.epoch));
+    leases.dedup();
+    leases
+}

@@ -1,0 +1,291 @@
+//! The task behind a committer: gather, number, write, answer.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use fritzy_domain::{
+    Append, AppendError, CommandId, EntityId, Epoch, Position, Positions, ShardId,
+};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, error, warn};
+
+use super::batch::{BatchError, BatchStore, Numbered};
+
+pub(super) struct Request {
+    pub(super) append: Append,
+    pub(super) answer: oneshot::Sender<Result<Positions, AppendError>>,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are commits; a box for each would cost more"
+)]
+pub(super) enum Work {
+    Commit(Request),
+    Close(oneshot::Sender<()>),
+}
+
+/// How far a shard has got, as known under one claim of it.
+struct Head {
+    epoch: Epoch,
+    position: Position,
+}
+
+struct Task<S> {
+    store: S,
+    /// Advanced only after a commit, forgotten after any failure: what is not known is read again.
+    heads: HashMap<ShardId, Head>,
+}
+
+pub(super) async fn run(
+    store: impl BatchStore,
+    mut work: mpsc::Receiver<Work>,
+    batch_len_max: usize,
+) {
+    let mut task = Task {
+        store,
+        heads: HashMap::new(),
+    };
+    let mut gathering = Gathering::default();
+    loop {
+        if gathering.batch.is_empty() {
+            match work.recv().await {
+                Some(next) => gathering.take(next),
+                None => return,
+            }
+        }
+        while gathering.has_room(batch_len_max) {
+            match work.try_recv() {
+                Ok(next) => gathering.take(next),
+                Err(_) => break,
+            }
+        }
+        let (batch, closing) = gathering.finish();
+        task.write(batch).await;
+        if let Some(closed) = closing {
+            // Refuse newcomers first, then answer those that came behind the call to close.
+            work.close();
+            while let Some(late) = work.recv().await {
+                if let Work::Commit(request) = late {
+                    let _ = request.answer.send(Err(super::stopped(true)));
+                }
+            }
+            let _ = closed.send(());
+            return;
+        }
+    }
+}
+
+/// A batch being put together. One that would hold two appends of an entity, or two of one key, ends
+/// before the second: whether that is right depends on the first.
+#[derive(Default)]
+struct Gathering {
+    batch: Vec<Request>,
+    entities: HashSet<EntityId>,
+    keyed: HashSet<CommandId>,
+    next: Option<Request>,
+    closing: Option<oneshot::Sender<()>>,
+}
+
+impl Gathering {
+    fn has_room(&self, batch_len_max: usize) -> bool {
+        self.next.is_none() && self.closing.is_none() && self.batch.len() < batch_len_max
+    }
+
+    fn take(&mut self, work: Work) {
+        match work {
+            Work::Close(closed) => self.closing = Some(closed),
+            Work::Commit(request) => {
+                let append = &request.append;
+                let keyed = append.fingerprint.map(|_| append.command);
+                if self.entities.contains(&append.entity)
+                    || keyed.is_some_and(|command| self.keyed.contains(&command))
+                {
+                    self.next = Some(request);
+                    return;
+                }
+                self.entities.insert(append.entity);
+                self.keyed.extend(keyed);
+                self.batch.push(request);
+            }
+        }
+    }
+
+    /// The batch; what was left over begins the next one.
+    fn finish(&mut self) -> (Vec<Request>, Option<oneshot::Sender<()>>) {
+        let batch = std::mem::take(&mut self.batch);
+        self.entities.clear();
+        self.keyed.clear();
+        if let Some(next) = self.next.take() {
+            self.take(Work::Commit(next));
+        }
+        // A call to close waits until nothing is left over.
+        let closing = if self.batch.is_empty() {
+            self.closing.take()
+        } else {
+            None
+        };
+        (batch, closing)
+    }
+}
+
+impl<S: BatchStore> Task<S> {
+    /// Writes and answers a batch. What cannot be written is taken out, and the rest numbered anew.
+    async fn write(&mut self, batch: Vec<Request>) {
+        let now = Instant::now();
+        let (expired, mut batch): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .partition(|request| request.append.deadline.has_passed(now));
+        answer_all(expired, &AppendError::Expired);
+        // Parts still to be written; more than one once a batch had to be cut to find a bad append.
+        let mut parts = Vec::new();
+        while !batch.is_empty() {
+            match self.try_write(&batch).await {
+                Ok(positions) => {
+                    for (request, positions) in batch.drain(..).zip(positions) {
+                        let _ = request.answer.send(Ok(positions));
+                    }
+                }
+                Err(BatchError::Fenced(leases)) => {
+                    warn!(
+                        ?leases,
+                        "shards have a newer owner; appends under older leases are refused"
+                    );
+                    let (fenced, rest): (Vec<_>, Vec<_>) = batch
+                        .into_iter()
+                        .partition(|request| leases.contains(&request.append.lease));
+                    for request in fenced {
+                        let shard = request.append.lease.shard;
+                        let _ = request.answer.send(Err(AppendError::Fenced(shard)));
+                    }
+                    batch = rest;
+                }
+                Err(BatchError::Conflicts(indexes)) => {
+                    debug!(
+                        conflicts = indexes.len(),
+                        "appends meet what exists already"
+                    );
+                    let mut rest = Vec::with_capacity(batch.len());
+                    for (index, request) in batch.into_iter().enumerate() {
+                        if indexes.contains(&index) {
+                            let _ = request.answer.send(Err(AppendError::Conflict));
+                        } else {
+                            rest.push(request);
+                        }
+                    }
+                    batch = rest;
+                }
+                Err(BatchError::Refused(reason)) if batch.len() > 1 => {
+                    debug!(%reason, "the store refuses the batch; looking for the append at fault");
+                    parts.push(batch.split_off(batch.len() / 2));
+                }
+                Err(BatchError::Refused(reason)) => {
+                    error!(%reason, entity = %batch[0].append.entity, "the store refuses an append");
+                    let failure = AppendError::Unavailable {
+                        reason,
+                        certainly_not_written: true,
+                    };
+                    answer_all(std::mem::take(&mut batch), &failure);
+                }
+                Err(BatchError::Failed {
+                    reason,
+                    certainly_not_written,
+                }) => {
+                    error!(%reason, appends = batch.len(), "the store cannot write");
+                    let failure = AppendError::Unavailable {
+                        reason,
+                        certainly_not_written,
+                    };
+                    answer_all(std::mem::take(&mut batch), &failure);
+                }
+            }
+            if batch.is_empty() {
+                batch = parts.pop().unwrap_or_default();
+            }
+        }
+    }
+
+    async fn try_write(&mut self, batch: &[Request]) -> Result<Vec<Positions>, BatchError> {
+        self.learn_heads(batch).await?;
+        let mut heads: HashMap<ShardId, Position> = HashMap::new();
+        let numbered: Vec<Numbered<'_>> = batch
+            .iter()
+            .map(|Request { append, .. }| {
+                let shard = append.lease.shard;
+                let head = heads
+                    .entry(shard)
+                    .or_insert_with(|| self.heads[&shard].position);
+                let first = *head + 1;
+                *head += append.events.len() as Position;
+                Numbered { append, first }
+            })
+            .collect();
+        let written = self.store.commit(&numbered).await;
+        if written.is_err() {
+            for request in batch {
+                self.heads.remove(&request.append.lease.shard);
+            }
+        }
+        written?;
+        let positions = numbered
+            .iter()
+            .map(|Numbered { append, first }| Positions {
+                first: *first,
+                version: append.after + append.events.len() as u64,
+            })
+            .collect();
+        for (shard, position) in heads {
+            self.heads.get_mut(&shard).expect("learned above").position = position;
+        }
+        Ok(positions)
+    }
+
+    /// Reads the heads that are not known under the lease of each append. An older lease than the one
+    /// a head is known under needs no head: the fence refuses it.
+    async fn learn_heads(&mut self, batch: &[Request]) -> Result<(), BatchError> {
+        let mut unknown: Vec<ShardId> = batch
+            .iter()
+            .map(|request| request.append.lease)
+            .filter(|lease| {
+                self.heads
+                    .get(&lease.shard)
+                    .is_none_or(|head| head.epoch < lease.epoch)
+            })
+            .map(|lease| lease.shard)
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        unknown.sort_unstable();
+        unknown.dedup();
+        let heads = self
+            .store
+            .heads(&unknown)
+            .await
+            .map_err(|failure| BatchError::Failed {
+                reason: failure.to_string(),
+                certainly_not_written: true,
+            })?;
+        for request in batch {
+            let lease = request.append.lease;
+            if let Some(position) = heads.get(&lease.shard) {
+                let head = self.heads.entry(lease.shard).or_insert(Head {
+                    epoch: lease.epoch,
+                    position: *position,
+                });
+                head.epoch = head.epoch.max(lease.epoch);
+                head.position = *position;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn answer_all(requests: Vec<Request>, failure: &AppendError) {
+    for request in requests {
+        let _ = request.answer.send(Err(failure.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The stores in memory: the same committer, nothing durable. For tests and for measuring what the
+//! rest costs.
+
+mod read;
+mod state;
+mod write;
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use fritzy_domain::{
+    Append, Appending, CommandId, CommandRecord, EntityId, Epoch, Journal, NodeId, Ownership,
+    Position, ReadError, Recorded, ShardCount, ShardId, ShardLease, Version,
+};
+
+use crate::committer::{Committer, CommitterConfig};
+use crate::stores::Stores;
+use state::MemoryState;
+use write::MemoryBatches;
+
+/// Settings of the stores in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryConfig {
+    /// How many shards.
+    pub shards: ShardCount,
+    /// Limits of the committer.
+    pub committer: CommitterConfig,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self {
+            shards: ShardCount::DEFAULT,
+            committer: CommitterConfig::default(),
+        }
+    }
+}
+
+type Shared = Arc<Mutex<MemoryState>>;
+
+#[derive(Clone)]
+pub(crate) struct MemoryStore {
+    shards: ShardCount,
+    state: Shared,
+    committer: Committer,
+}
+
+impl Stores {
+    /// Empty stores in memory.
+    pub fn in_memory(config: MemoryConfig) -> Self {
+        let state = Shared::default();
+        let committer = Committer::start(config.committer, MemoryBatches(state.clone()));
+        let store = Arc::new(MemoryStore {
+            shards: config.shards,
+            state,
+            committer: committer.clone(),
+        });
+        Self {
+            journal: store.clone(),
+            read_model: store.clone(),
+            ownership: store,
+            committer,
+        }
+    }
+}
+
+impl MemoryStore {
+    fn read<T>(&self, look: impl FnOnce(&MemoryState) -> T) -> T {
+        look(&self.state.lock().expect("no writer panics"))
+    }
+}
+
+#[async_trait]
+impl Ownership for MemoryStore {
+    fn shard_count(&self) -> ShardCount {
+        self.shards
+    }
+
+    async fn claim(&self, owner: NodeId, shards: &[ShardId]) -> Result<Vec<ShardLease>, ReadError> {
+        let mut state = self.state.lock().expect("no writer panics");
+        let claimed = shards.iter().map(|&shard| {
+            let epoch = Epoch(state.owners.get(&shard).map_or(0, |lease| lease.epoch.0) + 1);
+            let lease = ShardLease {
+                shard,
+                owner,
+                epoch,
+            };
+            state.owners.insert(shard, lease);
+            lease
+        });
+        Ok(claimed.collect())
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryStore {
+    fn append(&self, append: Append) -> Appending {
+        self.committer.append(append)
+    }
+
+    async fn read_shard(
+        &self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        Ok(self.read(|state| {
+            let stream = state
+                .journal
+                .get(&shard)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let behind = stream
+                .iter()
+                .skip_while(|recorded| recorded.position <= after);
+            behind.take(limit as usize).cloned().collect()
+        }))
+    }
+
+    async fn read_entity(
+        &self,
+        shard: ShardId,
+        entity: EntityId,
+        until: Version,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        Ok(self.read(|state| {
+            let stream = state
+                .journal
+                .get(&shard)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let of_entity =
+                |recorded: &&Recorded| recorded.entity == entity && recorded.version <= until;
+            stream.iter().filter(of_entity).cloned().collect()
+        }))
+    }
+
+    async fn find_command(
+        &self,
+        shard: ShardId,
+        command: CommandId,
+    ) -> Result<Option<CommandRecord>, ReadError> {
+        Ok(self.read(|state| {
+            let stream = state
+                .journal
+                .get(&shard)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let last = stream
+                .iter()
+                .rfind(|recorded| recorded.command == command)?;
+            Some(CommandRecord {
+                entity: last.entity,
+                version: last.version,
+                fingerprint: last.fingerprint,
+            })
+        }))
+    }
+}

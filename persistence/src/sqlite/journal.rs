@@ -1,0 +1,71 @@
+//! The journal's port: appends go to the committer, reads to the readers.
+
+use async_trait::async_trait;
+use fritzy_domain::{
+    Append, Appending, CommandId, CommandRecord, EntityId, Journal, Position, ReadError, Recorded,
+    ShardId, Version,
+};
+
+use super::rows::{command_record, recorded, signed};
+use super::{SqliteStore, read_error};
+
+#[async_trait]
+impl Journal for SqliteStore {
+    fn append(&self, append: Append) -> Appending {
+        self.committer.append(append)
+    }
+
+    async fn read_shard(
+        &self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let rows = sqlx::query(
+            "SELECT * FROM journal WHERE shard = ? AND position > ? ORDER BY position LIMIT ?",
+        )
+        .bind(shard.0)
+        .bind(signed(after))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(read_error)?;
+        rows.iter().map(recorded).collect()
+    }
+
+    async fn read_entity(
+        &self,
+        shard: ShardId,
+        entity: EntityId,
+        until: Version,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let rows = sqlx::query(
+            "SELECT * FROM journal WHERE shard = ? AND entity_id = ? AND version <= ?
+             ORDER BY version",
+        )
+        .bind(shard.0)
+        .bind(*entity.as_uuid())
+        .bind(signed(until))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(read_error)?;
+        rows.iter().map(recorded).collect()
+    }
+
+    async fn find_command(
+        &self,
+        shard: ShardId,
+        command: CommandId,
+    ) -> Result<Option<CommandRecord>, ReadError> {
+        let row = sqlx::query(
+            "SELECT entity_id, event_type, version, fingerprint FROM journal
+             WHERE shard = ? AND command_id = ? ORDER BY version DESC LIMIT 1",
+        )
+        .bind(shard.0)
+        .bind(*command.as_uuid())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(read_error)?;
+        row.as_ref().map(command_record).transpose()
+    }
+}

@@ -1,0 +1,70 @@
+//! Owners of shards. The file lock keeps other processes away; the epochs fence off the earlier runs
+//! and the earlier claims of this one.
+
+use async_trait::async_trait;
+use fritzy_domain::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::{SqliteStore, read_error};
+
+/// Writes the number of shards and their rows into a new database; answers the number it has.
+pub(super) async fn prepare_shards(
+    writer: &mut SqliteConnection,
+    shards: ShardCount,
+) -> Result<u16, sqlx::Error> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::query("INSERT INTO meta (name, value) VALUES ('shards', ?) ON CONFLICT DO NOTHING")
+        .bind(shards.get().to_string())
+        .execute(&mut *transaction)
+        .await?;
+    let row = sqlx::query("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'shards'")
+        .fetch_one(&mut *transaction)
+        .await?;
+    let found: u16 = row.try_get(0)?;
+    sqlx::query(
+        "WITH RECURSIVE number (shard) AS (
+             SELECT 0 UNION ALL SELECT shard + 1 FROM number WHERE shard + 1 < ?
+         )
+         INSERT INTO shard (shard, epoch) SELECT shard, 0 FROM number WHERE true
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(found)
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(found)
+}
+
+#[async_trait]
+impl Ownership for SqliteStore {
+    fn shard_count(&self) -> ShardCount {
+        self.shards
+    }
+
+    async fn claim(&self, owner: NodeId, shards: &[ShardId]) -> Result<Vec<ShardLease>, ReadError> {
+        let mut connection = self.claims.acquire().await.map_err(read_error)?;
+        let mut transaction = connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(read_error)?;
+        let mut leases = Vec::with_capacity(shards.len());
+        for &shard in shards {
+            let row = sqlx::query(
+                "UPDATE shard SET owner = ?, epoch = epoch + 1 WHERE shard = ? RETURNING epoch",
+            )
+            .bind(*owner.as_uuid())
+            .bind(shard.0)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(read_error)?;
+            let epoch: i64 = row.try_get(0).map_err(read_error)?;
+            leases.push(ShardLease {
+                shard,
+                owner,
+                epoch: Epoch(epoch.cast_unsigned()),
+            });
+        }
+        transaction.commit().await.map_err(read_error)?;
+        Ok(leases)
+    }
+}

@@ -1,0 +1,370 @@
+//! Writing one batch: fence, journal rows, state rows, sync; or nothing.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use fritzy_domain::{
+    Account, Event, EventId, Order, Position, Product, ReadError, ShardId, ShardLease, State,
+};
+use sqlx::{Connection, Row, Sqlite, SqliteConnection, Transaction};
+
+use super::read_error;
+use super::rows::{micros, signed};
+use super::statements::ManyRows;
+use crate::committer::{BatchError, BatchStore, Numbered, leases};
+
+/// The writer connection with its statements.
+pub(super) struct SqliteBatches {
+    connection: SqliteConnection,
+    fence: ManyRows,
+    journal: ManyRows,
+    accounts: ManyRows,
+    products: ManyRows,
+    orders: ManyRows,
+    existing: ManyRows,
+    /// Set when a sync has failed: what the log holds is unknown until the file is opened anew.
+    broken: Option<String>,
+}
+
+impl SqliteBatches {
+    pub(super) fn new(connection: SqliteConnection) -> Self {
+        Self {
+            connection,
+            fence: ManyRows::new(
+                "WITH lease (shard, owner, epoch) AS (VALUES",
+                "(?, ?, ?)",
+                ") SELECT lease.shard, lease.epoch FROM lease LEFT JOIN shard
+                    ON shard.shard = lease.shard
+                    AND shard.owner = lease.owner AND shard.epoch = lease.epoch
+                   WHERE shard.shard IS NULL",
+            ),
+            journal: ManyRows::new(
+                "INSERT INTO journal (shard, position, entity_id, version, event_id, event_type,
+                    payload, command_id, fingerprint) VALUES",
+                "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "",
+            ),
+            accounts: ManyRows::new(
+                "INSERT INTO account (id, version, created_at, name) VALUES",
+                "(?, ?, ?, ?)",
+                "",
+            ),
+            products: ManyRows::new(
+                "INSERT INTO product (id, version, created_at, name, description, price_minor,
+                    currency) VALUES",
+                "(?, ?, ?, ?, ?, ?, ?)",
+                "",
+            ),
+            orders: ManyRows::new(
+                "INSERT INTO customer_order (id, version, created_at, account_id, status,
+                    total_minor, currency, lines, cancel_reason, creation_key) VALUES",
+                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "",
+            ),
+            existing: ManyRows::new(
+                "WITH candidate (number, entity_id, version, creation_key) AS (VALUES",
+                "(?, ?, ?, ?)",
+                ") SELECT number FROM candidate
+                   WHERE EXISTS (SELECT 1 FROM journal
+                        WHERE journal.entity_id = candidate.entity_id
+                        AND journal.version = candidate.version)
+                   OR EXISTS (SELECT 1 FROM customer_order
+                        WHERE customer_order.creation_key = candidate.creation_key)",
+            ),
+            broken: None,
+        }
+    }
+
+    async fn write(&mut self, batch: &[Numbered<'_>]) -> Result<(), WriteError> {
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let written = async {
+            check_fence(&self.fence, &mut transaction, &leases(batch)).await?;
+            insert_events(&self.journal, &mut transaction, batch).await?;
+            write_states(
+                (&self.accounts, &self.products, &self.orders),
+                &mut transaction,
+                batch,
+            )
+            .await
+        };
+        match written.await {
+            Ok(()) => transaction.commit().await.map_err(WriteError::Commit),
+            Err(failure) => {
+                transaction.rollback().await?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Which appends of a batch meet a version or a creation key that exists.
+    async fn find_conflicts(&mut self, batch: &[Numbered<'_>]) -> Result<Vec<usize>, sqlx::Error> {
+        let candidates: Vec<_> = batch.iter().enumerate().collect();
+        let mut conflicts = Vec::new();
+        for (statement, run) in self.existing.cut(&candidates) {
+            let mut query = sqlx::query(statement);
+            for (number, Numbered { append, .. }) in run {
+                query = query
+                    .bind(*number as i64)
+                    .bind(*append.entity.as_uuid())
+                    .bind(signed(append.after + 1))
+                    .bind(creation_key(append));
+            }
+            for row in query.fetch_all(&mut self.connection).await? {
+                conflicts.push(row.try_get::<i64, _>(0)? as usize);
+            }
+        }
+        Ok(conflicts)
+    }
+}
+
+/// Why a transaction did not happen.
+enum WriteError {
+    Fenced(Vec<ShardLease>),
+    Conflicts(Vec<usize>),
+    /// Before the commit was asked for.
+    Statement(sqlx::Error),
+    /// While it was under way.
+    Commit(sqlx::Error),
+}
+
+impl From<sqlx::Error> for WriteError {
+    fn from(failure: sqlx::Error) -> Self {
+        Self::Statement(failure)
+    }
+}
+
+#[async_trait]
+impl BatchStore for SqliteBatches {
+    async fn heads(&mut self, shards: &[ShardId]) -> Result<HashMap<ShardId, Position>, ReadError> {
+        let mut heads = HashMap::with_capacity(shards.len());
+        for &shard in shards {
+            let row = sqlx::query("SELECT coalesce(max(position), 0) FROM journal WHERE shard = ?")
+                .bind(shard.0)
+                .fetch_one(&mut self.connection)
+                .await
+                .map_err(read_error)?;
+            let position: i64 = row.try_get(0).map_err(read_error)?;
+            heads.insert(shard, position.cast_unsigned());
+        }
+        Ok(heads)
+    }
+
+    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
+        if let Some(reason) = &self.broken {
+            return Err(BatchError::Failed {
+                reason: reason.clone(),
+                certainly_not_written: true,
+            });
+        }
+        match self.write(batch).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Fenced(leases)) => Err(BatchError::Fenced(leases)),
+            Err(WriteError::Conflicts(indexes)) => Err(BatchError::Conflicts(indexes)),
+            Err(WriteError::Statement(failure)) if is_refusal(&failure) => {
+                match self.find_conflicts(batch).await {
+                    Ok(conflicts) if !conflicts.is_empty() => Err(BatchError::Conflicts(conflicts)),
+                    _ => Err(BatchError::Refused(failure.to_string())),
+                }
+            }
+            Err(WriteError::Statement(failure)) => Err(BatchError::Failed {
+                reason: failure.to_string(),
+                certainly_not_written: true,
+            }),
+            Err(WriteError::Commit(failure)) => {
+                // The log may hold the batch although SQLite gave it up, and whether it reached the
+                // disk cannot be asked again: the kernel reports a failed sync once. Only opening
+                // the file anew tells.
+                let reason = format!("a commit failed ({failure}); restart the node");
+                self.broken = Some(reason.clone());
+                Err(BatchError::Failed {
+                    reason,
+                    certainly_not_written: false,
+                })
+            }
+        }
+    }
+}
+
+/// Whether SQLite refused the content, rather than failed to store it.
+fn is_refusal(failure: &sqlx::Error) -> bool {
+    const CONSTRAINT: u32 = 19;
+    const TOO_BIG: u32 = 18;
+    let sqlx::Error::Database(failure) = failure else {
+        return false;
+    };
+    let code = failure.code().and_then(|code| code.parse::<u32>().ok());
+    // The low byte of an extended code is the primary one.
+    code.is_some_and(|code| matches!(code & 0xFF, CONSTRAINT | TOO_BIG))
+}
+
+/// A keyed creation is unique by its command over all shards.
+fn creation_key(append: &fritzy_domain::Append) -> Option<uuid::Uuid> {
+    let keyed_creation = append.after == 0 && append.fingerprint.is_some();
+    keyed_creation.then(|| *append.command.as_uuid())
+}
+
+async fn check_fence(
+    fence: &ManyRows,
+    transaction: &mut Transaction<'_, Sqlite>,
+    leases: &[ShardLease],
+) -> Result<(), WriteError> {
+    let mut stale = Vec::new();
+    for (statement, run) in fence.cut(leases) {
+        let mut query = sqlx::query(statement);
+        for lease in run {
+            query = query
+                .bind(lease.shard.0)
+                .bind(*lease.owner.as_uuid())
+                .bind(signed(lease.epoch.0));
+        }
+        for row in query.fetch_all(&mut **transaction).await? {
+            let (shard, epoch): (u16, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let is_row =
+                |lease: &&ShardLease| lease.shard.0 == shard && signed(lease.epoch.0) == epoch;
+            stale.extend(run.iter().filter(is_row));
+        }
+    }
+    if stale.is_empty() {
+        Ok(())
+    } else {
+        Err(WriteError::Fenced(stale))
+    }
+}
+
+async fn insert_events(
+    journal: &ManyRows,
+    transaction: &mut Transaction<'_, Sqlite>,
+    batch: &[Numbered<'_>],
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<(&Numbered<'_>, u64, &(EventId, Event))> = batch
+        .iter()
+        .flat_map(|numbered| {
+            let events = numbered.append.events.iter().enumerate();
+            events.map(move |(offset, event)| (numbered, offset as u64, event))
+        })
+        .collect();
+    for (statement, run) in journal.cut(&rows) {
+        let mut query = sqlx::query(statement);
+        for (Numbered { append, first }, offset, (event_id, event)) in run {
+            query = query
+                .bind(append.lease.shard.0)
+                .bind(signed(first + offset))
+                .bind(*append.entity.as_uuid())
+                .bind(signed(append.after + 1 + offset))
+                .bind(*event_id.as_uuid())
+                .bind(event.event_type())
+                .bind(event.payload())
+                .bind(*append.command.as_uuid())
+                .bind(append.fingerprint.map(|fingerprint| fingerprint.0.to_vec()));
+        }
+        query.execute(&mut **transaction).await?;
+    }
+    Ok(())
+}
+
+/// New entities by kind in multi-row statements; changed ones one by one, each checked to be at the
+/// version its command was decided on.
+async fn write_states(
+    (accounts, products, orders): (&ManyRows, &ManyRows, &ManyRows),
+    transaction: &mut Transaction<'_, Sqlite>,
+    batch: &[Numbered<'_>],
+) -> Result<(), WriteError> {
+    let mut new_accounts: Vec<(&Numbered<'_>, &Account)> = Vec::new();
+    let mut new_products: Vec<(&Numbered<'_>, &Product)> = Vec::new();
+    let mut new_orders: Vec<(&Numbered<'_>, &Order)> = Vec::new();
+    for (index, numbered) in batch.iter().enumerate() {
+        if numbered.append.after > 0 {
+            if !update_state(transaction, numbered).await? {
+                return Err(WriteError::Conflicts(vec![index]));
+            }
+            continue;
+        }
+        match &numbered.append.state {
+            State::Account(account) => new_accounts.push((numbered, account)),
+            State::Product(product) => new_products.push((numbered, product)),
+            State::Order(order) => new_orders.push((numbered, order)),
+        }
+    }
+    for (statement, run) in accounts.cut(&new_accounts) {
+        let mut query = sqlx::query(statement);
+        for (numbered, account) in run {
+            query = query
+                .bind(*account.id.as_uuid())
+                .bind(version(numbered))
+                .bind(micros(account.created_at))
+                .bind(account.personal.name.as_str());
+        }
+        query.execute(&mut **transaction).await?;
+    }
+    for (statement, run) in products.cut(&new_products) {
+        let mut query = sqlx::query(statement);
+        for (numbered, product) in run {
+            query = query
+                .bind(*product.id.as_uuid())
+                .bind(version(numbered))
+                .bind(micros(product.created_at))
+                .bind(product.name.as_str())
+                .bind(product.description.as_str())
+                .bind(product.price.minor_units())
+                .bind(product.price.currency().code());
+        }
+        query.execute(&mut **transaction).await?;
+    }
+    for (statement, run) in orders.cut(&new_orders) {
+        let mut query = sqlx::query(statement);
+        for (numbered, order) in run {
+            query = query
+                .bind(*order.id.as_uuid())
+                .bind(version(numbered))
+                .bind(micros(order.created_at))
+                .bind(*order.account_id.as_uuid())
+                .bind(order.status.as_str())
+                .bind(order.total.minor_units())
+                .bind(order.total.currency().code())
+                .bind(super::rows::lines_json(order))
+                .bind(order.cancel_reason.as_deref())
+                .bind(creation_key(numbered.append));
+        }
+        query.execute(&mut **transaction).await?;
+    }
+    Ok(())
+}
+
+/// Writes a changed state; `false` when its row is not at the version before.
+async fn update_state(
+    transaction: &mut Transaction<'_, Sqlite>,
+    numbered: &Numbered<'_>,
+) -> Result<bool, sqlx::Error> {
+    let query = match &numbered.append.state {
+        State::Account(account) => {
+            sqlx::query("UPDATE account SET name = ?, version = ? WHERE id = ? AND version = ?")
+                .bind(account.personal.name.as_str())
+        }
+        State::Product(product) => sqlx::query(
+            "UPDATE product SET name = ?, description = ?, price_minor = ?, currency = ?,
+                version = ? WHERE id = ? AND version = ?",
+        )
+        .bind(product.name.as_str())
+        .bind(product.description.as_str())
+        .bind(product.price.minor_units())
+        .bind(product.price.currency().code()),
+        State::Order(order) => sqlx::query(
+            "UPDATE customer_order SET status = ?, cancel_reason = ?, version = ?
+             WHERE id = ? AND version = ?",
+        )
+        .bind(order.status.as_str())
+        .bind(order.cancel_reason.as_deref()),
+    };
+    let done = query
+        .bind(version(numbered))
+        .bind(*numbered.append.entity.as_uuid())
+        .bind(signed(numbered.append.after))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The version an append leaves its entity at.
+fn version(numbered: &Numbered<'_>) -> i64 {
+    signed(numbered.append.after + numbered.append.events.len() as u64)
+}

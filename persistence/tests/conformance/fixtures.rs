@@ -1,0 +1,198 @@
+//! Stores to run on, and appends as the shells would make them: through decide and evolve.
+
+use std::time::{Duration, Instant};
+
+use fritzy_domain::{
+    Account, AccountCommand, AccountId, Append, AppendError, Command, CommandId, Currency,
+    Deadline, EntityId, Env, Event, EventId, Fingerprint, Money, NodeId, OrderCommand, PlaceOrder,
+    Positions, ProductCommand, ProductId, Quote, QuotedLine, ShardCount, ShardId, ShardLease,
+    State, Timestamp, Version,
+};
+use fritzy_persistence::{CommitterConfig, MemoryConfig, SqliteConfig, Stores};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Few shards, so that a few entities share each.
+pub(crate) const SHARDS: u16 = 4;
+
+/// One empty database.
+pub(crate) struct Fixture {
+    pub(crate) stores: Stores,
+    pub(crate) owner: NodeId,
+    pub(crate) leases: Vec<ShardLease>,
+    /// Kept until the test ends.
+    _folder: Option<TempDir>,
+}
+
+pub(crate) fn sqlite_config(folder: &TempDir) -> SqliteConfig {
+    SqliteConfig {
+        shards: ShardCount::new(SHARDS).expect("in range"),
+        ..SqliteConfig::new(folder.path().join("fritzy.db"))
+    }
+}
+
+impl Fixture {
+    pub(crate) fn memory() -> Self {
+        let shards = ShardCount::new(SHARDS).expect("in range");
+        let config = MemoryConfig {
+            shards,
+            committer: CommitterConfig::default(),
+        };
+        Self {
+            stores: Stores::in_memory(config),
+            owner: node(1),
+            leases: vec![],
+            _folder: None,
+        }
+    }
+
+    pub(crate) async fn sqlite() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let stores = Stores::open_sqlite(sqlite_config(&folder))
+            .await
+            .expect("opens");
+        Self {
+            stores,
+            owner: node(1),
+            leases: vec![],
+            _folder: Some(folder),
+        }
+    }
+
+    /// On stores that are open and claimed already.
+    pub(crate) fn on(stores: Stores, leases: Vec<ShardLease>) -> Self {
+        Self {
+            stores,
+            owner: leases[0].owner,
+            leases,
+            _folder: None,
+        }
+    }
+
+    /// Claims every shard for the fixture's owner.
+    pub(crate) async fn claimed(mut self) -> Self {
+        self.leases = self.claim(self.owner).await;
+        self
+    }
+
+    pub(crate) async fn claim(&self, owner: NodeId) -> Vec<ShardLease> {
+        let shards: Vec<ShardId> = self.stores.ownership.shard_count().all().collect();
+        self.stores
+            .ownership
+            .claim(owner, &shards)
+            .await
+            .expect("claims")
+    }
+
+    pub(crate) fn lease_of(&self, entity: EntityId) -> ShardLease {
+        let shard = self.stores.ownership.shard_count().shard_of(entity.slot());
+        self.leases[usize::from(shard.0)]
+    }
+
+    pub(crate) async fn create_account(&self, number: u128) -> Result<Positions, AppendError> {
+        self.stores.journal.append(self.new_account(number)).await
+    }
+
+    /// The creation of an account in shard `number % SHARDS`, at second `number`.
+    pub(crate) fn new_account(&self, number: u128) -> Append {
+        let command = Command::Account(AccountCommand::Create {
+            name: format!("account {number}"),
+        });
+        self.creation(command, command_id(number), None)
+    }
+
+    pub(crate) fn new_product(&self, number: u128) -> Append {
+        let command = Command::Product(ProductCommand::Create {
+            name: format!("product {number}"),
+            description: "a\nb 🧑‍🚀 'quoted' \"twice\"".into(),
+            price: cents(999),
+        });
+        self.creation(command, command_id(number), None)
+    }
+
+    pub(crate) fn new_order(
+        &self,
+        number: u128,
+        account: AccountId,
+        key: Option<Fingerprint>,
+    ) -> Append {
+        let quote = Quote {
+            product_id: ProductId::from_uuid(Uuid::from_u128(5)),
+            version: 2,
+            name: "CD at 14.66".into(),
+            unit_price: cents(1_466),
+        };
+        let lines = vec![QuotedLine { quote, quantity: 3 }];
+        let command = Command::Order(OrderCommand::Place(PlaceOrder {
+            account_id: account,
+            lines,
+        }));
+        self.creation(command, command_id(number), key)
+    }
+
+    fn creation(
+        &self,
+        command: Command,
+        id: CommandId,
+        fingerprint: Option<Fingerprint>,
+    ) -> Append {
+        self.decided(None, 0, command, id, fingerprint)
+    }
+
+    /// What the shell of an entity would append for `command`.
+    pub(crate) fn decided(
+        &self,
+        before: Option<State>,
+        after: Version,
+        command: Command,
+        id: CommandId,
+        fingerprint: Option<Fingerprint>,
+    ) -> Append {
+        let second = i64::try_from(id.as_uuid().as_u128() >> 16 & 0xFFFF).expect("small");
+        let env = Env {
+            now: Timestamp::from_micros(second * 1_000_000),
+            command: id,
+        };
+        let events = State::decide(before.as_ref(), command, &env).expect("accepted");
+        let state = events.iter().fold(before, State::evolve).expect("exists");
+        let events: Vec<(EventId, Event)> = events
+            .into_iter()
+            .map(|event| (EventId::from_uuid(Uuid::new_v4()), event))
+            .collect();
+        let entity = state.id();
+        Append {
+            lease: self.lease_of(entity),
+            entity,
+            after,
+            command: id,
+            fingerprint,
+            events,
+            state,
+            deadline: Deadline::at(Instant::now() + Duration::from_secs(60)),
+        }
+    }
+}
+
+pub(crate) fn node(number: u128) -> NodeId {
+    NodeId::from_uuid(Uuid::from_u128(number))
+}
+
+pub(crate) fn command_id(number: u128) -> CommandId {
+    // The last two bytes are the slot, which an order takes from its account.
+    CommandId::from_uuid(Uuid::from_u128(number << 16 | number & 0xFFFF))
+}
+
+pub(crate) fn account_id(number: u128) -> AccountId {
+    command_id(number).new_account()
+}
+
+pub(crate) fn cents(minor_units: i64) -> Money {
+    Money::from_minor_units(minor_units, Currency::USD).expect("in range")
+}
+
+pub(crate) fn account_of(append: &Append) -> &Account {
+    match &append.state {
+        State::Account(account) => account,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,64 @@
+//! Idempotency keys: a keyed creation is unique over the whole database (I8), and what a command did
+//! can be found again.
+
+use fritzy_domain::{AppendError, CommandRecord, Fingerprint, Kind};
+
+use crate::fixtures::{Fixture, account_id, command_id};
+
+const KEY: Fingerprint = Fingerprint([9; 16]);
+
+pub(crate) async fn one_key_makes_one_order_over_all_shards(fixture: Fixture) {
+    let fixture = fixture.claimed().await;
+    let first = fixture.new_order(77, account_id(1), Some(KEY));
+    let other_account = fixture.new_order(77, account_id(2), Some(KEY));
+    assert_ne!(first.entity, other_account.entity);
+    assert_ne!(first.lease.shard, other_account.lease.shard);
+    let entity = first.entity;
+    let together = [first, other_account].map(|append| fixture.stores.journal.append(append));
+    let [first, other_account] = together;
+    assert!(first.await.is_ok());
+    assert_eq!(other_account.await, Err(AppendError::Conflict));
+
+    let read_model = &fixture.stores.read_model;
+    let found = read_model
+        .find_creation(Kind::Order, command_id(77))
+        .await
+        .expect("reads");
+    assert_eq!(found, Some(entity));
+    let unknown = read_model
+        .find_creation(Kind::Order, command_id(78))
+        .await
+        .expect("reads");
+    assert_eq!(unknown, None);
+
+    // Without a key, the command id says nothing beyond its own order.
+    for account in [3, 4] {
+        let unkeyed = fixture.new_order(79, account_id(account), None);
+        assert!(fixture.stores.journal.append(unkeyed).await.is_ok());
+    }
+}
+
+pub(crate) async fn commands_are_found_with_what_they_did(fixture: Fixture) {
+    let fixture = fixture.claimed().await;
+    let keyed = fixture.new_order(5, account_id(1), Some(KEY));
+    let (shard, entity) = (keyed.lease.shard, keyed.entity);
+    fixture.stores.journal.append(keyed).await.expect("written");
+    let journal = &fixture.stores.journal;
+    let found = journal
+        .find_command(shard, command_id(5))
+        .await
+        .expect("reads");
+    let expected = CommandRecord {
+        entity,
+        version: 1,
+        fingerprint: Some(KEY),
+    };
+    assert_eq!(found, Some(expected));
+    assert_eq!(
+        journal
+            .find_command(shard, command_id(6))
+            .await
+            .expect("reads"),
+        None
+    );
+}

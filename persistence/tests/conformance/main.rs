@@ -1,0 +1,42 @@
+//! The conformance suite of the stores: written against the ports alone, run on every store.
+
+mod appending;
+mod fencing;
+mod fixtures;
+mod keys;
+mod reading;
+mod sqlite_file;
+
+use fixtures::Fixture;
+
+/// Makes one test for each store from each check.
+macro_rules! suite {
+    ($($check:path as $name:ident),+ $(,)?) => {
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { $check(super::Fixture::memory()).await; })+
+        }
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { $check(super::Fixture::sqlite().await).await; })+
+        }
+    };
+}
+
+suite! {
+    crate::appending::positions_and_versions_have_no_gaps as positions_and_versions_have_no_gaps,
+    crate::appending::a_bad_append_in_a_batch_fails_alone as a_bad_append_in_a_batch_fails_alone,
+    crate::appending::the_counter_survives_failed_batches as the_counter_survives_failed_batches,
+    crate::appending::an_append_on_another_version_is_refused as an_append_on_another_version_is_refused,
+    crate::appending::state_rows_are_the_fold_of_the_journal as state_rows_are_the_fold_of_the_journal,
+    crate::appending::closing_flushes as closing_flushes,
+    crate::fencing::claims_raise_epochs_and_fence_off_earlier_owners as claims_raise_epochs_and_fence_off_earlier_owners,
+    crate::fencing::a_deposed_owner_does_not_hold_up_the_others as a_deposed_owner_does_not_hold_up_the_others,
+    crate::fencing::the_new_owner_goes_on_where_the_old_one_stopped as the_new_owner_goes_on_where_the_old_one_stopped,
+    crate::keys::one_key_makes_one_order_over_all_shards as one_key_makes_one_order_over_all_shards,
+    crate::keys::commands_are_found_with_what_they_did as commands_are_found_with_what_they_did,
+    crate::reading::lists_are_ordered_and_paged as lists_are_ordered_and_paged,
+    crate::reading::orders_are_listed_for_many_accounts_at_once as orders_are_listed_for_many_accounts_at_once,
+    crate::reading::loading_keeps_the_order_of_the_ids as loading_keeps_the_order_of_the_ids,
+    crate::reading::every_field_comes_back as every_field_comes_back,
+}
