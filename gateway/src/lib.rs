@@ -1,1 +1,14 @@
-//! stub
+//! The front end: settings, the GraphQL schema, HTTP, and the one place that puts the parts together.
+//! No rule of the shop is here; what a client sends is passed on as it was written.
+
+mod banner;
+mod cli;
+mod graphql;
+mod http;
+mod logging;
+mod node;
+mod settings;
+
+pub use cli::main;
+pub use node::{Node, StartError};
+pub use settings::{LogFormat, Settings};

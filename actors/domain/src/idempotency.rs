@@ -37,6 +37,9 @@ pub struct KeyScope<'a> {
     pub caller: &'a str,
     /// The mutation's name in the schema, never its alias.
     pub mutation: &'a str,
+    /// The id of what is changed; empty for creations. So a key counts for each thing by itself, and
+    /// only its owner needs to remember it.
+    pub target: &'a str,
     /// The client's key.
     pub key: &'a str,
     /// For a key of the whole request (header): the response path of the mutation, which keeps two
@@ -49,7 +52,15 @@ impl KeyScope<'_> {
     /// so that no two scopes run into each other.
     pub fn command_id(&self) -> CommandId {
         let mut hash = LengthPrefixed::default();
-        for part in [self.tenant, self.caller, self.mutation, self.key, self.path] {
+        let parts = [
+            self.tenant,
+            self.caller,
+            self.mutation,
+            self.target,
+            self.key,
+            self.path,
+        ];
+        for part in parts {
             hash.add(part.as_bytes());
         }
         // Version 8 of RFC 9562: bytes of our own making.
@@ -124,6 +135,7 @@ mod tests {
         tenant: "",
         caller: "",
         mutation: "createOrder",
+        target: "",
         key: "k1",
         path: "",
     };
@@ -142,6 +154,10 @@ mod tests {
             },
             KeyScope {
                 mutation: "createAccount",
+                ..SCOPE
+            },
+            KeyScope {
+                target: "o1",
                 ..SCOPE
             },
             KeyScope { key: "k2", ..SCOPE },

@@ -1,4 +1,4 @@
-//! `fritzy-bench replay`.
+//! `fritzy-bench replay`: its flags, what it prints at the end, and its exit codes.
 
 use std::io::{self, Write, stderr, stdout};
 use std::num::NonZeroUsize;

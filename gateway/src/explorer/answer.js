@@ -20,11 +20,16 @@ export function drawAnswer({ status, errors, body }, outcome, goTo) {
 
 function statusLine(outcome, errorCount) {
   switch (outcome?.kind) {
-    case undefined: return 'Nothing sent yet';
-    case 'running': return 'Waiting for the answer…';
-    case 'cancelled': return 'Cancelled';
-    case 'unreachable': return 'No answer';
-    case 'late': return 'No answer in time';
+    case undefined:
+      return 'Nothing sent yet';
+    case 'running':
+      return 'Waiting for the answer…';
+    case 'cancelled':
+      return 'Cancelled';
+    case 'unreachable':
+      return 'No answer';
+    case 'late':
+      return 'No answer in time';
     default: {
       const errors = errorCount === 0 ? '' : ` · ${errorCount} ${errorCount === 1 ? 'error' : 'errors'}`;
       return `HTTP ${outcome.status} · ${outcome.ms} ms${errors}`;
@@ -39,13 +44,18 @@ function errorsOf(outcome) {
     case 'late':
       return [{ message: `The node did not answer at ${ENDPOINT} within ${outcome.ms / 1000} s.` }];
     case 'not-json':
-      return [{ message: `This answer is not JSON (content type: ${outcome.contentType}). Its text is below as it came.` }];
+      return [
+        { message: `This answer is not JSON (content type: ${outcome.contentType}). Its text is below as it came.` },
+      ];
     case 'answer': {
       const { data, errors } = outcome.body ?? {};
       if (Array.isArray(errors)) return errors;
-      return data === undefined ? [{ message: 'This is JSON, but not a GraphQL answer: it has neither data nor errors.' }] : [];
+      return data === undefined
+        ? [{ message: 'This is JSON, but not a GraphQL answer: it has neither data nor errors.' }]
+        : [];
     }
-    default: return [];
+    default:
+      return [];
   }
 }
 
@@ -54,12 +64,20 @@ function drawError(error, goTo) {
   const places = Array.isArray(error?.locations) ? error.locations : [];
   const at = Array.isArray(error?.path) ? `at ${error.path.join('.')}` : '';
   const facts = [at, field ? `field ${field}` : ''].filter(Boolean).join(', ');
-  return el('li', {},
+  return el(
+    'li',
+    {},
     code ? el('code', { class: 'code' }, String(code)) : '',
     el('span', { class: 'message' }, String(error?.message ?? 'The server gave no message.')),
     facts ? el('span', { class: 'facts' }, facts) : '',
-    ...places.map((place) => el('button', { type: 'button', class: 'place', onclick: () => goTo(place) },
-      `line ${place.line}, column ${place.column}`)));
+    ...places.map((place) =>
+      el(
+        'button',
+        { type: 'button', class: 'place', onclick: () => goTo(place) },
+        `line ${place.line}, column ${place.column}`,
+      ),
+    ),
+  );
 }
 
 function drawBody(outcome) {

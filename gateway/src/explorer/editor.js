@@ -5,7 +5,9 @@ const INDENT = '  ';
 /** Gives a textarea the keys of an editor. Escape lets the next Tab leave it, so the keyboard is never trapped. */
 export function editKeys(area) {
   let mayLeave = false;
-  area.addEventListener('blur', () => { mayLeave = false; });
+  area.addEventListener('blur', () => {
+    mayLeave = false;
+  });
   area.addEventListener('keydown', (event) => {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Tab' && !mayLeave) {
@@ -27,7 +29,9 @@ export function numberLines(area, gutter) {
     gutter.scrollTop = area.scrollTop;
   };
   area.addEventListener('input', draw);
-  area.addEventListener('scroll', () => { gutter.scrollTop = area.scrollTop; });
+  area.addEventListener('scroll', () => {
+    gutter.scrollTop = area.scrollTop;
+  });
   draw();
   return draw;
 }
@@ -55,9 +59,7 @@ function indentationBefore(area) {
 
 // execCommand is deprecated but remains the one way to change a textarea and keep its undo history.
 function insert(area, text) {
-  const done = text === ''
-    ? document.execCommand('delete')
-    : document.execCommand('insertText', false, text);
+  const done = text === '' ? document.execCommand('delete') : document.execCommand('insertText', false, text);
   if (!done) {
     area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');
     area.dispatchEvent(new Event('input', { bubbles: true }));

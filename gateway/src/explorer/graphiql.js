@@ -1,5 +1,6 @@
 // GraphiQL from the CDN. The bare names below are resolved by the import map in page.html, which pins the versions.
 
+import { el } from './dom.js';
 import { EXAMPLES } from './examples.js';
 import { ACCEPT, ENDPOINT } from './request.js';
 
@@ -21,7 +22,7 @@ export function loadGraphiQL() {
   ]).then(([react, reactDom, graphiql, toolkit, editorWorker, jsonWorker, graphqlWorker]) => {
     const workers = { json: jsonWorker.default, graphql: graphqlWorker.default };
     const makeWorker = (label) => (workers[label] ?? editorWorker.default)();
-    return (element, onCrash) => mount(element, onCrash, { react, reactDom, graphiql, toolkit, makeWorker });
+    return (app, onCrash) => mount(app, onCrash, { react, reactDom, graphiql, toolkit, makeWorker });
   });
   return { ready, abandon: () => style.remove() };
 }
@@ -36,7 +37,7 @@ function loadStyle(link) {
   });
 }
 
-function mount(element, onCrash, { react, reactDom, graphiql, toolkit, makeWorker }) {
+function mount(app, onCrash, { react, reactDom, graphiql, toolkit, makeWorker }) {
   globalThis.MonacoEnvironment = { getWorker: (_id, label) => makeWorker(label) };
 
   const fetcher = toolkit.createGraphiQLFetcher({
@@ -45,15 +46,15 @@ function mount(element, onCrash, { react, reactDom, graphiql, toolkit, makeWorke
     // Without this the toolkit asks for multipart answers, which this API never gives.
     enableIncrementalDelivery: false,
   });
-  const root = reactDom.createRoot(element, {
-    onUncaughtError(error) {
-      root.unmount();
-      onCrash(error);
-    },
-  });
-  root.render(react.createElement(graphiql.GraphiQL, {
-    fetcher,
-    defaultTabs: EXAMPLES.map(({ query }) => ({ query })),
-    defaultEditorToolsVisibility: true,
-  }));
+  // React keeps writing to the element it was given, even after a crash: it gets one that can be thrown away.
+  const host = el('div', { class: 'graphiql-host' });
+  app.replaceChildren(host);
+  const root = reactDom.createRoot(host, { onUncaughtError: onCrash });
+  root.render(
+    react.createElement(graphiql.GraphiQL, {
+      fetcher,
+      defaultTabs: EXAMPLES.map(({ query }) => ({ query })),
+      defaultEditorToolsVisibility: true,
+    }),
+  );
 }

@@ -57,7 +57,8 @@ function firstFault(text) {
   };
   const string = (reason) => {
     space();
-    const unfinished = text[at] === '"' ? 'this text has no closing quote or holds a sign that must be escaped' : reason;
+    const unfinished =
+      text[at] === '"' ? 'this text has no closing quote or holds a sign that must be escaped' : reason;
     need(/"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y, unfinished);
   };
   const list = (end, item, reason) => {

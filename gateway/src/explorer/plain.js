@@ -67,7 +67,11 @@ class Explorer {
 
   #listen() {
     const { query, variables, headers, run, newTab: plus, closeTab, operationSelect } = this.#parts;
-    for (const [area, key] of [[query, 'query'], [variables, 'variables'], [headers, 'headers']]) {
+    for (const [area, key] of [
+      [query, 'query'],
+      [variables, 'variables'],
+      [headers, 'headers'],
+    ]) {
       editKeys(area);
       area.addEventListener('input', () => {
         this.#tab[key] = area.value;
@@ -81,7 +85,9 @@ class Explorer {
       });
     }
     run.addEventListener('click', () => (this.#tab.running ? this.#tab.running.abort() : this.#run()));
-    operationSelect.addEventListener('change', () => { this.#tab.operation = operationSelect.value; });
+    operationSelect.addEventListener('change', () => {
+      this.#tab.operation = operationSelect.value;
+    });
     plus.addEventListener('click', () => this.#addScratch());
     closeTab.addEventListener('click', () => {
       this.#tab.running?.abort();
@@ -144,9 +150,13 @@ class Explorer {
     const missing = open.filter((key) => !known.includes(key)).map((key) => EXAMPLE_OF[key]);
     const button = (label, onclick) => el('button', { type: 'button', onclick }, label);
     if (known.length === 0) {
-      return [`This document has placeholders for ids. Run ${missing.join(' and ')} first, then they can be filled in here.`];
+      return [
+        `This document has placeholders for ids. Run ${missing.join(' and ')} first, then they can be filled in here.`,
+      ];
     }
-    const first = this.#tab.held ? 'Not sent: the placeholders are still in the document.' : 'This document has placeholders for ids.';
+    const first = this.#tab.held
+      ? 'Not sent: the placeholders are still in the document.'
+      : 'This document has placeholders for ids.';
     const rest = missing.length > 0 ? ` For the other one run ${missing.join(' and ')}.` : '';
     return [
       el('span', {}, first + rest),

@@ -75,9 +75,14 @@ class SchemaPanel {
   #found(words) {
     const found = searchSchema(this.#schema, words, FOUND_MAX);
     const summary = found.length === FOUND_MAX ? `The first ${FOUND_MAX} matches` : `${found.length} found`;
-    const rows = found.map(({ type, member }) => el('li', {},
-      this.#link(type.name, member ? `${type.name}.${member.name}` : type.name),
-      member ? '' : kindOf(type)));
+    const rows = found.map(({ type, member }) =>
+      el(
+        'li',
+        {},
+        this.#link(type.name, member ? `${type.name}.${member.name}` : type.name),
+        member ? '' : kindOf(type),
+      ),
+    );
     return [el('p', { role: 'status' }, summary), el('ul', { class: 'types' }, ...rows)];
   }
 
@@ -99,24 +104,41 @@ class SchemaPanel {
 
   #related(title, types) {
     if (!types?.length) return [];
-    return [el('h4', {}, title), el('ul', { class: 'types' }, ...types.map(({ name }) => el('li', {}, this.#link(name))))];
+    return [
+      el('h4', {}, title),
+      el('ul', { class: 'types' }, ...types.map(({ name }) => el('li', {}, this.#link(name)))),
+    ];
   }
 
   #member(member) {
     const args = member.args ?? [];
-    const signature = el('code', { class: 'signature' },
+    const signature = el(
+      'code',
+      { class: 'signature' },
       el('span', { class: 'name' }, member.name),
-      ...(args.length > 0 ? ['(', ...args.flatMap((arg, index) => [index > 0 ? ', ' : '', ...this.#input(arg)]), ')'] : []),
+      ...(args.length > 0
+        ? ['(', ...args.flatMap((arg, index) => [index > 0 ? ', ' : '', ...this.#input(arg)]), ')']
+        : []),
       ...(member.type ? [': ', ...this.#shape(member.type)] : []),
-      member.defaultValue ? ` = ${member.defaultValue}` : '');
+      member.defaultValue ? ` = ${member.defaultValue}` : '',
+    );
     const explained = args.filter((arg) => arg.description);
-    return el('li', {},
+    return el(
+      'li',
+      {},
       signature,
-      member.isDeprecated ? el('p', { class: 'deprecated' }, `Deprecated: ${member.deprecationReason ?? 'no reason given'}`) : '',
+      member.isDeprecated
+        ? el('p', { class: 'deprecated' }, `Deprecated: ${member.deprecationReason ?? 'no reason given'}`)
+        : '',
       description(member),
       explained.length > 0
-        ? el('ul', { class: 'args' }, ...explained.map((arg) => el('li', {}, el('code', {}, arg.name), ` ${arg.description}`)))
-        : '');
+        ? el(
+            'ul',
+            { class: 'args' },
+            ...explained.map((arg) => el('li', {}, el('code', {}, arg.name), ` ${arg.description}`)),
+          )
+        : '',
+    );
   }
 
   #input(arg) {

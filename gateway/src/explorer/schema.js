@@ -41,7 +41,8 @@ export async function readSchema() {
 }
 
 function faultOf(outcome) {
-  if (outcome.kind === 'not-json') return `The schema could not be read: the answer (HTTP ${outcome.status}) is not JSON.`;
+  if (outcome.kind === 'not-json')
+    return `The schema could not be read: the answer (HTTP ${outcome.status}) is not JSON.`;
   if (outcome.kind !== 'answer') return `The schema could not be read: the node does not answer at ${ENDPOINT}.`;
   const said = outcome.body?.errors?.[0]?.message ?? '';
   // A server without introspection may refuse the field, or leave it out without a word.

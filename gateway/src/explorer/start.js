@@ -18,14 +18,14 @@ async function showGraphiQL() {
   const attempt = loadGraphiQL();
   try {
     const mount = await within(GRAPHIQL_WAIT_MS_MAX, attempt.ready);
-    mount(app, (error) => fallBack('GraphiQL stopped working', error));
+    mount(app, (error) => fallBack(attempt, 'GraphiQL stopped working', error));
   } catch (error) {
-    attempt.abandon();
-    fallBack('GraphiQL could not be loaded from its CDN', error);
+    fallBack(attempt, 'GraphiQL could not be loaded from its CDN', error);
   }
 }
 
-function fallBack(reason, error) {
+function fallBack(attempt, reason, error) {
+  attempt.abandon();
   console.info(`${reason}; showing the explorer of this node.`, error);
   showPlain(app, { text: `${reason}, so this is the node’s own explorer.`, link: 'Try GraphiQL again' });
 }

@@ -22,15 +22,19 @@ export class TabRow {
 
   add(name, content) {
     this.#made += 1;
-    const tab = el('button', {
-      type: 'button',
-      role: 'tab',
-      id: `tab-${this.#made}`,
-      'aria-controls': this.#panel.id,
-      'aria-selected': 'false',
-      tabindex: '-1',
-      onclick: () => this.select(content),
-    }, name);
+    const tab = el(
+      'button',
+      {
+        type: 'button',
+        role: 'tab',
+        id: `tab-${this.#made}`,
+        'aria-controls': this.#panel.id,
+        'aria-selected': 'false',
+        tabindex: '-1',
+        onclick: () => this.select(content),
+      },
+      name,
+    );
     this.#entries.push({ tab, content });
     this.#list.append(tab);
   }

@@ -2,13 +2,14 @@
 //! while one batch is being synced the next one gathers, so batches grow with the load.
 
 mod batch;
+mod gathering;
 mod task;
 
 use fritzy_domain::{Append, AppendError, Appending};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use batch::{BatchError, BatchStore, Numbered, leases};
-use task::{Request, Work};
+use gathering::{Request, Work};
 
 /// The limits of a committer.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,15 @@ impl Committer {
                 Err(mpsc::error::TrySendError::Closed(_)) => Err(stopped(true)),
             }
         })
+    }
+
+    /// Returns when everything queued before has been answered.
+    pub(crate) async fn settled(&self) {
+        let (answer, done) = oneshot::channel();
+        if self.queue.send(Work::Barrier(answer)).await.is_ok() {
+            // An error means that the task is gone, and with it everything that was queued.
+            let _ = done.await;
+        }
     }
 
     /// Returns when everything queued before has been written and the committer has stopped.

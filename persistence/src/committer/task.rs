@@ -1,29 +1,14 @@
 //! The task behind a committer: gather, number, write, answer.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Instant;
 
-use fritzy_domain::{
-    Append, AppendError, CommandId, EntityId, Epoch, Position, Positions, ShardId,
-};
-use tokio::sync::{mpsc, oneshot};
+use fritzy_domain::{AppendError, Epoch, Position, Positions, ShardId};
+use tokio::sync::mpsc;
 use tracing::{debug, error, warn};
 
 use super::batch::{BatchError, BatchStore, Numbered};
-
-pub(super) struct Request {
-    pub(super) append: Append,
-    pub(super) answer: oneshot::Sender<Result<Positions, AppendError>>,
-}
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are commits; a box for each would cost more"
-)]
-pub(super) enum Work {
-    Commit(Request),
-    Close(oneshot::Sender<()>),
-}
+use super::gathering::{Gathering, Request, Work};
 
 /// How far a shard has got, as known under one claim of it.
 struct Head {
@@ -48,7 +33,7 @@ pub(super) async fn run(
     };
     let mut gathering = Gathering::default();
     loop {
-        if gathering.batch.is_empty() {
+        if gathering.is_empty() {
             match work.recv().await {
                 Some(next) => gathering.take(next),
                 None => return,
@@ -60,72 +45,32 @@ pub(super) async fn run(
                 Err(_) => break,
             }
         }
-        let (batch, closing) = gathering.finish();
-        task.write(batch).await;
-        if let Some(closed) = closing {
-            // Refuse newcomers first, then answer those that came behind the call to close.
-            work.close();
-            while let Some(late) = work.recv().await {
-                if let Work::Commit(request) = late {
-                    let _ = request.answer.send(Err(super::stopped(true)));
-                }
-            }
-            let _ = closed.send(());
+        let gathered = gathering.finish();
+        task.write(gathered.batch).await;
+        if gathered.closing {
+            refuse_the_rest(&mut work).await;
+        }
+        for passed in gathered.barriers {
+            let _ = passed.send(());
+        }
+        if gathered.closing {
             return;
         }
     }
 }
 
-/// A batch being put together. One that would hold two appends of an entity, or two of one key, ends
-/// before the second: whether that is right depends on the first.
-#[derive(Default)]
-struct Gathering {
-    batch: Vec<Request>,
-    entities: HashSet<EntityId>,
-    keyed: HashSet<CommandId>,
-    next: Option<Request>,
-    closing: Option<oneshot::Sender<()>>,
-}
-
-impl Gathering {
-    fn has_room(&self, batch_len_max: usize) -> bool {
-        self.next.is_none() && self.closing.is_none() && self.batch.len() < batch_len_max
-    }
-
-    fn take(&mut self, work: Work) {
-        match work {
-            Work::Close(closed) => self.closing = Some(closed),
+/// Lets nobody in any more, and answers those that came behind the call to close.
+async fn refuse_the_rest(work: &mut mpsc::Receiver<Work>) {
+    work.close();
+    while let Some(late) = work.recv().await {
+        match late {
             Work::Commit(request) => {
-                let append = &request.append;
-                let keyed = append.fingerprint.map(|_| append.command);
-                if self.entities.contains(&append.entity)
-                    || keyed.is_some_and(|command| self.keyed.contains(&command))
-                {
-                    self.next = Some(request);
-                    return;
-                }
-                self.entities.insert(append.entity);
-                self.keyed.extend(keyed);
-                self.batch.push(request);
+                let _ = request.answer.send(Err(super::stopped(true)));
+            }
+            Work::Barrier(passed) | Work::Close(passed) => {
+                let _ = passed.send(());
             }
         }
-    }
-
-    /// The batch; what was left over begins the next one.
-    fn finish(&mut self) -> (Vec<Request>, Option<oneshot::Sender<()>>) {
-        let batch = std::mem::take(&mut self.batch);
-        self.entities.clear();
-        self.keyed.clear();
-        if let Some(next) = self.next.take() {
-            self.take(Work::Commit(next));
-        }
-        // A call to close waits until nothing is left over.
-        let closing = if self.batch.is_empty() {
-            self.closing.take()
-        } else {
-            None
-        };
-        (batch, closing)
     }
 }
 

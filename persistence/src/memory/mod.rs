@@ -98,6 +98,10 @@ impl Journal for MemoryStore {
         self.committer.append(append)
     }
 
+    async fn settled(&self) {
+        self.committer.settled().await;
+    }
+
     async fn read_shard(
         &self,
         shard: ShardId,

@@ -15,6 +15,10 @@ impl Journal for SqliteStore {
         self.committer.append(append)
     }
 
+    async fn settled(&self) {
+        self.committer.settled().await;
+    }
+
     async fn read_shard(
         &self,
         shard: ShardId,

@@ -126,6 +126,10 @@ pub trait Journal: Send + Sync {
     /// durable (invariant I1).
     fn append(&self, append: Append) -> Appending;
 
+    /// Returns once every append handed in before has been answered. What is read afterwards holds
+    /// all of them that succeeded.
+    async fn settled(&self);
+
     /// Up to `limit` events of a shard behind position `after`, in order.
     ///
     /// # Errors

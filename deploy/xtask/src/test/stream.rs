@@ -43,11 +43,33 @@ pub(crate) enum Outputs {
     OutAndErr,
 }
 
-/// Runs the program to its end, or until its time is up.
+/// Where lines are passed on to.
+struct Screen {
+    out: fn(&[u8]),
+    err: fn(&[u8]),
+}
+
+/// If our own output is closed, nobody is watching; the count is still of interest.
+const TERMINAL: Screen = Screen {
+    out: |line| drop(std::io::stdout().lock().write_all(line)),
+    err: |line| drop(std::io::stderr().lock().write_all(line)),
+};
+
+/// Runs the program to its end, or until its time is up. What is read is passed on to the terminal.
 ///
 /// # Errors
 /// When it cannot be started or waited for.
 pub(crate) fn run(
+    command: &mut Command,
+    read: Outputs,
+    limit: Duration,
+    on_line: impl FnMut(&str),
+) -> Result<Ended> {
+    run_on(&TERMINAL, command, read, limit, on_line)
+}
+
+fn run_on(
+    screen: &Screen,
     command: &mut Command,
     read: Outputs,
     limit: Duration,
@@ -63,30 +85,27 @@ pub(crate) fn run(
         .with_context(|| format!("cannot run {program}"))?;
     let (sender, lines) = mpsc::channel();
     if let Some(out) = child.stdout.take() {
-        pass_on(out, sender.clone(), |line| {
-            drop(std::io::stdout().lock().write_all(line))
-        });
+        pass_on(out, sender.clone(), screen.out);
     }
     if let Some(err) = child.stderr.take() {
-        pass_on(err, sender.clone(), |line| {
-            drop(std::io::stderr().lock().write_all(line))
-        });
+        pass_on(err, sender.clone(), screen.err);
     }
     drop(sender);
 
     let started = Instant::now();
     let mut ended: Option<(ExitStatus, Instant)> = None;
     loop {
-        match lines.recv_timeout(TICK) {
-            Ok(line) => on_line(&line),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
+        let line = lines.recv_timeout(TICK);
         if ended.is_none() {
             ended = child.try_wait()?.map(|status| (status, Instant::now()));
         }
         let drained = ended.is_some_and(|(_, at)| at.elapsed() > DRAIN_MAX);
-        if drained || started.elapsed() > limit {
+        match line {
+            Ok(line) => on_line(&line),
+            Err(RecvTimeoutError::Timeout) if !drained => {}
+            Err(_) => break,
+        }
+        if started.elapsed() > limit {
             break;
         }
     }
@@ -94,10 +113,7 @@ pub(crate) fn run(
 }
 
 /// Waits for the end of a program that may still be running, for at most so long, and then ends it.
-///
-/// # Errors
-/// When it cannot be waited for or signalled.
-pub(crate) fn finish(child: &mut Child, limit: Duration) -> Result<Ended> {
+fn finish(child: &mut Child, limit: Duration) -> Result<Ended> {
     if let Some(status) = wait(child, limit)? {
         return Ok(Ended {
             status,
@@ -153,11 +169,7 @@ pub(crate) fn terminate(child: &Child) -> Result<()> {
     Ok(())
 }
 
-fn pass_on(
-    from: impl Read + Send + 'static,
-    to: Sender<String>,
-    show: impl Fn(&[u8]) + Send + 'static,
-) {
+fn pass_on(from: impl Read + Send + 'static, to: Sender<String>, show: fn(&[u8])) {
     thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
@@ -187,12 +199,23 @@ mod tests {
         command
     }
 
+    /// Runs it without showing what it prints, which would stand amid the output of the tests.
+    fn run_unseen(
+        script: &str,
+        read: Outputs,
+        limit: Duration,
+        on_line: impl FnMut(&str),
+    ) -> Ended {
+        let nowhere = Screen {
+            out: |_| {},
+            err: |_| {},
+        };
+        run_on(&nowhere, &mut sh(script), read, limit, on_line).unwrap()
+    }
+
     fn lines_of(read: Outputs, script: &str) -> (Vec<String>, Ended) {
         let mut lines = Vec::new();
-        let ended = run(&mut sh(script), read, LONG, |line| {
-            lines.push(line.to_owned())
-        })
-        .unwrap();
+        let ended = run_unseen(script, read, LONG, |line| lines.push(line.to_owned()));
         lines.sort();
         (lines, ended)
     }
@@ -208,13 +231,7 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_end_is_ended() {
-        let ended = run(
-            &mut sh("exec sleep 3600"),
-            Outputs::Out,
-            Duration::ZERO,
-            |_| {},
-        )
-        .unwrap();
+        let ended = run_unseen("exec sleep 3600", Outputs::Out, Duration::ZERO, |_| {});
         assert!(ended.timed_out);
         assert_eq!(
             ended.fault("it").unwrap(),
@@ -227,10 +244,9 @@ mod tests {
         let mut own_pid = String::new();
         let started = Instant::now();
         let script = "sleep 3600 & echo $!";
-        run(&mut sh(script), Outputs::Out, LONG, |line| {
+        run_unseen(script, Outputs::Out, LONG, |line| {
             line.clone_into(&mut own_pid)
-        })
-        .unwrap();
+        });
         assert!(started.elapsed() < LONG);
         let killed = Command::new("kill").arg(&own_pid).status().unwrap();
         assert!(killed.success(), "the grandchild was still there");

@@ -14,8 +14,8 @@ use super::stream::{self, Outputs};
 /// Few small packages; npm's own retries fit into this.
 const INSTALL_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// A whole run of a client, browser included, takes seconds.
-const CLIENT_MAX: Duration = Duration::from_secs(3 * 60);
+/// A good run of a client, browser included, takes seconds; one in which everything fails waits for each thing in turn.
+const CLIENT_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// What npm says when it is the registry that cannot be had, and not the project that is wrong.
 const UNREACHABLE: [&str; 17] = [

@@ -67,8 +67,6 @@ impl Rule {
 mod tests {
     use super::*;
 
-    const PLANTED: &str = "//! A header.\nconst Q: &str = \"DELETE FROM node\";\n";
-
     fn rule(name: &str) -> &'static Rule {
         ALL.iter().find(|rule| rule.name == name).unwrap()
     }
@@ -76,14 +74,19 @@ mod tests {
     #[test]
     fn a_rule_is_silent_in_its_own_file_and_nowhere_else() {
         let sql = rule("sql");
-        let own = Repository::of(&[("deploy/xtask/src/tidy/rules/sql.rs", PLANTED)]);
+        // Put together here, because this file is exempt from nothing.
+        let planted = format!(
+            "//! A header.\nconst Q: &str = \"{} FROM node\";\n",
+            "DELETE"
+        );
+        let own = Repository::of(&[("deploy/xtask/src/tidy/rules/sql.rs", &planted)]);
         assert_eq!(sql.violations(&own), []);
         for path in [
             "deploy/xtask/src/tidy/rules/names.rs",
             "gateway/src/rules/sql.rs",
         ] {
             assert_eq!(
-                sql.violations(&Repository::of(&[(path, PLANTED)])).len(),
+                sql.violations(&Repository::of(&[(path, &planted)])).len(),
                 1,
                 "{path}"
             );

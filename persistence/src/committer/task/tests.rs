@@ -1,7 +1,8 @@
 //! The committer against a store that does what a real one cannot be made to do on demand.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fritzy_domain::{
@@ -12,8 +13,7 @@ use fritzy_domain::{
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::*;
-use crate::committer::{Committer, CommitterConfig};
+use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Numbered};
 
 /// Each entry: the positions and entities of one committed batch.
 type Log = Arc<Mutex<Vec<Vec<(Position, EntityId)>>>>;
@@ -302,6 +302,29 @@ async fn what_is_late_is_dropped_before_it_is_written() {
         Err(AppendError::Expired)
     );
     assert!(bench.batch_lens().is_empty());
+}
+
+#[tokio::test]
+async fn a_barrier_passes_when_all_before_it_is_answered() {
+    let bench = bench(CommitterConfig::default(), vec![], None);
+    // The second of one entity is left over for a batch of its own.
+    let before = [append(1), append(1), append(2)].map(|append| bench.committer.append(append));
+    let committer = bench.committer.clone();
+    let barrier = tokio::spawn(async move { committer.settled().await });
+    bench.commits(1);
+    tokio::time::timeout(Duration::from_millis(50), async {
+        while !barrier.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect_err("the second batch is not written yet");
+    bench.commits(AMPLE);
+    barrier.await.expect("passes");
+    assert_eq!(bench.batch_lens(), [1, 2]);
+    for answer in before {
+        assert!(answer.await.is_ok());
+    }
 }
 
 #[tokio::test]

@@ -15,11 +15,12 @@ const LIMIT: Duration = Duration::from_secs(55 * 60);
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     let mut counted = Vec::new();
     let mut command = Command::new(&environment.cargo);
-    // One failing test binary must not hide the others from the count.
-    let arguments = ["test", "--workspace", "--locked", "--no-fail-fast"];
     command
         .current_dir(&environment.root)
-        .args(arguments)
+        .arg("test")
+        .args(scope(&environment.cargo_test))
+        // One failing test binary must not hide the others from the count.
+        .args(["--locked", "--no-fail-fast"])
         .args(&environment.cargo_test);
     let ended = stream::run(&mut command, Outputs::Out, LIMIT, |line| {
         counted.extend(counts_in(line))
@@ -28,6 +29,14 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
         counted.into_iter().sum(),
         ended.fault("cargo test"),
     ))
+}
+
+/// The whole workspace, unless the arguments choose crates: beside `--workspace`, Cargo would not heed the choice.
+fn scope(arguments: &[String]) -> Option<&'static str> {
+    let for_cargo = arguments.iter().take_while(|argument| *argument != "--");
+    let chooses =
+        |argument: &String| argument.starts_with("-p") || argument.starts_with("--package");
+    (!for_cargo.into_iter().any(chooses)).then_some("--workspace")
 }
 
 /// A bad end without a failed test is a failure of its own: code that does not compile, a test binary that was killed.
@@ -73,6 +82,22 @@ mod tests {
         );
         assert_eq!(counts_in("test order::total_is_exact ... ok"), None);
         assert_eq!(counts_in("test result: unknown"), None);
+    }
+
+    #[test]
+    fn crates_can_be_chosen() {
+        let scope = |arguments: &[&str]| {
+            scope(
+                &arguments
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(scope(&[]), Some("--workspace"));
+        assert_eq!(scope(&["total", "--", "-prefix"]), Some("--workspace"));
+        assert_eq!(scope(&["-p", "fritzy-domain"]), None);
+        assert_eq!(scope(&["--package=fritzy-domain"]), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The connection closes and nothing was executed.
     DropBefore,
     /// The connection closes after execution.
@@ -39,6 +39,8 @@ pub enum Fault {
     OneUnitMore,
     /// Kept without its last line, at the total that was right.
     LineLost,
+    /// Kept with its first line once more, at the total that was right.
+    LineTwice,
     /// Kept under the account that was created first.
     OtherAccount,
     /// Kept under a name with something behind it.
@@ -52,22 +54,22 @@ pub enum Fault {
 }
 
 /// One request, as a choice of faults sees it.
-pub struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     /// The operation's name: `CreateOrder`.
-    pub operation: &'a str,
+    pub(crate) operation: &'a str,
     /// The idempotency key of a creation, the id of a read.
-    pub key: &'a str,
+    pub(crate) key: &'a str,
     /// How often this operation came with this key before.
-    pub earlier: usize,
+    pub(crate) earlier: usize,
     /// How many requests came before.
-    pub serial: usize,
+    pub(crate) serial: usize,
 }
 
 type Choice = Box<dyn Fn(&Seen<'_>) -> Option<Fault> + Send + Sync>;
 
 /// A running mock node; it ends when dropped.
-pub struct MockNode {
-    pub url: String,
+pub(crate) struct MockNode {
+    pub(crate) url: String,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
@@ -89,7 +91,7 @@ struct Kept {
 }
 
 impl MockNode {
-    pub async fn start(
+    pub(crate) async fn start(
         choice: impl Fn(&Seen<'_>) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -108,13 +110,13 @@ impl MockNode {
     }
 
     /// How many accounts, products and orders are kept.
-    pub fn counts(&self) -> (usize, usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let kept = self.shared.kept.lock().expect("no panic");
         (kept.accounts.len(), kept.products.len(), kept.orders.len())
     }
 
     /// Whether a request's body had this text in it.
-    pub fn received(&self, text: &str) -> bool {
+    pub(crate) fn received(&self, text: &str) -> bool {
         let kept = self.shared.kept.lock().expect("no panic");
         kept.bodies.iter().any(|body| body.contains(text))
     }
@@ -356,6 +358,10 @@ fn spoil(entry: &mut Value, fault: Option<Fault>, first_account: Option<Value>) 
         }
         Some(Fault::LineLost) => {
             entry["products"].as_array_mut().expect("lines").pop();
+        }
+        Some(Fault::LineTwice) => {
+            let lines = entry["products"].as_array_mut().expect("lines");
+            lines.push(lines[0].clone());
         }
         Some(Fault::OtherAccount) => entry["accountId"] = first_account.expect("an account"),
         Some(Fault::OtherName) => {

@@ -8,7 +8,9 @@ export async function refuseOutside(context, base) {
 /** No request that leaves the node is ever answered, until `release` lets the fake CDN answer all of them. */
 export async function hangOutside(context, base) {
   const held = [];
-  const log = await outside(context, base, (route) => { held.push(route); });
+  const log = await outside(context, base, (route) => {
+    held.push(route);
+  });
   return { ...log, release: () => Promise.all(held.splice(0).map(answerAsCdn)) };
 }
 
@@ -20,10 +22,13 @@ export async function fakeOutside(context, base) {
 async function outside(context, base, handle) {
   const { host } = new URL(base);
   const requested = [];
-  await context.route((url) => url.host !== host, (route) => {
-    requested.push(route.request().url());
-    return handle(route);
-  });
+  await context.route(
+    (url) => url.host !== host,
+    (route) => {
+      requested.push(route.request().url());
+      return handle(route);
+    },
+  );
   return { requested };
 }
 
@@ -32,17 +37,26 @@ const STAND_INS = [
   [/\/graphiql@[\d.]+\/dist\/style\.css$/, 'text/css', ':root { --fake-cdn: 1 }'],
   [/\?worker\b/, 'text/javascript', 'export default () => null;'],
   [/\/react@[\d.]+$/, 'text/javascript', 'export const createElement = (type, props) => ({ type, props });'],
-  [/\/react-dom@[\d.]+\/client$/, 'text/javascript', `
-    export const createRoot = (element) => ({
+  [
+    /\/react-dom@[\d.]+\/client$/,
+    'text/javascript',
+    `
+    export const createRoot = (element, { onUncaughtError }) => ({
       render({ type, props }) {
         element.replaceChildren(Object.assign(document.createElement('h1'), { textContent: type }));
         globalThis.graphiqlProps = props;
+        globalThis.crashGraphiql = () => onUncaughtError(new Error('crashed by the test'));
       },
-    });`],
+    });`,
+  ],
   [/\/@graphiql\/toolkit@/, 'text/javascript', 'export const createGraphiQLFetcher = (options) => options;'],
-  [/\/graphiql@[\d.]+\?/, 'text/javascript', `
+  [
+    /\/graphiql@[\d.]+\?/,
+    'text/javascript',
+    `
     globalThis.graphiqlArrived = true;
-    export const GraphiQL = 'Fake GraphiQL';`],
+    export const GraphiQL = 'Fake GraphiQL';`,
+  ],
 ];
 
 function answerAsCdn(route) {

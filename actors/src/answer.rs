@@ -1,0 +1,44 @@
+//! What a caller says about a request, and the two ways it can end without a result.
+
+use fritzy_cluster::Failure;
+use fritzy_domain::{Code, CommandId, Deadline, Fingerprint, Rejection};
+
+/// One request to change something.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Its id: derived from the idempotency key, or random.
+    pub command: CommandId,
+    /// What the client sent, if it gave a key.
+    pub fingerprint: Option<Fingerprint>,
+    /// When the client stops waiting.
+    pub deadline: Deadline,
+}
+
+/// Why there is no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShopError {
+    /// The caller asked for what cannot be. Nothing was written.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The world failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl ShopError {
+    /// The code clients see.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Rejected(rejection) => rejection.code(),
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+
+    /// The same error with the argument's name seen from outside.
+    pub fn inside(self, argument: &str) -> Self {
+        match self {
+            Self::Rejected(rejection) => Self::Rejected(rejection.inside(argument)),
+            failed @ Self::Failed(_) => failed,
+        }
+    }
+}

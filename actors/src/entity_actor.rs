@@ -1,0 +1,290 @@
+//! The actor of one active entity: one command at a time, decided, committed, then answered.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fritzy_cluster::Failure;
+use fritzy_domain::{
+    Append, AppendError, Command, CommandRecord, Deadline, EntityId, Env, Event, EventId, Journal,
+    ReadError, ReadModel, Rejection, ShardId, ShardLease, State, Stored, Timestamp, fold,
+};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::time::Instant;
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use crate::answer::Request;
+use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, Snapshot};
+
+/// What the actors of one shard share.
+#[derive(Clone)]
+pub(crate) struct ShardContext {
+    pub(crate) lease: ShardLease,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) read_model: Arc<dyn ReadModel>,
+}
+
+pub(crate) struct EntityActor;
+
+pub(crate) struct EntityArguments {
+    pub(crate) id: EntityId,
+    pub(crate) context: ShardContext,
+    pub(crate) supervisor: ActorRef<ShardMessage>,
+    /// The actor before this one died: what it had appended may still be under way.
+    pub(crate) after_crash: bool,
+}
+
+pub(crate) struct EntityState {
+    arguments: EntityArguments,
+    /// `None` until first used, and again when it turned out not to exist.
+    current: Option<Snapshot>,
+}
+
+impl Actor for EntityActor {
+    type Msg = EntityMessage;
+    type State = EntityState;
+    type Arguments = EntityArguments;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<EntityMessage>,
+        arguments: EntityArguments,
+    ) -> Result<EntityState, ActorProcessingErr> {
+        Ok(EntityState {
+            arguments,
+            current: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<EntityMessage>,
+        message: EntityMessage,
+        state: &mut EntityState,
+    ) -> Result<(), ActorProcessingErr> {
+        let (reply, deadline, command) = match message {
+            EntityMessage::Stop => {
+                myself.stop(None);
+                return Ok(());
+            }
+            EntityMessage::Read { deadline, reply } => (reply, deadline, None),
+            EntityMessage::Execute {
+                command,
+                request,
+                reply,
+            } => (reply, request.deadline, Some((command, request))),
+        };
+        if deadline.has_passed(now_monotonic()) {
+            // Nobody waits any more: no work, no answer.
+            return Ok(());
+        }
+        if let Err(failure) = state.load().await {
+            return answer(reply, Err(failure));
+        }
+        let Some(current) = state.current.clone() else {
+            let supervisor = &state.arguments.supervisor;
+            // Fails only when the shard is stopping, and this actor with it.
+            let _ =
+                supervisor.send_message(ShardMessage::Idle(state.arguments.id, myself.get_id()));
+            return answer(reply, Ok(ShardReply::Absent));
+        };
+        match command {
+            None => answer(reply, Ok(ShardReply::State(current))),
+            Some((command, request)) => state.execute(&current, command, &request, reply).await,
+        }
+    }
+}
+
+fn answer(reply: ReplyTo, with: Result<ShardReply, Failure>) -> Result<(), ActorProcessingErr> {
+    // The other side may have given up.
+    let _ = reply.send(with);
+    Ok(())
+}
+
+impl EntityState {
+    async fn load(&mut self) -> Result<(), Failure> {
+        if self.current.is_some() {
+            return Ok(());
+        }
+        if self.arguments.after_crash {
+            self.arguments.context.journal.settled().await;
+            self.arguments.after_crash = false;
+        }
+        let rows = self
+            .arguments
+            .context
+            .read_model
+            .load(&[self.arguments.id])
+            .await;
+        let row = rows.map_err(read_failure)?.into_iter().next().flatten();
+        self.current = row.map(Arc::new);
+        Ok(())
+    }
+
+    async fn execute(
+        &mut self,
+        current: &Snapshot,
+        command: Command,
+        request: &Request,
+        reply: ReplyTo,
+    ) -> Result<(), ActorProcessingErr> {
+        match self.find_repeat(request).await {
+            Ok(None) => {}
+            Ok(Some(first_answer)) => return answer(reply, Ok(first_answer)),
+            Err(failure) => return answer(reply, Err(failure)),
+        }
+        let env = Env {
+            now: now(),
+            command: request.command,
+        };
+        let events = match State::decide(Some(&current.state), command, &env) {
+            Ok(events) => events,
+            Err(rejection) => return answer(reply, Ok(ShardReply::Rejected(rejection))),
+        };
+        let after = current.version;
+        let version = after + events.len() as u64;
+        let append = build_append(
+            self.arguments.context.lease,
+            Some(current.state.clone()),
+            after,
+            events,
+            request,
+        );
+        let next = Arc::new(Stored {
+            version,
+            state: append.state.clone(),
+        });
+        match self.arguments.context.journal.append(append).await {
+            Ok(_) => {
+                self.current = Some(next.clone());
+                answer(reply, Ok(ShardReply::State(next)))
+            }
+            Err(failure) => {
+                let rebuild = matches!(failure, AppendError::Conflict | AppendError::Fenced(_))
+                    || !failure.certainly_not_written();
+                answer(reply, Err(append_failure(&failure)))?;
+                if rebuild {
+                    // What is in memory is not what is stored: the next one reads it anew.
+                    warn!(entity = %self.arguments.id, %failure, "an entity is rebuilt");
+                    return Err(failure.into());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What the same command answered when it was first given (invariant I8). Asked of the journal, and
+    /// only for commands with a key.
+    async fn find_repeat(&self, request: &Request) -> Result<Option<ShardReply>, Failure> {
+        let Some(fingerprint) = request.fingerprint else {
+            return Ok(None);
+        };
+        let context = &self.arguments.context;
+        let found = context
+            .journal
+            .find_command(context.lease.shard, request.command)
+            .await;
+        let Some(record) = found.map_err(read_failure)? else {
+            return Ok(None);
+        };
+        if record.fingerprint != Some(fingerprint) || record.entity != self.arguments.id {
+            return Ok(Some(ShardReply::Rejected(Rejection::KeyReused)));
+        }
+        let first = state_at(context.journal.as_ref(), context.lease.shard, &record).await?;
+        Ok(Some(ShardReply::State(first)))
+    }
+}
+
+/// The state that a command left its entity in: the fold of the events up to then.
+pub(crate) async fn state_at(
+    journal: &dyn Journal,
+    shard: ShardId,
+    record: &CommandRecord,
+) -> Result<Snapshot, Failure> {
+    let events = journal
+        .read_entity(shard, record.entity, record.version)
+        .await
+        .map_err(read_failure)?;
+    let state = fold(events.iter().map(|recorded| &recorded.event));
+    let state = state.ok_or_else(|| {
+        error!(entity = %record.entity, "the journal has a command's record but not its events");
+        Failure::Internal
+    })?;
+    Ok(Arc::new(Stored {
+        version: record.version,
+        state,
+    }))
+}
+
+/// The append of decided events, with the state they lead to.
+pub(crate) fn build_append(
+    lease: ShardLease,
+    before: Option<State>,
+    after: u64,
+    events: Vec<Event>,
+    request: &Request,
+) -> Append {
+    let state = events
+        .iter()
+        .fold(before, State::evolve)
+        .expect("decided events lead to a state");
+    Append {
+        lease,
+        entity: state.id(),
+        after,
+        command: request.command,
+        fingerprint: request.fingerprint,
+        events: events
+            .into_iter()
+            .map(|event| (EventId::from_uuid(Uuid::new_v4()), event))
+            .collect(),
+        state,
+        deadline: request.deadline,
+    }
+}
+
+pub(crate) fn read_failure(failure: ReadError) -> Failure {
+    match failure {
+        ReadError::Unavailable(reason) => Failure::Unavailable(reason),
+        ReadError::Unreadable(reason) => {
+            error!(%reason, "stored data cannot be read");
+            Failure::Unavailable("stored data cannot be read by this version".into())
+        }
+    }
+}
+
+pub(crate) fn append_failure(failure: &AppendError) -> Failure {
+    match failure {
+        AppendError::Overloaded => Failure::Overloaded,
+        AppendError::Expired => Failure::DeadlineExceeded,
+        AppendError::Conflict | AppendError::Fenced(_) => Failure::Unavailable(failure.to_string()),
+        AppendError::Unavailable {
+            certainly_not_written: true,
+            reason,
+        } => Failure::Unavailable(reason.clone()),
+        AppendError::Unavailable {
+            certainly_not_written: false,
+            reason,
+        } => Failure::OutcomeUnknown(reason.clone()),
+    }
+}
+
+/// The wall clock, which dates events.
+pub(crate) fn now() -> Timestamp {
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("the clock is past 1970");
+    let micros =
+        i64::try_from(since_epoch.as_micros()).expect("the clock is before the year 294 000");
+    Timestamp::from_micros(micros)
+}
+
+/// The clock of deadlines; tests can pause it.
+pub(crate) fn now_monotonic() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// Whether anybody still waits.
+pub(crate) fn is_late(deadline: Deadline) -> bool {
+    deadline.has_passed(now_monotonic())
+}

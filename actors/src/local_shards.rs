@@ -1,0 +1,75 @@
+//! The shards this node runs, behind the router.
+
+use fritzy_cluster::{Failure, ShardHost};
+use fritzy_domain::{Deadline, ShardId};
+use ractor::{Actor, ActorRef, SpawnErr};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+use tracing::error;
+
+use crate::entity_actor::ShardContext;
+use crate::messages::{ShardMessage, ShardReply, ShardRequest};
+use crate::root::{RootActor, RootArguments, RootMessage, RunningShards};
+
+/// A handle to the running shards of this node.
+pub(crate) struct LocalShards {
+    running: RunningShards,
+    root: ActorRef<RootMessage>,
+}
+
+impl LocalShards {
+    /// Starts one supervisor for each shard.
+    pub(crate) async fn start(shards: Vec<ShardContext>) -> Result<Self, SpawnErr> {
+        let running = RunningShards::default();
+        let arguments = RootArguments {
+            shards,
+            running: running.clone(),
+        };
+        let (root, _) = Actor::spawn(None, RootActor, arguments).await?;
+        Ok(Self { running, root })
+    }
+
+    /// Stops every actor. Answers that are still awaited are lost.
+    pub(crate) async fn stop(&self) {
+        // An error means that it has stopped already.
+        let _ = self.root.stop_and_wait(None, None).await;
+    }
+}
+
+impl ShardHost for LocalShards {
+    type Request = ShardRequest;
+    type Reply = ShardReply;
+
+    async fn ask(
+        &self,
+        shard: ShardId,
+        deadline: Deadline,
+        request: ShardRequest,
+    ) -> Result<ShardReply, Failure> {
+        let actor = self
+            .running
+            .read()
+            .expect("no writer panics")
+            .get(&shard)
+            .cloned();
+        let actor =
+            actor.ok_or_else(|| Failure::Unavailable(format!("shard {shard} is not running")))?;
+        let (reply, answered) = oneshot::channel();
+        actor
+            .send_message(ShardMessage::Ask {
+                request,
+                deadline,
+                reply,
+            })
+            .map_err(|_| Failure::Unavailable(format!("shard {shard} is stopping")))?;
+        match timeout_at(Instant::from_std(deadline.moment()), answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) if crate::entity_actor::is_late(deadline) => Err(Failure::DeadlineExceeded),
+            Ok(Err(_)) => {
+                error!(%shard, "an actor died before it answered");
+                Err(Failure::Internal)
+            }
+            Err(_) => Err(Failure::DeadlineExceeded),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What shards and entities are asked, and what they answer.
+
+use std::sync::Arc;
+
+use fritzy_cluster::Failure;
+use fritzy_domain::{Command, Deadline, EntityId, Rejection, State, Stored};
+use ractor::ActorId;
+use tokio::sync::oneshot;
+
+use crate::answer::Request;
+
+/// A state that was committed; shared, never changed.
+pub(crate) type Snapshot = Arc<Stored<State>>;
+
+/// What a shard can be asked.
+#[derive(Debug)]
+pub(crate) enum ShardRequest {
+    /// Decide a creation.
+    Create { command: Command, request: Request },
+    /// Decide a command to an entity that exists.
+    Execute {
+        entity: EntityId,
+        command: Command,
+        request: Request,
+    },
+    /// The state of an entity.
+    Read { entity: EntityId },
+    /// Nothing, but only once every creation asked for before has been committed or refused.
+    Settle,
+}
+
+/// What a shard answers.
+#[derive(Debug)]
+pub(crate) enum ShardReply {
+    /// The state asked for, or the one after the command.
+    State(Snapshot),
+    /// There is no such entity.
+    Absent,
+    /// The command cannot be.
+    Rejected(Rejection),
+    /// What was to be created exists already.
+    Exists,
+    /// Everything before is settled.
+    Settled,
+}
+
+/// Where an answer goes. Dropped unanswered when an actor dies.
+pub(crate) type ReplyTo = oneshot::Sender<Result<ShardReply, Failure>>;
+
+/// To the supervisor of a shard.
+pub(crate) enum ShardMessage {
+    Ask {
+        request: ShardRequest,
+        deadline: Deadline,
+        reply: ReplyTo,
+    },
+    /// An entity has nothing to do any more.
+    Idle(EntityId, ActorId),
+}
+
+/// To an entity.
+pub(crate) enum EntityMessage {
+    Read {
+        deadline: Deadline,
+        reply: ReplyTo,
+    },
+    Execute {
+        command: Command,
+        request: Request,
+        reply: ReplyTo,
+    },
+    /// Its supervisor sends nothing after this.
+    Stop,
+}
+
+// The `cluster` feature of ractor asks every message to say whether it can go to another node. These
+// cannot: only gates can.
+impl ractor::Message for ShardMessage {}
+impl ractor::Message for EntityMessage {}

@@ -1,0 +1,242 @@
+//! The supervisor of one shard: starts entities at their first use, starts them anew after a crash,
+//! and decides creations itself, without an actor for what was only just made.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use fritzy_cluster::Failure;
+use fritzy_domain::{
+    Append, AppendError, Command, EntityId, Env, Positions, Rejection, State, Stored,
+};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tracing::{error, warn};
+
+use crate::answer::Request;
+use crate::entity_actor::{
+    EntityActor, EntityArguments, ShardContext, append_failure, build_append, is_late, now,
+};
+use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest};
+
+pub(crate) struct ShardActor;
+
+pub(crate) struct ShardState {
+    context: ShardContext,
+    entities: HashMap<EntityId, Child>,
+    by_actor: HashMap<ActorId, EntityId>,
+    /// Entities whose last actor died: their next one first waits for what it had appended.
+    crashed: HashSet<EntityId>,
+}
+
+/// The actor of an entity.
+enum Child {
+    Active(ActorRef<EntityMessage>),
+    /// Told to stop; what comes meanwhile waits for its successor, so that an entity never has two.
+    Stopping(Vec<EntityMessage>),
+}
+
+impl Actor for ShardActor {
+    type Msg = ShardMessage;
+    type State = ShardState;
+    type Arguments = ShardContext;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<ShardMessage>,
+        context: ShardContext,
+    ) -> Result<ShardState, ActorProcessingErr> {
+        Ok(ShardState {
+            context,
+            entities: HashMap::new(),
+            by_actor: HashMap::new(),
+            crashed: HashSet::new(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ShardMessage>,
+        message: ShardMessage,
+        state: &mut ShardState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ShardMessage::Idle(entity, actor) => state.stop_idle(entity, actor),
+            ShardMessage::Ask { deadline, .. } if is_late(deadline) => {}
+            ShardMessage::Ask {
+                request,
+                deadline,
+                reply,
+            } => match request {
+                ShardRequest::Create { command, request } => {
+                    state.create(command, request, reply);
+                }
+                ShardRequest::Execute {
+                    entity,
+                    command,
+                    request,
+                } => {
+                    let message = EntityMessage::Execute {
+                        command,
+                        request,
+                        reply,
+                    };
+                    state.forward(&myself, entity, message).await?;
+                }
+                ShardRequest::Read { entity } => {
+                    let message = EntityMessage::Read { deadline, reply };
+                    state.forward(&myself, entity, message).await?;
+                }
+                ShardRequest::Settle => {
+                    let journal = state.context.journal.clone();
+                    tokio::spawn(async move {
+                        journal.settled().await;
+                        let _ = reply.send(Ok(ShardReply::Settled));
+                    });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<ShardMessage>,
+        event: SupervisionEvent,
+        state: &mut ShardState,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(actor, _, _) => {
+                state.child_gone(&myself, actor.get_id(), false).await
+            }
+            SupervisionEvent::ActorFailed(actor, reason) => {
+                warn!(shard = %state.context.lease.shard, %reason, "an entity's actor died");
+                state.child_gone(&myself, actor.get_id(), true).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ShardState {
+    /// Decides a creation and hands it to the journal; whoever waits is answered when it is durable,
+    /// while this actor goes on. The journal's unique keys say whether it existed already, so that a
+    /// fresh id costs no read.
+    fn create(&self, command: Command, request: Request, reply: ReplyTo) {
+        // A panic of the rules is this request's misfortune, not the shard's.
+        let submitted = catch_unwind(AssertUnwindSafe(|| {
+            let env = Env {
+                now: now(),
+                command: request.command,
+            };
+            let events = State::decide(None, command, &env)?;
+            let append = build_append(self.context.lease, None, 0, events, &request);
+            Ok::<_, Rejection>(self.submit(append))
+        }));
+        match submitted {
+            Ok(Ok((created, committed))) => {
+                tokio::spawn(async move {
+                    let _ = reply.send(match committed.await {
+                        Ok(_) => Ok(ShardReply::State(created)),
+                        Err(AppendError::Conflict) => Ok(ShardReply::Exists),
+                        Err(failure) => Err(append_failure(&failure)),
+                    });
+                });
+            }
+            Ok(Err(rejection)) => {
+                let _ = reply.send(Ok(ShardReply::Rejected(rejection)));
+            }
+            Err(_) => {
+                error!(command = %request.command, "deciding a creation panicked");
+                let _ = reply.send(Err(Failure::Internal));
+            }
+        }
+    }
+
+    fn submit(
+        &self,
+        append: Append,
+    ) -> (
+        Arc<Stored<State>>,
+        impl Future<Output = Result<Positions, AppendError>> + use<>,
+    ) {
+        let version = append.events.len() as u64;
+        let created = Arc::new(Stored {
+            version,
+            state: append.state.clone(),
+        });
+        (created, self.context.journal.append(append))
+    }
+
+    async fn forward(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        entity: EntityId,
+        message: EntityMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        match self.entities.get_mut(&entity) {
+            Some(Child::Active(actor)) => {
+                // An actor that has just died takes the message with it; whoever waits is told so by
+                // the dropped reply.
+                let _ = actor.send_message(message);
+                Ok(())
+            }
+            Some(Child::Stopping(waiting)) => {
+                waiting.push(message);
+                Ok(())
+            }
+            None => self.start(myself, entity, vec![message]).await,
+        }
+    }
+
+    async fn start(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        id: EntityId,
+        waiting: Vec<EntityMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let arguments = EntityArguments {
+            id,
+            context: self.context.clone(),
+            supervisor: myself.clone(),
+            after_crash: self.crashed.remove(&id),
+        };
+        let (actor, _) =
+            Actor::spawn_linked(None, EntityActor, arguments, myself.get_cell()).await?;
+        for message in waiting {
+            let _ = actor.send_message(message);
+        }
+        self.by_actor.insert(actor.get_id(), id);
+        self.entities.insert(id, Child::Active(actor));
+        Ok(())
+    }
+
+    fn stop_idle(&mut self, entity: EntityId, idle: ActorId) {
+        if let Some(child) = self.entities.get_mut(&entity)
+            && let Child::Active(actor) = child
+            && actor.get_id() == idle
+        {
+            let _ = actor.send_message(EntityMessage::Stop);
+            *child = Child::Stopping(Vec::new());
+        }
+    }
+
+    async fn child_gone(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        actor: ActorId,
+        crashed: bool,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(entity) = self.by_actor.remove(&actor) else {
+            return Ok(());
+        };
+        if crashed {
+            self.crashed.insert(entity);
+        }
+        match self.entities.remove(&entity) {
+            Some(Child::Stopping(waiting)) if !waiting.is_empty() => {
+                self.start(myself, entity, waiting).await
+            }
+            _ => Ok(()),
+        }
+    }
+}

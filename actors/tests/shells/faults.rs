@@ -1,0 +1,121 @@
+//! Stores that fail on demand, in ways that real ones cannot be made to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fritzy_domain::{
+    Account, AccountId, Append, Appending, CommandId, CommandRecord, EntityId, Journal, Kind,
+    Order, Page, Position, Product, ReadError, ReadModel, Recorded, ShardId, State, Stored,
+    Version,
+};
+
+/// What to do wrong; shared with the test.
+#[derive(Default)]
+pub(crate) struct Faults {
+    /// The next append panics before it reaches the journal.
+    pub(crate) panic_before_append: AtomicBool,
+    /// The next append panics after it was queued.
+    pub(crate) panic_after_append: AtomicBool,
+    /// How long each load of a state row takes.
+    pub(crate) load_ms: AtomicUsize,
+    /// How many state rows were loaded.
+    pub(crate) loads: AtomicUsize,
+}
+
+fn once(flag: &AtomicBool) -> bool {
+    flag.swap(false, Ordering::SeqCst)
+}
+
+pub(crate) struct FaultyJournal {
+    pub(crate) inner: Arc<dyn Journal>,
+    pub(crate) faults: Arc<Faults>,
+}
+
+#[async_trait]
+impl Journal for FaultyJournal {
+    fn append(&self, append: Append) -> Appending {
+        assert!(
+            !once(&self.faults.panic_before_append),
+            "injected: before the append"
+        );
+        let append = self.inner.append(append);
+        assert!(
+            !once(&self.faults.panic_after_append),
+            "injected: after the append"
+        );
+        append
+    }
+
+    async fn settled(&self) {
+        self.inner.settled().await;
+    }
+
+    async fn read_shard(
+        &self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        self.inner.read_shard(shard, after, limit).await
+    }
+
+    async fn read_entity(
+        &self,
+        shard: ShardId,
+        entity: EntityId,
+        until: Version,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        self.inner.read_entity(shard, entity, until).await
+    }
+
+    async fn find_command(
+        &self,
+        shard: ShardId,
+        command: CommandId,
+    ) -> Result<Option<CommandRecord>, ReadError> {
+        self.inner.find_command(shard, command).await
+    }
+}
+
+pub(crate) struct SlowReads {
+    pub(crate) inner: Arc<dyn ReadModel>,
+    pub(crate) faults: Arc<Faults>,
+}
+
+#[async_trait]
+impl ReadModel for SlowReads {
+    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, ReadError> {
+        self.faults.loads.fetch_add(ids.len(), Ordering::SeqCst);
+        let load_ms = self.faults.load_ms.load(Ordering::SeqCst) as u64;
+        if load_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(load_ms)).await;
+        }
+        self.inner.load(ids).await
+    }
+
+    async fn find_creation(
+        &self,
+        kind: Kind,
+        command: CommandId,
+    ) -> Result<Option<EntityId>, ReadError> {
+        self.inner.find_creation(kind, command).await
+    }
+
+    async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ReadError> {
+        self.inner.accounts(page).await
+    }
+
+    async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError> {
+        self.inner.products(page).await
+    }
+
+    async fn orders_of(
+        &self,
+        accounts: &[AccountId],
+        page: Page,
+    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        self.inner.orders_of(accounts, page).await
+    }
+}

@@ -1,0 +1,163 @@
+//! A repeated key never makes a second effect (I8), and answers what the first use answered.
+
+use fritzy_domain::{Code, OrderCommand, OrderStatus};
+use futures_util::future::join_all;
+
+use crate::fixtures::{Fixture, keyed, order_input, product_input, unkeyed};
+
+#[tokio::test]
+async fn repeats_of_every_mutation_answer_the_first() {
+    let fixture = Fixture::new().await;
+    let shop = &fixture.shop;
+    let account = keyed("createAccount", "k", "John");
+    let first = shop
+        .create_account(&account, "John".into())
+        .await
+        .expect("created");
+    assert_eq!(
+        shop.create_account(&account, "John".into()).await,
+        Ok(first.clone())
+    );
+
+    let product = keyed("createProduct", "k", "p");
+    let input = || product_input("999.99", "USD");
+    let made = shop
+        .create_product(&product, input())
+        .await
+        .expect("created");
+    assert_eq!(
+        shop.create_product(&product, input()).await,
+        Ok(made.clone())
+    );
+
+    let order = keyed("createOrder", "k", "o");
+    let lines = order_input(&first.state, &[(&made.state, 2)]);
+    let placed = shop.place_order(&order, &lines).await.expect("placed");
+    let id = placed.state.id.to_string();
+
+    let confirm = keyed("confirmOrder", "k", &id);
+    let confirmed = shop
+        .command_order(&confirm, &id, OrderCommand::Confirm)
+        .await
+        .expect("moved");
+    let cancel = OrderCommand::Cancel { reason: None };
+    shop.command_order(&unkeyed(), &id, cancel)
+        .await
+        .expect("moved");
+    // The order has gone on; both repeats still answer what they answered then.
+    assert_eq!(shop.place_order(&order, &lines).await, Ok(placed));
+    let again = shop
+        .command_order(&confirm, &id, OrderCommand::Confirm)
+        .await
+        .expect("repeat");
+    assert_eq!(again, confirmed);
+    assert_eq!(
+        (again.version, again.state.status),
+        (2, OrderStatus::Confirmed)
+    );
+    assert_eq!(fixture.orders_of(&first.state.id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_with_other_content_is_refused() {
+    let fixture = Fixture::new().await;
+    let shop = &fixture.shop;
+    let first = keyed("createAccount", "k", "John");
+    shop.create_account(&first, "John".into())
+        .await
+        .expect("created");
+    let other = keyed("createAccount", "k", "Jane");
+    let refused = shop.create_account(&other, "Jane".into()).await;
+    assert_eq!(
+        refused.expect_err("reused").code(),
+        Code::IdempotencyKeyReused
+    );
+    // Also when the other content would not have passed by itself.
+    let invalid = keyed("createAccount", "k", "");
+    let refused = shop.create_account(&invalid, String::new()).await;
+    assert_eq!(
+        refused.expect_err("reused").code(),
+        Code::IdempotencyKeyReused
+    );
+
+    let order = fixture.order().await.state;
+    let id = order.id.to_string();
+    let confirm = keyed("orders", "k", "confirm");
+    shop.command_order(&confirm, &id, OrderCommand::Confirm)
+        .await
+        .expect("moved");
+    let complete = keyed("orders", "k", "complete");
+    let refused = shop
+        .command_order(&complete, &id, OrderCommand::Complete)
+        .await;
+    assert_eq!(
+        refused.expect_err("reused").code(),
+        Code::IdempotencyKeyReused
+    );
+}
+
+#[tokio::test]
+async fn a_key_makes_no_order_for_a_second_account() {
+    let fixture = Fixture::new().await;
+    let product = fixture.product("5").await;
+    let mut refusals = 0;
+    for account in [
+        fixture.account().await,
+        fixture.account().await,
+        fixture.account().await,
+    ] {
+        let request = keyed("createOrder", "k", &account.id.to_string());
+        let input = order_input(&account, &[(&product, 1)]);
+        match fixture.shop.place_order(&request, &input).await {
+            Ok(placed) => assert_eq!(placed.state.account_id, account.id),
+            Err(refused) => {
+                assert_eq!(refused.code(), Code::IdempotencyKeyReused);
+                refusals += 1;
+            }
+        }
+    }
+    assert_eq!(refusals, 2);
+}
+
+#[tokio::test]
+async fn a_repeat_whose_quote_would_fail_now_answers_the_first() {
+    let fixture = Fixture::new().await;
+    let (account, product) = (fixture.account().await, fixture.product("5").await);
+    let request = keyed("createOrder", "k", "o");
+    let input = order_input(&account, &[(&product, 1)]);
+    let placed = fixture
+        .shop
+        .place_order(&request, &input)
+        .await
+        .expect("placed");
+    // The same key and fingerprint, but a product that is no longer to be had: as after a withdrawal.
+    let mut gone = input.clone();
+    gone.lines[0].product_id = uuid::Uuid::now_v7().to_string();
+    assert_eq!(fixture.shop.place_order(&request, &gone).await, Ok(placed));
+    // A key that was never used gets the refusal itself.
+    let fresh = keyed("createOrder", "k2", "o");
+    let refused = fixture
+        .shop
+        .place_order(&fresh, &gone)
+        .await
+        .expect_err("refused");
+    assert_eq!(refused.code(), Code::ProductNotFound);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_duplicates_make_one_effect() {
+    let fixture = Fixture::new().await;
+    let (account, product) = (fixture.account().await, fixture.product("5").await);
+    let input = order_input(&account, &[(&product, 3)]);
+    let request = keyed("createOrder", "k", "o");
+    let tries = (0..64).map(|_| {
+        let (shop, input) = (fixture.shop.clone(), input.clone());
+        tokio::spawn(async move { shop.place_order(&request, &input).await })
+    });
+    let answers: Vec<_> = join_all(tries).await;
+    let first = answers[0].as_ref().expect("ran").clone().expect("placed");
+    for answer in answers {
+        assert_eq!(answer.expect("ran"), Ok(first.clone()));
+    }
+    assert_eq!(fixture.orders_of(&account.id).await, [first]);
+}

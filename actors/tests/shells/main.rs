@@ -1,0 +1,7 @@
+//! The shells on stores in memory: supervision, deadlines, keys, and placing orders.
+
+mod faults;
+mod fixtures;
+mod idempotency;
+mod placing;
+mod supervision;

@@ -1,0 +1,132 @@
+//! A crash of one actor loses nothing and disturbs no other (B1); deadlines are honoured.
+
+use std::sync::atomic::Ordering;
+
+use fritzy_actors::ShopError;
+use fritzy_cluster::Failure;
+use fritzy_domain::{Code, OrderCommand, OrderStatus};
+
+use crate::fixtures::{Fixture, deadline, in_ms, unkeyed};
+
+#[tokio::test]
+async fn an_entity_that_panics_is_rebuilt_on_its_next_use() {
+    let fixture = Fixture::new().await;
+    let (order, neighbour) = (fixture.order().await, fixture.order().await);
+    let id = order.state.id.to_string();
+    let confirmed = fixture
+        .shop
+        .command_order(&unkeyed(), &id, OrderCommand::Confirm)
+        .await;
+    assert_eq!(confirmed.expect("confirmed").version, 2);
+
+    fixture
+        .faults
+        .panic_before_append
+        .store(true, Ordering::SeqCst);
+    let panicked = fixture
+        .shop
+        .command_order(&unkeyed(), &id, OrderCommand::Complete)
+        .await;
+    assert_eq!(panicked, Err(ShopError::Failed(Failure::Internal)));
+
+    // The neighbour's actor was not touched; this one is as it was before the panic.
+    let neighbour_id = neighbour.state.id.to_string();
+    assert_eq!(
+        fixture.shop.order(&neighbour_id, deadline()).await,
+        Ok(neighbour)
+    );
+    let rebuilt = fixture.shop.order(&id, deadline()).await.expect("rebuilt");
+    assert_eq!(
+        (rebuilt.version, rebuilt.state.status),
+        (2, OrderStatus::Confirmed)
+    );
+    let completed = fixture
+        .shop
+        .command_order(&unkeyed(), &id, OrderCommand::Complete)
+        .await;
+    assert_eq!(completed.expect("works again").version, 3);
+}
+
+#[tokio::test]
+async fn a_rebuilt_entity_knows_what_its_dead_actor_had_written() {
+    let fixture = Fixture::new().await;
+    for _ in 0..20 {
+        let id = fixture.order().await.state.id.to_string();
+        fixture
+            .faults
+            .panic_after_append
+            .store(true, Ordering::SeqCst);
+        let lost = fixture
+            .shop
+            .command_order(&unkeyed(), &id, OrderCommand::Confirm)
+            .await;
+        assert_eq!(lost, Err(ShopError::Failed(Failure::Internal)));
+        // The append was queued: it went on without its actor.
+        let seen = fixture.shop.order(&id, deadline()).await.expect("rebuilt");
+        assert_eq!(
+            (seen.version, seen.state.status),
+            (2, OrderStatus::Confirmed)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_panics_takes_nobody_with_it() {
+    let fixture = Fixture::new().await;
+    let order = fixture.order().await;
+    fixture
+        .faults
+        .panic_before_append
+        .store(true, Ordering::SeqCst);
+    let panicked = fixture.shop.create_account(&unkeyed(), "Jane".into()).await;
+    assert_eq!(panicked, Err(ShopError::Failed(Failure::Internal)));
+    let id = order.state.id.to_string();
+    assert_eq!(fixture.shop.order(&id, deadline()).await, Ok(order));
+    fixture.account().await;
+}
+
+#[tokio::test]
+async fn an_entity_is_read_from_memory_after_its_first_use() {
+    let fixture = Fixture::new().await;
+    let id = fixture.account().await.id.to_string();
+    for _ in 0..10 {
+        fixture.shop.account(&id, deadline()).await.expect("exists");
+    }
+    assert_eq!(fixture.faults.loads.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn nothing_that_does_not_exist_is_mistaken_for_a_failure() {
+    let fixture = Fixture::new().await;
+    let unknown = uuid::Uuid::now_v7().to_string();
+    let asks = (0..200).map(|_| fixture.shop.account(&unknown, deadline()));
+    for answer in futures_util::future::join_all(asks).await {
+        assert_eq!(
+            answer.expect_err("does not exist").code(),
+            Code::AccountNotFound
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_is_answered_by_its_deadline_and_late_work_is_dropped() {
+    let fixture = Fixture::new().await;
+    let id = fixture.order().await.state.id.to_string();
+    fixture.faults.load_ms.store(1_000, Ordering::SeqCst);
+    let late = fixture.shop.order(&id, in_ms(300)).await;
+    assert_eq!(late.expect_err("too slow").code(), Code::DeadlineExceeded);
+
+    // Waits in the mailbox behind the read above until its deadline has passed.
+    let mut request = unkeyed();
+    request.deadline = in_ms(200);
+    let dropped = fixture
+        .shop
+        .command_order(&request, &id, OrderCommand::Confirm)
+        .await;
+    assert_eq!(
+        dropped.expect_err("too late").code(),
+        Code::DeadlineExceeded
+    );
+    let seen = fixture.shop.order(&id, deadline()).await.expect("exists");
+    assert_eq!(seen.version, 1, "the late command was not carried out");
+}

@@ -1,0 +1,283 @@
+//! The real thing: the real orders on a real node, which is killed in the middle of them.
+//!
+//! Looks for the node beside this test's executable and builds it when it is not there. `cargo test --workspace`
+//! keeps both of one age; alone, `cargo build` first when the node has changed.
+
+use std::fs::{self, File};
+use std::io::{Write, stderr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use fritzy_bench::replay::{
+    OrderBook, ReplayOptions, ReplayOutcome, ReplayProgress, Totals, replay,
+};
+use fritzy_bench::{Cents, GraphqlClient};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tempfile::TempDir;
+
+/// What the real orders add up to.
+const SAMPLE: Totals = Totals {
+    accounts: 2357,
+    products: 1456,
+    orders: 6919,
+    units: 16_479,
+    total: Cents::new(24_409_194),
+};
+
+/// Time for a node to listen, and time for it to end: a debug build on a busy machine needs seconds of it.
+const NODE_TIME_MAX: Duration = Duration::from_secs(60);
+
+const POLL_EVERY: Duration = Duration::from_millis(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_loses_and_doubles_nothing() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/orders_sample.csv");
+    let book = OrderBook::open(&path).expect("the sample is sound");
+    assert_eq!(book.totals(), SAMPLE);
+    let mut node = Node::start();
+    let options = ReplayOptions {
+        url: format!("http://127.0.0.1:{}/graphql", node.port),
+        // A killed node reads its journal when it starts again; how long that takes is not what is tested here.
+        retry_for: NODE_TIME_MAX * 2,
+        ..ReplayOptions::default()
+    };
+
+    let progress = ReplayProgress::new();
+    // A replay that fails must not leave the other side waiting for its orders.
+    let both = tokio::try_join!(replay(&book, &options, &progress), async {
+        kill_within_the_orders(&mut node, &progress).await;
+        Ok(())
+    });
+    let (first, ()) = both.expect("a restarted node goes on");
+    require_reconciled(&first);
+    assert!(first.report.retries > 0, "the kill was noticed");
+    let held = listed_ids(&options.url).await;
+    assert_eq!(
+        held.0,
+        sorted(&first.ids.accounts),
+        "no account beside the file's"
+    );
+    assert_eq!(
+        held.1,
+        sorted(&first.ids.products),
+        "no product beside the file's"
+    );
+
+    let second = replay(&book, &options, &ReplayProgress::new()).await;
+    let second = second.expect("a sound node");
+    // Each account's whole list was read again, so this counts every order there is.
+    require_reconciled(&second);
+    assert!(second.ids == first.ids, "the keys answer the same ids");
+    assert!(listed_ids(&options.url).await == held, "nothing was added");
+
+    let ended = node.terminate();
+    assert_eq!(ended.code(), Some(0), "SIGTERM ends a node in order");
+}
+
+/// Kills the node when a third of the orders are acknowledged, and starts it again on the same port and data.
+async fn kill_within_the_orders(node: &mut Node, progress: &ReplayProgress) {
+    while progress.orders_acknowledged() < SAMPLE.orders / 3 {
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+    node.kill();
+    let acknowledged = progress.orders_acknowledged();
+    assert!(acknowledged < SAMPLE.orders, "the kill came in the middle");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    node.restart();
+}
+
+fn require_reconciled(outcome: &ReplayOutcome) {
+    let report = &outcome.report;
+    assert!(
+        report.reconciled(),
+        "{report}\n{:#?}",
+        report.differences.named()
+    );
+    assert_eq!(report.read, SAMPLE);
+}
+
+/// The ids of all accounts and of all products the node has, sorted. A replay reads by id, and would not see an
+/// account that was made twice.
+async fn listed_ids(url: &str) -> (Vec<String>, Vec<String>) {
+    let client = GraphqlClient::new(url).expect("a URL");
+    let accounts =
+        "query AllAccounts($page: PaginationInput) { entries: accounts(pagination: $page) { id } }";
+    let products =
+        "query AllProducts($page: PaginationInput) { entries: products(pagination: $page) { id } }";
+    (
+        all_pages(&client, accounts).await,
+        all_pages(&client, products).await,
+    )
+}
+
+async fn all_pages(client: &GraphqlClient, document: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Page {
+        entries: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        id: String,
+    }
+    const TAKE: usize = 100;
+    let mut ids = Vec::new();
+    for skip in (0..).step_by(TAKE) {
+        let page = format!(r#"{{"page":{{"skip":{skip},"take":{TAKE}}}}}"#);
+        let variables = RawValue::from_string(page).expect("JSON");
+        let deadline = tokio::time::Instant::now() + NODE_TIME_MAX;
+        let answer = client.execute(document, &variables, deadline).await;
+        let page: Page = answer.expect("an answer").decode().expect("a page");
+        let length = page.entries.len();
+        ids.extend(page.entries.into_iter().map(|entry| entry.id));
+        if length < TAKE {
+            break;
+        }
+    }
+    sorted(&ids)
+}
+
+fn sorted(ids: &[String]) -> Vec<String> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids
+}
+
+/// A node process on its own directory. It ends with this value, and a failed test shows the end of its log.
+struct Node {
+    child: Child,
+    port: u16,
+    files: TempDir,
+}
+
+impl Node {
+    /// Starts on a free port and waits until it listens.
+    fn start() -> Self {
+        let files = TempDir::new().expect("a directory");
+        fs::create_dir(files.path().join("data")).expect("another");
+        let child = spawn(files.path(), 0);
+        let mut node = Self {
+            child,
+            port: 0,
+            files,
+        };
+        node.port = node.listened_port();
+        node
+    }
+
+    /// The port from the port file, which the node writes once it listens.
+    fn listened_port(&mut self) -> u16 {
+        let began = Instant::now();
+        loop {
+            let text = fs::read_to_string(self.files.path().join("port")).unwrap_or_default();
+            if let Ok(port) = text.trim().parse() {
+                return port;
+            }
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                panic!("the node ended before it listened: {status}");
+            }
+            assert!(began.elapsed() < NODE_TIME_MAX, "the node does not listen");
+            sleep(POLL_EVERY);
+        }
+    }
+
+    /// SIGKILL.
+    fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("a child");
+    }
+
+    /// Starts it again on the same port and data, and does not wait: that is the replay's part.
+    fn restart(&mut self) {
+        self.child = spawn(self.files.path(), self.port);
+    }
+
+    /// SIGTERM, and how it ended.
+    fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.expect("kill exists").success());
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(began.elapsed() < NODE_TIME_MAX, "SIGTERM does not end it");
+            sleep(POLL_EVERY);
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = fs::read(self.files.path().join("node.log")).unwrap_or_default();
+            let end = &log[log.len().saturating_sub(8 * 1024)..];
+            let text = String::from_utf8_lossy(end);
+            let _ = writeln!(stderr(), "--- the end of the node's log ---\n{text}");
+        }
+    }
+}
+
+fn spawn(files: &Path, port: u16) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(files.join("node.log"));
+    let log = log.expect("a log");
+    Command::new(node_binary())
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{port}"))
+        .arg("--data-dir")
+        .arg(files.join("data"))
+        .arg("--port-file")
+        .arg(files.join("port"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a second handle"))
+        .stderr(log)
+        .spawn()
+        .expect("the node starts")
+}
+
+/// `fritzy` of the same target directory and profile as this test: `target/debug/deps/<test>` and `target/debug/fritzy`.
+fn node_binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a path");
+    let profile_dir = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/<profile>/deps");
+    let binary = profile_dir.join("fritzy");
+    if !binary.exists() {
+        build_node(profile_dir);
+    }
+    assert!(binary.exists(), "no node at {}", binary.display());
+    binary
+}
+
+fn build_node(profile_dir: &Path) {
+    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let target_dir = profile_dir.parent().expect("target/<profile>");
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "build",
+            "-p",
+            "fritzy-gateway",
+            "--bin",
+            "fritzy",
+            "--profile",
+            profile,
+        ])
+        .arg("--target-dir")
+        .arg(target_dir)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .expect("cargo starts");
+    assert!(built.success(), "the node does not build");
+}

@@ -1,0 +1,49 @@
+//! What a starting node says on stdout: what it uses, and where to click.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::settings::Settings;
+
+/// The lines.
+pub(crate) fn text(settings: &Settings, database: &Path, address: SocketAddr) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let database = database.display();
+    let (shards, currency) = (settings.shards.get(), settings.currency);
+    let base = base_url(address);
+    format!(
+        "fritzy {version}, a complete node with no other services\n\
+         \x20 data     SQLite file {database}, {shards} shards, synced at every commit; prices in {currency}\n\
+         \x20 search   none in this version: products(query:) answers SEARCH_UNAVAILABLE\n\
+         \x20 events   kept in the journal; this version publishes to no broker\n\
+         \x20 API      {base}/graphql\n\
+         \x20 click    {base}/\n"
+    )
+}
+
+/// How a browser on this machine reaches the node.
+fn base_url(address: SocketAddr) -> String {
+    if address.ip().is_loopback() || address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_one_to_click() {
+        for (address, url) in [
+            ("127.0.0.1:8000", "http://localhost:8000"),
+            ("0.0.0.0:80", "http://localhost:80"),
+            ("192.0.2.7:8000", "http://192.0.2.7:8000"),
+            ("[::1]:9", "http://localhost:9"),
+            ("[2001:db8::1]:9", "http://[2001:db8::1]:9"),
+        ] {
+            assert_eq!(base_url(address.parse().expect(address)), url);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The one place where errors become GraphQL: each gets a code, and what a program needs beside it.
+
+use std::fmt;
+
+use async_graphql::{ErrorExtensionValues, Response, ServerError};
+use fritzy_actors::ShopError;
+use fritzy_domain::{Code, Rejection, SearchError};
+
+/// An error of a resolver. `with_codes` finds it again behind the error GraphQL makes of it.
+#[derive(Clone, Debug)]
+pub(crate) enum ApiError {
+    Shop(ShopError),
+    Search(SearchError),
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shop(error) => error.fmt(f),
+            Self::Search(error) => error.fmt(f),
+        }
+    }
+}
+
+pub(crate) fn shop_error(error: ShopError) -> ApiError {
+    ApiError::Shop(error)
+}
+
+pub(crate) fn rejected(rejection: Rejection) -> ApiError {
+    ApiError::Shop(ShopError::Rejected(rejection))
+}
+
+impl ApiError {
+    /// The same error with the argument's name seen from outside.
+    pub(crate) fn inside(self, argument: &str) -> Self {
+        match self {
+            Self::Shop(error) => Self::Shop(error.inside(argument)),
+            other => other,
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::Shop(error) => error.code(),
+            Self::Search(SearchError::Unavailable(_)) => Code::SearchUnavailable,
+        }
+    }
+
+    fn extensions(&self) -> ErrorExtensionValues {
+        let mut extensions = code_only(self.code().as_str());
+        if let Self::Shop(ShopError::Rejected(rejection)) = self {
+            if let Some(field) = rejection.field() {
+                extensions.set("field", field);
+            }
+            if let Rejection::Invalid { flaw, .. } = rejection {
+                extensions.set("reason", flaw.reason());
+            }
+        }
+        if self.code().is_retryable() {
+            extensions.set("retryable", true);
+        }
+        extensions
+    }
+}
+
+/// How far a request got before GraphQL itself refused it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The document could not be read.
+    Parsing,
+    /// The document was read, and went to the schema.
+    Executing,
+}
+
+/// Gives every error its code.
+pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
+    for error in &mut response.errors {
+        let extensions = match error.source::<ApiError>() {
+            Some(ours) => ours.extensions(),
+            // Not ours, so GraphQL's own. Behind a field it can only be an argument that does not
+            // fit; before any field, the document does not fit the schema.
+            None if stage == Stage::Parsing => code_only("GRAPHQL_PARSE_FAILED"),
+            None if error.path.is_empty() => code_only("GRAPHQL_VALIDATION_FAILED"),
+            None => code_only("BAD_USER_INPUT"),
+        };
+        error.extensions = Some(extensions);
+    }
+    response
+}
+
+/// An error of the HTTP request around GraphQL.
+pub(crate) fn protocol_error(code: &str, message: impl Into<String>) -> Response {
+    let mut error = ServerError::new(message, None);
+    error.extensions = Some(code_only(code));
+    Response::from_errors(vec![error])
+}
+
+fn code_only(code: &str) -> ErrorExtensionValues {
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    extensions
+}

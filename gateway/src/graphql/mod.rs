@@ -1,0 +1,61 @@
+//! The GraphQL schema: the seed's names, types and nullabilities, and what was added beside them.
+
+mod account;
+mod errors;
+mod idempotency;
+mod inputs;
+mod mutation;
+mod order;
+mod pagination;
+mod product;
+mod query;
+mod request;
+mod scalars;
+
+use std::sync::Arc;
+
+use async_graphql::{EmptySubscription, SchemaBuilder};
+use fritzy_actors::Shop;
+use fritzy_domain::{Currency, ProductIndex};
+
+use mutation::Mutation;
+use query::Query;
+
+pub(crate) use errors::{Stage, protocol_error, with_codes};
+pub(crate) use request::RequestContext;
+
+/// The schema, ready to execute requests.
+pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+/// What resolvers work with.
+pub(crate) struct App {
+    pub(crate) shop: Arc<Shop>,
+    pub(crate) index: Arc<dyn ProductIndex>,
+    /// The currency of prices given as plain numbers.
+    pub(crate) currency: Currency,
+}
+
+/// Builds the schema over a running shop.
+pub(crate) fn build_schema(
+    shop: Arc<Shop>,
+    index: Arc<dyn ProductIndex>,
+    currency: Currency,
+) -> Schema {
+    bare()
+        .data(App {
+            shop,
+            index,
+            currency,
+        })
+        .finish()
+}
+
+/// The schema in the language of schemas.
+pub(crate) fn schema_text() -> String {
+    bare().finish().sdl()
+}
+
+fn bare() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    // Our `Float` keeps the text of the number; the built-in one computes with doubles.
+    Schema::build_with_ignore_name_conflicts(Query, Mutation, EmptySubscription, ["Float"])
+}

@@ -1,0 +1,201 @@
+//! `Order` and `OrderedProduct`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, Lookahead, Object};
+use fritzy_domain::{Money, Order, OrderLine, OrderStatus, ProductId};
+
+use super::errors::{ApiError, shop_error};
+use super::product::MoneyObject;
+use super::request::app;
+use super::scalars::{Decimal, Time};
+
+/// How far an order has come.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(name = "OrderStatus")]
+enum OrderStatusEnum {
+    /// Placed.
+    Created,
+    /// Accepted.
+    Confirmed,
+    /// Delivered; final.
+    Completed,
+    /// Called off; final.
+    Cancelled,
+}
+
+impl From<OrderStatus> for OrderStatusEnum {
+    fn from(status: OrderStatus) -> Self {
+        match status {
+            OrderStatus::Created => Self::Created,
+            OrderStatus::Confirmed => Self::Confirmed,
+            OrderStatus::Completed => Self::Completed,
+            OrderStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+type Descriptions = HashMap<ProductId, String>;
+
+/// What an account ordered.
+#[derive(Clone)]
+pub(crate) struct OrderObject {
+    order: Arc<Order>,
+    /// Descriptions of the products of all the orders answered together, where they are asked for.
+    descriptions: Arc<Descriptions>,
+}
+
+impl From<Order> for OrderObject {
+    fn from(order: Order) -> Self {
+        Self {
+            order: Arc::new(order),
+            descriptions: Arc::default(),
+        }
+    }
+}
+
+/// Adds the products' descriptions to `orders` if the selection below them asks for any: one read for
+/// all of them.
+pub(crate) async fn with_descriptions(
+    context: &Context<'_>,
+    selection: Lookahead<'_>,
+    mut orders: Vec<OrderObject>,
+) -> Result<Vec<OrderObject>, ApiError> {
+    attach_descriptions(context, selection, orders.iter_mut().collect()).await?;
+    Ok(orders)
+}
+
+/// The same for orders that lie in several lists.
+pub(crate) async fn attach_descriptions(
+    context: &Context<'_>,
+    selection: Lookahead<'_>,
+    mut orders: Vec<&mut OrderObject>,
+) -> Result<(), ApiError> {
+    if !selection.field("products").field("description").exists() {
+        return Ok(());
+    }
+    let lines = orders.iter().flat_map(|order| &order.order.lines);
+    let mut ids: Vec<ProductId> = lines.map(|line| line.product_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let products = app(context)
+        .shop
+        .products_by_id(&ids)
+        .await
+        .map_err(shop_error)?;
+    let found = products.into_iter().flatten();
+    let descriptions: Descriptions = found
+        .map(|product| (product.state.id, product.state.description))
+        .collect();
+    let descriptions = Arc::new(descriptions);
+    for order in &mut orders {
+        order.descriptions = descriptions.clone();
+    }
+    Ok(())
+}
+
+/// What an account ordered, at the prices of that moment.
+#[Object(name = "Order")]
+impl OrderObject {
+    /// Its id.
+    async fn id(&self) -> String {
+        self.order.id.to_string()
+    }
+
+    /// The account that ordered.
+    async fn account_id(&self) -> String {
+        self.order.account_id.to_string()
+    }
+
+    /// When it was placed.
+    async fn created_at(&self) -> Time {
+        Time(self.order.created_at)
+    }
+
+    /// The sum over its lines, exact to the last decimal.
+    async fn total_price(&self) -> Decimal {
+        self.order.total.into()
+    }
+
+    /// The sum over its lines, with its currency.
+    async fn total_money(&self) -> MoneyObject {
+        self.order.total.into()
+    }
+
+    /// How far it has come.
+    async fn status(&self) -> OrderStatusEnum {
+        self.order.status.into()
+    }
+
+    /// Why it was cancelled, if it was and somebody said why.
+    async fn cancel_reason(&self) -> Option<&str> {
+        self.order.cancel_reason.as_deref()
+    }
+
+    /// Its lines, in the order they were given.
+    async fn products(&self) -> Vec<OrderedProduct> {
+        let lines = 0..self.order.lines.len();
+        lines
+            .map(|index| OrderedProduct {
+                order: self.clone(),
+                index,
+            })
+            .collect()
+    }
+}
+
+/// One line of an order.
+struct OrderedProduct {
+    order: OrderObject,
+    index: usize,
+}
+
+impl OrderedProduct {
+    fn line(&self) -> &OrderLine {
+        &self.order.order.lines[self.index]
+    }
+
+    fn unit_price(&self) -> Money {
+        let currency = self.order.order.total.currency();
+        Money::from_minor_units(self.line().unit_price_minor, currency)
+            .expect("a line's price was an amount when the order was decided")
+    }
+}
+
+/// One line of an order: a product as it was at the moment of ordering.
+#[Object(name = "OrderedProduct")]
+impl OrderedProduct {
+    /// The product's id.
+    async fn id(&self) -> String {
+        self.line().product_id.to_string()
+    }
+
+    /// The product's name at the moment of ordering.
+    async fn name(&self) -> &str {
+        &self.line().name
+    }
+
+    /// The product's description as it is now.
+    async fn description(&self) -> &str {
+        self.order
+            .descriptions
+            .get(&self.line().product_id)
+            .map_or("", String::as_str)
+    }
+
+    /// The price of one unit at the moment of ordering, exact to the last decimal.
+    async fn price(&self) -> Decimal {
+        self.unit_price().into()
+    }
+
+    /// The price of one unit at the moment of ordering, with its currency.
+    async fn price_money(&self) -> MoneyObject {
+        self.unit_price().into()
+    }
+
+    /// How many.
+    async fn quantity(&self) -> u32 {
+        self.line().quantity
+    }
+}

@@ -1,0 +1,72 @@
+//! The seed's pagination: skip and take.
+
+use async_graphql::InputObject;
+use fritzy_domain::{Flaw, Page, Rejection};
+
+/// Rows of a list when the client does not say.
+const TAKE_DEFAULT: u32 = 100;
+/// Rows of a list at most: a page larger than this is an export.
+const TAKE_MAX: u32 = 1_000;
+
+/// Which part of a list: `skip` rows are left out, then at most `take` follow. Lists are ordered by
+/// creation, oldest first.
+#[derive(InputObject, Clone, Copy, Debug, Default)]
+pub(crate) struct PaginationInput {
+    /// Rows to leave out; 0 unless given.
+    skip: Option<i32>,
+    /// Rows at most, 1000 at most; 100 unless given.
+    take: Option<i32>,
+}
+
+/// The page asked for.
+///
+/// # Errors
+/// [`Rejection::Invalid`] naming `pagination.skip` or `pagination.take`.
+pub(crate) fn page(input: Option<PaginationInput>) -> Result<Page, Rejection> {
+    let PaginationInput { skip, take } = input.unwrap_or_default();
+    let skip = u64::try_from(skip.unwrap_or(0)).map_err(|_| {
+        let flaw = Flaw::OutOfRange {
+            min: 0,
+            max: i64::from(i32::MAX),
+        };
+        Rejection::invalid("pagination.skip", flaw)
+    })?;
+    let take = take
+        .map_or(Ok(TAKE_DEFAULT), u32::try_from)
+        .ok()
+        .filter(|take| *take <= TAKE_MAX);
+    let take = take.ok_or_else(|| {
+        let flaw = Flaw::OutOfRange {
+            min: 0,
+            max: i64::from(TAKE_MAX),
+        };
+        Rejection::invalid("pagination.take", flaw)
+    })?;
+    Ok(Page { skip, take })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_have_defaults_and_bounds() {
+        let of = |skip, take| page(Some(PaginationInput { skip, take }));
+        assert_eq!(page(None), Ok(Page { skip: 0, take: 100 }));
+        assert_eq!(
+            of(Some(5), Some(1_000)),
+            Ok(Page {
+                skip: 5,
+                take: 1_000
+            })
+        );
+        assert_eq!(of(None, Some(0)), Ok(Page { skip: 0, take: 0 }));
+        for (skip, take, field) in [
+            (Some(-1), None, "pagination.skip"),
+            (None, Some(-1), "pagination.take"),
+            (None, Some(1_001), "pagination.take"),
+        ] {
+            assert_eq!(of(skip, take).expect_err("refused").field(), Some(field));
+        }
+    }
+}

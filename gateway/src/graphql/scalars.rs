@@ -1,0 +1,126 @@
+//! Scalars of our own: exact decimals under the name `Float`, moments, minor units.
+
+use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
+use fritzy_domain::{Money, Timestamp};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A number by its text. The schema calls it `Float`, as clients of the seed do.
+#[derive(Clone, Debug)]
+pub(crate) struct Decimal(pub(crate) String);
+
+/// A signed number with decimals. Amounts keep the decimals that were written: they are read as text
+/// and never computed with as doubles.
+#[Scalar(name = "Float")]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            // The shortest text that reads back as the same number.
+            Value::Number(number) => Ok(Self(number.to_string())),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::Number(_))
+    }
+
+    fn to_value(&self) -> Value {
+        // Amounts have at most 15 digits: their double prints as the same decimal.
+        let number = self.0.parse().ok().and_then(Number::from_f64);
+        number.map_or(Value::Null, Value::Number)
+    }
+}
+
+impl From<Money> for Decimal {
+    fn from(money: Money) -> Self {
+        Self(money.to_string())
+    }
+}
+
+/// A moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time(pub(crate) Timestamp);
+
+/// A moment as RFC 3339 writes it, in UTC, such as 2026-11-22T19:34:33.123456Z.
+#[Scalar(
+    name = "Time",
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339"
+)]
+impl ScalarType for Time {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let moment = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|_| InputValueError::custom("is not a moment as RFC 3339 writes it"))?;
+        let micros = i64::try_from(moment.unix_timestamp_nanos() / 1_000)
+            .map_err(|_| InputValueError::custom("is too far away"))?;
+        Ok(Self(Timestamp::from_micros(micros)))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(rfc3339(self.0))
+    }
+}
+
+fn rfc3339(moment: Timestamp) -> String {
+    let nanos = i128::from(moment.as_micros()) * 1_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()
+        .and_then(|moment| moment.format(&Rfc3339).ok())
+        .expect("moments in the journal are between the years 0 and 9999")
+}
+
+/// A whole number of minor units.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MinorUnits(pub(crate) i64);
+
+/// A whole number of minor units, such as cents. Larger than `Int` allows; below 10^13, so that every
+/// JSON reader keeps it exact.
+#[Scalar(name = "MinorUnits")]
+impl ScalarType for MinorUnits {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) => match number.as_i64() {
+                Some(number) => Ok(Self(number)),
+                None => Err(InputValueError::custom("is not a whole number")),
+            },
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::Number(_))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Number(self.0.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fritzy_domain::Currency;
+
+    use super::*;
+
+    #[test]
+    fn amounts_come_out_as_they_went_in() {
+        for text in ["999.99", "0.1", "1999.98", "99999999999.99", "14.66", "0.0"] {
+            let number: Number = text.parse::<serde_json::Number>().expect("a number");
+            let decimal = Decimal::parse(Value::Number(number)).expect("a number");
+            let money = Money::parse(&decimal.0, Currency::USD, "price").expect("an amount");
+            let out = Decimal::from(money).to_value();
+            assert_eq!(out.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_rfc_3339_in_utc() {
+        let text = "1997-01-18T12:34:56.789012Z";
+        let moment = Time::parse(Value::String(text.into())).expect("a moment");
+        assert_eq!(moment.to_value(), Value::String(text.into()));
+        assert!(Time::parse(Value::String("yesterday".into())).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! HTTP around the schema: GraphQL by its specification, the page at `/`, health, CORS.
+
+mod accept;
+mod explorer;
+mod graphql;
+mod health;
+mod request_id;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use warp::filters::BoxedFilter;
+use warp::http::{Method, StatusCode};
+use warp::reply::Response;
+use warp::{Filter, Reply};
+
+use crate::graphql::Schema;
+use crate::settings::Settings;
+use graphql::Endpoint;
+
+pub(crate) use health::Readiness;
+
+/// What HTTP needs of the settings.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpConfig {
+    request_timeout: Duration,
+    body_bytes_max: usize,
+    cors_origins: Vec<String>,
+}
+
+impl HttpConfig {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let origins = settings
+            .cors_origins
+            .iter()
+            .map(|origin| origin.trim().to_owned());
+        Self {
+            request_timeout: Duration::from_millis(settings.request_timeout_ms),
+            body_bytes_max: usize::try_from(settings.body_bytes_max).unwrap_or(usize::MAX),
+            cors_origins: origins.filter(|origin| !origin.is_empty()).collect(),
+        }
+    }
+}
+
+/// All routes. The API comes first: it is what nearly every request wants.
+pub(crate) fn routes(
+    schema: Schema,
+    config: HttpConfig,
+    readiness: Readiness,
+) -> BoxedFilter<(Response,)> {
+    let origins = config.cors_origins.clone();
+    let endpoint = Arc::new(Endpoint { schema, config });
+    let api = warp::path("graphql")
+        .and(warp::path::end())
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .and(query_string())
+        .and(warp::body::stream())
+        .then(move |method, headers, query, body| {
+            let endpoint = endpoint.clone();
+            async move { endpoint.answer(method, headers, query, body).await }
+        })
+        .boxed();
+    let rest = health::routes(readiness)
+        .or(explorer::routes())
+        .unify()
+        .or(unknown())
+        .unify()
+        .boxed();
+    let all = api.or(rest).unify();
+    if origins.is_empty() {
+        all.boxed()
+    } else {
+        with_cors(all, &origins)
+    }
+}
+
+fn with_cors(
+    routes: impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone + Send + Sync + 'static,
+    origins: &[String],
+) -> BoxedFilter<(Response,)> {
+    let cors = warp::cors()
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            "accept",
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "x-request-id",
+        ])
+        .expose_header("x-request-id");
+    let cors = if origins.iter().any(|origin| origin == "*") {
+        cors.allow_any_origin()
+    } else {
+        cors.allow_origins(origins.iter().map(String::as_str))
+    };
+    routes.with(cors.build()).map(Reply::into_response).boxed()
+}
+
+fn query_string() -> impl Filter<Extract = (String,), Error = Infallible> + Clone {
+    warp::query::raw().or(warp::any().map(String::new)).unify()
+}
+
+fn unknown() -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
+    warp::any().map(|| {
+        text(
+            StatusCode::NOT_FOUND,
+            "Not found. The API is at /graphql, a page to try it at /.\n",
+        )
+    })
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response {
+    warp::reply::with_status(body, status).into_response()
+}

@@ -1,0 +1,180 @@
+//! A node: opens the stores, starts the shop, serves the API, and ends in order.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fritzy_actors::Shop;
+use fritzy_cluster::Failure;
+use fritzy_domain::NodeId;
+use fritzy_persistence::{OpenError, SqliteConfig, Stores};
+use fritzy_search::NoEngine;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::graphql::build_schema;
+use crate::http::{self, HttpConfig, Readiness};
+use crate::settings::Settings;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made.
+    #[error(
+        "the data folder {folder} cannot be created: {failure}. Choose another with --data-dir"
+    )]
+    DataFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        failure: io::Error,
+    },
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {failure}. Choose another with --listen (port 0 takes a free one)"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        failure: io::Error,
+    },
+    /// The port file cannot be written.
+    #[error("the port file {file} cannot be written: {failure}")]
+    PortFile {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        failure: io::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The shards did not start.
+    #[error("the shards did not start: {0}")]
+    Shards(#[from] Failure),
+}
+
+/// A running node.
+pub struct Node {
+    database: PathBuf,
+    address: SocketAddr,
+    grace: Duration,
+    readiness: Readiness,
+    stores: Stores,
+    shop: Arc<Shop>,
+    stop_serving: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Node {
+    /// Starts a node: when this returns, it serves.
+    ///
+    /// # Errors
+    /// [`StartError`], each in one line that says what to do.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let folder = &settings.data_dir;
+        fs::create_dir_all(folder).map_err(|failure| StartError::DataFolder {
+            folder: folder.clone(),
+            failure,
+        })?;
+        let address = settings.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|failure| StartError::Listen { address, failure })?;
+        let address = listener
+            .local_addr()
+            .map_err(|failure| StartError::Listen { address, failure })?;
+
+        let database = folder.join("fritzy.db");
+        let config = SqliteConfig {
+            shards: settings.shards,
+            ..SqliteConfig::new(&database)
+        };
+        let stores = Stores::open_sqlite(config).await?;
+        let me = NodeId::from_uuid(Uuid::now_v7());
+        let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
+        let shop = Shop::start(me, journal, read_model, stores.ownership.as_ref()).await?;
+        let shop = Arc::new(shop);
+
+        let schema = build_schema(shop.clone(), Arc::new(NoEngine), settings.currency);
+        let readiness = Readiness::default();
+        let config = HttpConfig::new(&settings);
+        let (stop_serving, stopped) = oneshot::channel();
+        let routes = http::routes(schema, config, readiness.clone());
+        let server = warp::serve(routes).incoming(listener).graceful(async {
+            // A dropped sender ends the node as well.
+            let _ = stopped.await;
+        });
+        let serving = tokio::spawn(server.run());
+        readiness.set(true);
+        write_port_file(settings.port_file.as_deref(), address)?;
+        info!(node = %me, %address, "serving");
+        let grace = Duration::from_millis(settings.shutdown_grace_ms);
+        Ok(Self {
+            database,
+            address,
+            grace,
+            readiness,
+            stores,
+            shop,
+            stop_serving,
+            serving,
+        })
+    }
+
+    /// The address it serves on.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The database file.
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+
+    /// Serves until SIGTERM or SIGINT, then stops.
+    pub async fn run_until_signalled(self) {
+        let mut terminate = signal(SignalKind::terminate()).expect("signals can be handled");
+        let mut interrupt = signal(SignalKind::interrupt()).expect("signals can be handled");
+        tokio::select! {
+            _ = terminate.recv() => info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => info!("SIGINT: stopping"),
+        }
+        self.stop().await;
+    }
+
+    /// Stops in order: unready, no new connections, running requests finish, actors stop, what is
+    /// queued is written.
+    pub async fn stop(self) {
+        self.readiness.set(false);
+        let _ = self.stop_serving.send(());
+        if tokio::time::timeout(self.grace, self.serving)
+            .await
+            .is_err()
+        {
+            warn!(
+                grace_ms = self.grace.as_millis(),
+                "requests still run after the grace time; cut off"
+            );
+        }
+        self.shop.stop().await;
+        self.stores.close().await;
+        info!("stopped; everything acknowledged is on disk");
+    }
+}
+
+fn write_port_file(file: Option<&Path>, address: SocketAddr) -> Result<(), StartError> {
+    let Some(file) = file else { return Ok(()) };
+    fs::write(file, address.port().to_string()).map_err(|failure| StartError::PortFile {
+        file: file.to_owned(),
+        failure,
+    })
+}

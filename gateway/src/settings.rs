@@ -1,0 +1,97 @@
+//! Settings: declared once, with unit, default and reason; read from a file, then the environment,
+//! then flags, each overriding the one before.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use fritzy_domain::{Currency, ShardCount};
+
+/// The settings of a node.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Address and port to serve HTTP on. The default is reached from this machine only; use
+    /// 0.0.0.0:8000 to be reached from others. Port 0 takes a free one
+    #[arg(
+        long,
+        env = "FRITZY_LISTEN",
+        default_value = "127.0.0.1:8000",
+        global = true
+    )]
+    pub listen: SocketAddr,
+
+    /// Folder for the database, created if missing. One node per folder
+    #[arg(long, env = "FRITZY_DATA_DIR", default_value = "./data", global = true)]
+    pub data_dir: PathBuf,
+
+    /// Shards of a new database, 1 to 32768. Fixed when a database is created; more than nodes will
+    /// ever be, so that they spread evenly
+    #[arg(long, env = "FRITZY_SHARDS", default_value = "1024", global = true, value_parser = shards)]
+    pub shards: ShardCount,
+
+    /// Currency of prices given as plain numbers, by its ISO 4217 code
+    #[arg(long, env = "FRITZY_CURRENCY", default_value = "USD", global = true)]
+    pub currency: Currency,
+
+    /// Web origins whose pages may call the API, separated by commas, or * for any. The node's own
+    /// page needs none
+    #[arg(
+        long,
+        env = "FRITZY_CORS_ORIGINS",
+        default_value = "",
+        global = true,
+        value_delimiter = ','
+    )]
+    pub cors_origins: Vec<String>,
+
+    /// Milliseconds a request may take, waiting included; then it is answered DEADLINE_EXCEEDED
+    #[arg(
+        long, env = "FRITZY_REQUEST_TIMEOUT_MS", default_value = "10000", global = true,
+        value_parser = clap::value_parser!(u64).range(1..=600_000)
+    )]
+    pub request_timeout_ms: u64,
+
+    /// Bytes of a request body at most. The largest order is some 10 KB
+    #[arg(
+        long, env = "FRITZY_BODY_BYTES_MAX", default_value = "1048576", global = true,
+        value_parser = clap::value_parser!(u64).range(1_024..=67_108_864)
+    )]
+    pub body_bytes_max: u64,
+
+    /// Milliseconds that running requests get to finish after SIGTERM, before they are cut off
+    #[arg(
+        long, env = "FRITZY_SHUTDOWN_GRACE_MS", default_value = "15000", global = true,
+        value_parser = clap::value_parser!(u64).range(0..=600_000)
+    )]
+    pub shutdown_grace_ms: u64,
+
+    /// What to log: error, warn, info, debug or trace, also by module (info,fritzy_persistence=debug)
+    #[arg(long, env = "FRITZY_LOG", default_value = "info", global = true)]
+    pub log: String,
+
+    /// How to log, on stderr: auto is text on a terminal and JSON otherwise
+    #[arg(long, env = "FRITZY_LOG_FORMAT", default_value = "auto", global = true)]
+    pub log_format: LogFormat,
+
+    /// File to write the port into once the node listens; for scripts that use port 0
+    #[arg(long, env = "FRITZY_PORT_FILE", value_name = "FILE", global = true)]
+    pub port_file: Option<PathBuf>,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn shards(text: &str) -> Result<ShardCount, String> {
+    text.parse()
+        .ok()
+        .and_then(ShardCount::new)
+        .ok_or_else(|| "not a number from 1 to 32768".into())
+}
