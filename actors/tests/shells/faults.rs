@@ -1,15 +1,17 @@
 //! Stores that fail on demand, in ways that real ones cannot be made to.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, Append, Appending, CommandId, CommandRecord, EntityId, Journal, Kind,
-    Order, Page, Position, Product, ReadError, ReadModel, Recorded, ShardId, State, Stored,
-    Version,
+    Account, AccountId, Append, AppendError, Appending, CommandId, CommandRecord, EntityId,
+    Journal, Kind, Order, Page, Position, Positions, Product, ReadError, ReadModel, Recorded,
+    ShardId, State, Stored, Version,
 };
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 /// What to do wrong; shared with the test.
 #[derive(Default)]
@@ -18,6 +20,11 @@ pub(crate) struct Faults {
     pub(crate) panic_before_append: AtomicBool,
     /// The next append panics after it was queued.
     pub(crate) panic_after_append: AtomicBool,
+    /// The next append is held back behind the gate, as in a long queue.
+    pub(crate) hold_append: AtomicBool,
+    /// Opens for what is held back.
+    pub(crate) gate: Notify,
+    held: Mutex<Vec<JoinHandle<Result<Positions, AppendError>>>>,
     /// How long each load of a state row takes.
     pub(crate) load_ms: AtomicUsize,
     /// How many state rows were loaded.
@@ -33,6 +40,19 @@ pub(crate) struct FaultyJournal {
     pub(crate) faults: Arc<Faults>,
 }
 
+impl FaultyJournal {
+    /// Queues an append behind the gate. Nobody waits for its answer; it goes on by itself.
+    fn hold(&self, append: Append) -> Appending {
+        let (faults, inner) = (self.faults.clone(), self.inner.clone());
+        let held = tokio::spawn(async move {
+            faults.gate.notified().await;
+            inner.append(append).await
+        });
+        self.faults.held.lock().expect("not poisoned").push(held);
+        Box::pin(std::future::pending())
+    }
+}
+
 #[async_trait]
 impl Journal for FaultyJournal {
     fn append(&self, append: Append) -> Appending {
@@ -40,7 +60,11 @@ impl Journal for FaultyJournal {
             !once(&self.faults.panic_before_append),
             "injected: before the append"
         );
-        let append = self.inner.append(append);
+        let append = if once(&self.faults.hold_append) {
+            self.hold(append)
+        } else {
+            self.inner.append(append)
+        };
         assert!(
             !once(&self.faults.panic_after_append),
             "injected: after the append"
@@ -49,6 +73,10 @@ impl Journal for FaultyJournal {
     }
 
     async fn settled(&self) {
+        let held = std::mem::take(&mut *self.faults.held.lock().expect("not poisoned"));
+        for append in held {
+            let _ = append.await;
+        }
         self.inner.settled().await;
     }
 

@@ -1,6 +1,7 @@
 //! A crash of one actor loses nothing and disturbs no other (B1); deadlines are honoured.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use fritzy_actors::ShopError;
 use fritzy_cluster::Failure;
@@ -47,27 +48,37 @@ async fn an_entity_that_panics_is_rebuilt_on_its_next_use() {
     assert_eq!(completed.expect("works again").version, 3);
 }
 
-#[tokio::test]
-async fn a_rebuilt_entity_knows_what_its_dead_actor_had_written() {
+#[tokio::test(start_paused = true)]
+async fn a_rebuilt_entity_knows_what_its_dead_actor_had_queued() {
     let fixture = Fixture::new().await;
-    for _ in 0..20 {
-        let id = fixture.order().await.state.id.to_string();
-        fixture
-            .faults
-            .panic_after_append
-            .store(true, Ordering::SeqCst);
-        let lost = fixture
-            .shop
-            .command_order(&unkeyed(), &id, OrderCommand::Confirm)
-            .await;
-        assert_eq!(lost, Err(ShopError::Failed(Failure::Internal)));
-        // The append was queued: it went on without its actor.
-        let seen = fixture.shop.order(&id, deadline()).await.expect("rebuilt");
-        assert_eq!(
-            (seen.version, seen.state.status),
-            (2, OrderStatus::Confirmed)
-        );
-    }
+    let id = fixture.order().await.state.id.to_string();
+    fixture.faults.hold_append.store(true, Ordering::SeqCst);
+    fixture
+        .faults
+        .panic_after_append
+        .store(true, Ordering::SeqCst);
+    let lost = fixture
+        .shop
+        .command_order(&unkeyed(), &id, OrderCommand::Confirm)
+        .await;
+    assert_eq!(lost, Err(ShopError::Failed(Failure::Internal)));
+
+    // The append is still in the queue, without its actor. The next one must not read past it.
+    let (shop, order_id) = (fixture.shop.clone(), id.clone());
+    let read = tokio::spawn(async move { shop.order(&order_id, deadline()).await });
+    // Paused time passes only when nothing can go on: the read has come as far as it can.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    fixture.faults.gate.notify_one();
+    let seen = read.await.expect("ran").expect("rebuilt");
+    assert_eq!(
+        (seen.version, seen.state.status),
+        (2, OrderStatus::Confirmed)
+    );
+    let completed = fixture
+        .shop
+        .command_order(&unkeyed(), &id, OrderCommand::Complete)
+        .await;
+    assert_eq!(completed.expect("goes on").version, 3);
 }
 
 #[tokio::test]
@@ -95,16 +106,25 @@ async fn an_entity_is_read_from_memory_after_its_first_use() {
     assert_eq!(fixture.faults.loads.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_does_not_exist_is_mistaken_for_a_failure() {
     let fixture = Fixture::new().await;
     let unknown = uuid::Uuid::now_v7().to_string();
-    let asks = (0..200).map(|_| fixture.shop.account(&unknown, deadline()));
-    for answer in futures_util::future::join_all(asks).await {
-        assert_eq!(
-            answer.expect_err("does not exist").code(),
-            Code::AccountNotFound
-        );
+    // Each answer lets the actor go while other reads are on their way to it.
+    let readers = (0..8).map(|_| {
+        let (shop, unknown) = (fixture.shop.clone(), unknown.clone());
+        tokio::spawn(async move {
+            for _ in 0..300 {
+                let answer = shop.account(&unknown, deadline()).await;
+                assert_eq!(
+                    answer.expect_err("does not exist").code(),
+                    Code::AccountNotFound
+                );
+            }
+        })
+    });
+    for reader in futures_util::future::join_all(readers).await {
+        reader.expect("every answer was right");
     }
 }
 

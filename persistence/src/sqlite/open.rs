@@ -219,3 +219,41 @@ async fn check_durable(writer: &mut SqliteConnection, file: &Path) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_would_not_sync_is_refused_by_the_setting_at_fault() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("fritzy.db");
+        let durable = connect_options(&file);
+        for (options, at_fault) in [
+            (durable.clone(), None),
+            (
+                durable.clone().synchronous(SqliteSynchronous::Normal),
+                Some("synchronous"),
+            ),
+            (
+                durable.clone().synchronous(SqliteSynchronous::Off),
+                Some("synchronous"),
+            ),
+            (
+                durable.journal_mode(SqliteJournalMode::Memory),
+                Some("journal_mode"),
+            ),
+        ] {
+            let mut connection = SqliteConnection::connect_with(&options)
+                .await
+                .expect("opens");
+            let found = match check_durable(&mut connection, &file).await {
+                Ok(()) => None,
+                Err(OpenError::NotDurable { pragma, .. }) => Some(pragma),
+                Err(other) => panic!("{other}"),
+            };
+            assert_eq!(found, at_fault);
+            connection.close().await.expect("closes");
+        }
+    }
+}
