@@ -22,6 +22,8 @@ pub(crate) struct ShardContext {
     pub(crate) lease: ShardLease,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) read_model: Arc<dyn ReadModel>,
+    /// Requests that may wait for one entity.
+    pub(crate) entity_queue_max: usize,
 }
 
 pub(crate) struct EntityActor;
@@ -96,8 +98,7 @@ impl Actor for EntityActor {
 }
 
 fn answer(reply: ReplyTo, with: Result<ShardReply, Failure>) -> Result<(), ActorProcessingErr> {
-    // The other side may have given up.
-    let _ = reply.send(with);
+    reply.send(with);
     Ok(())
 }
 

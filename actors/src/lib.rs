@@ -15,4 +15,4 @@ mod shop;
 
 pub use answer::{Request, ShopError};
 pub use placing::{OrderInput, OrderLineInput};
-pub use shop::{PriceInput, ProductInput, Shop};
+pub use shop::{PriceInput, ProductInput, Shop, ShopConfig};

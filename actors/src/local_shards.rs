@@ -1,32 +1,44 @@
 //! The shards this node runs, behind the router.
 
+use std::sync::Arc;
+
 use fritzy_cluster::{Failure, ShardHost};
 use fritzy_domain::{Deadline, ShardId};
 use ractor::{Actor, ActorRef, SpawnErr};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
 use crate::entity_actor::ShardContext;
-use crate::messages::{ShardMessage, ShardReply, ShardRequest};
+use crate::messages::{ReplyTo, ShardMessage, ShardReply, ShardRequest};
 use crate::root::{RootActor, RootArguments, RootMessage, RunningShards};
 
 /// A handle to the running shards of this node.
 pub(crate) struct LocalShards {
     running: RunningShards,
+    /// Places for requests on this node. Taken before a mailbox, which itself has no bound, and given
+    /// back with the answer.
+    places: Arc<Semaphore>,
     root: ActorRef<RootMessage>,
 }
 
 impl LocalShards {
     /// Starts one supervisor for each shard.
-    pub(crate) async fn start(shards: Vec<ShardContext>) -> Result<Self, SpawnErr> {
+    pub(crate) async fn start(
+        shards: Vec<ShardContext>,
+        requests_max: usize,
+    ) -> Result<Self, SpawnErr> {
         let running = RunningShards::default();
         let arguments = RootArguments {
             shards,
             running: running.clone(),
         };
         let (root, _) = Actor::spawn(None, RootActor, arguments).await?;
-        Ok(Self { running, root })
+        Ok(Self {
+            running,
+            places: Arc::new(Semaphore::new(requests_max)),
+            root,
+        })
     }
 
     /// Stops every actor. Answers that are still awaited are lost.
@@ -54,7 +66,13 @@ impl ShardHost for LocalShards {
             .cloned();
         let actor =
             actor.ok_or_else(|| Failure::Unavailable(format!("shard {shard} is not running")))?;
-        let (reply, answered) = oneshot::channel();
+        let place = self
+            .places
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Failure::Overloaded)?;
+        let (answer, answered) = oneshot::channel();
+        let reply = ReplyTo::new(answer, place);
         actor
             .send_message(ShardMessage::Ask {
                 request,

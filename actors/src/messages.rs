@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fritzy_cluster::Failure;
 use fritzy_domain::{Command, Deadline, EntityId, Rejection, State, Stored};
 use ractor::ActorId;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::answer::Request;
 
@@ -44,8 +44,36 @@ pub(crate) enum ShardReply {
     Settled,
 }
 
-/// Where an answer goes. Dropped unanswered when an actor dies.
-pub(crate) type ReplyTo = oneshot::Sender<Result<ShardReply, Failure>>;
+/// Where an answer goes, and the places it takes in the queues until it is given. Dropped unanswered
+/// when an actor dies, which gives the places back as well.
+pub(crate) struct ReplyTo {
+    answer: oneshot::Sender<Result<ShardReply, Failure>>,
+    _in_node: OwnedSemaphorePermit,
+    in_entity: Option<OwnedSemaphorePermit>,
+}
+
+impl ReplyTo {
+    pub(crate) const fn new(
+        answer: oneshot::Sender<Result<ShardReply, Failure>>,
+        in_node: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            answer,
+            _in_node: in_node,
+            in_entity: None,
+        }
+    }
+
+    /// Takes a place in the queue of one entity.
+    pub(crate) fn queue_at(&mut self, place: OwnedSemaphorePermit) {
+        self.in_entity = Some(place);
+    }
+
+    /// Answers; the other side may have given up.
+    pub(crate) fn send(self, answer: Result<ShardReply, Failure>) {
+        let _ = self.answer.send(answer);
+    }
+}
 
 /// To the supervisor of a shard.
 pub(crate) enum ShardMessage {
@@ -71,6 +99,23 @@ pub(crate) enum EntityMessage {
     },
     /// Its supervisor sends nothing after this.
     Stop,
+}
+
+impl EntityMessage {
+    /// Where the answer goes, for a message that has one.
+    pub(crate) fn into_reply(self) -> Option<ReplyTo> {
+        match self {
+            Self::Read { reply, .. } | Self::Execute { reply, .. } => Some(reply),
+            Self::Stop => None,
+        }
+    }
+
+    pub(crate) fn queue_at(&mut self, place: OwnedSemaphorePermit) {
+        match self {
+            Self::Read { reply, .. } | Self::Execute { reply, .. } => reply.queue_at(place),
+            Self::Stop => {}
+        }
+    }
 }
 
 // The `cluster` feature of ractor asks every message to say whether it can go to another node. These

@@ -10,6 +10,7 @@ use fritzy_domain::{
     Append, AppendError, Command, EntityId, Env, Positions, Rejection, State, Stored,
 };
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::Semaphore;
 use tracing::{error, warn};
 
 use crate::answer::Request;
@@ -28,8 +29,14 @@ pub(crate) struct ShardState {
     crashed: HashSet<EntityId>,
 }
 
-/// The actor of an entity.
-enum Child {
+/// An entity in use.
+struct Child {
+    /// Places in its queue; whoever finds none is refused as overload.
+    places: Arc<Semaphore>,
+    actor: ChildActor,
+}
+
+enum ChildActor {
     Active(ActorRef<EntityMessage>),
     /// Told to stop; what comes meanwhile waits for its successor, so that an entity never has two.
     Stopping(Vec<EntityMessage>),
@@ -90,7 +97,7 @@ impl Actor for ShardActor {
                     let journal = state.context.journal.clone();
                     tokio::spawn(async move {
                         journal.settled().await;
-                        let _ = reply.send(Ok(ShardReply::Settled));
+                        reply.send(Ok(ShardReply::Settled));
                     });
                 }
             },
@@ -135,7 +142,7 @@ impl ShardState {
         match submitted {
             Ok(Ok((created, committed))) => {
                 tokio::spawn(async move {
-                    let _ = reply.send(match committed.await {
+                    reply.send(match committed.await {
                         Ok(_) => Ok(ShardReply::State(created)),
                         Err(AppendError::Conflict) => Ok(ShardReply::Exists),
                         Err(failure) => Err(append_failure(&failure)),
@@ -143,11 +150,11 @@ impl ShardState {
                 });
             }
             Ok(Err(rejection)) => {
-                let _ = reply.send(Ok(ShardReply::Rejected(rejection)));
+                reply.send(Ok(ShardReply::Rejected(rejection)));
             }
             Err(_) => {
                 error!(command = %request.command, "deciding a creation panicked");
-                let _ = reply.send(Err(Failure::Internal));
+                reply.send(Err(Failure::Internal));
             }
         }
     }
@@ -170,30 +177,41 @@ impl ShardState {
     async fn forward(
         &mut self,
         myself: &ActorRef<ShardMessage>,
-        entity: EntityId,
-        message: EntityMessage,
+        id: EntityId,
+        mut message: EntityMessage,
     ) -> Result<(), ActorProcessingErr> {
-        match self.entities.get_mut(&entity) {
-            Some(Child::Active(actor)) => {
-                // An actor that has just died takes the message with it; whoever waits is told so by
-                // the dropped reply.
-                let _ = actor.send_message(message);
-                Ok(())
-            }
-            Some(Child::Stopping(waiting)) => {
-                waiting.push(message);
-                Ok(())
-            }
-            None => self.start(myself, entity, vec![message]).await,
+        if !self.entities.contains_key(&id) {
+            let actor = ChildActor::Active(self.start(myself, id).await?);
+            let places = Arc::new(Semaphore::new(self.context.entity_queue_max));
+            self.entities.insert(id, Child { places, actor });
         }
+        let child = self
+            .entities
+            .get_mut(&id)
+            .expect("it was there or has just been started");
+        match child.places.clone().try_acquire_owned() {
+            Ok(place) => message.queue_at(place),
+            Err(_) => {
+                if let Some(reply) = message.into_reply() {
+                    reply.send(Err(Failure::Overloaded));
+                }
+                return Ok(());
+            }
+        }
+        match &mut child.actor {
+            // An actor that has just died takes the message with it; whoever waits is told so by the
+            // dropped reply.
+            ChildActor::Active(actor) => drop(actor.send_message(message)),
+            ChildActor::Stopping(waiting) => waiting.push(message),
+        }
+        Ok(())
     }
 
     async fn start(
         &mut self,
         myself: &ActorRef<ShardMessage>,
         id: EntityId,
-        waiting: Vec<EntityMessage>,
-    ) -> Result<(), ActorProcessingErr> {
+    ) -> Result<ActorRef<EntityMessage>, ActorProcessingErr> {
         let arguments = EntityArguments {
             id,
             context: self.context.clone(),
@@ -202,21 +220,17 @@ impl ShardState {
         };
         let (actor, _) =
             Actor::spawn_linked(None, EntityActor, arguments, myself.get_cell()).await?;
-        for message in waiting {
-            let _ = actor.send_message(message);
-        }
         self.by_actor.insert(actor.get_id(), id);
-        self.entities.insert(id, Child::Active(actor));
-        Ok(())
+        Ok(actor)
     }
 
     fn stop_idle(&mut self, entity: EntityId, idle: ActorId) {
         if let Some(child) = self.entities.get_mut(&entity)
-            && let Child::Active(actor) = child
+            && let ChildActor::Active(actor) = &child.actor
             && actor.get_id() == idle
         {
-            let _ = actor.send_message(EntityMessage::Stop);
-            *child = Child::Stopping(Vec::new());
+            drop(actor.send_message(EntityMessage::Stop));
+            child.actor = ChildActor::Stopping(Vec::new());
         }
     }
 
@@ -226,17 +240,32 @@ impl ShardState {
         actor: ActorId,
         crashed: bool,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(entity) = self.by_actor.remove(&actor) else {
+        let Some(id) = self.by_actor.remove(&actor) else {
             return Ok(());
         };
         if crashed {
-            self.crashed.insert(entity);
+            self.crashed.insert(id);
         }
-        match self.entities.remove(&entity) {
-            Some(Child::Stopping(waiting)) if !waiting.is_empty() => {
-                self.start(myself, entity, waiting).await
+        let Some(Child {
+            places,
+            actor: ChildActor::Stopping(waiting),
+        }) = self.entities.remove(&id)
+        else {
+            return Ok(());
+        };
+        if !waiting.is_empty() {
+            let actor = self.start(myself, id).await?;
+            for message in waiting {
+                drop(actor.send_message(message));
             }
-            _ => Ok(()),
+            self.entities.insert(
+                id,
+                Child {
+                    places,
+                    actor: ChildActor::Active(actor),
+                },
+            );
         }
+        Ok(())
     }
 }

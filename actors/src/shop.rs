@@ -22,6 +22,26 @@ pub struct Shop {
     pub(crate) read_model: Arc<dyn ReadModel>,
 }
 
+/// The limits of a shop on one node.
+#[derive(Clone, Copy, Debug)]
+pub struct ShopConfig {
+    /// Requests waiting for this node's shards at once; one more is refused as overload. Default
+    /// 16 384: an order of two lines asks four times, so this admits some 4 000 orders at a time.
+    pub requests_max: usize,
+    /// Requests waiting for one entity at once. Default 256: a command takes a commit of its own, so
+    /// the last of them waits for about a second.
+    pub entity_queue_max: usize,
+}
+
+impl Default for ShopConfig {
+    fn default() -> Self {
+        Self {
+            requests_max: 16_384,
+            entity_queue_max: 256,
+        }
+    }
+}
+
 /// A price as the client wrote it.
 #[derive(Clone, Debug)]
 pub struct PriceInput {
@@ -59,6 +79,7 @@ impl Shop {
     /// # Errors
     /// [`Failure`] when the stores do not answer.
     pub async fn start(
+        config: ShopConfig,
         me: NodeId,
         journal: Arc<dyn Journal>,
         read_model: Arc<dyn ReadModel>,
@@ -71,8 +92,9 @@ impl Shop {
             lease,
             journal: journal.clone(),
             read_model: read_model.clone(),
+            entity_queue_max: config.entity_queue_max,
         });
-        let local = LocalShards::start(contexts.collect())
+        let local = LocalShards::start(contexts.collect(), config.requests_max)
             .await
             .map_err(|failure| {
                 error!(%failure, "the shards did not start");

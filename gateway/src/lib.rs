@@ -2,6 +2,7 @@
 //! No rule of the shop is here; what a client sends is passed on as it was written.
 
 mod banner;
+mod ceiling;
 mod cli;
 mod graphql;
 mod http;
@@ -9,6 +10,7 @@ mod logging;
 mod node;
 mod settings;
 
+pub use ceiling::Ceiling;
 pub use cli::main;
 pub use node::{Node, StartError};
 pub use settings::{LogFormat, Settings};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_actors::Shop;
+use fritzy_actors::{Shop, ShopConfig};
 use fritzy_cluster::Failure;
 use fritzy_domain::NodeId;
 use fritzy_persistence::{OpenError, SqliteConfig, Stores};
@@ -101,7 +101,14 @@ impl Node {
         let stores = Stores::open_sqlite(config).await?;
         let me = NodeId::from_uuid(Uuid::now_v7());
         let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
-        let shop = Shop::start(me, journal, read_model, stores.ownership.as_ref()).await?;
+        let shop = Shop::start(
+            ShopConfig::default(),
+            me,
+            journal,
+            read_model,
+            stores.ownership.as_ref(),
+        )
+        .await?;
         let shop = Arc::new(shop);
 
         let schema = build_schema(shop.clone(), Arc::new(NoEngine), settings.currency);

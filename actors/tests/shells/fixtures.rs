@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_actors::{
-    OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopError,
+    OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig, ShopError,
 };
 use fritzy_domain::{
     Account, AccountId, CommandId, Deadline, Fingerprint, FingerprintBuilder, KeyScope, NodeId,
@@ -57,12 +57,16 @@ pub(crate) fn keyed(mutation: &str, key: &str, content: &str) -> Request {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
+        Self::with(ShopConfig::default()).await
+    }
+
+    pub(crate) async fn with(config: ShopConfig) -> Self {
         let shards = ShardCount::new(8).expect("in range");
-        let config = MemoryConfig {
+        let memory = MemoryConfig {
             shards,
             committer: CommitterConfig::default(),
         };
-        let stores = Stores::in_memory(config);
+        let stores = Stores::in_memory(memory);
         let faults = Arc::new(Faults::default());
         let journal = FaultyJournal {
             inner: stores.journal.clone(),
@@ -74,7 +78,7 @@ impl Fixture {
         };
         let me = NodeId::from_uuid(Uuid::now_v7());
         let ownership = stores.ownership.as_ref();
-        let shop = Shop::start(me, Arc::new(journal), Arc::new(reads), ownership).await;
+        let shop = Shop::start(config, me, Arc::new(journal), Arc::new(reads), ownership).await;
         Self {
             shop: Arc::new(shop.expect("starts")),
             faults,

@@ -3,5 +3,6 @@
 mod faults;
 mod fixtures;
 mod idempotency;
+mod overload;
 mod placing;
 mod supervision;

@@ -21,7 +21,9 @@ use fritzy_domain::{Currency, ProductIndex};
 use mutation::Mutation;
 use query::Query;
 
-pub(crate) use errors::{Stage, protocol_error, with_codes};
+pub(crate) use account::AccountObject;
+pub(crate) use errors::{Stage, protocol_error, rejected, with_codes};
+pub(crate) use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
 
 /// The schema, ready to execute requests.

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
-use async_graphql::{Request, Response as GraphqlResponse, ServerError, Value, Variables};
+use async_graphql::{
+    Executor, Request, Response as GraphqlResponse, ServerError, Value, Variables,
+};
 use bytes::Buf;
 use futures_util::{Stream, StreamExt, pin_mut};
 use serde::{Deserialize, Serialize};
@@ -15,11 +17,11 @@ use warp::reply::Response;
 
 use super::accept::MediaType;
 use super::{HttpConfig, request_id};
-use crate::graphql::{RequestContext, Schema, Stage, protocol_error, with_codes};
+use crate::graphql::{RequestContext, Stage, protocol_error, with_codes};
 
 /// The endpoint `/graphql`.
-pub(super) struct Endpoint {
-    pub(super) schema: Schema,
+pub(super) struct Endpoint<E> {
+    pub(super) schema: E,
     pub(super) config: HttpConfig,
 }
 
@@ -74,7 +76,7 @@ impl Refused {
     }
 }
 
-impl Endpoint {
+impl<E: Executor> Endpoint<E> {
     pub(super) async fn answer<B: Buf>(
         &self,
         method: Method,

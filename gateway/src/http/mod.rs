@@ -10,12 +10,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::Executor;
 use warp::filters::BoxedFilter;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-use crate::graphql::Schema;
 use crate::settings::Settings;
 use graphql::Endpoint;
 
@@ -30,6 +30,15 @@ pub(crate) struct HttpConfig {
 }
 
 impl HttpConfig {
+    /// Without CORS.
+    pub(crate) const fn plain(request_timeout: Duration, body_bytes_max: usize) -> Self {
+        Self {
+            request_timeout,
+            body_bytes_max,
+            cors_origins: Vec::new(),
+        }
+    }
+
     pub(crate) fn new(settings: &Settings) -> Self {
         let origins = settings
             .cors_origins
@@ -45,7 +54,7 @@ impl HttpConfig {
 
 /// All routes. The API comes first: it is what nearly every request wants.
 pub(crate) fn routes(
-    schema: Schema,
+    schema: impl Executor,
     config: HttpConfig,
     readiness: Readiness,
 ) -> BoxedFilter<(Response,)> {

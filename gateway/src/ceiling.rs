@@ -1,0 +1,100 @@
+//! The ceiling of this front end, for the load tester: the same HTTP code and the same GraphQL types,
+//! but the resolver of `accounts(id:)` answers from a hash map. What a node costs beyond it is the cost
+//! of its actors.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_graphql::{EmptyMutation, EmptySubscription, Object, Result};
+use fritzy_domain::{Account, AccountId, AccountPersonal, Timestamp};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::graphql::{AccountObject, PaginationInput, rejected};
+use crate::http::{self, HttpConfig, Readiness};
+
+/// A server whose accounts are a hash map.
+pub struct Ceiling {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Ceiling {
+    /// Serves `accounts`, each an id and a name.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or an id is none.
+    pub async fn start(listen: SocketAddr, accounts: Vec<(String, String)>) -> io::Result<Self> {
+        let account = |(id, name): (String, String)| {
+            let id = AccountId::parse(&id, "id").map_err(io::Error::other)?;
+            let created_at = Timestamp::from_micros(0);
+            let personal = AccountPersonal { name };
+            Ok((
+                id,
+                Account {
+                    id,
+                    created_at,
+                    personal,
+                },
+            ))
+        };
+        let accounts = accounts
+            .into_iter()
+            .map(account)
+            .collect::<io::Result<HashMap<_, _>>>()?;
+        let schema =
+            async_graphql::Schema::new(CeilingQuery(accounts), EmptyMutation, EmptySubscription);
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let readiness = Readiness::default();
+        readiness.set(true);
+        let config = HttpConfig::plain(Duration::from_secs(10), 1 << 20);
+        let (stop, stopped) = oneshot::channel();
+        let routes = http::routes(schema, config, readiness);
+        let server = warp::serve(routes).incoming(listener).graceful(async {
+            let _ = stopped.await;
+        });
+        Ok(Self {
+            address,
+            stop,
+            serving: tokio::spawn(server.run()),
+        })
+    }
+
+    /// The address it serves on.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops serving once running requests are answered.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.serving.await;
+    }
+}
+
+struct CeilingQuery(HashMap<AccountId, Account>);
+
+/// What can be asked: the one field of the real schema that is measured.
+#[Object(name = "Query")]
+impl CeilingQuery {
+    async fn accounts(
+        &self,
+        #[graphql(name = "pagination")] _pagination: Option<PaginationInput>,
+        id: Option<String>,
+    ) -> Result<Vec<AccountObject>> {
+        let Some(id) = id else { return Ok(Vec::new()) };
+        let id = AccountId::parse(&id, "id").map_err(rejected)?;
+        Ok(self
+            .0
+            .get(&id)
+            .cloned()
+            .map(AccountObject::from)
+            .into_iter()
+            .collect())
+    }
+}
