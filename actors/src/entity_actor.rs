@@ -6,22 +6,25 @@ use std::time::SystemTime;
 use fritzy_cluster::Failure;
 use fritzy_domain::{
     Append, AppendError, Command, CommandRecord, Deadline, EntityId, Env, Event, EventId, Journal,
-    ReadError, ReadModel, Rejection, ShardId, ShardLease, State, Stored, Timestamp, fold,
+    ReadError, Rejection, ShardId, ShardLease, State, Stored, Timestamp, fold,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 use tracing::{error, warn};
 use uuid::Uuid;
 
+use crate::activation::Activations;
 use crate::answer::Request;
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, Snapshot};
+use crate::residents::Residents;
 
 /// What the actors of one shard share.
 #[derive(Clone)]
 pub(crate) struct ShardContext {
     pub(crate) lease: ShardLease,
     pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) read_model: Arc<dyn ReadModel>,
+    pub(crate) activations: Activations,
+    pub(crate) residents: Residents,
     /// Requests that may wait for one entity.
     pub(crate) entity_queue_max: usize,
 }
@@ -87,7 +90,7 @@ impl Actor for EntityActor {
             let supervisor = &state.arguments.supervisor;
             // Fails only when the shard is stopping, and this actor with it.
             let _ =
-                supervisor.send_message(ShardMessage::Idle(state.arguments.id, myself.get_id()));
+                supervisor.send_message(ShardMessage::Absent(state.arguments.id, myself.get_id()));
             return answer(reply, Ok(ShardReply::Absent));
         };
         match command {
@@ -111,13 +114,13 @@ impl EntityState {
             self.arguments.context.journal.settled().await;
             self.arguments.after_crash = false;
         }
-        let rows = self
+        let row = self
             .arguments
             .context
-            .read_model
-            .load(&[self.arguments.id])
+            .activations
+            .load(self.arguments.id)
             .await;
-        let row = rows.map_err(read_failure)?.into_iter().next().flatten();
+        let row = row.map_err(read_failure)?;
         self.current = row.map(Arc::new);
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! The shards this node runs, behind the router.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fritzy_cluster::{Failure, ShardHost};
 use fritzy_domain::{Deadline, ShardId};
 use ractor::{Actor, ActorRef, SpawnErr};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 use tracing::error;
 
 use crate::entity_actor::ShardContext;
@@ -20,6 +22,13 @@ pub(crate) struct LocalShards {
     /// back with the answer.
     places: Arc<Semaphore>,
     root: ActorRef<RootMessage>,
+    ticking: AbortHandle,
+}
+
+impl Drop for LocalShards {
+    fn drop(&mut self) {
+        self.ticking.abort();
+    }
 }
 
 impl LocalShards {
@@ -27,6 +36,7 @@ impl LocalShards {
     pub(crate) async fn start(
         shards: Vec<ShardContext>,
         requests_max: usize,
+        tick_every: Duration,
     ) -> Result<Self, SpawnErr> {
         let running = RunningShards::default();
         let arguments = RootArguments {
@@ -34,10 +44,13 @@ impl LocalShards {
             running: running.clone(),
         };
         let (root, _) = Actor::spawn(None, RootActor, arguments).await?;
+        let places = Arc::new(Semaphore::new(requests_max));
+        let ticking = tokio::spawn(tick(running.clone(), tick_every)).abort_handle();
         Ok(Self {
             running,
-            places: Arc::new(Semaphore::new(requests_max)),
+            places,
             root,
+            ticking,
         })
     }
 
@@ -45,6 +58,19 @@ impl LocalShards {
     pub(crate) async fn stop(&self) {
         // An error means that it has stopped already.
         let _ = self.root.stop_and_wait(None, None).await;
+    }
+}
+
+/// Tells every shard now and then that time has passed.
+async fn tick(running: RunningShards, every: Duration) {
+    let mut interval = tokio::time::interval(every);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        for shard in running.read().expect("no writer panics").values() {
+            // One that is being started anew has nothing to let go.
+            drop(shard.send_message(ShardMessage::Tick));
+        }
     }
 }
 

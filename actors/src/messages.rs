@@ -82,8 +82,10 @@ pub(crate) enum ShardMessage {
         deadline: Deadline,
         reply: ReplyTo,
     },
-    /// An entity has nothing to do any more.
-    Idle(EntityId, ActorId),
+    /// An entity turned out not to exist; its actor is not needed.
+    Absent(EntityId, ActorId),
+    /// Time has passed: let idle entities go.
+    Tick,
 }
 
 /// To an entity.

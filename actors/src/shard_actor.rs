@@ -4,11 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use fritzy_cluster::Failure;
 use fritzy_domain::{
     Append, AppendError, Command, EntityId, Env, Positions, Rejection, State, Stored,
 };
+use hashlink::LinkedHashMap;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::Semaphore;
 use tracing::{error, warn};
@@ -16,6 +18,7 @@ use tracing::{error, warn};
 use crate::answer::Request;
 use crate::entity_actor::{
     EntityActor, EntityArguments, ShardContext, append_failure, build_append, is_late, now,
+    now_monotonic,
 };
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest};
 
@@ -23,7 +26,8 @@ pub(crate) struct ShardActor;
 
 pub(crate) struct ShardState {
     context: ShardContext,
-    entities: HashMap<EntityId, Child>,
+    /// In order of use, the longest unused first.
+    entities: LinkedHashMap<EntityId, Child>,
     by_actor: HashMap<ActorId, EntityId>,
     /// Entities whose last actor died: their next one first waits for what it had appended.
     crashed: HashSet<EntityId>,
@@ -33,6 +37,7 @@ pub(crate) struct ShardState {
 struct Child {
     /// Places in its queue; whoever finds none is refused as overload.
     places: Arc<Semaphore>,
+    last_used: Instant,
     actor: ChildActor,
 }
 
@@ -54,7 +59,7 @@ impl Actor for ShardActor {
     ) -> Result<ShardState, ActorProcessingErr> {
         Ok(ShardState {
             context,
-            entities: HashMap::new(),
+            entities: LinkedHashMap::new(),
             by_actor: HashMap::new(),
             crashed: HashSet::new(),
         })
@@ -67,7 +72,8 @@ impl Actor for ShardActor {
         state: &mut ShardState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ShardMessage::Idle(entity, actor) => state.stop_idle(entity, actor),
+            ShardMessage::Absent(entity, actor) => state.stop_absent(entity, actor),
+            ShardMessage::Tick => state.passivate_idle(),
             ShardMessage::Ask { deadline, .. } if is_late(deadline) => {}
             ShardMessage::Ask {
                 request,
@@ -180,15 +186,25 @@ impl ShardState {
         id: EntityId,
         mut message: EntityMessage,
     ) -> Result<(), ActorProcessingErr> {
+        let last_used = now_monotonic();
         if !self.entities.contains_key(&id) {
             let actor = ChildActor::Active(self.start(myself, id).await?);
             let places = Arc::new(Semaphore::new(self.context.entity_queue_max));
-            self.entities.insert(id, Child { places, actor });
+            self.entities.insert(
+                id,
+                Child {
+                    places,
+                    last_used,
+                    actor,
+                },
+            );
+            self.make_room();
         }
         let child = self
             .entities
-            .get_mut(&id)
+            .to_back(&id)
             .expect("it was there or has just been started");
+        child.last_used = last_used;
         match child.places.clone().try_acquire_owned() {
             Ok(place) => message.queue_at(place),
             Err(_) => {
@@ -221,16 +237,66 @@ impl ShardState {
         let (actor, _) =
             Actor::spawn_linked(None, EntityActor, arguments, myself.get_cell()).await?;
         self.by_actor.insert(actor.get_id(), id);
+        self.context.residents.started();
         Ok(actor)
     }
 
-    fn stop_idle(&mut self, entity: EntityId, idle: ActorId) {
+    /// Lets the longest unused entity go when the node holds too many.
+    fn make_room(&mut self) {
+        if self.context.residents.too_many()
+            && let Some(entity) = self.longest_unused()
+        {
+            self.passivate(entity);
+        }
+    }
+
+    /// Lets all entities go that were not used for long enough.
+    fn passivate_idle(&mut self) {
+        let now = now_monotonic();
+        let idle_after = self.context.residents.idle_after;
+        let idle: Vec<EntityId> = self
+            .entities
+            .iter()
+            .take_while(|(_, child)| now.saturating_duration_since(child.last_used) >= idle_after)
+            .map(|(entity, _)| *entity)
+            .collect();
+        for entity in idle {
+            self.passivate(entity);
+        }
+    }
+
+    /// The longest unused of several; never the only one, which is being used now.
+    fn longest_unused(&self) -> Option<EntityId> {
+        let is_active = |child: &Child| matches!(child.actor, ChildActor::Active(_));
+        let others = self
+            .entities
+            .iter()
+            .take(self.entities.len().saturating_sub(1));
+        others
+            .filter(|(_, child)| is_active(child))
+            .map(|(entity, _)| *entity)
+            .next()
+    }
+
+    fn stop_absent(&mut self, entity: EntityId, absent: ActorId) {
+        if let Some(Child {
+            actor: ChildActor::Active(actor),
+            ..
+        }) = self.entities.get(&entity)
+            && actor.get_id() == absent
+        {
+            self.passivate(entity);
+        }
+    }
+
+    /// Tells an entity to leave once it has done what waits for it.
+    fn passivate(&mut self, entity: EntityId) {
         if let Some(child) = self.entities.get_mut(&entity)
             && let ChildActor::Active(actor) = &child.actor
-            && actor.get_id() == idle
         {
             drop(actor.send_message(EntityMessage::Stop));
             child.actor = ChildActor::Stopping(Vec::new());
+            self.context.residents.passivated();
         }
     }
 
@@ -246,8 +312,10 @@ impl ShardState {
         if crashed {
             self.crashed.insert(id);
         }
+        self.context.residents.gone(crashed);
         let Some(Child {
             places,
+            last_used,
             actor: ChildActor::Stopping(waiting),
         }) = self.entities.remove(&id)
         else {
@@ -262,6 +330,7 @@ impl ShardState {
                 id,
                 Child {
                     places,
+                    last_used,
                     actor: ChildActor::Active(actor),
                 },
             );

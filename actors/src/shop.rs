@@ -1,6 +1,7 @@
 //! The shop: everything a front end can ask, wherever the answer lives.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fritzy_cluster::{Failure, Router, ShardMap};
 use fritzy_domain::{
@@ -10,16 +11,19 @@ use fritzy_domain::{
 };
 use tracing::error;
 
+use crate::activation::Activations;
 use crate::answer::{Request, ShopError};
 use crate::entity_actor::{ShardContext, read_failure};
 use crate::local_shards::LocalShards;
 use crate::messages::{ShardReply, ShardRequest, Snapshot};
+use crate::residents::{ActorCounts, Residents};
 
 /// A running shop on one node.
 pub struct Shop {
     pub(crate) router: Router<LocalShards>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) read_model: Arc<dyn ReadModel>,
+    residents: Residents,
 }
 
 /// The limits of a shop on one node.
@@ -31,6 +35,12 @@ pub struct ShopConfig {
     /// Requests waiting for one entity at once. Default 256: a command takes a commit of its own, so
     /// the last of them waits for about a second.
     pub entity_queue_max: usize,
+    /// Entities in memory at once; beyond it the longest unused leave. Default 32 768: at most 16 KiB
+    /// each, so half a gigabyte.
+    pub entities_max: usize,
+    /// An entity that was not used for so long leaves memory. Default 10 minutes: longer than a
+    /// customer's pauses.
+    pub idle_after: Duration,
 }
 
 impl Default for ShopConfig {
@@ -38,6 +48,8 @@ impl Default for ShopConfig {
         Self {
             requests_max: 16_384,
             entity_queue_max: 256,
+            entities_max: 32_768,
+            idle_after: Duration::from_secs(600),
         }
     }
 }
@@ -88,24 +100,37 @@ impl Shop {
         let map = Arc::new(ShardMap::new(ownership.shard_count()));
         let shards: Vec<ShardId> = ownership.shard_count().all().collect();
         let leases = ownership.claim(me, &shards).await.map_err(read_failure)?;
+        let activations = Activations::start(read_model.clone());
+        let residents = Residents::new(config.entities_max, config.idle_after);
         let contexts = leases.iter().map(|&lease| ShardContext {
             lease,
             journal: journal.clone(),
-            read_model: read_model.clone(),
+            activations: activations.clone(),
+            residents: residents.clone(),
             entity_queue_max: config.entity_queue_max,
         });
-        let local = LocalShards::start(contexts.collect(), config.requests_max)
-            .await
-            .map_err(|failure| {
-                error!(%failure, "the shards did not start");
-                Failure::Internal
-            })?;
+        let local = LocalShards::start(
+            contexts.collect(),
+            config.requests_max,
+            config.idle_after / 4,
+        )
+        .await
+        .map_err(|failure| {
+            error!(%failure, "the shards did not start");
+            Failure::Internal
+        })?;
         map.record(&leases);
         Ok(Self {
             router: Router::new(me, map, local),
             journal,
             read_model,
+            residents,
         })
+    }
+
+    /// How many entities are in memory, and how many left or died so far.
+    pub fn actor_counts(&self) -> ActorCounts {
+        self.residents.counts()
     }
 
     /// Stops every actor. Call it when nobody waits for an answer any more.

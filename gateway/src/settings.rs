@@ -51,6 +51,14 @@ pub struct Settings {
     )]
     pub request_timeout_ms: u64,
 
+    /// Requests worked on at once; one more is answered OVERLOADED. So many orders take about a tenth
+    /// of a second on 2 cores: more would wait, not go faster
+    #[arg(
+        long, env = "FRITZY_REQUESTS_MAX", default_value = "512", global = true,
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub requests_max: u16,
+
     /// Bytes of a request body at most. The largest order is some 10 KB
     #[arg(
         long, env = "FRITZY_BODY_BYTES_MAX", default_value = "1048576", global = true,

@@ -3,6 +3,7 @@
 mod faults;
 mod fixtures;
 mod idempotency;
+mod memory;
 mod overload;
 mod placing;
 mod supervision;

@@ -9,14 +9,17 @@ use futures_util::future::join_all;
 
 use crate::fixtures::{Fixture, deadline, in_ms};
 
-const LIMITS: ShopConfig = ShopConfig {
-    requests_max: 64,
-    entity_queue_max: 8,
-};
+fn limits() -> ShopConfig {
+    ShopConfig {
+        requests_max: 64,
+        entity_queue_max: 8,
+        ..ShopConfig::default()
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn an_entity_has_a_bounded_queue_and_its_neighbours_do_not_feel_it() {
-    let fixture = Fixture::with(LIMITS).await;
+    let fixture = Fixture::with(limits()).await;
     let (slow, other) = (fixture.account().await.id, fixture.account().await.id);
     fixture.faults.load_ms.store(1_000, Ordering::SeqCst);
     let (slow, other) = (slow.to_string(), other.to_string());
@@ -42,7 +45,7 @@ async fn an_entity_has_a_bounded_queue_and_its_neighbours_do_not_feel_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_has_a_bounded_number_of_requests() {
-    let fixture = Fixture::with(LIMITS).await;
+    let fixture = Fixture::with(limits()).await;
     let mut accounts = Vec::new();
     for _ in 0..100 {
         accounts.push(fixture.account().await.id.to_string());
@@ -65,7 +68,7 @@ async fn a_node_has_a_bounded_number_of_requests() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_gave_up_keeps_its_place_until_its_request_is_done() {
-    let fixture = Fixture::with(LIMITS).await;
+    let fixture = Fixture::with(limits()).await;
     let id = fixture.account().await.id.to_string();
     fixture.faults.load_ms.store(1_000, Ordering::SeqCst);
     let gave_up = join_all((0..8).map(|_| fixture.shop.account(&id, in_ms(100)))).await;

@@ -47,7 +47,7 @@ impl ApiError {
     }
 
     fn extensions(&self) -> ErrorExtensionValues {
-        let mut extensions = code_only(self.code().as_str());
+        let mut extensions = with_retry_hint(self.code());
         if let Self::Shop(ShopError::Rejected(rejection)) = self {
             if let Some(field) = rejection.field() {
                 extensions.set("field", field);
@@ -55,9 +55,6 @@ impl ApiError {
             if let Rejection::Invalid { flaw, .. } = rejection {
                 extensions.set("reason", flaw.reason());
             }
-        }
-        if self.code().is_retryable() {
-            extensions.set("retryable", true);
         }
         extensions
     }
@@ -91,8 +88,21 @@ pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
 /// An error of the HTTP request around GraphQL.
 pub(crate) fn protocol_error(code: &str, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
-    error.extensions = Some(code_only(code));
+    let shared = Code::ALL.into_iter().find(|known| known.as_str() == code);
+    error.extensions = Some(shared.map_or_else(|| code_only(code), with_retry_hint));
     Response::from_errors(vec![error])
+}
+
+/// Milliseconds to wait before trying again: a few commits, or a queue's length of requests.
+const RETRY_AFTER_MS: u32 = 500;
+
+fn with_retry_hint(code: Code) -> ErrorExtensionValues {
+    let mut extensions = code_only(code.as_str());
+    if code.is_retryable() {
+        extensions.set("retryable", true);
+        extensions.set("retryAfterMs", RETRY_AFTER_MS);
+    }
+    extensions
 }
 
 fn code_only(code: &str) -> ErrorExtensionValues {

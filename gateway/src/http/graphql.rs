@@ -9,8 +9,11 @@ use async_graphql::{
     Executor, Request, Response as GraphqlResponse, ServerError, Value, Variables,
 };
 use bytes::Buf;
+use fritzy_cluster::Failure;
+use fritzy_domain::Code;
 use futures_util::{Stream, StreamExt, pin_mut};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tracing::{Instrument, debug, info_span};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
@@ -21,8 +24,11 @@ use crate::graphql::{RequestContext, Stage, protocol_error, with_codes};
 
 /// The endpoint `/graphql`.
 pub(super) struct Endpoint<E> {
-    pub(super) schema: E,
-    pub(super) config: HttpConfig,
+    schema: E,
+    config: HttpConfig,
+    /// Places for requests being worked on. Taken before a document is parsed: refusing must cost
+    /// next to nothing, or it would be an overload of its own.
+    places: Semaphore,
 }
 
 /// What a GraphQL request consists of, in a body or a query string.
@@ -71,12 +77,30 @@ impl Refused {
         }
     }
 
+    fn overloaded() -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(
+            status,
+            Code::Overloaded.as_str(),
+            Failure::Overloaded.to_string(),
+        )
+    }
+
     fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
     }
 }
 
 impl<E: Executor> Endpoint<E> {
+    pub(super) fn new(schema: E, config: HttpConfig) -> Self {
+        let places = Semaphore::new(config.requests_max);
+        Self {
+            schema,
+            config,
+            places,
+        }
+    }
+
     pub(super) async fn answer<B: Buf>(
         &self,
         method: Method,
@@ -121,9 +145,10 @@ impl<E: Executor> Endpoint<E> {
                 "GraphQL is served by POST, and queries by GET",
             )),
         };
-        let executed = match parameters {
-            Ok(parameters) => self.execute(began, method, headers, parameters).await,
-            Err(refused) => Err(refused),
+        let executed = match (parameters, self.places.try_acquire()) {
+            (Ok(parameters), Ok(_place)) => self.execute(began, method, headers, parameters).await,
+            (Ok(_), Err(_)) => Err(Refused::overloaded()),
+            (Err(refused), _) => Err(refused),
         };
         match executed {
             Ok(response) => respond(&response, media_type),
@@ -205,8 +230,8 @@ impl<E: Executor> Endpoint<E> {
             Ok(response) => Ok(with_codes(response, Stage::Executing)),
             Err(_) => Err(Refused::new(
                 StatusCode::GATEWAY_TIMEOUT,
-                fritzy_domain::Code::DeadlineExceeded.as_str(),
-                fritzy_cluster::Failure::DeadlineExceeded.to_string(),
+                Code::DeadlineExceeded.as_str(),
+                Failure::DeadlineExceeded.to_string(),
             )),
         }
     }

@@ -26,15 +26,18 @@ pub(crate) use health::Readiness;
 pub(crate) struct HttpConfig {
     request_timeout: Duration,
     body_bytes_max: usize,
+    requests_max: usize,
     cors_origins: Vec<String>,
 }
 
 impl HttpConfig {
-    /// Without CORS.
+    /// Without CORS, and without a limit on requests.
     pub(crate) const fn plain(request_timeout: Duration, body_bytes_max: usize) -> Self {
+        let requests_max = tokio::sync::Semaphore::MAX_PERMITS;
         Self {
             request_timeout,
             body_bytes_max,
+            requests_max,
             cors_origins: Vec::new(),
         }
     }
@@ -47,6 +50,7 @@ impl HttpConfig {
         Self {
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
             body_bytes_max: usize::try_from(settings.body_bytes_max).unwrap_or(usize::MAX),
+            requests_max: usize::from(settings.requests_max),
             cors_origins: origins.filter(|origin| !origin.is_empty()).collect(),
         }
     }
@@ -59,7 +63,7 @@ pub(crate) fn routes(
     readiness: Readiness,
 ) -> BoxedFilter<(Response,)> {
     let origins = config.cors_origins.clone();
-    let endpoint = Arc::new(Endpoint { schema, config });
+    let endpoint = Arc::new(Endpoint::new(schema, config));
     let api = warp::path("graphql")
         .and(warp::path::end())
         .and(warp::method())

@@ -1,0 +1,134 @@
+//! Entities that nobody uses leave memory, and come back as they were (B6).
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fritzy_actors::ShopConfig;
+use fritzy_domain::{OrderCommand, OrderStatus};
+use futures_util::future::join_all;
+
+use crate::fixtures::{Fixture, deadline, unkeyed};
+
+/// Shards of the fixture: the limit is kept but for one entity in each.
+const SHARDS: usize = 8;
+
+#[tokio::test(start_paused = true)]
+async fn idle_entities_leave_and_come_back_as_they_were() {
+    let idle_after = Duration::from_secs(60);
+    let fixture = Fixture::with(ShopConfig {
+        idle_after,
+        ..ShopConfig::default()
+    })
+    .await;
+    let (idle, busy) = (
+        fixture.order().await.state.id,
+        fixture.order().await.state.id,
+    );
+    let (idle, busy) = (idle.to_string(), busy.to_string());
+    let confirmed = fixture
+        .shop
+        .command_order(&unkeyed(), &idle, OrderCommand::Confirm)
+        .await;
+    assert!(confirmed.is_ok());
+    for _ in 0..8 {
+        fixture.shop.order(&busy, deadline()).await.expect("exists");
+        tokio::time::sleep(Duration::from_secs(15)).await;
+    }
+    assert_eq!(
+        fixture.shop.actor_counts().resident,
+        1,
+        "only the busy one stays"
+    );
+    let loads = fixture.faults.loads.load(Ordering::SeqCst);
+    fixture.shop.order(&busy, deadline()).await.expect("exists");
+    assert_eq!(
+        fixture.faults.loads.load(Ordering::SeqCst),
+        loads,
+        "the busy one is in memory"
+    );
+    let back = fixture.shop.order(&idle, deadline()).await.expect("exists");
+    assert_eq!(
+        (back.version, back.state.status),
+        (2, OrderStatus::Confirmed)
+    );
+    assert_eq!(fixture.faults.loads.load(Ordering::SeqCst), loads + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_number_of_entities_in_memory_is_bounded() {
+    let fixture = Fixture::with(ShopConfig {
+        entities_max: 50,
+        ..ShopConfig::default()
+    })
+    .await;
+    let mut accounts = Vec::new();
+    for _ in 0..400 {
+        accounts.push(fixture.account().await.id.to_string());
+    }
+    for wave in accounts.chunks(20) {
+        let answers = join_all(wave.iter().map(|id| fixture.shop.account(id, deadline()))).await;
+        assert!(answers.iter().all(Result::is_ok));
+        let resident = fixture.shop.actor_counts().resident;
+        // Those told to leave are counted until they are gone.
+        assert!(resident <= 50 + SHARDS + 20, "{resident} are resident");
+    }
+    assert!(fixture.shop.actor_counts().passivated >= 400 - 50 - SHARDS as u64);
+}
+
+/// The race that passivation must win: commands arrive while the entity is on its way out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_to_entities_that_are_leaving_are_neither_lost_nor_doubled() {
+    let fixture = Fixture::with(ShopConfig {
+        entities_max: 1,
+        ..ShopConfig::default()
+    })
+    .await;
+    let mut ids = Vec::new();
+    for _ in 0..64 {
+        ids.push(fixture.order().await.state.id.to_string());
+    }
+    let moves = ids.iter().map(|id| {
+        let (shop, id) = (fixture.shop.clone(), id.clone());
+        tokio::spawn(async move {
+            for command in [OrderCommand::Confirm, OrderCommand::Complete] {
+                shop.order(&id, deadline()).await.expect("exists");
+                shop.command_order(&unkeyed(), &id, command)
+                    .await
+                    .expect("moves");
+            }
+        })
+    });
+    for moved in join_all(moves).await {
+        moved.expect("every command was answered");
+    }
+    for id in &ids {
+        let order = fixture.shop.order(id, deadline()).await.expect("exists");
+        assert_eq!(
+            (order.version, order.state.status),
+            (3, OrderStatus::Completed)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn activations_that_wait_together_are_read_together() {
+    let fixture = Fixture::new().await;
+    let mut accounts = Vec::new();
+    for _ in 0..100 {
+        accounts.push(fixture.account().await.id.to_string());
+    }
+    fixture.faults.load_ms.store(100, Ordering::SeqCst);
+    let began = tokio::time::Instant::now();
+    let answers = join_all(
+        accounts
+            .iter()
+            .map(|id| fixture.shop.account(id, deadline())),
+    )
+    .await;
+    assert!(answers.iter().all(Result::is_ok));
+    let took_ms = began.elapsed().as_millis();
+    assert!(
+        took_ms <= 300,
+        "100 activations of 100 ms took {took_ms} ms"
+    );
+}
