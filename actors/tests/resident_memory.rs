@@ -1,0 +1,103 @@
+//! What entities cost in memory (B6), on a real database file: measured, with the bounds of the
+//! documentation. The only test of its process, since it reads the memory of the whole process.
+
+use std::sync::Arc;
+
+use fritzy_actors::{Request, Shop, ShopConfig};
+use fritzy_domain::{CommandId, Deadline, NodeId};
+use fritzy_persistence::{SqliteConfig, Stores};
+use futures_util::StreamExt;
+use futures_util::stream;
+use uuid::Uuid;
+
+/// Entities touched.
+const TOUCHED: usize = 200_000;
+/// Entities that may stay.
+const RESIDENT_MAX: usize = 20_000;
+/// Bytes of a resident entity at most.
+const ENTITY_BYTES_MAX: usize = 16 * 1024;
+/// Everything else: runtime, 1 024 shard supervisors, SQLite's caches, buffers.
+const BASE_BYTES_MAX: usize = 150_000_000;
+/// Requests at once.
+const IN_FLIGHT: usize = 512;
+
+fn deadline() -> Deadline {
+    Deadline::at(std::time::Instant::now() + std::time::Duration::from_secs(60))
+}
+
+/// Bytes of this process in memory.
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("VmRSS");
+    let kib: usize = line
+        .split_whitespace()
+        .nth(1)
+        .expect("a number")
+        .parse()
+        .expect("a number");
+    kib * 1024
+}
+
+async fn touch(shop: &Arc<Shop>, ids: &[String]) {
+    let reads = stream::iter(ids).map(|id| async move {
+        shop.account(id, deadline()).await.expect("exists");
+    });
+    reads.buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_is_bounded_by_the_limit_on_entities() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let stores = Stores::open_sqlite(SqliteConfig::new(folder.path().join("fritzy.db")));
+    let stores = stores.await.expect("opens");
+    let config = ShopConfig {
+        entities_max: RESIDENT_MAX,
+        ..ShopConfig::default()
+    };
+    let (journal, reads) = (stores.journal.clone(), stores.read_model.clone());
+    let me = NodeId::from_uuid(Uuid::now_v7());
+    let shop = Shop::start(config, me, journal, reads, stores.ownership.as_ref()).await;
+    let shop = Arc::new(shop.expect("starts"));
+
+    let creations = stream::iter(0..TOUCHED).map(|number| {
+        let shop = shop.clone();
+        async move {
+            let command = CommandId::from_uuid(Uuid::now_v7());
+            let request = Request {
+                command,
+                fingerprint: None,
+                deadline: deadline(),
+            };
+            let created = shop
+                .create_account(&request, format!("account {number}"))
+                .await;
+            created.expect("created").state.id.to_string()
+        }
+    });
+    let ids: Vec<String> = creations.buffer_unordered(IN_FLIGHT).collect().await;
+    assert_eq!(
+        shop.actor_counts().resident,
+        0,
+        "a creation needs no actor of its own"
+    );
+
+    let before = resident_bytes();
+    touch(&shop, &ids[..RESIDENT_MAX]).await;
+    assert_eq!(shop.actor_counts().resident, RESIDENT_MAX);
+    let entity_bytes = resident_bytes().saturating_sub(before) / RESIDENT_MAX;
+    assert!(
+        entity_bytes <= ENTITY_BYTES_MAX,
+        "an entity takes {entity_bytes} bytes"
+    );
+
+    touch(&shop, &ids).await;
+    let total = resident_bytes();
+    let counts = shop.actor_counts();
+    assert!(counts.resident <= RESIDENT_MAX + 1_024, "{counts:?}");
+    let bound = RESIDENT_MAX * ENTITY_BYTES_MAX + BASE_BYTES_MAX;
+    println!("{entity_bytes} bytes an entity; {total} bytes in all, {bound} allowed; {counts:?}");
+    assert!(total <= bound, "{total} bytes are in use, {bound} allowed");
+}
