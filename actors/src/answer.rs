@@ -1,7 +1,7 @@
 //! What a caller says about a request, and the two ways it can end without a result.
 
 use fritzy_cluster::Failure;
-use fritzy_domain::{Code, CommandId, Deadline, Fingerprint, Rejection};
+use fritzy_domain::{Code, CommandId, Deadline, Fingerprint, Rejection, Version};
 
 /// One request to change something.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,30 @@ pub struct Request {
     pub fingerprint: Option<Fingerprint>,
     /// When the client stops waiting.
     pub deadline: Deadline,
+}
+
+/// What a command goes to: its id as the client wrote it, and perhaps the version the client has seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The id.
+    pub id: &'a str,
+    /// At any other version the command is refused.
+    pub expected_version: Option<Version>,
+}
+
+impl<'a> From<&'a str> for Target<'a> {
+    fn from(id: &'a str) -> Self {
+        Self {
+            id,
+            expected_version: None,
+        }
+    }
+}
+
+impl<'a> From<&'a String> for Target<'a> {
+    fn from(id: &'a String) -> Self {
+        id.as_str().into()
+    }
 }
 
 /// Why there is no result.

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use fritzy_cluster::Failure;
 use fritzy_domain::{
     Append, AppendError, Command, CommandRecord, Deadline, EntityId, Env, Event, EventId, Journal,
-    ReadError, Rejection, ShardId, ShardLease, State, Stored, Timestamp, fold,
+    ReadError, Rejection, ShardId, ShardLease, State, Stored, Timestamp, Version, check_version,
+    fold,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
@@ -75,9 +76,10 @@ impl Actor for EntityActor {
             EntityMessage::Read { deadline, reply } => (reply, deadline, None),
             EntityMessage::Execute {
                 command,
+                expected,
                 request,
                 reply,
-            } => (reply, request.deadline, Some((command, request))),
+            } => (reply, request.deadline, Some((command, expected, request))),
         };
         if deadline.has_passed(now_monotonic()) {
             // Nobody waits any more: no work, no answer.
@@ -95,7 +97,11 @@ impl Actor for EntityActor {
         };
         match command {
             None => answer(reply, Ok(ShardReply::State(current))),
-            Some((command, request)) => state.execute(&current, command, &request, reply).await,
+            Some((command, expected, request)) => {
+                state
+                    .execute(&current, command, expected, &request, reply)
+                    .await
+            }
         }
     }
 }
@@ -129,6 +135,7 @@ impl EntityState {
         &mut self,
         current: &Snapshot,
         command: Command,
+        expected: Option<Version>,
         request: &Request,
         reply: ReplyTo,
     ) -> Result<(), ActorProcessingErr> {
@@ -141,7 +148,9 @@ impl EntityState {
             now: now(),
             command: request.command,
         };
-        let events = match State::decide(Some(&current.state), command, &env) {
+        let decided = check_version(expected, current.version)
+            .and_then(|()| State::decide(Some(&current.state), command, &env));
+        let events = match decided {
             Ok(events) => events,
             Err(rejection) => return answer(reply, Ok(ShardReply::Rejected(rejection))),
         };

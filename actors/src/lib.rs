@@ -5,17 +5,20 @@
 
 mod activation;
 mod answer;
+mod commands;
 mod entity_actor;
 mod local_shards;
 mod messages;
 mod placing;
+mod queries;
 mod repeat;
 mod residents;
 mod root;
 mod shard_actor;
 mod shop;
 
-pub use answer::{Request, ShopError};
+pub use answer::{Request, ShopError, Target};
+pub use commands::{PriceInput, ProductInput};
 pub use placing::{OrderInput, OrderLineInput};
 pub use residents::ActorCounts;
-pub use shop::{PriceInput, ProductInput, Shop, ShopConfig};
+pub use shop::{Shop, ShopConfig};

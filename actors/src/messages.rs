@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fritzy_cluster::Failure;
-use fritzy_domain::{Command, Deadline, EntityId, Rejection, State, Stored};
+use fritzy_domain::{Command, Deadline, EntityId, Rejection, State, Stored, Version};
 use ractor::ActorId;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -21,6 +21,7 @@ pub(crate) enum ShardRequest {
     Execute {
         entity: EntityId,
         command: Command,
+        expected: Option<Version>,
         request: Request,
     },
     /// The state of an entity.
@@ -96,6 +97,7 @@ pub(crate) enum EntityMessage {
     },
     Execute {
         command: Command,
+        expected: Option<Version>,
         request: Request,
         reply: ReplyTo,
     },

@@ -9,7 +9,7 @@ use futures_util::future::{join, join_all};
 
 use crate::answer::{Request, ShopError};
 use crate::messages::{ShardReply, ShardRequest, Snapshot};
-use crate::shop::{Shop, order_of};
+use crate::shop::{Shop, existing, order_of};
 
 /// An order as the client wrote it.
 #[derive(Clone, Debug)]
@@ -116,26 +116,13 @@ impl Shop {
             .iter()
             .map(|line| self.read(line.product_id.into(), request.deadline));
         let (account, products) = join(account, join_all(products)).await;
-        if let ShardReply::Absent = account? {
-            return Err(Rejection::NotFound {
-                field: "accountId".into(),
-                kind: Kind::Account,
-                id: input.account_id.clone(),
-            }
-            .into());
-        }
+        check_account(account?, &input.account_id)?;
         let mut lines = Vec::with_capacity(order.lines.len());
         for (index, (line, product)) in order.lines.iter().zip(products).enumerate() {
-            let ShardReply::State(product) = product? else {
-                return Err(Rejection::NotFound {
-                    field: format!("products[{index}].productId"),
-                    kind: Kind::Product,
-                    id: input.lines[index].product_id.clone(),
-                }
-                .into());
-            };
+            let field = format!("products[{index}].productId");
+            let quote = quote_of(product?, field, &input.lines[index].product_id)?;
             lines.push(QuotedLine {
-                quote: quote_of(&product),
+                quote,
                 quantity: line.quantity,
             });
         }
@@ -143,14 +130,34 @@ impl Shop {
     }
 }
 
-fn quote_of(snapshot: &Snapshot) -> Quote {
+/// Refuses an account that does not exist or orders no more.
+fn check_account(reply: ShardReply, id: &str) -> Result<(), ShopError> {
+    let field = String::from("accountId");
+    match existing(reply, Kind::Account, field.clone(), id)?.state {
+        State::Account(ref account) if account.closed => Err(Rejection::AccountClosed {
+            field,
+            id: account.id,
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// What an order line keeps of a product; refuses one that is not to be had.
+fn quote_of(reply: ShardReply, field: String, id: &str) -> Result<Quote, ShopError> {
+    let snapshot = existing(reply, Kind::Product, field.clone(), id)?;
     match &snapshot.state {
-        State::Product(product) => Quote {
+        State::Product(product) if product.withdrawn => Err(Rejection::ProductWithdrawn {
+            field,
+            id: product.id,
+        }
+        .into()),
+        State::Product(product) => Ok(Quote {
             product_id: product.id,
             version: snapshot.version,
             name: product.name.clone(),
             unit_price: product.price,
-        },
+        }),
         other => panic!("a product's id answered with {}", other.id()),
     }
 }

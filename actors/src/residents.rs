@@ -1,75 +1,84 @@
 //! How many entities are in memory, and how many may be. One count for the node: a shard may hold
 //! many while others hold none.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// The limit on entities in memory, and the count. Shared by all shards.
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The limit on entities in memory, and the counts. Shared by all shards.
 #[derive(Clone)]
 pub(crate) struct Residents {
-    counts: Arc<Counts>,
+    resident: Gauge,
+    passivated: Counter,
+    crashed: Counter,
     max: usize,
     /// Unused for this long, an entity leaves.
     pub(crate) idle_after: Duration,
 }
 
-#[derive(Default)]
-struct Counts {
-    resident: AtomicUsize,
-    passivated: AtomicU64,
-    crashed: AtomicU64,
-}
-
-/// What `/metrics` says of the actors.
+/// How many entities are, left or died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActorCounts {
     /// Entities in memory now.
     pub resident: usize,
-    /// Entities that left memory because they were idle or others needed the room, so far.
+    /// Entities that were told to leave because they were idle, absent, or others needed the room.
     pub passivated: u64,
-    /// Actors of entities that died, so far; each was or will be started anew at its next use.
+    /// Actors of entities that died; each is started anew at its next use.
     pub crashed: u64,
 }
 
 impl Residents {
     pub(crate) fn new(max: usize, idle_after: Duration) -> Self {
+        let (resident, passivated, crashed) = Default::default();
         Self {
-            counts: Arc::default(),
+            resident,
+            passivated,
+            crashed,
             max,
             idle_after,
         }
     }
 
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let resident = "Entities in memory";
+        registry.register("entities_resident", resident, self.resident.clone());
+        let passivated = "Entities that left memory, idle or to make room";
+        registry.register("entities_passivated", passivated, self.passivated.clone());
+        let crashed = "Entity actors that died and are started anew at their next use";
+        registry.register("entity_crashes", crashed, self.crashed.clone());
+    }
+
     /// Notes a started entity.
     pub(crate) fn started(&self) {
-        self.counts.resident.fetch_add(1, Ordering::Relaxed);
+        self.resident.inc();
     }
 
     /// Notes one that is gone.
     pub(crate) fn gone(&self, crashed: bool) {
-        self.counts.resident.fetch_sub(1, Ordering::Relaxed);
+        self.resident.dec();
         if crashed {
-            self.counts.crashed.fetch_add(1, Ordering::Relaxed);
+            self.crashed.inc();
         }
     }
 
     /// Notes that one was told to leave.
     pub(crate) fn passivated(&self) {
-        self.counts.passivated.fetch_add(1, Ordering::Relaxed);
+        self.passivated.inc();
     }
 
     /// Whether a shard that has just started an entity should let another go. The limit is kept but for
     /// one entity in each shard.
     pub(crate) fn too_many(&self) -> bool {
-        self.counts.resident.load(Ordering::Relaxed) > self.max
+        self.counts().resident > self.max
     }
 
     pub(crate) fn counts(&self) -> ActorCounts {
         ActorCounts {
-            resident: self.counts.resident.load(Ordering::Relaxed),
-            passivated: self.counts.passivated.load(Ordering::Relaxed),
-            crashed: self.counts.crashed.load(Ordering::Relaxed),
+            resident: usize::try_from(self.resident.get()).unwrap_or(0),
+            passivated: self.passivated.get(),
+            crashed: self.crashed.get(),
         }
     }
 }

@@ -86,10 +86,12 @@ impl Actor for ShardActor {
                 ShardRequest::Execute {
                     entity,
                     command,
+                    expected,
                     request,
                 } => {
                     let message = EntityMessage::Execute {
                         command,
+                        expected,
                         request,
                         reply,
                     };

@@ -1,18 +1,19 @@
-//! The shop: everything a front end can ask, wherever the answer lives.
+//! The shop: what a front end talks to. Its questions are in `queries`, its changes in `commands`,
+//! placing an order in `placing`; here is its life, and the way to the shards.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_cluster::{Failure, Router, ShardMap};
 use fritzy_domain::{
-    Account, AccountCommand, AccountId, Command, Currency, Deadline, EntityId, Flaw, Journal, Kind,
-    Money, NodeId, Order, OrderCommand, OrderId, Ownership, Page, Product, ProductCommand,
-    ProductId, ReadModel, Rejection, ShardId, State, Stored,
+    Account, Command, Deadline, EntityId, Journal, Kind, NodeId, Order, Ownership, Product,
+    ReadModel, Rejection, ShardId, State, Stored,
 };
+use prometheus_client::registry::Registry;
 use tracing::error;
 
 use crate::activation::Activations;
-use crate::answer::{Request, ShopError};
+use crate::answer::{Request, ShopError, Target};
 use crate::entity_actor::{ShardContext, read_failure};
 use crate::local_shards::LocalShards;
 use crate::messages::{ShardReply, ShardRequest, Snapshot};
@@ -51,36 +52,6 @@ impl Default for ShopConfig {
             entities_max: 32_768,
             idle_after: Duration::from_secs(600),
         }
-    }
-}
-
-/// A price as the client wrote it.
-#[derive(Clone, Debug)]
-pub struct PriceInput {
-    /// The amount, as decimal text.
-    pub amount: String,
-    /// The argument it came in, for refusals.
-    pub amount_field: &'static str,
-    /// The currency's code.
-    pub currency: String,
-}
-
-/// A product as the client wrote it.
-#[derive(Clone, Debug)]
-pub struct ProductInput {
-    /// Its name.
-    pub name: String,
-    /// Its description.
-    pub description: String,
-    /// Its price.
-    pub price: PriceInput,
-}
-
-impl PriceInput {
-    fn check(&self) -> Result<Money, Rejection> {
-        let currency = Currency::from_code(&self.currency)
-            .ok_or_else(|| Rejection::invalid("price.currency", Flaw::UnknownCurrency))?;
-        Money::parse(&self.amount, currency, self.amount_field)
     }
 }
 
@@ -128,6 +99,11 @@ impl Shop {
         })
     }
 
+    /// Adds the actors' metrics to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        self.residents.register(registry);
+    }
+
     /// How many entities are in memory, and how many left or died so far.
     pub fn actor_counts(&self) -> ActorCounts {
         self.residents.counts()
@@ -136,161 +112,6 @@ impl Shop {
     /// Stops every actor. Call it when nobody waits for an answer any more.
     pub async fn stop(&self) {
         self.router.local().stop().await;
-    }
-
-    /// Creates an account.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn create_account(
-        &self,
-        request: &Request,
-        name: String,
-    ) -> Result<Stored<Account>, ShopError> {
-        let shard = self.router.shard_of(request.command.new_account().slot());
-        let command = Command::Account(AccountCommand::Create { name });
-        let created = self.create(Kind::Account, shard, command, request).await?;
-        Ok(account_of(&created))
-    }
-
-    /// Creates a product.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn create_product(
-        &self,
-        request: &Request,
-        input: ProductInput,
-    ) -> Result<Stored<Product>, ShopError> {
-        let created = match input.price.check() {
-            Ok(price) => {
-                let shard = self.router.shard_of(request.command.new_product().slot());
-                let ProductInput {
-                    name, description, ..
-                } = input;
-                let command = Command::Product(ProductCommand::Create {
-                    name,
-                    description,
-                    price,
-                });
-                self.create(Kind::Product, shard, command, request).await?
-            }
-            Err(rejection) => {
-                self.refuse_creation(Kind::Product, request, rejection)
-                    .await?
-            }
-        };
-        Ok(product_of(&created))
-    }
-
-    /// Sends an order a command other than the one that places it.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn command_order(
-        &self,
-        request: &Request,
-        id: &str,
-        command: OrderCommand,
-    ) -> Result<Stored<Order>, ShopError> {
-        let entity = EntityId::from(OrderId::parse(id, "id")?);
-        let shard = self.router.shard_of(entity.slot());
-        let ask = ShardRequest::Execute {
-            entity,
-            command: Command::Order(command),
-            request: *request,
-        };
-        let reply = self.router.ask(shard, request.deadline, ask).await?;
-        Ok(order_of(&existing(reply, Kind::Order, id)?))
-    }
-
-    /// The account with this id.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn account(
-        &self,
-        id: &str,
-        deadline: Deadline,
-    ) -> Result<Stored<Account>, ShopError> {
-        let reply = self
-            .read(AccountId::parse(id, "id")?.into(), deadline)
-            .await?;
-        Ok(account_of(&existing(reply, Kind::Account, id)?))
-    }
-
-    /// The product with this id.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn product(
-        &self,
-        id: &str,
-        deadline: Deadline,
-    ) -> Result<Stored<Product>, ShopError> {
-        let reply = self
-            .read(ProductId::parse(id, "id")?.into(), deadline)
-            .await?;
-        Ok(product_of(&existing(reply, Kind::Product, id)?))
-    }
-
-    /// The order with this id.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn order(&self, id: &str, deadline: Deadline) -> Result<Stored<Order>, ShopError> {
-        let reply = self
-            .read(OrderId::parse(id, "id")?.into(), deadline)
-            .await?;
-        Ok(order_of(&existing(reply, Kind::Order, id)?))
-    }
-
-    /// Accounts by (created at, id).
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ShopError> {
-        Ok(self.read_model.accounts(page).await.map_err(read_failure)?)
-    }
-
-    /// Products by (created at, id).
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ShopError> {
-        Ok(self.read_model.products(page).await.map_err(read_failure)?)
-    }
-
-    /// The products with these ids, from their state rows, in one read; `None` for what does not exist.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn products_by_id(
-        &self,
-        ids: &[ProductId],
-    ) -> Result<Vec<Option<Stored<Product>>>, ShopError> {
-        let ids: Vec<EntityId> = ids.iter().map(|id| EntityId::from(*id)).collect();
-        let rows = self.read_model.load(&ids).await.map_err(read_failure)?;
-        Ok(rows
-            .into_iter()
-            .map(|row| row.map(|row| product_of(&Arc::new(row))))
-            .collect())
-    }
-
-    /// The orders of each of `accounts` (no account twice), each list by (created at, id), in one read.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn orders_of(
-        &self,
-        accounts: &[AccountId],
-        page: Page,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ShopError> {
-        Ok(self
-            .read_model
-            .orders_of(accounts, page)
-            .await
-            .map_err(read_failure)?)
     }
 
     pub(crate) async fn read(
@@ -302,6 +123,25 @@ impl Shop {
         self.router
             .ask(shard, deadline, ShardRequest::Read { entity })
             .await
+    }
+
+    pub(crate) async fn execute(
+        &self,
+        entity: EntityId,
+        request: &Request,
+        target: Target<'_>,
+        command: Command,
+    ) -> Result<Snapshot, ShopError> {
+        let shard = self.router.shard_of(entity.slot());
+        let expected = target.expected_version;
+        let ask = ShardRequest::Execute {
+            entity,
+            command,
+            expected,
+            request: *request,
+        };
+        let reply = self.router.ask(shard, request.deadline, ask).await?;
+        existing(reply, entity.kind(), "id".into(), target.id)
     }
 
     /// Has a creation decided; a repeated one answers what the first made.
@@ -343,11 +183,17 @@ impl Shop {
     }
 }
 
-fn existing(reply: ShardReply, kind: Kind, id: &str) -> Result<Snapshot, ShopError> {
+/// The state that was answered; what does not exist is refused by the argument that named it.
+pub(crate) fn existing(
+    reply: ShardReply,
+    kind: Kind,
+    field: String,
+    id: &str,
+) -> Result<Snapshot, ShopError> {
     match reply {
         ShardReply::State(state) => Ok(state),
         ShardReply::Absent => Err(Rejection::NotFound {
-            field: "id".into(),
+            field,
             kind,
             id: id.to_owned(),
         }
@@ -362,7 +208,7 @@ fn unexpected(reply: &ShardReply) -> Failure {
     Failure::Internal
 }
 
-fn account_of(snapshot: &Snapshot) -> Stored<Account> {
+pub(crate) fn account_of(snapshot: &Snapshot) -> Stored<Account> {
     match &snapshot.state {
         State::Account(account) => Stored {
             version: snapshot.version,
@@ -372,7 +218,7 @@ fn account_of(snapshot: &Snapshot) -> Stored<Account> {
     }
 }
 
-fn product_of(snapshot: &Snapshot) -> Stored<Product> {
+pub(crate) fn product_of(snapshot: &Snapshot) -> Stored<Product> {
     match &snapshot.state {
         State::Product(product) => Stored {
             version: snapshot.version,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fritzy_domain::{Journal, Ownership, ReadModel};
+use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;
 
@@ -19,6 +20,16 @@ pub struct Stores {
 }
 
 impl Stores {
+    /// Adds the stores' metrics to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        self.committer.register(registry);
+    }
+
+    /// Appends that wait to be written, now.
+    pub fn queue_len(&self) -> usize {
+        self.committer.queue_len()
+    }
+
     /// Writes what is queued, then stops the committer. Later appends are refused.
     pub async fn close(&self) {
         self.committer.close().await;

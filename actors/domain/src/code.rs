@@ -17,6 +17,12 @@ pub enum Code {
     IllegalTransition,
     /// The products of one order are priced in different currencies.
     CurrencyMismatch,
+    /// The account is closed.
+    AccountClosed,
+    /// The product is withdrawn.
+    ProductWithdrawn,
+    /// The thing is at another version than the client expects.
+    VersionMismatch,
     /// The idempotency key was used before, with other content.
     IdempotencyKeyReused,
     /// Search cannot answer now; everything else works.
@@ -33,13 +39,16 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidArgument,
         Self::AccountNotFound,
         Self::ProductNotFound,
         Self::OrderNotFound,
         Self::IllegalTransition,
         Self::CurrencyMismatch,
+        Self::AccountClosed,
+        Self::ProductWithdrawn,
+        Self::VersionMismatch,
         Self::IdempotencyKeyReused,
         Self::SearchUnavailable,
         Self::Unavailable,
@@ -57,6 +66,9 @@ impl Code {
             Self::OrderNotFound => "ORDER_NOT_FOUND",
             Self::IllegalTransition => "ILLEGAL_TRANSITION",
             Self::CurrencyMismatch => "CURRENCY_MISMATCH",
+            Self::AccountClosed => "ACCOUNT_CLOSED",
+            Self::ProductWithdrawn => "PRODUCT_WITHDRAWN",
+            Self::VersionMismatch => "VERSION_MISMATCH",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::SearchUnavailable => "SEARCH_UNAVAILABLE",
             Self::Unavailable => "UNAVAILABLE",

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{
     Account, AccountCommand, AccountEvent, CommandId, EntityId, Order, OrderCommand, OrderEvent,
-    Product, ProductCommand, ProductEvent, Rejection, Timestamp,
+    Product, ProductCommand, ProductEvent, Rejection, Timestamp, Version,
 };
 
 /// What `decide` may know besides state and command.
@@ -152,6 +152,21 @@ impl Event {
             OrderEvent::CANCELLED => from_json(payload)
                 .map(OrderEvent::Cancelled)
                 .map(Self::Order),
+            AccountEvent::RENAMED => from_json(payload)
+                .map(AccountEvent::Renamed)
+                .map(Self::Account),
+            AccountEvent::CLOSED => from_json(payload)
+                .map(AccountEvent::Closed)
+                .map(Self::Account),
+            ProductEvent::UPDATED => from_json(payload)
+                .map(ProductEvent::Updated)
+                .map(Self::Product),
+            ProductEvent::REPRICED => from_json(payload)
+                .map(ProductEvent::Repriced)
+                .map(Self::Product),
+            ProductEvent::WITHDRAWN => from_json(payload)
+                .map(ProductEvent::Withdrawn)
+                .map(Self::Product),
             unknown => return Err(EventDecodeError::UnknownType(unknown.to_owned())),
         };
         decoded.map_err(|source| EventDecodeError::Payload {
@@ -242,6 +257,17 @@ impl State {
 
 fn wrap<E>(events: Vec<E>, any: fn(E) -> Event) -> Vec<Event> {
     events.into_iter().map(any).collect()
+}
+
+/// Refuses a command that was decided on by a client who saw another version.
+///
+/// # Errors
+/// [`Rejection::VersionMismatch`]
+pub fn check_version(expected: Option<Version>, found: Version) -> Result<(), Rejection> {
+    match expected {
+        Some(expected) if expected != found => Err(Rejection::VersionMismatch { expected, found }),
+        _ => Ok(()),
+    }
 }
 
 /// The state that events lead to, from nothing.

@@ -19,10 +19,13 @@ mod rejection;
 mod shard;
 mod text;
 
-pub use account::{Account, AccountCommand, AccountCreated, AccountEvent, AccountPersonal};
+pub use account::{
+    Account, AccountClosed, AccountCommand, AccountCreated, AccountEvent, AccountPersonal,
+    AccountRenamed,
+};
 pub use clock::{Deadline, Timestamp};
 pub use code::Code;
-pub use entity::{Command, Entity, Env, Event, EventDecodeError, Kind, State, fold};
+pub use entity::{Command, Entity, Env, Event, EventDecodeError, Kind, State, check_version, fold};
 pub use id::{AccountId, CommandId, EntityId, EventId, NodeId, OrderId, ProductId, Slot};
 pub use idempotency::{
     Fingerprint, FingerprintBuilder, IDEMPOTENCY_KEY_BYTES_MAX, KeyScope, check_key,
@@ -34,11 +37,14 @@ pub use order::{
     check_lines,
 };
 pub use ports::{
-    Append, AppendError, Appending, CommandRecord, Epoch, Journal, Ownership, Page, Position,
-    Positions, ProductIndex, ProductQuery, ReadError, ReadModel, Recorded, SearchError, ShardLease,
-    Stored, Version,
+    Append, AppendError, Appending, CommandRecord, Epoch, Journal, ListKey, Ownership, Page,
+    Position, Positions, ProductIndex, ProductQuery, ReadError, ReadModel, Recorded, SearchError,
+    ShardLease, Slice, Stored, Version,
 };
-pub use product::{Product, ProductCommand, ProductCreated, ProductEvent, Quote};
+pub use product::{
+    Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
+    ProductWithdrawn, Quote,
+};
 pub use rejection::{Flaw, Rejection};
 pub use shard::{ShardCount, ShardId};
 pub use text::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX};

@@ -1,6 +1,6 @@
 //! Rejections: the caller asked for something that cannot be. An answer, not a failure.
 
-use crate::{Code, Currency, Kind, OrderStatus};
+use crate::{AccountId, Code, Currency, Kind, OrderStatus, ProductId};
 
 /// What is wrong with an argument.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,15 @@ pub enum Flaw {
     /// The same product on two lines.
     #[error("repeats a product of an earlier line; add the quantities up instead")]
     Repeated,
+    /// Not a cursor that a connection answered.
+    #[error("is not a cursor of this list")]
+    NotACursor,
+    /// An argument that contradicts another.
+    #[error("cannot be given together with {other}")]
+    NotWith {
+        /// The other argument.
+        other: &'static str,
+    },
     /// More entries than allowed.
     #[error("must have at most {max} entries")]
     TooMany {
@@ -74,6 +83,8 @@ impl Flaw {
             Self::UnknownCurrency => "UNKNOWN_CURRENCY",
             Self::OutOfRange { .. } => "OUT_OF_RANGE",
             Self::Repeated => "REPEATED",
+            Self::NotACursor => "NOT_A_CURSOR",
+            Self::NotWith { .. } => "NOT_WITH",
             Self::TooMany { .. } => "TOO_MANY",
         }
     }
@@ -118,6 +129,30 @@ pub enum Rejection {
         /// The currency of this one.
         found: Currency,
     },
+    /// The account is closed.
+    #[error("{field}: the account {id} is closed")]
+    AccountClosed {
+        /// The argument.
+        field: String,
+        /// The account.
+        id: AccountId,
+    },
+    /// The product is withdrawn.
+    #[error("{field}: the product {id} is withdrawn")]
+    ProductWithdrawn {
+        /// The argument.
+        field: String,
+        /// The product.
+        id: ProductId,
+    },
+    /// The entity is at another version than the client expects.
+    #[error("expectedVersion is {expected}, but it is at version {found}; read it again")]
+    VersionMismatch {
+        /// What the client expects.
+        expected: u64,
+        /// What it is at.
+        found: u64,
+    },
     /// The idempotency key was used before for another request.
     #[error("this idempotency key was used before with other content; use a new key")]
     KeyReused,
@@ -143,6 +178,9 @@ impl Rejection {
             },
             Self::IllegalTransition { .. } => Code::IllegalTransition,
             Self::CurrencyMismatch { .. } => Code::CurrencyMismatch,
+            Self::AccountClosed { .. } => Code::AccountClosed,
+            Self::ProductWithdrawn { .. } => Code::ProductWithdrawn,
+            Self::VersionMismatch { .. } => Code::VersionMismatch,
             Self::KeyReused => Code::IdempotencyKeyReused,
         }
     }
@@ -152,7 +190,10 @@ impl Rejection {
         match self {
             Self::Invalid { field, .. }
             | Self::NotFound { field, .. }
+            | Self::AccountClosed { field, .. }
+            | Self::ProductWithdrawn { field, .. }
             | Self::CurrencyMismatch { field, .. } => Some(field),
+            Self::VersionMismatch { .. } => Some("expectedVersion"),
             Self::KeyReused => Some("idempotencyKey"),
             Self::IllegalTransition { .. } => None,
         }
@@ -164,8 +205,10 @@ impl Rejection {
         match &mut self {
             Self::Invalid { field, .. }
             | Self::NotFound { field, .. }
+            | Self::AccountClosed { field, .. }
+            | Self::ProductWithdrawn { field, .. }
             | Self::CurrencyMismatch { field, .. } => *field = format!("{argument}.{field}"),
-            Self::KeyReused | Self::IllegalTransition { .. } => {}
+            Self::KeyReused | Self::IllegalTransition { .. } | Self::VersionMismatch { .. } => {}
         }
         self
     }

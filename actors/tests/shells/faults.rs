@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountId, Append, AppendError, Appending, CommandId, CommandRecord, EntityId,
     Journal, Kind, Order, Page, Position, Positions, Product, ReadError, ReadModel, Recorded,
-    ShardId, State, Stored, Version,
+    ShardId, Slice, State, Stored, Version,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -137,6 +137,22 @@ impl ReadModel for SlowReads {
 
     async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError> {
         self.inner.products(page).await
+    }
+
+    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError> {
+        self.inner.account_slice(slice).await
+    }
+
+    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError> {
+        self.inner.product_slice(slice).await
+    }
+
+    async fn order_slice(
+        &self,
+        account: AccountId,
+        slice: Slice,
+    ) -> Result<Vec<Stored<Order>>, ReadError> {
+        self.inner.order_slice(account, slice).await
     }
 
     async fn orders_of(

@@ -3,6 +3,7 @@
 mod faults;
 mod fixtures;
 mod idempotency;
+mod life;
 mod memory;
 mod overload;
 mod placing;

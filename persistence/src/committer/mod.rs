@@ -3,13 +3,16 @@
 
 mod batch;
 mod gathering;
+mod metrics;
 mod task;
 
 use fritzy_domain::{Append, AppendError, Appending};
+use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use batch::{BatchError, BatchStore, Numbered, leases};
 use gathering::{Request, Work};
+use metrics::CommitterMetrics;
 
 /// The limits of a committer.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +38,21 @@ impl Default for CommitterConfig {
 #[derive(Clone)]
 pub(crate) struct Committer {
     queue: mpsc::Sender<Work>,
+    metrics: CommitterMetrics,
 }
 
 impl Committer {
     /// Starts a committer on `store`.
     pub(crate) fn start(config: CommitterConfig, store: impl BatchStore) -> Self {
         let (queue, work) = mpsc::channel(config.queue_len_max);
-        tokio::spawn(task::run(store, work, config.batch_len_max));
-        Self { queue }
+        let metrics = CommitterMetrics::default();
+        tokio::spawn(task::run(
+            store,
+            work,
+            config.batch_len_max,
+            metrics.clone(),
+        ));
+        Self { queue, metrics }
     }
 
     pub(crate) fn append(&self, append: Append) -> Appending {
@@ -50,6 +60,9 @@ impl Committer {
         let queued = self
             .queue
             .try_send(Work::Commit(Request { append, answer }));
+        if let Err(mpsc::error::TrySendError::Full(_)) = &queued {
+            self.metrics.refused.inc();
+        }
         Box::pin(async move {
             match queued {
                 Ok(()) => answered.await.unwrap_or_else(|_| Err(stopped(false))),
@@ -57,6 +70,15 @@ impl Committer {
                 Err(mpsc::error::TrySendError::Closed(_)) => Err(stopped(true)),
             }
         })
+    }
+
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
+    }
+
+    /// Appends that wait now.
+    pub(crate) fn queue_len(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// Returns when everything queued before has been answered.

@@ -9,6 +9,7 @@ use tracing::{debug, error, warn};
 
 use super::batch::{BatchError, BatchStore, Numbered};
 use super::gathering::{Gathering, Request, Work};
+use super::metrics::CommitterMetrics;
 
 /// How far a shard has got, as known under one claim of it.
 struct Head {
@@ -20,16 +21,19 @@ struct Task<S> {
     store: S,
     /// Advanced only after a commit, forgotten after any failure: what is not known is read again.
     heads: HashMap<ShardId, Head>,
+    metrics: CommitterMetrics,
 }
 
 pub(super) async fn run(
     store: impl BatchStore,
     mut work: mpsc::Receiver<Work>,
     batch_len_max: usize,
+    metrics: CommitterMetrics,
 ) {
     let mut task = Task {
         store,
         heads: HashMap::new(),
+        metrics,
     };
     let mut gathering = Gathering::default();
     loop {
@@ -137,6 +141,7 @@ impl<S: BatchStore> Task<S> {
                     certainly_not_written,
                 }) => {
                     error!(%reason, appends = batch.len(), "the store cannot write");
+                    self.metrics.failures.inc();
                     let failure = AppendError::Unavailable {
                         reason,
                         certainly_not_written,
@@ -165,7 +170,12 @@ impl<S: BatchStore> Task<S> {
                 Numbered { append, first }
             })
             .collect();
+        let began = Instant::now();
         let written = self.store.commit(&numbered).await;
+        self.metrics.commit.observe(began.elapsed().as_secs_f64());
+        if written.is_ok() {
+            self.metrics.batch_appends.observe(batch.len() as f64);
+        }
         if written.is_err() {
             for request in batch {
                 self.heads.remove(&request.append.lease.shard);

@@ -2,34 +2,71 @@
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, Kind, Order, Page, Product, ReadError, ReadModel,
-    State, Stored, Timestamp,
+    Account, AccountId, CommandId, EntityId, Kind, ListKey, Order, Page, Product, ReadError,
+    ReadModel, Slice, State, Stored, Timestamp,
 };
 use uuid::Uuid;
 
 use super::MemoryStore;
 
 impl MemoryStore {
-    fn list<T: Clone>(
-        &self,
-        page: Page,
-        pick: impl Fn(&State) -> Option<(Timestamp, Uuid, &T)>,
-    ) -> Vec<Stored<T>> {
-        self.read(|state| {
-            let mut rows: Vec<_> = state
-                .states
-                .values()
-                .filter_map(|stored| pick(&stored.state).map(|picked| (picked, stored.version)))
-                .collect();
-            rows.sort_unstable_by_key(|((created_at, id, _), _)| (*created_at, *id));
-            let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
-            let part = rows.into_iter().skip(skip).take(page.take as usize);
-            part.map(|((_, _, row), version)| Stored {
-                version,
-                state: row.clone(),
-            })
+    fn list<T: Clone>(&self, page: Page, pick: impl Fn(&State) -> Picked<'_, T>) -> Vec<Stored<T>> {
+        let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
+        self.rows(pick)
+            .into_iter()
+            .skip(skip)
+            .take(page.take as usize)
+            .map(|(_, row)| row)
             .collect()
+    }
+
+    fn slice<T: Clone>(
+        &self,
+        slice: Slice,
+        pick: impl Fn(&State) -> Picked<'_, T>,
+    ) -> Vec<Stored<T>> {
+        let mut rows = self.rows(pick);
+        rows.retain(|(key, _)| slice.after < *key && *key < slice.before);
+        let take = slice.take as usize;
+        let skip = if slice.from_end {
+            rows.len().saturating_sub(take)
+        } else {
+            0
+        };
+        rows.into_iter()
+            .skip(skip)
+            .take(take)
+            .map(|(_, row)| row)
+            .collect()
+    }
+
+    /// All rows that are picked, in the order of lists.
+    fn rows<T: Clone>(&self, pick: impl Fn(&State) -> Picked<'_, T>) -> Vec<(ListKey, Stored<T>)> {
+        self.read(|state| {
+            let picked = state.states.values().filter_map(|stored| {
+                let (created_at, id, row) = pick(&stored.state)?;
+                let row = Stored {
+                    version: stored.version,
+                    state: row.clone(),
+                };
+                Some((ListKey { created_at, id }, row))
+            });
+            let mut rows: Vec<_> = picked.collect();
+            rows.sort_unstable_by_key(|(key, _)| *key);
+            rows
         })
+    }
+}
+
+/// A row of one list: where it stands, and what it is.
+type Picked<'s, T> = Option<(Timestamp, Uuid, &'s T)>;
+
+fn available(state: &State) -> Picked<'_, Product> {
+    match state {
+        State::Product(product) if !product.withdrawn => {
+            Some((product.created_at, *product.id.as_uuid(), product))
+        }
+        _ => None,
     }
 }
 
@@ -56,8 +93,29 @@ impl ReadModel for MemoryStore {
     }
 
     async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError> {
-        Ok(self.list(page, |state| match state {
-            State::Product(product) => Some((product.created_at, *product.id.as_uuid(), product)),
+        Ok(self.list(page, available))
+    }
+
+    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError> {
+        Ok(self.slice(slice, |state| match state {
+            State::Account(account) => Some((account.created_at, *account.id.as_uuid(), account)),
+            _ => None,
+        }))
+    }
+
+    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError> {
+        Ok(self.slice(slice, available))
+    }
+
+    async fn order_slice(
+        &self,
+        account: AccountId,
+        slice: Slice,
+    ) -> Result<Vec<Stored<Order>>, ReadError> {
+        Ok(self.slice(slice, |state| match state {
+            State::Order(order) if order.account_id == account => {
+                Some((order.created_at, *order.id.as_uuid(), order))
+            }
             _ => None,
         }))
     }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountId, CommandId, EntityId, Kind, Order, Page, Product, ReadError, ReadModel,
-    State, Stored,
+    Slice, State, Stored,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::rows::{account, order, product, signed};
+use super::rows::{account, micros, order, product, signed};
 use super::{SqliteStore, read_error};
 
 /// Sizes of the statements that take a list; a shorter list is filled up with NULL, which matches
@@ -73,6 +73,33 @@ impl SqliteStore {
             );
         }
         Ok(())
+    }
+
+    /// Reads a slice by a pair of statements, one for each end; `owner` binds what comes first.
+    async fn slice<T>(
+        &self,
+        [from_start, from_end]: [&'static str; 2],
+        owner: Option<AccountId>,
+        slice: Slice,
+        read: fn(&SqliteRow) -> Result<Stored<T>, ReadError>,
+    ) -> Result<Vec<Stored<T>>, ReadError> {
+        let mut query = sqlx::query(if slice.from_end { from_end } else { from_start });
+        if let Some(owner) = owner {
+            query = query.bind(*owner.as_uuid());
+        }
+        for key in [slice.after, slice.before] {
+            query = query.bind(micros(key.created_at)).bind(key.id);
+        }
+        let rows = query
+            .bind(slice.take)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(read_error)?;
+        let mut rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        if slice.from_end {
+            rows.reverse();
+        }
+        Ok(rows)
     }
 
     async fn page<T>(
@@ -158,8 +185,49 @@ impl ReadModel for SqliteStore {
     }
 
     async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError> {
-        let statement = "SELECT * FROM product ORDER BY created_at, id LIMIT ? OFFSET ?";
+        let statement = "SELECT * FROM product WHERE withdrawn = 0
+             ORDER BY created_at, id LIMIT ? OFFSET ?";
         self.page(statement, page, product).await
+    }
+
+    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError> {
+        let statements = [
+            "SELECT * FROM account WHERE true
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at, id LIMIT ?",
+            "SELECT * FROM account WHERE true
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at DESC, id DESC LIMIT ?",
+        ];
+        self.slice(statements, None, slice, account).await
+    }
+
+    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError> {
+        let statements = [
+            "SELECT * FROM product WHERE withdrawn = 0
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at, id LIMIT ?",
+            "SELECT * FROM product WHERE withdrawn = 0
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at DESC, id DESC LIMIT ?",
+        ];
+        self.slice(statements, None, slice, product).await
+    }
+
+    async fn order_slice(
+        &self,
+        account: AccountId,
+        slice: Slice,
+    ) -> Result<Vec<Stored<Order>>, ReadError> {
+        let statements = [
+            "SELECT * FROM customer_order WHERE account_id = ?
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at, id LIMIT ?",
+            "SELECT * FROM customer_order WHERE account_id = ?
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at DESC, id DESC LIMIT ?",
+        ];
+        self.slice(statements, Some(account), slice, order).await
     }
 
     async fn orders_of(

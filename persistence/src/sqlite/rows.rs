@@ -63,6 +63,7 @@ pub(super) fn account(row: &SqliteRow) -> Result<Stored<Account>, ReadError> {
     let state = Account {
         id: AccountId::from_uuid(get(row, "id")?),
         created_at: moment(row, "created_at")?,
+        closed: get(row, "closed")?,
         personal: AccountPersonal {
             name: get(row, "name")?,
         },
@@ -80,6 +81,7 @@ pub(super) fn product(row: &SqliteRow) -> Result<Stored<Product>, ReadError> {
         name: get(row, "name")?,
         description: get(row, "description")?,
         price: money(row, "price_minor")?,
+        withdrawn: get(row, "withdrawn")?,
     };
     Ok(Stored {
         version: counter(row, "version")?,

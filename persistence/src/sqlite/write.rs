@@ -336,18 +336,20 @@ async fn update_state(
     numbered: &Numbered<'_>,
 ) -> Result<bool, sqlx::Error> {
     let query = match &numbered.append.state {
-        State::Account(account) => {
-            sqlx::query("UPDATE account SET name = ?, version = ? WHERE id = ? AND version = ?")
-                .bind(account.personal.name.as_str())
-        }
+        State::Account(account) => sqlx::query(
+            "UPDATE account SET name = ?, closed = ?, version = ? WHERE id = ? AND version = ?",
+        )
+        .bind(account.personal.name.as_str())
+        .bind(account.closed),
         State::Product(product) => sqlx::query(
             "UPDATE product SET name = ?, description = ?, price_minor = ?, currency = ?,
-                version = ? WHERE id = ? AND version = ?",
+                withdrawn = ?, version = ? WHERE id = ? AND version = ?",
         )
         .bind(product.name.as_str())
         .bind(product.description.as_str())
         .bind(product.price.minor_units())
-        .bind(product.price.currency().code()),
+        .bind(product.price.currency().code())
+        .bind(product.withdrawn),
         State::Order(order) => sqlx::query(
             "UPDATE customer_order SET status = ?, cancel_reason = ?, version = ?
              WHERE id = ? AND version = ?",

@@ -36,6 +36,8 @@ suite! {
     crate::keys::one_key_makes_one_order_over_all_shards as one_key_makes_one_order_over_all_shards,
     crate::keys::commands_are_found_with_what_they_did as commands_are_found_with_what_they_did,
     crate::reading::lists_are_ordered_and_paged as lists_are_ordered_and_paged,
+    crate::reading::slices_walk_a_list_from_both_ends as slices_walk_a_list_from_both_ends,
+    crate::reading::withdrawn_products_leave_the_lists as withdrawn_products_leave_the_lists,
     crate::reading::orders_are_listed_for_many_accounts_at_once as orders_are_listed_for_many_accounts_at_once,
     crate::reading::loading_keeps_the_order_of_the_ids as loading_keeps_the_order_of_the_ids,
     crate::reading::every_field_comes_back as every_field_comes_back,

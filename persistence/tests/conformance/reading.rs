@@ -1,6 +1,8 @@
 //! The read model: by id and in lists.
 
-use fritzy_domain::{AccountId, EntityId, Page, Stored};
+use fritzy_domain::{
+    AccountId, Command, EntityId, ListKey, Page, ProductCommand, Slice, Stored, Timestamp,
+};
 
 use crate::fixtures::{Fixture, account_id, account_of, command_id};
 
@@ -41,6 +43,88 @@ pub(crate) async fn lists_are_ordered_and_paged(fixture: Fixture) {
     );
 }
 
+pub(crate) async fn slices_walk_a_list_from_both_ends(fixture: Fixture) {
+    let fixture = fixture.claimed().await;
+    for number in [30, 10, 20, 10 + (1 << 64), 40] {
+        fixture.create_account(number).await.expect("written");
+    }
+    let sorted = [10, 10 + (1 << 64), 20, 30, 40].map(account_id);
+    let key = |id: AccountId, second: i64| ListKey {
+        created_at: Timestamp::from_micros(second * 1_000_000),
+        id: *id.as_uuid(),
+    };
+    let keys: Vec<ListKey> = sorted
+        .into_iter()
+        .zip([10, 10, 20, 30, 40])
+        .map(|(id, second)| key(id, second))
+        .collect();
+    let read_model = &fixture.stores.read_model;
+    let (start, end) = (ListKey::START, ListKey::END);
+    for (after, before, take, from_end, expected) in [
+        (start, end, 9, false, 0..5),
+        (start, end, 2, false, 0..2),
+        (start, end, 2, true, 3..5),
+        (keys[0], end, 2, false, 1..3),
+        (keys[1], keys[4], 9, false, 2..4),
+        (start, keys[3], 2, true, 1..3),
+        (keys[4], end, 9, false, 5..5),
+    ] {
+        let slice = Slice {
+            after,
+            before,
+            take,
+            from_end,
+        };
+        let rows = read_model.account_slice(slice).await.expect("reads");
+        let ids: Vec<_> = rows.into_iter().map(|row| row.state.id).collect();
+        assert_eq!(ids, sorted[expected], "{slice:?}");
+    }
+    // A walk does not repeat or skip rows when others come in between.
+    let walked = Slice {
+        after: keys[2],
+        before: end,
+        take: 1,
+        from_end: false,
+    };
+    let next = read_model.account_slice(walked).await.expect("reads");
+    fixture.create_account(15).await.expect("written");
+    assert_eq!(read_model.account_slice(walked).await.expect("reads"), next);
+}
+
+pub(crate) async fn withdrawn_products_leave_the_lists(fixture: Fixture) {
+    let fixture = fixture.claimed().await;
+    let mut states = Vec::new();
+    for number in 1..=3 {
+        let product = fixture.new_product(number);
+        states.push(product.state.clone());
+        fixture
+            .stores
+            .journal
+            .append(product)
+            .await
+            .expect("written");
+    }
+    let withdraw = Command::Product(ProductCommand::Withdraw);
+    let gone = fixture.decided(Some(states[1].clone()), 1, withdraw, command_id(9), None);
+    let (id, state) = (gone.entity, gone.state.clone());
+    fixture.stores.journal.append(gone).await.expect("written");
+    let read_model = &fixture.stores.read_model;
+    let slice = Slice {
+        after: ListKey::START,
+        before: ListKey::END,
+        take: 9,
+        from_end: false,
+    };
+    for rows in [
+        read_model.products(ALL).await,
+        read_model.product_slice(slice).await,
+    ] {
+        assert_eq!(rows.expect("reads").len(), 2);
+    }
+    let row = read_model.load(&[id]).await.expect("reads");
+    assert_eq!(row, [Some(Stored { version: 2, state })]);
+}
+
 pub(crate) async fn orders_are_listed_for_many_accounts_at_once(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     // Account n has n orders.
@@ -65,6 +149,26 @@ pub(crate) async fn orders_are_listed_for_many_accounts_at_once(fixture: Fixture
             .collect();
         let found: Vec<_> = orders.iter().map(|order| order.state.id).collect();
         assert_eq!(found, expected, "orders of account {account}");
+        let walk = Slice {
+            after: ListKey::START,
+            before: ListKey::END,
+            take: 2,
+            from_end: true,
+        };
+        let last = fixture
+            .stores
+            .read_model
+            .order_slice(account_id(account), walk)
+            .await;
+        let last: Vec<_> = last
+            .expect("reads")
+            .iter()
+            .map(|order| order.state.id)
+            .collect();
+        let expected: Vec<_> = (account.saturating_sub(2)..account)
+            .map(|order| command_id(account * 100 + order).new_order(account_id(account)))
+            .collect();
+        assert_eq!(last, expected);
     }
     assert!(
         fixture

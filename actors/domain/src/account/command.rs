@@ -8,4 +8,11 @@ pub enum AccountCommand {
         /// The person's name, as the client wrote it.
         name: String,
     },
+    /// Be known by another name.
+    Rename {
+        /// The new name, as the client wrote it.
+        name: String,
+    },
+    /// Order no more; final.
+    Close,
 }

@@ -7,8 +7,17 @@ pub(super) fn evolve(state: Option<Account>, event: &AccountEvent) -> Option<Acc
         (None, AccountEvent::Created(created)) => Some(Account {
             id: created.account_id,
             created_at: created.at,
+            closed: false,
             personal: created.personal.clone(),
         }),
-        (state @ Some(_), AccountEvent::Created(_)) => state,
+        (Some(account), AccountEvent::Renamed(renamed)) => Some(Account {
+            personal: renamed.personal.clone(),
+            ..account
+        }),
+        (Some(account), AccountEvent::Closed(_)) => Some(Account {
+            closed: true,
+            ..account
+        }),
+        (state, _) => state,
     }
 }

@@ -11,6 +11,8 @@ pub struct Account {
     pub id: AccountId,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Whether it still orders; final.
+    pub closed: bool,
     /// What is known of the person.
     pub personal: AccountPersonal,
 }

@@ -11,4 +11,4 @@ pub use journal::{
 };
 pub use ownership::{Epoch, Ownership, ShardLease};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
-pub use read_model::{Page, ReadError, ReadModel, Stored};
+pub use read_model::{ListKey, Page, ReadError, ReadModel, Slice, Stored};

@@ -1,9 +1,10 @@
 //! The read model: one state row for each entity, written in the commit of its events.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::Version;
-use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State};
+use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State, Timestamp};
 
 /// Why a read failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,41 @@ pub struct Page {
     pub take: u32,
 }
 
+/// Where a row stands in a list ordered by (created at, id). It stays there for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListKey {
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl ListKey {
+    /// Before every row.
+    pub const START: Self = Self {
+        created_at: Timestamp::from_micros(i64::MIN),
+        id: Uuid::nil(),
+    };
+    /// Behind every row.
+    pub const END: Self = Self {
+        created_at: Timestamp::from_micros(i64::MAX),
+        id: Uuid::max(),
+    };
+}
+
+/// A part of a list by keys: rows that come and go elsewhere do not move it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Only rows behind this one.
+    pub after: ListKey,
+    /// Only rows before this one.
+    pub before: ListKey,
+    /// Rows at most.
+    pub take: u32,
+    /// Whether to take them from the end. They come in ascending order either way.
+    pub from_end: bool,
+}
+
 /// The state rows.
 #[async_trait]
 pub trait ReadModel: Send + Sync {
@@ -59,11 +95,33 @@ pub trait ReadModel: Send + Sync {
     /// [`ReadError`]
     async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ReadError>;
 
-    /// Products by (created at, id).
+    /// Products that are not withdrawn, by (created at, id).
     ///
     /// # Errors
     /// [`ReadError`]
     async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError>;
+
+    /// A slice of the accounts.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError>;
+
+    /// A slice of the products that are not withdrawn.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError>;
+
+    /// A slice of the orders of one account.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    async fn order_slice(
+        &self,
+        account: AccountId,
+        slice: Slice,
+    ) -> Result<Vec<Stored<Order>>, ReadError>;
 
     /// The orders of each of `accounts` (no account twice), in their order, each list by (created at,
     /// id), in one read.

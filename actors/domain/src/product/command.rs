@@ -14,4 +14,18 @@ pub enum ProductCommand {
         /// The price of one unit.
         price: Money,
     },
+    /// Have another name or description.
+    Update {
+        /// The new name, as the client wrote it; `None` keeps it.
+        name: Option<String>,
+        /// The new description, as the client wrote it; `None` keeps it.
+        description: Option<String>,
+    },
+    /// Have another price.
+    Reprice {
+        /// The new price of one unit.
+        price: Money,
+    },
+    /// Be no longer to be had; final. Orders placed before keep their lines.
+    Withdraw,
 }

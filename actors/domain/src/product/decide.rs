@@ -1,8 +1,11 @@
 //! What a product answers to a command.
 
-use super::{Product, ProductCommand, ProductCreated, ProductEvent};
+use super::{
+    Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
+    ProductWithdrawn,
+};
 use crate::text::{DESCRIPTION_CHARS_MAX, check_name, check_prose};
-use crate::{Entity, Env, Rejection};
+use crate::{Entity, Env, Flaw, Rejection};
 
 impl Entity for Product {
     type Command = ProductCommand;
@@ -13,31 +16,80 @@ impl Entity for Product {
         command: ProductCommand,
         env: &Env,
     ) -> Result<Vec<ProductEvent>, Rejection> {
-        match command {
-            ProductCommand::Create {
-                name,
-                description,
-                price,
-            } => {
-                assert!(
-                    state.is_none(),
-                    "creations are decided where nothing exists yet"
-                );
-                check_name(&name, "name")?;
-                check_prose(&description, "description", DESCRIPTION_CHARS_MAX)?;
-                Ok(vec![ProductEvent::Created(ProductCreated {
+        let event = match (state, command) {
+            (
+                None,
+                ProductCommand::Create {
+                    name,
+                    description,
+                    price,
+                },
+            ) => {
+                check_texts(&name, &description)?;
+                ProductEvent::Created(ProductCreated {
                     product_id: env.command.new_product(),
                     name,
                     description,
                     price,
                     at: env.now,
-                })])
+                })
             }
-        }
+            (Some(product), ProductCommand::Update { name, description }) => {
+                if name.is_none() && description.is_none() {
+                    return Err(Rejection::invalid("name", Flaw::Empty));
+                }
+                let name = name.unwrap_or_else(|| product.name.clone());
+                let description = description.unwrap_or_else(|| product.description.clone());
+                check_texts(&name, &description)?;
+                check_available(product)?;
+                ProductEvent::Updated(ProductUpdated {
+                    product_id: product.id,
+                    name,
+                    description,
+                    at: env.now,
+                })
+            }
+            (Some(product), ProductCommand::Reprice { price }) => {
+                check_available(product)?;
+                ProductEvent::Repriced(ProductRepriced {
+                    product_id: product.id,
+                    price,
+                    at: env.now,
+                })
+            }
+            (Some(product), ProductCommand::Withdraw) => {
+                check_available(product)?;
+                ProductEvent::Withdrawn(ProductWithdrawn {
+                    product_id: product.id,
+                    at: env.now,
+                })
+            }
+            (Some(_), ProductCommand::Create { .. }) => {
+                panic!("creations are decided where nothing exists yet")
+            }
+            (None, _) => panic!("a shell answers for products that do not exist"),
+        };
+        Ok(vec![event])
     }
 
     fn evolve(state: Option<Self>, event: &ProductEvent) -> Option<Self> {
         super::evolve::evolve(state, event)
+    }
+}
+
+fn check_texts(name: &str, description: &str) -> Result<(), Rejection> {
+    check_name(name, "name")?;
+    check_prose(description, "description", DESCRIPTION_CHARS_MAX)
+}
+
+fn check_available(product: &Product) -> Result<(), Rejection> {
+    if product.withdrawn {
+        Err(Rejection::ProductWithdrawn {
+            field: "id".into(),
+            id: product.id,
+        })
+    } else {
+        Ok(())
     }
 }
 
@@ -46,7 +98,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{CommandId, Currency, Flaw, Money, Timestamp};
+    use crate::{CommandId, Currency, Money, Timestamp};
 
     fn create(name: &str, description: &str) -> Result<Vec<ProductEvent>, Rejection> {
         let env = Env {
@@ -83,5 +135,49 @@ mod tests {
                 }
             ))
         );
+    }
+
+    #[test]
+    fn a_product_changes_until_it_is_withdrawn() {
+        let env = Env {
+            now: Timestamp::from_micros(5),
+            command: CommandId::from_uuid(Uuid::from_u128(0xB)),
+        };
+        let created = create("Sampler", "old").expect("accepted");
+        let mut product = Product::evolve(None, &created[0]).expect("exists");
+        let price = Money::parse("5.50", Currency::USD, "price").expect("an amount");
+        let update = ProductCommand::Update {
+            name: None,
+            description: Some("new".into()),
+        };
+        for command in [
+            update,
+            ProductCommand::Reprice { price },
+            ProductCommand::Withdraw,
+        ] {
+            let events = Product::decide(Some(&product), command, &env).expect("accepted");
+            product = Product::evolve(Some(product), &events[0]).expect("exists");
+        }
+        assert_eq!(
+            (product.name.as_str(), product.description.as_str()),
+            ("Sampler", "new")
+        );
+        assert_eq!((product.price, product.withdrawn), (price, true));
+        let nothing = ProductCommand::Update {
+            name: None,
+            description: None,
+        };
+        let refused = Product::decide(Some(&product), nothing, &env);
+        assert_eq!(refused, Err(Rejection::invalid("name", Flaw::Empty)));
+        let gone = Rejection::ProductWithdrawn {
+            field: "id".into(),
+            id: product.id,
+        };
+        for command in [ProductCommand::Reprice { price }, ProductCommand::Withdraw] {
+            assert_eq!(
+                Product::decide(Some(&product), command, &env),
+                Err(gone.clone())
+            );
+        }
     }
 }

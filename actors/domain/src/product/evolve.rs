@@ -10,7 +10,21 @@ pub(super) fn evolve(state: Option<Product>, event: &ProductEvent) -> Option<Pro
             name: created.name.clone(),
             description: created.description.clone(),
             price: created.price,
+            withdrawn: false,
         }),
-        (state @ Some(_), ProductEvent::Created(_)) => state,
+        (Some(product), ProductEvent::Updated(updated)) => Some(Product {
+            name: updated.name.clone(),
+            description: updated.description.clone(),
+            ..product
+        }),
+        (Some(product), ProductEvent::Repriced(repriced)) => Some(Product {
+            price: repriced.price,
+            ..product
+        }),
+        (Some(product), ProductEvent::Withdrawn(_)) => Some(Product {
+            withdrawn: true,
+            ..product
+        }),
+        (state, _) => state,
     }
 }

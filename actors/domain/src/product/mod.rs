@@ -7,5 +7,5 @@ mod evolve;
 mod state;
 
 pub use command::ProductCommand;
-pub use event::{ProductCreated, ProductEvent};
+pub use event::{ProductCreated, ProductEvent, ProductRepriced, ProductUpdated, ProductWithdrawn};
 pub use state::{Product, Quote};

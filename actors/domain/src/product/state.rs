@@ -15,6 +15,8 @@ pub struct Product {
     pub description: String,
     /// The price of one unit; may be zero.
     pub price: Money,
+    /// Whether it is no longer to be had; final.
+    pub withdrawn: bool,
 }
 
 /// A product at one moment, as an order line keeps it.

@@ -115,6 +115,7 @@ fn append(number: u128) -> Append {
         state: State::Account(Account {
             id,
             created_at: at,
+            closed: false,
             personal,
         }),
         deadline: Deadline::at(Instant::now() + Duration::from_secs(60)),

@@ -1,0 +1,176 @@
+//! Accounts and products change, and end (A9); what ended is refused by name.
+
+use fritzy_actors::{PriceInput, Target};
+use fritzy_domain::{AccountCommand, Code, OrderCommand, ProductCommand, Version};
+
+use crate::fixtures::{Fixture, deadline, field_of, keyed, order_input, unkeyed};
+
+fn at(id: &str, expected: Version) -> Target<'_> {
+    Target {
+        id,
+        expected_version: Some(expected),
+    }
+}
+
+fn dollars(amount: &str) -> PriceInput {
+    PriceInput {
+        amount: amount.into(),
+        amount_field: "price.amount",
+        currency: "USD".into(),
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_renamed_and_closed_and_then_orders_no_more() {
+    let fixture = Fixture::new().await;
+    let (account, product) = (fixture.account().await, fixture.product("5").await);
+    let (shop, id) = (&fixture.shop, account.id.to_string());
+    let rename = AccountCommand::Rename { name: "Jo".into() };
+    let renamed = shop
+        .command_account(&unkeyed(), &id, rename.clone())
+        .await
+        .expect("renamed");
+    assert_eq!(
+        (renamed.version, renamed.state.personal.name.as_str()),
+        (2, "Jo")
+    );
+    let closed = shop
+        .command_account(&unkeyed(), &id, AccountCommand::Close)
+        .await;
+    assert!(closed.expect("closed").state.closed);
+    let refused = shop.command_account(&unkeyed(), &id, rename).await;
+    assert_eq!(refused.expect_err("refused").code(), Code::AccountClosed);
+    let order = shop
+        .place_order(&unkeyed(), &order_input(&account, &[(&product, 1)]))
+        .await;
+    assert_eq!(field_of(&order), Some("accountId"));
+    assert_eq!(order.expect_err("refused").code(), Code::AccountClosed);
+}
+
+#[tokio::test]
+async fn an_order_takes_the_price_of_its_moment_and_no_withdrawn_product() {
+    let fixture = Fixture::new().await;
+    let (account, product) = (fixture.account().await, fixture.product("5").await);
+    let other = fixture.product("1").await;
+    let (shop, id) = (&fixture.shop, product.id.to_string());
+    let input = order_input(&account, &[(&other, 1), (&product, 2)]);
+    let before = shop
+        .place_order(&unkeyed(), &input)
+        .await
+        .expect("placed")
+        .state;
+    shop.reprice_product(&unkeyed(), &id, dollars("7.25"))
+        .await
+        .expect("repriced");
+    let after = shop
+        .place_order(&unkeyed(), &input)
+        .await
+        .expect("placed")
+        .state;
+    assert_eq!(
+        (before.total.to_string(), after.total.to_string()),
+        ("11.00".into(), "15.50".into())
+    );
+    assert_eq!(
+        (
+            before.lines[1].product_version,
+            after.lines[1].product_version
+        ),
+        (1, 2)
+    );
+
+    shop.command_product(&unkeyed(), &id, ProductCommand::Withdraw)
+        .await
+        .expect("withdrawn");
+    let refused = shop.place_order(&unkeyed(), &input).await;
+    assert_eq!(field_of(&refused), Some("products[1].productId"));
+    assert_eq!(refused.expect_err("refused").code(), Code::ProductWithdrawn);
+    let kept = shop
+        .order(&before.id.to_string(), deadline())
+        .await
+        .expect("exists");
+    assert_eq!(kept.state, before, "a withdrawal does not undo orders");
+}
+
+#[tokio::test]
+async fn the_same_key_answers_the_same_after_all_that_can_happen_since() {
+    let fixture = Fixture::new().await;
+    let (account, product) = (fixture.account().await, fixture.product("5").await);
+    let (shop, id) = (&fixture.shop, product.id.to_string());
+    let request = keyed("createOrder", "k", "o");
+    let input = order_input(&account, &[(&product, 2)]);
+    let placed = shop.place_order(&request, &input).await.expect("placed");
+    let reprice = keyed("repriceProduct", "k", "7");
+    let repriced = shop
+        .reprice_product(&reprice, &id, dollars("7"))
+        .await
+        .expect("repriced");
+    shop.reprice_product(&unkeyed(), &id, dollars("8"))
+        .await
+        .expect("repriced");
+    shop.command_product(&unkeyed(), &id, ProductCommand::Withdraw)
+        .await
+        .expect("withdrawn");
+    let account_id = account.id.to_string();
+    shop.command_account(&unkeyed(), &account_id, AccountCommand::Close)
+        .await
+        .expect("closed");
+
+    assert_eq!(shop.place_order(&request, &input).await, Ok(placed));
+    assert_eq!(
+        shop.reprice_product(&reprice, &id, dollars("7")).await,
+        Ok(repriced)
+    );
+    assert_eq!(fixture.orders_of(&account.id).await.len(), 1);
+    // The same request with a key that was never used.
+    let refused = shop
+        .place_order(&keyed("createOrder", "k2", "o"), &input)
+        .await;
+    assert_eq!(refused.expect_err("refused").code(), Code::AccountClosed);
+}
+
+#[tokio::test]
+async fn an_expected_version_is_checked_for_every_command() {
+    let fixture = Fixture::new().await;
+    let order = fixture.order().await.state;
+    let (shop, id) = (&fixture.shop, order.id.to_string());
+    let refused = shop
+        .command_order(&unkeyed(), at(&id, 2), OrderCommand::Confirm)
+        .await;
+    assert_eq!(field_of(&refused), Some("expectedVersion"));
+    assert_eq!(refused.expect_err("refused").code(), Code::VersionMismatch);
+    let confirmed = shop
+        .command_order(&unkeyed(), at(&id, 1), OrderCommand::Confirm)
+        .await;
+    assert_eq!(confirmed.expect("confirmed").version, 2);
+
+    let account = order.account_id.to_string();
+    let close = shop
+        .command_account(&unkeyed(), at(&account, 7), AccountCommand::Close)
+        .await;
+    assert_eq!(close.expect_err("refused").code(), Code::VersionMismatch);
+    let product = order.lines[0].product_id.to_string();
+    let withdraw = ProductCommand::Withdraw;
+    let withdrawn = shop
+        .command_product(&unkeyed(), at(&product, 1), withdraw)
+        .await;
+    assert_eq!(withdrawn.expect("withdrawn").version, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_saw_the_same_version_one_succeeds() {
+    let fixture = Fixture::new().await;
+    let id = fixture.product("5").await.id.to_string();
+    let tries = (0..32).map(|number| {
+        let (shop, id) = (fixture.shop.clone(), id.clone());
+        tokio::spawn(async move {
+            let price = dollars(&format!("{number}"));
+            shop.reprice_product(&unkeyed(), at(&id, 1), price).await
+        })
+    });
+    let answers = futures_util::future::join_all(tries).await;
+    let succeeded = answers
+        .into_iter()
+        .filter(|answer| answer.as_ref().expect("ran").is_ok());
+    assert_eq!(succeeded.count(), 1);
+}
