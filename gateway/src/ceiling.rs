@@ -7,14 +7,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object, Result};
-use fritzy_domain::{Account, AccountId, AccountPersonal, Timestamp};
+use async_graphql::{EmptyMutation, EmptySubscription, Object};
+use fritzy_domain::{Account, AccountId, AccountPersonal, Stored, Timestamp};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::graphql::{AccountObject, PaginationInput, rejected};
-use crate::http::{self, HttpConfig, Readiness};
+use crate::graphql::{AccountObject, Answer, PaginationInput, rejected};
+use crate::http::{self, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape};
 
 /// A server whose accounts are a hash map.
 pub struct Ceiling {
@@ -38,6 +40,7 @@ impl Ceiling {
                 Account {
                     id,
                     created_at,
+                    closed: false,
                     personal,
                 },
             ))
@@ -48,13 +51,27 @@ impl Ceiling {
             .collect::<io::Result<HashMap<_, _>>>()?;
         let schema =
             async_graphql::Schema::new(CeilingQuery(accounts), EmptyMutation, EmptySubscription);
+        let types = schema
+            .execute(INTROSPECTION)
+            .await
+            .data
+            .into_json()
+            .unwrap_or_default();
+        let input_types = InputTypes::read(&types);
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let readiness = Readiness::default();
         readiness.set(true);
         let config = HttpConfig::plain(Duration::from_secs(10), 1 << 20);
         let (stop, stopped) = oneshot::channel();
-        let routes = http::routes(schema, config, readiness);
+        let mut registry = Registry::default();
+        let metrics = HttpMetrics::new(["accounts".into()], &mut registry);
+        let scrape = Scrape {
+            registry,
+            queue: Gauge::default(),
+            queue_len: Box::new(|| 0),
+        };
+        let routes = http::routes(schema, config, readiness, input_types, metrics, scrape);
         let server = warp::serve(routes).incoming(listener).graceful(async {
             let _ = stopped.await;
         });
@@ -86,15 +103,14 @@ impl CeilingQuery {
         &self,
         #[graphql(name = "pagination")] _pagination: Option<PaginationInput>,
         id: Option<String>,
-    ) -> Result<Vec<AccountObject>> {
+    ) -> Answer<Vec<AccountObject>> {
         let Some(id) = id else { return Ok(Vec::new()) };
         let id = AccountId::parse(&id, "id").map_err(rejected)?;
-        Ok(self
+        let found = self
             .0
             .get(&id)
             .cloned()
-            .map(AccountObject::from)
-            .into_iter()
-            .collect())
+            .map(|state| Stored { version: 1, state }.into());
+        Ok(found.into_iter().collect())
     }
 }

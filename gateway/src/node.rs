@@ -12,6 +12,8 @@ use fritzy_cluster::Failure;
 use fritzy_domain::NodeId;
 use fritzy_persistence::{OpenError, SqliteConfig, Stores};
 use fritzy_search::NoEngine;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -19,8 +21,8 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::graphql::build_schema;
-use crate::http::{self, HttpConfig, Readiness};
+use crate::graphql::{Schema, build_schema, fields};
+use crate::http::{self, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape};
 use crate::settings::Settings;
 
 /// Why a node did not start.
@@ -115,7 +117,15 @@ impl Node {
         let readiness = Readiness::default();
         let config = HttpConfig::new(&settings);
         let (stop_serving, stopped) = oneshot::channel();
-        let routes = http::routes(schema, config, readiness.clone());
+        let (metrics, scrape) = metrics(&schema, &shop, &stores).await;
+        let types = schema
+            .execute(INTROSPECTION)
+            .await
+            .data
+            .into_json()
+            .unwrap_or_default();
+        let types = InputTypes::read(&types);
+        let routes = http::routes(schema, config, readiness.clone(), types, metrics, scrape);
         let server = warp::serve(routes).incoming(listener).graceful(async {
             // A dropped sender ends the node as well.
             let _ = stopped.await;
@@ -176,6 +186,27 @@ impl Node {
         self.stores.close().await;
         info!("stopped; everything acknowledged is on disk");
     }
+}
+
+/// Everything `/metrics` shows.
+async fn metrics(schema: &Schema, shop: &Shop, stores: &Stores) -> (HttpMetrics, Scrape) {
+    let mut registry = Registry::with_prefix("fritzy");
+    let metrics = HttpMetrics::new(fields(schema).await, &mut registry);
+    shop.register(&mut registry);
+    stores.register(&mut registry);
+    let queue = Gauge::default();
+    let help = "Appends waiting for the committer";
+    registry.register("commit_queue_appends", help, queue.clone());
+    let stores = stores.clone();
+    let queue_len = Box::new(move || stores.queue_len());
+    (
+        metrics,
+        Scrape {
+            registry,
+            queue,
+            queue_len,
+        },
+    )
 }
 
 fn write_port_file(file: Option<&Path>, address: SocketAddr) -> Result<(), StartError> {

@@ -6,6 +6,7 @@ use fritzy_domain::{Journal, Ownership, ReadModel};
 use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;
+use crate::sqlite::SqliteStore;
 
 /// One opened database.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub struct Stores {
     /// The owners of shards.
     pub ownership: Arc<dyn Ownership>,
     pub(crate) committer: Committer,
+    /// The store behind the ports, where it holds a file.
+    pub(crate) file: Option<Arc<SqliteStore>>,
 }
 
 impl Stores {
@@ -30,8 +33,12 @@ impl Stores {
         self.committer.queue_len()
     }
 
-    /// Writes what is queued, then stops the committer. Later appends are refused.
+    /// Writes what is queued, stops the committer, and gives the file free. Later appends and reads are
+    /// refused.
     pub async fn close(&self) {
         self.committer.close().await;
+        if let Some(file) = &self.file {
+            file.close().await;
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use async_graphql::{ErrorExtensionValues, Response, ServerError};
+use async_graphql::{Context, ErrorExtensionValues, PathSegment, Response, ServerError};
 use fritzy_actors::ShopError;
 use fritzy_domain::{Code, Rejection, SearchError};
 
@@ -11,13 +11,21 @@ use fritzy_domain::{Code, Rejection, SearchError};
 pub(crate) enum ApiError {
     Shop(ShopError),
     Search(SearchError),
+    /// One that knows where it happened. The library names only the element of an enclosing list.
+    At(Vec<PathSegment>, Box<ApiError>),
 }
+
+/// What a field answers. Not named `Result` on purpose: GraphQL's macros take a `Result` apart and lose
+/// the field's place in the path of its error; and behind an `Option` an error becomes that field's
+/// null, where a `Result` around an `Option` takes its neighbours with it.
+pub(crate) type Answer<T> = std::result::Result<T, ApiError>;
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shop(error) => error.fmt(f),
             Self::Search(error) => error.fmt(f),
+            Self::At(_, error) => error.fmt(f),
         }
     }
 }
@@ -43,10 +51,20 @@ impl ApiError {
         match self {
             Self::Shop(error) => error.code(),
             Self::Search(SearchError::Unavailable(_)) => Code::SearchUnavailable,
+            Self::At(_, error) => error.code(),
         }
     }
 
+    /// The same error, knowing the field it happened at. For fields inside lists.
+    pub(crate) fn at(self, context: &Context<'_>) -> Self {
+        let path = context.set_error_path(ServerError::new("", None)).path;
+        Self::At(path, Box::new(self))
+    }
+
     fn extensions(&self) -> ErrorExtensionValues {
+        if let Self::At(_, error) = self {
+            return error.extensions();
+        }
         let mut extensions = with_retry_hint(self.code());
         if let Self::Shop(ShopError::Rejected(rejection)) = self {
             if let Some(field) = rejection.field() {
@@ -65,6 +83,8 @@ impl ApiError {
 pub(crate) enum Stage {
     /// The document could not be read.
     Parsing,
+    /// The variables do not fit the document.
+    Coercing,
     /// The document was read, and went to the schema.
     Executing,
 }
@@ -72,11 +92,15 @@ pub(crate) enum Stage {
 /// Gives every error its code.
 pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
     for error in &mut response.errors {
+        if let Some(ApiError::At(path, _)) = error.source::<ApiError>() {
+            error.path = path.clone();
+        }
         let extensions = match error.source::<ApiError>() {
             Some(ours) => ours.extensions(),
             // Not ours, so GraphQL's own. Behind a field it can only be an argument that does not
             // fit; before any field, the document does not fit the schema.
             None if stage == Stage::Parsing => code_only("GRAPHQL_PARSE_FAILED"),
+            None if stage == Stage::Coercing => code_only("BAD_USER_INPUT"),
             None if error.path.is_empty() => code_only("GRAPHQL_VALIDATION_FAILED"),
             None => code_only("BAD_USER_INPUT"),
         };

@@ -54,7 +54,8 @@ pub(crate) fn command_request(
     })
 }
 
-fn response_path(node: Option<QueryPathNode<'_>>) -> String {
+/// The names under which a field is answered, from the root down.
+pub(crate) fn response_path(node: Option<QueryPathNode<'_>>) -> String {
     let mut path = String::new();
     if let Some(node) = node {
         // Writing to a string does not fail.

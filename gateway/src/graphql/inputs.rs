@@ -63,18 +63,22 @@ pub(crate) struct PricedProductInput {
 
 impl PricedProductInput {
     pub(crate) fn into_shop(self, currency: Currency) -> ShopProduct {
-        let price = PriceInput {
-            amount: self.price.amount,
-            amount_field: "price.amount",
-            currency: self
-                .price
-                .currency
-                .unwrap_or_else(|| currency.code().to_owned()),
-        };
+        let price = self.price.into_shop(currency);
         ShopProduct {
             name: self.name,
             description: self.description,
             price,
+        }
+    }
+}
+
+impl MoneyInput {
+    /// As the price of something.
+    pub(crate) fn into_shop(self, currency: Currency) -> PriceInput {
+        PriceInput {
+            amount: self.amount,
+            amount_field: "price.amount",
+            currency: self.currency.unwrap_or_else(|| currency.code().to_owned()),
         }
     }
 }

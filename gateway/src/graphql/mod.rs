@@ -1,6 +1,7 @@
 //! The GraphQL schema: the seed's names, types and nullabilities, and what was added beside them.
 
 mod account;
+mod connections;
 mod errors;
 mod idempotency;
 mod inputs;
@@ -22,7 +23,7 @@ use mutation::Mutation;
 use query::Query;
 
 pub(crate) use account::AccountObject;
-pub(crate) use errors::{Stage, protocol_error, rejected, with_codes};
+pub(crate) use errors::{Answer, Stage, protocol_error, rejected, with_codes};
 pub(crate) use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
 
@@ -57,7 +58,29 @@ pub(crate) fn schema_text() -> String {
     bare().finish().sdl()
 }
 
+/// The names of all queries and mutations.
+pub(crate) async fn fields(schema: &Schema) -> Vec<String> {
+    let document =
+        "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }";
+    let answer = schema
+        .execute(document)
+        .await
+        .data
+        .into_json()
+        .unwrap_or_default();
+    let names = |kind: &str| {
+        let fields = answer["__schema"][kind]["fields"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        fields
+            .into_iter()
+            .filter_map(|field| field["name"].as_str().map(String::from))
+    };
+    names("queryType").chain(names("mutationType")).collect()
+}
+
 fn bare() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     // Our `Float` keeps the text of the number; the built-in one computes with doubles.
-    Schema::build_with_ignore_name_conflicts(Query, Mutation, EmptySubscription, ["Float"])
+    Schema::build_with_ignore_name_conflicts(Query, Mutation::new(), EmptySubscription, ["Float"])
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Lookahead, Object};
-use fritzy_domain::{Money, Order, OrderLine, OrderStatus, ProductId};
+use fritzy_domain::{ListKey, Money, Order, OrderLine, OrderStatus, ProductId, Stored, Version};
 
-use super::errors::{ApiError, shop_error};
+use super::errors::{Answer, shop_error};
 use super::product::MoneyObject;
 use super::request::app;
 use super::scalars::{Decimal, Time};
@@ -36,20 +36,33 @@ impl From<OrderStatus> for OrderStatusEnum {
     }
 }
 
+impl OrderObject {
+    /// Where it stands among its account's orders.
+    pub(crate) fn key(&self) -> ListKey {
+        ListKey {
+            created_at: self.order.created_at,
+            id: *self.order.id.as_uuid(),
+        }
+    }
+}
+
 type Descriptions = HashMap<ProductId, String>;
 
 /// What an account ordered.
 #[derive(Clone)]
 pub(crate) struct OrderObject {
     order: Arc<Order>,
+    version: Version,
     /// Descriptions of the products of all the orders answered together, where they are asked for.
     descriptions: Arc<Descriptions>,
 }
 
-impl From<Order> for OrderObject {
-    fn from(order: Order) -> Self {
+impl From<Stored<Order>> for OrderObject {
+    fn from(order: Stored<Order>) -> Self {
+        let (order, version) = (Arc::new(order.state), order.version);
         Self {
-            order: Arc::new(order),
+            order,
+            version,
             descriptions: Arc::default(),
         }
     }
@@ -61,7 +74,7 @@ pub(crate) async fn with_descriptions(
     context: &Context<'_>,
     selection: Lookahead<'_>,
     mut orders: Vec<OrderObject>,
-) -> Result<Vec<OrderObject>, ApiError> {
+) -> Answer<Vec<OrderObject>> {
     attach_descriptions(context, selection, orders.iter_mut().collect()).await?;
     Ok(orders)
 }
@@ -71,7 +84,7 @@ pub(crate) async fn attach_descriptions(
     context: &Context<'_>,
     selection: Lookahead<'_>,
     mut orders: Vec<&mut OrderObject>,
-) -> Result<(), ApiError> {
+) -> Answer<()> {
     if !selection.field("products").field("description").exists() {
         return Ok(());
     }
@@ -131,6 +144,11 @@ impl OrderObject {
     /// Why it was cancelled, if it was and somebody said why.
     async fn cancel_reason(&self) -> Option<&str> {
         self.order.cancel_reason.as_deref()
+    }
+
+    /// How many changes made it what it is; for `expectedVersion`.
+    async fn version(&self) -> u64 {
+        self.version
     }
 
     /// Its lines, in the order they were given.

@@ -4,9 +4,9 @@ use async_graphql::InputObject;
 use fritzy_domain::{Flaw, Page, Rejection};
 
 /// Rows of a list when the client does not say.
-const TAKE_DEFAULT: u32 = 100;
+pub(super) const TAKE_DEFAULT: u32 = 100;
 /// Rows of a list at most: a page larger than this is an export.
-const TAKE_MAX: u32 = 1_000;
+pub(super) const TAKE_MAX: u32 = 1_000;
 
 /// Which part of a list: `skip` rows are left out, then at most `take` follow. Lists are ordered by
 /// creation, oldest first.

@@ -1,7 +1,7 @@
 //! `Product` and `Money`.
 
 use async_graphql::{Object, SimpleObject};
-use fritzy_domain::{Money, Product};
+use fritzy_domain::{Money, Product, Stored};
 
 use super::scalars::{Decimal, MinorUnits, Time};
 
@@ -28,10 +28,11 @@ impl From<Money> for MoneyObject {
 }
 
 /// Something to order.
-pub(crate) struct ProductObject(Product);
+#[derive(Clone)]
+pub(crate) struct ProductObject(Stored<Product>);
 
-impl From<Product> for ProductObject {
-    fn from(product: Product) -> Self {
+impl From<Stored<Product>> for ProductObject {
+    fn from(product: Stored<Product>) -> Self {
         Self(product)
     }
 }
@@ -41,31 +42,41 @@ impl From<Product> for ProductObject {
 impl ProductObject {
     /// Its id.
     async fn id(&self) -> String {
-        self.0.id.to_string()
+        self.0.state.id.to_string()
     }
 
     /// Its name.
     async fn name(&self) -> &str {
-        &self.0.name
+        &self.0.state.name
     }
 
     /// Its description; may be empty.
     async fn description(&self) -> &str {
-        &self.0.description
+        &self.0.state.description
     }
 
     /// The price of one unit, exact to the last decimal.
     async fn price(&self) -> Decimal {
-        self.0.price.into()
+        self.0.state.price.into()
     }
 
     /// The price of one unit, with its currency.
     async fn price_money(&self) -> MoneyObject {
-        self.0.price.into()
+        self.0.state.price.into()
+    }
+
+    /// Whether it is withdrawn; it is not to be had then.
+    async fn withdrawn(&self) -> bool {
+        self.0.state.withdrawn
+    }
+
+    /// How many changes made it what it is; for `expectedVersion`.
+    async fn version(&self) -> u64 {
+        self.0.version
     }
 
     /// When it was created.
     async fn created_at(&self) -> Time {
-        Time(self.0.created_at)
+        Time(self.0.state.created_at)
     }
 }

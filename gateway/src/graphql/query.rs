@@ -1,11 +1,16 @@
-//! The queries.
+//! The queries: one thing by its id, from its actor, and lists, from the state rows.
 
-use async_graphql::{Context, Object, Result, SelectionField, Value};
-use fritzy_domain::{AccountId, Flaw, Page, ProductQuery, Rejection};
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Object, SelectionField, Value};
+use fritzy_domain::{
+    Account, AccountId, Flaw, ListKey, Page, Product, ProductQuery, Rejection, Stored, Timestamp,
+};
+use uuid::Uuid;
 
 use super::account::AccountObject;
-use super::errors::{ApiError, rejected, shop_error};
-use super::order::{OrderObject, attach_descriptions, with_descriptions};
+use super::connections::{Cursor, Window};
+use super::errors::{Answer, ApiError, rejected, shop_error};
+use super::order::{OrderObject, attach_descriptions};
 use super::pagination::{PaginationInput, page};
 use super::product::ProductObject;
 use super::request::{app, request};
@@ -24,7 +29,7 @@ impl Query {
         context: &Context<'_>,
         pagination: Option<PaginationInput>,
         id: Option<String>,
-    ) -> Result<Vec<AccountObject>> {
+    ) -> Answer<Vec<AccountObject>> {
         let page = page(pagination).map_err(rejected)?;
         let shop = &app(context).shop;
         if let Some(id) = id {
@@ -32,14 +37,11 @@ impl Query {
                 .account(&id, request(context).deadline)
                 .await
                 .map_err(shop_error)?;
-            return Ok(vec![account.state.into()]);
+            return Ok(vec![account.into()]);
         }
         let accounts = shop.accounts(page).await.map_err(shop_error)?;
-        let accounts = accounts
-            .into_iter()
-            .map(|account| account.state.into())
-            .collect();
-        Ok(with_orders(context, accounts).await?)
+        let accounts = accounts.into_iter().map(Into::into).collect();
+        with_orders(context, accounts).await
     }
 
     /// The product with this id, the products that match a search, best first, or a page of all
@@ -50,43 +52,93 @@ impl Query {
         pagination: Option<PaginationInput>,
         query: Option<String>,
         id: Option<String>,
-    ) -> Result<Vec<ProductObject>> {
+    ) -> Answer<Vec<ProductObject>> {
         let page = page(pagination).map_err(rejected)?;
         let app = app(context);
         if let Some(id) = id {
             let product = app.shop.product(&id, request(context).deadline).await;
-            return Ok(vec![product.map_err(shop_error)?.state.into()]);
+            return Ok(vec![product.map_err(shop_error)?.into()]);
         }
         let products = match query {
-            Some(text) => return Ok(search(context, text, page).await?),
+            Some(text) => return search(context, text, page).await,
             None => app.shop.products(page).await.map_err(shop_error)?,
         };
-        Ok(products
-            .into_iter()
-            .map(|product| product.state.into())
-            .collect())
+        Ok(products.into_iter().map(Into::into).collect())
+    }
+
+    /// All accounts, oldest first, by cursors.
+    async fn accounts_connection(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Answer<Connection<Cursor, AccountObject>> {
+        let walk = Window {
+            after,
+            before,
+            first,
+            last,
+        }
+        .check()
+        .map_err(rejected)?;
+        let rows = app(context)
+            .shop
+            .account_slice(walk.slice())
+            .await
+            .map_err(shop_error)?;
+        let key = |row: &Stored<Account>| key(row.state.created_at, row.state.id.as_uuid());
+        Ok(walk.connection(rows, key, AccountObject::from))
+    }
+
+    /// All products that are not withdrawn, oldest first, by cursors.
+    async fn products_connection(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Answer<Connection<Cursor, ProductObject>> {
+        let walk = Window {
+            after,
+            before,
+            first,
+            last,
+        }
+        .check()
+        .map_err(rejected)?;
+        let rows = app(context)
+            .shop
+            .product_slice(walk.slice())
+            .await
+            .map_err(shop_error)?;
+        let key = |row: &Stored<Product>| key(row.state.created_at, row.state.id.as_uuid());
+        Ok(walk.connection(rows, key, ProductObject::from))
     }
 
     /// The order with this id.
-    async fn order(&self, context: &Context<'_>, id: String) -> Result<Option<OrderObject>> {
-        let order = app(context)
-            .shop
-            .order(&id, request(context).deadline)
-            .await;
-        let order = order.map_err(shop_error)?.state.into();
-        Ok(
-            with_descriptions(context, context.look_ahead(), vec![order])
-                .await?
-                .pop(),
-        )
+    async fn order(&self, context: &Context<'_>, id: String) -> Option<Answer<OrderObject>> {
+        Some(read_order(context, &id).await)
     }
 }
 
-async fn search(
-    context: &Context<'_>,
-    text: String,
-    page: Page,
-) -> Result<Vec<ProductObject>, ApiError> {
+async fn read_order(context: &Context<'_>, id: &str) -> Answer<OrderObject> {
+    let order = app(context).shop.order(id, request(context).deadline).await;
+    let mut order = OrderObject::from(order.map_err(shop_error)?);
+    attach_descriptions(context, context.look_ahead(), vec![&mut order]).await?;
+    Ok(order)
+}
+
+fn key(created_at: Timestamp, id: &Uuid) -> ListKey {
+    ListKey {
+        created_at,
+        id: *id,
+    }
+}
+
+async fn search(context: &Context<'_>, text: String, page: Page) -> Answer<Vec<ProductObject>> {
     if text.chars().count() > SEARCH_CHARS_MAX {
         let flaw = Flaw::TooLong {
             max: SEARCH_CHARS_MAX,
@@ -100,11 +152,7 @@ async fn search(
         .await
         .map_err(ApiError::Search)?;
     let products = app.shop.products_by_id(&hits).await.map_err(shop_error)?;
-    Ok(products
-        .into_iter()
-        .flatten()
-        .map(|product| product.state.into())
-        .collect())
+    Ok(products.into_iter().flatten().map(Into::into).collect())
 }
 
 /// Reads the orders of all accounts of a list at once, for each page that the selection asks for; the
@@ -112,7 +160,7 @@ async fn search(
 async fn with_orders(
     context: &Context<'_>,
     mut accounts: Vec<AccountObject>,
-) -> Result<Vec<AccountObject>, ApiError> {
+) -> Answer<Vec<AccountObject>> {
     if accounts.len() < 2 {
         // One account reads its orders itself.
         return Ok(accounts);
@@ -129,7 +177,7 @@ async fn with_orders(
             .map_err(shop_error)?;
         let mut lists: Vec<Vec<OrderObject>> = lists
             .into_iter()
-            .map(|orders| orders.into_iter().map(|order| order.state.into()).collect())
+            .map(|orders| orders.into_iter().map(OrderObject::from).collect())
             .collect();
         let all = lists.iter_mut().flatten().collect();
         attach_descriptions(context, context.look_ahead().field("orders"), all).await?;

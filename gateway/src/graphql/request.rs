@@ -1,26 +1,35 @@
 //! What the resolvers of one request know of it.
 
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use async_graphql::Context;
 use fritzy_domain::Deadline;
 
 use super::App;
+use super::errors::Answer;
+use super::idempotency::response_path;
 
 /// What HTTP says about a request.
-#[derive(Clone, Debug)]
 pub(crate) struct RequestContext {
     /// When the client is answered at the latest.
     pub(crate) deadline: Deadline,
     /// The `Idempotency-Key` header.
     pub(crate) idempotency_key: Option<String>,
+    /// The answers of mutations by response path, for a document that may have one twice.
+    answered: Option<Mutex<HashMap<String, Box<dyn Any + Send>>>>,
 }
 
 impl RequestContext {
-    pub(crate) fn until(deadline: Instant, idempotency_key: Option<String>) -> Self {
+    /// A request to be answered by `deadline`; `several` says that its document may have a field twice.
+    pub(crate) fn new(deadline: Instant, idempotency_key: Option<String>, several: bool) -> Self {
+        let answered = several.then(Mutex::default);
         Self {
             deadline: Deadline::at(deadline),
             idempotency_key,
+            answered,
         }
     }
 }
@@ -31,4 +40,28 @@ pub(crate) fn app<'c>(context: &Context<'c>) -> &'c App {
 
 pub(crate) fn request<'c>(context: &Context<'c>) -> &'c RequestContext {
     context.data_unchecked::<RequestContext>()
+}
+
+/// Carries out a mutation once for each response path. GraphQL has fields of one name and the same
+/// arguments merged before they are executed; the library executes each, and would order twice.
+pub(crate) async fn once<T: Clone + Send + 'static>(
+    context: &Context<'_>,
+    mutation: impl Future<Output = Answer<T>>,
+) -> Option<Answer<T>> {
+    let Some(answered) = &request(context).answered else {
+        return Some(mutation.await);
+    };
+    let path = response_path(context.path_node);
+    let first = answered
+        .lock()
+        .expect("no holder panics")
+        .get(&path)
+        .and_then(|first| first.downcast_ref::<Answer<T>>().cloned());
+    if first.is_some() {
+        return first;
+    }
+    let answer = mutation.await;
+    let mut answered = answered.lock().expect("no holder panics");
+    answered.insert(path, Box::new(answer.clone()));
+    Some(answer)
 }

@@ -3,24 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use async_graphql::Positioned;
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
-use async_graphql::{
-    Executor, Request, Response as GraphqlResponse, ServerError, Value, Variables,
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
+use async_graphql::{Executor, Request, Response as GraphqlResponse, Variables};
 use bytes::Buf;
-use fritzy_cluster::Failure;
-use fritzy_domain::Code;
 use futures_util::{Stream, StreamExt, pin_mut};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tracing::{Instrument, debug, info_span};
-use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::Response;
 
 use super::accept::MediaType;
+use super::metrics::{HttpMetrics, name_of};
+use super::response::{Refused, refuse, respond};
+use super::variables::InputTypes;
 use super::{HttpConfig, request_id};
-use crate::graphql::{RequestContext, Stage, protocol_error, with_codes};
+use crate::graphql::{RequestContext, Stage, with_codes};
 
 /// The endpoint `/graphql`.
 pub(super) struct Endpoint<E> {
@@ -29,6 +31,8 @@ pub(super) struct Endpoint<E> {
     /// Places for requests being worked on. Taken before a document is parsed: refusing must cost
     /// next to nothing, or it would be an overload of its own.
     places: Semaphore,
+    metrics: HttpMetrics,
+    input_types: InputTypes,
 }
 
 /// What a GraphQL request consists of, in a body or a query string.
@@ -52,52 +56,20 @@ struct QueryParameters {
     extensions: Option<String>,
 }
 
-/// An answer of the specification's form: `data` is left out when nothing was executed.
-#[derive(Serialize)]
-struct Body<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-}
-
-/// A request that never became a GraphQL request.
-struct Refused {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-}
-
-impl Refused {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
-    }
-
-    fn overloaded() -> Self {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::new(
-            status,
-            Code::Overloaded.as_str(),
-            Failure::Overloaded.to_string(),
-        )
-    }
-
-    fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
-    }
-}
-
 impl<E: Executor> Endpoint<E> {
-    pub(super) fn new(schema: E, config: HttpConfig) -> Self {
+    pub(super) fn new(
+        schema: E,
+        config: HttpConfig,
+        metrics: HttpMetrics,
+        input_types: InputTypes,
+    ) -> Self {
         let places = Semaphore::new(config.requests_max);
         Self {
             schema,
             config,
             places,
+            metrics,
+            input_types,
         }
     }
 
@@ -137,7 +109,12 @@ impl<E: Executor> Endpoint<E> {
             return refuse(refused, MediaType::Json);
         };
         let parameters = match *method {
-            Method::POST => self.read_body(headers, body).await,
+            Method::POST => {
+                let deadline = began + self.config.request_timeout;
+                let reading = self.read_body(headers, body);
+                let read = tokio::time::timeout_at(deadline.into(), reading).await;
+                read.unwrap_or_else(|_| Err(Refused::timed_out()))
+            }
             Method::GET => read_query(query),
             _ => Err(Refused::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -152,7 +129,10 @@ impl<E: Executor> Endpoint<E> {
         };
         match executed {
             Ok(response) => respond(&response, media_type),
-            Err(refused) => refuse(refused, media_type),
+            Err(refused) => {
+                self.metrics.refused(began.elapsed(), refused.code);
+                refuse(refused, media_type)
+            }
         }
     }
 
@@ -187,6 +167,10 @@ impl<E: Executor> Endpoint<E> {
                 chunk.advance(len);
             }
         }
+        // A list of values would be read as the fields of a request, in their order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Refused::bad_request("the body is not a JSON object"));
+        }
         serde_json::from_slice(&bytes).map_err(|failure| {
             Refused::bad_request(format!(
                 "the body is not a GraphQL request ({{\"query\": \"…\"}}, with variables, operationName \
@@ -207,7 +191,9 @@ impl<E: Executor> Endpoint<E> {
             Ok(document) => document,
             Err(failure) => {
                 let unread = GraphqlResponse::from_errors(vec![failure.into()]);
-                return Ok(with_codes(unread, Stage::Parsing));
+                let unread = with_codes(unread, Stage::Parsing);
+                self.metrics.executed("", began.elapsed(), &unread);
+                return Ok(unread);
             }
         };
         let operation_name = parameters.operation_name.filter(|name| !name.is_empty());
@@ -218,21 +204,32 @@ impl<E: Executor> Endpoint<E> {
                 "mutations are sent by POST",
             ));
         }
+        // A field's name is short; the document itself goes on to be executed.
+        let name = name_of(&document, operation_name.as_deref()).to_owned();
+        let mut variables = parameters.variables.unwrap_or_default();
+        if let Some(found) = operation(&document, operation_name.as_deref())
+            && let Err(errors) = self.input_types.coerce(&found.node, &mut variables)
+        {
+            let unfit = with_codes(GraphqlResponse::from_errors(errors), Stage::Coercing);
+            self.metrics.executed(&name, began.elapsed(), &unfit);
+            return Ok(unfit);
+        }
+        let several = has_several_fields(&document, operation_name.as_deref());
         let deadline = began + self.config.request_timeout;
-        let context = RequestContext::until(deadline, idempotency_key(headers)?);
+        let context = RequestContext::new(deadline, idempotency_key(headers)?, several);
         let mut request = Request::new(parameters.query)
-            .variables(parameters.variables.unwrap_or_default())
+            .variables(variables)
             .data(context);
         request.operation_name = operation_name;
         request.set_parsed_query(document);
         let executing = self.schema.execute(request);
         match tokio::time::timeout_at(deadline.into(), executing).await {
-            Ok(response) => Ok(with_codes(response, Stage::Executing)),
-            Err(_) => Err(Refused::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                Code::DeadlineExceeded.as_str(),
-                Failure::DeadlineExceeded.to_string(),
-            )),
+            Ok(response) => {
+                let response = with_codes(response, Stage::Executing);
+                self.metrics.executed(&name, began.elapsed(), &response);
+                Ok(response)
+            }
+            Err(_) => Err(Refused::timed_out()),
         }
     }
 }
@@ -282,20 +279,32 @@ fn json_parameter<T: serde::de::DeserializeOwned>(
         })
 }
 
-/// Whether executing the named (or only) operation would change something.
-fn changes(document: &ExecutableDocument, operation_name: Option<&str>) -> bool {
-    let is_mutation = |operation: OperationType| operation == OperationType::Mutation;
-    match &document.operations {
-        DocumentOperations::Single(operation) => is_mutation(operation.node.ty),
-        DocumentOperations::Multiple(operations) => match operation_name {
-            Some(name) => operations
-                .get(name)
-                .is_some_and(|operation| is_mutation(operation.node.ty)),
-            None => operations
-                .values()
-                .any(|operation| is_mutation(operation.node.ty)),
-        },
+/// The operation that would be executed: the named one, or the only one.
+pub(super) fn operation<'d>(
+    document: &'d ExecutableDocument,
+    named: Option<&str>,
+) -> Option<&'d Positioned<OperationDefinition>> {
+    match (&document.operations, named) {
+        (DocumentOperations::Single(only), _) => Some(only),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
+        // One that has a name but is the only one needs not be named.
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+            operations.values().next()
+        }
+        (DocumentOperations::Multiple(_), None) => None,
     }
+}
+
+/// Whether an operation may have two fields of one name: with one field only it has not.
+fn has_several_fields(document: &ExecutableDocument, named: Option<&str>) -> bool {
+    operation(document, named).is_some_and(|found| {
+        let items = &found.node.selection_set.node.items;
+        !matches!(items.as_slice(), [only] if matches!(only.node, Selection::Field(_)))
+    })
+}
+
+fn changes(document: &ExecutableDocument, named: Option<&str>) -> bool {
+    operation(document, named).is_some_and(|found| found.node.ty == OperationType::Mutation)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
@@ -305,53 +314,4 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
     let key = std::str::from_utf8(value.as_bytes())
         .map_err(|_| Refused::bad_request("the header idempotency-key is not UTF-8"))?;
     Ok(Some(key.to_owned()))
-}
-
-fn respond(response: &GraphqlResponse, media_type: MediaType) -> Response {
-    // An error without a path came before any field ran: nothing was executed, so there is no data.
-    let refused = response.data == Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty());
-    let status = match media_type {
-        MediaType::GraphqlResponse if refused => StatusCode::BAD_REQUEST,
-        _ => StatusCode::OK,
-    };
-    let data = (!refused).then_some(&response.data);
-    write(
-        status,
-        media_type,
-        &Body {
-            errors: &response.errors,
-            data,
-        },
-    )
-}
-
-fn refuse(refused: Refused, media_type: MediaType) -> Response {
-    let errors = protocol_error(refused.code, refused.message).errors;
-    let mut response = write(
-        refused.status,
-        media_type,
-        &Body {
-            errors: &errors,
-            data: None,
-        },
-    );
-    if refused.status == StatusCode::METHOD_NOT_ALLOWED {
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
-    }
-    response
-}
-
-fn write(status: StatusCode, media_type: MediaType, body: &Body<'_>) -> Response {
-    let bytes = serde_json::to_vec(body).expect("GraphQL values are JSON");
-    let mut response = Response::new(bytes.into());
-    *response.status_mut() = status;
-    let content_type = HeaderValue::from_static(media_type.content_type());
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
-    response
 }

@@ -4,7 +4,10 @@ mod accept;
 mod explorer;
 mod graphql;
 mod health;
+mod metrics;
 mod request_id;
+mod response;
+mod variables;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,6 +23,8 @@ use crate::settings::Settings;
 use graphql::Endpoint;
 
 pub(crate) use health::Readiness;
+pub(crate) use metrics::{HttpMetrics, Scrape};
+pub(crate) use variables::{INTROSPECTION, InputTypes};
 
 /// What HTTP needs of the settings.
 #[derive(Clone, Debug)]
@@ -61,9 +66,12 @@ pub(crate) fn routes(
     schema: impl Executor,
     config: HttpConfig,
     readiness: Readiness,
+    input_types: InputTypes,
+    metrics: HttpMetrics,
+    scrape: Scrape,
 ) -> BoxedFilter<(Response,)> {
     let origins = config.cors_origins.clone();
-    let endpoint = Arc::new(Endpoint::new(schema, config));
+    let endpoint = Arc::new(Endpoint::new(schema, config, metrics, input_types));
     let api = warp::path("graphql")
         .and(warp::path::end())
         .and(warp::method())
@@ -76,6 +84,8 @@ pub(crate) fn routes(
         })
         .boxed();
     let rest = health::routes(readiness)
+        .or(metrics::route(Arc::new(scrape)))
+        .unify()
         .or(explorer::routes())
         .unify()
         .or(unknown())
@@ -108,7 +118,28 @@ fn with_cors(
     } else {
         cors.allow_origins(origins.iter().map(String::as_str))
     };
-    routes.with(cors.build()).map(Reply::into_response).boxed()
+    // A page of the node's own origin needs no leave; its browser names the origin all the same.
+    let own = same_origin().and(routes.clone());
+    own.or(routes.with(cors.build()).map(Reply::into_response))
+        .unify()
+        .boxed()
+}
+
+/// Passes requests from pages that this node served.
+fn same_origin() -> impl Filter<Extract = (), Error = warp::Rejection> + Clone {
+    warp::header::<String>("origin")
+        .and(warp::header::<String>("host"))
+        .and_then(async |origin: String, host: String| {
+            let own = origin
+                .split_once("://")
+                .is_some_and(|(_, origin_host)| origin_host == host);
+            if own {
+                Ok(())
+            } else {
+                Err(warp::reject::not_found())
+            }
+        })
+        .untuple_one()
 }
 
 fn query_string() -> impl Filter<Extract = (String,), Error = Infallible> + Clone {

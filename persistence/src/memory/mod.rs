@@ -55,11 +55,13 @@ impl Stores {
             state,
             committer: committer.clone(),
         });
+        let (journal, read_model) = (store.clone(), store.clone());
         Self {
-            journal: store.clone(),
-            read_model: store.clone(),
+            journal,
+            read_model,
             ownership: store,
             committer,
+            file: None,
         }
     }
 }

@@ -17,15 +17,23 @@ use crate::committer::Committer;
 pub use open::{OpenError, SqliteConfig};
 
 /// The reading side, and the way to the writing one.
-#[derive(Clone)]
 pub(crate) struct SqliteStore {
     shards: ShardCount,
     readers: SqlitePool,
     /// Claims are rare and wait for the committer's transactions like any second writer.
     claims: SqlitePool,
     committer: Committer,
-    /// Held as long as anything can touch the file.
-    _lock: std::sync::Arc<lock::FileLock>,
+    /// Held until the store is closed, or this process ends.
+    lock: std::sync::Mutex<Option<lock::FileLock>>,
+}
+
+impl SqliteStore {
+    /// Closes what reads and claims, and gives the file free. The committer has stopped before.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.claims.close().await;
+        self.lock.lock().expect("no holder panics").take();
+    }
 }
 
 /// A failed read, as the ports tell it.

@@ -160,13 +160,16 @@ impl Stores {
             readers,
             claims,
             committer: committer.clone(),
-            _lock: Arc::new(lock),
+            lock: std::sync::Mutex::new(Some(lock)),
         });
+        let file = Some(store.clone());
+        let (journal, read_model) = (store.clone(), store.clone());
         Ok(Self {
-            journal: store.clone(),
-            read_model: store.clone(),
+            journal,
+            read_model,
             ownership: store,
             committer,
+            file,
         })
     }
 }

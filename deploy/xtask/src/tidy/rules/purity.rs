@@ -30,7 +30,11 @@ const BANNED: [(&str, &str); 12] = [
 ];
 
 /// Names that one file may say all the same: (file, name, reason).
-const EXCEPT: &[(&str, &str, &str)] = &[];
+const EXCEPT: &[(&str, &str, &str)] = &[(
+    "actors/domain/src/clock.rs",
+    "std::time::Instant",
+    "a deadline is a moment handed in; the file reads no clock",
+)];
 
 pub(super) fn check(repository: &Repository) -> Vec<Violation> {
     check_but(repository, EXCEPT)

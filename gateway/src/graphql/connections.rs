@@ -1,0 +1,162 @@
+//! Relay connections: lists by cursors, which stay where they are while others write.
+
+use async_graphql::OutputType;
+use async_graphql::connection::{Connection, CursorType, Edge};
+use fritzy_domain::{Flaw, ListKey, Rejection, Slice, Timestamp};
+use uuid::Uuid;
+
+use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
+
+/// Where a row stands, as clients hold it: hexadecimal, and nobody's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor(ListKey);
+
+impl CursorType for Cursor {
+    type Error = &'static str;
+
+    fn decode_cursor(text: &str) -> Result<Self, Self::Error> {
+        let read = || {
+            let (created_at, id) = text.split_at_checked(16)?;
+            let created_at = u64::from_str_radix(created_at, 16).ok()?.cast_signed();
+            let id = (id.len() == 32)
+                .then(|| Uuid::try_parse(id).ok())
+                .flatten()?;
+            Some(Self(ListKey {
+                created_at: Timestamp::from_micros(created_at),
+                id,
+            }))
+        };
+        read().ok_or("not a cursor")
+    }
+
+    fn encode_cursor(&self) -> String {
+        let ListKey { created_at, id } = self.0;
+        format!(
+            "{:016x}{}",
+            created_at.as_micros().cast_unsigned(),
+            id.simple()
+        )
+    }
+}
+
+/// The arguments of a connection, as Relay names them.
+pub(crate) struct Window {
+    pub(crate) after: Option<String>,
+    pub(crate) before: Option<String>,
+    pub(crate) first: Option<i32>,
+    pub(crate) last: Option<i32>,
+}
+
+/// A window that was understood.
+pub(crate) struct Walk {
+    after: Option<ListKey>,
+    before: Option<ListKey>,
+    take: u32,
+    from_end: bool,
+}
+
+impl Window {
+    /// Understands the arguments.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] naming the argument.
+    pub(crate) fn check(self) -> Result<Walk, Rejection> {
+        let key = |text: Option<String>, field: &str| match text {
+            None => Ok(None),
+            Some(text) => match Cursor::decode_cursor(&text) {
+                Ok(cursor) => Ok(Some(cursor.0)),
+                Err(_) => Err(Rejection::invalid(field, Flaw::NotACursor)),
+            },
+        };
+        let (take, field, from_end) = match (self.first, self.last) {
+            (Some(_), Some(_)) => {
+                return Err(Rejection::invalid("last", Flaw::NotWith { other: "first" }));
+            }
+            (None, Some(last)) => (Some(last), "last", true),
+            (first, None) => (first, "first", false),
+        };
+        let take = take.map_or(Ok(TAKE_DEFAULT), u32::try_from).ok();
+        let take = take.filter(|take| *take <= TAKE_MAX).ok_or_else(|| {
+            let flaw = Flaw::OutOfRange {
+                min: 0,
+                max: i64::from(TAKE_MAX),
+            };
+            Rejection::invalid(field, flaw)
+        })?;
+        let (after, before) = (key(self.after, "after")?, key(self.before, "before")?);
+        Ok(Walk {
+            after,
+            before,
+            take,
+            from_end,
+        })
+    }
+}
+
+impl Walk {
+    /// What to read: one row more than asked for tells whether there are more.
+    pub(crate) fn slice(&self) -> Slice {
+        Slice {
+            after: self.after.unwrap_or(ListKey::START),
+            before: self.before.unwrap_or(ListKey::END),
+            take: self.take + 1,
+            from_end: self.from_end,
+        }
+    }
+
+    /// The connection of the rows that were read. In the direction of the walk, whether there are more
+    /// is known; in the other, a cursor that was given says that there are.
+    pub(crate) fn connection<R, N: OutputType>(
+        &self,
+        mut rows: Vec<R>,
+        key: impl Fn(&R) -> ListKey,
+        node: impl Fn(R) -> N,
+    ) -> Connection<Cursor, N> {
+        let more = rows.len() > self.take as usize;
+        if more {
+            // The one too many is the furthest from where the walk began.
+            if self.from_end {
+                rows.remove(0);
+            } else {
+                rows.pop();
+            }
+        }
+        let (previous, next) = if self.from_end {
+            (more, self.before.is_some())
+        } else {
+            (self.after.is_some(), more)
+        };
+        let mut connection = Connection::new(previous, next);
+        let edge = |row: R| Edge::new(Cursor(key(&row)), node(row));
+        connection.edges.extend(rows.into_iter().map(edge));
+        connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_as_they_went() {
+        for micros in [i64::MIN, -1, 0, 1_790_000_000_000_000, i64::MAX] {
+            let key = ListKey {
+                created_at: Timestamp::from_micros(micros),
+                id: Uuid::now_v7(),
+            };
+            let text = Cursor(key).encode_cursor();
+            assert_eq!(Cursor::decode_cursor(&text), Ok(Cursor(key)));
+        }
+        let good = Cursor(ListKey::START).encode_cursor();
+        for bad in [
+            "",
+            "x",
+            &good[1..],
+            &format!("{good}0"),
+            &"é".repeat(24),
+            &"-".repeat(48),
+        ] {
+            assert!(Cursor::decode_cursor(bad).is_err(), "{bad}");
+        }
+    }
+}

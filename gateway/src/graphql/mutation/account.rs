@@ -1,0 +1,90 @@
+//! Mutations of accounts.
+
+use async_graphql::{Context, Object};
+use fritzy_domain::{AccountCommand, FingerprintBuilder};
+
+use super::super::account::AccountObject;
+use super::super::errors::{Answer, rejected, shop_error};
+use super::super::idempotency::command_request;
+use super::super::inputs::AccountInput;
+use super::super::request::{app, once};
+use super::Change;
+
+pub(super) struct AccountMutations;
+
+#[Object]
+impl AccountMutations {
+    /// Creates an account.
+    async fn create_account(
+        &self,
+        context: &Context<'_>,
+        account: AccountInput,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<AccountObject>> {
+        once(context, async {
+            let key = idempotency_key.as_deref();
+            let content = |print: FingerprintBuilder| print.text(&account.name);
+            let request =
+                command_request(context, "createAccount", "", key, content).map_err(rejected)?;
+            let created = app(context)
+                .shop
+                .create_account(&request, account.name)
+                .await;
+            Ok(created
+                .map_err(|error| shop_error(error).inside("account"))?
+                .into())
+        })
+        .await
+    }
+
+    /// Gives an account another name, of 1 to 200 characters on one line.
+    async fn rename_account(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        name: String,
+        expected_version: Option<u64>,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<AccountObject>> {
+        once(context, async {
+            let change = Change {
+                id,
+                expected_version,
+                key: idempotency_key,
+            };
+            let request = change.request(context, "renameAccount", |print| print.text(&name))?;
+            let rename = AccountCommand::Rename { name };
+            let renamed = app(context)
+                .shop
+                .command_account(&request, change.target(), rename)
+                .await;
+            Ok(renamed.map_err(shop_error)?.into())
+        })
+        .await
+    }
+
+    /// Closes an account: it orders and changes no more. Final; its orders stay.
+    async fn close_account(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        expected_version: Option<u64>,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<AccountObject>> {
+        once(context, async {
+            let change = Change {
+                id,
+                expected_version,
+                key: idempotency_key,
+            };
+            let request = change.request(context, "closeAccount", |print| print)?;
+            let close = AccountCommand::Close;
+            let closed = app(context)
+                .shop
+                .command_account(&request, change.target(), close)
+                .await;
+            Ok(closed.map_err(shop_error)?.into())
+        })
+        .await
+    }
+}

@@ -1,0 +1,128 @@
+//! Mutations of orders.
+
+use async_graphql::{Context, Object};
+use fritzy_actors::OrderLineInput;
+use fritzy_domain::{FingerprintBuilder, OrderCommand};
+
+use super::super::errors::{Answer, rejected, shop_error};
+use super::super::idempotency::command_request;
+use super::super::inputs::OrderInput;
+use super::super::order::{OrderObject, attach_descriptions};
+use super::super::request::{app, once};
+use super::Change;
+
+pub(super) struct OrderMutations;
+
+#[Object]
+impl OrderMutations {
+    /// Places an order at the prices of this moment.
+    async fn create_order(
+        &self,
+        context: &Context<'_>,
+        order: OrderInput,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<OrderObject>> {
+        once(context, async {
+            let order = order.into_shop();
+            let content = |print: FingerprintBuilder| {
+                let line = |print: FingerprintBuilder, line: &OrderLineInput| {
+                    print.text(&line.product_id).number(line.quantity)
+                };
+                order.lines.iter().fold(print.text(&order.account_id), line)
+            };
+            let key = idempotency_key.as_deref();
+            let request =
+                command_request(context, "createOrder", "", key, content).map_err(rejected)?;
+            let placed = app(context).shop.place_order(&request, &order).await;
+            let placed = placed.map_err(|error| shop_error(error).inside("order"))?;
+            answer(context, placed.into()).await
+        })
+        .await
+    }
+
+    /// Accepts an order.
+    async fn confirm_order(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        expected_version: Option<u64>,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<OrderObject>> {
+        once(context, async {
+            let change = Change {
+                id,
+                expected_version,
+                key: idempotency_key,
+            };
+            move_order(context, "confirmOrder", change, OrderCommand::Confirm).await
+        })
+        .await
+    }
+
+    /// Notes that an accepted order was delivered.
+    async fn complete_order(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        expected_version: Option<u64>,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<OrderObject>> {
+        once(context, async {
+            let change = Change {
+                id,
+                expected_version,
+                key: idempotency_key,
+            };
+            move_order(context, "completeOrder", change, OrderCommand::Complete).await
+        })
+        .await
+    }
+
+    /// Calls off an order that is not completed; the reason has at most 500 characters.
+    async fn cancel_order(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        reason: Option<String>,
+        expected_version: Option<u64>,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<OrderObject>> {
+        once(context, async {
+            let change = Change {
+                id,
+                expected_version,
+                key: idempotency_key,
+            };
+            move_order(
+                context,
+                "cancelOrder",
+                change,
+                OrderCommand::Cancel { reason },
+            )
+            .await
+        })
+        .await
+    }
+}
+
+async fn move_order(
+    context: &Context<'_>,
+    mutation: &str,
+    change: Change,
+    command: OrderCommand,
+) -> Answer<OrderObject> {
+    let request = change.request(context, mutation, |print| match &command {
+        OrderCommand::Cancel { reason } => print.optional(reason.as_deref()),
+        _ => print,
+    })?;
+    let moved = app(context)
+        .shop
+        .command_order(&request, change.target(), command)
+        .await;
+    answer(context, moved.map_err(shop_error)?.into()).await
+}
+
+async fn answer(context: &Context<'_>, mut order: OrderObject) -> Answer<OrderObject> {
+    attach_descriptions(context, context.look_ahead(), vec![&mut order]).await?;
+    Ok(order)
+}

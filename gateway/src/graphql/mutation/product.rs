@@ -1,0 +1,163 @@
+//! Mutations of products.
+
+use async_graphql::{Context, Object};
+use fritzy_actors::{ProductInput as ShopProduct, Request};
+use fritzy_domain::{FingerprintBuilder, ProductCommand};
+
+use super::super::errors::{Answer, rejected, shop_error};
+use super::super::idempotency::command_request;
+use super::super::inputs::{MoneyInput, PricedProductInput, ProductInput};
+use super::super::product::ProductObject;
+use super::super::request::{app, once};
+use super::Change;
+
+pub(super) struct ProductMutations;
+
+#[Object]
+impl ProductMutations {
+    /// Creates a product, priced in the shop's currency.
+    async fn create_product(
+        &self,
+        context: &Context<'_>,
+        product: ProductInput,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<ProductObject>> {
+        once(context, async {
+            let product = product.into_shop(app(context).currency);
+            let key = idempotency_key.as_deref();
+            let request = command_request(context, "createProduct", "", key, print_of(&product));
+            create(context, request.map_err(rejected)?, product).await
+        })
+        .await
+    }
+
+    /// Creates a product, priced in any currency, its amount given as text.
+    async fn create_priced_product(
+        &self,
+        context: &Context<'_>,
+        product: PricedProductInput,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<ProductObject>> {
+        once(context, async {
+            let product = product.into_shop(app(context).currency);
+            let key = idempotency_key.as_deref();
+            let request =
+                command_request(context, "createPricedProduct", "", key, print_of(&product));
+            create(context, request.map_err(rejected)?, product).await
+        })
+        .await
+    }
+
+    /// Gives a product another name, another description, or both.
+    async fn update_product(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        name: Option<String>,
+        description: Option<String>,
+        expected_version: Option<u64>,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<ProductObject>> {
+        once(context, async {
+            let content = |print: FingerprintBuilder| {
+                print
+                    .optional(name.as_deref())
+                    .optional(description.as_deref())
+            };
+            let change = Change {
+                id,
+                expected_version,
+                key: idempotency_key,
+            };
+            let request = change.request(context, "updateProduct", content)?;
+            let update = ProductCommand::Update { name, description };
+            let updated = app(context)
+                .shop
+                .command_product(&request, change.target(), update)
+                .await;
+            Ok(updated.map_err(shop_error)?.into())
+        })
+        .await
+    }
+
+    /// Gives a product another price. Orders placed before keep theirs.
+    async fn reprice_product(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        price: MoneyInput,
+        expected_version: Option<u64>,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<ProductObject>> {
+        once(context, async {
+            let app = app(context);
+            let price = price.into_shop(app.currency);
+            let content =
+                |print: FingerprintBuilder| print.text(&price.amount).text(&price.currency);
+            let change = Change {
+                id,
+                expected_version,
+                key: idempotency_key,
+            };
+            let request = change.request(context, "repriceProduct", content)?;
+            let repriced = app
+                .shop
+                .reprice_product(&request, change.target(), price)
+                .await;
+            Ok(repriced.map_err(shop_error)?.into())
+        })
+        .await
+    }
+
+    /// Withdraws a product: it is not to be had and changes no more. Final; orders placed before keep
+    /// their lines.
+    async fn withdraw_product(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        expected_version: Option<u64>,
+        idempotency_key: Option<String>,
+    ) -> Option<Answer<ProductObject>> {
+        once(context, async {
+            let change = Change {
+                id,
+                expected_version,
+                key: idempotency_key,
+            };
+            let request = change.request(context, "withdrawProduct", |print| print)?;
+            let withdraw = ProductCommand::Withdraw;
+            let withdrawn = app(context)
+                .shop
+                .command_product(&request, change.target(), withdraw)
+                .await;
+            Ok(withdrawn.map_err(shop_error)?.into())
+        })
+        .await
+    }
+}
+
+fn print_of(product: &ShopProduct) -> impl FnOnce(FingerprintBuilder) -> FingerprintBuilder {
+    |print| {
+        let ShopProduct {
+            name,
+            description,
+            price,
+        } = product;
+        print
+            .text(name)
+            .text(description)
+            .text(&price.amount)
+            .text(&price.currency)
+    }
+}
+
+async fn create(
+    context: &Context<'_>,
+    request: Request,
+    product: ShopProduct,
+) -> Answer<ProductObject> {
+    let created = app(context).shop.create_product(&request, product).await;
+    Ok(created
+        .map_err(|error| shop_error(error).inside("product"))?
+        .into())
+}

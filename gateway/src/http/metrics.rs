@@ -1,0 +1,167 @@
+//! `/metrics` for Prometheus: requests, latency and errors by operation and code, and what the actors
+//! and the committer count of themselves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Response as GraphqlResponse;
+use async_graphql::parser::types::{ExecutableDocument, Selection};
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
+use warp::{Filter, Reply};
+
+use super::graphql::operation;
+
+/// Answered without a look at what was asked: overload, or no GraphQL request.
+const REFUSED: &str = "refused";
+/// Several fields in one document.
+const SEVERAL: &str = "several";
+/// A field that the schema does not have, introspection, or no field at all.
+const OTHER: &str = "other";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabel {
+    operation: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabel {
+    code: String,
+}
+
+struct OperationMetrics {
+    requests: Counter,
+    duration: Histogram,
+}
+
+/// What is counted at the front door.
+pub(crate) struct HttpMetrics {
+    /// By the one field of a document; a fixed set, so that no client can make it grow.
+    operations: HashMap<String, OperationMetrics>,
+    errors: Family<CodeLabel, Counter>,
+}
+
+impl HttpMetrics {
+    /// Metrics for the fields of a schema, added to `registry`.
+    pub(crate) fn new(fields: impl IntoIterator<Item = String>, registry: &mut Registry) -> Self {
+        let requests = Family::<OperationLabel, Counter>::default();
+        // 0.1 ms to 13 s.
+        let buckets = || Histogram::new(exponential_buckets(0.0001, 2.0, 18));
+        let duration = Family::<OperationLabel, Histogram>::new_with_constructor(buckets);
+        let errors = Family::<CodeLabel, Counter>::default();
+        registry.register("requests", "Requests answered", requests.clone());
+        let help = "How long requests took, from the first byte of their body";
+        registry.register_with_unit("request_duration", help, Unit::Seconds, duration.clone());
+        registry.register("errors", "Errors in answers, by code", errors.clone());
+        let names = fields
+            .into_iter()
+            .chain([REFUSED, SEVERAL, OTHER].map(String::from));
+        let operation = |name: String| {
+            let label = OperationLabel {
+                operation: name.clone(),
+            };
+            let requests = requests.get_or_create_owned(&label);
+            (
+                name,
+                OperationMetrics {
+                    requests,
+                    duration: duration.get_or_create_owned(&label),
+                },
+            )
+        };
+        Self {
+            operations: names.map(operation).collect(),
+            errors,
+        }
+    }
+
+    /// Notes an executed document.
+    pub(super) fn executed(&self, operation: &str, took: Duration, response: &GraphqlResponse) {
+        self.note(operation, took);
+        for error in &response.errors {
+            let code = error
+                .extensions
+                .as_ref()
+                .and_then(|values| values.get("code"));
+            if let Some(async_graphql::Value::String(code)) = code {
+                self.failed(code);
+            }
+        }
+    }
+
+    /// Notes a request that was not executed.
+    pub(super) fn refused(&self, took: Duration, code: &str) {
+        self.note(REFUSED, took);
+        self.failed(code);
+    }
+
+    fn note(&self, operation: &str, took: Duration) {
+        let known = self
+            .operations
+            .get(operation)
+            .or_else(|| self.operations.get(OTHER));
+        let metrics = known.expect("the set has `other` from the start");
+        metrics.requests.inc();
+        metrics.duration.observe(took.as_secs_f64());
+    }
+
+    fn failed(&self, code: &str) {
+        self.errors
+            .get_or_create(&CodeLabel {
+                code: code.to_owned(),
+            })
+            .inc();
+    }
+}
+
+/// The one field that a document's operation asks for.
+pub(super) fn name_of<'d>(document: &'d ExecutableDocument, named: Option<&str>) -> &'d str {
+    let Some(operation) = operation(document, named) else {
+        return OTHER;
+    };
+    match operation.node.selection_set.node.items.as_slice() {
+        [only] => match &only.node {
+            Selection::Field(field) => field.node.name.node.as_str(),
+            _ => OTHER,
+        },
+        _ => SEVERAL,
+    }
+}
+
+/// What is read at the moment of a scrape.
+pub(crate) struct Scrape {
+    pub(crate) registry: Registry,
+    /// Appends waiting for the committer.
+    pub(crate) queue: Gauge,
+    pub(crate) queue_len: Box<dyn Fn() -> usize + Send + Sync>,
+}
+
+impl Scrape {
+    fn text(&self) -> String {
+        self.queue
+            .set(i64::try_from((self.queue_len)()).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        text
+    }
+}
+
+pub(super) fn route(
+    scrape: Arc<Scrape>,
+) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
+    warp::get().and(warp::path!("metrics")).map(move || {
+        let mut response = warp::reply::with_status(scrape.text(), StatusCode::OK).into_response();
+        let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(text));
+        response
+    })
+}

@@ -1,0 +1,73 @@
+//! Bad input (requirement A7): the answer says what is wrong with which argument, nothing is written,
+//! and the node goes on.
+
+mod keys;
+mod orders;
+mod pages;
+mod prices;
+mod texts;
+
+use serde_json::Value;
+
+use crate::node::TestNode;
+use crate::refused::Refused;
+
+/// An id as this shop writes them, of nothing.
+const NOBODY: &str = "0192d3a0-1111-7222-8333-444455556666";
+
+/// Texts that are no ids: one id has one spelling.
+const NO_IDS: [&str; 6] = [
+    "",
+    "account-id",
+    "0192d3a0111172228333444455556666",
+    "{0192d3a0-1111-7222-8333-444455556666}",
+    " 0192d3a0-1111-7222-8333-44445555666",
+    "0192d3a0-1111-7222-8333-44445555666g",
+];
+
+/// A shop with something in it, so that a write that should not be is seen.
+struct FilledShop {
+    node: TestNode,
+    account: String,
+    product: String,
+    before: String,
+}
+
+impl FilledShop {
+    async fn start() -> Self {
+        let node = TestNode::start().await;
+        let account = node.api.new_account("Ada").await;
+        let product = node.api.new_product("Lamp", 14.66).await;
+        node.api.new_order(&account, &[(&product, 2)]).await;
+        let before = node.api.everything().await;
+        Self {
+            node,
+            account,
+            product,
+            before,
+        }
+    }
+
+    /// Runs a document that must be refused so, and leave everything as it was.
+    async fn require_refused(&self, document: &str, variables: Value, expected: &Refused) {
+        let answer = self.node.api.run_with(document, variables.clone()).await;
+        assert_eq!(answer.refused(), *expected, "{variables}: {answer:?}");
+        self.require_unchanged(&variables).await;
+    }
+
+    /// Runs a document with a value outside its type, which GraphQL itself refuses.
+    async fn require_no_value(&self, document: &str, variables: Value) {
+        let answer = self.node.api.run_with(document, variables.clone()).await;
+        let code = answer.code();
+        assert!(
+            ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
+            "{variables}: {answer:?}"
+        );
+        self.require_unchanged(&variables).await;
+    }
+
+    async fn require_unchanged(&self, sent: &Value) {
+        let after = self.node.api.everything().await;
+        assert_eq!(after, self.before, "written by {sent}");
+    }
+}

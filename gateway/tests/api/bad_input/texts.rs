@@ -1,0 +1,102 @@
+//! Names and descriptions that cannot be.
+
+use serde_json::{Value, json};
+
+use super::FilledShop;
+use crate::client::Api;
+use crate::refused::Refused;
+
+const CREATE_ACCOUNT: &str =
+    "mutation($account: AccountInput!) { createAccount(account: $account) { id name } }";
+const CREATE_PRODUCT: &str =
+    "mutation($product: ProductInput!) { createProduct(product: $product) { id description } }";
+const CREATE_PRICED_PRODUCT: &str =
+    "mutation($product: PricedProductInput!) { createPricedProduct(product: $product) { id } }";
+
+/// Names, and why they are none.
+fn bad_names() -> Vec<(String, &'static str)> {
+    vec![
+        (String::new(), "EMPTY"),
+        ("   ".into(), "EMPTY"),
+        ("\t\n".into(), "EMPTY"),
+        ("\u{3000}".into(), "EMPTY"),
+        ("x".repeat(201), "TOO_LONG"),
+        ("é".repeat(201), "TOO_LONG"),
+        ("x".repeat(100_000), "TOO_LONG"),
+        ("nul\u{0}".into(), "CONTROL_CHARACTER"),
+        ("two\nlines".into(), "CONTROL_CHARACTER"),
+        ("bell\u{7}".into(), "CONTROL_CHARACTER"),
+        ("next line\u{85}x".into(), "CONTROL_CHARACTER"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_one_bounded_line() {
+    let shop = FilledShop::start().await;
+    for (name, reason) in bad_names() {
+        let variables = json!({ "account": { "name": name } });
+        let expected = Refused::argument("account.name", reason);
+        shop.require_refused(CREATE_ACCOUNT, variables, &expected)
+            .await;
+        let expected = Refused::argument("product.name", reason);
+        let product = json!({ "name": name, "description": "", "price": 1 });
+        shop.require_refused(CREATE_PRODUCT, json!({ "product": product }), &expected)
+            .await;
+        let price = json!({ "amount": "1" });
+        let product = json!({ "name": name, "description": "", "price": price });
+        shop.require_refused(
+            CREATE_PRICED_PRODUCT,
+            json!({ "product": product }),
+            &expected,
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn descriptions_are_bounded_and_printable() {
+    let shop = FilledShop::start().await;
+    for (description, reason) in [
+        ("x".repeat(4_001), "TOO_LONG"),
+        ("é".repeat(4_001), "TOO_LONG"),
+        ("nul\u{0}".into(), "CONTROL_CHARACTER"),
+        ("bell\u{7}".into(), "CONTROL_CHARACTER"),
+    ] {
+        let product = json!({ "name": "P", "description": description, "price": 1 });
+        let expected = Refused::argument("product.description", reason);
+        shop.require_refused(CREATE_PRODUCT, json!({ "product": product }), &expected)
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_at_their_limits_come_back_as_they_were() {
+    let shop = FilledShop::start().await;
+    let api = &shop.node.api;
+    for name in [
+        "é".repeat(200),
+        "🧑‍🚀 \"Ærøskøbing\" \\ <&>".into(),
+        " x ".into(),
+    ] {
+        let created = created(api, CREATE_ACCOUNT, json!({ "account": { "name": name } })).await;
+        assert_eq!(created["createAccount"]["name"], name);
+    }
+    for description in ["é".repeat(4_000), String::new(), "a\r\n\tb".into()] {
+        let product = json!({ "name": "P", "description": description, "price": 1 });
+        let created = created(api, CREATE_PRODUCT, json!({ "product": product })).await;
+        assert_eq!(created["createProduct"]["description"], description);
+    }
+}
+
+async fn created(api: &Api, document: &str, variables: Value) -> Value {
+    api.run_with(document, variables).await.data("")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_is_bounded() {
+    let shop = FilledShop::start().await;
+    let document = "query($query: String!) { products(query: $query) { id } }";
+    let expected = Refused::argument("query", "TOO_LONG");
+    shop.require_refused(document, json!({ "query": "x".repeat(201) }), &expected)
+        .await;
+}

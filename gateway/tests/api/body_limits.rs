@@ -1,0 +1,138 @@
+//! A body has a limit in size, however it is sent, and in time.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::node::TestNode;
+use crate::wire::Wire;
+
+const BYTES_MAX: usize = 4_096;
+
+async fn small_node() -> TestNode {
+    TestNode::start_with(|settings| settings.body_bytes_max = BYTES_MAX as u64).await
+}
+
+/// A request of exactly so many bytes that creates an account.
+fn body_of(bytes: usize) -> String {
+    let body = json!({ "query": r#"mutation { createAccount(account: { name: "Ada" }) { id } }"# });
+    format!("{:bytes$}", body.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_at_the_limit_is_taken() {
+    let node = small_node().await;
+    let answer = node.api.send(node.api.post(), body_of(BYTES_MAX)).await;
+    assert!(!answer.text_at("/createAccount/id").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_over_the_limit_is_refused_by_its_length() {
+    let node = small_node().await;
+    let answer = node.api.send(node.api.post(), body_of(BYTES_MAX + 1)).await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.code(), "PAYLOAD_TOO_LARGE");
+    let message = answer.error()["message"].to_string();
+    assert!(message.contains("4096"), "says the limit: {message}");
+    let accounts = node.api.run("{ accounts { id } }").await;
+    assert_eq!(accounts.data("/accounts"), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunked_body_over_the_limit_is_refused_as_it_comes() {
+    let node = small_node().await;
+    let mut wire = Wire::connect(node.address()).await.expect("a connection");
+    wire.write(
+        b"POST /graphql HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n\
+          transfer-encoding: chunked\r\n\r\n",
+    )
+    .await;
+    let body = body_of(BYTES_MAX + 1);
+    for chunk in body.as_bytes().chunks(1_000) {
+        wire.write(format!("{:x}\r\n", chunk.len()).as_bytes())
+            .await;
+        wire.write(chunk).await;
+        wire.write(b"\r\n").await;
+    }
+    // The end of the body is never sent: the limit was passed before.
+    let answer = wire.answer().await.expect("an answer");
+    assert_eq!(answer.status, 413, "{answer:?}");
+    assert!(
+        answer.body.contains(r#""code":"PAYLOAD_TOO_LARGE""#),
+        "{answer:?}"
+    );
+    let accounts = node.api.run("{ accounts { id } }").await;
+    assert_eq!(accounts.data("/accounts"), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunked_body_within_the_limit_is_taken() {
+    let node = small_node().await;
+    let mut wire = Wire::connect(node.address()).await.expect("a connection");
+    wire.write(
+        b"POST /graphql HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n\
+          transfer-encoding: chunked\r\n\r\n",
+    )
+    .await;
+    for byte in body_of(100).bytes() {
+        wire.write(&[b'1', b'\r', b'\n', byte, b'\r', b'\n']).await;
+    }
+    wire.write(b"0\r\n\r\n").await;
+    let answer = wire.answer().await.expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(
+        answer.body.contains(r#"{"createAccount":{"id":"#),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_breaks_off_writes_nothing() {
+    let node = small_node().await;
+    let mut wire = Wire::connect(node.address()).await.expect("a connection");
+    let body = body_of(200);
+    wire.begin_post(body.len() + 1).await;
+    wire.write(body.as_bytes()).await;
+    drop(wire);
+    let accounts = node.api.run("{ accounts { id } }").await;
+    assert_eq!(accounts.data("/accounts"), json!([]));
+}
+
+/// The setting says "milliseconds a request may take, waiting included": a client that stops in the
+/// middle of its body must not hold a connection for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_end_is_answered_in_time() {
+    let node = TestNode::start_with(|settings| settings.request_timeout_ms = 200).await;
+    let mut wire = Wire::connect(node.address()).await.expect("a connection");
+    wire.begin_post(1_000).await;
+    wire.write(br#"{"query":"#).await;
+    let answer = timeout(Duration::from_secs(5), wire.answer())
+        .await
+        .expect("an answer within 25 times the time limit")
+        .expect("an answer, not a closed connection");
+    assert!((400..600).contains(&answer.status), "{answer:?}");
+    assert!(
+        answer.body.contains(r#""extensions":{"code":""#),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_time_is_over_is_not_executed() {
+    let limit = Duration::from_millis(100);
+    let node = TestNode::start_with(|settings| settings.request_timeout_ms = 100).await;
+    let mut wire = Wire::connect(node.address()).await.expect("a connection");
+    let body = body_of(100);
+    wire.begin_post(body.len()).await;
+    wire.write(&body.as_bytes()[..50]).await;
+    // Time that passes is what is tested here.
+    tokio::time::sleep(limit).await;
+    wire.write(&body.as_bytes()[50..]).await;
+    let answer = wire.answer().await.expect("an answer");
+    for part in [r#""code":"DEADLINE_EXCEEDED""#, r#""retryable":true"#] {
+        assert!(answer.body.contains(part), "{answer:?}");
+    }
+    let written = node.api.run("{ accounts { id } }").await;
+    assert_eq!(written.data("/accounts"), json!([]));
+}

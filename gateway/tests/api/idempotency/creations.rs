@@ -1,0 +1,169 @@
+//! Keys of creations.
+
+use serde_json::json;
+
+use super::{CREATE_ORDER, create_account, create_order};
+use crate::node::TestNode;
+use crate::refused::Refused;
+use crate::shop::order;
+
+fn reused() -> Refused {
+    Refused::of("IDEMPOTENCY_KEY_REUSED", "idempotencyKey", "")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_and_content_is_the_same_account() {
+    let node = TestNode::start().await;
+    let first = create_account(&node.api, "Ada", "k1").await;
+    assert_eq!(first.text_at("/createAccount/name"), "Ada");
+    for _ in 0..3 {
+        let again = create_account(&node.api, "Ada", "k1").await;
+        assert_eq!(again.text, first.text);
+    }
+    let other = create_account(&node.api, "Ada", "k2").await;
+    assert_ne!(other.text, first.text, "another key is another account");
+    let listed = node.api.run("{ accounts { name } }").await;
+    let expected = json!([{ "name": "Ada" }, { "name": "Ada" }]);
+    assert_eq!(listed.data("/accounts"), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_with_other_content_is_refused() {
+    let node = TestNode::start().await;
+    create_account(&node.api, "Ada", "k").await.data("");
+    let account = node.api.new_account("Bob").await;
+    let lamp = node.api.new_product("Lamp", 14.66).await;
+    let desk = node.api.new_product("Desk", 250.0).await;
+    let first = order(&account, &[(&lamp, 1), (&desk, 1)]);
+    create_order(&node.api, &first, "k").await.data("");
+    let before = node.api.everything().await;
+
+    for name in ["Bob", "ada", "Ada ", ""] {
+        let refused = create_account(&node.api, name, "k").await;
+        assert_eq!(refused.refused(), reused(), "{name:?}");
+    }
+    for other in [
+        order(&account, &[(&lamp, 2), (&desk, 1)]),
+        order(&account, &[(&desk, 1), (&lamp, 1)]),
+        order(&account, &[(&lamp, 1)]),
+        order(&account, &[]),
+        order(&account, &[(&lamp, 1), (&desk, 0)]),
+        order("no-id", &[(&lamp, 1), (&desk, 1)]),
+    ] {
+        let refused = create_order(&node.api, &other, "k").await;
+        assert_eq!(refused.refused(), reused(), "{other}");
+    }
+    assert_eq!(node.api.everything().await, before);
+    let again = create_order(&node.api, &first, "k").await;
+    assert_eq!(again.data("/createOrder/accountId"), account);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_orders_for_one_account_only() {
+    let node = TestNode::start().await;
+    let product = node.api.new_product("Lamp", 14.66).await;
+    // The accounts' shards differ in nearly every pair: a key is one over all of them.
+    let mut accounts = Vec::new();
+    for n in 0..8 {
+        accounts.push(node.api.new_account(&format!("Account {n}")).await);
+    }
+    let first = create_order(&node.api, &order(&accounts[0], &[(&product, 1)]), "k").await;
+    first.data("");
+    let before = node.api.everything().await;
+    for other in &accounts[1..] {
+        let refused = create_order(&node.api, &order(other, &[(&product, 1)]), "k").await;
+        assert_eq!(refused.refused(), reused());
+    }
+    assert_eq!(node.api.everything().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_belongs_to_one_mutation() {
+    let node = TestNode::start().await;
+    let account = create_account(&node.api, "Ada", "k").await;
+    let account = account.text_at("/createAccount/id");
+    let products = r#"mutation {
+        plain: createProduct(
+            product: { name: "Ada", description: "", price: 5 }, idempotencyKey: "k"
+        ) { id }
+        priced: createPricedProduct(
+            product: { name: "Ada", description: "", price: { amount: "5" } }, idempotencyKey: "k"
+        ) { id }
+    }"#;
+    let created = node.api.run(products).await;
+    let plain = created.text_at("/plain/id");
+    assert_ne!(plain, created.text_at("/priced/id"));
+    let placed = create_order(&node.api, &order(&account, &[(&plain, 1)]), "k").await;
+    assert_eq!(placed.data("/createOrder/accountId"), account);
+    assert_eq!(node.api.run(products).await.text, created.text);
+    let listed = node
+        .api
+        .run("{ accounts { name orders { status } } products { name } }")
+        .await;
+    let expected = json!({
+        "accounts": [{ "name": "Ada", "orders": [{ "status": "CREATED" }] }],
+        "products": [{ "name": "Ada" }, { "name": "Ada" }],
+    });
+    assert_eq!(listed.data(""), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_is_what_the_client_wrote() {
+    let node = TestNode::start().await;
+    let create = |price: &str| {
+        let document = format!(
+            r#"mutation {{ createProduct(
+                product: {{ name: "P", description: "", price: {price} }}, idempotencyKey: "k"
+            ) {{ id price }} }}"#
+        );
+        let api = node.api.clone();
+        async move { api.run(&document).await }
+    };
+    let first = create("20").await;
+    assert_eq!(create("20").await.text, first.text);
+    assert_eq!(create("20.0").await.refused(), reused());
+    assert_eq!(create("21").await.refused(), reused());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_uses_up_no_key() {
+    let node = TestNode::start().await;
+    let refused = create_account(&node.api, "", "k").await;
+    assert_eq!(
+        refused.refused(),
+        Refused::argument("account.name", "EMPTY")
+    );
+    let created = create_account(&node.api, "Ada", "k").await;
+    let account = created.text_at("/createAccount/id");
+
+    let product = node.api.new_product("Lamp", 14.66).await;
+    let refused = create_order(&node.api, &order(&account, &[(&product, 0)]), "k").await;
+    assert_eq!(refused.code(), "INVALID_ARGUMENT");
+    let refused = create_order(&node.api, &order(&account, &[(&account, 1)]), "k").await;
+    assert_eq!(refused.code(), "PRODUCT_NOT_FOUND");
+    let placed = create_order(&node.api, &order(&account, &[(&product, 1)]), "k").await;
+    assert_eq!(placed.data("/createOrder/accountId"), account);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_under_one_key_are_one() {
+    let node = TestNode::start().await;
+    let product = node.api.new_product("Lamp", 14.66).await;
+    let account = node.api.new_account("Ada").await;
+    let variables = json!({ "order": order(&account, &[(&product, 1)]), "key": "k" });
+    let tries = (0..32).map(|_| {
+        let (api, variables) = (node.api.clone(), variables.clone());
+        tokio::spawn(async move { api.run_with(CREATE_ORDER, variables).await })
+    });
+    let mut answers = Vec::new();
+    for one in tries.collect::<Vec<_>>() {
+        answers.push(one.await.expect("no panic"));
+    }
+    for answer in &answers {
+        assert_eq!(answer.text, answers[0].text);
+    }
+    let listed = node.api.run("{ accounts { orders { id } } }").await;
+    let id = answers[0].text_at("/createOrder/id");
+    let expected = json!([{ "orders": [{ "id": id }] }]);
+    assert_eq!(listed.data("/accounts"), expected);
+}

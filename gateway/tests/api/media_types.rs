@@ -1,0 +1,148 @@
+//! GraphQL over HTTP: queries by GET, and the status by the media type of the answer (requirement F1).
+
+use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::{Method, StatusCode};
+use serde_json::json;
+
+use crate::client::{Answer, Api};
+use crate::node::TestNode;
+
+const GRAPHQL: &str = "application/graphql-response+json";
+const JSON: &str = "application/json";
+
+async fn get(api: &Api, parameters: &[(&str, &str)]) -> Answer {
+    let query = serde_urlencoded::to_string(parameters).expect("pairs of texts");
+    let request = api.request(Method::GET, &format!("/graphql?{query}"));
+    api.send(request.header(ACCEPT, GRAPHQL), "").await
+}
+
+async fn post_accepting(api: &Api, accept: Option<&str>, body: &str) -> Answer {
+    let mut request = api
+        .request(Method::POST, "/graphql")
+        .header(CONTENT_TYPE, JSON);
+    if let Some(accept) = accept {
+        request = request.header(ACCEPT, accept);
+    }
+    api.send(request, body.to_owned()).await
+}
+
+fn media_type(answer: &Answer) -> &str {
+    let value = answer.headers.get(CONTENT_TYPE);
+    value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_comes_by_get_with_variables_and_a_name() {
+    let node = TestNode::start().await;
+    for name in ["Ada", "Bob & Cy=é+%"] {
+        node.api.new_account(name).await;
+    }
+    let document = "query Page($skip: Int) { accounts(pagination: { skip: $skip }) { name } }
+        query Other { products { name } }";
+    let plain = get(&node.api, &[("query", "{ accounts { name } }")]).await;
+    let both = json!([{ "name": "Ada" }, { "name": "Bob & Cy=é+%" }]);
+    assert_eq!(plain.data("/accounts"), both);
+    let named = get(
+        &node.api,
+        &[
+            ("query", document),
+            ("operationName", "Page"),
+            ("variables", r#"{"skip":1}"#),
+        ],
+    )
+    .await;
+    assert_eq!(named.data("/accounts"), json!([{ "name": "Bob & Cy=é+%" }]));
+    let other = [
+        ("query", document),
+        ("operationName", "Other"),
+        ("variables", ""),
+    ];
+    assert_eq!(get(&node.api, &other).await.data("/products"), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_get_that_is_no_request_is_refused() {
+    let node = TestNode::start().await;
+    let query = ("query", "{ accounts { id } }");
+    for parameters in [
+        &[][..],
+        &[("nope", "x")],
+        &[query, ("variables", "nope")],
+        &[query, ("variables", "[1]")],
+        &[query, ("extensions", "{")],
+        &[query, query],
+    ] {
+        let answer = get(&node.api, parameters).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{parameters:?}");
+        assert_eq!(answer.code(), "BAD_REQUEST", "{parameters:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_does_not_come_by_get() {
+    let node = TestNode::start().await;
+    let mutation = r#"mutation M { createAccount(account: { name: "Ada" }) { id } }"#;
+    let both = format!("{mutation} query Q {{ accounts {{ id }} }}");
+    let anonymous = mutation.replace("mutation M", "mutation");
+    for parameters in [
+        &[("query", mutation)][..],
+        &[("query", &anonymous)],
+        &[("query", &both), ("operationName", "M")],
+    ] {
+        let answer = get(&node.api, parameters).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.code(), "METHOD_NOT_ALLOWED");
+    }
+    let query = get(&node.api, &[("query", &both), ("operationName", "Q")]).await;
+    assert_eq!(
+        query.data("/accounts"),
+        json!([]),
+        "the query beside it does"
+    );
+    let neither = get(&node.api, &[("query", &both)]).await;
+    assert!(!neither.status.is_success(), "{neither:?}");
+    let accounts = node.api.run("{ accounts { id } }").await;
+    assert_eq!(accounts.data("/accounts"), json!([]), "nothing was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newer_media_type_tells_refused_requests_by_their_status() {
+    let node = TestNode::start().await;
+    for body in [
+        r#"{"query":"{"}"#,
+        r#"{"query":"{ nope }"}"#,
+        r#"{"query":"query A { accounts { id } }","operationName":"B"}"#,
+    ] {
+        let answer = post_accepting(&node.api, Some(GRAPHQL), body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(media_type(&answer), format!("{GRAPHQL}; charset=utf-8"));
+        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        // The older one always said 200, and old clients read nothing else.
+        for accept in [Some(JSON), Some("*/*"), None] {
+            let answer = post_accepting(&node.api, accept, body).await;
+            assert_eq!(answer.status, StatusCode::OK, "{accept:?} {body}");
+            assert_eq!(media_type(&answer), format!("{JSON}; charset=utf-8"));
+            assert!(!answer.code().is_empty());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_executed_is_answered_with_200() {
+    let node = TestNode::start().await;
+    for body in [
+        r#"{"query":"{ accounts { id } }"}"#,
+        // A field's error is part of the answer, not of the request's fate.
+        r#"{"query":"{ accounts { id } order(id: \"x\") { id } }"}"#,
+        r#"{"query":"{ accounts(pagination: { take: -1 }) { id } }"}"#,
+    ] {
+        for accept in [GRAPHQL, JSON] {
+            let answer = post_accepting(&node.api, Some(accept), body).await;
+            assert_eq!(answer.status, StatusCode::OK, "{accept} {body}");
+            assert_eq!(media_type(&answer), format!("{accept}; charset=utf-8"));
+            assert!(answer.json().get("data").is_some(), "{answer:?}");
+        }
+    }
+}

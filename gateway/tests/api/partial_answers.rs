@@ -1,0 +1,97 @@
+//! One field that fails takes nothing from its neighbours. Every mutation and `order(id)` may be null,
+//! so by the specification of GraphQL ("Handling Field Errors") their errors end there: the field is
+//! answered as null, and all others as if nothing had happened.
+
+use hyper::StatusCode;
+use hyper::header::ACCEPT;
+use serde_json::json;
+
+use crate::node::TestNode;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_mutation_is_answered_as_null() {
+    let node = TestNode::start().await;
+    let document = r#"mutation { createAccount(account: { name: "" }) { id } }"#;
+    let answer = node.api.run(document).await;
+    assert_eq!(answer.error()["path"], json!(["createAccount"]));
+    assert_eq!(answer.json()["data"], json!({ "createAccount": null }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_mutation_leaves_its_neighbours_their_answers() {
+    let node = TestNode::start().await;
+    let document = r#"mutation {
+        first: createAccount(account: { name: "Ada" }) { name }
+        second: createAccount(account: { name: "" }) { name }
+        third: createAccount(account: { name: "Cy" }) { name }
+    }"#;
+    let answer = node.api.run(document).await;
+    assert_eq!(answer.error()["path"], json!(["second"]));
+    let written = node.api.run("{ accounts { name } }").await;
+    let both = json!([{ "name": "Ada" }, { "name": "Cy" }]);
+    assert_eq!(
+        (&answer.json()["data"], written.data("/accounts")),
+        (
+            &json!({ "first": { "name": "Ada" }, "second": null, "third": { "name": "Cy" } }),
+            both
+        ),
+        "what was written is what was answered"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_order_leaves_its_neighbours_their_answers() {
+    let node = TestNode::start().await;
+    node.api.new_account("Ada").await;
+    let document = r#"{ accounts { name } order(id: "no-id") { id } }"#;
+    let request = node.api.post();
+    let body = json!({ "query": document }).to_string();
+    let answer = node.api.send(request, body.clone()).await;
+    assert_eq!(answer.error()["path"], json!(["order"]));
+    let expected = json!({ "accounts": [{ "name": "Ada" }], "order": null });
+    assert_eq!(answer.json()["data"], expected);
+
+    let mut request = node.api.post();
+    let headers = request.headers_mut().expect("sound headers");
+    let media_type = "application/graphql-response+json"
+        .parse()
+        .expect("a value");
+    headers.insert(ACCEPT, media_type);
+    let answer = node.api.send(request, body).await;
+    assert_eq!(answer.status, StatusCode::OK, "something was executed");
+    assert_eq!(answer.json()["data"], expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_where_null_may_not_stand_rises_to_the_data() {
+    let node = TestNode::start().await;
+    node.api.new_account("Ada").await;
+    let document = "{ accounts { orders(pagination: { take: -1 }) { id } } }";
+    let answer = node.api.run(document).await;
+    assert_eq!(answer.error()["path"], json!(["accounts", 0, "orders"]));
+    let json = answer.json();
+    assert!(json["data"].is_null() && json.get("data").is_some());
+}
+
+/// Fields of one name and content are one field, by GraphQL's rules for merging selections.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_written_twice_under_one_name_happens_once() {
+    for document in [
+        r#"mutation {
+            createAccount(account: { name: "Ada" }) { id }
+            createAccount(account: { name: "Ada" }) { name }
+        }"#,
+        r#"mutation Named {
+            createAccount(account: { name: "Ada" }) { id }
+            ...Again
+        }
+        fragment Again on Mutation { createAccount(account: { name: "Ada" }) { name } }"#,
+    ] {
+        let node = TestNode::start().await;
+        let answer = node.api.run(document).await;
+        let id = answer.text_at("/createAccount/id");
+        assert_eq!(answer.text_at("/createAccount/name"), "Ada");
+        let written = node.api.run("{ accounts { id } }").await;
+        assert_eq!(written.data("/accounts"), json!([{ "id": id }]));
+    }
+}

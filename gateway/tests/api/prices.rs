@@ -1,0 +1,279 @@
+//! Amounts come back as they were sent, to the last decimal (requirement A5). They are compared by the
+//! text of the answer: a test that reads numbers as doubles could not see a digit too many.
+
+use crate::client::{Answer, Api};
+use crate::node::TestNode;
+use crate::refused::Refused;
+use serde_json::json;
+
+/// A price as a client writes it, and the same as number, text and minor units of the answer.
+const PRICES: [(&str, &str, &str, &str); 9] = [
+    ("5", "5.0", "5.00", "500"),
+    ("5.0", "5.0", "5.00", "500"),
+    ("14.66", "14.66", "14.66", "1466"),
+    ("14.6600", "14.66", "14.66", "1466"),
+    ("0", "0.0", "0.00", "0"),
+    ("0.1", "0.1", "0.10", "10"),
+    ("5e2", "500.0", "500.00", "50000"),
+    ("1000000", "1000000.0", "1000000.00", "100000000"),
+    (
+        "99999999999.99",
+        "99999999999.99",
+        "99999999999.99",
+        "9999999999999",
+    ),
+];
+
+const FIELDS: &str = "{ id price priceMoney { amount currency minorUnits } }";
+
+fn require_price(answer: &Answer, number: &str, amount: &str, currency: &str, minor_units: &str) {
+    let expected = format!(
+        r#""price":{number},"priceMoney":{{"amount":"{amount}","currency":"{currency}","minorUnits":{minor_units}}}}}"#
+    );
+    assert!(answer.text.contains(&expected), "{expected} in {answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_comes_back_exactly_however_it_was_sent() {
+    let node = TestNode::start().await;
+    for (sent, number, amount, minor_units) in PRICES {
+        let literal = format!(
+            r#"mutation {{ createProduct(product: {{ name: "P", description: "", price: {sent} }}) {FIELDS} }}"#
+        );
+        let by_literal = node.api.run(&literal).await;
+        require_price(&by_literal, number, amount, "USD", minor_units);
+
+        // Written by hand: a JSON library would write its own idea of the number.
+        let document = format!(
+            "mutation($price: Float!) {{ createProduct(product: {{ name: \\\"P\\\", description: \\\"\\\", price: $price }}) {FIELDS} }}"
+        );
+        let body = format!(r#"{{"query":"{document}","variables":{{"price":{sent}}}}}"#);
+        let by_variable = node.api.send(node.api.post(), body).await;
+        require_price(&by_variable, number, amount, "USD", minor_units);
+
+        let id = by_variable.text_at("/createProduct/id");
+        let read = node
+            .api
+            .run(&format!(r#"{{ products(id: "{id}") {FIELDS} }}"#))
+            .await;
+        require_price(&read, number, amount, "USD", minor_units);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_are_exact_where_doubles_are_not() {
+    let node = TestNode::start().await;
+    let account = node.api.new_account("Ada").await;
+    let document = "query($id: String!) {
+        order(id: $id) { totalPrice totalMoney { amount minorUnits } products { price quantity } }
+    }";
+    for (lines, expected) in [
+        // 0.1 * 3 and 0.1 + 0.2 end in ...04 as doubles.
+        (
+            &[(0.1, 3)][..],
+            r#""totalPrice":0.3,"totalMoney":{"amount":"0.30","minorUnits":30}"#,
+        ),
+        (
+            &[(0.1, 1), (0.2, 1)],
+            r#""totalPrice":0.3,"totalMoney":{"amount":"0.30","minorUnits":30}"#,
+        ),
+        (
+            &[(1.1, 3), (2.2, 1)],
+            r#""totalPrice":5.5,"totalMoney":{"amount":"5.50","minorUnits":550}"#,
+        ),
+        (
+            &[(99_999.99, 1_000_000)],
+            r#""totalPrice":99999990000.0,"totalMoney":{"amount":"99999990000.00","minorUnits":9999999000000}"#,
+        ),
+        (
+            &[(0.0, 7)],
+            r#""totalPrice":0.0,"totalMoney":{"amount":"0.00","minorUnits":0}"#,
+        ),
+    ] {
+        let mut products = Vec::new();
+        for (price, quantity) in lines {
+            products.push((node.api.new_product("P", *price).await, *quantity));
+        }
+        let lines: Vec<(&str, i64)> = products.iter().map(|(id, n)| (id.as_str(), *n)).collect();
+        let order = node.api.new_order(&account, &lines).await;
+        let read = node.api.run_with(document, json!({ "id": order })).await;
+        assert!(read.text.contains(expected), "{expected} in {read:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_keep_the_price_of_the_moment_of_ordering() {
+    let node = TestNode::start().await;
+    let account = node.api.new_account("Ada").await;
+    let product = node.api.new_product("Lamp", 14.66).await;
+    let order = node.api.new_order(&account, &[(&product, 2)]).await;
+    let document = format!(
+        r#"{{ order(id: "{order}") {{ products {{ name price priceMoney {{ amount currency }} quantity }} }} }}"#
+    );
+    let read = node.api.run(&document).await;
+    let line = r#"{"name":"Lamp","price":14.66,"priceMoney":{"amount":"14.66","currency":"USD"},"quantity":2}"#;
+    assert!(read.text.contains(line), "{read:?}");
+}
+
+async fn create_priced(api: &Api, price: &str) -> Answer {
+    let document = format!(
+        r#"mutation {{ createPricedProduct(product: {{ name: "P", description: "", price: {price} }}) {FIELDS} }}"#
+    );
+    api.run(&document).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amounts_in_text_have_the_decimals_of_their_currency() {
+    let node = TestNode::start().await;
+    for (price, number, amount, currency, minor_units) in [
+        (
+            r#"{ amount: "500", currency: "JPY" }"#,
+            "500.0",
+            "500",
+            "JPY",
+            "500",
+        ),
+        (
+            r#"{ amount: "20.0", currency: "JPY" }"#,
+            "20.0",
+            "20",
+            "JPY",
+            "20",
+        ),
+        (
+            r#"{ amount: "0.25", currency: "KWD" }"#,
+            "0.25",
+            "0.250",
+            "KWD",
+            "250",
+        ),
+        (
+            r#"{ amount: "1.234", currency: "KWD" }"#,
+            "1.234",
+            "1.234",
+            "KWD",
+            "1234",
+        ),
+        (
+            r#"{ amount: "14.66", currency: "EUR" }"#,
+            "14.66",
+            "14.66",
+            "EUR",
+            "1466",
+        ),
+        (
+            r#"{ amount: "14.66", currency: null }"#,
+            "14.66",
+            "14.66",
+            "USD",
+            "1466",
+        ),
+        (
+            r#"{ amount: "1999.98" }"#,
+            "1999.98",
+            "1999.98",
+            "USD",
+            "199998",
+        ),
+        (
+            r#"{ amount: "99999999999.99" }"#,
+            "99999999999.99",
+            "99999999999.99",
+            "USD",
+            "9999999999999",
+        ),
+    ] {
+        let created = create_priced(&node.api, price).await;
+        require_price(&created, number, amount, currency, minor_units);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amounts_in_text_that_are_none_are_refused() {
+    let node = TestNode::start().await;
+    let (amount, currency) = ("product.price.amount", "product.price.currency");
+    for (price, field, reason) in [
+        (
+            r#"{ amount: "5", currency: "XXX" }"#,
+            currency,
+            "UNKNOWN_CURRENCY",
+        ),
+        (
+            r#"{ amount: "5", currency: "usd" }"#,
+            currency,
+            "UNKNOWN_CURRENCY",
+        ),
+        (
+            r#"{ amount: "5", currency: "" }"#,
+            currency,
+            "UNKNOWN_CURRENCY",
+        ),
+        (
+            r#"{ amount: "0.5", currency: "JPY" }"#,
+            amount,
+            "TOO_MANY_DECIMALS",
+        ),
+        (
+            r#"{ amount: "0.0001", currency: "KWD" }"#,
+            amount,
+            "TOO_MANY_DECIMALS",
+        ),
+        (r#"{ amount: "14.666" }"#, amount, "TOO_MANY_DECIMALS"),
+        (r#"{ amount: "-1" }"#, amount, "NEGATIVE"),
+        (r#"{ amount: "100000000000" }"#, amount, "AMOUNT_TOO_LARGE"),
+        (r#"{ amount: "1e30" }"#, amount, "AMOUNT_TOO_LARGE"),
+        (r#"{ amount: "" }"#, amount, "NOT_A_NUMBER"),
+        (r#"{ amount: "1,5" }"#, amount, "NOT_A_NUMBER"),
+        (r#"{ amount: "NaN" }"#, amount, "NOT_A_NUMBER"),
+    ] {
+        let refused = create_priced(&node.api, price).await;
+        assert_eq!(
+            refused.refused(),
+            Refused::argument(field, reason),
+            "{price}"
+        );
+    }
+    let listed = node.api.run("{ products { id } }").await;
+    assert_eq!(listed.text, r#"{"data":{"products":[]}}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_prices_are_in_the_shops_currency() {
+    let yen = "JPY".parse().expect("yen");
+    let node = TestNode::start_with(|settings| settings.currency = yen).await;
+    let document = |price: &str| {
+        format!(
+            r#"mutation {{ createProduct(product: {{ name: "P", description: "", price: {price} }}) {FIELDS} }}"#
+        )
+    };
+    let created = node.api.run(&document("500")).await;
+    require_price(&created, "500.0", "500", "JPY", "500");
+    let refused = node.api.run(&document("14.66")).await;
+    let expected = Refused::argument("product.price", "TOO_MANY_DECIMALS");
+    assert_eq!(refused.refused(), expected);
+    let created = create_priced(&node.api, r#"{ amount: "20" }"#).await;
+    require_price(&created, "20.0", "20", "JPY", "20");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_has_one_currency() {
+    let node = TestNode::start().await;
+    let account = node.api.new_account("Ada").await;
+    let dollars = node.api.new_priced_product("D", "1.00", "USD").await;
+    let yen = node.api.new_priced_product("Y", "500", "JPY").await;
+    let before = node.api.everything().await;
+    let document = "mutation($order: OrderInput!) {
+        createOrder(order: $order) { id totalPrice totalMoney { amount currency minorUnits } }
+    }";
+    let mixed = crate::shop::order(&account, &[(&dollars, 1), (&yen, 1)]);
+    let refused = node.api.run_with(document, json!({ "order": mixed })).await;
+    let expected = Refused::of("CURRENCY_MISMATCH", "order.products[1].productId", "");
+    assert_eq!(refused.refused(), expected);
+    assert_eq!(node.api.everything().await, before);
+
+    let plain = crate::shop::order(&account, &[(&yen, 3)]);
+    let placed = node.api.run_with(document, json!({ "order": plain })).await;
+    let total =
+        r#""totalPrice":1500.0,"totalMoney":{"amount":"1500","currency":"JPY","minorUnits":1500}"#;
+    assert!(placed.text.contains(total), "{placed:?}");
+}

@@ -1,0 +1,73 @@
+//! Every answer of the API carries an id by which its request is found in the logs.
+
+use std::collections::BTreeSet;
+
+use hyper::Method;
+use hyper::http::request::Builder;
+
+use crate::client::Answer;
+use crate::node::TestNode;
+
+const HEADER: &str = "x-request-id";
+
+fn id_of(answer: &Answer) -> &str {
+    let values: Vec<_> = answer.headers.get_all(HEADER).iter().collect();
+    assert_eq!(values.len(), 1, "{answer:?}");
+    values[0].to_str().expect("visible characters")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clients_id_is_given_back() {
+    let node = TestNode::start().await;
+    let long = "x".repeat(128);
+    for id in [
+        "abc-1",
+        "0192d3a0-1111-7222-8333-444455556666",
+        "a=b;c",
+        &long,
+    ] {
+        let request = node.api.post().header(HEADER, id);
+        let answer = node
+            .api
+            .send(request, r#"{"query":"{ __typename }"}"#)
+            .await;
+        assert_eq!(id_of(&answer), id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_unfit_for_a_log_is_replaced() {
+    let node = TestNode::start().await;
+    let long = "x".repeat(129);
+    for id in ["", "a b", "a\tb", "é", &long] {
+        let request = node.api.post().header(HEADER, id.as_bytes());
+        let answer = node
+            .api
+            .send(request, r#"{"query":"{ __typename }"}"#)
+            .await;
+        let made = id_of(&answer);
+        assert!(made != id && made.len() == 32, "{made:?} for {id:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_has_an_id_of_its_own() {
+    let node = TestNode::start().await;
+    let get = |path: &str| node.api.request(Method::GET, path);
+    let requests: [(Builder, &'static str, u16); 7] = [
+        (node.api.post(), r#"{"query":"{ accounts { id } }"}"#, 200),
+        (node.api.post(), r#"{"query":"{"}"#, 200),
+        (node.api.post(), "nope", 400),
+        (node.api.request(Method::POST, "/graphql"), "{}", 415),
+        (node.api.request(Method::PUT, "/graphql"), "", 405),
+        (get("/graphql").header("accept", "text/html"), "", 406),
+        (get("/graphql?query=%7B__typename%7D"), "", 200),
+    ];
+    let mut seen = BTreeSet::new();
+    for (request, body, status) in requests {
+        let answer = node.api.send(request, body).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(id_of(&answer).len() == 32, "{answer:?}");
+        assert!(seen.insert(id_of(&answer).to_owned()), "{answer:?}");
+    }
+}

@@ -1,0 +1,75 @@
+//! A connection by hand, for what a client library hides: half a body, chunks, "100 Continue".
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::client::ANSWER_TIME_MAX;
+
+/// One HTTP/1.1 connection.
+pub(crate) struct Wire(BufReader<TcpStream>);
+
+/// Status and body of one answer.
+#[derive(Debug)]
+pub(crate) struct WireAnswer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Wire {
+    pub(crate) async fn connect(address: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        // What a test writes in two parts arrives in two parts.
+        stream.set_nodelay(true)?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Writes what it can: a node that has answered already may have closed the connection, and what
+    /// it answered is what counts.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes).await;
+    }
+
+    /// Sends the head of a POST whose body follows, and waits until the node asks for it: from then
+    /// on the request is in flight.
+    pub(crate) async fn begin_post(&mut self, body_bytes: usize) {
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n\
+             content-length: {body_bytes}\r\nexpect: 100-continue\r\n\r\n"
+        );
+        self.write(head.as_bytes()).await;
+        let asked = self.answer().await.expect("the node answers the head");
+        assert_eq!(asked.status, 100, "{asked:?}");
+    }
+
+    /// The next answer; `None` when the node closed the connection instead.
+    pub(crate) async fn answer(&mut self) -> Option<WireAnswer> {
+        timeout(ANSWER_TIME_MAX, self.read_answer())
+            .await
+            .expect("an answer in time")
+    }
+
+    async fn read_answer(&mut self) -> Option<WireAnswer> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            match self.0.read_line(&mut head).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+        let status = head.get(9..12).and_then(|digits| digits.parse().ok());
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim().parse().ok())?
+        });
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.0.read_exact(&mut body).await.ok()?;
+        Some(WireAnswer {
+            status: status.expect("a status line"),
+            body: String::from_utf8(body).expect("bodies are UTF-8"),
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! Logs for machines: one JSON object a line on stderr, and each request found again by its id.
+
+use serde_json::{Value, json};
+
+use crate::client::Api;
+use crate::node_process::{Ground, NODE_TIME_MAX};
+
+/// Every line of a log.
+fn entries(log: &str) -> Vec<Value> {
+    let entry = |line: &str| {
+        let entry: Result<Value, _> = serde_json::from_str(line);
+        entry.unwrap_or_else(|failure| panic!("{failure}: {line}"))
+    };
+    let entries: Vec<Value> = log.lines().map(entry).collect();
+    for entry in &entries {
+        assert!(entry.is_object(), "{entry}");
+        for field in ["timestamp", "level", "target"] {
+            assert!(entry[field].is_string(), "{field} in {entry}");
+        }
+    }
+    entries
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_watches_is_json() {
+    let ground = Ground::new();
+    let mut node = ground.node();
+    let answer = Api::at(node.address()).run("{ accounts { id } }").await;
+    answer.data("/accounts");
+    node.signal("TERM");
+    let ended = node.ended_within(NODE_TIME_MAX);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let entries = entries(&ended.stderr);
+    let messages: Vec<&str> = entries
+        .iter()
+        .filter_map(|entry| entry["message"].as_str())
+        .collect();
+    for part in ["serving", "SIGTERM", "stopped"] {
+        let said = messages.iter().any(|message| message.contains(part));
+        assert!(said, "{part} in {messages:?}");
+    }
+    assert!(
+        entries.iter().all(|entry| entry["level"] == "INFO"),
+        "{entries:?}"
+    );
+    assert!(
+        !ended.stdout.contains("timestamp"),
+        "stdout is for people: {ended:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_found_by_the_id_its_answer_had() {
+    let ground = Ground::new();
+    let mut command = ground.command(&["--listen", "127.0.0.1:0"]);
+    let mut node = ground.spawn(command.env("FRITZY_LOG", "debug"));
+    let api = Api::at(node.address());
+    let query = json!({ "query": "{ accounts { id } }" }).to_string();
+    let made = api.send(api.post(), query.clone()).await;
+    let given = api.post().header("x-request-id", "given-by-the-client");
+    let given = api.send(given, query).await;
+    let refused = api.send(api.post(), "nope").await;
+    for (answer, status) in [(made, 200), (given, 200), (refused, 400)] {
+        let id = answer.headers["x-request-id"].to_str().expect("visible");
+        let entries = entries(&node.log());
+        let mut of_it = entries
+            .iter()
+            .filter(|entry| entry["span"]["id"] == id && entry["message"] == "answered");
+        let entry = of_it.next();
+        let entry = entry.unwrap_or_else(|| panic!("no line for {id}: {entries:?}"));
+        assert_eq!(entry["status"], status, "{entry}");
+        assert_eq!(entry["method"], "POST", "{entry}");
+        assert!(entry["micros"].is_u64(), "{entry}");
+        assert!(of_it.next().is_none(), "one line for each request");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_for_people_is_text_without_colours_in_a_file() {
+    let ground = Ground::new();
+    let node = ground.node_with(&["--log-format", "text"]);
+    let log = node.log();
+    assert!(
+        log.contains("serving") && !log.contains('\u{1b}'),
+        "{log:?}"
+    );
+    assert!(!log.starts_with('{'), "{log:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_holds_nothing_of_what_clients_sent() {
+    let ground = Ground::new();
+    let mut node = ground.node_with(&["--log", "debug"]);
+    let api = Api::at(node.address());
+    let secret = "Zebrafinch";
+    let document = "mutation($name: String!) { createAccount(account: { name: $name }) { id } }";
+    let created = api.run_with(document, json!({ "name": secret })).await;
+    created.data("");
+    let refused = api
+        .run_with(document, json!({ "name": format!("{secret}\u{0}") }))
+        .await;
+    assert!(refused.json()["errors"].is_array());
+    node.signal("TERM");
+    let ended = node.ended_within(NODE_TIME_MAX);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    entries(&ended.stderr);
+    assert!(!ended.stderr.contains(secret), "{}", ended.stderr);
+}

@@ -1,0 +1,205 @@
+//! Commands that print and end: help, version, the effective settings, the schema.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::node_process::{Ended, Ground};
+
+/// Settings of all kinds, by their names in the settings file, with values that are not the defaults.
+const SETTINGS: [(&str, &str); 10] = [
+    ("listen", "127.0.0.1:9"),
+    ("data_dir", "elsewhere"),
+    ("shards", "16"),
+    ("currency", "JPY"),
+    ("cors_origins", "https://shop.example"),
+    ("request_timeout_ms", "5000"),
+    ("body_bytes_max", "2048"),
+    ("shutdown_grace_ms", "0"),
+    ("log", "warn"),
+    ("log_format", "json"),
+];
+
+fn printed(ground: &Ground, command: &mut Command) -> Ended {
+    let ended = ground.run(command);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stderr, "", "{ended:?}");
+    ended
+}
+
+fn config(ground: &Ground, command: &mut Command) -> toml::Table {
+    let ended = printed(ground, command);
+    ended.stdout.parse().expect("it prints TOML")
+}
+
+/// Where each setting comes from, by the comment behind it.
+fn source<'a>(toml: &'a str, setting: &str) -> &'a str {
+    let mut lines = toml.lines();
+    let line = lines.find(|line| line.split(" = ").next() == Some(setting));
+    let line = line.unwrap_or_else(|| panic!("{setting} is not in {toml}"));
+    line.rsplit_once("# ").expect("a source").1
+}
+
+#[test]
+fn help_names_every_setting_and_command() {
+    let ground = Ground::new();
+    let settings = config(&ground, &mut ground.command(&["config"]));
+    for flag in ["--help", "-h"] {
+        let help = printed(&ground, &mut ground.command(&[flag])).stdout;
+        for setting in settings.keys() {
+            let flag = format!("--{}", setting.replace('_', "-"));
+            assert!(help.contains(&flag), "{flag} in {help}");
+            let variable = format!("FRITZY_{}", setting.to_uppercase());
+            assert!(help.contains(&variable), "{variable} in {help}");
+        }
+        for command in ["config", "schema", "node", "--config"] {
+            assert!(help.contains(command), "{command} in {help}");
+        }
+    }
+    let files = std::fs::read_dir(ground.current()).expect("a folder");
+    assert_eq!(files.count(), 0, "asking for help starts nothing");
+}
+
+#[test]
+fn the_version_is_one_line() {
+    let ground = Ground::new();
+    let version = printed(&ground, &mut ground.command(&["--version"])).stdout;
+    assert_eq!(version, format!("fritzy {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_defaults_are_printed_as_toml() {
+    let ground = Ground::new();
+    let toml = printed(&ground, &mut ground.command(&["config"])).stdout;
+    let table: toml::Table = toml.parse().expect("TOML");
+    for (setting, value) in [
+        ("listen", "127.0.0.1:8000"),
+        ("data_dir", "./data"),
+        ("shards", "1024"),
+        ("currency", "USD"),
+        ("cors_origins", ""),
+        ("request_timeout_ms", "10000"),
+        ("body_bytes_max", "1048576"),
+        ("shutdown_grace_ms", "15000"),
+        ("log", "info"),
+        ("log_format", "auto"),
+    ] {
+        assert_eq!(table[setting].as_str(), Some(value), "{setting} in {toml}");
+        assert_eq!(source(&toml, setting), "default", "{setting} in {toml}");
+    }
+}
+
+#[test]
+fn each_setting_says_where_it_comes_from() {
+    let ground = Ground::new();
+    let file = ground.beside("fritzy.toml");
+    let text: String = SETTINGS
+        .iter()
+        .map(|(setting, value)| format!("{setting} = \"{value}\"\n"))
+        .collect();
+    std::fs::write(&file, text).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    for (at, (setting, value)) in SETTINGS.into_iter().enumerate() {
+        let flag = format!("--{}", setting.replace('_', "-"));
+        let variable = format!("FRITZY_{}", setting.to_uppercase());
+        let (by_file, by_variable, by_flag) = (
+            &mut ground.command(&["config", "--config", file]),
+            &mut ground.command(&["config"]),
+            &mut ground.command(&["config", &flag, value]),
+        );
+        for (command, expected) in [
+            (by_file, "file"),
+            (by_variable.env(&variable, value), "environment"),
+            (by_flag, "flag"),
+        ] {
+            let toml = printed(&ground, command).stdout;
+            let table: toml::Table = toml.parse().expect("TOML");
+            assert_eq!(table[setting].as_str(), Some(value), "{setting} in {toml}");
+            assert_eq!(source(&toml, setting), expected, "{setting} in {toml}");
+            let other = SETTINGS[(at + 1) % SETTINGS.len()].0;
+            let elsewhere = if expected == "file" {
+                "file"
+            } else {
+                "default"
+            };
+            assert_eq!(source(&toml, other), elsewhere, "{other} in {toml}");
+        }
+    }
+}
+
+#[test]
+fn the_later_source_overrides_the_earlier() {
+    let ground = Ground::new();
+    let file = ground.beside("fritzy.toml");
+    std::fs::write(&file, "currency = \"JPY\"\nshards = 16\nlog = \"warn\"\n").expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let mut command = ground.command(&["config", "--currency", "KWD"]);
+    command
+        .env("FRITZY_CONFIG", file)
+        .env("FRITZY_CURRENCY", "EUR")
+        .env("FRITZY_SHARDS", "32");
+    let toml = printed(&ground, &mut command).stdout;
+    let table: toml::Table = toml.parse().expect("TOML");
+    for (setting, value, from) in [
+        ("currency", "KWD", "flag"),
+        ("shards", "32", "environment"),
+        ("log", "warn", "file"),
+        ("listen", "127.0.0.1:8000", "default"),
+    ] {
+        assert_eq!(table[setting].as_str(), Some(value), "{toml}");
+        assert_eq!(source(&toml, setting), from, "{toml}");
+    }
+}
+
+#[test]
+fn the_settings_are_printed_as_json_too() {
+    let ground = Ground::new();
+    let arguments = ["config", "--json", "--currency", "EUR"];
+    let mut command = ground.command(&arguments);
+    let json = printed(&ground, command.env("FRITZY_SHARDS", "16")).stdout;
+    assert_eq!(json.lines().count(), 1, "{json}");
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    for (setting, value, from) in [
+        ("currency", "EUR", "flag"),
+        ("shards", "16", "environment"),
+        ("listen", "127.0.0.1:8000", "default"),
+    ] {
+        assert_eq!(json[setting]["value"], value, "{json}");
+        assert_eq!(json[setting]["source"], from, "{json}");
+    }
+    let toml = config(&ground, &mut ground.command(&["config"]));
+    for setting in toml.keys() {
+        assert!(json[setting]["value"].is_string(), "{setting} in {json}");
+    }
+}
+
+#[test]
+fn what_config_prints_can_be_used_as_a_settings_file() {
+    let ground = Ground::new();
+    for arguments in [
+        &["config"][..],
+        &["config", "--currency", "EUR", "--shards", "16"],
+    ] {
+        let first = printed(&ground, &mut ground.command(arguments)).stdout;
+        let file = ground.beside("printed.toml");
+        std::fs::write(&file, &first).expect("written");
+        let file = file.to_str().expect("UTF-8");
+        let second = printed(&ground, &mut ground.command(&["config", "--config", file])).stdout;
+        let first: toml::Table = first.parse().expect("TOML");
+        assert_eq!(second.parse::<toml::Table>().expect("TOML"), first);
+    }
+}
+
+#[test]
+fn the_schema_is_printed() {
+    let ground = Ground::new();
+    let schema = printed(&ground, &mut ground.command(&["schema"])).stdout;
+    for part in [
+        "type Account {",
+        "input OrderInput {",
+        "scalar Time",
+        "createOrder(order: OrderInput!, idempotencyKey: String): Order",
+    ] {
+        assert!(schema.contains(part), "{part} in {schema}");
+    }
+}

@@ -1,0 +1,196 @@
+//! A node that cannot start says so in one line that names the thing and what to do, ends with an
+//! exit code, and leaves what others run alone.
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::client::Api;
+use crate::node_process::{Ended, Ground};
+
+/// Nobody waits longer for a message about a typing mistake.
+const REFUSED_WITHIN: Duration = Duration::from_secs(5);
+
+fn refused(ground: &Ground, command: &mut Command) -> Ended {
+    let began = Instant::now();
+    let ended = ground.spawn(command).ended_within(REFUSED_WITHIN);
+    assert!(began.elapsed() < REFUSED_WITHIN);
+    assert!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
+    assert_eq!(ended.stdout, "", "it has not started: {ended:?}");
+    ended
+}
+
+/// Exactly one line, with all these in it.
+fn require_one_line(ended: &Ended, named: &[&str]) {
+    for name in named {
+        assert!(ended.stderr.contains(name), "names {name:?}: {ended:?}");
+    }
+    assert!(ended.stderr.ends_with('\n'), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "one line: {ended:?}");
+}
+
+fn settings_file(ground: &Ground, text: &str) -> String {
+    let file = ground.beside("fritzy.toml");
+    std::fs::write(&file, text).expect("written");
+    file.into_os_string().into_string().expect("UTF-8")
+}
+
+#[test]
+fn a_taken_port() {
+    let ground = Ground::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let ended = refused(&ground, &mut ground.command(&["--listen", &address]));
+    require_one_line(&ended, &[&address, "--listen"]);
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made() {
+    let ground = Ground::new();
+    let file = ground.beside("regular-file");
+    std::fs::write(&file, "not a folder").expect("written");
+    let folder = file.join("below");
+    let folder = folder.to_str().expect("UTF-8");
+    let arguments = ["--listen", "127.0.0.1:0", "--data-dir", folder];
+    let ended = refused(&ground, &mut ground.command(&arguments));
+    require_one_line(&ended, &[folder, "--data-dir"]);
+    assert_eq!(
+        std::fs::read_to_string(file).expect("still there"),
+        "not a folder"
+    );
+}
+
+#[test]
+fn a_data_folder_that_is_a_file() {
+    let ground = Ground::new();
+    let file = ground.beside("regular-file");
+    std::fs::write(&file, "not a folder").expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let arguments = ["--listen", "127.0.0.1:0", "--data-dir", file];
+    let ended = refused(&ground, &mut ground.command(&arguments));
+    require_one_line(&ended, &[file, "--data-dir"]);
+}
+
+#[test]
+fn a_database_that_is_none() {
+    let ground = Ground::new();
+    let data = ground.current().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    std::fs::write(data.join("fritzy.db"), "not a database\n".repeat(100)).expect("written");
+    let ended = refused(&ground, &mut ground.command(&["--listen", "127.0.0.1:0"]));
+    require_one_line(&ended, &["./data/fritzy.db"]);
+}
+
+#[test]
+fn an_unknown_flag() {
+    let ground = Ground::new();
+    let ended = refused(&ground, &mut ground.command(&["--curency", "USD"]));
+    require_one_line(&ended, &["--curency", "--help"]);
+}
+
+#[test]
+fn an_unknown_command() {
+    let ground = Ground::new();
+    let ended = refused(&ground, &mut ground.command(&["nodes"]));
+    require_one_line(&ended, &["nodes", "--help"]);
+}
+
+#[test]
+fn an_unknown_variable() {
+    let ground = Ground::new();
+    let mut command = ground.command(&["--listen", "127.0.0.1:0"]);
+    let ended = refused(&ground, command.env("FRITZY_CURENCY", "USD"));
+    require_one_line(&ended, &["FRITZY_CURENCY", "--help"]);
+}
+
+#[test]
+fn an_unknown_key_in_the_settings_file() {
+    let ground = Ground::new();
+    let file = settings_file(&ground, "shards = 16\ncurency = \"USD\"\n");
+    let ended = refused(&ground, &mut ground.command(&["--config", &file]));
+    require_one_line(&ended, &[&file, "curency", "currency"]);
+}
+
+#[test]
+fn a_settings_file_that_is_not_there() {
+    let ground = Ground::new();
+    let ended = refused(&ground, &mut ground.command(&["--config", "no-such.toml"]));
+    require_one_line(&ended, &["no-such.toml"]);
+}
+
+#[test]
+fn a_settings_file_that_is_not_toml() {
+    let ground = Ground::new();
+    let file = settings_file(&ground, "shards = 16\ncurrency USD\n");
+    let ended = refused(&ground, &mut ground.command(&["--config", &file]));
+    require_one_line(&ended, &[&file]);
+}
+
+#[test]
+fn a_value_that_is_none() {
+    let ground = Ground::new();
+    for (setting, value) in [
+        ("shards", "0"),
+        ("listen", "nowhere"),
+        ("currency", "usd"),
+        ("request-timeout-ms", "soon"),
+        ("body-bytes-max", "1"),
+        ("log", "info,=["),
+        ("log-format", "xml"),
+    ] {
+        let flag = format!("--{setting}");
+        let by_flag = refused(&ground, &mut ground.command(&[&flag, value]));
+        let variable = format!("FRITZY_{}", setting.to_uppercase().replace('-', "_"));
+        let by_variable = refused(&ground, ground.command(&[]).env(&variable, value));
+        let key = setting.replace('-', "_");
+        let file = settings_file(&ground, &format!("{key} = \"{value}\"\n"));
+        let by_file = refused(&ground, &mut ground.command(&["--config", &file]));
+        for ended in [by_flag, by_variable, by_file] {
+            require_one_line(&ended, &[setting]);
+        }
+    }
+}
+
+#[test]
+fn an_origin_that_is_none() {
+    let ground = Ground::new();
+    for origin in ["shop.example", "https://", "https://shop.example/page"] {
+        let arguments = ["--listen", "127.0.0.1:0", "--cors-origins", origin];
+        let ended = refused(&ground, &mut ground.command(&arguments));
+        require_one_line(&ended, &[origin, "cors"]);
+    }
+}
+
+#[test]
+fn another_number_of_shards_than_the_database_has() {
+    let ground = Ground::new();
+    ground.node_with(&["--shards", "16"]).kill();
+    let ended = refused(
+        &ground,
+        &mut ground.command(&["--listen", "127.0.0.1:0", "--shards", "32"]),
+    );
+    require_one_line(&ended, &["./data/fritzy.db", "16", "32"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_node_on_the_same_data() {
+    let ground = Ground::new();
+    let mut first = ground.node();
+    let ended = refused(&ground, &mut ground.command(&["--listen", "127.0.0.1:0"]));
+    let holder = format!("process id {}", first.id());
+    require_one_line(&ended, &["./data/fritzy.db", &holder, "--data-dir"]);
+
+    // The first one has not noticed.
+    let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
+    let created = Api::at(first.address()).run(document).await;
+    assert!(!created.text_at("/createAccount/id").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_leaves_no_lock() {
+    let ground = Ground::new();
+    ground.node().kill();
+    let mut second = ground.node();
+    let listed = Api::at(second.address()).run("{ accounts { id } }").await;
+    assert_eq!(listed.data("/accounts").as_array().map(Vec::len), Some(0));
+}

@@ -1,0 +1,131 @@
+//! Ends of all kinds: by SIGTERM and SIGINT in order, by SIGKILL in the middle of everything
+//! (invariant I1).
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::Api;
+use crate::client::load::{Load, Sent, all_accounts};
+use crate::node_process::{Ground, NODE_TIME_MAX};
+
+/// Enough to be in the middle of something.
+const ACKNOWLEDGED: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_node_ends_in_order() {
+    for signal in ["TERM", "INT"] {
+        let ground = Ground::new();
+        let mut node = ground.node();
+        let listed = all_accounts(&Api::at(node.address())).await;
+        assert!(listed.is_empty());
+        node.signal(signal);
+        let ended = node.ended_within(NODE_TIME_MAX);
+        assert_eq!(ended.code, Some(0), "{signal}: {ended:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_under_load_ends_in_order_and_keeps_what_it_acknowledged() {
+    let ground = Ground::new();
+    let mut sent = Sent::default();
+    for signal in ["TERM", "INT"] {
+        let mut node = ground.node();
+        let mut load = Load::start(&Api::at(node.address()), signal);
+        load.acknowledged(ACKNOWLEDGED).await;
+        node.signal(signal);
+        let ended = node.ended_within(NODE_TIME_MAX);
+        assert_eq!(ended.code, Some(0), "{signal}: {ended:?}");
+        load.ended(&mut sent).await;
+        let mut node = ground.node();
+        sent.require_kept(&Api::at(node.address())).await;
+        node.kill();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_keeps_what_it_acknowledged_once_and_goes_on() {
+    let ground = Ground::new();
+    let mut sent = Sent::default();
+    for round in ["first", "second", "third"] {
+        let mut node = ground.node();
+        let mut load = Load::start(&Api::at(node.address()), round);
+        load.acknowledged(ACKNOWLEDGED).await;
+        node.kill();
+        load.ended(&mut sent).await;
+        let mut node = ground.node();
+        sent.require_kept(&Api::at(node.address())).await;
+        node.kill();
+    }
+    let mut node = ground.node();
+    let api = Api::at(node.address());
+    let before = all_accounts(&api).await;
+    let document = r#"mutation { createAccount(account: { name: "last" }) { id name } }"#;
+    let created = api.run(document).await.data("/createAccount");
+    let mut after = all_accounts(&api).await;
+    assert_eq!(after.pop(), Some(created), "the journal goes on at its end");
+    assert_eq!(after, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_remembers_keys() {
+    let ground = Ground::new();
+    let document = r#"mutation {
+        createAccount(account: { name: "Ada" }, idempotencyKey: "k") { id createdAt }
+    }"#;
+    let mut node = ground.node();
+    let first = Api::at(node.address()).run(document).await;
+    assert!(!first.text_at("/createAccount/id").is_empty());
+    node.kill();
+    let mut node = ground.node();
+    let api = Api::at(node.address());
+    assert_eq!(api.run(document).await.text, first.text);
+    assert_eq!(all_accounts(&api).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_does_not_end_is_cut_off_after_the_grace_time() {
+    let ground = Ground::new();
+    let mut node = ground.node_with(&["--shutdown-grace-ms", "300"]);
+    let created = Api::at(node.address())
+        .run(r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#)
+        .await;
+    let mut endless = TcpStream::connect(node.address()).await.expect("a node");
+    let head = b"POST /graphql HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n\
+        content-length: 1000\r\nexpect: 100-continue\r\n\r\n";
+    endless.write_all(head).await.expect("the node reads");
+    let mut asked = [0; 12];
+    endless.read_exact(&mut asked).await.expect("an answer");
+    assert_eq!(&asked, b"HTTP/1.1 100", "the request is in flight");
+    node.signal("TERM");
+    let ended = node.ended_within(Duration::from_secs(10));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let mut node = ground.node();
+    let listed = all_accounts(&Api::at(node.address())).await;
+    let account = json!({ "id": created.text_at("/createAccount/id"), "name": "Ada" });
+    assert_eq!(listed, [account]);
+}
+
+/// The port file says that the node listens: whoever waited for it may end the node at once. A reader
+/// of stdout that is slow makes "at once" a moment that always exists.
+#[test]
+fn a_node_can_be_ended_as_soon_as_it_has_said_its_port() {
+    /// What a pipe holds before writers wait.
+    const PIPE_BYTES: usize = 65_536;
+    let ground = Ground::new();
+    let file = ground.beside("port");
+    let path = file.to_str().expect("UTF-8");
+    let arguments = ["--listen", "127.0.0.1:0", "--port-file", path];
+    let mut command = ground.command(&arguments);
+    let node = ground.spawn_behind(&mut command, &[b'\n'; PIPE_BYTES]);
+    let deadline = Instant::now() + NODE_TIME_MAX;
+    while !std::fs::read_to_string(&file).is_ok_and(|port| !port.is_empty()) {
+        assert!(Instant::now() < deadline, "no port: {}", node.log());
+        std::thread::yield_now();
+    }
+    node.signal("TERM");
+    let ended = node.ended_within(NODE_TIME_MAX);
+    assert_eq!(ended.code, Some(0), "it ends in order: {}", ended.stderr);
+}
