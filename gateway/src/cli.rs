@@ -12,6 +12,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcomma
 use crate::graphql::schema_text;
 use crate::node::Node;
 use crate::settings::Settings;
+use crate::signals::Signals;
 use crate::{banner, logging};
 
 /// Exit code for settings that cannot be used.
@@ -55,7 +56,10 @@ pub fn main() -> ExitCode {
     let (cli, sources) = match read {
         Ok(read) => read,
         Err(Refused::Clap(refusal)) => {
-            // Prints help and version to stdout, errors to stderr, each with its exit code.
+            if refusal.use_stderr() {
+                return fail(&first_line(&refusal), BAD_SETTINGS);
+            }
+            // Help and version, on stdout.
             let _ = refusal.print();
             return ExitCode::from(u8::try_from(refusal.exit_code()).unwrap_or(BAD_SETTINGS));
         }
@@ -87,14 +91,30 @@ fn run_node(settings: Settings) -> ExitCode {
         Err(failure) => return fail(&format!("the runtime does not start: {failure}"), 1),
     };
     runtime.block_on(async {
+        let signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(failure) => return fail(&format!("signals cannot be heard: {failure}"), 1),
+        };
         let node = match Node::start(settings.clone()).await {
             Ok(node) => node,
             Err(failure) => return fail(&failure.to_string(), 1),
         };
         out(&banner::text(&settings, node.database(), node.address()));
-        node.run_until_signalled().await;
+        signals.any().await;
+        node.stop().await;
         ExitCode::SUCCESS
     })
+}
+
+/// What is wrong, in one line.
+fn first_line(refusal: &clap::Error) -> String {
+    let text = refusal.to_string();
+    let line = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    format!("{line}; `fritzy --help` says what there is")
 }
 
 fn out(text: &str) -> ExitCode {
@@ -167,9 +187,17 @@ fn read_file(path: &Path, command: &Command) -> Result<BTreeMap<String, String>,
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|failure| format!("the settings file {shown} cannot be read: {failure}"))?;
-    let table: toml::Table = text
-        .parse()
-        .map_err(|failure| format!("the settings file {shown} is not TOML: {failure}"))?;
+    let table: toml::Table = text.parse().map_err(|failure: toml::de::Error| {
+        let before = failure
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        format!(
+            "the settings file {shown} is not TOML: line {line}: {}",
+            failure.message()
+        )
+    })?;
     let mut values = BTreeMap::new();
     for (key, value) in table {
         if !is_setting(command, &key) {
@@ -238,7 +266,14 @@ impl Sources {
             };
             (name, value.join(","), source)
         };
-        Self(setting_names(command).into_iter().map(setting).collect())
+        // One that is not set is left out, so that what is printed can be used as a settings file.
+        let names = setting_names(command).into_iter();
+        Self(
+            names
+                .filter(|name| matches.get_raw(name).is_some())
+                .map(setting)
+                .collect(),
+        )
     }
 
     fn as_toml(&self) -> String {
@@ -293,12 +328,12 @@ mod tests {
     #[test]
     fn flags_override_the_file_and_the_file_the_defaults() {
         let (_folder, path) =
-            file("currency = \"JPY\"\nshards = 16\ncors_origins = [\"a\", \"b\"]");
+            file("currency = \"JPY\"\nshards = 16\ncors_origins = [\"https://a\", \"*\"]");
         let (cli, sources) =
             read_with(&["--config", &path, "--shards", "8"], &[]).expect("readable");
         assert_eq!(cli.settings.shards.get(), 8);
         assert_eq!(cli.settings.currency.code(), "JPY");
-        assert_eq!(cli.settings.cors_origins, ["a", "b"]);
+        assert_eq!(cli.settings.cors_origins, ["https://a", "*"]);
         let toml = sources.as_toml();
         assert!(toml.contains("shards = \"8\" # flag\n"), "{toml}");
         assert!(toml.contains("currency = \"JPY\" # file\n"), "{toml}");
@@ -324,6 +359,12 @@ mod tests {
             (vec![], vec![("FRITZY_CURENCY", "USD")], "FRITZY_CURENCY"),
             (vec!["--currency", "usd"], vec![], "ISO 4217"),
             (vec!["--shards", "0"], vec![], "1 to 32768"),
+            (vec!["--log", "nonsense"], vec![], "nonsense"),
+            (
+                vec!["--cors-origins", "shop.example"],
+                vec![],
+                "shop.example",
+            ),
             (
                 vec!["--config", "/nonexistent.toml"],
                 vec![],

@@ -9,6 +9,7 @@ mod http;
 mod logging;
 mod node;
 mod settings;
+mod signals;
 
 pub use ceiling::Ceiling;
 pub use cli::main;

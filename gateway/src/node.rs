@@ -15,7 +15,6 @@ use fritzy_search::NoEngine;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -132,7 +131,12 @@ impl Node {
         });
         let serving = tokio::spawn(server.run());
         readiness.set(true);
-        write_port_file(settings.port_file.as_deref(), address)?;
+        if let Err(failure) = write_port_file(settings.port_file.as_deref(), address) {
+            serving.abort();
+            shop.stop().await;
+            stores.close().await;
+            return Err(failure);
+        }
         info!(node = %me, %address, "serving");
         let grace = Duration::from_millis(settings.shutdown_grace_ms);
         Ok(Self {
@@ -155,17 +159,6 @@ impl Node {
     /// The database file.
     pub fn database(&self) -> &Path {
         &self.database
-    }
-
-    /// Serves until SIGTERM or SIGINT, then stops.
-    pub async fn run_until_signalled(self) {
-        let mut terminate = signal(SignalKind::terminate()).expect("signals can be handled");
-        let mut interrupt = signal(SignalKind::interrupt()).expect("signals can be handled");
-        tokio::select! {
-            _ = terminate.recv() => info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => info!("SIGINT: stopping"),
-        }
-        self.stop().await;
     }
 
     /// Stops in order: unready, no new connections, running requests finish, actors stop, what is

@@ -40,7 +40,8 @@ pub struct Settings {
         env = "FRITZY_CORS_ORIGINS",
         default_value = "",
         global = true,
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = origin
     )]
     pub cors_origins: Vec<String>,
 
@@ -74,7 +75,7 @@ pub struct Settings {
     pub shutdown_grace_ms: u64,
 
     /// What to log: error, warn, info, debug or trace, also by module (info,fritzy_persistence=debug)
-    #[arg(long, env = "FRITZY_LOG", default_value = "info", global = true)]
+    #[arg(long, env = "FRITZY_LOG", default_value = "info", global = true, value_parser = log_filter)]
     pub log: String,
 
     /// How to log, on stderr: auto is text on a terminal and JSON otherwise
@@ -95,6 +96,37 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// A web origin as browsers name it, without a path.
+fn origin(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_origin = || {
+        let (scheme, host) = text.split_once("://")?;
+        Some(["http", "https"].contains(&scheme) && !host.is_empty() && !host.contains(['/', ' ']))
+    };
+    if text.is_empty() || text == "*" || is_origin() == Some(true) {
+        Ok(text.to_owned())
+    } else {
+        Err("not a web origin such as https://shop.example".into())
+    }
+}
+
+/// A level, or module=level, several separated by commas. A misspelt level alone would be taken for a
+/// module, and silence everything else.
+fn log_filter(text: &str) -> Result<String, String> {
+    let levels = ["error", "warn", "info", "debug", "trace", "off"];
+    let unclear = text.split(',').map(str::trim).find(|part| {
+        let level = part.rsplit_once('=').map_or(*part, |(_, level)| level);
+        !levels.contains(&level.to_ascii_lowercase().as_str())
+    });
+    match unclear {
+        Some(part) => Err(format!(
+            "`{part}` names none of the levels {}",
+            levels.join(", ")
+        )),
+        None => Ok(text.to_owned()),
+    }
 }
 
 fn shards(text: &str) -> Result<ShardCount, String> {

@@ -36,9 +36,12 @@ impl Stores {
     /// Writes what is queued, stops the committer, and gives the file free. Later appends and reads are
     /// refused.
     pub async fn close(&self) {
+        if let Some(file) = &self.file {
+            file.close_readers().await;
+        }
         self.committer.close().await;
         if let Some(file) = &self.file {
-            file.close().await;
+            file.unlock();
         }
     }
 }

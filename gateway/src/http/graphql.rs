@@ -18,6 +18,7 @@ use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::Response;
 
 use super::accept::MediaType;
+use super::document_limits::{excess, is_flat};
 use super::metrics::{HttpMetrics, name_of};
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
@@ -187,6 +188,9 @@ impl<E: Executor> Endpoint<E> {
         parameters: Parameters,
     ) -> Result<GraphqlResponse, Refused> {
         let _ = &parameters.extensions;
+        if !is_flat(&parameters.query) {
+            return Err(Refused::too_complex("the document is nested too deeply"));
+        }
         let document = match parse_query(&parameters.query) {
             Ok(document) => document,
             Err(failure) => {
@@ -196,6 +200,9 @@ impl<E: Executor> Endpoint<E> {
                 return Ok(unread);
             }
         };
+        if let Some(excess) = excess(&document) {
+            return Err(Refused::too_complex(excess));
+        }
         let operation_name = parameters.operation_name.filter(|name| !name.is_empty());
         if *method == Method::GET && changes(&document, operation_name.as_deref()) {
             return Err(Refused::new(

@@ -1,6 +1,7 @@
 //! HTTP around the schema: GraphQL by its specification, the page at `/`, health, CORS.
 
 mod accept;
+mod document_limits;
 mod explorer;
 mod graphql;
 mod health;

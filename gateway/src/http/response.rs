@@ -45,6 +45,10 @@ impl Refused {
         )
     }
 
+    pub(super) fn too_complex(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_COMPLEX", message)
+    }
+
     pub(super) fn overloaded() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self::new(
@@ -89,6 +93,11 @@ pub(super) fn refuse(refused: Refused, media_type: MediaType) -> Response {
             data: None,
         },
     );
+    if refused.status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     if refused.status == StatusCode::METHOD_NOT_ALLOWED {
         response
             .headers_mut()

@@ -13,7 +13,7 @@ use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
 /// Codes of GraphQL and HTTP, beside those of the shop.
-const PROTOCOL_CODES: [&str; 8] = [
+const PROTOCOL_CODES: [&str; 9] = [
     "GRAPHQL_PARSE_FAILED",
     "GRAPHQL_VALIDATION_FAILED",
     "BAD_USER_INPUT",
@@ -22,6 +22,7 @@ const PROTOCOL_CODES: [&str; 8] = [
     "UNSUPPORTED_MEDIA_TYPE",
     "METHOD_NOT_ALLOWED",
     "PAYLOAD_TOO_LARGE",
+    "DOCUMENT_TOO_COMPLEX",
 ];
 
 #[test]

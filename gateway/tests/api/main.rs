@@ -5,15 +5,18 @@ mod client;
 
 mod bad_input;
 mod body_limits;
+mod connections;
 mod cors;
 mod error_codes;
 mod idempotency;
+mod life;
 mod lists;
 mod media_types;
 mod nested_lists;
 mod node;
 mod old_clients;
 mod order_life;
+mod overload;
 mod pages;
 mod partial_answers;
 mod prices;

@@ -38,6 +38,9 @@ pub(crate) trait BatchStore: Send + 'static {
     /// Writes events and states of the whole batch durably, or nothing. Refuses it when any lease in
     /// it is not the newest. No two appends of a batch are of one entity or of one keyed command.
     async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError>;
+
+    /// Puts the store away, in order.
+    async fn close(self);
 }
 
 /// The leases of a batch, each once, in ascending order of shards.

@@ -53,12 +53,14 @@ pub(super) async fn run(
         task.write(gathered.batch).await;
         if gathered.closing {
             refuse_the_rest(&mut work).await;
+            task.store.close().await;
+            for passed in gathered.barriers {
+                let _ = passed.send(());
+            }
+            return;
         }
         for passed in gathered.barriers {
             let _ = passed.send(());
-        }
-        if gathered.closing {
-            return;
         }
     }
 }

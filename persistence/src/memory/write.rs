@@ -27,6 +27,8 @@ impl BatchStore for MemoryBatches {
         Ok(shards.iter().map(head).collect())
     }
 
+    async fn close(self) {}
+
     async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
         let mut state = self.0.lock().expect("no writer panics");
         let fenced: Vec<_> = leases(batch)

@@ -28,10 +28,14 @@ pub(crate) struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Closes what reads and claims, and gives the file free. The committer has stopped before.
-    pub(crate) async fn close(&self) {
+    /// Closes what reads and claims, so that the committer's connection is the last to go.
+    pub(crate) async fn close_readers(&self) {
         self.readers.close().await;
         self.claims.close().await;
+    }
+
+    /// Gives the file free.
+    pub(crate) fn unlock(&self) {
         self.lock.lock().expect("no holder panics").take();
     }
 }

@@ -7,6 +7,7 @@ use fritzy_domain::{
     Account, Event, EventId, Order, Position, Product, ReadError, ShardId, ShardLease, State,
 };
 use sqlx::{Connection, Row, Sqlite, SqliteConnection, Transaction};
+use tracing::warn;
 
 use super::read_error;
 use super::rows::{micros, signed};
@@ -149,6 +150,13 @@ impl BatchStore for SqliteBatches {
         Ok(heads)
     }
 
+    async fn close(self) {
+        // The last connection to go moves the log into the file, which then stands alone.
+        if let Err(failure) = self.connection.close().await {
+            warn!(%failure, "the database was not closed in order; its log stays beside it");
+        }
+    }
+
     async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
         if let Some(reason) = &self.broken {
             return Err(BatchError::Failed {
@@ -167,6 +175,11 @@ impl BatchStore for SqliteBatches {
                 }
             }
             Err(WriteError::Statement(failure)) => Err(BatchError::Failed {
+                reason: failure.to_string(),
+                certainly_not_written: true,
+            }),
+            // No room for the batch: without its end in the log it is absent, now and later.
+            Err(WriteError::Commit(failure)) if is_full(&failure) => Err(BatchError::Failed {
                 reason: failure.to_string(),
                 certainly_not_written: true,
             }),
@@ -189,12 +202,22 @@ impl BatchStore for SqliteBatches {
 fn is_refusal(failure: &sqlx::Error) -> bool {
     const CONSTRAINT: u32 = 19;
     const TOO_BIG: u32 = 18;
+    matches!(primary_code(failure), Some(CONSTRAINT | TOO_BIG))
+}
+
+/// Whether there was no room on the disk.
+fn is_full(failure: &sqlx::Error) -> bool {
+    const FULL: u32 = 13;
+    primary_code(failure) == Some(FULL)
+}
+
+fn primary_code(failure: &sqlx::Error) -> Option<u32> {
     let sqlx::Error::Database(failure) = failure else {
-        return false;
+        return None;
     };
-    let code = failure.code().and_then(|code| code.parse::<u32>().ok());
+    let code: u32 = failure.code()?.parse().ok()?;
     // The low byte of an extended code is the primary one.
-    code.is_some_and(|code| matches!(code & 0xFF, CONSTRAINT | TOO_BIG))
+    Some(code & 0xFF)
 }
 
 /// A keyed creation is unique by its command over all shards.

@@ -177,7 +177,6 @@ pub(crate) async fn closing_flushes(fixture: Fixture) {
     for answer in pending {
         assert!(answer.await.is_ok());
     }
-    assert_eq!(whole_journal(&fixture).await.len(), 100);
     let late = fixture.create_account(1_000).await;
     assert!(late.is_err_and(|failure| failure.certainly_not_written()));
 }

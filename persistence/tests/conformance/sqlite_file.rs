@@ -91,3 +91,33 @@ async fn a_file_that_is_no_database_is_named() {
         .to_string();
     assert!(text.contains("cannot be used"), "{text}");
 }
+
+#[tokio::test]
+async fn a_closed_database_is_one_file_with_everything_in_it() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let config = sqlite_config(&folder);
+    for run in 1..=5 {
+        let stores = Stores::open_sqlite(config.clone()).await.expect("opens");
+        let shards: Vec<_> = stores.ownership.shard_count().all().collect();
+        let leases = stores
+            .ownership
+            .claim(node(run), &shards)
+            .await
+            .expect("claims");
+        let page = fritzy_domain::Page {
+            skip: 0,
+            take: 1_000,
+        };
+        let found = stores.read_model.accounts(page).await.expect("reads");
+        assert_eq!(found.len() as u128, (run - 1) * 50);
+        let fixture = Fixture::on(stores, leases);
+        let appends = (0..50).map(|n| fixture.new_account(run * 1_000 + n));
+        let pending: Vec<_> = appends.map(|a| fixture.stores.journal.append(a)).collect();
+        fixture.stores.close().await;
+        for answer in pending {
+            answer.await.expect("written");
+        }
+        let log = folder.path().join("fritzy.db-wal");
+        assert!(!log.exists(), "the log was moved into the file");
+    }
+}

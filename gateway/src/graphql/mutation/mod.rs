@@ -52,6 +52,8 @@ impl Change {
     ) -> Answer<Request> {
         let expected = self.expected_version.map(|version| version.to_string());
         let content = |print: FingerprintBuilder| content(print.optional(expected.as_deref()));
-        command_request(context, mutation, &self.id, self.key.as_deref(), content).map_err(rejected)
+        // An id may be written in capitals; it is the same thing.
+        let id = self.id.to_ascii_lowercase();
+        command_request(context, mutation, &id, self.key.as_deref(), content).map_err(rejected)
     }
 }

@@ -41,6 +41,8 @@ impl BatchStore for Scripted {
         Ok(shards.iter().map(|shard| (*shard, head)).collect())
     }
 
+    async fn close(self) {}
+
     async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
         self.gate.acquire().await.expect("open").forget();
         if !self.script.is_empty() {

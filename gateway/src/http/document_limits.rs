@@ -1,0 +1,145 @@
+//! Limits on a document, checked before anything recursive or multiplying looks at it: a small text can
+//! be nested deeper than the parser's stack, or stand for millions of fields through its fragments.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+
+/// Brackets within brackets. The deepest documents people write (introspection) have some 15.
+const NESTING_MAX: usize = 64;
+/// Fields of an operation with its fragments put in. Introspection as tools send it has some 500.
+const FIELDS_MAX: u64 = 4_000;
+/// Fields at the root: each may be a whole list.
+const ROOT_FIELDS_MAX: u64 = 200;
+
+/// Whether the brackets of a document are nested no deeper than [`NESTING_MAX`]. What is inside a string
+/// counts as well: it costs nothing to be strict there, and telling strings apart is the parser's work.
+pub(super) fn is_flat(document: &str) -> bool {
+    let mut depth = 0_usize;
+    for byte in document.bytes() {
+        match byte {
+            b'[' | b'{' | b'(' => {
+                depth += 1;
+                if depth > NESTING_MAX {
+                    return false;
+                }
+            }
+            b']' | b'}' | b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    true
+}
+
+/// What a document asks for that is too much.
+pub(super) fn excess(document: &ExecutableDocument) -> Option<String> {
+    let mut counter = Counter {
+        document,
+        fragments: HashMap::new(),
+    };
+    for (_, operation) in document.operations.iter() {
+        let set = &operation.node.selection_set.node;
+        if counter.fields(set, false) > ROOT_FIELDS_MAX {
+            return Some(format!(
+                "an operation has more than {ROOT_FIELDS_MAX} fields at its root"
+            ));
+        }
+        if counter.fields(set, true) > FIELDS_MAX {
+            return Some(format!(
+                "an operation has more than {FIELDS_MAX} fields, fragments put in"
+            ));
+        }
+    }
+    None
+}
+
+/// Counts each fragment once, however often it is spread.
+struct Counter<'d> {
+    document: &'d ExecutableDocument,
+    /// By name and whether fields inside fields count; `None` while being counted: a cycle, which
+    /// validation refuses.
+    fragments: HashMap<(&'d str, bool), Option<u64>>,
+}
+
+impl<'d> Counter<'d> {
+    fn fields(&mut self, set: &'d SelectionSet, inner: bool) -> u64 {
+        set.items.iter().fold(0, |sum: u64, item| {
+            sum.saturating_add(match &item.node {
+                Selection::Field(field) if inner => self
+                    .fields(&field.node.selection_set.node, true)
+                    .saturating_add(1),
+                Selection::Field(_) => 1,
+                Selection::InlineFragment(fragment) => {
+                    self.fields(&fragment.node.selection_set.node, inner)
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(spread.node.fragment_name.node.as_str(), inner)
+                }
+            })
+        })
+    }
+
+    fn fragment(&mut self, name: &'d str, inner: bool) -> u64 {
+        if let Some(known) = self.fragments.get(&(name, inner)) {
+            return known.unwrap_or(0);
+        }
+        let found = self
+            .document
+            .fragments
+            .iter()
+            .find(|(known, _)| known.as_str() == name);
+        let Some((_, fragment)) = found else { return 0 };
+        self.fragments.insert((name, inner), None);
+        let fields = self.fields(&fragment.node.selection_set.node, inner);
+        self.fragments.insert((name, inner), Some(fields));
+        fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+
+    fn excess_of(text: &str) -> Option<String> {
+        excess(&parse_query(text).expect("parses"))
+    }
+
+    #[test]
+    fn nesting_is_bounded_before_the_parser_sees_it() {
+        assert!(is_flat("{ accounts { orders { products { name } } } }"));
+        for depth in [65, 2_000, 100_000] {
+            let text = format!(
+                "{{accounts(id:{}{}){{id}}}}",
+                "[".repeat(depth),
+                "]".repeat(depth)
+            );
+            assert!(!is_flat(&text), "{depth}");
+        }
+    }
+
+    #[test]
+    fn a_small_document_cannot_stand_for_a_large_one() {
+        let bomb = |levels: usize| {
+            let mut text = String::from("{ ...F0 }");
+            for level in 0..levels {
+                let next = level + 1;
+                text += &format!(" fragment F{level} on Query {{ ...F{next} ...F{next} }}");
+            }
+            text + &format!(" fragment F{levels} on Query {{ accounts {{ id }} }}")
+        };
+        assert_eq!(excess_of(&bomb(6)), None);
+        assert!(excess_of(&bomb(12)).is_some());
+        assert!(excess_of(&bomb(26)).is_some());
+        let aliases: String = (0..10_000)
+            .map(|n| format!("a{n}: accounts {{ id }} "))
+            .collect();
+        assert!(excess_of(&format!("{{ {aliases} }}")).is_some());
+        assert_eq!(
+            excess_of("{ ...F } fragment F on Query { ...F }"),
+            None,
+            "left to validation"
+        );
+    }
+}

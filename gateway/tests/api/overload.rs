@@ -1,0 +1,105 @@
+//! Too much at once is refused at once: too many requests, too much in one document. And the node
+//! counts what it did.
+
+use futures_util::future::join_all;
+use hyper::{Method, StatusCode};
+
+use crate::node::TestNode;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_beyond_the_limit_are_refused_with_a_hint_and_the_others_answered() {
+    let node = TestNode::start_with(|settings| settings.requests_max = 2).await;
+    let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
+    let answers = join_all((0..200).map(|_| node.api.run(document))).await;
+    let (answered, refused): (Vec<_>, Vec<_>) = answers
+        .into_iter()
+        .partition(|answer| answer.status == StatusCode::OK);
+    assert!(
+        !answered.is_empty() && !refused.is_empty(),
+        "{} answered",
+        answered.len()
+    );
+    for answer in &refused {
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.code(), "OVERLOADED");
+        assert_eq!(answer.headers["retry-after"], "1");
+        let extensions = &answer.error()["extensions"];
+        assert_eq!(extensions["retryable"], true);
+        assert!(
+            extensions["retryAfterMs"]
+                .as_u64()
+                .is_some_and(|hint| hint > 0)
+        );
+    }
+    let accounts = node
+        .api
+        .run("{ accounts(pagination: { take: 1000 }) { id } }")
+        .await;
+    let written = accounts.data("/accounts").as_array().map_or(0, Vec::len);
+    assert_eq!(written, answered.len(), "what was refused was not written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_documents_that_ask_for_too_much_cost_next_to_nothing() {
+    let node = TestNode::start().await;
+    let nested = |depth: usize| {
+        format!(
+            "{{ accounts(id: {}{}) {{ id }} }}",
+            "[".repeat(depth),
+            "]".repeat(depth)
+        )
+    };
+    let bomb: String = (0..26)
+        .map(|n| format!("fragment F{n} on Query {{ ...F{} ...F{} }} ", n + 1, n + 1))
+        .collect();
+    let bomb = format!("{{ ...F0 }} {bomb} fragment F26 on Query {{ accounts {{ id }} }}");
+    let aliases: String = (0..10_000)
+        .map(|n| format!("a{n}: accounts {{ id }} "))
+        .collect();
+    for document in [
+        nested(100),
+        nested(2_000),
+        nested(7_000),
+        nested(100_000),
+        bomb,
+        format!("{{ {aliases} }}"),
+    ] {
+        let answer = node.api.run(&document).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer.code(), "DOCUMENT_TOO_COMPLEX");
+    }
+    let deep = "{ accounts ".repeat(40) + &"}".repeat(40);
+    assert_eq!(
+        node.api.run(&deep).await.code(),
+        "GRAPHQL_VALIDATION_FAILED"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_what_was_answered() {
+    let node = TestNode::start().await;
+    let id = node.api.new_account("Ada").await;
+    node.api
+        .run(&format!(r#"{{ accounts(id: "{id}") {{ name }} }}"#))
+        .await;
+    node.api.run(r#"{ products(query: "x") { id } }"#).await;
+    node.api.run("{ nope }").await;
+    let scrape = node.api.request(Method::GET, "/metrics");
+    let text = node.api.send(scrape, "").await.text;
+    for line in [
+        r#"fritzy_requests_total{operation="createAccount"} 1"#,
+        r#"fritzy_requests_total{operation="accounts"} 1"#,
+        r#"fritzy_requests_total{operation="other"} 1"#,
+        r#"fritzy_errors_total{code="SEARCH_UNAVAILABLE"} 1"#,
+        r#"fritzy_errors_total{code="GRAPHQL_VALIDATION_FAILED"} 1"#,
+        r#"fritzy_request_duration_seconds_count{operation="createAccount"} 1"#,
+        "fritzy_commit_appends_count 1",
+        "fritzy_commit_duration_seconds_count 1",
+        "fritzy_commit_queue_appends 0",
+        "fritzy_entities_resident 1",
+        "fritzy_entities_passivated_total 0",
+        "fritzy_entity_crashes_total 0",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+}
