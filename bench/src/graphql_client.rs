@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
+pub(crate) use answer::first_error;
 use answer::interpret;
 pub use answer::{Answer, CallError, GraphqlError};
 

@@ -1,4 +1,4 @@
-//! `fritzy-bench`: the command line of the tools that look at a Fritzy node from the outside.
+//! `fritzy-bench`: the command line of the tools that measure Fritzy.
 
 mod commands;
 
@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Measures a Fritzy node from the outside
+/// Measures Fritzy: load on a node or on a shop in this process, and the replay of real orders
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -16,13 +16,20 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(Box<commands::Run>),
+    Compare(commands::Compare),
     Replay(commands::Replay),
+    #[command(hide = true)]
+    CeilingServer(commands::CeilingServer),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(run) => run.run().await,
+        Command::Compare(compare) => compare.run(),
         Command::Replay(replay) => replay.run().await,
+        Command::CeilingServer(server) => server.run().await,
     }
 }
 

@@ -1,11 +1,10 @@
 //! The real thing: the real orders on a real node, which is killed in the middle of them.
-//!
-//! Looks for the node beside this test's executable and builds it when it is not there. `cargo test --workspace`
-//! keeps both of one age; alone, `cargo build` first when the node has changed.
+
+mod node_binary;
 
 use std::fs::{self, File};
 use std::io::{Write, stderr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use fritzy_bench::replay::{
     OrderBook, ReplayOptions, ReplayOutcome, ReplayProgress, Totals, replay,
 };
 use fritzy_bench::{Cents, GraphqlClient};
+use node_binary::node_binary;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tempfile::TempDir;
@@ -241,43 +241,4 @@ fn spawn(files: &Path, port: u16) -> Child {
         .stderr(log)
         .spawn()
         .expect("the node starts")
-}
-
-/// `fritzy` of the same target directory and profile as this test: `target/debug/deps/<test>` and `target/debug/fritzy`.
-fn node_binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a path");
-    let profile_dir = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/<profile>/deps");
-    let binary = profile_dir.join("fritzy");
-    if !binary.exists() {
-        build_node(profile_dir);
-    }
-    assert!(binary.exists(), "no node at {}", binary.display());
-    binary
-}
-
-fn build_node(profile_dir: &Path) {
-    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(name) => name,
-    };
-    let target_dir = profile_dir.parent().expect("target/<profile>");
-    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "-p",
-            "fritzy-gateway",
-            "--bin",
-            "fritzy",
-            "--profile",
-            profile,
-        ])
-        .arg("--target-dir")
-        .arg(target_dir)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()
-        .expect("cargo starts");
-    assert!(built.success(), "the node does not build");
 }

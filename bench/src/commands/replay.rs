@@ -16,13 +16,11 @@ use fritzy_bench::replay::{
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::EXIT_INTERRUPTED;
 use super::display::ProgressDisplay;
 
 /// Often enough to look like motion.
 const DISPLAY_EVERY: Duration = Duration::from_millis(100);
-
-/// What a shell answers for a process that SIGINT ended.
-const EXIT_INTERRUPTED: u8 = 130;
 
 /// Place the orders of a file on a node, read everything back, and reconcile to the cent
 ///

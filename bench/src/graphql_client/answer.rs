@@ -155,6 +155,12 @@ pub(super) fn interpret(status: StatusCode, body: &[u8]) -> Result<Answer, CallE
     }
 }
 
+/// The first error of an answer, if it is one that has errors; the rest of it is skipped.
+pub(crate) fn first_error(body: &[u8]) -> Option<GraphqlError> {
+    let envelope = serde_json::from_slice::<Envelope>(body).ok()?;
+    envelope.errors?.first().map(GraphqlError::from)
+}
+
 impl From<&WireError> for GraphqlError {
     fn from(wire: &WireError) -> Self {
         let step_text = |step: &PathStep| match step {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::random::SplitMix64;
+
 /// Short enough that a blink of the node costs next to nothing.
 const WAIT_MIN: Duration = Duration::from_millis(50);
 /// Long enough to leave a starting node in peace, short enough to notice it soon.
@@ -21,7 +23,7 @@ pub(super) struct Backoff {
     retry_for: Duration,
     first_failure: Option<Instant>,
     wait: Duration,
-    random: u64,
+    random: SplitMix64,
 }
 
 impl Backoff {
@@ -31,7 +33,7 @@ impl Backoff {
             first_failure: None,
             wait: WAIT_MIN,
             // The standard library's hasher is keyed at random; nothing here needs more than that.
-            random: RandomState::new().hash_one(0_u8),
+            random: SplitMix64::new(RandomState::new().hash_one(0_u8)),
         }
     }
 
@@ -39,19 +41,9 @@ impl Backoff {
     pub(super) fn after_failure(&mut self, now: Instant) -> Option<Duration> {
         let first = *self.first_failure.get_or_insert(now);
         let upper = (self.wait * 3).min(WAIT_MAX);
-        self.wait = WAIT_MIN + (upper - WAIT_MIN).mul_f64(self.next_fraction());
+        self.wait = WAIT_MIN + (upper - WAIT_MIN).mul_f64(self.random.fraction());
         let lasted = now.duration_since(first) + self.wait;
         (lasted <= self.retry_for).then_some(self.wait)
-    }
-
-    /// Between 0 and 1: SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>), of which 53 bits fit a double.
-    fn next_fraction(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        (mixed >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

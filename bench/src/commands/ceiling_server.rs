@@ -1,0 +1,73 @@
+//! `fritzy-bench ceiling-server`: the server of the scenarios `ceiling` and `hello`. `run` starts it as a process of
+//! its own, so that both sides of a comparison have the same layout.
+
+use std::fs;
+use std::io::{self, Write, stderr};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use fritzy_bench::ceiling_accounts;
+use fritzy_gateway::Ceiling;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Serve accounts from a hash map until SIGTERM; `run` starts it
+#[derive(Args)]
+pub(crate) struct CeilingServer {
+    /// Address and port; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// File to write the port into once it listens
+    #[arg(long, value_name = "FILE")]
+    port_file: PathBuf,
+
+    /// How many accounts
+    #[arg(long, default_value = "1000")]
+    accounts: usize,
+
+    /// What their ids follow from
+    #[arg(long, default_value = "1")]
+    seed: u64,
+}
+
+impl CeilingServer {
+    pub(crate) async fn run(self) -> ExitCode {
+        match self.serve().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                let _ = writeln!(stderr().lock(), "fritzy-bench ceiling-server: {failure}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn serve(self) -> io::Result<()> {
+        log_as_a_node();
+        // Before anybody can know the port, and with it when to stop.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let accounts = ceiling_accounts(self.seed, self.accounts);
+        let ceiling = Ceiling::start(self.listen, accounts).await?;
+        fs::write(&self.port_file, ceiling.address().port().to_string())?;
+        terminate.recv().await;
+        ceiling.stop().await;
+        Ok(())
+    }
+}
+
+/// What a node does whose log is not a terminal, by default. Without it the ceiling would be spared the span that the
+/// front end opens for each request, which costs a node about a fifth of its time, and actors would be blamed for it.
+fn log_as_a_node() {
+    let filter = EnvFilter::new("info,warp::server=off");
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false);
+    // It fails only where logging was started before.
+    let _ = logs.try_init();
+}

@@ -1,0 +1,325 @@
+//! What is told of a run: every figure with its name, its unit, and which way is better.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use crate::load::{Load, Measured};
+use crate::process::{ProcessUsage, Role};
+
+/// One kind of figure.
+#[derive(Clone, Copy, Debug)]
+pub struct Figure {
+    /// Its name in a report, with the unit at its end.
+    pub name: &'static str,
+    /// Its name for people.
+    pub label: &'static str,
+    /// Its unit.
+    pub unit: Unit,
+    /// Which way is better.
+    pub better: Better,
+}
+
+/// The unit of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Per second.
+    PerSecond,
+    /// Microseconds.
+    Micros,
+    /// Bytes.
+    Bytes,
+    /// A number of things.
+    Count,
+}
+
+/// Which way a figure is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// More.
+    Higher,
+    /// Less.
+    Lower,
+    /// It only describes.
+    Neither,
+}
+
+/// Every figure, in the sequence they are shown in.
+pub const FIGURES: [Figure; 22] = [
+    figure("offered_per_s", "offered", Unit::PerSecond, Better::Neither),
+    figure(
+        "accepted_per_s",
+        "accepted",
+        Unit::PerSecond,
+        Better::Higher,
+    ),
+    figure(
+        "accepted_p50_us",
+        "  latency p50",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "accepted_p90_us",
+        "  latency p90",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "accepted_p99_us",
+        "  latency p99",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "accepted_p999_us",
+        "  latency p99.9",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "accepted_max_us",
+        "  latency max",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure("refused_per_s", "refused", Unit::PerSecond, Better::Neither),
+    figure(
+        "refused_p50_us",
+        "  latency p50",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "refused_p99_us",
+        "  latency p99",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "refused_max_us",
+        "  latency max",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure("lost_count", "lost", Unit::Count, Better::Lower),
+    figure(
+        "send_lag_p99_us",
+        "sent late p99",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "send_lag_max_us",
+        "sent late max",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "unsent_count",
+        "due and never sent",
+        Unit::Count,
+        Better::Lower,
+    ),
+    figure(
+        "generator_cpu_us_per_request",
+        "generator CPU a request",
+        Unit::Micros,
+        Better::Neither,
+    ),
+    figure(
+        "server_cpu_us_per_request",
+        "server CPU a request",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "shop_and_generator_cpu_us_per_request",
+        "shop and generator CPU a request",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "server_resident_begin_bytes",
+        "server memory at begin",
+        Unit::Bytes,
+        Better::Lower,
+    ),
+    figure(
+        "server_resident_end_bytes",
+        "server memory at end",
+        Unit::Bytes,
+        Better::Lower,
+    ),
+    figure(
+        "shop_and_generator_resident_begin_bytes",
+        "shop and generator memory at begin",
+        Unit::Bytes,
+        Better::Lower,
+    ),
+    figure(
+        "shop_and_generator_resident_end_bytes",
+        "shop and generator memory at end",
+        Unit::Bytes,
+        Better::Lower,
+    ),
+];
+
+const fn figure(name: &'static str, label: &'static str, unit: Unit, better: Better) -> Figure {
+    Figure {
+        name,
+        label,
+        unit,
+        better,
+    }
+}
+
+/// The figures of one run. Those that mean nothing for it are left out.
+pub(super) fn figures_of(load: Load, measured: &Measured) -> BTreeMap<&'static str, f64> {
+    let recorder = &measured.recorder;
+    let seconds = recorder.window().seconds();
+    let answered = recorder.accepted_in_window + recorder.refused_in_window;
+    let mut figures = BTreeMap::from([
+        (
+            "accepted_per_s",
+            recorder.accepted_in_window as f64 / seconds,
+        ),
+        ("refused_per_s", recorder.refused_in_window as f64 / seconds),
+        ("lost_count", recorder.lost.values().sum::<u64>() as f64),
+    ]);
+    let accepted = [
+        ("accepted_p50_us", 0.5),
+        ("accepted_p90_us", 0.9),
+        ("accepted_p99_us", 0.99),
+        ("accepted_p999_us", 0.999),
+        ("accepted_max_us", 1.0),
+    ];
+    let refused = [
+        ("refused_p50_us", 0.5),
+        ("refused_p99_us", 0.99),
+        ("refused_max_us", 1.0),
+    ];
+    let lag = [("send_lag_p99_us", 0.99), ("send_lag_max_us", 1.0)];
+    figures.extend(quantiles_us(&recorder.accepted_ns, &accepted));
+    figures.extend(quantiles_us(&recorder.refused_ns, &refused));
+    if let Load::Open { rate_per_s, .. } = load {
+        figures.insert("offered_per_s", rate_per_s);
+        figures.insert("unsent_count", measured.unsent as f64);
+        figures.extend(quantiles_us(&recorder.send_lag_ns, &lag));
+    }
+    for usage in &measured.usage {
+        figures.extend(usage_figures(usage, answered));
+    }
+    figures
+        .into_iter()
+        .map(|(name, value)| (name, rounded(value)))
+        .collect()
+}
+
+/// Three decimals: a nanosecond of a microsecond, and no noise behind it.
+fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
+
+fn quantiles_us<'a>(
+    latencies_ns: &'a Histogram<u64>,
+    quantiles: &'a [(&'static str, f64)],
+) -> impl Iterator<Item = (&'static str, f64)> + 'a {
+    let some = quantiles.iter().filter(|_| !latencies_ns.is_empty());
+    some.map(|&(name, quantile)| {
+        (
+            name,
+            latencies_ns.value_at_quantile(quantile) as f64 / 1_000.0,
+        )
+    })
+}
+
+fn usage_figures(usage: &ProcessUsage, answered: u64) -> Vec<(&'static str, f64)> {
+    let (cpu, resident) = match usage.role {
+        Role::Generator => ("generator_cpu_us_per_request", None),
+        Role::Server => (
+            "server_cpu_us_per_request",
+            Some(("server_resident_begin_bytes", "server_resident_end_bytes")),
+        ),
+        Role::ShopAndGenerator => (
+            "shop_and_generator_cpu_us_per_request",
+            Some((
+                "shop_and_generator_resident_begin_bytes",
+                "shop_and_generator_resident_end_bytes",
+            )),
+        ),
+    };
+    let mut figures = Vec::new();
+    if answered > 0 {
+        figures.push((cpu, usage.cpu().as_secs_f64() * 1e6 / answered as f64));
+    }
+    if let Some((begin, end)) = resident {
+        figures.push((begin, usage.begin.resident_bytes as f64));
+        figures.push((end, usage.end.resident_bytes as f64));
+    }
+    figures
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::load::{Outcome, Recorder, Refusal, Turn, Window};
+    use crate::process::Usage;
+
+    fn measured() -> Measured {
+        let window = Window::beginning_now(Duration::ZERO, Duration::from_secs(2));
+        let mut recorder = Recorder::new(window);
+        for ms in 1..=1_000 {
+            let turn = Turn {
+                intended: window.from,
+                sent: window.from,
+            };
+            let ended = window.from + Duration::from_millis(ms);
+            recorder.record(turn, Outcome::Accepted, ended);
+            if ms % 4 == 0 {
+                let refusal = Refusal::HttpStatus(503);
+                recorder.record(turn, Outcome::Refused(refusal), ended);
+            }
+        }
+        let usage = |seconds, resident_bytes| Usage {
+            cpu: Duration::from_secs(seconds),
+            resident_bytes,
+        };
+        Measured {
+            recorder,
+            unsent: 3,
+            usage: vec![ProcessUsage {
+                role: Role::Server,
+                begin: usage(10, 100),
+                end: usage(11, 200),
+            }],
+        }
+    }
+
+    #[test]
+    fn figures_are_per_second_per_request_and_in_microseconds() {
+        let figures = figures_of(Load::Closed { in_flight: 1 }, &measured());
+        assert_eq!(figures["accepted_per_s"], 500.0);
+        assert_eq!(figures["refused_per_s"], 125.0);
+        assert_eq!(figures["server_cpu_us_per_request"], 800.0);
+        assert_eq!(figures["server_resident_end_bytes"], 200.0);
+        let p50 = figures["accepted_p50_us"];
+        assert!((p50 / 500_000.0 - 1.0).abs() < 0.001, "{p50}");
+        assert!(!figures.contains_key("unsent_count"));
+    }
+
+    #[test]
+    fn every_figure_of_an_open_loop_is_known_by_name() {
+        let load = Load::Open {
+            rate_per_s: 10.0,
+            in_flight_max: 1,
+        };
+        let figures = figures_of(load, &measured());
+        assert_eq!(figures["unsent_count"], 3.0);
+        for name in figures.keys() {
+            assert!(FIGURES.iter().any(|figure| figure.name == *name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Measuring: runs repeated and paired (`experiment`), what they amount to (`figures`, `spread`), under which
+//! conditions (`stamp`), written down (`report`) and shown (`table`, `compare`).
+
+mod compare;
+mod experiment;
+mod figures;
+mod report;
+mod spread;
+mod stamp;
+mod table;
+
+pub use compare::{Comparison, FigureChange, compare};
+pub use experiment::{Experiment, Interrupt, Progress};
+pub use figures::{Better, FIGURES, Figure, Unit};
+pub use report::{Report, RunSettings, SCHEMA_VERSION, SideReport, Totals};
+pub use spread::Spread;
+pub use stamp::{Build, Machine, Stamp};

@@ -1,0 +1,172 @@
+//! Under which conditions figures were taken: revision, machine, build, date.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The repository this program was compiled from.
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Under which conditions figures were taken. What could not be found out is `None`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// When the run ended, RFC 3339 in UTC.
+    pub date: String,
+    /// The commit that is checked out.
+    pub git_revision: Option<String>,
+    /// Whether files differ from it.
+    pub git_dirty: Option<bool>,
+    /// Whether this program, or the node beside it, is older than a source: then it may not be what the revision says.
+    pub built_before_sources: Option<bool>,
+    /// The machine.
+    pub machine: Machine,
+    /// How this program was compiled.
+    pub build: Build,
+}
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// As the processor calls itself.
+    pub cpu_model: Option<String>,
+    /// Cores this program may use.
+    pub cores_count: Option<usize>,
+    /// Memory in all.
+    pub memory_bytes: Option<u64>,
+    /// The kernel's release.
+    pub kernel: Option<String>,
+}
+
+/// How this program was compiled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// The version of the workspace.
+    pub version: String,
+    /// `release` or `debug`, or what inherits from it.
+    pub profile: String,
+    /// The level of optimisation.
+    pub opt_level: String,
+    /// The compiler.
+    pub rustc: String,
+    /// The target.
+    pub target: String,
+}
+
+impl Stamp {
+    /// As of now.
+    pub(crate) fn now() -> Self {
+        let date = OffsetDateTime::now_utc().replace_nanosecond(0);
+        let date = date.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(&Rfc3339);
+        Self {
+            date: date.expect("the years of this century can be written"),
+            git_revision: git(&["rev-parse", "HEAD"]),
+            git_dirty: git(&["status", "--porcelain"]).map(|changes| !changes.is_empty()),
+            built_before_sources: built_before_sources(),
+            machine: Machine::this(),
+            build: Build::this(),
+        }
+    }
+}
+
+impl Machine {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        let read = |path: &str| fs::read_to_string(path).ok();
+        Self {
+            cpu_model: read("/proc/cpuinfo").and_then(|text| value_of(&text, "model name")),
+            cores_count: std::thread::available_parallelism()
+                .ok()
+                .map(std::num::NonZeroUsize::get),
+            memory_bytes: read("/proc/meminfo")
+                .and_then(|text| value_of(&text, "MemTotal"))
+                .and_then(|value| value.strip_suffix(" kB")?.parse::<u64>().ok())
+                .map(|kibibytes| kibibytes * 1024),
+            kernel: read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()),
+        }
+    }
+}
+
+impl Build {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            profile: env!("BENCH_PROFILE").to_owned(),
+            opt_level: env!("BENCH_OPT_LEVEL").to_owned(),
+            rustc: env!("BENCH_RUSTC").to_owned(),
+            target: env!("BENCH_TARGET").to_owned(),
+        }
+    }
+
+    /// Whether figures of it mean anything.
+    pub(crate) fn is_optimised(&self) -> bool {
+        self.opt_level == "3" || self.opt_level == "2"
+    }
+}
+
+/// The value behind the first `key:` of a text of the kernel's.
+fn value_of(text: &str, key: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        (name.trim() == key).then(|| value.trim().to_owned())
+    })
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let told = Command::new("git")
+        // Others may be at work in the repository: looking must not lock it.
+        .args(["--no-optional-locks", "-C", REPOSITORY])
+        .args(arguments)
+        .output()
+        .ok()?;
+    let text = String::from_utf8(told.stdout).ok()?;
+    told.status.success().then(|| text.trim().to_owned())
+}
+
+/// Looks at what is compiled into programs: tests and documents may be as new as they like.
+fn built_before_sources() -> Option<bool> {
+    let program = std::env::current_exe().ok()?;
+    let node = modified(&program.with_file_name("fritzy"));
+    let built = modified(&program)?.min(node.unwrap_or_else(SystemTime::now));
+    let files = git(&["ls-files", "*/src/*.rs", "*Cargo.toml", "Cargo.lock"])?;
+    let mut sources = files
+        .lines()
+        .filter_map(|file| modified(&Path::new(REPOSITORY).join(file)));
+    Some(sources.any(|source| source > built))
+}
+
+fn modified(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).ok()?.modified().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_texts_are_read_by_key() {
+        let cpuinfo = "processor\t: 0\nmodel name\t: AMD EPYC: 7\nmodel name\t: second\n";
+        assert_eq!(
+            value_of(cpuinfo, "model name").as_deref(),
+            Some("AMD EPYC: 7")
+        );
+        assert_eq!(value_of(cpuinfo, "model"), None);
+    }
+
+    #[test]
+    fn a_stamp_says_when_and_how() {
+        let stamp = Stamp::now();
+        assert!(
+            stamp.date.ends_with('Z') && stamp.date.len() == 20,
+            "{}",
+            stamp.date
+        );
+        assert!(stamp.build.rustc.starts_with("rustc "), "{:?}", stamp.build);
+        assert!(stamp.machine.cores_count.is_some());
+    }
+}

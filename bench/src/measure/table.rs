@@ -1,0 +1,260 @@
+//! A report for people.
+
+use std::fmt;
+
+use super::figures::{FIGURES, Figure, Unit};
+use super::report::{Report, SideReport};
+use super::spread::Spread;
+use crate::scenarios::{Fsync, LoopShape, SideSettings};
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.heading(f)?;
+        let mut rows = vec![self.head_row()];
+        rows.extend(FIGURES.iter().filter_map(|figure| self.row(figure)));
+        write!(f, "{}", Columns(rows))?;
+        for warning in &self.warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn heading(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = &self.settings;
+        let runs = match (settings.repeat_count, &self.baseline) {
+            (1, None) => "1 run".to_owned(),
+            (count, None) => format!("{count} runs"),
+            (1, Some(_)) => "1 pair".to_owned(),
+            (count, Some(_)) => format!("{count} pairs"),
+        };
+        writeln!(
+            f,
+            "{runs} of {} s after {} s of warming up, seed {}; {}",
+            settings.duration_s,
+            settings.warmup_s,
+            settings.seed,
+            settings.pinned.as_deref().unwrap_or("not pinned"),
+        )?;
+        for side in self.sides() {
+            writeln!(f, "{}: {}", side.settings.side, load(&side.settings))?;
+            writeln!(f, "  {}", durability(side))?;
+        }
+        writeln!(f, "{}\n", self.stamp_line())
+    }
+
+    fn sides(&self) -> impl Iterator<Item = &SideReport> {
+        [Some(&self.subject), self.baseline.as_ref()]
+            .into_iter()
+            .flatten()
+    }
+
+    fn stamp_line(&self) -> String {
+        let stamp = &self.stamp;
+        let machine = &stamp.machine;
+        let revision = stamp.git_revision.as_deref().unwrap_or("unknown");
+        let dirty = match stamp.git_dirty {
+            Some(true) => " with changes",
+            _ => "",
+        };
+        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+        let memory = machine
+            .memory_bytes
+            .map(|bytes| value(Unit::Bytes, bytes as f64));
+        format!(
+            "revision {:.12}{dirty}, {}, {} build by {}; {}, {} cores, {}, kernel {}",
+            revision,
+            stamp.date,
+            stamp.build.profile,
+            stamp.build.rustc,
+            known(&machine.cpu_model),
+            machine.cores_count.unwrap_or_default(),
+            known(&memory),
+            known(&machine.kernel),
+        )
+    }
+
+    fn head_row(&self) -> Vec<String> {
+        let mut row = vec![String::new()];
+        row.extend(self.sides().map(|side| side.settings.side.clone()));
+        if self.ratios.is_some() {
+            row.push("ratio".to_owned());
+        }
+        row
+    }
+
+    fn row(&self, figure: &Figure) -> Option<Vec<String>> {
+        let spreads: Vec<_> = self
+            .sides()
+            .map(|side| side.figures.get(figure.name))
+            .collect();
+        let says_something = |spread: &&Spread| spread.max > 0.0 || figure.name == "accepted_per_s";
+        spreads
+            .iter()
+            .flatten()
+            .find(|spread| says_something(spread))?;
+        let mut row = vec![figure.label.to_owned()];
+        for spread in spreads {
+            row.push(spread.map_or_else(String::new, |spread| shown(figure.unit, spread)));
+        }
+        if let Some(ratios) = &self.ratios {
+            let ratio = ratios.get(figure.name);
+            row.push(ratio.map_or_else(String::new, ratio_shown));
+        }
+        Some(row)
+    }
+}
+
+fn load(settings: &SideSettings) -> String {
+    let mut text = match (settings.loop_shape, settings.rate_per_s) {
+        (LoopShape::Open, Some(rate)) => format!(
+            "open loop, {} requests/s, at most {} in flight",
+            grouped(rate),
+            settings.in_flight_count
+        ),
+        _ => format!("closed loop, {} in flight", settings.in_flight_count),
+    };
+    if let Some(connections) = settings.connections_count {
+        text.push_str(&format!(", {connections} connections"));
+    }
+    text
+}
+
+fn durability(side: &SideReport) -> String {
+    let durability = &side.durability;
+    let fsync = match durability.fsync {
+        Fsync::On => "fsync on",
+        Fsync::NoStore => "no store",
+        Fsync::InMemory => "no fsync",
+        Fsync::Unknown => "fsync not known",
+    };
+    let mut text = format!("{fsync}: {}", durability.because);
+    if let Some(filesystem) = &durability.filesystem {
+        text.push_str(&format!("; {filesystem}"));
+    }
+    if let Some(sync_us) = durability.sync_4kib_median_us {
+        text.push_str(&format!(
+            ", a sync of 4 KiB takes {}",
+            value(Unit::Micros, sync_us)
+        ));
+    }
+    text
+}
+
+/// `31 204 /s (30 118 – 31 933)`, or the value alone when there was one run.
+pub(super) fn shown(unit: Unit, spread: &Spread) -> String {
+    let median = value(unit, spread.median);
+    if spread.runs.len() < 2 {
+        return median;
+    }
+    format!(
+        "{median} ({} – {})",
+        value(unit, spread.min),
+        value(unit, spread.max)
+    )
+}
+
+fn ratio_shown(spread: &Spread) -> String {
+    if spread.runs.len() < 2 {
+        return format!("{:.3}", spread.median);
+    }
+    format!(
+        "{:.3} ({:.3} – {:.3})",
+        spread.median, spread.min, spread.max
+    )
+}
+
+/// A value with a unit that lets it be read at a glance.
+pub(super) fn value(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::PerSecond => format!("{}/s", grouped(value)),
+        Unit::Count => grouped(value),
+        Unit::Micros if value >= 1e6 => format!("{:.2} s", value / 1e6),
+        Unit::Micros if value >= 1e3 => format!("{:.2} ms", value / 1e3),
+        Unit::Micros => format!("{value:.1} µs"),
+        Unit::Bytes if value >= 1e9 => format!("{:.2} GB", value / 1e9),
+        Unit::Bytes => format!("{:.1} MB", value / 1e6),
+    }
+}
+
+/// `31 204`; below 100 with one decimal.
+fn grouped(number: f64) -> String {
+    if number < 100.0 && number.fract() != 0.0 {
+        return format!("{number:.1}");
+    }
+    let digits = format!("{number:.0}");
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Rows whose columns are as wide as their widest cell; the first to the left, the others to the right.
+pub(super) struct Columns(pub(super) Vec<Vec<String>>);
+
+impl fmt::Display for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut widths = Vec::new();
+        for row in &self.0 {
+            widths.resize(widths.len().max(row.len()), 0);
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for row in &self.0 {
+            let mut line = String::new();
+            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                let cell = match column {
+                    0 => format!("{cell:<width$}"),
+                    _ => format!("   {cell:>width$}"),
+                };
+                line.push_str(&cell);
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::report;
+    use super::*;
+
+    #[test]
+    fn values_are_shown_in_units_for_people() {
+        for (unit, number, expected) in [
+            (Unit::PerSecond, 31_204.4, "31 204/s"),
+            (Unit::PerSecond, 12.34, "12.3/s"),
+            (Unit::Count, 3.0, "3"),
+            (Unit::Micros, 17.25, "17.2 µs"),
+            (Unit::Micros, 1_500.25, "1.50 ms"),
+            (Unit::Micros, 2_500_000.0, "2.50 s"),
+            (Unit::Bytes, 25.5e6, "25.5 MB"),
+        ] {
+            assert_eq!(value(unit, number), expected);
+        }
+    }
+
+    #[test]
+    fn a_table_shows_both_sides_their_ratio_and_what_to_beware_of() {
+        let text = report(&[100.0, 300.0, 200.0], &[200.0, 400.0, 400.0]).to_string();
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for line in [
+            "5 pairs of 0.3 s",
+            "accepted 200/s (100/s – 300/s) 400/s (200/s – 400/s) 0.500 (0.500 – 0.750)",
+            "latency p99 1.50 ms",
+            "revision 0123456789ab with changes",
+            "warning: a warning",
+        ] {
+            assert!(words(&text).contains(line), "{line:?} is not in\n{text}");
+        }
+        let widths = text.lines().filter(|line| line.contains("/s ("));
+        assert_eq!(widths.count(), 1, "one line a figure");
+    }
+}

@@ -1,0 +1,300 @@
+//! A server that runs as a child process for the time of a measurement: started on a free port with a folder of its
+//! own, and stopped by SIGTERM to its own process id, however the measurement ends.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use thiserror::Error;
+
+use super::affinity::on_core;
+
+/// Time to begin listening: a debug build on a busy machine needs seconds of it.
+const START_MAX: Duration = Duration::from_secs(60);
+/// Time to end after SIGTERM, then it is killed: more than a node gives its running requests.
+const STOP_MAX: Duration = Duration::from_secs(20);
+const POLL_EVERY: Duration = Duration::from_millis(5);
+/// How much of a log is shown when something goes wrong.
+const LOG_SHOWN_BYTES: usize = 2_000;
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// Its arguments. It must write its port into the file that `--port-file` names, which is added, once it listens.
+    pub(crate) arguments: Vec<OsString>,
+    /// Whether it takes `--data-dir`, which is then added.
+    pub(crate) has_data: bool,
+    /// Where its folder is made.
+    pub(crate) within: PathBuf,
+    /// The core it is kept on.
+    pub(crate) core: Option<usize>,
+}
+
+/// Why there is no server.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// It cannot be started.
+    #[error("{program} cannot be started: {failure}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        failure: io::Error,
+    },
+    /// It ended by itself.
+    #[error("{program} ended by itself ({status}); the end of its log:\n{log}")]
+    Ended {
+        /// The program.
+        program: String,
+        /// How.
+        status: ExitStatus,
+        /// Its last words.
+        log: String,
+    },
+    /// It does not begin to listen, or does not end.
+    #[error("{program} {what} within {} s; the end of its log:\n{log}", .limit.as_secs())]
+    Late {
+        /// The program.
+        program: String,
+        /// What it does not do.
+        what: &'static str,
+        /// The time it had.
+        limit: Duration,
+        /// Its last words.
+        log: String,
+    },
+}
+
+/// A server that runs. Dropped, it is stopped.
+#[derive(Debug)]
+pub(crate) struct ServerProcess {
+    program: String,
+    child: Child,
+    /// Held to be removed after the process is gone.
+    folder: TempDir,
+    port: u16,
+}
+
+impl Launch {
+    /// Starts it and waits until it listens.
+    ///
+    /// # Errors
+    /// [`ServerError`]
+    pub(crate) async fn start(&self) -> Result<ServerProcess, ServerError> {
+        let program = self.program.display().to_string();
+        let unstartable = |failure| ServerError::Start {
+            program: program.clone(),
+            failure,
+        };
+        let folder = tempfile::Builder::new()
+            .prefix("fritzy-bench-")
+            .tempdir_in(&self.within)
+            .map_err(unstartable)?;
+        let mut command = self.command(folder.path()).map_err(unstartable)?;
+        let child = match self.core {
+            Some(core) => on_core(core, || command.spawn()).and_then(|spawned| spawned),
+            None => command.spawn(),
+        };
+        let mut server = ServerProcess {
+            child: child.map_err(unstartable)?,
+            program,
+            folder,
+            port: 0,
+        };
+        server.port = server.listened_port().await?;
+        Ok(server)
+    }
+
+    fn command(&self, folder: &Path) -> io::Result<Command> {
+        let log = File::create(folder.join("log"))?;
+        let mut command = without_settings(&self.program);
+        command
+            .args(&self.arguments)
+            .args(["--listen", "127.0.0.1:0", "--port-file"])
+            .arg(folder.join("port"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Ctrl-C is for this program, which then stops the server in its turn.
+            .process_group(0);
+        if self.has_data {
+            command.arg("--data-dir").arg(folder.join("data"));
+        }
+        Ok(command)
+    }
+}
+
+/// A command that does not inherit a node's settings: figures follow from the flags of the run alone.
+pub(crate) fn without_settings(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FRITZY_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+impl ServerProcess {
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The port it listens on, on 127.0.0.1.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of its data and its log.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Stops it by SIGTERM.
+    ///
+    /// # Errors
+    /// [`ServerError::Ended`] when it had ended before or ended badly, [`ServerError::Late`] when it had to be killed.
+    pub(crate) async fn stop(mut self) -> Result<(), ServerError> {
+        let before = self.child.try_wait().ok().flatten();
+        if let Some(status) = before {
+            return Err(self.ended(status));
+        }
+        self.terminate();
+        let began = Instant::now();
+        while began.elapsed() < STOP_MAX {
+            match self.child.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) => return Err(self.ended(status)),
+                _ => tokio::time::sleep(POLL_EVERY).await,
+            }
+        }
+        self.kill();
+        Err(self.late("did not end after SIGTERM", STOP_MAX))
+    }
+
+    async fn listened_port(&mut self) -> Result<u16, ServerError> {
+        let file = self.folder.path().join("port");
+        let began = Instant::now();
+        while began.elapsed() < START_MAX {
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            if let Ok(port) = text.trim().parse() {
+                return Ok(port);
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(self.ended(status));
+            }
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+        Err(self.late("did not listen", START_MAX))
+    }
+
+    fn terminate(&self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // An error means that it is gone already.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn ended(&self, status: ExitStatus) -> ServerError {
+        ServerError::Ended {
+            program: self.program.clone(),
+            status,
+            log: self.log(),
+        }
+    }
+
+    fn late(&self, what: &'static str, limit: Duration) -> ServerError {
+        ServerError::Late {
+            program: self.program.clone(),
+            what,
+            limit,
+            log: self.log(),
+        }
+    }
+
+    fn log(&self) -> String {
+        let log = fs::read(self.folder.path().join("log")).unwrap_or_default();
+        let end = &log[log.len().saturating_sub(LOG_SHOWN_BYTES)..];
+        String::from_utf8_lossy(end).into_owned()
+    }
+}
+
+/// On the way out of an error or an interrupt there is nobody left to wait but this.
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        self.terminate();
+        let began = Instant::now();
+        while began.elapsed() < STOP_MAX {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(POLL_EVERY);
+        }
+        self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Launch {
+        // What is added stands behind the script: $1 is --listen, $4 the file for the port.
+        Launch {
+            program: "sh".into(),
+            arguments: ["-c", script, "server"].map(OsString::from).to_vec(),
+            has_data: false,
+            within: std::env::temp_dir(),
+            core: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_is_stopped_and_leaves_no_folder() {
+        let launch = shell("echo 4711 > \"$4\"; trap 'exit 0' TERM; while :; do sleep 0.01; done");
+        let server = launch.start().await.expect("it listens");
+        assert_eq!(server.port(), 4711);
+        let folder = server.folder().to_owned();
+        assert!(folder.exists());
+        server.stop().await.expect("it ends");
+        assert!(!folder.exists());
+    }
+
+    #[tokio::test]
+    async fn a_dropped_server_is_stopped_too() {
+        let launch = shell("echo 4711 > \"$4\"; exec sleep 60");
+        let server = launch.start().await.expect("it listens");
+        let pid = server.pid();
+        drop(server);
+        let pid = Pid::from_raw(i32::try_from(pid).expect("small")).expect("a pid");
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ends_says_why() {
+        let ended = shell("echo no such data; exit 3").start().await;
+        let ended = ended.expect_err("it ended").to_string();
+        assert!(
+            ended.contains("no such data") && ended.contains("exit status: 3"),
+            "{ended}"
+        );
+    }
+}

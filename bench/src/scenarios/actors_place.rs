@@ -1,0 +1,99 @@
+//! `actors-place`: orders placed by calling the shop in this process: actors and journal without HTTP and GraphQL.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fritzy_actors::{OrderInput, OrderLineInput, Request};
+use fritzy_domain::{FingerprintBuilder, KeyScope};
+
+use super::basket::Basket;
+use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome, unkeyed};
+use super::{Reach, Scenario, SetUp, Subject};
+use crate::BenchError;
+use crate::load::{Caller, Outcome};
+use crate::random::SplitMix64;
+
+/// The scenario.
+pub(super) struct ActorsPlace;
+
+#[async_trait]
+impl Scenario for ActorsPlace {
+    fn name(&self) -> &'static str {
+        "actors-place"
+    }
+
+    fn about(&self) -> &'static str {
+        "orders of two lines placed in process, on SQLite (each commit synced) or in memory"
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::InProcess
+    }
+
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+        let products = set_up.settings.products_count;
+        let subject = ShopSubject::open(set_up, products, |shop, settings, plan, number| Placing {
+            shop: shop.clone(),
+            random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
+            keyed: settings.keyed,
+            caller: number,
+            placed: 0,
+        });
+        Ok(Box::new(subject.await?))
+    }
+}
+
+struct Placing {
+    shop: Arc<OpenShop>,
+    random: SplitMix64,
+    keyed: bool,
+    caller: usize,
+    placed: u64,
+}
+
+impl Caller for Placing {
+    async fn call(&mut self) -> Outcome {
+        let OpenShop {
+            shop,
+            accounts,
+            products,
+        } = &*self.shop;
+        let basket = Basket::choose(&mut self.random, accounts.len(), products.len());
+        let line = |(product, quantity): (usize, u8)| OrderLineInput {
+            product_id: products[product].clone(),
+            quantity: i64::from(quantity),
+        };
+        let input = OrderInput {
+            account_id: accounts[basket.account].clone(),
+            lines: basket.lines.into_iter().map(line).collect(),
+        };
+        self.placed += 1;
+        let request = if self.keyed {
+            keyed(&format!("{}:{}", self.caller, self.placed), &input)
+        } else {
+            unkeyed()
+        };
+        outcome(shop.place_order(&request, &input).await)
+    }
+}
+
+/// A request with a key, as the gateway makes it.
+fn keyed(key: &str, input: &OrderInput) -> Request {
+    let scope = KeyScope {
+        tenant: "",
+        caller: "",
+        mutation: "createOrder",
+        target: "",
+        key,
+        path: "",
+    };
+    let print = FingerprintBuilder::default().text(&input.account_id);
+    let print = input.lines.iter().fold(print, |print, line| {
+        print.text(&line.product_id).number(line.quantity)
+    });
+    Request {
+        command: scope.command_id(),
+        fingerprint: Some(print.finish()),
+        deadline: deadline(),
+    }
+}

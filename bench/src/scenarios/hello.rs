@@ -1,0 +1,58 @@
+//! `hello`: the shortest answer the front end gives, a probe's `live`, without GraphQL: what HTTP, the client and this
+//! machine cost by themselves. Rates of overload are chosen below it, so that not the generator is measured.
+
+use async_trait::async_trait;
+
+use super::ceiling::{start_server, without_store};
+use super::http_subject::{Endpoint, HttpSubject};
+use super::{Reach, Scenario, SetUp, Subject};
+use crate::BenchError;
+use crate::http::{Requests, get};
+use crate::load::{Outcome, Refusal};
+
+/// The scenario.
+pub(super) struct Hello;
+
+#[async_trait]
+impl Scenario for Hello {
+    fn name(&self) -> &'static str {
+        "hello"
+    }
+
+    fn about(&self) -> &'static str {
+        "GET /healthz/live over HTTP: the server and the client without GraphQL"
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Http
+    }
+
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+        let server = start_server(set_up, 1).await?;
+        let endpoint = Endpoint::local(server.port());
+        let request = get(&endpoint.authority, "/healthz/live");
+        Ok(Box::new(HttpSubject {
+            server: Some(server),
+            address: endpoint.address,
+            connections: set_up.settings.connections_count.unwrap_or(1),
+            conditions: without_store(),
+            requests: Box::new(move |_, _| Box::new(HelloRequests(request.clone()))),
+        }))
+    }
+}
+
+struct HelloRequests(Vec<u8>);
+
+impl Requests for HelloRequests {
+    fn write_next(&mut self, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(&self.0);
+    }
+
+    fn judge(&self, status: u16, body: &[u8]) -> Outcome {
+        match (status, body) {
+            (200, b"live\n") => Outcome::Accepted,
+            (200, _) => Outcome::Refused(Refusal::WrongAnswer),
+            _ => Outcome::Refused(Refusal::HttpStatus(status)),
+        }
+    }
+}

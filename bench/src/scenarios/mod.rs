@@ -1,0 +1,111 @@
+//! What is measured: one file for each scenario, which says how everything it needs is made and what is asked.
+//!
+//! A scenario over HTTP talks to a server process through the generator of [`crate::http`]; `node_process` starts one,
+//! `http_subject` asks it. A scenario in this process calls the shop's own methods; `shop_subject` opens one. Both
+//! choose accounts and baskets in the same way, by `shop_data` and `basket`.
+
+mod actors_ask;
+mod actors_place;
+mod basket;
+mod ceiling;
+mod durability;
+mod hello;
+mod http_subject;
+mod node_process;
+mod place;
+mod read;
+mod settings;
+mod shop_data;
+mod shop_subject;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+
+pub use ceiling::ceiling_accounts;
+pub use durability::{Durability, Fsync};
+pub use settings::{LoopShape, SideFlags, SideSettings, SideSpec, Store};
+
+use crate::BenchError;
+use crate::load::{Measured, Plan};
+use crate::process::Cores;
+
+/// Every scenario.
+const ALL: [&dyn Scenario; 6] = [
+    &read::Read,
+    &ceiling::CeilingScenario,
+    &hello::Hello,
+    &place::Place,
+    &actors_place::ActorsPlace,
+    &actors_ask::ActorsAsk,
+];
+
+/// One thing to measure.
+#[async_trait]
+pub(crate) trait Scenario: Send + Sync {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// What it measures, in one line.
+    fn about(&self) -> &'static str;
+
+    /// How it is reached.
+    fn reach(&self) -> Reach;
+
+    /// Makes everything that is there before the first request is counted.
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError>;
+}
+
+/// How what is measured is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// As clients do, in a process of its own.
+    Http,
+    /// By calling it, in this process.
+    InProcess,
+}
+
+/// What a scenario is set up with.
+pub(crate) struct SetUp<'a> {
+    /// This side's settings.
+    pub(crate) settings: &'a SideSettings,
+    /// Where temporary folders are made.
+    pub(crate) within: &'a Path,
+    /// The cores to stay on.
+    pub(crate) cores: Option<Cores>,
+    /// What every choice follows from.
+    pub(crate) seed: u64,
+}
+
+/// Something that is set up, and takes load.
+#[async_trait]
+pub(crate) trait Subject: Send {
+    /// Under which conditions it answers.
+    fn conditions(&self) -> &Conditions;
+
+    /// Puts load on it.
+    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError>;
+
+    /// Stops whatever was started for it, and removes what it left.
+    async fn tear_down(self: Box<Self>) -> Result<(), BenchError>;
+}
+
+/// What figures depend on beside the flags.
+#[derive(Clone, Debug)]
+pub(crate) struct Conditions {
+    /// What an acknowledgement means.
+    pub(crate) durability: Durability,
+    /// The effective settings of the node, by name; `None` where there is none, or another's.
+    pub(crate) node_settings: Option<std::collections::BTreeMap<String, String>>,
+}
+
+/// The scenario with this name.
+pub(crate) fn find(name: &str) -> Option<&'static dyn Scenario> {
+    ALL.into_iter().find(|scenario| scenario.name() == name)
+}
+
+/// Name and purpose of every scenario.
+pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.into_iter()
+        .map(|scenario| (scenario.name(), scenario.about()))
+}

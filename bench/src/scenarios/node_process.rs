@@ -1,0 +1,142 @@
+//! A node of our own for the time of a measurement, or another's that is named by its URL.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tokio::net::lookup_host;
+
+use super::durability::{Durability, Fsync};
+use super::http_subject::Endpoint;
+use super::{Conditions, SetUp, SideSettings};
+use crate::process::{Launch, ServerProcess, without_settings};
+use crate::{BenchError, GraphqlClient};
+
+/// The node of a measurement.
+pub(super) struct NodeProcess {
+    /// `None` when it is another's.
+    pub(super) server: Option<ServerProcess>,
+    pub(super) endpoint: Endpoint,
+    pub(super) client: GraphqlClient,
+    pub(super) conditions: Conditions,
+}
+
+impl NodeProcess {
+    /// Starts a node, or finds the one that is named.
+    pub(super) async fn start(set_up: &SetUp<'_>) -> Result<Self, BenchError> {
+        if let Some(url) = &set_up.settings.url {
+            return Self::at(url).await;
+        }
+        let program = node_program(set_up.settings)?;
+        let arguments: Vec<OsString> = set_up.settings.node_args.iter().map(Into::into).collect();
+        let node_settings = effective_settings(&program, &arguments)?;
+        let launch = Launch {
+            program,
+            arguments,
+            has_data: true,
+            within: set_up.within.to_owned(),
+            core: set_up.cores.map(|cores| cores.server),
+        };
+        let server = launch.start().await?;
+        let endpoint = Endpoint::local(server.port());
+        let client = GraphqlClient::new(&endpoint.url())?;
+        let conditions = Conditions {
+            durability: Durability::of_sqlite(server.folder()),
+            node_settings: Some(node_settings),
+        };
+        Ok(Self {
+            server: Some(server),
+            endpoint,
+            client,
+            conditions,
+        })
+    }
+
+    async fn at(url: &str) -> Result<Self, BenchError> {
+        let client = GraphqlClient::new(url)?;
+        let conditions = Conditions {
+            durability: Durability::without(Fsync::Unknown, "it is another's node (--url)"),
+            node_settings: None,
+        };
+        Ok(Self {
+            server: None,
+            endpoint: endpoint_of(url).await?,
+            client,
+            conditions,
+        })
+    }
+}
+
+/// `--node`, or `fritzy` beside this program.
+fn node_program(settings: &SideSettings) -> Result<PathBuf, BenchError> {
+    if let Some(program) = &settings.node {
+        return Ok(program.clone());
+    }
+    let beside = std::env::current_exe().map(|program| program.with_file_name("fritzy"));
+    let beside = beside.unwrap_or_else(|_| "fritzy".into());
+    if beside.exists() {
+        return Ok(beside);
+    }
+    Err(BenchError::Settings(format!(
+        "there is no node at {}: build it with `cargo build --release`, or name one with --node",
+        beside.display()
+    )))
+}
+
+/// What `fritzy config --json` says of the settings that the node will have.
+fn effective_settings(
+    program: &Path,
+    arguments: &[OsString],
+) -> Result<BTreeMap<String, String>, BenchError> {
+    #[derive(Deserialize)]
+    struct Setting {
+        value: String,
+    }
+    let refused = |reason: String| BenchError::Preparing {
+        what: "the node's settings",
+        reason,
+    };
+    let told = without_settings(program)
+        .args(["config", "--json"])
+        .args(arguments)
+        .output()
+        .map_err(|failure| refused(format!("{}: {failure}", program.display())))?;
+    if !told.status.success() {
+        return Err(refused(String::from_utf8_lossy(&told.stderr).into_owned()));
+    }
+    let settings: BTreeMap<String, Setting> =
+        serde_json::from_slice(&told.stdout).map_err(|error| refused(error.to_string()))?;
+    // These differ in every run, and say nothing.
+    let of_this_run = ["listen", "data_dir", "port_file"];
+    let settings = settings
+        .into_iter()
+        .map(|(name, setting)| (name, setting.value));
+    Ok(settings
+        .filter(|(name, _)| !of_this_run.contains(&name.as_str()))
+        .collect())
+}
+
+async fn endpoint_of(url: &str) -> Result<Endpoint, BenchError> {
+    let unusable = |reason: String| BenchError::Preparing {
+        what: "the address of the node",
+        reason,
+    };
+    let uri: hyper::Uri = url
+        .parse()
+        .map_err(|_| unusable(format!("{url} is no URL")))?;
+    let host = uri.host().unwrap_or_default();
+    let port = uri.port_u16().unwrap_or(80);
+    let mut addresses = lookup_host((host.trim_matches(['[', ']']), port))
+        .await
+        .map_err(|failure| unusable(format!("{host}: {failure}")))?;
+    let address: SocketAddr = addresses
+        .next()
+        .ok_or_else(|| unusable(format!("{host} has no address")))?;
+    Ok(Endpoint {
+        authority: uri.authority().map(ToString::to_string).unwrap_or_default(),
+        path: uri.path().to_owned(),
+        address,
+    })
+}

@@ -1,0 +1,338 @@
+//! The settings of one side of a comparison: flags that hold for both sides, overridden for one of them by what stands
+//! behind its name, as in `actors-place:batch-len-max=1`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::{Reach, Scenario, find, scenarios};
+use crate::BenchError;
+use crate::load::Load;
+
+/// Requests under way over HTTP: keeps two cores busy, and what others measure with.
+const HTTP_IN_FLIGHT: usize = 64;
+/// Requests under way in this process: as many as fill the committer's batches.
+const IN_PROCESS_IN_FLIGHT: usize = 256;
+/// Connections of an open loop: room for a second's stall at a thousand requests a second.
+const OPEN_CONNECTIONS: usize = 1_000;
+/// Requests under way at most, in any loop: each is a task here, and over HTTP a file descriptor on both sides.
+const IN_FLIGHT_MAX: usize = 10_000;
+
+/// Settings that can differ between the two sides; what is not given takes the scenario's default.
+#[derive(Args, Clone, Debug, Default)]
+#[command(
+    next_help_heading = "Settings of a side (override them for one side: SCENARIO:name=value,name=value)"
+)]
+pub struct SideFlags {
+    /// Closed loop: requests under way, each sending the next when it is answered, 1 to 10000. With --rate: requests
+    /// under way at most. Default: 64 over HTTP, 256 in process; with --rate one for each connection, or 10000
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub in_flight: Option<u16>,
+
+    /// Open loop: requests per second at a constant rate, whatever is answered; latency counts from the moment each
+    /// was due
+    #[arg(long, value_name = "PER_SECOND", value_parser = positive)]
+    pub rate: Option<f64>,
+
+    /// Connections over HTTP, 1 to 10000; each carries one request at a time. Default: one for each request under
+    /// way, 1000 with --rate
+    #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub connections: Option<u16>,
+
+    /// Accounts to make and choose from. Default: 1000
+    #[arg(long, value_name = "ACCOUNTS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub accounts: Option<u32>,
+
+    /// Products to make and choose from, at least 2. Default: 500
+    #[arg(long, value_name = "PRODUCTS", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub products: Option<u32>,
+
+    /// Give each order an idempotency key of its own
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub keyed: Option<bool>,
+
+    /// Where a shop in process keeps its journal. Default: sqlite
+    #[arg(long)]
+    pub store: Option<Store>,
+
+    /// Appends in one transaction of a shop in process, at most. Default: the committer's own
+    #[arg(long, value_name = "APPENDS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub batch_len_max: Option<u16>,
+
+    /// Measure the node at this GraphQL endpoint instead of starting one; http only. What the run adds stays there
+    #[arg(long, conflicts_with_all = ["node", "node_arg"])]
+    pub url: Option<String>,
+
+    /// The node to start. Default: `fritzy` beside this program
+    #[arg(long, value_name = "PROGRAM")]
+    pub node: Option<PathBuf>,
+
+    /// An argument for the node, as in --node-arg=--shards=16; can be repeated
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub node_arg: Vec<String>,
+}
+
+/// Where a shop in process keeps its journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// A SQLite file that is synced at every commit.
+    Sqlite,
+    /// Memory; nothing is durable.
+    Memory,
+}
+
+/// The shape of the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoopShape {
+    /// So many requests under way.
+    Closed,
+    /// So many requests per second.
+    Open,
+}
+
+/// A side as it is written on the command line: a scenario, and what is particular to this side.
+#[derive(Clone)]
+pub struct SideSpec {
+    text: String,
+    scenario: &'static dyn Scenario,
+    overrides: SideFlags,
+}
+
+/// The settings of one side, complete. What its scenario has no use for is `None`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SideSettings {
+    /// The side as it was written.
+    pub side: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Closed or open loop.
+    pub loop_shape: LoopShape,
+    /// Requests under way: exactly in a closed loop, at most in an open one.
+    pub in_flight_count: usize,
+    /// The rate of an open loop.
+    pub rate_per_s: Option<f64>,
+    /// Connections over HTTP.
+    pub connections_count: Option<usize>,
+    /// Accounts to choose from.
+    pub accounts_count: usize,
+    /// Products to choose from.
+    pub products_count: usize,
+    /// Whether orders have idempotency keys.
+    pub keyed: bool,
+    /// Where a shop in process keeps its journal.
+    pub store: Option<Store>,
+    /// Appends in one transaction of a shop in process at most; `None` is the committer's own limit.
+    pub batch_len_max_appends: Option<usize>,
+    /// The node that was measured instead of one that was started.
+    pub url: Option<String>,
+    /// The node that was started instead of the one beside this program.
+    pub node: Option<PathBuf>,
+    /// Arguments of the node.
+    pub node_args: Vec<String>,
+}
+
+#[derive(Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct Overrides {
+    #[command(flatten)]
+    flags: SideFlags,
+}
+
+impl FromStr for SideSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, overrides) = text.split_once(':').unwrap_or((text, ""));
+        let scenario = find(name).ok_or_else(|| {
+            let known: Vec<_> = scenarios().map(|(name, _)| name).collect();
+            format!(
+                "there is no scenario {name:?}; known are {}",
+                known.join(", ")
+            )
+        })?;
+        let flags = overrides.split(',').filter(|part| !part.is_empty());
+        let flags = flags.map(|part| format!("--{}", part.trim()));
+        let overrides = Overrides::try_parse_from(flags)
+            .map_err(|refusal| refusal.render().to_string())?
+            .flags;
+        Ok(Self {
+            text: text.to_owned(),
+            scenario,
+            overrides,
+        })
+    }
+}
+
+impl SideSpec {
+    pub(crate) fn scenario(&self) -> &'static dyn Scenario {
+        self.scenario
+    }
+
+    /// The complete settings of this side, when `flags` hold for both.
+    ///
+    /// # Errors
+    /// [`BenchError::Settings`] when they do not fit together.
+    pub fn settings(&self, flags: &SideFlags) -> Result<SideSettings, BenchError> {
+        let mine = &self.overrides;
+        let http = self.scenario.reach() == Reach::Http;
+        let rate = mine.rate.or(flags.rate);
+        let in_flight = mine.in_flight.or(flags.in_flight).map(usize::from);
+        let connections = mine.connections.or(flags.connections).map(usize::from);
+        let connections = http.then(|| {
+            connections.unwrap_or(match (rate, in_flight) {
+                (_, Some(in_flight)) => in_flight,
+                (Some(_), None) => OPEN_CONNECTIONS,
+                (None, None) => HTTP_IN_FLIGHT,
+            })
+        });
+        let in_flight = in_flight.unwrap_or(match (rate, connections) {
+            (_, Some(connections)) => connections,
+            (Some(_), None) => IN_FLIGHT_MAX,
+            (None, None) => IN_PROCESS_IN_FLIGHT,
+        });
+        if connections.is_some_and(|connections| connections < in_flight) {
+            return Err(BenchError::Settings(format!(
+                "{}: {in_flight} requests under way need as many connections: each carries one at a time",
+                self.text
+            )));
+        }
+        // A side with a node of its own does not mean the other side's address, and the other way round.
+        let own_node = mine.node.is_some() || !mine.node_arg.is_empty();
+        let url = mine.url.clone().or_else(|| flags.url.clone());
+        let url = url.filter(|_| http && !own_node);
+        let started = http && url.is_none();
+        let node = mine.node.clone().or_else(|| flags.node.clone());
+        let node_args = match mine.node_arg.as_slice() {
+            [] => flags.node_arg.clone(),
+            own => own.to_vec(),
+        };
+        let or = |mine: Option<u32>, both: Option<u32>, default: u32| {
+            usize::try_from(mine.or(both).unwrap_or(default)).expect("32 bits fit")
+        };
+        Ok(SideSettings {
+            side: self.text.clone(),
+            scenario: self.scenario.name().to_owned(),
+            loop_shape: rate.map_or(LoopShape::Closed, |_| LoopShape::Open),
+            in_flight_count: in_flight,
+            rate_per_s: rate,
+            connections_count: connections,
+            accounts_count: or(mine.accounts, flags.accounts, 1_000),
+            products_count: or(mine.products, flags.products, 500),
+            keyed: mine.keyed.or(flags.keyed).unwrap_or(false),
+            store: (!http).then(|| mine.store.or(flags.store).unwrap_or(Store::Sqlite)),
+            batch_len_max_appends: mine
+                .batch_len_max
+                .or(flags.batch_len_max)
+                .filter(|_| !http)
+                .map(usize::from),
+            url,
+            node: node.filter(|_| started),
+            node_args: if started { node_args } else { Vec::new() },
+        })
+    }
+}
+
+impl SideSettings {
+    /// The load.
+    pub(crate) fn load(&self) -> Load {
+        match self.rate_per_s {
+            Some(rate_per_s) => Load::Open {
+                rate_per_s,
+                in_flight_max: self.in_flight_count,
+            },
+            None => Load::Closed {
+                in_flight: self.in_flight_count,
+            },
+        }
+    }
+}
+
+/// Shows what was written.
+impl std::fmt::Debug for SideSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=10_000_000.0).contains(&rate) => Ok(rate),
+        _ => Err("not a number from 0.001 to 10000000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(spec: &str, flags: &[&str]) -> Result<SideSettings, BenchError> {
+        let flags = Overrides::try_parse_from(flags).expect("flags").flags;
+        spec.parse::<SideSpec>().expect(spec).settings(&flags)
+    }
+
+    #[test]
+    fn what_stands_behind_a_name_overrides_the_flags_for_this_side_alone() {
+        let flags = ["--in-flight=32", "--store=memory", "--accounts=10"];
+        let one = settings("actors-place", &flags).expect("fits");
+        assert_eq!((one.in_flight_count, one.store), (32, Some(Store::Memory)));
+        assert_eq!((one.accounts_count, one.batch_len_max_appends), (10, None));
+        let other = "actors-place:store=sqlite,batch-len-max=1,keyed";
+        let other = settings(other, &flags).expect("fits");
+        assert_eq!(
+            (other.in_flight_count, other.store),
+            (32, Some(Store::Sqlite))
+        );
+        assert_eq!((other.batch_len_max_appends, other.keyed), (Some(1), true));
+        assert_eq!(other.connections_count, None);
+    }
+
+    #[test]
+    fn defaults_follow_the_scenario_and_the_shape() {
+        for (spec, flags, in_flight, connections) in [
+            ("read", vec![], 64, Some(64)),
+            ("read", vec!["--in-flight=8"], 8, Some(8)),
+            ("read", vec!["--connections=8"], 8, Some(8)),
+            ("read", vec!["--in-flight=4", "--connections=8"], 4, Some(8)),
+            ("read", vec!["--rate=5"], 1_000, Some(1_000)),
+            ("actors-ask", vec![], 256, None),
+            (
+                "actors-ask",
+                vec!["--rate=5", "--connections=8"],
+                10_000,
+                None,
+            ),
+        ] {
+            let settings = settings(spec, &flags).expect("fits");
+            let found = (settings.in_flight_count, settings.connections_count);
+            assert_eq!(found, (in_flight, connections), "{spec} {flags:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_name() {
+        let few = settings("read", &["--in-flight=9", "--connections=8"]);
+        assert!(few.expect_err("too few").to_string().contains("9 requests"));
+        for (spec, named) in [
+            ("raed", "known are read, ceiling"),
+            ("read:conections=1", "--conections"),
+            ("read:rate=-1", "0.001 to 10000000"),
+            ("place:products=1", "2..=1000000"),
+        ] {
+            let refused = spec.parse::<SideSpec>().expect_err(spec);
+            assert!(refused.contains(named), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_side_with_a_node_of_its_own_does_not_use_the_others_address() {
+        let flags = ["--url=http://localhost:8000/graphql"];
+        let one = settings("place", &flags).expect("fits");
+        assert!(one.url.is_some() && one.node.is_none());
+        let other = settings("place:node=old/fritzy", &flags).expect("fits");
+        assert!(other.url.is_none() && other.node.is_some());
+    }
+}

@@ -1,0 +1,223 @@
+//! A shop in this process: its stores, its accounts and products, and the callers that use its own methods.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, PoisonError};
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use fritzy_actors::{PriceInput, ProductInput, Request, Shop, ShopConfig, ShopError};
+use fritzy_domain::{CommandId, Deadline, NodeId};
+use fritzy_persistence::{CommitterConfig, MemoryConfig, SqliteConfig, Stores};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::durability::{Durability, Fsync};
+use super::shop_data::{account_name, price_text, product_name};
+use super::{Conditions, SetUp, SideSettings, Store, Subject};
+use crate::BenchError;
+use crate::load::{Caller, Measured, Outcome, Pace, Pacer, Plan, Recorder, Refusal, Window, drive};
+use crate::process::{ProcessUsage, Role};
+
+/// What a node gives a request.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// Requests under way while things are made.
+const MAKING_MAX: usize = 64;
+
+/// A running shop, and what was made in it.
+pub(super) struct OpenShop {
+    pub(super) shop: Shop,
+    /// Ids as clients write them.
+    pub(super) accounts: Vec<String>,
+    pub(super) products: Vec<String>,
+}
+
+/// A shop under load by callers of one kind.
+pub(super) struct ShopSubject<C> {
+    shop: Arc<OpenShop>,
+    stores: Stores,
+    conditions: Conditions,
+    /// Held to be removed at the end.
+    _folder: Option<TempDir>,
+    /// Caller number n of a run.
+    caller: fn(&Arc<OpenShop>, &SideSettings, &Plan, usize) -> C,
+    settings: SideSettings,
+}
+
+impl<C: Caller> ShopSubject<C> {
+    /// Opens a shop, and makes accounts and so many products in it.
+    pub(super) async fn open(
+        set_up: &SetUp<'_>,
+        products: usize,
+        caller: fn(&Arc<OpenShop>, &SideSettings, &Plan, usize) -> C,
+    ) -> Result<Self, BenchError> {
+        let (stores, folder, durability) = open_stores(set_up).await?;
+        let shop = Shop::start(
+            ShopConfig::default(),
+            NodeId::from_uuid(Uuid::now_v7()),
+            stores.journal.clone(),
+            stores.read_model.clone(),
+            stores.ownership.as_ref(),
+        )
+        .await
+        .map_err(|failure| preparing("the shop", &failure))?;
+        let running = &shop;
+        let accounts = make(set_up.settings.accounts_count, |number| async move {
+            let name = account_name(number);
+            let made = running.create_account(&unkeyed(), name).await?;
+            Ok(made.state.id.to_string())
+        });
+        let accounts = accounts
+            .await
+            .map_err(|error| preparing("accounts", &error))?;
+        let products = make(products, |number| async move {
+            let made = running.create_product(&unkeyed(), product(number)).await?;
+            Ok(made.state.id.to_string())
+        });
+        let products = products
+            .await
+            .map_err(|error| preparing("products", &error))?;
+        Ok(Self {
+            shop: Arc::new(OpenShop {
+                shop,
+                accounts,
+                products,
+            }),
+            stores,
+            conditions: Conditions {
+                durability,
+                node_settings: None,
+            },
+            _folder: folder,
+            caller,
+            settings: set_up.settings.clone(),
+        })
+    }
+
+    /// The shop.
+    pub(super) fn shop(&self) -> &OpenShop {
+        &self.shop
+    }
+}
+
+#[async_trait]
+impl<C: Caller> Subject for ShopSubject<C> {
+    fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
+        let callers: Vec<C> = (0..plan.load.callers())
+            .map(|number| (self.caller)(&self.shop, &self.settings, plan, number))
+            .collect();
+        let window = Window::beginning_now(plan.warmup, plan.duration);
+        let pace = Arc::new(Pace::new(plan.load, &window));
+        // As many recorders as threads, so that they seldom wait for each other.
+        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
+        let recorders: Vec<_> = (0..threads).map(|_| Recorder::shared(window)).collect();
+        let _pacer = Pacer::start(&pace, plan.load.callers(), None);
+        let processes = [(Role::ShopAndGenerator, std::process::id())];
+        let (usage, ()) = tokio::join!(
+            ProcessUsage::between(window.measured_from, window.measured_to, &processes),
+            drive(callers, &pace, &recorders, window.drained_by),
+        );
+        let mut whole = Recorder::new(window);
+        for recorder in recorders {
+            whole.merge(&recorder.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        Ok(Measured {
+            recorder: whole,
+            unsent: pace.unsent(),
+            usage,
+        })
+    }
+
+    async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {
+        self.shop.shop.stop().await;
+        self.stores.close().await;
+        Ok(())
+    }
+}
+
+async fn open_stores(
+    set_up: &SetUp<'_>,
+) -> Result<(Stores, Option<TempDir>, Durability), BenchError> {
+    let defaults = CommitterConfig::default();
+    let batch_len_max = set_up.settings.batch_len_max_appends;
+    let committer = CommitterConfig {
+        batch_len_max: batch_len_max.unwrap_or(defaults.batch_len_max),
+        ..defaults
+    };
+    if set_up.settings.store == Some(Store::Memory) {
+        let stores = Stores::in_memory(MemoryConfig {
+            committer,
+            ..MemoryConfig::default()
+        });
+        let durability = Durability::without(Fsync::InMemory, "the store is memory");
+        return Ok((stores, None, durability));
+    }
+    let folder = tempfile::Builder::new()
+        .prefix("fritzy-bench-")
+        .tempdir_in(set_up.within)
+        .map_err(|failure| preparing("a folder", &failure))?;
+    let durability = Durability::of_sqlite(folder.path());
+    let config = SqliteConfig {
+        committer,
+        ..SqliteConfig::new(folder.path().join("fritzy.db"))
+    };
+    let stores = Stores::open_sqlite(config).await;
+    let stores = stores.map_err(|failure| preparing("the database", &failure))?;
+    Ok((stores, Some(folder), durability))
+}
+
+async fn make<Task: Future<Output = Result<String, ShopError>>>(
+    count: usize,
+    make_one: impl Fn(usize) -> Task,
+) -> Result<Vec<String>, ShopError> {
+    stream::iter((0..count).map(make_one))
+        .buffered(MAKING_MAX)
+        .try_collect()
+        .await
+}
+
+fn preparing(what: &'static str, failure: &dyn std::error::Error) -> BenchError {
+    BenchError::Preparing {
+        what,
+        reason: failure.to_string(),
+    }
+}
+
+fn product(number: usize) -> ProductInput {
+    ProductInput {
+        name: product_name(number),
+        description: String::new(),
+        price: PriceInput {
+            amount: price_text(number),
+            amount_field: "price",
+            currency: "USD".to_owned(),
+        },
+    }
+}
+
+/// When a request that begins now is given up.
+pub(super) fn deadline() -> Deadline {
+    Deadline::at(Instant::now() + TIME_LIMIT)
+}
+
+/// A request without an idempotency key, as the gateway makes it.
+pub(super) fn unkeyed() -> Request {
+    Request {
+        command: CommandId::from_uuid(Uuid::now_v7()),
+        fingerprint: None,
+        deadline: deadline(),
+    }
+}
+
+/// How a call of the shop ended.
+pub(super) fn outcome<T>(answered: Result<T, ShopError>) -> Outcome {
+    match answered {
+        Ok(_) => Outcome::Accepted,
+        Err(error) => Outcome::Refused(Refusal::Code(error.code().as_str().to_owned())),
+    }
+}

@@ -1,0 +1,237 @@
+//! Every scenario of `fritzy-bench run`, for a blink, against the real parts: the real node, the real ceiling, a real
+//! database. What is tested is that requests were answered and the report can be read. No figure is ever a gate.
+
+mod node_binary;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use fritzy_bench::measure::Report;
+use fritzy_bench::{Fsync, LoopShape};
+use node_binary::node_binary;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tempfile::TempDir;
+
+/// So short that all of this takes seconds; the figures mean nothing, which the report says of a debug build.
+const BLINK: [&str; 6] = [
+    "--warmup-s=0.1",
+    "--duration-s=0.3",
+    "--repeat=1",
+    "--accounts=20",
+    "--products=10",
+    "--in-flight=8",
+];
+
+fn bench(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fritzy-bench"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs `run` with these arguments, in a folder where nothing may remain.
+fn run(arguments: &[&str]) -> Report {
+    let folder = TempDir::new().expect("a folder");
+    let (data, json) = (folder.path().join("data"), folder.path().join("a.json"));
+    fs::create_dir(&data).expect("another");
+    let output = bench(&["run"])
+        .args(arguments)
+        .arg("--node")
+        .arg(node_binary())
+        .arg("--data-in")
+        .arg(&data)
+        .arg("--json")
+        .arg(&json)
+        .output()
+        .expect("it starts");
+    require(&output, 0);
+    let left = fs::read_dir(&data).expect("the folder").count();
+    assert_eq!(left, 0, "what was started is stopped and removed");
+    let report = Report::read(&json).expect("a report");
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(table.contains("accepted"), "{table}");
+    report
+}
+
+fn require(output: &Output, code: i32) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+}
+
+/// Requests were answered, and all as asked.
+fn require_sound(report: &Report) {
+    for side in [Some(&report.subject), report.baseline.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        let totals = &side.totals;
+        assert!(totals.accepted_count > 0, "{totals:?}");
+        assert_eq!(totals.not_accepted(), [""; 0], "{}", side.settings.side);
+        assert!(side.figures["accepted_per_s"].median > 0.0);
+        assert!(side.figures["accepted_p50_us"].median > 0.0);
+    }
+    assert!(report.stamp.machine.cores_count.is_some());
+}
+
+fn blink<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &BLINK].concat()
+}
+
+#[test]
+fn read_against_ceiling() {
+    let report = run(&blink(&["read", "--against=ceiling"]));
+    require_sound(&report);
+    let (read, ceiling) = (&report.subject, report.baseline.as_ref().expect("a side"));
+    assert_eq!(read.durability.fsync, Fsync::On);
+    assert_eq!(ceiling.durability.fsync, Fsync::NoStore);
+    let settings = read.node_settings.as_ref().expect("our node");
+    assert_eq!(settings["shards"], "1024");
+    let ratios = report.ratios.as_ref().expect("pairs");
+    assert!(ratios["accepted_per_s"].median > 0.0);
+    assert!(ratios["server_cpu_us_per_request"].runs.len() == 1);
+}
+
+#[test]
+fn hello_in_an_open_loop() {
+    let report = run(&[
+        "hello",
+        "--rate=200",
+        "--connections=4",
+        "--warmup-s=0",
+        "--duration-s=0.5",
+        "--repeat=1",
+    ]);
+    require_sound(&report);
+    assert_eq!(report.subject.settings.loop_shape, LoopShape::Open);
+    assert_eq!(
+        report.subject.totals.accepted_count, 100,
+        "each due request"
+    );
+    assert_eq!(report.subject.figures["offered_per_s"].median, 200.0);
+}
+
+#[test]
+fn place_with_and_without_keys() {
+    let report = run(&blink(&[
+        "place",
+        "--against=place:keyed",
+        "--node-arg=--shards=8",
+    ]));
+    require_sound(&report);
+    let keyed = report.baseline.as_ref().expect("a side");
+    assert!(keyed.settings.keyed && !report.subject.settings.keyed);
+    let settings = keyed.node_settings.as_ref().expect("our node");
+    assert_eq!(settings["shards"], "8");
+}
+
+#[test]
+fn actors_place_on_both_stores() {
+    let report = run(&blink(&[
+        "actors-place:keyed",
+        "--against=actors-place:store=memory,batch-len-max=1",
+    ]));
+    require_sound(&report);
+    let memory = report.baseline.as_ref().expect("a side");
+    assert_eq!(report.subject.durability.fsync, Fsync::On);
+    assert_eq!(memory.durability.fsync, Fsync::InMemory);
+    assert_eq!(memory.settings.batch_len_max_appends, Some(1));
+}
+
+#[test]
+fn actors_ask_repeated_and_compared_with_itself() {
+    let folder = TempDir::new().expect("a folder");
+    let json = folder.path().join("a.json");
+    let report = run(&blink(&["actors-ask", "--pin"]));
+    require_sound(&report);
+    let said = report.settings.pinned.as_deref();
+    assert!(said.is_some_and(|said| said.starts_with("not pinned")));
+    report.write(&json).expect("written");
+    let output = bench(&["compare"]).arg(&json).arg(&json).output();
+    let output = output.expect("it starts");
+    require(&output, 0);
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(table.contains("1.000"), "{table}");
+    assert!(!table.contains("not the same"), "{table}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pinned_where_there_are_two_cores() {
+    let report = run(&blink(&["hello", "--pin"]));
+    require_sound(&report);
+    let said = report.settings.pinned.expect("it was asked for");
+    assert!(said.contains("core"), "{said}");
+}
+
+#[test]
+fn flags_that_do_not_fit_are_refused_before_anything_is_started() {
+    for (arguments, named) in [
+        (vec!["raed"], "known are read, ceiling"),
+        (
+            vec!["read", "--in-flight=9", "--connections=2"],
+            "9 requests",
+        ),
+        (vec!["read", "--node=no/such/node"], "no/such/node"),
+        (
+            vec!["read", "--json=no/such/folder/a.json"],
+            "no/such/folder",
+        ),
+        (vec!["read", "--url=https://shop.example/"], "TLS"),
+    ] {
+        let output = bench(&["run"])
+            .args(&arguments)
+            .output()
+            .expect("it starts");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{text}");
+        assert!(text.contains(named), "{text}");
+    }
+}
+
+#[test]
+fn an_interrupt_stops_what_was_started() {
+    let folder = TempDir::new().expect("a folder");
+    let running = bench(&["run", "read", "--duration-s=60", "--accounts=5"])
+        .arg("--node")
+        .arg(node_binary())
+        .arg("--data-in")
+        .arg(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut running = running.expect("it starts");
+    let node = wait_for(|| node_below(folder.path()));
+    kill_process(pid(running.id()), Signal::INT).expect("it runs");
+    let ended = wait_for(|| running.try_wait().expect("a child"));
+    assert_eq!(ended.code(), Some(130));
+    assert!(test_kill_process(pid(node)).is_err(), "the node is gone");
+    let left = fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 0);
+}
+
+/// The process id of the node whose data is below the folder: it writes it into the lock beside its database.
+fn node_below(folder: &Path) -> Option<u32> {
+    let run = fs::read_dir(folder).ok()?.next()?.ok()?;
+    let lock = run.path().join("data/fritzy.db.lock");
+    fs::read_to_string(lock).ok()?.trim().parse().ok()
+}
+
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it takes too long"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn pid(id: u32) -> Pid {
+    let raw = i32::try_from(id).expect("a process id");
+    Pid::from_raw(raw).expect("it is above 0")
+}
