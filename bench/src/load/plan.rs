@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::pace::Load;
 use super::recorder::Recorder;
-use crate::process::{Cores, ProcessUsage};
+use crate::process::{Cores, WindowUsage};
 
 /// One run.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,6 @@ pub(crate) struct Measured {
     pub(crate) recorder: Recorder,
     /// Requests that were due and never sent.
     pub(crate) unsent: u64,
-    /// What the processes used that can be seen.
-    pub(crate) usage: Vec<ProcessUsage>,
+    /// What was used meanwhile.
+    pub(crate) usage: WindowUsage,
 }

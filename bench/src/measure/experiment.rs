@@ -23,6 +23,10 @@ use crate::scenarios::{Conditions, LoopShape, Reach, SetUp, SideFlags, SideSetti
 /// File descriptors beside those of connections: files, what the runtime needs, what was inherited.
 const DESCRIPTORS_BESIDE: usize = 100;
 
+/// More processor time than this that others have, and figures are theirs as well: the kernel's own part, which is
+/// counted with theirs, is some percent.
+const OTHERS_CPU_PERCENT_MAX: f64 = 10.0;
+
 /// Sent late by more than this, requests were not offered as the schedule says.
 const LAG_P99_US_MAX: f64 = 10_000.0;
 
@@ -330,6 +334,17 @@ fn side_warnings(side: &SideReport) -> Vec<String> {
             "the data is on a file system in memory, where a sync does nothing: use --data-in"
                 .to_owned(),
         );
+    }
+    let others = side.figures.get("others_cpu_percent");
+    // A node that is not ours is among the others.
+    if let Some(others) = others
+        && side.settings.url.is_none()
+        && others.max > OTHERS_CPU_PERCENT_MAX
+    {
+        warnings.push(format!(
+            "others used up to {:.0} % of this machine meanwhile",
+            others.max
+        ));
     }
     let not_accepted = side.totals.not_accepted();
     if !not_accepted.is_empty() {

@@ -29,6 +29,8 @@ pub enum Unit {
     Micros,
     /// Bytes.
     Bytes,
+    /// Of all the processor time there was.
+    Percent,
     /// A number of things.
     Count,
 }
@@ -45,7 +47,7 @@ pub enum Better {
 }
 
 /// Every figure, in the sequence they are shown in.
-pub const FIGURES: [Figure; 22] = [
+pub const FIGURES: [Figure; 23] = [
     figure("offered_per_s", "offered", Unit::PerSecond, Better::Neither),
     figure(
         "accepted_per_s",
@@ -140,6 +142,12 @@ pub const FIGURES: [Figure; 22] = [
         Better::Lower,
     ),
     figure(
+        "others_cpu_percent",
+        "CPU of all others",
+        Unit::Percent,
+        Better::Neither,
+    ),
+    figure(
         "server_resident_begin_bytes",
         "server memory at begin",
         Unit::Bytes,
@@ -207,7 +215,10 @@ pub(super) fn figures_of(load: Load, measured: &Measured) -> BTreeMap<&'static s
         figures.insert("unsent_count", measured.unsent as f64);
         figures.extend(quantiles_us(&recorder.send_lag_ns, &lag));
     }
-    for usage in &measured.usage {
+    if let Some(percent) = measured.usage.others_percent {
+        figures.insert("others_cpu_percent", percent);
+    }
+    for usage in &measured.usage.processes {
         figures.extend(usage_figures(usage, answered));
     }
     figures
@@ -266,7 +277,7 @@ mod tests {
 
     use super::*;
     use crate::load::{Outcome, Recorder, Refusal, Turn, Window};
-    use crate::process::Usage;
+    use crate::process::{Usage, WindowUsage};
 
     fn measured() -> Measured {
         let window = Window::beginning_now(Duration::ZERO, Duration::from_secs(2));
@@ -290,11 +301,14 @@ mod tests {
         Measured {
             recorder,
             unsent: 3,
-            usage: vec![ProcessUsage {
-                role: Role::Server,
-                begin: usage(10, 100),
-                end: usage(11, 200),
-            }],
+            usage: WindowUsage {
+                processes: vec![ProcessUsage {
+                    role: Role::Server,
+                    begin: usage(10, 100),
+                    end: usage(11, 200),
+                }],
+                others_percent: Some(2.5),
+            },
         }
     }
 

@@ -170,6 +170,7 @@ pub(super) fn value(unit: Unit, value: f64) -> String {
     match unit {
         Unit::PerSecond => format!("{}/s", grouped(value)),
         Unit::Count => grouped(value),
+        Unit::Percent => format!("{value:.1} %"),
         Unit::Micros if value >= 1e6 => format!("{:.2} s", value / 1e6),
         Unit::Micros if value >= 1e3 => format!("{:.2} ms", value / 1e3),
         Unit::Micros => format!("{value:.1} µs"),

@@ -13,4 +13,4 @@ pub use server::ServerError;
 pub(crate) use server::{Launch, ServerProcess, without_settings};
 #[cfg(test)]
 pub(crate) use usage::Usage;
-pub(crate) use usage::{ProcessUsage, Role};
+pub(crate) use usage::{ProcessUsage, Role, WindowUsage};

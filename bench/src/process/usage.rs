@@ -39,6 +39,23 @@ pub(crate) struct ProcessUsage {
     pub(crate) end: Usage,
 }
 
+/// What was used between two moments.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WindowUsage {
+    /// By each of the processes that can be seen.
+    pub(crate) processes: Vec<ProcessUsage>,
+    /// By all others and by the kernel for itself, of the processor time there was. Much of it means that the machine
+    /// was not ours, and the figures not the program's.
+    pub(crate) others_percent: Option<f64>,
+}
+
+/// Processor time of the whole machine until one moment, over all its cores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct MachineTime {
+    busy_ticks: u64,
+    all_ticks: u64,
+}
+
 impl Usage {
     /// Of the process `pid` until now; `None` when it is gone or the system does not tell.
     pub(crate) fn now(pid: u32) -> Option<Self> {
@@ -57,22 +74,58 @@ impl ProcessUsage {
         from: Instant,
         to: Instant,
         processes: &[(Role, u32)],
-    ) -> Vec<Self> {
+    ) -> WindowUsage {
         let all = || processes.iter().map(|&(_, pid)| Usage::now(pid));
         tokio::time::sleep_until(from.into()).await;
+        let machine_begin = MachineTime::now();
         let begin: Vec<_> = all().collect();
         tokio::time::sleep_until(to.into()).await;
         let used = processes.iter().zip(begin).zip(all());
-        used.filter_map(|((&(role, _), begin), end)| {
+        let used = used.filter_map(|((&(role, _), begin), end)| {
             let (begin, end) = (begin?, end?);
             Some(Self { role, begin, end })
-        })
-        .collect()
+        });
+        let used: Vec<Self> = used.collect();
+        let ours = used.iter().map(Self::cpu).sum();
+        let others_percent = machine_begin
+            .zip(MachineTime::now())
+            .and_then(|(begin, end)| begin.others_percent(end, ours));
+        WindowUsage {
+            processes: used,
+            others_percent,
+        }
     }
 
     /// Processor time between the two moments.
     pub(crate) fn cpu(&self) -> Duration {
         self.end.cpu.saturating_sub(self.begin.cpu)
+    }
+}
+
+impl MachineTime {
+    fn now() -> Option<Self> {
+        Self::read(&fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    /// From `/proc/stat`, whose first line counts ticks over all cores (proc_stat(5)): user, nice, system, idle, iowait,
+    /// irq, softirq, steal. Guests' time, which follows, is in user and nice already.
+    fn read(stat: &str) -> Option<Self> {
+        let counts = stat.lines().next()?.strip_prefix("cpu ")?;
+        let counts = counts.split_whitespace().take(8).map(str::parse);
+        let counts: Vec<u64> = counts.collect::<Result<_, _>>().ok()?;
+        let all_ticks = counts.iter().sum();
+        let idle_ticks: u64 = counts.get(3..5)?.iter().sum();
+        Some(Self {
+            busy_ticks: all_ticks - idle_ticks,
+            all_ticks,
+        })
+    }
+
+    fn others_percent(self, end: Self, ours: Duration) -> Option<f64> {
+        let all = end.all_ticks.checked_sub(self.all_ticks)? as f64;
+        let busy = end.busy_ticks.checked_sub(self.busy_ticks)? as f64;
+        let ours = ours.as_secs_f64() * rustix::param::clock_ticks_per_second() as f64;
+        (all > 0.0).then(|| ((busy - ours) / all * 100.0).max(0.0))
     }
 }
 
@@ -104,6 +157,18 @@ mod tests {
         assert_eq!(cpu_time(stat, 100), Some(Duration::from_secs(2)));
         assert_eq!(cpu_time("77 (a) S 1 2", 100), None);
         assert_eq!(cpu_time("", 100), None);
+    }
+
+    #[test]
+    fn what_others_use_is_what_is_neither_idle_nor_ours() {
+        let begin = MachineTime::read("cpu  10 0 10 100 5 0 0 0 7 0\ncpu0 1\n").expect("read");
+        let end = MachineTime::read("cpu  90 0 30 180 25 0 0 0 9 0\n").expect("read");
+        assert_eq!((begin.busy_ticks, begin.all_ticks), (20, 125));
+        // 100 of 200 ticks were busy; at 100 a second, 60 of them were ours.
+        let hundred = rustix::param::clock_ticks_per_second() == 100;
+        let others = begin.others_percent(end, Duration::from_millis(600));
+        assert!(!hundred || others == Some(20.0), "{others:?}");
+        assert_eq!(MachineTime::read("intr 1 2 3"), None);
     }
 
     #[test]
