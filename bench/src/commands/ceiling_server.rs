@@ -58,7 +58,7 @@ impl CeilingServer {
 }
 
 /// What a node does whose log is not a terminal, by default. Without it the ceiling would be spared the span that the
-/// front end opens for each request, which costs a node about a fifth of its time, and actors would be blamed for it.
+/// front end opens for each request, and actors would be blamed for what that costs.
 fn log_as_a_node() {
     let filter = EnvFilter::new("info,warp::server=off");
     let logs = tracing_subscriber::fmt()
