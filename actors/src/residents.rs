@@ -13,6 +13,7 @@ pub(crate) struct Residents {
     resident: Gauge,
     passivated: Counter,
     crashed: Counter,
+    shards_restarted: Counter,
     max: usize,
     /// Unused for this long, an entity leaves.
     pub(crate) idle_after: Duration,
@@ -27,15 +28,18 @@ pub struct ActorCounts {
     pub passivated: u64,
     /// Actors of entities that died; each is started anew at its next use.
     pub crashed: u64,
+    /// Supervisors of shards that died; each is started anew at once.
+    pub shards_restarted: u64,
 }
 
 impl Residents {
     pub(crate) fn new(max: usize, idle_after: Duration) -> Self {
-        let (resident, passivated, crashed) = Default::default();
+        let (resident, passivated, crashed, shards_restarted) = Default::default();
         Self {
             resident,
             passivated,
             crashed,
+            shards_restarted,
             max,
             idle_after,
         }
@@ -48,6 +52,8 @@ impl Residents {
         registry.register("entities_passivated", passivated, self.passivated.clone());
         let crashed = "Entity actors that died and are started anew at their next use";
         registry.register("entity_crashes", crashed, self.crashed.clone());
+        let restarted = "Shard supervisors that died and were started anew";
+        registry.register("shard_restarts", restarted, self.shards_restarted.clone());
     }
 
     /// Notes a started entity.
@@ -61,6 +67,11 @@ impl Residents {
         if crashed {
             self.crashed.inc();
         }
+    }
+
+    /// Notes a shard's supervisor that died.
+    pub(crate) fn shard_restarted(&self) {
+        self.shards_restarted.inc();
     }
 
     /// Notes that one was told to leave.
@@ -79,6 +90,7 @@ impl Residents {
             resident: usize::try_from(self.resident.get()).unwrap_or(0),
             passivated: self.passivated.get(),
             crashed: self.crashed.get(),
+            shards_restarted: self.shards_restarted.get(),
         }
     }
 }

@@ -67,6 +67,7 @@ impl Actor for RootActor {
         match state.by_actor.remove(&actor) {
             Some(context) => {
                 error!(shard = %context.lease.shard, reason, "a shard's supervisor died; starting anew");
+                context.residents.shard_restarted();
                 state.start(&myself, context).await
             }
             None => Ok(()),

@@ -103,7 +103,7 @@ impl Node {
         let me = NodeId::from_uuid(Uuid::now_v7());
         let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
         let shop = Shop::start(
-            ShopConfig::default(),
+            shop_config(&settings),
             me,
             journal,
             read_model,
@@ -178,6 +178,14 @@ impl Node {
         self.shop.stop().await;
         self.stores.close().await;
         info!("stopped; everything acknowledged is on disk");
+    }
+}
+
+fn shop_config(settings: &Settings) -> ShopConfig {
+    ShopConfig {
+        entities_max: usize::try_from(settings.entities_max).unwrap_or(usize::MAX),
+        idle_after: Duration::from_secs(settings.entity_idle_s.into()),
+        ..ShopConfig::default()
     }
 }
 

@@ -67,6 +67,21 @@ pub struct Settings {
     )]
     pub body_bytes_max: u64,
 
+    /// Accounts, products and orders kept in memory at once; beyond it the longest unused leave. Each takes 16 KiB at
+    /// most, so the default takes half a gigabyte
+    #[arg(
+        long, env = "FRITZY_ENTITIES_MAX", default_value = "32768", global = true,
+        value_parser = clap::value_parser!(u32).range(1..=16_777_216)
+    )]
+    pub entities_max: u32,
+
+    /// Seconds after which an unused account, product or order leaves memory; its next use reads one row
+    #[arg(
+        long, env = "FRITZY_ENTITY_IDLE_S", default_value = "600", global = true,
+        value_parser = clap::value_parser!(u32).range(1..=604_800)
+    )]
+    pub entity_idle_s: u32,
+
     /// Milliseconds that running requests get to finish after SIGTERM, before they are cut off
     #[arg(
         long, env = "FRITZY_SHUTDOWN_GRACE_MS", default_value = "15000", global = true,

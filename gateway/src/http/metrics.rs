@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_graphql::Response as GraphqlResponse;
 use async_graphql::parser::types::{ExecutableDocument, Selection};
-use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -18,6 +19,7 @@ use warp::reply::Response;
 use warp::{Filter, Reply};
 
 use super::graphql::operation;
+use super::process::Process;
 
 /// Answered without a look at what was asked: overload, or no GraphQL request.
 const REFUSED: &str = "refused";
@@ -147,8 +149,13 @@ impl Scrape {
     fn text(&self) -> String {
         self.queue
             .set(i64::try_from((self.queue_len)()).unwrap_or(i64::MAX));
+        let mut process = Registry::default();
+        process.register_collector(Box::new(Process));
         let mut text = String::new();
-        encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &process))
+            .and_then(|()| encode_eof(&mut text))
+            .expect("writing to a string does not fail");
         text
     }
 }

@@ -6,6 +6,7 @@ mod explorer;
 mod graphql;
 mod health;
 mod metrics;
+mod process;
 mod request_id;
 mod response;
 mod variables;
