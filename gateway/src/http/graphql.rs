@@ -24,7 +24,7 @@ use super::metrics::{HttpMetrics, name_of};
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
 use super::{HttpConfig, request_id};
-use crate::graphql::{RequestContext, Stage, with_codes};
+use crate::graphql::{RequestContext, Stage, answer_excess, with_codes};
 
 /// The endpoint `/graphql`.
 pub(super) struct Endpoint<E> {
@@ -204,12 +204,15 @@ impl<E: Executor> Endpoint<E> {
         // A field's name is short; the document itself goes on to be executed.
         let name = name_of(&document, operation_name.as_deref()).to_owned();
         let mut variables = parameters.variables.unwrap_or_default();
-        if let Some(found) = operation(&document, operation_name.as_deref())
-            && let Err(errors) = self.input_types.coerce(&found.node, &mut variables)
-        {
-            let unfit = with_codes(GraphqlResponse::from_errors(errors), Stage::Coercing);
-            self.metrics.executed(&name, began.elapsed(), &unfit);
-            return Ok(unfit);
+        if let Some(found) = operation(&document, operation_name.as_deref()) {
+            if let Err(errors) = self.input_types.coerce(&found.node, &mut variables) {
+                let unfit = with_codes(GraphqlResponse::from_errors(errors), Stage::Coercing);
+                self.metrics.executed(&name, began.elapsed(), &unfit);
+                return Ok(unfit);
+            }
+            if let Some(excess) = answer_excess(&document, &found.node, &variables) {
+                return Err(Refused::too_complex(excess));
+            }
         }
         let several = has_several_fields(&document, operation_name.as_deref());
         let deadline = began + self.config.request_timeout;
