@@ -76,6 +76,20 @@ async fn small_documents_that_ask_for_too_much_cost_next_to_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_with_many_mistakes_is_told_the_first_of_them() {
+    let node = TestNode::start().await;
+    let arguments: String = (0..10_000).map(|n| format!("a{n}: 1 ")).collect();
+    let answer = node
+        .api
+        .run(&format!("{{ accounts({arguments}) {{ id }} }}"))
+        .await;
+    let json = answer.json();
+    let errors = json["errors"].as_array().map(Vec::len);
+    assert_eq!(errors, Some(100), "{} bytes", answer.text.len());
+    assert!(answer.text.contains("GRAPHQL_VALIDATION_FAILED"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_that_could_be_too_large_are_refused_before_anything_is_read() {
     let node = TestNode::start().await;
     let nested = |accounts: u32, orders: &str| {
