@@ -16,7 +16,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::graphql::{AccountObject, Answer, PaginationInput, rejected};
-use crate::http::{self, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape};
+use crate::http::{
+    self, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape,
+};
 
 /// A server whose accounts are a hash map.
 pub struct Ceiling {
@@ -72,13 +74,14 @@ impl Ceiling {
             queue_len: Box::new(|| 0),
         };
         let routes = http::routes(schema, config, readiness, input_types, metrics, scrape);
-        let server = warp::serve(routes).incoming(listener).graceful(async {
+        let limits = ConnectionLimits::plain(Duration::from_secs(60));
+        let serving = http::serve(listener, routes, limits, async {
             let _ = stopped.await;
         });
         Ok(Self {
             address,
             stop,
-            serving: tokio::spawn(server.run()),
+            serving: tokio::spawn(serving),
         })
     }
 

@@ -18,9 +18,7 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), ParseError> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    // A client that hangs up is no error of ours.
-    let quiet = "warp::server=off".parse()?;
-    let filter = EnvFilter::builder().parse(filter)?.add_directive(quiet);
+    let filter = EnvFilter::builder().parse(filter)?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

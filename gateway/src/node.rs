@@ -21,7 +21,9 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::graphql::{Schema, build_schema, fields};
-use crate::http::{self, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape};
+use crate::http::{
+    self, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape,
+};
 use crate::settings::Settings;
 
 /// Why a node did not start.
@@ -125,11 +127,11 @@ impl Node {
             .unwrap_or_default();
         let types = InputTypes::read(&types);
         let routes = http::routes(schema, config, readiness.clone(), types, metrics, scrape);
-        let server = warp::serve(routes).incoming(listener).graceful(async {
+        let limits = ConnectionLimits::new(&settings);
+        let serving = tokio::spawn(http::serve(listener, routes, limits, async {
             // A dropped sender ends the node as well.
             let _ = stopped.await;
-        });
-        let serving = tokio::spawn(server.run());
+        }));
         readiness.set(true);
         if let Err(failure) = write_port_file(settings.port_file.as_deref(), address) {
             serving.abort();

@@ -82,6 +82,31 @@ pub struct Settings {
     )]
     pub entity_idle_s: u32,
 
+    /// Bytes of all request bodies under way together; one more is answered OVERLOADED before it is
+    /// read. Many slow clients would fill the memory otherwise. Those up to 16 KiB share a quarter of
+    /// it, larger ones the rest
+    #[arg(
+        long, env = "FRITZY_BODY_BYTES_TOTAL_MAX", default_value = "67108864", global = true,
+        value_parser = clap::value_parser!(u64).range(1_048_576..=1_073_741_824)
+    )]
+    pub body_bytes_total_max: u64,
+
+    /// Connections at once; one more waits until another ends. Each costs some 20 KB, and up to
+    /// 200 KB while it sends a head
+    #[arg(
+        long, env = "FRITZY_CONNECTIONS_MAX", default_value = "4096", global = true,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub connections_max: u32,
+
+    /// Milliseconds a connection may take to send the head of a request, and may stay idle before it;
+    /// then it is closed
+    #[arg(
+        long, env = "FRITZY_HEAD_TIMEOUT_MS", default_value = "60000", global = true,
+        value_parser = clap::value_parser!(u64).range(1..=3_600_000)
+    )]
+    pub head_timeout_ms: u64,
+
     /// Milliseconds that running requests get to finish after SIGTERM, before they are cut off
     #[arg(
         long, env = "FRITZY_SHUTDOWN_GRACE_MS", default_value = "15000", global = true,

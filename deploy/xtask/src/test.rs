@@ -3,10 +3,12 @@
 //! The Rust tests come first; then the real node is built and outside clients are let loose on it. What this machine
 //! does not have is skipped by name and counted, never passed over in silence.
 
+mod client;
 mod environment;
 mod install;
 mod node;
 mod outcome;
+mod python;
 mod report;
 mod steps;
 mod stream;

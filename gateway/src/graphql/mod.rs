@@ -1,6 +1,7 @@
 //! The GraphQL schema: the seed's names, types and nullabilities, and what was added beside them.
 
 mod account;
+mod answer_size;
 mod connections;
 mod errors;
 mod idempotency;
@@ -23,6 +24,7 @@ use mutation::Mutation;
 use query::Query;
 
 pub(crate) use account::AccountObject;
+pub(crate) use answer_size::answer_excess;
 pub(crate) use errors::{Answer, Stage, protocol_error, rejected, with_codes};
 pub(crate) use pagination::PaginationInput;
 pub(crate) use request::RequestContext;

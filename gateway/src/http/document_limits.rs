@@ -11,6 +11,9 @@ const NESTING_MAX: usize = 64;
 const FIELDS_MAX: u64 = 4_000;
 /// Fields at the root: each may be a whole list.
 const ROOT_FIELDS_MAX: u64 = 200;
+/// Fragments of a document, spread or not: whoever follows them from one to the next needs stack for each.
+/// The largest pages people write have some hundred.
+const FRAGMENTS_MAX: usize = 500;
 
 /// Whether the brackets of a document are nested no deeper than [`NESTING_MAX`]. What is inside a string
 /// counts as well: it costs nothing to be strict there, and telling strings apart is the parser's work.
@@ -33,18 +36,31 @@ pub(super) fn is_flat(document: &str) -> bool {
 
 /// What a document asks for that is too much.
 pub(super) fn excess(document: &ExecutableDocument) -> Option<String> {
+    if document.fragments.len() > FRAGMENTS_MAX {
+        return Some(format!(
+            "a document has more than {FRAGMENTS_MAX} fragments"
+        ));
+    }
     let mut counter = Counter {
         document,
         fragments: HashMap::new(),
+        depth: 0,
+        too_deep: false,
     };
     for (_, operation) in document.operations.iter() {
         let set = &operation.node.selection_set.node;
-        if counter.fields(set, false) > ROOT_FIELDS_MAX {
+        let (at_root, in_all) = (counter.fields(set, false), counter.fields(set, true));
+        if counter.too_deep {
+            return Some(format!(
+                "an operation is nested deeper than {NESTING_MAX}, fragments put in"
+            ));
+        }
+        if at_root > ROOT_FIELDS_MAX {
             return Some(format!(
                 "an operation has more than {ROOT_FIELDS_MAX} fields at its root"
             ));
         }
-        if counter.fields(set, true) > FIELDS_MAX {
+        if in_all > FIELDS_MAX {
             return Some(format!(
                 "an operation has more than {FIELDS_MAX} fields, fragments put in"
             ));
@@ -59,11 +75,19 @@ struct Counter<'d> {
     /// By name and whether fields inside fields count; `None` while being counted: a cycle, which
     /// validation refuses.
     fragments: HashMap<(&'d str, bool), Option<u64>>,
+    /// Selections around the one being counted, and whether there were too many to look into it.
+    depth: usize,
+    too_deep: bool,
 }
 
 impl<'d> Counter<'d> {
     fn fields(&mut self, set: &'d SelectionSet, inner: bool) -> u64 {
-        set.items.iter().fold(0, |sum: u64, item| {
+        if self.depth > NESTING_MAX {
+            self.too_deep = true;
+            return 0;
+        }
+        self.depth += 1;
+        let fields = set.items.iter().fold(0, |sum: u64, item| {
             sum.saturating_add(match &item.node {
                 Selection::Field(field) if inner => self
                     .fields(&field.node.selection_set.node, true)
@@ -76,19 +100,18 @@ impl<'d> Counter<'d> {
                     self.fragment(spread.node.fragment_name.node.as_str(), inner)
                 }
             })
-        })
+        });
+        self.depth -= 1;
+        fields
     }
 
     fn fragment(&mut self, name: &'d str, inner: bool) -> u64 {
         if let Some(known) = self.fragments.get(&(name, inner)) {
             return known.unwrap_or(0);
         }
-        let found = self
-            .document
-            .fragments
-            .iter()
-            .find(|(known, _)| known.as_str() == name);
-        let Some((_, fragment)) = found else { return 0 };
+        let Some(fragment) = self.document.fragments.get(name) else {
+            return 0;
+        };
         self.fragments.insert((name, inner), None);
         let fields = self.fields(&fragment.node.selection_set.node, inner);
         self.fragments.insert((name, inner), Some(fields));
@@ -116,6 +139,26 @@ mod tests {
                 "]".repeat(depth)
             );
             assert!(!is_flat(&text), "{depth}");
+        }
+    }
+
+    /// Fragments that each spread the next, `nested` selections further in.
+    fn chain(fragments: usize, nested: usize, root: &str) -> String {
+        let links = (0..fragments).map(|n| {
+            let (open, close) = ("{ a ".repeat(nested), "}".repeat(nested));
+            format!("fragment F{n} on Query {open} {{ ...F{} }} {close} ", n + 1)
+        });
+        let links: String = links.collect();
+        format!("{root} {links} fragment F{fragments} on Query {{ a }}")
+    }
+
+    #[test]
+    fn a_chain_of_fragments_needs_no_stack() {
+        assert_eq!(excess_of(&chain(20, 0, "{ ...F0 }")), None);
+        assert!(excess_of(&chain(100, 0, "{ ...F0 }")).is_some());
+        assert!(excess_of(&chain(400, 50, "{ ...F0 }")).is_some());
+        for root in ["{ ...F0 }", "{ a }"] {
+            assert!(excess_of(&chain(25_000, 0, root)).is_some());
         }
     }
 

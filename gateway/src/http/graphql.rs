@@ -10,7 +10,7 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Executor, Request, Response as GraphqlResponse, Variables};
 use bytes::Buf;
-use futures_util::{Stream, StreamExt, pin_mut};
+use futures_util::Stream;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tracing::{Instrument, debug, info_span};
@@ -18,12 +18,13 @@ use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::Response;
 
 use super::accept::MediaType;
+use super::body::{Bodies, Body, Reserved};
 use super::document_limits::{excess, is_flat};
 use super::metrics::{HttpMetrics, name_of};
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
 use super::{HttpConfig, request_id};
-use crate::graphql::{RequestContext, Stage, with_codes};
+use crate::graphql::{RequestContext, Stage, answer_excess, with_codes};
 
 /// The endpoint `/graphql`.
 pub(super) struct Endpoint<E> {
@@ -32,6 +33,7 @@ pub(super) struct Endpoint<E> {
     /// Places for requests being worked on. Taken before a document is parsed: refusing must cost
     /// next to nothing, or it would be an overload of its own.
     places: Semaphore,
+    bodies: Bodies,
     metrics: HttpMetrics,
     input_types: InputTypes,
 }
@@ -65,10 +67,12 @@ impl<E: Executor> Endpoint<E> {
         input_types: InputTypes,
     ) -> Self {
         let places = Semaphore::new(config.requests_max);
+        let bodies = Bodies::new(config.body_bytes_max, config.body_bytes_total_max);
         Self {
             schema,
             config,
             places,
+            bodies,
             metrics,
             input_types,
         }
@@ -116,7 +120,7 @@ impl<E: Executor> Endpoint<E> {
                 let read = tokio::time::timeout_at(deadline.into(), reading).await;
                 read.unwrap_or_else(|_| Err(Refused::timed_out()))
             }
-            Method::GET => read_query(query),
+            Method::GET => read_query(query).map(|read| (read, Reserved::default())),
             _ => Err(Refused::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "METHOD_NOT_ALLOWED",
@@ -124,7 +128,10 @@ impl<E: Executor> Endpoint<E> {
             )),
         };
         let executed = match (parameters, self.places.try_acquire()) {
-            (Ok(parameters), Ok(_place)) => self.execute(began, method, headers, parameters).await,
+            // What the body held is in use until the request is carried out.
+            (Ok((parameters, _reserved)), Ok(_place)) => {
+                self.execute(began, method, headers, parameters).await
+            }
             (Ok(_), Err(_)) => Err(Refused::overloaded()),
             (Err(refused), _) => Err(refused),
         };
@@ -141,7 +148,7 @@ impl<E: Executor> Endpoint<E> {
         &self,
         headers: &HeaderMap,
         body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Result<Parameters, Refused> {
+    ) -> Result<(Parameters, Reserved<'_>), Refused> {
         if !is_json(headers) {
             return Err(Refused::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -149,35 +156,18 @@ impl<E: Executor> Endpoint<E> {
                 "send the request as content-type: application/json, in UTF-8",
             ));
         }
-        let mut bytes = Vec::new();
-        pin_mut!(body);
-        while let Some(chunk) = body.next().await {
-            let mut chunk = chunk.map_err(|_| Refused::bad_request("the body broke off"))?;
-            // Counted as it comes, for a chunked body has no length to refuse.
-            if bytes.len() + chunk.remaining() > self.config.body_bytes_max {
-                return Err(Refused::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "PAYLOAD_TOO_LARGE",
-                    format!("a body has at most {} bytes", self.config.body_bytes_max),
-                ));
-            }
-            while chunk.has_remaining() {
-                let part = chunk.chunk();
-                bytes.extend_from_slice(part);
-                let len = part.len();
-                chunk.advance(len);
-            }
-        }
+        let Body { bytes, reserved } = self.bodies.read(headers, body).await?;
         // A list of values would be read as the fields of a request, in their order.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Refused::bad_request("the body is not a JSON object"));
         }
-        serde_json::from_slice(&bytes).map_err(|failure| {
+        let parameters = serde_json::from_slice(&bytes).map_err(|failure| {
             Refused::bad_request(format!(
                 "the body is not a GraphQL request ({{\"query\": \"…\"}}, with variables, operationName \
                  and extensions where needed): {failure}"
             ))
-        })
+        })?;
+        Ok((parameters, reserved))
     }
 
     async fn execute(
@@ -214,12 +204,15 @@ impl<E: Executor> Endpoint<E> {
         // A field's name is short; the document itself goes on to be executed.
         let name = name_of(&document, operation_name.as_deref()).to_owned();
         let mut variables = parameters.variables.unwrap_or_default();
-        if let Some(found) = operation(&document, operation_name.as_deref())
-            && let Err(errors) = self.input_types.coerce(&found.node, &mut variables)
-        {
-            let unfit = with_codes(GraphqlResponse::from_errors(errors), Stage::Coercing);
-            self.metrics.executed(&name, began.elapsed(), &unfit);
-            return Ok(unfit);
+        if let Some(found) = operation(&document, operation_name.as_deref()) {
+            if let Err(errors) = self.input_types.coerce(&found.node, &mut variables) {
+                let unfit = with_codes(GraphqlResponse::from_errors(errors), Stage::Coercing);
+                self.metrics.executed(&name, began.elapsed(), &unfit);
+                return Ok(unfit);
+            }
+            if let Some(excess) = answer_excess(&document, &found.node, &variables) {
+                return Err(Refused::too_complex(excess));
+            }
         }
         let several = has_several_fields(&document, operation_name.as_deref());
         let deadline = began + self.config.request_timeout;

@@ -1,6 +1,8 @@
 //! HTTP around the schema: GraphQL by its specification, the page at `/`, health, CORS.
 
 mod accept;
+mod body;
+mod connections;
 mod document_limits;
 mod explorer;
 mod graphql;
@@ -24,6 +26,7 @@ use warp::{Filter, Reply};
 use crate::settings::Settings;
 use graphql::Endpoint;
 
+pub(crate) use connections::{ConnectionLimits, serve};
 pub(crate) use health::Readiness;
 pub(crate) use metrics::{HttpMetrics, Scrape};
 pub(crate) use variables::{INTROSPECTION, InputTypes};
@@ -33,17 +36,19 @@ pub(crate) use variables::{INTROSPECTION, InputTypes};
 pub(crate) struct HttpConfig {
     request_timeout: Duration,
     body_bytes_max: usize,
+    body_bytes_total_max: usize,
     requests_max: usize,
     cors_origins: Vec<String>,
 }
 
 impl HttpConfig {
-    /// Without CORS, and without a limit on requests.
+    /// Without CORS, and without a limit on requests together.
     pub(crate) const fn plain(request_timeout: Duration, body_bytes_max: usize) -> Self {
         let requests_max = tokio::sync::Semaphore::MAX_PERMITS;
         Self {
             request_timeout,
             body_bytes_max,
+            body_bytes_total_max: requests_max,
             requests_max,
             cors_origins: Vec::new(),
         }
@@ -57,6 +62,8 @@ impl HttpConfig {
         Self {
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
             body_bytes_max: usize::try_from(settings.body_bytes_max).unwrap_or(usize::MAX),
+            body_bytes_total_max: usize::try_from(settings.body_bytes_total_max)
+                .unwrap_or(usize::MAX),
             requests_max: usize::from(settings.requests_max),
             cors_origins: origins.filter(|origin| !origin.is_empty()).collect(),
         }

@@ -11,6 +11,10 @@ use warp::reply::Response;
 use super::accept::MediaType;
 use crate::graphql::protocol_error;
 
+/// Errors of a document that was not executed: more than this nobody reads, and each is longer than the
+/// mistake it is about. Those of an answer are as many as it has fields that failed.
+const ERRORS_MAX: usize = 100;
+
 /// An answer of the specification's form: `data` is left out when nothing was executed.
 #[derive(Serialize)]
 struct Body<'a> {
@@ -73,14 +77,13 @@ pub(super) fn respond(response: &GraphqlResponse, media_type: MediaType) -> Resp
         _ => StatusCode::OK,
     };
     let data = (!refused).then_some(&response.data);
-    write(
-        status,
-        media_type,
-        &Body {
-            errors: &response.errors,
-            data,
-        },
-    )
+    let shown = if refused {
+        response.errors.len().min(ERRORS_MAX)
+    } else {
+        response.errors.len()
+    };
+    let errors = &response.errors[..shown];
+    write(status, media_type, &Body { errors, data })
 }
 
 pub(super) fn refuse(refused: Refused, media_type: MediaType) -> Response {

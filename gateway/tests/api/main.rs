@@ -26,6 +26,7 @@ mod schema_snapshot;
 mod seed_examples;
 mod seed_shape;
 mod shop;
+mod slow_clients;
 mod stop;
 mod variables;
 mod wire;

@@ -76,6 +76,59 @@ async fn small_documents_that_ask_for_too_much_cost_next_to_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_with_many_mistakes_is_told_the_first_of_them() {
+    let node = TestNode::start().await;
+    let arguments: String = (0..10_000).map(|n| format!("a{n}: 1 ")).collect();
+    let answer = node
+        .api
+        .run(&format!("{{ accounts({arguments}) {{ id }} }}"))
+        .await;
+    let json = answer.json();
+    let errors = json["errors"].as_array().map(Vec::len);
+    assert_eq!(errors, Some(100), "{} bytes", answer.text.len());
+    assert!(answer.text.contains("GRAPHQL_VALIDATION_FAILED"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_could_be_too_large_are_refused_before_anything_is_read() {
+    let node = TestNode::start().await;
+    let nested = |accounts: u32, orders: &str| {
+        format!(
+            "{{ accounts(pagination: {{ take: {accounts} }}) {{
+                id orders{orders} {{ id products {{ name quantity }} }}
+            }} }}"
+        )
+    };
+    for document in [
+        nested(1_000, ""),
+        nested(1_000, "(pagination: { take: 100 })"),
+        nested(100, "(pagination: { take: 1000 })"),
+    ] {
+        let answer = node.api.run(&document).await;
+        assert_eq!(answer.data("/accounts"), serde_json::json!([]));
+    }
+    let wide: String = (0..200)
+        .map(|n| format!("a{n}: accounts {{ orders {{ id }} }} "))
+        .collect();
+    for (document, field) in [
+        (nested(1_000, "(pagination: { take: 101 })"), "orders"),
+        (format!("{{ {wide} }}"), "orders"),
+        (
+            "{ accountsConnection(first: 1000) { nodes {
+                ordersConnection(last: 1000) { nodes { id } } } } }"
+                .into(),
+            "ordersConnection",
+        ),
+    ] {
+        let answer = node.api.run(&document).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer.code(), "DOCUMENT_TOO_COMPLEX");
+        let message = answer.error()["message"].to_string();
+        assert!(message.contains(field), "names the field: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metrics_count_what_was_answered() {
     let node = TestNode::start().await;
     let id = node.api.new_account("Ada").await;

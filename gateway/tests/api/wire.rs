@@ -11,10 +11,11 @@ use crate::client::ANSWER_TIME_MAX;
 /// One HTTP/1.1 connection.
 pub(crate) struct Wire(BufReader<TcpStream>);
 
-/// Status and body of one answer.
+/// One answer, its head as it came.
 #[derive(Debug)]
 pub(crate) struct WireAnswer {
     pub(crate) status: u16,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -35,13 +36,23 @@ impl Wire {
     /// Sends the head of a POST whose body follows, and waits until the node asks for it: from then
     /// on the request is in flight.
     pub(crate) async fn begin_post(&mut self, body_bytes: usize) {
+        let asked = self.offer_post(body_bytes).await;
+        assert_eq!(asked.status, 100, "{asked:?}");
+    }
+
+    /// Sends the head of a POST whose body the node may refuse before it comes.
+    pub(crate) async fn offer_post(&mut self, body_bytes: usize) -> WireAnswer {
         let head = format!(
             "POST /graphql HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n\
              content-length: {body_bytes}\r\nexpect: 100-continue\r\n\r\n"
         );
         self.write(head.as_bytes()).await;
-        let asked = self.answer().await.expect("the node answers the head");
-        assert_eq!(asked.status, 100, "{asked:?}");
+        self.answer().await.expect("the node answers the head")
+    }
+
+    /// Waits until the node says something, or closes the connection.
+    pub(crate) async fn is_over(&mut self) {
+        let _ = self.0.fill_buf().await;
     }
 
     /// The next answer; `None` when the node closed the connection instead.
@@ -69,6 +80,7 @@ impl Wire {
         self.0.read_exact(&mut body).await.ok()?;
         Some(WireAnswer {
             status: status.expect("a status line"),
+            head,
             body: String::from_utf8(body).expect("bodies are UTF-8"),
         })
     }

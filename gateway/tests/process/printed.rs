@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::node_process::{Ended, Ground};
 
 /// Settings of all kinds, by their names in the settings file, with values that are not the defaults.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("listen", "127.0.0.1:9"),
     ("data_dir", "elsewhere"),
     ("shards", "16"),
@@ -15,6 +15,9 @@ const SETTINGS: [(&str, &str); 10] = [
     ("cors_origins", "https://shop.example"),
     ("request_timeout_ms", "5000"),
     ("body_bytes_max", "2048"),
+    ("body_bytes_total_max", "1048576"),
+    ("connections_max", "7"),
+    ("head_timeout_ms", "1000"),
     ("shutdown_grace_ms", "0"),
     ("log", "warn"),
     ("log_format", "json"),
@@ -80,6 +83,9 @@ fn the_defaults_are_printed_as_toml() {
         ("cors_origins", ""),
         ("request_timeout_ms", "10000"),
         ("body_bytes_max", "1048576"),
+        ("body_bytes_total_max", "67108864"),
+        ("connections_max", "4096"),
+        ("head_timeout_ms", "60000"),
         ("shutdown_grace_ms", "15000"),
         ("log", "info"),
         ("log_format", "auto"),

@@ -46,11 +46,23 @@ pub(crate) fn with_node(
     step: &str,
     test: impl FnOnce(&str) -> Result<Outcome>,
 ) -> Result<Outcome> {
-    let logs = environment.target.join("xtask");
-    let node = Node::start(&environment.node_binary(), step, &logs)?;
+    let node = Node::start(&environment.node_binary(), step, &logs(environment))?;
     let outcome = test(&node.url())?;
     let fault = node.stop().err().map(|error| format!("{error:#}"));
     Ok(outcome.and_fault(fault))
+}
+
+/// Where the log of a step's node is left.
+pub(crate) fn log_of(environment: &Environment, step: &str) -> PathBuf {
+    log_in(&logs(environment), step)
+}
+
+fn logs(environment: &Environment) -> PathBuf {
+    environment.target.join("xtask")
+}
+
+fn log_in(logs: &Path, step: &str) -> PathBuf {
+    logs.join(format!("node-{step}.log"))
 }
 
 impl Node {
@@ -63,7 +75,7 @@ impl Node {
         for made in [folder.as_path(), logs] {
             fs::create_dir_all(made).with_context(|| format!("cannot make {}", made.display()))?;
         }
-        let log = logs.join(format!("node-{step}.log"));
+        let log = log_in(logs, step);
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let port_file = folder.join("port");
         let child = Command::new(program)

@@ -3,6 +3,7 @@
 mod build_node;
 mod cargo_test;
 mod explorer;
+mod fuzz;
 mod graphql_http;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use anyhow::Result;
 use super::environment::{Environment, chromium, program};
 use super::install::Tool;
 use super::outcome::Outcome;
+use super::python;
 
 /// One step of a run.
 pub(crate) struct Step {
@@ -35,8 +37,13 @@ const CHROMIUM: Tool = Tool {
     is_there: || chromium().is_some(),
 };
 
+const PYTHON: Tool = Tool {
+    packages: &["python3", "python3-venv"],
+    is_there: python::is_there,
+};
+
 /// Every step, in the order they run.
-pub(crate) const ALL: [Step; 4] = [
+pub(crate) const ALL: [Step; 5] = [
     Step {
         name: "cargo-test",
         about: "the tests of every crate",
@@ -64,6 +71,13 @@ pub(crate) const ALL: [Step; 4] = [
         needs: &[BUILD_NODE],
         installs: &[NODE_JS, CHROMIUM],
         run: explorer::run,
+    },
+    Step {
+        name: "fuzz",
+        about: "requests that schemathesis generates from the schema, against a real node",
+        needs: &[BUILD_NODE],
+        installs: &[PYTHON],
+        run: fuzz::run,
     },
 ];
 

@@ -1,21 +1,19 @@
-//! The outside clients: JavaScript of other people, run by Node.js against a real node.
+//! The outside clients in JavaScript: what Node.js needs before it can run them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::client::{self, Ready};
 use super::environment::{Environment, program};
-use super::outcome::{Counts, Outcome};
+use super::outcome::Outcome;
 use super::stream::{self, Outputs};
 
 /// Few small packages; npm's own retries fit into this.
 const INSTALL_MAX: Duration = Duration::from_secs(5 * 60);
-
-/// A good run of a client, browser included, takes seconds; one in which everything fails waits for each thing in turn.
-const CLIENT_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// What npm says when it is the registry that cannot be had, and not the project that is wrong.
 const UNREACHABLE: [&str; 17] = [
@@ -37,14 +35,6 @@ const UNREACHABLE: [&str; 17] = [
     "SELF_SIGNED_CERT_IN_CHAIN",
     "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 ];
-
-/// What a client needs before it can be started.
-pub(crate) enum Ready {
-    /// All is there, and this is Node.js.
-    With(PathBuf),
-    /// This machine lacks something.
-    Missing(String),
-}
 
 /// Sees to a Node.js of at least this major version, and to the packages of the clients.
 ///
@@ -85,16 +75,12 @@ pub(crate) fn run_client(
     script: &str,
     arguments: &[&Path],
 ) -> Result<Outcome> {
-    let mut tally = Tally::default();
     let mut command = Command::new(node);
     command
         .current_dir(environment.web())
         .arg(script)
         .args(arguments);
-    let ended = stream::run(&mut command, Outputs::Out, CLIENT_MAX, |line| {
-        tally.read(line)
-    })?;
-    Ok(tally.outcome(ended.fault(script)))
+    client::run(&mut command, script)
 }
 
 /// The major version of a Node.js, out of its `v20.20.2`.
@@ -166,77 +152,9 @@ fn error_code(line: &str) -> Option<String> {
     Some(rest.trim().to_owned())
 }
 
-/// Counts the lines a client prints: `ok - …`, `not ok - …`, and at the end `N passed, M failed`.
-#[derive(Debug, Default)]
-struct Tally {
-    counts: Counts,
-    last_line: String,
-}
-
-impl Tally {
-    fn read(&mut self, line: &str) {
-        if line.starts_with("ok - ") {
-            self.counts.passed += 1;
-        } else if line.starts_with("not ok - ") {
-            self.counts.failed += 1;
-        }
-        if !line.trim().is_empty() {
-            line.trim().clone_into(&mut self.last_line);
-        }
-    }
-
-    /// A client that fails says so by its end as well; that is news only if no check of it failed.
-    fn outcome(self, end: Option<String>) -> Outcome {
-        let Counts { passed, failed, .. } = self.counts;
-        let expected = format!("{passed} passed, {failed} failed");
-        let cut_short = (self.last_line != expected).then(|| {
-            format!(
-                "the last line should be `{expected}` and is `{}`",
-                self.last_line
-            )
-        });
-        let end = end.filter(|_| failed == 0);
-        Outcome::passed(self.counts).and_fault(end.or(cut_short))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn outcome(output: &str, end: Option<&str>) -> String {
-        let mut tally = Tally::default();
-        output.lines().for_each(|line| tally.read(line));
-        let outcome = tally.outcome(end.map(str::to_owned));
-        format!("{} {}", outcome.counts(), outcome.is_ok())
-    }
-
-    #[test]
-    fn checks_are_counted() {
-        let fine = "ok - 22EB SHOULD accept\nnoise\nok - 4655 MUST accept\n2 passed, 0 failed\n";
-        assert_eq!(outcome(fine, None), "2 passed, 0 failed, 0 skipped true");
-        let bad = "ok - a\nnot ok - b: reason\n1 passed, 1 failed\n";
-        assert_eq!(
-            outcome(bad, Some("exit status: 1")),
-            "1 passed, 1 failed, 0 skipped false"
-        );
-    }
-
-    #[test]
-    fn a_client_that_breaks_off_is_a_failure() {
-        assert_eq!(
-            outcome("ok - a\n", None),
-            "1 passed, 1 failed, 0 skipped false"
-        );
-        assert_eq!(
-            outcome("", Some("exit status: 1")),
-            "0 passed, 1 failed, 0 skipped false"
-        );
-        assert_eq!(
-            outcome("ok - a\n1 passed, 0 failed\n", Some("killed")),
-            "1 passed, 1 failed, 0 skipped false"
-        );
-    }
 
     #[test]
     fn npm_says_what_it_lacks() {

@@ -40,6 +40,11 @@ async fn every_mutation_judges_its_key() {
         r#"confirmOrder(id: "", idempotencyKey: "")"#,
         r#"completeOrder(id: "", idempotencyKey: "")"#,
         r#"cancelOrder(id: "", idempotencyKey: "")"#,
+        r#"renameAccount(id: "", name: "", idempotencyKey: "")"#,
+        r#"closeAccount(id: "", idempotencyKey: "")"#,
+        r#"updateProduct(id: "", idempotencyKey: "")"#,
+        r#"repriceProduct(id: "", price: { amount: "" }, idempotencyKey: "")"#,
+        r#"withdrawProduct(id: "", idempotencyKey: "")"#,
     ] {
         let document = format!("mutation {{ {field} {{ id }} }}");
         let expected = Refused::argument("idempotencyKey", "EMPTY");

@@ -5,6 +5,7 @@ mod keys;
 mod orders;
 mod pages;
 mod prices;
+mod requests;
 mod texts;
 
 use serde_json::Value;

@@ -94,25 +94,9 @@ async fn ids_have_one_spelling() {
         shop.require_order_refused(order(&shop.account, &lines), expected)
             .await;
     }
-    for (document, field) in [
-        ("query($id: String!) { accounts(id: $id) { id } }", "id"),
-        ("query($id: String!) { products(id: $id) { id } }", "id"),
-        ("query($id: String!) { order(id: $id) { id } }", "id"),
-        (
-            "mutation($id: String!) { confirmOrder(id: $id) { id } }",
-            "id",
-        ),
-        (
-            "mutation($id: String!) { completeOrder(id: $id) { id } }",
-            "id",
-        ),
-        (
-            "mutation($id: String!) { cancelOrder(id: $id) { id } }",
-            "id",
-        ),
-    ] {
+    for (document, _) in BY_ID {
         for text in NO_IDS {
-            let expected = Refused::argument(field, "NOT_AN_ID");
+            let expected = Refused::argument("id", "NOT_AN_ID");
             shop.require_refused(document, json!({ "id": text }), &expected)
                 .await;
         }
@@ -122,37 +106,60 @@ async fn ids_have_one_spelling() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_exist_is_not_found() {
     let shop = FilledShop::start().await;
-    for (document, code) in [
-        (
-            "query($id: String!) { accounts(id: $id) { id } }",
-            "ACCOUNT_NOT_FOUND",
-        ),
-        (
-            "query($id: String!) { products(id: $id) { id } }",
-            "PRODUCT_NOT_FOUND",
-        ),
-        (
-            "query($id: String!) { order(id: $id) { id } }",
-            "ORDER_NOT_FOUND",
-        ),
-        (
-            "mutation($id: String!) { confirmOrder(id: $id) { id } }",
-            "ORDER_NOT_FOUND",
-        ),
-        (
-            "mutation($id: String!) { completeOrder(id: $id) { id } }",
-            "ORDER_NOT_FOUND",
-        ),
-        (
-            "mutation($id: String!) { cancelOrder(id: $id) { id } }",
-            "ORDER_NOT_FOUND",
-        ),
-    ] {
+    for (document, code) in BY_ID {
         let expected = Refused::of(code, "id", "");
         shop.require_refused(document, json!({ "id": NOBODY }), &expected)
             .await;
     }
 }
+
+/// Everything that takes the id of what it reads or changes, and the code of its absence.
+const BY_ID: [(&str, &str); 11] = [
+    (
+        "query($id: String!) { accounts(id: $id) { id } }",
+        "ACCOUNT_NOT_FOUND",
+    ),
+    (
+        "query($id: String!) { products(id: $id) { id } }",
+        "PRODUCT_NOT_FOUND",
+    ),
+    (
+        "query($id: String!) { order(id: $id) { id } }",
+        "ORDER_NOT_FOUND",
+    ),
+    (
+        "mutation($id: String!) { confirmOrder(id: $id) { id } }",
+        "ORDER_NOT_FOUND",
+    ),
+    (
+        "mutation($id: String!) { completeOrder(id: $id) { id } }",
+        "ORDER_NOT_FOUND",
+    ),
+    (
+        "mutation($id: String!) { cancelOrder(id: $id) { id } }",
+        "ORDER_NOT_FOUND",
+    ),
+    (
+        r#"mutation($id: String!) { renameAccount(id: $id, name: "Eve") { id } }"#,
+        "ACCOUNT_NOT_FOUND",
+    ),
+    (
+        "mutation($id: String!) { closeAccount(id: $id) { id } }",
+        "ACCOUNT_NOT_FOUND",
+    ),
+    (
+        r#"mutation($id: String!) { updateProduct(id: $id, name: "P") { id } }"#,
+        "PRODUCT_NOT_FOUND",
+    ),
+    (
+        r#"mutation($id: String!) { repriceProduct(id: $id, price: { amount: "1" }) { id } }"#,
+        "PRODUCT_NOT_FOUND",
+    ),
+    (
+        "mutation($id: String!) { withdrawProduct(id: $id) { id } }",
+        "PRODUCT_NOT_FOUND",
+    ),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_is_on_one_line_only() {

@@ -41,6 +41,8 @@ async fn prices_are_numbers() {
     let document = "mutation($product: ProductInput!) { createProduct(product: $product) { id } }";
     for price in [
         json!("14.66"),
+        json!("abc"),
+        json!("NaN"),
         json!(true),
         json!(null),
         json!([1]),
@@ -50,11 +52,45 @@ async fn prices_are_numbers() {
         shop.require_no_value(document, json!({ "product": product }))
             .await;
     }
-    for price in [r#""14.66""#, "true", "null", "FREE", "{ amount: 1 }"] {
+    for price in [
+        r#""14.66""#,
+        r#""abc""#,
+        "NaN",
+        "true",
+        "null",
+        "FREE",
+        "{ amount: 1 }",
+    ] {
         let literal = format!(
             r#"mutation {{ createProduct(product: {{ name: "P", description: "", price: {price} }}) {{ id }} }}"#
         );
         shop.require_no_value(&literal, json!({ "literal": price }))
             .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_in_text_are_judged_by_every_mutation_that_takes_one() {
+    let shop = FilledShop::start().await;
+    let create = "mutation($price: MoneyInput!) {
+        createPricedProduct(product: { name: \"P\", description: \"\", price: $price }) { id }
+    }";
+    let reprice = "mutation($price: MoneyInput!, $id: String!) {
+        repriceProduct(id: $id, price: $price) { id }
+    }";
+    for (amount, reason) in [
+        ("-1", "NEGATIVE"),
+        ("1e30", "AMOUNT_TOO_LARGE"),
+        ("NaN", "NOT_A_NUMBER"),
+        ("abc", "NOT_A_NUMBER"),
+        ("", "NOT_A_NUMBER"),
+        ("14.666", "TOO_MANY_DECIMALS"),
+    ] {
+        for (document, field) in [(create, "product.price.amount"), (reprice, "price.amount")] {
+            let expected = Refused::argument(field, reason);
+            let price = json!({ "amount": amount });
+            let variables = json!({ "price": price, "id": shop.product });
+            shop.require_refused(document, variables, &expected).await;
+        }
     }
 }

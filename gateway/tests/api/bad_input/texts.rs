@@ -13,6 +13,11 @@ const CREATE_PRODUCT: &str =
 const CREATE_PRICED_PRODUCT: &str =
     "mutation($product: PricedProductInput!) { createPricedProduct(product: $product) { id } }";
 
+const RENAME_ACCOUNT: &str =
+    "mutation($id: String!, $name: String!) { renameAccount(id: $id, name: $name) { id } }";
+const UPDATE_PRODUCT: &str =
+    "mutation($id: String!, $name: String) { updateProduct(id: $id, name: $name) { id } }";
+
 /// Names, and why they are none.
 fn bad_names() -> Vec<(String, &'static str)> {
     vec![
@@ -22,7 +27,9 @@ fn bad_names() -> Vec<(String, &'static str)> {
         ("\u{3000}".into(), "EMPTY"),
         ("x".repeat(201), "TOO_LONG"),
         ("é".repeat(201), "TOO_LONG"),
+        ("x".repeat(10_000), "TOO_LONG"),
         ("x".repeat(100_000), "TOO_LONG"),
+        ("🧑".repeat(201), "TOO_LONG"),
         ("nul\u{0}".into(), "CONTROL_CHARACTER"),
         ("two\nlines".into(), "CONTROL_CHARACTER"),
         ("bell\u{7}".into(), "CONTROL_CHARACTER"),
@@ -50,6 +57,36 @@ async fn names_are_one_bounded_line() {
             &expected,
         )
         .await;
+        let expected = Refused::argument("name", reason);
+        for (document, id) in [
+            (RENAME_ACCOUNT, &shop.account),
+            (UPDATE_PRODUCT, &shop.product),
+        ] {
+            shop.require_refused(document, json!({ "id": id, "name": name }), &expected)
+                .await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reasons_are_bounded_and_printable() {
+    let shop = FilledShop::start().await;
+    let order = shop
+        .node
+        .api
+        .run("{ accounts { orders { id } } }")
+        .await
+        .text_at("/accounts/0/orders/0/id");
+    let document =
+        "mutation($id: String!, $reason: String) { cancelOrder(id: $id, reason: $reason) { id } }";
+    for (reason, why) in [
+        ("x".repeat(501), "TOO_LONG"),
+        ("nul\u{0}".into(), "CONTROL_CHARACTER"),
+        ("bell\u{7}".into(), "CONTROL_CHARACTER"),
+    ] {
+        let expected = Refused::argument("reason", why);
+        let variables = json!({ "id": order, "reason": reason });
+        shop.require_refused(document, variables, &expected).await;
     }
 }
 

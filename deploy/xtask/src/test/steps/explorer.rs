@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::test::client::Ready;
 use crate::test::environment::{Environment, chromium};
 use crate::test::node::with_node;
 use crate::test::outcome::Outcome;
-use crate::test::web::{Ready, prepare, run_client};
+use crate::test::web::{prepare, run_client};
 
 /// What playwright-core asks for. Debian 12 has 18, Debian 13 has 20.
 const NODE_MAJOR_MIN: u32 = 20;

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::test::client::Ready;
 use crate::test::environment::Environment;
 use crate::test::node::with_node;
 use crate::test::outcome::Outcome;
-use crate::test::web::{Ready, prepare, run_client};
+use crate::test::web::{prepare, run_client};
 
 /// How many audits graphql-http 1.23 has. Fewer would mean that the list was not read to its end; when the locked
 /// version changes, this changes with it.

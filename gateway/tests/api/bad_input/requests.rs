@@ -1,0 +1,171 @@
+//! Requests that cannot be meant as a whole: no JSON, unknown fields, bodies of 10 MB, documents that nest
+//! or repeat themselves without end. Each carries a mutation, so that an eager node would be seen.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::FilledShop;
+use crate::client::Answer;
+use crate::wire::{Wire, WireAnswer};
+
+/// What a client may think it can send: ten times what a node takes.
+const TEN_MEGABYTES: usize = 10_000_000;
+
+const CREATE: &str = r#"mutation { createAccount(account: { name: \"Eve\" }) { id } }"#;
+
+fn require_400(answer: &Answer, code: &str, sent: &str) {
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{sent}: {answer:?}");
+    assert_eq!(answer.code(), code, "{sent}: {answer:?}");
+    assert!(answer.json().get("data").is_none(), "{sent}: {answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_in_malformed_json_is_a_bad_request() {
+    let shop = FilledShop::start().await;
+    let priced = r#"mutation($p: Float!) { createProduct(product: { name: \"P\", description: \"\", price: $p }) { id } }"#;
+    for body in [
+        format!(r#"{{"query":"{CREATE}""#),
+        format!(r#"{{"query":"{CREATE}",}}"#),
+        format!(r#"{{"query":"{CREATE}"}} {{"query":"{CREATE}"}}"#),
+        format!(r#"{{"query":"{CREATE}","query":"{CREATE}"}}"#),
+        format!(r#"{{query:"{CREATE}"}}"#),
+        format!("{{'query':'{CREATE}'}}"),
+        format!(r#"{{"query":"{CREATE} \ud800"}}"#),
+        format!("{{\"query\":\"{CREATE}\u{1}\"}}"),
+        format!(r#"{{"query":"{CREATE}","variables":"#) + &"[".repeat(100_000),
+        format!(r#"{{"query":"{priced}","variables":{{"p":NaN}}}}"#),
+        format!(r#"{{"query":"{priced}","variables":{{"p":Infinity}}}}"#),
+        format!(r#"{{"query":"{priced}","variables":{{"p":1e400}}}}"#),
+        format!(r#"{{"query":"{priced}","variables":{{"p":01}}}}"#),
+    ] {
+        let sent: String = body.chars().take(200).collect();
+        let answer = shop.node.api.send(shop.node.api.post(), body).await;
+        require_400(&answer, "BAD_REQUEST", &sent);
+        shop.require_unchanged(&json!(sent)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_fields_are_refused_by_name_wherever_they_stand() {
+    let shop = FilledShop::start().await;
+    let by_variable = "mutation($a: AccountInput!) { createAccount(account: $a) { id } }";
+    let order = |line: Value| json!({ "accountId": shop.account, "products": [line] });
+    let by_line = "mutation($o: OrderInput!) { createOrder(order: $o) { id } }";
+    let line = json!({ "productId": shop.product, "quantity": 1, "nope": 1 });
+    for (document, variables) in [
+        (
+            r#"mutation { createAccount(account: { name: "Eve" }) { nope } }"#,
+            json!({}),
+        ),
+        (
+            r#"mutation { createAccount(account: { name: "Eve", nope: 1 }) { id } }"#,
+            json!({}),
+        ),
+        (
+            r#"mutation { createAccount(account: { name: "Eve" }, nope: 1) { id } }"#,
+            json!({}),
+        ),
+        (
+            r#"mutation { createAccount(account: { name: "Eve" }) { id } nope }"#,
+            json!({}),
+        ),
+        (by_variable, json!({ "a": { "name": "Eve", "nope": 1 } })),
+        (by_line, json!({ "o": order(line) })),
+    ] {
+        let answer = shop.node.api.run_with(document, variables.clone()).await;
+        let message = answer.error()["message"].to_string();
+        assert!(message.contains("nope"), "{document}: {message}");
+        assert!(answer.json().get("data").is_none(), "{document}");
+        shop.require_no_value(document, variables).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deep_and_repetitive_documents_are_refused_and_nothing_is_written() {
+    let shop = FilledShop::start().await;
+    let create = r#"createAccount(account: { name: "Eve" })"#;
+    let aliases = |count: usize, field: &str| -> String {
+        (0..count).map(|n| format!("a{n}: {field} ")).collect()
+    };
+    // A mebibyte of fragments, each spreading the next: as deep as anything can be, without a bracket.
+    let spreads: String = (0..20_000)
+        .map(|n| format!("fragment F{n} on Account {{ ...F{} }} ", n + 1))
+        .collect();
+    let spreads = spreads + "fragment F20000 on Account { id }";
+    for document in [
+        format!(
+            "mutation {{ {create} {} {}",
+            "{ orders ".repeat(1_000),
+            "}".repeat(1_001)
+        ),
+        format!(
+            "mutation {{ createAccount(account: {}{}) {{ id }} }}",
+            "[".repeat(1_000),
+            "]".repeat(1_000)
+        ),
+        format!(
+            "mutation {{ {} }}",
+            aliases(10_000, &format!("{create} {{ id }}"))
+        ),
+        format!("mutation {{ {create} {{ {} }} }}", aliases(10_000, "id")),
+        format!("mutation {{ {create} {{ ...F0 }} }} {spreads}"),
+        format!("mutation {{ {create} {{ id }} }} {spreads}"),
+    ] {
+        let sent: String = document.chars().take(100).collect();
+        let answer = shop.node.api.run(&document).await;
+        require_400(&answer, "DOCUMENT_TOO_COMPLEX", &sent);
+        shop.require_unchanged(&json!(sent)).await;
+    }
+}
+
+/// What follows the head until the node answers: a client that goes on writing after it was refused is
+/// cut off, and what it was told is what counts.
+async fn send_until_answered(
+    wire: &mut Wire,
+    head: &str,
+    body: impl Iterator<Item = Vec<u8>>,
+) -> WireAnswer {
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n{head}\r\n\r\n"
+    );
+    wire.write(head.as_bytes()).await;
+    for part in body {
+        wire.write(&part).await;
+    }
+    wire.answer()
+        .await
+        .expect("an answer, not a closed connection")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_ten_megabytes_are_refused_with_a_length_and_in_chunks() {
+    let shop = FilledShop::start().await;
+    let mut body = format!(r#"{{"query":"{CREATE}"}}"#).into_bytes();
+    body.resize(TEN_MEGABYTES, b' ');
+    let parts = || body.chunks(65_536);
+    for (head, parts) in [
+        (
+            format!("content-length: {TEN_MEGABYTES}"),
+            parts().map(<[u8]>::to_vec).collect::<Vec<_>>(),
+        ),
+        (
+            "transfer-encoding: chunked".to_owned(),
+            parts()
+                .map(|part| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat())
+                .collect(),
+        ),
+    ] {
+        let mut wire = Wire::connect(shop.node.address())
+            .await
+            .expect("a connection");
+        let answer = send_until_answered(&mut wire, &head, parts.into_iter()).await;
+        assert_eq!(answer.status, 413, "{head}: {answer:?}");
+        let code = r#""code":"PAYLOAD_TOO_LARGE""#;
+        assert!(answer.body.contains(code), "{head}: {answer:?}");
+        assert!(
+            answer.body.contains("1048576"),
+            "says the limit: {answer:?}"
+        );
+        shop.require_unchanged(&json!(head)).await;
+    }
+}

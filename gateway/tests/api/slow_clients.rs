@@ -1,0 +1,220 @@
+//! Many slow clients: what they hold together is bounded, and whoever says nothing is let go.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use crate::client::ANSWER_TIME_MAX;
+use crate::node::TestNode;
+use crate::wire::{Wire, WireAnswer};
+
+const LARGE: usize = 49_152;
+const SMALL: usize = 16_384;
+/// Room for three large bodies, and in the quarter for small ones for three of these.
+const TOTAL: u64 = 196_608;
+
+async fn tight_node() -> TestNode {
+    TestNode::start_with(|settings| {
+        settings.body_bytes_max = LARGE as u64;
+        settings.body_bytes_total_max = TOTAL;
+    })
+    .await
+}
+
+async fn connect(node: &TestNode) -> Wire {
+    Wire::connect(node.address()).await.expect("a connection")
+}
+
+/// Clients that have begun a body of so many bytes, and send nothing of it.
+async fn begun(node: &TestNode, count: usize, bytes: usize) -> Vec<Wire> {
+    let mut wires = Vec::new();
+    for _ in 0..count {
+        let mut wire = connect(node).await;
+        wire.begin_post(bytes).await;
+        wires.push(wire);
+    }
+    wires
+}
+
+fn creating(bytes: usize) -> String {
+    let body = json!({ "query": r#"mutation { createAccount(account: { name: "Ada" }) { id } }"# });
+    format!("{:bytes$}", body.to_string())
+}
+
+fn require_overloaded(answer: &WireAnswer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.head.contains("retry-after: 1\r\n"), "{answer:?}");
+    for part in [r#""code":"OVERLOADED""#, r#""retryable":true"#] {
+        assert!(answer.body.contains(part), "{answer:?}");
+    }
+}
+
+/// Room comes back when the node notices that its holder is gone.
+async fn require_room_again(node: &TestNode, bytes: usize) {
+    let until = Instant::now() + ANSWER_TIME_MAX;
+    loop {
+        let offered = connect(node).await.offer_post(bytes).await;
+        if offered.status == 100 {
+            return;
+        }
+        require_overloaded(&offered);
+        assert!(Instant::now() < until, "no room came back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_under_way_are_bounded_together_by_their_declared_length() {
+    let node = tight_node().await;
+    let mut slow = begun(&node, 3, LARGE).await;
+    let refused = connect(&node).await.offer_post(LARGE).await;
+    require_overloaded(&refused);
+    // Those who are quick and small do not wait for those who are slow and large.
+    let id = node.api.new_account("Bea").await;
+    assert!(!id.is_empty());
+    // The slow ones were promised their room, and are answered.
+    for wire in &mut slow {
+        wire.write(creating(LARGE).as_bytes()).await;
+        let answer = wire.answer().await.expect("an answer");
+        assert!(
+            answer.body.contains(r#"{"createAccount":{"id":"#),
+            "{answer:?}"
+        );
+    }
+    let accounts = node.api.run("{ accounts { name } }").await;
+    let written = accounts.data("/accounts").as_array().map(Vec::len);
+    assert_eq!(written, Some(4), "what was refused was not written");
+    require_room_again(&node, LARGE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn room_comes_back_from_clients_that_go_away() {
+    let node = tight_node().await;
+    let slow = begun(&node, 3, LARGE).await;
+    drop(slow);
+    require_room_again(&node, LARGE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_in_chunks_are_bounded_together_as_they_grow() {
+    let node = tight_node().await;
+    let slow = begun(&node, 3, LARGE).await;
+    let mut wire = connect(&node).await;
+    wire.write(
+        b"POST /graphql HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n\
+          transfer-encoding: chunked\r\n\r\n",
+    )
+    .await;
+    let body = creating(LARGE);
+    for chunk in body.as_bytes()[..SMALL + 1_000].chunks(1_000) {
+        wire.write(format!("{:x}\r\n", chunk.len()).as_bytes())
+            .await;
+        wire.write(chunk).await;
+        wire.write(b"\r\n").await;
+    }
+    // The end of the body is never sent: there was no room for what came.
+    require_overloaded(&wire.answer().await.expect("an answer"));
+    drop(slow);
+    require_room_again(&node, LARGE).await;
+    let accounts = node.api.run("{ accounts { id } }").await;
+    assert_eq!(accounts.data("/accounts"), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_bodies_are_bounded_together_and_leave_the_large_their_room() {
+    let node = tight_node().await;
+    let _slow = begun(&node, 3, SMALL).await;
+    require_overloaded(&connect(&node).await.offer_post(SMALL).await);
+    require_overloaded(&connect(&node).await.offer_post(100).await);
+    let mut large = begun(&node, 1, LARGE).await;
+    large[0].write(creating(LARGE).as_bytes()).await;
+    let answer = large[0].answer().await.expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+const ASK: &[u8] = b"GET /healthz/live HTTP/1.1\r\nhost: node\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_too_many_waits_until_another_ends() {
+    let node = TestNode::start_with(|settings| settings.connections_max = 2).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut wire = connect(&node).await;
+        wire.write(ASK).await;
+        assert_eq!(wire.answer().await.expect("an answer").status, 200);
+        open.push(wire);
+    }
+    let mut third = connect(&node).await;
+    third.write(ASK).await;
+    // Time that passes is what is tested here: the others are answered in a thousandth of it.
+    let early = timeout(Duration::from_millis(300), third.answer()).await;
+    assert!(early.is_err(), "answered beside two others: {early:?}");
+    drop(open.pop());
+    assert_eq!(third.answer().await.expect("an answer").status, 200);
+}
+
+/// Fifty times what the impatient node waits, and less than any default of the HTTP library.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
+
+async fn impatient_node() -> TestNode {
+    TestNode::start_with(|settings| settings.head_timeout_ms = 200).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_asks_for_nothing_is_closed() {
+    let node = impatient_node().await;
+    for begin in [
+        &b""[..],
+        b"P",
+        b"POST /graphql HTTP/1.1\r\nhost: no",
+        b"PRI * HTTP/2.0\r\n\r\nSM",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        // One request answered, and nothing more.
+        ASK,
+    ] {
+        let mut wire = connect(&node).await;
+        wire.write(begin).await;
+        if begin == ASK {
+            assert_eq!(wire.answer().await.expect("an answer").status, 200);
+        }
+        let closed = timeout(CLOSE_TIME_MAX, wire.answer()).await;
+        assert!(matches!(closed, Ok(None)), "{begin:?}: {closed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_comes_byte_by_byte_is_cut_off() {
+    let node = impatient_node().await;
+    let mut wire = connect(&node).await;
+    wire.write(b"POST /graphql HTTP/1.1\r\nx-slow: ").await;
+    let mut drip = tokio::time::interval(Duration::from_millis(20));
+    let dripping = async {
+        // Ends with the connection: then there is something to read, its end.
+        loop {
+            drip.tick().await;
+            wire.write(b"x").await;
+            if timeout(Duration::from_millis(1), wire.is_over())
+                .await
+                .is_ok()
+            {
+                return;
+            }
+        }
+    };
+    let cut_off = timeout(CLOSE_TIME_MAX, dripping).await;
+    assert!(cut_off.is_ok(), "a head without an end was never cut off");
+    assert_eq!(node.api.run("{ accounts { id } }").await.status, 200);
+}
+
+/// A body has its own time, the request's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_body_is_no_slow_head() {
+    let node = impatient_node().await;
+    let mut wire = connect(&node).await;
+    let body = creating(100);
+    wire.begin_post(body.len()).await;
+    // Time that passes is what is tested here.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    wire.write(body.as_bytes()).await;
+    assert_eq!(wire.answer().await.expect("an answer").status, 200);
+}
