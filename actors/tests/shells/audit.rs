@@ -1,10 +1,8 @@
 //! Reads a whole database through its ports and requires that it is sound (I2, I5); answers its events.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use fritzy_domain::{
-    AccountId, CommandId, EntityId, Kind, Page, Recorded, State, Stored, Version, fold,
-};
+use fritzy_domain::{AccountId, EntityId, Kind, Page, Recorded, State, Stored, Version, fold};
 use fritzy_persistence::Stores;
 
 /// Rows in one read.
@@ -12,15 +10,14 @@ const PAGE: u32 = 1_000;
 
 /// What a sound database holds.
 pub(crate) struct Audit {
-    /// The events of each command.
-    pub(crate) by_command: HashMap<CommandId, Vec<Recorded>>,
+    /// The events of each entity.
+    pub(crate) events: BTreeMap<EntityId, Vec<Recorded>>,
     /// Each entity, as its row and the fold of its events have it.
     pub(crate) states: BTreeMap<EntityId, Stored<State>>,
 }
 
 /// Reads everything, and panics with the invariant that does not hold.
 pub(crate) async fn audit(stores: &Stores) -> Audit {
-    let mut by_command: HashMap<CommandId, Vec<Recorded>> = HashMap::new();
     let mut streams: BTreeMap<EntityId, Vec<Recorded>> = BTreeMap::new();
     let count = stores.ownership.shard_count();
     for shard in count.all() {
@@ -36,8 +33,6 @@ pub(crate) async fn audit(stores: &Stores) -> Audit {
                 assert_eq!(position, head + 1, "I2: positions of shard {shard}");
                 assert_eq!(count.shard_of(entity.slot()), shard, "{entity}'s shard");
                 head = position;
-                let command = by_command.entry(recorded.command).or_default();
-                command.push(recorded.clone());
                 streams.entry(entity).or_default().push(recorded);
             }
         }
@@ -53,7 +48,10 @@ pub(crate) async fn audit(stores: &Stores) -> Audit {
         states.insert(*entity, Stored { version, state });
     }
     require_rows(stores, &states).await;
-    Audit { by_command, states }
+    Audit {
+        events: streams,
+        states,
+    }
 }
 
 /// Every fold has its row, and no account or order has a row alone.

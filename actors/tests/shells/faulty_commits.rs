@@ -117,7 +117,7 @@ async fn run(
             Work::Barrier(passed) => {
                 while under_way.join_next().await.is_some() {}
                 journal.settled().await;
-                drop(passed.send(()));
+                let _ = passed.send(());
             }
         }
     }
