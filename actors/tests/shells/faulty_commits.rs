@@ -1,5 +1,6 @@
 //! A real SQLite file behind a journal whose commits fail, lose their answers or take long, on demand.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,6 +14,8 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use uuid::Uuid;
+
+use crate::audit::Audit;
 
 /// What happens to one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,4 +184,16 @@ impl Journal for FaultyCommits {
     ) -> Result<Option<CommandRecord>, ReadError> {
         self.inner.find_command(shard, command).await
     }
+}
+
+/// The events of each command.
+pub(crate) fn by_command(found: &Audit) -> HashMap<CommandId, Vec<&Recorded>> {
+    let mut by_command: HashMap<CommandId, Vec<&Recorded>> = HashMap::new();
+    for recorded in found.events.values().flatten() {
+        by_command
+            .entry(recorded.command)
+            .or_default()
+            .push(recorded);
+    }
+    by_command
 }

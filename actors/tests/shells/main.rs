@@ -3,6 +3,7 @@
 
 mod audit;
 mod commit_faults;
+mod commit_faults_under_load;
 mod faults;
 mod faulty_commits;
 mod fixtures;

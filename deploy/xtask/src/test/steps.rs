@@ -35,13 +35,18 @@ const CHROMIUM: Tool = Tool {
     is_there: || chromium().is_some(),
 };
 
+const STRACE: Tool = Tool {
+    packages: &["strace"],
+    is_there: || program(&["strace"]).is_some(),
+};
+
 /// Every step, in the order they run.
 pub(crate) const ALL: [Step; 4] = [
     Step {
         name: "cargo-test",
         about: "the tests of every crate",
         needs: &[],
-        installs: &[],
+        installs: &[STRACE],
         run: cargo_test::run,
     },
     Step {

@@ -344,11 +344,8 @@ async fn positions_are_read_again_after_a_commit_whose_answer_was_lost() {
     let bench = bench(CommitterConfig::default(), vec![lost], None);
     bench.commits(AMPLE);
     // It took effect all the same.
-    bench
-        .log
-        .lock()
-        .expect("not poisoned")
-        .push(vec![(1, entity(1))]);
+    let took_effect = vec![(1, entity(1))];
+    bench.log.lock().expect("not poisoned").push(took_effect);
     let unknown = bench.committer.append(append(1)).await;
     assert!(unknown.is_err_and(|failure| !failure.certainly_not_written()));
     let next = bench.committer.append(append(2)).await;
