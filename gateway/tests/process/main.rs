@@ -16,5 +16,6 @@ mod refused_starts;
 mod shop_clients;
 mod signals;
 mod skipped;
+mod sync_faults;
 mod trace;
 mod traced;

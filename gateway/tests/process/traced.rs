@@ -22,7 +22,7 @@ const BYTES_SHOWN: &str = "8192";
 const CALLS: &str = "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,sendto,sendmsg";
 
 /// Why nothing can be traced here.
-fn missing() -> Option<&'static str> {
+pub(crate) fn missing() -> Option<&'static str> {
     let tried = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .stderr(Stdio::null())

@@ -342,11 +342,13 @@ async fn positions_are_read_again_after_a_commit_whose_answer_was_lost() {
         certainly_not_written: false,
     };
     let bench = bench(CommitterConfig::default(), vec![lost], None);
-    bench.commits(AMPLE);
-    // It took effect all the same.
+    let unknown = bench.committer.append(append(1));
+    // Lets the task read the positions and wait in its commit, which takes effect all the same.
+    tokio::task::yield_now().await;
     let took_effect = vec![(1, entity(1))];
     bench.log.lock().expect("not poisoned").push(took_effect);
-    let unknown = bench.committer.append(append(1)).await;
+    bench.commits(AMPLE);
+    let unknown = unknown.await;
     assert!(unknown.is_err_and(|failure| !failure.certainly_not_written()));
     let next = bench.committer.append(append(2)).await;
     assert_eq!(
