@@ -1,11 +1,21 @@
-//! The binary as people and orchestrators meet it: started, refused, asked, ended, killed.
+//! The binary as people and orchestrators meet it: started, refused, asked, ended, killed; on a disk that is
+//! full, and under the eyes of a tracer.
 
+#[path = "../../../actors/tests/shells/audit.rs"]
+mod audit;
 #[path = "../client/mod.rs"]
 mod client;
 
 mod first_start;
+mod full_disk;
+mod killed;
 mod logs;
 mod node_process;
 mod printed;
 mod refused_starts;
+mod shop_clients;
 mod signals;
+mod skipped;
+mod sync_faults;
+mod trace;
+mod traced;

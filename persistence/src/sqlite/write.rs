@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use fritzy_domain::{
     Account, Event, EventId, Order, Position, Product, ReadError, ShardId, ShardLease, State,
 };
-use sqlx::{Connection, Row, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
 use super::read_error;
@@ -77,24 +77,26 @@ impl SqliteBatches {
     }
 
     async fn write(&mut self, batch: &[Numbered<'_>]) -> Result<(), WriteError> {
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let connection = &mut self.connection;
+        // Plain statements: on a full disk SQLite ends the transaction by itself, which the library's
+        // own count of open transactions does not notice; it would never begin one again.
         let written = async {
-            check_fence(&self.fence, &mut transaction, &leases(batch)).await?;
-            insert_events(&self.journal, &mut transaction, batch).await?;
-            write_states(
-                (&self.accounts, &self.products, &self.orders),
-                &mut transaction,
-                batch,
-            )
-            .await
+            sqlx::query("BEGIN IMMEDIATE")
+                .execute(&mut *connection)
+                .await?;
+            check_fence(&self.fence, connection, &leases(batch)).await?;
+            insert_events(&self.journal, connection, batch).await?;
+            let new = (&self.accounts, &self.products, &self.orders);
+            write_states(new, connection, batch).await?;
+            let committed = sqlx::query("COMMIT").execute(&mut *connection).await;
+            committed.map(drop).map_err(WriteError::Commit)
         };
-        match written.await {
-            Ok(()) => transaction.commit().await.map_err(WriteError::Commit),
-            Err(failure) => {
-                transaction.rollback().await?;
-                Err(failure)
-            }
+        let written = written.await;
+        if written.is_err() {
+            // Refused where SQLite has rolled back already.
+            let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
         }
+        written
     }
 
     /// Which appends of a batch meet a version or a creation key that exists.
@@ -228,7 +230,7 @@ fn creation_key(append: &fritzy_domain::Append) -> Option<uuid::Uuid> {
 
 async fn check_fence(
     fence: &ManyRows,
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     leases: &[ShardLease],
 ) -> Result<(), WriteError> {
     let mut stale = Vec::new();
@@ -240,7 +242,7 @@ async fn check_fence(
                 .bind(*lease.owner.as_uuid())
                 .bind(signed(lease.epoch.0));
         }
-        for row in query.fetch_all(&mut **transaction).await? {
+        for row in query.fetch_all(&mut *connection).await? {
             let (shard, epoch): (u16, i64) = (row.try_get(0)?, row.try_get(1)?);
             let is_row =
                 |lease: &&ShardLease| lease.shard.0 == shard && signed(lease.epoch.0) == epoch;
@@ -256,7 +258,7 @@ async fn check_fence(
 
 async fn insert_events(
     journal: &ManyRows,
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     batch: &[Numbered<'_>],
 ) -> Result<(), sqlx::Error> {
     let rows: Vec<(&Numbered<'_>, u64, &(EventId, Event))> = batch
@@ -280,7 +282,7 @@ async fn insert_events(
                 .bind(*append.command.as_uuid())
                 .bind(append.fingerprint.map(|fingerprint| fingerprint.0.to_vec()));
         }
-        query.execute(&mut **transaction).await?;
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -289,7 +291,7 @@ async fn insert_events(
 /// version its command was decided on.
 async fn write_states(
     (accounts, products, orders): (&ManyRows, &ManyRows, &ManyRows),
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     batch: &[Numbered<'_>],
 ) -> Result<(), WriteError> {
     let mut new_accounts: Vec<(&Numbered<'_>, &Account)> = Vec::new();
@@ -297,7 +299,7 @@ async fn write_states(
     let mut new_orders: Vec<(&Numbered<'_>, &Order)> = Vec::new();
     for (index, numbered) in batch.iter().enumerate() {
         if numbered.append.after > 0 {
-            if !update_state(transaction, numbered).await? {
+            if !update_state(connection, numbered).await? {
                 return Err(WriteError::Conflicts(vec![index]));
             }
             continue;
@@ -317,7 +319,7 @@ async fn write_states(
                 .bind(micros(account.created_at))
                 .bind(account.personal.name.as_str());
         }
-        query.execute(&mut **transaction).await?;
+        query.execute(&mut *connection).await?;
     }
     for (statement, run) in products.cut(&new_products) {
         let mut query = sqlx::query(statement);
@@ -331,7 +333,7 @@ async fn write_states(
                 .bind(product.price.minor_units())
                 .bind(product.price.currency().code());
         }
-        query.execute(&mut **transaction).await?;
+        query.execute(&mut *connection).await?;
     }
     for (statement, run) in orders.cut(&new_orders) {
         let mut query = sqlx::query(statement);
@@ -348,14 +350,14 @@ async fn write_states(
                 .bind(order.cancel_reason.as_deref())
                 .bind(creation_key(numbered.append));
         }
-        query.execute(&mut **transaction).await?;
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }
 
 /// Writes a changed state; `false` when its row is not at the version before.
 async fn update_state(
-    transaction: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     numbered: &Numbered<'_>,
 ) -> Result<bool, sqlx::Error> {
     let query = match &numbered.append.state {
@@ -384,7 +386,7 @@ async fn update_state(
         .bind(version(numbered))
         .bind(*numbered.append.entity.as_uuid())
         .bind(signed(numbered.append.after))
-        .execute(&mut **transaction)
+        .execute(&mut *connection)
         .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -41,6 +41,8 @@ pub(crate) enum Outcome {
         counts: Counts,
         /// What went wrong beside them; each counts as one failed.
         faults: Vec<String>,
+        /// The tests among those passed that said they could not be run here, and why.
+        not_run: Vec<String>,
     },
     /// It could not be run on this machine, or in this run, for this reason.
     Skipped(String),
@@ -52,6 +54,7 @@ impl Outcome {
         Self::Ran {
             counts,
             faults: Vec::new(),
+            not_run: Vec::new(),
         }
     }
 
@@ -68,10 +71,24 @@ impl Outcome {
         self
     }
 
+    /// Counts tests that passed because they could do nothing here as what they are: skipped.
+    pub(crate) fn without(mut self, tests: Vec<String>) -> Self {
+        if let Self::Ran {
+            counts, not_run, ..
+        } = &mut self
+        {
+            let number = tests.len() as u64;
+            counts.passed = counts.passed.saturating_sub(number);
+            counts.skipped += number;
+            *not_run = tests;
+        }
+        self
+    }
+
     /// Everything this outcome adds to the sum of the run.
     pub(crate) fn counts(&self) -> Counts {
         match self {
-            Self::Ran { counts, faults } => Counts {
+            Self::Ran { counts, faults, .. } => Counts {
                 failed: counts.failed + faults.len() as u64,
                 ..*counts
             },
@@ -103,6 +120,8 @@ mod tests {
             .and_fault(Some("it did not stop".to_owned()))
             .and_fault(None);
         assert_eq!(ran.counts().to_string(), "3 passed, 2 failed, 2 skipped");
+        let partly = Outcome::passed(counts).without(vec!["traced: no strace".to_owned()]);
+        assert_eq!(partly.counts().to_string(), "2 passed, 1 failed, 3 skipped");
         let skipped = Outcome::Skipped("no chromium".to_owned());
         assert!(!skipped.is_ok() && !ran.is_ok() && Outcome::passed(Counts::default()).is_ok());
         let sum: Counts = [ran.counts(), skipped.counts()].into_iter().sum();

@@ -29,11 +29,16 @@ pub(crate) fn line(record: &Record) -> String {
     );
     let detail = match &record.outcome {
         Outcome::Skipped(reason) => reason.clone(),
-        Outcome::Ran { counts, faults } => {
+        Outcome::Ran {
+            counts,
+            faults,
+            not_run,
+        } => {
             let counted = (*counts != Counts::default()).then(|| counts.to_string());
             counted
                 .into_iter()
                 .chain(faults.iter().cloned())
+                .chain(not_run.iter().map(|test| format!("skipped {test}")))
                 .collect::<Vec<_>>()
                 .join("; ")
         }
@@ -82,6 +87,10 @@ mod tests {
         };
         let table = table(&[
             record("graphql-http", Outcome::passed(counts)),
+            record(
+                "cargo-test",
+                Outcome::passed(counts).without(vec!["traced: no strace".to_owned()]),
+            ),
             record("explorer", Outcome::Skipped("no chromium".to_owned())),
             record(
                 "build-node",
@@ -93,11 +102,15 @@ mod tests {
             lines[1],
             "graphql-http   ok            1.2 s   61 passed, 0 failed, 0 skipped"
         );
-        assert_eq!(lines[2], "explorer       SKIPPED       1.2 s   no chromium");
         assert_eq!(
-            lines[3],
+            lines[2],
+            "cargo-test     ok            1.2 s   60 passed, 0 failed, 1 skipped; skipped traced: no strace"
+        );
+        assert_eq!(lines[3], "explorer       SKIPPED       1.2 s   no chromium");
+        assert_eq!(
+            lines[4],
             "build-node     FAILED        1.2 s   cargo ended with 101"
         );
-        assert_eq!(lines[4], "skipped steps: explorer");
+        assert_eq!(lines[5], "skipped steps: explorer");
     }
 }

@@ -42,13 +42,18 @@ const PYTHON: Tool = Tool {
     is_there: python::is_there,
 };
 
+const STRACE: Tool = Tool {
+    packages: &["strace"],
+    is_there: || program(&["strace"]).is_some(),
+};
+
 /// Every step, in the order they run.
 pub(crate) const ALL: [Step; 5] = [
     Step {
         name: "cargo-test",
         about: "the tests of every crate",
         needs: &[],
-        installs: &[],
+        installs: &[STRACE],
         run: cargo_test::run,
     },
     Step {

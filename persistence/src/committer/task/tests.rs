@@ -308,6 +308,59 @@ async fn what_is_late_is_dropped_before_it_is_written() {
 }
 
 #[tokio::test]
+async fn what_becomes_late_behind_a_slow_commit_is_dropped() {
+    let bench = bench(CommitterConfig::default(), vec![], None);
+    let slow = bench.committer.append(append(1));
+    // Lets the task take the first alone and wait in its commit.
+    tokio::task::yield_now().await;
+    let moment = Instant::now() + Duration::from_millis(20);
+    let late = bench.committer.append(Append {
+        deadline: Deadline::at(moment),
+        ..append(2)
+    });
+    let patient = bench.committer.append(append(3));
+    while Instant::now() < moment {
+        tokio::task::yield_now().await;
+    }
+    bench.commits(AMPLE);
+    assert!(slow.await.is_ok(), "what was begun is finished");
+    assert_eq!(late.await, Err(AppendError::Expired));
+    assert_eq!(
+        patient.await,
+        Ok(Positions {
+            first: 2,
+            version: 1
+        })
+    );
+    assert_eq!(bench.batch_lens(), [1, 1]);
+}
+
+#[tokio::test]
+async fn positions_are_read_again_after_a_commit_whose_answer_was_lost() {
+    let lost = BatchError::Failed {
+        reason: "the answer was lost".into(),
+        certainly_not_written: false,
+    };
+    let bench = bench(CommitterConfig::default(), vec![lost], None);
+    let unknown = bench.committer.append(append(1));
+    // Lets the task read the positions and wait in its commit, which takes effect all the same.
+    tokio::task::yield_now().await;
+    let took_effect = vec![(1, entity(1))];
+    bench.log.lock().expect("not poisoned").push(took_effect);
+    bench.commits(AMPLE);
+    let unknown = unknown.await;
+    assert!(unknown.is_err_and(|failure| !failure.certainly_not_written()));
+    let next = bench.committer.append(append(2)).await;
+    assert_eq!(
+        next,
+        Ok(Positions {
+            first: 2,
+            version: 1
+        })
+    );
+}
+
+#[tokio::test]
 async fn a_barrier_passes_when_all_before_it_is_answered() {
     let bench = bench(CommitterConfig::default(), vec![], None);
     // The second of one entity is left over for a batch of its own.

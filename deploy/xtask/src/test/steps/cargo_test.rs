@@ -14,6 +14,7 @@ const LIMIT: Duration = Duration::from_secs(55 * 60);
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     let mut counted = Vec::new();
+    let mut not_run = Vec::new();
     let mut command = Command::new(&environment.cargo);
     command
         .current_dir(&environment.root)
@@ -23,12 +24,11 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
         .args(["--locked", "--no-fail-fast"])
         .args(&environment.cargo_test);
     let ended = stream::run(&mut command, Outputs::Out, LIMIT, |line| {
-        counted.extend(counts_in(line))
+        counted.extend(counts_in(line));
+        not_run.extend(not_run_in(line));
     })?;
-    Ok(outcome(
-        counted.into_iter().sum(),
-        ended.fault("cargo test"),
-    ))
+    let counts = counted.into_iter().sum();
+    Ok(outcome(counts, ended.fault("cargo test")).without(not_run))
 }
 
 /// The whole workspace, unless the arguments choose crates: beside `--workspace`, Cargo would not heed the choice.
@@ -43,6 +43,12 @@ fn scope(arguments: &[String]) -> Option<&'static str> {
 fn outcome(counts: Counts, end: Option<String>) -> Outcome {
     let unexplained = end.filter(|_| counts.failed == 0);
     Outcome::passed(counts).and_fault(unexplained)
+}
+
+/// What a test says that this machine cannot run: `skipped test: traced: strace is not installed`.
+fn not_run_in(line: &str) -> Option<String> {
+    line.strip_prefix("skipped test: ")
+        .map(|test| test.trim_end().to_owned())
 }
 
 /// What libtest says at the end of a test binary, coloured or not:
@@ -82,6 +88,13 @@ mod tests {
         );
         assert_eq!(counts_in("test order::total_is_exact ... ok"), None);
         assert_eq!(counts_in("test result: unknown"), None);
+    }
+
+    #[test]
+    fn a_test_that_could_not_be_run_is_named() {
+        let named = not_run_in("skipped test: traced: no strace\n");
+        assert_eq!(named.as_deref(), Some("traced: no strace"));
+        assert_eq!(not_run_in("test traced::skipped test: ... ok"), None);
     }
 
     #[test]
