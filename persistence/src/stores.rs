@@ -26,6 +26,9 @@ impl Stores {
     /// Adds the stores' metrics to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         self.committer.register(registry);
+        if let Some(file) = &self.file {
+            file.register(registry);
+        }
     }
 
     /// Appends that wait to be written, now.

@@ -1,5 +1,6 @@
 //! Orders inside accounts, products inside orders: read for all at once, and the same as one by one.
 
+use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::client::Api;
@@ -72,6 +73,60 @@ async fn orders_of_many_accounts_are_what_single_reads_say() {
             );
         }
     }
+}
+
+async fn read_statements(api: &Api) -> u64 {
+    let text = api
+        .send(api.request(Method::GET, "/metrics"), "")
+        .await
+        .text;
+    let name = "fritzy_read_statements_total ";
+    let count = text.lines().find_map(|line| line.strip_prefix(name));
+    count.expect("the metric").parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nested_lists_take_one_statement_a_level() {
+    let node = filled().await;
+    for (selection, at_most) in [
+        ("products { name }", 2),
+        ("products { name description }", 3),
+    ] {
+        let document = format!(
+            "{{ accounts(pagination: {{ take: 100 }}) {{
+                name orders(pagination: {{ take: 10 }}) {{ id {selection} }}
+            }} }}"
+        );
+        let before = read_statements(&node.api).await;
+        let all = node.api.run(&document).await.data("/accounts");
+        let used = read_statements(&node.api).await - before;
+        let lists = all.as_array().expect("a list");
+        let orders = lists.iter().filter_map(|one| one["orders"].as_array());
+        assert_eq!((lists.len(), orders.flatten().count()), (100, 150));
+        assert_eq!(used, at_most, "{selection}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_active_is_read_without_a_statement() {
+    let node = TestNode::start().await;
+    let account = node.api.new_account("Ada").await;
+    let document = format!(r#"{{ accounts(id: "{account}") {{ name }} }}"#);
+    let before = read_statements(&node.api).await;
+    node.api.run(&document).await;
+    assert_eq!(
+        read_statements(&node.api).await - before,
+        1,
+        "its first use"
+    );
+    for _ in 0..20 {
+        node.api.run(&document).await;
+    }
+    assert_eq!(
+        read_statements(&node.api).await - before,
+        1,
+        "all later ones"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

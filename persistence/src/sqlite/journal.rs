@@ -31,7 +31,7 @@ impl Journal for SqliteStore {
         .bind(shard.0)
         .bind(signed(after))
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(self.reading())
         .await
         .map_err(read_error)?;
         rows.iter().map(recorded).collect()
@@ -50,7 +50,7 @@ impl Journal for SqliteStore {
         .bind(shard.0)
         .bind(*entity.as_uuid())
         .bind(signed(until))
-        .fetch_all(&self.readers)
+        .fetch_all(self.reading())
         .await
         .map_err(read_error)?;
         rows.iter().map(recorded).collect()
@@ -67,7 +67,7 @@ impl Journal for SqliteStore {
         )
         .bind(shard.0)
         .bind(*command.as_uuid())
-        .fetch_optional(&self.readers)
+        .fetch_optional(self.reading())
         .await
         .map_err(read_error)?;
         row.as_ref().map(command_record).transpose()

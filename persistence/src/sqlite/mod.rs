@@ -10,6 +10,8 @@ mod statements;
 mod write;
 
 use fritzy_domain::{ReadError, ShardCount};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;
 
 use crate::committer::Committer;
@@ -20,6 +22,8 @@ pub use open::{OpenError, SqliteConfig};
 pub(crate) struct SqliteStore {
     shards: ShardCount,
     readers: SqlitePool,
+    /// Statements that were run to read.
+    reads: Counter,
     /// Claims are rare and wait for the committer's transactions like any second writer.
     claims: SqlitePool,
     committer: Committer,
@@ -28,6 +32,17 @@ pub(crate) struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// The connections for one statement that reads; counted.
+    fn reading(&self) -> &SqlitePool {
+        self.reads.inc();
+        &self.readers
+    }
+
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Statements run to read";
+        registry.register("read_statements", help, self.reads.clone());
+    }
+
     /// Closes what reads and claims, so that the committer's connection is the last to go.
     pub(crate) async fn close_readers(&self) {
         self.readers.close().await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_domain::ShardCount;
+use prometheus_client::metrics::counter::Counter;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Row, SqliteConnection};
@@ -158,6 +159,7 @@ impl Stores {
         let store = Arc::new(SqliteStore {
             shards: config.shards,
             readers,
+            reads: Counter::default(),
             claims,
             committer: committer.clone(),
             lock: std::sync::Mutex::new(Some(lock)),

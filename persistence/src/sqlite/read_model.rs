@@ -45,7 +45,7 @@ impl SqliteStore {
                     query = query.bind(page.take).bind(signed(page.skip));
                 }
             }
-            rows.extend(query.fetch_all(&self.readers).await.map_err(read_error)?);
+            rows.extend(query.fetch_all(self.reading()).await.map_err(read_error)?);
         }
         Ok(rows)
     }
@@ -92,7 +92,7 @@ impl SqliteStore {
         }
         let rows = query
             .bind(slice.take)
-            .fetch_all(&self.readers)
+            .fetch_all(self.reading())
             .await
             .map_err(read_error)?;
         let mut rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -111,7 +111,7 @@ impl SqliteStore {
         let rows = sqlx::query(statement)
             .bind(page.take)
             .bind(signed(page.skip))
-            .fetch_all(&self.readers)
+            .fetch_all(self.reading())
             .await
             .map_err(read_error)?;
         rows.iter().map(read).collect()
@@ -171,7 +171,7 @@ impl ReadModel for SqliteStore {
         };
         let row = sqlx::query(statement)
             .bind(*command.as_uuid())
-            .fetch_optional(&self.readers)
+            .fetch_optional(self.reading())
             .await
             .map_err(read_error)?;
         row.map(|row| row.try_get(0).map(|id| EntityId::from_uuid(kind, id)))
