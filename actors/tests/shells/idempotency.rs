@@ -1,6 +1,9 @@
 //! A repeated key never makes a second effect (I8), and answers what the first use answered.
 
-use fritzy_domain::{Code, OrderCommand, OrderStatus};
+use std::time::Duration;
+
+use fritzy_actors::ShopConfig;
+use fritzy_domain::{AccountCommand, Code, OrderCommand, OrderStatus, ProductCommand};
 use futures_util::future::join_all;
 
 use crate::fixtures::{Fixture, keyed, order_input, product_input, unkeyed};
@@ -160,4 +163,63 @@ async fn concurrent_duplicates_make_one_effect() {
         assert_eq!(answer.expect("ran"), Ok(first.clone()));
     }
     assert_eq!(fixture.orders_of(&account.id).await, [first]);
+}
+
+/// What is remembered is remembered by the journal, not by an actor: every actor has left in between.
+#[tokio::test(start_paused = true)]
+async fn repeats_answer_the_first_after_everything_has_left_memory() {
+    let idle_after = Duration::from_secs(60);
+    let config = ShopConfig {
+        idle_after,
+        ..ShopConfig::default()
+    };
+    let fixture = Fixture::with(config).await;
+    let (shop, account, product) = (
+        &fixture.shop,
+        fixture.account().await,
+        fixture.product("5").await,
+    );
+    let (account_id, product_id) = (account.id.to_string(), product.id.to_string());
+    let lines = order_input(&account, &[(&product, 2)]);
+    // A request lives no longer than its deadline: each is made anew.
+    let place = async || {
+        shop.place_order(&keyed("createOrder", "k", "o"), &lines)
+            .await
+    };
+    let rename = async |name: &str| {
+        let command = AccountCommand::Rename { name: name.into() };
+        shop.command_account(&keyed("renameAccount", "k", name), &account_id, command)
+            .await
+    };
+    let reprice = async |amount: &str| {
+        let request = keyed("repriceProduct", "k", amount);
+        let price = product_input(amount, "USD").price;
+        shop.reprice_product(&request, &product_id, price).await
+    };
+    let (placed, renamed, repriced) = (place().await, rename("Ada").await, reprice("7").await);
+    assert!(placed.is_ok() && renamed.is_ok() && repriced.is_ok());
+    let gone = async || {
+        while fixture.shop.actor_counts().resident > 0 {
+            tokio::time::sleep(idle_after).await;
+        }
+    };
+    gone().await;
+    let withdraw = ProductCommand::Withdraw;
+    shop.command_product(&unkeyed(), &product_id, withdraw)
+        .await
+        .expect("withdrawn");
+    shop.command_account(&unkeyed(), &account_id, AccountCommand::Close)
+        .await
+        .expect("closed");
+    gone().await;
+    assert_eq!(place().await, placed);
+    assert_eq!(rename("Ada").await, renamed);
+    assert_eq!(reprice("7").await, repriced);
+    assert_eq!(fixture.orders_of(&account.id).await.len(), 1);
+    gone().await;
+    let refused = [
+        rename("Bob").await.expect_err("refused").code(),
+        reprice("8").await.expect_err("refused").code(),
+    ];
+    assert_eq!(refused, [Code::IdempotencyKeyReused; 2]);
 }
