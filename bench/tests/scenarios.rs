@@ -112,6 +112,29 @@ fn hello_in_an_open_loop() {
 }
 
 #[test]
+fn a_node_that_is_asked_for_too_much_refuses_the_rest_and_goes_on() {
+    let report = run(&[
+        "overload",
+        "--warmup-s=0.1",
+        "--duration-s=2",
+        "--repeat=1",
+        "--accounts=20",
+        "--products=10",
+        "--node-arg=--requests-max=64",
+    ]);
+    let totals = &report.subject.totals;
+    let codes: Vec<_> = totals.refused_by_code_count.keys().collect();
+    assert_eq!(codes, ["OVERLOADED"], "{totals:?}");
+    assert!(totals.accepted_count > 0 && totals.lost_by_kind_count.is_empty());
+    let figures = &report.subject.figures;
+    let median = |name: &str| figures[name].median;
+    assert!(median("offered_per_s") > 1.5 * median("knee_per_s"));
+    assert!(median("hello_per_s") > median("knee_per_s"));
+    // Directions only: refusing is faster than waiting for the longest of those that were let in.
+    assert!(median("node_refusals_p99_us") < median("accepted_max_us"));
+}
+
+#[test]
 fn place_with_and_without_keys() {
     let report = run(&blink(&[
         "place",
@@ -136,6 +159,24 @@ fn actors_place_on_both_stores() {
     assert_eq!(report.subject.durability.fsync, Fsync::On);
     assert_eq!(memory.durability.fsync, Fsync::InMemory);
     assert_eq!(memory.settings.batch_len_max_appends, Some(1));
+}
+
+/// A direction with a wide bound: what waits while one commit is synced goes into the next.
+#[test]
+fn grouped_commits_carry_more_than_single_ones() {
+    let report = run(&[
+        "actors-place",
+        "--against=actors-place:batch-len-max=1",
+        "--warmup-s=0.2",
+        "--duration-s=1",
+        "--repeat=1",
+        "--accounts=20",
+        "--products=10",
+    ]);
+    require_sound(&report);
+    let ratios = report.ratios.as_ref().expect("pairs");
+    let ratio = ratios["accepted_per_s"].median;
+    assert!(ratio > 1.2, "{ratio}");
 }
 
 #[test]

@@ -5,10 +5,12 @@
 //! the threads that do it. The client for everything else is [`crate::GraphqlClient`].
 
 mod connection;
+mod fetch;
 mod judge;
 mod request;
 mod workers;
 
+pub(crate) use fetch::fetch;
 pub(crate) use judge::judge_graphql;
 pub(crate) use request::{GraphqlRequest, get};
 pub(crate) use workers::{HttpLoad, Requests};

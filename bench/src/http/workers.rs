@@ -1,6 +1,7 @@
 //! The threads of the generator: each has a runtime of its own, its share of the connections, and one recorder. So a
 //! connection never moves between threads, and one thread drives tens of thousands of requests a second.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -124,6 +125,8 @@ impl HttpLoad<'_> {
             recorder: whole,
             unsent: pace.unsent(),
             usage,
+            load: plan.load,
+            more: BTreeMap::new(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! What one run is to do, and what came of it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -35,4 +36,8 @@ pub(crate) struct Measured {
     pub(crate) unsent: u64,
     /// What was used meanwhile.
     pub(crate) usage: WindowUsage,
+    /// The load, as it was put on.
+    pub(crate) load: Load,
+    /// Figures of this scenario alone, by name.
+    pub(crate) more: BTreeMap<&'static str, f64>,
 }

@@ -244,7 +244,7 @@ impl Experiment {
         let torn_down = subject.tear_down().await;
         let measured = measured?;
         torn_down?;
-        let figures = figures_of(plan.load, &measured);
+        let figures = figures_of(&measured);
         on_progress(Progress::Measured {
             accepted_per_s: figures.get("accepted_per_s").copied().unwrap_or_default(),
             accepted_p99_us: figures.get("accepted_p99_us").copied(),

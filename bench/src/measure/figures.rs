@@ -47,7 +47,14 @@ pub enum Better {
 }
 
 /// Every figure, in the sequence they are shown in.
-pub const FIGURES: [Figure; 23] = [
+pub const FIGURES: [Figure; 27] = [
+    figure("hello_per_s", "bare HTTP", Unit::PerSecond, Better::Neither),
+    figure(
+        "knee_per_s",
+        "knee: accepted when busy",
+        Unit::PerSecond,
+        Better::Higher,
+    ),
     figure("offered_per_s", "offered", Unit::PerSecond, Better::Neither),
     figure(
         "accepted_per_s",
@@ -101,6 +108,18 @@ pub const FIGURES: [Figure; 23] = [
     figure(
         "refused_max_us",
         "  latency max",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "node_refusals_p99_us",
+        "  in the node p99 at most",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "recovered_after_us",
+        "full speed again after",
         Unit::Micros,
         Better::Lower,
     ),
@@ -183,7 +202,7 @@ const fn figure(name: &'static str, label: &'static str, unit: Unit, better: Bet
 }
 
 /// The figures of one run. Those that mean nothing for it are left out.
-pub(super) fn figures_of(load: Load, measured: &Measured) -> BTreeMap<&'static str, f64> {
+pub(super) fn figures_of(measured: &Measured) -> BTreeMap<&'static str, f64> {
     let recorder = &measured.recorder;
     let seconds = recorder.window().seconds();
     let answered = recorder.accepted_in_window + recorder.refused_in_window;
@@ -210,7 +229,7 @@ pub(super) fn figures_of(load: Load, measured: &Measured) -> BTreeMap<&'static s
     let lag = [("send_lag_p99_us", 0.99), ("send_lag_max_us", 1.0)];
     figures.extend(quantiles_us(&recorder.accepted_ns, &accepted));
     figures.extend(quantiles_us(&recorder.refused_ns, &refused));
-    if let Load::Open { rate_per_s, .. } = load {
+    if let Load::Open { rate_per_s, .. } = measured.load {
         figures.insert("offered_per_s", rate_per_s);
         figures.insert("unsent_count", measured.unsent as f64);
         figures.extend(quantiles_us(&recorder.send_lag_ns, &lag));
@@ -221,6 +240,7 @@ pub(super) fn figures_of(load: Load, measured: &Measured) -> BTreeMap<&'static s
     for usage in &measured.usage.processes {
         figures.extend(usage_figures(usage, answered));
     }
+    figures.extend(&measured.more);
     figures
         .into_iter()
         .map(|(name, value)| (name, rounded(value)))
@@ -279,7 +299,7 @@ mod tests {
     use crate::load::{Outcome, Recorder, Refusal, Turn, Window};
     use crate::process::{Usage, WindowUsage};
 
-    fn measured() -> Measured {
+    fn measured(load: Load) -> Measured {
         let window = Window::beginning_now(Duration::ZERO, Duration::from_secs(2));
         let mut recorder = Recorder::new(window);
         for ms in 1..=1_000 {
@@ -309,12 +329,14 @@ mod tests {
                 }],
                 others_percent: Some(2.5),
             },
+            load,
+            more: BTreeMap::from([("knee_per_s", 7.0)]),
         }
     }
 
     #[test]
     fn figures_are_per_second_per_request_and_in_microseconds() {
-        let figures = figures_of(Load::Closed { in_flight: 1 }, &measured());
+        let figures = figures_of(&measured(Load::Closed { in_flight: 1 }));
         assert_eq!(figures["accepted_per_s"], 500.0);
         assert_eq!(figures["refused_per_s"], 125.0);
         assert_eq!(figures["server_cpu_us_per_request"], 800.0);
@@ -330,7 +352,7 @@ mod tests {
             rate_per_s: 10.0,
             in_flight_max: 1,
         };
-        let figures = figures_of(load, &measured());
+        let figures = figures_of(&measured(load));
         assert_eq!(figures["unsent_count"], 3.0);
         for name in figures.keys() {
             assert!(FIGURES.iter().any(|figure| figure.name == *name), "{name}");

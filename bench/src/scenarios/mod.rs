@@ -12,6 +12,7 @@ mod durability;
 mod hello;
 mod http_subject;
 mod node_process;
+mod overload;
 mod place;
 mod read;
 mod settings;
@@ -31,11 +32,12 @@ use crate::load::{Measured, Plan};
 use crate::process::Cores;
 
 /// Every scenario.
-const ALL: [&dyn Scenario; 6] = [
+const ALL: [&dyn Scenario; 7] = [
     &read::Read,
     &ceiling::CeilingScenario,
     &hello::Hello,
     &place::Place,
+    &overload::Overload,
     &actors_place::ActorsPlace,
     &actors_ask::ActorsAsk,
 ];

@@ -38,6 +38,13 @@ impl Scenario for Place {
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+        Ok(Box::new(Self::on_a_node(set_up).await?))
+    }
+}
+
+impl Place {
+    /// A node with accounts and products, and the requests that order them.
+    pub(super) async fn on_a_node(set_up: &SetUp<'_>) -> Result<HttpSubject, BenchError> {
         let node = NodeProcess::start(set_up).await?;
         let settings = set_up.settings;
         let accounts = create_accounts(&node.client, settings.accounts_count).await?;
@@ -54,7 +61,7 @@ impl Scenario for Place {
             products,
             key_prefix: settings.keyed.then(key_prefix),
         });
-        Ok(Box::new(HttpSubject {
+        Ok(HttpSubject {
             server: node.server,
             address: endpoint.address,
             connections: settings.connections_count.unwrap_or(1),
@@ -68,7 +75,7 @@ impl Scenario for Place {
                     key: Vec::new(),
                 })
             }),
-        }))
+        })
     }
 }
 

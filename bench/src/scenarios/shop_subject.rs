@@ -1,5 +1,6 @@
 //! A shop in this process: its stores, its accounts and products, and the callers that use its own methods.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
@@ -130,6 +131,8 @@ impl<C: Caller> Subject for ShopSubject<C> {
             recorder: whole,
             unsent: pace.unsent(),
             usage,
+            load: plan.load,
+            more: BTreeMap::new(),
         })
     }
 

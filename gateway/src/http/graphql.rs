@@ -114,6 +114,8 @@ impl<E: Executor> Endpoint<E> {
             return refuse(refused, MediaType::Json);
         };
         let parameters = match *method {
+            // A full house is seen at the door: what is refused anyway is neither read nor parsed.
+            Method::POST if self.places.available_permits() == 0 => Err(Refused::overloaded()),
             Method::POST => {
                 let deadline = began + self.config.request_timeout;
                 let reading = self.read_body(headers, body);

@@ -1,0 +1,228 @@
+//! `overload`: `place` asked of a node for far more than it can do, and what it does during and after that.
+//!
+//! One run has four parts. Bare HTTP in a closed loop says what the generator and this machine can do at most. `place` in
+//! a closed loop finds the **knee**: the rate the node accepts when it is busy and nothing is refused. Then comes the
+//! part that counts: an open loop at three times the knee, but at most half of bare HTTP, so that not the generator is
+//! measured. At its end the closed loop begins again, and the seconds are counted until the node is as fast as before.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::hello::Hello;
+use super::http_subject::HttpSubject;
+use super::place::Place;
+use super::{Conditions, Reach, Scenario, SetUp, Subject};
+use crate::BenchError;
+use crate::http::fetch;
+use crate::load::{Load, Measured, Plan, Recorder};
+
+/// Requests under way where capacity is found, as in `hello` and `place` by themselves.
+const BUSY: Load = Load::Closed { in_flight: 64 };
+/// Connections of the overload: each carries one request at a time, and more requests wait in them than a node admits.
+const CONNECTIONS: usize = 1_000;
+/// Overload is so many times the knee.
+const TIMES_THE_KNEE: f64 = 3.0;
+/// And no more than this part of bare HTTP.
+const OF_BARE_HTTP: f64 = 0.5;
+/// How long bare HTTP is measured.
+const HELLO_FOR: Duration = Duration::from_secs(3);
+/// How long the knee is looked for, and how long recovery is watched; less before a short overload, but some whole seconds.
+const BUSY_FOR: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(5);
+/// From this part of the knee on the node is as fast as before: two closed loops in a row differ by some percent.
+const RECOVERED: f64 = 0.9;
+
+/// The scenario.
+pub(super) struct Overload;
+
+#[async_trait]
+impl Scenario for Overload {
+    fn name(&self) -> &'static str {
+        "overload"
+    }
+
+    fn about(&self) -> &'static str {
+        "place at three times what the node can do (1000 connections; --rate chooses another), and its recovery"
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Http
+    }
+
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+        if set_up.settings.url.is_some() {
+            let reason = "overload: a node of somebody else's is not overloaded; leave --url out";
+            return Err(BenchError::Settings(reason.to_owned()));
+        }
+        let mut hello = Hello.set_up(set_up).await?;
+        let plan = Plan {
+            load: BUSY,
+            warmup: Duration::from_secs(1),
+            duration: HELLO_FOR,
+            threads: std::num::NonZeroUsize::MIN,
+            cores: set_up.cores,
+            seed: set_up.seed,
+            repetition: 0,
+        };
+        let measured = hello.drive(&plan).await;
+        let torn_down = hello.tear_down().await;
+        let hello_per_s = accepted_per_s(&measured?.recorder);
+        torn_down?;
+        let mut node = Place::on_a_node(set_up).await?;
+        node.connections = CONNECTIONS;
+        Ok(Box::new(Overloaded {
+            rate_per_s: set_up.settings.rate_per_s,
+            hello_per_s,
+            node,
+        }))
+    }
+}
+
+struct Overloaded {
+    /// As it was asked for; otherwise by the knee.
+    rate_per_s: Option<f64>,
+    hello_per_s: f64,
+    node: HttpSubject,
+}
+
+#[async_trait]
+impl Subject for Overloaded {
+    fn conditions(&self) -> &Conditions {
+        self.node.conditions()
+    }
+
+    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
+        let busy = Plan {
+            load: BUSY,
+            duration: plan.duration.clamp(*BUSY_FOR.start(), *BUSY_FOR.end()),
+            ..*plan
+        };
+        let knee = self.node.drive(&busy).await?;
+        let knee_per_s = accepted_per_s(&knee.recorder);
+        let before = Refusals::of(self.node.address).await?;
+        let most = (TIMES_THE_KNEE * knee_per_s).min(OF_BARE_HTTP * self.hello_per_s);
+        let overload = Plan {
+            load: Load::Open {
+                rate_per_s: self.rate_per_s.unwrap_or(most),
+                in_flight_max: CONNECTIONS,
+            },
+            ..*plan
+        };
+        let mut measured = self.node.drive(&overload).await?;
+        let refusals = Refusals::of(self.node.address).await?.since(&before);
+        let after = Plan {
+            warmup: Duration::ZERO,
+            ..busy
+        };
+        let after = self.node.drive(&after).await?;
+        let pause = after.recorder.window().from - measured.recorder.window().measured_to;
+        let fast = knee_per_s * RECOVERED;
+        measured.more.extend([
+            ("hello_per_s", self.hello_per_s),
+            ("knee_per_s", knee_per_s),
+        ]);
+        if let Some(p99_s) = refusals.quantile_s(0.99) {
+            measured.more.insert("node_refusals_p99_us", p99_s * 1e6);
+        }
+        if let Some(second) = first_second_of(&after.recorder.accepted_by_second, fast) {
+            let after_s = pause.as_secs_f64() + second as f64;
+            measured.more.insert("recovered_after_us", after_s * 1e6);
+        }
+        Ok(measured)
+    }
+
+    async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {
+        Box::new(self.node).tear_down().await
+    }
+}
+
+fn accepted_per_s(recorder: &Recorder) -> f64 {
+    recorder.accepted_in_window as f64 / recorder.window().seconds()
+}
+
+/// How many seconds had passed when the first whole second at this rate began. The last may be a part of one.
+fn first_second_of(by_second: &[u64], rate_per_s: f64) -> Option<usize> {
+    let whole = by_second.len().saturating_sub(1);
+    by_second[..whole]
+        .iter()
+        .position(|&accepted| accepted as f64 >= rate_per_s)
+}
+
+/// How long a node took to refuse, by its own histogram: counts of those that took at most so many seconds.
+#[derive(Debug, PartialEq)]
+struct Refusals(Vec<(f64, u64)>);
+
+impl Refusals {
+    async fn of(node: SocketAddr) -> Result<Self, BenchError> {
+        let text = fetch(node, "/metrics").await;
+        let text = text.map_err(|reason| BenchError::Preparing {
+            what: "a look at the node's metrics",
+            reason: reason.to_owned(),
+        })?;
+        Ok(Self::read(&text))
+    }
+
+    fn read(text: &str) -> Self {
+        let bucket = |line: &str| {
+            let rest = line.strip_prefix("fritzy_request_duration_seconds_bucket{le=\"")?;
+            let (le, count) = rest.split_once("\",operation=\"refused\"} ")?;
+            Some((le.replace("+Inf", "inf").parse().ok()?, count.parse().ok()?))
+        };
+        Self(text.lines().filter_map(bucket).collect())
+    }
+
+    fn since(self, before: &Self) -> Self {
+        let earlier = |le: f64| {
+            let same = before.0.iter().find(|(other, _)| *other == le);
+            same.map_or(0, |(_, count)| *count)
+        };
+        let counts = self.0.into_iter();
+        Self(
+            counts
+                .map(|(le, count)| (le, count - earlier(le)))
+                .collect(),
+        )
+    }
+
+    /// The bound of the bucket that the quantile is in: at most so many seconds. `None` when nothing was refused.
+    fn quantile_s(&self, quantile: f64) -> Option<f64> {
+        let (_, all) = *self.0.last().filter(|(_, all)| *all > 0)?;
+        let within = |&&(_, count): &&(f64, u64)| count as f64 >= all as f64 * quantile;
+        self.0.iter().find(within).map(|(le, _)| *le)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nodes_histogram_is_read_between_two_moments() {
+        let line = |le: &str, operation: &str, count: u64| {
+            format!(
+                "fritzy_request_duration_seconds_bucket{{le=\"{le}\",operation=\"{operation}\"}} {count}\n"
+            )
+        };
+        let text = |fast: u64, slow: u64| {
+            line("0.001", "refused", fast)
+                + &line("0.001", "accounts", 7)
+                + &line("0.01", "refused", fast + slow)
+                + &line("+Inf", "refused", fast + slow)
+        };
+        let before = Refusals::read(&text(100, 0));
+        let later = Refusals::read(&text(198, 1)).since(&before);
+        assert_eq!(later.0, [(0.001, 98), (0.01, 99), (f64::INFINITY, 99)]);
+        assert_eq!(later.quantile_s(0.98), Some(0.001));
+        assert_eq!(later.quantile_s(0.999), Some(0.01));
+        assert_eq!(Refusals::read("").quantile_s(0.99), None);
+    }
+
+    #[test]
+    fn recovery_is_the_first_whole_second_at_full_rate() {
+        assert_eq!(first_second_of(&[10, 80, 95, 100, 100], 90.0), Some(2));
+        assert_eq!(first_second_of(&[95, 3], 90.0), Some(0));
+        assert_eq!(first_second_of(&[10, 80, 99], 90.0), None);
+    }
+}
