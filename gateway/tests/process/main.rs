@@ -9,3 +9,4 @@ mod node_process;
 mod printed;
 mod refused_starts;
 mod signals;
+mod verify;

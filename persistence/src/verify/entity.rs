@@ -95,8 +95,14 @@ impl EntityCheck {
         self.state = State::evolve(self.state.take(), &event);
     }
 
-    /// The entity's state rows, one place for each of [`KINDS`].
-    pub(super) fn finish(self, rows: [Option<StateRow>; 3], findings: &mut Findings) {
+    /// The entity's state rows, one place for each of [`KINDS`], and of which kinds there may be others
+    /// that cannot be read.
+    pub(super) fn finish(
+        self,
+        rows: [Option<StateRow>; 3],
+        unknown: [bool; 3],
+        findings: &mut Findings,
+    ) {
         let mut found_own = false;
         for (kind, row) in KINDS.into_iter().zip(rows) {
             let Some(row) = row else { continue };
@@ -120,7 +126,10 @@ impl EntityCheck {
                 states::compare(&row, state, key, self.whole, &place, findings);
             }
         }
-        if self.seen && !found_own {
+        let mut kinds = KINDS.into_iter().zip(unknown);
+        let unreadable =
+            kinds.any(|(kind, unknown)| unknown && self.kind.is_none_or(|own| own == kind));
+        if self.seen && !found_own && !unreadable {
             let (rule, place) = (ViolationKind::StateMissing, self.place().version(self.last));
             findings.add(rule, place, "no state row", "the fold of its events");
         }

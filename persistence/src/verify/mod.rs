@@ -126,27 +126,27 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// The file and its schema; `false` when rows cannot be read at all.
+    /// The schema and the file; `false` when rows cannot be read at all.
     async fn structure(&mut self) -> Result<bool, String> {
+        let part = "the schema";
+        self.progress.begin(part);
+        let differences = self.source.schema_differences().await;
+        let differences = self.settle(part, differences)?;
+        let readable = differences
+            .as_ref()
+            .is_some_and(|all| all.iter().all(|difference| difference.readable));
+        for difference in differences.unwrap_or_default() {
+            let rule = ViolationKind::SchemaDiffers;
+            let place = Place::part(difference.object);
+            let (found, expected) = (difference.found, difference.expected);
+            self.findings.add(rule, place, found, expected);
+        }
         let part = "the file's structure";
         self.progress.begin(part);
         let damages = self.source.damages(DAMAGES_MAX).await;
         for damage in self.settle(part, damages)?.unwrap_or_default() {
             let (rule, place) = (ViolationKind::FileDamaged, Place::part(part));
             self.findings.add(rule, place, damage, "a sound file");
-        }
-        let part = "the schema";
-        self.progress.begin(part);
-        let differences = self.source.schema_differences().await;
-        let Some(differences) = self.settle(part, differences)? else {
-            return Ok(false);
-        };
-        let readable = differences.iter().all(|difference| difference.readable);
-        for difference in differences {
-            let rule = ViolationKind::SchemaDiffers;
-            let place = Place::part(difference.object);
-            let (found, expected) = (difference.found, difference.expected);
-            self.findings.add(rule, place, found, expected);
         }
         Ok(readable)
     }

@@ -92,11 +92,11 @@ pub(crate) type Each<'a, T> = &'a mut (dyn FnMut(T) + Send);
 /// The rows of one database, all at one moment.
 #[async_trait]
 pub(crate) trait Source: Send {
+    /// What is not as the migrations make it. Asked first: it prepares what the others read.
+    async fn schema_differences(&mut self) -> Result<Vec<SchemaDifference>, SourceError>;
+
     /// What the store itself finds wrong with its file, at most `limit` of it.
     async fn damages(&mut self, limit: u32) -> Result<Vec<String>, SourceError>;
-
-    /// What is not as the migrations make it.
-    async fn schema_differences(&mut self) -> Result<Vec<SchemaDifference>, SourceError>;
 
     /// The number of shards as it is written.
     async fn shard_count(&mut self) -> Result<Option<String>, SourceError>;

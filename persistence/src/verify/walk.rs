@@ -8,7 +8,10 @@ use fritzy_domain::{Kind, ShardCount};
 use super::entity::{EntityCheck, KINDS};
 use super::findings::Findings;
 use super::source::{EventKey, EventRow, Source, SourceError, StateRow};
+use super::violation::{Place, ViolationKind};
 use super::{Checked, VerifyProgress};
+
+const OUT_OF_ORDER: &str = "rows are not in the order of their index";
 
 /// Checks every entity that has an event or a state row.
 pub(super) async fn entities(
@@ -23,7 +26,7 @@ pub(super) async fn entities(
     loop {
         events.fill(source, progress).await?;
         for states in &mut states {
-            states.fill(source).await?;
+            states.fill(source, findings).await?;
         }
         let heads = states.iter().map(|states| states.page.front());
         let heads = heads.map(|row| row.map(|row| &row.id));
@@ -48,7 +51,8 @@ pub(super) async fn entities(
         for (count, row) in counts.into_iter().zip(&rows) {
             *count += u64::from(row.is_some());
         }
-        entity.finish(rows, findings);
+        let unknown = states.each_ref().map(|states| states.broken);
+        entity.finish(rows, unknown, findings);
     }
 }
 
@@ -77,7 +81,7 @@ impl Events {
         };
         // A damaged row may sort elsewhere than it reads; without this the walk would go in circles.
         if self.last.as_ref().is_some_and(|before| *before >= last.key) {
-            return Err(out_of_order("the journal"));
+            return Err(SourceError::Damaged(OUT_OF_ORDER.into()));
         }
         self.last = Some(last.key.clone());
         Ok(())
@@ -94,6 +98,8 @@ struct States {
     page: VecDeque<StateRow>,
     last: Option<Vec<u8>>,
     ended: bool,
+    /// Whether there are more that cannot be read.
+    broken: bool,
 }
 
 impl States {
@@ -103,30 +109,44 @@ impl States {
             page: VecDeque::new(),
             last: None,
             ended: false,
+            broken: false,
         }
     }
 
-    async fn fill(&mut self, source: &mut dyn Source) -> Result<(), SourceError> {
+    /// Damage among the rows of one kind is told, and the walk goes on without them.
+    async fn fill(
+        &mut self,
+        source: &mut dyn Source,
+        findings: &mut Findings,
+    ) -> Result<(), SourceError> {
         if !self.page.is_empty() || self.ended {
             return Ok(());
         }
-        self.page = source.states(self.kind, self.last.as_deref()).await?.into();
-        let Some(last) = self.page.back() else {
-            self.ended = true;
-            return Ok(());
+        let reason = match source.states(self.kind, self.last.as_deref()).await {
+            Ok(page) => {
+                self.page = page.into();
+                let Some(last) = self.page.back() else {
+                    self.ended = true;
+                    return Ok(());
+                };
+                if self.last.as_ref().is_none_or(|before| *before < last.id) {
+                    self.last = Some(last.id.clone());
+                    return Ok(());
+                }
+                self.page.clear();
+                OUT_OF_ORDER.to_owned()
+            }
+            Err(SourceError::Damaged(reason)) => reason,
+            Err(failure) => return Err(failure),
         };
-        if self.last.as_ref().is_some_and(|before| *before >= last.id) {
-            return Err(out_of_order(&format!("the {} rows", self.kind)));
-        }
-        self.last = Some(last.id.clone());
+        (self.ended, self.broken) = (true, true);
+        let place = Place::part(format!("state rows of the kind {}", self.kind));
+        let found = format_args!("{reason}; the rest of them was not checked");
+        findings.add(ViolationKind::FileDamaged, place, found, "readable rows");
         Ok(())
     }
 
     fn next_of(&mut self, id: &[u8]) -> Option<StateRow> {
         self.page.pop_front_if(|row| row.id == id)
     }
-}
-
-fn out_of_order(what: &str) -> SourceError {
-    SourceError::Damaged(format!("{what} are not in the order of their index"))
 }

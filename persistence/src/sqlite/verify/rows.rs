@@ -33,7 +33,8 @@ impl SqliteRows {
         Self { connection }
     }
 
-    /// Names the journal in the order of the walk. Without its index a page would sort everything, so
+    /// Names the journal in the order of the walk; before anything else, for SQLite makes no temporary
+    /// object in a transaction that has met damage. Without its index a page would sort everything, so
     /// then everything is sorted once, beside the database.
     async fn prepare_walk(&mut self, indexed: bool) -> Result<(), sqlx::Error> {
         let statements: &[&'static str] = if indexed {
@@ -57,6 +58,16 @@ impl SqliteRows {
         Ok(())
     }
 
+    /// What SQLite finds wrong with a table (its name, quoted), or with all, up to a number of things.
+    async fn integrity(&mut self, what: &str) -> Result<Vec<String>, sqlx::Error> {
+        let statement = AssertSqlSafe(format!("PRAGMA integrity_check({what})"));
+        let rows = sqlx::query(statement)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let lines: Result<Vec<String>, _> = rows.iter().map(|row| text(row, 0)).collect();
+        Ok(lines?.into_iter().filter(|line| line != "ok").collect())
+    }
+
     async fn each<T: Send>(
         &mut self,
         statement: &'static str,
@@ -73,17 +84,6 @@ impl SqliteRows {
 
 #[async_trait]
 impl Source for SqliteRows {
-    async fn damages(&mut self, limit: u32) -> Result<Vec<String>, SourceError> {
-        let statement = AssertSqlSafe(format!("PRAGMA integrity_check({limit})"));
-        let rows = sqlx::query(statement).fetch_all(&mut self.connection).await;
-        let rows = rows.map_err(failed)?;
-        let lines = rows.iter().map(|row| text(row, 0));
-        let lines: Result<Vec<String>, _> = lines.collect();
-        let mut lines = lines.map_err(failed)?;
-        lines.retain(|line| line != "ok");
-        Ok(lines)
-    }
-
     async fn schema_differences(&mut self) -> Result<Vec<SchemaDifference>, SourceError> {
         let found = schema::differences(&mut self.connection).await;
         let found = found.map_err(failed)?;
@@ -93,6 +93,29 @@ impl Source for SqliteRows {
                 .all(|difference| difference.object != BY_VERSION);
             self.prepare_walk(indexed).await.map_err(failed)?;
         }
+        Ok(found)
+    }
+
+    async fn damages(&mut self, limit: u32) -> Result<Vec<String>, SourceError> {
+        match self.integrity(&limit.to_string()).await {
+            Ok(lines) => return Ok(lines),
+            Err(failure) => drop(damage(failure)?),
+        }
+        // One page that is no page ends the check of all; the other tables are still worth it.
+        let tables = sqlx::query("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(failed)?;
+        let mut found = Vec::new();
+        for table in &tables {
+            let name = text(table, 0).map_err(failed)?;
+            let quoted = format!("'{}'", name.replace('\'', "''"));
+            match self.integrity(&quoted).await {
+                Ok(lines) => found.extend(lines),
+                Err(failure) => found.push(format!("table {name}: {}", damage(failure)?)),
+            }
+        }
+        found.truncate(limit as usize);
         Ok(found)
     }
 
@@ -256,6 +279,14 @@ fn bytes(row: &SqliteRow, column: usize) -> Result<Vec<u8>, sqlx::Error> {
 
 fn text(row: &SqliteRow, column: usize) -> Result<String, sqlx::Error> {
     bytes(row, column).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What is damaged, if that is what failed.
+fn damage(failure: sqlx::Error) -> Result<String, SourceError> {
+    match failed(failure) {
+        SourceError::Damaged(reason) => Ok(reason),
+        unavailable @ SourceError::Unavailable(_) => Err(unavailable),
+    }
 }
 
 fn failed(failure: sqlx::Error) -> SourceError {
