@@ -1,5 +1,7 @@
 //! The command line: one declaration gives flags, environment, file and help.
 
+mod journal;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
@@ -48,6 +50,11 @@ enum Action {
     },
     /// Print the GraphQL schema
     Schema,
+    /// Look after the journal and the state rows that are made from it
+    Journal {
+        #[command(subcommand)]
+        action: journal::JournalAction,
+    },
 }
 
 /// Runs the binary.
@@ -72,6 +79,7 @@ pub fn main() -> ExitCode {
             sources.as_toml()
         }),
         Some(Action::Schema) => out(&schema_text()),
+        Some(Action::Journal { action }) => journal::run(action, &cli.settings),
         Some(Action::Node) | None => run_node(cli.settings),
     }
 }

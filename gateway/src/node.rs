@@ -96,7 +96,7 @@ impl Node {
             .local_addr()
             .map_err(|failure| StartError::Listen { address, failure })?;
 
-        let database = folder.join("fritzy.db");
+        let database = settings.database();
         let config = SqliteConfig {
             shards: settings.shards,
             ..SqliteConfig::new(&database)

@@ -127,6 +127,13 @@ pub struct Settings {
     pub port_file: Option<PathBuf>,
 }
 
+impl Settings {
+    /// The database file in the data folder.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data_dir.join("fritzy.db")
+    }
+}
+
 /// How to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {

@@ -7,8 +7,10 @@ mod committer;
 mod memory;
 mod sqlite;
 mod stores;
+mod verify;
 
 pub use committer::CommitterConfig;
 pub use memory::MemoryConfig;
-pub use sqlite::{OpenError, SqliteConfig};
+pub use sqlite::{OpenError, SqliteConfig, VerifyConfig, VerifyError, verify_sqlite};
 pub use stores::Stores;
+pub use verify::{Checked, Place, VerifyProgress, VerifyReport, Violation, ViolationKind};

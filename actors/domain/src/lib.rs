@@ -9,6 +9,7 @@ mod account;
 mod clock;
 mod code;
 mod entity;
+mod history;
 mod id;
 mod idempotency;
 mod money;

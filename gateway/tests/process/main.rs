@@ -19,3 +19,4 @@ mod skipped;
 mod sync_faults;
 mod trace;
 mod traced;
+mod verify;

@@ -7,16 +7,22 @@ mod ownership;
 mod read_model;
 mod rows;
 mod statements;
+mod verify;
 mod write;
 
 use fritzy_domain::{ReadError, ShardCount};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;
+use sqlx::migrate::Migrator;
 
 use crate::committer::Committer;
 
 pub use open::{OpenError, SqliteConfig};
+pub use verify::{VerifyConfig, VerifyError, verify_sqlite};
+
+/// The steps that make the schema.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The reading side, and the way to the writing one.
 pub(crate) struct SqliteStore {

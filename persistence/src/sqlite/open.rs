@@ -12,7 +12,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use super::lock::{FileLock, LockError};
 use super::write::SqliteBatches;
-use super::{SqliteStore, ownership};
+use super::{MIGRATIONS, SqliteStore, ownership};
 use crate::committer::{Committer, CommitterConfig};
 use crate::stores::Stores;
 
@@ -125,7 +125,7 @@ impl Stores {
         let mut writer = SqliteConnection::connect_with(&options)
             .await
             .map_err(|failure| unusable(failure.to_string()))?;
-        sqlx::migrate!("migrations/sqlite")
+        MIGRATIONS
             .run_direct(None, &mut writer, false)
             .await
             .map_err(|failure| match failure {

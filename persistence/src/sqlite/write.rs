@@ -213,7 +213,7 @@ fn is_full(failure: &sqlx::Error) -> bool {
     primary_code(failure) == Some(FULL)
 }
 
-fn primary_code(failure: &sqlx::Error) -> Option<u32> {
+pub(super) fn primary_code(failure: &sqlx::Error) -> Option<u32> {
     let sqlx::Error::Database(failure) = failure else {
         return None;
     };

@@ -1,0 +1,151 @@
+//! What a reader of the journal asks of an event besides what it did: whose it is, when it was decided,
+//! and whether it can follow what came before.
+
+use crate::{
+    AccountEvent, EntityId, Event, Kind, OrderEvent, OrderStatus, ProductEvent, State, Timestamp,
+};
+
+impl Event {
+    /// The kind of entity it happened to.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Account(_) => Kind::Account,
+            Self::Product(_) => Kind::Product,
+            Self::Order(_) => Kind::Order,
+        }
+    }
+
+    /// The entity that its content names.
+    pub const fn entity(&self) -> EntityId {
+        match self {
+            Self::Account(event) => EntityId::Account(match event {
+                AccountEvent::Created(event) => event.account_id,
+                AccountEvent::Renamed(event) => event.account_id,
+                AccountEvent::Closed(event) => event.account_id,
+            }),
+            Self::Product(event) => EntityId::Product(match event {
+                ProductEvent::Created(event) => event.product_id,
+                ProductEvent::Updated(event) => event.product_id,
+                ProductEvent::Repriced(event) => event.product_id,
+                ProductEvent::Withdrawn(event) => event.product_id,
+            }),
+            Self::Order(event) => EntityId::Order(match event {
+                OrderEvent::Created(event) => event.order_id,
+                OrderEvent::Confirmed(event) => event.order_id,
+                OrderEvent::Completed(event) => event.order_id,
+                OrderEvent::Cancelled(event) => event.order_id,
+            }),
+        }
+    }
+
+    /// When it was decided. The events of one command have one moment.
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::Account(AccountEvent::Created(event)) => event.at,
+            Self::Account(AccountEvent::Renamed(event)) => event.at,
+            Self::Account(AccountEvent::Closed(event)) => event.at,
+            Self::Product(ProductEvent::Created(event)) => event.at,
+            Self::Product(ProductEvent::Updated(event)) => event.at,
+            Self::Product(ProductEvent::Repriced(event)) => event.at,
+            Self::Product(ProductEvent::Withdrawn(event)) => event.at,
+            Self::Order(OrderEvent::Created(event)) => event.at,
+            Self::Order(OrderEvent::Confirmed(event)) => event.at,
+            Self::Order(OrderEvent::Completed(event)) => event.at,
+            Self::Order(OrderEvent::Cancelled(event)) => event.at,
+        }
+    }
+}
+
+impl State {
+    /// Whether `decide` can have led from this state (`None`: nothing yet) to `event`. `evolve` takes
+    /// any event; a journal in which one cannot follow was not written by the rules.
+    pub fn allows(state: Option<&Self>, event: &Event) -> bool {
+        let creates = matches!(
+            event,
+            Event::Account(AccountEvent::Created(_))
+                | Event::Product(ProductEvent::Created(_))
+                | Event::Order(OrderEvent::Created(_))
+        );
+        let Some(state) = state else { return creates };
+        if creates {
+            return false;
+        }
+        match (state, event) {
+            (Self::Account(account), Event::Account(_)) => !account.closed,
+            (Self::Product(product), Event::Product(_)) => !product.withdrawn,
+            (Self::Order(order), Event::Order(event)) => {
+                order.status.can_become(status_after(event))
+            }
+            _ => false,
+        }
+    }
+}
+
+const fn status_after(event: &OrderEvent) -> OrderStatus {
+    match event {
+        OrderEvent::Created(_) => OrderStatus::Created,
+        OrderEvent::Confirmed(_) => OrderStatus::Confirmed,
+        OrderEvent::Completed(_) => OrderStatus::Completed,
+        OrderEvent::Cancelled(_) => OrderStatus::Cancelled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Account, AccountCommand, Command, CommandId, Env, ProductCommand};
+
+    const ENV: Env = Env {
+        now: Timestamp::from_micros(5),
+        command: CommandId::from_uuid(Uuid::from_u128(0xB)),
+    };
+
+    fn decided(state: Option<&State>, command: Command) -> Event {
+        let mut events = State::decide(state, command, &ENV).expect("accepted");
+        events.remove(0)
+    }
+
+    fn account() -> (Event, State) {
+        let name = "Ada".into();
+        let created = decided(None, Command::Account(AccountCommand::Create { name }));
+        let state = State::evolve(None, &created).expect("exists");
+        (created, state)
+    }
+
+    #[test]
+    fn an_event_says_whose_it_is_and_when_it_was() {
+        let (created, state) = account();
+        assert_eq!(
+            (created.kind(), created.entity()),
+            (Kind::Account, state.id())
+        );
+        assert_eq!(created.at(), ENV.now);
+    }
+
+    #[test]
+    fn what_decide_makes_is_allowed_and_nothing_else() {
+        let (created, state) = account();
+        let close = decided(Some(&state), Command::Account(AccountCommand::Close));
+        assert!(State::allows(None, &created));
+        assert!(State::allows(Some(&state), &close));
+        assert!(!State::allows(None, &close), "nothing to close");
+        assert!(!State::allows(Some(&state), &created), "created twice");
+        let closed = State::evolve(Some(state.clone()), &close).expect("exists");
+        assert!(!State::allows(Some(&closed), &close), "closed twice");
+        let product = decided(
+            None,
+            Command::Product(ProductCommand::Create {
+                name: "Lamp".into(),
+                description: String::new(),
+                price: crate::Money::zero(crate::Currency::USD),
+            }),
+        );
+        let State::Account(Account { .. }) = state else {
+            panic!("an account")
+        };
+        let product = State::evolve(None, &product).expect("exists");
+        assert!(!State::allows(Some(&product), &close), "of another kind");
+    }
+}

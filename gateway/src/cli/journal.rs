@@ -1,0 +1,213 @@
+//! `fritzy journal verify`: checks a database against the invariants, and says with its exit code what
+//! came of it.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Subcommand;
+use fritzy_persistence::{
+    Place, VerifyConfig, VerifyProgress, VerifyReport, Violation, verify_sqlite,
+};
+use serde_json::{Map, Value, json};
+
+use super::{fail, out};
+use crate::settings::Settings;
+
+/// Exit code for a database that breaks an invariant.
+const VIOLATIONS: u8 = 1;
+/// Exit code when nothing can be said about a database.
+const CANNOT_CHECK: u8 = 2;
+/// Of the JSON object: a change that a reader must know of raises it.
+const SCHEMA_VERSION: u32 = 1;
+/// Between two lines of progress in a file, which keeps them all.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+/// Between two states of the one line on a terminal.
+const PROGRESS_ON_TERMINAL_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Subcommand)]
+pub(super) enum JournalAction {
+    /// Check the database in the data folder against the invariants; exit code 0: all hold, 1: some are
+    /// violated, 2: it cannot be checked
+    ///
+    /// Needs no node, and runs beside one: it reads everything in one transaction, as of its start, and
+    /// writes nothing. While it runs, the node's log (fritzy.db-wal) cannot be cut back and grows with what
+    /// is written; a node that stops meanwhile leaves the log beside its database, where the next start
+    /// finds it. It sorts the ids of all events in the temporary folder (SQLITE_TMPDIR), some 30 bytes for
+    /// each. docs/verify.md explains what it prints.
+    Verify {
+        /// Print one JSON object instead of lines
+        #[arg(long)]
+        json: bool,
+
+        /// Violations to print, 0 to 1000000; further ones are counted. The first thousand show what is
+        /// wrong, and each takes up to 1 KB of memory
+        #[arg(
+            long, default_value = "1000", value_name = "NUMBER",
+            value_parser = clap::value_parser!(u32).range(0..=1_000_000)
+        )]
+        violations_max: u32,
+    },
+}
+
+pub(super) fn run(action: JournalAction, settings: &Settings) -> ExitCode {
+    let JournalAction::Verify {
+        json,
+        violations_max,
+    } = action;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(failure) => {
+            let line = format!("the runtime does not start: {failure}");
+            return fail(&line, CANNOT_CHECK);
+        }
+    };
+    let config = VerifyConfig {
+        file: settings.database(),
+        violations_max: usize::try_from(violations_max).unwrap_or(usize::MAX),
+    };
+    let progress = VerifyProgress::default();
+    let report = runtime.block_on(async {
+        tokio::select! {
+            report = verify_sqlite(&config, &progress) => report,
+            never = show(&progress) => match never {},
+        }
+    });
+    if std::io::stderr().is_terminal() {
+        say("\r\x1b[K");
+    }
+    let report = match report {
+        Ok(report) => report,
+        Err(failure) => return fail(&failure.to_string(), CANNOT_CHECK),
+    };
+    out(&if json {
+        format!("{}\n", as_json(&config, &report))
+    } else {
+        as_text(&config, &report)
+    });
+    if report.total() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(VIOLATIONS)
+    }
+}
+
+/// Says how far it has come, from time to time, until it is dropped.
+async fn show(progress: &VerifyProgress) -> std::convert::Infallible {
+    let terminal = std::io::stderr().is_terminal();
+    let (every, before, after) = if terminal {
+        (PROGRESS_ON_TERMINAL_EVERY, "\r\x1b[K", "")
+    } else {
+        (PROGRESS_EVERY, "", "\n")
+    };
+    let began = Instant::now();
+    loop {
+        tokio::time::sleep(every).await;
+        let (part, rows) = progress.now();
+        let seconds = began.elapsed().as_secs();
+        let rows = match rows {
+            0 => String::new(),
+            rows => format!(", {rows} events"),
+        };
+        say(&format!(
+            "{before}fritzy: checking {part}{rows} ({seconds} s){after}"
+        ));
+    }
+}
+
+fn say(text: &str) {
+    let mut stderr = std::io::stderr();
+    // Progress that nobody can read is no reason to stop.
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
+}
+
+fn as_text(config: &VerifyConfig, report: &VerifyReport) -> String {
+    let lines = report.violations.iter().map(|line| format!("{line}\n"));
+    let mut text: String = lines.collect();
+    let (total, shown) = (report.total(), report.violations.len());
+    let checked = report.checked;
+    let looked_at = format!(
+        "{} events of {} entities in {} shards; state rows of {} accounts, {} products, {} orders",
+        checked.events,
+        checked.entities,
+        checked.shards,
+        checked.accounts,
+        checked.products,
+        checked.orders
+    );
+    let file = config.file.display();
+    if total == 0 {
+        return format!("{file} is clean: {looked_at}\n");
+    }
+    let kinds: Vec<String> = report
+        .counts
+        .iter()
+        .map(|(kind, count)| format!("{count} {}", kind.name()))
+        .collect();
+    text.push_str(&format!("{file} has {total} violations"));
+    if shown as u64 != total {
+        text.push_str(&format!(", of which {shown} are shown (--violations-max)"));
+    }
+    text.push_str(&format!(": {}; checked: {looked_at}\n", kinds.join(", ")));
+    text
+}
+
+fn as_json(config: &VerifyConfig, report: &VerifyReport) -> Value {
+    let checked = report.checked;
+    let counts: Map<String, Value> = report
+        .counts
+        .iter()
+        .map(|(kind, count)| (kind.name().to_owned(), (*count).into()))
+        .collect();
+    let violations: Vec<Value> = report.violations.iter().map(violation).collect();
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "database": config.file.display().to_string(),
+        "clean": report.total() == 0,
+        "checked": {
+            "shards": checked.shards,
+            "events": checked.events,
+            "entities": checked.entities,
+            "accounts": checked.accounts,
+            "products": checked.products,
+            "orders": checked.orders,
+        },
+        "violations_total": report.total(),
+        "violations_by_kind": counts,
+        "truncated": report.total() - violations.len() as u64,
+        "violations": violations,
+    })
+}
+
+fn violation(violation: &Violation) -> Value {
+    json!({
+        "kind": violation.kind.name(),
+        "invariant": violation.kind.invariant(),
+        "where": place(&violation.place),
+        "found": violation.found,
+        "expected": violation.expected,
+    })
+}
+
+/// What is known of a place; the rest is left out.
+fn place(place: &Place) -> Value {
+    let parts = [
+        ("part", json!(place.part)),
+        ("shard", json!(place.shard)),
+        ("position", json!(place.position)),
+        ("entity", json!(place.kind.map(|kind| kind.to_string()))),
+        ("id", json!(place.id)),
+        ("version", json!(place.version)),
+        ("field", json!(place.field)),
+    ];
+    let known = parts.into_iter().filter(|(_, value)| !value.is_null());
+    Value::Object(
+        known
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
+}

@@ -1,0 +1,307 @@
+//! `fritzy journal verify` on what real nodes left: clean after a stop and after a kill, harmless beside a
+//! running node, and plain about what it cannot check. What it finds is in `persistence/tests/verify`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::client::Api;
+use crate::client::load::Load;
+use crate::node_process::{Ended, Ground, NODE_TIME_MAX};
+
+/// Enough to be in the middle of something.
+const ACKNOWLEDGED: usize = 200;
+
+/// Of a database, unless told otherwise.
+const PAGE_BYTES: usize = 4_096;
+
+const VERIFY: [&str; 2] = ["journal", "verify"];
+
+fn verify(ground: &Ground) -> Ended {
+    ground.run(&mut ground.command(&VERIFY))
+}
+
+/// What `--json` prints, of a check that ended with `code`.
+fn verify_json(ground: &Ground, code: i32) -> Value {
+    let ended = ground.run(&mut ground.command(&["journal", "verify", "--json"]));
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    assert_eq!(ended.stdout.lines().count(), 1, "{ended:?}");
+    serde_json::from_str(&ended.stdout).expect("JSON")
+}
+
+fn database(ground: &Ground) -> PathBuf {
+    ground.current().join("data/fritzy.db")
+}
+
+/// The files of the data folder with their bytes, but for what SQLite keeps in memory shared by processes.
+fn files(ground: &Ground) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = fs::read_dir(ground.current().join("data")).expect("a folder");
+    let mut files: Vec<_> = folder
+        .map(|file| file.expect("a file").path())
+        .filter(|path| !path.to_string_lossy().ends_with("-shm"))
+        .map(|path| (path.clone(), fs::read(path).expect("readable")))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Every kind of event, with and without keys.
+async fn use_everything(api: &Api) {
+    let document = r#"mutation {
+        ada: createAccount(account: { name: "Ada" }) { id }
+        bob: createAccount(account: { name: "Bob" }, idempotencyKey: "bob") { id }
+        lamp: createProduct(product: { name: "Lamp", description: "a\nb", price: 14.66 }) { id }
+        free: createPricedProduct(
+            product: { name: "Free", description: "", price: { amount: "0" } }, idempotencyKey: "f"
+        ) { id }
+    }"#;
+    let made = api.run(document).await.data("");
+    let id = |name: &str| made[name]["id"].as_str().expect("an id").to_owned();
+    let (ada, lamp, free) = (id("ada"), id("lamp"), id("free"));
+    let mut orders = Vec::new();
+    for n in 0..5 {
+        let document = format!(
+            r#"mutation {{ createOrder(order: {{ accountId: "{ada}", products: [
+                {{ productId: "{lamp}", quantity: {q} }}, {{ productId: "{free}", quantity: 7 }}
+            ] }}{key}) {{ id }} }}"#,
+            q = n + 1,
+            key = if n % 2 == 0 {
+                format!(r#", idempotencyKey: "o{n}""#)
+            } else {
+                String::new()
+            },
+        );
+        // A repeated key makes no second order, and nothing that looks like one.
+        for _ in 0..2 {
+            orders.push(api.run(&document).await.text_at("/createOrder/id"));
+        }
+    }
+    let document = format!(
+        r#"mutation {{
+            a: confirmOrder(id: "{0}", idempotencyKey: "c") {{ id }}
+            b: confirmOrder(id: "{0}", idempotencyKey: "c") {{ id }}
+            c: completeOrder(id: "{0}") {{ id }}
+            d: cancelOrder(id: "{1}", reason: "too late") {{ id }}
+            e: confirmOrder(id: "{2}") {{ id }}
+            f: cancelOrder(id: "{2}", idempotencyKey: "x") {{ id }}
+            g: renameAccount(id: "{3}", name: "Ada L.") {{ id }}
+            h: renameAccount(id: "{3}", name: "Ada Lovelace", idempotencyKey: "r") {{ id }}
+            i: updateProduct(id: "{4}", description: "new") {{ id }}
+            j: repriceProduct(id: "{4}", price: {{ amount: "15.01" }}, idempotencyKey: "p") {{ id }}
+            k: withdrawProduct(id: "{5}") {{ id }}
+            l: closeAccount(id: "{3}") {{ id }}
+        }}"#,
+        orders[0], orders[2], orders[4], ada, lamp, free
+    );
+    api.run(&document).await.data("");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stopped_node_leaves_is_clean_and_stays_as_it_is() {
+    let ground = Ground::new();
+    let mut node = ground.node();
+    use_everything(&Api::at(node.address())).await;
+    node.signal("TERM");
+    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
+    let before = files(&ground);
+
+    let ended = verify(&ground);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stderr, "", "{ended:?}");
+    let says = "data/fritzy.db is clean: 22 events of 11 entities in 1024 shards; \
+        state rows of 2 accounts, 2 products, 7 orders\n";
+    assert!(ended.stdout.ends_with(says), "{ended:?}");
+
+    let report = verify_json(&ground, 0);
+    let checked = json!({
+        "shards": 1024, "events": 22, "entities": 11, "accounts": 2, "products": 2, "orders": 7
+    });
+    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["checked"], checked);
+    assert_eq!(
+        (&report["clean"], &report["truncated"]),
+        (&json!(true), &json!(0))
+    );
+    assert_eq!(report["violations"], json!([]));
+
+    assert!(
+        files(&ground) == before,
+        "a check changes and leaves nothing"
+    );
+    assert!(!ground.current().join("data/fritzy.db-shm").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_node_leaves_is_clean_with_its_log() {
+    let ground = Ground::new();
+    let mut node = ground.node();
+    let mut load = Load::start(&Api::at(node.address()), "killed");
+    load.acknowledged(ACKNOWLEDGED).await;
+    node.kill();
+    load.ended(&mut crate::client::load::Sent::default()).await;
+    let before = files(&ground);
+    assert!(
+        before
+            .iter()
+            .any(|(path, _)| path.ends_with("fritzy.db-wal"))
+    );
+
+    let report = verify_json(&ground, 0);
+    let accounts = report["checked"]["accounts"].as_u64().expect("a number");
+    assert!(accounts >= ACKNOWLEDGED as u64, "the log is read: {report}");
+    assert_eq!(report["checked"]["events"], accounts, "{report}");
+    assert!(files(&ground) == before, "the log is not moved");
+    // Without its log the file is older, and that shows.
+    fs::remove_file(ground.current().join("data/fritzy.db-wal")).expect("removed");
+    let without = ground.run(&mut ground.command(&["journal", "verify", "--json"]));
+    let report: Value = serde_json::from_str(&without.stdout).unwrap_or_default();
+    assert_ne!(report["checked"]["accounts"], accounts, "{without:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_runs_beside_a_node_that_writes() {
+    let ground = Ground::new();
+    let mut node = ground.node();
+    let mut load = Load::start(&Api::at(node.address()), "beside");
+    for round in 1..=3 {
+        load.acknowledged(round * ACKNOWLEDGED).await;
+        let report = verify_json(&ground, 0);
+        let accounts = report["checked"]["accounts"].as_u64().expect("a number");
+        assert!(accounts >= (round * ACKNOWLEDGED) as u64, "{report}");
+        assert_eq!(
+            report["checked"]["events"], accounts,
+            "one moment: {report}"
+        );
+    }
+    let reached = 4 * ACKNOWLEDGED;
+    load.acknowledged(reached).await;
+    node.signal("TERM");
+    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
+    load.ended(&mut crate::client::load::Sent::default()).await;
+    let names: Vec<_> = files(&ground).into_iter().map(|(path, _)| path).collect();
+    let log = ground.current().join("data/fritzy.db-wal");
+    assert!(
+        !names.contains(&log),
+        "the node cleaned up behind itself: {names:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_in_the_file_is_a_violation_and_hides_nothing_else() {
+    let ground = Ground::new();
+    let mut node = ground.node();
+    use_everything(&Api::at(node.address())).await;
+    node.signal("TERM");
+    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
+    let file = database(&ground);
+    // The same length, so that SQLite sees nothing wrong with the page.
+    overwrite(
+        &file,
+        b"\"name\":\"Ada Lovelace\"",
+        b"\"name\":\"Ada Loveless\"",
+    );
+    let report = verify_json(&ground, 1);
+    assert_eq!(report["violations_by_kind"], json!({ "state-differs": 1 }));
+    let found = &report["violations"][0];
+    assert_eq!(found["where"]["field"], "name", "{report}");
+    assert_eq!(found["found"], "`Ada Lovelace`", "{report}");
+    assert_eq!(found["expected"], "`Ada Loveless`", "{report}");
+
+    // The page with the state rows of orders.
+    let mut bytes = fs::read(&file).expect("readable");
+    let has = |page: &[u8], text: &[u8]| page.windows(text.len()).any(|window| window == text);
+    let mut pages = bytes.chunks_mut(PAGE_BYTES);
+    let orders = pages.find(|page| has(page, b"too late") && !has(page, b"order.cancelled"));
+    for byte in orders.expect("a page of orders") {
+        *byte = byte.wrapping_mul(31).wrapping_add(87);
+    }
+    fs::write(&file, bytes).expect("written");
+    let ended = verify(&ground);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for part in ["the file's structure", "state rows of the kind order"] {
+        let told = format!("file-damaged: {part}");
+        assert!(ended.stdout.contains(&told), "{told} in {ended:?}");
+    }
+    assert!(!ended.stdout.contains("state-missing"), "{ended:?}");
+    let line = ended
+        .stdout
+        .lines()
+        .find(|line| line.contains("state-differs"));
+    assert!(
+        line.is_some_and(|line| line.contains("Loveless")),
+        "{ended:?}"
+    );
+}
+
+fn overwrite(file: &Path, old: &[u8], new: &[u8]) {
+    assert_eq!(old.len(), new.len());
+    let mut bytes = fs::read(file).expect("readable");
+    let mut at = bytes.windows(old.len()).rposition(|window| window == old);
+    let from = at.take().expect("it is in the file");
+    bytes[from..from + new.len()].copy_from_slice(new);
+    fs::write(file, bytes).expect("written");
+}
+
+/// Exit code 2, nothing on stdout, and one line with all these in it.
+fn require_cannot(ended: &Ended, named: &[&str]) {
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert_eq!(ended.stdout, "", "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    for name in named {
+        assert!(ended.stderr.contains(name), "names {name:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_is_named_and_not_made() {
+    let ground = Ground::new();
+    require_cannot(
+        &verify(&ground),
+        &["no database ./data/fritzy.db", "--data-dir"],
+    );
+    assert!(!ground.current().join("data").exists());
+    let elsewhere = ["--data-dir", "elsewhere", "journal", "verify"];
+    let ended = ground.run(&mut ground.command(&elsewhere));
+    require_cannot(&ended, &["elsewhere/fritzy.db"]);
+}
+
+#[test]
+fn what_is_no_database_of_ours_is_refused() {
+    let ground = Ground::new();
+    let data = ground.current().join("data");
+    fs::create_dir(&data).expect("a folder");
+    let file = data.join("fritzy.db");
+    for (bytes, why) in [
+        (Vec::new(), "empty"),
+        (b"not a database\n".repeat(1_000), "not SQLite's"),
+    ] {
+        fs::write(&file, &bytes).expect("written");
+        require_cannot(&verify(&ground), &["./data/fritzy.db", why]);
+        assert!(fs::read(&file).expect("still there") == bytes);
+        let names = fs::read_dir(&data).expect("a folder").count();
+        assert_eq!(names, 1, "nothing is left beside it");
+    }
+    fs::remove_file(&file).expect("removed");
+    fs::create_dir(&file).expect("a folder");
+    require_cannot(&verify(&ground), &["./data/fritzy.db", "no regular file"]);
+}
+
+#[test]
+fn what_can_be_said_is_in_its_help_and_a_wrong_limit_is_refused() {
+    let ground = Ground::new();
+    let help = ground.run(&mut ground.command(&["journal", "verify", "--help"]));
+    assert_eq!(help.code, Some(0), "{help:?}");
+    for part in [
+        "one transaction",
+        "fritzy.db-wal",
+        "--violations-max",
+        "--data-dir",
+        "exit code",
+    ] {
+        assert!(help.stdout.contains(part), "{part} in {help:?}");
+    }
+    let arguments = ["journal", "verify", "--violations-max", "many"];
+    let ended = ground.run(&mut ground.command(&arguments));
+    require_cannot(&ended, &["--violations-max", "many"]);
+}

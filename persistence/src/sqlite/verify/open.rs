@@ -1,0 +1,176 @@
+//! Opening a file to look at it: nothing of it is changed, nothing is left beside it, nobody is kept out.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::VerifyError;
+use super::rows::SqliteRows;
+use crate::sqlite::MIGRATIONS;
+use crate::sqlite::write::primary_code;
+
+/// A file under check.
+pub(super) struct Opened {
+    pub(super) rows: SqliteRows,
+    file: PathBuf,
+    /// Whether a log stood beside it before.
+    had_log: bool,
+}
+
+impl Opened {
+    pub(super) async fn open(file: &Path) -> Result<Self, VerifyError> {
+        check_file(file)?;
+        let had_log = log_of(file).exists();
+        let connection = SqliteConnection::connect_with(&options(file).read_only(true)).await;
+        let connection = connection.map_err(|failure| refusal(file, &failure))?;
+        let mut opened = Self {
+            rows: SqliteRows::new(connection),
+            file: file.to_owned(),
+            had_log,
+        };
+        let begun = begin(&mut opened.rows.connection, file).await;
+        match begun {
+            Ok(()) => Ok(opened),
+            Err(failure) => {
+                opened.close().await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// A reader of a database in WAL mode makes an empty log where there was none, and cannot remove it.
+    /// So SQLite is asked to: the last connection that may write puts it away, if it is the last.
+    pub(super) async fn close(self) {
+        let _ = self.rows.connection.close().await;
+        if self.had_log || fs::metadata(log_of(&self.file)).map_or(true, |log| log.len() > 0) {
+            return;
+        }
+        if let Ok(mut connection) = SqliteConnection::connect_with(&options(&self.file)).await {
+            // A connection meets the log at its first read.
+            let _ = sqlx::query("SELECT count(*) FROM sqlite_schema")
+                .fetch_one(&mut connection)
+                .await;
+            let _ = connection.close().await;
+        }
+    }
+}
+
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(false)
+        // Readers wait for nobody in WAL mode, but for one who recovers a log.
+        .busy_timeout(Duration::from_secs(5))
+}
+
+fn log_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn check_file(file: &Path) -> Result<(), VerifyError> {
+    let found = fs::metadata(file).map_err(|failure| match failure.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => VerifyError::Missing {
+            file: file.to_owned(),
+        },
+        _ => unreadable(file, &failure.to_string()),
+    })?;
+    let reason = if !found.is_file() {
+        "it is no regular file"
+    } else if found.len() == 0 {
+        "it is empty"
+    } else {
+        return Ok(());
+    };
+    Err(foreign(file, reason))
+}
+
+/// Begins the one transaction, and makes sure that the file is one of this version's.
+async fn begin(connection: &mut SqliteConnection, file: &Path) -> Result<(), VerifyError> {
+    let refused = |failure: sqlx::Error| refusal(file, &failure);
+    for statement in [
+        // The walk reads rows by an index, in random order where keys were used: 64 MiB of pages.
+        "PRAGMA cache_size = -65536",
+        // What is sorted on the way goes to a file, not into memory.
+        "PRAGMA temp_store = FILE",
+        "BEGIN",
+    ] {
+        let done = sqlx::query(statement).execute(&mut *connection).await;
+        done.map_err(refused)?;
+    }
+    let found = sqlx::query("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+        .fetch_one(&mut *connection)
+        .await;
+    let found = match found {
+        // A damaged schema is something to tell, not a reason to say nothing.
+        Err(failure) if primary_code(&failure) == Some(CORRUPT) => return Ok(()),
+        found => found.map_err(refused)?,
+    };
+    if found.try_get::<i64, _>(0).map_err(refused)? == 0 {
+        return Err(foreign(file, "it has no table of migrations"));
+    }
+    let applied = sqlx::query("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+        .fetch_all(&mut *connection)
+        .await;
+    let applied = match applied {
+        Err(failure) if primary_code(&failure) == Some(CORRUPT) => return Ok(()),
+        applied => applied.map_err(refused)?,
+    };
+    let mut known = MIGRATIONS.iter();
+    for row in applied {
+        let version: i64 = row.try_get(0).map_err(refused)?;
+        let checksum: Vec<u8> = row.try_get(1).map_err(refused)?;
+        let as_here = known
+            .next()
+            .is_some_and(|step| step.version == version && *step.checksum == checksum[..]);
+        if !as_here {
+            return Err(VerifyError::Newer {
+                file: file.to_owned(),
+                reason: format!("step {version} of its schema is unknown here"),
+            });
+        }
+    }
+    match known.next() {
+        None => Ok(()),
+        Some(step) => Err(VerifyError::Older {
+            file: file.to_owned(),
+            reason: format!("its schema lacks step {}", step.version),
+        }),
+    }
+}
+
+/// SQLite's primary result codes.
+pub(super) const CORRUPT: u32 = 11;
+pub(super) const NOT_A_DATABASE: u32 = 26;
+const BUSY: u32 = 5;
+const LOCKED: u32 = 6;
+
+fn refusal(file: &Path, failure: &sqlx::Error) -> VerifyError {
+    match primary_code(failure) {
+        Some(NOT_A_DATABASE) => foreign(file, "it is not SQLite's"),
+        Some(BUSY | LOCKED) => VerifyError::Locked {
+            file: file.to_owned(),
+            reason: failure.to_string(),
+        },
+        _ => unreadable(file, &failure.to_string()),
+    }
+}
+
+fn foreign(file: &Path, reason: &str) -> VerifyError {
+    VerifyError::Foreign {
+        file: file.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn unreadable(file: &Path, reason: &str) -> VerifyError {
+    VerifyError::Unreadable {
+        file: file.to_owned(),
+        reason: reason.to_owned(),
+    }
+}

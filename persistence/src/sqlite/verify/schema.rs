@@ -1,0 +1,67 @@
+//! The schema as it is beside the schema as the migrations make it: a unique index that is gone guards
+//! nothing, and one that differs hides rows.
+
+use std::collections::BTreeMap;
+
+use sqlx::{Connection, Row, SqliteConnection};
+
+use crate::sqlite::MIGRATIONS;
+use crate::verify::SchemaDifference;
+
+/// Type, and the statement that made it, by name.
+type Schema = BTreeMap<String, (String, String)>;
+
+/// What is missing or different in the opened file.
+pub(super) async fn differences(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<SchemaDifference>, sqlx::Error> {
+    let mut model = SqliteConnection::connect("sqlite::memory:").await?;
+    MIGRATIONS
+        .run_direct(None, &mut model, false)
+        .await
+        .map_err(|failure| sqlx::Error::Configuration(failure.into()))?;
+    let expected = read(&mut model).await?;
+    model.close().await?;
+    let mut found = read(connection).await?;
+    let mut differences = Vec::new();
+    for (name, (kind, statement)) in expected {
+        let found = found.remove(&name).map(|(_, statement)| statement);
+        if found.as_ref() == Some(&statement) {
+            continue;
+        }
+        differences.push(SchemaDifference {
+            object: format!("{kind} {name}"),
+            found: found.map_or_else(|| "nothing".into(), |found| format!("`{found}`")),
+            expected: format!("`{statement}`"),
+            readable: kind == "index",
+        });
+    }
+    // A further index is somebody's query; a trigger or a view changes what rows mean.
+    for (name, (kind, statement)) in found {
+        if kind == "trigger" || kind == "view" {
+            differences.push(SchemaDifference {
+                object: format!("{kind} {name}"),
+                found: format!("`{statement}`"),
+                expected: "none".into(),
+                readable: true,
+            });
+        }
+    }
+    Ok(differences)
+}
+
+async fn read(connection: &mut SqliteConnection) -> Result<Schema, sqlx::Error> {
+    let rows = sqlx::query("SELECT name, type, coalesce(sql, '') FROM main.sqlite_schema")
+        .fetch_all(connection)
+        .await?;
+    let one_line = |text: String| {
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        parts.join(" ")
+    };
+    rows.iter()
+        .map(|row| {
+            let statement = one_line(row.try_get(2)?);
+            Ok((row.try_get(0)?, (row.try_get(1)?, statement)))
+        })
+        .collect()
+}

@@ -1,0 +1,262 @@
+//! The events of one entity, in order, and its state row: versions, routing, the fold, the sum.
+
+use fritzy_domain::{Event, Kind, OrderCreated, OrderEvent, ShardCount, Slot, State};
+use uuid::Uuid;
+
+use super::findings::Findings;
+use super::source::{EventRow, StateRow};
+use super::states;
+use super::violation::{Place, ViolationKind, id_text};
+
+/// The kinds of state rows, in the order in which rows are handed to [`EntityCheck::finish`].
+pub(super) const KINDS: [Kind; 3] = [Kind::Account, Kind::Product, Kind::Order];
+
+/// One entity under check.
+pub(super) struct EntityCheck {
+    id: Vec<u8>,
+    shards: Option<ShardCount>,
+    /// By the first event whose type is known.
+    kind: Option<Kind>,
+    /// Whether it has an event.
+    seen: bool,
+    /// The version of the last event; 0 before the first.
+    last: i64,
+    state: Option<State>,
+    /// Whether every event so far is there, could be read, and belongs here.
+    whole: bool,
+    /// The command of a keyed creation.
+    creation_key: Option<Vec<u8>>,
+}
+
+impl EntityCheck {
+    pub(super) fn new(id: Vec<u8>, shards: Option<ShardCount>) -> Self {
+        Self {
+            id,
+            shards,
+            kind: None,
+            seen: false,
+            last: 0,
+            state: None,
+            whole: true,
+            creation_key: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> &[u8] {
+        &self.id
+    }
+
+    /// Takes the next event.
+    pub(super) fn take(&mut self, row: &EventRow, findings: &mut Findings) {
+        self.seen = true;
+        let kind = kind_of(&row.event_type);
+        self.kind = self.kind.or(kind);
+        let place = self.place().version(row.key.version);
+        let place = place.at(row.shard, row.position);
+        self.check_routing(row, &place, findings);
+        if !self.check_version(row, &place, findings) {
+            return;
+        }
+        let event = std::str::from_utf8(&row.payload)
+            .map_err(|failure| failure.to_string())
+            .and_then(|payload| {
+                Event::decode(&row.event_type, payload).map_err(|failure| failure.to_string())
+            });
+        let event = match event {
+            Ok(event) => event,
+            Err(failure) => {
+                self.whole = false;
+                let rule = ViolationKind::EventUnreadable;
+                let expected = "JSON of a known type of event";
+                return findings.add(rule, place, failure, expected);
+            }
+        };
+        if let Some(own) = self.kind
+            && own != event.kind()
+        {
+            self.whole = false;
+            let (rule, found) = (ViolationKind::EventForeign, event.event_type());
+            return findings.add(rule, place, found, format_args!("an event of the {own}"));
+        }
+        let named = event.entity();
+        if named.as_uuid().as_bytes()[..] != self.id {
+            let rule = ViolationKind::EventForeign;
+            let found = format_args!("an event that names {named}");
+            findings.add(rule, place.clone(), found, id_text(&self.id));
+        }
+        self.check_creation(row, &event, &place, findings);
+        self.check_total(&event, &place, findings);
+        // Behind a gap, what can follow is not known.
+        if self.whole && !State::allows(self.state.as_ref(), &event) {
+            let rule = ViolationKind::EventImpossible;
+            let found = format_args!("{} {}", event.event_type(), self.before());
+            findings.add(rule, place, found, "an event that the rules allow there");
+        }
+        self.state = State::evolve(self.state.take(), &event);
+    }
+
+    /// The entity's state rows, one place for each of [`KINDS`], and of which kinds there may be others
+    /// that cannot be read.
+    pub(super) fn finish(
+        self,
+        rows: [Option<StateRow>; 3],
+        unknown: [bool; 3],
+        findings: &mut Findings,
+    ) {
+        let mut found_own = false;
+        for (kind, row) in KINDS.into_iter().zip(rows) {
+            let Some(row) = row else { continue };
+            let place = Place::entity(Some(kind), &self.id);
+            if !self.seen || self.kind.is_some_and(|own| own != kind) {
+                let rule = ViolationKind::StateWithoutEvents;
+                let found = format_args!("a state row at version {}", row.version);
+                findings.add(rule, place, found, "events that lead to it");
+                continue;
+            }
+            found_own = true;
+            let place = place.version(self.last);
+            if row.version != self.last {
+                let (rule, place) = (ViolationKind::StateDiffers, place.clone().field("version"));
+                findings.add(rule, place, row.version, self.last);
+            }
+            if let Some(state) = &self.state
+                && state.id().kind() == kind
+            {
+                let key = self.creation_key.as_deref();
+                states::compare(&row, state, key, self.whole, &place, findings);
+            }
+        }
+        let mut kinds = KINDS.into_iter().zip(unknown);
+        let unreadable =
+            kinds.any(|(kind, unknown)| unknown && self.kind.is_none_or(|own| own == kind));
+        if self.seen && !found_own && !unreadable {
+            let (rule, place) = (ViolationKind::StateMissing, self.place().version(self.last));
+            findings.add(rule, place, "no state row", "the fold of its events");
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place::entity(self.kind, &self.id)
+    }
+
+    fn before(&self) -> String {
+        match &self.state {
+            None => "before any creation".into(),
+            Some(State::Order(order)) => format!("of an order that is {}", order.status),
+            Some(_) => "of one that exists, or is closed or withdrawn".into(),
+        }
+    }
+
+    /// Versions are 1..n (invariant I2). `false`: another event has this version already.
+    fn check_version(&mut self, row: &EventRow, place: &Place, findings: &mut Findings) -> bool {
+        let (found, expected) = (row.key.version, self.last.saturating_add(1));
+        if found == expected {
+            self.last = found;
+            return true;
+        }
+        if found == self.last && found > 0 {
+            let rule = ViolationKind::VersionRepeated;
+            findings.add(
+                rule,
+                place.clone(),
+                "a second event",
+                "one event for a version",
+            );
+            return false;
+        }
+        self.whole = false;
+        let missing = self.place().version(expected);
+        let next = format_args!("no event; the next is version {found}");
+        findings.add(ViolationKind::VersionGap, missing, next, "an event");
+        self.last = found;
+        true
+    }
+
+    /// The shard is that of the id's slot.
+    fn check_routing(&self, row: &EventRow, place: &Place, findings: &mut Findings) {
+        let Ok(id) = Uuid::from_slice(&self.id) else {
+            let rule = ViolationKind::IdMalformed;
+            return findings.add(rule, place.clone(), id_text(&self.id), "16 bytes");
+        };
+        let Some(shards) = self.shards else { return };
+        let expected = i64::from(shards.shard_of(slot_of(id)).0);
+        if row.shard != expected {
+            let (rule, found) = (ViolationKind::ShardWrong, format!("shard {}", row.shard));
+            findings.add(rule, place.clone(), found, format_args!("shard {expected}"));
+        }
+    }
+
+    /// What a creation makes has an id that derives from its command (invariant I8).
+    fn check_creation(
+        &mut self,
+        row: &EventRow,
+        event: &Event,
+        place: &Place,
+        findings: &mut Findings,
+    ) {
+        if !State::allows(None, event) || self.state.is_some() {
+            return;
+        }
+        self.creation_key = row.fingerprint.is_some().then(|| row.command.clone());
+        let named = event.entity();
+        let mut derived = row.command.clone();
+        if let Event::Order(OrderEvent::Created(OrderCreated { account_id, .. })) = event {
+            if named.slot() != account_id.slot() {
+                let rule = ViolationKind::SlotDiffers;
+                let (found, expected) = (named.slot().0, account_id.slot().0);
+                let expected = format_args!("slot {expected} of account {account_id}");
+                findings.add(rule, place.clone(), format!("slot {found}"), expected);
+                return;
+            }
+            if let Ok(command) = Uuid::from_slice(&row.command) {
+                let command = fritzy_domain::CommandId::from_uuid(command);
+                derived = command.new_order(*account_id).as_uuid().as_bytes().to_vec();
+            }
+        }
+        if derived != self.id {
+            let rule = ViolationKind::CommandDiffers;
+            let found = format_args!("command {}", id_text(&row.command));
+            findings.add(
+                rule,
+                place.clone(),
+                found,
+                "the command that its id derives from",
+            );
+        }
+    }
+
+    /// A total is the sum over the lines (invariant I4).
+    fn check_total(&self, event: &Event, place: &Place, findings: &mut Findings) {
+        let (found, expected) = match event {
+            Event::Order(OrderEvent::Created(created)) => {
+                // Neither factor can make a sum of 128 bits overflow in any text that fits a row.
+                let sum: i128 = created
+                    .lines
+                    .iter()
+                    .map(|line| i128::from(line.unit_price_minor) * i128::from(line.quantity))
+                    .sum();
+                (created.total, sum)
+            }
+            Event::Order(OrderEvent::Completed(completed)) => match &self.state {
+                Some(State::Order(order)) => (completed.total, order.total.minor_units().into()),
+                _ => return,
+            },
+            _ => return,
+        };
+        if i128::from(found.minor_units()) != expected {
+            let (rule, found) = (ViolationKind::TotalWrong, found.minor_units());
+            let expected = format_args!("{expected}, the sum over its lines");
+            findings.add(rule, place.clone(), found, expected);
+        }
+    }
+}
+
+fn kind_of(event_type: &str) -> Option<Kind> {
+    let (kind, _) = event_type.split_once('.')?;
+    KINDS.into_iter().find(|known| known.to_string() == kind)
+}
+
+fn slot_of(id: Uuid) -> Slot {
+    // Every kind of id carries its slot alike.
+    fritzy_domain::EntityId::from_uuid(Kind::Account, id).slot()
+}

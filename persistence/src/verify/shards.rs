@@ -1,0 +1,185 @@
+//! The table of shards, and the positions of each: 1..n without a gap (invariants I2 and I3).
+
+use fritzy_domain::ShardCount;
+
+use super::findings::Findings;
+use super::source::ShardRow;
+use super::violation::{Place, ViolationKind};
+
+/// The shards of a database under check.
+pub(super) struct ShardCheck {
+    count: Option<ShardCount>,
+    /// For each shard of the count, whether it has a row, and whether a node ever claimed it.
+    rows: Vec<Option<bool>>,
+    /// The shard whose positions are walked, with its last.
+    current: Option<(i64, i64)>,
+}
+
+impl ShardCheck {
+    /// `written` is the number of shards as the database has it.
+    pub(super) fn new(written: Option<&str>, findings: &mut Findings) -> Self {
+        let count = written
+            .and_then(|text| text.parse().ok())
+            .and_then(ShardCount::new);
+        if count.is_none() {
+            let rule = ViolationKind::ShardCountUnreadable;
+            let (place, found) = (Place::part("table meta"), written.unwrap_or("nothing"));
+            findings.add(rule, place, found, "a number of shards from 1 to 32768");
+        }
+        Self {
+            count,
+            rows: vec![None; count.map_or(0, |count| usize::from(count.get()))],
+            current: None,
+        }
+    }
+
+    pub(super) fn count(&self) -> Option<ShardCount> {
+        self.count
+    }
+
+    /// Takes a row of the table.
+    pub(super) fn take_row(&mut self, row: ShardRow, findings: &mut Findings) {
+        let claimed = row.epoch > 0 && row.owned;
+        match usize::try_from(row.shard)
+            .ok()
+            .and_then(|index| self.rows.get_mut(index))
+        {
+            Some(known) => *known = Some(claimed),
+            None => self.unknown(row.shard, "a row", findings),
+        }
+    }
+
+    /// Every row was taken.
+    pub(super) fn finish_rows(&self, findings: &mut Findings) {
+        for (shard, row) in (0..).zip(&self.rows) {
+            if row.is_none() {
+                let place = Place::position(shard, None);
+                findings.add(ViolationKind::ShardMissing, place, "no row", "a row");
+            }
+        }
+    }
+
+    /// Takes the next event's shard and position.
+    pub(super) fn take_position(&mut self, shard: i64, position: i64, findings: &mut Findings) {
+        let last = match self.current {
+            Some((current, last)) if current == shard => last,
+            _ => {
+                self.begin(shard, findings);
+                0
+            }
+        };
+        let expected = last.saturating_add(1);
+        if position == last && position > 0 {
+            let (rule, place) = (
+                ViolationKind::PositionRepeated,
+                Place::position(shard, Some(position)),
+            );
+            findings.add(rule, place, "a second event", "one event for a position");
+        } else if position != expected {
+            let place = Place::position(shard, Some(expected));
+            let found = format_args!("no event; the next is at position {position}");
+            findings.add(ViolationKind::PositionGap, place, found, "an event");
+        }
+        self.current = Some((shard, position));
+    }
+
+    /// The first event of a shard.
+    fn begin(&self, shard: i64, findings: &mut Findings) {
+        match usize::try_from(shard)
+            .ok()
+            .and_then(|index| self.rows.get(index))
+        {
+            Some(Some(false)) => {
+                let (rule, place) = (ViolationKind::ShardUnclaimed, Place::position(shard, None));
+                let expected = "an epoch and an owner, for it has events";
+                findings.add(rule, place, "a shard that no node ever claimed", expected);
+            }
+            // One without a row was told of already.
+            Some(_) => {}
+            None => self.unknown(shard, "events", findings),
+        }
+    }
+
+    fn unknown(&self, shard: i64, what: &str, findings: &mut Findings) {
+        let Some(count) = self.count else { return };
+        let place = Place::position(shard, None);
+        let expected = format_args!("a shard from 0 to {}", count.get() - 1);
+        findings.add(ViolationKind::ShardUnknown, place, what, expected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(written: Option<&str>, rows: &[(i64, i64)], positions: &[(i64, i64)]) -> Vec<String> {
+        let mut findings = Findings::new(100);
+        let mut check = ShardCheck::new(written, &mut findings);
+        for &(shard, epoch) in rows {
+            let owned = epoch > 0;
+            let row = ShardRow {
+                shard,
+                epoch,
+                owned,
+            };
+            check.take_row(row, &mut findings);
+        }
+        check.finish_rows(&mut findings);
+        for &(shard, position) in positions {
+            check.take_position(shard, position, &mut findings);
+        }
+        let (kept, _) = findings.finish();
+        let short = |line: String| {
+            line.split(": found")
+                .next()
+                .expect("a first part")
+                .to_owned()
+        };
+        kept.iter()
+            .map(|violation| short(violation.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn positions_from_one_on_without_a_gap_are_sound() {
+        let sound = [(0, 1), (0, 2), (1, 1)];
+        assert_eq!(told(Some("2"), &[(0, 1), (1, 4)], &sound), [""; 0]);
+    }
+
+    #[test]
+    fn every_gap_and_repeat_is_told_where_it_is() {
+        let positions = [(0, 2), (0, 5), (0, 5), (0, 5), (0, 6), (1, 0), (1, 1)];
+        assert_eq!(
+            told(Some("2"), &[(0, 1), (1, 1)], &positions),
+            [
+                "I2 position-gap: shard 0, position 1",
+                "I2 position-gap: shard 0, position 3",
+                "I2 position-repeated: shard 0, position 5",
+                "I2 position-repeated: shard 0, position 5",
+                "I2 position-gap: shard 1, position 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_table_of_shards_is_that_of_the_count() {
+        assert_eq!(
+            told(
+                Some("3"),
+                &[(0, 0), (1, 0), (7, 1), (-1, 0)],
+                &[(1, 1), (9, 1)]
+            ),
+            [
+                "I3 shard-unknown: shard 7",
+                "I3 shard-unknown: shard -1",
+                "I3 shard-missing: shard 2",
+                "I3 shard-unclaimed: shard 1",
+                "I3 shard-unknown: shard 9",
+            ]
+        );
+        for written in [None, Some("0"), Some("70000"), Some("many")] {
+            let told = told(written, &[], &[(3, 1)]);
+            assert_eq!(told, ["shard-count-unreadable: table meta"], "{written:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Events that have an id or a command in common: ids are unique (I1), and a command takes effect once
+//! (I8).
+
+use fritzy_domain::{Event, Timestamp};
+
+use super::findings::Findings;
+use super::source::SharedRow;
+use super::violation::{Place, ViolationKind, id_text};
+
+/// Rows that share something, one after the other.
+#[derive(Default)]
+pub(super) struct SharedCheck {
+    before: Option<SharedRow>,
+}
+
+impl SharedCheck {
+    /// Takes the next event whose id another has too.
+    pub(super) fn take_event(&mut self, row: SharedRow, findings: &mut Findings) {
+        if let Some(before) = self.before_of(&row) {
+            let found = format_args!(
+                "event id {}, also of {}",
+                id_text(&row.shared),
+                place_of(before)
+            );
+            let place = place_of(&row);
+            findings.add(
+                ViolationKind::EventRepeated,
+                place,
+                found,
+                "an id of its own",
+            );
+        }
+        self.before = Some(row);
+    }
+
+    /// Takes the next event of a command that has several. They are one effect if they were appended
+    /// together: neighbours in entity and shard, of one moment, of one input of the client.
+    pub(super) fn take_command(&mut self, row: SharedRow, findings: &mut Findings) {
+        if let Some(before) = self.before_of(&row)
+            && !is_next(before, &row)
+        {
+            let found = format_args!(
+                "command {}, also of {}",
+                id_text(&row.shared),
+                place_of(before)
+            );
+            let (rule, place) = (ViolationKind::CommandRepeated, place_of(&row));
+            findings.add(rule, place, found, "a command that takes effect once");
+        }
+        self.before = Some(row);
+    }
+
+    fn before_of(&self, row: &SharedRow) -> Option<&SharedRow> {
+        self.before
+            .as_ref()
+            .filter(|before| before.shared == row.shared)
+    }
+}
+
+fn is_next(before: &SharedRow, row: &SharedRow) -> bool {
+    before.entity == row.entity
+        && before.shard == row.shard
+        && before.version.checked_add(1) == Some(row.version)
+        && before.position.checked_add(1) == Some(row.position)
+        && before.fingerprint == row.fingerprint
+        && match (moment(before), moment(row)) {
+            (Some(before), Some(now)) => before == now,
+            // What cannot be read is told elsewhere.
+            _ => true,
+        }
+}
+
+fn moment(row: &SharedRow) -> Option<Timestamp> {
+    let payload = std::str::from_utf8(&row.payload).ok()?;
+    let event = Event::decode(&row.event_type, payload).ok()?;
+    Some(event.at())
+}
+
+fn place_of(row: &SharedRow) -> Place {
+    let place = Place::entity(None, &row.entity).version(row.version);
+    place.at(row.shard, row.position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(shared: u8, entity: u8, version: i64, position: i64, at: i64) -> SharedRow {
+        let id = uuid::Uuid::from_bytes([entity; 16]);
+        SharedRow {
+            shared: vec![shared; 16],
+            entity: vec![entity; 16],
+            version,
+            shard: 0,
+            position,
+            event_type: "account.closed".into(),
+            payload: format!("{{\"account_id\":\"{id}\",\"at\":{at}}}").into_bytes(),
+            fingerprint: None,
+        }
+    }
+
+    fn commands(rows: &[SharedRow]) -> usize {
+        let mut findings = Findings::new(0);
+        let mut check = SharedCheck::default();
+        for row in rows {
+            check.take_command(row.clone(), &mut findings);
+        }
+        findings.finish().1.values().sum::<u64>() as usize
+    }
+
+    #[test]
+    fn events_appended_together_are_one_effect_and_nothing_else_is() {
+        let first = row(1, 1, 2, 7, 50);
+        assert_eq!(commands(&[first.clone(), row(1, 1, 3, 8, 50)]), 0);
+        assert_eq!(
+            commands(&[first.clone(), row(2, 2, 1, 1, 90)]),
+            0,
+            "another"
+        );
+        for second in [
+            row(1, 1, 3, 8, 51),
+            row(1, 1, 3, 9, 50),
+            row(1, 1, 4, 8, 50),
+            row(1, 2, 3, 8, 50),
+            SharedRow {
+                fingerprint: Some(vec![1]),
+                ..row(1, 1, 3, 8, 50)
+            },
+        ] {
+            assert_eq!(commands(&[first.clone(), second.clone()]), 1, "{second:?}");
+        }
+    }
+
+    #[test]
+    fn every_further_event_of_an_id_is_told() {
+        let mut findings = Findings::new(9);
+        let mut check = SharedCheck::default();
+        for position in 1..=3 {
+            check.take_event(row(1, 1, position, position, 0), &mut findings);
+        }
+        check.take_event(row(2, 1, 4, 4, 0), &mut findings);
+        assert_eq!(findings.finish().0.len(), 2);
+    }
+}

@@ -1,0 +1,142 @@
+//! A state row against the fold of its entity's events: column by column (invariant I5).
+
+use std::fmt;
+
+use fritzy_domain::{Kind, OrderLine, State};
+
+use super::findings::Findings;
+use super::source::{StateRow, Value};
+use super::violation::{Place, ViolationKind, id_text};
+
+/// The column of an order that is not of its state: the command of a keyed creation.
+const CREATION_KEY: &str = "creation_key";
+const LINES: &str = "lines";
+
+/// The columns of a kind's state rows besides id and version.
+pub(crate) const fn columns(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Account => &["created_at", "name", "closed"],
+        Kind::Product => &[
+            "created_at",
+            "name",
+            "description",
+            "price_minor",
+            "currency",
+            "withdrawn",
+        ],
+        Kind::Order => &[
+            "created_at",
+            "account_id",
+            "total_minor",
+            "currency",
+            LINES,
+            CREATION_KEY,
+            "status",
+            "cancel_reason",
+        ],
+    }
+}
+
+/// How many of [`columns`] stand since the creation and never change: they can be told even when later
+/// events cannot be read.
+const fn lasting(kind: Kind) -> usize {
+    match kind {
+        Kind::Account | Kind::Product => 1,
+        Kind::Order => 6,
+    }
+}
+
+/// The same columns as the fold has them.
+fn expected(state: &State, creation_key: Option<&[u8]>) -> Vec<Value> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    match state {
+        State::Account(account) => vec![
+            Value::Int(account.created_at.as_micros()),
+            text(&account.personal.name),
+            Value::Int(account.closed.into()),
+        ],
+        State::Product(product) => vec![
+            Value::Int(product.created_at.as_micros()),
+            text(&product.name),
+            text(&product.description),
+            Value::Int(product.price.minor_units()),
+            text(product.price.currency().code()),
+            Value::Int(product.withdrawn.into()),
+        ],
+        State::Order(order) => vec![
+            Value::Int(order.created_at.as_micros()),
+            Value::Bytes(order.account_id.as_uuid().as_bytes().to_vec()),
+            Value::Int(order.total.minor_units()),
+            text(order.total.currency().code()),
+            Value::Text(lines_text(&order.lines)),
+            creation_key.map_or(Value::Null, |key| Value::Bytes(key.to_vec())),
+            text(order.status.as_str()),
+            order.cancel_reason.as_deref().map_or(Value::Null, text),
+        ],
+    }
+}
+
+/// Compares; `whole` says whether every event of the entity is in the fold.
+pub(super) fn compare(
+    row: &StateRow,
+    state: &State,
+    creation_key: Option<&[u8]>,
+    whole: bool,
+    place: &Place,
+    findings: &mut Findings,
+) {
+    let kind = state.id().kind();
+    let known = if whole { usize::MAX } else { lasting(kind) };
+    let expected = expected(state, creation_key);
+    let pairs = columns(kind).iter().zip(row.columns.iter().zip(&expected));
+    for (column, (found, expected)) in pairs.take(known) {
+        if found == expected {
+            continue;
+        }
+        let rule = if *column == CREATION_KEY {
+            ViolationKind::KeyDiffers
+        } else {
+            ViolationKind::StateDiffers
+        };
+        if *column == LINES && compare_lines(found, state, place, findings) {
+            continue;
+        }
+        findings.add(rule, place.clone().field(*column), found, expected);
+    }
+}
+
+/// Names the lines that differ, where there are as many as there should be; `false` where not.
+fn compare_lines(found: &Value, state: &State, place: &Place, findings: &mut Findings) -> bool {
+    let (Value::Text(found), State::Order(order)) = (found, state) else {
+        return false;
+    };
+    let Ok(lines) = serde_json::from_str::<Vec<OrderLine>>(found) else {
+        return false;
+    };
+    if lines.len() != order.lines.len() || lines == order.lines {
+        return false;
+    }
+    let pairs = lines.iter().zip(&order.lines).enumerate();
+    for (index, (found, expected)) in pairs.filter(|(_, (found, expected))| found != expected) {
+        let [found, expected] =
+            [found, expected].map(|line| lines_text(std::slice::from_ref(line)));
+        let place = place.clone().field(format!("lines[{index}]"));
+        findings.add(ViolationKind::StateDiffers, place, found, expected);
+    }
+    true
+}
+
+fn lines_text(lines: &[OrderLine]) -> String {
+    serde_json::to_string(lines).expect("lines hold only strings and integers")
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("nothing"),
+            Self::Int(number) => number.fmt(f),
+            Self::Text(text) => write!(f, "`{text}`"),
+            Self::Bytes(bytes) => f.write_str(&id_text(bytes)),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The walk over all entities: events by entity and version beside the three kinds of state rows by id,
+//! merged, a page of each in memory.
+
+use std::collections::VecDeque;
+
+use fritzy_domain::{Kind, ShardCount};
+
+use super::entity::{EntityCheck, KINDS};
+use super::findings::Findings;
+use super::source::{EventKey, EventRow, Source, SourceError, StateRow};
+use super::violation::{Place, ViolationKind};
+use super::{Checked, VerifyProgress};
+
+const OUT_OF_ORDER: &str = "rows are not in the order of their index";
+
+/// Checks every entity that has an event or a state row.
+pub(super) async fn entities(
+    source: &mut dyn Source,
+    shards: Option<ShardCount>,
+    progress: &VerifyProgress,
+    checked: &mut Checked,
+    findings: &mut Findings,
+) -> Result<(), SourceError> {
+    let mut events = Events::default();
+    let mut states = KINDS.map(States::new);
+    loop {
+        events.fill(source, progress).await?;
+        for states in &mut states {
+            states.fill(source, findings).await?;
+        }
+        let heads = states.iter().map(|states| states.page.front());
+        let heads = heads.map(|row| row.map(|row| &row.id));
+        let event = events.page.front().map(|row| &row.key.entity);
+        let Some(id) = heads.chain([event]).flatten().min().cloned() else {
+            return Ok(());
+        };
+        let mut entity = EntityCheck::new(id, shards);
+        let mut has_events = false;
+        while let Some(row) = events.next_of(entity.id()) {
+            has_events = true;
+            entity.take(&row, findings);
+            events.fill(source, progress).await?;
+        }
+        checked.entities += u64::from(has_events);
+        let rows = states.each_mut().map(|states| states.next_of(entity.id()));
+        let counts = [
+            &mut checked.accounts,
+            &mut checked.products,
+            &mut checked.orders,
+        ];
+        for (count, row) in counts.into_iter().zip(&rows) {
+            *count += u64::from(row.is_some());
+        }
+        let unknown = states.each_ref().map(|states| states.broken);
+        entity.finish(rows, unknown, findings);
+    }
+}
+
+/// The events that come next.
+#[derive(Default)]
+struct Events {
+    page: VecDeque<EventRow>,
+    last: Option<EventKey>,
+    ended: bool,
+}
+
+impl Events {
+    async fn fill(
+        &mut self,
+        source: &mut dyn Source,
+        progress: &VerifyProgress,
+    ) -> Result<(), SourceError> {
+        if !self.page.is_empty() || self.ended {
+            return Ok(());
+        }
+        self.page = source.events(self.last.as_ref()).await?.into();
+        progress.rows(self.page.len());
+        let Some(last) = self.page.back() else {
+            self.ended = true;
+            return Ok(());
+        };
+        // A damaged row may sort elsewhere than it reads; without this the walk would go in circles.
+        if self.last.as_ref().is_some_and(|before| *before >= last.key) {
+            return Err(SourceError::Damaged(OUT_OF_ORDER.into()));
+        }
+        self.last = Some(last.key.clone());
+        Ok(())
+    }
+
+    fn next_of(&mut self, id: &[u8]) -> Option<EventRow> {
+        self.page.pop_front_if(|row| row.key.entity == id)
+    }
+}
+
+/// The state rows of one kind that come next.
+struct States {
+    kind: Kind,
+    page: VecDeque<StateRow>,
+    last: Option<Vec<u8>>,
+    ended: bool,
+    /// Whether there are more that cannot be read.
+    broken: bool,
+}
+
+impl States {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            page: VecDeque::new(),
+            last: None,
+            ended: false,
+            broken: false,
+        }
+    }
+
+    /// Damage among the rows of one kind is told, and the walk goes on without them.
+    async fn fill(
+        &mut self,
+        source: &mut dyn Source,
+        findings: &mut Findings,
+    ) -> Result<(), SourceError> {
+        if !self.page.is_empty() || self.ended {
+            return Ok(());
+        }
+        let reason = match source.states(self.kind, self.last.as_deref()).await {
+            Ok(page) => {
+                self.page = page.into();
+                let Some(last) = self.page.back() else {
+                    self.ended = true;
+                    return Ok(());
+                };
+                if self.last.as_ref().is_none_or(|before| *before < last.id) {
+                    self.last = Some(last.id.clone());
+                    return Ok(());
+                }
+                self.page.clear();
+                OUT_OF_ORDER.to_owned()
+            }
+            Err(SourceError::Damaged(reason)) => reason,
+            Err(failure) => return Err(failure),
+        };
+        (self.ended, self.broken) = (true, true);
+        let place = Place::part(format!("state rows of the kind {}", self.kind));
+        let found = format_args!("{reason}; the rest of them was not checked");
+        findings.add(ViolationKind::FileDamaged, place, found, "readable rows");
+        Ok(())
+    }
+
+    fn next_of(&mut self, id: &[u8]) -> Option<StateRow> {
+        self.page.pop_front_if(|row| row.id == id)
+    }
+}
