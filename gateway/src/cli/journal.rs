@@ -148,7 +148,12 @@ fn as_text(config: &VerifyConfig, report: &VerifyReport) -> String {
         .iter()
         .map(|(kind, count)| format!("{count} {}", kind.name()))
         .collect();
-    text.push_str(&format!("{file} has {total} violations"));
+    let word = if total == 1 {
+        "violation"
+    } else {
+        "violations"
+    };
+    text.push_str(&format!("{file} has {total} {word}"));
     if shown as u64 != total {
         text.push_str(&format!(", of which {shown} are shown (--violations-max)"));
     }

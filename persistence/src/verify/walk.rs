@@ -150,3 +150,6 @@ impl States {
         self.page.pop_front_if(|row| row.id == id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! The walk over rows that stand in memory, in pages of every size, and over rows in disorder.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use fritzy_domain::{AccountCommand, Command, CommandId, Env, Event, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+use crate::verify::{Each, SchemaDifference, ShardRow, SharedRow, Value, check};
+
+/// Rows as a store would have them.
+#[derive(Clone, Default)]
+struct Rows {
+    page_rows: usize,
+    events: Vec<EventRow>,
+    accounts: Vec<StateRow>,
+    /// Answers the same page again and again, as an index with a damaged key can.
+    circle: bool,
+    damaged_states: bool,
+}
+
+#[async_trait]
+impl Source for Rows {
+    async fn schema_differences(&mut self) -> Result<Vec<SchemaDifference>, SourceError> {
+        Ok(vec![])
+    }
+
+    async fn damages(&mut self, _: u32) -> Result<Vec<String>, SourceError> {
+        Ok(vec![])
+    }
+
+    async fn shard_count(&mut self) -> Result<Option<String>, SourceError> {
+        Ok(Some("1".into()))
+    }
+
+    async fn shards(&mut self, each: Each<'_, ShardRow>) -> Result<(), SourceError> {
+        each(ShardRow {
+            shard: 0,
+            epoch: 1,
+            owned: true,
+        });
+        Ok(())
+    }
+
+    async fn positions(&mut self, each: Each<'_, (i64, i64)>) -> Result<(), SourceError> {
+        (1..=self.events.len() as i64).for_each(|position| each((0, position)));
+        Ok(())
+    }
+
+    async fn events(&mut self, after: Option<&EventKey>) -> Result<Vec<EventRow>, SourceError> {
+        let behind = |row: &&EventRow| self.circle || after.is_none_or(|after| row.key > *after);
+        let rows = self.events.iter().filter(behind);
+        Ok(rows.take(self.page_rows).cloned().collect())
+    }
+
+    async fn states(
+        &mut self,
+        kind: Kind,
+        after: Option<&[u8]>,
+    ) -> Result<Vec<StateRow>, SourceError> {
+        if kind != Kind::Account {
+            return Ok(vec![]);
+        }
+        if self.damaged_states {
+            return Err(SourceError::Damaged("torn".into()));
+        }
+        let behind = |row: &&StateRow| after.is_none_or(|after| row.id[..] > *after);
+        let rows = self.accounts.iter().filter(behind);
+        Ok(rows.take(self.page_rows).cloned().collect())
+    }
+
+    async fn shared_event_ids(&mut self, _: Each<'_, SharedRow>) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn shared_commands(&mut self, _: Each<'_, SharedRow>) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn orphans(&mut self, _: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+/// Accounts with one to four events each, in the order of their ids.
+fn accounts(page_rows: usize) -> Rows {
+    let mut rows = Rows {
+        page_rows,
+        ..Rows::default()
+    };
+    for number in 1..=9_u8 {
+        let command = CommandId::from_uuid(Uuid::from_bytes([number; 16]));
+        let mut state = None;
+        let names = ["first", "second", "third", "fourth"];
+        let versions = usize::from(number % 4) + 1;
+        for (version, name) in (1..).zip(&names[..versions]) {
+            let name = (*name).to_owned();
+            let change = match state {
+                None => AccountCommand::Create { name },
+                Some(_) => AccountCommand::Rename { name },
+            };
+            let env = Env {
+                now: Timestamp::from_micros(version),
+                command,
+            };
+            let change = Command::Account(change);
+            let decided = fritzy_domain::State::decide(state.as_ref(), change, &env);
+            let event: Event = decided.expect("accepted").remove(0);
+            state = fritzy_domain::State::evolve(state, &event);
+            let row = rows.events.len() as i64 + 1;
+            rows.events.push(EventRow {
+                key: EventKey {
+                    entity: vec![number; 16],
+                    version,
+                    row,
+                },
+                shard: 0,
+                position: row,
+                event_type: event.event_type().into(),
+                payload: event.payload().into_bytes(),
+                command: vec![number; 16],
+                fingerprint: None,
+            });
+        }
+        rows.accounts.push(StateRow {
+            id: vec![number; 16],
+            version: versions as i64,
+            columns: vec![
+                Value::Int(1),
+                Value::Text(names[versions - 1].into()),
+                Value::Int(0),
+            ],
+        });
+    }
+    rows
+}
+
+async fn told(mut rows: Rows) -> (Vec<String>, Checked) {
+    let report = check(&mut rows, 100, &VerifyProgress::default()).await;
+    let report = report.expect("rows can be had");
+    let lines = report.violations.iter().map(ToString::to_string).collect();
+    (lines, report.checked)
+}
+
+#[tokio::test]
+async fn no_row_is_lost_or_taken_twice_where_pages_meet() {
+    for page_rows in 1..=25 {
+        let rows = accounts(page_rows);
+        let events = rows.events.len() as u64;
+        let (lines, checked) = told(rows).await;
+        assert_eq!(lines, [""; 0], "{page_rows} rows in a page");
+        assert_eq!((checked.events, checked.entities), (events, 9));
+        assert_eq!(checked.accounts, 9);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_told_the_same_whatever_the_page() {
+    let mut known = BTreeMap::new();
+    for page_rows in 1..=25 {
+        let mut rows = accounts(page_rows);
+        rows.accounts[3].columns[1] = Value::Text("edited".into());
+        rows.accounts.remove(8);
+        rows.events[4].payload = b"{".to_vec();
+        rows.events[7].key.version += 9;
+        rows.events.sort_by(|a, b| a.key.cmp(&b.key));
+        let (lines, _) = told(rows).await;
+        known.insert(lines, page_rows);
+    }
+    assert_eq!(known.len(), 1, "{known:#?}");
+    let (lines, _) = known.pop_first().expect("one");
+    assert!(lines.len() >= 4, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn rows_in_disorder_end_the_walk_and_not_the_check() {
+    let mut rows = accounts(3);
+    rows.circle = true;
+    let (lines, _) = told(rows).await;
+    let damaged = lines
+        .iter()
+        .any(|line| line.starts_with("file-damaged: entities"));
+    assert!(damaged, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn state_rows_that_cannot_be_read_are_not_called_missing() {
+    let mut rows = accounts(3);
+    rows.damaged_states = true;
+    rows.events[0].payload = b"{".to_vec();
+    let (lines, checked) = told(rows).await;
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].starts_with("file-damaged: state rows of the kind account"));
+    assert!(lines[1].starts_with("I5 event-unreadable: "), "{lines:#?}");
+    assert_eq!(checked.entities, 9, "the journal was walked to its end");
+}
