@@ -145,13 +145,13 @@ async fn require_api_agrees(api: &Api, states: &BTreeMap<EntityId, Stored<State>
         let before = listed.insert(id, entry);
         assert!(before.is_none(), "listed twice: {before:?}");
     };
-    let accounts = "query($skip: Int) { entries: accounts(pagination: { skip: $skip, take: 200 }) {
+    let accounts = "query($skip: Int) { entries: accounts(pagination: { skip: $skip, take: 100 }) {
         id version name orders(pagination: { take: 1000 }) {
             id version status cancelReason totalMoney { minorUnits } } } }";
-    let products = "query($skip: Int) { entries: products(pagination: { skip: $skip, take: 200 }) {
+    let products = "query($skip: Int) { entries: products(pagination: { skip: $skip, take: 100 }) {
         id version name priceMoney { minorUnits } } }";
     for document in [accounts, products] {
-        for skip in (0..).step_by(200) {
+        for skip in (0..).step_by(100) {
             let page = api.run_with(document, json!({ "skip": skip })).await;
             let Value::Array(page) = page.data("/entries") else {
                 panic!("no list: {page:?}");
