@@ -47,7 +47,7 @@ pub enum Better {
 }
 
 /// Every figure, in the sequence they are shown in.
-pub const FIGURES: [Figure; 27] = [
+pub const FIGURES: [Figure; 28] = [
     figure("hello_per_s", "bare HTTP", Unit::PerSecond, Better::Neither),
     figure(
         "knee_per_s",
@@ -116,6 +116,12 @@ pub const FIGURES: [Figure; 27] = [
         "  in the node p99 at most",
         Unit::Micros,
         Better::Lower,
+    ),
+    figure(
+        "knee_again_per_s",
+        "knee afterwards",
+        Unit::PerSecond,
+        Better::Higher,
     ),
     figure(
         "recovered_after_us",

@@ -115,7 +115,11 @@ fn load(settings: &SideSettings) -> String {
         ),
         _ => format!("closed loop, {} in flight", settings.in_flight_count),
     };
-    if let Some(connections) = settings.connections_count {
+    if settings.scenario == "overload" {
+        text = format!(
+            "{text} for the knee; open loop over 1000 connections for the overload, which the figures are of"
+        );
+    } else if let Some(connections) = settings.connections_count {
         text.push_str(&format!(", {connections} connections"));
     }
     text

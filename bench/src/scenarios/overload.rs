@@ -3,7 +3,8 @@
 //! One run has four parts. Bare HTTP in a closed loop says what the generator and this machine can do at most. `place` in
 //! a closed loop finds the **knee**: the rate the node accepts when it is busy and nothing is refused. Then comes the
 //! part that counts: an open loop at three times the knee, but at most half of bare HTTP, so that not the generator is
-//! measured. At its end the closed loop begins again, and the seconds are counted until the node is as fast as before.
+//! measured. At its end the closed loop begins again: what the node settles at is told beside the knee, and the seconds
+//! until it is as fast as that.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -31,7 +32,7 @@ const OF_BARE_HTTP: f64 = 0.5;
 const HELLO_FOR: Duration = Duration::from_secs(3);
 /// How long the knee is looked for, and how long recovery is watched; less before a short overload, but some whole seconds.
 const BUSY_FOR: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(5);
-/// From this part of the knee on the node is as fast as before: two closed loops in a row differ by some percent.
+/// From this part of what it settles at the node has recovered: seconds of a closed loop differ by some percent.
 const RECOVERED: f64 = 0.9;
 
 /// The scenario.
@@ -118,15 +119,18 @@ impl Subject for Overloaded {
         };
         let after = self.node.drive(&after).await?;
         let pause = after.recorder.window().from - measured.recorder.window().measured_to;
-        let fast = knee_per_s * RECOVERED;
+        let seconds = &after.recorder.accepted_by_second;
+        // What it can do now: its database has grown meanwhile.
+        let again_per_s = last_seconds_per_s(seconds);
         measured.more.extend([
             ("hello_per_s", self.hello_per_s),
             ("knee_per_s", knee_per_s),
+            ("knee_again_per_s", again_per_s),
         ]);
         if let Some(p99_s) = refusals.quantile_s(0.99) {
             measured.more.insert("node_refusals_p99_us", p99_s * 1e6);
         }
-        if let Some(second) = first_second_of(&after.recorder.accepted_by_second, fast) {
+        if let Some(second) = first_second_of(seconds, again_per_s * RECOVERED) {
             let after_s = pause.as_secs_f64() + second as f64;
             measured.more.insert("recovered_after_us", after_s * 1e6);
         }
@@ -140,6 +144,13 @@ impl Subject for Overloaded {
 
 fn accepted_per_s(recorder: &Recorder) -> f64 {
     recorder.accepted_in_window as f64 / recorder.window().seconds()
+}
+
+/// Per second, over the last two whole seconds. The last of all may be a part of one.
+fn last_seconds_per_s(by_second: &[u64]) -> f64 {
+    let whole = &by_second[..by_second.len().saturating_sub(1)];
+    let last = &whole[whole.len().saturating_sub(2)..];
+    last.iter().sum::<u64>() as f64 / last.len().max(1) as f64
 }
 
 /// How many seconds had passed when the first whole second at this rate began. The last may be a part of one.
@@ -224,5 +235,6 @@ mod tests {
         assert_eq!(first_second_of(&[10, 80, 95, 100, 100], 90.0), Some(2));
         assert_eq!(first_second_of(&[95, 3], 90.0), Some(0));
         assert_eq!(first_second_of(&[10, 80, 99], 90.0), None);
+        assert_eq!(last_seconds_per_s(&[10, 80, 99, 101, 7]), 100.0);
     }
 }

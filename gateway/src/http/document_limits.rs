@@ -15,12 +15,23 @@ const ROOT_FIELDS_MAX: u64 = 200;
 /// The largest pages people write have some hundred.
 const FRAGMENTS_MAX: usize = 500;
 
-/// Whether the brackets of a document are nested no deeper than [`NESTING_MAX`]. What is inside a string
-/// counts as well: it costs nothing to be strict there, and telling strings apart is the parser's work.
+/// Whether the brackets of a document are nested no deeper than [`NESTING_MAX`]. Those in strings and comments are text:
+/// counted, an opening one would make a description too deep, and a closing one would hide real depth.
 pub(super) fn is_flat(document: &str) -> bool {
     let mut depth = 0_usize;
-    for byte in document.bytes() {
-        match byte {
+    let mut rest = document.as_bytes();
+    while let [first, behind @ ..] = rest {
+        rest = match first {
+            b'#' => after_comment(behind),
+            b'"' if behind.starts_with(b"\"\"") => match after_block_string(&behind[2..]) {
+                Some(behind) => behind,
+                // The parser takes it for two strings of the short kind, and goes on: so every bracket may count.
+                None => return depth + openings(behind) <= NESTING_MAX,
+            },
+            b'"' => after_string(behind),
+            _ => behind,
+        };
+        match first {
             b'[' | b'{' | b'(' => {
                 depth += 1;
                 if depth > NESTING_MAX {
@@ -32,6 +43,43 @@ pub(super) fn is_flat(document: &str) -> bool {
         }
     }
     true
+}
+
+fn after_comment(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+    &text[end.unwrap_or(text.len())..]
+}
+
+/// Behind a string in quotes, which ends with its line at the latest.
+fn after_string(text: &[u8]) -> &[u8] {
+    let mut escaped = false;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'\n' | b'\r' => return &text[at..],
+            b'"' if !escaped => return &text[at + 1..],
+            _ => escaped = *byte == b'\\' && !escaped,
+        }
+    }
+    &[]
+}
+
+/// Behind a string in triple quotes, where only triple quotes can be escaped. `None` when it does not end.
+fn after_block_string(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    loop {
+        rest = if rest.starts_with(b"\\\"\"\"") {
+            &rest[4..]
+        } else if rest.starts_with(b"\"\"\"") {
+            return Some(&rest[3..]);
+        } else {
+            rest.get(1..)?
+        };
+    }
+}
+
+fn openings(text: &[u8]) -> usize {
+    let opens = |byte: &&u8| matches!(byte, b'[' | b'{' | b'(');
+    text.iter().filter(opens).count()
 }
 
 /// What a document asks for that is too much.
@@ -139,6 +187,45 @@ mod tests {
                 "]".repeat(depth)
             );
             assert!(!is_flat(&text), "{depth}");
+        }
+    }
+
+    #[test]
+    fn brackets_in_strings_and_comments_are_text() {
+        for hidden in [
+            "[#]\n",
+            "[\"]\" ",
+            "[\"\\\"]\" ",
+            "[\"\"\"]\"\"\" ",
+            "[\"\"\"\\\"\"\"]\"\"\" ",
+            "[\"\" ",
+            "[#\"\n",
+            "[#]\r",
+        ] {
+            let text = format!(
+                "{{accounts(id:{}{}){{id}}}}",
+                hidden.repeat(2_000),
+                "]".repeat(2_000)
+            );
+            assert!(!is_flat(&text), "{hidden:?}");
+        }
+        let after_half_a_block = format!("{{a(b:[\"\"\"x\" {}", "[".repeat(2_000));
+        assert!(!is_flat(&after_half_a_block));
+        assert!(
+            is_flat("{ a(b: \"\"\"x) { c } }"),
+            "the parser says it better"
+        );
+        for text in [":( ".repeat(500), "[{(".repeat(500)] {
+            for (open, close) in [
+                ("\"", "\""),
+                ("\"\"\"", "\"\"\""),
+                ("\"\\\"", "\""),
+                ("#", "\n1"),
+            ] {
+                let text = format!("{{ a(b: {open}{text}{close}) {{ c }} }}");
+                assert!(is_flat(&text), "{open}");
+                assert!(parse_query(&text).is_ok(), "{open}");
+            }
         }
     }
 
