@@ -68,7 +68,7 @@ pub struct Settings {
     pub body_bytes_max: u64,
 
     /// Accounts, products and orders kept in memory at once; beyond it the longest unused leave. Each takes 16 KiB at
-    /// most, so the default takes half a gigabyte
+    /// most, so the default takes half a gigabyte. Each shard keeps one, even if that is more
     #[arg(
         long, env = "FRITZY_ENTITIES_MAX", default_value = "32768", global = true,
         value_parser = clap::value_parser!(u32).range(1..=16_777_216)
