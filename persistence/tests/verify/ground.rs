@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
+
+use crate::node_binary::node_binary;
 
 /// Few shards, so that each has several events.
 const SHARDS: &str = "4";
@@ -147,39 +149,9 @@ pub(crate) fn id(column: &str) -> String {
 }
 
 fn fritzy(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(node_binary());
     command.args(arguments).env_clear();
     command
-}
-
-/// `fritzy` of the same target directory and profile as this test.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let test = std::env::current_exe().expect("a path");
-        let profile = test.parent().and_then(Path::parent);
-        let profile = profile.expect("target/<profile>/deps").to_owned();
-        let binary = profile.join("fritzy");
-        if !binary.exists() {
-            let target = profile.parent().expect("target/<profile>");
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let built = Command::new(cargo)
-                .args([
-                    "build",
-                    "-p",
-                    "fritzy-gateway",
-                    "--bin",
-                    "fritzy",
-                    "--target-dir",
-                ])
-                .arg(target)
-                .args(profile.ends_with("release").then_some("--release"))
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status();
-            assert!(built.expect("cargo starts").success(), "it builds");
-        }
-        binary
-    })
 }
 
 /// A running node. It ends with the test that started it.

@@ -7,4 +7,6 @@
 mod cannot;
 mod ground;
 mod journal_faults;
+#[path = "../../../bench/tests/node_binary/mod.rs"]
+mod node_binary;
 mod state_faults;
