@@ -92,3 +92,57 @@ impl RootState {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fritzy_domain::{NodeId, ShardCount};
+    use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::activation::Activations;
+    use crate::residents::Residents;
+
+    #[tokio::test]
+    async fn a_shard_whose_supervisor_died_is_started_anew_and_counted() {
+        let stores = Stores::in_memory(MemoryConfig {
+            shards: ShardCount::new(2).expect("in range"),
+            committer: CommitterConfig::default(),
+        });
+        let me = NodeId::from_uuid(Uuid::now_v7());
+        let claimed = stores.ownership.claim(me, &[ShardId(0), ShardId(1)]).await;
+        let residents = Residents::new(10, Duration::from_secs(600));
+        let context = |lease| ShardContext {
+            lease,
+            journal: stores.journal.clone(),
+            activations: Activations::start(stores.read_model.clone()),
+            residents: residents.clone(),
+            entity_queue_max: 10,
+        };
+        let running = RunningShards::default();
+        let arguments = RootArguments {
+            shards: claimed.expect("claimed").into_iter().map(context).collect(),
+            running: running.clone(),
+        };
+        let (root, _) = Actor::spawn(None, RootActor, arguments)
+            .await
+            .expect("starts");
+        let actor = |shard| running.read().expect("no writer panics")[&shard].clone();
+        let (dead, neighbour) = (actor(ShardId(0)), actor(ShardId(1)));
+        dead.kill();
+        let started_anew = async {
+            while actor(ShardId(0)).get_id() == dead.get_id() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(10), started_anew).await;
+        assert!(waited.is_ok(), "the shard stays dead");
+        assert_eq!(residents.counts().shards_restarted, 1);
+        assert_eq!(actor(ShardId(1)).get_id(), neighbour.get_id());
+        let alive = actor(ShardId(0)).send_message(ShardMessage::Tick);
+        assert!(alive.is_ok());
+        root.stop(None);
+    }
+}
