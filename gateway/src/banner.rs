@@ -1,19 +1,22 @@
 //! What a starting node says on stdout: what it uses, and where to click.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use crate::settings::Settings;
 
 /// The lines.
-pub(crate) fn text(settings: &Settings, database: &Path, address: SocketAddr) -> String {
+pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let database = database.display();
+    let database = settings.database_shown();
+    let other_services = match settings.database_url {
+        Some(_) => "a complete node on PostgreSQL",
+        None => "a complete node with no other services",
+    };
     let (shards, currency) = (settings.shards.get(), settings.currency);
     let base = base_url(address);
     format!(
-        "fritzy {version}, a complete node with no other services\n\
-         \x20 data     SQLite file {database}, {shards} shards, synced at every commit; prices in {currency}\n\
+        "fritzy {version}, {other_services}\n\
+         \x20 data     {database}, {shards} shards, synced at every commit; prices in {currency}\n\
          \x20 search   none in this version: products(query:) answers SEARCH_UNAVAILABLE\n\
          \x20 events   kept in the journal; this version publishes to no broker\n\
          \x20 API      {base}/graphql\n\

@@ -1,6 +1,7 @@
 //! The command line: one declaration gives flags, environment, file and help.
 
 mod journal;
+mod migrate;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,7 +14,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcomma
 
 use crate::graphql::schema_text;
 use crate::node::Node;
-use crate::settings::Settings;
+use crate::settings::{Settings, without_password};
 use crate::signals::Signals;
 use crate::{banner, logging};
 
@@ -50,6 +51,8 @@ enum Action {
     },
     /// Print the GraphQL schema
     Schema,
+    /// Bring the schema of the database up to date, and end
+    Migrate,
     /// Look after the journal and the state rows that are made from it
     Journal {
         #[command(subcommand)]
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
             sources.as_toml()
         }),
         Some(Action::Schema) => out(&schema_text()),
+        Some(Action::Migrate) => migrate::run(&cli.settings),
         Some(Action::Journal { action }) => journal::run(action, &cli.settings),
         Some(Action::Node) | None => run_node(cli.settings),
     }
@@ -107,10 +111,15 @@ fn run_node(settings: Settings) -> ExitCode {
             Ok(node) => node,
             Err(failure) => return fail(&failure.to_string(), 1),
         };
-        out(&banner::text(&settings, node.database(), node.address()));
-        signals.any().await;
-        node.stop().await;
-        ExitCode::SUCCESS
+        out(&banner::text(&settings, node.address()));
+        tokio::select! {
+            () = signals.any() => {
+                node.stop().await;
+                ExitCode::SUCCESS
+            }
+            // What it has in memory may be old, and nothing can be written: there is nothing to finish.
+            taken = node.lost() => fail(&format!("this node ends: {taken}"), 1),
+        }
     })
 }
 
@@ -272,7 +281,9 @@ impl Sources {
                 _ if file.contains_key(&name) => "file",
                 _ => "default",
             };
-            (name, value.join(","), source)
+            let value = value.join(",");
+            let value = if name == "database_url" { without_password(&value) } else { value };
+            (name, value, source)
         };
         // One that is not set is left out, so that what is printed can be used as a settings file.
         let names = setting_names(command).into_iter();

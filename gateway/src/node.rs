@@ -10,7 +10,7 @@ use std::time::Duration;
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_cluster::Failure;
 use fritzy_domain::NodeId;
-use fritzy_persistence::{OpenError, SqliteConfig, Stores};
+use fritzy_persistence::{OpenError, PostgresError, SqliteConfig, Stores};
 use fritzy_search::NoEngine;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -57,9 +57,12 @@ pub enum StartError {
         /// What the system said.
         failure: io::Error,
     },
-    /// The database cannot be opened.
+    /// The database file cannot be opened.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// The database on PostgreSQL cannot be opened.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
     /// The shards did not start.
     #[error("the shards did not start: {0}")]
     Shards(#[from] Failure),
@@ -67,7 +70,6 @@ pub enum StartError {
 
 /// A running node.
 pub struct Node {
-    database: PathBuf,
     address: SocketAddr,
     grace: Duration,
     readiness: Readiness,
@@ -83,11 +85,6 @@ impl Node {
     /// # Errors
     /// [`StartError`], each in one line that says what to do.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let folder = &settings.data_dir;
-        fs::create_dir_all(folder).map_err(|failure| StartError::DataFolder {
-            folder: folder.clone(),
-            failure,
-        })?;
         let address = settings.listen;
         let listener = TcpListener::bind(address)
             .await
@@ -96,12 +93,7 @@ impl Node {
             .local_addr()
             .map_err(|failure| StartError::Listen { address, failure })?;
 
-        let database = settings.database();
-        let config = SqliteConfig {
-            shards: settings.shards,
-            ..SqliteConfig::new(&database)
-        };
-        let stores = Stores::open_sqlite(config).await?;
+        let stores = open_stores(&settings).await?;
         let me = NodeId::from_uuid(Uuid::now_v7());
         let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
         let shop = Shop::start(
@@ -142,7 +134,6 @@ impl Node {
         info!(node = %me, %address, "serving");
         let grace = Duration::from_millis(settings.shutdown_grace_ms);
         Ok(Self {
-            database,
             address,
             grace,
             readiness,
@@ -158,9 +149,10 @@ impl Node {
         self.address
     }
 
-    /// The database file.
-    pub fn database(&self) -> &Path {
-        &self.database
+    /// Returns when another node has taken the database, with what is known of it. This one is of no use
+    /// any more.
+    pub async fn lost(&self) -> String {
+        self.stores.lost().await
     }
 
     /// Stops in order: unready, no new connections, running requests finish, actors stop, what is
@@ -181,6 +173,22 @@ impl Node {
         self.stores.close().await;
         info!("stopped; everything acknowledged is on disk");
     }
+}
+
+async fn open_stores(settings: &Settings) -> Result<Stores, StartError> {
+    if let Some(config) = settings.postgres() {
+        return Ok(Stores::open_postgres(config).await?);
+    }
+    let folder = &settings.data_dir;
+    fs::create_dir_all(folder).map_err(|failure| StartError::DataFolder {
+        folder: folder.clone(),
+        failure,
+    })?;
+    let config = SqliteConfig {
+        shards: settings.shards,
+        ..SqliteConfig::new(settings.database())
+    };
+    Ok(Stores::open_sqlite(config).await?)
 }
 
 fn shop_config(settings: &Settings) -> ShopConfig {

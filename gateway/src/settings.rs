@@ -1,11 +1,13 @@
 //! Settings: declared once, with unit, default and reason; read from a file, then the environment,
 //! then flags, each overriding the one before.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fritzy_domain::{Currency, ShardCount};
+use fritzy_persistence::PostgresConfig;
 
 /// The settings of a node.
 #[derive(Args, Clone, Debug)]
@@ -20,9 +22,41 @@ pub struct Settings {
     )]
     pub listen: SocketAddr,
 
-    /// Folder for the database, created if missing. One node per folder
+    /// Folder for the database, created if missing. One node per folder. Not used with --database-url
     #[arg(long, env = "FRITZY_DATA_DIR", default_value = "./data", global = true)]
     pub data_dir: PathBuf,
+
+    /// Database on PostgreSQL 15 or newer: postgres://user:password@host:5432/database, with ?sslmode=verify-full
+    /// and the like behind it. Without it, a SQLite file in the data folder
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", global = true, value_parser = database_url, hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
+
+    /// Connections to PostgreSQL for reading at most. A read takes a fraction of a millisecond
+    #[arg(
+        long, env = "FRITZY_DATABASE_CONNECTIONS", default_value = "8", global = true,
+        value_parser = clap::value_parser!(u16).range(1..=1_000)
+    )]
+    pub database_connections: u16,
+
+    /// Committers on PostgreSQL, each with a connection of its own. While one waits for its sync, the other
+    /// writes; more make the batches smaller
+    #[arg(
+        long, env = "FRITZY_COMMITTERS", default_value = "2", global = true,
+        value_parser = clap::value_parser!(u16).range(1..=64)
+    )]
+    pub committers: u16,
+
+    /// Accept a PostgreSQL server with fsync or synchronous_commit off, which may lose what it has
+    /// acknowledged
+    #[arg(
+        long, env = "FRITZY_DATABASE_UNSAFE", default_value = "false", global = true,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set
+    )]
+    pub database_unsafe: bool,
+
+    /// Whether to bring the schema of PostgreSQL up to date at start; `fritzy migrate` does it by itself
+    #[arg(long, env = "FRITZY_MIGRATE", default_value = "on", global = true)]
+    pub migrate: Migrate,
 
     /// Shards of a new database, 1 to 32768. Fixed when a database is created; more than nodes will
     /// ever be, so that they spread evenly
@@ -131,6 +165,82 @@ impl Settings {
     /// The database file in the data folder.
     pub(crate) fn database(&self) -> PathBuf {
         self.data_dir.join("fritzy.db")
+    }
+
+    /// The database on PostgreSQL, if one is set.
+    pub(crate) fn postgres(&self) -> Option<PostgresConfig> {
+        let url = self.database_url.as_ref()?;
+        Some(PostgresConfig {
+            shards: self.shards,
+            readers: self.database_connections.into(),
+            committers: self.committers,
+            migrate: self.migrate == Migrate::On,
+            allow_unsafe: self.database_unsafe,
+            ..PostgresConfig::new(url.secret())
+        })
+    }
+
+    /// The database as people may see it.
+    pub(crate) fn database_shown(&self) -> String {
+        match &self.database_url {
+            Some(url) => format!("PostgreSQL {url:?}"),
+            None => format!("SQLite file {}", self.database().display()),
+        }
+    }
+}
+
+/// Whether a node migrates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Migrate {
+    /// At its start.
+    On,
+    /// Never; it refuses a schema that lacks a step.
+    Off,
+}
+
+/// The address of a database on PostgreSQL. Shown without its password.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The address with everything in it.
+    pub(crate) fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_password(&self.0))
+    }
+}
+
+/// An address with `***` in place of its password.
+pub(crate) fn without_password(url: &str) -> String {
+    let hidden = |text: &str| -> Option<String> {
+        let (scheme, rest) = text.split_once("://")?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (user, host) = rest[..end].rsplit_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{user}:***@{host}{}", &rest[end..]))
+    };
+    let mut shown = hidden(url).unwrap_or_else(|| url.to_owned());
+    if let Some(at) = shown.find("password=") {
+        let from = at + "password=".len();
+        let to = shown[from..].find('&').map_or(shown.len(), |len| from + len);
+        shown.replace_range(from..to, "***");
+    }
+    shown
+}
+
+fn database_url(text: &str) -> Result<DatabaseUrl, String> {
+    let known = ["postgres://", "postgresql://"];
+    if known.iter().any(|scheme| text.starts_with(scheme)) {
+        Ok(DatabaseUrl(text.to_owned()))
+    } else {
+        Err("not a PostgreSQL address such as postgres://user:password@host:5432/database; without one, a node \
+             uses a SQLite file"
+            .into())
     }
 }
 

@@ -3,14 +3,18 @@
 //! All SQL of the project is here, and no rule of the shop: a batch is written as it was decided, or
 //! refused. Every store passes the suite in `tests/conformance`, written against the ports alone.
 
+mod backoff;
 mod committer;
 mod memory;
+mod postgres;
+mod rows;
 mod sqlite;
 mod stores;
 mod verify;
 
 pub use committer::CommitterConfig;
 pub use memory::MemoryConfig;
+pub use postgres::{PostgresConfig, PostgresError, migrate_postgres};
 pub use sqlite::{OpenError, SqliteConfig, VerifyConfig, VerifyError, verify_sqlite};
 pub use stores::Stores;
 pub use verify::{Checked, Place, VerifyProgress, VerifyReport, Violation, ViolationKind};

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use fritzy_domain::{Journal, Ownership, ReadModel};
 use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;
-use crate::sqlite::SqliteStore;
 
 /// One opened database.
 #[derive(Clone)]
@@ -18,16 +18,34 @@ pub struct Stores {
     /// The owners of shards.
     pub ownership: Arc<dyn Ownership>,
     pub(crate) committer: Committer,
-    /// The store behind the ports, where it holds a file.
-    pub(crate) file: Option<Arc<SqliteStore>>,
+    /// The store behind the ports, where it holds something of the world.
+    pub(crate) behind: Option<Arc<dyn Behind>>,
+}
+
+/// What a store that holds a file or connections is asked besides the ports.
+#[async_trait]
+pub(crate) trait Behind: Send + Sync {
+    /// Adds its metrics.
+    fn register(&self, registry: &mut Registry);
+
+    /// Closes what reads and claims. The committer writes on.
+    async fn close_readers(&self);
+
+    /// Gives the database free for others; the committer has stopped.
+    async fn release(&self);
+
+    /// Returns when the database is no longer this program's, with the reason.
+    async fn lost(&self) -> String {
+        std::future::pending().await
+    }
 }
 
 impl Stores {
     /// Adds the stores' metrics to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         self.committer.register(registry);
-        if let Some(file) = &self.file {
-            file.register(registry);
+        if let Some(behind) = &self.behind {
+            behind.register(registry);
         }
     }
 
@@ -36,15 +54,24 @@ impl Stores {
         self.committer.queue_len()
     }
 
-    /// Writes what is queued, stops the committer, and gives the file free. Later appends and reads are
+    /// Returns when another program has taken the database, with what is known of it; until then it waits.
+    /// Nothing can be written any more, and what is read may be old.
+    pub async fn lost(&self) -> String {
+        match &self.behind {
+            Some(behind) => behind.lost().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Writes what is queued, stops the committer, and gives the database free. Later appends and reads are
     /// refused.
     pub async fn close(&self) {
-        if let Some(file) = &self.file {
-            file.close_readers().await;
+        if let Some(behind) = &self.behind {
+            behind.close_readers().await;
         }
         self.committer.close().await;
-        if let Some(file) = &self.file {
-            file.unlock();
+        if let Some(behind) = &self.behind {
+            behind.release().await;
         }
     }
 }

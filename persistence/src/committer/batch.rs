@@ -1,9 +1,11 @@
 //! What a committer and a store say to each other.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Append, Position, ReadError, ShardId, ShardLease};
+use fritzy_domain::{Append, Position, ShardId, ShardLease};
+use uuid::Uuid;
 
 /// An append with the position of its first event.
 #[derive(Clone, Copy)]
@@ -21,6 +23,8 @@ pub(crate) enum BatchError {
     Conflicts(Vec<usize>),
     /// The store refuses something in the batch without saying what.
     Refused(String),
+    /// The store cannot write just now; the batch is absent, now and later. It may be tried again.
+    Again { reason: String, after: Duration },
     /// The store failed.
     Failed {
         reason: String,
@@ -33,7 +37,10 @@ pub(crate) enum BatchError {
 pub(crate) trait BatchStore: Send + 'static {
     /// The highest position of each shard, 0 for none. Asked after the shard was claimed, so that an
     /// earlier owner can add nothing behind the answer.
-    async fn heads(&mut self, shards: &[ShardId]) -> Result<HashMap<ShardId, Position>, ReadError>;
+    async fn heads(
+        &mut self,
+        shards: &[ShardId],
+    ) -> Result<HashMap<ShardId, Position>, BatchError>;
 
     /// Writes events and states of the whole batch durably, or nothing. Refuses it when any lease in
     /// it is not the newest. No two appends of a batch are of one entity or of one keyed command.
@@ -49,4 +56,10 @@ pub(crate) fn leases(batch: &[Numbered<'_>]) -> Vec<ShardLease> {
     leases.sort_unstable_by_key(|lease| (lease.shard, lease.epoch));
     leases.dedup();
     leases
+}
+
+/// A keyed creation is unique by its command over all shards.
+pub(crate) fn creation_key(append: &Append) -> Option<Uuid> {
+    let keyed_creation = append.after == 0 && append.fingerprint.is_some();
+    keyed_creation.then(|| *append.command.as_uuid())
 }

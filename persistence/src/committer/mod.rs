@@ -6,11 +6,14 @@ mod gathering;
 mod metrics;
 mod task;
 
+use std::sync::Arc;
+
 use fritzy_domain::{Append, AppendError, Appending};
+use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use batch::{BatchError, BatchStore, Numbered, leases};
+pub(crate) use batch::{BatchError, BatchStore, Numbered, creation_key, leases};
 use gathering::{Request, Work};
 use metrics::CommitterMetrics;
 
@@ -34,32 +37,37 @@ impl Default for CommitterConfig {
     }
 }
 
-/// A handle to a running committer.
+/// A handle to running committers: each has a store of its own, and a shard belongs to one of them.
 #[derive(Clone)]
 pub(crate) struct Committer {
-    queue: mpsc::Sender<Work>,
+    queues: Arc<[mpsc::Sender<Work>]>,
     metrics: CommitterMetrics,
 }
 
 impl Committer {
     /// Starts a committer on `store`.
     pub(crate) fn start(config: CommitterConfig, store: impl BatchStore) -> Self {
-        let (queue, work) = mpsc::channel(config.queue_len_max);
+        Self::start_many(config, vec![store])
+    }
+
+    /// Starts a committer on each of `stores`, at least one. The queue's limit is shared out among them.
+    pub(crate) fn start_many(config: CommitterConfig, stores: Vec<impl BatchStore>) -> Self {
         let metrics = CommitterMetrics::default();
-        tokio::spawn(task::run(
-            store,
-            work,
-            config.batch_len_max,
-            metrics.clone(),
-        ));
-        Self { queue, metrics }
+        let queue_len_max = config.queue_len_max.div_ceil(stores.len());
+        let start = |store| {
+            let (queue, work) = mpsc::channel(queue_len_max);
+            let running = task::run(store, work, config.batch_len_max, metrics.clone());
+            tokio::spawn(running);
+            queue
+        };
+        let queues = stores.into_iter().map(start).collect();
+        Self { queues, metrics }
     }
 
     pub(crate) fn append(&self, append: Append) -> Appending {
         let (answer, answered) = oneshot::channel();
-        let queued = self
-            .queue
-            .try_send(Work::Commit(Request { append, answer }));
+        let queue = &self.queues[usize::from(append.lease.shard.0) % self.queues.len()];
+        let queued = queue.try_send(Work::Commit(Request { append, answer }));
         if let Err(mpsc::error::TrySendError::Full(_)) = &queued {
             self.metrics.refused.inc();
         }
@@ -78,25 +86,30 @@ impl Committer {
 
     /// Appends that wait now.
     pub(crate) fn queue_len(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        let len = |queue: &mpsc::Sender<Work>| queue.max_capacity() - queue.capacity();
+        self.queues.iter().map(len).sum()
     }
 
     /// Returns when everything queued before has been answered.
     pub(crate) async fn settled(&self) {
-        let (answer, done) = oneshot::channel();
-        if self.queue.send(Work::Barrier(answer)).await.is_ok() {
-            // An error means that the task is gone, and with it everything that was queued.
-            let _ = done.await;
-        }
+        self.pass(Work::Barrier).await;
     }
 
-    /// Returns when everything queued before has been written and the committer has stopped.
+    /// Returns when everything queued before has been written and the committers have stopped.
     pub(crate) async fn close(&self) {
-        let (answer, done) = oneshot::channel();
-        if self.queue.send(Work::Close(answer)).await.is_ok() {
-            // An error means that the task is gone already.
-            let _ = done.await;
-        }
+        self.pass(Work::Close).await;
+    }
+
+    /// Puts a barrier into every queue, and waits until all are passed.
+    async fn pass(&self, barrier: fn(oneshot::Sender<()>) -> Work) {
+        let pass = async |queue: &mpsc::Sender<Work>| {
+            let (answer, done) = oneshot::channel();
+            if queue.send(barrier(answer)).await.is_ok() {
+                // An error means that the task is gone, and with it everything that was queued.
+                let _ = done.await;
+            }
+        };
+        join_all(self.queues.iter().map(pass)).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The task behind a committer: gather, number, write, answer.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fritzy_domain::{AppendError, Epoch, Position, Positions, ShardId};
 use tokio::sync::mpsc;
@@ -10,6 +10,11 @@ use tracing::{debug, error, warn};
 use super::batch::{BatchError, BatchStore, Numbered};
 use super::gathering::{Gathering, Request, Work};
 use super::metrics::CommitterMetrics;
+
+/// How long appends are kept and tried again while the store cannot write, from the first failure on; then
+/// they are refused at once until it can. A restart of a server is over by then, and whoever waits has not
+/// given up yet.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far a shard has got, as known under one claim of it.
 struct Head {
@@ -22,6 +27,8 @@ struct Task<S> {
     /// Advanced only after a commit, forgotten after any failure: what is not known is read again.
     heads: HashMap<ShardId, Head>,
     metrics: CommitterMetrics,
+    /// Since when the store cannot write.
+    failing_since: Option<Instant>,
 }
 
 pub(super) async fn run(
@@ -34,6 +41,7 @@ pub(super) async fn run(
         store,
         heads: HashMap::new(),
         metrics,
+        failing_since: None,
     };
     let mut gathering = Gathering::default();
     loop {
@@ -83,15 +91,15 @@ async fn refuse_the_rest(work: &mut mpsc::Receiver<Work>) {
 impl<S: BatchStore> Task<S> {
     /// Writes and answers a batch. What cannot be written is taken out, and the rest numbered anew.
     async fn write(&mut self, batch: Vec<Request>) {
-        let now = Instant::now();
-        let (expired, mut batch): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .partition(|request| request.append.deadline.has_passed(now));
-        answer_all(expired, &AppendError::Expired);
+        let mut batch = drop_expired(batch);
         // Parts still to be written; more than one once a batch had to be cut to find a bad append.
         let mut parts = Vec::new();
         while !batch.is_empty() {
-            match self.try_write(&batch).await {
+            let written = self.try_write(&batch).await;
+            if !matches!(written, Err(BatchError::Again { .. })) {
+                self.failing_since = None;
+            }
+            match written {
                 Ok(positions) => {
                     for (request, positions) in batch.drain(..).zip(positions) {
                         let _ = request.answer.send(Ok(positions));
@@ -137,6 +145,22 @@ impl<S: BatchStore> Task<S> {
                         certainly_not_written: true,
                     };
                     answer_all(std::mem::take(&mut batch), &failure);
+                }
+                Err(BatchError::Again { reason, after }) => {
+                    let since = *self.failing_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() < PATIENCE {
+                        debug!(%reason, "the store cannot write now; trying again");
+                        tokio::time::sleep(after).await;
+                        batch = drop_expired(batch);
+                    } else {
+                        error!(%reason, appends = batch.len(), "the store cannot write");
+                        self.metrics.failures.inc();
+                        let failure = AppendError::Unavailable {
+                            reason,
+                            certainly_not_written: true,
+                        };
+                        answer_all(std::mem::take(&mut batch), &failure);
+                    }
                 }
                 Err(BatchError::Failed {
                     reason,
@@ -215,14 +239,7 @@ impl<S: BatchStore> Task<S> {
         }
         unknown.sort_unstable();
         unknown.dedup();
-        let heads = self
-            .store
-            .heads(&unknown)
-            .await
-            .map_err(|failure| BatchError::Failed {
-                reason: failure.to_string(),
-                certainly_not_written: true,
-            })?;
+        let heads = self.store.heads(&unknown).await?;
         for request in batch {
             let lease = request.append.lease;
             if let Some(position) = heads.get(&lease.shard) {
@@ -236,6 +253,16 @@ impl<S: BatchStore> Task<S> {
         }
         Ok(())
     }
+}
+
+/// Answers those that nobody waits for any more; the others stay.
+fn drop_expired(batch: Vec<Request>) -> Vec<Request> {
+    let now = Instant::now();
+    let (expired, batch) = batch
+        .into_iter()
+        .partition(|request| request.append.deadline.has_passed(now));
+    answer_all(expired, &AppendError::Expired);
+    batch
 }
 
 fn answer_all(requests: Vec<Request>, failure: &AppendError) {

@@ -61,7 +61,7 @@ impl Stores {
             read_model,
             ownership: store,
             committer,
-            file: None,
+            behind: None,
         }
     }
 }

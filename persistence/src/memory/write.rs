@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{Position, ReadError, Recorded, ShardId, Stored};
+use fritzy_domain::{Position, Recorded, ShardId, Stored};
 
 use super::Shared;
 use super::state::MemoryState;
@@ -13,7 +13,10 @@ pub(super) struct MemoryBatches(pub(super) Shared);
 
 #[async_trait]
 impl BatchStore for MemoryBatches {
-    async fn heads(&mut self, shards: &[ShardId]) -> Result<HashMap<ShardId, Position>, ReadError> {
+    async fn heads(
+        &mut self,
+        shards: &[ShardId],
+    ) -> Result<HashMap<ShardId, Position>, BatchError> {
         let state = self.0.lock().expect("no writer panics");
         let head = |shard: &ShardId| {
             let stream = state.journal.get(shard);

@@ -6,8 +6,8 @@ use fritzy_domain::{
     ShardId, Version,
 };
 
-use super::rows::{command_record, recorded, signed};
 use super::{SqliteStore, read_error};
+use crate::rows::{command_record, recorded, signed};
 
 #[async_trait]
 impl Journal for SqliteStore {

@@ -5,11 +5,12 @@ mod lock;
 mod open;
 mod ownership;
 mod read_model;
-mod rows;
+mod row;
 mod statements;
 mod verify;
 mod write;
 
+use async_trait::async_trait;
 use fritzy_domain::{ReadError, ShardCount};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
@@ -17,6 +18,7 @@ use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 
 use crate::committer::Committer;
+use crate::stores::Behind;
 
 pub use open::{OpenError, SqliteConfig};
 pub use verify::{VerifyConfig, VerifyError, verify_sqlite};
@@ -43,20 +45,22 @@ impl SqliteStore {
         self.reads.inc();
         &self.readers
     }
+}
 
-    pub(crate) fn register(&self, registry: &mut Registry) {
+#[async_trait]
+impl Behind for SqliteStore {
+    fn register(&self, registry: &mut Registry) {
         let help = "Statements run to read";
         registry.register("read_statements", help, self.reads.clone());
     }
 
-    /// Closes what reads and claims, so that the committer's connection is the last to go.
-    pub(crate) async fn close_readers(&self) {
+    /// So that the committer's connection is the last to go.
+    async fn close_readers(&self) {
         self.readers.close().await;
         self.claims.close().await;
     }
 
-    /// Gives the file free.
-    pub(crate) fn unlock(&self) {
+    async fn release(&self) {
         self.lock.lock().expect("no holder panics").take();
     }
 }

@@ -14,7 +14,7 @@ use super::lock::{FileLock, LockError};
 use super::write::SqliteBatches;
 use super::{MIGRATIONS, SqliteStore, ownership};
 use crate::committer::{Committer, CommitterConfig};
-use crate::stores::Stores;
+use crate::stores::{Behind, Stores};
 
 /// Settings of the stores on SQLite.
 #[derive(Clone, Debug)]
@@ -164,14 +164,14 @@ impl Stores {
             committer: committer.clone(),
             lock: std::sync::Mutex::new(Some(lock)),
         });
-        let file = Some(store.clone());
+        let behind: Arc<dyn Behind> = store.clone();
         let (journal, read_model) = (store.clone(), store.clone());
         Ok(Self {
             journal,
             read_model,
             ownership: store,
             committer,
-            file,
+            behind: Some(behind),
         })
     }
 }

@@ -11,8 +11,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::rows::{account, micros, order, product, signed};
 use super::{SqliteStore, read_error};
+use crate::rows::{account, micros, order, product, signed};
 
 /// Sizes of the statements that take a list; a shorter list is filled up with NULL, which matches
 /// nothing, so that a few statements stay prepared instead of one for each length.

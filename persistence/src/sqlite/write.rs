@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, Event, EventId, Order, Position, Product, ReadError, ShardId, ShardLease, State,
+    Account, Event, EventId, Order, Position, Product, ShardId, ShardLease, State,
 };
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
-use super::read_error;
-use super::rows::{micros, signed};
 use super::statements::ManyRows;
-use crate::committer::{BatchError, BatchStore, Numbered, leases};
+use crate::committer::{BatchError, BatchStore, Numbered, creation_key, leases};
+use crate::rows::{micros, signed, version};
 
 /// The writer connection with its statements.
 pub(super) struct SqliteBatches {
@@ -138,15 +137,22 @@ impl From<sqlx::Error> for WriteError {
 
 #[async_trait]
 impl BatchStore for SqliteBatches {
-    async fn heads(&mut self, shards: &[ShardId]) -> Result<HashMap<ShardId, Position>, ReadError> {
+    async fn heads(
+        &mut self,
+        shards: &[ShardId],
+    ) -> Result<HashMap<ShardId, Position>, BatchError> {
+        let failed = |failure: sqlx::Error| BatchError::Failed {
+            reason: failure.to_string(),
+            certainly_not_written: true,
+        };
         let mut heads = HashMap::with_capacity(shards.len());
         for &shard in shards {
             let row = sqlx::query("SELECT coalesce(max(position), 0) FROM journal WHERE shard = ?")
                 .bind(shard.0)
                 .fetch_one(&mut self.connection)
                 .await
-                .map_err(read_error)?;
-            let position: i64 = row.try_get(0).map_err(read_error)?;
+                .map_err(failed)?;
+            let position: i64 = row.try_get(0).map_err(failed)?;
             heads.insert(shard, position.cast_unsigned());
         }
         Ok(heads)
@@ -220,12 +226,6 @@ pub(super) fn primary_code(failure: &sqlx::Error) -> Option<u32> {
     let code: u32 = failure.code()?.parse().ok()?;
     // The low byte of an extended code is the primary one.
     Some(code & 0xFF)
-}
-
-/// A keyed creation is unique by its command over all shards.
-fn creation_key(append: &fritzy_domain::Append) -> Option<uuid::Uuid> {
-    let keyed_creation = append.after == 0 && append.fingerprint.is_some();
-    keyed_creation.then(|| *append.command.as_uuid())
 }
 
 async fn check_fence(
@@ -346,7 +346,7 @@ async fn write_states(
                 .bind(order.status.as_str())
                 .bind(order.total.minor_units())
                 .bind(order.total.currency().code())
-                .bind(super::rows::lines_json(order))
+                .bind(crate::rows::lines_json(order))
                 .bind(order.cancel_reason.as_deref())
                 .bind(creation_key(numbered.append));
         }
@@ -389,9 +389,4 @@ async fn update_state(
         .execute(&mut *connection)
         .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// The version an append leaves its entity at.
-fn version(numbered: &Numbered<'_>) -> i64 {
-    signed(numbered.append.after + numbered.append.events.len() as u64)
 }

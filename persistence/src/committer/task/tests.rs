@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Append, AppendError,
-    CommandId, Deadline, EntityId, Epoch, Event, EventId, NodeId, Position, Positions, ReadError,
+    CommandId, Deadline, EntityId, Epoch, Event, EventId, NodeId, Position, Positions,
     ShardId, ShardLease, State, Timestamp,
 };
 use tokio::sync::Semaphore;
@@ -30,7 +30,10 @@ struct Scripted {
 
 #[async_trait]
 impl BatchStore for Scripted {
-    async fn heads(&mut self, shards: &[ShardId]) -> Result<HashMap<ShardId, Position>, ReadError> {
+    async fn heads(
+        &mut self,
+        shards: &[ShardId],
+    ) -> Result<HashMap<ShardId, Position>, BatchError> {
         let log = self.log.lock().expect("not poisoned");
         let head = log
             .iter()

@@ -1,0 +1,134 @@
+//! Settings of the stores on PostgreSQL, and why a database cannot be used.
+
+use fritzy_domain::ShardCount;
+
+use crate::committer::CommitterConfig;
+
+/// Settings of the stores on PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct PostgresConfig {
+    /// Where the database is: `postgres://user:password@host:port/database`, with `sslmode`,
+    /// `sslrootcert` and the like behind a question mark.
+    pub url: String,
+    /// How many shards a new database gets; an existing one must have as many.
+    pub shards: ShardCount,
+    /// Connections for reading at most. Default 8: a read takes a fraction of a millisecond.
+    pub readers: u32,
+    /// Committers, each with a connection of its own. Default 2: while one waits for its sync, the other
+    /// writes; more make the batches smaller.
+    pub committers: u16,
+    /// Limits of the committers, together.
+    pub committer: CommitterConfig,
+    /// Whether opening brings the schema up to date. Default true.
+    pub migrate: bool,
+    /// Whether a server is accepted that may lose what it has acknowledged. Default false.
+    pub allow_unsafe: bool,
+}
+
+impl PostgresConfig {
+    /// The defaults for the database at `url`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            shards: ShardCount::DEFAULT,
+            readers: 8,
+            committers: 2,
+            committer: CommitterConfig::default(),
+            migrate: true,
+            allow_unsafe: false,
+        }
+    }
+}
+
+/// Why a database on PostgreSQL could not be opened. `server` is its address without the password.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// The address is none.
+    #[error("the database URL cannot be read: {0}. It looks like postgres://user:password@host:5432/database")]
+    Url(String),
+    /// Nobody answers, or lets us in.
+    #[error("the database {server} cannot be reached: {reason}. Check DATABASE_URL, and that the server runs")]
+    Unreachable {
+        /// Its address.
+        server: String,
+        /// What the system or the server said.
+        reason: String,
+    },
+    /// The server is too old.
+    #[error("the database {server} is PostgreSQL {found}; fritzy needs 15 or newer")]
+    OldServer {
+        /// Its address.
+        server: String,
+        /// Its version.
+        found: String,
+    },
+    /// The server acknowledges what it has not synced.
+    #[error(
+        "the database {server} may lose what it has acknowledged: {setting} is {found}. Set it to on, or \
+         accept the loss with --database-unsafe"
+    )]
+    NotDurable {
+        /// Its address.
+        server: String,
+        /// The server's setting.
+        setting: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// The server takes no writes.
+    #[error("the database {server} is a standby, which takes no writes. Name the primary in DATABASE_URL")]
+    Standby {
+        /// Its address.
+        server: String,
+    },
+    /// Another node uses it.
+    #[error("the database {server} is in use by another node ({holder}). Stop it, or name another database")]
+    InUse {
+        /// Its address.
+        server: String,
+        /// What the server knows of that node's connection.
+        holder: String,
+    },
+    /// The schema is not up to date.
+    #[error("the database {server} lacks step {step} of the schema. Run `fritzy migrate`, or start without --migrate off")]
+    SchemaBehind {
+        /// Its address.
+        server: String,
+        /// The first step it lacks.
+        step: i64,
+    },
+    /// The schema has been changed so that this version cannot use it.
+    #[error(
+        "the database {server} needs a version of fritzy that knows step {required} of its schema; this one knows \
+         {known}. Start a newer version"
+    )]
+    SchemaAhead {
+        /// Its address.
+        server: String,
+        /// The step that must be known.
+        required: i64,
+        /// The last step known here.
+        known: i64,
+    },
+    /// A step could not be taken, or is not what this version has under its number.
+    #[error("the schema of the database {server} cannot be brought up to date: {reason}")]
+    Migration {
+        /// Its address.
+        server: String,
+        /// What the migrator said.
+        reason: String,
+    },
+    /// It has another number of shards.
+    #[error(
+        "the database {server} was created with {found} shards, the settings say {expected}. The number is \
+         fixed when a database is created: set it to {found}"
+    )]
+    OtherShardCount {
+        /// Its address.
+        server: String,
+        /// What the database has.
+        found: String,
+        /// What the settings say.
+        expected: u16,
+    },
+}

@@ -1,0 +1,131 @@
+//! One node for one database, so far: an advisory lock, held by a connection of its own. The server gives it
+//! free when that connection ends, however the node ends.
+//!
+//! It keeps a second node from starting by mistake. What keeps a deposed one from writing is the fence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
+use tokio::sync::{Mutex, watch};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::config::PostgresError;
+use super::session::Server;
+use crate::backoff::Backoff;
+
+/// The lock's number in its database: "fritzy" in ASCII.
+const LOCK: i64 = 0x6672_6974_7a79;
+/// How often the connection is looked after. Also how long another node could go unnoticed.
+const EVERY: Duration = Duration::from_secs(1);
+/// An answer to that at most.
+const ANSWER_MAX: Duration = Duration::from_secs(3);
+
+type Held = Arc<Mutex<Option<PgConnection>>>;
+
+/// The lock, held until it is released or lost.
+pub(super) struct Holding {
+    held: Held,
+    watching: AbortHandle,
+    lost: watch::Receiver<Option<String>>,
+}
+
+impl Holding {
+    /// Takes the lock, and keeps it across lost connections.
+    pub(super) async fn take(server: Server) -> Result<Self, PostgresError> {
+        let held: Held = Arc::new(Mutex::new(Some(lock(&server).await?)));
+        let (tell, lost) = watch::channel(None);
+        let watching = tokio::spawn(keep(server, held.clone(), tell)).abort_handle();
+        Ok(Self {
+            held,
+            watching,
+            lost,
+        })
+    }
+
+    /// Returns when another node has taken the lock, with what is known of it.
+    pub(super) async fn lost(&self) -> String {
+        let mut lost = self.lost.clone();
+        loop {
+            if let Some(holder) = lost.borrow_and_update().clone() {
+                return holder;
+            }
+            if lost.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    pub(super) async fn release(&self) {
+        self.watching.abort();
+        if let Some(connection) = self.held.lock().await.take() {
+            let _ = connection.close().await;
+        }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
+async fn lock(server: &Server) -> Result<PgConnection, PostgresError> {
+    let mut connection = server.connect(&server.options("fritzy node")).await?;
+    let asked = sqlx::query(
+        "SELECT pg_try_advisory_lock($1), (SELECT concat_ws(' ', 'connected from', client_addr, 'since',
+            to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'))
+         FROM pg_locks JOIN pg_stat_activity USING (pid)
+         WHERE locktype = 'advisory' AND granted AND objsubid = 1
+            AND (classid::bigint << 32 | objid::bigint) = $1
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1)",
+    )
+    .bind(LOCK)
+    .fetch_one(&mut connection);
+    let unreachable = |failure: sqlx::Error| PostgresError::Unreachable {
+        server: server.name(),
+        reason: failure.to_string(),
+    };
+    let row = asked.await.map_err(unreachable)?;
+    let taken: bool = row.try_get(0).map_err(unreachable)?;
+    if taken {
+        return Ok(connection);
+    }
+    let holder: Option<String> = row.try_get(1).map_err(unreachable)?;
+    Err(PostgresError::InUse {
+        server: server.name(),
+        holder: holder.unwrap_or_else(|| "unknown".into()),
+    })
+}
+
+async fn keep(server: Server, held: Held, tell: watch::Sender<Option<String>>) {
+    let mut backoff = Backoff::default();
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let mut held = held.lock().await;
+        let alive = match held.as_mut() {
+            Some(connection) => matches!(timeout(ANSWER_MAX, connection.ping()).await, Ok(Ok(()))),
+            None => false,
+        };
+        if alive {
+            backoff = Backoff::default();
+            continue;
+        }
+        *held = None;
+        match lock(&server).await {
+            Ok(connection) => *held = Some(connection),
+            Err(failure @ PostgresError::InUse { .. }) => {
+                tell.send_replace(Some(failure.to_string()));
+                return;
+            }
+            Err(failure) => {
+                warn!(%failure, "the database is out of reach");
+                drop(held);
+                tokio::time::sleep(backoff.next()).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The journal's port: appends go to the committers, reads to the pool.
+
+use async_trait::async_trait;
+use fritzy_domain::{
+    Append, Appending, CommandId, CommandRecord, EntityId, Journal, Position, ReadError, Recorded,
+    ShardId, Version,
+};
+
+use super::PostgresStore;
+use super::batch_statement::small;
+use crate::rows::{command_record, recorded, signed};
+
+#[async_trait]
+impl Journal for PostgresStore {
+    fn append(&self, append: Append) -> Appending {
+        self.committer.append(append)
+    }
+
+    async fn settled(&self) {
+        self.committer.settled().await;
+    }
+
+    async fn read_shard(
+        &self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let read = async |pool| {
+            sqlx::query(
+                "SELECT * FROM journal WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3",
+            )
+            .bind(small(shard.0))
+            .bind(signed(after))
+            .bind(i64::from(limit))
+            .fetch_all(&pool)
+            .await
+        };
+        let rows = self.reading(read).await?;
+        rows.iter().map(recorded).collect()
+    }
+
+    async fn read_entity(
+        &self,
+        shard: ShardId,
+        entity: EntityId,
+        until: Version,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let read = async |pool| {
+            sqlx::query(
+                "SELECT * FROM journal WHERE shard = $1 AND entity_id = $2 AND version <= $3
+                 ORDER BY version",
+            )
+            .bind(small(shard.0))
+            .bind(*entity.as_uuid())
+            .bind(signed(until))
+            .fetch_all(&pool)
+            .await
+        };
+        let rows = self.reading(read).await?;
+        rows.iter().map(recorded).collect()
+    }
+
+    async fn find_command(
+        &self,
+        shard: ShardId,
+        command: CommandId,
+    ) -> Result<Option<CommandRecord>, ReadError> {
+        // Only commands with a key have a fingerprint, and only they are looked up: by their index.
+        let read = async |pool| {
+            sqlx::query(
+                "SELECT entity_id, event_type, version, fingerprint FROM journal
+                 WHERE shard = $1 AND command_id = $2 AND fingerprint IS NOT NULL
+                 ORDER BY version DESC LIMIT 1",
+            )
+            .bind(small(shard.0))
+            .bind(*command.as_uuid())
+            .fetch_optional(&pool)
+            .await
+        };
+        let row = self.reading(read).await?;
+        row.as_ref().map(command_record).transpose()
+    }
+}

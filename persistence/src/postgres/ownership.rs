@@ -1,0 +1,83 @@
+//! Owners of shards.
+
+use async_trait::async_trait;
+use fritzy_domain::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
+
+use super::batch_statement::small;
+use super::{PostgresStore, read_error};
+
+/// Writes what a new database needs to know of itself, once; answers the number of shards it has.
+pub(super) async fn prepare_shards(
+    connection: &mut PgConnection,
+    shards: ShardCount,
+) -> Result<String, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    // Two nodes may get here at once: the second waits here for the first, and finds its work done.
+    sqlx::query(
+        "INSERT INTO meta (name, value) VALUES ('shards', $1), ('generation', gen_random_uuid()::text)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(shards.get().to_string())
+    .execute(&mut *transaction)
+    .await?;
+    let row = sqlx::query("SELECT value FROM meta WHERE name = 'shards'")
+        .fetch_one(&mut *transaction)
+        .await?;
+    let found: String = row.try_get(0)?;
+    sqlx::query(
+        "INSERT INTO shard (shard, epoch)
+         SELECT number, 0 FROM generate_series(0, $1::int - 1) AS number ON CONFLICT DO NOTHING",
+    )
+    .bind(found.parse::<i32>().unwrap_or_default())
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(found)
+}
+
+#[async_trait]
+impl Ownership for PostgresStore {
+    fn shard_count(&self) -> ShardCount {
+        self.shards
+    }
+
+    async fn claim(&self, owner: NodeId, shards: &[ShardId]) -> Result<Vec<ShardLease>, ReadError> {
+        let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
+        // Rows are locked in the order in which batches lock them. Epochs are read by a claim that knows
+        // that it succeeded, so a second try after a lost answer only raises them once more.
+        let rows = self
+            .reading(|pool| {
+                let numbers = numbers.clone();
+                async move {
+                    sqlx::query(
+                        "UPDATE shard SET owner = $1, epoch = epoch + 1
+                         FROM (SELECT shard FROM shard WHERE shard = ANY($2) ORDER BY shard FOR UPDATE) AS mine
+                         WHERE shard.shard = mine.shard RETURNING shard.shard, shard.epoch",
+                    )
+                    .bind(*owner.as_uuid())
+                    .bind(numbers)
+                    .fetch_all(&pool)
+                    .await
+                }
+            })
+            .await?;
+        let lease = |row: &sqlx::postgres::PgRow| {
+            let (shard, epoch): (i16, i64) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(ShardLease {
+                shard: ShardId(shard.cast_unsigned()),
+                owner,
+                epoch: Epoch(epoch.cast_unsigned()),
+            })
+        };
+        let leases: Result<Vec<_>, sqlx::Error> = rows.iter().map(lease).collect();
+        let mut leases = leases.map_err(read_error)?;
+        leases.sort_unstable_by_key(|lease| lease.shard);
+        if leases.len() == shards.len() {
+            Ok(leases)
+        } else {
+            Err(ReadError::Unreadable("the table of shards lacks rows".into()))
+        }
+    }
+}

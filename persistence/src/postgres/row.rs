@@ -1,0 +1,51 @@
+//! A row of PostgreSQL, by its columns' names.
+
+use fritzy_domain::ReadError;
+use sqlx::postgres::PgRow;
+use sqlx::{Decode, Postgres, Row, Type};
+use uuid::Uuid;
+
+use super::read_error;
+use crate::rows::Columns;
+
+fn get<'r, T: Decode<'r, Postgres> + Type<Postgres>>(
+    row: &'r PgRow,
+    column: &str,
+) -> Result<T, ReadError> {
+    row.try_get(column).map_err(read_error)
+}
+
+impl Columns for PgRow {
+    fn int(&self, column: &str) -> Result<i64, ReadError> {
+        get(self, column)
+    }
+
+    fn flag(&self, column: &str) -> Result<bool, ReadError> {
+        get(self, column)
+    }
+
+    fn text(&self, column: &str) -> Result<String, ReadError> {
+        get(self, column)
+    }
+
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, ReadError> {
+        get(self, column)
+    }
+
+    fn json(&self, column: &str) -> Result<String, ReadError> {
+        // The type json is sent as its text; the library wants it parsed, which is done elsewhere.
+        self.try_get_unchecked(column).map_err(read_error)
+    }
+
+    fn uuid(&self, column: &str) -> Result<Uuid, ReadError> {
+        get(self, column)
+    }
+
+    fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        get(self, column)
+    }
+
+    fn shard(&self) -> Result<u16, ReadError> {
+        get::<i16>(self, "shard").map(i16::cast_unsigned)
+    }
+}

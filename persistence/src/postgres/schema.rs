@@ -1,0 +1,123 @@
+//! Bringing the schema up to date, and telling whether this version can use what it finds.
+//!
+//! Steps only add (expand); one that takes something away (contract) also raises `schema_required` in the
+//! table `meta`, to the last step a program must know. So an older version goes on beside a newer one until
+//! the contracting step, and is then refused.
+
+use sqlx::Row;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::MIGRATIONS;
+use super::config::{PostgresConfig, PostgresError};
+use super::session::Server;
+
+/// Brings the schema of the database at `config.url` up to date. Several may do so at once: the server lets
+/// one after the other.
+///
+/// # Errors
+/// [`PostgresError`]
+pub async fn migrate_postgres(config: &PostgresConfig) -> Result<Vec<i64>, PostgresError> {
+    let server = Server::new(&config.url, config.allow_unsafe)?;
+    let mut connection = server.connect(&server.options("fritzy migrate")).await?;
+    migrate(&server, &mut connection).await
+}
+
+/// Takes the steps that are missing, and says which.
+pub(super) async fn migrate(
+    server: &Server,
+    connection: &mut PgConnection,
+) -> Result<Vec<i64>, PostgresError> {
+    // An index on a large table takes longer than a statement of a request may, and so may the node that
+    // migrates before us.
+    let unlimited = "SET statement_timeout = 0; SET lock_timeout = 0";
+    let failed = |failure: MigrateError| PostgresError::Migration {
+        server: server.name(),
+        reason: failure.to_string(),
+    };
+    let done = sqlx::raw_sql(unlimited).execute(&mut *connection).await;
+    done.map_err(|failure| unreachable(server, &failure))?;
+    check_known(server, connection).await?;
+    let before = applied(server, connection).await?;
+    MIGRATIONS.run(&mut *connection).await.map_err(failed)?;
+    let after = applied(server, connection).await?;
+    Ok(after.into_iter().filter(|step| !before.contains(step)).collect())
+}
+
+/// Makes sure that every step known here has been taken, and that no step demands a newer program.
+pub(super) async fn check_usable(
+    server: &Server,
+    connection: &mut PgConnection,
+) -> Result<(), PostgresError> {
+    check_known(server, connection).await?;
+    let applied = applied(server, connection).await?;
+    match MIGRATIONS.iter().find(|step| !applied.contains(&step.version)) {
+        None => Ok(()),
+        Some(step) => Err(PostgresError::SchemaBehind {
+            server: server.name(),
+            step: step.version,
+        }),
+    }
+}
+
+/// Makes sure that no step demands a newer program.
+async fn check_known(server: &Server, connection: &mut PgConnection) -> Result<(), PostgresError> {
+    if !exists(server, connection, "meta").await? {
+        return Ok(());
+    }
+    let failed = |failure: sqlx::Error| unreachable(server, &failure);
+    let row = sqlx::query("SELECT value::bigint FROM meta WHERE name = 'schema_required'")
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let Some(row) = row else { return Ok(()) };
+    let required: i64 = row.try_get(0).map_err(failed)?;
+    let known = MIGRATIONS.iter().map(|step| step.version).max();
+    let known = known.unwrap_or_default();
+    if required <= known {
+        return Ok(());
+    }
+    Err(PostgresError::SchemaAhead {
+        server: server.name(),
+        required,
+        known,
+    })
+}
+
+/// The steps that have been taken.
+async fn applied(
+    server: &Server,
+    connection: &mut PgConnection,
+) -> Result<Vec<i64>, PostgresError> {
+    if !exists(server, connection, "_sqlx_migrations").await? {
+        return Ok(vec![]);
+    }
+    let failed = |failure: sqlx::Error| unreachable(server, &failure);
+    let rows = sqlx::query("SELECT version FROM _sqlx_migrations WHERE success")
+        .fetch_all(connection)
+        .await
+        .map_err(failed)?;
+    let step = |row: &PgRow| row.try_get(0).map_err(failed);
+    rows.iter().map(step).collect()
+}
+
+async fn exists(
+    server: &Server,
+    connection: &mut PgConnection,
+    table: &str,
+) -> Result<bool, PostgresError> {
+    let failed = |failure: sqlx::Error| unreachable(server, &failure);
+    let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL")
+        .bind(table)
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    row.try_get(0).map_err(failed)
+}
+
+fn unreachable(server: &Server, failure: &sqlx::Error) -> PostgresError {
+    PostgresError::Unreachable {
+        server: server.name(),
+        reason: failure.to_string(),
+    }
+}

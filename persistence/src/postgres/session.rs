@@ -1,0 +1,154 @@
+//! Opening a connection to the server, and making sure on each that what is acknowledged will be there.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Row};
+use tokio::time::timeout;
+
+use super::config::PostgresError;
+
+/// Opening a connection at most. A server that answers does so in milliseconds.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// The oldest server that this was tried with, as `server_version_num` has it.
+const VERSION_MIN: i32 = 150_000;
+
+/// Limits that the server keeps for us, in milliseconds. A node that is stopped or cut off must not hold
+/// what others wait for, and a statement must end before whoever waits for it has given up.
+const LIMITS: [(&str, &str); 8] = [
+    // A batch takes some milliseconds, a list some more; requests wait for 10 s.
+    ("statement_timeout", "5000"),
+    // A claim waits for a batch, and a batch for a claim; neither takes longer.
+    ("lock_timeout", "2000"),
+    ("idle_in_transaction_session_timeout", "2000"),
+    // A peer that is gone without a word is noticed in some 5 s (probing after 2 s, each second, 3 times).
+    ("tcp_keepalives_idle", "2"),
+    ("tcp_keepalives_interval", "1"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "5000"),
+    // Somebody may have set another default for the database; batches rest on this level.
+    ("default_transaction_isolation", "read\\ committed"),
+];
+
+/// For committers: rows are found by their keys, however few there are now. A plan made for an empty table
+/// would read all of it once it is full.
+const BY_KEYS: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
+/// A server to connect to.
+#[derive(Clone)]
+pub(super) struct Server {
+    options: PgConnectOptions,
+    allow_unsafe: bool,
+    /// The generation of the database that was opened; another one under the same address is another
+    /// database, or this one before it was restored.
+    generation: Option<String>,
+}
+
+impl Server {
+    pub(super) fn new(url: &str, allow_unsafe: bool) -> Result<Self, PostgresError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|failure| PostgresError::Url(failure.to_string()))?;
+        Ok(Self {
+            options: options.options(LIMITS),
+            allow_unsafe,
+            generation: None,
+        })
+    }
+
+    /// The same server, of which only the database of this generation will do.
+    pub(super) fn with_generation(mut self, generation: String) -> Self {
+        self.generation = Some(generation);
+        self
+    }
+
+    /// Its address as people may see it.
+    pub(super) fn name(&self) -> String {
+        let options = &self.options;
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        format!("{}:{}/{database}", options.get_host(), options.get_port())
+    }
+
+    /// Settings of a connection that the server will list under `name`.
+    pub(super) fn options(&self, name: &str) -> PgConnectOptions {
+        self.options.clone().application_name(name)
+    }
+
+    /// A connection for a committer.
+    pub(super) async fn committer(&self) -> Result<PgConnection, PostgresError> {
+        let options = self.options("fritzy committer").options(BY_KEYS);
+        self.connect(&options).await
+    }
+
+    /// Opens a connection that may write, and checks what durability rests on (invariant I1): a server can be
+    /// restarted with other settings.
+    pub(super) async fn connect(
+        &self,
+        options: &PgConnectOptions,
+    ) -> Result<PgConnection, PostgresError> {
+        let server = self.name();
+        let opening = async {
+            let mut connection = PgConnection::connect_with(options).await?;
+            let row = sqlx::query(
+                "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                    current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()",
+            )
+            .fetch_one(&mut connection)
+            .await?;
+            let found: (i32, String, String, String, bool) = (
+                row.try_get(0)?,
+                row.try_get(1)?,
+                row.try_get(2)?,
+                row.try_get(3)?,
+                row.try_get(4)?,
+            );
+            Ok::<_, sqlx::Error>((connection, found))
+        };
+        let unreachable = |reason: String| PostgresError::Unreachable {
+            server: server.clone(),
+            reason,
+        };
+        let opened = timeout(CONNECT_MAX, opening).await;
+        let opened = opened.map_err(|_| unreachable("it does not answer".into()))?;
+        let (mut connection, (number, version, fsync, synchronous, standby)) =
+            opened.map_err(|failure| unreachable(failure.to_string()))?;
+        if number < VERSION_MIN {
+            let found = version;
+            return Err(PostgresError::OldServer { server, found });
+        }
+        if standby {
+            return Err(PostgresError::Standby { server });
+        }
+        for (setting, found) in [("fsync", fsync), ("synchronous_commit", synchronous)] {
+            if found == "off" && !self.allow_unsafe {
+                return Err(PostgresError::NotDurable {
+                    server,
+                    setting,
+                    found,
+                });
+            }
+        }
+        if let Some(expected) = &self.generation {
+            let found = generation(&mut connection).await;
+            let found = found.map_err(|failure| unreachable(failure.to_string()))?;
+            if found.as_ref() != Some(expected) {
+                let reason = "the database has been replaced since this node started; restart the node";
+                return Err(unreachable(reason.into()));
+            }
+        }
+        Ok(connection)
+    }
+}
+
+/// The generation of the database behind `connection`.
+pub(super) async fn generation(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query("SELECT value FROM meta WHERE name = 'generation'")
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| row.try_get(0)).transpose()
+}

@@ -1,0 +1,256 @@
+//! Writing batches over one connection: each as one statement, and what to do when it fails.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fritzy_domain::{Epoch, NodeId, Position, ShardId, ShardLease};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
+use tokio::time::{Instant, timeout};
+use tracing::{info, warn};
+
+use super::batch_statement::{batch_statement, small};
+use super::faults::{Fault, fault, spoils_connection};
+use super::session::Server;
+use crate::backoff::Backoff;
+use crate::committer::{BatchError, BatchStore, Numbered, creation_key, leases};
+use crate::rows::signed;
+
+/// A batch that has not been answered by then is taken for lost. The server ends a statement after 5 s; one
+/// that does not answer for longer has stopped, or is out of reach.
+const BATCH_MAX: Duration = Duration::from_secs(6);
+/// Before a batch that met a deadlock or a lock is tried again: the other one needs some milliseconds.
+const AGAIN_AFTER: Duration = Duration::from_millis(10);
+
+/// One committer's connection, and what it must remember across connections.
+pub(super) struct PostgresBatches {
+    pub(super) server: Server,
+    pub(super) connection: Option<PgConnection>,
+    backoff: Backoff,
+    /// No connection is tried before.
+    next_try: Instant,
+    /// Shards in which a lost batch may still land: their epochs must be raised before anything else is
+    /// read or written there.
+    pub(super) doubtful: HashMap<ShardId, NodeId>,
+    /// Epochs raised here, with the lease they replace: whoever holds that one goes on under the new one.
+    pub(super) raised: HashMap<ShardId, Raised>,
+}
+
+/// An epoch that this committer has raised by itself.
+#[derive(Clone, Copy)]
+pub(super) struct Raised {
+    pub(super) owner: NodeId,
+    /// The lowest epoch that counts as the new one.
+    pub(super) from: Epoch,
+    pub(super) to: Epoch,
+}
+
+impl PostgresBatches {
+    pub(super) fn new(server: Server, connection: PgConnection) -> Self {
+        Self {
+            server,
+            connection: Some(connection),
+            backoff: Backoff::default(),
+            next_try: Instant::now(),
+            doubtful: HashMap::new(),
+            raised: HashMap::new(),
+        }
+    }
+
+    /// Makes sure that there is a connection, and no doubt about what earlier ones left.
+    async fn ready(&mut self) -> Result<(), BatchError> {
+        self.reconnect().await?;
+        self.dispel_doubts().await
+    }
+
+    /// Connects where there is no connection.
+    pub(super) async fn reconnect(&mut self) -> Result<(), BatchError> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        if now < self.next_try {
+            return Err(BatchError::Again {
+                reason: "the database is out of reach".into(),
+                after: self.next_try - now,
+            });
+        }
+        match self.server.committer().await {
+            Ok(connection) => {
+                info!(database = %self.server.name(), "connected again");
+                self.connection = Some(connection);
+                self.backoff = Backoff::default();
+                Ok(())
+            }
+            Err(failure) => {
+                let after = self.backoff.next();
+                self.next_try = Instant::now() + after;
+                let reason = failure.to_string();
+                Err(BatchError::Again { reason, after })
+            }
+        }
+    }
+
+    /// The lease under which an append is written: the one it was decided under, or the one that this
+    /// committer has made of it.
+    fn current(&self, lease: ShardLease) -> ShardLease {
+        match self.raised.get(&lease.shard) {
+            Some(raised)
+                if raised.owner == lease.owner
+                    && (raised.from..raised.to).contains(&lease.epoch) =>
+            {
+                ShardLease {
+                    epoch: raised.to,
+                    ..lease
+                }
+            }
+            _ => lease,
+        }
+    }
+
+    async fn write(&mut self, batch: &[Numbered<'_>]) -> Result<Vec<ShardLease>, sqlx::Error> {
+        let leases = leases(batch);
+        let current: Vec<ShardLease> = leases.iter().map(|lease| self.current(*lease)).collect();
+        let mut statement = batch_statement(batch, &current);
+        let connection = self.connection.as_mut().expect("made ready");
+        let row = statement.build().fetch_one(connection).await?;
+        let held: Option<Vec<i16>> = row.try_get(0)?;
+        let held = held.unwrap_or_default();
+        // Of two leases for one shard only the newest is held; the shard alone does not tell which.
+        let newest = |lease: &ShardLease| {
+            let same = current.iter().filter(|other| other.shard == lease.shard);
+            same.map(|other| other.epoch).max() == Some(lease.epoch)
+        };
+        let is_held =
+            |lease: &ShardLease| held.contains(&small(lease.shard.0)) && newest(lease);
+        let fenced = leases.iter().zip(&current);
+        Ok(fenced
+            .filter(|(_, current)| !is_held(current))
+            .map(|(lease, _)| *lease)
+            .collect())
+    }
+
+    /// Which appends of a batch meet a version or a key that exists, or a state row at another version.
+    async fn find_conflicts(&mut self, batch: &[Numbered<'_>]) -> Result<Vec<usize>, sqlx::Error> {
+        let each = batch.iter();
+        let shards: Vec<i16> = each.map(|n| small(n.append.lease.shard.0)).collect();
+        let each = batch.iter();
+        let ids: Vec<_> = each.map(|n| *n.append.entity.as_uuid()).collect();
+        let each = batch.iter();
+        let afters: Vec<i64> = each.map(|n| signed(n.append.after)).collect();
+        let keys: Vec<_> = batch.iter().map(|n| creation_key(n.append)).collect();
+        let connection = self.connection.as_mut().expect("made ready");
+        let rows = sqlx::query(
+            "SELECT number FROM unnest($1::int2[], $2::uuid[], $3::int8[], $4::uuid[]) WITH ORDINALITY
+                AS candidate (shard, id, after, creation_key, number)
+             WHERE EXISTS (SELECT 1 FROM journal WHERE journal.shard = candidate.shard
+                    AND journal.entity_id = candidate.id AND journal.version = candidate.after + 1)
+                OR EXISTS (SELECT 1 FROM customer_order AS o WHERE o.creation_key = candidate.creation_key)
+                OR candidate.after > 0
+                    AND NOT EXISTS (SELECT 1 FROM account AS s WHERE s.id = candidate.id AND s.version = after)
+                    AND NOT EXISTS (SELECT 1 FROM product AS s WHERE s.id = candidate.id AND s.version = after)
+                    AND NOT EXISTS (SELECT 1 FROM customer_order AS s WHERE s.id = candidate.id
+                        AND s.version = after)",
+        )
+        .bind(shards)
+        .bind(ids)
+        .bind(afters)
+        .bind(keys)
+        .fetch_all(connection)
+        .await?;
+        let index = |row: &sqlx::postgres::PgRow| Ok(row.try_get::<i64, _>(0)? as usize - 1);
+        rows.iter().map(index).collect()
+    }
+
+    async fn refused(&mut self, batch: &[Numbered<'_>], failure: &sqlx::Error) -> BatchError {
+        match timeout(BATCH_MAX, self.find_conflicts(batch)).await {
+            Ok(Ok(conflicts)) if !conflicts.is_empty() => BatchError::Conflicts(conflicts),
+            Ok(Ok(_)) => BatchError::Refused(failure.to_string()),
+            // The refused batch is absent whatever became of the look-up.
+            Ok(Err(_)) | Err(_) => {
+                self.connection = None;
+                again(failure)
+            }
+        }
+    }
+}
+
+fn again(failure: &sqlx::Error) -> BatchError {
+    BatchError::Again {
+        reason: failure.to_string(),
+        after: AGAIN_AFTER,
+    }
+}
+
+#[async_trait]
+impl BatchStore for PostgresBatches {
+    async fn heads(
+        &mut self,
+        shards: &[ShardId],
+    ) -> Result<HashMap<ShardId, Position>, BatchError> {
+        self.ready().await?;
+        let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
+        let connection = self.connection.as_mut().expect("made ready");
+        let reading = sqlx::query(
+            "SELECT wanted.shard, coalesce((SELECT position FROM journal WHERE journal.shard = wanted.shard
+                ORDER BY position DESC LIMIT 1), 0)
+             FROM unnest($1::int2[]) AS wanted (shard)",
+        )
+        .bind(numbers)
+        .fetch_all(connection);
+        let rows = match timeout(BATCH_MAX, reading).await {
+            Ok(Ok(rows)) => rows,
+            Ok(Err(failure)) => {
+                self.connection = None;
+                return Err(again(&failure));
+            }
+            Err(_) => {
+                self.connection = None;
+                return Err(again(&sqlx::Error::PoolTimedOut));
+            }
+        };
+        let head = |row: &sqlx::postgres::PgRow| {
+            let (shard, position): (i16, i64) = (row.try_get(0)?, row.try_get(1)?);
+            Ok((ShardId(shard.cast_unsigned()), position.cast_unsigned()))
+        };
+        let heads: Result<_, sqlx::Error> = rows.iter().map(head).collect();
+        heads.map_err(|failure| again(&failure))
+    }
+
+    async fn close(self) {
+        if let Some(connection) = self.connection {
+            // The server notices a closed connection anyway.
+            let _ = connection.close().await;
+        }
+    }
+
+    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
+        self.ready().await?;
+        let failure = match timeout(BATCH_MAX, self.write(batch)).await {
+            Ok(Ok(fenced)) if fenced.is_empty() => return Ok(()),
+            Ok(Ok(fenced)) => return Err(BatchError::Fenced(fenced)),
+            Ok(Err(failure)) => failure,
+            Err(_) => {
+                warn!("a batch was not answered in time; finding out what became of it");
+                return self.settle(batch).await;
+            }
+        };
+        let fault = fault(&failure);
+        if fault != Fault::Lost && spoils_connection(&failure) {
+            self.connection = None;
+        }
+        match fault {
+            Fault::Lost => {
+                warn!(%failure, "the connection was lost during a commit; finding out what became of it");
+                self.settle(batch).await
+            }
+            Fault::Passing => Err(again(&failure)),
+            Fault::Refused | Fault::CheckFailed => Err(self.refused(batch, &failure).await),
+            Fault::Failed => Err(BatchError::Failed {
+                reason: failure.to_string(),
+                certainly_not_written: true,
+            }),
+        }
+    }
+}

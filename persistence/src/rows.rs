@@ -1,0 +1,156 @@
+//! Rows to values and back, whatever the database. What a row holds was written here; anything else is
+//! unreadable.
+
+use fritzy_domain::{
+    Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, EntityId, Event,
+    EventId, Fingerprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus, Product, ProductId,
+    ReadError, Recorded, ShardId, Stored, Timestamp,
+};
+use uuid::Uuid;
+
+use crate::committer::Numbered;
+
+/// A row by its columns' names. Reading one fails as [`ReadError::Unreadable`].
+pub(crate) trait Columns {
+    fn int(&self, column: &str) -> Result<i64, ReadError>;
+    fn flag(&self, column: &str) -> Result<bool, ReadError>;
+    fn text(&self, column: &str) -> Result<String, ReadError>;
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, ReadError>;
+    /// JSON, as its text.
+    fn json(&self, column: &str) -> Result<String, ReadError>;
+    fn uuid(&self, column: &str) -> Result<Uuid, ReadError>;
+    fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, ReadError>;
+    fn shard(&self) -> Result<u16, ReadError>;
+}
+
+/// Databases have signed integers only; counters here start at 0 and will not reach 2^63.
+pub(crate) fn signed(counter: u64) -> i64 {
+    i64::try_from(counter).expect("counters stay below 2^63")
+}
+
+/// The version an append leaves its entity at.
+pub(crate) fn version(numbered: &Numbered<'_>) -> i64 {
+    signed(numbered.append.after + numbered.append.events.len() as u64)
+}
+
+pub(crate) fn micros(moment: Timestamp) -> i64 {
+    moment.as_micros()
+}
+
+pub(crate) fn lines_json(order: &Order) -> String {
+    serde_json::to_string(&order.lines).expect("lines hold only strings and integers")
+}
+
+fn counter(row: &impl Columns, column: &str) -> Result<u64, ReadError> {
+    row.int(column).map(i64::cast_unsigned)
+}
+
+fn moment(row: &impl Columns, column: &str) -> Result<Timestamp, ReadError> {
+    row.int(column).map(Timestamp::from_micros)
+}
+
+fn money(row: &impl Columns, minor_units: &str) -> Result<Money, ReadError> {
+    let currency = row.text("currency")?;
+    Currency::from_code(&currency)
+        .and_then(|currency| Money::from_minor_units(row.int(minor_units).ok()?, currency))
+        .ok_or_else(|| {
+            ReadError::Unreadable(format!("{minor_units} is not an amount of {currency}"))
+        })
+}
+
+fn fingerprint(row: &impl Columns) -> Result<Option<Fingerprint>, ReadError> {
+    row.bytes_or_null("fingerprint")?
+        .map(|bytes| {
+            <[u8; 16]>::try_from(bytes)
+                .map(Fingerprint)
+                .map_err(|_| ReadError::Unreadable("a fingerprint has not 16 bytes".into()))
+        })
+        .transpose()
+}
+
+pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, ReadError> {
+    let state = Account {
+        id: AccountId::from_uuid(row.uuid("id")?),
+        created_at: moment(row, "created_at")?,
+        closed: row.flag("closed")?,
+        personal: AccountPersonal {
+            name: row.text("name")?,
+        },
+    };
+    Ok(Stored {
+        version: counter(row, "version")?,
+        state,
+    })
+}
+
+pub(crate) fn product(row: &impl Columns) -> Result<Stored<Product>, ReadError> {
+    let state = Product {
+        id: ProductId::from_uuid(row.uuid("id")?),
+        created_at: moment(row, "created_at")?,
+        name: row.text("name")?,
+        description: row.text("description")?,
+        price: money(row, "price_minor")?,
+        withdrawn: row.flag("withdrawn")?,
+    };
+    Ok(Stored {
+        version: counter(row, "version")?,
+        state,
+    })
+}
+
+pub(crate) fn order(row: &impl Columns) -> Result<Stored<Order>, ReadError> {
+    let status = row.text("status")?;
+    let lines = row.json("lines")?;
+    let state = Order {
+        id: OrderId::from_uuid(row.uuid("id")?),
+        account_id: AccountId::from_uuid(row.uuid("account_id")?),
+        created_at: moment(row, "created_at")?,
+        status: OrderStatus::from_name(&status)
+            .ok_or_else(|| ReadError::Unreadable(format!("order status `{status}` is unknown")))?,
+        lines: serde_json::from_str::<Vec<OrderLine>>(&lines)
+            .map_err(|failure| ReadError::Unreadable(format!("lines of an order: {failure}")))?,
+        total: money(row, "total_minor")?,
+        cancel_reason: row.text_or_null("cancel_reason")?,
+    };
+    Ok(Stored {
+        version: counter(row, "version")?,
+        state,
+    })
+}
+
+fn kind_of(event_type: &str) -> Result<Kind, ReadError> {
+    match event_type.split_once('.').map(|(kind, _)| kind) {
+        Some("account") => Ok(Kind::Account),
+        Some("product") => Ok(Kind::Product),
+        Some("order") => Ok(Kind::Order),
+        _ => Err(ReadError::Unreadable(format!(
+            "event type `{event_type}` is unknown"
+        ))),
+    }
+}
+
+pub(crate) fn recorded(row: &impl Columns) -> Result<Recorded, ReadError> {
+    let event_type = row.text("event_type")?;
+    let payload = row.json("payload")?;
+    let event = Event::decode(&event_type, &payload)
+        .map_err(|failure| ReadError::Unreadable(failure.to_string()))?;
+    Ok(Recorded {
+        shard: ShardId(row.shard()?),
+        position: counter(row, "position")?,
+        entity: EntityId::from_uuid(kind_of(&event_type)?, row.uuid("entity_id")?),
+        version: counter(row, "version")?,
+        event_id: EventId::from_uuid(row.uuid("event_id")?),
+        command: CommandId::from_uuid(row.uuid("command_id")?),
+        fingerprint: fingerprint(row)?,
+        event,
+    })
+}
+
+pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, ReadError> {
+    let event_type = row.text("event_type")?;
+    Ok(CommandRecord {
+        entity: EntityId::from_uuid(kind_of(&event_type)?, row.uuid("entity_id")?),
+        version: counter(row, "version")?,
+        fingerprint: fingerprint(row)?,
+    })
+}

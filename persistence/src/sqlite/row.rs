@@ -1,0 +1,50 @@
+//! A row of SQLite, by its columns' names.
+
+use fritzy_domain::ReadError;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row, Sqlite, Type};
+use uuid::Uuid;
+
+use super::read_error;
+use crate::rows::Columns;
+
+fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
+    row: &'r SqliteRow,
+    column: &str,
+) -> Result<T, ReadError> {
+    row.try_get(column).map_err(read_error)
+}
+
+impl Columns for SqliteRow {
+    fn int(&self, column: &str) -> Result<i64, ReadError> {
+        get(self, column)
+    }
+
+    fn flag(&self, column: &str) -> Result<bool, ReadError> {
+        get(self, column)
+    }
+
+    fn text(&self, column: &str) -> Result<String, ReadError> {
+        get(self, column)
+    }
+
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, ReadError> {
+        get(self, column)
+    }
+
+    fn json(&self, column: &str) -> Result<String, ReadError> {
+        get(self, column)
+    }
+
+    fn uuid(&self, column: &str) -> Result<Uuid, ReadError> {
+        get(self, column)
+    }
+
+    fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        get(self, column)
+    }
+
+    fn shard(&self) -> Result<u16, ReadError> {
+        get(self, "shard")
+    }
+}
