@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use fritzy_persistence::{
-    Place, VerifyConfig, VerifyProgress, VerifyReport, Violation, verify_sqlite,
+    Place, VerifyConfig, VerifyProgress, VerifyReport, Violation, verify_postgres, verify_sqlite,
 };
 use serde_json::{Map, Value, json};
 
@@ -65,14 +65,11 @@ pub(super) fn run(action: JournalAction, settings: &Settings) -> ExitCode {
             return fail(&line, CANNOT_CHECK);
         }
     };
-    let config = VerifyConfig {
-        file: settings.database(),
-        violations_max: usize::try_from(violations_max).unwrap_or(usize::MAX),
-    };
+    let violations_max = usize::try_from(violations_max).unwrap_or(usize::MAX);
     let progress = VerifyProgress::default();
     let report = runtime.block_on(async {
         tokio::select! {
-            report = verify_sqlite(&config, &progress) => report,
+            report = verify(settings, violations_max, &progress) => report,
             never = show(&progress) => match never {},
         }
     });
@@ -81,17 +78,42 @@ pub(super) fn run(action: JournalAction, settings: &Settings) -> ExitCode {
     }
     let report = match report {
         Ok(report) => report,
-        Err(failure) => return fail(&failure.to_string(), CANNOT_CHECK),
+        Err(line) => return fail(&line, CANNOT_CHECK),
+    };
+    let database = match &settings.database_url {
+        Some(url) => format!("{url:?}"),
+        None => settings.database().display().to_string(),
     };
     out(&if json {
-        format!("{}\n", as_json(&config, &report))
+        format!("{}\n", as_json(&database, &report))
     } else {
-        as_text(&config, &report)
+        as_text(&database, &report)
     });
     if report.total() == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(VIOLATIONS)
+    }
+}
+
+async fn verify(
+    settings: &Settings,
+    violations_max: usize,
+    progress: &VerifyProgress,
+) -> Result<VerifyReport, String> {
+    match &settings.database_url {
+        Some(url) => verify_postgres(url.secret(), violations_max, progress)
+            .await
+            .map_err(|failure| failure.to_string()),
+        None => {
+            let file = settings.database();
+            let config = VerifyConfig {
+                file,
+                violations_max,
+            };
+            let report = verify_sqlite(&config, progress).await;
+            report.map_err(|failure| failure.to_string())
+        }
     }
 }
 
@@ -125,7 +147,7 @@ fn say(text: &str) {
     let _ = stderr.flush();
 }
 
-fn as_text(config: &VerifyConfig, report: &VerifyReport) -> String {
+fn as_text(database: &str, report: &VerifyReport) -> String {
     let lines = report.violations.iter().map(|line| format!("{line}\n"));
     let mut text: String = lines.collect();
     let (total, shown) = (report.total(), report.violations.len());
@@ -139,9 +161,8 @@ fn as_text(config: &VerifyConfig, report: &VerifyReport) -> String {
         checked.products,
         checked.orders
     );
-    let file = config.file.display();
     if total == 0 {
-        return format!("{file} is clean: {looked_at}\n");
+        return format!("{database} is clean: {looked_at}\n");
     }
     let kinds: Vec<String> = report
         .counts
@@ -153,7 +174,7 @@ fn as_text(config: &VerifyConfig, report: &VerifyReport) -> String {
     } else {
         "violations"
     };
-    text.push_str(&format!("{file} has {total} {word}"));
+    text.push_str(&format!("{database} has {total} {word}"));
     if shown as u64 != total {
         text.push_str(&format!(", of which {shown} are shown (--violations-max)"));
     }
@@ -161,7 +182,7 @@ fn as_text(config: &VerifyConfig, report: &VerifyReport) -> String {
     text
 }
 
-fn as_json(config: &VerifyConfig, report: &VerifyReport) -> Value {
+fn as_json(database: &str, report: &VerifyReport) -> Value {
     let checked = report.checked;
     let counts: Map<String, Value> = report
         .counts
@@ -171,7 +192,7 @@ fn as_json(config: &VerifyConfig, report: &VerifyReport) -> Value {
     let violations: Vec<Value> = report.violations.iter().map(violation).collect();
     json!({
         "schema_version": SCHEMA_VERSION,
-        "database": config.file.display().to_string(),
+        "database": database,
         "clean": report.total() == 0,
         "checked": {
             "shards": checked.shards,

@@ -89,6 +89,12 @@ pub enum PostgresError {
         /// What the server knows of that node's connection.
         holder: String,
     },
+    /// It is something else.
+    #[error("{server} is not a database of fritzy. Name one in DATABASE_URL")]
+    Foreign {
+        /// Its address.
+        server: String,
+    },
     /// The schema is not up to date.
     #[error("the database {server} lacks step {step} of the schema. Run `fritzy migrate`, or start without --migrate off")]
     SchemaBehind {

@@ -13,6 +13,7 @@ mod schema;
 mod session;
 mod settle;
 mod unnest;
+mod verify;
 mod write;
 
 use std::future::Future;
@@ -32,6 +33,7 @@ use faults::{Fault, fault};
 
 pub use config::{PostgresConfig, PostgresError};
 pub use schema::migrate_postgres;
+pub use verify::verify_postgres;
 
 /// The steps that make the schema. Those of newer versions are theirs.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {

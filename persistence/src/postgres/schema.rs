@@ -101,7 +101,7 @@ async fn applied(
     rows.iter().map(step).collect()
 }
 
-async fn exists(
+pub(super) async fn exists(
     server: &Server,
     connection: &mut PgConnection,
     table: &str,
@@ -115,7 +115,7 @@ async fn exists(
     row.try_get(0).map_err(failed)
 }
 
-fn unreachable(server: &Server, failure: &sqlx::Error) -> PostgresError {
+pub(super) fn unreachable(server: &Server, failure: &sqlx::Error) -> PostgresError {
     PostgresError::Unreachable {
         server: server.name(),
         reason: failure.to_string(),

@@ -28,7 +28,7 @@ const LIMITS: [(&str, &str); 8] = [
     ("tcp_keepalives_count", "3"),
     ("tcp_user_timeout", "5000"),
     // Somebody may have set another default for the database; batches rest on this level.
-    ("default_transaction_isolation", "read\\ committed"),
+    ("default_transaction_isolation", "read committed"),
 ];
 
 /// For committers: rows are found by their keys, however few there are now. A plan made for an empty table

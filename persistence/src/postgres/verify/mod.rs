@@ -1,0 +1,64 @@
+//! Checking a database on PostgreSQL: in one transaction that only reads, beside running nodes or without any.
+
+mod rows;
+mod schema;
+
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+
+use super::config::PostgresError;
+use super::schema::{check_usable, exists, unreachable};
+use super::session::Server;
+use crate::verify::{self, VerifyProgress, VerifyReport};
+use rows::PostgresRows;
+
+/// A check reads everything, at its own pace; what it sorts goes to the server's temporary files.
+const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+     SET work_mem = '64MB'; SET cursor_tuple_fraction = 1;
+     BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Checks the database at `url` against the invariants of ARCHITECTURE.md, keeping at most
+/// `violations_max` violations whole (some 1 KB each). Everything is read as of one moment, so nodes may go
+/// on writing; nothing is changed.
+///
+/// # Errors
+/// [`PostgresError`], when nothing can be said about the database.
+pub async fn verify_postgres(
+    url: &str,
+    violations_max: usize,
+    progress: &VerifyProgress,
+) -> Result<VerifyReport, PostgresError> {
+    // What a server may lose is no reason not to look at what it has.
+    let server = Server::new(url, true)?;
+    let options = server.options("fritzy journal verify");
+    let mut connection = server.connect(&options).await?;
+    if !exists(&server, &mut connection, "meta").await?
+        || !exists(&server, &mut connection, "_sqlx_migrations").await?
+    {
+        return Err(PostgresError::Foreign {
+            server: server.name(),
+        });
+    }
+    check_usable(&server, &mut connection).await?;
+    let expected = expected_schema(&server).await?;
+    sqlx::raw_sql(BEGIN)
+        .execute(&mut connection)
+        .await
+        .map_err(|failure| unreachable(&server, &failure))?;
+    let mut rows = PostgresRows::new(connection, expected);
+    let report = verify::check(&mut rows, violations_max, progress).await;
+    rows.close().await;
+    report.map_err(|reason| PostgresError::Unreachable {
+        server: server.name(),
+        reason,
+    })
+}
+
+/// The schema as the migrations make it: made in a schema of temporary tables, looked at, and given up.
+async fn expected_schema(server: &Server) -> Result<schema::Schema, PostgresError> {
+    let options = server.options("fritzy journal verify, model");
+    let mut connection: PgConnection = server.connect(&options).await?;
+    let expected = schema::model(&mut connection).await;
+    let _ = connection.close().await;
+    expected.map_err(|failure| unreachable(server, &failure))
+}

@@ -1,0 +1,104 @@
+//! The schema as it is beside the schema as the migrations make it: a unique index that is gone guards
+//! nothing, and a trigger changes what rows mean.
+
+use std::collections::BTreeMap;
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection, Row};
+
+use crate::postgres::MIGRATIONS;
+use crate::verify::SchemaDifference;
+
+/// What each object is, by its kind and name.
+pub(super) type Schema = BTreeMap<String, String>;
+
+/// Everything in one schema that decides what its rows are. Names of schemas are left out of definitions.
+const OBJECTS: &str = "
+    WITH here AS (SELECT $1::oid AS oid), relation AS (
+        SELECT c.* FROM pg_class AS c JOIN here ON c.relnamespace = here.oid
+    )
+    SELECT 'table ' || relname, CASE relkind WHEN 'p' THEN 'in parts' ELSE 'plain' END
+        FROM relation WHERE relkind IN ('r', 'p')
+    UNION ALL
+    SELECT 'column ' || relname || '.' || attname,
+        format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END
+        FROM relation JOIN pg_attribute ON attrelid = relation.oid
+        WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT 'index ' || relname,
+        regexp_replace(pg_get_indexdef(relation.oid), '\\m(pg_temp(_\\d+)?|' || $2 || ')\\.', '', 'g')
+            || CASE WHEN indisvalid THEN '' ELSE ' (invalid)' END
+        FROM relation JOIN pg_index ON indexrelid = relation.oid
+    UNION ALL
+    SELECT 'trigger ' || tgname || ' on ' || relname, pg_get_triggerdef(pg_trigger.oid)
+        FROM relation JOIN pg_trigger ON tgrelid = relation.oid WHERE NOT tgisinternal
+    UNION ALL
+    SELECT 'rule ' || rulename || ' on ' || relname, pg_get_ruledef(pg_rewrite.oid)
+        FROM relation JOIN pg_rewrite ON ev_class = relation.oid WHERE relkind IN ('r', 'p')
+    UNION ALL
+    SELECT 'row security on ' || relname, 'on' FROM relation WHERE relrowsecurity";
+
+/// The schema as the migrations make it, from temporary tables that nobody else sees.
+pub(super) async fn model(connection: &mut PgConnection) -> Result<Schema, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    sqlx::raw_sql("SET LOCAL search_path = pg_temp")
+        .execute(&mut *transaction)
+        .await?;
+    for step in MIGRATIONS.iter() {
+        sqlx::raw_sql(step.sql.clone())
+            .execute(&mut *transaction)
+            .await?;
+    }
+    let found = read(&mut transaction, "pg_my_temp_schema()").await;
+    transaction.rollback().await?;
+    found
+}
+
+/// What is missing or different in the database behind `connection`.
+pub(super) async fn differences(
+    connection: &mut PgConnection,
+    expected: &Schema,
+) -> Result<Vec<SchemaDifference>, sqlx::Error> {
+    let mut found = read(connection, "(SELECT relnamespace FROM pg_class WHERE oid = 'meta'::regclass)").await?;
+    let mut differences = Vec::new();
+    for (object, definition) in expected {
+        let found = found.remove(object);
+        if found.as_ref() != Some(definition) {
+            differences.push(SchemaDifference {
+                object: object.clone(),
+                found: found.map_or_else(|| "nothing".into(), |found| format!("`{found}`")),
+                expected: format!("`{definition}`"),
+                readable: object.starts_with("index "),
+            });
+        }
+    }
+    // A further table, column or index is a newer version's, or somebody's query.
+    let harmless = ["table ", "column ", "index "];
+    for (object, definition) in found {
+        if !harmless.iter().any(|kind| object.starts_with(kind)) {
+            differences.push(SchemaDifference {
+                object,
+                found: format!("`{definition}`"),
+                expected: "none".into(),
+                readable: true,
+            });
+        }
+    }
+    Ok(differences)
+}
+
+async fn read(connection: &mut PgConnection, schema: &str) -> Result<Schema, sqlx::Error> {
+    // `schema` is a literal of this file.
+    let about = sqlx::AssertSqlSafe(format!(
+        "SELECT oid, nspname::text FROM pg_namespace WHERE oid = {schema}"
+    ));
+    let row = sqlx::query(about).fetch_one(&mut *connection).await?;
+    let (oid, name): (sqlx::postgres::types::Oid, String) = (row.try_get(0)?, row.try_get(1)?);
+    let rows = sqlx::query(OBJECTS)
+        .bind(oid)
+        .bind(name)
+        .fetch_all(connection)
+        .await?;
+    let object = |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
+    rows.iter().map(object).collect()
+}
