@@ -39,7 +39,8 @@ pub(super) async fn migrate(
     done.map_err(|failure| unreachable(server, &failure))?;
     check_known(server, connection).await?;
     let before = applied(server, connection).await?;
-    MIGRATIONS.run(&mut *connection).await.map_err(failed)?;
+    let migrated = MIGRATIONS.run_direct(None, &mut *connection, false).await;
+    migrated.map_err(failed)?;
     let after = applied(server, connection).await?;
     Ok(after.into_iter().filter(|step| !before.contains(step)).collect())
 }

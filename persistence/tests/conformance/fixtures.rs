@@ -8,7 +8,7 @@ use fritzy_domain::{
     Positions, ProductCommand, ProductId, Quote, QuotedLine, ShardCount, ShardId, ShardLease,
     State, Timestamp, Version,
 };
-use fritzy_persistence::{CommitterConfig, MemoryConfig, SqliteConfig, Stores};
+use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -29,6 +29,23 @@ pub(crate) fn sqlite_config(folder: &TempDir) -> SqliteConfig {
         shards: ShardCount::new(SHARDS).expect("in range"),
         ..SqliteConfig::new(folder.path().join("fritzy.db"))
     }
+}
+
+/// An empty database of the test's own; without a server the test is counted as skipped.
+pub(crate) fn postgres_config(test: &str) -> Option<PostgresConfig> {
+    let server = match fritzy_services::postgres_for_tests() {
+        Ok(server) => server,
+        Err(missing) if missing.is_missing() => {
+            fritzy_services::skipped(test, &missing.to_string());
+            return None;
+        }
+        Err(failure) => panic!("{failure}"),
+    };
+    let url = server.fresh_database().expect("a database");
+    Some(PostgresConfig {
+        shards: ShardCount::new(SHARDS).expect("in range"),
+        ..PostgresConfig::new(url)
+    })
 }
 
 impl Fixture {
@@ -57,6 +74,18 @@ impl Fixture {
             leases: vec![],
             _folder: Some(folder),
         }
+    }
+
+    /// `None` where this machine has no PostgreSQL; then the test is counted as skipped.
+    pub(crate) async fn postgres(test: &str) -> Option<Self> {
+        let config = postgres_config(test)?;
+        let stores = Stores::open_postgres(config).await.expect("opens");
+        Some(Self {
+            stores,
+            owner: node(1),
+            leases: vec![],
+            _folder: None,
+        })
     }
 
     /// On stores that are open and claimed already.

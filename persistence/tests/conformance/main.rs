@@ -4,6 +4,7 @@ mod appending;
 mod fencing;
 mod fixtures;
 mod keys;
+mod postgres_server;
 mod reading;
 mod sqlite_file;
 
@@ -19,6 +20,14 @@ macro_rules! suite {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() { $check(super::Fixture::sqlite().await).await; })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(fixture) = super::Fixture::postgres(stringify!($name)).await {
+                    $check(fixture).await;
+                }
+            })+
         }
     };
 }

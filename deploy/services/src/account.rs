@@ -1,0 +1,91 @@
+//! Under which account servers run: PostgreSQL refuses to be root.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::ServiceError;
+
+/// The accounts to choose from, best first: Debian's package makes the first, every system has the second.
+const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
+
+const ACCOUNTS: &str = "/etc/passwd";
+
+/// Who servers run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// Whoever we are.
+    Own,
+    /// Somebody without rights, because we are root.
+    Other { uid: u32, gid: u32 },
+}
+
+impl Account {
+    /// Our own account, or as root one without rights.
+    ///
+    /// # Errors
+    /// As root, when there is no such account.
+    pub(crate) fn for_servers() -> Result<Self, ServiceError> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(Self::Own);
+        }
+        let file = Path::new(ACCOUNTS);
+        let accounts = fs::read_to_string(file).map_err(ServiceError::io("read", file))?;
+        let chosen = CANDIDATES.iter().find_map(|name| find(&accounts, name));
+        chosen.ok_or_else(|| {
+            let detail = format!(
+                "root may not run it, and there is neither {}",
+                CANDIDATES.join(" nor ")
+            );
+            ServiceError::failed("choosing an account for PostgreSQL", detail)
+        })
+    }
+
+    /// Makes a command run under this account.
+    pub(crate) fn runs(self, command: &mut Command) {
+        if let Self::Other { uid, gid } = self {
+            command.uid(uid).gid(gid);
+        }
+    }
+
+    /// Gives a file or folder that we made to this account.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn owns(self, path: &Path) -> Result<(), ServiceError> {
+        match self {
+            Self::Own => Ok(()),
+            Self::Other { uid, gid } => {
+                chown(path, Some(uid), Some(gid)).map_err(ServiceError::io("give away", path))
+            }
+        }
+    }
+}
+
+/// An account out of lines such as `postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash`.
+fn find(accounts: &str, name: &str) -> Option<Account> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let is_it = fields.next() == Some(name);
+        let (_, uid, gid) = (fields.next()?, fields.next()?, fields.next()?);
+        is_it.then_some(Account::Other {
+            uid: uid.parse().ok()?,
+            gid: gid.parse().ok()?,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_found_by_their_whole_name() {
+        let accounts = "root:x:0:0:root::\npostgresql:x:7:8:::\npostgres:x:101:104:a,,,:/b:/c\n";
+        let expected = Account::Other { uid: 101, gid: 104 };
+        assert_eq!(find(accounts, "postgres"), Some(expected));
+        assert_eq!(find(accounts, "nobody"), None);
+    }
+}

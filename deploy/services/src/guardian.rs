@@ -1,0 +1,97 @@
+//! Sees to it that nothing of a server is left behind, even when the program that started it is killed.
+//!
+//! A parent's death can be signalled to its children, but to none that runs under another account, and threads count as
+//! parents. So a small shell waits at the end of a pipe: when the pipe closes, it ends the server and removes its
+//! folder. It is in a process group of its own, so that what ends a whole test run (Ctrl-C, a time limit) does not end it first.
+
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::account::Account;
+use crate::error::ServiceError;
+
+const SCRIPT: &str = include_str!("guardian.sh");
+
+/// A folder of a server, and what watches over both.
+#[derive(Debug)]
+pub(crate) struct Guardian {
+    folder: PathBuf,
+    shell: Child,
+}
+
+impl Guardian {
+    /// Makes an empty folder for a server that runs under this account, and has it watched.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or no shell started.
+    pub(crate) fn of_new_folder(
+        root: Option<&Path>,
+        account: Account,
+    ) -> Result<Self, ServiceError> {
+        let root = root.map_or_else(std::env::temp_dir, Path::to_path_buf);
+        let folder = tempfile::Builder::new()
+            .prefix("fritzy-postgres-")
+            .tempdir_in(&root)
+            .map_err(ServiceError::io("make a folder in", &root))?;
+        account.owns(folder.path())?;
+        let shell = spawn(folder.path(), Stdio::piped())?;
+        Ok(Self {
+            folder: folder.keep(),
+            shell,
+        })
+    }
+
+    /// The folder, which is removed with the guardian.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Lets the server run on, and its folder stay.
+    ///
+    /// # Errors
+    /// When the shell is gone.
+    pub(crate) fn leave(&mut self) -> Result<(), ServiceError> {
+        let told = self
+            .shell
+            .stdin
+            .take()
+            .map(|mut pipe| pipe.write_all(b"leave\n"));
+        told.unwrap_or(Ok(()))
+            .map_err(ServiceError::io("leave", &self.folder))
+    }
+}
+
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        // Closes the pipe. The script bounds itself.
+        drop(self.shell.stdin.take());
+        drop(self.shell.wait());
+    }
+}
+
+/// Ends the server of a folder that was left running, and removes the folder.
+///
+/// # Errors
+/// When no shell can be started.
+pub(crate) fn end(folder: &Path) -> Result<(), ServiceError> {
+    let mut shell = spawn(folder, Stdio::null())?;
+    shell
+        .wait()
+        .map_err(ServiceError::io("wait for the end of", folder))?;
+    Ok(())
+}
+
+fn spawn(folder: &Path, stdin: Stdio) -> Result<Child, ServiceError> {
+    Command::new("sh")
+        .args(["-c", SCRIPT, "fritzy-guardian"])
+        .arg(folder)
+        .current_dir("/")
+        .process_group(0)
+        .stdin(stdin)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(ServiceError::io("watch over", folder))
+}

@@ -1,0 +1,27 @@
+//! Real servers for tests and comparisons, and a proxy that breaks the way to them.
+//!
+//! It owns the knowledge of how a server is found on this machine, started on a free loopback port, broken in the ways
+//! servers break, and ended so that nothing is left behind: neither a process nor a folder, even when the program that
+//! started it is killed. Linux only, because it looks at processes through `/proc`.
+//!
+//! It never becomes part of a node: tests, the load tester's comparisons and `cargo xtask` use it. It has neither a
+//! runtime nor a driver: `psql` is its client, threads move its bytes.
+
+mod account;
+mod binaries;
+mod error;
+mod for_tests;
+mod guardian;
+mod port;
+mod postgres;
+mod processes;
+mod proxy;
+mod run;
+mod skipped;
+
+pub use binaries::{POSTGRES_BIN_VARIABLE, PostgresBinaries};
+pub use error::ServiceError;
+pub use for_tests::{TEST_POSTGRES_VARIABLE, TestPostgres, postgres_for_tests};
+pub use postgres::{LeftRunning, PostgresConfig, PostgresServer, TlsFiles};
+pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
+pub use skipped::skipped;

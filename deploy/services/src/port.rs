@@ -1,0 +1,47 @@
+//! A loopback port for a server.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
+
+use crate::error::ServiceError;
+
+/// Below those that the system gives to outgoing connections (Linux: 32768 and up), so that none of them takes the port
+/// of a server that is down for a moment and must come back where it was.
+const PORTS: Range<u16> = 20_000..32_000;
+
+/// More taken ports than this in a row are no chance.
+const TRIES_MAX: u32 = 100;
+
+/// A port that nobody listened on a moment ago. Whoever listens on it next may still find it taken, and asks again.
+///
+/// # Errors
+/// When a hundred ports in a row are taken.
+pub(crate) fn free_port() -> Result<u16, ServiceError> {
+    let width = u64::from(PORTS.end - PORTS.start);
+    (0..TRIES_MAX)
+        .map(|_| {
+            let offset = RandomState::new().hash_one(()) % width;
+            PORTS.start + u16::try_from(offset).expect("less than the width of a range of u16")
+        })
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .ok_or_else(|| {
+            let detail = format!(
+                "{TRIES_MAX} ports between {} and {} are taken",
+                PORTS.start, PORTS.end
+            );
+            ServiceError::failed("looking for a free port", detail)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_port_can_be_listened_on_and_is_another_each_time() {
+        let ports: std::collections::HashSet<u16> = (0..8).map(|_| free_port().unwrap()).collect();
+        assert!(ports.len() > 1);
+        assert!(ports.iter().all(|port| PORTS.contains(port)));
+    }
+}

@@ -1,0 +1,275 @@
+//! A PostgreSQL server that a program owns: found, made, started, and ended with it.
+
+mod config;
+mod left;
+mod lifecycle;
+mod settings;
+mod standby;
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use config::{PostgresConfig, TlsFiles};
+pub use left::LeftRunning;
+
+use crate::account::Account;
+use crate::binaries::PostgresBinaries;
+use crate::error::ServiceError;
+use crate::guardian::Guardian;
+use crate::port;
+use crate::run;
+use settings::Settings;
+
+/// The superuser of every server here.
+const USER: &str = "postgres";
+
+/// `initdb` takes a second; an overloaded machine or a slow disk may take many.
+const INITDB_MAX: Duration = Duration::from_secs(120);
+
+/// One small statement by `psql`, its start included. `CREATE DATABASE` copies 7 MB.
+const PSQL_MAX: Duration = Duration::from_secs(60);
+
+/// How often another port is tried when somebody was faster.
+const PORTS_MAX: u32 = 5;
+
+/// Bytes of a generated password; it need not outlast a test run, but other accounts of the machine must not guess it.
+const PASSWORD_BYTES: usize = 16;
+
+/// A real server on a free loopback port, with a folder of its own and `fsync` on.
+///
+/// It ends when this is dropped, and also when the program that started it is killed. Every method can be called from any
+/// thread. None may be called where a runtime must not be blocked: they wait, each within a limit.
+#[derive(Debug)]
+pub struct PostgresServer {
+    binaries: PostgresBinaries,
+    account: Account,
+    guardian: Guardian,
+    port: u16,
+    password: String,
+    log: PathBuf,
+    state: Mutex<State>,
+}
+
+/// What changes in the life of a server.
+#[derive(Debug)]
+struct State {
+    /// `None` while it is stopped.
+    postmaster: Option<Child>,
+    settings: Settings,
+}
+
+impl PostgresServer {
+    /// Makes a new, empty server and waits until it accepts connections.
+    ///
+    /// # Errors
+    /// [`ServiceError::Missing`] when this machine has no PostgreSQL; otherwise what went wrong, with the end of what
+    /// the server said.
+    pub fn start(config: PostgresConfig) -> Result<Self, ServiceError> {
+        let mut made = Self::prepare(&config, password()?)?;
+        made.initdb()?;
+        made.configure(&config, Settings::ours())?;
+        made.launch_on_a_free_port()?;
+        Ok(made)
+    }
+
+    /// A folder and a guardian, and nothing in it.
+    fn prepare(config: &PostgresConfig, password: String) -> Result<Self, ServiceError> {
+        let binaries = PostgresBinaries::find()?;
+        let account = Account::for_servers()?;
+        let guardian = Guardian::of_new_folder(config.data_root.as_deref(), account)?;
+        let log = config.log.clone();
+        Ok(Self {
+            log: log.unwrap_or_else(|| guardian.folder().join("postgres.log")),
+            binaries,
+            account,
+            guardian,
+            port: 0,
+            password,
+            state: Mutex::new(State {
+                postmaster: None,
+                settings: Settings::default(),
+            }),
+        })
+    }
+
+    fn initdb(&self) -> Result<(), ServiceError> {
+        let password = self.guardian.folder().join("password");
+        self.write(&password, &self.password)?;
+        let mut command = self.command("initdb");
+        command
+            .arg("--pgdata")
+            .arg(self.data_dir())
+            .arg("--pwfile")
+            .arg(&password)
+            .args(["--username", USER, "--auth", "scram-sha-256"])
+            .args(["--encoding", "UTF8", "--locale", "C"])
+            // A folder that is lost with the machine's power is made anew.
+            .args(["--no-sync", "--no-instructions"]);
+        run::to_end(&mut command, "initdb", INITDB_MAX)?;
+        let main = self.data_dir().join("postgresql.conf");
+        let ours = format!("\ninclude '{}'\n", Settings::FILE);
+        let text = fs::read_to_string(&main).map_err(ServiceError::io("read", &main))?;
+        self.write(&main, &(text + &ours))
+    }
+
+    /// Writes settings and certificate.
+    fn configure(
+        &mut self,
+        config: &PostgresConfig,
+        mut settings: Settings,
+    ) -> Result<(), ServiceError> {
+        if let Some(tls) = &config.tls {
+            for (from, name) in [(&tls.certificate, "server.crt"), (&tls.key, "server.key")] {
+                let text = fs::read_to_string(from).map_err(ServiceError::io("read", from))?;
+                self.write(&self.data_dir().join(name), &text)?;
+            }
+            settings.set("ssl", "on");
+        }
+        for (name, value) in &config.settings {
+            settings.set(name, value);
+        }
+        self.write(&self.data_dir().join(Settings::FILE), &settings.to_text())?;
+        self.state().settings = settings;
+        Ok(())
+    }
+
+    fn launch_on_a_free_port(&mut self) -> Result<(), ServiceError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.port = port::free_port()?;
+            match self.launch() {
+                Err(ServiceError::Failed { detail, .. })
+                    if tries < PORTS_MAX
+                        && detail.contains("could not create any TCP/IP sockets") => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    /// The address of a database, with the superuser's name and password.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://{USER}:{}@127.0.0.1:{}/{database}",
+            self.password, self.port
+        )
+    }
+
+    /// The port on 127.0.0.1. It stays the same through [`Self::start_again`].
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The postmaster's process, `None` while the server is stopped.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.state().postmaster.as_ref().map(Child::id)
+    }
+
+    /// The folder PostgreSQL keeps everything in.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.guardian.folder().join("data")
+    }
+
+    /// What the server says, through all its starts.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// What `postgres --version` says.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.binaries.version()
+    }
+
+    /// The path of a program beside the server's, such as `pgbench`; it may not exist.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.binaries.program(name)
+    }
+
+    /// Runs SQL by the server's own client and returns its rows, one in a line, columns separated by `|`.
+    ///
+    /// # Errors
+    /// When the server refuses it, cannot be reached, or does not answer within 60 s.
+    pub fn psql(&self, database: &str, sql: &str) -> Result<String, ServiceError> {
+        psql(&self.program("psql"), &self.url(database), sql)
+    }
+
+    /// One of PostgreSQL's programs, under the server's account, without the variables of whoever runs tests.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.binaries.program(program));
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("LC_ALL", "C")
+            .env("TZ", "UTC")
+            .current_dir(self.guardian.folder());
+        self.account.runs(&mut command);
+        command
+    }
+
+    /// Writes a file that only the server's account may read.
+    fn write(&self, file: &Path, text: &str) -> Result<(), ServiceError> {
+        use std::os::unix::fs::PermissionsExt as _;
+        const ONLY_THE_OWNER: u32 = 0o600;
+        fs::write(file, text).map_err(ServiceError::io("write", file))?;
+        fs::set_permissions(file, fs::Permissions::from_mode(ONLY_THE_OWNER))
+            .map_err(ServiceError::io("protect", file))?;
+        self.account.owns(file)
+    }
+
+    /// A panic under this lock leaves nothing half done: each field is replaced whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        // The guardian, dropped after this, ends it; then there is somebody to wait for the process.
+        let postmaster = self.state().postmaster.take();
+        if let Some(mut postmaster) = postmaster {
+            std::thread::spawn(move || postmaster.wait());
+        }
+    }
+}
+
+/// Runs SQL by this client on this database.
+pub(crate) fn psql(client: &Path, url: &str, sql: &str) -> Result<String, ServiceError> {
+    let mut command = Command::new(client);
+    command
+        .args([
+            "--no-psqlrc",
+            "--no-align",
+            "--tuples-only",
+            "--quiet",
+            "--no-password",
+        ])
+        .args([
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--dbname",
+            url,
+            "--command",
+            sql,
+        ]);
+    run::to_end(&mut command, "psql", PSQL_MAX)
+}
+
+fn password() -> Result<String, ServiceError> {
+    let source = Path::new("/dev/urandom");
+    let mut bytes = [0; PASSWORD_BYTES];
+    File::open(source)
+        .and_then(|mut chance| chance.read_exact(&mut bytes))
+        .map_err(ServiceError::io("read", source))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,232 @@
+//! Starting, stopping, killing and pausing a server.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use super::PostgresServer;
+use crate::error::ServiceError;
+use crate::processes::{Process, Signal};
+use crate::run;
+
+/// Until it accepts connections: after a crash, it first replays what its log holds.
+const READY_MAX: Duration = Duration::from_secs(120);
+
+/// Until it has ended: a fast shutdown writes everything down first.
+const STOP_MAX: Duration = Duration::from_secs(60);
+
+/// Until every process has taken a signal it cannot refuse; one that waits for a disk takes it afterwards.
+const SIGNAL_MAX: Duration = Duration::from_secs(30);
+
+/// How much of the log an error shows.
+const LOG_LINES_SHOWN: usize = 12;
+
+/// The line of `postmaster.pid` that says how far the server is.
+const STATUS_LINE: usize = 7;
+
+impl PostgresServer {
+    /// Ends it in order (`SIGINT`): transactions are rolled back, connections closed, everything written down.
+    ///
+    /// # Errors
+    /// When it does not run, or does not end within 60 s.
+    pub fn stop_fast(&self) -> Result<(), ServiceError> {
+        self.stop(Signal::INT)
+    }
+
+    /// Ends it at once (`SIGQUIT`), as a crash would: the next start replays its log.
+    ///
+    /// # Errors
+    /// When it does not run, or does not end within 60 s.
+    pub fn stop_immediate(&self) -> Result<(), ServiceError> {
+        self.stop(Signal::QUIT)
+    }
+
+    /// Kills every process of it (`SIGKILL`); none gets to say anything to anyone.
+    ///
+    /// # Errors
+    /// When it does not run, or its processes are not gone within 60 s.
+    pub fn kill(&self) -> Result<(), ServiceError> {
+        // What is stopped starts no further process.
+        let processes = self.pause_all()?;
+        for process in &processes {
+            process.signal(Signal::KILL);
+        }
+        self.wait_for_the_end()?;
+        gone(&processes)
+    }
+
+    /// Stops every process of it in the middle of whatever it does (`SIGSTOP`). Its connections stay open, and new ones
+    /// are taken by the system without an answer.
+    ///
+    /// # Errors
+    /// When it does not run, or does not stop within 30 s.
+    pub fn pause(&self) -> Result<(), ServiceError> {
+        self.pause_all().map(drop)
+    }
+
+    /// Lets a paused server go on (`SIGCONT`).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn resume(&self) -> Result<(), ServiceError> {
+        for process in self.processes()? {
+            process.signal(Signal::CONT);
+        }
+        Ok(())
+    }
+
+    /// Starts a stopped or killed server in the same folder and on the same port.
+    ///
+    /// # Errors
+    /// When it runs, or does not accept connections within 120 s.
+    pub fn start_again(&self) -> Result<(), ServiceError> {
+        if self.pid().is_some() {
+            return Err(ServiceError::failed(
+                "start_again",
+                "the server runs: stop or kill it first",
+            ));
+        }
+        self.launch()
+    }
+
+    pub(super) fn launch(&self) -> Result<(), ServiceError> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .map_err(ServiceError::io("write", &self.log))?;
+        let err = log
+            .try_clone()
+            .map_err(ServiceError::io("write", &self.log))?;
+        let mut command = self.command("postgres");
+        command
+            .arg("-D")
+            .arg(self.data_dir())
+            .args(["-p", &self.port.to_string()])
+            // Ctrl-C in a terminal goes to the program that owns it, which ends it.
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(err);
+        let mut postmaster = command.spawn().map_err(|source| ServiceError::Io {
+            what: "start postgres".to_owned(),
+            source,
+        })?;
+        let ready = self.wait_until_ready(&mut postmaster);
+        if ready.is_err() {
+            // Both succeed on a child of ours.
+            drop(postmaster.kill());
+            drop(postmaster.wait());
+        } else {
+            self.state().postmaster = Some(postmaster);
+        }
+        ready
+    }
+
+    fn wait_until_ready(&self, postmaster: &mut Child) -> Result<(), ServiceError> {
+        let mut ended = None;
+        let ready = run::until(READY_MAX, || {
+            ended = postmaster.try_wait().ok().flatten();
+            ended.is_some() || self.says_ready(postmaster.id())
+        });
+        match ended {
+            Some(status) => Err(ServiceError::failed(
+                "postgres",
+                format!("{status}: {}", self.end_of_log()),
+            )),
+            None if ready => Ok(()),
+            None => Err(ServiceError::TooLate {
+                what: format!("the start of postgres ({})", self.end_of_log()),
+                limit: READY_MAX,
+            }),
+        }
+    }
+
+    /// As `pg_ctl` does: the postmaster writes to a file how far it is. The file of a killed one may still be there.
+    fn says_ready(&self, pid: u32) -> bool {
+        let file = fs::read_to_string(self.data_dir().join("postmaster.pid")).unwrap_or_default();
+        let lines: Vec<&str> = file.lines().map(str::trim).collect();
+        lines.first() == Some(&pid.to_string().as_str()) && lines.get(STATUS_LINE) == Some(&"ready")
+    }
+
+    fn end_of_log(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
+    }
+
+    fn stop(&self, signal: Signal) -> Result<(), ServiceError> {
+        let processes = self.processes()?;
+        processes[0].signal(signal);
+        // A paused server could not hear it.
+        for process in &processes {
+            process.signal(Signal::CONT);
+        }
+        self.wait_for_the_end()
+    }
+
+    fn wait_for_the_end(&self) -> Result<(), ServiceError> {
+        let mut state = self.state();
+        let postmaster = state.postmaster.as_mut().ok_or(ServiceError::NotRunning)?;
+        if run::ended(postmaster, STOP_MAX).is_none() {
+            return Err(ServiceError::TooLate {
+                what: "the end of postgres".to_owned(),
+                limit: STOP_MAX,
+            });
+        }
+        state.postmaster = None;
+        Ok(())
+    }
+
+    fn pause_all(&self) -> Result<Vec<Process>, ServiceError> {
+        let postmaster = self.postmaster()?;
+        // First the one that starts others: then there are no more of them.
+        stopped(&[postmaster])?;
+        let processes = self.processes()?;
+        stopped(&processes)?;
+        Ok(processes)
+    }
+
+    fn postmaster(&self) -> Result<Process, ServiceError> {
+        self.pid().map(Process).ok_or(ServiceError::NotRunning)
+    }
+
+    /// The postmaster, and after it its children; they have none of their own.
+    fn processes(&self) -> Result<Vec<Process>, ServiceError> {
+        let postmaster = self.postmaster()?;
+        let mut processes = vec![postmaster];
+        processes.extend(postmaster.children());
+        Ok(processes)
+    }
+}
+
+fn stopped(processes: &[Process]) -> Result<(), ServiceError> {
+    for process in processes {
+        process.signal(Signal::STOP);
+    }
+    let is_still = |process: &Process| process.state() == Some('T') || process.is_gone();
+    wait_for(processes, is_still, "the pause of postgres")
+}
+
+fn gone(processes: &[Process]) -> Result<(), ServiceError> {
+    wait_for(
+        processes,
+        |process| process.is_gone(),
+        "the end of postgres",
+    )
+}
+
+fn wait_for(
+    processes: &[Process],
+    is_so: fn(&Process) -> bool,
+    what: &str,
+) -> Result<(), ServiceError> {
+    if run::until(SIGNAL_MAX, || processes.iter().all(is_so)) {
+        return Ok(());
+    }
+    Err(ServiceError::TooLate {
+        what: what.to_owned(),
+        limit: SIGNAL_MAX,
+    })
+}

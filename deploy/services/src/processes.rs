@@ -1,0 +1,84 @@
+//! Other processes, as `/proc` shows them to everyone, and signals to them.
+
+use std::fs;
+
+use rustix::process::{Pid, kill_process};
+
+pub(crate) use rustix::process::Signal;
+
+/// A process, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process(pub(crate) u32);
+
+impl Process {
+    /// Sends a signal. One that has ended meanwhile needs none.
+    pub(crate) fn signal(self, signal: Signal) {
+        let pid = i32::try_from(self.0).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// The state letter of `proc(5)`: `R` and `S` for running and sleeping, `T` for stopped, `Z` for ended and not yet
+    /// waited for. `None` when there is no such process.
+    pub(crate) fn state(self) -> Option<char> {
+        self.stat().map(|(state, _)| state)
+    }
+
+    /// Whether it neither runs nor can be woken.
+    pub(crate) fn is_gone(self) -> bool {
+        matches!(self.state(), None | Some('Z' | 'X'))
+    }
+
+    /// Whether this is one of its arguments: a number alone may have passed on to another process.
+    pub(crate) fn has_argument(self, argument: &str) -> bool {
+        let arguments = fs::read(format!("/proc/{}/cmdline", self.0)).unwrap_or_default();
+        arguments
+            .split(|byte| *byte == 0)
+            .any(|one| one == argument.as_bytes())
+    }
+
+    /// The processes it has started, not those that these have started.
+    pub(crate) fn children(self) -> Vec<Self> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Self))
+            .filter(|other| other.stat().is_some_and(|(_, parent)| parent == self.0))
+            .collect()
+    }
+
+    /// State and parent. The name before them stands in brackets, and may hold brackets itself.
+    fn stat(self) -> Option<(char, u32)> {
+        let line = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
+        let (_, after_name) = line.rsplit_once(") ")?;
+        let mut fields = after_name.split(' ');
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::run;
+
+    #[test]
+    fn a_child_is_seen_stopped_woken_and_ended() {
+        let mut child = Command::new("sleep").arg("3600").spawn().unwrap();
+        let process = Process(child.id());
+        let soon = Duration::from_secs(60);
+        assert!(Process(std::process::id()).children().contains(&process));
+        assert!(run::until(soon, || process.has_argument("3600")));
+        assert!(!process.has_argument("360"));
+        process.signal(Signal::STOP);
+        assert!(run::until(soon, || process.state() == Some('T')));
+        process.signal(Signal::CONT);
+        assert!(run::until(soon, || process.state() == Some('S')));
+        process.signal(Signal::KILL);
+        assert!(run::until(soon, || process.is_gone()));
+        child.wait().unwrap();
+        assert_eq!(process.state(), None);
+    }
+}

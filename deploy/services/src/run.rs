@@ -1,0 +1,117 @@
+//! Runs a program to its end within a limit, and gives back what it said.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::error::ServiceError;
+
+/// Between two looks at something that is waited for. Short against everything that is waited for here.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Runs it and returns what it wrote to its standard output, without the last line break.
+///
+/// # Errors
+/// When it cannot be started, ends badly (with what it wrote to its standard error), or has to be killed at the limit.
+pub(crate) fn to_end(
+    command: &mut Command,
+    what: &str,
+    limit: Duration,
+) -> Result<String, ServiceError> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|source| ServiceError::Io {
+            what: format!("run {what}"),
+            source,
+        })?;
+    let out = read(child.stdout.take());
+    let err = read(child.stderr.take());
+    let Some(status) = ended(&mut child, limit) else {
+        // Both succeed on a child of ours.
+        drop(child.kill());
+        drop(child.wait());
+        return Err(ServiceError::TooLate {
+            what: what.to_owned(),
+            limit,
+        });
+    };
+    let (out, err) = (join(out), join(err));
+    if status.success() {
+        Ok(out.trim_end_matches('\n').to_owned())
+    } else {
+        Err(ServiceError::failed(
+            what,
+            format!("{status}: {}", err.trim()),
+        ))
+    }
+}
+
+/// Waits until it has ended, for at most so long.
+pub(crate) fn ended(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let mut status = None;
+    until(limit, || {
+        // Waiting for a child of ours fails only when somebody else has waited for it: then it has ended.
+        status = child.try_wait().unwrap_or(Some(ExitStatus::default()));
+        status.is_some()
+    });
+    status
+}
+
+/// Looks again and again until it is so, for at most so long; says whether it is.
+pub(crate) fn until(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(POLL);
+    }
+}
+
+/// Reads in a thread of its own: a program that writes more than a pipe holds would never end.
+fn read(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut from) = from {
+            // What was read until a fault is still worth showing.
+            drop(from.read_to_end(&mut bytes));
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn join(reader: JoinHandle<String>) -> String {
+    reader.join().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, limit: Duration) -> Result<String, ServiceError> {
+        to_end(Command::new("sh").args(["-c", script]), "sh", limit)
+    }
+
+    #[test]
+    fn what_it_said_comes_back() {
+        let limit = Duration::from_secs(60);
+        assert_eq!(sh("echo a; echo b", limit).unwrap(), "a\nb");
+        let failed = sh("echo a; echo why >&2; exit 3", limit).unwrap_err();
+        assert_eq!(failed.to_string(), "sh failed: exit status: 3: why");
+        let much = sh("head -c 300000 /dev/zero | tr '\\0' x", limit).unwrap();
+        assert_eq!(much.len(), 300_000);
+    }
+
+    #[test]
+    fn at_the_limit_it_is_killed() {
+        let late = sh("exec sleep 3600", Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(late, ServiceError::TooLate { .. }), "{late}");
+    }
+}

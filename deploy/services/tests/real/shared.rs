@@ -1,0 +1,33 @@
+//! The server that tests share, and their databases on it.
+
+use fritzy_services::{postgres_for_tests, skipped};
+
+#[test]
+fn every_test_has_a_database_of_its_own_on_one_server() {
+    let shared = match postgres_for_tests() {
+        Ok(shared) => shared,
+        Err(error) if error.is_missing() => {
+            return skipped(
+                "every_test_has_a_database_of_its_own_on_one_server",
+                &error.to_string(),
+            );
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let again = postgres_for_tests().unwrap();
+    assert_eq!(shared.url(), again.url());
+    let (one, other) = (
+        shared.fresh_database().unwrap(),
+        again.fresh_database().unwrap(),
+    );
+    assert_ne!(one, other);
+    for url in [one, other] {
+        let name = url.rsplit('/').next().unwrap().split('?').next().unwrap();
+        let there = shared
+            .psql(&format!(
+                "SELECT has_database_privilege('{name}', 'connect')"
+            ))
+            .unwrap();
+        assert_eq!(there, "t");
+    }
+}
