@@ -282,7 +282,11 @@ impl Sources {
                 _ => "default",
             };
             let value = value.join(",");
-            let value = if name == "database_url" { without_password(&value) } else { value };
+            let value = if name == "database_url" {
+                without_password(&value)
+            } else {
+                value
+            };
             (name, value, source)
         };
         // One that is not set is left out, so that what is printed can be used as a settings file.

@@ -227,7 +227,9 @@ pub(crate) fn without_password(url: &str) -> String {
     let mut shown = hidden(url).unwrap_or_else(|| url.to_owned());
     if let Some(at) = shown.find("password=") {
         let from = at + "password=".len();
-        let to = shown[from..].find('&').map_or(shown.len(), |len| from + len);
+        let to = shown[from..]
+            .find('&')
+            .map_or(shown.len(), |len| from + len);
         shown.replace_range(from..to, "***");
     }
     shown

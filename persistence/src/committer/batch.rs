@@ -37,10 +37,8 @@ pub(crate) enum BatchError {
 pub(crate) trait BatchStore: Send + 'static {
     /// The highest position of each shard, 0 for none. Asked after the shard was claimed, so that an
     /// earlier owner can add nothing behind the answer.
-    async fn heads(
-        &mut self,
-        shards: &[ShardId],
-    ) -> Result<HashMap<ShardId, Position>, BatchError>;
+    async fn heads(&mut self, shards: &[ShardId])
+    -> Result<HashMap<ShardId, Position>, BatchError>;
 
     /// Writes events and states of the whole batch durably, or nothing. Refuses it when any lease in
     /// it is not the newest. No two appends of a batch are of one entity or of one keyed command.

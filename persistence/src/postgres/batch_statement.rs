@@ -130,7 +130,9 @@ impl Statement {
             .column("int2[]", |(n, _, _)| small(n.append.lease.shard.0))
             .column("int8[]", |(n, offset, _)| signed(n.first + offset))
             .column("uuid[]", |(n, _, _)| *n.append.entity.as_uuid())
-            .column("int8[]", |(n, offset, _)| signed(n.append.after + 1 + offset))
+            .column("int8[]", |(n, offset, _)| {
+                signed(n.append.after + 1 + offset)
+            })
             .column("uuid[]", |(_, _, (id, _))| *id.as_uuid())
             .column("text[]", |(_, _, (_, event))| event.event_type())
             .column("text[]", |(_, _, (_, event))| event.payload())

@@ -44,10 +44,14 @@ impl PostgresConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The address is none.
-    #[error("the database URL cannot be read: {0}. It looks like postgres://user:password@host:5432/database")]
+    #[error(
+        "the database URL cannot be read: {0}. It looks like postgres://user:password@host:5432/database"
+    )]
     Url(String),
     /// Nobody answers, or lets us in.
-    #[error("the database {server} cannot be reached: {reason}. Check DATABASE_URL, and that the server runs")]
+    #[error(
+        "the database {server} cannot be reached: {reason}. Check DATABASE_URL, and that the server runs"
+    )]
     Unreachable {
         /// Its address.
         server: String,
@@ -76,13 +80,17 @@ pub enum PostgresError {
         found: String,
     },
     /// The server takes no writes.
-    #[error("the database {server} is a standby, which takes no writes. Name the primary in DATABASE_URL")]
+    #[error(
+        "the database {server} is a standby, which takes no writes. Name the primary in DATABASE_URL"
+    )]
     Standby {
         /// Its address.
         server: String,
     },
     /// Another node uses it.
-    #[error("the database {server} is in use by another node ({holder}). Stop it, or name another database")]
+    #[error(
+        "the database {server} is in use by another node ({holder}). Stop it, or name another database"
+    )]
     InUse {
         /// Its address.
         server: String,
@@ -96,7 +104,9 @@ pub enum PostgresError {
         server: String,
     },
     /// The schema is not up to date.
-    #[error("the database {server} lacks step {step} of the schema. Run `fritzy migrate`, or start without --migrate off")]
+    #[error(
+        "the database {server} lacks step {step} of the schema. Run `fritzy migrate`, or start without --migrate off"
+    )]
     SchemaBehind {
         /// Its address.
         server: String,

@@ -54,8 +54,8 @@ impl Stores {
         let holding = Holding::take(server.clone()).await?;
         let mut batches = Vec::new();
         for _ in 0..config.committers.max(1) {
-            let connection = server.committer().await?;
-            batches.push(PostgresBatches::new(server.clone(), connection));
+            let session = server.committer().await?;
+            batches.push(PostgresBatches::new(server.clone(), session));
         }
         let pool = PgPoolOptions::new()
             .max_connections(config.readers)

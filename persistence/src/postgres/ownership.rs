@@ -77,7 +77,9 @@ impl Ownership for PostgresStore {
         if leases.len() == shards.len() {
             Ok(leases)
         } else {
-            Err(ReadError::Unreadable("the table of shards lacks rows".into()))
+            Err(ReadError::Unreadable(
+                "the table of shards lacks rows".into(),
+            ))
         }
     }
 }

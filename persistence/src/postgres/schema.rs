@@ -42,7 +42,10 @@ pub(super) async fn migrate(
     let migrated = MIGRATIONS.run_direct(None, &mut *connection, false).await;
     migrated.map_err(failed)?;
     let after = applied(server, connection).await?;
-    Ok(after.into_iter().filter(|step| !before.contains(step)).collect())
+    Ok(after
+        .into_iter()
+        .filter(|step| !before.contains(step))
+        .collect())
 }
 
 /// Makes sure that every step known here has been taken, and that no step demands a newer program.
@@ -52,7 +55,10 @@ pub(super) async fn check_usable(
 ) -> Result<(), PostgresError> {
     check_known(server, connection).await?;
     let applied = applied(server, connection).await?;
-    match MIGRATIONS.iter().find(|step| !applied.contains(&step.version)) {
+    match MIGRATIONS
+        .iter()
+        .find(|step| !applied.contains(&step.version))
+    {
         None => Ok(()),
         Some(step) => Err(PostgresError::SchemaBehind {
             server: server.name(),

@@ -40,6 +40,19 @@ const BY_KEYS: [(&str, &str); 4] = [
     ("enable_mergejoin", "off"),
 ];
 
+/// A committer's connection.
+pub(super) struct Session {
+    pub(super) connection: PgConnection,
+    pub(super) backend: Backend,
+}
+
+/// The server's process behind a connection, told apart from a later one with the same number.
+#[derive(Clone, Debug)]
+pub(super) struct Backend {
+    pub(super) pid: i32,
+    pub(super) started: String,
+}
+
 /// A server to connect to.
 #[derive(Clone)]
 pub(super) struct Server {
@@ -70,7 +83,9 @@ impl Server {
     /// Its address as people may see it.
     pub(super) fn name(&self) -> String {
         let options = &self.options;
-        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let database = options
+            .get_database()
+            .unwrap_or_else(|| options.get_username());
         format!("{}:{}/{database}", options.get_host(), options.get_port())
     }
 
@@ -80,9 +95,18 @@ impl Server {
     }
 
     /// A connection for a committer.
-    pub(super) async fn committer(&self) -> Result<PgConnection, PostgresError> {
+    pub(super) async fn committer(&self) -> Result<Session, PostgresError> {
         let options = self.options("fritzy committer").options(BY_KEYS);
-        self.connect(&options).await
+        let mut connection = self.connect(&options).await?;
+        let backend = backend(&mut connection).await;
+        let backend = backend.map_err(|failure| PostgresError::Unreachable {
+            server: self.name(),
+            reason: failure.to_string(),
+        })?;
+        Ok(Session {
+            connection,
+            backend,
+        })
     }
 
     /// Opens a connection that may write, and checks what durability rests on (invariant I1): a server can be
@@ -137,7 +161,8 @@ impl Server {
             let found = generation(&mut connection).await;
             let found = found.map_err(|failure| unreachable(failure.to_string()))?;
             if found.as_ref() != Some(expected) {
-                let reason = "the database has been replaced since this node started; restart the node";
+                let reason =
+                    "the database has been replaced since this node started; restart the node";
                 return Err(unreachable(reason.into()));
             }
         }
@@ -145,8 +170,22 @@ impl Server {
     }
 }
 
+async fn backend(connection: &mut PgConnection) -> Result<Backend, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Backend {
+        pid: row.try_get(0)?,
+        started: row.try_get(1)?,
+    })
+}
+
 /// The generation of the database behind `connection`.
-pub(super) async fn generation(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+pub(super) async fn generation(
+    connection: &mut PgConnection,
+) -> Result<Option<String>, sqlx::Error> {
     let row = sqlx::query("SELECT value FROM meta WHERE name = 'generation'")
         .fetch_optional(connection)
         .await?;

@@ -10,9 +10,10 @@ use fritzy_domain::{Epoch, ShardId};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::batch_statement::small;
+use super::faults::{Fault, fault};
 use super::write::{PostgresBatches, Raised};
 use crate::committer::{BatchError, Numbered};
 use crate::rows::signed;
@@ -23,20 +24,28 @@ const STEP_MAX: Duration = Duration::from_secs(6);
 impl PostgresBatches {
     /// Answers as the lost commit of `batch` would have. Goes on trying for as long as somebody waits.
     pub(super) async fn settle(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
-        self.connection = None;
+        self.disconnect();
         for Numbered { append, .. } in batch {
             self.doubtful.insert(append.lease.shard, append.lease.owner);
         }
-        let deadlines = batch.iter().map(|numbered| numbered.append.deadline.moment());
+        let deadlines = batch
+            .iter()
+            .map(|numbered| numbered.append.deadline.moment());
         let deadline = deadlines.max().map_or_else(Instant::now, Instant::from_std);
         loop {
             let again = match self.try_settle(batch).await {
                 Ok(true) => {
-                    info!(appends = batch.len(), "a batch whose answer was lost is in the journal");
+                    info!(
+                        appends = batch.len(),
+                        "a batch whose answer was lost is in the journal"
+                    );
                     return Ok(());
                 }
                 Ok(false) => {
-                    info!(appends = batch.len(), "a batch whose answer was lost is not in the journal");
+                    info!(
+                        appends = batch.len(),
+                        "a batch whose answer was lost is not in the journal"
+                    );
                     return Err(BatchError::Again {
                         reason: "the connection to the database was lost".into(),
                         after: Duration::ZERO,
@@ -85,19 +94,50 @@ impl PostgresBatches {
         )
         .bind(shards)
         .bind(owners);
-        let connection = self.connection.as_mut().expect("connected");
+        let connection = self.connection();
         let raised = timeout(STEP_MAX, raising.fetch_all(connection)).await;
+        if let Ok(Err(failure)) = &raised
+            && fault(failure) == Fault::Passing
+        {
+            // The old transaction holds its shards for longer than any batch takes: the word that would end
+            // it was lost as well.
+            self.end_left_behind().await?;
+            return Err(again(failure.to_string()));
+        }
         for row in self.unless_failed(raised)? {
             let (shard, epoch): (i16, i64) = read(&row)?;
             let (shard, to) = (ShardId(shard.cast_unsigned()), Epoch(epoch.cast_unsigned()));
             let owner = self.doubtful[&shard];
-            let before = self.raised.get(&shard).filter(|before| before.owner == owner);
+            let before = self
+                .raised
+                .get(&shard)
+                .filter(|before| before.owner == owner);
             // Whatever this owner holds of the shard is older than what was just made.
             let from = before.map_or(Epoch(0), |before| before.from);
             self.raised.insert(shard, Raised { owner, from, to });
         }
         self.doubtful.clear();
         Ok(())
+    }
+
+    /// Has the server end the process of the lost connection, if it is still there.
+    async fn end_left_behind(&mut self) -> Result<(), BatchError> {
+        let Some(backend) = self.left_behind.clone() else {
+            return Ok(());
+        };
+        warn!(
+            pid = backend.pid,
+            "ending what a lost connection has left behind"
+        );
+        let ending = sqlx::query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE pid = $1 AND backend_start::text = $2",
+        )
+        .bind(backend.pid)
+        .bind(backend.started);
+        let connection = self.connection();
+        let ended = timeout(STEP_MAX, ending.fetch_optional(connection)).await;
+        self.unless_failed(ended).map(drop)
     }
 
     /// Whether the events of a batch are in the journal: all of them are, or none.
@@ -115,10 +155,12 @@ impl PostgresBatches {
         .bind(shards)
         .bind(positions)
         .bind(commands);
-        let connection = self.connection.as_mut().expect("connected");
+        let connection = self.connection();
         let row = timeout(STEP_MAX, looking.fetch_one(connection)).await;
         let row = self.unless_failed(row)?;
-        let found: i64 = row.try_get(0).map_err(|failure| again(failure.to_string()))?;
+        let found: i64 = row
+            .try_get(0)
+            .map_err(|failure| again(failure.to_string()))?;
         assert!(
             found == 0 || found == signed(batch.len() as u64),
             "a batch is one statement: {found} of {} appends are in the journal",
@@ -136,14 +178,17 @@ impl PostgresBatches {
             Ok(Err(failure)) => failure.to_string(),
             Err(_) => "the database does not answer".into(),
         };
-        self.connection = None;
+        self.disconnect();
         Err(again(reason))
     }
 }
 
 fn read(row: &PgRow) -> Result<(i16, i64), BatchError> {
     let failed = |failure: sqlx::Error| again(failure.to_string());
-    Ok((row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?))
+    Ok((
+        row.try_get(0).map_err(failed)?,
+        row.try_get(1).map_err(failed)?,
+    ))
 }
 
 /// At once: connecting has its own waits.

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::batch_statement::{batch_statement, small};
 use super::faults::{Fault, fault, spoils_connection};
-use super::session::Server;
+use super::session::{Backend, Server, Session};
 use crate::backoff::Backoff;
 use crate::committer::{BatchError, BatchStore, Numbered, creation_key, leases};
 use crate::rows::signed;
@@ -26,7 +26,9 @@ const AGAIN_AFTER: Duration = Duration::from_millis(10);
 /// One committer's connection, and what it must remember across connections.
 pub(super) struct PostgresBatches {
     pub(super) server: Server,
-    pub(super) connection: Option<PgConnection>,
+    pub(super) session: Option<Session>,
+    /// Of the last session that was lost; it may still be at work.
+    pub(super) left_behind: Option<Backend>,
     backoff: Backoff,
     /// No connection is tried before.
     next_try: Instant,
@@ -47,10 +49,11 @@ pub(super) struct Raised {
 }
 
 impl PostgresBatches {
-    pub(super) fn new(server: Server, connection: PgConnection) -> Self {
+    pub(super) fn new(server: Server, session: Session) -> Self {
         Self {
             server,
-            connection: Some(connection),
+            session: Some(session),
+            left_behind: None,
             backoff: Backoff::default(),
             next_try: Instant::now(),
             doubtful: HashMap::new(),
@@ -66,7 +69,7 @@ impl PostgresBatches {
 
     /// Connects where there is no connection.
     pub(super) async fn reconnect(&mut self) -> Result<(), BatchError> {
-        if self.connection.is_some() {
+        if self.session.is_some() {
             return Ok(());
         }
         let now = Instant::now();
@@ -77,9 +80,9 @@ impl PostgresBatches {
             });
         }
         match self.server.committer().await {
-            Ok(connection) => {
+            Ok(session) => {
                 info!(database = %self.server.name(), "connected again");
-                self.connection = Some(connection);
+                self.session = Some(session);
                 self.backoff = Backoff::default();
                 Ok(())
             }
@@ -89,6 +92,18 @@ impl PostgresBatches {
                 let reason = failure.to_string();
                 Err(BatchError::Again { reason, after })
             }
+        }
+    }
+
+    /// The connection, once [`Self::reconnect`] has said that there is one.
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.session.as_mut().expect("connected").connection
+    }
+
+    /// Gives the connection up. What was asked over it may still be done.
+    pub(super) fn disconnect(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.left_behind = Some(session.backend);
         }
     }
 
@@ -113,7 +128,7 @@ impl PostgresBatches {
         let leases = leases(batch);
         let current: Vec<ShardLease> = leases.iter().map(|lease| self.current(*lease)).collect();
         let mut statement = batch_statement(batch, &current);
-        let connection = self.connection.as_mut().expect("made ready");
+        let connection = self.connection();
         let row = statement.build().fetch_one(connection).await?;
         let held: Option<Vec<i16>> = row.try_get(0)?;
         let held = held.unwrap_or_default();
@@ -122,8 +137,7 @@ impl PostgresBatches {
             let same = current.iter().filter(|other| other.shard == lease.shard);
             same.map(|other| other.epoch).max() == Some(lease.epoch)
         };
-        let is_held =
-            |lease: &ShardLease| held.contains(&small(lease.shard.0)) && newest(lease);
+        let is_held = |lease: &ShardLease| held.contains(&small(lease.shard.0)) && newest(lease);
         let fenced = leases.iter().zip(&current);
         Ok(fenced
             .filter(|(_, current)| !is_held(current))
@@ -140,7 +154,7 @@ impl PostgresBatches {
         let each = batch.iter();
         let afters: Vec<i64> = each.map(|n| signed(n.append.after)).collect();
         let keys: Vec<_> = batch.iter().map(|n| creation_key(n.append)).collect();
-        let connection = self.connection.as_mut().expect("made ready");
+        let connection = self.connection();
         let rows = sqlx::query(
             "SELECT number FROM unnest($1::int2[], $2::uuid[], $3::int8[], $4::uuid[]) WITH ORDINALITY
                 AS candidate (shard, id, after, creation_key, number)
@@ -169,7 +183,7 @@ impl PostgresBatches {
             Ok(Ok(_)) => BatchError::Refused(failure.to_string()),
             // The refused batch is absent whatever became of the look-up.
             Ok(Err(_)) | Err(_) => {
-                self.connection = None;
+                self.disconnect();
                 again(failure)
             }
         }
@@ -191,7 +205,7 @@ impl BatchStore for PostgresBatches {
     ) -> Result<HashMap<ShardId, Position>, BatchError> {
         self.ready().await?;
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
-        let connection = self.connection.as_mut().expect("made ready");
+        let connection = self.connection();
         let reading = sqlx::query(
             "SELECT wanted.shard, coalesce((SELECT position FROM journal WHERE journal.shard = wanted.shard
                 ORDER BY position DESC LIMIT 1), 0)
@@ -202,11 +216,11 @@ impl BatchStore for PostgresBatches {
         let rows = match timeout(BATCH_MAX, reading).await {
             Ok(Ok(rows)) => rows,
             Ok(Err(failure)) => {
-                self.connection = None;
+                self.disconnect();
                 return Err(again(&failure));
             }
             Err(_) => {
-                self.connection = None;
+                self.disconnect();
                 return Err(again(&sqlx::Error::PoolTimedOut));
             }
         };
@@ -219,9 +233,9 @@ impl BatchStore for PostgresBatches {
     }
 
     async fn close(self) {
-        if let Some(connection) = self.connection {
+        if let Some(session) = self.session {
             // The server notices a closed connection anyway.
-            let _ = connection.close().await;
+            let _ = session.connection.close().await;
         }
     }
 
@@ -238,7 +252,7 @@ impl BatchStore for PostgresBatches {
         };
         let fault = fault(&failure);
         if fault != Fault::Lost && spoils_connection(&failure) {
-            self.connection = None;
+            self.disconnect();
         }
         match fault {
             Fault::Lost => {

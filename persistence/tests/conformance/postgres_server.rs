@@ -61,7 +61,9 @@ async fn what_is_written_is_there_after_a_close() {
         let pending: Vec<_> = appends.map(|a| fixture.stores.journal.append(a)).collect();
         fixture.stores.close().await;
         for answer in pending {
-            answer.await.expect("what was queued is written before the stores close");
+            answer
+                .await
+                .expect("what was queued is written before the stores close");
         }
     }
 }
@@ -89,8 +91,7 @@ async fn many_nodes_migrate_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schema_is_refused_where_it_does_not_fit_and_only_there() {
-    let Some(config) =
-        postgres_config("a_schema_is_refused_where_it_does_not_fit_and_only_there")
+    let Some(config) = postgres_config("a_schema_is_refused_where_it_does_not_fit_and_only_there")
     else {
         return;
     };

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Append, AppendError,
-    CommandId, Deadline, EntityId, Epoch, Event, EventId, NodeId, Position, Positions,
-    ShardId, ShardLease, State, Timestamp,
+    CommandId, Deadline, EntityId, Epoch, Event, EventId, NodeId, Position, Positions, ShardId,
+    ShardLease, State, Timestamp,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;

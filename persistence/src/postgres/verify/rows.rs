@@ -116,8 +116,7 @@ impl Source for PostgresRows {
                 owned: row.try_get(2)?,
             })
         };
-        let statement =
-            "SELECT shard::bigint, epoch, owner IS NOT NULL FROM shard ORDER BY shard";
+        let statement = "SELECT shard::bigint, epoch, owner IS NOT NULL FROM shard ORDER BY shard";
         self.each(statement, read, each).await
     }
 
@@ -177,7 +176,8 @@ impl Source for PostgresRows {
     }
 
     async fn shared_commands(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
-        let statement = "SELECT uuid_send(command_id), uuid_send(entity_id), version, shard::bigint,
+        let statement =
+            "SELECT uuid_send(command_id), uuid_send(entity_id), version, shard::bigint,
                 position, event_type, payload::text, fingerprint
              FROM journal WHERE command_id IN
                 (SELECT command_id FROM journal GROUP BY command_id HAVING count(*) > 1)
@@ -256,11 +256,11 @@ fn value(row: &PgRow, column: usize) -> Result<Value, sqlx::Error> {
 }
 
 fn failed(failure: &sqlx::Error) -> SourceError {
-    let code = failure.as_database_error().and_then(|failure| failure.code());
+    let code = failure
+        .as_database_error()
+        .and_then(|failure| failure.code());
     match code {
-        Some(code) if DAMAGED.contains(&code.as_ref()) => {
-            SourceError::Damaged(failure.to_string())
-        }
+        Some(code) if DAMAGED.contains(&code.as_ref()) => SourceError::Damaged(failure.to_string()),
         _ => SourceError::Unavailable(failure.to_string()),
     }
 }

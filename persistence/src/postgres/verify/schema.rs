@@ -59,7 +59,11 @@ pub(super) async fn differences(
     connection: &mut PgConnection,
     expected: &Schema,
 ) -> Result<Vec<SchemaDifference>, sqlx::Error> {
-    let mut found = read(connection, "(SELECT relnamespace FROM pg_class WHERE oid = 'meta'::regclass)").await?;
+    let mut found = read(
+        connection,
+        "(SELECT relnamespace FROM pg_class WHERE oid = 'meta'::regclass)",
+    )
+    .await?;
     let mut differences = Vec::new();
     for (object, definition) in expected {
         let found = found.remove(object);

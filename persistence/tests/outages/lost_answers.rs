@@ -1,0 +1,157 @@
+//! A commit whose answer is lost: the client still hears what became of it.
+
+use std::time::Duration;
+
+use fritzy_domain::AppendError;
+use fritzy_services::HoldFrom;
+
+use crate::ground::{Ground, PATIENT};
+
+const BATCH: &str = "INSERT INTO journal";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_was_committed_is_acknowledged_though_its_answer_was_lost() {
+    let test = "a_batch_that_was_committed_is_acknowledged_though_its_answer_was_lost";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    ground.proxy.drop_server_bytes();
+    let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
+        // The server has done it, and said so to nobody.
+        until(|| ground.rows() == 2).await;
+        ground.proxy.heal();
+    });
+    assert_eq!(told.1.as_ref().map(|positions| positions.first), Ok(2));
+    let next = ground.tell(ground.account(8, PATIENT)).await;
+    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(3));
+    ground.audit(&[first, told, next]).await;
+}
+
+/// The server has written the batch and waits for the word to commit it. That word is on its way while the
+/// committer finds out what became of the batch, and arrives before it has found out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_delivered_after_settling_has_begun_is_waited_for() {
+    let test = "a_commit_delivered_after_settling_has_begun_is_waited_for";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    let hold = ground.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
+    let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
+        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        ground.proxy.cut();
+        ground.proxy.heal();
+        // The claim of the new epoch waits for the old transaction.
+        until(|| ground.waiting_for_locks() > 0).await;
+        assert!(blocking(|| hold.release()), "the word is delivered");
+    });
+    assert_eq!(told.1.as_ref().map(|positions| positions.first), Ok(2));
+    let next = ground.tell(ground.account(8, PATIENT)).await;
+    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(3));
+    ground.audit(&[first, told, next]).await;
+}
+
+/// The same, but the word never comes: the old transaction would hold its shards for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_never_ends_is_ended() {
+    let test = "a_transaction_that_never_ends_is_ended";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    let hold = ground.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
+    let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
+        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        ground.proxy.cut();
+        ground.proxy.heal();
+    });
+    assert_eq!(told.1.as_ref().map(|positions| positions.first), Ok(2));
+    blocking(|| hold.release());
+    ground.audit(&[first, told]).await;
+}
+
+/// The server has not even begun: the whole batch arrives when the same client's next attempt has long been
+/// answered. It must fail at its fence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_delivered_after_it_was_settled_changes_nothing() {
+    let test = "a_batch_delivered_after_it_was_settled_changes_nothing";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    let hold = ground.proxy.hold_client_bytes(HoldFrom::execute_of(BATCH));
+    let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
+        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        ground.proxy.cut();
+        ground.proxy.heal();
+    });
+    assert!(told.1.is_ok(), "{:?}", told.1);
+    assert!(blocking(|| hold.release()), "the old batch is delivered");
+    let next = ground.tell(ground.account(8, PATIENT)).await;
+    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(3));
+    until(|| ground.proxy.connections() <= 4).await;
+    ground.audit(&[first, told, next]).await;
+}
+
+/// The database stays away for longer than the client waits. It hears that nobody knows; what comes later in
+/// the same shard is not harmed by the old batch, whenever it arrives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_is_said_only_when_the_database_stays_away_past_the_deadline() {
+    let test = "unknown_is_said_only_when_the_database_stays_away_past_the_deadline";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    let hold = ground.proxy.hold_client_bytes(HoldFrom::execute_of(BATCH));
+    let impatient = ground.account(4, Duration::from_secs(1));
+    let (told, ()) = tokio::join!(ground.tell(impatient), async {
+        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        ground.proxy.cut();
+    });
+    let unknown = matches!(
+        told.1,
+        Err(AppendError::Unavailable {
+            certainly_not_written: false,
+            ..
+        })
+    );
+    assert!(unknown, "{:?}", told.1);
+    ground.proxy.heal();
+    let next = ground.tell(ground.account(8, PATIENT)).await;
+    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(2));
+    blocking(|| hold.release());
+    let last = ground.tell(ground.account(12, PATIENT)).await;
+    assert_eq!(last.1.as_ref().map(|positions| positions.first), Ok(3));
+    ground.audit(&[first, told, next, last]).await;
+}
+
+impl Ground {
+    fn ask(&self, statement: &str) -> usize {
+        let told = self.server.psql("postgres", statement).expect("asked");
+        told.trim().parse().expect("a number")
+    }
+
+    fn rows(&self) -> usize {
+        self.ask("SELECT count(*) FROM journal")
+    }
+
+    fn waiting_for_locks(&self) -> usize {
+        self.ask("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    }
+}
+
+fn blocking<T>(wait: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(wait)
+}
+
+/// Asks again and again, each time taking as long as the server takes to answer.
+pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
+    let asking = async {
+        while !blocking(&mut holds) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENT, asking).await;
+    waited.expect("it becomes so");
+}

@@ -1,0 +1,9 @@
+//! Outages of PostgreSQL, each made with a real server: what was answered is true, and it goes on by itself.
+
+#[path = "../conformance/fixtures.rs"]
+#[expect(dead_code, reason = "the conformance suite uses more of it")]
+mod fixtures;
+mod ground;
+mod lost_answers;
+mod passing_failures;
+mod restarts;

@@ -1,0 +1,199 @@
+//! Servers that stop, stall, or are replaced while many write.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use fritzy_domain::{AppendError, Page};
+
+use crate::ground::{Ground, PATIENT, Told, acknowledged};
+
+/// Writes without a pause until `fault` is done, and a little longer; each client waits for so long.
+///
+/// Accounts have numbers from `from` on.
+async fn load(
+    ground: &Ground,
+    from: u128,
+    waits: Duration,
+    fault: impl FnOnce() + Send + 'static,
+) -> Vec<Told> {
+    let faulty = tokio::task::spawn_blocking(fault);
+    let mut told = Vec::new();
+    let mut last_round = false;
+    loop {
+        let next = from + told.len() as u128;
+        let round = ground.tell_many(next, 50, waits).await;
+        told.extend(round);
+        if last_round {
+            break;
+        }
+        last_round = faulty.is_finished();
+    }
+    faulty.await.expect("the fault was made");
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_is_not_noticed_but_by_waiting() {
+    let test = "a_restart_is_not_noticed_but_by_waiting";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let ground = std::sync::Arc::new(ground);
+    for round in 1..=3_u128 {
+        let restarting = ground.clone();
+        let told = load(&ground, round * 1_000_000, PATIENT, move || {
+            restarting.server.stop_fast().expect("stops");
+            restarting.server.start_again().expect("starts");
+        });
+        let told = told.await;
+        let refused: Vec<_> = told.iter().filter(|(_, answer)| answer.is_err()).collect();
+        // A machine under load may take longer to start a server than appends are kept.
+        for (_, answer) in refused {
+            let failure = answer.as_ref().expect_err("refused");
+            assert!(failure.certainly_not_written(), "{failure}");
+        }
+        let read = ground
+            .fixture
+            .stores
+            .read_model
+            .accounts(Page { skip: 0, take: 1 });
+        assert_eq!(read.await.expect("reads again").len(), 1);
+        ground.audit(&told).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crashes_lose_nothing_acknowledged() {
+    let test = "crashes_lose_nothing_acknowledged";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let ground = std::sync::Arc::new(ground);
+    let mut all = Vec::new();
+    for (round, kill) in [(1_u128, false), (2, true), (3, false)] {
+        let crashing = ground.clone();
+        let told = load(&ground, round * 1_000_000, PATIENT, move || {
+            std::thread::sleep(Duration::from_millis(u64::from(std::process::id()) % 97));
+            if kill {
+                crashing.server.kill().expect("killed");
+            } else {
+                crashing.server.stop_immediate().expect("stops");
+            }
+            crashing.server.start_again().expect("starts");
+        });
+        all.extend(told.await);
+        let after = ground
+            .tell_many(round * 1_000_000 + 900_000, 20, PATIENT)
+            .await;
+        assert_eq!(acknowledged(&after), 20, "it goes on by itself");
+        all.extend(after);
+    }
+    assert!(acknowledged(&all) > 100, "there was load");
+    ground.audit(&all).await;
+}
+
+/// A longer outage: what waits is refused within some seconds, what comes meanwhile at once, and nothing of it
+/// is written later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_outage_is_told_at_once_and_ends_by_itself() {
+    let test = "a_long_outage_is_told_at_once_and_ends_by_itself";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    ground.server.stop_fast().expect("stops");
+    let mut told = ground.tell_many(1_000, 50, PATIENT).await;
+    assert_eq!(acknowledged(&told), 0);
+    let began = Instant::now();
+    let meanwhile = ground.tell_many(2_000, 50, PATIENT).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+    for (_, answer) in meanwhile.iter().chain(&told) {
+        let unavailable = matches!(
+            answer,
+            Err(AppendError::Unavailable {
+                certainly_not_written: true,
+                ..
+            })
+        );
+        assert!(unavailable, "{answer:?}");
+    }
+    told.extend(meanwhile);
+    ground.server.start_again().expect("starts");
+    let began = Instant::now();
+    loop {
+        let again = ground
+            .tell(ground.account(3_000 + told.len() as u128, PATIENT))
+            .await;
+        let written = again.1.is_ok();
+        told.push(again);
+        if written {
+            break;
+        }
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    ground.audit(&told).await;
+}
+
+/// A server that stops for 10 s and goes on, with every connection as it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stall_delays_and_nothing_else() {
+    let test = "a_stall_delays_and_nothing_else";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let ground = std::sync::Arc::new(ground);
+    let stalling = ground.clone();
+    let told = load(&ground, 2_000_000, PATIENT, move || {
+        stalling.server.pause().expect("pauses");
+        std::thread::sleep(Duration::from_secs(10));
+        stalling.server.resume().expect("goes on");
+    });
+    let told = told.await;
+    let after = ground.tell_many(60_000_000, 20, PATIENT).await;
+    assert_eq!(acknowledged(&after), 20, "it goes on by itself");
+    ground.audit(&told).await;
+    ground.audit(&after).await;
+}
+
+/// A standby that has everything takes over from a primary that was killed. With synchronous replication
+/// nothing acknowledged is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promoted_standby_goes_on_with_everything_acknowledged() {
+    let test = "a_promoted_standby_goes_on_with_everything_acknowledged";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let ground = std::sync::Arc::new(ground);
+    let standby = ground
+        .server
+        .standby(fritzy_services::PostgresConfig::default());
+    let standby = std::sync::Arc::new(standby.expect("a standby"));
+    ground
+        .server
+        .set("synchronous_standby_names", "*")
+        .expect("set");
+    let before = ground.tell_many(1_000_000, 50, PATIENT).await;
+    assert_eq!(acknowledged(&before), 50);
+    let (failing, promoted) = (ground.clone(), standby.clone());
+    let mut told = load(&ground, 2_000_000, PATIENT, move || {
+        failing.server.kill().expect("killed");
+        // The new connections find a standby at first, which takes no writes.
+        failing
+            .proxy
+            .set_upstream(SocketAddr::from((Ipv4Addr::LOCALHOST, promoted.port())));
+        promoted.promote().expect("promoted");
+    })
+    .await;
+    told.extend(before);
+    let after = ground.tell_many(70_000_000, 20, PATIENT).await;
+    assert_eq!(acknowledged(&after), 20, "it goes on by itself");
+    told.extend(after);
+    ground.audit_on(&standby, &told).await;
+}
