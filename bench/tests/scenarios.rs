@@ -15,19 +15,24 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
 /// So short that all of this takes seconds; the figures mean nothing, which the report says of a debug build.
-const BLINK: [&str; 6] = [
+const BLINK: [&str; 4] = [
     "--warmup-s=0.1",
     "--duration-s=0.3",
     "--repeat=1",
-    "--accounts=20",
-    "--products=10",
     "--in-flight=8",
 ];
+const FEW_THINGS: [&str; 2] = ["--accounts=20", "--products=10"];
 
 fn bench(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fritzy-bench"));
     command.args(arguments).stdin(Stdio::null());
     command
+}
+
+/// The same of a scenario with a node.
+fn run_with_node(arguments: &[&str]) -> Report {
+    let node = format!("--node={}", node_binary().display());
+    run(&[arguments, &[node.as_str()]].concat())
 }
 
 /// Runs `run` with these arguments, in a folder where nothing may remain.
@@ -37,8 +42,6 @@ fn run(arguments: &[&str]) -> Report {
     fs::create_dir(&data).expect("another");
     let output = bench(&["run"])
         .args(arguments)
-        .arg("--node")
-        .arg(node_binary())
         .arg("--data-in")
         .arg(&data)
         .arg("--json")
@@ -80,7 +83,7 @@ fn blink<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn read_against_ceiling() {
-    let report = run(&blink(&["read", "--against=ceiling"]));
+    let report = run_with_node(&blink(&["read", "--against=ceiling", "--accounts=20"]));
     require_sound(&report);
     let (read, ceiling) = (&report.subject, report.baseline.as_ref().expect("a side"));
     assert_eq!(read.durability.fsync, Fsync::On);
@@ -113,15 +116,24 @@ fn hello_in_an_open_loop() {
 
 #[test]
 fn a_node_that_is_asked_for_too_much_refuses_the_rest_and_goes_on() {
-    let report = run(&[
+    let report = run_with_node(&[
         "overload",
         "--warmup-s=0.1",
         "--duration-s=2",
         "--repeat=1",
         "--accounts=20",
         "--products=10",
+        "--connections=500",
+        "--knee-connections=32",
         "--node-arg=--requests-max=64",
     ]);
+    let settings = &report.subject.settings;
+    let connections = (settings.connections_count, settings.knee_connections_count);
+    assert_eq!(connections, (Some(500), Some(32)));
+    let table = report.to_string();
+    let told = "open loop at a rate that follows from the knee, at most 500 in flight, 500 connections; \
+                for bare HTTP and the knee, before and after: closed loop, 32 connections";
+    assert!(table.contains(told), "{table}");
     let totals = &report.subject.totals;
     let codes: Vec<_> = totals.refused_by_code_count.keys().collect();
     assert_eq!(codes, ["OVERLOADED"], "{totals:?}");
@@ -136,11 +148,9 @@ fn a_node_that_is_asked_for_too_much_refuses_the_rest_and_goes_on() {
 
 #[test]
 fn place_with_and_without_keys() {
-    let report = run(&blink(&[
-        "place",
-        "--against=place:keyed",
-        "--node-arg=--shards=8",
-    ]));
+    let few = blink(&FEW_THINGS);
+    let sides = ["place", "--against=place:keyed", "--node-arg=--shards=8"];
+    let report = run_with_node(&[&sides, few.as_slice()].concat());
     require_sound(&report);
     let keyed = report.baseline.as_ref().expect("a side");
     assert!(keyed.settings.keyed && !report.subject.settings.keyed);
@@ -150,10 +160,12 @@ fn place_with_and_without_keys() {
 
 #[test]
 fn actors_place_on_both_stores() {
-    let report = run(&blink(&[
+    let few = blink(&FEW_THINGS);
+    let sides = [
         "actors-place:keyed",
         "--against=actors-place:store=memory,batch-len-max=1",
-    ]));
+    ];
+    let report = run(&[&sides, few.as_slice()].concat());
     require_sound(&report);
     let memory = report.baseline.as_ref().expect("a side");
     assert_eq!(report.subject.durability.fsync, Fsync::On);
@@ -183,7 +195,7 @@ fn grouped_commits_carry_more_than_single_ones() {
 fn actors_ask_repeated_and_compared_with_itself() {
     let folder = TempDir::new().expect("a folder");
     let json = folder.path().join("a.json");
-    let report = run(&blink(&["actors-ask", "--pin"]));
+    let report = run(&blink(&["actors-ask", "--pin", "--accounts=20"]));
     require_sound(&report);
     let said = report.settings.pinned.as_deref();
     assert!(said.is_some_and(|said| said.starts_with("not pinned")));
@@ -214,6 +226,19 @@ fn flags_that_do_not_fit_are_refused_before_anything_is_started() {
             "9 requests",
         ),
         (vec!["read", "--node=no/such/node"], "no/such/node"),
+        (
+            vec!["hello", "--products=3"],
+            "no use for --products: hello takes",
+        ),
+        (
+            vec!["place:store=memory"],
+            "no use for --store: place takes",
+        ),
+        (
+            vec!["overload", "--url=http://localhost:1/graphql"],
+            "no use for --url",
+        ),
+        (vec!["actors-ask", "--threads=2"], "--threads"),
         (
             vec!["read", "--json=no/such/folder/a.json"],
             "no/such/folder",

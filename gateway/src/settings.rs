@@ -86,10 +86,10 @@ pub struct Settings {
     )]
     pub request_timeout_ms: u64,
 
-    /// Requests worked on at once; one more is answered OVERLOADED. So many orders take about a tenth
-    /// of a second on one core that refuses thousands meanwhile: more would wait, not go faster
+    /// Requests worked on at once; one more is answered OVERLOADED. On one core that refuses thousands meanwhile
+    /// so many orders are answered within a tenth of a second: more would wait twice as long, and not go faster
     #[arg(
-        long, env = "FRITZY_REQUESTS_MAX", default_value = "256", global = true,
+        long, env = "FRITZY_REQUESTS_MAX", default_value = "128", global = true,
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub requests_max: u16,

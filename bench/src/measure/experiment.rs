@@ -130,8 +130,14 @@ impl Experiment {
         interrupt: &Interrupt,
         on_progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<Report, BenchError> {
-        let mut subject = Side::new(&self.subject, &self.flags)?;
         let baseline = self.baseline.as_ref();
+        let sides: Vec<_> = [Some(&self.subject), baseline]
+            .into_iter()
+            .flatten()
+            .collect();
+        self.flags.check_use(&sides)?;
+        self.check_threads(&sides)?;
+        let mut subject = Side::new(&self.subject, &self.flags)?;
         let mut baseline = baseline
             .map(|spec| Side::new(spec, &self.flags))
             .transpose()?;
@@ -184,6 +190,17 @@ impl Experiment {
             (ratio.runs.len() == self.repeat.get()).then(|| (name.clone(), ratio))
         });
         both.collect()
+    }
+
+    fn check_threads(&self, sides: &[&SideSpec]) -> Result<(), BenchError> {
+        let mut sides = sides.iter();
+        let over_http = sides.any(|side| side.scenario().reach() == Reach::Http);
+        if self.threads.get() > 1 && !over_http {
+            let why =
+                "no use for --threads: in process there is no generator with threads of its own";
+            return Err(BenchError::Settings(why.to_owned()));
+        }
+        Ok(())
     }
 
     /// The cores to stay on, and what to say of them.

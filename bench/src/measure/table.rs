@@ -107,20 +107,24 @@ impl Report {
 }
 
 fn load(settings: &SideSettings) -> String {
+    let in_flight = settings.in_flight_count;
     let mut text = match (settings.loop_shape, settings.rate_per_s) {
+        (LoopShape::Closed, _) => format!("closed loop, {in_flight} in flight"),
         (LoopShape::Open, Some(rate)) => format!(
-            "open loop, {} requests/s, at most {} in flight",
+            "open loop, {} requests/s, at most {in_flight} in flight",
             grouped(rate),
-            settings.in_flight_count
         ),
-        _ => format!("closed loop, {} in flight", settings.in_flight_count),
+        (LoopShape::Open, None) => {
+            format!("open loop at a rate that follows from the knee, at most {in_flight} in flight")
+        }
     };
-    if settings.scenario == "overload" {
-        text = format!(
-            "{text} for the knee; open loop over 1000 connections for the overload, which the figures are of"
-        );
-    } else if let Some(connections) = settings.connections_count {
+    if let Some(connections) = settings.connections_count {
         text.push_str(&format!(", {connections} connections"));
+    }
+    if let Some(connections) = settings.knee_connections_count {
+        text.push_str(&format!(
+            "; for bare HTTP and the knee, before and after: closed loop, {connections} connections"
+        ));
     }
     text
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome};
-use super::{Reach, Scenario, SetUp, Subject};
+use super::{Reach, Scenario, SetUp, Setting, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
 use crate::random::SplitMix64;
@@ -25,6 +25,15 @@ impl Scenario for ActorsAsk {
 
     fn reach(&self) -> Reach {
         Reach::InProcess
+    }
+
+    fn takes(&self) -> &'static [Setting] {
+        &[
+            Setting::InFlight,
+            Setting::Rate,
+            Setting::Accounts,
+            Setting::Store,
+        ]
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {

@@ -8,7 +8,7 @@ use fritzy_domain::{FingerprintBuilder, KeyScope};
 
 use super::basket::Basket;
 use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome, unkeyed};
-use super::{Reach, Scenario, SetUp, Subject};
+use super::{Reach, Scenario, SetUp, Setting, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
 use crate::random::SplitMix64;
@@ -28,6 +28,18 @@ impl Scenario for ActorsPlace {
 
     fn reach(&self) -> Reach {
         Reach::InProcess
+    }
+
+    fn takes(&self) -> &'static [Setting] {
+        &[
+            Setting::InFlight,
+            Setting::Rate,
+            Setting::Accounts,
+            Setting::Products,
+            Setting::Keyed,
+            Setting::Store,
+            Setting::BatchLenMax,
+        ]
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {

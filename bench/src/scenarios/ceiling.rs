@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::durability::{Durability, Fsync};
 use super::http_subject::{Endpoint, HttpSubject};
 use super::shop_data::account_name;
-use super::{Conditions, Reach, Scenario, SetUp, Subject, read};
+use super::{Conditions, Reach, Scenario, SetUp, Setting, Subject, read};
 use crate::process::{Launch, ServerProcess};
 use crate::random::SplitMix64;
 use crate::{BenchError, GraphqlClient};
@@ -29,6 +29,15 @@ impl Scenario for CeilingScenario {
 
     fn reach(&self) -> Reach {
         Reach::Http
+    }
+
+    fn takes(&self) -> &'static [Setting] {
+        &[
+            Setting::InFlight,
+            Setting::Rate,
+            Setting::Connections,
+            Setting::Accounts,
+        ]
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::ceiling::{start_server, without_store};
 use super::http_subject::{Endpoint, HttpSubject};
-use super::{Reach, Scenario, SetUp, Subject};
+use super::{Reach, Scenario, SetUp, Setting, Subject};
 use crate::BenchError;
 use crate::http::{Requests, get};
 use crate::load::{Outcome, Refusal};
@@ -25,6 +25,10 @@ impl Scenario for Hello {
 
     fn reach(&self) -> Reach {
         Reach::Http
+    }
+
+    fn takes(&self) -> &'static [Setting] {
+        &[Setting::InFlight, Setting::Rate, Setting::Connections]
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {

@@ -43,6 +43,7 @@ pub(super) type MakeRequests = dyn Fn(&Plan, usize) -> Box<dyn Requests> + Send 
 pub(super) struct HttpSubject {
     pub(super) server: Option<ServerProcess>,
     pub(super) address: SocketAddr,
+    /// Connections of the next run.
     pub(super) connections: usize,
     pub(super) conditions: Conditions,
     pub(super) requests: Box<MakeRequests>,

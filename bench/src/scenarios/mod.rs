@@ -18,6 +18,7 @@ mod read;
 mod settings;
 mod shop_data;
 mod shop_subject;
+mod uses;
 
 use std::path::Path;
 
@@ -30,6 +31,7 @@ pub use settings::{LoopShape, SideFlags, SideSettings, SideSpec, Store};
 use crate::BenchError;
 use crate::load::{Measured, Plan};
 use crate::process::Cores;
+use uses::Setting;
 
 /// Every scenario.
 const ALL: [&dyn Scenario; 7] = [
@@ -53,6 +55,9 @@ pub(crate) trait Scenario: Send + Sync {
 
     /// How it is reached.
     fn reach(&self) -> Reach;
+
+    /// The settings it has a use for; any other is refused.
+    fn takes(&self) -> &'static [Setting];
 
     /// Makes everything that is there before the first request is counted.
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError>;

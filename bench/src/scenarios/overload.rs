@@ -1,10 +1,10 @@
 //! `overload`: `place` asked of a node for far more than it can do, and what it does during and after that.
 //!
 //! One run has four parts. Bare HTTP in a closed loop says what the generator and this machine can do at most. `place` in
-//! a closed loop finds the **knee**: the rate the node accepts when it is busy and nothing is refused. Then comes the
-//! part that counts: an open loop at three times the knee, but at most half of bare HTTP, so that not the generator is
-//! measured. At its end the closed loop begins again: what the node settles at is told beside the knee, and the seconds
-//! until it is as fast as that.
+//! a closed loop over the same connections finds the **knee**: the rate the node accepts when it is busy and nothing is
+//! refused. Then comes the part that counts, over connections of its own: an open loop at three times the knee, but at
+//! most half of bare HTTP, so that not the generator is measured. At its end the closed loop begins again: what the node
+//! settles at is told beside the knee, and the seconds until it is as fast as that.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -15,23 +15,21 @@ use async_trait::async_trait;
 use super::hello::Hello;
 use super::http_subject::HttpSubject;
 use super::place::Place;
-use super::{Conditions, Reach, Scenario, SetUp, Subject};
+use super::{Conditions, Reach, Scenario, SetUp, Setting, SideSettings, Subject};
 use crate::BenchError;
 use crate::http::fetch;
 use crate::load::{Load, Measured, Plan, Recorder};
 
-/// Requests under way where capacity is found, as in `hello` and `place` by themselves.
-const BUSY: Load = Load::Closed { in_flight: 64 };
-/// Connections of the overload: each carries one request at a time, and more requests wait in them than a node admits.
-const CONNECTIONS: usize = 1_000;
 /// Overload is so many times the knee.
 const TIMES_THE_KNEE: f64 = 3.0;
 /// And no more than this part of bare HTTP.
 const OF_BARE_HTTP: f64 = 0.5;
 /// How long bare HTTP is measured.
 const HELLO_FOR: Duration = Duration::from_secs(3);
-/// How long the knee is looked for, and how long recovery is watched; less before a short overload, but some whole seconds.
-const BUSY_FOR: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(5);
+/// How long the knee is looked for, and how long recovery is watched; less with a short overload, but some whole seconds.
+const BUSY_FOR: RangeInclusive<Duration> = Duration::from_secs(4)..=Duration::from_secs(10);
+/// Seconds of the watch that are left out of what the node settles at: a node may be slow in these.
+const RECOVERING_S: usize = 2;
 /// From this part of what it settles at the node has recovered: seconds of a closed loop differ by some percent.
 const RECOVERED: f64 = 0.9;
 
@@ -45,21 +43,42 @@ impl Scenario for Overload {
     }
 
     fn about(&self) -> &'static str {
-        "place at three times what the node can do (1000 connections; --rate chooses another), and its recovery"
+        "place at three times what the node can do (--rate chooses another), and its recovery"
     }
 
     fn reach(&self) -> Reach {
         Reach::Http
     }
 
+    fn takes(&self) -> &'static [Setting] {
+        &[
+            Setting::Rate,
+            Setting::Connections,
+            Setting::KneeConnections,
+            Setting::Accounts,
+            Setting::Products,
+            Setting::Keyed,
+            Setting::Node,
+            Setting::NodeArg,
+        ]
+    }
+
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-        if set_up.settings.url.is_some() {
-            let reason = "overload: a node of somebody else's is not overloaded; leave --url out";
-            return Err(BenchError::Settings(reason.to_owned()));
-        }
-        let mut hello = Hello.set_up(set_up).await?;
+        let settings = set_up.settings;
+        let knee_connections = settings.knee_connections_count.unwrap_or(1);
+        let few = SideSettings {
+            connections_count: Some(knee_connections),
+            ..settings.clone()
+        };
+        let with_few = SetUp {
+            settings: &few,
+            ..*set_up
+        };
+        let mut hello = Hello.set_up(&with_few).await?;
         let plan = Plan {
-            load: BUSY,
+            load: Load::Closed {
+                in_flight: knee_connections,
+            },
             warmup: Duration::from_secs(1),
             duration: HELLO_FOR,
             threads: std::num::NonZeroUsize::MIN,
@@ -71,11 +90,12 @@ impl Scenario for Overload {
         let torn_down = hello.tear_down().await;
         let hello_per_s = accepted_per_s(&measured?.recorder);
         torn_down?;
-        let mut node = Place::on_a_node(set_up).await?;
-        node.connections = CONNECTIONS;
+        let node = Place::on_a_node(set_up).await?;
         Ok(Box::new(Overloaded {
-            rate_per_s: set_up.settings.rate_per_s,
+            rate_per_s: settings.rate_per_s,
             hello_per_s,
+            connections: node.connections,
+            knee_connections,
             node,
         }))
     }
@@ -85,6 +105,10 @@ struct Overloaded {
     /// As it was asked for; otherwise by the knee.
     rate_per_s: Option<f64>,
     hello_per_s: f64,
+    /// Of the overload.
+    connections: usize,
+    /// Of the closed loops.
+    knee_connections: usize,
     node: HttpSubject,
 }
 
@@ -96,10 +120,13 @@ impl Subject for Overloaded {
 
     async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
         let busy = Plan {
-            load: BUSY,
+            load: Load::Closed {
+                in_flight: self.knee_connections,
+            },
             duration: plan.duration.clamp(*BUSY_FOR.start(), *BUSY_FOR.end()),
             ..*plan
         };
+        self.node.connections = self.knee_connections;
         let knee = self.node.drive(&busy).await?;
         let knee_per_s = accepted_per_s(&knee.recorder);
         let before = Refusals::of(self.node.address).await?;
@@ -107,21 +134,23 @@ impl Subject for Overloaded {
         let overload = Plan {
             load: Load::Open {
                 rate_per_s: self.rate_per_s.unwrap_or(most),
-                in_flight_max: CONNECTIONS,
+                in_flight_max: self.connections,
             },
             ..*plan
         };
+        self.node.connections = self.connections;
         let mut measured = self.node.drive(&overload).await?;
         let refusals = Refusals::of(self.node.address).await?.since(&before);
         let after = Plan {
             warmup: Duration::ZERO,
             ..busy
         };
+        self.node.connections = self.knee_connections;
         let after = self.node.drive(&after).await?;
         let pause = after.recorder.window().from - measured.recorder.window().measured_to;
         let seconds = &after.recorder.accepted_by_second;
         // What it can do now: its database has grown meanwhile.
-        let again_per_s = last_seconds_per_s(seconds);
+        let again_per_s = settled_per_s(seconds);
         measured.more.extend([
             ("hello_per_s", self.hello_per_s),
             ("knee_per_s", knee_per_s),
@@ -129,6 +158,11 @@ impl Subject for Overloaded {
         ]);
         if let Some(p99_s) = refusals.quantile_s(0.99) {
             measured.more.insert("node_refusals_p99_us", p99_s * 1e6);
+        }
+        if let [first, _, ..] = seconds.as_slice() {
+            measured
+                .more
+                .insert("first_second_again_per_s", *first as f64);
         }
         if let Some(second) = first_second_of(seconds, again_per_s * RECOVERED) {
             let after_s = pause.as_secs_f64() + second as f64;
@@ -146,11 +180,15 @@ fn accepted_per_s(recorder: &Recorder) -> f64 {
     recorder.accepted_in_window as f64 / recorder.window().seconds()
 }
 
-/// Per second, over the last two whole seconds. The last of all may be a part of one.
-fn last_seconds_per_s(by_second: &[u64]) -> f64 {
+/// The median of the whole seconds behind those of recovery; the last of all may be a part of one. The mean of the last
+/// two would follow the noise of the machine: by it an undisturbed node seems to recover for 2 s in one of eight watches.
+fn settled_per_s(by_second: &[u64]) -> f64 {
     let whole = &by_second[..by_second.len().saturating_sub(1)];
-    let last = &whole[whole.len().saturating_sub(2)..];
-    last.iter().sum::<u64>() as f64 / last.len().max(1) as f64
+    let mut settled = whole[RECOVERING_S.min(whole.len())..].to_vec();
+    settled.sort_unstable();
+    let middle = |index: usize| settled.get(index).map_or(0.0, |&accepted| accepted as f64);
+    // Of an even number of seconds there are two in the middle.
+    (middle(settled.len() / 2) + middle(settled.len().saturating_sub(1) / 2)) / 2.0
 }
 
 /// How many seconds had passed when the first whole second at this rate began. The last may be a part of one.
@@ -235,6 +273,11 @@ mod tests {
         assert_eq!(first_second_of(&[10, 80, 95, 100, 100], 90.0), Some(2));
         assert_eq!(first_second_of(&[95, 3], 90.0), Some(0));
         assert_eq!(first_second_of(&[10, 80, 99], 90.0), None);
-        assert_eq!(last_seconds_per_s(&[10, 80, 99, 101, 7]), 100.0);
+    }
+
+    #[test]
+    fn neither_a_slow_begin_nor_one_odd_second_changes_what_a_node_settles_at() {
+        assert_eq!(settled_per_s(&[10, 20, 100, 98, 140, 99, 101, 7]), 100.0);
+        assert_eq!(settled_per_s(&[10, 7]), 0.0);
     }
 }

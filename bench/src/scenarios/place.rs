@@ -10,7 +10,7 @@ use super::basket::Basket;
 use super::http_subject::HttpSubject;
 use super::node_process::NodeProcess;
 use super::shop_data::{create_accounts, create_products};
-use super::{Reach, Scenario, SetUp, Subject};
+use super::{Reach, Scenario, SetUp, Setting, Subject};
 use crate::BenchError;
 use crate::http::{GraphqlRequest, Requests, judge_graphql};
 use crate::load::{Outcome, Plan};
@@ -35,6 +35,20 @@ impl Scenario for Place {
 
     fn reach(&self) -> Reach {
         Reach::Http
+    }
+
+    fn takes(&self) -> &'static [Setting] {
+        &[
+            Setting::InFlight,
+            Setting::Rate,
+            Setting::Connections,
+            Setting::Accounts,
+            Setting::Products,
+            Setting::Keyed,
+            Setting::Url,
+            Setting::Node,
+            Setting::NodeArg,
+        ]
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {

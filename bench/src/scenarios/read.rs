@@ -9,7 +9,7 @@ use serde_json::json;
 use super::http_subject::{Endpoint, HttpSubject, MakeRequests};
 use super::node_process::NodeProcess;
 use super::shop_data::{account_name, ask, create_accounts, for_each, json};
-use super::{Reach, Scenario, SetUp, Subject};
+use super::{Reach, Scenario, SetUp, Setting, Subject};
 use crate::http::{GraphqlRequest, Requests, judge_graphql};
 use crate::load::{Outcome, Plan};
 use crate::random::SplitMix64;
@@ -33,6 +33,18 @@ impl Scenario for Read {
 
     fn reach(&self) -> Reach {
         Reach::Http
+    }
+
+    fn takes(&self) -> &'static [Setting] {
+        &[
+            Setting::InFlight,
+            Setting::Rate,
+            Setting::Connections,
+            Setting::Accounts,
+            Setting::Url,
+            Setting::Node,
+            Setting::NodeArg,
+        ]
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{Reach, Scenario, find, scenarios};
+use super::{Reach, Scenario, Setting, find, scenarios};
 use crate::BenchError;
 use crate::load::Load;
 
@@ -15,7 +15,8 @@ use crate::load::Load;
 const HTTP_IN_FLIGHT: usize = 64;
 /// Requests under way in this process: as many as fill the committer's batches.
 const IN_PROCESS_IN_FLIGHT: usize = 256;
-/// Connections of an open loop: room for a second's stall at a thousand requests a second.
+/// Connections of an open loop: room for a second's stall at a thousand requests a second; and in an overload for more
+/// requests than a node admits.
 const OPEN_CONNECTIONS: usize = 1_000;
 /// Requests under way at most, in any loop: each is a task here, and over HTTP a file descriptor on both sides.
 const IN_FLIGHT_MAX: usize = 10_000;
@@ -37,9 +38,14 @@ pub struct SideFlags {
     pub rate: Option<f64>,
 
     /// Connections over HTTP, 1 to 10000; each carries one request at a time. Default: one for each request under
-    /// way, 1000 with --rate
+    /// way, 1000 with --rate and in `overload`
     #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub connections: Option<u16>,
+
+    /// Connections of the closed loops of `overload`, which find what bare HTTP and a busy node can do, and watch the
+    /// node recover, 1 to 10000; each has one request under way. Default: 64, as in `hello` and `place`
+    #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub knee_connections: Option<u16>,
 
     /// Accounts to make and choose from. Default: 1000
     #[arg(long, value_name = "ACCOUNTS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -113,10 +119,13 @@ pub struct SideSettings {
     pub loop_shape: LoopShape,
     /// Requests under way: exactly in a closed loop, at most in an open one.
     pub in_flight_count: usize,
-    /// The rate of an open loop.
+    /// The rate of an open loop; `None` where it follows from the knee.
     pub rate_per_s: Option<f64>,
     /// Connections over HTTP.
     pub connections_count: Option<usize>,
+    /// Connections of the closed loops before and after an overload; reports before this was a setting are without.
+    #[serde(default)]
+    pub knee_connections_count: Option<usize>,
     /// Accounts to choose from.
     pub accounts_count: usize,
     /// Products to choose from.
@@ -178,21 +187,29 @@ impl SideSpec {
     /// [`BenchError::Settings`] when they do not fit together.
     pub fn settings(&self, flags: &SideFlags) -> Result<SideSettings, BenchError> {
         let mine = &self.overrides;
+        mine.check_use(&[self])?;
+        // What holds for both and only the other side has a use for leaves this one as it is.
+        let flags = &flags.only(self.scenario.takes());
         let http = self.scenario.reach() == Reach::Http;
         let rate = mine.rate.or(flags.rate);
         let in_flight = mine.in_flight.or(flags.in_flight).map(usize::from);
+        let has_knee = self.scenario.takes().contains(&Setting::KneeConnections);
+        let knee_connections = mine.knee_connections.or(flags.knee_connections);
+        let knee_connections =
+            has_knee.then(|| knee_connections.map_or(HTTP_IN_FLIGHT, usize::from));
+        let open = rate.is_some() || has_knee;
         let connections = mine.connections.or(flags.connections).map(usize::from);
         let connections = http.then(|| {
-            connections.unwrap_or(match (rate, in_flight) {
+            connections.unwrap_or(match (open, in_flight) {
                 (_, Some(in_flight)) => in_flight,
-                (Some(_), None) => OPEN_CONNECTIONS,
-                (None, None) => HTTP_IN_FLIGHT,
+                (true, None) => OPEN_CONNECTIONS,
+                (false, None) => HTTP_IN_FLIGHT,
             })
         });
-        let in_flight = in_flight.unwrap_or(match (rate, connections) {
+        let in_flight = in_flight.unwrap_or(match (open, connections) {
             (_, Some(connections)) => connections,
-            (Some(_), None) => IN_FLIGHT_MAX,
-            (None, None) => IN_PROCESS_IN_FLIGHT,
+            (true, None) => IN_FLIGHT_MAX,
+            (false, None) => IN_PROCESS_IN_FLIGHT,
         });
         if connections.is_some_and(|connections| connections < in_flight) {
             return Err(BenchError::Settings(format!(
@@ -203,8 +220,8 @@ impl SideSpec {
         // A side with a node of its own does not mean the other side's address, and the other way round.
         let own_node = mine.node.is_some() || !mine.node_arg.is_empty();
         let url = mine.url.clone().or_else(|| flags.url.clone());
-        let url = url.filter(|_| http && !own_node);
-        let started = http && url.is_none();
+        let url = url.filter(|_| !own_node);
+        let started = url.is_none();
         let node = mine.node.clone().or_else(|| flags.node.clone());
         let node_args = match mine.node_arg.as_slice() {
             [] => flags.node_arg.clone(),
@@ -216,19 +233,20 @@ impl SideSpec {
         Ok(SideSettings {
             side: self.text.clone(),
             scenario: self.scenario.name().to_owned(),
-            loop_shape: rate.map_or(LoopShape::Closed, |_| LoopShape::Open),
+            loop_shape: if open {
+                LoopShape::Open
+            } else {
+                LoopShape::Closed
+            },
             in_flight_count: in_flight,
             rate_per_s: rate,
             connections_count: connections,
+            knee_connections_count: knee_connections,
             accounts_count: or(mine.accounts, flags.accounts, 1_000),
             products_count: or(mine.products, flags.products, 500),
             keyed: mine.keyed.or(flags.keyed).unwrap_or(false),
             store: (!http).then(|| mine.store.or(flags.store).unwrap_or(Store::Sqlite)),
-            batch_len_max_appends: mine
-                .batch_len_max
-                .or(flags.batch_len_max)
-                .filter(|_| !http)
-                .map(usize::from),
+            batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
             url,
             node: node.filter(|_| started),
             node_args: if started { node_args } else { Vec::new() },
@@ -237,7 +255,7 @@ impl SideSpec {
 }
 
 impl SideSettings {
-    /// The load.
+    /// The load; a scenario whose rate follows from the knee makes its own.
     pub(crate) fn load(&self) -> Load {
         match self.rate_per_s {
             Some(rate_per_s) => Load::Open {
@@ -298,6 +316,8 @@ mod tests {
             ("read", vec!["--connections=8"], 8, Some(8)),
             ("read", vec!["--in-flight=4", "--connections=8"], 4, Some(8)),
             ("read", vec!["--rate=5"], 1_000, Some(1_000)),
+            ("overload", vec![], 1_000, Some(1_000)),
+            ("overload", vec!["--connections=90"], 90, Some(90)),
             ("actors-ask", vec![], 256, None),
             (
                 "actors-ask",

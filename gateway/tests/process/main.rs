@@ -17,6 +17,7 @@ mod shop_clients;
 mod signals;
 mod skipped;
 mod sync_faults;
+mod temporary_files;
 mod trace;
 mod traced;
 mod verify;

@@ -38,25 +38,27 @@ impl SqliteBatches {
                     AND shard.owner = lease.owner AND shard.epoch = lease.epoch
                    WHERE shard.shard IS NULL",
             ),
+            // OR ROLLBACK: whatever is refused ends the whole transaction. Otherwise SQLite would copy each page before
+            // a statement changes it, to undo that statement alone, and into a file of its own from 64 KiB on.
             journal: ManyRows::new(
-                "INSERT INTO journal (shard, position, entity_id, version, event_id, event_type,
+                "INSERT OR ROLLBACK INTO journal (shard, position, entity_id, version, event_id, event_type,
                     payload, command_id, fingerprint) VALUES",
                 "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 "",
             ),
             accounts: ManyRows::new(
-                "INSERT INTO account (id, version, created_at, name) VALUES",
+                "INSERT OR ROLLBACK INTO account (id, version, created_at, name) VALUES",
                 "(?, ?, ?, ?)",
                 "",
             ),
             products: ManyRows::new(
-                "INSERT INTO product (id, version, created_at, name, description, price_minor,
+                "INSERT OR ROLLBACK INTO product (id, version, created_at, name, description, price_minor,
                     currency) VALUES",
                 "(?, ?, ?, ?, ?, ?, ?)",
                 "",
             ),
             orders: ManyRows::new(
-                "INSERT INTO customer_order (id, version, created_at, account_id, status,
+                "INSERT OR ROLLBACK INTO customer_order (id, version, created_at, account_id, status,
                     total_minor, currency, lines, cancel_reason, creation_key) VALUES",
                 "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 "",
@@ -92,7 +94,7 @@ impl SqliteBatches {
         };
         let written = written.await;
         if written.is_err() {
-            // Refused where SQLite has rolled back already.
+            // Refused where SQLite has rolled back already, as after a row that it refused.
             let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
         }
         written

@@ -1,0 +1,47 @@
+//! What a batch costs beside the log: nothing. SQLite's default would copy pages aside before each statement that
+//! changes them, beyond 64 KiB into a temporary file, to undo that statement alone.
+
+use std::time::SystemTime;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::client::Api;
+use crate::node_process::{Ground, NODE_TIME_MAX};
+
+/// At once, so that batches are large; fewer than a node lets in.
+const CLIENTS: usize = 100;
+/// Accounts of each: together so many that the rows of a batch lie on more than 16 pages, which are 64 KiB.
+const ACCOUNTS: usize = 80;
+
+async fn create_accounts(api: Api) {
+    let document = "mutation($name: String!) { createAccount(account: { name: $name }) { id } }";
+    for _ in 0..ACCOUNTS {
+        let made = api.run_with(document, json!({ "name": "somebody" })).await;
+        made.text_at("/createAccount/id");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_batches_make_no_temporary_files() {
+    let ground = Ground::new();
+    let temporary = ground.beside("temporary");
+    std::fs::create_dir(&temporary).expect("a folder");
+    // SQLite takes a file's name out of the folder as soon as it is open; the folder keeps the time of that.
+    let changed = || {
+        let folder = std::fs::metadata(&temporary).expect("a folder");
+        folder.modified().expect("a time")
+    };
+    let before: SystemTime = changed();
+    let mut command = ground.command(&["--listen", "127.0.0.1:0"]);
+    let mut node = ground.spawn(command.env("SQLITE_TMPDIR", &temporary));
+    let api = Api::at(node.address());
+    let clients = (0..CLIENTS).map(|_| tokio::spawn(create_accounts(api.clone())));
+    for client in join_all(clients).await {
+        client.expect("every account is made");
+    }
+    node.signal("TERM");
+    let ended = node.ended_within(NODE_TIME_MAX);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(changed(), before, "a file was made there");
+}
