@@ -13,9 +13,6 @@ use crate::postgres::{PostgresConfig, PostgresServer, psql};
 /// The URL of a superuser on a server that exists for tests; `cargo xtask services up` prints one.
 pub const TEST_POSTGRES_VARIABLE: &str = "FRITZY_TEST_POSTGRES";
 
-/// A test binary runs a test on each core, and each may open several pools.
-const CONNECTIONS_MAX: &str = "200";
-
 /// The server of this process, once a test has asked for it. It ends with the process, by its guardian.
 static SHARED: Mutex<Option<TestPostgres>> = Mutex::new(None);
 
@@ -53,8 +50,7 @@ pub fn postgres_for_tests() -> Result<TestPostgres, ServiceError> {
 
 impl TestPostgres {
     fn start() -> Result<Self, ServiceError> {
-        let config = PostgresConfig::default().with("max_connections", CONNECTIONS_MAX);
-        let server = PostgresServer::start(config)?;
+        let server = PostgresServer::start(PostgresConfig::for_tests())?;
         Ok(Self {
             client: binaries::psql()?,
             url: server.url("postgres"),

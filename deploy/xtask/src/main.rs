@@ -10,6 +10,7 @@
 )]
 
 mod metadata;
+mod services;
 mod test;
 mod tidy;
 
@@ -29,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Run everything: the Rust tests, then the real node under outside clients.
     Test(test::Arguments),
+    /// Real servers for the tests, left running in the background: start, stop or look at them.
+    Services(services::Arguments),
     /// Check the repository itself: directions of dependencies, where things live, what must not be written.
     Tidy,
 }
@@ -36,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let ran = match Arguments::parse().command {
         Command::Test(arguments) => test::run(arguments),
+        Command::Services(arguments) => services::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match ran {

@@ -5,7 +5,7 @@
 
 mod client;
 mod environment;
-mod install;
+pub(crate) mod install;
 mod node;
 mod outcome;
 mod python;
@@ -54,17 +54,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<bool> {
     let chosen = choose(&steps::ALL, &arguments.only)?;
     let environment = Environment::new(arguments.install, arguments.cargo_test)?;
     if arguments.install {
-        install::what_is_missing(&chosen, &environment);
+        install::what_is_missing(chosen.iter().flat_map(|step| step.installs));
     }
     let mut records: Vec<Record> = Vec::new();
     for step in chosen {
         let record = run_step(step, &environment, &records);
         records.push(record);
     }
+    // Ends the servers of this run.
+    drop(environment);
     Ok(report::print(&records))
 }
 
-/// The steps asked for with the steps they need, in the order of the table; without a wish, all of them.
+/// The steps asked for with the steps they need or want, in the order of the table; without a wish, all of them.
 fn choose<'a>(all: &'a [Step], only: &[String]) -> Result<Vec<&'a Step>> {
     if let Some(unknown) = only
         .iter()
@@ -77,13 +79,14 @@ fn choose<'a>(all: &'a [Step], only: &[String]) -> Result<Vec<&'a Step>> {
         );
     }
     let asked = |step: &Step| only.is_empty() || only.iter().any(|name| name == step.name);
-    let needed = |step: &Step| {
-        all.iter()
-            .any(|other| asked(other) && other.needs.contains(&step.name))
+    let brought = |step: &Step| {
+        all.iter().any(|other| {
+            asked(other) && (other.needs.contains(&step.name) || other.wants.contains(&step.name))
+        })
     };
     Ok(all
         .iter()
-        .filter(|step| asked(step) || needed(step))
+        .filter(|step| asked(step) || brought(step))
         .collect())
 }
 
@@ -134,6 +137,7 @@ mod tests {
             name: "a",
             about: "",
             needs: &[],
+            wants: &[],
             installs: &[],
             run: broken,
         },
@@ -141,6 +145,7 @@ mod tests {
             name: "b",
             about: "",
             needs: &["a"],
+            wants: &[],
             installs: &[],
             run: counted,
         },
@@ -148,6 +153,7 @@ mod tests {
             name: "c",
             about: "",
             needs: &[],
+            wants: &["a"],
             installs: &[],
             run: counted,
         },
@@ -174,9 +180,9 @@ mod tests {
     }
 
     #[test]
-    fn only_brings_what_it_needs() {
+    fn only_brings_what_it_needs_and_wants() {
         assert_eq!(run_all(&["b"]), [("a", false), ("b", false)]);
-        assert_eq!(run_all(&["c"]), [("c", true)]);
+        assert_eq!(run_all(&["c"]), [("a", false), ("c", true)]);
         assert!(choose(&STEPS, &["d".to_owned()]).is_err());
     }
 }

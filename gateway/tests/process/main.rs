@@ -15,7 +15,6 @@ mod printed;
 mod refused_starts;
 mod shop_clients;
 mod signals;
-mod skipped;
 mod sync_faults;
 mod temporary_files;
 mod trace;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::client::load::all_accounts;
 use crate::client::{Answer, Api};
 use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
-use crate::skipped::skipped;
 use crate::traced::missing;
+use fritzy_services::skipped;
 
 /// A tracer at work. The node goes on untouched when it is gone.
 struct Tamper(Child);

@@ -25,7 +25,16 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// A test binary runs a test on each core, several binaries may share a server, and each test may open several pools.
+const TEST_CONNECTIONS_MAX: &str = "200";
+
 impl PostgresConfig {
+    /// The server that tests share.
+    #[must_use]
+    pub fn for_tests() -> Self {
+        Self::default().with("max_connections", TEST_CONNECTIONS_MAX)
+    }
+
     /// The same with one more setting; a later one of the same name counts.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {

@@ -10,6 +10,8 @@ use fritzy_services::{PostgresConfig, PostgresServer, ServiceError, TlsFiles};
 use crate::psql::{A_MOMENT, Psql, SOON};
 use crate::{is_there, make, server};
 
+type End = fn(&PostgresServer) -> Result<(), ServiceError>;
+
 fn address(server: &PostgresServer) -> std::net::SocketAddr {
     ([127, 0, 0, 1], server.port()).into()
 }
@@ -58,7 +60,7 @@ fn what_was_committed_outlives_every_end() {
         return;
     };
     let port = server.port();
-    let ends: [(&str, fn(&PostgresServer) -> Result<(), ServiceError>); 3] = [
+    let ends: [(&str, End); 3] = [
         ("fast", PostgresServer::stop_fast),
         ("immediate", PostgresServer::stop_immediate),
         ("killed", PostgresServer::kill),

@@ -53,7 +53,7 @@ fn stalled(server: &PostgresServer, proxy: &ChaosProxy) {
     new.says("SELECT 'new'");
     assert!(old.row(A_MOMENT).is_err());
     assert!(new.row(A_MOMENT).is_err());
-    assert_eq!(server.psql("postgres", &is_there("stalled")).unwrap(), "f");
+    eventually(server, &is_there("stalled"), "f");
     proxy.heal();
     assert_eq!(old.row(SOON), Ok("old".to_owned()));
     assert_eq!(new.row(SOON), Ok("new".to_owned()));

@@ -1,5 +1,6 @@
 //! Where the steps run, and what they find there.
 
+use std::cell::RefCell;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::metadata::{self, Metadata};
+use crate::services::Started;
 
 /// What every step is given.
 pub(crate) struct Environment {
@@ -20,6 +22,8 @@ pub(crate) struct Environment {
     pub(crate) install: bool,
     /// Handed to `cargo test` as they are.
     pub(crate) cargo_test: Vec<String>,
+    /// The servers of this run. They end with it, however it ends.
+    pub(crate) services: RefCell<Vec<Started>>,
 }
 
 impl Environment {
@@ -35,6 +39,7 @@ impl Environment {
             target: metadata.target_directory,
             install,
             cargo_test,
+            services: RefCell::default(),
         })
     }
 
@@ -59,6 +64,7 @@ impl Environment {
             target: PathBuf::new(),
             install: false,
             cargo_test: Vec::new(),
+            services: RefCell::default(),
         }
     }
 }

@@ -1,20 +1,19 @@
-//! `--install`: fetches what the chosen steps need and this machine lacks, with apt-get, as root.
+//! `--install`: fetches what the chosen steps or services need and this machine lacks, with apt-get, as root.
 //!
-//! It never fails the run. A step that still lacks something says so itself, by name.
+//! It never fails the run. What still lacks something says so itself, by name.
 
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::environment::{Environment, program};
-use super::steps::Step;
+use super::environment::program;
 use super::stream::{self, Outputs};
 
 /// A browser with its libraries is some hundred megabytes.
 const APT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// Something a step needs from Debian.
+/// Something a step or a service needs from Debian.
 pub(crate) struct Tool {
     /// The packages that bring it.
     pub(crate) packages: &'static [&'static str],
@@ -22,22 +21,22 @@ pub(crate) struct Tool {
     pub(crate) is_there: fn() -> bool,
 }
 
-/// Installs what the steps lack; says what it does, and what it cannot do.
-pub(crate) fn what_is_missing(steps: &[&Step], environment: &Environment) {
-    let missing = missing_packages(steps);
+/// Installs what of these is not there; says what it does, and what it cannot do, on the standard error.
+pub(crate) fn what_is_missing<'a>(tools: impl IntoIterator<Item = &'a Tool>) {
+    let missing = missing_packages(tools);
     if missing.is_empty() {
         return;
     }
-    println!("\n=== install: {}", missing.join(" "));
-    match install(&missing, environment) {
-        Ok(()) => println!("--- install: done"),
-        Err(error) => println!("--- install: not possible here: {error:#}"),
+    eprintln!("\n=== install: {}", missing.join(" "));
+    match install(&missing) {
+        Ok(()) => eprintln!("--- install: done"),
+        Err(error) => eprintln!("--- install: not possible here: {error:#}"),
     }
 }
 
-fn missing_packages(steps: &[&Step]) -> Vec<&'static str> {
-    let tools = steps.iter().flat_map(|step| step.installs);
+fn missing_packages<'a>(tools: impl IntoIterator<Item = &'a Tool>) -> Vec<&'static str> {
     let mut packages: Vec<&str> = tools
+        .into_iter()
         .filter(|tool| !(tool.is_there)())
         .flat_map(|tool| tool.packages)
         .copied()
@@ -47,22 +46,21 @@ fn missing_packages(steps: &[&Step]) -> Vec<&'static str> {
     packages
 }
 
-fn install(packages: &[&str], environment: &Environment) -> Result<()> {
+fn install(packages: &[&str]) -> Result<()> {
     ensure!(is_root(), "only root may install packages");
     ensure!(program(&["apt-get"]).is_some(), "there is no apt-get");
-    apt_get(environment, &["update"])?;
+    apt_get(&["update"])?;
     let install = ["install", "--yes", "--no-install-recommends"];
-    apt_get(environment, &[&install, packages].concat())
+    apt_get(&[&install, packages].concat())
 }
 
-fn apt_get(environment: &Environment, arguments: &[&str]) -> Result<()> {
+fn apt_get(arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("apt-get");
     command
-        .current_dir(&environment.root)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .arg("--quiet")
         .args(arguments);
-    let ended = stream::run(&mut command, Outputs::Out, APT_MAX, |_| {})?;
+    let ended = stream::run(&mut command, Outputs::OutAsErr, APT_MAX, |_| {})?;
     match ended.fault(&format!("apt-get {}", arguments[0])) {
         Some(fault) => anyhow::bail!(fault),
         None => Ok(()),
@@ -77,7 +75,6 @@ fn is_root() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::outcome::{Counts, Outcome};
     use super::*;
 
     #[test]
@@ -90,20 +87,7 @@ mod tests {
             packages: &["c"],
             is_there: || true,
         };
-        const STEP: Step = Step {
-            name: "x",
-            about: "",
-            needs: &[],
-            installs: &[ABSENT, PRESENT],
-            run: |_| {
-                Ok(Outcome::passed(Counts {
-                    passed: 0,
-                    failed: 0,
-                    skipped: 0,
-                }))
-            },
-        };
-        assert_eq!(missing_packages(&[&STEP, &STEP]), ["a", "b"]);
-        assert_eq!(missing_packages(&[]), [""; 0]);
+        assert_eq!(missing_packages([&ABSENT, &PRESENT, &ABSENT]), ["a", "b"]);
+        assert_eq!(missing_packages([]), [""; 0]);
     }
 }

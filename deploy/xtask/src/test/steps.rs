@@ -5,6 +5,7 @@ mod cargo_test;
 mod explorer;
 mod fuzz;
 mod graphql_http;
+mod services;
 
 use anyhow::Result;
 
@@ -21,6 +22,8 @@ pub(crate) struct Step {
     pub(crate) about: &'static str,
     /// The steps that must be done first, and well. Without them it is skipped.
     pub(crate) needs: &'static [&'static str],
+    /// The steps that come before it even when only this one is asked for. It runs without them as well, and then does less.
+    pub(crate) wants: &'static [&'static str],
     /// What `--install` sees to before the first step.
     pub(crate) installs: &'static [Tool],
     /// An error is a failure of this step; the later ones still run.
@@ -48,11 +51,20 @@ const STRACE: Tool = Tool {
 };
 
 /// Every step, in the order they run.
-pub(crate) const ALL: [Step; 5] = [
+pub(crate) const ALL: [Step; 6] = [
+    Step {
+        name: SERVICES,
+        about: "real servers for the tests",
+        needs: &[],
+        wants: &[],
+        installs: services::INSTALLS,
+        run: services::run,
+    },
     Step {
         name: "cargo-test",
         about: "the tests of every crate",
         needs: &[],
+        wants: &[SERVICES],
         installs: &[STRACE],
         run: cargo_test::run,
     },
@@ -60,6 +72,7 @@ pub(crate) const ALL: [Step; 5] = [
         name: BUILD_NODE,
         about: "the node as the outside clients will meet it",
         needs: &[],
+        wants: &[],
         installs: &[],
         run: build_node::run,
     },
@@ -67,6 +80,7 @@ pub(crate) const ALL: [Step; 5] = [
         name: "graphql-http",
         about: "the public audit of GraphQL over HTTP, against a real node",
         needs: &[BUILD_NODE],
+        wants: &[],
         installs: &[NODE_JS],
         run: graphql_http::run,
     },
@@ -74,6 +88,7 @@ pub(crate) const ALL: [Step; 5] = [
         name: "explorer",
         about: "the explorer page in Chromium, against a real node",
         needs: &[BUILD_NODE],
+        wants: &[],
         installs: &[NODE_JS, CHROMIUM],
         run: explorer::run,
     },
@@ -81,9 +96,11 @@ pub(crate) const ALL: [Step; 5] = [
         name: "fuzz",
         about: "requests that schemathesis generates from the schema, against a real node",
         needs: &[BUILD_NODE],
+        wants: &[],
         installs: &[PYTHON],
         run: fuzz::run,
     },
 ];
 
+const SERVICES: &str = "services";
 const BUILD_NODE: &str = "build-node";

@@ -41,6 +41,8 @@ impl Ended {
 pub(crate) enum Outputs {
     Out,
     OutAndErr,
+    /// The output, which is shown as a message: our own output is for another program.
+    OutAsErr,
 }
 
 /// Where lines are passed on to.
@@ -55,6 +57,11 @@ const TERMINAL: Screen = Screen {
     err: |line| drop(std::io::stderr().lock().write_all(line)),
 };
 
+const MESSAGES: Screen = Screen {
+    out: TERMINAL.err,
+    ..TERMINAL
+};
+
 /// Runs the program to its end, or until its time is up. What is read is passed on to the terminal.
 ///
 /// # Errors
@@ -65,7 +72,11 @@ pub(crate) fn run(
     limit: Duration,
     on_line: impl FnMut(&str),
 ) -> Result<Ended> {
-    run_on(&TERMINAL, command, read, limit, on_line)
+    let screen = match read {
+        Outputs::Out | Outputs::OutAndErr => &TERMINAL,
+        Outputs::OutAsErr => &MESSAGES,
+    };
+    run_on(screen, command, read, limit, on_line)
 }
 
 fn run_on(

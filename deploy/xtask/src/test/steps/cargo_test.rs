@@ -23,6 +23,9 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
         // One failing test binary must not hide the others from the count.
         .args(["--locked", "--no-fail-fast"])
         .args(&environment.cargo_test);
+    for service in environment.services.borrow().iter() {
+        command.env(service.variable, &service.value);
+    }
     let ended = stream::run(&mut command, Outputs::Out, LIMIT, |line| {
         counted.extend(counts_in(line));
         not_run.extend(not_run_in(line));

@@ -1,0 +1,262 @@
+//! `cargo xtask services`: real servers for the tests, kept running between test runs.
+//!
+//! `up` starts what does not run yet and prints what to export; `down` ends exactly what `up` started. What is known of
+//! them is under `target/services/`. A further service is one more entry of [`ALL`].
+
+mod record;
+mod service;
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+pub(crate) use service::{ALL, POSTGRES_TOOL, Service, Started};
+
+use crate::metadata::Metadata;
+use crate::test::install;
+use record::Record;
+
+/// What to do with the servers.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON for programs instead of lines for people and shells.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Start what does not run yet; twice is the same as once. `eval "$(cargo xtask services up)"` sets the variables.
+    Up {
+        /// As root, install what is missing with apt-get first.
+        #[arg(long)]
+        install: bool,
+    },
+    /// End what `up` has started, and remove its data.
+    Down,
+    /// Say what runs; the exit code is 0 when everything does.
+    Status,
+}
+
+/// How it is with one service.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Status {
+    name: &'static str,
+    state: State,
+    /// The variable by which tests find it, and its value.
+    variable: &'static str,
+    value: Option<String>,
+    /// Its version and address, or why it does not run.
+    about: String,
+    pid: Option<u32>,
+    log: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// The environment names one, which is nobody's business here.
+    Given,
+    Running,
+    Stopped,
+    /// This machine does not have it, or it did not start.
+    Unavailable,
+}
+
+/// Does it, and says whether every service runs; after `down`, whether none is left.
+///
+/// # Errors
+/// When Cargo does not know where it builds, the state cannot be read or written, or a server cannot be ended.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
+    let folder = Metadata::read()?.target_directory.join("services");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let _alone = record::lock(&folder)?;
+    let act = match arguments.command {
+        Command::Up { install } => {
+            if install {
+                install::what_is_missing(ALL.iter().map(|service| &service.tool));
+            }
+            up
+        }
+        Command::Down => down,
+        Command::Status => status,
+    };
+    let statuses: Vec<Status> = ALL
+        .iter()
+        .map(|service| match env::var(service.variable) {
+            Ok(value) if !matches!(arguments.command, Command::Down) => Ok(given(service, value)),
+            _ => act(service, &folder),
+        })
+        .collect::<Result<_>>()?;
+    print(&statuses, arguments)?;
+    let wanted: &[State] = match arguments.command {
+        Command::Down => &[State::Stopped],
+        Command::Up { .. } | Command::Status => &[State::Given, State::Running],
+    };
+    Ok(statuses.iter().all(|status| wanted.contains(&status.state)))
+}
+
+fn up(service: &Service, folder: &Path) -> Result<Status> {
+    if let Some(record) = Record::read(folder, service.name)? {
+        if record.is_running() {
+            return Ok(running(service, record));
+        }
+        // The machine was restarted, or somebody killed it: its folder may still be there.
+        record.end(folder, service.name)?;
+    }
+    match service.start(folder) {
+        Ok(started) => {
+            let record = Record::leave_running(started)?;
+            record.write(folder, service.name)?;
+            Ok(running(service, record))
+        }
+        Err(error) => Ok(not_running(service, State::Unavailable, error.to_string())),
+    }
+}
+
+fn down(service: &Service, folder: &Path) -> Result<Status> {
+    let about = match Record::read(folder, service.name)? {
+        Some(record) => {
+            record.end(folder, service.name)?;
+            "ended".to_owned()
+        }
+        None => "there was none".to_owned(),
+    };
+    Ok(not_running(service, State::Stopped, about))
+}
+
+fn status(service: &Service, folder: &Path) -> Result<Status> {
+    let record = Record::read(folder, service.name)?;
+    Ok(match record {
+        Some(record) if record.is_running() => running(service, record),
+        Some(_) => not_running(service, State::Stopped, "it has ended by itself".to_owned()),
+        None => not_running(
+            service,
+            State::Stopped,
+            "`cargo xtask services up` starts it".to_owned(),
+        ),
+    })
+}
+
+fn given(service: &Service, value: String) -> Status {
+    Status {
+        value: Some(value),
+        ..not_running(service, State::Given, format!("by {}", service.variable))
+    }
+}
+
+fn running(service: &Service, record: Record) -> Status {
+    Status {
+        value: Some(record.value),
+        pid: Some(record.pid),
+        log: Some(record.log),
+        ..not_running(service, State::Running, record.about)
+    }
+}
+
+fn not_running(service: &Service, state: State, about: String) -> Status {
+    Status {
+        name: service.name,
+        state,
+        variable: service.variable,
+        value: None,
+        about,
+        pid: None,
+        log: None,
+    }
+}
+
+/// The lines for a shell go to the standard output, those for people to the standard error.
+fn print(statuses: &[Status], arguments: &Arguments) -> Result<()> {
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(statuses)?);
+        return Ok(());
+    }
+    for status in statuses {
+        eprintln!("{}", line(status));
+        if let (Command::Up { .. }, Some(value)) = (&arguments.command, &status.value) {
+            println!("{}", export(status.variable, value));
+        }
+    }
+    Ok(())
+}
+
+fn line(status: &Status) -> String {
+    let state = match status.state {
+        State::Given => "given",
+        State::Running => "running",
+        State::Stopped => "stopped",
+        State::Unavailable => "UNAVAILABLE",
+    };
+    let pid = status.pid.map(|pid| format!(", process {pid}"));
+    let log = status.log.as_ref().map(|log| format!(", log {log}"));
+    format!(
+        "{:10} {state:12} {}{}{}",
+        status.name,
+        status.about,
+        pid.unwrap_or_default(),
+        log.unwrap_or_default()
+    )
+}
+
+/// For a shell; within single quotes, only a single quote means something.
+fn export(variable: &str, value: &str) -> String {
+    format!("export {variable}='{}'", value.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use service::tests::ABSENT;
+
+    #[test]
+    fn values_reach_a_shell_as_they_are() {
+        assert_eq!(export("A", "x://y?a=b&c"), "export A='x://y?a=b&c'");
+        assert_eq!(export("A", "it's"), "export A='it'\\''s'");
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_and_leaves_nothing() {
+        let folder = std::env::temp_dir().join(format!("xtask-services-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let unavailable = up(&ABSENT, &folder).unwrap();
+        assert_eq!(unavailable.state, State::Unavailable);
+        assert!(
+            line(&unavailable).starts_with("absent     UNAVAILABLE  it is not installed: "),
+            "{}",
+            line(&unavailable)
+        );
+        assert_eq!(status(&ABSENT, &folder).unwrap().state, State::Stopped);
+        assert_eq!(down(&ABSENT, &folder).unwrap().about, "there was none");
+        assert_eq!(folder.read_dir().unwrap().count(), 0);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_service_runs_between_up_and_down() {
+        let folder = std::env::temp_dir().join(format!("xtask-services-up-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let postgres = &ALL[0];
+        let started = up(postgres, &folder).unwrap();
+        if started.state == State::Unavailable {
+            fritzy_services::skipped("a_service_runs_between_up_and_down", &started.about);
+            return fs::remove_dir_all(&folder).unwrap();
+        }
+        assert_eq!(started.state, State::Running);
+        assert_eq!(
+            up(postgres, &folder).unwrap(),
+            started,
+            "twice is the same as once"
+        );
+        assert_eq!(status(postgres, &folder).unwrap(), started);
+        assert_eq!(down(postgres, &folder).unwrap().about, "ended");
+        assert_eq!(status(postgres, &folder).unwrap().state, State::Stopped);
+        assert_eq!(Record::read(&folder, postgres.name).unwrap(), None);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
