@@ -156,6 +156,14 @@ pub enum Rejection {
     /// The idempotency key was used before for another request.
     #[error("this idempotency key was used before with other content; use a new key")]
     KeyReused,
+    /// The answer would take more memory than one may.
+    #[error(
+        "the answer would take more than {bytes_max} bytes of this node's memory: ask for less at a time"
+    )]
+    AnswerTooLarge {
+        /// Bytes an answer may take.
+        bytes_max: usize,
+    },
 }
 
 impl Rejection {
@@ -182,6 +190,7 @@ impl Rejection {
             Self::ProductWithdrawn { .. } => Code::ProductWithdrawn,
             Self::VersionMismatch { .. } => Code::VersionMismatch,
             Self::KeyReused => Code::IdempotencyKeyReused,
+            Self::AnswerTooLarge { .. } => Code::AnswerTooLarge,
         }
     }
 
@@ -195,7 +204,7 @@ impl Rejection {
             | Self::CurrencyMismatch { field, .. } => Some(field),
             Self::VersionMismatch { .. } => Some("expectedVersion"),
             Self::KeyReused => Some("idempotencyKey"),
-            Self::IllegalTransition { .. } => None,
+            Self::IllegalTransition { .. } | Self::AnswerTooLarge { .. } => None,
         }
     }
 
@@ -208,7 +217,10 @@ impl Rejection {
             | Self::AccountClosed { field, .. }
             | Self::ProductWithdrawn { field, .. }
             | Self::CurrencyMismatch { field, .. } => *field = format!("{argument}.{field}"),
-            Self::KeyReused | Self::IllegalTransition { .. } | Self::VersionMismatch { .. } => {}
+            Self::KeyReused
+            | Self::IllegalTransition { .. }
+            | Self::VersionMismatch { .. }
+            | Self::AnswerTooLarge { .. } => {}
         }
         self
     }

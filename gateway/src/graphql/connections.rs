@@ -6,6 +6,7 @@ use fritzy_domain::{Flaw, ListKey, Rejection, Slice, Timestamp};
 use uuid::Uuid;
 
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
+use super::rows::Row;
 
 /// Where a row stands, as clients hold it: hexadecimal, and nobody's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ pub(crate) struct Window {
 }
 
 /// A window that was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Walk {
     after: Option<ListKey>,
     before: Option<ListKey>,
@@ -104,30 +106,36 @@ impl Walk {
         }
     }
 
-    /// The connection of the rows that were read. In the direction of the walk, whether there are more
-    /// is known; in the other, a cursor that was given says that there are.
-    pub(crate) fn connection<R, N: OutputType>(
-        &self,
-        mut rows: Vec<R>,
-        key: impl Fn(&R) -> ListKey,
-        node: impl Fn(R) -> N,
-    ) -> Connection<Cursor, N> {
+    /// Takes the one row too many off, if it is there: then there are more.
+    pub(crate) fn trim<R>(&self, rows: &mut Vec<R>) -> bool {
         let more = rows.len() > self.take as usize;
         if more {
-            // The one too many is the furthest from where the walk began.
+            // It is the furthest from where the walk began.
             if self.from_end {
                 rows.remove(0);
             } else {
                 rows.pop();
             }
         }
+        more
+    }
+
+    /// The connection of the rows that were read and trimmed. In the direction of the walk, whether there
+    /// are more is known; in the other, a cursor that was given says that there are.
+    pub(crate) fn connection<R, N: OutputType>(
+        &self,
+        rows: Vec<R>,
+        more: bool,
+        key: impl Fn(&R) -> ListKey,
+        node: impl Fn(R) -> N,
+    ) -> Connection<Cursor, Row<N>> {
         let (previous, next) = if self.from_end {
             (more, self.before.is_some())
         } else {
             (self.after.is_some(), more)
         };
         let mut connection = Connection::new(previous, next);
-        let edge = |row: R| Edge::new(Cursor(key(&row)), node(row));
+        let edge = |row: R| Edge::new(Cursor(key(&row)), Row(node(row)));
         connection.edges.extend(rows.into_iter().map(edge));
         connection
     }

@@ -1,6 +1,7 @@
 //! GraphQL over HTTP, by its specification: POST with JSON, GET for queries, the status by media type.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::Positioned;
@@ -24,7 +25,7 @@ use super::metrics::{HttpMetrics, name_of};
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
 use super::{HttpConfig, request_id};
-use crate::graphql::{RequestContext, Stage, answer_excess, with_codes};
+use crate::graphql::{AnswerRoom, Answers, RequestContext, Stage, answer_excess, with_codes};
 
 /// The endpoint `/graphql`.
 pub(super) struct Endpoint<E> {
@@ -34,6 +35,7 @@ pub(super) struct Endpoint<E> {
     /// next to nothing, or it would be an overload of its own.
     places: Semaphore,
     bodies: Bodies,
+    answers: Answers,
     metrics: HttpMetrics,
     input_types: InputTypes,
 }
@@ -68,11 +70,13 @@ impl<E: Executor> Endpoint<E> {
     ) -> Self {
         let places = Semaphore::new(config.requests_max);
         let bodies = Bodies::new(config.body_bytes_max, config.body_bytes_total_max);
+        let answers = Answers::new(config.answer_bytes_max, config.answer_bytes_total_max);
         Self {
             schema,
             config,
             places,
             bodies,
+            answers,
             metrics,
             input_types,
         }
@@ -129,16 +133,18 @@ impl<E: Executor> Endpoint<E> {
                 "GraphQL is served by POST, and queries by GET",
             )),
         };
+        let room = Arc::new(self.answers.room());
         let executed = match (parameters, self.places.try_acquire()) {
             // What the body held is in use until the request is carried out.
             (Ok((parameters, _reserved)), Ok(_place)) => {
-                self.execute(began, method, headers, parameters).await
+                self.execute(began, method, headers, parameters, room.clone())
+                    .await
             }
             (Ok(_), Err(_)) => Err(Refused::overloaded()),
             (Err(refused), _) => Err(refused),
         };
         match executed {
-            Ok(response) => respond(&response, media_type),
+            Ok(response) => respond(response, room, media_type).await,
             Err(refused) => {
                 self.metrics.refused(began.elapsed(), refused.code);
                 refuse(refused, media_type)
@@ -178,6 +184,7 @@ impl<E: Executor> Endpoint<E> {
         method: &Method,
         headers: &HeaderMap,
         parameters: Parameters,
+        room: Arc<AnswerRoom>,
     ) -> Result<GraphqlResponse, Refused> {
         let _ = &parameters.extensions;
         if !is_flat(&parameters.query) {
@@ -218,7 +225,7 @@ impl<E: Executor> Endpoint<E> {
         }
         let several = has_several_fields(&document, operation_name.as_deref());
         let deadline = began + self.config.request_timeout;
-        let context = RequestContext::new(deadline, idempotency_key(headers)?, several);
+        let context = RequestContext::new(deadline, idempotency_key(headers)?, room, several);
         let mut request = Request::new(parameters.query)
             .variables(variables)
             .data(context);

@@ -123,6 +123,6 @@ async fn move_order(
 }
 
 async fn answer(context: &Context<'_>, mut order: OrderObject) -> Answer<OrderObject> {
-    attach_descriptions(context, context.look_ahead(), vec![&mut order]).await?;
+    attach_descriptions(context, &[context.field()], &mut [&mut order]).await?;
     Ok(order)
 }
