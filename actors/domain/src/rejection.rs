@@ -14,6 +14,18 @@ pub enum Flaw {
         /// Unicode scalar values allowed.
         max: usize,
     },
+    /// More bytes than allowed.
+    #[error("must have at most {max} bytes in UTF-8")]
+    TooManyBytes {
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// Neither this argument nor the other, of which there must be one.
+    #[error("must be given, or {or}: there is nothing to change")]
+    NothingToChange {
+        /// The other argument.
+        or: &'static str,
+    },
     /// A control character (NUL among them).
     #[error("must not contain control characters")]
     ControlCharacter,
@@ -73,7 +85,8 @@ impl Flaw {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",
-            Self::TooLong { .. } => "TOO_LONG",
+            Self::TooLong { .. } | Self::TooManyBytes { .. } => "TOO_LONG",
+            Self::NothingToChange { .. } => "NOTHING_TO_CHANGE",
             Self::ControlCharacter => "CONTROL_CHARACTER",
             Self::NotAnId => "NOT_AN_ID",
             Self::NotANumber => "NOT_A_NUMBER",

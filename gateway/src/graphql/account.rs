@@ -4,7 +4,7 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
 use fritzy_domain::{Account, AccountId, ListKey, Stored, Version};
 
-use super::connections::{Cursor, Window};
+use super::connections::{Cursor, List, Window};
 use super::errors::{Answer, rejected};
 use super::order::OrderObject;
 use super::orders_ahead::Part;
@@ -68,7 +68,7 @@ impl AccountObject {
         context: &Context<'_>,
         window: Window,
     ) -> Answer<Connection<Cursor, Row<OrderObject>>> {
-        let walk = window.check().map_err(rejected)?;
+        let walk = window.check(List::Orders).map_err(rejected)?;
         let mut orders = self.read_orders(context, Part::Slice(walk.slice())).await?;
         let more = walk.trim(&mut orders);
         take_room_for_edges(context, orders.len())?;

@@ -5,7 +5,7 @@ use async_graphql::{Context, InputType, SelectionField, Value};
 use fritzy_domain::{AccountId, Page, Slice};
 
 use super::account::AccountObject;
-use super::connections::Window;
+use super::connections::{List, Window};
 use super::errors::{Answer, shop_error};
 use super::order::{OrderObject, attach_descriptions, inside};
 use super::pagination::{PaginationInput, page};
@@ -60,7 +60,7 @@ impl Part {
                     first: argument(field, "first")?,
                     last: argument(field, "last")?,
                 };
-                let walk = window.check().ok()?;
+                let walk = window.check(List::Orders).ok()?;
                 Some(Self::Slice(walk.slice()))
             }
             _ => None,

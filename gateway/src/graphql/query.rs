@@ -5,7 +5,7 @@ use async_graphql::{Context, Object};
 use fritzy_domain::{Flaw, ListKey, Page, Product, ProductQuery, Rejection, Stored};
 
 use super::account::AccountObject;
-use super::connections::{Cursor, Window};
+use super::connections::{Cursor, List, Window};
 use super::errors::{Answer, ApiError, rejected, shop_error};
 use super::order::{OrderObject, attach_descriptions};
 use super::orders_ahead::{nodes_of, read_orders_ahead};
@@ -83,7 +83,7 @@ impl Query {
             first,
             last,
         }
-        .check()
+        .check(List::Accounts)
         .map_err(rejected)?;
         let shop = &app(context).shop;
         let rows = shop.account_slice(walk.slice(), room(context)).await;
@@ -111,7 +111,7 @@ impl Query {
             first,
             last,
         }
-        .check()
+        .check(List::Products)
         .map_err(rejected)?;
         let shop = &app(context).shop;
         let rows = shop.product_slice(walk.slice(), room(context)).await;

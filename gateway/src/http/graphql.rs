@@ -22,6 +22,7 @@ use super::accept::MediaType;
 use super::body::{Bodies, Body, Reserved};
 use super::document_limits::{excess, is_flat};
 use super::metrics::{HttpMetrics, name_of};
+use super::repeated_fields::repeated_field;
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
 use super::{HttpConfig, request_id};
@@ -124,7 +125,7 @@ impl<E: Executor> Endpoint<E> {
                 let deadline = began + self.config.request_timeout;
                 let reading = self.read_body(headers, body);
                 let read = tokio::time::timeout_at(deadline.into(), reading).await;
-                read.unwrap_or_else(|_| Err(Refused::timed_out()))
+                read.unwrap_or_else(|_| Err(Refused::incomplete()))
             }
             Method::GET => read_query(query).map(|read| (read, Reserved::default())),
             _ => Err(Refused::new(
@@ -199,6 +200,12 @@ impl<E: Executor> Endpoint<E> {
                 return Ok(unread);
             }
         };
+        if let Some(repeated) = repeated_field(&parameters.query) {
+            let invalid = GraphqlResponse::from_errors(vec![repeated]);
+            let invalid = with_codes(invalid, Stage::Executing);
+            self.metrics.executed("", began.elapsed(), &invalid);
+            return Ok(invalid);
+        }
         if let Some(excess) = excess(&document) {
             return Err(Refused::too_complex(excess));
         }
@@ -317,9 +324,14 @@ fn changes(document: &ExecutableDocument, named: Option<&str>) -> bool {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
-    let Some(value) = headers.get("idempotency-key") else {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        let message = "the header idempotency-key is given more than once";
+        return Err(Refused::bad_request(message));
+    }
     let key = std::str::from_utf8(value.as_bytes())
         .map_err(|_| Refused::bad_request("the header idempotency-key is not UTF-8"))?;
     Ok(Some(key.to_owned()))

@@ -9,6 +9,7 @@ mod graphql;
 mod health;
 mod metrics;
 mod process;
+mod repeated_fields;
 mod request_id;
 mod response;
 mod variables;

@@ -62,6 +62,13 @@ impl Refused {
         )
     }
 
+    /// A body that was not there in time: unlike with other time-outs, it is known that nothing was executed.
+    pub(super) fn incomplete() -> Self {
+        let message = "the body did not arrive whole in time; nothing was executed";
+        let code = Code::DeadlineExceeded.as_str();
+        Self::new(StatusCode::REQUEST_TIMEOUT, code, message)
+    }
+
     pub(super) fn too_complex(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_COMPLEX", message)
     }
