@@ -1,7 +1,7 @@
 //! What a caller says about a request, and the two ways it can end without a result.
 
 use fritzy_cluster::Failure;
-use fritzy_domain::{Code, CommandId, Deadline, Fingerprint, Rejection, Version};
+use fritzy_domain::{Code, CommandId, Deadline, Fingerprint, NoRoom, Rejection, Version};
 
 /// One request to change something.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +63,15 @@ impl ShopError {
         match self {
             Self::Rejected(rejection) => Self::Rejected(rejection.inside(argument)),
             failed @ Self::Failed(_) => failed,
+        }
+    }
+}
+
+impl From<NoRoom> for ShopError {
+    fn from(no_room: NoRoom) -> Self {
+        match no_room {
+            NoRoom::InAnswer { bytes_max } => Rejection::AnswerTooLarge { bytes_max }.into(),
+            NoRoom::AmongAnswers => Failure::Overloaded.into(),
         }
     }
 }

@@ -263,6 +263,7 @@ pub(crate) fn read_failure(failure: ReadError) -> Failure {
             error!(%reason, "stored data cannot be read");
             Failure::Unavailable("stored data cannot be read by this version".into())
         }
+        ReadError::NoRoom(_) => Failure::Overloaded,
     }
 }
 

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountId, Deadline, EntityId, Kind, Order, OrderId, Page, Product, ProductId, Slice,
-    Stored,
+    Account, AccountId, Deadline, EntityId, Footprint, Kind, Order, OrderId, Page, Product,
+    ProductId, ReadError, Room, Slice, Stored,
 };
 
 use crate::answer::ShopError;
 use crate::entity_actor::read_failure;
 use crate::shop::{Shop, account_of, existing, order_of, product_of};
+
+/// Products in one read by their ids, each up to 20 KB: room is taken when they are there.
+const IDS_IN_READ_MAX: usize = 100;
 
 impl Shop {
     /// The account with this id.
@@ -67,72 +70,89 @@ impl Shop {
     ///
     /// # Errors
     /// [`ShopError`]
-    pub async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ShopError> {
-        Ok(self.read_model.accounts(page).await.map_err(read_failure)?)
+    pub async fn accounts(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ShopError> {
+        let accounts = self.read_model.accounts(page, room).await;
+        accounts.map_err(list_error)
     }
 
     /// Products by (created at, id).
     ///
     /// # Errors
     /// [`ShopError`]
-    pub async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ShopError> {
-        Ok(self.read_model.products(page).await.map_err(read_failure)?)
+    pub async fn products(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ShopError> {
+        let products = self.read_model.products(page, room).await;
+        products.map_err(list_error)
     }
 
-    /// The products with these ids, from their state rows, in one read; `None` for what does not exist.
+    /// The products with these ids, from their state rows, in one read for each [`IDS_IN_READ_MAX`]; `None`
+    /// for what does not exist.
     ///
     /// # Errors
     /// [`ShopError`]
     pub async fn products_by_id(
         &self,
         ids: &[ProductId],
+        room: &dyn Room,
     ) -> Result<Vec<Option<Stored<Product>>>, ShopError> {
-        let ids: Vec<EntityId> = ids.iter().map(|id| EntityId::from(*id)).collect();
-        let rows = self.read_model.load(&ids).await.map_err(read_failure)?;
-        Ok(rows
-            .into_iter()
-            .map(|row| row.map(|row| product_of(&Arc::new(row))))
-            .collect())
+        let mut products = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(IDS_IN_READ_MAX) {
+            let ids: Vec<EntityId> = ids.iter().map(|id| EntityId::from(*id)).collect();
+            let rows = self.read_model.load(&ids).await.map_err(read_failure)?;
+            for row in rows {
+                let product = row.map(|row| product_of(&Arc::new(row)));
+                room.take(product.as_ref().map_or(0, Footprint::bytes))?;
+                products.push(product);
+            }
+        }
+        Ok(products)
     }
 
     /// A slice of the accounts.
     ///
     /// # Errors
     /// [`ShopError`]
-    pub async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ShopError> {
-        Ok(self
-            .read_model
-            .account_slice(slice)
-            .await
-            .map_err(read_failure)?)
+    pub async fn account_slice(
+        &self,
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ShopError> {
+        let accounts = self.read_model.account_slice(slice, room).await;
+        accounts.map_err(list_error)
     }
 
     /// A slice of the products that are not withdrawn.
     ///
     /// # Errors
     /// [`ShopError`]
-    pub async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ShopError> {
-        Ok(self
-            .read_model
-            .product_slice(slice)
-            .await
-            .map_err(read_failure)?)
+    pub async fn product_slice(
+        &self,
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ShopError> {
+        let products = self.read_model.product_slice(slice, room).await;
+        products.map_err(list_error)
     }
 
-    /// A slice of the orders of one account.
+    /// The same slice of the orders of each of `accounts` (no account twice), in one read.
     ///
     /// # Errors
     /// [`ShopError`]
-    pub async fn order_slice(
+    pub async fn order_slices(
         &self,
-        account: AccountId,
+        accounts: &[AccountId],
         slice: Slice,
-    ) -> Result<Vec<Stored<Order>>, ShopError> {
-        Ok(self
-            .read_model
-            .order_slice(account, slice)
-            .await
-            .map_err(read_failure)?)
+        room: &dyn Room,
+    ) -> Result<Vec<Vec<Stored<Order>>>, ShopError> {
+        let slices = self.read_model.order_slices(accounts, slice, room).await;
+        slices.map_err(list_error)
     }
 
     /// The orders of each of `accounts` (no account twice), each list by (created at, id), in one read.
@@ -143,11 +163,17 @@ impl Shop {
         &self,
         accounts: &[AccountId],
         page: Page,
+        room: &dyn Room,
     ) -> Result<Vec<Vec<Stored<Order>>>, ShopError> {
-        Ok(self
-            .read_model
-            .orders_of(accounts, page)
-            .await
-            .map_err(read_failure)?)
+        let lists = self.read_model.orders_of(accounts, page, room).await;
+        lists.map_err(list_error)
+    }
+}
+
+/// A list that was not read. That it is too large is the caller's fault, all else the world's.
+fn list_error(error: ReadError) -> ShopError {
+    match error {
+        ReadError::NoRoom(no_room) => no_room.into(),
+        failure => read_failure(failure).into(),
     }
 }

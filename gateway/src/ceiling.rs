@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::graphql::{AccountObject, Answer, PaginationInput, rejected};
+use crate::graphql::{AccountObject, Answer, PaginationInput, Row, rejected};
 use crate::http::{
     self, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape,
 };
@@ -106,14 +106,14 @@ impl CeilingQuery {
         &self,
         #[graphql(name = "pagination")] _pagination: Option<PaginationInput>,
         id: Option<String>,
-    ) -> Answer<Vec<AccountObject>> {
+    ) -> Answer<Vec<Row<AccountObject>>> {
         let Some(id) = id else { return Ok(Vec::new()) };
         let id = AccountId::parse(&id, "id").map_err(rejected)?;
         let found = self
             .0
             .get(&id)
             .cloned()
-            .map(|state| Stored { version: 1, state }.into());
+            .map(|state| Row(Stored { version: 1, state }.into()));
         Ok(found.into_iter().collect())
     }
 }

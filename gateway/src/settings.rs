@@ -125,6 +125,22 @@ pub struct Settings {
     )]
     pub body_bytes_total_max: u64,
 
+    /// Bytes of memory one answer may take, its rows, values and text together; a larger one is refused as
+    /// ANSWER_TOO_LARGE. A row of five fields takes some 2 KB
+    #[arg(
+        long, env = "FRITZY_ANSWER_BYTES_MAX", default_value = "268435456", global = true,
+        value_parser = clap::value_parser!(u64).range(1_048_576..=4_294_967_296)
+    )]
+    pub answer_bytes_max: u64,
+
+    /// Bytes of memory that all answers under way may take together, beyond 256 KiB of each, which most
+    /// stay below; one more is answered OVERLOADED. A few large ones at once would fill the memory otherwise
+    #[arg(
+        long, env = "FRITZY_ANSWER_BYTES_TOTAL_MAX", default_value = "536870912", global = true,
+        value_parser = clap::value_parser!(u64).range(1_048_576..=1_099_511_627_776)
+    )]
+    pub answer_bytes_total_max: u64,
+
     /// Connections at once; one more waits until another ends. Each costs some 20 KB, and up to
     /// 200 KB while it sends a head
     #[arg(

@@ -1,11 +1,16 @@
 //! Rows to values and back, whatever the database. What a row holds was written here; anything else is
 //! unreadable.
 
+use std::collections::HashMap;
+
 use fritzy_domain::{
     Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, EntityId, Event,
-    EventId, Fingerprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus, Product, ProductId,
-    ReadError, Recorded, ShardId, Stored, Timestamp,
+    EventId, Fingerprint, Footprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus, Product,
+    ProductId, ReadError, Recorded, Room, ShardId, Stored, Timestamp,
 };
+use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
+use tokio::task::coop::consume_budget;
 use uuid::Uuid;
 
 use crate::committer::Numbered;
@@ -153,4 +158,85 @@ pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, ReadEr
         version: counter(row, "version")?,
         fingerprint: fingerprint(row)?,
     })
+}
+
+/// Reads rows one by one: each takes room before the next is fetched.
+pub(crate) async fn keep<R: Send, T: Footprint>(
+    list: &mut Vec<Stored<T>>,
+    mut rows: BoxStream<'_, Result<R, sqlx::Error>>,
+    read: fn(&R) -> Result<Stored<T>, ReadError>,
+    room: &dyn Room,
+) -> Result<(), Unread> {
+    while let Some(row) = rows.try_next().await? {
+        let stored = read(&row)?;
+        room.take(stored.bytes()).map_err(ReadError::from)?;
+        list.push(stored);
+        // Rows that are there already are taken without waiting; others have their turn in between.
+        consume_budget().await;
+    }
+    Ok(())
+}
+
+/// Why rows were not kept.
+pub(crate) enum Unread {
+    /// They did not come.
+    Store(sqlx::Error),
+    /// They came, and are of no use.
+    Rows(ReadError),
+}
+
+impl From<sqlx::Error> for Unread {
+    fn from(failure: sqlx::Error) -> Self {
+        Self::Store(failure)
+    }
+}
+
+impl From<ReadError> for Unread {
+    fn from(failure: ReadError) -> Self {
+        Self::Rows(failure)
+    }
+}
+
+impl From<Unread> for ReadError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Store(failure) => read_error(failure),
+            Unread::Rows(failure) => failure,
+        }
+    }
+}
+
+/// A failed read, as the ports tell it.
+pub(crate) fn read_error(failure: sqlx::Error) -> ReadError {
+    match failure {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            ReadError::Unreadable(failure.to_string())
+        }
+        _ => ReadError::Unavailable(failure.to_string()),
+    }
+}
+
+/// The ids of one kind.
+pub(crate) fn of_kind(ids: &[EntityId], kind: Kind) -> Vec<Uuid> {
+    ids.iter()
+        .filter(|id| id.kind() == kind)
+        .map(|id| *id.as_uuid())
+        .collect()
+}
+
+/// The orders of each of `accounts`, in their order, each list by (created at, id).
+pub(crate) fn orders_by_account(
+    accounts: &[AccountId],
+    orders: Vec<Stored<Order>>,
+) -> Vec<Vec<Stored<Order>>> {
+    let mut lists: HashMap<AccountId, Vec<Stored<Order>>> = HashMap::new();
+    for order in orders {
+        lists.entry(order.state.account_id).or_default().push(order);
+    }
+    let mut take = |account: &AccountId| {
+        let mut orders = lists.remove(account).unwrap_or_default();
+        orders.sort_unstable_by_key(|order| (order.state.created_at, order.state.id));
+        orders
+    };
+    accounts.iter().map(&mut take).collect()
 }

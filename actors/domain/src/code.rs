@@ -25,6 +25,8 @@ pub enum Code {
     VersionMismatch,
     /// The idempotency key was used before, with other content.
     IdempotencyKeyReused,
+    /// The answer would take more memory than one may.
+    AnswerTooLarge,
     /// Search cannot answer now; everything else works.
     SearchUnavailable,
     /// The node cannot do this now; nothing was written. Try again.
@@ -39,7 +41,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidArgument,
         Self::AccountNotFound,
         Self::ProductNotFound,
@@ -50,6 +52,7 @@ impl Code {
         Self::ProductWithdrawn,
         Self::VersionMismatch,
         Self::IdempotencyKeyReused,
+        Self::AnswerTooLarge,
         Self::SearchUnavailable,
         Self::Unavailable,
         Self::Overloaded,
@@ -70,6 +73,7 @@ impl Code {
             Self::ProductWithdrawn => "PRODUCT_WITHDRAWN",
             Self::VersionMismatch => "VERSION_MISMATCH",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::AnswerTooLarge => "ANSWER_TOO_LARGE",
             Self::SearchUnavailable => "SEARCH_UNAVAILABLE",
             Self::Unavailable => "UNAVAILABLE",
             Self::Overloaded => "OVERLOADED",

@@ -17,7 +17,7 @@ pub fn check_key(key: &str) -> Result<(), Rejection> {
     let flaw = if key.is_empty() {
         Flaw::Empty
     } else if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-        Flaw::TooLong {
+        Flaw::TooManyBytes {
             max: IDEMPOTENCY_KEY_BYTES_MAX,
         }
     } else if key.chars().any(char::is_control) {
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(check_key("order 17 of cart é"), Ok(()));
         for (key, flaw) in [
             (String::new(), Flaw::Empty),
-            ("k".repeat(256), Flaw::TooLong { max: 255 }),
+            ("k".repeat(256), Flaw::TooManyBytes { max: 255 }),
             ("a\u{0}b".into(), Flaw::ControlCharacter),
         ] {
             assert_eq!(

@@ -14,6 +14,18 @@ pub enum Flaw {
         /// Unicode scalar values allowed.
         max: usize,
     },
+    /// More bytes than allowed.
+    #[error("must have at most {max} bytes in UTF-8")]
+    TooManyBytes {
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// Neither this argument nor the other, of which there must be one.
+    #[error("must be given, or {or}: there is nothing to change")]
+    NothingToChange {
+        /// The other argument.
+        or: &'static str,
+    },
     /// A control character (NUL among them).
     #[error("must not contain control characters")]
     ControlCharacter,
@@ -73,7 +85,8 @@ impl Flaw {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",
-            Self::TooLong { .. } => "TOO_LONG",
+            Self::TooLong { .. } | Self::TooManyBytes { .. } => "TOO_LONG",
+            Self::NothingToChange { .. } => "NOTHING_TO_CHANGE",
             Self::ControlCharacter => "CONTROL_CHARACTER",
             Self::NotAnId => "NOT_AN_ID",
             Self::NotANumber => "NOT_A_NUMBER",
@@ -156,6 +169,14 @@ pub enum Rejection {
     /// The idempotency key was used before for another request.
     #[error("this idempotency key was used before with other content; use a new key")]
     KeyReused,
+    /// The answer would take more memory than one may.
+    #[error(
+        "the answer would take more than {bytes_max} bytes of this node's memory: ask for less at a time"
+    )]
+    AnswerTooLarge {
+        /// Bytes an answer may take.
+        bytes_max: usize,
+    },
 }
 
 impl Rejection {
@@ -182,6 +203,7 @@ impl Rejection {
             Self::ProductWithdrawn { .. } => Code::ProductWithdrawn,
             Self::VersionMismatch { .. } => Code::VersionMismatch,
             Self::KeyReused => Code::IdempotencyKeyReused,
+            Self::AnswerTooLarge { .. } => Code::AnswerTooLarge,
         }
     }
 
@@ -195,7 +217,7 @@ impl Rejection {
             | Self::CurrencyMismatch { field, .. } => Some(field),
             Self::VersionMismatch { .. } => Some("expectedVersion"),
             Self::KeyReused => Some("idempotencyKey"),
-            Self::IllegalTransition { .. } => None,
+            Self::IllegalTransition { .. } | Self::AnswerTooLarge { .. } => None,
         }
     }
 
@@ -208,7 +230,10 @@ impl Rejection {
             | Self::AccountClosed { field, .. }
             | Self::ProductWithdrawn { field, .. }
             | Self::CurrencyMismatch { field, .. } => *field = format!("{argument}.{field}"),
-            Self::KeyReused | Self::IllegalTransition { .. } | Self::VersionMismatch { .. } => {}
+            Self::KeyReused
+            | Self::IllegalTransition { .. }
+            | Self::VersionMismatch { .. }
+            | Self::AnswerTooLarge { .. } => {}
         }
         self
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fritzy_domain::{AccountId, EntityId, Kind, Page, Recorded, State, Stored, Version, fold};
+use fritzy_domain::{
+    AccountId, EntityId, Kind, Page, Recorded, State, Stored, Unbounded, Version, fold,
+};
 use fritzy_persistence::Stores;
 
 /// Rows in one read.
@@ -71,7 +73,11 @@ async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>
     let mut listed = 0;
     for skip in (0..).step_by(PAGE as usize) {
         let page = Page { skip, take: PAGE };
-        let rows = stores.read_model.accounts(page).await.expect("a list");
+        let rows = stores
+            .read_model
+            .accounts(page, &Unbounded)
+            .await
+            .expect("a list");
         listed += rows.len();
         if rows.is_empty() {
             break;
@@ -84,7 +90,10 @@ async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>
             skip: 0,
             take: 100_000,
         };
-        let lists = stores.read_model.orders_of(&[account], page).await;
+        let lists = stores
+            .read_model
+            .orders_of(&[account], page, &Unbounded)
+            .await;
         orders += lists.expect("lists")[0].len();
     }
     let folded = ids.iter().filter(|id| id.kind() == Kind::Order).count();

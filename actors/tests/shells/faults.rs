@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountId, Append, AppendError, Appending, CommandId, CommandRecord, EntityId,
-    Journal, Kind, Order, Page, Position, Positions, Product, ReadError, ReadModel, Recorded,
+    Journal, Kind, Order, Page, Position, Positions, Product, ReadError, ReadModel, Recorded, Room,
     ShardId, Slice, State, Stored, Version,
 };
 use tokio::sync::Notify;
@@ -131,35 +131,53 @@ impl ReadModel for SlowReads {
         self.inner.find_creation(kind, command).await
     }
 
-    async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ReadError> {
-        self.inner.accounts(page).await
-    }
-
-    async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError> {
-        self.inner.products(page).await
-    }
-
-    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError> {
-        self.inner.account_slice(slice).await
-    }
-
-    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError> {
-        self.inner.product_slice(slice).await
-    }
-
-    async fn order_slice(
+    async fn accounts(
         &self,
-        account: AccountId,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        self.inner.accounts(page, room).await
+    }
+
+    async fn products(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        self.inner.products(page, room).await
+    }
+
+    async fn account_slice(
+        &self,
         slice: Slice,
-    ) -> Result<Vec<Stored<Order>>, ReadError> {
-        self.inner.order_slice(account, slice).await
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        self.inner.account_slice(slice, room).await
+    }
+
+    async fn product_slice(
+        &self,
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        self.inner.product_slice(slice, room).await
+    }
+
+    async fn order_slices(
+        &self,
+        accounts: &[AccountId],
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        self.inner.order_slices(accounts, slice, room).await
     }
 
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
+        room: &dyn Room,
     ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
-        self.inner.orders_of(accounts, page).await
+        self.inner.orders_of(accounts, page, room).await
     }
 }

@@ -8,7 +8,7 @@ use fritzy_actors::{
 };
 use fritzy_domain::{
     Account, AccountId, CommandId, Deadline, Fingerprint, FingerprintBuilder, KeyScope, NodeId,
-    Order, Page, Product, ShardCount, Stored,
+    Order, Page, Product, ShardCount, Stored, Unbounded,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
 use uuid::Uuid;
@@ -116,7 +116,11 @@ impl Fixture {
             skip: 0,
             take: 1_000,
         };
-        let lists = self.shop.orders_of(&[*account], page).await.expect("reads");
+        let lists = self
+            .shop
+            .orders_of(&[*account], page, &Unbounded)
+            .await
+            .expect("reads");
         lists.into_iter().next().expect("one list")
     }
 }

@@ -2,13 +2,14 @@
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
-use fritzy_domain::{Account, Page, Stored, Version};
+use fritzy_domain::{Account, AccountId, ListKey, Stored, Version};
 
-use super::connections::{Cursor, Window};
-use super::errors::{Answer, rejected, shop_error};
-use super::order::{OrderObject, with_descriptions};
+use super::connections::{Cursor, List, Window};
+use super::errors::{Answer, rejected};
+use super::order::OrderObject;
+use super::orders_ahead::Part;
 use super::pagination::{PaginationInput, page};
-use super::request::app;
+use super::rows::{Row, Text, take_room_for_edges};
 use super::scalars::Time;
 
 /// A customer.
@@ -16,8 +17,8 @@ use super::scalars::Time;
 pub(crate) struct AccountObject {
     account: Account,
     version: Version,
-    /// Lists of orders that were read for many accounts at once.
-    orders: Vec<(Page, Vec<OrderObject>)>,
+    /// Parts of its orders that were read for many accounts at once.
+    orders: Vec<(Part, Vec<OrderObject>)>,
 }
 
 impl From<Stored<Account>> for AccountObject {
@@ -35,50 +36,43 @@ impl From<Stored<Account>> for AccountObject {
 }
 
 impl AccountObject {
-    pub(crate) const fn account(&self) -> &Account {
-        &self.account
+    pub(crate) const fn account_id(&self) -> AccountId {
+        self.account.id
     }
 
-    pub(crate) fn remember_orders(&mut self, page: Page, orders: Vec<OrderObject>) {
-        self.orders.push((page, orders));
+    /// Where it stands among all accounts.
+    pub(crate) fn key(&self) -> ListKey {
+        ListKey {
+            created_at: self.account.created_at,
+            id: *self.account.id.as_uuid(),
+        }
     }
 
-    async fn read_orders(
-        &self,
-        context: &Context<'_>,
-        pagination: Option<PaginationInput>,
-    ) -> Answer<Vec<OrderObject>> {
-        let page = page(pagination).map_err(rejected)?;
-        if let Some((_, orders)) = self.orders.iter().find(|(known, _)| *known == page) {
+    pub(crate) fn remember_orders(&mut self, part: Part, orders: Vec<OrderObject>) {
+        self.orders.push((part, orders));
+    }
+
+    /// A part of its orders: read ahead, or read now.
+    async fn read_orders(&self, context: &Context<'_>, part: Part) -> Answer<Vec<OrderObject>> {
+        if let Some((_, orders)) = self.orders.iter().find(|(known, _)| *known == part) {
             return Ok(orders.clone());
         }
-        let lists = app(context)
-            .shop
-            .orders_of(&[self.account.id], page)
-            .await
-            .map_err(shop_error)?;
-        let orders = lists.into_iter().flatten().map(OrderObject::from).collect();
-        with_descriptions(context, context.look_ahead(), orders).await
+        let lists = part
+            .read(context, &[self.account.id], &[context.field()])
+            .await?;
+        Ok(lists.into_iter().flatten().collect())
     }
 
     async fn walk_orders(
         &self,
         context: &Context<'_>,
         window: Window,
-    ) -> Answer<Connection<Cursor, OrderObject>> {
-        let walk = window.check().map_err(rejected)?;
-        let rows = app(context)
-            .shop
-            .order_slice(self.account.id, walk.slice())
-            .await;
-        let rows = rows
-            .map_err(shop_error)?
-            .into_iter()
-            .map(OrderObject::from)
-            .collect();
-        let selection = context.look_ahead().field("edges").field("node");
-        let orders = with_descriptions(context, selection, rows).await?;
-        Ok(walk.connection(orders, OrderObject::key, |order| order))
+    ) -> Answer<Connection<Cursor, Row<OrderObject>>> {
+        let walk = window.check(List::Orders).map_err(rejected)?;
+        let mut orders = self.read_orders(context, Part::Slice(walk.slice())).await?;
+        let more = walk.trim(&mut orders);
+        take_room_for_edges(context, orders.len())?;
+        Ok(walk.connection(orders, more, OrderObject::key, |order| order))
     }
 }
 
@@ -91,8 +85,8 @@ impl AccountObject {
     }
 
     /// The customer's name.
-    async fn name(&self) -> &str {
-        &self.account.personal.name
+    async fn name(&self) -> Text<'_> {
+        Text(&self.account.personal.name)
     }
 
     /// When it was created.
@@ -115,10 +109,13 @@ impl AccountObject {
         &self,
         context: &Context<'_>,
         pagination: Option<PaginationInput>,
-    ) -> Answer<Vec<OrderObject>> {
-        self.read_orders(context, pagination)
-            .await
-            .map_err(|error| error.at(context))
+    ) -> Answer<Vec<Row<OrderObject>>> {
+        let orders = match page(pagination) {
+            Ok(page) => self.read_orders(context, Part::Page(page)).await,
+            Err(rejection) => Err(rejected(rejection)),
+        };
+        let orders = orders.map_err(|error| error.at(context))?.into_iter();
+        Ok(orders.map(Row).collect())
     }
 
     /// Its orders, oldest first, by cursors.
@@ -129,7 +126,7 @@ impl AccountObject {
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
-    ) -> Answer<Connection<Cursor, OrderObject>> {
+    ) -> Answer<Connection<Cursor, Row<OrderObject>>> {
         let window = Window {
             after,
             before,

@@ -25,6 +25,24 @@ const PAGED: [(&str, bool); 6] = [
     ("ordersConnection", false),
 ];
 
+/// The lists of introspection, with more rows than any of them has in this schema. Types name their fields,
+/// fields their types, and so on without an end.
+const INTROSPECTED: [(&str, u64); 8] = [
+    ("types", 64),
+    ("fields", 16),
+    ("args", 8),
+    ("inputFields", 8),
+    ("enumValues", 24),
+    ("directives", 8),
+    ("interfaces", 4),
+    ("possibleTypes", 4),
+];
+
+/// Whether a field of this name is a list that is read in pages.
+pub(super) fn is_paged(name: &str) -> bool {
+    PAGED.iter().any(|(paged, _)| *paged == name)
+}
+
 /// What an operation may answer that is too much. Variables have been coerced.
 pub(crate) fn answer_excess(
     document: &ExecutableDocument,
@@ -130,6 +148,9 @@ impl<'d> Scale<'d> {
     /// bounds is left to the field, which refuses it.
     fn take(&self, field: &Field, root: bool) -> Option<u64> {
         let name = field.name.node.as_str();
+        if let Some((_, rows)) = INTROSPECTED.iter().find(|(list, _)| *list == name) {
+            return Some(*rows);
+        }
         PAGED
             .iter()
             .find(|(paged, at_root)| *paged == name && (root || !at_root))?;
@@ -185,6 +206,47 @@ mod tests {
             .filter_map(|line| line.trim().split_once('('));
         let paged: BTreeSet<&str> = paged.map(|(name, _)| name).collect();
         assert_eq!(paged, PAGED.iter().map(|(name, _)| *name).collect());
+    }
+
+    #[tokio::test]
+    async fn the_lists_of_introspection_have_no_more_rows_than_is_counted() {
+        let document = "{ __schema { directives { args { name } } types { name
+            interfaces { name } possibleTypes { name } enumValues { name } inputFields { name }
+            fields { args { name } } } } }";
+        let answer = super::super::bare().finish().execute(document).await;
+        let schema = answer.data.into_json().expect("JSON")["__schema"].take();
+        let mut unseen = vec![schema];
+        while let Some(value) = unseen.pop() {
+            for (key, value) in value.as_object().into_iter().flatten() {
+                let Some(rows) = value.as_array() else {
+                    continue;
+                };
+                let counted = INTROSPECTED.iter().find(|(list, _)| list == key);
+                let (_, most) = counted.unwrap_or_else(|| panic!("{key} is not known"));
+                assert!(rows.len() as u64 <= *most, "{key} has {} rows", rows.len());
+                unseen.extend(rows.iter().cloned());
+            }
+        }
+    }
+
+    #[test]
+    fn introspection_without_an_end_is_refused() {
+        let types = "kind name ".to_owned() + &"ofType { kind name ".repeat(9) + &"}".repeat(9);
+        let usual = format!(
+            "{{ __schema {{ queryType {{ name }} types {{ kind name description
+                fields(includeDeprecated: true) {{ name description isDeprecated deprecationReason
+                    args {{ name description type {{ {types} }} defaultValue }} type {{ {types} }} }}
+                inputFields {{ name description type {{ {types} }} defaultValue }}
+                interfaces {{ {types} }} enumValues {{ name description }} possibleTypes {{ {types} }} }}
+                directives {{ name args {{ name type {{ {types} }} }} }} }} }}"
+        );
+        assert_eq!(excess(&usual), None);
+        let circle = "fields { type { ".repeat(12) + "name" + &" } }".repeat(12);
+        let circle = format!(r#"{{ __type(name: "__Type") {{ {circle} }} }}"#);
+        assert!(excess(&circle).is_some_and(|message| message.starts_with("fields ")));
+        let many: String = (0..3_900).map(|n| format!("a{n}: name ")).collect();
+        let wide = format!("{{ __schema {{ types {{ fields {{ {many} }} }} }} }}");
+        assert!(excess(&wide).is_some());
     }
 
     #[test]

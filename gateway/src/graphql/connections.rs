@@ -6,33 +6,58 @@ use fritzy_domain::{Flaw, ListKey, Rejection, Slice, Timestamp};
 use uuid::Uuid;
 
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
+use super::rows::Row;
 
-/// Where a row stands, as clients hold it: hexadecimal, and nobody's business.
+/// A kind of lists: a cursor of one says nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cursor(ListKey);
+pub(crate) enum List {
+    Accounts,
+    Products,
+    Orders,
+}
+
+impl List {
+    const fn letter(self) -> char {
+        match self {
+            Self::Accounts => 'a',
+            Self::Products => 'p',
+            Self::Orders => 'o',
+        }
+    }
+}
+
+/// Where a row stands in which list, as clients hold it: a letter, then hexadecimal, and nobody's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    list: List,
+    key: ListKey,
+}
 
 impl CursorType for Cursor {
     type Error = &'static str;
 
     fn decode_cursor(text: &str) -> Result<Self, Self::Error> {
         let read = || {
+            let lists = [List::Accounts, List::Products, List::Orders];
+            let of = |list: &List| text.strip_prefix(list.letter()).map(|text| (*list, text));
+            let (list, text) = lists.iter().find_map(of)?;
             let (created_at, id) = text.split_at_checked(16)?;
             let created_at = u64::from_str_radix(created_at, 16).ok()?.cast_signed();
             let id = (id.len() == 32)
                 .then(|| Uuid::try_parse(id).ok())
                 .flatten()?;
-            Some(Self(ListKey {
-                created_at: Timestamp::from_micros(created_at),
-                id,
-            }))
+            let created_at = Timestamp::from_micros(created_at);
+            let key = ListKey { created_at, id };
+            Some(Self { list, key })
         };
         read().ok_or("not a cursor")
     }
 
     fn encode_cursor(&self) -> String {
-        let ListKey { created_at, id } = self.0;
+        let ListKey { created_at, id } = self.key;
         format!(
-            "{:016x}{}",
+            "{}{:016x}{}",
+            self.list.letter(),
             created_at.as_micros().cast_unsigned(),
             id.simple()
         )
@@ -48,7 +73,9 @@ pub(crate) struct Window {
 }
 
 /// A window that was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Walk {
+    list: List,
     after: Option<ListKey>,
     before: Option<ListKey>,
     take: u32,
@@ -60,12 +87,12 @@ impl Window {
     ///
     /// # Errors
     /// [`Rejection::Invalid`] naming the argument.
-    pub(crate) fn check(self) -> Result<Walk, Rejection> {
+    pub(crate) fn check(self, list: List) -> Result<Walk, Rejection> {
         let key = |text: Option<String>, field: &str| match text {
             None => Ok(None),
             Some(text) => match Cursor::decode_cursor(&text) {
-                Ok(cursor) => Ok(Some(cursor.0)),
-                Err(_) => Err(Rejection::invalid(field, Flaw::NotACursor)),
+                Ok(cursor) if cursor.list == list => Ok(Some(cursor.key)),
+                _ => Err(Rejection::invalid(field, Flaw::NotACursor)),
             },
         };
         let (take, field, from_end) = match (self.first, self.last) {
@@ -85,6 +112,7 @@ impl Window {
         })?;
         let (after, before) = (key(self.after, "after")?, key(self.before, "before")?);
         Ok(Walk {
+            list,
             after,
             before,
             take,
@@ -104,30 +132,39 @@ impl Walk {
         }
     }
 
-    /// The connection of the rows that were read. In the direction of the walk, whether there are more
-    /// is known; in the other, a cursor that was given says that there are.
-    pub(crate) fn connection<R, N: OutputType>(
-        &self,
-        mut rows: Vec<R>,
-        key: impl Fn(&R) -> ListKey,
-        node: impl Fn(R) -> N,
-    ) -> Connection<Cursor, N> {
+    /// Takes the one row too many off, if it is there: then there are more.
+    pub(crate) fn trim<R>(&self, rows: &mut Vec<R>) -> bool {
         let more = rows.len() > self.take as usize;
         if more {
-            // The one too many is the furthest from where the walk began.
+            // It is the furthest from where the walk began.
             if self.from_end {
                 rows.remove(0);
             } else {
                 rows.pop();
             }
         }
+        more
+    }
+
+    /// The connection of the rows that were read and trimmed. In the direction of the walk, whether there
+    /// are more is known; in the other, a cursor that was given says that there are.
+    pub(crate) fn connection<R, N: OutputType>(
+        &self,
+        rows: Vec<R>,
+        more: bool,
+        key: impl Fn(&R) -> ListKey,
+        node: impl Fn(R) -> N,
+    ) -> Connection<Cursor, Row<N>> {
         let (previous, next) = if self.from_end {
             (more, self.before.is_some())
         } else {
             (self.after.is_some(), more)
         };
         let mut connection = Connection::new(previous, next);
-        let edge = |row: R| Edge::new(Cursor(key(&row)), node(row));
+        let edge = |row: R| {
+            let (list, key) = (self.list, key(&row));
+            Edge::new(Cursor { list, key }, Row(node(row)))
+        };
         connection.edges.extend(rows.into_iter().map(edge));
         connection
     }
@@ -139,22 +176,27 @@ mod tests {
 
     #[test]
     fn cursors_come_back_as_they_went() {
-        for micros in [i64::MIN, -1, 0, 1_790_000_000_000_000, i64::MAX] {
-            let key = ListKey {
-                created_at: Timestamp::from_micros(micros),
-                id: Uuid::now_v7(),
-            };
-            let text = Cursor(key).encode_cursor();
-            assert_eq!(Cursor::decode_cursor(&text), Ok(Cursor(key)));
+        for list in [List::Accounts, List::Products, List::Orders] {
+            for micros in [i64::MIN, -1, 0, 1_790_000_000_000_000, i64::MAX] {
+                let key = ListKey {
+                    created_at: Timestamp::from_micros(micros),
+                    id: Uuid::now_v7(),
+                };
+                let text = Cursor { list, key }.encode_cursor();
+                assert_eq!(Cursor::decode_cursor(&text), Ok(Cursor { list, key }));
+            }
         }
-        let good = Cursor(ListKey::START).encode_cursor();
+        let (list, key) = (List::Orders, ListKey::START);
+        let good = Cursor { list, key }.encode_cursor();
         for bad in [
             "",
             "x",
             &good[1..],
             &format!("{good}0"),
+            &format!("x{}", &good[1..]),
             &"é".repeat(24),
-            &"-".repeat(48),
+            &format!("a{}", "é".repeat(24)),
+            &format!("a{}", "-".repeat(48)),
         ] {
             assert!(Cursor::decode_cursor(bad).is_err(), "{bad}");
         }

@@ -1,6 +1,7 @@
 //! The GraphQL schema: the seed's names, types and nullabilities, and what was added beside them.
 
 mod account;
+mod answer_room;
 mod answer_size;
 mod connections;
 mod errors;
@@ -8,10 +9,12 @@ mod idempotency;
 mod inputs;
 mod mutation;
 mod order;
+mod orders_ahead;
 mod pagination;
 mod product;
 mod query;
 mod request;
+mod rows;
 mod scalars;
 
 use std::sync::Arc;
@@ -24,10 +27,12 @@ use mutation::Mutation;
 use query::Query;
 
 pub(crate) use account::AccountObject;
+pub(crate) use answer_room::{AnswerRoom, Answers};
 pub(crate) use answer_size::answer_excess;
 pub(crate) use errors::{Answer, Stage, protocol_error, rejected, with_codes};
 pub(crate) use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
+pub(crate) use rows::Row;
 
 /// The schema, ready to execute requests.
 pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -1,14 +1,15 @@
 //! `Order` and `OrderedProduct`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Lookahead, Object};
+use async_graphql::{Context, Enum, Object, SelectionField};
 use fritzy_domain::{ListKey, Money, Order, OrderLine, OrderStatus, ProductId, Stored, Version};
 
 use super::errors::{Answer, shop_error};
 use super::product::MoneyObject;
-use super::request::app;
+use super::request::{app, room};
+use super::rows::{Row, Text};
 use super::scalars::{Decimal, Time};
 
 /// How far an order has come.
@@ -68,44 +69,36 @@ impl From<Stored<Order>> for OrderObject {
     }
 }
 
-/// Adds the products' descriptions to `orders` if the selection below them asks for any: one read for
-/// all of them.
-pub(crate) async fn with_descriptions(
-    context: &Context<'_>,
-    selection: Lookahead<'_>,
-    mut orders: Vec<OrderObject>,
-) -> Answer<Vec<OrderObject>> {
-    attach_descriptions(context, selection, orders.iter_mut().collect()).await?;
-    Ok(orders)
-}
-
-/// The same for orders that lie in several lists.
+/// Adds the products' descriptions to `orders`, where the selections of these orders ask for any: one
+/// read for all of them.
 pub(crate) async fn attach_descriptions(
     context: &Context<'_>,
-    selection: Lookahead<'_>,
-    mut orders: Vec<&mut OrderObject>,
+    selections: &[SelectionField<'_>],
+    orders: &mut [&mut OrderObject],
 ) -> Answer<()> {
-    if !selection.field("products").field("description").exists() {
+    if inside(&inside(selections, "products"), "description").is_empty() {
         return Ok(());
     }
     let lines = orders.iter().flat_map(|order| &order.order.lines);
-    let mut ids: Vec<ProductId> = lines.map(|line| line.product_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let products = app(context)
-        .shop
-        .products_by_id(&ids)
-        .await
-        .map_err(shop_error)?;
-    let found = products.into_iter().flatten();
+    let ids: HashSet<ProductId> = lines.map(|line| line.product_id).collect();
+    let ids: Vec<ProductId> = ids.into_iter().collect();
+    let shop = &app(context).shop;
+    let products = shop.products_by_id(&ids, room(context)).await;
+    let found = products.map_err(shop_error)?.into_iter().flatten();
     let descriptions: Descriptions = found
         .map(|product| (product.state.id, product.state.description))
         .collect();
     let descriptions = Arc::new(descriptions);
-    for order in &mut orders {
+    for order in orders {
         order.descriptions = descriptions.clone();
     }
     Ok(())
+}
+
+/// The fields of one name inside any of these fields.
+pub(crate) fn inside<'a>(fields: &[SelectionField<'a>], name: &str) -> Vec<SelectionField<'a>> {
+    let inside = fields.iter().flat_map(SelectionField::selection_set);
+    inside.filter(|field| field.name() == name).collect()
 }
 
 /// What an account ordered, at the prices of that moment.
@@ -142,8 +135,8 @@ impl OrderObject {
     }
 
     /// Why it was cancelled, if it was and somebody said why.
-    async fn cancel_reason(&self) -> Option<&str> {
-        self.order.cancel_reason.as_deref()
+    async fn cancel_reason(&self) -> Option<Text<'_>> {
+        self.order.cancel_reason.as_deref().map(Text)
     }
 
     /// How many changes made it what it is; for `expectedVersion`.
@@ -152,12 +145,14 @@ impl OrderObject {
     }
 
     /// Its lines, in the order they were given.
-    async fn products(&self) -> Vec<OrderedProduct> {
+    async fn products(&self) -> Vec<Row<OrderedProduct>> {
         let lines = 0..self.order.lines.len();
         lines
-            .map(|index| OrderedProduct {
-                order: self.clone(),
-                index,
+            .map(|index| {
+                Row(OrderedProduct {
+                    order: self.clone(),
+                    index,
+                })
             })
             .collect()
     }
@@ -190,16 +185,15 @@ impl OrderedProduct {
     }
 
     /// The product's name at the moment of ordering.
-    async fn name(&self) -> &str {
-        &self.line().name
+    async fn name(&self) -> Text<'_> {
+        Text(&self.line().name)
     }
 
     /// The product's description as it is now.
-    async fn description(&self) -> &str {
-        self.order
-            .descriptions
-            .get(&self.line().product_id)
-            .map_or("", String::as_str)
+    async fn description(&self) -> Text<'_> {
+        let descriptions = &self.order.descriptions;
+        let description = descriptions.get(&self.line().product_id);
+        Text(description.map_or("", String::as_str))
     }
 
     /// The price of one unit at the moment of ordering, exact to the last decimal.

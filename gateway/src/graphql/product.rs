@@ -3,6 +3,7 @@
 use async_graphql::{Object, SimpleObject};
 use fritzy_domain::{Money, Product, Stored};
 
+use super::rows::Text;
 use super::scalars::{Decimal, MinorUnits, Time};
 
 /// An exact amount.
@@ -46,13 +47,13 @@ impl ProductObject {
     }
 
     /// Its name.
-    async fn name(&self) -> &str {
-        &self.0.state.name
+    async fn name(&self) -> Text<'_> {
+        Text(&self.0.state.name)
     }
 
     /// Its description; may be empty.
-    async fn description(&self) -> &str {
-        &self.0.state.description
+    async fn description(&self) -> Text<'_> {
+        Text(&self.0.state.description)
     }
 
     /// The price of one unit, exact to the last decimal.

@@ -2,15 +2,17 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_graphql::Context;
 use fritzy_domain::Deadline;
 
 use super::App;
+use super::answer_room::AnswerRoom;
 use super::errors::Answer;
 use super::idempotency::response_path;
+use super::rows::Widths;
 
 /// What HTTP says about a request.
 pub(crate) struct RequestContext {
@@ -18,17 +20,27 @@ pub(crate) struct RequestContext {
     pub(crate) deadline: Deadline,
     /// The `Idempotency-Key` header.
     pub(crate) idempotency_key: Option<String>,
+    /// What the answer may take.
+    pub(crate) room: Arc<AnswerRoom>,
+    pub(super) widths: Widths,
     /// The answers of mutations by response path, for a document that may have one twice.
     answered: Option<Mutex<HashMap<String, Box<dyn Any + Send>>>>,
 }
 
 impl RequestContext {
     /// A request to be answered by `deadline`; `several` says that its document may have a field twice.
-    pub(crate) fn new(deadline: Instant, idempotency_key: Option<String>, several: bool) -> Self {
+    pub(crate) fn new(
+        deadline: Instant,
+        idempotency_key: Option<String>,
+        room: Arc<AnswerRoom>,
+        several: bool,
+    ) -> Self {
         let answered = several.then(Mutex::default);
         Self {
             deadline: Deadline::at(deadline),
             idempotency_key,
+            room,
+            widths: Widths::default(),
             answered,
         }
     }
@@ -40,6 +52,11 @@ pub(crate) fn app<'c>(context: &Context<'c>) -> &'c App {
 
 pub(crate) fn request<'c>(context: &Context<'c>) -> &'c RequestContext {
     context.data_unchecked::<RequestContext>()
+}
+
+/// What the answer may take.
+pub(crate) fn room<'c>(context: &Context<'c>) -> &'c AnswerRoom {
+    &request(context).room
 }
 
 /// Carries out a mutation once for each response path. GraphQL has fields of one name and the same

@@ -45,6 +45,16 @@ pub(super) fn is_flat(document: &str) -> bool {
     true
 }
 
+/// Behind the string or comment that a document, which parses, has here; `None` where it has neither.
+pub(super) fn behind_text(document: &[u8]) -> Option<&[u8]> {
+    match document {
+        [b'#', behind @ ..] => Some(after_comment(behind)),
+        [b'"', b'"', b'"', behind @ ..] => Some(after_block_string(behind).unwrap_or(&[])),
+        [b'"', behind @ ..] => Some(after_string(behind)),
+        _ => None,
+    }
+}
+
 fn after_comment(text: &[u8]) -> &[u8] {
     let end = text.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
     &text[end.unwrap_or(text.len())..]

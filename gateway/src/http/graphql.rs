@@ -1,6 +1,7 @@
 //! GraphQL over HTTP, by its specification: POST with JSON, GET for queries, the status by media type.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::Positioned;
@@ -21,10 +22,11 @@ use super::accept::MediaType;
 use super::body::{Bodies, Body, Reserved};
 use super::document_limits::{excess, is_flat};
 use super::metrics::{HttpMetrics, name_of};
+use super::repeated_fields::repeated_field;
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
 use super::{HttpConfig, request_id};
-use crate::graphql::{RequestContext, Stage, answer_excess, with_codes};
+use crate::graphql::{AnswerRoom, Answers, RequestContext, Stage, answer_excess, with_codes};
 
 /// The endpoint `/graphql`.
 pub(super) struct Endpoint<E> {
@@ -34,6 +36,7 @@ pub(super) struct Endpoint<E> {
     /// next to nothing, or it would be an overload of its own.
     places: Semaphore,
     bodies: Bodies,
+    answers: Answers,
     metrics: HttpMetrics,
     input_types: InputTypes,
 }
@@ -68,11 +71,13 @@ impl<E: Executor> Endpoint<E> {
     ) -> Self {
         let places = Semaphore::new(config.requests_max);
         let bodies = Bodies::new(config.body_bytes_max, config.body_bytes_total_max);
+        let answers = Answers::new(config.answer_bytes_max, config.answer_bytes_total_max);
         Self {
             schema,
             config,
             places,
             bodies,
+            answers,
             metrics,
             input_types,
         }
@@ -120,7 +125,7 @@ impl<E: Executor> Endpoint<E> {
                 let deadline = began + self.config.request_timeout;
                 let reading = self.read_body(headers, body);
                 let read = tokio::time::timeout_at(deadline.into(), reading).await;
-                read.unwrap_or_else(|_| Err(Refused::timed_out()))
+                read.unwrap_or_else(|_| Err(Refused::incomplete()))
             }
             Method::GET => read_query(query).map(|read| (read, Reserved::default())),
             _ => Err(Refused::new(
@@ -129,16 +134,18 @@ impl<E: Executor> Endpoint<E> {
                 "GraphQL is served by POST, and queries by GET",
             )),
         };
+        let room = Arc::new(self.answers.room());
         let executed = match (parameters, self.places.try_acquire()) {
             // What the body held is in use until the request is carried out.
             (Ok((parameters, _reserved)), Ok(_place)) => {
-                self.execute(began, method, headers, parameters).await
+                self.execute(began, method, headers, parameters, room.clone())
+                    .await
             }
             (Ok(_), Err(_)) => Err(Refused::overloaded()),
             (Err(refused), _) => Err(refused),
         };
         match executed {
-            Ok(response) => respond(&response, media_type),
+            Ok(response) => respond(response, room, media_type).await,
             Err(refused) => {
                 self.metrics.refused(began.elapsed(), refused.code);
                 refuse(refused, media_type)
@@ -178,6 +185,7 @@ impl<E: Executor> Endpoint<E> {
         method: &Method,
         headers: &HeaderMap,
         parameters: Parameters,
+        room: Arc<AnswerRoom>,
     ) -> Result<GraphqlResponse, Refused> {
         let _ = &parameters.extensions;
         if !is_flat(&parameters.query) {
@@ -192,6 +200,12 @@ impl<E: Executor> Endpoint<E> {
                 return Ok(unread);
             }
         };
+        if let Some(repeated) = repeated_field(&parameters.query) {
+            let invalid = GraphqlResponse::from_errors(vec![repeated]);
+            let invalid = with_codes(invalid, Stage::Executing);
+            self.metrics.executed("", began.elapsed(), &invalid);
+            return Ok(invalid);
+        }
         if let Some(excess) = excess(&document) {
             return Err(Refused::too_complex(excess));
         }
@@ -218,7 +232,7 @@ impl<E: Executor> Endpoint<E> {
         }
         let several = has_several_fields(&document, operation_name.as_deref());
         let deadline = began + self.config.request_timeout;
-        let context = RequestContext::new(deadline, idempotency_key(headers)?, several);
+        let context = RequestContext::new(deadline, idempotency_key(headers)?, room, several);
         let mut request = Request::new(parameters.query)
             .variables(variables)
             .data(context);
@@ -310,9 +324,14 @@ fn changes(document: &ExecutableDocument, named: Option<&str>) -> bool {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
-    let Some(value) = headers.get("idempotency-key") else {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        let message = "the header idempotency-key is given more than once";
+        return Err(Refused::bad_request(message));
+    }
     let key = std::str::from_utf8(value.as_bytes())
         .map_err(|_| Refused::bad_request("the header idempotency-key is not UTF-8"))?;
     Ok(Some(key.to_owned()))

@@ -9,6 +9,7 @@ mod graphql;
 mod health;
 mod metrics;
 mod process;
+mod repeated_fields;
 mod request_id;
 mod response;
 mod variables;
@@ -38,18 +39,22 @@ pub(crate) struct HttpConfig {
     body_bytes_max: usize,
     body_bytes_total_max: usize,
     requests_max: usize,
+    answer_bytes_max: usize,
+    answer_bytes_total_max: usize,
     cors_origins: Vec<String>,
 }
 
 impl HttpConfig {
-    /// Without CORS, and without a limit on requests together.
+    /// Without CORS, and without a limit on answers and on requests together.
     pub(crate) const fn plain(request_timeout: Duration, body_bytes_max: usize) -> Self {
-        let requests_max = tokio::sync::Semaphore::MAX_PERMITS;
+        let no_limit = tokio::sync::Semaphore::MAX_PERMITS;
         Self {
             request_timeout,
             body_bytes_max,
-            body_bytes_total_max: requests_max,
-            requests_max,
+            body_bytes_total_max: no_limit,
+            requests_max: no_limit,
+            answer_bytes_max: no_limit,
+            answer_bytes_total_max: no_limit,
             cors_origins: Vec::new(),
         }
     }
@@ -59,12 +64,14 @@ impl HttpConfig {
             .cors_origins
             .iter()
             .map(|origin| origin.trim().to_owned());
+        let bytes = |setting: u64| usize::try_from(setting).unwrap_or(usize::MAX);
         Self {
             request_timeout: Duration::from_millis(settings.request_timeout_ms),
-            body_bytes_max: usize::try_from(settings.body_bytes_max).unwrap_or(usize::MAX),
-            body_bytes_total_max: usize::try_from(settings.body_bytes_total_max)
-                .unwrap_or(usize::MAX),
+            body_bytes_max: bytes(settings.body_bytes_max),
+            body_bytes_total_max: bytes(settings.body_bytes_total_max),
             requests_max: usize::from(settings.requests_max),
+            answer_bytes_max: bytes(settings.answer_bytes_max),
+            answer_bytes_total_max: bytes(settings.answer_bytes_total_max),
             cors_origins: origins.filter(|origin| !origin.is_empty()).collect(),
         }
     }

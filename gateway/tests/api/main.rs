@@ -3,6 +3,7 @@
 #[path = "../client/mod.rs"]
 mod client;
 
+mod answer_room;
 mod bad_input;
 mod body_limits;
 mod connections;

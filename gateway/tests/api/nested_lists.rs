@@ -108,6 +108,68 @@ async fn nested_lists_take_one_statement_a_level() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_in_lists_and_lists_in_connections_take_one_statement_a_level() {
+    let node = filled().await;
+    let node_of = |connection: &Value| connection["edges"][0]["node"].clone();
+    for (orders, line, at_most) in [
+        ("ordersConnection(first: 10)", "name", 2),
+        ("ordersConnection(last: 10)", "name description", 3),
+        ("orders(pagination: { take: 10 })", "name description", 3),
+    ] {
+        let selection = if orders.starts_with("orders(") {
+            format!("id products {{ {line} }}")
+        } else {
+            format!("edges {{ node {{ id products {{ {line} }} }} }}")
+        };
+        let account = format!("name orders: {orders} {{ {selection} }}");
+        for document in [
+            format!("{{ list: accounts(pagination: {{ take: 100 }}) {{ {account} }} }}"),
+            format!("{{ list: accountsConnection(first: 100) {{ nodes {{ {account} }} }} }}"),
+            format!(
+                "{{ list: accountsConnection(first: 100) {{ edges {{ node {{ {account} }} }} }} }}"
+            ),
+        ] {
+            let before = read_statements(&node.api).await;
+            let answer = node.api.run(&document).await;
+            let used = read_statements(&node.api).await - before;
+            assert_eq!(used, at_most, "{document}");
+            let ids = answer.text.matches(r#""id":"#).count();
+            assert_eq!(ids, 150, "{document}");
+        }
+    }
+    // What is read for many is what is read for one.
+    let account = "ordersConnection(last: 2) { pageInfo { hasPreviousPage } edges { cursor node {
+        id products { name description } } } nodes { products { description } } }";
+    let all = format!("{{ accounts(pagination: {{ take: 1000 }}) {{ id {account} }} }}");
+    let all = node.api.run(&all).await.data("/accounts");
+    let mut described = 0;
+    for one in all.as_array().expect("a list") {
+        let document = format!("query($id: String) {{ accounts(id: $id) {{ id {account} }} }}");
+        let alone = node.api.run_with(&document, json!({ "id": one["id"] }));
+        assert_eq!(alone.await.data("/accounts/0"), *one);
+        let line = &node_of(&one["ordersConnection"])["products"][0];
+        described += usize::from(
+            line["description"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+        );
+    }
+    assert!(described > 90, "{described} accounts have orders");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nodes_of_connections_have_descriptions_as_well() {
+    let node = TestNode::start().await;
+    let account = node.api.new_account("Ada").await;
+    let product = node.api.new_product("Lamp", 14.66).await;
+    node.api.new_order(&account, &[(&product, 1)]).await;
+    let document = "{ accounts { ordersConnection { nodes { products { description } } } } }";
+    let lines = node.api.run(document).await;
+    let line = lines.data("/accounts/0/ordersConnection/nodes/0/products/0/description");
+    assert_eq!(line, "Lamp, described");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_active_is_read_without_a_statement() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;

@@ -9,6 +9,7 @@ mod client;
 mod first_start;
 mod full_disk;
 mod killed;
+mod large_answers;
 mod logs;
 mod node_process;
 mod printed;

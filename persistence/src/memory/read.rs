@@ -2,29 +2,31 @@
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, Kind, ListKey, Order, Page, Product, ReadError,
-    ReadModel, Slice, State, Stored, Timestamp,
+    Account, AccountId, CommandId, EntityId, Footprint, Kind, ListKey, Order, Page, Product,
+    ReadError, ReadModel, Room, Slice, State, Stored, Timestamp,
 };
 use uuid::Uuid;
 
 use super::MemoryStore;
 
 impl MemoryStore {
-    fn list<T: Clone>(&self, page: Page, pick: impl Fn(&State) -> Picked<'_, T>) -> Vec<Stored<T>> {
+    fn list<T: Clone + Footprint>(
+        &self,
+        page: Page,
+        room: &dyn Room,
+        pick: impl Fn(&State) -> Picked<'_, T>,
+    ) -> Result<Vec<Stored<T>>, ReadError> {
         let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
-        self.rows(pick)
-            .into_iter()
-            .skip(skip)
-            .take(page.take as usize)
-            .map(|(_, row)| row)
-            .collect()
+        let rows = self.rows(pick).into_iter();
+        keep(rows.skip(skip).take(page.take as usize), room)
     }
 
-    fn slice<T: Clone>(
+    fn slice<T: Clone + Footprint>(
         &self,
         slice: Slice,
+        room: &dyn Room,
         pick: impl Fn(&State) -> Picked<'_, T>,
-    ) -> Vec<Stored<T>> {
+    ) -> Result<Vec<Stored<T>>, ReadError> {
         let mut rows = self.rows(pick);
         rows.retain(|(key, _)| slice.after < *key && *key < slice.before);
         let take = slice.take as usize;
@@ -33,11 +35,7 @@ impl MemoryStore {
         } else {
             0
         };
-        rows.into_iter()
-            .skip(skip)
-            .take(take)
-            .map(|(_, row)| row)
-            .collect()
+        keep(rows.into_iter().skip(skip).take(take), room)
     }
 
     /// All rows that are picked, in the order of lists.
@@ -58,8 +56,36 @@ impl MemoryStore {
     }
 }
 
+/// Takes room for each row.
+fn keep<T: Footprint>(
+    rows: impl Iterator<Item = (ListKey, Stored<T>)>,
+    room: &dyn Room,
+) -> Result<Vec<Stored<T>>, ReadError> {
+    rows.map(|(_, row)| {
+        room.take(row.bytes())?;
+        Ok(row)
+    })
+    .collect()
+}
+
 /// A row of one list: where it stands, and what it is.
 type Picked<'s, T> = Option<(Timestamp, Uuid, &'s T)>;
+
+fn any_account(state: &State) -> Picked<'_, Account> {
+    match state {
+        State::Account(account) => Some((account.created_at, *account.id.as_uuid(), account)),
+        _ => None,
+    }
+}
+
+fn order_of(owner: AccountId) -> impl Fn(&State) -> Picked<'_, Order> {
+    move |state| match state {
+        State::Order(order) if order.account_id == owner => {
+            Some((order.created_at, *order.id.as_uuid(), order))
+        }
+        _ => None,
+    }
+}
 
 fn available(state: &State) -> Picked<'_, Product> {
     match state {
@@ -85,54 +111,59 @@ impl ReadModel for MemoryStore {
         Ok(found.filter(|entity| entity.kind() == kind))
     }
 
-    async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ReadError> {
-        Ok(self.list(page, |state| match state {
-            State::Account(account) => Some((account.created_at, *account.id.as_uuid(), account)),
-            _ => None,
-        }))
-    }
-
-    async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError> {
-        Ok(self.list(page, available))
-    }
-
-    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError> {
-        Ok(self.slice(slice, |state| match state {
-            State::Account(account) => Some((account.created_at, *account.id.as_uuid(), account)),
-            _ => None,
-        }))
-    }
-
-    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError> {
-        Ok(self.slice(slice, available))
-    }
-
-    async fn order_slice(
+    async fn accounts(
         &self,
-        account: AccountId,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        self.list(page, room, any_account)
+    }
+
+    async fn products(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        self.list(page, room, available)
+    }
+
+    async fn account_slice(
+        &self,
         slice: Slice,
-    ) -> Result<Vec<Stored<Order>>, ReadError> {
-        Ok(self.slice(slice, |state| match state {
-            State::Order(order) if order.account_id == account => {
-                Some((order.created_at, *order.id.as_uuid(), order))
-            }
-            _ => None,
-        }))
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        self.slice(slice, room, any_account)
+    }
+
+    async fn product_slice(
+        &self,
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        self.slice(slice, room, available)
+    }
+
+    async fn order_slices(
+        &self,
+        accounts: &[AccountId],
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        let slices = accounts.iter();
+        slices
+            .map(|account| self.slice(slice, room, order_of(*account)))
+            .collect()
     }
 
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
+        room: &dyn Room,
     ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
-        let orders_of = |account: &AccountId| {
-            self.list(page, |state| match state {
-                State::Order(order) if order.account_id == *account => {
-                    Some((order.created_at, *order.id.as_uuid(), order))
-                }
-                _ => None,
-            })
-        };
-        Ok(accounts.iter().map(orders_of).collect())
+        let lists = accounts.iter();
+        lists
+            .map(|account| self.list(page, room, order_of(*account)))
+            .collect()
     }
 }

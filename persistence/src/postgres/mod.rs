@@ -28,6 +28,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 
 use crate::committer::Committer;
+use crate::rows::read_error;
 use crate::stores::Behind;
 use faults::{Fault, fault};
 
@@ -95,15 +96,5 @@ impl Behind for PostgresStore {
 
     async fn lost(&self) -> String {
         self.holding.lost().await
-    }
-}
-
-/// A failed read, as the ports tell it.
-fn read_error(failure: sqlx::Error) -> ReadError {
-    match failure {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            ReadError::Unreadable(failure.to_string())
-        }
-        _ => ReadError::Unavailable(failure.to_string()),
     }
 }

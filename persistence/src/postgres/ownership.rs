@@ -5,8 +5,9 @@ use fritzy_domain::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, Sh
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
+use super::PostgresStore;
 use super::batch_statement::small;
-use super::{PostgresStore, read_error};
+use crate::rows::read_error;
 
 /// Writes what a new database needs to know of itself, once; answers the number of shards it has.
 pub(super) async fn prepare_shards(

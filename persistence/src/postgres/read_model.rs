@@ -4,92 +4,115 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, Kind, Order, Page, Product, ReadError, ReadModel,
-    Slice, State, Stored,
+    Account, AccountId, CommandId, EntityId, Footprint, Kind, Order, Page, Product, ReadError,
+    ReadModel, Room, Slice, State, Stored, Unbounded,
 };
 use sqlx::Row;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
+use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{PostgresStore, read_error};
-use crate::rows::{account, micros, order, product, signed};
+use super::faults::{Fault, fault};
+use super::{PostgresStore, READ_AGAIN_AFTER, READ_TRIES};
+use crate::rows::{
+    Unread, account, keep, micros, of_kind, order, orders_by_account, product, read_error, signed,
+};
+
+/// A statement with its values.
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+/// From a row to what it holds.
+type Reading<T> = fn(&PgRow) -> Result<Stored<T>, ReadError>;
 
 impl PostgresStore {
-    async fn load_kind<T>(
+    /// Reads rows, each taking room before the next is fetched; again where the connection was lost before
+    /// any came.
+    async fn list<'q, T: Footprint>(
+        &self,
+        statement: impl Fn() -> Statement<'q>,
+        read: Reading<T>,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<T>>, ReadError> {
+        let mut list = Vec::new();
+        let mut tries = 1;
+        loop {
+            self.reads.inc();
+            let rows = statement().fetch(&self.pool);
+            match keep(&mut list, rows, read, room).await {
+                Ok(()) => return Ok(list),
+                Err(Unread::Store(failure))
+                    if list.is_empty() && tries < READ_TRIES && fault(&failure) == Fault::Lost =>
+                {
+                    tries += 1;
+                    sleep(READ_AGAIN_AFTER).await;
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+    }
+
+    async fn load_kind<T: Footprint>(
         &self,
         statement: &'static str,
         ids: Vec<Uuid>,
-        read: fn(&PgRow) -> Result<Stored<T>, ReadError>,
+        read: Reading<T>,
         any: fn(T) -> State,
         found: &mut HashMap<EntityId, Stored<State>>,
     ) -> Result<(), ReadError> {
         if ids.is_empty() {
             return Ok(());
         }
-        let ids = &ids[..];
-        let rows = self
-            .reading(async |pool| sqlx::query(statement).bind(ids).fetch_all(&pool).await)
-            .await?;
-        for row in &rows {
-            let Stored { version, state } = read(row)?;
+        let statement = || sqlx::query(statement).bind(ids.clone());
+        for Stored { version, state } in self.list(statement, read, &Unbounded).await? {
             let state = any(state);
             found.insert(state.id(), Stored { version, state });
         }
         Ok(())
     }
 
-    async fn page<T>(
+    async fn page<T: Footprint>(
         &self,
         statement: &'static str,
         page: Page,
-        read: fn(&PgRow) -> Result<Stored<T>, ReadError>,
+        read: Reading<T>,
+        room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
-        let rows = self
-            .reading(async |pool| {
-                sqlx::query(statement)
-                    .bind(i64::from(page.take))
-                    .bind(signed(page.skip))
-                    .fetch_all(&pool)
-                    .await
-            })
-            .await?;
-        rows.iter().map(read).collect()
+        let statement = || {
+            sqlx::query(statement)
+                .bind(i64::from(page.take))
+                .bind(signed(page.skip))
+        };
+        self.list(statement, read, room).await
     }
 
     /// Reads a slice by a pair of statements, one for each end.
-    async fn slice<T>(
+    async fn slice<T: Footprint>(
         &self,
-        [from_start, from_end]: [&'static str; 2],
-        owner: Option<AccountId>,
+        statements: [&'static str; 2],
         slice: Slice,
-        read: fn(&PgRow) -> Result<Stored<T>, ReadError>,
+        read: Reading<T>,
+        room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
-        let statement = if slice.from_end { from_end } else { from_start };
-        let rows = self
-            .reading(async |pool| {
-                let mut query = sqlx::query(statement).bind(i64::from(slice.take));
-                for key in [slice.after, slice.before] {
-                    query = query.bind(micros(key.created_at)).bind(key.id);
-                }
-                if let Some(owner) = owner {
-                    query = query.bind(*owner.as_uuid());
-                }
-                query.fetch_all(&pool).await
-            })
-            .await?;
-        let mut rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let mut list = self.list(|| sliced(statements, slice), read, room).await?;
         if slice.from_end {
-            rows.reverse();
+            list.reverse();
         }
-        Ok(rows)
+        Ok(list)
     }
 }
 
-fn of_kind(ids: &[EntityId], kind: Kind) -> Vec<Uuid> {
-    ids.iter()
-        .filter(|id| id.kind() == kind)
-        .map(|id| *id.as_uuid())
-        .collect()
+/// The statement of the pair for a slice, with its limit and keys as the first values.
+fn sliced([from_start, from_end]: [&'static str; 2], slice: Slice) -> Statement<'static> {
+    let statement = if slice.from_end { from_end } else { from_start };
+    let mut query = sqlx::query(statement).bind(i64::from(slice.take));
+    for key in [slice.after, slice.before] {
+        query = query.bind(micros(key.created_at)).bind(key.id);
+    }
+    query
+}
+
+fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {
+    accounts.iter().map(|id| *id.as_uuid()).collect()
 }
 
 #[async_trait]
@@ -134,92 +157,97 @@ impl ReadModel for PostgresStore {
             .map_err(read_error)
     }
 
-    async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ReadError> {
+    async fn accounts(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError> {
         let statement = "SELECT * FROM account ORDER BY created_at, id LIMIT $1 OFFSET $2";
-        self.page(statement, page, account).await
+        self.page(statement, page, account, room).await
     }
 
-    async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError> {
+    async fn products(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError> {
         let statement = "SELECT * FROM product WHERE NOT withdrawn
              ORDER BY created_at, id LIMIT $1 OFFSET $2";
-        self.page(statement, page, product).await
+        self.page(statement, page, product, room).await
     }
 
-    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError> {
-        let statements = [
-            "SELECT * FROM account
-             WHERE (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
-             ORDER BY created_at, id LIMIT $1",
-            "SELECT * FROM account
-             WHERE (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
-             ORDER BY created_at DESC, id DESC LIMIT $1",
-        ];
-        self.slice(statements, None, slice, account).await
-    }
-
-    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError> {
-        let statements = [
-            "SELECT * FROM product WHERE NOT withdrawn
-             AND (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
-             ORDER BY created_at, id LIMIT $1",
-            "SELECT * FROM product WHERE NOT withdrawn
-             AND (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
-             ORDER BY created_at DESC, id DESC LIMIT $1",
-        ];
-        self.slice(statements, None, slice, product).await
-    }
-
-    async fn order_slice(
+    async fn account_slice(
         &self,
-        account: AccountId,
         slice: Slice,
-    ) -> Result<Vec<Stored<Order>>, ReadError> {
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError> {
         let statements = [
-            "SELECT * FROM customer_order WHERE account_id = $6
+            "SELECT * FROM account
+             WHERE (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
+             ORDER BY created_at, id LIMIT $1",
+            "SELECT * FROM account
+             WHERE (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
+             ORDER BY created_at DESC, id DESC LIMIT $1",
+        ];
+        self.slice(statements, slice, account, room).await
+    }
+
+    async fn product_slice(
+        &self,
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        let statements = [
+            "SELECT * FROM product WHERE NOT withdrawn
              AND (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
              ORDER BY created_at, id LIMIT $1",
-            "SELECT * FROM customer_order WHERE account_id = $6
+            "SELECT * FROM product WHERE NOT withdrawn
              AND (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
              ORDER BY created_at DESC, id DESC LIMIT $1",
         ];
-        self.slice(statements, Some(account), slice, order).await
+        self.slice(statements, slice, product, room).await
+    }
+
+    async fn order_slices(
+        &self,
+        accounts: &[AccountId],
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        // One limited walk along the index for each account, from either end.
+        let statements = [
+            "SELECT found.* FROM unnest($6::uuid[]) AS wanted (id) CROSS JOIN LATERAL
+                (SELECT * FROM customer_order WHERE account_id = wanted.id
+                 AND (created_at, customer_order.id) > ($2, $3) AND (created_at, customer_order.id) < ($4, $5)
+                 ORDER BY created_at, customer_order.id LIMIT $1) AS found",
+            "SELECT found.* FROM unnest($6::uuid[]) AS wanted (id) CROSS JOIN LATERAL
+                (SELECT * FROM customer_order WHERE account_id = wanted.id
+                 AND (created_at, customer_order.id) > ($2, $3) AND (created_at, customer_order.id) < ($4, $5)
+                 ORDER BY created_at DESC, customer_order.id DESC LIMIT $1) AS found",
+        ];
+        let statement = || sliced(statements, slice).bind(uuids(accounts));
+        let orders = self.list(statement, order, room).await?;
+        // A join promises no order between or within its parts.
+        Ok(orders_by_account(accounts, orders))
     }
 
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
+        room: &dyn Room,
     ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
-        let ids: Vec<Uuid> = accounts.iter().map(|id| *id.as_uuid()).collect();
-        let ids = &ids[..];
-        // One limited walk along the index for each account.
-        let rows = self
-            .reading(async |pool| {
-                sqlx::query(
-                    "SELECT found.* FROM unnest($1::uuid[]) AS wanted (id) CROSS JOIN LATERAL
-                        (SELECT * FROM customer_order WHERE account_id = wanted.id
-                         ORDER BY created_at, id LIMIT $2 OFFSET $3) AS found",
-                )
-                .bind(ids)
-                .bind(i64::from(page.take))
-                .bind(signed(page.skip))
-                .fetch_all(&pool)
-                .await
-            })
-            .await?;
-        let mut lists: HashMap<AccountId, Vec<Stored<Order>>> = HashMap::new();
-        for row in &rows {
-            let order = order(row)?;
-            lists.entry(order.state.account_id).or_default().push(order);
-        }
-        let mut take = |account: &AccountId| {
-            let mut orders = lists.remove(account).unwrap_or_default();
-            // A join promises no order between or within its parts.
-            orders.sort_unstable_by_key(|order: &Stored<Order>| {
-                (order.state.created_at, order.state.id)
-            });
-            orders
+        let statement = || {
+            sqlx::query(
+                "SELECT found.* FROM unnest($1::uuid[]) AS wanted (id) CROSS JOIN LATERAL
+                    (SELECT * FROM customer_order WHERE account_id = wanted.id
+                     ORDER BY created_at, customer_order.id LIMIT $2 OFFSET $3) AS found",
+            )
+            .bind(uuids(accounts))
+            .bind(i64::from(page.take))
+            .bind(signed(page.skip))
         };
-        Ok(accounts.iter().map(&mut take).collect())
+        let orders = self.list(statement, order, room).await?;
+        Ok(orders_by_account(accounts, orders))
     }
 }

@@ -5,8 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Decode, Postgres, Row, Type};
 use uuid::Uuid;
 
-use super::read_error;
-use crate::rows::Columns;
+use crate::rows::{Columns, read_error};
 
 fn get<'r, T: Decode<'r, Postgres> + Type<Postgres>>(
     row: &'r PgRow,

@@ -6,7 +6,8 @@ use fritzy_domain::{
     ShardId, Version,
 };
 
-use super::{SqliteStore, read_error};
+use super::SqliteStore;
+use crate::rows::read_error;
 use crate::rows::{command_record, recorded, signed};
 
 #[async_trait]

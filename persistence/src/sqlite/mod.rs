@@ -11,7 +11,7 @@ mod verify;
 mod write;
 
 use async_trait::async_trait;
-use fritzy_domain::{ReadError, ShardCount};
+use fritzy_domain::ShardCount;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;
@@ -62,15 +62,5 @@ impl Behind for SqliteStore {
 
     async fn release(&self) {
         self.lock.lock().expect("no holder panics").take();
-    }
-}
-
-/// A failed read, as the ports tell it.
-fn read_error(failure: sqlx::Error) -> ReadError {
-    match failure {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            ReadError::Unreadable(failure.to_string())
-        }
-        _ => ReadError::Unavailable(failure.to_string()),
     }
 }

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use fritzy_domain::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::{SqliteStore, read_error};
+use super::SqliteStore;
+use crate::rows::read_error;
 
 /// Writes the number of shards and their rows into a new database; answers the number it has.
 pub(super) async fn prepare_shards(

@@ -4,32 +4,40 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, Kind, Order, Page, Product, ReadError, ReadModel,
-    Slice, State, Stored,
+    Account, AccountId, CommandId, EntityId, Footprint, Kind, Order, Page, Product, ReadError,
+    ReadModel, Room, Slice, State, Stored, Unbounded,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::{SqliteStore, read_error};
-use crate::rows::{account, micros, order, product, signed};
+use super::SqliteStore;
+use crate::rows::{
+    account, keep, micros, of_kind, order, orders_by_account, product, read_error, signed,
+};
 
 /// Sizes of the statements that take a list; a shorter list is filled up with NULL, which matches
 /// nothing, so that a few statements stay prepared instead of one for each length.
 const LIST_SIZES: [usize; 3] = [1, 10, 100];
 
+/// A value of a statement that is repeated for each id of a list.
+#[derive(Clone, Copy)]
+enum Bound {
+    Number(i64),
+    Id(Uuid),
+}
+
 impl SqliteStore {
-    /// Reads rows for a list of ids, `part` repeated once for each id.
-    async fn read_list(
+    /// Reads rows for a list of ids, `part` repeated once for each id, which `bound` follows each time.
+    async fn read_list<T: Footprint>(
         &self,
-        head: &str,
-        part: &str,
-        separator: &str,
-        tail: &str,
+        [head, part, separator, tail]: [&str; 4],
         ids: &[Uuid],
-        page: Option<Page>,
-    ) -> Result<Vec<SqliteRow>, ReadError> {
-        let mut rows = Vec::new();
+        bound: &[Bound],
+        read: Reading<T>,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<T>>, ReadError> {
+        let mut list = Vec::new();
         let [.., largest] = LIST_SIZES;
         for run in ids.chunks(largest) {
             let size = LIST_SIZES
@@ -41,89 +49,91 @@ impl SqliteStore {
             let mut query = sqlx::query(AssertSqlSafe(statement));
             for index in 0..size {
                 query = query.bind(run.get(index).copied());
-                if let Some(page) = page {
-                    query = query.bind(page.take).bind(signed(page.skip));
+                for value in bound {
+                    query = match *value {
+                        Bound::Number(number) => query.bind(number),
+                        Bound::Id(id) => query.bind(id),
+                    };
                 }
             }
-            rows.extend(query.fetch_all(self.reading()).await.map_err(read_error)?);
+            keep(&mut list, query.fetch(self.reading()), read, room).await?;
         }
-        Ok(rows)
+        Ok(list)
     }
 
-    async fn load_kind<T>(
+    async fn load_kind<T: Footprint>(
         &self,
         head: &str,
         ids: &[Uuid],
-        read: fn(&SqliteRow) -> Result<Stored<T>, ReadError>,
+        read: Reading<T>,
         any: fn(T) -> State,
         found: &mut HashMap<EntityId, Stored<State>>,
     ) -> Result<(), ReadError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        for row in self.read_list(head, "?", ", ", ")", ids, None).await? {
-            let stored = read(&row)?;
-            let state = any(stored.state);
-            found.insert(
-                state.id(),
-                Stored {
-                    version: stored.version,
-                    state,
-                },
-            );
+        let statement = [head, "?", ", ", ")"];
+        let rows = self
+            .read_list(statement, ids, &[], read, &Unbounded)
+            .await?;
+        for Stored { version, state } in rows {
+            let state = any(state);
+            found.insert(state.id(), Stored { version, state });
         }
         Ok(())
     }
 
-    /// Reads a slice by a pair of statements, one for each end; `owner` binds what comes first.
-    async fn slice<T>(
+    /// Reads orders for each of `accounts`, `part` repeated for each; every list by (created at, id).
+    async fn lists_of_orders(
+        &self,
+        part: &str,
+        accounts: &[AccountId],
+        bound: &[Bound],
+        room: &dyn Room,
+    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        let ids: Vec<Uuid> = accounts.iter().map(|id| *id.as_uuid()).collect();
+        let statement = ["", part, " UNION ALL ", ""];
+        let rows = self.read_list(statement, &ids, bound, order, room).await?;
+        // UNION ALL promises no order between or within its parts.
+        Ok(orders_by_account(accounts, rows))
+    }
+
+    /// Reads a slice by a pair of statements, one for each end.
+    async fn slice<T: Footprint>(
         &self,
         [from_start, from_end]: [&'static str; 2],
-        owner: Option<AccountId>,
         slice: Slice,
-        read: fn(&SqliteRow) -> Result<Stored<T>, ReadError>,
+        read: Reading<T>,
+        room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
         let mut query = sqlx::query(if slice.from_end { from_end } else { from_start });
-        if let Some(owner) = owner {
-            query = query.bind(*owner.as_uuid());
-        }
         for key in [slice.after, slice.before] {
             query = query.bind(micros(key.created_at)).bind(key.id);
         }
-        let rows = query
-            .bind(slice.take)
-            .fetch_all(self.reading())
-            .await
-            .map_err(read_error)?;
-        let mut rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let mut list = Vec::new();
+        let rows = query.bind(slice.take).fetch(self.reading());
+        keep(&mut list, rows, read, room).await?;
         if slice.from_end {
-            rows.reverse();
+            list.reverse();
         }
-        Ok(rows)
+        Ok(list)
     }
 
-    async fn page<T>(
+    async fn page<T: Footprint>(
         &self,
         statement: &'static str,
         page: Page,
-        read: fn(&SqliteRow) -> Result<Stored<T>, ReadError>,
+        read: Reading<T>,
+        room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
-        let rows = sqlx::query(statement)
+        let query = sqlx::query(statement)
             .bind(page.take)
-            .bind(signed(page.skip))
-            .fetch_all(self.reading())
-            .await
-            .map_err(read_error)?;
-        rows.iter().map(read).collect()
+            .bind(signed(page.skip));
+        let mut list = Vec::new();
+        keep(&mut list, query.fetch(self.reading()), read, room).await?;
+        Ok(list)
     }
 }
 
-fn of_kind(ids: &[EntityId], kind: Kind) -> Vec<Uuid> {
-    ids.iter()
-        .filter(|id| id.kind() == kind)
-        .map(|id| *id.as_uuid())
-        .collect()
-}
+/// From a row to what it holds.
+type Reading<T> = fn(&SqliteRow) -> Result<Stored<T>, ReadError>;
 
 #[async_trait]
 impl ReadModel for SqliteStore {
@@ -179,82 +189,96 @@ impl ReadModel for SqliteStore {
             .map_err(read_error)
     }
 
-    async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ReadError> {
+    async fn accounts(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError> {
         let statement = "SELECT * FROM account ORDER BY created_at, id LIMIT ? OFFSET ?";
-        self.page(statement, page, account).await
+        self.page(statement, page, account, room).await
     }
 
-    async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError> {
+    async fn products(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError> {
         let statement = "SELECT * FROM product WHERE withdrawn = 0
              ORDER BY created_at, id LIMIT ? OFFSET ?";
-        self.page(statement, page, product).await
+        self.page(statement, page, product, room).await
     }
 
-    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError> {
-        let statements = [
-            "SELECT * FROM account WHERE true
-             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
-             ORDER BY created_at, id LIMIT ?",
-            "SELECT * FROM account WHERE true
-             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
-             ORDER BY created_at DESC, id DESC LIMIT ?",
-        ];
-        self.slice(statements, None, slice, account).await
-    }
-
-    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError> {
-        let statements = [
-            "SELECT * FROM product WHERE withdrawn = 0
-             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
-             ORDER BY created_at, id LIMIT ?",
-            "SELECT * FROM product WHERE withdrawn = 0
-             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
-             ORDER BY created_at DESC, id DESC LIMIT ?",
-        ];
-        self.slice(statements, None, slice, product).await
-    }
-
-    async fn order_slice(
+    async fn account_slice(
         &self,
-        account: AccountId,
         slice: Slice,
-    ) -> Result<Vec<Stored<Order>>, ReadError> {
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError> {
         let statements = [
-            "SELECT * FROM customer_order WHERE account_id = ?
+            "SELECT * FROM account WHERE true
              AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
              ORDER BY created_at, id LIMIT ?",
-            "SELECT * FROM customer_order WHERE account_id = ?
+            "SELECT * FROM account WHERE true
              AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
              ORDER BY created_at DESC, id DESC LIMIT ?",
         ];
-        self.slice(statements, Some(account), slice, order).await
+        self.slice(statements, slice, account, room).await
+    }
+
+    async fn product_slice(
+        &self,
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        let statements = [
+            "SELECT * FROM product WHERE withdrawn = 0
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at, id LIMIT ?",
+            "SELECT * FROM product WHERE withdrawn = 0
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at DESC, id DESC LIMIT ?",
+        ];
+        self.slice(statements, slice, product, room).await
+    }
+
+    async fn order_slices(
+        &self,
+        accounts: &[AccountId],
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        // One limited walk along the index for each account, from either end, all in one statement.
+        let part = if slice.from_end {
+            "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at DESC, id DESC LIMIT ?)"
+        } else {
+            "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
+             AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
+             ORDER BY created_at, id LIMIT ?)"
+        };
+        let bound = [
+            Bound::Number(micros(slice.after.created_at)),
+            Bound::Id(slice.after.id),
+            Bound::Number(micros(slice.before.created_at)),
+            Bound::Id(slice.before.id),
+            Bound::Number(slice.take.into()),
+        ];
+        self.lists_of_orders(part, accounts, &bound, room).await
     }
 
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
+        room: &dyn Room,
     ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
-        let ids: Vec<Uuid> = accounts.iter().map(|id| *id.as_uuid()).collect();
         // One limited walk along the index for each account, all in one statement.
         let part = "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
                         ORDER BY created_at, id LIMIT ? OFFSET ?)";
-        let rows = self
-            .read_list("", part, " UNION ALL ", "", &ids, Some(page))
-            .await?;
-        let mut lists: HashMap<AccountId, Vec<Stored<Order>>> = HashMap::new();
-        for row in &rows {
-            let order = order(row)?;
-            lists.entry(order.state.account_id).or_default().push(order);
-        }
-        let mut take = |account: &AccountId| {
-            let mut orders = lists.remove(account).unwrap_or_default();
-            // UNION ALL promises no order between or within its parts.
-            orders.sort_unstable_by_key(|order: &Stored<Order>| {
-                (order.state.created_at, order.state.id)
-            });
-            orders
-        };
-        Ok(accounts.iter().map(&mut take).collect())
+        let bound = [
+            Bound::Number(page.take.into()),
+            Bound::Number(signed(page.skip)),
+        ];
+        self.lists_of_orders(part, accounts, &bound, room).await
     }
 }

@@ -5,8 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
 use uuid::Uuid;
 
-use super::read_error;
-use crate::rows::Columns;
+use crate::rows::{Columns, read_error};
 
 fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(
     row: &'r SqliteRow,

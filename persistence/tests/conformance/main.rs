@@ -48,6 +48,8 @@ suite! {
     crate::reading::slices_walk_a_list_from_both_ends as slices_walk_a_list_from_both_ends,
     crate::reading::withdrawn_products_leave_the_lists as withdrawn_products_leave_the_lists,
     crate::reading::orders_are_listed_for_many_accounts_at_once as orders_are_listed_for_many_accounts_at_once,
+    crate::reading::orders_are_sliced_for_many_accounts_at_once as orders_are_sliced_for_many_accounts_at_once,
+    crate::reading::lists_take_room_for_each_row_and_end_without as lists_take_room_for_each_row_and_end_without,
     crate::reading::loading_keeps_the_order_of_the_ids as loading_keeps_the_order_of_the_ids,
     crate::reading::every_field_comes_back as every_field_comes_back,
 }

@@ -1,6 +1,6 @@
 //! What only a server can show: that it is migrated, taken, kept, and refused when it is not fit.
 
-use fritzy_domain::{Page, ShardCount};
+use fritzy_domain::{Page, ShardCount, Unbounded};
 use fritzy_persistence::{PostgresConfig, PostgresError, Stores, migrate_postgres};
 use fritzy_services::{PostgresServer, skipped};
 
@@ -54,7 +54,11 @@ async fn what_is_written_is_there_after_a_close() {
             skip: 0,
             take: 1_000,
         };
-        let found = stores.read_model.accounts(page).await.expect("reads");
+        let found = stores
+            .read_model
+            .accounts(page, &Unbounded)
+            .await
+            .expect("reads");
         assert_eq!(found.len() as u128, (run - 1) * 50);
         let fixture = Fixture::on(stores, leases);
         let appends = (0..50).map(|n| fixture.new_account(run * 1_000 + n));

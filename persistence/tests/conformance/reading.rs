@@ -1,7 +1,10 @@
 //! The read model: by id and in lists.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fritzy_domain::{
-    AccountId, Command, EntityId, ListKey, Page, ProductCommand, Slice, Stored, Timestamp,
+    AccountId, Command, EntityId, ListKey, NoRoom, Page, ProductCommand, ReadError, Room, Slice,
+    Stored, Timestamp, Unbounded,
 };
 
 use crate::fixtures::{Fixture, account_id, account_of, command_id};
@@ -21,22 +24,22 @@ pub(crate) async fn lists_are_ordered_and_paged(fixture: Fixture) {
         rows.into_iter().map(|row| row.state.id).collect()
     };
     let read_model = &fixture.stores.read_model;
-    let all = names(read_model.accounts(ALL).await.expect("reads"));
+    let all = names(read_model.accounts(ALL, &Unbounded).await.expect("reads"));
     let expected = [10, 10 + (1 << 64), 20, 30, 40].map(account_id);
     assert_eq!(all, expected);
     let part = read_model
-        .accounts(Page { skip: 1, take: 2 })
+        .accounts(Page { skip: 1, take: 2 }, &Unbounded)
         .await
         .expect("reads");
     assert_eq!(names(part), expected[1..3]);
     let behind = read_model
-        .accounts(Page { skip: 5, take: 2 })
+        .accounts(Page { skip: 5, take: 2 }, &Unbounded)
         .await
         .expect("reads");
     assert!(behind.is_empty());
     assert!(
         read_model
-            .accounts(Page { skip: 0, take: 0 })
+            .accounts(Page { skip: 0, take: 0 }, &Unbounded)
             .await
             .expect("reads")
             .is_empty()
@@ -75,7 +78,10 @@ pub(crate) async fn slices_walk_a_list_from_both_ends(fixture: Fixture) {
             take,
             from_end,
         };
-        let rows = read_model.account_slice(slice).await.expect("reads");
+        let rows = read_model
+            .account_slice(slice, &Unbounded)
+            .await
+            .expect("reads");
         let ids: Vec<_> = rows.into_iter().map(|row| row.state.id).collect();
         assert_eq!(ids, sorted[expected], "{slice:?}");
     }
@@ -86,9 +92,18 @@ pub(crate) async fn slices_walk_a_list_from_both_ends(fixture: Fixture) {
         take: 1,
         from_end: false,
     };
-    let next = read_model.account_slice(walked).await.expect("reads");
+    let next = read_model
+        .account_slice(walked, &Unbounded)
+        .await
+        .expect("reads");
     fixture.create_account(15).await.expect("written");
-    assert_eq!(read_model.account_slice(walked).await.expect("reads"), next);
+    assert_eq!(
+        read_model
+            .account_slice(walked, &Unbounded)
+            .await
+            .expect("reads"),
+        next
+    );
 }
 
 pub(crate) async fn withdrawn_products_leave_the_lists(fixture: Fixture) {
@@ -116,8 +131,8 @@ pub(crate) async fn withdrawn_products_leave_the_lists(fixture: Fixture) {
         from_end: false,
     };
     for rows in [
-        read_model.products(ALL).await,
-        read_model.product_slice(slice).await,
+        read_model.products(ALL, &Unbounded).await,
+        read_model.product_slice(slice, &Unbounded).await,
     ] {
         assert_eq!(rows.expect("reads").len(), 2);
     }
@@ -139,7 +154,7 @@ pub(crate) async fn orders_are_listed_for_many_accounts_at_once(fixture: Fixture
     let lists = fixture
         .stores
         .read_model
-        .orders_of(&accounts, page)
+        .orders_of(&accounts, page, &Unbounded)
         .await
         .expect("reads");
     assert_eq!(lists.len(), accounts.len());
@@ -149,36 +164,144 @@ pub(crate) async fn orders_are_listed_for_many_accounts_at_once(fixture: Fixture
             .collect();
         let found: Vec<_> = orders.iter().map(|order| order.state.id).collect();
         assert_eq!(found, expected, "orders of account {account}");
-        let walk = Slice {
-            after: ListKey::START,
-            before: ListKey::END,
-            take: 2,
-            from_end: true,
-        };
-        let last = fixture
-            .stores
-            .read_model
-            .order_slice(account_id(account), walk)
-            .await;
-        let last: Vec<_> = last
-            .expect("reads")
-            .iter()
-            .map(|order| order.state.id)
-            .collect();
-        let expected: Vec<_> = (account.saturating_sub(2)..account)
-            .map(|order| command_id(account * 100 + order).new_order(account_id(account)))
-            .collect();
-        assert_eq!(last, expected);
     }
     assert!(
         fixture
             .stores
             .read_model
-            .orders_of(&[], ALL)
+            .orders_of(&[], ALL, &Unbounded)
             .await
             .expect("reads")
             .is_empty()
     );
+}
+
+pub(crate) async fn orders_are_sliced_for_many_accounts_at_once(fixture: Fixture) {
+    let fixture = fixture.claimed().await;
+    let id = |account: u128, order: u128| {
+        command_id(account * 100 + order).new_order(account_id(account))
+    };
+    let mut middle = ListKey::START;
+    // Account n has n orders.
+    for account in 0..15_u128 {
+        for order in 0..account {
+            let order = fixture.new_order(account * 100 + order, account_id(account), None);
+            if (order.entity, account) == (id(7, 3).into(), 7) {
+                middle = match &order.state {
+                    fritzy_domain::State::Order(order) => ListKey {
+                        created_at: order.created_at,
+                        id: *order.id.as_uuid(),
+                    },
+                    other => panic!("{other:?} is no order"),
+                };
+            }
+            fixture.stores.journal.append(order).await.expect("written");
+        }
+    }
+    let accounts: Vec<AccountId> = (0..15).rev().map(account_id).collect();
+    let slice = |after, before, take, from_end| Slice {
+        after,
+        before,
+        take,
+        from_end,
+    };
+    let read = async |slice: Slice| -> Vec<Vec<_>> {
+        let lists = &fixture.stores.read_model;
+        let lists = lists.order_slices(&accounts, slice, &Unbounded).await;
+        let lists = lists.expect("reads").into_iter();
+        lists
+            .map(|list| list.iter().map(|order| order.state.id).collect())
+            .collect()
+    };
+    let (start, end) = (ListKey::START, ListKey::END);
+    for (take, from_end) in [(2, false), (2, true), (100, true)] {
+        let lists = read(slice(start, end, take, from_end)).await;
+        assert_eq!(lists.len(), accounts.len());
+        for (account, found) in (0..15_u128).rev().zip(lists) {
+            let take = u128::from(take).min(account);
+            let all = if from_end {
+                account - take..account
+            } else {
+                0..take
+            };
+            let expected: Vec<_> = all.map(|order| id(account, order)).collect();
+            assert_eq!(found, expected, "account {account}, {take}, {from_end}");
+        }
+    }
+    for (after, before, expected) in [(middle, end, 4..7), (start, middle, 0..3)] {
+        let lists = read(slice(after, before, 100, false)).await;
+        let expected: Vec<_> = expected.map(|order| id(7, order)).collect();
+        assert_eq!(lists[14 - 7], expected);
+    }
+}
+
+/// Room for so many rows.
+struct Rows(AtomicUsize);
+
+impl Room for Rows {
+    fn take(&self, _bytes: usize) -> Result<(), NoRoom> {
+        let left = self.0.load(Ordering::SeqCst).checked_sub(1);
+        let left = left.ok_or(NoRoom::AmongAnswers)?;
+        self.0.store(left, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+pub(crate) async fn lists_take_room_for_each_row_and_end_without(fixture: Fixture) {
+    let fixture = fixture.claimed().await;
+    let owner = account_id(1);
+    for number in 1..=9 {
+        fixture.create_account(number).await.expect("written");
+        for append in [
+            fixture.new_product(100 + number),
+            fixture.new_order(200 + number, owner, None),
+        ] {
+            fixture
+                .stores
+                .journal
+                .append(append)
+                .await
+                .expect("written");
+        }
+    }
+    let read_model = &fixture.stores.read_model;
+    let slice = Slice {
+        after: ListKey::START,
+        before: ListKey::END,
+        take: 9,
+        from_end: true,
+    };
+    for room in [8, 9] {
+        let new = || Rows(AtomicUsize::new(room));
+        let lens = [
+            read_model.accounts(ALL, &new()).await.map(|l| l.len()),
+            read_model.products(ALL, &new()).await.map(|l| l.len()),
+            read_model
+                .account_slice(slice, &new())
+                .await
+                .map(|l| l.len()),
+            read_model
+                .product_slice(slice, &new())
+                .await
+                .map(|l| l.len()),
+            read_model
+                .orders_of(&[owner], ALL, &new())
+                .await
+                .map(|l| l[0].len()),
+            read_model
+                .order_slices(&[owner], slice, &new())
+                .await
+                .map(|l| l[0].len()),
+        ];
+        let expected = if room == 9 {
+            Ok(9)
+        } else {
+            Err(ReadError::NoRoom(NoRoom::AmongAnswers))
+        };
+        assert_eq!(lens, [(); 6].map(|()| expected.clone()), "room for {room}");
+    }
+    let again = read_model.accounts(ALL, &Unbounded).await;
+    assert_eq!(again.expect("reads after a refusal").len(), 9);
 }
 
 pub(crate) async fn loading_keeps_the_order_of_the_ids(fixture: Fixture) {
@@ -237,7 +360,7 @@ pub(crate) async fn every_field_comes_back(fixture: Fixture) {
     let products = fixture
         .stores
         .read_model
-        .products(ALL)
+        .products(ALL, &Unbounded)
         .await
         .expect("reads");
     assert_eq!(products.len(), 1);

@@ -1,6 +1,6 @@
 //! What only a file can show: that it is locked, kept, and refused when it is not ours.
 
-use fritzy_domain::{Epoch, ShardCount};
+use fritzy_domain::{Epoch, ShardCount, Unbounded};
 use fritzy_persistence::{OpenError, SqliteConfig, Stores};
 use tempfile::TempDir;
 
@@ -108,7 +108,11 @@ async fn a_closed_database_is_one_file_with_everything_in_it() {
             skip: 0,
             take: 1_000,
         };
-        let found = stores.read_model.accounts(page).await.expect("reads");
+        let found = stores
+            .read_model
+            .accounts(page, &Unbounded)
+            .await
+            .expect("reads");
         assert_eq!(found.len() as u128, (run - 1) * 50);
         let fixture = Fixture::on(stores, leases);
         let appends = (0..50).map(|n| fixture.new_account(run * 1_000 + n));

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{AppendError, Page};
+use fritzy_domain::{AppendError, Page, Unbounded};
 
 use crate::ground::{Ground, PATIENT, Told, acknowledged};
 
@@ -56,7 +56,7 @@ async fn a_restart_is_not_noticed_but_by_waiting() {
             .fixture
             .stores
             .read_model
-            .accounts(Page { skip: 0, take: 1 });
+            .accounts(Page { skip: 0, take: 1 }, &Unbounded);
         assert_eq!(read.await.expect("reads again").len(), 1);
         ground.audit(&told).await;
     }

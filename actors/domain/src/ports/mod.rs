@@ -5,6 +5,7 @@ mod journal;
 mod ownership;
 mod product_index;
 mod read_model;
+mod room;
 
 pub use journal::{
     Append, AppendError, Appending, CommandRecord, Journal, Position, Positions, Recorded, Version,
@@ -12,3 +13,4 @@ pub use journal::{
 pub use ownership::{Epoch, Ownership, ShardLease};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
 pub use read_model::{ListKey, Page, ReadError, ReadModel, Slice, Stored};
+pub use room::{Footprint, NoRoom, Room, Unbounded};

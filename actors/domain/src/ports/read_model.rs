@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::Version;
+use super::{NoRoom, Room, Version};
 use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State, Timestamp};
 
 /// Why a read failed.
@@ -15,6 +15,9 @@ pub enum ReadError {
     /// What is stored cannot be read; that entity is unavailable, it is never skipped.
     #[error("stored data cannot be read: {0}")]
     Unreadable(String),
+    /// The rows would take more room than there is; nothing is kept of them.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
 }
 
 /// A state with the version it is at.
@@ -70,7 +73,7 @@ pub struct Slice {
     pub from_end: bool,
 }
 
-/// The state rows.
+/// The state rows. Lists take room for each row (its [`bytes`](super::Footprint::bytes)) before they fetch the next.
 #[async_trait]
 pub trait ReadModel: Send + Sync {
     /// The states of `ids`, in their order; `None` for what does not exist.
@@ -93,35 +96,53 @@ pub trait ReadModel: Send + Sync {
     ///
     /// # Errors
     /// [`ReadError`]
-    async fn accounts(&self, page: Page) -> Result<Vec<Stored<Account>>, ReadError>;
+    async fn accounts(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError>;
 
     /// Products that are not withdrawn, by (created at, id).
     ///
     /// # Errors
     /// [`ReadError`]
-    async fn products(&self, page: Page) -> Result<Vec<Stored<Product>>, ReadError>;
+    async fn products(
+        &self,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError>;
 
     /// A slice of the accounts.
     ///
     /// # Errors
     /// [`ReadError`]
-    async fn account_slice(&self, slice: Slice) -> Result<Vec<Stored<Account>>, ReadError>;
+    async fn account_slice(
+        &self,
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Account>>, ReadError>;
 
     /// A slice of the products that are not withdrawn.
     ///
     /// # Errors
     /// [`ReadError`]
-    async fn product_slice(&self, slice: Slice) -> Result<Vec<Stored<Product>>, ReadError>;
+    async fn product_slice(
+        &self,
+        slice: Slice,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<Product>>, ReadError>;
 
-    /// A slice of the orders of one account.
+    /// The same slice of the orders of each of `accounts` (no account twice), in their order, in one
+    /// read.
     ///
     /// # Errors
     /// [`ReadError`]
-    async fn order_slice(
+    async fn order_slices(
         &self,
-        account: AccountId,
+        accounts: &[AccountId],
         slice: Slice,
-    ) -> Result<Vec<Stored<Order>>, ReadError>;
+        room: &dyn Room,
+    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError>;
 
     /// The orders of each of `accounts` (no account twice), in their order, each list by (created at,
     /// id), in one read.
@@ -132,5 +153,6 @@ pub trait ReadModel: Send + Sync {
         &self,
         accounts: &[AccountId],
         page: Page,
+        room: &dyn Room,
     ) -> Result<Vec<Vec<Stored<Order>>>, ReadError>;
 }

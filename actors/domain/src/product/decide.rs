@@ -36,7 +36,8 @@ impl Entity for Product {
             }
             (Some(product), ProductCommand::Update { name, description }) => {
                 if name.is_none() && description.is_none() {
-                    return Err(Rejection::invalid("name", Flaw::Empty));
+                    let flaw = Flaw::NothingToChange { or: "description" };
+                    return Err(Rejection::invalid("name", flaw));
                 }
                 let name = name.unwrap_or_else(|| product.name.clone());
                 let description = description.unwrap_or_else(|| product.description.clone());
@@ -168,7 +169,8 @@ mod tests {
             description: None,
         };
         let refused = Product::decide(Some(&product), nothing, &env);
-        assert_eq!(refused, Err(Rejection::invalid("name", Flaw::Empty)));
+        let flaw = Flaw::NothingToChange { or: "description" };
+        assert_eq!(refused, Err(Rejection::invalid("name", flaw)));
         let gone = Rejection::ProductWithdrawn {
             field: "id".into(),
             id: product.id,

@@ -43,15 +43,11 @@ impl AccountMutations {
         context: &Context<'_>,
         id: String,
         name: String,
-        expected_version: Option<u64>,
+        expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<Answer<AccountObject>> {
         once(context, async {
-            let change = Change {
-                id,
-                expected_version,
-                key: idempotency_key,
-            };
+            let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "renameAccount", |print| print.text(&name))?;
             let rename = AccountCommand::Rename { name };
             let renamed = app(context)
@@ -68,15 +64,11 @@ impl AccountMutations {
         &self,
         context: &Context<'_>,
         id: String,
-        expected_version: Option<u64>,
+        expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<Answer<AccountObject>> {
         once(context, async {
-            let change = Change {
-                id,
-                expected_version,
-                key: idempotency_key,
-            };
+            let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "closeAccount", |print| print)?;
             let close = AccountCommand::Close;
             let closed = app(context)

@@ -6,7 +6,7 @@ mod product;
 
 use async_graphql::{Context, MergedObject};
 use fritzy_actors::{Request, Target};
-use fritzy_domain::{FingerprintBuilder, Version};
+use fritzy_domain::{FingerprintBuilder, Flaw, Rejection, Version};
 
 use super::errors::{Answer, rejected};
 use super::idempotency::command_request;
@@ -36,6 +36,22 @@ struct Change {
 }
 
 impl Change {
+    fn new(id: String, expected_version: Option<i32>, key: Option<String>) -> Answer<Self> {
+        let expected_version = expected_version.map(Version::try_from).transpose();
+        let expected_version = expected_version.map_err(|_| {
+            let flaw = Flaw::OutOfRange {
+                min: 0,
+                max: i64::from(i32::MAX),
+            };
+            rejected(Rejection::invalid("expectedVersion", flaw))
+        })?;
+        Ok(Self {
+            id,
+            expected_version,
+            key,
+        })
+    }
+
     fn target(&self) -> Target<'_> {
         Target {
             id: &self.id,

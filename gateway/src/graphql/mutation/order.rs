@@ -45,15 +45,11 @@ impl OrderMutations {
         &self,
         context: &Context<'_>,
         id: String,
-        expected_version: Option<u64>,
+        expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<Answer<OrderObject>> {
         once(context, async {
-            let change = Change {
-                id,
-                expected_version,
-                key: idempotency_key,
-            };
+            let change = Change::new(id, expected_version, idempotency_key)?;
             move_order(context, "confirmOrder", change, OrderCommand::Confirm).await
         })
         .await
@@ -64,15 +60,11 @@ impl OrderMutations {
         &self,
         context: &Context<'_>,
         id: String,
-        expected_version: Option<u64>,
+        expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<Answer<OrderObject>> {
         once(context, async {
-            let change = Change {
-                id,
-                expected_version,
-                key: idempotency_key,
-            };
+            let change = Change::new(id, expected_version, idempotency_key)?;
             move_order(context, "completeOrder", change, OrderCommand::Complete).await
         })
         .await
@@ -84,15 +76,11 @@ impl OrderMutations {
         context: &Context<'_>,
         id: String,
         reason: Option<String>,
-        expected_version: Option<u64>,
+        expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<Answer<OrderObject>> {
         once(context, async {
-            let change = Change {
-                id,
-                expected_version,
-                key: idempotency_key,
-            };
+            let change = Change::new(id, expected_version, idempotency_key)?;
             move_order(
                 context,
                 "cancelOrder",
@@ -123,6 +111,6 @@ async fn move_order(
 }
 
 async fn answer(context: &Context<'_>, mut order: OrderObject) -> Answer<OrderObject> {
-    attach_descriptions(context, context.look_ahead(), vec![&mut order]).await?;
+    attach_descriptions(context, &[context.field()], &mut [&mut order]).await?;
     Ok(order)
 }

@@ -55,7 +55,7 @@ impl ProductMutations {
         id: String,
         name: Option<String>,
         description: Option<String>,
-        expected_version: Option<u64>,
+        expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<Answer<ProductObject>> {
         once(context, async {
@@ -64,11 +64,7 @@ impl ProductMutations {
                     .optional(name.as_deref())
                     .optional(description.as_deref())
             };
-            let change = Change {
-                id,
-                expected_version,
-                key: idempotency_key,
-            };
+            let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "updateProduct", content)?;
             let update = ProductCommand::Update { name, description };
             let updated = app(context)
@@ -86,7 +82,7 @@ impl ProductMutations {
         context: &Context<'_>,
         id: String,
         price: MoneyInput,
-        expected_version: Option<u64>,
+        expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<Answer<ProductObject>> {
         once(context, async {
@@ -94,11 +90,7 @@ impl ProductMutations {
             let price = price.into_shop(app.currency);
             let content =
                 |print: FingerprintBuilder| print.text(&price.amount).text(&price.currency);
-            let change = Change {
-                id,
-                expected_version,
-                key: idempotency_key,
-            };
+            let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "repriceProduct", content)?;
             let repriced = app
                 .shop
@@ -115,15 +107,11 @@ impl ProductMutations {
         &self,
         context: &Context<'_>,
         id: String,
-        expected_version: Option<u64>,
+        expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<Answer<ProductObject>> {
         once(context, async {
-            let change = Change {
-                id,
-                expected_version,
-                key: idempotency_key,
-            };
+            let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "withdrawProduct", |print| print)?;
             let withdraw = ProductCommand::Withdraw;
             let withdrawn = app(context)

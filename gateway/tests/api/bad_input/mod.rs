@@ -1,6 +1,7 @@
 //! Bad input (requirement A7): the answer says what is wrong with which argument, nothing is written,
 //! and the node goes on.
 
+mod arguments;
 mod keys;
 mod orders;
 mod pages;

@@ -1,0 +1,108 @@
+//! Room in memory: what a read may take, and what it has taken.
+
+use super::Stored;
+use crate::{Account, Order, OrderLine, Product};
+
+/// How much memory a read may fill. Whoever reads takes room for each row before the next one is
+/// fetched, so that a read which is too large ends after one row too many.
+pub trait Room: Send + Sync {
+    /// Takes room for so many more bytes; they are given back with the room itself.
+    ///
+    /// # Errors
+    /// [`NoRoom`]: the read must end.
+    fn take(&self, bytes: usize) -> Result<(), NoRoom>;
+}
+
+/// Why there is no more room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRoom {
+    /// One answer would be larger than any may be: the caller must ask for less.
+    #[error("one answer may take {bytes_max} bytes of memory, and this one would take more")]
+    InAnswer {
+        /// What one answer may take.
+        bytes_max: usize,
+    },
+    /// All answers under way have taken what there is: the same request can work later.
+    #[error("large answers under way have taken all the room there is for them")]
+    AmongAnswers,
+}
+
+/// Room without an end, for reads that are bounded by other means.
+#[derive(Clone, Copy, Debug)]
+pub struct Unbounded;
+
+impl Room for Unbounded {
+    fn take(&self, _bytes: usize) -> Result<(), NoRoom> {
+        Ok(())
+    }
+}
+
+/// What takes room: a state with all it holds.
+pub trait Footprint: Sized {
+    /// Bytes it holds beside itself.
+    fn held_bytes(&self) -> usize;
+
+    /// Bytes it takes.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.held_bytes()
+    }
+}
+
+impl<T: Footprint> Footprint for Stored<T> {
+    fn held_bytes(&self) -> usize {
+        self.state.held_bytes()
+    }
+}
+
+impl Footprint for Account {
+    fn held_bytes(&self) -> usize {
+        self.personal.name.len()
+    }
+}
+
+impl Footprint for Product {
+    fn held_bytes(&self) -> usize {
+        self.name.len() + self.description.len()
+    }
+}
+
+impl Footprint for Order {
+    fn held_bytes(&self) -> usize {
+        let reason = self.cancel_reason.as_deref().map_or(0, str::len);
+        let line = |line: &OrderLine| size_of::<OrderLine>() + line.name.len();
+        reason + self.lines.iter().map(line).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{AccountId, Currency, Money, OrderId, OrderStatus, ProductId, Timestamp};
+
+    #[test]
+    fn every_line_of_an_order_and_every_text_takes_room() {
+        let line = |name: &str| OrderLine {
+            product_id: ProductId::from_uuid(Uuid::nil()),
+            product_version: 1,
+            name: name.into(),
+            unit_price_minor: 1,
+            quantity: 1,
+        };
+        let order = |lines: &[&str], reason: Option<&str>| Order {
+            id: OrderId::from_uuid(Uuid::nil()),
+            account_id: AccountId::from_uuid(Uuid::nil()),
+            created_at: Timestamp::from_micros(0),
+            status: OrderStatus::Created,
+            lines: lines.iter().copied().map(line).collect(),
+            total: Money::zero(Currency::USD),
+            cancel_reason: reason.map(Into::into),
+        };
+        let bare = order(&[], None).bytes();
+        assert_eq!(bare, size_of::<Order>());
+        let lines = order(&["Pen", "Paper"], Some("late"));
+        let texts = "PenPaperlate".len();
+        assert_eq!(lines.bytes(), bare + 2 * size_of::<OrderLine>() + texts);
+    }
+}

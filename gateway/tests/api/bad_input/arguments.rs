@@ -1,0 +1,164 @@
+//! Arguments that contradict themselves, say nothing, or belong elsewhere.
+
+use hyper::StatusCode;
+use hyper::header::ACCEPT;
+use serde_json::{Value, json};
+
+use super::FilledShop;
+use crate::refused::Refused;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_given_twice_in_an_input_object_is_no_document() {
+    let shop = FilledShop::start().await;
+    for document in [
+        r#"mutation { createAccount(account: { name: "Eve", name: "Bob" }) { id } }"#,
+        r#"mutation($a: AccountInput! = { name: "Eve" name: "Eve" }) { createAccount(account: $a) { id } }"#,
+        r#"mutation { createOrder(order: { accountId: "", products: [{ quantity: 1, productId: "", quantity: 2 }] }) { id } }"#,
+        "{ accounts(pagination: { take: 1, skip: 0, take: 2 }) { id } }",
+    ] {
+        let request = shop.node.api.post();
+        let request = request.header(ACCEPT, "application/graphql-response+json");
+        let body = json!({ "query": document }).to_string();
+        let answer = shop.node.api.send(request, body).await;
+        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
+        assert!(
+            answer.json().get("data").is_none(),
+            "{document}: {answer:?}"
+        );
+        assert!(
+            answer.error()["locations"][0]["line"].is_u64(),
+            "{document}"
+        );
+        let message = answer.error()["message"].to_string();
+        assert!(message.contains("only one input field named"), "{message}");
+        shop.require_unchanged(&json!(document)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expected_version_is_an_int_from_0() {
+    let shop = FilledShop::start().await;
+    let id = &shop.account;
+    let rename = |version: &str| {
+        format!(
+            r#"mutation {{ renameAccount(id: "{id}", name: "Bea", expectedVersion: {version}) {{ id }} }}"#
+        )
+    };
+    let expected = Refused::argument("expectedVersion", "OUT_OF_RANGE");
+    for version in ["-1", "-2147483648"] {
+        let document = rename(version);
+        shop.require_refused(&document, json!({}), &expected).await;
+        let answer = shop.node.api.run(&document).await;
+        let json = answer.json();
+        assert_eq!(json["data"], json!({ "renameAccount": null }), "{answer:?}");
+        assert_eq!(json["errors"][0]["path"], json!(["renameAccount"]));
+    }
+    for version in [
+        "2147483648",
+        "9007199254740993",
+        "-2147483649",
+        "1.0",
+        "\"1\"",
+    ] {
+        let answer = shop.node.api.run(&rename(version)).await;
+        let code = answer.code();
+        assert!(
+            ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
+            "{version}: {answer:?}"
+        );
+        shop.require_unchanged(&json!(version)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_of_another_list_is_refused_by_name() {
+    let shop = FilledShop::start().await;
+    let document = "{
+        accountsConnection { edges { cursor } }
+        productsConnection { edges { cursor } }
+        accounts { ordersConnection { edges { cursor } } }
+    }";
+    let all = shop.node.api.run(document).await.data("");
+    let cursors = [
+        "/accountsConnection",
+        "/productsConnection",
+        "/accounts/0/ordersConnection",
+    ]
+    .map(|list| all.pointer(&format!("{list}/edges/0/cursor")).cloned());
+    let lists = [
+        "query($c: String) { list: accountsConnection(after: $c) { edges { cursor } } }",
+        "query($c: String) { list: productsConnection(after: $c) { edges { cursor } } }",
+        "query($c: String) { accounts { list: ordersConnection(after: $c) { edges { cursor } } } }",
+    ];
+    for (of, cursor) in cursors.iter().enumerate() {
+        let variables = json!({ "c": cursor.as_ref().expect("a cursor") });
+        for (to, list) in lists.iter().enumerate() {
+            for (list, field) in [
+                ((*list).to_owned(), "after"),
+                (list.replace("after", "before"), "before"),
+            ] {
+                if of == to {
+                    let answer = shop.node.api.run_with(&list, variables.clone()).await;
+                    assert!(answer.json().get("errors").is_none(), "{answer:?}");
+                } else {
+                    let expected = Refused::argument(field, "NOT_A_CURSOR");
+                    shop.require_refused(&list, variables.clone(), &expected)
+                        .await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_keys_in_the_header_are_a_bad_request() {
+    let shop = FilledShop::start().await;
+    let document = r#"mutation { createAccount(account: { name: "Bob" }) { id } }"#;
+    for second in ["k1", "k2", ""] {
+        let request = shop.node.api.post();
+        let request = request.header("idempotency-key", "k1");
+        let request = request.header("idempotency-key", second);
+        let body = json!({ "query": document }).to_string();
+        let answer = shop.node.api.send(request, body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
+        assert_eq!(answer.code(), "BAD_REQUEST");
+        assert!(
+            answer.error()["message"]
+                .to_string()
+                .contains("idempotency-key")
+        );
+        shop.require_unchanged(&json!(second)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_of_nothing_says_that_there_is_nothing_to_change() {
+    let shop = FilledShop::start().await;
+    let id = &shop.product;
+    for arguments in ["", ", name: null", ", description: null, name: null"] {
+        let document = format!(r#"mutation {{ updateProduct(id: "{id}"{arguments}) {{ id }} }}"#);
+        let expected = Refused::argument("name", "NOTHING_TO_CHANGE");
+        shop.require_refused(&document, json!({}), &expected).await;
+        let answer = shop.node.api.run(&document).await;
+        let message = answer.error()["message"].to_string();
+        assert!(
+            message.contains("name") && message.contains("description"),
+            "{message}"
+        );
+        assert_eq!(
+            answer.json()["data"],
+            json!({ "updateProduct": Value::Null })
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_too_long_is_told_in_bytes() {
+    let shop = FilledShop::start().await;
+    let document = "mutation($key: String) {
+        createAccount(account: { name: \"Bob\" }, idempotencyKey: $key) { id } }";
+    let variables = json!({ "key": "é".repeat(128) });
+    let answer = shop.node.api.run_with(document, variables).await;
+    let message = answer.error()["message"].to_string();
+    assert!(message.contains("255 bytes"), "{message}");
+}
