@@ -59,7 +59,8 @@ pub(crate) struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Runs a read, again where the connection was lost: it changes nothing.
+    /// Runs a read, again where the connection was lost or the server asks for it: it changes nothing that
+    /// a second time would change again.
     async fn reading<T, F>(&self, read: impl Fn(PgPool) -> F) -> Result<T, ReadError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
@@ -69,7 +70,10 @@ impl PostgresStore {
             self.reads.inc();
             match read(self.pool.clone()).await {
                 Ok(read) => return Ok(read),
-                Err(failure) if tries < READ_TRIES && fault(&failure) == Fault::Lost => {
+                Err(failure)
+                    if tries < READ_TRIES
+                        && matches!(fault(&failure), Fault::Lost | Fault::Passing) =>
+                {
                     tries += 1;
                     tokio::time::sleep(READ_AGAIN_AFTER).await;
                 }

@@ -25,8 +25,8 @@ type Statement<'q> = Query<'q, Postgres, PgArguments>;
 type Reading<T> = fn(&PgRow) -> Result<Stored<T>, ReadError>;
 
 impl PostgresStore {
-    /// Reads rows, each taking room before the next is fetched; again where the connection was lost before
-    /// any came.
+    /// Reads rows, each taking room before the next is fetched; again where the connection was lost, or the
+    /// server asks for it, before any came.
     async fn list<'q, T: Footprint>(
         &self,
         statement: impl Fn() -> Statement<'q>,
@@ -41,7 +41,9 @@ impl PostgresStore {
             match keep(&mut list, rows, read, room).await {
                 Ok(()) => return Ok(list),
                 Err(Unread::Store(failure))
-                    if list.is_empty() && tries < READ_TRIES && fault(&failure) == Fault::Lost =>
+                    if list.is_empty()
+                        && tries < READ_TRIES
+                        && matches!(fault(&failure), Fault::Lost | Fault::Passing) =>
                 {
                     tries += 1;
                     sleep(READ_AGAIN_AFTER).await;

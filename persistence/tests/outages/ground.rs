@@ -133,3 +133,33 @@ async fn events_of(url: &str, told: &[Told]) -> HashMap<Uuid, i64> {
 pub(crate) fn acknowledged(told: &[Told]) -> usize {
     told.iter().filter(|(_, answer)| answer.is_ok()).count()
 }
+
+impl Ground {
+    fn ask(&self, statement: &str) -> usize {
+        let told = self.server.psql("postgres", statement).expect("asked");
+        told.trim().parse().expect("a number")
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.ask("SELECT count(*) FROM journal")
+    }
+
+    pub(crate) fn waiting_for_locks(&self) -> usize {
+        self.ask("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    }
+}
+
+pub(crate) fn blocking<T>(wait: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(wait)
+}
+
+/// Asks again and again, each time taking as long as the server takes to answer.
+pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
+    let asking = async {
+        while !blocking(&mut holds) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENT, asking).await;
+    waited.expect("it becomes so");
+}

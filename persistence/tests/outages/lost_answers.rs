@@ -5,7 +5,7 @@ use std::time::Duration;
 use fritzy_domain::AppendError;
 use fritzy_services::HoldFrom;
 
-use crate::ground::{Ground, PATIENT};
+use crate::ground::{Ground, PATIENT, blocking, until};
 
 const BATCH: &str = "INSERT INTO journal";
 
@@ -124,34 +124,4 @@ async fn unknown_is_said_only_when_the_database_stays_away_past_the_deadline() {
     let last = ground.tell(ground.account(12, PATIENT)).await;
     assert_eq!(last.1.as_ref().map(|positions| positions.first), Ok(3));
     ground.audit(&[first, told, next, last]).await;
-}
-
-impl Ground {
-    fn ask(&self, statement: &str) -> usize {
-        let told = self.server.psql("postgres", statement).expect("asked");
-        told.trim().parse().expect("a number")
-    }
-
-    fn rows(&self) -> usize {
-        self.ask("SELECT count(*) FROM journal")
-    }
-
-    fn waiting_for_locks(&self) -> usize {
-        self.ask("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    }
-}
-
-fn blocking<T>(wait: impl FnOnce() -> T) -> T {
-    tokio::task::block_in_place(wait)
-}
-
-/// Asks again and again, each time taking as long as the server takes to answer.
-pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
-    let asking = async {
-        while !blocking(&mut holds) {
-            tokio::task::yield_now().await;
-        }
-    };
-    let waited = tokio::time::timeout(PATIENT, asking).await;
-    waited.expect("it becomes so");
 }
