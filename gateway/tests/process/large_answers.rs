@@ -80,7 +80,8 @@ const BESIDE: u64 = 96 * MIB;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worst_answers_are_refused_and_the_node_stays_as_small_as_it_promises() {
     let ground = Ground::new();
-    let mut node = ground.node();
+    // On a busy machine reading alone can take longer than the default.
+    let mut node = ground.node_with(&["--request-timeout-ms", "60000"]);
     let api = Api::at(node.address());
     let account = worst_account(&api).await;
     let Some(before) = resident_bytes_peak(&node) else {
