@@ -7,6 +7,7 @@ mod activation;
 mod answer;
 mod commands;
 mod entity_actor;
+mod lists;
 mod local_shards;
 mod messages;
 mod placing;
@@ -19,6 +20,7 @@ mod shop;
 
 pub use answer::{Request, ShopError, Target};
 pub use commands::{PriceInput, ProductInput};
+pub use lists::Lists;
 pub use placing::{OrderInput, OrderLineInput};
 pub use residents::ActorCounts;
 pub use shop::{Shop, ShopConfig};

@@ -1,14 +1,15 @@
-//! Asking for things: one by its id, from its actor; lists, from the state rows.
+//! Asking for things by their ids: one from its actor, several from their state rows.
 
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountId, Deadline, EntityId, Footprint, Kind, Order, OrderId, Page, Product,
-    ProductId, ReadError, Room, Slice, Stored,
+    Account, AccountId, Deadline, EntityId, Footprint, Kind, Order, OrderId, Product, ProductId,
+    Room, Stored,
 };
 
 use crate::answer::ShopError;
 use crate::entity_actor::read_failure;
+use crate::lists::Lists;
 use crate::shop::{Shop, account_of, existing, order_of, product_of};
 
 /// Products in one read by their ids, each up to 20 KB: room is taken when they are there.
@@ -66,32 +67,6 @@ impl Shop {
         Ok(order_of(&existing(reply, Kind::Order, "id".into(), id)?))
     }
 
-    /// Accounts by (created at, id).
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn accounts(
-        &self,
-        page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ShopError> {
-        let accounts = self.read_model.accounts(page, room).await;
-        accounts.map_err(list_error)
-    }
-
-    /// Products by (created at, id).
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn products(
-        &self,
-        page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ShopError> {
-        let products = self.read_model.products(page, room).await;
-        products.map_err(list_error)
-    }
-
     /// The products with these ids, from their state rows, in one read for each [`IDS_IN_READ_MAX`]; `None`
     /// for what does not exist.
     ///
@@ -115,65 +90,8 @@ impl Shop {
         Ok(products)
     }
 
-    /// A slice of the accounts.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn account_slice(
-        &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ShopError> {
-        let accounts = self.read_model.account_slice(slice, room).await;
-        accounts.map_err(list_error)
-    }
-
-    /// A slice of the products that are not withdrawn.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn product_slice(
-        &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ShopError> {
-        let products = self.read_model.product_slice(slice, room).await;
-        products.map_err(list_error)
-    }
-
-    /// The same slice of the orders of each of `accounts` (no account twice), in one read.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn order_slices(
-        &self,
-        accounts: &[AccountId],
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ShopError> {
-        let slices = self.read_model.order_slices(accounts, slice, room).await;
-        slices.map_err(list_error)
-    }
-
-    /// The orders of each of `accounts` (no account twice), each list by (created at, id), in one read.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn orders_of(
-        &self,
-        accounts: &[AccountId],
-        page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ShopError> {
-        let lists = self.read_model.orders_of(accounts, page, room).await;
-        lists.map_err(list_error)
-    }
-}
-
-/// A list that was not read. That it is too large is the caller's fault, all else the world's.
-fn list_error(error: ReadError) -> ShopError {
-    match error {
-        ReadError::NoRoom(no_room) => no_room.into(),
-        failure => read_failure(failure).into(),
+    /// Lists, with everything that was acknowledged.
+    pub fn lists(&self) -> Lists {
+        Lists::new(self.read_model.clone())
     }
 }

@@ -73,7 +73,15 @@ impl Ceiling {
             queue: Gauge::default(),
             queue_len: Box::new(|| 0),
         };
-        let routes = http::routes(schema, config, readiness, input_types, metrics, scrape);
+        let routes = http::routes(
+            schema,
+            config,
+            readiness,
+            input_types,
+            metrics,
+            scrape,
+            None,
+        );
         let limits = ConnectionLimits::plain(Duration::from_secs(60));
         let serving = http::serve(listener, routes, limits, async {
             let _ = stopped.await;

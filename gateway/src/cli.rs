@@ -282,7 +282,7 @@ impl Sources {
                 _ => "default",
             };
             let value = value.join(",");
-            let value = if name == "database_url" {
+            let value = if name.ends_with("_url") {
                 without_password(&value)
             } else {
                 value

@@ -106,7 +106,12 @@ impl Node {
         .await?;
         let shop = Arc::new(shop);
 
-        let schema = build_schema(shop.clone(), Arc::new(NoEngine), settings.currency);
+        let schema = build_schema(
+            shop.clone(),
+            stores.copies.clone(),
+            Arc::new(NoEngine),
+            settings.currency,
+        );
         let readiness = Readiness::default();
         let config = HttpConfig::new(&settings);
         let (stop_serving, stopped) = oneshot::channel();
@@ -118,7 +123,15 @@ impl Node {
             .into_json()
             .unwrap_or_default();
         let types = InputTypes::read(&types);
-        let routes = http::routes(schema, config, readiness.clone(), types, metrics, scrape);
+        let routes = http::routes(
+            schema,
+            config,
+            readiness.clone(),
+            types,
+            metrics,
+            scrape,
+            Some(stores.copies.clone()),
+        );
         let limits = ConnectionLimits::new(&settings);
         let serving = tokio::spawn(http::serve(listener, routes, limits, async {
             // A dropped sender ends the node as well.

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fritzy_domain::{Currency, ShardCount};
@@ -28,8 +30,33 @@ pub struct Settings {
 
     /// Database on PostgreSQL 15 or newer: postgres://user:password@host:5432/database, with ?sslmode=verify-full
     /// and the like behind it. Without it, a SQLite file in the data folder
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", global = true, value_parser = database_url, hide_env_values = true)]
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        global = true,
+        hide_env_values = true
+    )]
     pub database_url: Option<DatabaseUrl>,
+
+    /// Streaming replica of that database, which lists are read from when it is fresh enough
+    #[arg(
+        long,
+        env = "DATABASE_REPLICA_URL",
+        value_name = "URL",
+        global = true,
+        hide_env_values = true,
+        requires = "database_url"
+    )]
+    pub database_replica_url: Option<DatabaseUrl>,
+
+    /// Milliseconds that lists from the replica may be behind; older ones come from the primary. A request with
+    /// a consistency token gets what the token stands for, however far behind the replica is
+    #[arg(
+        long, env = "FRITZY_REPLICA_LAG_MS_MAX", default_value = "5000", global = true,
+        value_parser = clap::value_parser!(u32).range(1_000..=60_000)
+    )]
+    pub replica_lag_ms_max: u32,
 
     /// Connections to PostgreSQL for reading at most. A read takes a fraction of a millisecond
     #[arg(
@@ -192,6 +219,11 @@ impl Settings {
             committers: self.committers,
             migrate: self.migrate == Migrate::On,
             allow_unsafe: self.database_unsafe,
+            replica: self
+                .database_replica_url
+                .as_ref()
+                .map(|url| url.secret().to_owned()),
+            replica_lag_max: Duration::from_millis(self.replica_lag_ms_max.into()),
             ..PostgresConfig::new(url.secret())
         })
     }
@@ -251,14 +283,19 @@ pub(crate) fn without_password(url: &str) -> String {
     shown
 }
 
-fn database_url(text: &str) -> Result<DatabaseUrl, String> {
-    let known = ["postgres://", "postgresql://"];
-    if known.iter().any(|scheme| text.starts_with(scheme)) {
-        Ok(DatabaseUrl(text.to_owned()))
-    } else {
-        Err("not a PostgreSQL address such as postgres://user:password@host:5432/database; without one, a node \
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = ["postgres://", "postgresql://"];
+        if known.iter().any(|scheme| text.starts_with(scheme)) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(
+            "not a PostgreSQL address such as postgres://user:password@host:5432/database; without one, a node \
              uses a SQLite file"
-            .into())
+                .into(),
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_domain::{Journal, Ownership, ReadModel};
+use fritzy_domain::{Copies, Journal, Ownership, ReadModel};
 use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;
@@ -15,6 +15,8 @@ pub struct Stores {
     pub journal: Arc<dyn Journal>,
     /// The states.
     pub read_model: Arc<dyn ReadModel>,
+    /// The states and their copies, for lists.
+    pub copies: Arc<dyn Copies>,
     /// The owners of shards.
     pub ownership: Arc<dyn Ownership>,
     pub(crate) committer: Committer,

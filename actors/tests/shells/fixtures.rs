@@ -118,6 +118,7 @@ impl Fixture {
         };
         let lists = self
             .shop
+            .lists()
             .orders_of(&[*account], page, &Unbounded)
             .await
             .expect("reads");

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use async_graphql::{EmptySubscription, SchemaBuilder};
 use fritzy_actors::Shop;
-use fritzy_domain::{Currency, ProductIndex};
+use fritzy_domain::{Copies, Currency, ProductIndex};
 
 use mutation::Mutation;
 use query::Query;
@@ -40,6 +40,7 @@ pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscriptio
 /// What resolvers work with.
 pub(crate) struct App {
     pub(crate) shop: Arc<Shop>,
+    pub(crate) copies: Arc<dyn Copies>,
     pub(crate) index: Arc<dyn ProductIndex>,
     /// The currency of prices given as plain numbers.
     pub(crate) currency: Currency,
@@ -48,12 +49,14 @@ pub(crate) struct App {
 /// Builds the schema over a running shop.
 pub(crate) fn build_schema(
     shop: Arc<Shop>,
+    copies: Arc<dyn Copies>,
     index: Arc<dyn ProductIndex>,
     currency: Currency,
 ) -> Schema {
     bare()
         .data(App {
             shop,
+            copies,
             index,
             currency,
         })

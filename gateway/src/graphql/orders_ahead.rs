@@ -9,7 +9,7 @@ use super::connections::{List, Window};
 use super::errors::{Answer, shop_error};
 use super::order::{OrderObject, attach_descriptions, inside};
 use super::pagination::{PaginationInput, page};
-use super::request::{app, room};
+use super::request::room;
 
 /// A part of the orders of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +27,10 @@ impl Part {
         accounts: &[AccountId],
         fields: &[SelectionField<'_>],
     ) -> Answer<Vec<Vec<OrderObject>>> {
-        let shop = &app(context).shop;
+        let rows = super::request::lists(context).await;
         let lists = match self {
-            Self::Page(page) => shop.orders_of(accounts, page, room(context)).await,
-            Self::Slice(slice) => shop.order_slices(accounts, slice, room(context)).await,
+            Self::Page(page) => rows.orders_of(accounts, page, room(context)).await,
+            Self::Slice(slice) => rows.order_slices(accounts, slice, room(context)).await,
         };
         let mut lists: Vec<Vec<OrderObject>> = lists
             .map_err(shop_error)?

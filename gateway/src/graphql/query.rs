@@ -11,7 +11,7 @@ use super::order::{OrderObject, attach_descriptions};
 use super::orders_ahead::{nodes_of, read_orders_ahead};
 use super::pagination::{PaginationInput, page};
 use super::product::ProductObject;
-use super::request::{app, request, room};
+use super::request::{app, lists, request, room};
 use super::rows::{Row, take_room_for_edges};
 
 /// Characters of a search; longer ones are pasted documents.
@@ -38,7 +38,7 @@ impl Query {
                 .map_err(shop_error)?;
             return Ok(vec![Row(account.into())]);
         }
-        let accounts = shop.accounts(page, room(context)).await;
+        let accounts = lists(context).await.accounts(page, room(context)).await;
         let accounts = accounts.map_err(shop_error)?.into_iter();
         let mut accounts: Vec<AccountObject> = accounts.map(Into::into).collect();
         read_orders_ahead(context, &[context.field()], &mut accounts).await?;
@@ -62,7 +62,7 @@ impl Query {
         }
         let products = match query {
             Some(text) => return search(context, text, page).await,
-            None => app.shop.products(page, room(context)).await,
+            None => lists(context).await.products(page, room(context)).await,
         };
         let products = products.map_err(shop_error)?.into_iter();
         Ok(products.map(|product| Row(product.into())).collect())
@@ -85,8 +85,8 @@ impl Query {
         }
         .check(List::Accounts)
         .map_err(rejected)?;
-        let shop = &app(context).shop;
-        let rows = shop.account_slice(walk.slice(), room(context)).await;
+        let lists = lists(context).await;
+        let rows = lists.account_slice(walk.slice(), room(context)).await;
         let rows = rows.map_err(shop_error)?.into_iter();
         let mut rows: Vec<AccountObject> = rows.map(AccountObject::from).collect();
         let more = walk.trim(&mut rows);
@@ -113,8 +113,8 @@ impl Query {
         }
         .check(List::Products)
         .map_err(rejected)?;
-        let shop = &app(context).shop;
-        let rows = shop.product_slice(walk.slice(), room(context)).await;
+        let lists = lists(context).await;
+        let rows = lists.product_slice(walk.slice(), room(context)).await;
         let mut rows = rows.map_err(shop_error)?;
         let more = walk.trim(&mut rows);
         take_room_for_edges(context, rows.len())?;

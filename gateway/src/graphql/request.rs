@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_graphql::Context;
-use fritzy_domain::Deadline;
+use fritzy_actors::Lists;
+use fritzy_domain::{Deadline, Freshness};
+use tokio::sync::OnceCell;
 
 use super::App;
 use super::answer_room::AnswerRoom;
@@ -23,6 +25,10 @@ pub(crate) struct RequestContext {
     /// What the answer may take.
     pub(crate) room: Arc<AnswerRoom>,
     pub(super) widths: Widths,
+    /// How new lists must be.
+    freshness: Freshness,
+    /// Where all lists of the request are read, once one of them has been asked for.
+    lists: OnceCell<Lists>,
     /// The answers of mutations by response path, for a document that may have one twice.
     answered: Option<Mutex<HashMap<String, Box<dyn Any + Send>>>>,
 }
@@ -34,6 +40,7 @@ impl RequestContext {
         idempotency_key: Option<String>,
         room: Arc<AnswerRoom>,
         several: bool,
+        freshness: Freshness,
     ) -> Self {
         let answered = several.then(Mutex::default);
         Self {
@@ -41,6 +48,8 @@ impl RequestContext {
             idempotency_key,
             room,
             widths: Widths::default(),
+            freshness,
+            lists: OnceCell::new(),
             answered,
         }
     }
@@ -52,6 +61,16 @@ pub(crate) fn app<'c>(context: &Context<'c>) -> &'c App {
 
 pub(crate) fn request<'c>(context: &Context<'c>) -> &'c RequestContext {
     context.data_unchecked::<RequestContext>()
+}
+
+/// The lists to answer from: the same copy of them for the whole request.
+pub(crate) async fn lists<'c>(context: &Context<'c>) -> &'c Lists {
+    let request = request(context);
+    let choose = || async {
+        let chosen = app(context).copies.lists(request.freshness).await;
+        Lists::new(chosen)
+    };
+    request.lists.get_or_init(choose).await
 }
 
 /// What the answer may take.

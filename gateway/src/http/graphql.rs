@@ -9,8 +9,9 @@ use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
-use async_graphql::{Executor, Request, Response as GraphqlResponse, Variables};
+use async_graphql::{Executor, Request, Response as GraphqlResponse, Value, Variables};
 use bytes::Buf;
+use fritzy_domain::Copies;
 use futures_util::Stream;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -21,6 +22,7 @@ use warp::reply::Response;
 use super::accept::MediaType;
 use super::body::{Bodies, Body, Reserved};
 use super::document_limits::{excess, is_flat};
+use super::headers::{TOKEN_EXTENSION, freshness, idempotency_key};
 use super::metrics::{HttpMetrics, name_of};
 use super::repeated_fields::repeated_field;
 use super::response::{Refused, refuse, respond};
@@ -39,6 +41,7 @@ pub(super) struct Endpoint<E> {
     answers: Answers,
     metrics: HttpMetrics,
     input_types: InputTypes,
+    copies: Option<Arc<dyn Copies>>,
 }
 
 /// What a GraphQL request consists of, in a body or a query string.
@@ -68,6 +71,7 @@ impl<E: Executor> Endpoint<E> {
         config: HttpConfig,
         metrics: HttpMetrics,
         input_types: InputTypes,
+        copies: Option<Arc<dyn Copies>>,
     ) -> Self {
         let places = Semaphore::new(config.requests_max);
         let bodies = Bodies::new(config.body_bytes_max, config.body_bytes_total_max);
@@ -80,6 +84,7 @@ impl<E: Executor> Endpoint<E> {
             answers,
             metrics,
             input_types,
+            copies,
         }
     }
 
@@ -187,7 +192,6 @@ impl<E: Executor> Endpoint<E> {
         parameters: Parameters,
         room: Arc<AnswerRoom>,
     ) -> Result<GraphqlResponse, Refused> {
-        let _ = &parameters.extensions;
         if !is_flat(&parameters.query) {
             return Err(Refused::too_complex("the document is nested too deeply"));
         }
@@ -232,7 +236,10 @@ impl<E: Executor> Endpoint<E> {
         }
         let several = has_several_fields(&document, operation_name.as_deref());
         let deadline = began + self.config.request_timeout;
-        let context = RequestContext::new(deadline, idempotency_key(headers)?, room, several);
+        let is_change = changes(&document, operation_name.as_deref());
+        let freshness = freshness(headers, parameters.extensions.as_ref(), is_change)?;
+        let key = idempotency_key(headers)?;
+        let context = RequestContext::new(deadline, key, room, several, freshness);
         let mut request = Request::new(parameters.query)
             .variables(variables)
             .data(context);
@@ -241,7 +248,14 @@ impl<E: Executor> Endpoint<E> {
         let executing = self.schema.execute(request);
         match tokio::time::timeout_at(deadline.into(), executing).await {
             Ok(response) => {
-                let response = with_codes(response, Stage::Executing);
+                let mut response = with_codes(response, Stage::Executing);
+                if is_change
+                    && let Some(copies) = &self.copies
+                    && let Some(token) = copies.token().await
+                {
+                    let token = Value::String(token.to_string());
+                    response.extensions.insert(TOKEN_EXTENSION.into(), token);
+                }
                 self.metrics.executed(&name, began.elapsed(), &response);
                 Ok(response)
             }
@@ -321,18 +335,4 @@ fn has_several_fields(document: &ExecutableDocument, named: Option<&str>) -> boo
 
 fn changes(document: &ExecutableDocument, named: Option<&str>) -> bool {
     operation(document, named).is_some_and(|found| found.node.ty == OperationType::Mutation)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
-    let mut values = headers.get_all("idempotency-key").iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        let message = "the header idempotency-key is given more than once";
-        return Err(Refused::bad_request(message));
-    }
-    let key = std::str::from_utf8(value.as_bytes())
-        .map_err(|_| Refused::bad_request("the header idempotency-key is not UTF-8"))?;
-    Ok(Some(key.to_owned()))
 }

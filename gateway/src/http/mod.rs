@@ -6,6 +6,7 @@ mod connections;
 mod document_limits;
 mod explorer;
 mod graphql;
+mod headers;
 mod health;
 mod metrics;
 mod process;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Executor;
+use fritzy_domain::Copies;
 use warp::filters::BoxedFilter;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
@@ -85,9 +87,10 @@ pub(crate) fn routes(
     input_types: InputTypes,
     metrics: HttpMetrics,
     scrape: Scrape,
+    copies: Option<Arc<dyn Copies>>,
 ) -> BoxedFilter<(Response,)> {
     let origins = config.cors_origins.clone();
-    let endpoint = Arc::new(Endpoint::new(schema, config, metrics, input_types));
+    let endpoint = Arc::new(Endpoint::new(schema, config, metrics, input_types, copies));
     let api = warp::path("graphql")
         .and(warp::path::end())
         .and(warp::method())
@@ -124,6 +127,7 @@ fn with_cors(
         .allow_headers([
             "accept",
             "authorization",
+            "consistency-token",
             "content-type",
             "idempotency-key",
             "x-request-id",

@@ -1,6 +1,7 @@
 //! What goes back over HTTP: an answer of the specification's form, with the status its media type wants,
 //! or a refusal of a request that never became a GraphQL request.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ struct Body<'a> {
     errors: &'a [ServerError],
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
 }
 
 /// A request that never became a GraphQL request.
@@ -164,6 +167,7 @@ fn body_of(answer: &GraphqlResponse) -> Body<'_> {
     Body {
         errors: &answer.errors[..shown],
         data: (!refused).then_some(&answer.data),
+        extensions: &answer.extensions,
     }
 }
 
@@ -172,6 +176,7 @@ pub(super) fn refuse(refused: Refused, media_type: MediaType) -> Response {
     let body = Body {
         errors: &errors,
         data: None,
+        extensions: &BTreeMap::new(),
     };
     let bytes = serde_json::to_vec(&body).expect(IS_JSON);
     let mut response = typed(bytes.into_response(), refused.status, media_type);

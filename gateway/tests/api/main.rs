@@ -7,6 +7,7 @@ mod answer_room;
 mod bad_input;
 mod body_limits;
 mod connections;
+mod consistency;
 mod cors;
 mod error_codes;
 mod idempotency;

@@ -80,6 +80,8 @@ fn settings(folder: &Path) -> Settings {
     Settings {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         data_dir: folder.join("data"),
+        database_url: None,
+        database_replica_url: None,
         shards: ShardCount::new(16).expect("16 shards"),
         currency: Currency::USD,
         cors_origins: Vec::new(),

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Epoch, Journal, NodeId, Ownership,
-    Position, ReadError, Recorded, ShardCount, ShardId, ShardLease, Version,
+    Append, Appending, CommandId, CommandRecord, EntityId, Epoch, Journal, NoCopies, NodeId,
+    Ownership, Position, ReadError, ReadModel, Recorded, ShardCount, ShardId, ShardLease, Version,
 };
 
 use crate::committer::{Committer, CommitterConfig};
@@ -55,9 +55,11 @@ impl Stores {
             state,
             committer: committer.clone(),
         });
-        let (journal, read_model) = (store.clone(), store.clone());
+        let journal = store.clone();
+        let read_model: Arc<dyn ReadModel> = store.clone();
         Self {
             journal,
+            copies: Arc::new(NoCopies(read_model.clone())),
             read_model,
             ownership: store,
             committer,

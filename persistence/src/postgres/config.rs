@@ -1,5 +1,7 @@
 //! Settings of the stores on PostgreSQL, and why a database cannot be used.
 
+use std::time::Duration;
+
 use fritzy_domain::ShardCount;
 
 use crate::committer::CommitterConfig;
@@ -14,6 +16,10 @@ pub struct PostgresConfig {
     pub shards: ShardCount,
     /// Connections for reading at most. Default 8: a read takes a fraction of a millisecond.
     pub readers: u32,
+    /// A streaming replica that lists may be read from, by its address.
+    pub replica: Option<String>,
+    /// How far behind lists may be that come without a token. Default 5 s.
+    pub replica_lag_max: Duration,
     /// Committers, each with a connection of its own. Default 2: while one waits for its sync, the other
     /// writes; more make the batches smaller.
     pub committers: u16,
@@ -32,6 +38,8 @@ impl PostgresConfig {
             url: url.into(),
             shards: ShardCount::DEFAULT,
             readers: 8,
+            replica: None,
+            replica_lag_max: Duration::from_secs(5),
             committers: 2,
             committer: CommitterConfig::default(),
             migrate: true,

@@ -36,7 +36,7 @@ impl Journal for PostgresStore {
             .fetch_all(&pool)
             .await
         };
-        let rows = self.reading(read).await?;
+        let rows = self.reads.run(read).await?;
         rows.iter().map(recorded).collect()
     }
 
@@ -57,7 +57,7 @@ impl Journal for PostgresStore {
             .fetch_all(&pool)
             .await
         };
-        let rows = self.reading(read).await?;
+        let rows = self.reads.run(read).await?;
         rows.iter().map(recorded).collect()
     }
 
@@ -78,7 +78,7 @@ impl Journal for PostgresStore {
             .fetch_optional(&pool)
             .await
         };
-        let row = self.reading(read).await?;
+        let row = self.reads.run(read).await?;
         row.as_ref().map(command_record).transpose()
     }
 }

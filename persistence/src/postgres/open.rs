@@ -1,25 +1,18 @@
 //! Opening the database: connect, migrate, take it, start the committers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
 use sqlx::Connection;
-use sqlx::postgres::PgPoolOptions;
 
 use super::config::{PostgresConfig, PostgresError};
 use super::holding::Holding;
+use super::reads::Reads;
+use super::replica::Replicated;
 use super::session::{Server, generation};
 use super::write::PostgresBatches;
 use super::{PostgresStore, ownership, schema};
 use crate::committer::Committer;
 use crate::stores::{Behind, Stores};
-
-/// A read waits for a connection at most; requests themselves wait for 10 s.
-const ACQUIRE_MAX: Duration = Duration::from_secs(5);
-/// A connection that was unused for longer is asked whether it is alive before it is used: the server may
-/// have been restarted meanwhile. A busy one finds out by itself.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 impl Stores {
     /// Opens a database on PostgreSQL, migrating it where that is wanted.
@@ -57,32 +50,25 @@ impl Stores {
             let session = server.committer().await?;
             batches.push(PostgresBatches::new(server.clone(), session));
         }
-        let pool = PgPoolOptions::new()
-            .max_connections(config.readers)
-            .acquire_timeout(ACQUIRE_MAX)
-            .test_before_acquire(false)
-            .before_acquire(|connection, about| {
-                Box::pin(async move {
-                    if about.idle_for > TRUSTED_FOR {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(server.options("fritzy reader"));
+        let reads = Arc::new(Reads::new(&server, config.readers));
+        let replica = match &config.replica {
+            None => None,
+            Some(url) => Some(Server::new(url, true)?),
+        };
+        let copies = Replicated::start(&server, reads.clone(), replica, &config);
         let committer = Committer::start_many(config.committer, batches);
         let store = Arc::new(PostgresStore {
             shards: config.shards,
-            pool,
-            reads: Counter::default(),
+            reads: reads.clone(),
+            copies: copies.clone(),
             committer: committer.clone(),
             holding,
         });
         let behind: Arc<dyn Behind> = store.clone();
-        let (journal, read_model) = (store.clone(), store.clone());
         Ok(Self {
-            journal,
-            read_model,
+            journal: store.clone(),
+            read_model: reads,
+            copies,
             ownership: store,
             committer,
             behind: Some(behind),

@@ -49,7 +49,8 @@ impl Ownership for PostgresStore {
         // Rows are locked in the order in which batches lock them. Epochs are read by a claim that knows
         // that it succeeded, so a second try after a lost answer only raises them once more.
         let rows = self
-            .reading(|pool| {
+            .reads
+            .run(|pool| {
                 let numbers = numbers.clone();
                 async move {
                     sqlx::query(

@@ -8,51 +8,14 @@ use fritzy_domain::{
     ReadModel, Room, Slice, State, Stored, Unbounded,
 };
 use sqlx::Row;
-use sqlx::postgres::{PgArguments, PgRow, Postgres};
-use sqlx::query::Query;
-use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::faults::{Fault, fault};
-use super::{PostgresStore, READ_AGAIN_AFTER, READ_TRIES};
+use super::reads::{Reading, Reads, Statement};
 use crate::rows::{
-    Unread, account, keep, micros, of_kind, order, orders_by_account, product, read_error, signed,
+    account, micros, of_kind, order, orders_by_account, product, read_error, signed,
 };
 
-/// A statement with its values.
-type Statement<'q> = Query<'q, Postgres, PgArguments>;
-/// From a row to what it holds.
-type Reading<T> = fn(&PgRow) -> Result<Stored<T>, ReadError>;
-
-impl PostgresStore {
-    /// Reads rows, each taking room before the next is fetched; again where the connection was lost, or the
-    /// server asks for it, before any came.
-    async fn list<'q, T: Footprint>(
-        &self,
-        statement: impl Fn() -> Statement<'q>,
-        read: Reading<T>,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
-        let mut list = Vec::new();
-        let mut tries = 1;
-        loop {
-            self.reads.inc();
-            let rows = statement().fetch(&self.pool);
-            match keep(&mut list, rows, read, room).await {
-                Ok(()) => return Ok(list),
-                Err(Unread::Store(failure))
-                    if list.is_empty()
-                        && tries < READ_TRIES
-                        && matches!(fault(&failure), Fault::Lost | Fault::Passing) =>
-                {
-                    tries += 1;
-                    sleep(READ_AGAIN_AFTER).await;
-                }
-                Err(failure) => return Err(failure.into()),
-            }
-        }
-    }
-
+impl Reads {
     async fn load_kind<T: Footprint>(
         &self,
         statement: &'static str,
@@ -118,7 +81,7 @@ fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {
 }
 
 #[async_trait]
-impl ReadModel for PostgresStore {
+impl ReadModel for Reads {
     async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, ReadError> {
         let mut found = HashMap::with_capacity(ids.len());
         let accounts = of_kind(ids, Kind::Account);
@@ -147,7 +110,7 @@ impl ReadModel for PostgresStore {
             Kind::Order => "SELECT id FROM customer_order WHERE creation_key = $1",
         };
         let row = self
-            .reading(async |pool| {
+            .run(async |pool| {
                 sqlx::query(statement)
                     .bind(*command.as_uuid())
                     .fetch_optional(&pool)

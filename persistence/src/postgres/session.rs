@@ -80,6 +80,11 @@ impl Server {
         self
     }
 
+    /// The generation of the database that must be found there.
+    pub(super) fn generation(&self) -> &str {
+        self.generation.as_deref().unwrap_or_default()
+    }
+
     /// Its address as people may see it.
     pub(super) fn name(&self) -> String {
         let options = &self.options;

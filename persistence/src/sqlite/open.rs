@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::ShardCount;
+use fritzy_domain::{NoCopies, ReadModel, ShardCount};
 use prometheus_client::metrics::counter::Counter;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -165,9 +165,11 @@ impl Stores {
             lock: std::sync::Mutex::new(Some(lock)),
         });
         let behind: Arc<dyn Behind> = store.clone();
-        let (journal, read_model) = (store.clone(), store.clone());
+        let journal = store.clone();
+        let read_model: Arc<dyn ReadModel> = store.clone();
         Ok(Self {
             journal,
+            copies: Arc::new(NoCopies(read_model.clone())),
             read_model,
             ownership: store,
             committer,

@@ -48,14 +48,23 @@ impl Ground {
     }
 
     pub(crate) async fn on(server: PostgresServer) -> Self {
+        Self::with(server, |_| {}).await
+    }
+
+    /// With settings of its own.
+    pub(crate) async fn with(
+        server: PostgresServer,
+        change: impl FnOnce(&mut PostgresConfig),
+    ) -> Self {
         let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
         let proxy = ChaosProxy::start(upstream).expect("a port");
         let port = format!(":{}/", server.port());
         let through = format!(":{}/", proxy.address().port());
-        let config = PostgresConfig {
+        let mut config = PostgresConfig {
             shards: fritzy_domain::ShardCount::new(SHARDS).expect("in range"),
             ..PostgresConfig::new(server.url("postgres").replace(&port, &through))
         };
+        change(&mut config);
         let stores = Stores::open_postgres(config).await.expect("opens");
         let shards: Vec<_> = stores.ownership.shard_count().all().collect();
         let leases = stores.ownership.claim(node(1), &shards).await;

@@ -7,4 +7,5 @@ mod fixtures;
 mod ground;
 mod lost_answers;
 mod passing_failures;
+mod replicas;
 mod restarts;

@@ -1,12 +1,14 @@
 //! The ports: what the core needs from the world, as traits. Every implementation of one passes the
 //! same conformance suite.
 
+mod copies;
 mod journal;
 mod ownership;
 mod product_index;
 mod read_model;
 mod room;
 
+pub use copies::{ConsistencyToken, Copies, Freshness, NoCopies, NotAToken};
 pub use journal::{
     Append, AppendError, Appending, CommandRecord, Journal, Position, Positions, Recorded, Version,
 };

@@ -1,0 +1,135 @@
+//! Reading by a pool of connections, again where that can help: a read changes nothing.
+
+use std::future::Future;
+use std::time::Duration;
+
+use fritzy_domain::{Footprint, ReadError, Room, Stored};
+use prometheus_client::metrics::counter::Counter;
+use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow, Postgres};
+use sqlx::query::Query;
+use sqlx::{Connection, PgPool};
+use tokio::time::sleep;
+
+use super::faults::{Fault, fault};
+use super::session::Server;
+use crate::rows::{Unread, keep, read_error};
+
+/// A read waits for a connection at most; requests themselves wait for 10 s.
+const ACQUIRE_MAX: Duration = Duration::from_secs(5);
+/// A connection that was unused for longer is asked whether it is alive before it is used: the server may
+/// have been restarted meanwhile. A busy one finds out by itself.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// Tries of one read. A pool may hold several connections that a restart of the server has cut.
+const TRIES_MAX: u32 = 4;
+/// Before a read is tried again: a server that restarts refuses for some tenths of a second.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// A statement with its values.
+pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+/// From a row to what it holds.
+pub(super) type Reading<T> = fn(&PgRow) -> Result<Stored<T>, ReadError>;
+
+/// The reading side of a server.
+pub(super) struct Reads {
+    /// Where a read is tried first.
+    first: PgPool,
+    /// Where it is tried again.
+    again: PgPool,
+    /// Statements that were run.
+    pub(super) count: Counter,
+}
+
+impl Reads {
+    pub(super) fn new(server: &Server, connections_max: u32) -> Self {
+        let pool = pool(server, connections_max);
+        Self {
+            first: pool.clone(),
+            again: pool,
+            count: Counter::default(),
+        }
+    }
+
+    /// Reads from `server`, and where that fails from the one behind `self`.
+    pub(super) fn of_replica(&self, server: &Server, connections_max: u32) -> Self {
+        Self {
+            first: pool(server, connections_max),
+            again: self.again.clone(),
+            count: Counter::default(),
+        }
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.first
+    }
+
+    pub(super) async fn close(&self) {
+        self.first.close().await;
+    }
+
+    /// Runs a read, again where the connection was lost or the server asks for it.
+    pub(super) async fn run<T, F>(&self, read: impl Fn(PgPool) -> F) -> Result<T, ReadError>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let mut tries = 1;
+        loop {
+            match read(self.pool_of(tries)).await {
+                Ok(read) => return Ok(read),
+                Err(failure) if may_pass(&failure, tries) => {
+                    tries += 1;
+                    sleep(AGAIN_AFTER).await;
+                }
+                Err(failure) => return Err(read_error(failure)),
+            }
+        }
+    }
+
+    /// Reads rows, each taking room before the next is fetched; again where that can help, before any came.
+    pub(super) async fn list<'q, T: Footprint>(
+        &self,
+        statement: impl Fn() -> Statement<'q>,
+        read: Reading<T>,
+        room: &dyn Room,
+    ) -> Result<Vec<Stored<T>>, ReadError> {
+        let mut list = Vec::new();
+        let mut tries = 1;
+        loop {
+            let pool = self.pool_of(tries);
+            let rows = statement().fetch(&pool);
+            match keep(&mut list, rows, read, room).await {
+                Ok(()) => return Ok(list),
+                Err(Unread::Store(failure)) if list.is_empty() && may_pass(&failure, tries) => {
+                    tries += 1;
+                    sleep(AGAIN_AFTER).await;
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+    }
+
+    fn pool_of(&self, tries: u32) -> PgPool {
+        self.count.inc();
+        let pool = if tries == 1 { &self.first } else { &self.again };
+        pool.clone()
+    }
+}
+
+fn may_pass(failure: &sqlx::Error, tries: u32) -> bool {
+    tries < TRIES_MAX && matches!(fault(failure), Fault::Lost | Fault::Passing)
+}
+
+fn pool(server: &Server, connections_max: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_MAX)
+        .test_before_acquire(false)
+        .before_acquire(|connection, about| {
+            Box::pin(async move {
+                if about.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(server.options("fritzy reader"))
+}

@@ -1,0 +1,328 @@
+//! Lists from a streaming replica, when it is fresh enough.
+//!
+//! How far it is behind is told by the primary's own log: the primary is asked now and then how far it has
+//! come, and the replica how far it has got. What the replica had replayed at some moment is at least as old as
+//! the newest question to the primary whose answer it covers. No clock of another machine counts, and a replica that
+//! is cut off from its primary ages.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use fritzy_domain::{ConsistencyToken, Copies, Freshness, ReadModel};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use sqlx::{PgPool, Row};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::config::PostgresConfig;
+use super::reads::Reads;
+use super::session::Server;
+
+/// Between two questions. A list without a token can be this much older than its limit says.
+const EVERY: Duration = Duration::from_millis(500);
+/// An answer at most; a server that takes longer is as good as away.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// Answers of the primary that are kept: a minute's, beyond any sensible limit of lag.
+const MARKS_MAX: usize = 120;
+/// Tokens that are waited for; each waits for one small statement.
+const TOKENS_MAX: usize = 4_096;
+/// The position of a token that only the primary satisfies.
+const PRIMARY_ONLY: u64 = u64::MAX;
+
+/// The state rows of the primary, with a replica or without.
+pub(super) struct Replicated {
+    primary: Arc<Reads>,
+    replica: Option<Replica>,
+}
+
+struct Replica {
+    reads: Arc<Reads>,
+    /// Tells this database from others, in tokens.
+    database: u32,
+    lag_max: Duration,
+    progress: Arc<Mutex<Progress>>,
+    tokens: mpsc::Sender<oneshot::Sender<u64>>,
+    generation: String,
+    lag: Gauge<f64, std::sync::atomic::AtomicU64>,
+    watching: AbortHandle,
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
+/// How far the replica is known to have come.
+#[derive(Debug, Default)]
+struct Progress {
+    /// When the primary was asked, and how far it had come, the oldest first.
+    marks: VecDeque<(Instant, u64)>,
+    replayed: u64,
+    /// The replica has everything that was committed before this moment. `None` when it is of no use.
+    fresh_as_of: Option<Instant>,
+}
+
+impl Progress {
+    fn mark(&mut self, asked: Instant, position: u64) {
+        self.marks.push_back((asked, position));
+        if self.marks.len() > MARKS_MAX {
+            self.marks.pop_front();
+        }
+    }
+
+    fn replayed(&mut self, position: u64) {
+        self.replayed = position;
+        while let Some((asked, mark)) = self.marks.front().copied()
+            && mark <= position
+        {
+            self.fresh_as_of = Some(asked);
+            self.marks.pop_front();
+        }
+    }
+
+    fn gone(&mut self) {
+        *self = Self::default();
+    }
+
+    fn lag(&self, now: Instant) -> Option<Duration> {
+        let as_of = self.fresh_as_of?;
+        Some(now.saturating_duration_since(as_of))
+    }
+}
+
+impl Replicated {
+    pub(super) fn start(
+        server: &Server,
+        primary: Arc<Reads>,
+        replica: Option<Server>,
+        config: &PostgresConfig,
+    ) -> Arc<Self> {
+        let replica = replica.map(|at| {
+            let reads = Arc::new(primary.of_replica(&at, config.readers));
+            let progress = Arc::new(Mutex::new(Progress::default()));
+            let (tokens, wanted) = mpsc::channel(TOKENS_MAX);
+            tokio::spawn(answer_tokens(primary.pool().clone(), wanted));
+            let generation = server.generation().to_owned();
+            let watching = tokio::spawn(watch(
+                at.name(),
+                primary.pool().clone(),
+                reads.pool().clone(),
+                generation.clone(),
+                progress.clone(),
+            ));
+            Replica {
+                reads,
+                database: of_generation(&generation),
+                lag_max: config.replica_lag_max,
+                progress,
+                tokens,
+                generation,
+                lag: Gauge::default(),
+                watching: watching.abort_handle(),
+            }
+        });
+        Arc::new(Self { primary, replica })
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        if let Some(replica) = &self.replica {
+            let help = "Statements run to read lists from the replica, or tried there first";
+            let count = replica.reads.count.clone();
+            registry.register("replica_read_statements", help, count);
+            let help = "How old lists from the replica may be, when last asked";
+            let lag = replica.lag.clone();
+            registry.register_with_unit("replica_lag", help, Unit::Seconds, lag);
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        if let Some(replica) = &self.replica {
+            replica.watching.abort();
+            replica.reads.close().await;
+        }
+    }
+}
+
+impl Replica {
+    fn has(&self, position: u64) -> bool {
+        let progress = self.progress.lock().expect("no holder panics");
+        progress.fresh_as_of.is_some() && progress.replayed >= position
+    }
+
+    /// Whether it has replayed the log up to a token's position, by what is known or by asking.
+    async fn satisfies(&self, token: ConsistencyToken) -> bool {
+        if token.database != self.database || token.position == PRIMARY_ONLY {
+            return false;
+        }
+        if self.has(token.position) {
+            return true;
+        }
+        match timeout(ANSWER_MAX, replayed(self.reads.pool(), &self.generation)).await {
+            Ok(Ok(Some(position))) => {
+                let mut progress = self.progress.lock().expect("no holder panics");
+                progress.replayed(position);
+                position >= token.position
+            }
+            _ => false,
+        }
+    }
+
+    fn is_within_lag(&self) -> bool {
+        let progress = self.progress.lock().expect("no holder panics");
+        let lag = progress.lag(Instant::now());
+        self.lag.set(lag.map_or(f64::NAN, |lag| lag.as_secs_f64()));
+        lag.is_some_and(|lag| lag <= self.lag_max)
+    }
+}
+
+#[async_trait]
+impl Copies for Replicated {
+    async fn token(&self) -> Option<ConsistencyToken> {
+        let replica = self.replica.as_ref()?;
+        let (answer, answered) = oneshot::channel();
+        let position = match replica.tokens.try_send(answer) {
+            Ok(()) => answered.await.unwrap_or(PRIMARY_ONLY),
+            Err(_) => PRIMARY_ONLY,
+        };
+        Some(ConsistencyToken {
+            database: replica.database,
+            position,
+        })
+    }
+
+    async fn lists(&self, freshness: Freshness) -> Arc<dyn ReadModel> {
+        if let Some(replica) = &self.replica {
+            let fresh = match freshness {
+                Freshness::Newest => false,
+                Freshness::Lagging => replica.is_within_lag(),
+                Freshness::Since(token) => replica.satisfies(token).await,
+            };
+            if fresh {
+                return replica.reads.clone();
+            }
+        }
+        self.primary.clone()
+    }
+}
+
+/// Asks the primary how far it has come, once for all who wait: what they were told of was committed before.
+async fn answer_tokens(primary: PgPool, mut wanted: mpsc::Receiver<oneshot::Sender<u64>>) {
+    let mut waiting = Vec::new();
+    while wanted.recv_many(&mut waiting, TOKENS_MAX).await > 0 {
+        let position = match timeout(ANSWER_MAX, position(&primary)).await {
+            Ok(Ok(position)) => position,
+            // It is not known; the primary has it in any case.
+            _ => PRIMARY_ONLY,
+        };
+        for answer in waiting.drain(..) {
+            // A request that was given up needs no token.
+            let _ = answer.send(position);
+        }
+    }
+}
+
+async fn watch(
+    name: String,
+    primary: PgPool,
+    replica: PgPool,
+    generation: String,
+    progress: Arc<Mutex<Progress>>,
+) {
+    let mut was_there = None;
+    loop {
+        let asked = Instant::now();
+        let mark = timeout(ANSWER_MAX, position(&primary)).await;
+        let found = timeout(ANSWER_MAX, replayed(&replica, &generation)).await;
+        let there = matches!(found, Ok(Ok(Some(_))));
+        {
+            let mut progress = progress.lock().expect("no holder panics");
+            if let Ok(Ok(position)) = mark {
+                progress.mark(asked, position);
+            }
+            match found {
+                Ok(Ok(Some(position))) => progress.replayed(position),
+                _ => progress.gone(),
+            }
+        }
+        if was_there.replace(there) != Some(there) {
+            if there {
+                info!(replica = %name, "lists may be read from the replica");
+            } else {
+                warn!(replica = %name, "the replica does not answer, or is none of this database; lists come from the primary");
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// How far the primary's log is synced. Everything acknowledged before the question is within the answer. (The
+/// position up to which records were made may lie behind a page's head, where replay does not get until there is more.)
+async fn position(primary: &PgPool) -> Result<u64, sqlx::Error> {
+    let row = sqlx::query("SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint")
+        .fetch_one(primary)
+        .await?;
+    row.try_get::<i64, _>(0).map(i64::cast_unsigned)
+}
+
+/// How far the replica has replayed it; `None` when it is no replica of this database (any more).
+async fn replayed(replica: &PgPool, generation: &str) -> Result<Option<u64>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT CASE WHEN pg_is_in_recovery() AND (SELECT value FROM meta WHERE name = 'generation') = $1
+            THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint END",
+    )
+    .bind(generation)
+    .fetch_one(replica)
+    .await?;
+    let position: Option<i64> = row.try_get(0)?;
+    Ok(position.map(i64::cast_unsigned))
+}
+
+/// The first eight hexadecimal digits of a generation, which is a random UUID.
+fn of_generation(generation: &str) -> u32 {
+    generation
+        .get(..8)
+        .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_is_as_fresh_as_the_newest_mark_it_has_passed() {
+        let start = Instant::now();
+        let at = |second: u64| start + Duration::from_secs(second);
+        let mut progress = Progress::default();
+        assert_eq!(progress.lag(at(0)), None, "nothing is known");
+        progress.mark(at(0), 100);
+        progress.mark(at(1), 200);
+        progress.replayed(150);
+        assert_eq!(progress.lag(at(1)), Some(Duration::from_secs(1)));
+        // It stands still while the primary goes on: it ages.
+        progress.mark(at(2), 300);
+        progress.replayed(150);
+        assert_eq!(progress.lag(at(9)), Some(Duration::from_secs(9)));
+        // The primary stands still as well: what was asked last counts.
+        progress.mark(at(10), 300);
+        progress.replayed(300);
+        assert_eq!(progress.lag(at(10)), Some(Duration::ZERO));
+        progress.gone();
+        assert_eq!(progress.lag(at(10)), None);
+    }
+
+    #[test]
+    fn marks_are_bounded() {
+        let mut progress = Progress::default();
+        for number in 0..1_000 {
+            progress.mark(Instant::now(), 1_000 + number);
+        }
+        assert_eq!(progress.marks.len(), MARKS_MAX);
+    }
+}
