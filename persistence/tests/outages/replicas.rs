@@ -156,7 +156,8 @@ async fn a_replica_that_is_gone_or_promoted_is_not_missed() {
     }
     // It is asked twice a second what it is; from then on it is read no more.
     let noticed = async { while pair.accounts(Freshness::Lagging).await != Some(2) {} };
-    tokio::time::timeout(PATIENT, noticed)
+    // Sooner than by its lag.
+    tokio::time::timeout(LAG_MAX * 2 / 3, noticed)
         .await
         .expect("noticed");
     let settled = std::time::Instant::now();
