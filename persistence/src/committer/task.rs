@@ -28,7 +28,7 @@ struct Task<S> {
     heads: HashMap<ShardId, Head>,
     metrics: CommitterMetrics,
     /// Since when the store cannot write.
-    failing_since: Option<Instant>,
+    failing_since: Option<tokio::time::Instant>,
 }
 
 pub(super) async fn run(
@@ -147,7 +147,9 @@ impl<S: BatchStore> Task<S> {
                     answer_all(std::mem::take(&mut batch), &failure);
                 }
                 Err(BatchError::Again { reason, after }) => {
-                    let since = *self.failing_since.get_or_insert_with(Instant::now);
+                    let since = *self
+                        .failing_since
+                        .get_or_insert_with(tokio::time::Instant::now);
                     if since.elapsed() < PATIENCE {
                         debug!(%reason, "the store cannot write now; trying again");
                         tokio::time::sleep(after).await;

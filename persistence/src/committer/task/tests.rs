@@ -1,5 +1,7 @@
 //! The committer against a store that does what a real one cannot be made to do on demand.
 
+mod retries;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use fritzy_domain::{
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::PATIENCE;
 use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Numbered};
 
 /// Each entry: the positions and entities of one committed batch.
@@ -336,31 +339,6 @@ async fn what_becomes_late_behind_a_slow_commit_is_dropped() {
         })
     );
     assert_eq!(bench.batch_lens(), [1, 1]);
-}
-
-#[tokio::test]
-async fn positions_are_read_again_after_a_commit_whose_answer_was_lost() {
-    let lost = BatchError::Failed {
-        reason: "the answer was lost".into(),
-        certainly_not_written: false,
-    };
-    let bench = bench(CommitterConfig::default(), vec![lost], None);
-    let unknown = bench.committer.append(append(1));
-    // Lets the task read the positions and wait in its commit, which takes effect all the same.
-    tokio::task::yield_now().await;
-    let took_effect = vec![(1, entity(1))];
-    bench.log.lock().expect("not poisoned").push(took_effect);
-    bench.commits(AMPLE);
-    let unknown = unknown.await;
-    assert!(unknown.is_err_and(|failure| !failure.certainly_not_written()));
-    let next = bench.committer.append(append(2)).await;
-    assert_eq!(
-        next,
-        Ok(Positions {
-            first: 2,
-            version: 1
-        })
-    );
 }
 
 #[tokio::test]
