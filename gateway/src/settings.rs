@@ -39,6 +39,13 @@ pub struct Settings {
     )]
     pub database_url: Option<DatabaseUrl>,
 
+    /// Seconds a start waits for a PostgreSQL server that does not answer yet
+    #[arg(
+        long, env = "FRITZY_DATABASE_WAIT_S", default_value = "10", global = true,
+        value_parser = clap::value_parser!(u16).range(0..=3_600)
+    )]
+    pub database_wait_s: u16,
+
     /// Streaming replica of that database, which lists are read from when it is fresh enough
     #[arg(
         long,
@@ -219,6 +226,7 @@ impl Settings {
             committers: self.committers,
             migrate: self.migrate == Migrate::On,
             allow_unsafe: self.database_unsafe,
+            wait: Duration::from_secs(self.database_wait_s.into()),
             replica: self
                 .database_replica_url
                 .as_ref()

@@ -16,6 +16,9 @@ pub struct PostgresConfig {
     pub shards: ShardCount,
     /// Connections for reading at most. Default 8: a read takes a fraction of a millisecond.
     pub readers: u32,
+    /// How long opening waits for a server that does not answer yet. Default 10 s: it starts together with
+    /// the node.
+    pub wait: Duration,
     /// A streaming replica that lists may be read from, by its address.
     pub replica: Option<String>,
     /// How far behind lists may be that come without a token. Default 5 s.
@@ -38,6 +41,7 @@ impl PostgresConfig {
             url: url.into(),
             shards: ShardCount::DEFAULT,
             readers: 8,
+            wait: Duration::from_secs(10),
             replica: None,
             replica_lag_max: Duration::from_secs(5),
             committers: 2,
@@ -56,7 +60,18 @@ pub enum PostgresError {
         "the database URL cannot be read: {0}. It looks like postgres://user:password@host:5432/database"
     )]
     Url(String),
-    /// Nobody answers, or lets us in.
+    /// The server does not let us in.
+    #[error(
+        "the database {server} does not let this node in: {reason}. Check user, password and database in \
+         DATABASE_URL"
+    )]
+    Refused {
+        /// Its address.
+        server: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// Nobody answers.
     #[error(
         "the database {server} cannot be reached: {reason}. Check DATABASE_URL, and that the server runs"
     )]

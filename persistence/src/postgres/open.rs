@@ -21,7 +21,8 @@ impl Stores {
     /// [`PostgresError`], each with what to do about it.
     pub async fn open_postgres(config: PostgresConfig) -> Result<Self, PostgresError> {
         let server = Server::new(&config.url, config.allow_unsafe)?;
-        let mut connection = server.connect(&server.options("fritzy start")).await?;
+        let starting = server.options("fritzy start");
+        let mut connection = server.connect_within(config.wait, &starting).await?;
         if config.migrate {
             schema::migrate(&server, &mut connection).await?;
         }

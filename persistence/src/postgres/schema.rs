@@ -19,7 +19,8 @@ use super::session::Server;
 /// [`PostgresError`]
 pub async fn migrate_postgres(config: &PostgresConfig) -> Result<Vec<i64>, PostgresError> {
     let server = Server::new(&config.url, config.allow_unsafe)?;
-    let mut connection = server.connect(&server.options("fritzy migrate")).await?;
+    let migrating = server.options("fritzy migrate");
+    let mut connection = server.connect_within(config.wait, &migrating).await?;
     migrate(&server, &mut connection).await
 }
 

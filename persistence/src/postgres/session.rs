@@ -3,11 +3,14 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::warn;
 
 use super::config::PostgresError;
+use crate::backoff::Backoff;
 
 /// Opening a connection at most. A server that answers does so in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -114,6 +117,43 @@ impl Server {
         })
     }
 
+    /// Waits for so long until the server answers.
+    pub(super) async fn connect_within(
+        &self,
+        wait: Duration,
+        options: &PgConnectOptions,
+    ) -> Result<PgConnection, PostgresError> {
+        let until = Instant::now() + wait;
+        let mut backoff = Backoff::default();
+        loop {
+            match self.connect(options).await {
+                Err(failure @ PostgresError::Unreachable { .. }) => {
+                    let after = backoff.next();
+                    if Instant::now() + after >= until {
+                        return Err(failure);
+                    }
+                    warn!(%failure, "waiting for the database");
+                    sleep(after).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Why a connection was not opened. A server that says why does not change its mind soon, unless it is
+    /// starting, stopping or full.
+    fn refusal(&self, failure: &sqlx::Error) -> PostgresError {
+        let (server, reason) = (self.name(), failure.to_string());
+        let code = failure.as_database_error().and_then(DatabaseError::code);
+        let passing = ["57P", "53"];
+        match code {
+            Some(code) if !passing.iter().any(|passing| code.starts_with(passing)) => {
+                PostgresError::Refused { server, reason }
+            }
+            _ => PostgresError::Unreachable { server, reason },
+        }
+    }
+
     /// Opens a connection that may write, and checks what durability rests on (invariant I1): a server can be
     /// restarted with other settings.
     pub(super) async fn connect(
@@ -145,7 +185,7 @@ impl Server {
         let opened = timeout(CONNECT_MAX, opening).await;
         let opened = opened.map_err(|_| unreachable("it does not answer".into()))?;
         let (mut connection, (number, version, fsync, synchronous, standby)) =
-            opened.map_err(|failure| unreachable(failure.to_string()))?;
+            opened.map_err(|failure| self.refusal(&failure))?;
         if number < VERSION_MIN {
             let found = version;
             return Err(PostgresError::OldServer { server, found });

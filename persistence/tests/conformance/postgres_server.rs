@@ -177,11 +177,50 @@ async fn a_server_that_would_lose_writes_is_refused_unless_that_is_wanted() {
 
 #[tokio::test]
 async fn addresses_are_refused_without_their_passwords() {
-    let refused = refusal(PostgresConfig::new("postgres://me:secret@127.0.0.1:1/none")).await;
+    let nobody = PostgresConfig {
+        wait: std::time::Duration::ZERO,
+        ..PostgresConfig::new("postgres://me:secret@127.0.0.1:1/none")
+    };
+    let refused = refusal(nobody).await;
     let text = refused.to_string();
     assert!(text.contains("127.0.0.1:1/none"), "{text}");
     assert!(!text.contains("secret"), "{text}");
     let refused = refusal(PostgresConfig::new("postgres://me:secret@[bad/none")).await;
     assert!(matches!(refused, PostgresError::Url(_)), "{refused}");
     assert!(!refused.to_string().contains("secret"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_starts_is_waited_for_and_one_that_refuses_is_not() {
+    let test = "a_server_that_starts_is_waited_for_and_one_that_refuses_is_not";
+    let server = match PostgresServer::start(fritzy_services::PostgresConfig::default()) {
+        Ok(server) => server,
+        Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
+        Err(failure) => panic!("{failure}"),
+    };
+    let url = server.url("postgres");
+    let began = std::time::Instant::now();
+    for wrong in [
+        url.replace("/postgres", "/nowhere"),
+        url.replace("postgres:", "nobody:"),
+    ] {
+        let wrong = wrong.replace("nobody://", "postgres://");
+        let refused = refusal(PostgresConfig::new(wrong)).await;
+        assert!(
+            matches!(refused, PostgresError::Refused { .. }),
+            "{refused}"
+        );
+    }
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(8),
+        "at once"
+    );
+    server.stop_fast().expect("stops");
+    let opening = tokio::spawn(Stores::open_postgres(PostgresConfig {
+        wait: std::time::Duration::from_secs(60),
+        ..PostgresConfig::new(url)
+    }));
+    tokio::task::block_in_place(|| server.start_again()).expect("starts");
+    let stores = opening.await.expect("no panic").expect("opens");
+    stores.close().await;
 }
