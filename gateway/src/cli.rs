@@ -131,6 +131,8 @@ fn first_line(refusal: &clap::Error) -> String {
         .next()
         .unwrap_or_default()
         .trim_start_matches("error: ");
+    // It quotes the value, which may be the address of a database.
+    let line = without_password(line);
     format!("{line}; `fritzy --help` says what there is")
 }
 

@@ -209,3 +209,35 @@ fn the_schema_is_printed() {
         assert!(schema.contains(part), "{part} in {schema}");
     }
 }
+
+#[test]
+fn passwords_of_databases_are_hidden() {
+    let ground = Ground::new();
+    for (url, shown) in [
+        ("postgres://me:s3cret@h:5/db", "postgres://me:***@h:5/db"),
+        (
+            "postgres://me@h/db?password=s3cret&sslmode=require",
+            "postgres://me@h/db?password=***&sslmode=require",
+        ),
+        ("postgres://h/db", "postgres://h/db"),
+    ] {
+        let mut command = ground.command(&["config", "--database-replica-url", url]);
+        command.env("DATABASE_URL", url);
+        let table = config(&ground, &mut command);
+        assert_eq!(table["database_url"].as_str(), Some(shown));
+        assert_eq!(table["database_replica_url"].as_str(), Some(shown));
+    }
+    let unreachable = [
+        "--database-url",
+        "postgres://me:s3cret@127.0.0.1:1/db",
+        "--database-wait-s",
+        "0",
+    ];
+    let ended = ground.run(&mut ground.command(&unreachable));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("127.0.0.1:1/db"), "{ended:?}");
+    assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+    let foreign = ground.run(&mut ground.command(&["--database-url", "mysql://me:s3cret@h/db"]));
+    assert_eq!(foreign.code, Some(2), "{foreign:?}");
+    assert!(!foreign.stderr.contains("s3cret"), "{foreign:?}");
+}
