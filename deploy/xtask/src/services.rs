@@ -86,13 +86,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         Command::Down => down,
         Command::Status => status,
     };
-    let statuses: Vec<Status> = ALL
-        .iter()
-        .map(|service| match env::var(service.variable) {
-            Ok(value) if !matches!(arguments.command, Command::Down) => Ok(given(service, value)),
-            _ => act(service, &folder),
-        })
-        .collect::<Result<_>>()?;
+    let is_down = matches!(arguments.command, Command::Down);
+    let mut statuses = Vec::new();
+    for service in &ALL {
+        let given = given(service, env::var(service.variable).ok(), &folder)?;
+        statuses.push(match given.filter(|_| !is_down) {
+            Some(given) => given,
+            None => act(service, &folder)?,
+        });
+    }
     print(&statuses, arguments)?;
     let wanted: &[State] = match arguments.command {
         Command::Down => &[State::Stopped],
@@ -143,11 +145,14 @@ fn status(service: &Service, folder: &Path) -> Result<Status> {
     })
 }
 
-fn given(service: &Service, value: String) -> Status {
-    Status {
+/// The server that the environment names, unless `up` has started it.
+fn given(service: &Service, value: Option<String>, folder: &Path) -> Result<Option<Status>> {
+    let ours = Record::read(folder, service.name)?.map(|record| record.value);
+    let given = value.filter(|value| ours.as_ref() != Some(value));
+    Ok(given.map(|value| Status {
         value: Some(value),
         ..not_running(service, State::Given, format!("by {}", service.variable))
-    }
+    }))
 }
 
 fn running(service: &Service, record: Record) -> Status {
@@ -254,6 +259,16 @@ mod tests {
             "twice is the same as once"
         );
         assert_eq!(status(postgres, &folder).unwrap(), started);
+        let state_if_given = |value: &str| {
+            let given = given(postgres, Some(value.to_owned()), &folder).unwrap();
+            given.map(|status| status.state)
+        };
+        assert_eq!(state_if_given("postgres://another"), Some(State::Given));
+        assert_eq!(
+            state_if_given(started.value.as_ref().unwrap()),
+            None,
+            "it is ours"
+        );
         assert_eq!(down(postgres, &folder).unwrap().about, "ended");
         assert_eq!(status(postgres, &folder).unwrap().state, State::Stopped);
         assert_eq!(Record::read(&folder, postgres.name).unwrap(), None);
