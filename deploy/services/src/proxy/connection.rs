@@ -135,7 +135,6 @@ fn client_to_server(connection: &Connection, shared: &Shared) -> io::Result<()> 
 fn server_to_client(connection: &Connection, shared: &Shared) -> io::Result<()> {
     let mut upstream = connection.upstream.get().ok_or_else(closed)?;
     let mut chunk = [0; CHUNK_BYTES];
-    let mut client_is_there = true;
     loop {
         let length = upstream.read(&mut chunk).unwrap_or(0);
         if length == 0 {
@@ -147,9 +146,9 @@ fn server_to_client(connection: &Connection, shared: &Shared) -> io::Result<()> 
         thread::sleep(faults.delay);
         if faults.swallowing {
             connection.lost_bytes.store(true, Ordering::SeqCst);
-        } else if client_is_there {
-            // Without a client, answers are read all the same: the server must get to what is held for it.
-            client_is_there = (&connection.client).write_all(&chunk[..length]).is_ok();
+        } else {
+            // A client that is gone needs no answer. They are read all the same: the server must get to what is held for it.
+            drop((&connection.client).write_all(&chunk[..length]));
         }
     }
 }
