@@ -21,6 +21,7 @@ use warp::reply::Response;
 
 use super::accept::MediaType;
 use super::body::{Bodies, Body, Reserved};
+use super::conflicting_fields::conflicting_fields;
 use super::document_limits::{excess, is_flat};
 use super::headers::{TOKEN_EXTENSION, freshness, idempotency_key};
 use super::metrics::{HttpMetrics, name_of};
@@ -212,6 +213,12 @@ impl<E: Executor> Endpoint<E> {
         }
         if let Some(excess) = excess(&document) {
             return Err(Refused::too_complex(excess));
+        }
+        if let Some(conflict) = conflicting_fields(&document) {
+            let invalid = GraphqlResponse::from_errors(vec![conflict]);
+            let invalid = with_codes(invalid, Stage::Executing);
+            self.metrics.executed("", began.elapsed(), &invalid);
+            return Ok(invalid);
         }
         let operation_name = parameters.operation_name.filter(|name| !name.is_empty());
         if *method == Method::GET && changes(&document, operation_name.as_deref()) {

@@ -2,6 +2,7 @@
 
 mod accept;
 mod body;
+mod conflicting_fields;
 mod connections;
 mod document_limits;
 mod explorer;

@@ -36,6 +36,26 @@ async fn a_field_given_twice_in_an_input_object_is_no_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_name_for_two_fields_is_no_document_wherever_they_stand() {
+    let shop = FilledShop::start().await;
+    for document in [
+        "{ accounts(pagination: { take: 1 }) { id } ...F } fragment F on Query { accounts { id } }",
+        "{ accounts { ...F orders(pagination: { take: 2 }) { id } } }
+         fragment F on Account { orders(pagination: { take: 1 }) { id } }",
+        r#"mutation { createAccount(account: { name: "Eve" }) { id } ...F }
+           fragment F on Mutation { createAccount(account: { name: "Bob" }) { id } }"#,
+    ] {
+        let request = shop.node.api.post();
+        let request = request.header(ACCEPT, "application/graphql-response+json");
+        let body = json!({ "query": document }).to_string();
+        let answer = shop.node.api.send(request, body).await;
+        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
+        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        shop.require_unchanged(&json!(document)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expected_version_is_an_int_from_0() {
     let shop = FilledShop::start().await;
     let id = &shop.account;
