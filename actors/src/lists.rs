@@ -103,7 +103,7 @@ impl Lists {
 }
 
 /// A list that was not read. That it is too large is the caller's fault, all else the world's.
-fn list_error(error: ReadError) -> ShopError {
+pub(crate) fn list_error(error: ReadError) -> ShopError {
     match error {
         ReadError::NoRoom(no_room) => no_room.into(),
         failure => read_failure(failure).into(),

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountId, Deadline, EntityId, Footprint, Kind, Order, OrderId, Product, ProductId,
-    Room, Stored,
+    Account, AccountId, Deadline, EntityId, Footprint, Kind, Order, OrderId, Page, Product,
+    ProductId, Recorded, Rejection, Room, Stored,
 };
 
 use crate::answer::ShopError;
 use crate::entity_actor::read_failure;
-use crate::lists::Lists;
+use crate::lists::{Lists, list_error};
 use crate::shop::{Shop, account_of, existing, order_of, product_of};
 
 /// Products in one read by their ids, each up to 20 KB: room is taken when they are there.
@@ -88,6 +88,33 @@ impl Shop {
             }
         }
         Ok(products)
+    }
+
+    /// A page of everything that happened to the account, product or order with this id, oldest first, with
+    /// everything that was acknowledged.
+    ///
+    /// # Errors
+    /// [`ShopError`]
+    pub async fn history(
+        &self,
+        id: &str,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Recorded>, ShopError> {
+        // Ids of all kinds are of one form, and carry their slot in the same place.
+        let known = AccountId::parse(id, "id")?;
+        let (shard, uuid) = (self.router.shard_of(known.slot()), *known.as_uuid());
+        let history = self.journal.history(shard, uuid, page, room).await;
+        let history = history.map_err(list_error)?;
+        if history.is_empty() {
+            let first = Page { skip: 0, take: 1 };
+            let exists = self.journal.history(shard, uuid, first, room).await;
+            if exists.map_err(list_error)?.is_empty() {
+                let (field, id) = ("id".into(), id.to_owned());
+                return Err(Rejection::NothingFound { field, id }.into());
+            }
+        }
+        Ok(history)
     }
 
     /// Lists, with everything that was acknowledged.

@@ -162,15 +162,15 @@ pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, ReadEr
 
 /// Reads rows one by one: each takes room before the next is fetched.
 pub(crate) async fn keep<R: Send, T: Footprint>(
-    list: &mut Vec<Stored<T>>,
+    list: &mut Vec<T>,
     mut rows: BoxStream<'_, Result<R, sqlx::Error>>,
-    read: fn(&R) -> Result<Stored<T>, ReadError>,
+    read: fn(&R) -> Result<T, ReadError>,
     room: &dyn Room,
 ) -> Result<(), Unread> {
     while let Some(row) = rows.try_next().await? {
-        let stored = read(&row)?;
-        room.take(stored.bytes()).map_err(ReadError::from)?;
-        list.push(stored);
+        let read = read(&row)?;
+        room.take(read.bytes()).map_err(ReadError::from)?;
+        list.push(read);
         // Rows that are there already are taken without waiting; others have their turn in between.
         consume_budget().await;
     }

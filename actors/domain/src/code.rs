@@ -13,6 +13,8 @@ pub enum Code {
     ProductNotFound,
     /// No such order.
     OrderNotFound,
+    /// Nothing of any kind.
+    NotFound,
     /// The order's status does not allow this.
     IllegalTransition,
     /// The products of one order are priced in different currencies.
@@ -41,11 +43,12 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidArgument,
         Self::AccountNotFound,
         Self::ProductNotFound,
         Self::OrderNotFound,
+        Self::NotFound,
         Self::IllegalTransition,
         Self::CurrencyMismatch,
         Self::AccountClosed,
@@ -67,6 +70,7 @@ impl Code {
             Self::AccountNotFound => "ACCOUNT_NOT_FOUND",
             Self::ProductNotFound => "PRODUCT_NOT_FOUND",
             Self::OrderNotFound => "ORDER_NOT_FOUND",
+            Self::NotFound => "NOT_FOUND",
             Self::IllegalTransition => "ILLEGAL_TRANSITION",
             Self::CurrencyMismatch => "CURRENCY_MISMATCH",
             Self::AccountClosed => "ACCOUNT_CLOSED",

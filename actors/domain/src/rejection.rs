@@ -124,6 +124,14 @@ pub enum Rejection {
         /// The id as the client wrote it.
         id: String,
     },
+    /// What an argument names does not exist, of whatever kind it were.
+    #[error("{field}: there is nothing with the id {id}")]
+    NothingFound {
+        /// The argument.
+        field: String,
+        /// The id as the client wrote it.
+        id: String,
+    },
     /// The order's status does not allow the move.
     #[error("an order that is {from} cannot become {to}")]
     IllegalTransition {
@@ -197,6 +205,7 @@ impl Rejection {
                 Kind::Product => Code::ProductNotFound,
                 Kind::Order => Code::OrderNotFound,
             },
+            Self::NothingFound { .. } => Code::NotFound,
             Self::IllegalTransition { .. } => Code::IllegalTransition,
             Self::CurrencyMismatch { .. } => Code::CurrencyMismatch,
             Self::AccountClosed { .. } => Code::AccountClosed,
@@ -212,6 +221,7 @@ impl Rejection {
         match self {
             Self::Invalid { field, .. }
             | Self::NotFound { field, .. }
+            | Self::NothingFound { field, .. }
             | Self::AccountClosed { field, .. }
             | Self::ProductWithdrawn { field, .. }
             | Self::CurrencyMismatch { field, .. } => Some(field),
@@ -227,6 +237,7 @@ impl Rejection {
         match &mut self {
             Self::Invalid { field, .. }
             | Self::NotFound { field, .. }
+            | Self::NothingFound { field, .. }
             | Self::AccountClosed { field, .. }
             | Self::ProductWithdrawn { field, .. }
             | Self::CurrencyMismatch { field, .. } => *field = format!("{argument}.{field}"),

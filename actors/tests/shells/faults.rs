@@ -12,6 +12,7 @@ use fritzy_domain::{
 };
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 /// What to do wrong; shared with the test.
 #[derive(Default)]
@@ -96,6 +97,16 @@ impl Journal for FaultyJournal {
         until: Version,
     ) -> Result<Vec<Recorded>, ReadError> {
         self.inner.read_entity(shard, entity, until).await
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        id: Uuid,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        self.inner.history(shard, id, page, room).await
     }
 
     async fn find_command(

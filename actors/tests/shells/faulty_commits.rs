@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_domain::{
-    Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Journal, NodeId, Position,
-    Positions, ReadError, Recorded, ShardCount, ShardId, Version,
+    Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Journal, NodeId, Page,
+    Position, Positions, ReadError, Recorded, Room, ShardCount, ShardId, Version,
 };
 use fritzy_persistence::{SqliteConfig, Stores};
 use tempfile::TempDir;
@@ -175,6 +175,16 @@ impl Journal for FaultyCommits {
         until: Version,
     ) -> Result<Vec<Recorded>, ReadError> {
         self.inner.read_entity(shard, entity, until).await
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        id: Uuid,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        self.inner.history(shard, id, page, room).await
     }
 
     async fn find_command(

@@ -16,11 +16,12 @@ const ROWS_MAX: u64 = 100_000;
 const FIELDS_MAX: u64 = 2_000_000;
 
 /// The lists that are read in pages, and whether only at the root: an order's products are its own.
-const PAGED: [(&str, bool); 6] = [
+const PAGED: [(&str, bool); 7] = [
     ("accounts", true),
     ("products", true),
     ("accountsConnection", true),
     ("productsConnection", true),
+    ("history", true),
     ("orders", false),
     ("ordersConnection", false),
 ];
@@ -162,7 +163,8 @@ impl<'d> Scale<'d> {
             });
             value.ok().filter(|value| *value != Value::Null)
         };
-        if argument("id").is_some() {
+        // One thing by its id; but a history is a list of what has the id.
+        if name != "history" && argument("id").is_some() {
             return Some(1);
         }
         let take = match argument("pagination") {

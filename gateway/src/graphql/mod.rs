@@ -5,6 +5,7 @@ mod answer_room;
 mod answer_size;
 mod connections;
 mod errors;
+mod history;
 mod idempotency;
 mod inputs;
 mod mutation;

@@ -7,6 +7,7 @@ use fritzy_domain::{Flaw, ListKey, Page, Product, ProductQuery, Rejection, Store
 use super::account::AccountObject;
 use super::connections::{Cursor, List, Window};
 use super::errors::{Answer, ApiError, rejected, shop_error};
+use super::history::HistoryEntryObject;
 use super::order::{OrderObject, attach_descriptions};
 use super::orders_ahead::{nodes_of, read_orders_ahead};
 use super::pagination::{PaginationInput, page};
@@ -123,6 +124,21 @@ impl Query {
             id: *row.state.id.as_uuid(),
         };
         Ok(walk.connection(rows, more, key, ProductObject::from))
+    }
+
+    /// What happened to the account, product or order with this id, oldest first.
+    async fn history(
+        &self,
+        context: &Context<'_>,
+        id: String,
+        pagination: Option<PaginationInput>,
+    ) -> Answer<Vec<Row<HistoryEntryObject>>> {
+        let page = page(pagination).map_err(rejected)?;
+        let history = app(context).shop.history(&id, page, room(context)).await;
+        let entries = history.map_err(shop_error)?.into_iter();
+        Ok(entries
+            .map(|entry| Row(HistoryEntryObject(entry)))
+            .collect())
     }
 
     /// The order with this id.

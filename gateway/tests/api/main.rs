@@ -10,6 +10,7 @@ mod connections;
 mod consistency;
 mod cors;
 mod error_codes;
+mod history;
 mod idempotency;
 mod life;
 mod lists;

@@ -69,6 +69,7 @@ OF_STOCK = {
     "updateProduct": "product",
     "repriceProduct": "product",
     "withdrawProduct": "product",
+    "history": "order",
     "order": "order",
     "confirmOrder": "order",
     "completeOrder": "confirmed",

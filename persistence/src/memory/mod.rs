@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Epoch, Journal, NoCopies, NodeId,
-    Ownership, Position, ReadError, ReadModel, Recorded, ShardCount, ShardId, ShardLease, Version,
+    Append, Appending, CommandId, CommandRecord, EntityId, Epoch, Footprint, Journal, NoCopies,
+    NodeId, Ownership, Page, Position, ReadError, ReadModel, Recorded, Room, ShardCount, ShardId,
+    ShardLease, Version,
 };
+use uuid::Uuid;
 
 use crate::committer::{Committer, CommitterConfig};
 use crate::stores::Stores;
@@ -141,6 +143,31 @@ impl Journal for MemoryStore {
                 |recorded: &&Recorded| recorded.entity == entity && recorded.version <= until;
             stream.iter().filter(of_entity).cloned().collect()
         }))
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        id: Uuid,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let found: Vec<Recorded> = self.read(|state| {
+            let stream = state
+                .journal
+                .get(&shard)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let of_entity = |recorded: &&Recorded| {
+                *recorded.entity.as_uuid() == id && recorded.version > page.skip
+            };
+            let page = stream.iter().filter(of_entity).take(page.take as usize);
+            page.cloned().collect()
+        });
+        for recorded in &found {
+            room.take(recorded.bytes())?;
+        }
+        Ok(found)
     }
 
     async fn find_command(

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Journal, Position, ReadError, Recorded,
-    ShardId, Version,
+    Append, Appending, CommandId, CommandRecord, EntityId, Journal, Page, Position, ReadError,
+    Recorded, Room, ShardId, Version,
 };
+use uuid::Uuid;
 
 use super::PostgresStore;
 use super::batch_statement::small;
@@ -59,6 +60,26 @@ impl Journal for PostgresStore {
         };
         let rows = self.reads.run(read).await?;
         rows.iter().map(recorded).collect()
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        id: Uuid,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let statement = || {
+            sqlx::query(
+                "SELECT * FROM journal WHERE shard = $1 AND entity_id = $2 AND version > $3
+                 ORDER BY version LIMIT $4",
+            )
+            .bind(small(shard.0))
+            .bind(id)
+            .bind(signed(page.skip))
+            .bind(i64::from(page.take))
+        };
+        self.reads.list(statement, recorded, room).await
     }
 
     async fn find_command(

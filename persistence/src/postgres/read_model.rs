@@ -20,7 +20,7 @@ impl Reads {
         &self,
         statement: &'static str,
         ids: Vec<Uuid>,
-        read: Reading<T>,
+        read: Reading<Stored<T>>,
         any: fn(T) -> State,
         found: &mut HashMap<EntityId, Stored<State>>,
     ) -> Result<(), ReadError> {
@@ -39,7 +39,7 @@ impl Reads {
         &self,
         statement: &'static str,
         page: Page,
-        read: Reading<T>,
+        read: Reading<Stored<T>>,
         room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
         let statement = || {
@@ -55,7 +55,7 @@ impl Reads {
         &self,
         statements: [&'static str; 2],
         slice: Slice,
-        read: Reading<T>,
+        read: Reading<Stored<T>>,
         room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
         let mut list = self.list(|| sliced(statements, slice), read, room).await?;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use fritzy_domain::{Footprint, ReadError, Room, Stored};
+use fritzy_domain::{Footprint, ReadError, Room};
 use prometheus_client::metrics::counter::Counter;
 use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow, Postgres};
 use sqlx::query::Query;
@@ -27,7 +27,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// A statement with its values.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 /// From a row to what it holds.
-pub(super) type Reading<T> = fn(&PgRow) -> Result<Stored<T>, ReadError>;
+pub(super) type Reading<T> = fn(&PgRow) -> Result<T, ReadError>;
 
 /// The reading side of a server.
 pub(super) struct Reads {
@@ -90,7 +90,7 @@ impl Reads {
         statement: impl Fn() -> Statement<'q>,
         read: Reading<T>,
         room: &dyn Room,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
+    ) -> Result<Vec<T>, ReadError> {
         let mut list = Vec::new();
         let mut tries = 1;
         loop {

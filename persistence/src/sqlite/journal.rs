@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Journal, Position, ReadError, Recorded,
-    ShardId, Version,
+    Append, Appending, CommandId, CommandRecord, EntityId, Journal, Page, Position, ReadError,
+    Recorded, Room, ShardId, Version,
 };
+use uuid::Uuid;
 
 use super::SqliteStore;
 use crate::rows::read_error;
-use crate::rows::{command_record, recorded, signed};
+use crate::rows::{command_record, keep, recorded, signed};
 
 #[async_trait]
 impl Journal for SqliteStore {
@@ -55,6 +56,27 @@ impl Journal for SqliteStore {
         .await
         .map_err(read_error)?;
         rows.iter().map(recorded).collect()
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        id: Uuid,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let rows = sqlx::query(
+            "SELECT * FROM journal WHERE shard = ? AND entity_id = ? AND version > ?
+             ORDER BY version LIMIT ?",
+        )
+        .bind(shard.0)
+        .bind(id)
+        .bind(signed(page.skip))
+        .bind(page.take)
+        .fetch(self.reading());
+        let mut history = Vec::new();
+        keep(&mut history, rows, recorded, room).await?;
+        Ok(history)
     }
 
     async fn find_command(

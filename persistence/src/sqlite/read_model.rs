@@ -34,7 +34,7 @@ impl SqliteStore {
         [head, part, separator, tail]: [&str; 4],
         ids: &[Uuid],
         bound: &[Bound],
-        read: Reading<T>,
+        read: Reading<Stored<T>>,
         room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
         let mut list = Vec::new();
@@ -65,7 +65,7 @@ impl SqliteStore {
         &self,
         head: &str,
         ids: &[Uuid],
-        read: Reading<T>,
+        read: Reading<Stored<T>>,
         any: fn(T) -> State,
         found: &mut HashMap<EntityId, Stored<State>>,
     ) -> Result<(), ReadError> {
@@ -100,7 +100,7 @@ impl SqliteStore {
         &self,
         [from_start, from_end]: [&'static str; 2],
         slice: Slice,
-        read: Reading<T>,
+        read: Reading<Stored<T>>,
         room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
         let mut query = sqlx::query(if slice.from_end { from_end } else { from_start });
@@ -120,7 +120,7 @@ impl SqliteStore {
         &self,
         statement: &'static str,
         page: Page,
-        read: Reading<T>,
+        read: Reading<Stored<T>>,
         room: &dyn Room,
     ) -> Result<Vec<Stored<T>>, ReadError> {
         let query = sqlx::query(statement)
@@ -133,7 +133,7 @@ impl SqliteStore {
 }
 
 /// From a row to what it holds.
-type Reading<T> = fn(&SqliteRow) -> Result<Stored<T>, ReadError>;
+type Reading<T> = fn(&SqliteRow) -> Result<T, ReadError>;
 
 #[async_trait]
 impl ReadModel for SqliteStore {

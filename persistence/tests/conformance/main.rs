@@ -3,6 +3,7 @@
 mod appending;
 mod fencing;
 mod fixtures;
+mod history;
 mod keys;
 mod postgres_server;
 mod reading;
@@ -52,4 +53,5 @@ suite! {
     crate::reading::lists_take_room_for_each_row_and_end_without as lists_take_room_for_each_row_and_end_without,
     crate::reading::loading_keeps_the_order_of_the_ids as loading_keeps_the_order_of_the_ids,
     crate::reading::every_field_comes_back as every_field_comes_back,
+    crate::history::a_history_is_read_in_pages as a_history_is_read_in_pages,
 }

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
-use super::{ReadError, ShardLease};
+use super::{Footprint, Page, ReadError, Room, ShardLease};
 use crate::{CommandId, Deadline, EntityId, Event, EventId, Fingerprint, ShardId, State};
 
 /// An event's number within its shard: 1, 2, 3 … without a gap (invariant I2).
@@ -108,6 +109,12 @@ pub struct Recorded {
     pub event: Event,
 }
 
+impl Footprint for Recorded {
+    fn held_bytes(&self) -> usize {
+        self.event.payload().len()
+    }
+}
+
 /// What a command did when it was first given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandRecord {
@@ -150,6 +157,19 @@ pub trait Journal: Send + Sync {
         shard: ShardId,
         entity: EntityId,
         until: Version,
+    ) -> Result<Vec<Recorded>, ReadError>;
+
+    /// A page of the events of whatever has this id, oldest first; none when nothing has it. Each takes room
+    /// before the next is fetched.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    async fn history(
+        &self,
+        shard: ShardId,
+        id: Uuid,
+        page: Page,
+        room: &dyn Room,
     ) -> Result<Vec<Recorded>, ReadError>;
 
     /// What `command` did in this shard, if it did anything.

@@ -1,0 +1,68 @@
+//! The events of one thing, in pages.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fritzy_domain::{AccountCommand, Command, NoRoom, Page, ReadError, Room, Unbounded, Version};
+use uuid::Uuid;
+
+use crate::fixtures::{Fixture, command_id};
+
+/// Room for so many events.
+struct Places(AtomicUsize);
+
+impl Room for Places {
+    fn take(&self, _bytes: usize) -> Result<(), NoRoom> {
+        let left = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
+        left.map(drop).map_err(|_| NoRoom::AmongAnswers)
+    }
+}
+
+pub(crate) async fn a_history_is_read_in_pages(fixture: Fixture) {
+    let fixture = fixture.claimed().await;
+    let created = fixture.new_account(1);
+    let (shard, entity) = (created.lease.shard, created.entity);
+    let mut state = created.state.clone();
+    let journal = &fixture.stores.journal;
+    journal.append(created).await.expect("written");
+    // A neighbour in the same shard.
+    fixture.create_account(5).await.expect("written");
+    for version in 1..=6_u64 {
+        let name = format!("name {version}");
+        let rename = Command::Account(AccountCommand::Rename { name });
+        let id = command_id(100 + u128::from(version));
+        let renamed = fixture.decided(Some(state), version, rename, id, None);
+        state = renamed.state.clone();
+        journal.append(renamed).await.expect("written");
+    }
+    let versions = async |skip, take| -> Vec<Version> {
+        let page = Page { skip, take };
+        let found = journal
+            .history(shard, *entity.as_uuid(), page, &Unbounded)
+            .await;
+        let found = found.expect("reads");
+        assert!(found.iter().all(|recorded| recorded.entity == entity));
+        found.iter().map(|recorded| recorded.version).collect()
+    };
+    assert_eq!(versions(0, 100).await, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(versions(2, 3).await, [3, 4, 5]);
+    assert_eq!(versions(6, 3).await, [7]);
+    assert_eq!(versions(7, 3).await, [0; 0]);
+    assert_eq!(versions(0, 0).await, [0; 0]);
+    let page = Page { skip: 0, take: 7 };
+    let nobody = journal
+        .history(shard, Uuid::from_u128(77), page, &Unbounded)
+        .await;
+    assert_eq!(nobody.expect("reads"), []);
+    let few = Places(AtomicUsize::new(6));
+    let refused = journal.history(shard, *entity.as_uuid(), page, &few).await;
+    assert_eq!(refused, Err(ReadError::NoRoom(NoRoom::AmongAnswers)));
+    let enough = Places(AtomicUsize::new(7));
+    let read = journal
+        .history(shard, *entity.as_uuid(), page, &enough)
+        .await;
+    assert_eq!(read.map(|found| found.len()), Ok(7));
+}
