@@ -6,6 +6,7 @@ mod audit;
 #[path = "../client/mod.rs"]
 mod client;
 
+mod database;
 mod first_start;
 mod full_disk;
 mod killed;
