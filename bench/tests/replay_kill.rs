@@ -13,6 +13,7 @@ use fritzy_bench::replay::{
     OrderBook, ReplayOptions, ReplayOutcome, ReplayProgress, Totals, replay,
 };
 use fritzy_bench::{Cents, GraphqlClient};
+use fritzy_services::{PostgresConfig, PostgresServer, ServiceError, skipped};
 use node_binary::node_binary;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -34,10 +35,37 @@ const POLL_EVERY: Duration = Duration::from_millis(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_loses_and_doubles_nothing() {
+    replay_through_faults(Node::start(None), || {}).await;
+}
+
+/// The node is killed as well, and then its database crashes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_and_a_crashed_postgresql_lose_and_double_nothing() {
+    let test = "a_killed_node_and_a_crashed_postgresql_lose_and_double_nothing";
+    let server = match PostgresServer::start(PostgresConfig::default()) {
+        Ok(server) => server,
+        Err(missing @ ServiceError::Missing { .. }) => return skipped(test, &missing.to_string()),
+        Err(failure) => panic!("{failure}"),
+    };
+    let node = Node::start(Some(server.url("postgres")));
+    replay_through_faults(node, || {
+        server.stop_immediate().expect("stops");
+        server.start_again().expect("starts");
+    })
+    .await;
+    let verified = Command::new(node_binary())
+        .args(["journal", "verify", "--database-url"])
+        .arg(server.url("postgres"))
+        .output()
+        .expect("it runs");
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+/// Replays the real orders; kills the node at a third of them, and makes a further fault at two thirds.
+async fn replay_through_faults(mut node: Node, fault: impl Fn()) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/orders_sample.csv");
     let book = OrderBook::open(&path).expect("the sample is sound");
     assert_eq!(book.totals(), SAMPLE);
-    let mut node = Node::start();
     let options = ReplayOptions {
         url: format!("http://127.0.0.1:{}/graphql", node.port),
         // A killed node reads its journal when it starts again; how long that takes is not what is tested here.
@@ -49,6 +77,8 @@ async fn a_killed_node_loses_and_doubles_nothing() {
     // A replay that fails must not leave the other side waiting for its orders.
     let both = tokio::try_join!(replay(&book, &options, &progress), async {
         kill_within_the_orders(&mut node, &progress).await;
+        wait_for(&progress, SAMPLE.orders * 2 / 3).await;
+        tokio::task::block_in_place(&fault);
         Ok(())
     });
     let (first, ()) = both.expect("a restarted node goes on");
@@ -79,14 +109,18 @@ async fn a_killed_node_loses_and_doubles_nothing() {
 
 /// Kills the node when a third of the orders are acknowledged, and starts it again on the same port and data.
 async fn kill_within_the_orders(node: &mut Node, progress: &ReplayProgress) {
-    while progress.orders_acknowledged() < SAMPLE.orders / 3 {
-        tokio::time::sleep(POLL_EVERY).await;
-    }
+    wait_for(progress, SAMPLE.orders / 3).await;
     node.kill();
     let acknowledged = progress.orders_acknowledged();
     assert!(acknowledged < SAMPLE.orders, "the kill came in the middle");
     tokio::time::sleep(Duration::from_millis(500)).await;
     node.restart();
+}
+
+async fn wait_for(progress: &ReplayProgress, orders: usize) {
+    while progress.orders_acknowledged() < orders {
+        tokio::time::sleep(POLL_EVERY).await;
+    }
 }
 
 fn require_reconciled(outcome: &ReplayOutcome) {
@@ -150,18 +184,20 @@ struct Node {
     child: Child,
     port: u16,
     files: TempDir,
+    database_url: Option<String>,
 }
 
 impl Node {
-    /// Starts on a free port and waits until it listens.
-    fn start() -> Self {
+    /// Starts on a free port and waits until it listens. Without a database it keeps its data in its directory.
+    fn start(database_url: Option<String>) -> Self {
         let files = TempDir::new().expect("a directory");
         fs::create_dir(files.path().join("data")).expect("another");
-        let child = spawn(files.path(), 0);
+        let child = spawn(files.path(), 0, database_url.as_deref());
         let mut node = Self {
             child,
             port: 0,
             files,
+            database_url,
         };
         node.port = node.listened_port();
         node
@@ -191,7 +227,7 @@ impl Node {
 
     /// Starts it again on the same port and data, and does not wait: that is the replay's part.
     fn restart(&mut self) {
-        self.child = spawn(self.files.path(), self.port);
+        self.child = spawn(self.files.path(), self.port, self.database_url.as_deref());
     }
 
     /// SIGTERM, and how it ended.
@@ -223,7 +259,7 @@ impl Drop for Node {
     }
 }
 
-fn spawn(files: &Path, port: u16) -> Child {
+fn spawn(files: &Path, port: u16, database_url: Option<&str>) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
@@ -236,6 +272,7 @@ fn spawn(files: &Path, port: u16) -> Child {
         .arg(files.join("data"))
         .arg("--port-file")
         .arg(files.join("port"))
+        .args(database_url.map(|url| format!("--database-url={url}")))
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a second handle"))
         .stderr(log)
