@@ -74,6 +74,14 @@ impl TestPostgres {
         Ok(with_database(&self.url, &name))
     }
 
+    /// The same in another database of the server.
+    ///
+    /// # Errors
+    /// As [`Self::psql`].
+    pub fn psql_on(&self, database: &str, sql: &str) -> Result<String, ServiceError> {
+        psql(&self.client, &with_database(&self.url, database), sql)
+    }
+
     /// Runs SQL in the superuser's database and returns its rows, one in a line, columns separated by `|`.
     ///
     /// # Errors

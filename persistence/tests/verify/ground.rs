@@ -148,7 +148,7 @@ pub(crate) fn id(column: &str) -> String {
     format!("lower({})", parts.join(" || '-' || "))
 }
 
-fn fritzy(arguments: &[&str]) -> Command {
+pub(crate) fn fritzy(arguments: &[&str]) -> Command {
     let mut command = Command::new(node_binary());
     command.args(arguments).env_clear();
     command
@@ -160,17 +160,20 @@ struct Node {
     authority: String,
 }
 
+/// Has a node on a database of PostgreSQL make the same, and stops it.
+pub(crate) fn make_everything_on(database_url: &str) {
+    let mut node = Node::started_with(&["--database-url", database_url]);
+    use_everything(&mut node);
+    node.stop();
+}
+
 impl Node {
     fn start(folder: &Path) -> Self {
-        let folder = folder.to_str().expect("UTF-8");
-        let arguments = [
-            "--listen",
-            "127.0.0.1:0",
-            "--shards",
-            SHARDS,
-            "--data-dir",
-            folder,
-        ];
+        Self::started_with(&["--data-dir", folder.to_str().expect("UTF-8")])
+    }
+
+    fn started_with(database: &[&str]) -> Self {
+        let arguments = [&["--listen", "127.0.0.1:0", "--shards", SHARDS], database].concat();
         let mut child = fritzy(&arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

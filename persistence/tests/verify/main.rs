@@ -9,4 +9,5 @@ mod ground;
 mod journal_faults;
 #[path = "../../../bench/tests/node_binary/mod.rs"]
 mod node_binary;
+mod postgres_faults;
 mod state_faults;

@@ -1,0 +1,209 @@
+//! Faults planted into a database on PostgreSQL: each is named, and nothing else is.
+
+use std::collections::BTreeSet;
+use std::process::Output;
+
+use fritzy_services::{TestPostgres, postgres_for_tests, skipped};
+use serde_json::Value;
+
+use crate::ground::{fritzy, make_everything_on};
+
+/// A fault: what it is, how it is planted, and the kinds of violations that must be told.
+type Fault = (&'static str, &'static str, &'static [&'static str]);
+
+const LAST: &str = "(shard, position) = (SELECT shard, max(position) FROM journal GROUP BY shard
+    HAVING count(*) > 2 ORDER BY shard LIMIT 1)";
+
+const FAULTS: [Fault; 20] = [
+    ("nothing", "SELECT 1", &[]),
+    (
+        "a gap in positions",
+        "UPDATE journal SET position = position + 1 WHERE $last",
+        &["position-gap"],
+    ),
+    (
+        "a position twice",
+        "ALTER TABLE journal DROP CONSTRAINT journal_position;
+         UPDATE journal SET position = position - 1 WHERE $last",
+        &["position-repeated", "schema-differs"],
+    ),
+    (
+        "a gap in versions",
+        "UPDATE journal SET version = 4 WHERE version = 3 AND event_type = 'account.renamed';
+         UPDATE account SET version = 4 WHERE version = 3",
+        &["version-gap"],
+    ),
+    (
+        "an edited event",
+        "UPDATE journal SET payload = replace(payload::text, 'Bob', 'Eve')::json WHERE payload::text LIKE '%Bob%'",
+        &["state-differs"],
+    ),
+    (
+        "an edited row",
+        "UPDATE account SET name = 'Eve' WHERE name = 'Bob'",
+        &["state-differs"],
+    ),
+    (
+        "a closed account that nobody closed",
+        "UPDATE account SET closed = true WHERE name = 'Bob'",
+        &["state-differs"],
+    ),
+    (
+        "a row at another version",
+        "UPDATE product SET version = version + 1 WHERE NOT withdrawn",
+        &["state-differs"],
+    ),
+    (
+        "a missing row",
+        "DELETE FROM customer_order WHERE status = 'cancelled'",
+        &["state-missing"],
+    ),
+    (
+        "a row without events",
+        "INSERT INTO account (id, version, created_at, name)
+         VALUES ('01a2050f-7846-754b-b786-3c7fdeea0000', 1, 0, 'Eve')",
+        &["state-without-events"],
+    ),
+    (
+        "a total that is wrong in event and row alike",
+        "UPDATE journal SET payload = replace(payload::text, '4596', '4597')::json
+            WHERE event_type = 'order.created' AND entity_id IN
+                (SELECT id FROM customer_order WHERE status = 'created' AND creation_key IS NULL);
+         UPDATE customer_order SET total_minor = 4597 WHERE status = 'created' AND creation_key IS NULL",
+        &["total-wrong"],
+    ),
+    (
+        "another key",
+        "UPDATE customer_order SET creation_key = gen_random_uuid()
+            WHERE status = 'created' AND creation_key IS NOT NULL",
+        &["key-differs"],
+    ),
+    (
+        "an event's id twice",
+        "UPDATE journal SET event_id = (SELECT event_id FROM journal WHERE event_type = 'product.withdrawn')
+            WHERE event_type = 'order.cancelled'",
+        &["event-repeated"],
+    ),
+    (
+        "an event of a type that is none",
+        "UPDATE journal SET event_type = 'order.vanished' WHERE event_type = 'order.cancelled'",
+        &["event-unreadable"],
+    ),
+    (
+        "an event without its content",
+        "UPDATE journal SET payload = '{}' WHERE event_type = 'order.cancelled'",
+        &["event-unreadable"],
+    ),
+    (
+        "a number of shards that is none",
+        "UPDATE meta SET value = 'many' WHERE name = 'shards'",
+        &["shard-count-unreadable"],
+    ),
+    (
+        "events in a shard that nobody claimed",
+        "UPDATE shard SET owner = NULL WHERE shard =
+            (SELECT shard FROM journal ORDER BY shard LIMIT 1)",
+        &["shard-unclaimed"],
+    ),
+    (
+        "an index that is gone",
+        "DROP INDEX customer_order_by_key",
+        &["schema-differs"],
+    ),
+    (
+        "a trigger",
+        "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER meddle BEFORE INSERT ON account FOR EACH ROW EXECUTE FUNCTION meddle()",
+        &["schema-differs"],
+    ),
+    (
+        "rows that policies hide",
+        "ALTER TABLE account ENABLE ROW LEVEL SECURITY",
+        &["schema-differs"],
+    ),
+];
+
+fn server(test: &str) -> Option<TestPostgres> {
+    match postgres_for_tests() {
+        Ok(server) => Some(server),
+        Err(missing) if missing.is_missing() => {
+            skipped(test, &missing.to_string());
+            None
+        }
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+fn verify(url: &str, arguments: &[&str]) -> Output {
+    let mut command = fritzy(&[&["journal", "verify"], arguments].concat());
+    command.env("DATABASE_URL", url);
+    command.output().expect("the binary starts")
+}
+
+/// The name of the database in an address.
+fn name(url: &str) -> &str {
+    let path = url.split('?').next().expect("a first part");
+    path.rsplit('/').next().expect("a last part")
+}
+
+#[test]
+fn every_fault_is_named_and_nothing_else_is() {
+    let Some(server) = server("every_fault_is_named_and_nothing_else_is") else {
+        return;
+    };
+    let base = server.fresh_database().expect("a database");
+    make_everything_on(&base);
+    for (fault, plant, expected) in FAULTS {
+        let copy = format!("{}_copy", name(&base));
+        let made = format!("CREATE DATABASE {copy} TEMPLATE {}", name(&base));
+        server.psql(&made).expect("a copy");
+        let url = base.replace(name(&base), &copy);
+        let plant = plant.replace("$last", LAST);
+        server.psql_on(&copy, &plant).expect(fault);
+        let output = verify(&url, &["--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|failure| panic!("{fault}: {failure}: {output:?}"));
+        let violations = report["violations"].as_array().expect("a list");
+        let kinds: BTreeSet<&str> = violations
+            .iter()
+            .map(|violation| violation["kind"].as_str().expect("a text"))
+            .collect();
+        assert_eq!(
+            kinds,
+            expected.iter().copied().collect(),
+            "{fault}: {report:#}"
+        );
+        let code = i32::from(!expected.is_empty());
+        assert_eq!(output.status.code(), Some(code), "{fault}: {output:?}");
+        assert_eq!(report["checked"]["events"], 16, "{fault}: {report}");
+        server
+            .psql(&format!("DROP DATABASE {copy}"))
+            .expect("dropped");
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_is_said_in_one_line() {
+    let Some(server) = server("what_cannot_be_checked_is_said_in_one_line") else {
+        return;
+    };
+    let foreign = server.fresh_database().expect("a database");
+    let newer = server.fresh_database().expect("a database");
+    make_everything_on(&newer);
+    let contract = "UPDATE meta SET value = '900' WHERE name = 'schema_required'";
+    server.psql_on(name(&newer), contract).expect("newer");
+    let nowhere = foreign.replace(name(&foreign), "nowhere");
+    for (url, told) in [
+        (foreign.as_str(), "not a database of fritzy"),
+        (newer.as_str(), "newer version"),
+        (nowhere.as_str(), "does not exist"),
+        ("postgres://me:s3cret@127.0.0.1:1/none", "cannot be reached"),
+    ] {
+        let output = verify(url, &[]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert_eq!(output.stdout, b"", "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(told) && said.lines().count() == 1, "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
