@@ -258,7 +258,10 @@ pub(crate) fn build_append(
 
 pub(crate) fn read_failure(failure: ReadError) -> Failure {
     match failure {
-        ReadError::Unavailable(reason) => Failure::Unavailable(reason),
+        ReadError::Unavailable(reason) => {
+            warn!(%reason, "the store cannot read");
+            Failure::Unavailable("the database does not answer".into())
+        }
         ReadError::Unreadable(reason) => {
             error!(%reason, "stored data cannot be read");
             Failure::Unavailable("stored data cannot be read by this version".into())
@@ -267,6 +270,8 @@ pub(crate) fn read_failure(failure: ReadError) -> Failure {
     }
 }
 
+/// What a client is told of it. What the store said is for the log, where the committer has put it: it names
+/// servers and accounts.
 pub(crate) fn append_failure(failure: &AppendError) -> Failure {
     match failure {
         AppendError::Overloaded => Failure::Overloaded,
@@ -274,12 +279,12 @@ pub(crate) fn append_failure(failure: &AppendError) -> Failure {
         AppendError::Conflict | AppendError::Fenced(_) => Failure::Unavailable(failure.to_string()),
         AppendError::Unavailable {
             certainly_not_written: true,
-            reason,
-        } => Failure::Unavailable(reason.clone()),
+            ..
+        } => Failure::Unavailable("the database cannot write".into()),
         AppendError::Unavailable {
             certainly_not_written: false,
-            reason,
-        } => Failure::OutcomeUnknown(reason.clone()),
+            ..
+        } => Failure::OutcomeUnknown("the database does not answer".into()),
     }
 }
 

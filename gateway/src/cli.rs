@@ -12,9 +12,10 @@ use std::process::ExitCode;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::database_url::without_password;
 use crate::graphql::schema_text;
 use crate::node::Node;
-use crate::settings::{Settings, without_password};
+use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::{banner, logging};
 
@@ -131,8 +132,11 @@ fn first_line(refusal: &clap::Error) -> String {
         .next()
         .unwrap_or_default()
         .trim_start_matches("error: ");
-    // It quotes the value, which may be the address of a database.
-    let line = without_password(line);
+    // It quotes the value, and the address of a database may hold a password.
+    let line = match line.find("' for '--database") {
+        Some(at) => format!("invalid value{}", &line[at + 1..]),
+        None => line.to_owned(),
+    };
     format!("{line}; `fritzy --help` says what there is")
 }
 

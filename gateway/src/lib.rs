@@ -4,6 +4,7 @@
 mod banner;
 mod ceiling;
 mod cli;
+mod database_url;
 mod graphql;
 mod http;
 mod logging;

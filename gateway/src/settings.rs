@@ -1,15 +1,15 @@
 //! Settings: declared once, with unit, default and reason; read from a file, then the environment,
 //! then flags, each overriding the one before.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fritzy_domain::{Currency, ShardCount};
 use fritzy_persistence::PostgresConfig;
+
+use crate::database_url::DatabaseUrl;
 
 /// The settings of a node.
 #[derive(Args, Clone, Debug)]
@@ -252,59 +252,6 @@ pub enum Migrate {
     On,
     /// Never; it refuses a schema that lacks a step.
     Off,
-}
-
-/// The address of a database on PostgreSQL. Shown without its password.
-#[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The address with everything in it.
-    pub(crate) fn secret(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_password(&self.0))
-    }
-}
-
-/// An address with `***` in place of its password.
-pub(crate) fn without_password(url: &str) -> String {
-    let hidden = |text: &str| -> Option<String> {
-        let (scheme, rest) = text.split_once("://")?;
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (user, host) = rest[..end].rsplit_once('@')?;
-        let (user, _) = user.split_once(':')?;
-        Some(format!("{scheme}://{user}:***@{host}{}", &rest[end..]))
-    };
-    let mut shown = hidden(url).unwrap_or_else(|| url.to_owned());
-    if let Some(at) = shown.find("password=") {
-        let from = at + "password=".len();
-        let to = shown[from..]
-            .find('&')
-            .map_or(shown.len(), |len| from + len);
-        shown.replace_range(from..to, "***");
-    }
-    shown
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = ["postgres://", "postgresql://"];
-        if known.iter().any(|scheme| text.starts_with(scheme)) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(
-            "not a PostgreSQL address such as postgres://user:password@host:5432/database; without one, a node \
-             uses a SQLite file"
-                .into(),
-        )
-    }
 }
 
 /// How to log.

@@ -28,6 +28,7 @@ use super::metrics::{HttpMetrics, name_of};
 use super::repeated_fields::repeated_field;
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
+use super::words::{NAME_BYTES_MAX, excess_of_words};
 use super::{HttpConfig, request_id};
 use crate::graphql::{AnswerRoom, Answers, RequestContext, Stage, answer_excess, with_codes};
 
@@ -195,6 +196,15 @@ impl<E: Executor> Endpoint<E> {
     ) -> Result<GraphqlResponse, Refused> {
         if !is_flat(&parameters.query) {
             return Err(Refused::too_complex("the document is nested too deeply"));
+        }
+        if let Some(excess) = excess_of_words(&parameters.query) {
+            return Err(Refused::too_complex(excess));
+        }
+        let named = parameters.operation_name.as_deref().unwrap_or_default();
+        if named.len() > NAME_BYTES_MAX {
+            return Err(Refused::bad_request(format!(
+                "operationName has more than {NAME_BYTES_MAX} bytes"
+            )));
         }
         let document = match parse_query(&parameters.query) {
             Ok(document) => document,

@@ -15,6 +15,7 @@ mod repeated_fields;
 mod request_id;
 mod response;
 mod variables;
+mod words;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -102,6 +102,14 @@ pub enum PostgresError {
         /// What it is.
         found: String,
     },
+    /// It cannot hold every name.
+    #[error("the database {server} is encoded in {found}. Make one with ENCODING 'UTF8'")]
+    Encoding {
+        /// Its address.
+        server: String,
+        /// Its encoding.
+        found: String,
+    },
     /// The server takes no writes.
     #[error(
         "the database {server} is a standby, which takes no writes. Name the primary in DATABASE_URL"

@@ -8,7 +8,7 @@ use prometheus_client::metrics::counter::Counter;
 use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Connection, PgPool};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::faults::{Fault, fault};
 use super::session::Server;
@@ -21,6 +21,9 @@ const ACQUIRE_MAX: Duration = Duration::from_secs(5);
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Tries of one read. A pool may hold several connections that a restart of the server has cut.
 const TRIES_MAX: u32 = 4;
+/// A list from a replica at most, waiting for a connection included; then the primary is asked. One that has stopped
+/// would be waited for as long as the request lasts.
+const REPLICA_MAX: Duration = Duration::from_secs(1);
 /// Before a read is tried again: a server that restarts refuses for some tenths of a second.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
@@ -35,6 +38,7 @@ pub(super) struct Reads {
     first: PgPool,
     /// Where it is tried again.
     again: PgPool,
+    is_replica: bool,
     /// Statements that were run.
     pub(super) count: Counter,
 }
@@ -45,6 +49,7 @@ impl Reads {
         Self {
             first: pool.clone(),
             again: pool,
+            is_replica: false,
             count: Counter::default(),
         }
     }
@@ -54,6 +59,7 @@ impl Reads {
         Self {
             first: pool(server, connections_max),
             again: self.again.clone(),
+            is_replica: true,
             count: Counter::default(),
         }
     }
@@ -95,9 +101,23 @@ impl Reads {
         let mut tries = 1;
         loop {
             let pool = self.pool_of(tries);
-            let rows = statement().fetch(&pool);
-            match keep(&mut list, rows, read, room).await {
+            let reading = keep(&mut list, statement().fetch(&pool), read, room);
+            let from_replica = tries == 1 && self.is_replica;
+            let limit = if from_replica {
+                REPLICA_MAX
+            } else {
+                Duration::MAX
+            };
+            let kept = match timeout(limit, reading).await {
+                Ok(kept) => kept,
+                Err(_) => Err(Unread::Store(sqlx::Error::PoolTimedOut)),
+            };
+            match kept {
                 Ok(()) => return Ok(list),
+                Err(Unread::Store(_)) if from_replica => {
+                    tries += 1;
+                    list.clear();
+                }
                 Err(Unread::Store(failure)) if list.is_empty() && may_pass(&failure, tries) => {
                     tries += 1;
                     sleep(AGAIN_AFTER).await;

@@ -165,16 +165,18 @@ impl Server {
             let mut connection = PgConnection::connect_with(options).await?;
             let row = sqlx::query(
                 "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-                    current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()",
+                    current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
+                    current_setting('server_encoding')",
             )
             .fetch_one(&mut connection)
             .await?;
-            let found: (i32, String, String, String, bool) = (
+            let found: (i32, String, String, String, bool, String) = (
                 row.try_get(0)?,
                 row.try_get(1)?,
                 row.try_get(2)?,
                 row.try_get(3)?,
                 row.try_get(4)?,
+                row.try_get(5)?,
             );
             Ok::<_, sqlx::Error>((connection, found))
         };
@@ -184,11 +186,15 @@ impl Server {
         };
         let opened = timeout(CONNECT_MAX, opening).await;
         let opened = opened.map_err(|_| unreachable("it does not answer".into()))?;
-        let (mut connection, (number, version, fsync, synchronous, standby)) =
+        let (mut connection, (number, version, fsync, synchronous, standby, encoding)) =
             opened.map_err(|failure| self.refusal(&failure))?;
         if number < VERSION_MIN {
             let found = version;
             return Err(PostgresError::OldServer { server, found });
+        }
+        if encoding != "UTF8" {
+            let found = encoding;
+            return Err(PostgresError::Encoding { server, found });
         }
         if standby {
             return Err(PostgresError::Standby { server });
