@@ -19,7 +19,7 @@ pub(crate) enum Database {
     /// In its data folder.
     File(PathBuf),
     /// On a server of the test's own.
-    Postgres(PostgresServer),
+    Postgres(Box<PostgresServer>),
 }
 
 impl Database {
@@ -30,7 +30,7 @@ impl Database {
     /// `None` where this machine has no PostgreSQL; then the test is counted as skipped.
     pub(crate) fn postgres(test: &str) -> Option<Self> {
         match PostgresServer::start(fritzy_services::PostgresConfig::default()) {
-            Ok(server) => Some(Self::Postgres(server)),
+            Ok(server) => Some(Self::Postgres(Box::new(server))),
             Err(missing @ ServiceError::Missing { .. }) => {
                 skipped(test, &missing.to_string());
                 None

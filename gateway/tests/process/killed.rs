@@ -154,6 +154,7 @@ async fn require_api_agrees(api: &Api, states: &BTreeMap<EntityId, Stored<State>
 
 /// Runs clients on a node over `database`, makes `fault` in the middle of it, has it go on, and kills the node, again and
 /// again. After each kill what is left is compared with what clients were told.
+#[expect(clippy::print_stdout, reason = "a test prints its seed")]
 async fn kill_again_and_again(
     database: &Database,
     ground: &Ground,
@@ -246,7 +247,7 @@ async fn a_postgresql_that_crashes_under_load_keeps_what_every_client_noted() {
         unreachable!()
     };
     let crash = |round: usize| {
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             server.stop_immediate().expect("stops");
         } else {
             server.kill().expect("killed");
