@@ -175,6 +175,34 @@ fn actors_place_on_both_stores() {
 
 /// A direction with a wide bound: what waits while one commit is synced goes into the next.
 #[test]
+fn actors_place_on_postgresql_leaves_no_database_behind() {
+    let test = "actors_place_on_postgresql_leaves_no_database_behind";
+    let server = match fritzy_services::postgres_for_tests() {
+        Ok(server) => server,
+        Err(missing) if missing.is_missing() => {
+            return fritzy_services::skipped(test, &missing.to_string());
+        }
+        Err(failure) => panic!("{failure}"),
+    };
+    let postgres = format!("--postgres={}", server.url());
+    let report = run(&blink(&["actors-place", "--store=postgres", &postgres]));
+    require_sound(&report);
+    let durability = &report.subject.durability;
+    assert_eq!(durability.fsync, Fsync::On);
+    assert!(
+        durability.because.contains("synchronous_commit on"),
+        "{durability:?}"
+    );
+    let left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'fritzy\\_bench\\_%'";
+    assert_eq!(server.psql(left).expect("asked").trim(), "0");
+    let output = bench(&["run", "actors-place", "--store=postgres"]).output();
+    let output = output.expect("it starts");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("--postgres"), "{said}");
+}
+
+#[test]
 fn grouped_commits_carry_more_than_single_ones() {
     let report = run(&[
         "actors-place",

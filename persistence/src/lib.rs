@@ -14,7 +14,9 @@ mod verify;
 
 pub use committer::CommitterConfig;
 pub use memory::MemoryConfig;
-pub use postgres::{PostgresConfig, PostgresError, migrate_postgres, verify_postgres};
+pub use postgres::{
+    FreshDatabase, PostgresConfig, PostgresError, migrate_postgres, verify_postgres,
+};
 pub use sqlite::{OpenError, SqliteConfig, VerifyConfig, VerifyError, verify_sqlite};
 pub use stores::Stores;
 pub use verify::{Checked, Place, VerifyProgress, VerifyReport, Violation, ViolationKind};

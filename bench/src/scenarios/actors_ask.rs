@@ -33,6 +33,7 @@ impl Scenario for ActorsAsk {
             Setting::Rate,
             Setting::Accounts,
             Setting::Store,
+            Setting::Postgres,
         ]
     }
 

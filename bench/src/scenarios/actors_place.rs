@@ -23,7 +23,7 @@ impl Scenario for ActorsPlace {
     }
 
     fn about(&self) -> &'static str {
-        "orders of two lines placed in process, on SQLite (each commit synced) or in memory"
+        "orders of two lines placed in process, on SQLite or PostgreSQL (each commit synced) or in memory"
     }
 
     fn reach(&self) -> Reach {
@@ -38,6 +38,7 @@ impl Scenario for ActorsPlace {
             Setting::Products,
             Setting::Keyed,
             Setting::Store,
+            Setting::Postgres,
             Setting::BatchLenMax,
         ]
     }

@@ -54,6 +54,18 @@ impl Durability {
         }
     }
 
+    /// Of a database on PostgreSQL: a store refuses a server that would lose what it acknowledges.
+    pub(crate) fn of_postgres(about: &str) -> Self {
+        Self {
+            fsync: Fsync::On,
+            because: format!(
+                "the store reads fsync and synchronous_commit when it opens; PostgreSQL: {about}"
+            ),
+            filesystem: None,
+            sync_4kib_median_us: None,
+        }
+    }
+
     /// Where nothing is kept on a disk.
     pub(crate) fn without(fsync: Fsync, because: &str) -> Self {
         Self {

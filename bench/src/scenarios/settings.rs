@@ -63,6 +63,11 @@ pub struct SideFlags {
     #[arg(long)]
     pub store: Option<Store>,
 
+    /// The PostgreSQL server for --store postgres: a role's address that may create databases, as `cargo xtask services up`
+    /// prints one. Each run makes a database of its own there, and drops it
+    #[arg(long, value_name = "URL")]
+    pub postgres: Option<String>,
+
     /// Appends in one transaction of a shop in process, at most. Default: the committer's own
     #[arg(long, value_name = "APPENDS", value_parser = clap::value_parser!(u16).range(1..))]
     pub batch_len_max: Option<u16>,
@@ -86,6 +91,8 @@ pub struct SideFlags {
 pub enum Store {
     /// A SQLite file that is synced at every commit.
     Sqlite,
+    /// A database on PostgreSQL.
+    Postgres,
     /// Memory; nothing is durable.
     Memory,
 }
@@ -134,6 +141,9 @@ pub struct SideSettings {
     pub keyed: bool,
     /// Where a shop in process keeps its journal.
     pub store: Option<Store>,
+    /// The server for the store on PostgreSQL. Not reported: it holds a password.
+    #[serde(skip)]
+    pub postgres: Option<String>,
     /// Appends in one transaction of a shop in process at most; `None` is the committer's own limit.
     pub batch_len_max_appends: Option<usize>,
     /// The node that was measured instead of one that was started.
@@ -246,6 +256,7 @@ impl SideSpec {
             products_count: or(mine.products, flags.products, 500),
             keyed: mine.keyed.or(flags.keyed).unwrap_or(false),
             store: (!http).then(|| mine.store.or(flags.store).unwrap_or(Store::Sqlite)),
+            postgres: mine.postgres.clone().or_else(|| flags.postgres.clone()),
             batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
             url,
             node: node.filter(|_| started),

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fritzy_actors::{PriceInput, ProductInput, Request, Shop, ShopConfig, ShopError};
 use fritzy_domain::{CommandId, Deadline, NodeId};
-use fritzy_persistence::{CommitterConfig, MemoryConfig, SqliteConfig, Stores};
+use fritzy_persistence::{
+    CommitterConfig, FreshDatabase, MemoryConfig, PostgresConfig, SqliteConfig, Stores,
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -34,13 +36,19 @@ pub(super) struct OpenShop {
     pub(super) products: Vec<String>,
 }
 
+/// Where a shop's data is; removed at the end.
+enum Place {
+    Nowhere,
+    Folder(#[expect(dead_code, reason = "held to be removed")] TempDir),
+    Database(FreshDatabase),
+}
+
 /// A shop under load by callers of one kind.
 pub(super) struct ShopSubject<C> {
     shop: Arc<OpenShop>,
     stores: Stores,
     conditions: Conditions,
-    /// Held to be removed at the end.
-    _folder: Option<TempDir>,
+    place: Place,
     /// Caller number n of a run.
     caller: fn(&Arc<OpenShop>, &SideSettings, &Plan, usize) -> C,
     settings: SideSettings,
@@ -53,7 +61,7 @@ impl<C: Caller> ShopSubject<C> {
         products: usize,
         caller: fn(&Arc<OpenShop>, &SideSettings, &Plan, usize) -> C,
     ) -> Result<Self, BenchError> {
-        let (stores, folder, durability) = open_stores(set_up).await?;
+        let (stores, place, durability) = open_stores(set_up).await?;
         let shop = Shop::start(
             ShopConfig::default(),
             NodeId::from_uuid(Uuid::now_v7()),
@@ -90,7 +98,7 @@ impl<C: Caller> ShopSubject<C> {
                 durability,
                 node_settings: None,
             },
-            _folder: folder,
+            place,
             caller,
             settings: set_up.settings.clone(),
         })
@@ -139,13 +147,15 @@ impl<C: Caller> Subject for ShopSubject<C> {
     async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {
         self.shop.shop.stop().await;
         self.stores.close().await;
+        if let Place::Database(database) = self.place {
+            let removed = database.remove().await;
+            removed.map_err(|failure| preparing("the end of the database", &failure))?;
+        }
         Ok(())
     }
 }
 
-async fn open_stores(
-    set_up: &SetUp<'_>,
-) -> Result<(Stores, Option<TempDir>, Durability), BenchError> {
+async fn open_stores(set_up: &SetUp<'_>) -> Result<(Stores, Place, Durability), BenchError> {
     let defaults = CommitterConfig::default();
     let batch_len_max = set_up.settings.batch_len_max_appends;
     let committer = CommitterConfig {
@@ -158,7 +168,22 @@ async fn open_stores(
             ..MemoryConfig::default()
         });
         let durability = Durability::without(Fsync::InMemory, "the store is memory");
-        return Ok((stores, None, durability));
+        return Ok((stores, Place::Nowhere, durability));
+    }
+    if set_up.settings.store == Some(Store::Postgres) {
+        let server = set_up.settings.postgres.as_deref().ok_or_else(|| {
+            let told = "--store postgres needs a server: --postgres URL, as `cargo xtask services up` prints one";
+            BenchError::Settings(told.to_owned())
+        })?;
+        let failed = |failure| preparing("the database", &failure);
+        let database = FreshDatabase::create(server).await.map_err(failed)?;
+        let durability = Durability::of_postgres(database.about());
+        let config = PostgresConfig {
+            committer,
+            ..PostgresConfig::new(database.url())
+        };
+        let stores = Stores::open_postgres(config).await.map_err(failed)?;
+        return Ok((stores, Place::Database(database), durability));
     }
     let folder = tempfile::Builder::new()
         .prefix("fritzy-bench-")
@@ -171,7 +196,7 @@ async fn open_stores(
     };
     let stores = Stores::open_sqlite(config).await;
     let stores = stores.map_err(|failure| preparing("the database", &failure))?;
-    Ok((stores, Some(folder), durability))
+    Ok((stores, Place::Folder(folder), durability))
 }
 
 async fn make<Task: Future<Output = Result<String, ShopError>>>(

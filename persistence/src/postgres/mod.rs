@@ -3,6 +3,7 @@
 mod batch_statement;
 mod config;
 mod faults;
+mod fresh;
 mod holding;
 mod journal;
 mod open;
@@ -30,6 +31,7 @@ use crate::stores::Behind;
 use reads::Reads;
 
 pub use config::{PostgresConfig, PostgresError};
+pub use fresh::FreshDatabase;
 pub use schema::migrate_postgres;
 pub use verify::verify_postgres;
 
