@@ -24,7 +24,7 @@ async fn a_claim_waits_for_the_batch_that_is_under_way() {
         async {
             let told = ground.tell(ground.account(4, PATIENT));
             let claimed = async {
-                assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+                ground.until_written(&hold).await;
                 claiming.await
             };
             tokio::join!(told, claimed)

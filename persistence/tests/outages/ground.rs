@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{Append, AppendError, Deadline, Positions};
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
-use fritzy_services::{ChaosProxy, PostgresServer, ServiceError, skipped};
+use fritzy_services::{ChaosProxy, Hold, PostgresServer, ServiceError, skipped};
 use futures_util::future::join_all;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
@@ -151,6 +151,15 @@ impl Ground {
 
     pub(crate) fn rows(&self) -> usize {
         self.ask("SELECT count(*) FROM journal")
+    }
+
+    /// Waits until the server has carried out a batch, and waits for the word that commits it.
+    pub(crate) async fn until_written(&self, hold: &Hold) {
+        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fritzy committer'
+            AND state = 'active' AND wait_event = 'ClientRead'";
+        until(|| self.ask(waiting) > 0).await;
     }
 
     pub(crate) fn waiting_for_locks(&self) -> usize {

@@ -39,7 +39,7 @@ async fn a_commit_delivered_after_settling_has_begun_is_waited_for() {
     let first = ground.tell(ground.account(0, PATIENT)).await;
     let hold = ground.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
     let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
-        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        ground.until_written(&hold).await;
         ground.proxy.cut();
         ground.proxy.heal();
         // The claim of the new epoch waits for the old transaction.
@@ -62,7 +62,7 @@ async fn a_transaction_that_never_ends_is_ended() {
     let first = ground.tell(ground.account(0, PATIENT)).await;
     let hold = ground.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
     let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
-        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        ground.until_written(&hold).await;
         ground.proxy.cut();
         ground.proxy.heal();
     });
