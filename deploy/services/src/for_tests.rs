@@ -74,7 +74,20 @@ impl TestPostgres {
         Ok(with_database(&self.url, &name))
     }
 
-    /// The same in another database of the server.
+    /// The names of all databases whose names begin like this.
+    ///
+    /// # Errors
+    /// As [`Self::psql`].
+    pub fn databases(&self, beginning: &str) -> Result<Vec<String>, ServiceError> {
+        let names = self.psql("SELECT datname FROM pg_database")?;
+        let names = names
+            .lines()
+            .map(str::trim)
+            .filter(|name| name.starts_with(beginning));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// Runs SQL in another database of the server, as [`Self::psql`] does.
     ///
     /// # Errors
     /// As [`Self::psql`].
