@@ -193,6 +193,7 @@ fn actors_place_on_postgresql_leaves_no_database_behind() {
         durability.because.contains("synchronous_commit on"),
         "{durability:?}"
     );
+    assert_ne!(server.databases("postgres").expect("asked"), [""; 0]);
     let left = server.databases("fritzy_bench_").expect("asked");
     assert_eq!(left, [""; 0]);
     let output = bench(&["run", "actors-place", "--store=postgres"]).output();

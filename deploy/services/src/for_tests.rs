@@ -79,11 +79,10 @@ impl TestPostgres {
     /// # Errors
     /// As [`Self::psql`].
     pub fn databases(&self, beginning: &str) -> Result<Vec<String>, ServiceError> {
-        let names = self.psql("SELECT datname FROM pg_database")?;
-        let names = names
-            .lines()
-            .map(str::trim)
-            .filter(|name| name.starts_with(beginning));
+        // The client's own list, whose first column is the name.
+        let list = self.psql(r"\l")?;
+        let names = list.lines().filter_map(|line| line.split('|').next());
+        let names = names.filter(|name| name.starts_with(beginning));
         Ok(names.map(str::to_owned).collect())
     }
 
