@@ -189,10 +189,7 @@ fn actors_place_on_postgresql_leaves_no_database_behind() {
     require_sound(&report);
     let durability = &report.subject.durability;
     assert_eq!(durability.fsync, Fsync::On);
-    assert!(
-        durability.because.contains("synchronous_commit on"),
-        "{durability:?}"
-    );
+    assert_eq!(durability.server_settings["synchronous_commit"], "on");
     let left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'fritzy\\_bench\\_%'";
     assert_eq!(server.psql(left).expect("asked").trim(), "0");
     let output = bench(&["run", "actors-place", "--store=postgres"]).output();
@@ -260,7 +257,7 @@ fn flags_that_do_not_fit_are_refused_before_anything_is_started() {
         ),
         (
             vec!["place:store=memory"],
-            "no use for --store: place takes",
+            "place:store=memory: a node has no store in memory",
         ),
         (
             vec!["overload", "--url=http://localhost:1/graphql"],

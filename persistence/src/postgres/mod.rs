@@ -6,6 +6,7 @@ mod faults;
 mod fresh;
 mod holding;
 mod journal;
+mod one_order;
 mod open;
 mod ownership;
 mod read_model;
@@ -31,7 +32,8 @@ use crate::stores::Behind;
 use reads::Reads;
 
 pub use config::{PostgresConfig, PostgresError};
-pub use fresh::FreshDatabase;
+pub use fresh::{AboutServer, FreshDatabase, about_server};
+pub use one_order::OneOrder;
 pub use schema::migrate_postgres;
 pub use verify::verify_postgres;
 
