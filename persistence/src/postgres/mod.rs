@@ -3,6 +3,7 @@
 mod batch_statement;
 mod config;
 mod faults;
+mod fill;
 mod fresh;
 mod holding;
 mod journal;
@@ -32,6 +33,7 @@ use crate::stores::Behind;
 use reads::Reads;
 
 pub use config::{PostgresConfig, PostgresError};
+pub use fill::{Sampled, fill_with_orders, sample_ids};
 pub use fresh::{AboutServer, FreshDatabase, about_server};
 pub use one_order::OneOrder;
 pub use schema::migrate_postgres;
