@@ -15,7 +15,8 @@ mod verify;
 pub use committer::CommitterConfig;
 pub use memory::MemoryConfig;
 pub use postgres::{
-    FreshDatabase, PostgresConfig, PostgresError, migrate_postgres, verify_postgres,
+    AboutServer, FreshDatabase, OneOrder, PostgresConfig, PostgresError, Sampled, about_server,
+    fill_with_orders, migrate_postgres, sample_ids, verify_postgres,
 };
 pub use sqlite::{OpenError, SqliteConfig, VerifyConfig, VerifyError, verify_sqlite};
 pub use stores::Stores;

@@ -15,8 +15,6 @@ mod recorder;
 
 pub(crate) use drive::{Caller, drive};
 pub(crate) use outcome::{Outcome, Refusal};
-#[cfg(test)]
-pub(crate) use pace::Turn;
-pub(crate) use pace::{Load, Pace, Pacer, Window};
+pub(crate) use pace::{Load, Pace, Pacer, Turn, Window};
 pub(crate) use plan::{Measured, Plan};
 pub(crate) use recorder::Recorder;

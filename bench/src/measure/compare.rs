@@ -88,7 +88,11 @@ fn differences(before: &Report, after: &Report) -> Vec<String> {
     );
     let durability = |side: &SideReport| {
         let durability = &side.durability;
-        (durability.fsync, durability.filesystem.clone())
+        (
+            durability.fsync,
+            durability.filesystem.clone(),
+            durability.server_settings.clone(),
+        )
     };
     look("durability", &durability(old), &durability(new));
     differences

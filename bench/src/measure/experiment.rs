@@ -209,8 +209,8 @@ impl Experiment {
             return (None, None);
         }
         let mut sides = sides.into_iter().flatten();
-        if sides.any(|side| side.spec.scenario().reach() == Reach::InProcess) {
-            let why = "not pinned: in process, shop and generator share their threads";
+        if sides.any(|side| side.spec.scenario().reach() != Reach::Http) {
+            let why = "not pinned: only over HTTP have server and generator threads of their own";
             return (None, Some(why.to_owned()));
         }
         match Cores::choose() {

@@ -47,7 +47,7 @@ pub enum Better {
 }
 
 /// Every figure, in the sequence they are shown in.
-pub const FIGURES: [Figure; 29] = [
+pub const FIGURES: [Figure; 31] = [
     figure("hello_per_s", "bare HTTP", Unit::PerSecond, Better::Neither),
     figure(
         "knee_per_s",
@@ -136,6 +136,7 @@ pub const FIGURES: [Figure; 29] = [
         Better::Lower,
     ),
     figure("lost_count", "lost", Unit::Count, Better::Lower),
+    figure("clients_count", "clients", Unit::Count, Better::Neither),
     figure(
         "send_lag_p99_us",
         "sent late p99",
@@ -169,6 +170,12 @@ pub const FIGURES: [Figure; 29] = [
     figure(
         "shop_and_generator_cpu_us_per_request",
         "shop and generator CPU a request",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "database_cpu_us_per_request",
+        "database CPU a request",
         Unit::Micros,
         Better::Lower,
     ),
@@ -280,6 +287,7 @@ fn quantiles_us<'a>(
 fn usage_figures(usage: &ProcessUsage, answered: u64) -> Vec<(&'static str, f64)> {
     let (cpu, resident) = match usage.role {
         Role::Generator => ("generator_cpu_us_per_request", None),
+        Role::Database => ("database_cpu_us_per_request", None),
         Role::Server => (
             "server_cpu_us_per_request",
             Some(("server_resident_begin_bytes", "server_resident_end_bytes")),

@@ -107,7 +107,10 @@ impl Report {
 }
 
 fn load(settings: &SideSettings) -> String {
-    let in_flight = settings.in_flight_count;
+    let in_flight = match settings.in_flight_count {
+        Some(count) => count.to_string(),
+        None => "as many as it does most with".to_owned(),
+    };
     let mut text = match (settings.loop_shape, settings.rate_per_s) {
         (LoopShape::Closed, _) => format!("closed loop, {in_flight} in flight"),
         (LoopShape::Open, Some(rate)) => format!(
@@ -146,6 +149,13 @@ fn durability(side: &SideReport) -> String {
             ", a sync of 4 KiB takes {}",
             value(Unit::Micros, sync_us)
         ));
+    }
+    if !durability.server_settings.is_empty() {
+        let settings = durability.server_settings.iter();
+        let settings: Vec<_> = settings
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        text.push_str(&format!("\n  PostgreSQL: {}", settings.join(", ")));
     }
     text
 }

@@ -20,6 +20,8 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// Time to end after SIGTERM, then it is killed: more than a node gives its running requests.
 const STOP_MAX: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_millis(5);
+/// Settings of a node whose variables do not begin with its name.
+const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DATABASE_REPLICA_URL"];
 /// How much of a log is shown when something goes wrong.
 const LOG_SHOWN_BYTES: usize = 2_000;
 
@@ -30,6 +32,8 @@ pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     /// Its arguments. It must write its port into the file that `--port-file` names, which is added, once it listens.
     pub(crate) arguments: Vec<OsString>,
+    /// What its environment has beside this program's, but for settings of a node.
+    pub(crate) environment: Vec<(&'static str, String)>,
     /// Whether it takes `--data-dir`, which is then added.
     pub(crate) has_data: bool,
     /// Where its folder is made.
@@ -120,6 +124,7 @@ impl Launch {
             .args(&self.arguments)
             .args(["--listen", "127.0.0.1:0", "--port-file"])
             .arg(folder.join("port"))
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -136,7 +141,8 @@ impl Launch {
 pub(crate) fn without_settings(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("FRITZY_") {
+        let text = name.to_string_lossy();
+        if text.starts_with("FRITZY_") || DATABASE_VARIABLES.contains(&&*text) {
             command.env_remove(name);
         }
     }
@@ -261,6 +267,7 @@ mod tests {
         Launch {
             program: "sh".into(),
             arguments: ["-c", script, "server"].map(OsString::from).to_vec(),
+            environment: Vec::new(),
             has_data: false,
             within: std::env::temp_dir(),
             core: None,

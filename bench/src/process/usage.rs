@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 /// Fields of `/proc/PID/stat` behind the program's name, which may hold anything up to the last `)`: user and system
 /// time are fields 14 and 15, the name is the second (proc_pid_stat(5)).
 const TIMES_BEHIND_NAME: std::ops::Range<usize> = 11..13;
+/// The same with the times of its children that have ended, fields 16 and 17.
+const TIMES_WITH_ENDED_BEHIND_NAME: std::ops::Range<usize> = 11..15;
+/// The process that started it is field 4.
+const PARENT_BEHIND_NAME: usize = 1;
 
 /// What a process does in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub(crate) enum Role {
     Server,
     /// Both.
     ShopAndGenerator,
+    /// It stores; counted together with the processes it has started, of which some come and go.
+    Database,
 }
 
 /// What a process has used until one moment.
@@ -62,9 +68,30 @@ impl Usage {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         Some(Self {
-            cpu: cpu_time(&stat, rustix::param::clock_ticks_per_second())?,
+            cpu: cpu_time(&stat, TIMES_BEHIND_NAME)?,
             resident_bytes: resident_bytes(&status)?,
         })
+    }
+
+    /// Of the process `pid` and those it has started until now, the ended ones included. Memory is its own: much of the
+    /// others' is the same.
+    fn with_children(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let own = Self::now(pid)?;
+        let running: Duration = children(pid)
+            .filter_map(|stat| cpu_time(&stat, TIMES_BEHIND_NAME))
+            .sum();
+        Some(Self {
+            cpu: cpu_time(&stat, TIMES_WITH_ENDED_BEHIND_NAME)? + running,
+            ..own
+        })
+    }
+
+    fn of(role: Role, pid: u32) -> Option<Self> {
+        match role {
+            Role::Database => Self::with_children(pid),
+            Role::Generator | Role::Server | Role::ShopAndGenerator => Self::now(pid),
+        }
     }
 }
 
@@ -75,7 +102,7 @@ impl ProcessUsage {
         to: Instant,
         processes: &[(Role, u32)],
     ) -> WindowUsage {
-        let all = || processes.iter().map(|&(_, pid)| Usage::now(pid));
+        let all = || processes.iter().map(|&(role, pid)| Usage::of(role, pid));
         tokio::time::sleep_until(from.into()).await;
         let machine_begin = MachineTime::now();
         let begin: Vec<_> = all().collect();
@@ -129,13 +156,40 @@ impl MachineTime {
     }
 }
 
-fn cpu_time(stat: &str, ticks_per_s: u64) -> Option<Duration> {
+/// The process that started this one, if it is still there and runs the same program: so a number that means another
+/// process here than where it was told is not believed.
+pub(crate) fn parent_of_same_program(pid: u32) -> Option<u32> {
+    let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let program = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let parent = parent(&stat(pid)?)?;
+    (program(pid)? == program(parent)?).then_some(parent)
+}
+
+/// What `/proc` says of each process that this one has started and that runs.
+fn children(pid: u32) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = entries.filter_map(|entry| {
+        entry.file_name().to_str()?.parse::<u32>().ok()?;
+        fs::read_to_string(entry.path().join("stat")).ok()
+    });
+    stats.filter(move |stat| parent(stat) == Some(pid))
+}
+
+fn fields(stat: &str) -> Option<Vec<&str>> {
     let (_, behind_name) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = behind_name.split_whitespace().collect();
+    Some(behind_name.split_whitespace().collect())
+}
+
+fn parent(stat: &str) -> Option<u32> {
+    fields(stat)?.get(PARENT_BEHIND_NAME)?.parse().ok()
+}
+
+fn cpu_time(stat: &str, times: std::ops::Range<usize>) -> Option<Duration> {
     let mut ticks = 0;
-    for field in fields.get(TIMES_BEHIND_NAME)? {
+    for field in fields(stat)?.get(times)? {
         ticks += field.parse::<u64>().ok()?;
     }
+    let ticks_per_s = rustix::param::clock_ticks_per_second();
     Some(Duration::from_secs_f64(ticks as f64 / ticks_per_s as f64))
 }
 
@@ -154,9 +208,15 @@ mod tests {
     #[test]
     fn the_name_of_a_program_may_hold_anything() {
         let stat = "77 (a) b (c) S 1 77 77 0 -1 4194560 300 0 0 0 150 50 7 9 20 0 3 0 100 1 2 3";
-        assert_eq!(cpu_time(stat, 100), Some(Duration::from_secs(2)));
-        assert_eq!(cpu_time("77 (a) S 1 2", 100), None);
-        assert_eq!(cpu_time("", 100), None);
+        let ticks = |count: f64| {
+            let per_s = rustix::param::clock_ticks_per_second() as f64;
+            Some(Duration::from_secs_f64(count / per_s))
+        };
+        assert_eq!(cpu_time(stat, TIMES_BEHIND_NAME), ticks(200.0));
+        assert_eq!(cpu_time(stat, TIMES_WITH_ENDED_BEHIND_NAME), ticks(216.0));
+        assert_eq!(cpu_time("77 (a) S 1 2", TIMES_BEHIND_NAME), None);
+        assert_eq!(cpu_time("", TIMES_BEHIND_NAME), None);
+        assert_eq!((parent(stat), parent("")), (Some(1), None));
     }
 
     #[test]
@@ -184,5 +244,23 @@ mod tests {
         let usage = Usage::now(std::process::id()).expect("Linux tells");
         assert!(usage.resident_bytes > 100_000);
         assert!(Usage::now(u32::MAX).is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn children_count_while_they_run_and_when_they_have_ended() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .expect("it starts");
+        let me = std::process::id();
+        let of_child = format!("{} (", child.id());
+        assert!(children(me).any(|stat| stat.starts_with(&of_child)));
+        assert_eq!(parent_of_same_program(child.id()), None, "not our program");
+        child.kill().expect("it runs");
+        child.wait().expect("a child");
+        assert!(!children(me).any(|stat| stat.starts_with(&of_child)));
+        let both = Usage::with_children(me).expect("Linux tells");
+        assert!(both.cpu >= Usage::now(me).expect("Linux tells").cpu / 2);
     }
 }

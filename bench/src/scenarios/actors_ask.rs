@@ -34,6 +34,7 @@ impl Scenario for ActorsAsk {
             Setting::Accounts,
             Setting::Store,
             Setting::Postgres,
+            Setting::Committers,
         ]
     }
 

@@ -39,6 +39,7 @@ impl Scenario for ActorsPlace {
             Setting::Keyed,
             Setting::Store,
             Setting::Postgres,
+            Setting::Committers,
             Setting::BatchLenMax,
         ]
     }

@@ -49,6 +49,7 @@ impl Scenario for CeilingScenario {
         read::check_each(&GraphqlClient::new(&endpoint.url())?, &ids).await?;
         Ok(Box::new(HttpSubject {
             server: Some(server),
+            database: None,
             address: endpoint.address,
             connections: set_up.settings.connections_count.unwrap_or(1),
             conditions: without_store(),
@@ -83,6 +84,7 @@ pub(super) async fn start_server(
         arguments: ["ceiling-server", &seed, &accounts]
             .map(OsString::from)
             .to_vec(),
+        environment: Vec::new(),
         has_data: false,
         within: set_up.within.to_owned(),
         core: set_up.cores.map(|cores| cores.server),

@@ -1,6 +1,7 @@
 //! What an acknowledgement means while it is measured, and what a sync costs on this disk: figures of writing say
 //! nothing without it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -26,6 +27,9 @@ pub struct Durability {
     pub filesystem: Option<String>,
     /// Median of writing 4 KiB and syncing them there.
     pub sync_4kib_median_us: Option<f64>,
+    /// Version and settings of the database's server, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub server_settings: BTreeMap<String, String>,
 }
 
 /// Whether commits are synced.
@@ -51,18 +55,22 @@ impl Durability {
                 .to_owned(),
             filesystem: filesystem(folder),
             sync_4kib_median_us: sync_median_us(folder).ok(),
+            server_settings: BTreeMap::new(),
         }
     }
 
-    /// Of a database on PostgreSQL: a store refuses a server that would lose what it acknowledges.
-    pub(crate) fn of_postgres(about: &str) -> Self {
+    /// Of a database on PostgreSQL: this program opens none on a server that would lose what it acknowledges.
+    pub(crate) fn of_postgres(
+        server_settings: BTreeMap<String, String>,
+        data: Option<&Path>,
+    ) -> Self {
         Self {
-            fsync: Fsync::On,
-            because: format!(
-                "the store reads fsync and synchronous_commit when it opens; PostgreSQL: {about}"
-            ),
-            filesystem: None,
-            sync_4kib_median_us: None,
+            because:
+                "fsync and synchronous_commit are read from the server when it is connected to"
+                    .to_owned(),
+            filesystem: data.and_then(filesystem),
+            server_settings,
+            ..Self::without(Fsync::On, "")
         }
     }
 
@@ -73,6 +81,7 @@ impl Durability {
             because: because.to_owned(),
             filesystem: None,
             sync_4kib_median_us: None,
+            server_settings: BTreeMap::new(),
         }
     }
 

@@ -37,6 +37,7 @@ impl Scenario for Hello {
         let request = get(&endpoint.authority, "/healthz/live");
         Ok(Box::new(HttpSubject {
             server: Some(server),
+            database: None,
             address: endpoint.address,
             connections: set_up.settings.connections_count.unwrap_or(1),
             conditions: without_store(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use async_trait::async_trait;
 
+use super::database::Database;
 use super::{Conditions, Subject};
 use crate::BenchError;
 use crate::http::{HttpLoad, Requests};
@@ -42,6 +43,8 @@ pub(super) type MakeRequests = dyn Fn(&Plan, usize) -> Box<dyn Requests> + Send 
 /// A server under load.
 pub(super) struct HttpSubject {
     pub(super) server: Option<ServerProcess>,
+    /// Where the server keeps its data, if not in its folder; gone after it.
+    pub(super) database: Option<Database>,
     pub(super) address: SocketAddr,
     /// Connections of the next run.
     pub(super) connections: usize,
@@ -60,6 +63,7 @@ impl Subject for HttpSubject {
         if let Some(server) = &self.server {
             processes.push((Role::Server, server.pid()));
         }
+        processes.extend(self.database.as_ref().and_then(Database::process));
         let requests = |number: usize| (self.requests)(plan, number);
         let load = HttpLoad {
             address: self.address,
@@ -70,9 +74,15 @@ impl Subject for HttpSubject {
     }
 
     async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {
-        match self.server {
-            Some(server) => Ok(server.stop().await?),
+        let stopped = match self.server {
+            Some(server) => server.stop().await,
             None => Ok(()),
-        }
+        };
+        let removed = match self.database {
+            Some(database) => database.remove().await,
+            None => Ok(()),
+        };
+        stopped?;
+        removed
     }
 }

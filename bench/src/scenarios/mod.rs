@@ -1,23 +1,26 @@
 //! What is measured: one file for each scenario, which says how everything it needs is made and what is asked.
 //!
 //! A scenario over HTTP talks to a server process through the generator of [`crate::http`]; `node_process` starts one,
-//! `http_subject` asks it. A scenario in this process calls the shop's own methods; `shop_subject` opens one. Both
+//! `http_subject` asks it. `database` makes one on PostgreSQL for either. A scenario in this process calls the shop's own methods; `shop_subject` opens one. Both
 //! choose accounts and baskets in the same way, by `shop_data` and `basket`.
 
 mod actors_ask;
 mod actors_place;
 mod basket;
 mod ceiling;
+mod database;
 mod durability;
 mod hello;
 mod http_subject;
 mod node_process;
 mod overload;
+mod pgbench;
 mod place;
 mod read;
 mod settings;
 mod shop_data;
 mod shop_subject;
+mod stored;
 mod uses;
 
 use std::path::Path;
@@ -34,7 +37,7 @@ use crate::process::Cores;
 use uses::Setting;
 
 /// Every scenario.
-const ALL: [&dyn Scenario; 7] = [
+const ALL: [&dyn Scenario; 8] = [
     &read::Read,
     &ceiling::CeilingScenario,
     &hello::Hello,
@@ -42,6 +45,7 @@ const ALL: [&dyn Scenario; 7] = [
     &overload::Overload,
     &actors_place::ActorsPlace,
     &actors_ask::ActorsAsk,
+    &pgbench::Pgbench,
 ];
 
 /// One thing to measure.
@@ -70,6 +74,8 @@ pub(crate) enum Reach {
     Http,
     /// By calling it, in this process.
     InProcess,
+    /// By a program of others.
+    Program,
 }
 
 /// What a scenario is set up with.

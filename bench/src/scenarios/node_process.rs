@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tokio::net::lookup_host;
 
+use super::database::Database;
 use super::durability::{Durability, Fsync};
 use super::http_subject::Endpoint;
-use super::{Conditions, SetUp, SideSettings};
+use super::{Conditions, SetUp, SideSettings, Store};
 use crate::process::{Launch, ServerProcess, without_settings};
 use crate::{BenchError, GraphqlClient};
 
@@ -18,6 +19,8 @@ use crate::{BenchError, GraphqlClient};
 pub(super) struct NodeProcess {
     /// `None` when it is another's.
     pub(super) server: Option<ServerProcess>,
+    /// Where it keeps its data, if not in its folder.
+    pub(super) database: Option<Database>,
     pub(super) endpoint: Endpoint,
     pub(super) client: GraphqlClient,
     pub(super) conditions: Conditions,
@@ -30,11 +33,21 @@ impl NodeProcess {
             return Self::at(url).await;
         }
         let program = node_program(set_up.settings)?;
-        let arguments: Vec<OsString> = set_up.settings.node_args.iter().map(Into::into).collect();
-        let node_settings = effective_settings(&program, &arguments)?;
+        let mut arguments: Vec<OsString> =
+            set_up.settings.node_args.iter().map(Into::into).collect();
+        let committers = set_up.settings.committers_count;
+        arguments.extend(committers.map(|count| format!("--committers={count}").into()));
+        let database = match set_up.settings.store {
+            Some(Store::Postgres) => Some(Database::open(set_up.settings).await?),
+            _ => None,
+        };
+        let url = database.iter().map(|database| database.url().to_owned());
+        let environment: Vec<_> = url.map(|url| ("DATABASE_URL", url)).collect();
+        let node_settings = effective_settings(&program, &arguments, &environment)?;
         let launch = Launch {
             program,
             arguments,
+            environment,
             has_data: true,
             within: set_up.within.to_owned(),
             core: set_up.cores.map(|cores| cores.server),
@@ -43,11 +56,15 @@ impl NodeProcess {
         let endpoint = Endpoint::local(server.port());
         let client = GraphqlClient::new(&endpoint.url())?;
         let conditions = Conditions {
-            durability: Durability::of_sqlite(server.folder()),
+            durability: match &database {
+                Some(database) => database.durability(),
+                None => Durability::of_sqlite(server.folder()),
+            },
             node_settings: Some(node_settings),
         };
         Ok(Self {
             server: Some(server),
+            database,
             endpoint,
             client,
             conditions,
@@ -62,6 +79,7 @@ impl NodeProcess {
         };
         Ok(Self {
             server: None,
+            database: None,
             endpoint: endpoint_of(url).await?,
             client,
             conditions,
@@ -89,6 +107,7 @@ fn node_program(settings: &SideSettings) -> Result<PathBuf, BenchError> {
 fn effective_settings(
     program: &Path,
     arguments: &[OsString],
+    environment: &[(&'static str, String)],
 ) -> Result<BTreeMap<String, String>, BenchError> {
     #[derive(Deserialize)]
     struct Setting {
@@ -101,6 +120,7 @@ fn effective_settings(
     let told = without_settings(program)
         .args(["config", "--json"])
         .args(arguments)
+        .envs(environment.iter().cloned())
         .output()
         .map_err(|failure| refused(format!("{}: {failure}", program.display())))?;
     if !told.status.success() {
@@ -109,7 +129,7 @@ fn effective_settings(
     let settings: BTreeMap<String, Setting> =
         serde_json::from_slice(&told.stdout).map_err(|error| refused(error.to_string()))?;
     // These differ in every run, and say nothing.
-    let of_this_run = ["listen", "data_dir", "port_file"];
+    let of_this_run = ["listen", "data_dir", "database_url", "port_file"];
     let settings = settings
         .into_iter()
         .map(|(name, setting)| (name, setting.value));

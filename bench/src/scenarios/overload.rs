@@ -58,6 +58,9 @@ impl Scenario for Overload {
             Setting::Accounts,
             Setting::Products,
             Setting::Keyed,
+            Setting::Store,
+            Setting::Postgres,
+            Setting::Committers,
             Setting::Node,
             Setting::NodeArg,
         ]

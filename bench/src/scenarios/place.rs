@@ -30,7 +30,7 @@ impl Scenario for Place {
     }
 
     fn about(&self) -> &'static str {
-        "createOrder with two lines over HTTP, on SQLite, each commit synced"
+        "createOrder with two lines over HTTP, on SQLite or PostgreSQL, each commit synced"
     }
 
     fn reach(&self) -> Reach {
@@ -45,6 +45,9 @@ impl Scenario for Place {
             Setting::Accounts,
             Setting::Products,
             Setting::Keyed,
+            Setting::Store,
+            Setting::Postgres,
+            Setting::Committers,
             Setting::Url,
             Setting::Node,
             Setting::NodeArg,
@@ -77,6 +80,7 @@ impl Place {
         });
         Ok(HttpSubject {
             server: node.server,
+            database: node.database,
             address: endpoint.address,
             connections: settings.connections_count.unwrap_or(1),
             conditions: node.conditions,

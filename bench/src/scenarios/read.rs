@@ -41,6 +41,9 @@ impl Scenario for Read {
             Setting::Rate,
             Setting::Connections,
             Setting::Accounts,
+            Setting::Store,
+            Setting::Postgres,
+            Setting::Committers,
             Setting::Url,
             Setting::Node,
             Setting::NodeArg,
@@ -53,6 +56,7 @@ impl Scenario for Read {
         check_each(&node.client, &ids).await?;
         Ok(Box::new(HttpSubject {
             server: node.server,
+            database: node.database,
             address: node.endpoint.address,
             connections: set_up.settings.connections_count.unwrap_or(1),
             conditions: node.conditions,

@@ -59,14 +59,23 @@ pub struct SideFlags {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub keyed: Option<bool>,
 
-    /// Where a shop in process keeps its journal. Default: sqlite
+    /// Where a shop in process, or a node that is started, keeps its data. Default: postgres with --postgres,
+    /// otherwise sqlite
     #[arg(long)]
     pub store: Option<Store>,
 
-    /// The PostgreSQL server for --store postgres: a role's address that may create databases, as `cargo xtask services up`
-    /// prints one. Each run makes a database of its own there, and drops it
+    /// The PostgreSQL server for --store postgres and pgbench: the address of a role that may create databases, as
+    /// `cargo xtask services up` prints one. Each run makes a database of its own there, and drops it
     #[arg(long, value_name = "URL")]
     pub postgres: Option<String>,
+
+    /// Committers of a shop or a node on PostgreSQL. Default: the node's own
+    #[arg(long, value_name = "COMMITTERS", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub committers: Option<u16>,
+
+    /// Have pgbench write an order as one statement that commits by itself, instead of two in a transaction
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub single_statement: Option<bool>,
 
     /// Appends in one transaction of a shop in process, at most. Default: the committer's own
     #[arg(long, value_name = "APPENDS", value_parser = clap::value_parser!(u16).range(1..))]
@@ -85,7 +94,7 @@ pub struct SideFlags {
     pub node_arg: Vec<String>,
 }
 
-/// Where a shop in process keeps its journal.
+/// Where a shop keeps its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Store {
@@ -93,7 +102,7 @@ pub enum Store {
     Sqlite,
     /// A database on PostgreSQL.
     Postgres,
-    /// Memory; nothing is durable.
+    /// Memory, of a shop in process only; nothing is durable.
     Memory,
 }
 
@@ -124,8 +133,8 @@ pub struct SideSettings {
     pub scenario: String,
     /// Closed or open loop.
     pub loop_shape: LoopShape,
-    /// Requests under way: exactly in a closed loop, at most in an open one.
-    pub in_flight_count: usize,
+    /// Requests under way: exactly in a closed loop, at most in an open one. `None` where it is found while setting up.
+    pub in_flight_count: Option<usize>,
     /// The rate of an open loop; `None` where it follows from the knee.
     pub rate_per_s: Option<f64>,
     /// Connections over HTTP.
@@ -139,11 +148,17 @@ pub struct SideSettings {
     pub products_count: usize,
     /// Whether orders have idempotency keys.
     pub keyed: bool,
-    /// Where a shop in process keeps its journal.
+    /// Where the shop keeps its data; reports before a node could be started on PostgreSQL are without for a node.
     pub store: Option<Store>,
     /// The server for the store on PostgreSQL. Not reported: it holds a password.
     #[serde(skip)]
     pub postgres: Option<String>,
+    /// Committers on PostgreSQL; `None` is the node's own number.
+    #[serde(default)]
+    pub committers_count: Option<usize>,
+    /// Whether an order is one statement that commits by itself.
+    #[serde(default)]
+    pub single_statement: bool,
     /// Appends in one transaction of a shop in process at most; `None` is the committer's own limit.
     pub batch_len_max_appends: Option<usize>,
     /// The node that was measured instead of one that was started.
@@ -191,6 +206,16 @@ impl SideSpec {
         self.scenario
     }
 
+    /// As it was written.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What is particular to it.
+    pub(super) fn overrides(&self) -> &SideFlags {
+        &self.overrides
+    }
+
     /// The complete settings of this side, when `flags` hold for both.
     ///
     /// # Errors
@@ -216,12 +241,15 @@ impl SideSpec {
                 (false, None) => HTTP_IN_FLIGHT,
             })
         });
-        let in_flight = in_flight.unwrap_or(match (open, connections) {
-            (_, Some(connections)) => connections,
-            (true, None) => IN_FLIGHT_MAX,
-            (false, None) => IN_PROCESS_IN_FLIGHT,
+        let in_process = self.scenario.reach() == Reach::InProcess;
+        let in_flight = in_flight.or(match (open, connections) {
+            (_, Some(connections)) => Some(connections),
+            (true, None) => Some(IN_FLIGHT_MAX),
+            (false, None) => in_process.then_some(IN_PROCESS_IN_FLIGHT),
         });
-        if connections.is_some_and(|connections| connections < in_flight) {
+        if let Some((connections, in_flight)) = connections.zip(in_flight)
+            && connections < in_flight
+        {
             return Err(BenchError::Settings(format!(
                 "{}: {in_flight} requests under way need as many connections: each carries one at a time",
                 self.text
@@ -237,6 +265,7 @@ impl SideSpec {
             [] => flags.node_arg.clone(),
             own => own.to_vec(),
         };
+        let stored = self.stored(flags, started)?;
         let or = |mine: Option<u32>, both: Option<u32>, default: u32| {
             usize::try_from(mine.or(both).unwrap_or(default)).expect("32 bits fit")
         };
@@ -255,8 +284,13 @@ impl SideSpec {
             accounts_count: or(mine.accounts, flags.accounts, 1_000),
             products_count: or(mine.products, flags.products, 500),
             keyed: mine.keyed.or(flags.keyed).unwrap_or(false),
-            store: (!http).then(|| mine.store.or(flags.store).unwrap_or(Store::Sqlite)),
-            postgres: mine.postgres.clone().or_else(|| flags.postgres.clone()),
+            store: stored.store,
+            postgres: stored.postgres,
+            committers_count: stored.committers,
+            single_statement: mine
+                .single_statement
+                .or(flags.single_statement)
+                .unwrap_or(false),
             batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
             url,
             node: node.filter(|_| started),
@@ -271,10 +305,10 @@ impl SideSettings {
         match self.rate_per_s {
             Some(rate_per_s) => Load::Open {
                 rate_per_s,
-                in_flight_max: self.in_flight_count,
+                in_flight_max: self.in_flight_count.unwrap_or(IN_FLIGHT_MAX),
             },
             None => Load::Closed {
-                in_flight: self.in_flight_count,
+                in_flight: self.in_flight_count.unwrap_or(IN_PROCESS_IN_FLIGHT),
             },
         }
     }
@@ -307,13 +341,16 @@ mod tests {
     fn what_stands_behind_a_name_overrides_the_flags_for_this_side_alone() {
         let flags = ["--in-flight=32", "--store=memory", "--accounts=10"];
         let one = settings("actors-place", &flags).expect("fits");
-        assert_eq!((one.in_flight_count, one.store), (32, Some(Store::Memory)));
+        assert_eq!(
+            (one.in_flight_count, one.store),
+            (Some(32), Some(Store::Memory))
+        );
         assert_eq!((one.accounts_count, one.batch_len_max_appends), (10, None));
         let other = "actors-place:store=sqlite,batch-len-max=1,keyed";
         let other = settings(other, &flags).expect("fits");
         assert_eq!(
             (other.in_flight_count, other.store),
-            (32, Some(Store::Sqlite))
+            (Some(32), Some(Store::Sqlite))
         );
         assert_eq!((other.batch_len_max_appends, other.keyed), (Some(1), true));
         assert_eq!(other.connections_count, None);
@@ -339,7 +376,7 @@ mod tests {
         ] {
             let settings = settings(spec, &flags).expect("fits");
             let found = (settings.in_flight_count, settings.connections_count);
-            assert_eq!(found, (in_flight, connections), "{spec} {flags:?}");
+            assert_eq!(found, (Some(in_flight), connections), "{spec} {flags:?}");
         }
     }
 

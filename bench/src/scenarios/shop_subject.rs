@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fritzy_actors::{PriceInput, ProductInput, Request, Shop, ShopConfig, ShopError};
 use fritzy_domain::{CommandId, Deadline, NodeId};
-use fritzy_persistence::{
-    CommitterConfig, FreshDatabase, MemoryConfig, PostgresConfig, SqliteConfig, Stores,
-};
+use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::database::Database;
 use super::durability::{Durability, Fsync};
 use super::shop_data::{account_name, price_text, product_name};
 use super::{Conditions, SetUp, SideSettings, Store, Subject};
@@ -40,7 +39,7 @@ pub(super) struct OpenShop {
 enum Place {
     Nowhere,
     Folder(#[expect(dead_code, reason = "held to be removed")] TempDir),
-    Database(FreshDatabase),
+    Database(Database),
 }
 
 /// A shop under load by callers of one kind.
@@ -126,7 +125,10 @@ impl<C: Caller> Subject for ShopSubject<C> {
         let threads = available_parallelism().map_or(1, NonZeroUsize::get);
         let recorders: Vec<_> = (0..threads).map(|_| Recorder::shared(window)).collect();
         let _pacer = Pacer::start(&pace, plan.load.callers(), None);
-        let processes = [(Role::ShopAndGenerator, std::process::id())];
+        let mut processes = vec![(Role::ShopAndGenerator, std::process::id())];
+        if let Place::Database(database) = &self.place {
+            processes.extend(database.process());
+        }
         let (usage, ()) = tokio::join!(
             ProcessUsage::between(window.measured_from, window.measured_to, &processes),
             drive(callers, &pace, &recorders, window.drained_by),
@@ -148,8 +150,7 @@ impl<C: Caller> Subject for ShopSubject<C> {
         self.shop.shop.stop().await;
         self.stores.close().await;
         if let Place::Database(database) = self.place {
-            let removed = database.remove().await;
-            removed.map_err(|failure| preparing("the end of the database", &failure))?;
+            database.remove().await?;
         }
         Ok(())
     }
@@ -171,18 +172,19 @@ async fn open_stores(set_up: &SetUp<'_>) -> Result<(Stores, Place, Durability), 
         return Ok((stores, Place::Nowhere, durability));
     }
     if set_up.settings.store == Some(Store::Postgres) {
-        let server = set_up.settings.postgres.as_deref().ok_or_else(|| {
-            let told = "--store postgres needs a server: --postgres URL, as `cargo xtask services up` prints one";
-            BenchError::Settings(told.to_owned())
-        })?;
-        let failed = |failure| preparing("the database", &failure);
-        let database = FreshDatabase::create(server).await.map_err(failed)?;
-        let durability = Durability::of_postgres(database.about());
+        let database = Database::open(set_up.settings).await?;
+        let defaults = PostgresConfig::new(database.url());
+        let committers = set_up.settings.committers_count;
         let config = PostgresConfig {
             committer,
-            ..PostgresConfig::new(database.url())
+            committers: committers.map_or(defaults.committers, |count| {
+                u16::try_from(count).expect("the range of the flag ends below")
+            }),
+            ..defaults
         };
-        let stores = Stores::open_postgres(config).await.map_err(failed)?;
+        let durability = database.durability();
+        let stores = Stores::open_postgres(config).await;
+        let stores = stores.map_err(|failure| preparing("the database", &failure))?;
         return Ok((stores, Place::Database(database), durability));
     }
     let folder = tempfile::Builder::new()

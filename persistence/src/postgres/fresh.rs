@@ -1,20 +1,54 @@
 //! A database that is made for a measurement, and gone after it.
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Row};
 use uuid::Uuid;
 
 use super::config::PostgresError;
 use super::schema::unreachable;
 use super::session::Server;
 
-/// An empty database with a name of its own.
+/// What a figure about writing depends on.
+const TOLD: [&str; 14] = [
+    "checkpoint_timeout",
+    "commit_delay",
+    "data_checksums",
+    "fsync",
+    "full_page_writes",
+    "max_wal_size",
+    "server_version",
+    "shared_buffers",
+    "synchronous_commit",
+    "synchronous_standby_names",
+    "wal_buffers",
+    "wal_compression",
+    "wal_level",
+    "wal_sync_method",
+];
+
+/// An empty database with a name of its own. Dropped, it is dropped on the server as well.
 #[derive(Debug)]
 pub struct FreshDatabase {
     server_url: String,
     name: String,
     url: String,
-    about: String,
+    about: AboutServer,
+    exists: bool,
+}
+
+/// What a server tells of itself.
+#[derive(Clone, Debug, Default)]
+pub struct AboutServer {
+    /// Its version, and the settings that commits depend on.
+    pub settings: BTreeMap<String, String>,
+    /// Where its data is, if the role may know it.
+    pub data_directory: Option<PathBuf>,
+    /// A child of its first process that lives as long as the server, if it was reached on this machine and the role
+    /// may know it.
+    pub process: Option<u32>,
 }
 
 impl FreshDatabase {
@@ -26,25 +60,22 @@ impl FreshDatabase {
         let name = format!("fritzy_bench_{}", Uuid::now_v7().simple());
         let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
         let about = run(server_url, create).await?;
-        let options: PgConnectOptions = server_url
-            .parse()
-            .map_err(|failure: sqlx::Error| PostgresError::Url(failure.to_string()))?;
-        let url = options.database(&name).to_url_lossy().to_string();
         Ok(Self {
+            url: with_database(server_url, &name),
             server_url: server_url.to_owned(),
             name,
-            url,
             about,
+            exists: true,
         })
     }
 
-    /// Its address.
+    /// Its address: the server's with its name.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The server's version and what its commits do.
-    pub fn about(&self) -> &str {
+    /// What the server told when it was made.
+    pub fn about(&self) -> &AboutServer {
         &self.about
     }
 
@@ -52,14 +83,50 @@ impl FreshDatabase {
     ///
     /// # Errors
     /// [`PostgresError`]
-    pub async fn remove(self) -> Result<(), PostgresError> {
-        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        run(&self.server_url, drop).await.map(|_| ())
+    pub async fn remove(mut self) -> Result<(), PostgresError> {
+        run(&self.server_url, self.removal()).await?;
+        self.exists = false;
+        Ok(())
+    }
+
+    fn removal(&self) -> String {
+        format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)
     }
 }
 
+/// On the way out of an error or an interrupt.
+impl Drop for FreshDatabase {
+    fn drop(&mut self) {
+        if !self.exists {
+            return;
+        }
+        let (server_url, removal) = (self.server_url.clone(), self.removal());
+        // A runtime of its own: the one that this is dropped in must not be waited for here.
+        let removing = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.is_ok_and(|runtime| runtime.block_on(run(&server_url, removal)).is_ok())
+        });
+        let _ = removing.join();
+    }
+}
+
+/// What the server at `url` tells of itself.
+///
+/// # Errors
+/// [`PostgresError`]
+pub async fn about_server(url: &str) -> Result<AboutServer, PostgresError> {
+    let server = Server::new(url, false)?;
+    let mut connection = server.connect(&server.options("fritzy bench")).await?;
+    let told = tell(&mut connection).await;
+    let about = told.map_err(|failure| unreachable(&server, &failure))?;
+    let _ = connection.close().await;
+    Ok(about)
+}
+
 /// Runs a statement of this file, and tells about the server.
-async fn run(server_url: &str, statement: String) -> Result<String, PostgresError> {
+async fn run(server_url: &str, statement: String) -> Result<AboutServer, PostgresError> {
     let server = Server::new(server_url, false)?;
     let mut connection = server.connect(&server.options("fritzy bench")).await?;
     let running = async {
@@ -69,20 +136,72 @@ async fn run(server_url: &str, statement: String) -> Result<String, PostgresErro
         sqlx::query(AssertSqlSafe(statement))
             .execute(&mut connection)
             .await?;
-        let names =
-            "server_version', 'fsync', 'synchronous_commit', 'full_page_writes', 'wal_sync_method',
-            'shared_buffers', 'max_wal_size";
-        let about = format!(
-            "SELECT string_agg(name || ' ' || current_setting(name), ', ') FROM unnest(ARRAY['{names}']) AS name"
-        );
-        let row = sqlx::query(AssertSqlSafe(about))
-            .fetch_one(&mut connection)
-            .await?;
-        row.try_get(0)
+        tell(&mut connection).await
     };
     let about = running
         .await
         .map_err(|failure| unreachable(&server, &failure))?;
     let _ = connection.close().await;
     Ok(about)
+}
+
+async fn tell(connection: &mut PgConnection) -> Result<AboutServer, sqlx::Error> {
+    let names: Vec<String> = TOLD.map(str::to_owned).to_vec();
+    let rows = sqlx::query(
+        "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY($1) AND setting <> ''",
+    )
+    .bind(names)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut settings = BTreeMap::new();
+    for row in rows {
+        settings.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    // What the role may not know is null. Over a socket of the system there is no address.
+    let row = sqlx::query(
+        "SELECT (SELECT setting FROM pg_settings WHERE name = 'data_directory'),
+            (SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'
+                AND coalesce(inet_server_addr() << '127.0.0.0/8' OR inet_server_addr() = '::1', true))",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (folder, pid): (Option<String>, Option<i32>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(AboutServer {
+        settings,
+        data_directory: folder.map(PathBuf::from),
+        process: pid.and_then(|pid| pid.try_into().ok()),
+    })
+}
+
+/// The address with another database: what is between the host and the parameters. Nothing else is changed, for
+/// programs differ in which parameters they know.
+fn with_database(url: &str, database: &str) -> String {
+    let (address, parameters) = url.find('?').map_or((url, ""), |at| url.split_at(at));
+    let host_from = address.find("://").map_or(0, |at| at + "://".len());
+    let path_from = address[host_from..]
+        .find('/')
+        .map_or(address.len(), |at| host_from + at);
+    format!("{}/{database}{parameters}", &address[..path_from])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_is_exchanged_and_nothing_else() {
+        for (url, expected) in [
+            ("postgres://u:p@h:5/postgres", "postgres://u:p@h:5/x"),
+            (
+                "postgres://h?sslmode=require",
+                "postgres://h/x?sslmode=require",
+            ),
+            (
+                "postgresql://h/y?host=/run/postgresql",
+                "postgresql://h/x?host=/run/postgresql",
+            ),
+        ] {
+            assert_eq!(with_database(url, "x"), expected);
+        }
+    }
 }

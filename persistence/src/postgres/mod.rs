@@ -3,9 +3,11 @@
 mod batch_statement;
 mod config;
 mod faults;
+mod fill;
 mod fresh;
 mod holding;
 mod journal;
+mod one_order;
 mod open;
 mod ownership;
 mod read_model;
@@ -31,7 +33,9 @@ use crate::stores::Behind;
 use reads::Reads;
 
 pub use config::{PostgresConfig, PostgresError};
-pub use fresh::FreshDatabase;
+pub use fill::{Sampled, fill_with_orders, sample_ids};
+pub use fresh::{AboutServer, FreshDatabase, about_server};
+pub use one_order::OneOrder;
 pub use schema::migrate_postgres;
 pub use verify::verify_postgres;
 

@@ -1,85 +1,22 @@
 //! Every scenario of `fritzy-bench run`, for a blink, against the real parts: the real node, the real ceiling, a real
 //! database. What is tested is that requests were answered and the report can be read. No figure is ever a gate.
 
+#[path = "../node_binary/mod.rs"]
 mod node_binary;
+mod postgres;
+mod running;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
-use fritzy_bench::measure::Report;
 use fritzy_bench::{Fsync, LoopShape};
 use node_binary::node_binary;
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use running::{
+    FEW_THINGS, bench, blink, pid, require, require_sound, run, run_with_node, wait_for,
+};
+use rustix::process::{Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
-
-/// So short that all of this takes seconds; the figures mean nothing, which the report says of a debug build.
-const BLINK: [&str; 4] = [
-    "--warmup-s=0.1",
-    "--duration-s=0.3",
-    "--repeat=1",
-    "--in-flight=8",
-];
-const FEW_THINGS: [&str; 2] = ["--accounts=20", "--products=10"];
-
-fn bench(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fritzy-bench"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-/// The same of a scenario with a node.
-fn run_with_node(arguments: &[&str]) -> Report {
-    let node = format!("--node={}", node_binary().display());
-    run(&[arguments, &[node.as_str()]].concat())
-}
-
-/// Runs `run` with these arguments, in a folder where nothing may remain.
-fn run(arguments: &[&str]) -> Report {
-    let folder = TempDir::new().expect("a folder");
-    let (data, json) = (folder.path().join("data"), folder.path().join("a.json"));
-    fs::create_dir(&data).expect("another");
-    let output = bench(&["run"])
-        .args(arguments)
-        .arg("--data-in")
-        .arg(&data)
-        .arg("--json")
-        .arg(&json)
-        .output()
-        .expect("it starts");
-    require(&output, 0);
-    let left = fs::read_dir(&data).expect("the folder").count();
-    assert_eq!(left, 0, "what was started is stopped and removed");
-    let report = Report::read(&json).expect("a report");
-    let table = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(table.contains("accepted"), "{table}");
-    report
-}
-
-fn require(output: &Output, code: i32) {
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{text}");
-}
-
-/// Requests were answered, and all as asked.
-fn require_sound(report: &Report) {
-    for side in [Some(&report.subject), report.baseline.as_ref()]
-        .into_iter()
-        .flatten()
-    {
-        let totals = &side.totals;
-        assert!(totals.accepted_count > 0, "{totals:?}");
-        assert_eq!(totals.not_accepted(), [""; 0], "{}", side.settings.side);
-        assert!(side.figures["accepted_per_s"].median > 0.0);
-        assert!(side.figures["accepted_p50_us"].median > 0.0);
-    }
-    assert!(report.stamp.machine.cores_count.is_some());
-}
-
-fn blink<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    [arguments, &BLINK].concat()
-}
 
 #[test]
 fn read_against_ceiling() {
@@ -175,35 +112,6 @@ fn actors_place_on_both_stores() {
 
 /// A direction with a wide bound: what waits while one commit is synced goes into the next.
 #[test]
-fn actors_place_on_postgresql_leaves_no_database_behind() {
-    let test = "actors_place_on_postgresql_leaves_no_database_behind";
-    let server = match fritzy_services::postgres_for_tests() {
-        Ok(server) => server,
-        Err(missing) if missing.is_missing() => {
-            return fritzy_services::skipped(test, &missing.to_string());
-        }
-        Err(failure) => panic!("{failure}"),
-    };
-    let postgres = format!("--postgres={}", server.url());
-    let report = run(&blink(&["actors-place", "--store=postgres", &postgres]));
-    require_sound(&report);
-    let durability = &report.subject.durability;
-    assert_eq!(durability.fsync, Fsync::On);
-    assert!(
-        durability.because.contains("synchronous_commit on"),
-        "{durability:?}"
-    );
-    assert_ne!(server.databases("postgres").expect("asked"), [""; 0]);
-    let left = server.databases("fritzy_bench_").expect("asked");
-    assert_eq!(left, [""; 0]);
-    let output = bench(&["run", "actors-place", "--store=postgres"]).output();
-    let output = output.expect("it starts");
-    assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("--postgres"), "{said}");
-}
-
-#[test]
 fn grouped_commits_carry_more_than_single_ones() {
     let report = run(&[
         "actors-place",
@@ -261,7 +169,7 @@ fn flags_that_do_not_fit_are_refused_before_anything_is_started() {
         ),
         (
             vec!["place:store=memory"],
-            "no use for --store: place takes",
+            "place:store=memory: a node has no store in memory",
         ),
         (
             vec!["overload", "--url=http://localhost:1/graphql"],
@@ -310,23 +218,4 @@ fn node_below(folder: &Path) -> Option<u32> {
     let run = fs::read_dir(folder).ok()?.next()?.ok()?;
     let lock = run.path().join("data/fritzy.db.lock");
     fs::read_to_string(lock).ok()?.trim().parse().ok()
-}
-
-fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "it takes too long"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn pid(id: u32) -> Pid {
-    let raw = i32::try_from(id).expect("a process id");
-    Pid::from_raw(raw).expect("it is above 0")
 }
