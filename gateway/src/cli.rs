@@ -1,5 +1,6 @@
 //! The command line: one declaration gives flags, environment, file and help.
 
+mod events;
 mod journal;
 mod migrate;
 
@@ -54,6 +55,11 @@ enum Action {
     Schema,
     /// Bring the schema of the database up to date, and end
     Migrate,
+    /// Watch what happens
+    Events {
+        #[command(subcommand)]
+        action: events::EventsAction,
+    },
     /// Look after the journal and the state rows that are made from it
     Journal {
         #[command(subcommand)]
@@ -84,6 +90,7 @@ pub fn main() -> ExitCode {
         }),
         Some(Action::Schema) => out(&schema_text()),
         Some(Action::Migrate) => migrate::run(&cli.settings),
+        Some(Action::Events { action }) => events::run(action, &cli.settings),
         Some(Action::Journal { action }) => journal::run(action, &cli.settings),
         Some(Action::Node) | None => run_node(cli.settings),
     }

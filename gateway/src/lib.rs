@@ -8,6 +8,7 @@ mod database_url;
 mod graphql;
 mod http;
 mod logging;
+mod moment;
 mod node;
 mod settings;
 mod signals;

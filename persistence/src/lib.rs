@@ -10,6 +10,7 @@ mod postgres;
 mod rows;
 mod sqlite;
 mod stores;
+mod tail;
 mod verify;
 
 pub use committer::CommitterConfig;
@@ -18,6 +19,7 @@ pub use postgres::{
     AboutServer, FreshDatabase, OneOrder, PostgresConfig, PostgresError, Sampled, about_server,
     fill_with_orders, migrate_postgres, sample_ids, verify_postgres,
 };
-pub use sqlite::{OpenError, SqliteConfig, VerifyConfig, VerifyError, verify_sqlite};
+pub use sqlite::{OpenError, ReadOnlyError, SqliteConfig, VerifyConfig, verify_sqlite};
 pub use stores::Stores;
+pub use tail::{CursorError, EventTail, TailCursor, TailError, TailFrom};
 pub use verify::{Checked, Place, VerifyProgress, VerifyReport, Violation, ViolationKind};

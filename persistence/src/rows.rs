@@ -1,12 +1,12 @@
 //! Rows to values and back, whatever the database. What a row holds was written here; anything else is
 //! unreadable.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fritzy_domain::{
     Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, EntityId, Event,
-    EventId, Fingerprint, Footprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus, Product,
-    ProductId, ReadError, Recorded, Room, ShardId, Stored, Timestamp,
+    EventId, Fingerprint, Footprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus, Position,
+    Product, ProductId, ReadError, Recorded, Room, ShardId, Stored, Timestamp,
 };
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
@@ -149,6 +149,13 @@ pub(crate) fn recorded(row: &impl Columns) -> Result<Recorded, ReadError> {
         fingerprint: fingerprint(row)?,
         event,
     })
+}
+
+/// The last position of each shard that has events, from rows of shard and position.
+pub(crate) fn heads<R: Columns>(rows: &[R]) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+    let head = |row: &R| Ok((ShardId(row.shard()?), counter(row, "position")?));
+    let heads = rows.iter().map(head);
+    heads.filter(|head| !matches!(head, Ok((_, 0)))).collect()
 }
 
 pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, ReadError> {

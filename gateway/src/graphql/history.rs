@@ -30,6 +30,11 @@ impl HistoryEntryObject {
         self.0.event.event_type()
     }
 
+    /// The command that it came of: each request is one, however often it is repeated under its key.
+    async fn command_id(&self) -> String {
+        self.0.command.to_string()
+    }
+
     /// When it was decided.
     async fn at(&self) -> Time {
         Time(self.0.event.at())

@@ -2,8 +2,8 @@
 
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
 use fritzy_domain::{Money, Timestamp};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+
+use crate::moment::{from_rfc3339, rfc3339};
 
 /// A number by its text. The schema calls it `Float`, as clients of the seed do.
 #[derive(Clone, Debug)]
@@ -52,24 +52,14 @@ impl ScalarType for Time {
         let Value::String(text) = &value else {
             return Err(InputValueError::expected_type(value));
         };
-        let moment = OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| InputValueError::custom("is not a moment as RFC 3339 writes it"))?;
-        let micros = i64::try_from(moment.unix_timestamp_nanos() / 1_000)
-            .map_err(|_| InputValueError::custom("is too far away"))?;
-        Ok(Self(Timestamp::from_micros(micros)))
+        from_rfc3339(text)
+            .map(Self)
+            .map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
         Value::String(rfc3339(self.0))
     }
-}
-
-fn rfc3339(moment: Timestamp) -> String {
-    let nanos = i128::from(moment.as_micros()) * 1_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanos)
-        .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .expect("moments in the journal are between the years 0 and 9999")
 }
 
 /// A whole number of minor units.

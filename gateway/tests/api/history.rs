@@ -1,11 +1,13 @@
 //! What happened to accounts, products and orders can be asked for.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::node::TestNode;
 
 const HISTORY: &str = "query($id: String!, $page: PaginationInput) {
-    history(id: $id, pagination: $page) { id version type at data }
+    history(id: $id, pagination: $page) { id version type commandId at data }
 }";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,6 +67,23 @@ async fn every_change_stands_in_the_history_from_its_answer_on() {
     let created = answer.data("/history/0/data");
     assert_eq!(created["lines"][0]["quantity"], 2, "{created}");
     assert_eq!(answer.data("/history/2/data")["reason"], "late");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_request_is_a_command_and_a_repeated_one_the_same() {
+    let node = TestNode::start().await;
+    let product = node.api.new_product("Lamp", 9.99).await;
+    for (name, key) in [("A", "1"), ("B", "2"), ("A", "1")] {
+        let change = format!(
+            r#"mutation {{ updateProduct(id: "{product}", name: "{name}", idempotencyKey: "{key}") {{ id }} }}"#
+        );
+        node.api.run(&change).await.data("/updateProduct");
+    }
+    let answer = node.api.run_with(HISTORY, json!({ "id": product })).await;
+    assert_eq!(answer.data("/history").as_array().map(Vec::len), Some(3));
+    let command = |index: u32| answer.text_at(&format!("/history/{index}/commandId"));
+    let commands = BTreeSet::from([command(0), command(1), command(2)]);
+    assert_eq!(commands.len(), 3, "{commands:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod audit;
 mod client;
 
 mod database;
+mod events_tail;
 mod first_start;
 mod full_disk;
 mod killed;

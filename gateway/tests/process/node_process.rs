@@ -133,6 +133,16 @@ impl NodeProcess {
         }
     }
 
+    /// Waits until it has said so.
+    pub(crate) fn says(&mut self, part: &str, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !self.said.contains(part) {
+            if let Err(failure) = self.read_line(deadline) {
+                panic!("no {part:?} ({failure}): {:?} {}", self.said, self.log());
+            }
+        }
+    }
+
     /// What it said on stdout so far.
     pub(crate) fn said(&self) -> &str {
         &self.said

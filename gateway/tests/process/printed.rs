@@ -55,12 +55,34 @@ fn help_names_every_setting_and_command() {
             let variable = format!("FRITZY_{}", setting.to_uppercase());
             assert!(help.contains(&variable), "{variable} in {help}");
         }
-        for command in ["config", "schema", "node", "journal", "--config"] {
+        for command in ["config", "schema", "node", "events", "journal", "--config"] {
             assert!(help.contains(command), "{command} in {help}");
         }
     }
     let files = std::fs::read_dir(ground.current()).expect("a folder");
     assert_eq!(files.count(), 0, "asking for help starts nothing");
+}
+
+#[test]
+fn the_help_of_a_tail_says_where_it_can_begin_and_how_it_ends() {
+    let ground = Ground::new();
+    let help = printed(&ground, &mut ground.command(&["events", "tail", "--help"])).stdout;
+    for part in [
+        "--from",
+        "--lines",
+        "--follow",
+        "--json",
+        "start",
+        "now",
+        "cursor",
+        "@FILE",
+        "Ctrl-C",
+        "Exit code 0",
+    ] {
+        assert!(help.contains(part), "{part} in {help}");
+    }
+    let listed = printed(&ground, &mut ground.command(&["events", "--help"])).stdout;
+    assert!(listed.contains("tail"), "{listed}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod row;
 mod schema;
 mod session;
 mod settle;
+mod tail;
 mod unnest;
 mod verify;
 mod write;
@@ -37,6 +38,7 @@ pub use fill::{Sampled, fill_with_orders, sample_ids};
 pub use fresh::{AboutServer, FreshDatabase, about_server};
 pub use one_order::OneOrder;
 pub use schema::migrate_postgres;
+pub(crate) use tail::tail;
 pub use verify::verify_postgres;
 
 /// The steps that make the schema. Those of newer versions are theirs.

@@ -5,8 +5,10 @@ mod lock;
 mod open;
 mod ownership;
 mod read_model;
+mod read_only;
 mod row;
 mod statements;
+mod tail;
 mod verify;
 mod write;
 
@@ -21,7 +23,9 @@ use crate::committer::Committer;
 use crate::stores::Behind;
 
 pub use open::{OpenError, SqliteConfig};
-pub use verify::{VerifyConfig, VerifyError, verify_sqlite};
+pub use read_only::ReadOnlyError;
+pub(crate) use tail::tail;
+pub use verify::{VerifyConfig, verify_sqlite};
 
 /// The steps that make the schema.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");

@@ -8,6 +8,7 @@ mod keys;
 mod postgres_server;
 mod reading;
 mod sqlite_file;
+mod tail;
 mod tls;
 
 use fixtures::Fixture;

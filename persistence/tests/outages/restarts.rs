@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{AppendError, Page, Unbounded};
+use fritzy_persistence::{EventTail, TailFrom};
 
 use crate::ground::{Ground, PATIENT, Told, acknowledged};
 
@@ -196,4 +197,43 @@ async fn a_promoted_standby_goes_on_with_everything_acknowledged() {
     assert_eq!(acknowledged(&after), 20, "it goes on by itself");
     told.extend(after);
     ground.audit_on(&standby, &told).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_goes_on_behind_a_restart_with_exactly_the_rest() {
+    let test = "a_tail_goes_on_behind_a_restart_with_exactly_the_rest";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let url = ground.server.url("postgres");
+    let mut tail = EventTail::open_postgres(&url, &TailFrom::Now)
+        .await
+        .expect("opens");
+    let ground = std::sync::Arc::new(ground);
+    let mut seen = Vec::new();
+    let mut written = Vec::new();
+    for round in 1..=3_u128 {
+        let told = ground.tell_many(round * 1_000, 200, PATIENT).await;
+        written.extend(told.iter().map(|(append, _)| append.entity));
+        // Some of what is there is fetched before the restart, the rest behind it.
+        tail.look().await.expect("is there");
+        for _ in 0..50 {
+            seen.extend(tail.next().await.expect("reads"));
+        }
+        let restarting = ground.clone();
+        let restarted = tokio::task::spawn_blocking(move || {
+            restarting.server.stop_fast().expect("stops");
+            std::thread::sleep(Duration::from_millis(300));
+            restarting.server.start_again().expect("starts");
+        });
+        while let Some(event) = tail.next().await.expect("waits for the server") {
+            seen.push(event);
+        }
+        tail.look().await.expect("waits for the server");
+        restarted.await.expect("restarted");
+    }
+    let mut seen: Vec<_> = seen.iter().map(|event| event.entity).collect();
+    seen.sort();
+    written.sort();
+    assert_eq!(seen, written, "each once");
 }

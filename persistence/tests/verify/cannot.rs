@@ -19,11 +19,11 @@ async fn the_schema_of_another_version() {
         (
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
              VALUES (9999, 'to come', 1, x'00', 0)",
-            ["newer version", "step 9999", "Check it with that version"],
+            ["newer version", "step 9999", "Read it with that version"],
         ),
         (
             "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1",
-            ["newer version", "step 1", "Check it with that version"],
+            ["newer version", "step 1", "Read it with that version"],
         ),
         (
             "DELETE FROM _sqlx_migrations WHERE version = 2",

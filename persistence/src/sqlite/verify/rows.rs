@@ -8,8 +8,8 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteRow, SqliteValueRef};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef};
 
-use super::open::{CORRUPT, NOT_A_DATABASE};
 use super::schema;
+use crate::sqlite::read_only::{CORRUPT, NOT_A_DATABASE};
 use crate::sqlite::write::primary_code;
 use crate::verify::{
     Each, EventKey, EventRow, SchemaDifference, ShardRow, SharedRow, Source, SourceError, StateRow,

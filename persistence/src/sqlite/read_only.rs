@@ -8,44 +8,113 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::VerifyError;
-use super::rows::SqliteRows;
-use crate::sqlite::MIGRATIONS;
-use crate::sqlite::write::primary_code;
+use super::MIGRATIONS;
+use super::write::primary_code;
 
-/// A file under check.
-pub(super) struct Opened {
-    pub(super) rows: SqliteRows,
+/// Why a database could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadOnlyError {
+    /// There is none.
+    #[error("there is no database {file}. Name the folder of a node's data with --data-dir")]
+    Missing {
+        /// The file.
+        file: PathBuf,
+    },
+    /// It is something else.
+    #[error(
+        "{file} is not a database of fritzy: {reason}. Name the folder of a node's data with --data-dir"
+    )]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it lacks.
+        reason: String,
+    },
+    /// A newer program has changed the schema.
+    #[error(
+        "the database {file} was written by a newer version of fritzy ({reason}). Read it with that version"
+    )]
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// What is unknown here.
+        reason: String,
+    },
+    /// This program has not yet changed the schema.
+    #[error(
+        "the database {file} was written by an older version of fritzy ({reason}). Read it with that version, or start a node of this one on it first"
+    )]
+    Older {
+        /// The file.
+        file: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// The system does not let it be read.
+    #[error(
+        "the database {file} cannot be read: {reason}. Run this as the node's user: the file must be readable, \
+         and its folder writable for what SQLite keeps beside it"
+    )]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// Another process has locked it.
+    #[error(
+        "the database {file} is locked by another process ({reason}). End that process, or read a backup"
+    )]
+    Locked {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+}
+
+/// The file behind a connection that only reads.
+pub(super) struct ReadOnly {
     file: PathBuf,
     /// Whether a log stood beside it before.
     had_log: bool,
 }
 
-impl Opened {
-    pub(super) async fn open(file: &Path) -> Result<Self, VerifyError> {
+impl ReadOnly {
+    pub(super) async fn open(file: &Path) -> Result<(Self, SqliteConnection), ReadOnlyError> {
         check_file(file)?;
         let had_log = log_of(file).exists();
         let connection = SqliteConnection::connect_with(&options(file).read_only(true)).await;
         let connection = connection.map_err(|failure| refusal(file, &failure))?;
-        let mut opened = Self {
-            rows: SqliteRows::new(connection),
-            file: file.to_owned(),
-            had_log,
-        };
-        let begun = begin(&mut opened.rows.connection, file).await;
-        match begun {
-            Ok(()) => Ok(opened),
+        let file = file.to_owned();
+        Ok((Self { file, had_log }, connection))
+    }
+
+    /// Runs statements that prepare the connection, then makes sure that the file is one of this version's.
+    /// Closes it where it is not.
+    pub(super) async fn check(
+        self,
+        mut connection: SqliteConnection,
+        before: &[&'static str],
+    ) -> Result<(Self, SqliteConnection), ReadOnlyError> {
+        match check_schema(&mut connection, &self.file, before).await {
+            Ok(()) => Ok((self, connection)),
             Err(failure) => {
-                opened.close().await;
+                self.close(connection).await;
                 Err(failure)
             }
         }
     }
 
+    /// A read of the file that failed.
+    pub(super) fn failed(&self, reason: &str) -> ReadOnlyError {
+        unreadable(&self.file, reason)
+    }
+
     /// A reader of a database in WAL mode makes an empty log where there was none, and cannot remove it.
     /// So SQLite is asked to: the last connection that may write puts it away, if it is the last.
-    pub(super) async fn close(self) {
-        let _ = self.rows.connection.close().await;
+    pub(super) async fn close(self, connection: SqliteConnection) {
+        let _ = connection.close().await;
         if self.had_log || fs::metadata(log_of(&self.file)).map_or(true, |log| log.len() > 0) {
             return;
         }
@@ -73,9 +142,9 @@ fn log_of(file: &Path) -> PathBuf {
     name.into()
 }
 
-fn check_file(file: &Path) -> Result<(), VerifyError> {
+fn check_file(file: &Path) -> Result<(), ReadOnlyError> {
     let found = fs::metadata(file).map_err(|failure| match failure.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => VerifyError::Missing {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => ReadOnlyError::Missing {
             file: file.to_owned(),
         },
         _ => unreadable(file, &failure.to_string()),
@@ -90,16 +159,13 @@ fn check_file(file: &Path) -> Result<(), VerifyError> {
     Err(foreign(file, reason))
 }
 
-/// Begins the one transaction, and makes sure that the file is one of this version's.
-async fn begin(connection: &mut SqliteConnection, file: &Path) -> Result<(), VerifyError> {
+async fn check_schema(
+    connection: &mut SqliteConnection,
+    file: &Path,
+    before: &[&'static str],
+) -> Result<(), ReadOnlyError> {
     let refused = |failure: sqlx::Error| refusal(file, &failure);
-    for statement in [
-        // The walk reads rows by an index, in random order where keys were used: 64 MiB of pages.
-        "PRAGMA cache_size = -65536",
-        // What is sorted on the way goes to a file, not into memory.
-        "PRAGMA temp_store = FILE",
-        "BEGIN",
-    ] {
+    for &statement in before {
         let done = sqlx::query(statement).execute(&mut *connection).await;
         done.map_err(refused)?;
     }
@@ -129,7 +195,7 @@ async fn begin(connection: &mut SqliteConnection, file: &Path) -> Result<(), Ver
             .next()
             .is_some_and(|step| step.version == version && *step.checksum == checksum[..]);
         if !as_here {
-            return Err(VerifyError::Newer {
+            return Err(ReadOnlyError::Newer {
                 file: file.to_owned(),
                 reason: format!("step {version} of its schema is unknown here"),
             });
@@ -137,7 +203,7 @@ async fn begin(connection: &mut SqliteConnection, file: &Path) -> Result<(), Ver
     }
     match known.next() {
         None => Ok(()),
-        Some(step) => Err(VerifyError::Older {
+        Some(step) => Err(ReadOnlyError::Older {
             file: file.to_owned(),
             reason: format!("its schema lacks step {}", step.version),
         }),
@@ -150,10 +216,10 @@ pub(super) const NOT_A_DATABASE: u32 = 26;
 const BUSY: u32 = 5;
 const LOCKED: u32 = 6;
 
-fn refusal(file: &Path, failure: &sqlx::Error) -> VerifyError {
+fn refusal(file: &Path, failure: &sqlx::Error) -> ReadOnlyError {
     match primary_code(failure) {
         Some(NOT_A_DATABASE) => foreign(file, "it is not SQLite's"),
-        Some(BUSY | LOCKED) => VerifyError::Locked {
+        Some(BUSY | LOCKED) => ReadOnlyError::Locked {
             file: file.to_owned(),
             reason: failure.to_string(),
         },
@@ -161,15 +227,15 @@ fn refusal(file: &Path, failure: &sqlx::Error) -> VerifyError {
     }
 }
 
-fn foreign(file: &Path, reason: &str) -> VerifyError {
-    VerifyError::Foreign {
+fn foreign(file: &Path, reason: &str) -> ReadOnlyError {
+    ReadOnlyError::Foreign {
         file: file.to_owned(),
         reason: reason.to_owned(),
     }
 }
 
-fn unreadable(file: &Path, reason: &str) -> VerifyError {
-    VerifyError::Unreadable {
+fn unreadable(file: &Path, reason: &str) -> ReadOnlyError {
+    ReadOnlyError::Unreadable {
         file: file.to_owned(),
         reason: reason.to_owned(),
     }

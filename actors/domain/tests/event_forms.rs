@@ -1,0 +1,49 @@
+//! The forms of events are a promise to whoever reads them: each that `docs/events.md` shows is read, and
+//! written again as it stands there.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use fritzy_domain::Event;
+
+/// The types and forms that the table shows.
+fn shown() -> Vec<(String, String)> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/events.md");
+    let text = std::fs::read_to_string(file).expect("docs/events.md");
+    let rows = text.lines().filter_map(|line| {
+        let (event_type, form) = line.strip_prefix("| `")?.split_once("` | `{")?;
+        let (form, _) = form.rsplit_once("}` |")?;
+        Some((event_type.to_owned(), format!("{{{form}}}")))
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_form_is_written_as_the_document_shows_it() {
+    for (event_type, form) in shown() {
+        let event = Event::decode(&event_type, &form);
+        let event = event.unwrap_or_else(|failure| panic!("{event_type}: {failure}"));
+        assert_eq!(event.event_type(), event_type);
+        assert_eq!(event.payload(), form, "{event_type}");
+    }
+}
+
+#[test]
+fn every_type_is_shown() {
+    let expected = [
+        "account.created",
+        "account.renamed",
+        "account.closed",
+        "product.created",
+        "product.updated",
+        "product.repriced",
+        "product.withdrawn",
+        "order.created",
+        "order.confirmed",
+        "order.completed",
+        "order.cancelled",
+    ];
+    let shown = shown();
+    let types: BTreeSet<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(types, BTreeSet::from(expected));
+}

@@ -1,0 +1,357 @@
+//! `fritzy events tail` beside real nodes and without one: what is there, what comes, and from a cursor
+//! exactly the rest.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::client::Api;
+use crate::node_process::{Ended, Ground, NODE_TIME_MAX, NodeProcess};
+
+/// From the answer to a change until its event is printed: half a second at most until the next look, the rest is
+/// for a busy machine.
+const SHOWN_WITHIN: Duration = Duration::from_secs(5);
+
+/// A node's folder, and which database its commands use.
+struct Shop {
+    ground: Ground,
+    database: Vec<String>,
+}
+
+impl Shop {
+    fn on_sqlite() -> Self {
+        let (ground, database) = (Ground::new(), vec![]);
+        Self { ground, database }
+    }
+
+    /// On a database of its own; without a server the test is counted as skipped.
+    fn on_postgres(test: &str) -> Option<Self> {
+        let server = match fritzy_services::postgres_for_tests() {
+            Ok(server) => server,
+            Err(missing) if missing.is_missing() => {
+                fritzy_services::skipped(test, &missing.to_string());
+                return None;
+            }
+            Err(failure) => panic!("{failure}"),
+        };
+        let url = server.fresh_database().expect("a database");
+        Some(Self {
+            ground: Ground::new(),
+            database: vec!["--database-url".into(), url],
+        })
+    }
+
+    fn node(&self) -> NodeProcess {
+        let arguments: Vec<&str> = self.database.iter().map(String::as_str).collect();
+        self.ground.node_with(&arguments)
+    }
+
+    fn start(&self, arguments: &[&str]) -> NodeProcess {
+        let database = self.database.iter().map(String::as_str);
+        let all: Vec<&str> = ["events", "tail"]
+            .into_iter()
+            .chain(database)
+            .chain(arguments.iter().copied())
+            .collect();
+        self.ground.spawn(&mut self.ground.command(&all))
+    }
+
+    fn tail(&self, arguments: &[&str]) -> Ended {
+        self.start(arguments).ended_within(NODE_TIME_MAX)
+    }
+
+    /// The lines of a tail that must succeed.
+    fn lines(&self, arguments: &[&str]) -> Vec<String> {
+        let ended = self.tail(arguments);
+        assert_eq!(
+            (ended.code, ended.stderr.as_str()),
+            (Some(0), ""),
+            "{ended:?}"
+        );
+        ended.stdout.lines().map(ToOwned::to_owned).collect()
+    }
+
+    /// The events that `--json` prints, and the cursor behind them.
+    fn events(&self, arguments: &[&str]) -> (Vec<Value>, String) {
+        let lines = self.lines(&[&["--json"], arguments].concat());
+        events_in(&lines.join("\n"))
+    }
+}
+
+/// The events in lines of JSON, which begin and end with a cursor; and the last of these.
+fn events_in(lines: &str) -> (Vec<Value>, String) {
+    let lines = lines.lines();
+    let lines = lines.map(|line| serde_json::from_str(line).expect("JSON"));
+    let mut lines: Vec<Value> = lines.collect();
+    let last = lines.pop().expect("a last line");
+    let first = lines.remove(0);
+    assert!(first["cursor"].is_string(), "{first}");
+    let cursor = last["cursor"].as_str().expect("a cursor").to_owned();
+    require_order(&lines);
+    (lines, cursor)
+}
+
+/// Positions of each shard must come without a gap.
+fn require_order(events: &[Value]) {
+    let mut last: BTreeMap<u64, u64> = BTreeMap::new();
+    for event in events {
+        let number = |name: &str| event[name].as_u64().unwrap_or_else(|| panic!("{event}"));
+        let (shard, position) = (number("shard"), number("position"));
+        if let Some(before) = last.insert(shard, position) {
+            assert_eq!(position, before + 1, "I2: {event}");
+        }
+    }
+}
+
+/// Creates accounts one after the other, and answers their ids.
+async fn accounts(api: &Api, numbers: std::ops::Range<u32>) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in numbers {
+        let document =
+            format!(r#"mutation {{ createAccount(account: {{ name: "N{number}" }}) {{ id }} }}"#);
+        ids.push(api.run(&document).await.text_at("/createAccount/id"));
+    }
+    ids
+}
+
+fn ids(events: &[Value]) -> Vec<String> {
+    let id = |event: &Value| event["id"].as_str().expect("an id").to_owned();
+    events.iter().map(id).collect()
+}
+
+async fn prints_what_is_there(shop: Shop) {
+    let mut node = shop.node();
+    let api = Api::at(node.address());
+    let made = accounts(&api, 0..15).await;
+    let lines = shop.lines(&[]);
+    assert_eq!(lines.len(), 10, "the last ten: {lines:?}");
+    for (line, id) in lines.iter().zip(&made[5..]) {
+        let words: Vec<&str> = line.splitn(6, ' ').collect();
+        assert_eq!(words[2..5], ["account.created", id, "v1"], "{line}");
+        assert!(words[0].ends_with('Z') && words[1].contains(':'), "{line}");
+        let data: Value = serde_json::from_str(words[5]).expect("JSON");
+        assert_eq!(data["account_id"], json!(id));
+    }
+    assert_eq!(shop.lines(&["-n", "3"]), lines[7..]);
+    assert_eq!(shop.lines(&["--from", "now"]), [""; 0]);
+    let (all, _) = shop.events(&["--from", "start"]);
+    assert_eq!(ids(&all), made, "in the order of their moments");
+    let at = all[12]["at"].as_str().expect("a moment");
+    let (since, _) = shop.events(&["--from", at]);
+    assert_eq!(since, all[12..]);
+    for name in [
+        "event_id",
+        "command_id",
+        "entity",
+        "type",
+        "version",
+        "data",
+    ] {
+        assert!(!all[0][name].is_null(), "{name} in {}", all[0]);
+    }
+    node.signal("TERM");
+    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
+    let (without_a_node, _) = shop.events(&["--from", "start"]);
+    assert_eq!(without_a_node, all);
+}
+
+async fn follows_and_outlives_the_node(shop: Shop) {
+    let mut node = shop.node();
+    let api = Api::at(node.address());
+    let made = accounts(&api, 0..3).await;
+    let mut tail = shop.start(&["--json", "--follow"]);
+    tail.says(&made[2], NODE_TIME_MAX);
+    let document = r#"mutation { createProduct(product: { name: "Lamp", description: "", price: 1 }) { id } }"#;
+    let product = api.run(document).await.text_at("/createProduct/id");
+    let document = format!(
+        r#"mutation {{ createOrder(order: {{ accountId: "{}", products: [{{ productId: "{product}", quantity: 2 }}] }}) {{ id }} }}"#,
+        made[0]
+    );
+    let order = api.run(&document).await.text_at("/createOrder/id");
+    let acknowledged = Instant::now();
+    tail.says(&format!(r#""order_id":"{order}""#), SHOWN_WITHIN);
+    assert!(acknowledged.elapsed() < SHOWN_WITHIN);
+    node.kill();
+    // Another node goes on where the killed one stopped, and so does the tail.
+    let mut node = shop.node();
+    let more = accounts(&Api::at(node.address()), 3..6).await;
+    tail.says(&more[2], SHOWN_WITHIN);
+    node.signal("TERM");
+    assert_eq!(
+        node.ended_within(NODE_TIME_MAX).code,
+        Some(0),
+        "nobody holds it up"
+    );
+    tail.signal("INT");
+    let ended = tail.ended_within(NODE_TIME_MAX);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let (events, _) = events_in(&ended.stdout);
+    let expected = [&made[..], &[product, order], &more].concat();
+    assert_eq!(ids(&events), expected, "each once");
+}
+
+async fn goes_on_from_a_cursor_with_exactly_the_rest(shop: Shop) {
+    let mut node = shop.node();
+    let api = Api::at(node.address());
+    let first = accounts(&api, 0..20).await;
+    let (events, cursor) = shop.events(&["--from", "start"]);
+    assert_eq!(ids(&events), first);
+    // One that is killed leaves no last cursor: the first one, and the lines that were handled, make it.
+    let mut tail = shop.start(&["--json", "--follow", "--from", &cursor]);
+    let second = accounts(&api, 20..30).await;
+    tail.says(&second[9], NODE_TIME_MAX);
+    let said = tail.said().to_owned();
+    tail.kill();
+    let mut lines = said
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    let begin: Value = lines.next().expect("a first line");
+    let begin = begin["cursor"].as_str().expect("a cursor");
+    assert_eq!(begin, cursor);
+    let places = begin.split(',').filter_map(|place| place.split_once(':'));
+    let mut places: BTreeMap<String, String> = places
+        .map(|(shard, position)| (shard.into(), position.into()))
+        .collect();
+    let handled: Vec<Value> = lines.take(6).collect();
+    assert_eq!(ids(&handled), second[..6]);
+    for event in handled {
+        places.insert(event["shard"].to_string(), event["position"].to_string());
+    }
+    let places = places.iter();
+    let places: Vec<String> = places
+        .map(|(shard, position)| format!("{shard}:{position}"))
+        .collect();
+    let file = shop.ground.beside("cursor");
+    fs::write(&file, places.join(",")).expect("written");
+    let at_file = format!("@{}", file.display());
+    let (rest, end) = shop.events(&["--from", &at_file]);
+    assert_eq!(ids(&rest), second[6..]);
+    assert_eq!(shop.events(&["--from", &end]), (vec![], end));
+    node.signal("TERM");
+    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_prints_what_is_there() {
+    prints_what_is_there(Shop::on_sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_follows_and_outlives_the_node() {
+    follows_and_outlives_the_node(Shop::on_sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_goes_on_from_a_cursor_with_exactly_the_rest() {
+    goes_on_from_a_cursor_with_exactly_the_rest(Shop::on_sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_prints_what_is_there() {
+    if let Some(shop) = Shop::on_postgres("postgres_prints_what_is_there") {
+        prints_what_is_there(shop).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_follows_and_outlives_the_node() {
+    if let Some(shop) = Shop::on_postgres("postgres_follows_and_outlives_the_node") {
+        follows_and_outlives_the_node(shop).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_goes_on_from_a_cursor_with_exactly_the_rest() {
+    let test = "postgres_goes_on_from_a_cursor_with_exactly_the_rest";
+    if let Some(shop) = Shop::on_postgres(test) {
+        goes_on_from_a_cursor_with_exactly_the_rest(shop).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_away_ends_it_in_order() {
+    let shop = Shop::on_sqlite();
+    let mut node = shop.node();
+    let api = Api::at(node.address());
+    let mut command = shop.ground.command(&["events", "tail", "--follow"]);
+    let mut tail = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    drop(tail.stdout.take());
+    accounts(&api, 0..1).await;
+    let ended = tail.wait_with_output().expect("ends");
+    assert_eq!((ended.status.code(), ended.stderr), (Some(0), vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stops_reading_does_not_keep_it_from_ending() {
+    let shop = Shop::on_sqlite();
+    let mut node = shop.node();
+    let api = Api::at(node.address());
+    // More than a pipe holds, which is 64 KiB.
+    accounts(&api, 0..400).await;
+    let arguments = ["events", "tail", "--follow", "--from", "start"];
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let mut command = shop.ground.command(&arguments);
+    let mut tail = command.stdout(writer).spawn().expect("starts");
+    // It has begun to write, and cannot go on.
+    reader.read_exact(&mut [0]).expect("a first byte");
+    let asked = Command::new("kill")
+        .args(["-INT", &tail.id().to_string()])
+        .status();
+    assert!(asked.expect("kill exists").success());
+    let (ended, status) = mpsc::channel();
+    std::thread::spawn(move || ended.send(tail.wait()));
+    let status = status.recv_timeout(NODE_TIME_MAX).expect("it ends");
+    assert_eq!(status.expect("a child").code(), Some(0));
+    drop(reader);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_told_in_one_line_that_says_what_to_do() {
+    let shop = Shop::on_sqlite();
+    let refused = |arguments: &[&str], parts: &[&str]| {
+        let ended = shop.tail(arguments);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        for part in parts {
+            assert!(ended.stderr.contains(part), "{part} in {ended:?}");
+        }
+        ended.stdout
+    };
+    refused(&[], &["there is no database", "--data-dir"]);
+    refused(&["--from", "yesterday"], &["yesterday", "--help"]);
+    refused(&["--from", "now", "-n", "5"], &["--from", "--lines"]);
+    refused(&["-n", "10001"], &["10001", "0..=10000"]);
+    let nowhere = "postgres://nobody@127.0.0.1:1/none";
+    refused(
+        &["--database-url", nowhere],
+        &["127.0.0.1:1", "Check DATABASE_URL"],
+    );
+    let mut node = shop.node();
+    accounts(&Api::at(node.address()), 0..1).await;
+    let foreign = ["--json", "--from", "3:7"];
+    let parts = ["shard 3 ends at position", "7 was read", "--from start"];
+    let said = refused(&foreign, &parts);
+    assert!(said.ends_with("{\"cursor\":\"3:7\"}\n"), "{said}");
+    let data = shop.ground.current().join("data");
+    fs::write(
+        data.join("no.db"),
+        "nothing of ours, but as long as a page of it",
+    )
+    .expect("written");
+    fs::create_dir(shop.ground.current().join("other")).expect("a folder");
+    let copied = fs::rename(
+        data.join("no.db"),
+        shop.ground.current().join("other/fritzy.db"),
+    );
+    copied.expect("moved");
+    refused(&["--data-dir", "other"], &["is not a database of fritzy"]);
+}

@@ -1,0 +1,125 @@
+//! The events of a database on PostgreSQL, for a tail.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fritzy_domain::{Position, ReadError, Recorded, ShardId};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+
+use super::batch_statement::small;
+use super::config::PostgresError;
+use super::faults::{Fault, fault};
+use super::reads::Statement;
+use super::schema::{check_usable, exists};
+use super::session::Server;
+use crate::rows::{heads, read_error, recorded, signed};
+use crate::tail::EventSource;
+
+/// A server that went away is waited for so long: a restart or a promotion takes seconds.
+const AWAY_MAX: Duration = Duration::from_secs(60);
+/// Tries of one read, a connection to each.
+const TRIES_MAX: u32 = 4;
+
+struct PostgresEvents {
+    server: Server,
+    options: PgConnectOptions,
+    connection: PgConnection,
+}
+
+/// Opens a connection that only reads.
+pub(crate) async fn tail(url: &str) -> Result<Box<dyn EventSource>, PostgresError> {
+    // What a server may lose is no reason not to look at what it has.
+    let server = Server::new(url, true)?;
+    let options = server.options("fritzy events tail");
+    let options = options.options([("default_transaction_read_only", "on")]);
+    let mut connection = server.connect(&options).await?;
+    for table in ["meta", "_sqlx_migrations"] {
+        if !exists(&server, &mut connection, table).await? {
+            return Err(PostgresError::Foreign {
+                server: server.name(),
+            });
+        }
+    }
+    check_usable(&server, &mut connection).await?;
+    Ok(Box::new(PostgresEvents {
+        server,
+        options,
+        connection,
+    }))
+}
+
+impl PostgresEvents {
+    /// Reads, again with a new connection where the server was lost: a read changes nothing.
+    async fn rows<'q>(
+        &mut self,
+        statement: impl Fn() -> Statement<'q>,
+    ) -> Result<Vec<PgRow>, ReadError> {
+        let mut tries = 1;
+        loop {
+            match statement().fetch_all(&mut self.connection).await {
+                Ok(rows) => return Ok(rows),
+                Err(failure)
+                    if tries < TRIES_MAX
+                        && matches!(fault(&failure), Fault::Lost | Fault::Passing) =>
+                {
+                    tries += 1;
+                    let again = self.server.connect_within(AWAY_MAX, &self.options).await;
+                    self.connection =
+                        again.map_err(|failure| ReadError::Unavailable(failure.to_string()))?;
+                }
+                Err(failure) => return Err(read_error(failure)),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl EventSource for PostgresEvents {
+    async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+        // One seek for each shard; grouping would walk the whole index.
+        let rows = self
+            .rows(|| {
+                sqlx::query(
+                    "SELECT shard, coalesce(
+                 (SELECT position FROM journal WHERE journal.shard = shard.shard
+                  ORDER BY position DESC LIMIT 1), 0
+             ) AS position FROM shard",
+                )
+            })
+            .await?;
+        heads(&rows)
+    }
+
+    async fn page(
+        &mut self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let rows = self.rows(|| sqlx::query(
+            "SELECT * FROM journal WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3",).bind(small(shard.0)).bind(signed(after)).bind(i64::from(limit))).await?;
+        rows.iter().map(recorded).collect()
+    }
+
+    async fn at(&mut self, places: &[(ShardId, Position)]) -> Result<Vec<Recorded>, ReadError> {
+        let shards: Vec<i16> = places.iter().map(|(shard, _)| small(shard.0)).collect();
+        let positions: Vec<i64> = places
+            .iter()
+            .map(|(_, position)| signed(*position))
+            .collect();
+        let rows = self
+            .rows(|| {
+                sqlx::query(
+            "SELECT journal.* FROM unnest($1::smallint[], $2::bigint[]) AS place (shard, position)
+             JOIN journal USING (shard, position)",).bind(&shards).bind(&positions)
+            })
+            .await?;
+        rows.iter().map(recorded).collect()
+    }
+
+    async fn close(self: Box<Self>) {
+        let _ = self.connection.close().await;
+    }
+}

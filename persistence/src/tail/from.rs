@@ -1,0 +1,144 @@
+//! Where a tail begins: the cursor before its first event.
+
+use std::collections::{BTreeMap, BinaryHeap};
+
+use fritzy_domain::{Position, Recorded, ShardId, Timestamp};
+
+use super::{EventSource, TailCursor, TailError};
+
+/// Places in one read.
+const PLACES_MAX: usize = 1_000;
+/// An event is dated before it is written, and a write waits no longer than its request may: 10 minutes at the
+/// very most (`request_timeout_ms`). So an event of some moment stands behind none that is older by more.
+const LATE_MICROS_MAX: i64 = 600_000_000;
+
+/// Where to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TailFrom {
+    /// At the first event of each shard.
+    Start,
+    /// Behind the last event of each.
+    Now,
+    /// At the last so many events, by their moments.
+    Last(u32),
+    /// At the events that are dated at this moment or later.
+    At(Timestamp),
+    /// Behind what was read already.
+    Cursor(TailCursor),
+}
+
+impl TailFrom {
+    pub(super) const fn since(&self) -> Option<Timestamp> {
+        match self {
+            Self::At(moment) => Some(*moment),
+            _ => None,
+        }
+    }
+}
+
+pub(super) async fn first_cursor(
+    source: &mut dyn EventSource,
+    from: &TailFrom,
+) -> Result<TailCursor, TailError> {
+    match from {
+        TailFrom::Start => Ok(TailCursor::default()),
+        TailFrom::Cursor(cursor) => Ok(cursor.clone()),
+        TailFrom::Now => Ok(source.heads().await?.into_iter().collect()),
+        TailFrom::Last(count) => before_the_last(source, *count).await,
+        TailFrom::At(moment) => {
+            let moment = moment.as_micros().saturating_sub(LATE_MICROS_MAX);
+            before(source, Timestamp::from_micros(moment)).await
+        }
+    }
+}
+
+/// Goes back from the ends of the shards, always in the one whose last event is the latest.
+async fn before_the_last(
+    source: &mut dyn EventSource,
+    count: u32,
+) -> Result<TailCursor, TailError> {
+    let heads = source.heads().await?;
+    let mut cursor: TailCursor = heads.clone().into_iter().collect();
+    if count == 0 {
+        return Ok(cursor);
+    }
+    let places: Vec<_> = heads.clone().into_iter().collect();
+    let key = |event: &Recorded| (event.event.at(), event.shard, event.position);
+    let mut last: BinaryHeap<_> = read(source, &places, &heads)
+        .await?
+        .iter()
+        .map(key)
+        .collect();
+    for _ in 0..count {
+        let Some((_, shard, position)) = last.pop() else {
+            break;
+        };
+        cursor.set(shard, position - 1);
+        if position > 1 {
+            let earlier = read(source, &[(shard, position - 1)], &heads).await?;
+            last.extend(earlier.iter().map(key));
+        }
+    }
+    Ok(cursor)
+}
+
+/// Looks for the first event at or after `moment` in all shards at once, each time in the middle of what is
+/// left of each.
+async fn before(source: &mut dyn EventSource, moment: Timestamp) -> Result<TailCursor, TailError> {
+    let heads = source.heads().await?;
+    // Of each shard: a position that is before it, and one that is not.
+    let mut bounds: BTreeMap<ShardId, (Position, Position)> = heads
+        .iter()
+        .map(|(shard, head)| (*shard, (0, head + 1)))
+        .collect();
+    loop {
+        let open = bounds.iter().filter(|(_, (low, high))| low + 1 < *high);
+        let middles: Vec<(ShardId, Position)> = open
+            .map(|(shard, (low, high))| (*shard, low + (high - low) / 2))
+            .collect();
+        if middles.is_empty() {
+            break;
+        }
+        for event in read(source, &middles, &heads).await? {
+            let bound = bounds.get_mut(&event.shard);
+            let (low, high) = bound.expect("the shard was asked for");
+            if event.event.at() < moment {
+                *low = event.position;
+            } else {
+                *high = event.position;
+            }
+        }
+    }
+    let cursor = bounds.into_iter().map(|(shard, (low, _))| (shard, low));
+    Ok(cursor.collect())
+}
+
+/// The events at all of these places, which are not behind the ends of their shards.
+async fn read(
+    source: &mut dyn EventSource,
+    places: &[(ShardId, Position)],
+    heads: &BTreeMap<ShardId, Position>,
+) -> Result<Vec<Recorded>, TailError> {
+    let mut events = Vec::with_capacity(places.len());
+    for some in places.chunks(PLACES_MAX) {
+        let found = source.at(some).await?;
+        if found.len() != some.len() {
+            let is_there = |place: &(ShardId, Position)| {
+                let (shard, position) = *place;
+                found
+                    .iter()
+                    .any(|event| event.shard == shard && event.position == position)
+            };
+            let missing = some.iter().find(|place| !is_there(place));
+            let (shard, missing) = *missing.expect("no place is asked for twice");
+            let head = heads.get(&shard).copied().unwrap_or_default();
+            return Err(TailError::Gap {
+                shard,
+                missing,
+                head,
+            });
+        }
+        events.extend(found);
+    }
+    Ok(events)
+}
