@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fritzy_actors::ShopConfig;
 
 use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome};
+use super::things::Wanted;
 use super::{Reach, Scenario, SetUp, Setting, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
@@ -39,13 +41,18 @@ impl Scenario for ActorsAsk {
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-        let subject = ShopSubject::open(set_up, 0, |shop, _, plan, number| Asking {
+        let wanted = Wanted {
+            products: 0,
+            ..Wanted::by(set_up.settings)
+        };
+        let config = ShopConfig::default();
+        let subject = ShopSubject::open(set_up, config, wanted, |shop, _, plan, number| Asking {
             shop: shop.clone(),
             random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
         })
         .await?;
-        let OpenShop { shop, accounts, .. } = subject.shop();
-        for id in accounts {
+        let OpenShop { shop, things } = subject.shop();
+        for id in &things.accounts {
             // From here on its actor is active.
             let read = shop.account(id, deadline()).await;
             read.map_err(|error| BenchError::Preparing {
@@ -64,7 +71,8 @@ struct Asking {
 
 impl Caller for Asking {
     async fn call(&mut self) -> Outcome {
-        let OpenShop { shop, accounts, .. } = &*self.shop;
+        let OpenShop { shop, things } = &*self.shop;
+        let accounts = &things.accounts;
         let id = &accounts[self.random.below(accounts.len())];
         outcome(shop.account(id, deadline()).await)
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_actors::{OrderInput, OrderLineInput, Request};
+use fritzy_actors::{OrderInput, OrderLineInput, Request, ShopConfig};
 use fritzy_domain::{FingerprintBuilder, KeyScope};
 
 use super::basket::Basket;
 use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome, unkeyed};
+use super::things::{Things, Wanted};
 use super::{Reach, Scenario, SetUp, Setting, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
@@ -40,18 +41,22 @@ impl Scenario for ActorsPlace {
             Setting::Store,
             Setting::Postgres,
             Setting::Committers,
+            Setting::Fill,
             Setting::BatchLenMax,
         ]
     }
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-        let products = set_up.settings.products_count;
-        let subject = ShopSubject::open(set_up, products, |shop, settings, plan, number| Placing {
-            shop: shop.clone(),
-            random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
-            keyed: settings.keyed,
-            caller: number,
-            placed: 0,
+        let wanted = Wanted::by(set_up.settings);
+        let config = ShopConfig::default();
+        let subject = ShopSubject::open(set_up, config, wanted, |shop, settings, plan, number| {
+            Placing {
+                shop: shop.clone(),
+                random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
+                keyed: settings.keyed,
+                caller: number,
+                placed: 0,
+            }
         });
         Ok(Box::new(subject.await?))
     }
@@ -67,11 +72,10 @@ struct Placing {
 
 impl Caller for Placing {
     async fn call(&mut self) -> Outcome {
-        let OpenShop {
-            shop,
-            accounts,
-            products,
-        } = &*self.shop;
+        let OpenShop { shop, things } = &*self.shop;
+        let Things {
+            accounts, products, ..
+        } = things;
         let basket = Basket::choose(&mut self.random, accounts.len(), products.len());
         let line = |(product, quantity): (usize, u8)| OrderLineInput {
             product_id: products[product].clone(),

@@ -4,6 +4,7 @@ use fritzy_persistence::FreshDatabase;
 
 use super::SideSettings;
 use super::durability::Durability;
+use super::things;
 use crate::BenchError;
 use crate::process::{Role, parent_of_same_program};
 
@@ -11,19 +12,21 @@ use crate::process::{Role, parent_of_same_program};
 pub(super) struct Database(FreshDatabase);
 
 impl Database {
-    /// Makes one on the side's server.
+    /// Makes one on the side's server, with as much in it as the settings say.
     pub(super) async fn open(settings: &SideSettings) -> Result<Self, BenchError> {
         let server = settings.postgres.as_deref();
         let server = server.expect("the settings of a side on PostgreSQL have a server");
-        match FreshDatabase::create(server).await {
-            Ok(fresh) => Ok(Self(fresh)),
-            Err(failure) => Err(BenchError::Preparing {
-                what: "a database of its own",
-                reason: format!(
-                    "{failure}. --postgres names a role that may create databases, as `cargo xtask services up` prints one"
-                ),
-            }),
+        let fresh = FreshDatabase::create(server).await;
+        let fresh = fresh.map_err(|failure| BenchError::Preparing {
+            what: "a database of its own",
+            reason: format!(
+                "{failure}. --postgres names a role that may create databases, as `cargo xtask services up` prints one"
+            ),
+        })?;
+        if settings.fill_count > 0 {
+            things::fill(fresh.url(), settings).await?;
         }
+        Ok(Self(fresh))
     }
 
     /// Its address.

@@ -1,9 +1,10 @@
 //! What is measured: one file for each scenario, which says how everything it needs is made and what is asked.
 //!
 //! A scenario over HTTP talks to a server process through the generator of [`crate::http`]; `node_process` starts one,
-//! `http_subject` asks it. `database` makes one on PostgreSQL for either. A scenario in this process calls the shop's own methods; `shop_subject` opens one. Both
-//! choose accounts and baskets in the same way, by `shop_data` and `basket`.
+//! `http_subject` asks it. A scenario in this process calls the shop's own methods; `shop_subject` opens one. `database`
+//! makes and fills one on PostgreSQL for either. Both choose accounts and baskets in the same way, by `shop_data` and `basket`.
 
+mod actors_activate;
 mod actors_ask;
 mod actors_place;
 mod basket;
@@ -21,6 +22,7 @@ mod settings;
 mod shop_data;
 mod shop_subject;
 mod stored;
+mod things;
 mod uses;
 
 use std::path::Path;
@@ -37,7 +39,7 @@ use crate::process::Cores;
 use uses::Setting;
 
 /// Every scenario.
-const ALL: [&dyn Scenario; 8] = [
+const ALL: [&dyn Scenario; 9] = [
     &read::Read,
     &ceiling::CeilingScenario,
     &hello::Hello,
@@ -45,6 +47,7 @@ const ALL: [&dyn Scenario; 8] = [
     &overload::Overload,
     &actors_place::ActorsPlace,
     &actors_ask::ActorsAsk,
+    &actors_activate::ActorsActivate,
     &pgbench::Pgbench,
 ];
 
@@ -62,6 +65,11 @@ pub(crate) trait Scenario: Send + Sync {
 
     /// The settings it has a use for; any other is refused.
     fn takes(&self) -> &'static [Setting];
+
+    /// Orders that are in its database before anything is asked, unless told otherwise.
+    fn fills(&self) -> u32 {
+        0
+    }
 
     /// Makes everything that is there before the first request is counted.
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError>;

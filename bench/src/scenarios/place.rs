@@ -10,6 +10,7 @@ use super::basket::Basket;
 use super::http_subject::HttpSubject;
 use super::node_process::NodeProcess;
 use super::shop_data::{create_accounts, create_products};
+use super::things::{Things, Wanted};
 use super::{Reach, Scenario, SetUp, Setting, Subject};
 use crate::BenchError;
 use crate::http::{GraphqlRequest, Requests, judge_graphql};
@@ -48,6 +49,7 @@ impl Scenario for Place {
             Setting::Store,
             Setting::Postgres,
             Setting::Committers,
+            Setting::Fill,
             Setting::Url,
             Setting::Node,
             Setting::NodeArg,
@@ -64,8 +66,16 @@ impl Place {
     pub(super) async fn on_a_node(set_up: &SetUp<'_>) -> Result<HttpSubject, BenchError> {
         let node = NodeProcess::start(set_up).await?;
         let settings = set_up.settings;
-        let accounts = create_accounts(&node.client, settings.accounts_count).await?;
-        let products = create_products(&node.client, settings.products_count).await?;
+        let (accounts, products) = match &node.database {
+            Some(database) if settings.fill_count > 0 => {
+                let things = Things::of_filled(database.url(), Wanted::by(settings)).await?;
+                (things.accounts, things.products)
+            }
+            _ => (
+                create_accounts(&node.client, settings.accounts_count).await?,
+                create_products(&node.client, settings.products_count).await?,
+            ),
+        };
         let endpoint = &node.endpoint;
         let document = if settings.keyed {
             DOCUMENT_KEYED

@@ -73,6 +73,11 @@ pub struct SideFlags {
     #[arg(long, value_name = "COMMITTERS", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub committers: Option<u16>,
 
+    /// Orders that are in the database before anything is asked, on PostgreSQL: the server writes them itself, as a shop
+    /// would have, keyed as --keyed says. Default: none, and 100000 in `actors-activate`
+    #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub fill: Option<u32>,
+
     /// Have pgbench write an order as one statement that commits by itself, instead of two in a transaction
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub single_statement: Option<bool>,
@@ -156,6 +161,9 @@ pub struct SideSettings {
     /// Committers on PostgreSQL; `None` is the node's own number.
     #[serde(default)]
     pub committers_count: Option<usize>,
+    /// Orders that are there before anything is asked.
+    #[serde(default)]
+    pub fill_count: u64,
     /// Whether an order is one statement that commits by itself.
     #[serde(default)]
     pub single_statement: bool,
@@ -287,6 +295,7 @@ impl SideSpec {
             store: stored.store,
             postgres: stored.postgres,
             committers_count: stored.committers,
+            fill_count: stored.fill,
             single_statement: mine
                 .single_statement
                 .or(flags.single_statement)

@@ -7,16 +7,15 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use fritzy_actors::{PriceInput, ProductInput, Request, Shop, ShopConfig, ShopError};
+use fritzy_actors::{Request, Shop, ShopConfig, ShopError};
 use fritzy_domain::{CommandId, Deadline, NodeId};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::database::Database;
 use super::durability::{Durability, Fsync};
-use super::shop_data::{account_name, price_text, product_name};
+use super::things::{Things, Wanted};
 use super::{Conditions, SetUp, SideSettings, Store, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Measured, Outcome, Pace, Pacer, Plan, Recorder, Refusal, Window, drive};
@@ -24,15 +23,11 @@ use crate::process::{ProcessUsage, Role};
 
 /// What a node gives a request.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// Requests under way while things are made.
-const MAKING_MAX: usize = 64;
 
-/// A running shop, and what was made in it.
+/// A running shop, and what is in it.
 pub(super) struct OpenShop {
     pub(super) shop: Shop,
-    /// Ids as clients write them.
-    pub(super) accounts: Vec<String>,
-    pub(super) products: Vec<String>,
+    pub(super) things: Things,
 }
 
 /// Where a shop's data is; removed at the end.
@@ -54,15 +49,16 @@ pub(super) struct ShopSubject<C> {
 }
 
 impl<C: Caller> ShopSubject<C> {
-    /// Opens a shop, and makes accounts and so many products in it.
+    /// Opens a shop with so many things in it.
     pub(super) async fn open(
         set_up: &SetUp<'_>,
-        products: usize,
+        config: ShopConfig,
+        wanted: Wanted,
         caller: fn(&Arc<OpenShop>, &SideSettings, &Plan, usize) -> C,
     ) -> Result<Self, BenchError> {
         let (stores, place, durability) = open_stores(set_up).await?;
         let shop = Shop::start(
-            ShopConfig::default(),
+            config,
             NodeId::from_uuid(Uuid::now_v7()),
             stores.journal.clone(),
             stores.read_model.clone(),
@@ -70,28 +66,15 @@ impl<C: Caller> ShopSubject<C> {
         )
         .await
         .map_err(|failure| preparing("the shop", &failure))?;
-        let running = &shop;
-        let accounts = make(set_up.settings.accounts_count, |number| async move {
-            let name = account_name(number);
-            let made = running.create_account(&unkeyed(), name).await?;
-            Ok(made.state.id.to_string())
-        });
-        let accounts = accounts
-            .await
-            .map_err(|error| preparing("accounts", &error))?;
-        let products = make(products, |number| async move {
-            let made = running.create_product(&unkeyed(), product(number)).await?;
-            Ok(made.state.id.to_string())
-        });
-        let products = products
-            .await
-            .map_err(|error| preparing("products", &error))?;
+        let things = match &place {
+            Place::Database(database) if set_up.settings.fill_count > 0 => {
+                let found = Things::of_filled(database.url(), wanted);
+                found.await?
+            }
+            _ => Things::make(&shop, wanted).await?,
+        };
         Ok(Self {
-            shop: Arc::new(OpenShop {
-                shop,
-                accounts,
-                products,
-            }),
+            shop: Arc::new(OpenShop { shop, things }),
             stores,
             conditions: Conditions {
                 durability,
@@ -201,32 +184,10 @@ async fn open_stores(set_up: &SetUp<'_>) -> Result<(Stores, Place, Durability), 
     Ok((stores, Place::Folder(folder), durability))
 }
 
-async fn make<Task: Future<Output = Result<String, ShopError>>>(
-    count: usize,
-    make_one: impl Fn(usize) -> Task,
-) -> Result<Vec<String>, ShopError> {
-    stream::iter((0..count).map(make_one))
-        .buffered(MAKING_MAX)
-        .try_collect()
-        .await
-}
-
 fn preparing(what: &'static str, failure: &dyn std::error::Error) -> BenchError {
     BenchError::Preparing {
         what,
         reason: failure.to_string(),
-    }
-}
-
-fn product(number: usize) -> ProductInput {
-    ProductInput {
-        name: product_name(number),
-        description: String::new(),
-        price: PriceInput {
-            amount: price_text(number),
-            amount_field: "price",
-            currency: "USD".to_owned(),
-        },
     }
 }
 

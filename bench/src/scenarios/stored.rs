@@ -11,6 +11,8 @@ pub(super) struct Stored {
     /// The server, with the store on PostgreSQL.
     pub(super) postgres: Option<String>,
     pub(super) committers: Option<usize>,
+    /// Orders that are there before anything is asked.
+    pub(super) fill: u64,
 }
 
 impl SideSpec {
@@ -23,7 +25,8 @@ impl SideSpec {
         let committers = mine.committers.or(flags.committers);
         let chosen = mine.store.or(flags.store);
         let reach = self.scenario().reach();
-        let store = if reach == Reach::Program {
+        let on_postgres_only = reach == Reach::Program || self.scenario().fills() > 0;
+        let store = if on_postgres_only {
             Some(Store::Postgres)
         } else if takes(Setting::Store) && started {
             let default = match postgres {
@@ -51,10 +54,16 @@ impl SideSpec {
         if committers.is_some() && !on_postgres {
             return refused("no use for --committers: only on PostgreSQL are there several");
         }
+        let fill = mine.fill.or(flags.fill);
+        if fill.is_some() && !on_postgres {
+            return refused("no use for --fill: only a database on PostgreSQL is filled");
+        }
+        let fill = fill.unwrap_or_else(|| self.scenario().fills());
         Ok(Stored {
             store,
             postgres: postgres.filter(|_| on_postgres),
             committers: committers.map(usize::from),
+            fill: fill.into(),
         })
     }
 }
@@ -119,6 +128,7 @@ mod tests {
             ),
             ("actors-place", two, "--committers"),
             ("place:store=sqlite", elsewhere, "--url"),
+            ("place:fill=7", SideFlags::default(), "--fill"),
         ] {
             let refused = stored(spec, flags).err().expect("it does not fit");
             assert!(refused.contains(named), "{refused}");

@@ -48,6 +48,23 @@ fn a_shop_in_process() {
     });
 }
 
+/// What is filled in is what a shop would have written, and a shop goes on behind it.
+#[test]
+fn a_filled_database_is_gone_on_with() {
+    on_postgres("a_filled_database_is_gone_on_with", |_, postgres| {
+        let few = ["--fill=500", "--accounts=20", "--products=10", postgres];
+        let report = run(&blink(&[&["actors-place", "--keyed"], &few[..]].concat()));
+        require_sound(&report);
+        assert_eq!(report.subject.settings.fill_count, 500);
+        require_sound(&run_with_node(&blink(&[&["place"], &few[..]].concat())));
+        let report = run(&blink(&["actors-activate", "--fill=41000", postgres]));
+        require_sound(&report);
+        let too_few = bench(&["run", "actors-activate", "--fill=500", postgres]).output();
+        let said = String::from_utf8_lossy(&too_few.expect("it starts").stderr).into_owned();
+        assert!(said.contains("--fill=40960"), "{said}");
+    });
+}
+
 #[test]
 fn nodes() {
     on_postgres("nodes", |_, postgres| {

@@ -21,10 +21,11 @@ accounts AS MATERIALIZED (
     SELECT id, right(id::text, 4) AS slot, shard, row_number() OVER (ORDER BY id) - 1 AS number,
         row_number() OVER (PARTITION BY shard ORDER BY id) AS place, count(*) OVER (PARTITION BY shard) AS in_shard
     FROM (SELECT id, (get_byte(uuid_send(id), 14) * 256 + get_byte(uuid_send(id), 15)) % count AS shard
-        FROM account, shards) AS routed
+        FROM account, shards WHERE NOT closed) AS routed
 ),
 products AS MATERIALIZED (
     SELECT id, name, price_minor, version, row_number() OVER (ORDER BY id) - 1 AS number FROM product
+    WHERE NOT withdrawn AND currency = 'USD'
 ),
 counts AS (SELECT (SELECT count(*) FROM accounts) AS accounts, (SELECT count(*) FROM products) AS products),
 base AS MATERIALIZED (SELECT shard, max(position) AS position FROM journal GROUP BY shard),
@@ -74,8 +75,8 @@ const APART_US: i64 = 200;
 /// Rounds in one transaction are those that make so many orders, at most.
 const AT_ONCE: i64 = 250_000;
 
-/// Adds at least so many orders with two lines, to accounts and of products that are there, and answers how many.
-/// Nobody may use the database meanwhile.
+/// Adds at least so many orders with two lines, to open accounts and of products in dollars that are there, two at least;
+/// answers how many. Nobody may use the database meanwhile.
 ///
 /// # Errors
 /// [`PostgresError`]
@@ -87,7 +88,7 @@ pub async fn fill_with_orders(url: &str, orders: u64, keyed: bool) -> Result<u64
     let set = sqlx::raw_sql(unlimited).execute(&mut connection).await;
     set.map_err(failed)?;
     let counts =
-        sqlx::query("SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM customer_order)")
+        sqlx::query("SELECT (SELECT count(*) FROM account WHERE NOT closed), (SELECT count(*) FROM customer_order)")
             .fetch_one(&mut connection)
             .await
             .map_err(failed)?;
