@@ -18,7 +18,9 @@ use super::stamp::Stamp;
 use crate::BenchError;
 use crate::load::Plan;
 use crate::process::{Cores, raise_descriptor_limit};
-use crate::scenarios::{Conditions, LoopShape, Reach, SetUp, SideFlags, SideSettings, SideSpec};
+use crate::scenarios::{
+    Conditions, LoopShape, Reach, SetUp, SideFlags, SideSettings, SideSpec, Templates,
+};
 
 /// File descriptors beside those of connections: files, what the runtime needs, what was inherited.
 const DESCRIPTORS_BESIDE: usize = 100;
@@ -145,12 +147,13 @@ impl Experiment {
             check_descriptors(&side.settings)?;
         }
         let (cores, pinned) = self.cores([Some(&subject), baseline.as_ref()]);
+        let templates = Templates::default();
         for repetition in 0..self.repeat.get() {
             for side in [Some(&mut subject), baseline.as_mut()]
                 .into_iter()
                 .flatten()
             {
-                self.run_side(side, repetition, cores, interrupt, on_progress)
+                self.run_side(side, repetition, cores, &templates, interrupt, on_progress)
                     .await?;
             }
         }
@@ -228,6 +231,7 @@ impl Experiment {
         side: &mut Side<'_>,
         repetition: usize,
         cores: Option<Cores>,
+        templates: &Templates,
         interrupt: &Interrupt,
         on_progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<(), BenchError> {
@@ -239,6 +243,7 @@ impl Experiment {
             settings: &side.settings,
             within: &self.data_in,
             cores,
+            templates,
             seed: self.seed,
         };
         let setting_up = side.spec.scenario().set_up(&set_up);

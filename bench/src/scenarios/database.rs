@@ -1,32 +1,72 @@
 //! A database on PostgreSQL for the time of a measurement, made on the server that is named, and dropped after it.
 
-use fritzy_persistence::FreshDatabase;
+use std::collections::HashMap;
 
-use super::SideSettings;
+use fritzy_persistence::{FreshDatabase, PostgresError};
+use tokio::sync::Mutex;
+
 use super::durability::Durability;
-use super::things;
+use super::{SetUp, SideSettings, things};
 use crate::BenchError;
 use crate::process::{Role, parent_of_same_program};
 
 /// A database of one run.
 pub(super) struct Database(FreshDatabase);
 
+/// What a filled database depends on: server, accounts, products, orders, and whether these are keyed.
+type Contents = (String, usize, usize, u64, bool);
+
+/// Filled databases of all runs: each run has a copy, which takes seconds where filling takes minutes.
+#[derive(Default)]
+pub(crate) struct Templates(Mutex<HashMap<Contents, FreshDatabase>>);
+
+impl Templates {
+    /// A copy of one that is filled as the settings say.
+    async fn copy(
+        &self,
+        server: &str,
+        settings: &SideSettings,
+    ) -> Result<FreshDatabase, BenchError> {
+        let contents = (
+            server.to_owned(),
+            settings.accounts_count,
+            settings.products_count,
+            settings.fill_count,
+            settings.keyed,
+        );
+        let mut templates = self.0.lock().await;
+        if let Some(template) = templates.get(&contents) {
+            return template.copy().await.map_err(|failure| unmade(&failure));
+        }
+        let template = FreshDatabase::create(server).await;
+        let template = template.map_err(|failure| unmade(&failure))?;
+        things::fill(template.url(), settings).await?;
+        let copy = template.copy().await;
+        templates.insert(contents, template);
+        copy.map_err(|failure| unmade(&failure))
+    }
+}
+
+fn unmade(failure: &PostgresError) -> BenchError {
+    BenchError::Preparing {
+        what: "a database of its own",
+        reason: format!(
+            "{failure}. --postgres names a role that may create databases, as `cargo xtask services up` prints one"
+        ),
+    }
+}
+
 impl Database {
-    /// Makes one on the side's server, with as much in it as the settings say.
-    pub(super) async fn open(settings: &SideSettings) -> Result<Self, BenchError> {
+    /// Makes one on the side's server, with as many orders in it as the settings say.
+    pub(super) async fn open(set_up: &SetUp<'_>) -> Result<Self, BenchError> {
+        let settings = set_up.settings;
         let server = settings.postgres.as_deref();
         let server = server.expect("the settings of a side on PostgreSQL have a server");
-        let fresh = FreshDatabase::create(server).await;
-        let fresh = fresh.map_err(|failure| BenchError::Preparing {
-            what: "a database of its own",
-            reason: format!(
-                "{failure}. --postgres names a role that may create databases, as `cargo xtask services up` prints one"
-            ),
-        })?;
         if settings.fill_count > 0 {
-            things::fill(fresh.url(), settings).await?;
+            return Ok(Self(set_up.templates.copy(server, settings).await?));
         }
-        Ok(Self(fresh))
+        let fresh = FreshDatabase::create(server).await;
+        Ok(Self(fresh.map_err(|failure| unmade(&failure))?))
     }
 
     /// Its address.

@@ -30,6 +30,7 @@ use std::path::Path;
 use async_trait::async_trait;
 
 pub use ceiling::ceiling_accounts;
+pub(crate) use database::Templates;
 pub use durability::{Durability, Fsync};
 pub use settings::{LoopShape, SideFlags, SideSettings, SideSpec, Store};
 
@@ -94,6 +95,8 @@ pub(crate) struct SetUp<'a> {
     pub(crate) within: &'a Path,
     /// The cores to stay on.
     pub(crate) cores: Option<Cores>,
+    /// Databases that are filled already.
+    pub(crate) templates: &'a Templates,
     /// What every choice follows from.
     pub(crate) seed: u64,
 }

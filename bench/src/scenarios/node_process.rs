@@ -38,7 +38,7 @@ impl NodeProcess {
         let committers = set_up.settings.committers_count;
         arguments.extend(committers.map(|count| format!("--committers={count}").into()));
         let database = match set_up.settings.store {
-            Some(Store::Postgres) => Some(Database::open(set_up.settings).await?),
+            Some(Store::Postgres) => Some(Database::open(set_up).await?),
             _ => None,
         };
         let url = database.iter().map(|database| database.url().to_owned());

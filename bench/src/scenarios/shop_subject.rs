@@ -155,7 +155,7 @@ async fn open_stores(set_up: &SetUp<'_>) -> Result<(Stores, Place, Durability), 
         return Ok((stores, Place::Nowhere, durability));
     }
     if set_up.settings.store == Some(Store::Postgres) {
-        let database = Database::open(set_up.settings).await?;
+        let database = Database::open(set_up).await?;
         let defaults = PostgresConfig::new(database.url());
         let committers = set_up.settings.committers_count;
         let config = PostgresConfig {

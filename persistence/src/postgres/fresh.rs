@@ -57,8 +57,21 @@ impl FreshDatabase {
     /// # Errors
     /// [`PostgresError`]
     pub async fn create(server_url: &str) -> Result<Self, PostgresError> {
+        Self::from(server_url, "template0 ENCODING 'UTF8'").await
+    }
+
+    /// Makes another with the same in it, by copying its files. Nobody may use it meanwhile.
+    ///
+    /// # Errors
+    /// [`PostgresError`]
+    pub async fn copy(&self) -> Result<Self, PostgresError> {
+        let template = format!("{} STRATEGY file_copy", self.name);
+        Self::from(&self.server_url, &template).await
+    }
+
+    async fn from(server_url: &str, template: &str) -> Result<Self, PostgresError> {
         let name = format!("fritzy_bench_{}", Uuid::now_v7().simple());
-        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
         let about = run(server_url, create).await?;
         Ok(Self {
             url: with_database(server_url, &name),

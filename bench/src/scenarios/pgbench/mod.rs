@@ -120,7 +120,7 @@ impl PgbenchSubject {
         };
         std::fs::write(folder.path().join("script"), way.script())
             .map_err(|failure| preparing(&failure))?;
-        let database = Database::open(settings).await?;
+        let database = Database::open(set_up).await?;
         let migrated = migrate_postgres(&PostgresConfig::new(database.url())).await;
         migrated.map_err(|failure| preparing(&failure))?;
         Ok(Self {
