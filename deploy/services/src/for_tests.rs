@@ -74,6 +74,17 @@ impl TestPostgres {
         Ok(with_database(&self.url, &name))
     }
 
+    /// Drops a database by its URL, and ends who is connected.
+    ///
+    /// # Errors
+    /// As [`Self::psql`].
+    pub fn drop_database(&self, url: &str) -> Result<(), ServiceError> {
+        let address = url.split('?').next().unwrap_or_default();
+        let name = address.rsplit('/').next().unwrap_or_default();
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        self.psql(&drop).map(|_| ())
+    }
+
     /// The names of all databases whose names begin like this.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 use fritzy_domain::{Currency, ShardCount};
 use fritzy_gateway::{Node, Settings};
+use fritzy_services::{TestPostgres, postgres_for_tests};
 use tempfile::TempDir;
 
 use crate::client::Api;
@@ -20,8 +21,32 @@ pub(crate) struct TestNode {
 /// What is left of a node that was stopped: its settings, and its folder with all it wrote.
 pub(crate) struct StoppedNode {
     settings: Settings,
-    /// Goes away with the last use of the node.
+    /// Both go away with the last use of the node.
     _folder: TempDir,
+    _database: Option<Database>,
+}
+
+/// A database of the node's own on PostgreSQL, where `FRITZY_TEST_API_STORE=postgres` asks for one.
+struct Database {
+    server: TestPostgres,
+    url: String,
+}
+
+impl Database {
+    fn if_asked_for() -> Option<Self> {
+        let store = std::env::var("FRITZY_TEST_API_STORE").ok()?;
+        assert_eq!(store, "postgres", "FRITZY_TEST_API_STORE");
+        let server = postgres_for_tests().expect("a server was asked for");
+        let url = server.fresh_database().expect("a database");
+        Some(Self { server, url })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // What could not be dropped goes with the server.
+        let _ = self.server.drop_database(&self.url);
+    }
 }
 
 impl TestNode {
@@ -33,11 +58,16 @@ impl TestNode {
     /// Starts a node with some settings changed.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
+        let database = Database::if_asked_for();
         let mut settings = settings(folder.path());
+        settings.database_url = database
+            .as_ref()
+            .map(|database| database.url.parse().expect("an address"));
         change(&mut settings);
         let ground = StoppedNode {
             settings,
             _folder: folder,
+            _database: database,
         };
         ground.start().await
     }

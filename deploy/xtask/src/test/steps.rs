@@ -1,5 +1,6 @@
 //! The steps of a run: one small file each, one table here. A step that needs a service is one more of both.
 
+mod api_on_postgres;
 mod build_node;
 mod cargo_test;
 mod explorer;
@@ -51,7 +52,7 @@ const STRACE: Tool = Tool {
 };
 
 /// Every step, in the order they run.
-pub(crate) const ALL: [Step; 6] = [
+pub(crate) const ALL: [Step; 7] = [
     Step {
         name: SERVICES,
         about: "real servers for the tests",
@@ -67,6 +68,14 @@ pub(crate) const ALL: [Step; 6] = [
         wants: &[SERVICES],
         installs: &[STRACE],
         run: cargo_test::run,
+    },
+    Step {
+        name: "api-on-postgres",
+        about: "the tests of the API once more, with their nodes on PostgreSQL",
+        needs: &[],
+        wants: &[SERVICES],
+        installs: &[],
+        run: api_on_postgres::run,
     },
     Step {
         name: BUILD_NODE,

@@ -13,16 +13,30 @@ use crate::test::stream::{self, Outputs};
 const LIMIT: Duration = Duration::from_secs(55 * 60);
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
+    let scope = scope(&environment.cargo_test)
+        .into_iter()
+        .map(str::to_owned);
+    let arguments = scope
+        .chain(environment.cargo_test.iter().cloned())
+        .collect();
+    run_cargo(environment, arguments, &[])
+}
+
+/// Runs `cargo test` with these arguments and variables beside the services', and counts.
+pub(super) fn run_cargo(
+    environment: &Environment,
+    arguments: Vec<String>,
+    variables: &[(&str, &str)],
+) -> Result<Outcome> {
     let mut counted = Vec::new();
     let mut not_run = Vec::new();
     let mut command = Command::new(&environment.cargo);
     command
         .current_dir(&environment.root)
-        .arg("test")
-        .args(scope(&environment.cargo_test))
         // One failing test binary must not hide the others from the count.
-        .args(["--locked", "--no-fail-fast"])
-        .args(&environment.cargo_test);
+        .args(["test", "--locked", "--no-fail-fast"])
+        .args(arguments)
+        .envs(variables.iter().copied());
     for service in environment.services.borrow().iter() {
         command.env(service.variable, &service.value);
     }

@@ -1,0 +1,27 @@
+//! The tests of the API once more, with every node on a database of its own on PostgreSQL.
+
+use std::env;
+
+use anyhow::Result;
+use fritzy_services::TEST_POSTGRES_VARIABLE;
+
+use crate::test::environment::Environment;
+use crate::test::outcome::Outcome;
+
+use super::cargo_test::run_cargo;
+
+/// Says to those tests where their nodes keep their data.
+const STORE: (&str, &str) = ("FRITZY_TEST_API_STORE", "postgres");
+
+pub(super) fn run(environment: &Environment) -> Result<Outcome> {
+    let started = environment.services.borrow();
+    let has_server = started
+        .iter()
+        .any(|service| service.variable == TEST_POSTGRES_VARIABLE);
+    drop(started);
+    if !has_server && env::var_os(TEST_POSTGRES_VARIABLE).is_none() {
+        return Ok(Outcome::Skipped("there is no PostgreSQL".to_owned()));
+    }
+    let arguments = ["-p", "fritzy-gateway", "--test", "api"].map(str::to_owned);
+    run_cargo(environment, arguments.to_vec(), &[STORE])
+}
