@@ -27,14 +27,14 @@ const PROGRESS_ON_TERMINAL_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Subcommand)]
 pub(super) enum JournalAction {
-    /// Check the database in the data folder against the invariants; exit code 0: all hold, 1: some are
+    /// Check the database against the invariants; exit code 0: all hold, 1: some are
     /// violated, 2: it cannot be checked
     ///
     /// Needs no node, and runs beside one: it reads everything in one transaction, as of its start, and
     /// writes nothing. While it runs, the node's log (fritzy.db-wal) cannot be cut back and grows with what
     /// is written; a node that stops meanwhile leaves the log beside its database, where the next start
     /// finds it. It sorts the ids of all events in the temporary folder (SQLITE_TMPDIR), some 30 bytes for
-    /// each. docs/verify.md explains what it prints.
+    /// each. With --database-url, the server sorts, in its own temporary files. docs/verify.md explains what it prints.
     Verify {
         /// Print one JSON object instead of lines
         #[arg(long)]

@@ -81,6 +81,14 @@ pub enum PostgresError {
         /// What the system or the server said.
         reason: String,
     },
+    /// It was reached, and then something in it could not be read.
+    #[error("the database {server} cannot be read: {reason}")]
+    Unreadable {
+        /// Its address.
+        server: String,
+        /// What the server said.
+        reason: String,
+    },
     /// The server is too old.
     #[error("the database {server} is PostgreSQL {found}; fritzy needs 15 or newer")]
     OldServer {

@@ -74,12 +74,16 @@ async fn check_known(server: &Server, connection: &mut PgConnection) -> Result<(
         return Ok(());
     }
     let failed = |failure: sqlx::Error| unreachable(server, &failure);
-    let row = sqlx::query("SELECT value::bigint FROM meta WHERE name = 'schema_required'")
+    let row = sqlx::query("SELECT value FROM meta WHERE name = 'schema_required'")
         .fetch_optional(&mut *connection)
         .await
         .map_err(failed)?;
     let Some(row) = row else { return Ok(()) };
-    let required: i64 = row.try_get(0).map_err(failed)?;
+    let written: String = row.try_get(0).map_err(failed)?;
+    let required: i64 = written.parse().map_err(|_| PostgresError::Unreadable {
+        server: server.name(),
+        reason: format!("schema_required in its table meta is `{written}`, which is no number"),
+    })?;
     let known = MIGRATIONS.iter().map(|step| step.version).max();
     let known = known.unwrap_or_default();
     if required <= known {

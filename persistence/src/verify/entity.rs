@@ -1,6 +1,8 @@
 //! The events of one entity, in order, and its state row: versions, routing, the fold, the sum.
 
-use fritzy_domain::{Event, Kind, OrderCreated, OrderEvent, ShardCount, Slot, State};
+use fritzy_domain::{
+    Event, Kind, OrderCreated, OrderEvent, RequestedLine, ShardCount, Slot, State, check_lines,
+};
 use uuid::Uuid;
 
 use super::findings::Findings;
@@ -86,6 +88,7 @@ impl EntityCheck {
         }
         self.check_creation(row, &event, &place, findings);
         self.check_total(&event, &place, findings);
+        self.check_order(&event, &place, findings);
         // Behind a gap, what can follow is not known.
         if self.whole && !State::allows(self.state.as_ref(), &event) {
             let rule = ViolationKind::EventImpossible;
@@ -222,6 +225,33 @@ impl EntityCheck {
                 found,
                 "the command that its id derives from",
             );
+        }
+    }
+
+    /// What the shop refuses stands in no order, also where event and row agree.
+    fn check_order(&self, event: &Event, place: &Place, findings: &mut Findings) {
+        let rule = ViolationKind::EventImpossible;
+        match event {
+            Event::Order(OrderEvent::Created(created)) => {
+                let requested = created.lines.iter().map(|line| RequestedLine {
+                    product_id: line.product_id,
+                    quantity: line.quantity.into(),
+                });
+                let requested: Vec<RequestedLine> = requested.collect();
+                if let Err(refusal) = check_lines(&requested) {
+                    let found = format_args!("lines that are refused: {refusal}");
+                    findings.add(rule, place.clone(), found, "lines that the rules allow");
+                }
+            }
+            Event::Order(OrderEvent::Completed(completed)) => {
+                if let Some(State::Order(order)) = &self.state
+                    && completed.account_id != order.account_id
+                {
+                    let found = format_args!("a completion for account {}", completed.account_id);
+                    findings.add(rule, place.clone(), found, order.account_id);
+                }
+            }
+            _ => {}
         }
     }
 

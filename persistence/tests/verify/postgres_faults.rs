@@ -15,7 +15,7 @@ type Fault = (&'static str, &'static str, &'static [&'static str]);
 const LAST: &str = "(shard, position) = (SELECT shard, max(position) FROM journal GROUP BY shard
     HAVING count(*) > 2 ORDER BY shard LIMIT 1)";
 
-const FAULTS: [Fault; 20] = [
+const FAULTS: [Fault; 26] = [
     ("nothing", "SELECT 1", &[]),
     (
         "a gap in positions",
@@ -115,6 +115,40 @@ const FAULTS: [Fault; 20] = [
         "a trigger",
         "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
          CREATE TRIGGER meddle BEFORE INSERT ON account FOR EACH ROW EXECUTE FUNCTION meddle()",
+        &["schema-differs"],
+    ),
+    (
+        "a completion for another account",
+        "UPDATE journal SET payload = jsonb_set(payload::jsonb, '{account_id}',
+            to_jsonb((SELECT id::text FROM account WHERE name = 'Bob')))::json WHERE event_type = 'order.completed'",
+        &["event-impossible"],
+    ),
+    (
+        "an order of nothing, in event and row alike",
+        "UPDATE journal SET payload = (payload::jsonb || '{\"lines\": [], \"total\": {\"minor\": 0, \"currency\": \"USD\"}}')::json
+            WHERE event_type = 'order.created' AND entity_id IN
+                (SELECT id FROM customer_order WHERE status = 'created' AND creation_key IS NULL);
+         UPDATE customer_order SET lines = '[]', total_minor = 0 WHERE status = 'created' AND creation_key IS NULL",
+        &["event-impossible"],
+    ),
+    (
+        "an index that refuses rows",
+        "CREATE UNIQUE INDEX one_of_a_name ON account (name, id)",
+        &["schema-differs"],
+    ),
+    (
+        "an index for queries",
+        "CREATE INDEX by_name ON account (name)",
+        &[],
+    ),
+    (
+        "a table that a crash empties",
+        "ALTER TABLE account SET UNLOGGED",
+        &["schema-differs"],
+    ),
+    (
+        "a column of another type",
+        "ALTER TABLE account ALTER COLUMN name TYPE varchar(500)",
         &["schema-differs"],
     ),
     (

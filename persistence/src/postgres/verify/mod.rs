@@ -7,7 +7,7 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::config::PostgresError;
-use super::schema::{check_usable, exists, unreachable};
+use super::schema::{check_usable, exists};
 use super::session::Server;
 use crate::verify::{self, VerifyProgress, VerifyReport};
 use rows::PostgresRows;
@@ -44,14 +44,18 @@ pub async fn verify_postgres(
     sqlx::raw_sql(BEGIN)
         .execute(&mut connection)
         .await
-        .map_err(|failure| unreachable(&server, &failure))?;
+        .map_err(|failure| unreadable(&server, failure.to_string()))?;
     let mut rows = PostgresRows::new(connection, expected);
     let report = verify::check(&mut rows, violations_max, progress).await;
     rows.close().await;
-    report.map_err(|reason| PostgresError::Unreachable {
+    report.map_err(|reason| unreadable(&server, reason))
+}
+
+fn unreadable(server: &Server, reason: String) -> PostgresError {
+    PostgresError::Unreadable {
         server: server.name(),
         reason,
-    })
+    }
 }
 
 /// The schema as the migrations make it: made in a schema of temporary tables, looked at, and given up.
@@ -60,5 +64,5 @@ async fn expected_schema(server: &Server) -> Result<schema::Schema, PostgresErro
     let mut connection: PgConnection = server.connect(&options).await?;
     let expected = schema::model(&mut connection).await;
     let _ = connection.close().await;
-    expected.map_err(|failure| unreachable(server, &failure))
+    expected.map_err(|failure| unreadable(server, failure.to_string()))
 }

@@ -13,22 +13,27 @@ use crate::verify::SchemaDifference;
 pub(super) type Schema = BTreeMap<String, String>;
 
 /// Everything in one schema that decides what its rows are. Names of schemas are left out of definitions.
+/// Columns and indexes of a part follow from those of the whole: while it is one, it cannot lose them.
 const OBJECTS: &str = "
     WITH here AS (SELECT $1::oid AS oid), relation AS (
         SELECT c.* FROM pg_class AS c JOIN here ON c.relnamespace = here.oid
     )
-    SELECT 'table ' || relname, CASE relkind WHEN 'p' THEN 'in parts' ELSE 'plain' END
-        FROM relation WHERE relkind IN ('r', 'p')
+    SELECT 'table ' || relation.relname,
+        CASE relation.relkind WHEN 'p' THEN 'in parts' ELSE 'plain' END
+            || coalesce(' of ' || whole.relname || ' ' || pg_get_expr(relation.relpartbound, relation.oid), '')
+            || CASE relation.relpersistence WHEN 'u' THEN ', unlogged' ELSE '' END
+        FROM relation LEFT JOIN pg_inherits ON inhrelid = relation.oid LEFT JOIN pg_class AS whole ON whole.oid = inhparent
+        WHERE relation.relkind IN ('r', 'p')
     UNION ALL
     SELECT 'column ' || relname || '.' || attname,
         format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END
         FROM relation JOIN pg_attribute ON attrelid = relation.oid
-        WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+        WHERE relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped
     UNION ALL
     SELECT 'index ' || relname,
         regexp_replace(pg_get_indexdef(relation.oid), '\\m(pg_temp(_\\d+)?|' || $2 || ')\\.', '', 'g')
             || CASE WHEN indisvalid THEN '' ELSE ' (invalid)' END
-        FROM relation JOIN pg_index ON indexrelid = relation.oid
+        FROM relation JOIN pg_index ON indexrelid = relation.oid WHERE NOT relispartition
     UNION ALL
     SELECT 'trigger ' || tgname || ' on ' || relname, pg_get_triggerdef(pg_trigger.oid)
         FROM relation JOIN pg_trigger ON tgrelid = relation.oid WHERE NOT tgisinternal
@@ -65,21 +70,32 @@ pub(super) async fn differences(
     )
     .await?;
     let mut differences = Vec::new();
+    let is_gone: Vec<String> = expected
+        .keys()
+        .filter(|object| !found.contains_key(*object))
+        .filter_map(|object| object.strip_prefix("table "))
+        .map(|table| format!("column {table}."))
+        .collect();
     for (object, definition) in expected {
         let found = found.remove(object);
-        if found.as_ref() != Some(definition) {
+        // That a table is gone says what became of its columns.
+        let told = is_gone.iter().any(|columns| object.starts_with(columns));
+        if found.as_ref() != Some(definition) && !told {
+            let readable = object.starts_with("index ")
+                || object.starts_with("table ") && (found.is_some() || definition.contains(" of "));
             differences.push(SchemaDifference {
                 object: object.clone(),
                 found: found.map_or_else(|| "nothing".into(), |found| format!("`{found}`")),
                 expected: format!("`{definition}`"),
-                readable: object.starts_with("index "),
+                readable,
             });
         }
     }
-    // A further table, column or index is a newer version's, or somebody's query.
+    // A further table, column or index is a newer version's, or for somebody's queries; but a unique one refuses rows.
     let harmless = ["table ", "column ", "index "];
     for (object, definition) in found {
-        if !harmless.iter().any(|kind| object.starts_with(kind)) {
+        let refuses = definition.starts_with("CREATE UNIQUE");
+        if refuses || !harmless.iter().any(|kind| object.starts_with(kind)) {
             differences.push(SchemaDifference {
                 object,
                 found: format!("`{definition}`"),
