@@ -163,7 +163,7 @@ async fn i4_a_total_that_is_wrong_in_event_and_row_alike() {
         for path in planted {
             let value = match *path {
                 "$.total.minor" => "77",
-                "$.lines[0].quantity" => "4294967295",
+                "$.lines[0].quantity" => "1000000",
                 _ => "9223372036854775807",
             };
             let event = format!(

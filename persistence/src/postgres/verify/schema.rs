@@ -91,10 +91,15 @@ pub(super) async fn differences(
             });
         }
     }
-    // A further table, column or index is a newer version's, or for somebody's queries; but a unique one refuses rows.
+    // A further table, column or index is a newer version's, or for somebody's queries; but a unique index on a table of
+    // ours refuses rows.
     let harmless = ["table ", "column ", "index "];
+    let ours = |definition: &str| {
+        let mut tables = expected.keys().filter_map(|key| key.strip_prefix("table "));
+        tables.any(|table| definition.contains(&format!(" ON {table} ")))
+    };
     for (object, definition) in found {
-        let refuses = definition.starts_with("CREATE UNIQUE");
+        let refuses = definition.starts_with("CREATE UNIQUE") && ours(&definition);
         if refuses || !harmless.iter().any(|kind| object.starts_with(kind)) {
             differences.push(SchemaDifference {
                 object,
