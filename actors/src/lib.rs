@@ -11,6 +11,7 @@ mod lists;
 mod local_shards;
 mod messages;
 mod placing;
+mod projection;
 mod queries;
 mod repeat;
 mod residents;
@@ -22,5 +23,8 @@ pub use answer::{Request, ShopError, Target};
 pub use commands::{PriceInput, ProductInput};
 pub use lists::Lists;
 pub use placing::{OrderInput, OrderLineInput};
+pub use projection::{
+    Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart, ProjectionStatus, Projections,
+};
 pub use residents::ActorCounts;
 pub use shop::{Shop, ShopConfig};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fritzy_cluster::{Failure, Router, ShardMap};
 use fritzy_domain::{
     Account, Command, Deadline, EntityId, Journal, Kind, NodeId, Order, Ownership, Product,
-    ReadModel, Rejection, ShardId, State, Stored,
+    ReadModel, Rejection, ShardId, ShardLease, State, Stored,
 };
 use prometheus_client::registry::Registry;
 use tracing::error;
@@ -25,6 +25,7 @@ pub struct Shop {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) read_model: Arc<dyn ReadModel>,
     residents: Residents,
+    leases: Vec<ShardLease>,
 }
 
 /// The limits of a shop on one node.
@@ -96,7 +97,13 @@ impl Shop {
             journal,
             read_model,
             residents,
+            leases,
         })
+    }
+
+    /// The rights under which this node's shards are written.
+    pub fn leases(&self) -> &[ShardLease] {
+        &self.leases
     }
 
     /// Adds the actors' metrics to `registry`.

@@ -3,6 +3,7 @@
 mod events;
 mod journal;
 mod migrate;
+mod projections;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -60,6 +61,11 @@ enum Action {
         #[command(subcommand)]
         action: events::EventsAction,
     },
+    /// Look after what follows the journal: how far it is behind, and what it has stopped before
+    Projections {
+        #[command(subcommand)]
+        action: projections::ProjectionsAction,
+    },
     /// Look after the journal and the state rows that are made from it
     Journal {
         #[command(subcommand)]
@@ -91,6 +97,7 @@ pub fn main() -> ExitCode {
         Some(Action::Schema) => out(&schema_text()),
         Some(Action::Migrate) => migrate::run(&cli.settings),
         Some(Action::Events { action }) => events::run(action, &cli.settings),
+        Some(Action::Projections { action }) => projections::run(action, &cli.settings),
         Some(Action::Journal { action }) => journal::run(action, &cli.settings),
         Some(Action::Node) | None => run_node(cli.settings),
     }

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod committer;
+mod desk;
 mod memory;
 mod postgres;
 mod rows;
@@ -14,6 +15,7 @@ mod tail;
 mod verify;
 
 pub use committer::CommitterConfig;
+pub use desk::{CursorDesk, DeskError, SetTo, ShardLag};
 pub use memory::MemoryConfig;
 pub use postgres::{
     AboutServer, FreshDatabase, OneOrder, PostgresConfig, PostgresError, Sampled, about_server,

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use fritzy_domain::{
-    Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, EntityId, Event,
-    EventId, Fingerprint, Footprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus, Position,
-    Product, ProductId, ReadError, Recorded, Room, ShardId, Stored, Timestamp,
+    Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, Cursor, EntityId,
+    Event, EventId, Fingerprint, Footprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus,
+    Position, Product, ProductId, ReadError, Recorded, Room, ShardId, Stored, Timestamp,
 };
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
@@ -148,6 +148,15 @@ pub(crate) fn recorded(row: &impl Columns) -> Result<Recorded, ReadError> {
         command: CommandId::from_uuid(row.uuid("command_id")?),
         fingerprint: fingerprint(row)?,
         event,
+    })
+}
+
+pub(crate) fn cursor(row: &impl Columns) -> Result<Cursor, ReadError> {
+    Ok(Cursor {
+        shard: ShardId(row.shard()?),
+        position: counter(row, "position")?,
+        resets: counter(row, "resets")?,
+        stopped: row.text_or_null("stopped")?,
     })
 }
 

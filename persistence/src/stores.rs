@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_domain::{Copies, Journal, Ownership, ReadModel};
+use fritzy_domain::{Copies, Cursors, Journal, Ownership, ReadModel};
 use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;
@@ -19,6 +19,8 @@ pub struct Stores {
     pub copies: Arc<dyn Copies>,
     /// The owners of shards.
     pub ownership: Arc<dyn Ownership>,
+    /// How far projections have got.
+    pub cursors: Arc<dyn Cursors>,
     pub(crate) committer: Committer,
     /// The store behind the ports, where it holds something of the world.
     pub(crate) behind: Option<Arc<dyn Behind>>,

@@ -1,12 +1,13 @@
 //! Stores that fail on demand, in ways that real ones cannot be made to.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, Append, AppendError, Appending, CommandId, CommandRecord, EntityId,
+    Account, AccountId, Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Feed,
     Journal, Kind, Order, Page, Position, Positions, Product, ReadError, ReadModel, Recorded, Room,
     ShardId, Slice, State, Stored, Version,
 };
@@ -79,6 +80,14 @@ impl Journal for FaultyJournal {
             let _ = append.await;
         }
         self.inner.settled().await;
+    }
+
+    fn feed(&self) -> Box<dyn Feed> {
+        self.inner.feed()
+    }
+
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+        self.inner.heads().await
     }
 
     async fn read_shard(

@@ -1,13 +1,13 @@
 //! A real SQLite file behind a journal whose commits fail, lose their answers or take long, on demand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_domain::{
-    Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Journal, NodeId, Page,
-    Position, Positions, ReadError, Recorded, Room, ShardCount, ShardId, Version,
+    Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, NodeId,
+    Page, Position, Positions, ReadError, Recorded, Room, ShardCount, ShardId, Version,
 };
 use fritzy_persistence::{SqliteConfig, Stores};
 use tempfile::TempDir;
@@ -157,6 +157,14 @@ impl Journal for FaultyCommits {
         let queued = self.queue.send(Work::Barrier(passed));
         queued.expect("the task runs as long as its journal");
         done.await.expect("every barrier passes");
+    }
+
+    fn feed(&self) -> Box<dyn Feed> {
+        self.inner.feed()
+    }
+
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+        self.inner.heads().await
     }
 
     async fn read_shard(

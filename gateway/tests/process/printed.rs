@@ -55,7 +55,15 @@ fn help_names_every_setting_and_command() {
             let variable = format!("FRITZY_{}", setting.to_uppercase());
             assert!(help.contains(&variable), "{variable} in {help}");
         }
-        for command in ["config", "schema", "node", "events", "journal", "--config"] {
+        for command in [
+            "config",
+            "schema",
+            "node",
+            "events",
+            "projections",
+            "journal",
+            "--config",
+        ] {
             assert!(help.contains(command), "{command} in {help}");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Append, Position, ShardId, ShardLease};
+use fritzy_domain::{Append, CursorMove, Position, ReadError, ShardId, ShardLease};
 use uuid::Uuid;
 
 /// An append with the position of its first event.
@@ -43,6 +43,14 @@ pub(crate) trait BatchStore: Send + 'static {
     /// Writes events and states of the whole batch durably, or nothing. Refuses it when any lease in
     /// it is not the newest. No two appends of a batch are of one entity or of one keyed command.
     async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError>;
+
+    /// Saves cursors of a projection durably, and answers the shards whose cursors were not saved: their leases are not
+    /// the newest, or the cursors were set by hand meanwhile.
+    async fn save_cursors(
+        &mut self,
+        projection: &str,
+        moves: &[CursorMove],
+    ) -> Result<Vec<ShardId>, ReadError>;
 
     /// Puts the store away, in order.
     async fn close(self);

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use fritzy_domain::{Append, AppendError, CommandId, EntityId, Positions};
+use fritzy_domain::{
+    Append, AppendError, CommandId, CursorMove, EntityId, Positions, ReadError, ShardId,
+};
 use tokio::sync::oneshot;
 
 /// An append and who waits for its answer.
@@ -11,13 +13,18 @@ pub(super) struct Request {
     pub(super) answer: oneshot::Sender<Result<Positions, AppendError>>,
 }
 
+/// Cursors to be saved, and who waits for the shards whose were not.
+pub(super) struct Saving {
+    pub(super) projection: String,
+    pub(super) moves: Vec<CursorMove>,
+    pub(super) answer: oneshot::Sender<Result<Vec<ShardId>, ReadError>>,
+}
+
 /// One entry of the queue.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are commits; a box each would cost more"
-)]
 pub(super) enum Work {
     Commit(Request),
+    /// Saved behind the batch that it is gathered with.
+    Cursors(Saving),
     /// To be told once everything before it has been answered.
     Barrier(oneshot::Sender<()>),
     /// The same, and the end.
@@ -35,10 +42,11 @@ pub(super) struct Gathering {
     left_over: Option<Request>,
 }
 
-/// What is to be done next: write the batch, then tell the barriers, then perhaps end.
+/// What is to be done next: write the batch, save the cursors, then tell the barriers, then perhaps end.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub(super) batch: Vec<Request>,
+    pub(super) cursors: Vec<Saving>,
     pub(super) barriers: Vec<oneshot::Sender<()>>,
     pub(super) closing: bool,
 }
@@ -58,6 +66,7 @@ impl Gathering {
 
     pub(super) fn take(&mut self, work: Work) {
         match work {
+            Work::Cursors(saving) => self.gathered.cursors.push(saving),
             Work::Barrier(passed) => self.gathered.barriers.push(passed),
             Work::Close(passed) => {
                 self.gathered.barriers.push(passed);

@@ -2,19 +2,21 @@
 //! while one batch is being synced the next one gathers, so batches grow with the load.
 
 mod batch;
+mod feed;
 mod gathering;
 mod metrics;
 mod task;
 
 use std::sync::Arc;
 
-use fritzy_domain::{Append, AppendError, Appending};
+use fritzy_domain::{Append, AppendError, Appending, CursorMove, Feed, ReadError, ShardId};
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use batch::{BatchError, BatchStore, Numbered, creation_key, leases};
-use gathering::{Request, Work};
+use feed::Feeds;
+use gathering::{Request, Saving, Work};
 use metrics::CommitterMetrics;
 
 /// The limits of a committer.
@@ -42,6 +44,7 @@ impl Default for CommitterConfig {
 pub(crate) struct Committer {
     queues: Arc<[mpsc::Sender<Work>]>,
     metrics: CommitterMetrics,
+    feeds: Feeds,
 }
 
 impl Committer {
@@ -52,21 +55,31 @@ impl Committer {
 
     /// Starts a committer on each of `stores`, at least one. The queue's limit is shared out among them.
     pub(crate) fn start_many(config: CommitterConfig, stores: Vec<impl BatchStore>) -> Self {
-        let metrics = CommitterMetrics::default();
+        let (metrics, feeds) = (CommitterMetrics::default(), Feeds::default());
         let queue_len_max = config.queue_len_max.div_ceil(stores.len());
         let start = |store| {
             let (queue, work) = mpsc::channel(queue_len_max);
-            let running = task::run(store, work, config.batch_len_max, metrics.clone());
+            let running = task::run(
+                store,
+                work,
+                config.batch_len_max,
+                metrics.clone(),
+                feeds.clone(),
+            );
             tokio::spawn(running);
             queue
         };
         let queues = stores.into_iter().map(start).collect();
-        Self { queues, metrics }
+        Self {
+            queues,
+            metrics,
+            feeds,
+        }
     }
 
     pub(crate) fn append(&self, append: Append) -> Appending {
         let (answer, answered) = oneshot::channel();
-        let queue = &self.queues[usize::from(append.lease.shard.0) % self.queues.len()];
+        let queue = &self.queues[self.queue_of(append.lease.shard)];
         let queued = queue.try_send(Work::Commit(Request { append, answer }));
         if let Err(mpsc::error::TrySendError::Full(_)) = &queued {
             self.metrics.refused.inc();
@@ -78,6 +91,50 @@ impl Committer {
                 Err(mpsc::error::TrySendError::Closed(_)) => Err(stopped(true)),
             }
         })
+    }
+
+    /// Which committer a shard belongs to.
+    fn queue_of(&self, shard: ShardId) -> usize {
+        usize::from(shard.0) % self.queues.len()
+    }
+
+    /// Batches as they are committed, from now on.
+    pub(crate) fn feed(&self) -> Box<dyn Feed> {
+        self.feeds.listen()
+    }
+
+    /// Has each committer save the cursors of its shards; answers the shards whose were not saved.
+    pub(crate) async fn save_cursors(
+        &self,
+        projection: &str,
+        moves: Vec<CursorMove>,
+    ) -> Result<Vec<ShardId>, ReadError> {
+        let mut by_queue: Vec<Vec<CursorMove>> = vec![Vec::new(); self.queues.len()];
+        for saved in moves {
+            by_queue[self.queue_of(saved.lease.shard)].push(saved);
+        }
+        let stopped = || ReadError::Unavailable("the committer has stopped".into());
+        let saving = self
+            .queues
+            .iter()
+            .zip(by_queue)
+            .map(async |(queue, moves)| {
+                if moves.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let (answer, answered) = oneshot::channel();
+                let projection = projection.to_owned();
+                let saving = Work::Cursors(Saving {
+                    projection,
+                    moves,
+                    answer,
+                });
+                queue.send(saving).await.map_err(|_| stopped())?;
+                answered.await.map_err(|_| stopped())?
+            });
+        let saved: Result<Vec<Vec<ShardId>>, ReadError> =
+            join_all(saving).await.into_iter().collect();
+        Ok(saved?.concat())
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{AppendError, Epoch, Position, Positions, ShardId};
+use fritzy_domain::{AppendError, Committed, Epoch, Position, Positions, ReadError, ShardId};
 use tokio::sync::mpsc;
 use tracing::{debug, error, warn};
 
 use super::batch::{BatchError, BatchStore, Numbered};
+use super::feed::Feeds;
 use super::gathering::{Gathering, Request, Work};
 use super::metrics::CommitterMetrics;
 
@@ -27,6 +28,7 @@ struct Task<S> {
     /// Advanced only after a commit, forgotten after any failure: what is not known is read again.
     heads: HashMap<ShardId, Head>,
     metrics: CommitterMetrics,
+    feeds: Feeds,
     /// Since when the store cannot write.
     failing_since: Option<tokio::time::Instant>,
 }
@@ -36,11 +38,13 @@ pub(super) async fn run(
     mut work: mpsc::Receiver<Work>,
     batch_len_max: usize,
     metrics: CommitterMetrics,
+    feeds: Feeds,
 ) {
     let mut task = Task {
         store,
         heads: HashMap::new(),
         metrics,
+        feeds,
         failing_since: None,
     };
     let mut gathering = Gathering::default();
@@ -59,6 +63,10 @@ pub(super) async fn run(
         }
         let gathered = gathering.finish();
         task.write(gathered.batch).await;
+        for saving in gathered.cursors {
+            let saved = task.store.save_cursors(&saving.projection, &saving.moves);
+            let _ = saving.answer.send(saved.await);
+        }
         if gathered.closing {
             refuse_the_rest(&mut work).await;
             task.store.close().await;
@@ -81,6 +89,10 @@ async fn refuse_the_rest(work: &mut mpsc::Receiver<Work>) {
             Work::Commit(request) => {
                 let _ = request.answer.send(Err(super::stopped(true)));
             }
+            Work::Cursors(saving) => {
+                let stopped = ReadError::Unavailable("the committer has stopped".into());
+                let _ = saving.answer.send(Err(stopped));
+            }
             Work::Barrier(passed) | Work::Close(passed) => {
                 let _ = passed.send(());
             }
@@ -100,11 +112,7 @@ impl<S: BatchStore> Task<S> {
                 self.failing_since = None;
             }
             match written {
-                Ok(positions) => {
-                    for (request, positions) in batch.drain(..).zip(positions) {
-                        let _ = request.answer.send(Ok(positions));
-                    }
-                }
+                Ok(positions) => self.acknowledge(std::mem::take(&mut batch), positions),
                 Err(BatchError::Fenced(leases)) => {
                     warn!(
                         ?leases,
@@ -180,6 +188,21 @@ impl<S: BatchStore> Task<S> {
             if batch.is_empty() {
                 batch = parts.pop().unwrap_or_default();
             }
+        }
+    }
+
+    /// Answers a batch that is written, then feeds it to whoever listens.
+    fn acknowledge(&self, batch: Vec<Request>, positions: Vec<Positions>) {
+        let wanted = self.feeds.are_wanted();
+        let mut committed = Vec::with_capacity(if wanted { batch.len() } else { 0 });
+        for (Request { append, answer }, positions) in batch.into_iter().zip(positions) {
+            let _ = answer.send(Ok(positions));
+            if wanted {
+                committed.push(Committed { append, positions });
+            }
+        }
+        if wanted {
+            self.feeds.send(committed);
         }
     }
 

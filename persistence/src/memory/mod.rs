@@ -5,13 +5,14 @@ mod read;
 mod state;
 mod write;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Epoch, Footprint, Journal, NoCopies,
-    NodeId, Ownership, Page, Position, ReadError, ReadModel, Recorded, Room, ShardCount, ShardId,
-    ShardLease, Version,
+    Append, Appending, CommandId, CommandRecord, Cursor, CursorMove, Cursors, EntityId, Epoch,
+    Feed, Footprint, Journal, NoCopies, NodeId, Ownership, Page, Position, ReadError, ReadModel,
+    Recorded, Room, ShardCount, ShardId, ShardLease, Version,
 };
 use uuid::Uuid;
 
@@ -63,7 +64,8 @@ impl Stores {
             journal,
             copies: Arc::new(NoCopies(read_model.clone())),
             read_model,
-            ownership: store,
+            ownership: store.clone(),
+            cursors: store,
             committer,
             behind: None,
         }
@@ -99,6 +101,42 @@ impl Ownership for MemoryStore {
 }
 
 #[async_trait]
+impl Cursors for MemoryStore {
+    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, ReadError> {
+        Ok(self.read(|state| {
+            let all = state.cursors.iter();
+            let of_it = all.filter(|((name, _), _)| name == projection);
+            of_it.map(|(_, cursor)| cursor.clone()).collect()
+        }))
+    }
+
+    async fn save_cursors(
+        &self,
+        projection: &str,
+        moves: Vec<CursorMove>,
+    ) -> Result<Vec<ShardId>, ReadError> {
+        self.committer.save_cursors(projection, moves).await
+    }
+
+    async fn set_cursor(
+        &self,
+        projection: &str,
+        shard: ShardId,
+        position: Position,
+    ) -> Result<bool, ReadError> {
+        let mut state = self.state.lock().expect("no writer panics");
+        let kept = state.cursors.get_mut(&(projection.to_owned(), shard));
+        let is_there = kept.is_some();
+        if let Some(kept) = kept {
+            kept.position = position;
+            kept.resets += 1;
+            kept.stopped = None;
+        }
+        Ok(is_there)
+    }
+}
+
+#[async_trait]
 impl Journal for MemoryStore {
     fn append(&self, append: Append) -> Appending {
         self.committer.append(append)
@@ -106,6 +144,20 @@ impl Journal for MemoryStore {
 
     async fn settled(&self) {
         self.committer.settled().await;
+    }
+
+    fn feed(&self) -> Box<dyn Feed> {
+        self.committer.feed()
+    }
+
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+        Ok(self.read(|state| {
+            let streams = state.journal.iter();
+            let head = |(shard, events): (&ShardId, &Vec<Recorded>)| {
+                Some((*shard, events.last()?.position))
+            };
+            streams.filter_map(head).collect()
+        }))
     }
 
     async fn read_shard(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{Position, Recorded, ShardId, Stored};
+use fritzy_domain::{Cursor, CursorMove, Position, ReadError, Recorded, ShardId, Stored};
 
 use super::Shared;
 use super::state::MemoryState;
@@ -28,6 +28,27 @@ impl BatchStore for MemoryBatches {
             )
         };
         Ok(shards.iter().map(head).collect())
+    }
+
+    async fn save_cursors(
+        &mut self,
+        projection: &str,
+        moves: &[CursorMove],
+    ) -> Result<Vec<ShardId>, ReadError> {
+        let mut state = self.0.lock().expect("no writer panics");
+        let mut refused = Vec::new();
+        for CursorMove { lease, cursor } in moves {
+            let key = (projection.to_owned(), lease.shard);
+            let held = state.owners.get(&lease.shard) == Some(lease);
+            let goes_on =
+                |kept: &Cursor| kept.resets == cursor.resets && kept.position <= cursor.position;
+            if held && state.cursors.get(&key).is_none_or(goes_on) {
+                state.cursors.insert(key, cursor.clone());
+            } else {
+                refused.push(lease.shard);
+            }
+        }
+        Ok(refused)
     }
 
     async fn close(self) {}

@@ -1,15 +1,22 @@
 //! The journal's port: appends go to the committers, reads to the pool.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Journal, Page, Position, ReadError,
-    Recorded, Room, ShardId, Version,
+    Append, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page, Position,
+    ReadError, Recorded, Room, ShardId, Version,
 };
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::batch_statement::small;
-use crate::rows::{command_record, recorded, signed};
+use crate::rows::{command_record, heads, recorded, signed};
+
+/// The last position of each shard: one seek for each; grouping would walk the whole index.
+pub(super) const HEADS: &str = "SELECT shard, coalesce(
+    (SELECT position FROM journal WHERE journal.shard = shard.shard ORDER BY position DESC LIMIT 1), 0
+) AS position FROM shard";
 
 #[async_trait]
 impl Journal for PostgresStore {
@@ -19,6 +26,16 @@ impl Journal for PostgresStore {
 
     async fn settled(&self) {
         self.committer.settled().await;
+    }
+
+    fn feed(&self) -> Box<dyn Feed> {
+        self.committer.feed()
+    }
+
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+        let read = async |pool| sqlx::query(HEADS).fetch_all(&pool).await;
+        let rows = self.reads.run(read).await?;
+        heads(&rows)
     }
 
     async fn read_shard(

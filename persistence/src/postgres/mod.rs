@@ -2,6 +2,7 @@
 
 mod batch_statement;
 mod config;
+mod cursors;
 mod faults;
 mod fill;
 mod fresh;
@@ -34,6 +35,7 @@ use crate::stores::Behind;
 use reads::Reads;
 
 pub use config::{PostgresConfig, PostgresError};
+pub(crate) use cursors::cursor_table;
 pub use fill::{Sampled, fill_with_orders, sample_ids};
 pub use fresh::{AboutServer, FreshDatabase, about_server};
 pub use one_order::OneOrder;

@@ -70,7 +70,8 @@ impl Stores {
             journal: store.clone(),
             read_model: reads,
             copies,
-            ownership: store,
+            ownership: store.clone(),
+            cursors: store,
             committer,
             behind: Some(behind),
         })

@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use super::batch_statement::small;
 use super::config::PostgresError;
 use super::faults::{Fault, fault};
+use super::journal::HEADS;
 use super::reads::Statement;
 use super::schema::{check_usable, exists};
 use super::session::Server;
@@ -78,17 +79,7 @@ impl PostgresEvents {
 #[async_trait]
 impl EventSource for PostgresEvents {
     async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
-        // One seek for each shard; grouping would walk the whole index.
-        let rows = self
-            .rows(|| {
-                sqlx::query(
-                    "SELECT shard, coalesce(
-                 (SELECT position FROM journal WHERE journal.shard = shard.shard
-                  ORDER BY position DESC LIMIT 1), 0
-             ) AS position FROM shard",
-                )
-            })
-            .await?;
+        let rows = self.rows(|| sqlx::query(HEADS)).await?;
         heads(&rows)
     }
 

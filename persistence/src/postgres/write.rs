@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Epoch, NodeId, Position, ShardId, ShardLease};
+use fritzy_domain::{Cursor, CursorMove, Epoch, NodeId, Position, ReadError, ShardId, ShardLease};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::batch_statement::{batch_statement, small};
+use super::cursors;
 use super::faults::{Fault, fault, spoils_connection};
 use super::session::{Backend, Server, Session};
 use crate::backoff::Backoff;
@@ -230,6 +231,35 @@ impl BatchStore for PostgresBatches {
         };
         let heads: Result<_, sqlx::Error> = rows.iter().map(head).collect();
         heads.map_err(|failure| again(&failure))
+    }
+
+    async fn save_cursors(
+        &mut self,
+        projection: &str,
+        moves: &[CursorMove],
+    ) -> Result<Vec<ShardId>, ReadError> {
+        let unavailable = |reason: String| ReadError::Unavailable(reason);
+        let ready = self.ready().await;
+        ready.map_err(|failure| unavailable(format!("{failure:?}")))?;
+        let current = moves
+            .iter()
+            .map(|saved| (self.current(saved.lease), &saved.cursor));
+        let current: Vec<(ShardLease, &Cursor)> = current.collect();
+        let saving = cursors::save(self.connection(), projection, &current);
+        match timeout(BATCH_MAX, saving).await {
+            Ok(Ok(refused)) => Ok(refused),
+            // What was saved or was not is as good: cursors only go forward, and are saved again.
+            Ok(Err(failure)) => {
+                if fault(&failure) == Fault::Lost || spoils_connection(&failure) {
+                    self.disconnect();
+                }
+                Err(unavailable(failure.to_string()))
+            }
+            Err(_) => {
+                self.disconnect();
+                Err(unavailable("the database did not answer in time".into()))
+            }
+        }
     }
 
     async fn close(self) {

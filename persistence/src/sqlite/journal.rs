@@ -1,15 +1,22 @@
 //! The journal's port: appends go to the committer, reads to the readers.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Journal, Page, Position, ReadError,
-    Recorded, Room, ShardId, Version,
+    Append, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page, Position,
+    ReadError, Recorded, Room, ShardId, Version,
 };
 use uuid::Uuid;
 
 use super::SqliteStore;
 use crate::rows::read_error;
-use crate::rows::{command_record, keep, recorded, signed};
+use crate::rows::{command_record, heads, keep, recorded, signed};
+
+/// The last position of each shard: one seek for each; grouping would walk the whole index.
+pub(super) const HEADS: &str = "SELECT shard, coalesce(
+    (SELECT max(position) FROM journal WHERE journal.shard = shard.shard), 0
+) AS position FROM shard";
 
 #[async_trait]
 impl Journal for SqliteStore {
@@ -19,6 +26,15 @@ impl Journal for SqliteStore {
 
     async fn settled(&self) {
         self.committer.settled().await;
+    }
+
+    fn feed(&self) -> Box<dyn Feed> {
+        self.committer.feed()
+    }
+
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+        let rows = sqlx::query(HEADS).fetch_all(self.reading()).await;
+        heads(&rows.map_err(read_error)?)
     }
 
     async fn read_shard(

@@ -1,5 +1,6 @@
 //! The stores in one SQLite file: one writer connection, held by the committer, and a few readers.
 
+mod cursors;
 mod journal;
 mod lock;
 mod open;
@@ -22,6 +23,7 @@ use sqlx::migrate::Migrator;
 use crate::committer::Committer;
 use crate::stores::Behind;
 
+pub(crate) use cursors::cursor_table;
 pub use open::{OpenError, SqliteConfig};
 pub use read_only::ReadOnlyError;
 pub(crate) use tail::tail;

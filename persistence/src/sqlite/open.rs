@@ -171,7 +171,8 @@ impl Stores {
             journal,
             copies: Arc::new(NoCopies(read_model.clone())),
             read_model,
-            ownership: store,
+            ownership: store.clone(),
+            cursors: store,
             committer,
             behind: Some(behind),
         })
@@ -184,7 +185,7 @@ fn lock_path(file: &Path) -> PathBuf {
     name.into()
 }
 
-fn connect_options(file: &Path) -> SqliteConnectOptions {
+pub(super) fn connect_options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)

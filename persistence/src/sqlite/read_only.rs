@@ -234,7 +234,7 @@ fn foreign(file: &Path, reason: &str) -> ReadOnlyError {
     }
 }
 
-fn unreadable(file: &Path, reason: &str) -> ReadOnlyError {
+pub(super) fn unreadable(file: &Path, reason: &str) -> ReadOnlyError {
     ReadOnlyError::Unreadable {
         file: file.to_owned(),
         reason: reason.to_owned(),

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use fritzy_domain::{Position, ReadError, Recorded, ShardId};
 use sqlx::SqliteConnection;
 
+use super::journal::HEADS;
 use super::read_only::{ReadOnly, ReadOnlyError};
 use crate::rows::{heads, read_error, recorded, signed};
 use crate::tail::EventSource;
@@ -26,15 +27,10 @@ pub(crate) async fn tail(file: &Path) -> Result<Box<dyn EventSource>, ReadOnlyEr
 #[async_trait]
 impl EventSource for SqliteEvents {
     async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
-        // One seek for each shard; grouping would walk the whole index.
-        let rows = sqlx::query(
-            "SELECT shard, coalesce(
-                 (SELECT max(position) FROM journal WHERE journal.shard = shard.shard), 0
-             ) AS position FROM shard",
-        )
-        .fetch_all(&mut self.connection)
-        .await
-        .map_err(read_error)?;
+        let rows = sqlx::query(HEADS)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(read_error)?;
         heads(&rows)
     }
 

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, Event, EventId, Order, Position, Product, ShardId, ShardLease, State,
+    Account, CursorMove, Event, EventId, Order, Position, Product, ReadError, ShardId, ShardLease,
+    State,
 };
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
+use super::cursors;
 use super::statements::ManyRows;
 use crate::committer::{BatchError, BatchStore, Numbered, creation_key, leases};
 use crate::rows::{micros, signed, version};
@@ -158,6 +160,41 @@ impl BatchStore for SqliteBatches {
             heads.insert(shard, position.cast_unsigned());
         }
         Ok(heads)
+    }
+
+    async fn save_cursors(
+        &mut self,
+        projection: &str,
+        moves: &[CursorMove],
+    ) -> Result<Vec<ShardId>, ReadError> {
+        if let Some(reason) = &self.broken {
+            return Err(ReadError::Unavailable(reason.clone()));
+        }
+        let connection = &mut self.connection;
+        let saved = async {
+            sqlx::query("BEGIN IMMEDIATE")
+                .execute(&mut *connection)
+                .await?;
+            let refused = cursors::save(connection, projection, moves).await?;
+            let committed = sqlx::query("COMMIT").execute(&mut *connection).await;
+            committed.map_err(WriteError::Commit)?;
+            Ok(refused)
+        };
+        let failure = match saved.await {
+            Ok(refused) => return Ok(refused),
+            Err(WriteError::Commit(failure)) if !is_full(&failure) => {
+                self.broken = Some(format!("a commit failed ({failure}); restart the node"));
+                failure.to_string()
+            }
+            Err(WriteError::Commit(failure) | WriteError::Statement(failure)) => {
+                failure.to_string()
+            }
+            Err(WriteError::Fenced(_) | WriteError::Conflicts(_)) => {
+                unreachable!("cursors are refused one by one")
+            }
+        };
+        let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+        Err(ReadError::Unavailable(failure))
     }
 
     async fn close(self) {

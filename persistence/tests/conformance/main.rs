@@ -1,11 +1,13 @@
 //! The conformance suite of the stores: written against the ports alone, run on every store.
 
 mod appending;
+mod desk;
 mod fencing;
 mod fixtures;
 mod history;
 mod keys;
 mod postgres_server;
+mod projecting;
 mod reading;
 mod sqlite_file;
 mod tail;
@@ -55,5 +57,9 @@ suite! {
     crate::reading::lists_take_room_for_each_row_and_end_without as lists_take_room_for_each_row_and_end_without,
     crate::reading::loading_keeps_the_order_of_the_ids as loading_keeps_the_order_of_the_ids,
     crate::reading::every_field_comes_back as every_field_comes_back,
+    crate::projecting::the_feed_tells_what_is_committed_in_order as the_feed_tells_what_is_committed_in_order,
+    crate::projecting::cursors_go_forward_and_belong_to_one_projection as cursors_go_forward_and_belong_to_one_projection,
+    crate::projecting::a_deposed_owner_saves_no_cursor as a_deposed_owner_saves_no_cursor,
+    crate::projecting::a_cursor_that_was_set_by_hand_is_not_saved_over as a_cursor_that_was_set_by_hand_is_not_saved_over,
     crate::history::a_history_is_read_in_pages as a_history_is_read_in_pages,
 }

@@ -26,8 +26,8 @@ async fn the_schema_of_another_version() {
             ["newer version", "step 1", "Read it with that version"],
         ),
         (
-            "DELETE FROM _sqlx_migrations WHERE version = 2",
-            ["older version", "step 2", "start a node of this one"],
+            "DELETE FROM _sqlx_migrations WHERE version = 3",
+            ["older version", "step 3", "start a node of this one"],
         ),
         (
             "DROP TABLE _sqlx_migrations",

@@ -1,12 +1,13 @@
 //! The journal: every event that ever happened, in order, and the only way to make one happen.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Footprint, Page, ReadError, Room, ShardLease};
+use super::{Feed, Footprint, Page, ReadError, Room, ShardLease};
 use crate::{CommandId, Deadline, EntityId, Event, EventId, Fingerprint, ShardId, State};
 
 /// An event's number within its shard: 1, 2, 3 … without a gap (invariant I2).
@@ -136,6 +137,15 @@ pub trait Journal: Send + Sync {
     /// Returns once every append handed in before has been answered. What is read afterwards holds
     /// all of them that succeeded.
     async fn settled(&self);
+
+    /// Batches as they are committed, from now on.
+    fn feed(&self) -> Box<dyn Feed>;
+
+    /// The last position of each shard that has events.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError>;
 
     /// Up to `limit` events of a shard behind position `after`, in order.
     ///

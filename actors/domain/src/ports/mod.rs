@@ -5,6 +5,7 @@ mod copies;
 mod journal;
 mod ownership;
 mod product_index;
+mod projections;
 mod read_model;
 mod room;
 
@@ -14,5 +15,6 @@ pub use journal::{
 };
 pub use ownership::{Epoch, Ownership, ShardLease};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
+pub use projections::{Committed, Cursor, CursorMove, Cursors, Fed, Feed};
 pub use read_model::{ListKey, Page, ReadError, ReadModel, Slice, Stored};
 pub use room::{Footprint, NoRoom, Room, Unbounded};

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Append, AppendError,
-    CommandId, Deadline, EntityId, Epoch, Event, EventId, NodeId, Position, Positions, ShardId,
-    ShardLease, State, Timestamp,
+    CommandId, CursorMove, Deadline, EntityId, Epoch, Event, EventId, NodeId, Position, Positions,
+    ReadError, ShardId, ShardLease, State, Timestamp,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -45,6 +45,10 @@ impl BatchStore for Scripted {
             .max()
             .unwrap_or(0);
         Ok(shards.iter().map(|shard| (*shard, head)).collect())
+    }
+
+    async fn save_cursors(&mut self, _: &str, _: &[CursorMove]) -> Result<Vec<ShardId>, ReadError> {
+        Ok(Vec::new())
     }
 
     async fn close(self) {}

@@ -1,0 +1,179 @@
+//! The actors of projections: one for each, and a supervisor that starts those anew that die.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fritzy_domain::{Cursors, Journal, ShardLease};
+use prometheus_client::registry::Registry;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use tokio::sync::watch;
+use tracing::error;
+
+use super::runner::Runner;
+use super::status::{Counts, ProjectionMetrics};
+use super::{ProjectionStart, ProjectionStatus};
+
+/// Before an actor that died is started anew.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// The running projections of a node.
+pub struct Projections {
+    supervisor: ActorRef<SupervisorMessage>,
+    stop: watch::Sender<bool>,
+    counts: Vec<(&'static str, Counts)>,
+}
+
+impl Projections {
+    /// Starts these, for the shards of these leases.
+    ///
+    /// # Errors
+    /// [`SpawnErr`]
+    pub async fn start(
+        starts: Vec<Arc<dyn ProjectionStart>>,
+        leases: &[ShardLease],
+        journal: &Arc<dyn Journal>,
+        cursors: &Arc<dyn Cursors>,
+        registry: &mut Registry,
+    ) -> Result<Self, SpawnErr> {
+        let metrics = ProjectionMetrics::default();
+        metrics.register(registry);
+        let (stop, stopped) = watch::channel(false);
+        let runner = |start: Arc<dyn ProjectionStart>| {
+            Arc::new(Runner {
+                counts: metrics.of(start.name()),
+                start,
+                journal: journal.clone(),
+                cursors: cursors.clone(),
+                leases: leases.to_vec(),
+                stop: stopped.clone(),
+            })
+        };
+        let runners: Vec<Arc<Runner>> = starts.into_iter().map(runner).collect();
+        let counts = runners.iter();
+        let counts = counts.map(|runner| (runner.start.name(), runner.counts.clone()));
+        let counts = counts.collect();
+        let (supervisor, _) = Actor::spawn(None, Supervisor, runners).await?;
+        Ok(Self {
+            supervisor,
+            stop,
+            counts,
+        })
+    }
+
+    /// What is known of each.
+    pub fn status(&self) -> impl Iterator<Item = (&'static str, ProjectionStatus)> {
+        self.counts
+            .iter()
+            .map(|(name, counts)| (*name, counts.status()))
+    }
+
+    /// Stops all, once what is done is saved.
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        // An error means that it has stopped already.
+        let _ = self.supervisor.drain_and_wait(None).await;
+    }
+}
+
+struct Supervisor;
+
+enum SupervisorMessage {
+    /// Start this one, at first or anew.
+    Start(Arc<Runner>),
+}
+
+impl ractor::Message for SupervisorMessage {}
+
+impl Actor for Supervisor {
+    type Msg = SupervisorMessage;
+    type State = HashMap<ActorId, Arc<Runner>>;
+    type Arguments = Vec<Arc<Runner>>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        runners: Vec<Arc<Runner>>,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        for runner in runners {
+            myself.send_message(SupervisorMessage::Start(runner))?;
+        }
+        Ok(HashMap::new())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        SupervisorMessage::Start(runner): SupervisorMessage,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        if *runner.stop.borrow() {
+            return Ok(());
+        }
+        let (actor, _) =
+            Actor::spawn_linked(None, ProjectionActor, runner.clone(), myself.get_cell()).await?;
+        state.insert(actor.get_id(), runner);
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let (actor, reason) = match &event {
+            SupervisionEvent::ActorTerminated(actor, _, reason) => {
+                (actor.get_id(), reason.clone().unwrap_or_default())
+            }
+            SupervisionEvent::ActorFailed(actor, reason) => (actor.get_id(), reason.to_string()),
+            _ => return Ok(()),
+        };
+        let Some(runner) = state.remove(&actor) else {
+            return Ok(());
+        };
+        if *runner.stop.borrow() {
+            return Ok(());
+        }
+        error!(
+            projection = runner.start.name(),
+            reason, "a projection's actor died; starting anew"
+        );
+        runner.counts.restarted();
+        myself.send_after(AGAIN_AFTER, || SupervisorMessage::Start(runner));
+        Ok(())
+    }
+}
+
+struct ProjectionActor;
+
+/// Its only message: work.
+struct Run;
+
+impl ractor::Message for Run {}
+
+impl Actor for ProjectionActor {
+    type Msg = Run;
+    type State = Arc<Runner>;
+    type Arguments = Arc<Runner>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Run>,
+        runner: Arc<Runner>,
+    ) -> Result<Arc<Runner>, ActorProcessingErr> {
+        myself.send_message(Run)?;
+        Ok(runner)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Run>,
+        Run: Run,
+        runner: &mut Arc<Runner>,
+    ) -> Result<(), ActorProcessingErr> {
+        runner.run().await;
+        myself.stop(None);
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! The cursors of projections, as people see and set them: with or without a node on the database.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use async_trait::async_trait;
+use fritzy_domain::{Cursor, Position, ReadError, ShardId, Timestamp};
+
+use crate::postgres::PostgresError;
+use crate::sqlite::ReadOnlyError;
+use crate::tail::EventSource;
+
+/// Places in one read.
+const PLACES_MAX: usize = 1_000;
+
+/// Why nothing can be said, or was set.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The file cannot be looked at.
+    #[error(transparent)]
+    File(#[from] ReadOnlyError),
+    /// The server cannot be asked.
+    #[error(transparent)]
+    Server(#[from] PostgresError),
+    /// A read or a write failed.
+    #[error("{0}")]
+    Store(#[from] ReadError),
+    /// No cursor to be set.
+    #[error(
+        "projection {projection} has no cursor in shard {shard}; `fritzy projections status` names those there are"
+    )]
+    NoCursor {
+        /// As it was asked for.
+        projection: String,
+        /// As it was asked for.
+        shard: ShardId,
+    },
+    /// Nothing to be left out.
+    #[error("projection {projection} has not stopped in shard {shard}: there is nothing to skip")]
+    NotStopped {
+        /// As it was asked for.
+        projection: String,
+        /// As it was asked for.
+        shard: ShardId,
+    },
+    /// It would go on behind events that are not there.
+    #[error("shard {shard} ends at position {head}: a cursor cannot stand at {position}")]
+    Beyond {
+        /// As it was asked for.
+        shard: ShardId,
+        /// The last position there is.
+        head: Position,
+        /// As it was asked for.
+        position: Position,
+    },
+}
+
+/// A projection in one shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardLag {
+    /// Where it stands.
+    pub cursor: Cursor,
+    /// The last position there is.
+    pub head: Position,
+    /// When the first event behind the cursor was decided, if there is one that can be read.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Where a cursor is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetTo {
+    /// Before the first event.
+    Start,
+    /// Behind the last.
+    Now,
+    /// Behind this one.
+    Position(Position),
+}
+
+/// The table of cursors, opened by itself.
+#[async_trait]
+pub(crate) trait CursorTable: Send {
+    /// All, by the names of their projections.
+    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, ReadError>;
+
+    /// Sets a cursor that is still as it was read; `false` when it has moved.
+    async fn set(
+        &mut self,
+        projection: &str,
+        read: &Cursor,
+        position: Position,
+    ) -> Result<bool, ReadError>;
+
+    /// Closes it.
+    async fn close(self: Box<Self>);
+}
+
+/// The cursors of a database.
+pub struct CursorDesk {
+    source: Box<dyn EventSource>,
+    table: Box<dyn CursorTable>,
+}
+
+impl CursorDesk {
+    /// Opens those of a SQLite file.
+    ///
+    /// # Errors
+    /// [`DeskError`]
+    pub async fn open_sqlite(file: &Path) -> Result<Self, DeskError> {
+        let source = crate::sqlite::tail(file).await?;
+        match crate::sqlite::cursor_table(file).await {
+            Ok(table) => Ok(Self { source, table }),
+            Err(failure) => {
+                source.close().await;
+                Err(failure.into())
+            }
+        }
+    }
+
+    /// Opens those of the database at `url` on a PostgreSQL server.
+    ///
+    /// # Errors
+    /// [`DeskError`]
+    pub async fn open_postgres(url: &str) -> Result<Self, DeskError> {
+        let source = crate::postgres::tail(url).await?;
+        let table = crate::postgres::cursor_table(url).await?;
+        Ok(Self { source, table })
+    }
+
+    /// Closes the database.
+    pub async fn close(self) {
+        self.table.close().await;
+        self.source.close().await;
+    }
+
+    /// Each projection with its shards.
+    ///
+    /// # Errors
+    /// [`DeskError`]
+    pub async fn status(&mut self) -> Result<BTreeMap<String, Vec<ShardLag>>, DeskError> {
+        let cursors = self.table.all().await?;
+        let heads = self.source.heads().await?;
+        let head = |cursor: &Cursor| heads.get(&cursor.shard).copied().unwrap_or_default();
+        let late = cursors
+            .iter()
+            .filter(|(_, cursor)| cursor.position < head(cursor))
+            .map(|(_, cursor)| (cursor.shard, cursor.position + 1));
+        let late: Vec<(ShardId, Position)> = late.collect();
+        let mut oldest = BTreeMap::new();
+        for places in late.chunks(PLACES_MAX) {
+            match self.source.at(places).await {
+                Ok(events) => oldest.extend(events.into_iter().map(|event| {
+                    let place = (event.shard, event.position);
+                    (place, event.event.at())
+                })),
+                // The one that cannot be read is told by its projection, which has stopped before it.
+                Err(ReadError::Unreadable(_)) => {}
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        let mut projections: BTreeMap<String, Vec<ShardLag>> = BTreeMap::new();
+        for (name, cursor) in cursors {
+            let lag = ShardLag {
+                head: head(&cursor),
+                oldest: oldest.get(&(cursor.shard, cursor.position + 1)).copied(),
+                cursor,
+            };
+            projections.entry(name).or_default().push(lag);
+        }
+        Ok(projections)
+    }
+
+    /// Leaves out the event that a projection has stopped before, and answers its position.
+    ///
+    /// # Errors
+    /// [`DeskError`]
+    pub async fn skip(&mut self, projection: &str, shard: ShardId) -> Result<Position, DeskError> {
+        let cursor = self.cursor(projection, shard).await?;
+        let not_stopped = || DeskError::NotStopped {
+            projection: projection.to_owned(),
+            shard,
+        };
+        if cursor.stopped.is_none() {
+            return Err(not_stopped());
+        }
+        let skipped = cursor.position + 1;
+        let set = self.table.set(projection, &cursor, skipped).await?;
+        if set { Ok(skipped) } else { Err(not_stopped()) }
+    }
+
+    /// Sets the cursor of a shard, and answers where it stands.
+    ///
+    /// # Errors
+    /// [`DeskError`]
+    pub async fn reset(
+        &mut self,
+        projection: &str,
+        shard: ShardId,
+        to: SetTo,
+    ) -> Result<Position, DeskError> {
+        loop {
+            let cursor = self.cursor(projection, shard).await?;
+            let heads = self.source.heads().await?;
+            let head = heads.get(&shard).copied().unwrap_or_default();
+            let position = match to {
+                SetTo::Start => 0,
+                SetTo::Now => head,
+                SetTo::Position(position) if position > head => {
+                    return Err(DeskError::Beyond {
+                        shard,
+                        head,
+                        position,
+                    });
+                }
+                SetTo::Position(position) => position,
+            };
+            // A running projection moves it on once a second: again from what it says then.
+            if self.table.set(projection, &cursor, position).await? {
+                return Ok(position);
+            }
+        }
+    }
+
+    async fn cursor(&mut self, projection: &str, shard: ShardId) -> Result<Cursor, DeskError> {
+        let all = self.table.all().await?;
+        let found = all
+            .into_iter()
+            .find(|(name, cursor)| name == projection && cursor.shard == shard);
+        found
+            .map(|(_, cursor)| cursor)
+            .ok_or_else(|| DeskError::NoCursor {
+                projection: projection.to_owned(),
+                shard,
+            })
+    }
+}
