@@ -8,6 +8,7 @@
 mod actor;
 mod progress;
 mod runner;
+mod running;
 mod status;
 
 use async_trait::async_trait;

@@ -12,6 +12,7 @@ mod statements;
 mod tail;
 mod verify;
 mod write;
+mod write_states;
 
 use async_trait::async_trait;
 use fritzy_domain::ShardCount;

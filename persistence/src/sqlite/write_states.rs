@@ -1,0 +1,113 @@
+//! Writing the state rows of one batch.
+
+use fritzy_domain::{Account, Order, Product, State};
+use sqlx::SqliteConnection;
+
+use super::statements::ManyRows;
+use super::write::WriteError;
+use crate::committer::{Numbered, creation_key};
+use crate::rows::{micros, signed, version};
+
+/// New entities by kind in multi-row statements; changed ones one by one, each checked to be at the
+/// version its command was decided on.
+pub(super) async fn write_states(
+    (accounts, products, orders): (&ManyRows, &ManyRows, &ManyRows),
+    connection: &mut SqliteConnection,
+    batch: &[Numbered<'_>],
+) -> Result<(), WriteError> {
+    let mut new_accounts: Vec<(&Numbered<'_>, &Account)> = Vec::new();
+    let mut new_products: Vec<(&Numbered<'_>, &Product)> = Vec::new();
+    let mut new_orders: Vec<(&Numbered<'_>, &Order)> = Vec::new();
+    for (index, numbered) in batch.iter().enumerate() {
+        if numbered.append.after > 0 {
+            if !update_state(connection, numbered).await? {
+                return Err(WriteError::Conflicts(vec![index]));
+            }
+            continue;
+        }
+        match &numbered.append.state {
+            State::Account(account) => new_accounts.push((numbered, account)),
+            State::Product(product) => new_products.push((numbered, product)),
+            State::Order(order) => new_orders.push((numbered, order)),
+        }
+    }
+    for (statement, run) in accounts.cut(&new_accounts) {
+        let mut query = sqlx::query(statement);
+        for (numbered, account) in run {
+            query = query
+                .bind(*account.id.as_uuid())
+                .bind(version(numbered))
+                .bind(micros(account.created_at))
+                .bind(account.personal.name.as_str());
+        }
+        query.execute(&mut *connection).await?;
+    }
+    for (statement, run) in products.cut(&new_products) {
+        let mut query = sqlx::query(statement);
+        for (numbered, product) in run {
+            query = query
+                .bind(*product.id.as_uuid())
+                .bind(version(numbered))
+                .bind(micros(product.created_at))
+                .bind(product.name.as_str())
+                .bind(product.description.as_str())
+                .bind(product.price.minor_units())
+                .bind(product.price.currency().code());
+        }
+        query.execute(&mut *connection).await?;
+    }
+    for (statement, run) in orders.cut(&new_orders) {
+        let mut query = sqlx::query(statement);
+        for (numbered, order) in run {
+            query = query
+                .bind(*order.id.as_uuid())
+                .bind(version(numbered))
+                .bind(micros(order.created_at))
+                .bind(*order.account_id.as_uuid())
+                .bind(order.status.as_str())
+                .bind(order.total.minor_units())
+                .bind(order.total.currency().code())
+                .bind(crate::rows::lines_json(order))
+                .bind(order.cancel_reason.as_deref())
+                .bind(creation_key(numbered.append));
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Writes a changed state; `false` when its row is not at the version before.
+async fn update_state(
+    connection: &mut SqliteConnection,
+    numbered: &Numbered<'_>,
+) -> Result<bool, sqlx::Error> {
+    let query = match &numbered.append.state {
+        State::Account(account) => sqlx::query(
+            "UPDATE account SET name = ?, closed = ?, version = ? WHERE id = ? AND version = ?",
+        )
+        .bind(account.personal.name.as_str())
+        .bind(account.closed),
+        State::Product(product) => sqlx::query(
+            "UPDATE product SET name = ?, description = ?, price_minor = ?, currency = ?,
+                withdrawn = ?, version = ? WHERE id = ? AND version = ?",
+        )
+        .bind(product.name.as_str())
+        .bind(product.description.as_str())
+        .bind(product.price.minor_units())
+        .bind(product.price.currency().code())
+        .bind(product.withdrawn),
+        State::Order(order) => sqlx::query(
+            "UPDATE customer_order SET status = ?, cancel_reason = ?, version = ?
+             WHERE id = ? AND version = ?",
+        )
+        .bind(order.status.as_str())
+        .bind(order.cancel_reason.as_deref()),
+    };
+    let done = query
+        .bind(version(numbered))
+        .bind(*numbered.append.entity.as_uuid())
+        .bind(signed(numbered.append.after))
+        .execute(&mut *connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
