@@ -74,7 +74,7 @@ pub struct SideFlags {
     pub committers: Option<u16>,
 
     /// Orders that are in the database before anything is asked, on PostgreSQL: the server writes them itself, as a shop
-    /// would have, keyed as --keyed says. Default: none, and 100000 in `actors-activate`
+    /// would have, keyed as --keyed says. Default: none, and 100000 in `actors-activate`, which needs 40960 at least
     #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub fill: Option<u32>,
 

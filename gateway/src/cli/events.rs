@@ -1,13 +1,16 @@
 //! `fritzy events tail`: prints what is in the journal, and what comes into it.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
-use fritzy_domain::Recorded;
+use fritzy_domain::{Position, Recorded, Version};
 use fritzy_persistence::{EventTail, TailCursor, TailError, TailFrom};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -43,7 +46,7 @@ pub(super) enum EventsAction {
         /// Where to begin: start, now, a moment as RFC 3339 writes it (events dated then or later), or a
         /// cursor as --json prints them; @FILE reads it from a file
         #[arg(long, value_name = "FROM", value_parser = from, conflicts_with = "lines")]
-        from: Option<TailFrom>,
+        from: Option<Beginning>,
 
         /// Without --from: how many of the last events to begin with, 0 to 10000. Each is looked up by
         /// itself; for more, there is --from
@@ -64,12 +67,37 @@ pub(super) enum EventsAction {
     },
 }
 
+/// A place to begin, as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    Place(TailFrom),
+    /// Read once, when it is needed: flags are read more than once.
+    File(PathBuf),
+}
+
+impl Beginning {
+    fn place(self) -> Result<TailFrom, String> {
+        let file = match self {
+            Self::Place(place) => return Ok(place),
+            Self::File(file) => file,
+        };
+        let refused = |reason: String| format!("--from @{}: {reason}", file.display());
+        let text =
+            std::fs::read_to_string(&file).map_err(|failure| refused(failure.to_string()))?;
+        place(&text).map_err(refused)
+    }
+}
+
+fn from(text: &str) -> Result<Beginning, String> {
+    match text.strip_prefix('@') {
+        Some(file) => Ok(Beginning::File(file.into())),
+        None => place(text).map(Beginning::Place),
+    }
+}
+
 /// Reads a place to begin.
-fn from(text: &str) -> Result<TailFrom, String> {
-    let stored = text.strip_prefix('@').map(std::fs::read_to_string);
-    let stored = stored.transpose();
-    let stored = stored.map_err(|failure| format!("the file cannot be read: {failure}"))?;
-    let text = stored.as_deref().unwrap_or(text).trim();
+fn place(text: &str) -> Result<TailFrom, String> {
+    let text = text.trim();
     match text {
         "start" => return Ok(TailFrom::Start),
         "now" => return Ok(TailFrom::Now),
@@ -105,7 +133,11 @@ pub(super) fn run(action: EventsAction, settings: &Settings) -> ExitCode {
             );
         }
     };
-    let from = from.unwrap_or(TailFrom::Last(lines));
+    let from = from.unwrap_or(Beginning::Place(TailFrom::Last(lines)));
+    let from = match from.place() {
+        Ok(from) => from,
+        Err(line) => return fail(&line, CANNOT_READ),
+    };
     let ended = runtime.block_on(tail(settings, &from, follow, json));
     // A write that nobody takes must not keep this process.
     runtime.shutdown_background();
@@ -209,7 +241,7 @@ impl Printer {
 
     fn add_event(&mut self, event: &Recorded) {
         let line = if self.json {
-            as_json(event).to_string()
+            as_json(event)
         } else {
             as_text(event)
         };
@@ -286,21 +318,36 @@ fn as_text(event: &Recorded) -> String {
     )
 }
 
-fn as_json(event: &Recorded) -> Value {
-    let data: Value =
-        serde_json::from_str(&event.event.payload()).expect("an event's payload is JSON");
-    json!({
-        "shard": event.shard.0,
-        "position": event.position,
-        "event_id": event.event_id.to_string(),
-        "entity": event.entity.kind().to_string(),
-        "id": event.entity.as_uuid().to_string(),
-        "version": event.version,
-        "type": event.event.event_type(),
-        "at": rfc3339(event.event.at()),
-        "command_id": event.command.to_string(),
-        "data": data,
-    })
+/// One event in a line of JSON.
+#[derive(Serialize)]
+struct Line<'e> {
+    shard: u16,
+    position: Position,
+    event_id: String,
+    entity: String,
+    id: String,
+    version: Version,
+    r#type: &'e str,
+    at: String,
+    command_id: String,
+    /// As it stands in the journal, letter by letter.
+    data: Box<RawValue>,
+}
+
+fn as_json(event: &Recorded) -> String {
+    let line = Line {
+        shard: event.shard.0,
+        position: event.position,
+        event_id: event.event_id.to_string(),
+        entity: event.entity.kind().to_string(),
+        id: event.entity.as_uuid().to_string(),
+        version: event.version,
+        r#type: event.event.event_type(),
+        at: rfc3339(event.event.at()),
+        command_id: event.command.to_string(),
+        data: RawValue::from_string(event.event.payload()).expect("an event's payload is JSON"),
+    };
+    serde_json::to_string(&line).expect("strings and integers are JSON")
 }
 
 #[cfg(test)]
@@ -324,14 +371,15 @@ mod tests {
             ("3:17,5:2", TailFrom::Cursor(cursor.clone())),
             (&at_file, TailFrom::Cursor(cursor)),
         ] {
-            assert_eq!(from(text), Ok(expected), "{text}");
+            let read = from(text).and_then(Beginning::place);
+            assert_eq!(read, Ok(expected), "{text}");
         }
         for (text, named) in [
             ("yesterday", "`yesterday`"),
             ("", "start, now, a moment"),
-            ("@/nonexistent", "cannot be read"),
+            ("@/nonexistent", "@/nonexistent: No such file"),
         ] {
-            let refused = from(text).expect_err("refused");
+            let refused = from(text).and_then(Beginning::place).expect_err("refused");
             assert!(refused.contains(named), "{refused}");
         }
     }

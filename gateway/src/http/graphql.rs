@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::Positioned;
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
@@ -21,14 +20,12 @@ use warp::reply::Response;
 
 use super::accept::MediaType;
 use super::body::{Bodies, Body, Reserved};
-use super::conflicting_fields::conflicting_fields;
-use super::document_limits::{excess, is_flat};
+use super::documents::{self, Unread};
 use super::headers::{TOKEN_EXTENSION, freshness, idempotency_key};
 use super::metrics::{HttpMetrics, name_of};
-use super::repeated_fields::repeated_field;
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
-use super::words::{NAME_BYTES_MAX, excess_of_words};
+use super::words::NAME_BYTES_MAX;
 use super::{HttpConfig, request_id};
 use crate::graphql::{AnswerRoom, Answers, RequestContext, Stage, answer_excess, with_codes};
 
@@ -194,42 +191,36 @@ impl<E: Executor> Endpoint<E> {
         parameters: Parameters,
         room: Arc<AnswerRoom>,
     ) -> Result<GraphqlResponse, Refused> {
-        if !is_flat(&parameters.query) {
-            return Err(Refused::too_complex("the document is nested too deeply"));
-        }
-        if let Some(excess) = excess_of_words(&parameters.query) {
-            return Err(Refused::too_complex(excess));
-        }
         let named = parameters.operation_name.as_deref().unwrap_or_default();
         if named.len() > NAME_BYTES_MAX {
             return Err(Refused::bad_request(format!(
                 "operationName has more than {NAME_BYTES_MAX} bytes"
             )));
         }
-        let document = match parse_query(&parameters.query) {
-            Ok(document) => document,
-            Err(failure) => {
-                let unread = GraphqlResponse::from_errors(vec![failure.into()]);
-                let unread = with_codes(unread, Stage::Parsing);
-                self.metrics.executed("", began.elapsed(), &unread);
-                return Ok(unread);
+        let (unread, stage) = match documents::read(&parameters.query) {
+            Ok(document) => {
+                return self
+                    .execute_document(began, method, headers, parameters, document, room)
+                    .await;
             }
+            Err(Unread::TooComplex(excess)) => return Err(Refused::too_complex(excess)),
+            Err(Unread::Unparsable(failure)) => (failure.into(), Stage::Parsing),
+            Err(Unread::Invalid(error)) => (error, Stage::Executing),
         };
-        if let Some(repeated) = repeated_field(&parameters.query) {
-            let invalid = GraphqlResponse::from_errors(vec![repeated]);
-            let invalid = with_codes(invalid, Stage::Executing);
-            self.metrics.executed("", began.elapsed(), &invalid);
-            return Ok(invalid);
-        }
-        if let Some(excess) = excess(&document) {
-            return Err(Refused::too_complex(excess));
-        }
-        if let Some(conflict) = conflicting_fields(&document) {
-            let invalid = GraphqlResponse::from_errors(vec![conflict]);
-            let invalid = with_codes(invalid, Stage::Executing);
-            self.metrics.executed("", began.elapsed(), &invalid);
-            return Ok(invalid);
-        }
+        let unread = with_codes(GraphqlResponse::from_errors(vec![unread]), stage);
+        self.metrics.executed("", began.elapsed(), &unread);
+        Ok(unread)
+    }
+
+    async fn execute_document(
+        &self,
+        began: Instant,
+        method: &Method,
+        headers: &HeaderMap,
+        parameters: Parameters,
+        document: ExecutableDocument,
+        room: Arc<AnswerRoom>,
+    ) -> Result<GraphqlResponse, Refused> {
         let operation_name = parameters.operation_name.filter(|name| !name.is_empty());
         if *method == Method::GET && changes(&document, operation_name.as_deref()) {
             return Err(Refused::new(

@@ -5,6 +5,7 @@ mod body;
 mod conflicting_fields;
 mod connections;
 mod document_limits;
+mod documents;
 mod explorer;
 mod graphql;
 mod headers;

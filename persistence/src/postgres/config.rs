@@ -71,6 +71,17 @@ pub enum PostgresError {
         /// What the server said.
         reason: String,
     },
+    /// The role may not do what has to be done.
+    #[error(
+        "the database {server} does not let this role do what it must: {reason}. Make it the owner of the tables, \
+         or grant it what is missing"
+    )]
+    NoRight {
+        /// Its address.
+        server: String,
+        /// What the server said.
+        reason: String,
+    },
     /// Nobody answers.
     #[error(
         "the database {server} cannot be reached: {reason}. Check DATABASE_URL, and that the server runs"

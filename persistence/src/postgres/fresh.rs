@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
+use tracing::warn;
 use uuid::Uuid;
 
 use super::config::PostgresError;
 use super::schema::unreachable;
 use super::session::Server;
+
+/// A server that has just been restarted is waited for so long: nothing is left behind on it.
+const RESTART_MAX: Duration = Duration::from_secs(5);
 
 /// What a figure about writing depends on.
 const TOLD: [&str; 14] = [
@@ -121,7 +126,12 @@ impl Drop for FreshDatabase {
                 .build();
             runtime.is_ok_and(|runtime| runtime.block_on(run(&server_url, removal)).is_ok())
         });
-        let _ = removing.join();
+        if !matches!(removing.join(), Ok(true)) {
+            warn!(
+                database = self.name,
+                "a database was left on the server; drop it"
+            );
+        }
     }
 }
 
@@ -141,7 +151,8 @@ pub async fn about_server(url: &str) -> Result<AboutServer, PostgresError> {
 /// Runs a statement of this file, and tells about the server.
 async fn run(server_url: &str, statement: String) -> Result<AboutServer, PostgresError> {
     let server = Server::new(server_url, false)?;
-    let mut connection = server.connect(&server.options("fritzy bench")).await?;
+    let options = server.options("fritzy bench");
+    let mut connection = server.connect_within(RESTART_MAX, &options).await?;
     let running = async {
         sqlx::raw_sql("SET statement_timeout = 0")
             .execute(&mut connection)

@@ -107,7 +107,10 @@ async fn keep(server: Server, held: Held, tell: watch::Sender<Option<String>>) {
         tokio::time::sleep(EVERY).await;
         let mut held = held.lock().await;
         let alive = match held.as_mut() {
-            Some(connection) => matches!(timeout(ANSWER_MAX, connection.ping()).await, Ok(Ok(()))),
+            Some(connection) => {
+                let looked = timeout(ANSWER_MAX, server.look_again(connection)).await;
+                matches!(looked, Ok(Ok(())))
+            }
             None => false,
         };
         if alive {

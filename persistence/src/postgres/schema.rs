@@ -127,9 +127,16 @@ pub(super) async fn exists(
     row.try_get(0).map_err(failed)
 }
 
+/// SQLSTATE of what the role may not do.
+const NO_RIGHT: &str = "42501";
+
 pub(super) fn unreachable(server: &Server, failure: &sqlx::Error) -> PostgresError {
-    PostgresError::Unreachable {
-        server: server.name(),
-        reason: failure.to_string(),
+    let (server, reason) = (server.name(), failure.to_string());
+    let code = failure
+        .as_database_error()
+        .and_then(|failure| failure.code());
+    if code.as_deref() == Some(NO_RIGHT) {
+        return PostgresError::NoRight { server, reason };
     }
+    PostgresError::Unreachable { server, reason }
 }

@@ -1,13 +1,15 @@
 //! Opening a connection to the server, and making sure on each that what is acknowledged will be there.
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::warn;
+use tracing::{error, info, warn};
 
 use super::config::PostgresError;
 use crate::backoff::Backoff;
@@ -64,6 +66,8 @@ pub(super) struct Server {
     /// The generation of the database that was opened; another one under the same address is another
     /// database, or this one before it was restored.
     generation: Option<String>,
+    /// Whether the server has been found to lose what it acknowledges, since it was connected to.
+    unsafe_now: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -74,7 +78,35 @@ impl Server {
             options: options.options(LIMITS),
             allow_unsafe,
             generation: None,
+            unsafe_now: Arc::default(),
         })
+    }
+
+    /// Whether connections that stand must not be written with: the settings were changed under them.
+    pub(super) fn is_unsafe_now(&self) -> bool {
+        self.unsafe_now.load(Ordering::Relaxed)
+    }
+
+    /// Looks at what durability rests on again (invariant I1): a reload changes it without a restart.
+    pub(super) async fn look_again(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<(), sqlx::Error> {
+        let row =
+            sqlx::query("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+                .fetch_one(connection)
+                .await?;
+        let (fsync, synchronous): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let is_unsafe = !self.allow_unsafe && [&fsync, &synchronous].contains(&&"off".to_owned());
+        if self.unsafe_now.swap(is_unsafe, Ordering::Relaxed) != is_unsafe {
+            let server = self.name();
+            if is_unsafe {
+                error!(%server, fsync, synchronous_commit = synchronous, "the database may lose what it acknowledges; nothing is written until that is mended");
+            } else {
+                info!(%server, "the database keeps what it acknowledges again");
+            }
+        }
+        Ok(())
     }
 
     /// The same server, of which only the database of this generation will do.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use fritzy_domain::{Position, ReadError, Recorded, ShardId};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use tokio::time::{Instant, sleep};
 
 use super::batch_statement::small;
 use super::config::PostgresError;
@@ -15,13 +16,12 @@ use super::journal::HEADS;
 use super::reads::Statement;
 use super::schema::{check_usable, exists};
 use super::session::Server;
+use crate::backoff::Backoff;
 use crate::rows::{heads, read_error, recorded, signed};
 use crate::tail::EventSource;
 
 /// A server that went away is waited for so long: a restart or a promotion takes seconds.
 const AWAY_MAX: Duration = Duration::from_secs(60);
-/// Tries of one read, a connection to each.
-const TRIES_MAX: u32 = 4;
 
 struct PostgresEvents {
     server: Server,
@@ -52,26 +52,34 @@ pub(crate) async fn tail(url: &str) -> Result<Box<dyn EventSource>, PostgresErro
 }
 
 impl PostgresEvents {
-    /// Reads, again with a new connection where the server was lost: a read changes nothing.
+    /// Reads, again with a new connection where the server was lost or is a standby just now, until it has been away for
+    /// too long: a read changes nothing.
     async fn rows<'q>(
         &mut self,
         statement: impl Fn() -> Statement<'q>,
     ) -> Result<Vec<PgRow>, ReadError> {
-        let mut tries = 1;
+        let until = Instant::now() + AWAY_MAX;
+        let mut backoff = Backoff::default();
         loop {
-            match statement().fetch_all(&mut self.connection).await {
+            let failure = match statement().fetch_all(&mut self.connection).await {
                 Ok(rows) => return Ok(rows),
-                Err(failure)
-                    if tries < TRIES_MAX
-                        && matches!(fault(&failure), Fault::Lost | Fault::Passing) =>
-                {
-                    tries += 1;
-                    let again = self.server.connect_within(AWAY_MAX, &self.options).await;
-                    self.connection =
-                        again.map_err(|failure| ReadError::Unavailable(failure.to_string()))?;
-                }
-                Err(failure) => return Err(read_error(failure)),
+                Err(failure) => failure,
+            };
+            if !matches!(fault(&failure), Fault::Lost | Fault::Passing) || Instant::now() >= until {
+                return Err(read_error(failure));
             }
+            sleep(backoff.next()).await;
+            self.connection = loop {
+                match self.server.connect(&self.options).await {
+                    Ok(connection) => break connection,
+                    Err(PostgresError::Unreachable { .. } | PostgresError::Standby { .. })
+                        if Instant::now() < until =>
+                    {
+                        sleep(backoff.next()).await;
+                    }
+                    Err(failure) => return Err(ReadError::Unavailable(failure.to_string())),
+                }
+            };
         }
     }
 }

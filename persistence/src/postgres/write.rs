@@ -70,6 +70,10 @@ impl PostgresBatches {
 
     /// Connects where there is no connection.
     pub(super) async fn reconnect(&mut self) -> Result<(), BatchError> {
+        if self.session.is_some() && self.server.is_unsafe_now() {
+            // The next one is refused for as long as that is so.
+            self.disconnect();
+        }
         if self.session.is_some() {
             return Ok(());
         }

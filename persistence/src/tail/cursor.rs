@@ -79,7 +79,15 @@ impl FromStr for TailCursor {
                 part: part.chars().take(40).collect(),
             })
         });
-        places.collect()
+        let mut cursor = BTreeMap::new();
+        for (place, part) in places.zip(text.split(',')) {
+            let (shard, position) = place?;
+            if cursor.insert(shard, position).is_some() {
+                let part = format!("{}, its shard for the second time,", part.trim());
+                return Err(CursorError { part });
+            }
+        }
+        Ok(cursor.into_iter().collect())
     }
 }
 
@@ -106,6 +114,7 @@ mod tests {
             ("1:2,65536:1", "`65536:1`"),
             ("1:-2", "`1:-2`"),
             ("1:9223372036854775808", "`1:9223372036854775808`"),
+            ("1:2,2:2,1:1", "`1:1, its shard for the second time,`"),
         ] {
             let refused = text.parse::<TailCursor>().expect_err("refused").to_string();
             assert!(refused.contains(part), "{refused}");

@@ -9,7 +9,8 @@ use super::{EventSource, TailCursor, TailError};
 /// Places in one read.
 const PLACES_MAX: usize = 1_000;
 /// An event is dated before it is written, and a write waits no longer than its request may: 10 minutes at the
-/// very most (`request_timeout_ms`). So an event of some moment stands behind none that is older by more.
+/// very most (`request_timeout_ms`). So an event of some moment stands behind none that is older by more, as long as
+/// nobody sets clocks back by more.
 const LATE_MICROS_MAX: i64 = 600_000_000;
 
 /// Where to begin.
@@ -36,35 +37,43 @@ impl TailFrom {
     }
 }
 
+/// The ends of the shards.
+type Heads = BTreeMap<ShardId, Position>;
+
+/// The cursor to begin with, and the ends of the shards where these were needed to find it.
 pub(super) async fn first_cursor(
     source: &mut dyn EventSource,
     from: &TailFrom,
-) -> Result<TailCursor, TailError> {
-    match from {
-        TailFrom::Start => Ok(TailCursor::default()),
-        TailFrom::Cursor(cursor) => Ok(cursor.clone()),
-        TailFrom::Now => Ok(source.heads().await?.into_iter().collect()),
-        TailFrom::Last(count) => before_the_last(source, *count).await,
+) -> Result<(TailCursor, Option<Heads>), TailError> {
+    let count = match from {
+        TailFrom::Start => return Ok((TailCursor::default(), None)),
+        TailFrom::Cursor(cursor) => return Ok((cursor.clone(), None)),
+        TailFrom::Now => 0,
+        TailFrom::Last(count) => *count,
         TailFrom::At(moment) => {
             let moment = moment.as_micros().saturating_sub(LATE_MICROS_MAX);
-            before(source, Timestamp::from_micros(moment)).await
+            let cursor = before(source, Timestamp::from_micros(moment)).await?;
+            return Ok((cursor, None));
         }
-    }
+    };
+    let heads = source.heads().await?;
+    let cursor = before_the_last(source, &heads, count).await?;
+    Ok((cursor, Some(heads)))
 }
 
 /// Goes back from the ends of the shards, always in the one whose last event is the latest.
 async fn before_the_last(
     source: &mut dyn EventSource,
+    heads: &Heads,
     count: u32,
 ) -> Result<TailCursor, TailError> {
-    let heads = source.heads().await?;
     let mut cursor: TailCursor = heads.clone().into_iter().collect();
     if count == 0 {
         return Ok(cursor);
     }
     let places: Vec<_> = heads.clone().into_iter().collect();
     let key = |event: &Recorded| (event.event.at(), event.shard, event.position);
-    let mut last: BinaryHeap<_> = read(source, &places, &heads)
+    let mut last: BinaryHeap<_> = read(source, &places, heads)
         .await?
         .iter()
         .map(key)
@@ -75,7 +84,7 @@ async fn before_the_last(
         };
         cursor.set(shard, position - 1);
         if position > 1 {
-            let earlier = read(source, &[(shard, position - 1)], &heads).await?;
+            let earlier = read(source, &[(shard, position - 1)], heads).await?;
             last.extend(earlier.iter().map(key));
         }
     }

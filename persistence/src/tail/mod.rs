@@ -75,6 +75,8 @@ pub struct EventTail {
     source: Box<dyn EventSource>,
     /// What was handed out.
     read: TailCursor,
+    /// Where the shards ended when the beginning was looked for: the first look is that one.
+    first_heads: Option<BTreeMap<ShardId, Position>>,
     /// The last position of each shard, at the last look.
     heads: BTreeMap<ShardId, Position>,
     /// Events that were fetched and not yet handed out.
@@ -107,8 +109,8 @@ impl EventTail {
     }
 
     async fn over(mut source: Box<dyn EventSource>, from: &TailFrom) -> Result<Self, TailError> {
-        let read = match from::first_cursor(source.as_mut(), from).await {
-            Ok(read) => read,
+        let (read, first_heads) = match from::first_cursor(source.as_mut(), from).await {
+            Ok(begin) => begin,
             Err(failure) => {
                 source.close().await;
                 return Err(failure);
@@ -117,6 +119,7 @@ impl EventTail {
         Ok(Self {
             source,
             read,
+            first_heads,
             heads: BTreeMap::new(),
             held: HashMap::new(),
             next: BinaryHeap::new(),
@@ -136,7 +139,10 @@ impl EventTail {
     /// # Errors
     /// [`TailError`]
     pub async fn look(&mut self) -> Result<(), TailError> {
-        self.heads = self.source.heads().await?;
+        self.heads = match self.first_heads.take() {
+            Some(heads) => heads,
+            None => self.source.heads().await?,
+        };
         for (shard, read) in self.read.iter() {
             let head = self.heads.get(&shard).copied().unwrap_or_default();
             if head < read {

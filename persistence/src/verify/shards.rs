@@ -11,6 +11,8 @@ pub(super) struct ShardCheck {
     count: Option<ShardCount>,
     /// For each shard of the count, whether it has a row, and whether a node ever claimed it.
     rows: Vec<Option<bool>>,
+    /// Whether no number of shards is written, and nothing was found so far that is in one.
+    undecided: bool,
     /// The shard whose positions are walked, with its last.
     current: Option<(i64, i64)>,
 }
@@ -21,13 +23,13 @@ impl ShardCheck {
         let count = written
             .and_then(|text| text.parse().ok())
             .and_then(ShardCount::new);
-        if count.is_none() {
-            let rule = ViolationKind::ShardCountUnreadable;
-            let (place, found) = (Place::part("table meta"), written.unwrap_or("nothing"));
-            findings.add(rule, place, found, "a number of shards from 1 to 32768");
+        if let (None, Some(written)) = (count, written) {
+            uncounted(written, findings);
         }
         Self {
             count,
+            // One that was only migrated has none: the first node decides.
+            undecided: written.is_none(),
             rows: vec![None; count.map_or(0, |count| usize::from(count.get()))],
             current: None,
         }
@@ -39,6 +41,7 @@ impl ShardCheck {
 
     /// Takes a row of the table.
     pub(super) fn take_row(&mut self, row: ShardRow, findings: &mut Findings) {
+        self.decide(findings);
         let claimed = row.epoch > 0 && row.owned;
         match usize::try_from(row.shard)
             .ok()
@@ -61,6 +64,7 @@ impl ShardCheck {
 
     /// Takes the next event's shard and position.
     pub(super) fn take_position(&mut self, shard: i64, position: i64, findings: &mut Findings) {
+        self.decide(findings);
         let last = match self.current {
             Some((current, last)) if current == shard => last,
             _ => {
@@ -81,6 +85,13 @@ impl ShardCheck {
             findings.add(ViolationKind::PositionGap, place, found, "an event");
         }
         self.current = Some((shard, position));
+    }
+
+    /// Something is in a shard.
+    fn decide(&mut self, findings: &mut Findings) {
+        if std::mem::take(&mut self.undecided) {
+            uncounted("nothing", findings);
+        }
     }
 
     /// The first event of a shard.
@@ -106,6 +117,14 @@ impl ShardCheck {
         let expected = format_args!("a shard from 0 to {}", count.get() - 1);
         findings.add(ViolationKind::ShardUnknown, place, what, expected);
     }
+}
+
+fn uncounted(found: &str, findings: &mut Findings) {
+    let (rule, place) = (
+        ViolationKind::ShardCountUnreadable,
+        Place::part("table meta"),
+    );
+    findings.add(rule, place, found, "a number of shards from 1 to 32768");
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{AppendError, Page, Unbounded};
 use fritzy_persistence::{EventTail, TailFrom};
+use sqlx::{Connection, PgConnection};
 
 use crate::ground::{Ground, PATIENT, Told, acknowledged};
 
@@ -197,6 +198,81 @@ async fn a_promoted_standby_goes_on_with_everything_acknowledged() {
     assert_eq!(acknowledged(&after), 20, "it goes on by itself");
     told.extend(after);
     ground.audit_on(&standby, &told).await;
+}
+
+async fn execute(url: &str, statement: &'static str) {
+    let mut connection = PgConnection::connect(url).await.expect("connects");
+    let done = sqlx::raw_sql(statement).execute(&mut connection).await;
+    done.expect("done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_told_not_to_sync_any_more_is_not_written_to() {
+    let test = "a_server_that_is_told_not_to_sync_any_more_is_not_written_to";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let url = ground.server.url("postgres");
+    let mut told = ground.tell_many(0, 50, PATIENT).await;
+    assert_eq!(acknowledged(&told), 50);
+    for (number, setting) in [(1, "fsync"), (2, "synchronous_commit")] {
+        let (off, on) = match setting {
+            "fsync" => (
+                "ALTER SYSTEM SET fsync = off",
+                "ALTER SYSTEM SET fsync = on",
+            ),
+            _ => (
+                "ALTER SYSTEM SET synchronous_commit = off",
+                "ALTER SYSTEM SET synchronous_commit = on",
+            ),
+        };
+        execute(&url, off).await;
+        execute(&url, "SELECT pg_reload_conf()").await;
+        // It is looked at once a second.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let refused = ground.tell_many(number * 1_000, 20, PATIENT).await;
+        assert_eq!(acknowledged(&refused), 0, "{setting}");
+        told.extend(refused);
+        execute(&url, on).await;
+        execute(&url, "SELECT pg_reload_conf()").await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let written = ground.tell_many(number * 1_000 + 500, 20, PATIENT).await;
+        assert_eq!(acknowledged(&written), 20, "{setting} is on again");
+        told.extend(written);
+    }
+    ground.audit(&told).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tail_waits_for_a_standby_to_be_promoted() {
+    let test = "a_tail_waits_for_a_standby_to_be_promoted";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let url = ground.server.url("postgres");
+    ground.tell_many(0, 50, PATIENT).await;
+    let mut tail = EventTail::open_postgres(&url, &TailFrom::Start)
+        .await
+        .expect("opens");
+    tail.look().await.expect("is there");
+    for _ in 0..20 {
+        tail.next().await.expect("reads").expect("there are 50");
+    }
+    ground.server.stop_fast().expect("stops");
+    let signal = ground.server.data_dir().join("standby.signal");
+    std::fs::write(signal, "").expect("written");
+    ground.server.start_again().expect("starts as a standby");
+    let promoting = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        execute(&url, "SELECT pg_promote()").await;
+    });
+    let mut seen = 20;
+    tail.look().await.expect("waits for the promotion");
+    while tail.next().await.expect("reads").is_some() {
+        seen += 1;
+    }
+    promoting.await.expect("promoted");
+    assert_eq!(seen, 50, "each once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,7 @@ type Fault = (&'static str, &'static str, &'static [&'static str]);
 const LAST: &str = "(shard, position) = (SELECT shard, max(position) FROM journal GROUP BY shard
     HAVING count(*) > 2 ORDER BY shard LIMIT 1)";
 
-const FAULTS: [Fault; 25] = [
+const FAULTS: [Fault; 30] = [
     ("nothing", "SELECT 1", &[]),
     (
         "a gap in positions",
@@ -144,6 +144,32 @@ const FAULTS: [Fault; 25] = [
     (
         "a table that a crash empties",
         "ALTER TABLE account SET UNLOGGED",
+        &["schema-differs"],
+    ),
+    (
+        "a constraint on a part of the journal that refuses every row",
+        "ALTER TABLE journal_0 ADD CONSTRAINT few CHECK (position < 1) NOT VALID",
+        &["schema-differs"],
+    ),
+    (
+        "a constraint between tables",
+        "ALTER TABLE customer_order ADD FOREIGN KEY (account_id) REFERENCES account (id)",
+        &["schema-differs"],
+    ),
+    (
+        "a column that must be written",
+        "ALTER TABLE account ADD COLUMN extra int NOT NULL DEFAULT 1;
+         ALTER TABLE account ALTER COLUMN extra DROP DEFAULT",
+        &["schema-differs"],
+    ),
+    (
+        "a column of a newer version",
+        "ALTER TABLE account ADD COLUMN extra int NOT NULL DEFAULT 1",
+        &[],
+    ),
+    (
+        "a default that is gone",
+        "ALTER TABLE account ALTER COLUMN closed DROP DEFAULT",
         &["schema-differs"],
     ),
     (

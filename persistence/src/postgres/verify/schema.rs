@@ -27,8 +27,15 @@ const OBJECTS: &str = "
     UNION ALL
     SELECT 'column ' || relname || '.' || attname,
         format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END
+            || coalesce(CASE attgenerated WHEN '' THEN ' default ' ELSE ' generated ' END || pg_get_expr(adbin, adrelid), '')
+            || coalesce(' collate ' || (SELECT collname FROM pg_collation
+                WHERE pg_collation.oid = attcollation AND collname <> 'default'), '')
         FROM relation JOIN pg_attribute ON attrelid = relation.oid
+        LEFT JOIN pg_attrdef ON adrelid = relation.oid AND adnum = attnum
         WHERE relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT 'constraint ' || conname || ' on ' || relname, pg_get_constraintdef(pg_constraint.oid)
+        FROM relation JOIN pg_constraint ON conrelid = relation.oid WHERE contype IN ('c', 'f', 'x')
     UNION ALL
     SELECT 'index ' || relname,
         regexp_replace(pg_get_indexdef(relation.oid), '\\m(pg_temp(_\\d+)?|' || $2 || ')\\.', '', 'g')
@@ -81,7 +88,9 @@ pub(super) async fn differences(
         // That a table is gone says what became of its columns.
         let told = is_gone.iter().any(|columns| object.starts_with(columns));
         if found.as_ref() != Some(definition) && !told {
+            let as_read = found.as_deref().map(bare) == Some(bare(definition));
             let readable = object.starts_with("index ")
+                || object.starts_with("column ") && as_read
                 || object.starts_with("table ") && (found.is_some() || definition.contains(" of "));
             differences.push(SchemaDifference {
                 object: object.clone(),
@@ -91,15 +100,24 @@ pub(super) async fn differences(
             });
         }
     }
-    // A further table, column or index is a newer version's, or for somebody's queries; but a unique index on a table of
-    // ours refuses rows.
-    let harmless = ["table ", "column ", "index "];
-    let ours = |definition: &str| {
+    // A further table, column or index is a newer version's, or for somebody's queries; but what makes a table of ours
+    // refuse rows is a difference.
+    let harmless = ["table ", "column ", "index ", "constraint "];
+    let ours = |part: &dyn Fn(&str) -> bool| {
         let mut tables = expected.keys().filter_map(|key| key.strip_prefix("table "));
-        tables.any(|table| definition.contains(&format!(" ON {table} ")))
+        tables.any(part)
     };
     for (object, definition) in found {
-        let refuses = definition.starts_with("CREATE UNIQUE") && ours(&definition);
+        let refuses = if object.starts_with("index ") {
+            definition.starts_with("CREATE UNIQUE")
+                && ours(&|table| definition.contains(&format!(" ON {table} ")))
+        } else if object.starts_with("column ") {
+            definition.ends_with(" not null")
+                && ours(&|table| object.starts_with(&format!("column {table}.")))
+        } else {
+            object.starts_with("constraint ")
+                && ours(&|table| object.ends_with(&format!(" on {table}")))
+        };
         if refuses || !harmless.iter().any(|kind| object.starts_with(kind)) {
             differences.push(SchemaDifference {
                 object,
@@ -110,6 +128,13 @@ pub(super) async fn differences(
         }
     }
     Ok(differences)
+}
+
+/// A column without what matters only to those who write it.
+fn bare(definition: &str) -> &str {
+    let ends = [" default ", " generated ", " collate "];
+    let ends = ends.iter().filter_map(|end| definition.find(end));
+    &definition[..ends.min().unwrap_or(definition.len())]
 }
 
 async fn read(connection: &mut PgConnection, schema: &str) -> Result<Schema, sqlx::Error> {
