@@ -11,12 +11,14 @@ use hashlink::LruCache;
 use super::conflicting_fields::conflicting_fields;
 use super::document_limits::{excess, is_flat};
 use super::repeated_fields::repeated_field;
-use super::words::excess_of_words;
+use super::words::count_words;
 
 /// Documents that a thread remembers: more than the clients of one shop have.
-const REMEMBERED_MAX: usize = 256;
-/// Bytes of a text that is remembered. What was read of it takes some 20 times as much: 20 MB a thread at the very most.
+const REMEMBERED_MAX: usize = 128;
+/// Bytes of a text that is remembered.
 const TEXT_BYTES_MAX: usize = 4_096;
+/// Words of one that is remembered. What was read of a word takes some 250 bytes: 8 MB a thread at the very most.
+const REMEMBERED_WORDS_MAX: usize = 256;
 
 /// Why a document is not executed.
 #[derive(Debug)]
@@ -39,31 +41,32 @@ thread_local! {
 /// Reads a document, or remembers what was read of the same text.
 pub(super) fn read(text: &str) -> Result<ExecutableDocument, Unread> {
     if text.len() > TEXT_BYTES_MAX {
-        return read_anew(text);
+        return read_anew(text).map(|(document, _)| document);
     }
     REMEMBERED.with_borrow_mut(|remembered| match remembered.get_mut(text) {
         Some(Some(document)) => Ok(document.clone()),
         Some(noted) => {
-            let document = read_anew(text)?;
-            *noted = Some(document.clone());
+            let (document, words) = read_anew(text)?;
+            if words <= REMEMBERED_WORDS_MAX {
+                *noted = Some(document.clone());
+            }
             Ok(document)
         }
         None => {
-            let document = read_anew(text)?;
+            let (document, _) = read_anew(text)?;
             remembered.insert(text.into(), None);
             Ok(document)
         }
     })
 }
 
-fn read_anew(text: &str) -> Result<ExecutableDocument, Unread> {
+/// The document, and how many words it has.
+fn read_anew(text: &str) -> Result<(ExecutableDocument, usize), Unread> {
     if !is_flat(text) {
         let why = "the document is nested too deeply";
         return Err(Unread::TooComplex(why.to_owned()));
     }
-    if let Some(excess) = excess_of_words(text) {
-        return Err(Unread::TooComplex(excess));
-    }
+    let words = count_words(text).map_err(Unread::TooComplex)?;
     let document = parse_query(text).map_err(Unread::Unparsable)?;
     if let Some(repeated) = repeated_field(text) {
         return Err(Unread::Invalid(repeated));
@@ -73,7 +76,7 @@ fn read_anew(text: &str) -> Result<ExecutableDocument, Unread> {
     }
     match conflicting_fields(&document) {
         Some(conflict) => Err(Unread::Invalid(conflict)),
-        None => Ok(document),
+        None => Ok((document, words)),
     }
 }
 
@@ -119,5 +122,13 @@ mod tests {
         let long = format!("{{ accounts {{ id }} }} # {}", "x".repeat(TEXT_BYTES_MAX));
         read(&long).expect("sound");
         assert_eq!(is_remembered(&long), None);
+        let many = format!(
+            "{{ accounts {{ {} }} }}",
+            "id ".repeat(REMEMBERED_WORDS_MAX)
+        );
+        for _ in 0..3 {
+            read(&many).expect("sound");
+        }
+        assert_eq!(is_remembered(&many), Some(false));
     }
 }

@@ -9,8 +9,8 @@ const WORDS_MAX: usize = 12_000;
 /// Bytes of a name. Those of this schema have some 20, those that tools make up to 100.
 pub(super) const NAME_BYTES_MAX: usize = 256;
 
-/// What of the words of a document is too much.
-pub(super) fn excess_of_words(document: &str) -> Option<String> {
+/// How many words a document has, or what of them is too much.
+pub(super) fn count_words(document: &str) -> Result<usize, String> {
     let mut words = 0_usize;
     let mut rest = document.as_bytes();
     while let Some(first) = rest.first() {
@@ -20,7 +20,7 @@ pub(super) fn excess_of_words(document: &str) -> Option<String> {
         } else if is_of_word(*first) {
             let len = rest.iter().take_while(|byte| is_of_word(**byte)).count();
             if len > NAME_BYTES_MAX {
-                return Some(format!(
+                return Err(format!(
                     "a name or number in the document has more than {NAME_BYTES_MAX} bytes"
                 ));
             }
@@ -30,12 +30,12 @@ pub(super) fn excess_of_words(document: &str) -> Option<String> {
             rest = &rest[1..];
         }
         if words > WORDS_MAX {
-            return Some(format!(
+            return Err(format!(
                 "the document has more than {WORDS_MAX} names, numbers and strings: give values as variables"
             ));
         }
     }
-    None
+    Ok(words)
 }
 
 const fn is_of_word(byte: u8) -> bool {
@@ -51,24 +51,21 @@ mod tests {
         let many = |word: &str, count: usize| format!("{{ a(b: [{}]) }}", word.repeat(count));
         for word in ["a ", "$a ", "1,", "-1.5 ", "\"a b c\" ", "true "] {
             let at_most = WORDS_MAX / 2 - 2;
-            assert_eq!(excess_of_words(&many(word, at_most)), None, "{word}");
-            assert!(excess_of_words(&many(word, WORDS_MAX)).is_some(), "{word}");
+            let counted = count_words(&many(word, at_most)).expect("few enough");
+            assert!(counted >= at_most, "{word}: {counted}");
+            assert!(count_words(&many(word, WORDS_MAX)).is_err(), "{word}");
         }
         let comments = "# a comment of many words\n".repeat(WORDS_MAX);
-        assert_eq!(excess_of_words(&comments), None);
+        assert_eq!(count_words(&comments), Ok(0));
         let text = format!("{{ a(b: \"{}\") }}", "x".repeat(100_000));
-        assert_eq!(
-            excess_of_words(&text),
-            None,
-            "texts have limits of their own"
-        );
+        assert_eq!(count_words(&text), Ok(3), "texts have limits of their own");
     }
 
     #[test]
     fn long_names_are_refused_and_not_repeated() {
         let name = "n".repeat(NAME_BYTES_MAX + 1);
-        let refused = excess_of_words(&format!("query {name} {{ a }}")).expect("too long");
+        let refused = count_words(&format!("query {name} {{ a }}")).expect_err("too long");
         assert!(!refused.contains("nn"), "{refused}");
-        assert_eq!(excess_of_words(&format!("{{ {} }}", &name[1..])), None);
+        assert_eq!(count_words(&format!("{{ {} }}", &name[1..])), Ok(1));
     }
 }
