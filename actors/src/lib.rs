@@ -7,6 +7,7 @@ mod activation;
 mod answer;
 mod commands;
 mod entity_actor;
+mod kafka;
 mod lists;
 mod local_shards;
 mod messages;
@@ -21,6 +22,9 @@ mod shop;
 
 pub use answer::{Request, ShopError, Target};
 pub use commands::{PriceInput, ProductInput};
+pub use kafka::{
+    KafkaBridge, KafkaBridgeConfig, TOPICS, TopicDifference, TopicSettings, Topics, TopicsError,
+};
 pub use lists::Lists;
 pub use placing::{OrderInput, OrderLineInput};
 pub use projection::{

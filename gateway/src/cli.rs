@@ -4,6 +4,7 @@ mod events;
 mod journal;
 mod migrate;
 mod projections;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -61,6 +62,11 @@ enum Action {
         #[command(subcommand)]
         action: events::EventsAction,
     },
+    /// Make and check the topics on Kafka
+    Topics {
+        #[command(subcommand)]
+        action: topics::TopicsAction,
+    },
     /// Look after what follows the journal: how far it is behind, and what it has stopped before
     Projections {
         #[command(subcommand)]
@@ -97,6 +103,7 @@ pub fn main() -> ExitCode {
         Some(Action::Schema) => out(&schema_text()),
         Some(Action::Migrate) => migrate::run(&cli.settings),
         Some(Action::Events { action }) => events::run(action, &cli.settings),
+        Some(Action::Topics { action }) => topics::run(&action, &cli.settings),
         Some(Action::Projections { action }) => projections::run(action, &cli.settings),
         Some(Action::Journal { action }) => journal::run(action, &cli.settings),
         Some(Action::Node) | None => run_node(cli.settings),

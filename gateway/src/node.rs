@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_actors::{Shop, ShopConfig};
+use fritzy_actors::{KafkaBridge, ProjectionStart, Projections, Shop, ShopConfig};
 use fritzy_cluster::Failure;
 use fritzy_domain::NodeId;
 use fritzy_persistence::{OpenError, PostgresError, SqliteConfig, Stores};
@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::graphql::{Schema, build_schema, fields};
@@ -75,6 +75,7 @@ pub struct Node {
     readiness: Readiness,
     stores: Stores,
     shop: Arc<Shop>,
+    projections: Projections,
     stop_serving: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -115,7 +116,19 @@ impl Node {
         let readiness = Readiness::default();
         let config = HttpConfig::new(&settings);
         let (stop_serving, stopped) = oneshot::channel();
-        let (metrics, scrape) = metrics(&schema, &shop, &stores).await;
+        let mut registry = Registry::with_prefix("fritzy");
+        let projections = Projections::start(
+            projections(&settings),
+            shop.leases(),
+            &stores.journal,
+            &stores.cursors,
+            &mut registry,
+        );
+        let projections = projections.await.map_err(|failure| {
+            error!(%failure, "the projections did not start");
+            Failure::Internal
+        })?;
+        let (metrics, scrape) = metrics(registry, &schema, &shop, &stores).await;
         let types = schema
             .execute(INTROSPECTION)
             .await
@@ -141,6 +154,7 @@ impl Node {
         if let Err(failure) = write_port_file(settings.port_file.as_deref(), address) {
             serving.abort();
             shop.stop().await;
+            projections.stop().await;
             stores.close().await;
             return Err(failure);
         }
@@ -152,6 +166,7 @@ impl Node {
             readiness,
             stores,
             shop,
+            projections,
             stop_serving,
             serving,
         })
@@ -183,6 +198,7 @@ impl Node {
             );
         }
         self.shop.stop().await;
+        self.projections.stop().await;
         self.stores.close().await;
         info!("stopped; everything acknowledged is on disk");
     }
@@ -212,9 +228,23 @@ fn shop_config(settings: &Settings) -> ShopConfig {
     }
 }
 
+/// What follows the journal on this node.
+fn projections(settings: &Settings) -> Vec<Arc<dyn ProjectionStart>> {
+    let Some(kafka) = settings.kafka() else {
+        info!("KAFKA_BROKERS is not set: events stay in the journal");
+        return Vec::new();
+    };
+    let bridge = KafkaBridge::new(kafka);
+    vec![Arc::new(bridge)]
+}
+
 /// Everything `/metrics` shows.
-async fn metrics(schema: &Schema, shop: &Shop, stores: &Stores) -> (HttpMetrics, Scrape) {
-    let mut registry = Registry::with_prefix("fritzy");
+async fn metrics(
+    mut registry: Registry,
+    schema: &Schema,
+    shop: &Shop,
+    stores: &Stores,
+) -> (HttpMetrics, Scrape) {
     let metrics = HttpMetrics::new(fields(schema).await, &mut registry);
     shop.register(&mut registry);
     stores.register(&mut registry);

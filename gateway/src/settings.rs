@@ -1,11 +1,13 @@
 //! Settings: declared once, with unit, default and reason; read from a file, then the environment,
 //! then flags, each overriding the one before.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use fritzy_actors::{Begin, KafkaBridgeConfig};
 use fritzy_domain::{Currency, ShardCount};
 use fritzy_persistence::PostgresConfig;
 
@@ -91,6 +93,20 @@ pub struct Settings {
     /// Whether to bring the schema of PostgreSQL up to date at start; `fritzy migrate` does it by itself
     #[arg(long, env = "FRITZY_MIGRATE", default_value = "on", global = true)]
     pub migrate: Migrate,
+
+    /// Addresses of Kafka brokers, host:port, separated by commas: every event is published there. Without them, events
+    /// stay in the journal
+    #[arg(long, env = "KAFKA_BROKERS", value_name = "BROKERS", global = true)]
+    pub kafka_brokers: Option<String>,
+
+    /// Where publishing begins when it is set the first time: with the first event of all, or with what comes then
+    #[arg(
+        long,
+        env = "FRITZY_KAFKA_BEGIN",
+        default_value = "start",
+        global = true
+    )]
+    pub kafka_begin: KafkaBegin,
 
     /// Shards of a new database, 1 to 32768. Fixed when a database is created; more than nodes will
     /// ever be, so that they spread evenly
@@ -236,6 +252,18 @@ impl Settings {
         })
     }
 
+    /// Kafka, if it is set.
+    pub(crate) fn kafka(&self) -> Option<KafkaBridgeConfig> {
+        Some(KafkaBridgeConfig {
+            brokers: self.kafka_brokers.clone()?,
+            properties: BTreeMap::new(),
+            begin: match self.kafka_begin {
+                KafkaBegin::Start => Begin::Start,
+                KafkaBegin::Now => Begin::Now,
+            },
+        })
+    }
+
     /// The database as people may see it.
     pub(crate) fn database_shown(&self) -> String {
         match &self.database_url {
@@ -243,6 +271,15 @@ impl Settings {
             None => format!("SQLite file {}", self.database().display()),
         }
     }
+}
+
+/// Where publishing begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KafkaBegin {
+    /// With the first event of the journal.
+    Start,
+    /// With what comes from then on.
+    Now,
 }
 
 /// Whether a node migrates.

@@ -8,12 +8,14 @@ use fritzy_domain::{Cursors, Journal, ShardLease};
 use prometheus_client::registry::Registry;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::watch;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::runner::Runner;
 use super::status::{Counts, ProjectionMetrics};
 use super::{ProjectionStart, ProjectionStatus};
 
+/// From the word to stop until cursors are saved: a projection that waits for a world that is away does not hear it.
+const STOP_MAX: Duration = Duration::from_secs(3);
 /// Before an actor that died is started anew.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -68,11 +70,22 @@ impl Projections {
             .map(|(name, counts)| (*name, counts.status()))
     }
 
-    /// Stops all, once what is done is saved.
+    /// Ends all at once, as the end of this process would: nothing is saved any more.
+    pub fn kill(&self) {
+        self.supervisor.kill();
+    }
+
+    /// Stops all, once what is done is saved; one that does not come to it in time is ended all the same, and what it has
+    /// not saved is done again.
     pub async fn stop(&self) {
         self.stop.send_replace(true);
-        // An error means that it has stopped already.
-        let _ = self.supervisor.drain_and_wait(None).await;
+        // Errors mean that it has stopped already.
+        let _ = self.supervisor.send_message(SupervisorMessage::Stop);
+        if self.supervisor.wait(Some(STOP_MAX)).await.is_err() {
+            warn!("a projection does not stop; ending it");
+            self.kill();
+            let _ = self.supervisor.wait(Some(STOP_MAX)).await;
+        }
     }
 }
 
@@ -81,6 +94,8 @@ struct Supervisor;
 enum SupervisorMessage {
     /// Start this one, at first or anew.
     Start(Arc<Runner>),
+    /// Stop when the last has stopped.
+    Stop,
 }
 
 impl ractor::Message for SupervisorMessage {}
@@ -104,12 +119,18 @@ impl Actor for Supervisor {
     async fn handle(
         &self,
         myself: ActorRef<SupervisorMessage>,
-        SupervisorMessage::Start(runner): SupervisorMessage,
+        message: SupervisorMessage,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        if *runner.stop.borrow() {
-            return Ok(());
-        }
+        let runner = match message {
+            SupervisorMessage::Start(runner) if !*runner.stop.borrow() => runner,
+            SupervisorMessage::Start(_) | SupervisorMessage::Stop => {
+                if state.is_empty() {
+                    myself.stop(None);
+                }
+                return Ok(());
+            }
+        };
         let (actor, _) =
             Actor::spawn_linked(None, ProjectionActor, runner.clone(), myself.get_cell()).await?;
         state.insert(actor.get_id(), runner);
@@ -133,6 +154,9 @@ impl Actor for Supervisor {
             return Ok(());
         };
         if *runner.stop.borrow() {
+            if state.is_empty() {
+                myself.stop(None);
+            }
             return Ok(());
         }
         error!(

@@ -78,7 +78,10 @@ impl<'r> Running<'r> {
         loop {
             let turn = tokio::select! {
                 biased;
-                () = asked(&mut stop) => return Ended::Stopped,
+                () = asked(&mut stop) => {
+                    self.hear_what_is_done().await;
+                    return Ended::Stopped;
+                }
                 done = self.projection.done() => Turn::Done(done),
                 _ = saving.tick() => Turn::House,
                 fed = self.feed.next() => Turn::Fed(fed),
@@ -96,6 +99,21 @@ impl<'r> Running<'r> {
             };
             if let Err(ended) = worked {
                 return ended;
+            }
+        }
+    }
+
+    /// Takes what is done already, and waits for nothing.
+    async fn hear_what_is_done(&mut self) {
+        loop {
+            let done = tokio::select! {
+                biased;
+                done = self.projection.done() => done,
+                () = ready(()) => return,
+            };
+            match done {
+                Ok(done) => self.done(done),
+                Err(_) => return,
             }
         }
     }

@@ -216,6 +216,38 @@ async fn a_cursor_beyond_the_journal_stops_its_shard() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_is_saved_when_it_is_told_to_stop() {
+    let shop = TestShop::new().await;
+    let log = Log::default();
+    for round in 1..=20 {
+        let running = shop.project(&log, Begin::Start).await;
+        shop.accounts((round - 1) * 10..round * 10).await;
+        let expected = usize::try_from(round * 10).expect("small");
+        eventually(|| log.len() == expected).await;
+        running.stop().await;
+        assert_eq!(shop.saved().await, shop.heads().await, "round {round}");
+    }
+    log.require_each_once_in_order();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_for_a_world_that_is_away_does_not_keep_a_node_from_stopping() {
+    let shop = TestShop::new().await;
+    let log = Log::default();
+    let running = shop.project(&log, Begin::Start).await;
+    log.is_full.store(true, SeqCst);
+    shop.accounts(0..10).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let stopping = tokio::time::timeout(Duration::from_secs(20), running.stop());
+    assert!(stopping.await.is_ok(), "it does not stop");
+    log.make_room();
+    let running = shop.project(&log, Begin::Start).await;
+    eventually(|| log.distinct() == 10).await;
+    running.stop().await;
+    log.require_all_in_order();
+}
+
 /// A ledger is what the tests read; that it is itself right is seen by its own end.
 #[test]
 fn the_ledger_notices_what_is_out_of_order() {

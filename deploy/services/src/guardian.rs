@@ -32,7 +32,7 @@ impl Guardian {
     ) -> Result<Self, ServiceError> {
         let root = root.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let folder = tempfile::Builder::new()
-            .prefix("fritzy-postgres-")
+            .prefix("fritzy-service-")
             .tempdir_in(&root)
             .map_err(ServiceError::io("make a folder in", &root))?;
         account.owns(folder.path())?;

@@ -32,6 +32,14 @@ fi 2>/dev/null
 memory=$(sed -n 7p "$data/postmaster.pid" 2>/dev/null)
 [ -n "$memory" ] && ipcrm -m "${memory##* }" 2>/dev/null
 
+# Brokers: each has left its number beside its properties, which are its last argument.
+for file in "$1"/*/server.pid; do
+    broker=$(cat "$file" 2>/dev/null)
+    [ -n "$broker" ] || continue
+    tr '\0' '\n' <"/proc/$broker/cmdline" 2>/dev/null | grep -qxF -- "${file%.pid}.properties" || continue
+    kill -KILL "$broker"
+done 2>/dev/null
+
 # initdb may still be writing.
 tries=50 # of 0.1 s: nothing finds its files by then.
 until rm -rf -- "$1" 2>/dev/null || [ "$tries" -eq 0 ]; do

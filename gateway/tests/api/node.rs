@@ -112,6 +112,7 @@ fn settings(folder: &Path) -> Settings {
         data_dir: folder.join("data"),
         database_url: None,
         database_replica_url: None,
+        kafka_brokers: None,
         shards: ShardCount::new(16).expect("16 shards"),
         currency: Currency::USD,
         cors_origins: Vec::new(),

@@ -61,6 +61,7 @@ fn help_names_every_setting_and_command() {
             "node",
             "events",
             "projections",
+            "topics",
             "journal",
             "--config",
         ] {

@@ -1,5 +1,6 @@
 //! The servers and the proxy, tried on a real PostgreSQL with its own clients.
 
+mod kafka;
 mod lifecycle;
 mod proxy_faults;
 mod proxy_holds;

@@ -51,6 +51,12 @@ const STRACE: Tool = Tool {
     is_there: || program(&["strace"]).is_some(),
 };
 
+/// What fetches and runs the Kafka brokers of the tests.
+const JAVA: Tool = Tool {
+    packages: &["default-jre-headless", "maven"],
+    is_there: || program(&["java"]).is_some() && program(&["mvn"]).is_some(),
+};
+
 /// Every step, in the order they run.
 pub(crate) const ALL: [Step; 7] = [
     Step {
@@ -66,7 +72,7 @@ pub(crate) const ALL: [Step; 7] = [
         about: "the tests of every crate",
         needs: &[],
         wants: &[SERVICES],
-        installs: &[STRACE],
+        installs: &[STRACE, JAVA],
         run: cargo_test::run,
     },
     Step {

@@ -1,0 +1,295 @@
+//! The topics as they must be: made where they are missing, compared where they are there.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigResource, NewTopic, OwnedResourceSpecifier,
+    ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+
+use super::KafkaBridgeConfig;
+use super::client::client_config;
+use super::messages::TOPICS;
+
+/// A broker's answer at most.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Copies of each partition where there are enough brokers: one can be lost while another is away.
+const COPIES: usize = 3;
+
+/// How topics shall be.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicSettings {
+    /// Partitions of each topic: as many consumers of a group can share the work. Cannot be raised later: the events of
+    /// one entity would then be spread over two.
+    pub partitions: i32,
+    /// How long messages are kept, in milliseconds.
+    pub retention_ms: i64,
+}
+
+/// Something about a topic that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicDifference {
+    /// Which topic.
+    pub topic: &'static str,
+    /// What of it: `topic` itself, `partitions`, `copies`, or the name of a setting.
+    pub what: String,
+    /// What was found.
+    pub found: String,
+    /// What should be there.
+    pub expected: String,
+    /// Whether `apply` mends it.
+    pub mendable: bool,
+}
+
+impl fmt::Display for TopicDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            topic,
+            what,
+            found,
+            expected,
+            ..
+        } = self;
+        write!(f, "{topic}: {what} is {found}, should be {expected}")
+    }
+}
+
+/// Why topics could not be looked at or changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TopicsError(String);
+
+fn refused(failure: impl fmt::Display) -> TopicsError {
+    TopicsError(failure.to_string())
+}
+
+/// The topics of one Kafka.
+pub struct Topics {
+    admin: AdminClient<DefaultClientContext>,
+    settings: TopicSettings,
+}
+
+/// A topic's name, partitions, and copies of each.
+type Layout = (&'static str, usize, usize);
+
+/// A topic as it is.
+struct Found {
+    partitions: usize,
+    copies: usize,
+    config: HashMap<String, String>,
+    /// What somebody has set, which changing one setting would take back otherwise.
+    set: HashMap<String, String>,
+}
+
+impl Topics {
+    /// Those of the Kafka that the configuration names.
+    ///
+    /// # Errors
+    /// [`TopicsError`]
+    pub fn new(config: &KafkaBridgeConfig, settings: TopicSettings) -> Result<Self, TopicsError> {
+        let admin = client_config(config).create().map_err(refused)?;
+        Ok(Self { admin, settings })
+    }
+
+    /// What is not as it should be.
+    ///
+    /// # Errors
+    /// [`TopicsError`]
+    pub async fn check(&self) -> Result<Vec<TopicDifference>, TopicsError> {
+        let (brokers, found) = self.look().await?;
+        Ok(self.differences(brokers, &found))
+    }
+
+    /// Makes what is missing and sets what differs; answers what was done, and what remains.
+    ///
+    /// # Errors
+    /// [`TopicsError`]; some of it may have been done then.
+    pub async fn apply(&self) -> Result<(Vec<TopicDifference>, Vec<TopicDifference>), TopicsError> {
+        let (brokers, found) = self.look().await?;
+        let before = self.differences(brokers, &found);
+        let copies = i32::try_from(copies(brokers)).unwrap_or(1);
+        let wanted = self.wanted(brokers);
+        let new = TOPICS.iter().filter(|topic| !found.contains_key(**topic));
+        let new: Vec<NewTopic<'_>> = new
+            .map(|topic| {
+                let new = NewTopic::new(
+                    topic,
+                    self.settings.partitions,
+                    TopicReplication::Fixed(copies),
+                );
+                wanted
+                    .iter()
+                    .fold(new, |new, (name, value)| new.set(name, value))
+            })
+            .collect();
+        let options = AdminOptions::new()
+            .request_timeout(Some(ANSWER_MAX))
+            .operation_timeout(Some(ANSWER_MAX));
+        for made in self
+            .admin
+            .create_topics(&new, &options)
+            .await
+            .map_err(refused)?
+        {
+            made.map_err(|(topic, code)| refused(format!("{topic} was not made: {code}")))?;
+        }
+        for (topic, found) in &found {
+            let of_it = before
+                .iter()
+                .filter(|difference| difference.topic == *topic && difference.mendable);
+            let of_it: Vec<&TopicDifference> = of_it.collect();
+            if of_it.is_empty() {
+                continue;
+            }
+            let mut config = AlterConfig::new(ResourceSpecifier::Topic(topic));
+            for (name, value) in &found.set {
+                if !of_it.iter().any(|difference| difference.what == *name) {
+                    config = config.set(name, value);
+                }
+            }
+            for difference in of_it {
+                config = config.set(&difference.what, &difference.expected);
+            }
+            for set in self
+                .admin
+                .alter_configs([&config], &options)
+                .await
+                .map_err(refused)?
+            {
+                set.map_err(|(_, code)| refused(format!("{topic} was not set: {code}")))?;
+            }
+        }
+        let done = before.into_iter().filter(|difference| difference.mendable);
+        let done = done.collect();
+        Ok((done, self.check().await?))
+    }
+
+    /// How many brokers there are, and each of our topics that is there.
+    async fn look(&self) -> Result<(usize, HashMap<&'static str, Found>), TopicsError> {
+        let (brokers, there) = tokio::task::block_in_place(|| self.layout())?;
+        let options = AdminOptions::new().request_timeout(Some(ANSWER_MAX));
+        let asked = there
+            .iter()
+            .map(|(name, ..)| ResourceSpecifier::Topic(name));
+        let asked: Vec<ResourceSpecifier<'_>> = asked.collect();
+        let mut configs = HashMap::new();
+        if !asked.is_empty() {
+            let told = self.admin.describe_configs(&asked, &options).await;
+            for told in told.map_err(refused)? {
+                let told = told.map_err(|code| {
+                    refused(format!("a topic does not tell its settings: {code}"))
+                })?;
+                if let OwnedResourceSpecifier::Topic(name) = &told.specifier {
+                    configs.insert(name.clone(), told);
+                }
+            }
+        }
+        let found = there.into_iter().map(|(name, partitions, copies)| {
+            let config = configs.get(name);
+            let found = Found {
+                partitions,
+                copies,
+                config: config.map(|told| values(told, false)).unwrap_or_default(),
+                set: config.map(|told| values(told, true)).unwrap_or_default(),
+            };
+            (name, found)
+        });
+        Ok((brokers, found.collect()))
+    }
+
+    /// How many brokers there are, and of each of our topics that is there, its partitions and copies.
+    fn layout(&self) -> Result<(usize, Vec<Layout>), TopicsError> {
+        let metadata = self.admin.inner().fetch_metadata(None, ANSWER_MAX);
+        let metadata =
+            metadata.map_err(|failure| refused(format!("no broker answers: {failure}")))?;
+        let there = TOPICS.into_iter().filter_map(|name| {
+            let topic = metadata
+                .topics()
+                .iter()
+                .find(|topic| topic.name() == name)?;
+            let partitions = topic.partitions();
+            let copies = partitions
+                .iter()
+                .map(|partition| partition.replicas().len());
+            Some((name, partitions.len(), copies.min().unwrap_or_default()))
+        });
+        Ok((metadata.brokers().len(), there.collect()))
+    }
+
+    fn wanted(&self, brokers: usize) -> [(&'static str, String); 4] {
+        let in_sync = if copies(brokers) >= COPIES { 2 } else { 1 };
+        [
+            // Compaction would take events away that nobody has read.
+            ("cleanup.policy", "delete".to_owned()),
+            ("min.insync.replicas", in_sync.to_string()),
+            ("retention.ms", self.settings.retention_ms.to_string()),
+            ("max.message.bytes", "1048588".to_owned()),
+        ]
+    }
+
+    fn differences(
+        &self,
+        brokers: usize,
+        found: &HashMap<&'static str, Found>,
+    ) -> Vec<TopicDifference> {
+        let mut differences = Vec::new();
+        for topic in TOPICS {
+            let mut differs = |what: &str, found: String, expected: String, mendable| {
+                differences.push(TopicDifference {
+                    topic,
+                    what: what.to_owned(),
+                    found,
+                    expected,
+                    mendable,
+                });
+            };
+            let Some(found) = found.get(topic) else {
+                differs("topic", "missing".into(), "there".into(), true);
+                continue;
+            };
+            let partitions = usize::try_from(self.settings.partitions).unwrap_or_default();
+            if found.partitions != partitions {
+                differs(
+                    "partitions",
+                    found.partitions.to_string(),
+                    partitions.to_string(),
+                    false,
+                );
+            }
+            if found.copies < copies(brokers) {
+                differs(
+                    "copies",
+                    found.copies.to_string(),
+                    copies(brokers).to_string(),
+                    false,
+                );
+            }
+            for (name, expected) in self.wanted(brokers) {
+                let value = found.config.get(name).cloned().unwrap_or_default();
+                if value != expected {
+                    differs(name, value, expected, true);
+                }
+            }
+        }
+        differences
+    }
+}
+
+fn copies(brokers: usize) -> usize {
+    brokers.clamp(1, COPIES)
+}
+
+/// The settings of a topic; only those that were set for it, if that is asked for.
+fn values(told: &ConfigResource, only_set: bool) -> HashMap<String, String> {
+    let entries = told.entries.iter();
+    let entries = entries.filter(|entry| {
+        let own = matches!(entry.source, rdkafka::admin::ConfigSource::DynamicTopic);
+        !only_set || own
+    });
+    entries
+        .filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?)))
+        .collect()
+}

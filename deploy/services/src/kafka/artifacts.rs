@@ -1,0 +1,191 @@
+//! Apache Kafka's files on this machine, and the Java that runs them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::error::ServiceError;
+use crate::run;
+
+/// Names a folder that holds Apache Kafka's jars with all they need, such as `libs` of a release.
+pub const KAFKA_LIB_VARIABLE: &str = "FRITZY_KAFKA_LIB";
+
+/// Which one is fetched.
+const VERSION: &str = "4.3.1";
+/// What Maven is to fetch.
+const POM: &str = include_str!("../../kafka/pom.xml");
+/// The oldest Java that this Kafka's brokers run on.
+const JAVA_MIN: u32 = 17;
+/// 91 files, 54 MB.
+const FETCH_MAX: Duration = Duration::from_secs(180);
+const JAVA_VERSION_MAX: Duration = Duration::from_secs(30);
+
+const HOW: &str = "Debian: `apt-get install default-jre-headless maven`, with a way to Maven's repository for the first use; \
+                   or set FRITZY_KAFKA_LIB to the folder `libs` of a release of Apache Kafka 4";
+
+/// What runs brokers and tools.
+#[derive(Debug, Clone)]
+pub struct KafkaArtifacts {
+    lib: PathBuf,
+    java: PathBuf,
+    version: String,
+}
+
+impl KafkaArtifacts {
+    /// The folder that `FRITZY_KAFKA_LIB` names, or what Maven has fetched, now or before.
+    ///
+    /// # Errors
+    /// [`ServiceError::Missing`] when there is no Java, or neither those files nor Maven to fetch them.
+    pub fn find() -> Result<Self, ServiceError> {
+        let java = java()?;
+        if let Some(named) = env::var_os(KAFKA_LIB_VARIABLE) {
+            let lib = PathBuf::from(named);
+            let version = version_in(&lib)
+                .ok_or_else(|| missing(format!("{} holds no kafka_2.13", lib.display())))?;
+            return Ok(Self { lib, java, version });
+        }
+        let lib = cache().join(format!("kafka-{VERSION}"));
+        if version_in(&lib).is_none() {
+            // Once in a process: what failed for one test fails for the others.
+            static FETCHED: OnceLock<Result<(), String>> = OnceLock::new();
+            let fetched =
+                FETCHED.get_or_init(|| fetch(&lib).map_err(|failure| failure.to_string()));
+            fetched.clone().map_err(missing)?;
+        }
+        let version = VERSION.to_owned();
+        Ok(Self { lib, java, version })
+    }
+
+    /// The version of Apache Kafka.
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// One of Kafka's classes as a command.
+    pub(super) fn command(&self, class: &str, heap: &str) -> Command {
+        let mut command = Command::new(&self.java);
+        command
+            .arg(format!("-Xmx{heap}"))
+            // Short lives: the first compiler is enough, and takes less of the cores.
+            .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"])
+            .arg(self.lib.join("*"))
+            .arg(class);
+        command
+    }
+
+    /// Runs one of Kafka's tools to its end, and returns the last line that it printed.
+    pub(super) fn run(
+        &self,
+        class: &str,
+        arguments: &[&str],
+        limit: Duration,
+    ) -> Result<String, ServiceError> {
+        let mut command = self.command(class, "256m");
+        command.args(arguments);
+        run::to_end(&mut command, class, limit)
+    }
+}
+
+/// Fetches into a folder beside it first: one that is there is whole.
+fn fetch(lib: &Path) -> Result<(), ServiceError> {
+    let root = cache();
+    fs::create_dir_all(&root).map_err(ServiceError::io("make", &root))?;
+    let made = tempfile::Builder::new()
+        .prefix("fetching-kafka-")
+        .tempdir_in(&root)
+        .map_err(ServiceError::io("make a folder in", &root))?;
+    let pom = made.path().join("pom.xml");
+    fs::write(&pom, POM).map_err(ServiceError::io("write", &pom))?;
+    let jars = made.path().join("lib");
+    let mut maven = Command::new("mvn");
+    maven
+        .args([
+            "--quiet",
+            "--batch-mode",
+            "dependency:copy-dependencies",
+            "-DincludeScope=runtime",
+        ])
+        .arg(format!("-DoutputDirectory={}", jars.display()))
+        .current_dir(made.path());
+    run::to_end(&mut maven, "mvn", FETCH_MAX).map_err(|failure| missing(failure.to_string()))?;
+    match fs::rename(&jars, lib) {
+        Ok(()) => Ok(()),
+        // Somebody else was faster.
+        Err(_) if version_in(lib).is_some() => Ok(()),
+        Err(failure) => Err(ServiceError::io("keep", lib)(failure)),
+    }
+}
+
+/// Kept between test runs: beside the build, where the build's folder is known, or for this user.
+fn cache() -> PathBuf {
+    let home = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
+    home.unwrap_or_else(env::temp_dir).join("fritzy")
+}
+
+/// From `kafka_2.13-4.3.1.jar`.
+fn version_in(lib: &Path) -> Option<String> {
+    let mut entries = fs::read_dir(lib).ok()?.flatten();
+    entries.find_map(|entry| {
+        let name = entry.file_name();
+        let version = name
+            .to_str()?
+            .strip_prefix("kafka_2.13-")?
+            .strip_suffix(".jar")?;
+        version
+            .starts_with(|digit: char| digit.is_ascii_digit())
+            .then(|| version.to_owned())
+    })
+}
+
+fn java() -> Result<PathBuf, ServiceError> {
+    let home = env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin/java"));
+    let java = home
+        .filter(|java| java.is_file())
+        .unwrap_or_else(|| "java".into());
+    let mut command = Command::new(&java);
+    command.arg("--version");
+    let said = run::to_end(&mut command, "java", JAVA_VERSION_MAX)
+        .map_err(|failure| missing(failure.to_string()))?;
+    match major(&said) {
+        Some(major) if major >= JAVA_MIN => Ok(java),
+        _ => Err(missing(format!(
+            "Java {JAVA_MIN} or newer is needed, not {said:?}"
+        ))),
+    }
+}
+
+/// From `openjdk 17.0.15 2025-04-15`.
+fn major(said: &str) -> Option<u32> {
+    let number = said.split_whitespace().nth(1)?;
+    number.split(['.', '-', '+']).next()?.parse().ok()
+}
+
+fn missing(detail: String) -> ServiceError {
+    ServiceError::Missing {
+        what: "Apache Kafka".to_owned(),
+        detail,
+        how: HOW,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_what_is_there() {
+        assert_eq!(major("openjdk 17.0.15 2025-04-15\nOpenJDK"), Some(17));
+        assert_eq!(major("openjdk 25 2025-09-16"), Some(25));
+        assert_eq!(major("nothing"), None);
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(version_in(folder.path()), None);
+        for name in ["kafka_2.13-4.3.1.jar", "kafka-clients-4.2.0.jar"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(version_in(folder.path()).as_deref(), Some("4.3.1"));
+    }
+}

@@ -1,0 +1,214 @@
+//! Apache Kafka brokers that a program owns: made, started, broken, and ended with it. KRaft mode: each is broker and
+//! controller, and there is no ZooKeeper.
+
+mod artifacts;
+mod broker;
+mod properties;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use artifacts::{KAFKA_LIB_VARIABLE, KafkaArtifacts};
+
+use crate::account::Account;
+use crate::error::ServiceError;
+use crate::guardian::Guardian;
+use crate::port;
+use broker::Broker;
+use properties::Properties;
+
+/// Making a folder ready takes a second or two of a Java machine's start.
+const FORMAT_MAX: Duration = Duration::from_secs(120);
+
+/// What brokers are started with.
+#[derive(Debug, Clone)]
+pub struct KafkaConfig {
+    /// One, or three for what only a quorum can show.
+    pub brokers: usize,
+    /// Settings of every broker, by name, as in `server.properties`; these overrule ours.
+    pub settings: Vec<(String, String)>,
+    /// Where logs go; into the brokers' folder unless given, which is removed with them.
+    pub logs: Option<PathBuf>,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            brokers: 1,
+            settings: Vec::new(),
+            logs: None,
+        }
+    }
+}
+
+impl KafkaConfig {
+    /// The same with one more setting.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// Running brokers on free loopback ports, with a folder of their own. They end when this is dropped, and also when the
+/// program that started them is killed.
+#[derive(Debug)]
+pub struct KafkaCluster {
+    artifacts: KafkaArtifacts,
+    brokers: Vec<Broker>,
+    /// Dropped last: it removes what is left.
+    guardian: Guardian,
+}
+
+impl KafkaCluster {
+    /// Starts brokers and waits until each of them takes requests.
+    ///
+    /// # Errors
+    /// [`ServiceError::Missing`] when this machine has no Java or not the brokers' files; otherwise what went wrong.
+    pub fn start(config: &KafkaConfig) -> Result<Self, ServiceError> {
+        let artifacts = KafkaArtifacts::find()?;
+        let guardian = Guardian::of_new_folder(None, Account::Own)?;
+        let ports = (0..config.brokers).map(|_| Ok((port::free_port()?, port::free_port()?)));
+        let ports: Vec<(u16, u16)> = ports.collect::<Result<_, ServiceError>>()?;
+        let cluster = artifacts.run("kafka.tools.StorageTool", &["random-uuid"], FORMAT_MAX)?;
+        let directories = (0..config.brokers)
+            .map(|_| artifacts.run("kafka.tools.StorageTool", &["random-uuid"], FORMAT_MAX));
+        let directories: Vec<String> = directories.collect::<Result<_, ServiceError>>()?;
+        let voters: Vec<String> = (1..)
+            .zip(ports.iter().zip(&directories))
+            .map(|(id, ((_, port), directory))| format!("{id}@127.0.0.1:{port}:{directory}"))
+            .collect();
+        let voters = voters.join(",");
+        let mut brokers = Vec::new();
+        for (index, (port, controller)) in ports.iter().enumerate() {
+            let folder = guardian.folder().join(format!("broker-{}", index + 1));
+            fs::create_dir(&folder).map_err(ServiceError::io("make", &folder))?;
+            let properties = Properties {
+                id: index + 1,
+                brokers: config.brokers,
+                port: *port,
+                controller: *controller,
+                controllers: &ports
+                    .iter()
+                    .map(|(_, controller)| *controller)
+                    .collect::<Vec<_>>(),
+                data: &folder.join("data"),
+                settings: &config.settings,
+            };
+            let file = folder.join("server.properties");
+            fs::write(&file, properties.to_text()).map_err(ServiceError::io("write", &file))?;
+            let path = file.to_string_lossy();
+            let format = [
+                "format",
+                "--cluster-id",
+                &cluster,
+                "--initial-controllers",
+                &voters,
+                "--config",
+                &path,
+            ];
+            artifacts.run("kafka.tools.StorageTool", &format, FORMAT_MAX)?;
+            let logs = config.logs.as_deref().unwrap_or(&folder);
+            let log = logs.join(format!("kafka-{}.log", index + 1));
+            brokers.push(Broker::new(file, *port, log));
+        }
+        let mut made = Self {
+            artifacts,
+            brokers,
+            guardian,
+        };
+        for broker in &mut made.brokers {
+            broker.launch(&made.artifacts)?;
+        }
+        for broker in &mut made.brokers {
+            broker.wait_until_ready()?;
+        }
+        Ok(made)
+    }
+
+    /// What clients are told: every broker's address, with commas between.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        let addresses = self.brokers.iter().map(Broker::address);
+        addresses.collect::<Vec<_>>().join(",")
+    }
+
+    /// The version of Apache Kafka.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.artifacts.version()
+    }
+
+    /// The folder they keep everything in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.guardian.folder()
+    }
+
+    /// Ends broker number `index` in order (`SIGTERM`): its leaderships move away first.
+    ///
+    /// # Errors
+    /// When it does not run, or does not end in time.
+    pub fn stop(&mut self, index: usize) -> Result<(), ServiceError> {
+        self.brokers[index].stop()
+    }
+
+    /// Kills broker number `index` (`SIGKILL`).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill(&mut self, index: usize) -> Result<(), ServiceError> {
+        self.brokers[index].kill()
+    }
+
+    /// Stops broker number `index` in the middle of whatever it does (`SIGSTOP`).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause(&mut self, index: usize) -> Result<(), ServiceError> {
+        self.brokers[index].pause()
+    }
+
+    /// Lets a paused broker go on (`SIGCONT`).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn resume(&mut self, index: usize) -> Result<(), ServiceError> {
+        self.brokers[index].resume()
+    }
+
+    /// Starts a stopped or killed broker again, on the same folder and ports.
+    ///
+    /// # Errors
+    /// When it runs, or does not take requests in time.
+    pub fn start_again(&mut self, index: usize) -> Result<(), ServiceError> {
+        let broker = &mut self.brokers[index];
+        broker.launch(&self.artifacts)?;
+        broker.wait_until_ready()
+    }
+
+    /// Runs one of Kafka's own tools against these brokers, such as `org.apache.kafka.tools.TopicCommand`, and returns
+    /// what it printed.
+    ///
+    /// # Errors
+    /// When it fails, or takes longer than `limit`.
+    pub fn tool(
+        &self,
+        class: &str,
+        arguments: &[&str],
+        limit: Duration,
+    ) -> Result<String, ServiceError> {
+        let bootstrap = self.bootstrap();
+        let all = [&["--bootstrap-server", &bootstrap], arguments].concat();
+        self.artifacts.run(class, &all, limit)
+    }
+}
+
+impl Drop for KafkaCluster {
+    fn drop(&mut self) {
+        for broker in &mut self.brokers {
+            broker.end();
+        }
+    }
+}
