@@ -11,6 +11,7 @@ mod kafka;
 mod lists;
 mod local_shards;
 mod messages;
+mod moment;
 mod placing;
 mod projection;
 mod queries;
@@ -26,6 +27,7 @@ pub use kafka::{
     KafkaBridge, KafkaBridgeConfig, TOPICS, TopicDifference, TopicSettings, Topics, TopicsError,
 };
 pub use lists::Lists;
+pub use moment::{MomentError, from_rfc3339, rfc3339};
 pub use placing::{OrderInput, OrderLineInput};
 pub use projection::{
     Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart, ProjectionStatus, Projections,

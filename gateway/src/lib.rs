@@ -8,7 +8,6 @@ mod database_url;
 mod graphql;
 mod http;
 mod logging;
-mod moment;
 mod node;
 mod settings;
 mod signals;

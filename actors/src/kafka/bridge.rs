@@ -28,13 +28,15 @@ const LARGE_BYTES: usize = 16 * 1_024;
 const METADATA_MAX: Duration = Duration::from_secs(10);
 
 /// What order and durability rest on.
-const FIXED: [(&str, &str); 5] = [
+const FIXED: [(&str, &str); 6] = [
     ("enable.idempotence", "true"),
     ("acks", "all"),
     // Never: one that is given up here may still arrive, behind what was sent after it.
     ("message.timeout.ms", "0"),
     ("partitioner", "murmur2_random"),
     ("queue.buffering.max.messages", "20000"),
+    // 64 MB: long orders fill the memory before their number does. Then as well, what waits is sent before anything else.
+    ("queue.buffering.max.kbytes", "65536"),
 ];
 
 /// What may be overruled.

@@ -1,14 +1,11 @@
 //! From an event to its messages: topics, key, JSON and headers. Pure. The forms are the seed's: flat, prices as JSON
 //! numbers with exactly the decimals of their currency. They only ever gain fields.
 
-use fritzy_domain::{
-    AccountEvent, Event, Money, OrderCreated, OrderEvent, ProductEvent, Timestamp,
-};
+use fritzy_domain::{AccountEvent, Event, Money, OrderCreated, OrderEvent, ProductEvent};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use crate::moment::rfc3339;
 use crate::projection::ProjectedEvent;
 
 /// Every event of accounts, of products, and of orders, in order for each of them.
@@ -210,14 +207,6 @@ fn number(money: Money) -> Box<RawValue> {
 
 fn json(told: &Told<'_>) -> String {
     serde_json::to_string(told).expect("strings and numbers are JSON")
-}
-
-fn rfc3339(moment: Timestamp) -> String {
-    let nanos = i128::from(moment.as_micros()) * 1_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanos)
-        .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .expect("moments in the journal are between the years 0 and 9999")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
+use fritzy_actors::{from_rfc3339, rfc3339};
 use fritzy_domain::{Position, Recorded, Version};
 use fritzy_persistence::{EventTail, TailCursor, TailError, TailFrom};
 use serde::Serialize;
@@ -15,7 +16,6 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::fail;
-use crate::moment::{from_rfc3339, rfc3339};
 use crate::settings::Settings;
 use crate::signals::Signals;
 
