@@ -24,7 +24,8 @@ mod shop;
 pub use answer::{Request, ShopError, Target};
 pub use commands::{PriceInput, ProductInput};
 pub use kafka::{
-    KafkaBridge, KafkaBridgeConfig, TOPICS, TopicDifference, TopicSettings, Topics, TopicsError,
+    BadKafkaSettings, KafkaBridge, KafkaBridgeConfig, TOPICS, TopicDifference, TopicSettings,
+    Topics, TopicsError, kafka_properties,
 };
 pub use lists::Lists;
 pub use moment::{MomentError, from_rfc3339, rfc3339};

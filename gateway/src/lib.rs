@@ -7,6 +7,7 @@ mod cli;
 mod database_url;
 mod graphql;
 mod http;
+mod kafka_properties;
 mod logging;
 mod node;
 mod settings;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_actors::{KafkaBridge, ProjectionStart, Projections, Shop, ShopConfig};
+use fritzy_actors::{
+    BadKafkaSettings, KafkaBridge, ProjectionStart, Projections, Shop, ShopConfig,
+};
 use fritzy_cluster::Failure;
 use fritzy_domain::NodeId;
 use fritzy_persistence::{OpenError, PostgresError, SqliteConfig, Stores};
@@ -63,6 +65,9 @@ pub enum StartError {
     /// The database on PostgreSQL cannot be opened.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// Kafka's client cannot be made.
+    #[error("{0}. Look into the file of --kafka-properties")]
+    Kafka(#[from] BadKafkaSettings),
     /// The shards did not start.
     #[error("the shards did not start: {0}")]
     Shards(#[from] Failure),
@@ -94,6 +99,7 @@ impl Node {
             .local_addr()
             .map_err(|failure| StartError::Listen { address, failure })?;
 
+        let followers = projections(&settings)?;
         let stores = open_stores(&settings).await?;
         let me = NodeId::from_uuid(Uuid::now_v7());
         let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
@@ -118,7 +124,7 @@ impl Node {
         let (stop_serving, stopped) = oneshot::channel();
         let mut registry = Registry::with_prefix("fritzy");
         let projections = Projections::start(
-            projections(&settings),
+            followers,
             shop.leases(),
             &stores.journal,
             &stores.cursors,
@@ -229,13 +235,13 @@ fn shop_config(settings: &Settings) -> ShopConfig {
 }
 
 /// What follows the journal on this node.
-fn projections(settings: &Settings) -> Vec<Arc<dyn ProjectionStart>> {
+fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, BadKafkaSettings> {
     let Some(kafka) = settings.kafka() else {
         info!("KAFKA_BROKERS is not set: events stay in the journal");
-        return Vec::new();
+        return Ok(Vec::new());
     };
-    let bridge = KafkaBridge::new(kafka);
-    vec![Arc::new(bridge)]
+    let bridge = KafkaBridge::new(kafka)?;
+    Ok(vec![Arc::new(bridge)])
 }
 
 /// Everything `/metrics` shows.

@@ -1,7 +1,6 @@
 //! Settings: declared once, with unit, default and reason; read from a file, then the environment,
 //! then flags, each overriding the one before.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use fritzy_domain::{Currency, ShardCount};
 use fritzy_persistence::PostgresConfig;
 
 use crate::database_url::DatabaseUrl;
+use crate::kafka_properties::KafkaProperties;
 
 /// The settings of a node.
 #[derive(Args, Clone, Debug)]
@@ -98,6 +98,17 @@ pub struct Settings {
     /// stay in the journal
     #[arg(long, env = "KAFKA_BROKERS", value_name = "BROKERS", global = true)]
     pub kafka_brokers: Option<String>,
+
+    /// File with further settings of Kafka's client, for TLS and SASL: security.protocol, ssl.ca.location, sasl.mechanism,
+    /// sasl.username, sasl.password and others by librdkafka's names, one name=value a line
+    #[arg(
+        long,
+        env = "KAFKA_PROPERTIES",
+        value_name = "FILE",
+        global = true,
+        requires = "kafka_brokers"
+    )]
+    pub kafka_properties: Option<KafkaProperties>,
 
     /// Where publishing begins when it is set the first time: with the first event of all, or with what comes then
     #[arg(
@@ -254,9 +265,10 @@ impl Settings {
 
     /// Kafka, if it is set.
     pub(crate) fn kafka(&self) -> Option<KafkaBridgeConfig> {
+        let properties = self.kafka_properties.as_ref().map(KafkaProperties::secret);
         Some(KafkaBridgeConfig {
             brokers: self.kafka_brokers.clone()?,
-            properties: BTreeMap::new(),
+            properties: properties.cloned().unwrap_or_default(),
             begin: match self.kafka_begin {
                 KafkaBegin::Start => Begin::Start,
                 KafkaBegin::Now => Begin::Now,

@@ -1,194 +1,29 @@
 //! The bridge: one producer, what is under way, and what is done.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use fritzy_domain::{Position, ShardId};
-use rdkafka::ClientContext;
-use rdkafka::config::ClientConfig;
+use fritzy_domain::ShardId;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tracing::{info, warn};
+use rdkafka::producer::{BaseRecord, ThreadedProducer};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::KafkaBridgeConfig;
-use super::client::client_config;
-use super::messages::{TOPICS, headers, payload, topics};
+use super::deliveries::{Deliveries, Delivery, Ticket};
+use super::messages::{headers, payload, topics};
 use super::window::Window;
-use crate::projection::{Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart};
+use crate::projection::{Broken, Done, ProjectedEvent, Projection};
 
 /// Messages under way at most, over all shards: some MB, and enough that a broker's round trip is never waited for.
 const UNDER_WAY_MAX: usize = 20_000;
-/// A larger message is alone under way in its shard: if a broker refuses it as too large, nothing behind it has
-/// arrived before it. An order has some 500 bytes, one of a hundred lines 10 KB.
-const LARGE_BYTES: usize = 16 * 1_024;
-/// Asking for topics at most.
-const METADATA_MAX: Duration = Duration::from_secs(10);
 
-/// What order and durability rest on.
-const FIXED: [(&str, &str); 6] = [
-    ("enable.idempotence", "true"),
-    ("acks", "all"),
-    // Never: one that is given up here may still arrive, behind what was sent after it.
-    ("message.timeout.ms", "0"),
-    ("partitioner", "murmur2_random"),
-    ("queue.buffering.max.messages", "20000"),
-    // 64 MB: long orders fill the memory before their number does. Then as well, what waits is sent before anything else.
-    ("queue.buffering.max.kbytes", "65536"),
-];
-
-/// What may be overruled.
-const DEFAULTS: [(&str, &str); 3] = [
-    ("compression.type", "lz4"),
-    // What comes within two milliseconds shares a request.
-    ("linger.ms", "2"),
-    ("topic.metadata.propagation.max.ms", "10000"),
-];
-
-/// Starts bridges.
-pub struct KafkaBridge {
-    config: KafkaBridgeConfig,
-}
-
-impl KafkaBridge {
-    /// A bridge by this configuration.
-    pub const fn new(config: KafkaBridgeConfig) -> Self {
-        Self { config }
-    }
-
-    fn client(&self) -> ClientConfig {
-        let mut client = client_config(&self.config);
-        for (name, value) in DEFAULTS {
-            if !self.config.properties.contains_key(name) {
-                client.set(name, value);
-            }
-        }
-        for (name, value) in FIXED {
-            client.set(name, value);
-        }
-        client
-    }
-}
-
-#[async_trait]
-impl ProjectionStart for KafkaBridge {
-    fn name(&self) -> &'static str {
-        "kafka"
-    }
-
-    fn begin(&self) -> Begin {
-        self.config.begin
-    }
-
-    async fn start(&self) -> Result<Box<dyn Projection>, Broken> {
-        let (tell, delivered) = mpsc::unbounded_channel();
-        let producer: Result<ThreadedProducer<Deliveries>, KafkaError> =
-            self.client().create_with_context(Deliveries(tell));
-        let producer = producer.map_err(|failure| Broken(failure.to_string()))?;
-        let asking = tokio::task::spawn_blocking(move || {
-            let missing = missing_topics(&producer);
-            (producer, missing)
-        });
-        let (producer, missing) = asking
-            .await
-            .map_err(|failure| Broken(failure.to_string()))?;
-        missing?;
-        info!(brokers = self.config.brokers, "publishing to Kafka");
-        Ok(Box::new(Bridge {
-            producer,
-            delivered,
-            under_way: 0,
-            shards: HashMap::new(),
-            generations: HashMap::new(),
-            large: None,
-            done: VecDeque::new(),
-        }))
-    }
-}
-
-/// A message to a topic that is not there would wait, and its shard with it.
-fn missing_topics(producer: &ThreadedProducer<Deliveries>) -> Result<(), Broken> {
-    let found = producer.client().fetch_metadata(None, METADATA_MAX);
-    let found = found.map_err(|failure| Broken(format!("no broker answers: {failure}")))?;
-    let found: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
-    let missing: Vec<&str> = TOPICS
-        .into_iter()
-        .filter(|topic| !found.contains(topic))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let missing = missing.join(", ");
-    Err(Broken(format!(
-        "there is no topic {missing}: make them with `fritzy topics apply`"
-    )))
-}
-
-/// Hears of deliveries on the producer's own thread.
-struct Deliveries(UnboundedSender<Delivery>);
-
-/// What became of one message.
-struct Delivery {
-    message: Ticket,
-    failure: Option<RDKafkaErrorCode>,
-}
-
-/// Which message it was, in one word: 16 bits of shard, 8 of generation, 40 of position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ticket {
-    shard: ShardId,
-    generation: u8,
-    position: Position,
-}
-
-/// Positions are told by so many bits; a shard of a trillion events is not to be expected.
-const POSITION_BITS: u32 = 40;
-
-impl Ticket {
-    fn packed(self) -> usize {
-        let position = self.position & ((1 << POSITION_BITS) - 1);
-        let packed =
-            u64::from(self.shard.0) << 48 | u64::from(self.generation) << POSITION_BITS | position;
-        usize::try_from(packed).expect("64 bits")
-    }
-
-    fn unpacked(packed: usize) -> Self {
-        let packed = packed as u64;
-        Self {
-            shard: ShardId((packed >> 48) as u16),
-            generation: (packed >> POSITION_BITS) as u8,
-            position: packed & ((1 << POSITION_BITS) - 1),
-        }
-    }
-}
-
-impl ClientContext for Deliveries {
-    fn error(&self, failure: KafkaError, reason: &str) {
-        warn!(%failure, reason, "Kafka");
-    }
-}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, packed: usize) {
-        let failure = match result {
-            Ok(_) => None,
-            Err((failure, _)) => Some(
-                failure
-                    .rdkafka_error_code()
-                    .unwrap_or(RDKafkaErrorCode::Fail),
-            ),
-        };
-        let message = Ticket::unpacked(packed);
-        // An error means that the bridge is gone: nobody minds any more.
-        let _ = self.0.send(Delivery { message, failure });
-    }
-}
-
-struct Bridge {
+/// Publishes what it is handed. A message that a broker may refuse for its size must be alone under way in its shard:
+/// otherwise what is behind it might have arrived, and come before it in the end. And it must be alone in its batch: a
+/// broker refuses batches, and says nothing about the messages in it. Only one of at least `batch_bytes` is both. So when
+/// a batch is refused, the next producer makes them half as large, until they are taken, or the one message is found.
+pub(super) struct Bridge {
     producer: ThreadedProducer<Deliveries>,
     /// Bounded by what is under way.
     delivered: UnboundedReceiver<Delivery>,
@@ -196,12 +31,36 @@ struct Bridge {
     shards: HashMap<ShardId, Window>,
     /// Of shards that were forgotten: the last generation of their windows.
     generations: HashMap<ShardId, u8>,
-    /// The large message that is alone under way in its shard.
-    large: Option<Ticket>,
+    /// Bytes of a batch: what this producer makes, and what the next one will.
+    batch_bytes: usize,
+    next_batch_bytes: Arc<AtomicUsize>,
+    /// The message that is alone under way in its shard, and alone in its batch.
+    alone: Option<Ticket>,
+    /// Shards with an event that is refused: nothing behind it goes out before somebody has decided about it.
+    stopped: HashSet<ShardId>,
     done: VecDeque<Done>,
 }
 
 impl Bridge {
+    pub(super) fn new(
+        producer: ThreadedProducer<Deliveries>,
+        delivered: UnboundedReceiver<Delivery>,
+        batch_bytes: Arc<AtomicUsize>,
+    ) -> Self {
+        Self {
+            producer,
+            delivered,
+            under_way: 0,
+            shards: HashMap::new(),
+            generations: HashMap::new(),
+            batch_bytes: batch_bytes.load(Ordering::Relaxed),
+            next_batch_bytes: batch_bytes,
+            alone: None,
+            stopped: HashSet::new(),
+            done: VecDeque::new(),
+        }
+    }
+
     /// Waits for the next delivery.
     async fn hear(&mut self) -> Result<(), Broken> {
         match self.delivered.recv().await {
@@ -230,24 +89,30 @@ impl Bridge {
                 }
                 Ok(())
             }
-            // Nothing of its shard is behind it.
-            Some(code) if is_refusal(code) && self.large == Some(delivery.message) => {
-                self.poison(shard, position, &format!("Kafka refuses it: {code}"));
-                Ok(())
-            }
+            Some(code) if is_refusal(code) => self.refused(delivery.message, code),
             Some(code) => Err(Broken(format!("a message was not delivered: {code}"))),
         }
     }
 
-    /// Gives the shard up at this event.
-    fn poison(&mut self, shard: ShardId, position: Position, reason: &str) {
-        self.leave(shard);
-        let reason = reason.to_owned();
+    /// Gives the shard up at this event, if it is certain that the event is what is refused.
+    fn refused(&mut self, message: Ticket, code: RDKafkaErrorCode) -> Result<(), Broken> {
+        if self.alone != Some(message) {
+            let half = self.batch_bytes / 2;
+            self.next_batch_bytes.store(half, Ordering::Relaxed);
+            return Err(Broken(format!(
+                "Kafka refuses a batch of up to {} bytes ({code}): the next ones are at most half as large. `fritzy \
+                 topics apply` sets what topics take",
+                self.batch_bytes
+            )));
+        }
+        self.leave(message.shard);
+        self.stopped.insert(message.shard);
         self.done.push_back(Done::Poisoned {
-            shard,
-            position,
-            reason,
+            shard: message.shard,
+            position: message.position,
+            reason: format!("Kafka refuses it: {code}"),
         });
+        Ok(())
     }
 
     /// Hears no more of what is under way in this shard.
@@ -277,11 +142,16 @@ fn is_refusal(code: RDKafkaErrorCode) -> bool {
 impl Projection for Bridge {
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Broken> {
         let (shard, position) = (event.shard, event.position);
+        if self.stopped.contains(&shard) {
+            return Ok(());
+        }
         let topics = topics(event.event);
         let payload = payload(event.event);
         let key = event.entity.as_uuid().to_string();
         let mut head = OwnedHeaders::new_with_capacity(9);
+        let mut head_bytes = key.len();
         for (name, value) in &headers(&event) {
+            head_bytes += name.len() + value.len();
             head = head.insert(Header {
                 key: name,
                 value: Some(value),
@@ -290,8 +160,10 @@ impl Projection for Bridge {
         while self.under_way + topics.len() > UNDER_WAY_MAX {
             self.hear().await?;
         }
-        let is_large = payload.len() > LARGE_BYTES;
-        while is_large && !self.is_alone(shard) {
+        // A little less than it will have on its way: at least it is as large as this.
+        let bytes = payload.len() + head_bytes;
+        let must_be_alone = bytes >= self.batch_bytes;
+        while must_be_alone && !self.is_alone(shard) {
             self.hear().await?;
         }
         let generation = self.generations.get(&shard).copied().unwrap_or_default();
@@ -305,7 +177,7 @@ impl Projection for Bridge {
             position,
         };
         window.sent(u8::try_from(topics.len()).expect("few topics"));
-        self.large = is_large.then_some(message);
+        self.alone = must_be_alone.then_some(message);
         for topic in topics {
             let mut record = BaseRecord::with_opaque_to(topic, message.packed())
                 .key(key.as_str())
@@ -323,14 +195,13 @@ impl Projection for Bridge {
                         self.hear().await?;
                     }
                     Err((KafkaError::MessageProduction(code), _)) if is_refusal(code) => {
-                        self.poison(shard, position, &format!("the client refuses it: {code}"));
-                        return Ok(());
+                        return self.refused(message, code);
                     }
                     Err((failure, _)) => return Err(Broken(failure.to_string())),
                 }
             }
         }
-        while is_large && !self.is_alone(shard) {
+        while must_be_alone && !self.is_alone(shard) {
             self.hear().await?;
         }
         Ok(())
@@ -347,26 +218,8 @@ impl Projection for Bridge {
 
     fn forget(&mut self, shard: ShardId) {
         self.leave(shard);
+        self.stopped.remove(&shard);
         self.done
             .retain(|done| !matches!(done, Done::UpTo(of, _) if *of == shard));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ticket_is_one_word() {
-        for (shard, generation, position) in
-            [(0, 0, 1), (u16::MAX, u8::MAX, (1 << 40) - 1), (17, 3, 42)]
-        {
-            let ticket = Ticket {
-                shard: ShardId(shard),
-                generation,
-                position,
-            };
-            assert_eq!(Ticket::unpacked(ticket.packed()), ticket);
-        }
     }
 }

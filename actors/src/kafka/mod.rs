@@ -6,25 +6,28 @@
 
 mod bridge;
 mod client;
+mod deliveries;
 mod messages;
+mod start;
 mod topics;
 mod window;
 
 use std::collections::BTreeMap;
 
-pub use bridge::KafkaBridge;
+pub use client::kafka_properties;
 pub use messages::TOPICS;
+pub use start::{BadKafkaSettings, KafkaBridge};
 pub use topics::{TopicDifference, TopicSettings, Topics, TopicsError};
 
 use crate::projection::Begin;
 
 /// How to reach Kafka, and where to begin.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KafkaBridgeConfig {
     /// Addresses of brokers, `host:port`, with commas between.
     pub brokers: String,
-    /// Settings of the client library by name, such as `security.protocol` and `sasl.username`. They overrule ours but for
-    /// those that order and durability rest on.
+    /// Settings of the client library by name, such as `security.protocol` and `sasl.username`, as [`kafka_properties`]
+    /// reads them. They overrule ours but for those that order and durability rest on.
     pub properties: BTreeMap<String, String>,
     /// Where it begins the first time.
     pub begin: Begin,

@@ -2,20 +2,29 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigResource, NewTopic, OwnedResourceSpecifier,
     ResourceSpecifier, TopicReplication,
 };
-use rdkafka::client::DefaultClientContext;
+
+use rdkafka::producer::{BaseProducer, Producer};
+use tokio::time::sleep;
 
 use super::KafkaBridgeConfig;
-use super::client::client_config;
+use super::client::{Complaints, client_config};
 use super::messages::TOPICS;
+use super::start::BadKafkaSettings;
 
-/// A broker's answer at most.
+/// Until some broker answers at all.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Until something is done: when a broker has just died, others take over after some ten seconds.
+const ACT_MAX: Duration = Duration::from_secs(30);
+/// For hearing what a client has complained about.
+const HEAR_MAX: Duration = Duration::from_millis(50);
+/// Between two looks at what was changed.
+const SETTLE_EVERY: Duration = Duration::from_millis(200);
 /// Copies of each partition where there are enough brokers: one can be lost while another is away.
 const COPIES: usize = 3;
 
@@ -68,7 +77,10 @@ fn refused(failure: impl fmt::Display) -> TopicsError {
 
 /// The topics of one Kafka.
 pub struct Topics {
-    admin: AdminClient<DefaultClientContext>,
+    admin: AdminClient<Complaints>,
+    /// Asks what the other cannot, and hears why nobody answers.
+    asker: BaseProducer<Complaints>,
+    complaints: Complaints,
     settings: TopicSettings,
 }
 
@@ -90,8 +102,17 @@ impl Topics {
     /// # Errors
     /// [`TopicsError`]
     pub fn new(config: &KafkaBridgeConfig, settings: TopicSettings) -> Result<Self, TopicsError> {
-        let admin = client_config(config).create().map_err(refused)?;
-        Ok(Self { admin, settings })
+        let complaints = Complaints::default();
+        let bad = |failure| refused(BadKafkaSettings::from(failure));
+        let client = client_config(config);
+        let admin = client.create_with_context(complaints.clone());
+        let asker = client.create_with_context(complaints.clone());
+        Ok(Self {
+            admin: admin.map_err(bad)?,
+            asker: asker.map_err(bad)?,
+            complaints,
+            settings,
+        })
     }
 
     /// What is not as it should be.
@@ -110,8 +131,8 @@ impl Topics {
     pub async fn apply(&self) -> Result<(Vec<TopicDifference>, Vec<TopicDifference>), TopicsError> {
         let (brokers, found) = self.look().await?;
         let before = self.differences(brokers, &found);
+        let wanted = self.wanted(copies(brokers));
         let copies = i32::try_from(copies(brokers)).unwrap_or(1);
-        let wanted = self.wanted(brokers);
         let new = TOPICS.iter().filter(|topic| !found.contains_key(**topic));
         let new: Vec<NewTopic<'_>> = new
             .map(|topic| {
@@ -126,15 +147,13 @@ impl Topics {
             })
             .collect();
         let options = AdminOptions::new()
-            .request_timeout(Some(ANSWER_MAX))
-            .operation_timeout(Some(ANSWER_MAX));
-        for made in self
-            .admin
-            .create_topics(&new, &options)
-            .await
-            .map_err(refused)?
-        {
-            made.map_err(|(topic, code)| refused(format!("{topic} was not made: {code}")))?;
+            .request_timeout(Some(ACT_MAX))
+            .operation_timeout(Some(ACT_MAX));
+        if !new.is_empty() {
+            let made = self.admin.create_topics(&new, &options).await;
+            for made in made.map_err(refused)? {
+                made.map_err(|(topic, code)| refused(format!("{topic} was not made: {code}")))?;
+            }
         }
         for (topic, found) in &found {
             let of_it = before
@@ -164,13 +183,26 @@ impl Topics {
         }
         let done = before.into_iter().filter(|difference| difference.mendable);
         let done = done.collect();
-        Ok((done, self.check().await?))
+        Ok((done, self.settled().await?))
+    }
+
+    /// What remains. A broker tells what it was told just now only after a moment.
+    async fn settled(&self) -> Result<Vec<TopicDifference>, TopicsError> {
+        let began = Instant::now();
+        loop {
+            let remains = self.check().await?;
+            let is_settled = !remains.iter().any(|difference| difference.mendable);
+            if is_settled || began.elapsed() >= ANSWER_MAX {
+                return Ok(remains);
+            }
+            sleep(SETTLE_EVERY).await;
+        }
     }
 
     /// How many brokers there are, and each of our topics that is there.
     async fn look(&self) -> Result<(usize, HashMap<&'static str, Found>), TopicsError> {
         let (brokers, there) = tokio::task::block_in_place(|| self.layout())?;
-        let options = AdminOptions::new().request_timeout(Some(ANSWER_MAX));
+        let options = AdminOptions::new().request_timeout(Some(ACT_MAX));
         let asked = there
             .iter()
             .map(|(name, ..)| ResourceSpecifier::Topic(name));
@@ -202,9 +234,12 @@ impl Topics {
 
     /// How many brokers there are, and of each of our topics that is there, its partitions and copies.
     fn layout(&self) -> Result<(usize, Vec<Layout>), TopicsError> {
-        let metadata = self.admin.inner().fetch_metadata(None, ANSWER_MAX);
-        let metadata =
-            metadata.map_err(|failure| refused(format!("no broker answers: {failure}")))?;
+        let metadata = self.asker.client().fetch_metadata(None, ANSWER_MAX);
+        let metadata = metadata.map_err(|failure| {
+            // Complaints are heard when they are asked for.
+            self.asker.poll(HEAR_MAX);
+            refused(self.complaints.no_answer(&failure))
+        })?;
         let there = TOPICS.into_iter().filter_map(|name| {
             let topic = metadata
                 .topics()
@@ -219,8 +254,10 @@ impl Topics {
         Ok((metadata.brokers().len(), there.collect()))
     }
 
-    fn wanted(&self, brokers: usize) -> [(&'static str, String); 4] {
-        let in_sync = if copies(brokers) >= COPIES { 2 } else { 1 };
+    /// The settings of a topic of so many copies.
+    fn wanted(&self, copies: usize) -> [(&'static str, String); 4] {
+        // Of fewer, one that is away would keep anything from being written.
+        let in_sync = if copies >= COPIES { 2 } else { 1 };
         [
             // Compaction would take events away that nobody has read.
             ("cleanup.policy", "delete".to_owned()),
@@ -267,7 +304,7 @@ impl Topics {
                     false,
                 );
             }
-            for (name, expected) in self.wanted(brokers) {
+            for (name, expected) in self.wanted(found.copies) {
                 let value = found.config.get(name).cloned().unwrap_or_default();
                 if value != expected {
                     differs(name, value, expected, true);

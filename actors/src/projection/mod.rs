@@ -74,7 +74,8 @@ pub struct Broken(pub String);
 /// An effect for each event.
 #[async_trait]
 pub trait Projection: Send {
-    /// Takes an event; those of a shard come in order. Waits for room, and is not given up while it waits.
+    /// Takes an event; those of a shard come in order. Waits for room, and is not given up while it waits. Events behind a
+    /// poisoned one may still come, and are to have no effect until [`Self::forget`].
     ///
     /// # Errors
     /// [`Broken`]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::ready;
 use std::time::Duration;
 
-use fritzy_domain::{Committed, Fed, Feed, ReadError, ShardId};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use fritzy_domain::{Committed, Fed, Feed, Position, ReadError, ShardId};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tracing::{error, info};
 
 use super::progress::Progress;
@@ -177,7 +177,35 @@ impl<'r> Running<'r> {
                 command: append.command,
                 event,
             };
-            self.projection.take(event).await?;
+            self.take(event).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands an event over. While there is no room for it, which may be for hours, it goes on to tell how far it is behind.
+    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Ended> {
+        let Self {
+            runner,
+            projection,
+            shards,
+            looked,
+            ..
+        } = self;
+        let mut taking = projection.take(event);
+        loop {
+            if let Ok(taken) = timeout(SAVE_EVERY, &mut taking).await {
+                taken?;
+                break;
+            }
+            if looked.elapsed() >= LOOK_EVERY
+                && let Ok(heads) = runner.journal.heads().await
+            {
+                *looked = Instant::now();
+                grow(shards, heads);
+            }
+            tell(runner, shards);
+        }
+        if let Some(progress) = shards.get_mut(&event.shard) {
             progress.taken(event.event.at());
         }
         Ok(())
@@ -220,15 +248,14 @@ impl<'r> Running<'r> {
         progress.page = 0;
         let mut in_a_row = 0;
         for recorded in &page {
-            if recorded.position != progress.next() {
+            if recorded.position != after + 1 + in_a_row {
                 break;
             }
-            self.projection.take(recorded.into()).await?;
-            progress.taken(recorded.event.at());
+            self.take(recorded.into()).await?;
             in_a_row += 1;
         }
-        if in_a_row < page.len() || page.is_empty() {
-            let position = progress.next();
+        if in_a_row < page.len() as u64 || page.is_empty() {
+            let position = after + 1 + in_a_row;
             let reason = "the journal has no such event, and some behind it: events were lost (I2)";
             self.done(Done::Poisoned {
                 shard,
@@ -263,11 +290,7 @@ impl<'r> Running<'r> {
     async fn look(&mut self) -> Result<(), Ended> {
         let heads = self.runner.journal.heads().await?;
         self.looked = Instant::now();
-        for (shard, head) in heads {
-            if let Some(progress) = self.shards.get_mut(&shard) {
-                progress.grown_to(head);
-            }
-        }
+        grow(&mut self.shards, heads);
         self.queue_all();
         Ok(())
     }
@@ -334,14 +357,31 @@ impl<'r> Running<'r> {
     }
 
     pub(super) fn tell(&self) {
-        let shards = self.shards.values();
-        let lag = shards.clone().map(Progress::lag).sum();
-        let oldest = shards.clone().filter_map(Progress::oldest).min();
-        let lag_micros = oldest.map_or(0, |oldest| now().as_micros() - oldest.as_micros());
-        let stopped = shards.filter(|shard| shard.is_stopped()).count();
-        let lag_s = lag_micros.max(0) as f64 / 1e6;
-        self.runner.counts.tell(lag, lag_s, stopped);
+        tell(self.runner, &self.shards);
     }
+}
+
+/// Notes where the shards end.
+fn grow(
+    shards: &mut HashMap<ShardId, Progress>,
+    heads: impl IntoIterator<Item = (ShardId, Position)>,
+) {
+    for (shard, head) in heads {
+        if let Some(progress) = shards.get_mut(&shard) {
+            progress.grown_to(head);
+        }
+    }
+}
+
+/// Tells how far it is behind.
+fn tell(runner: &Runner, shards: &HashMap<ShardId, Progress>) {
+    let shards = shards.values();
+    let lag = shards.clone().map(Progress::lag).sum();
+    let oldest = shards.clone().filter_map(Progress::oldest).min();
+    let lag_micros = oldest.map_or(0, |oldest| now().as_micros() - oldest.as_micros());
+    let stopped = shards.filter(|shard| shard.is_stopped()).count();
+    let lag_s = lag_micros.max(0) as f64 / 1e6;
+    runner.counts.tell(lag, lag_s, stopped);
 }
 
 fn every(period: Duration) -> Interval {

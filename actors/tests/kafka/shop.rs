@@ -1,23 +1,34 @@
-//! A shop on stores in memory, with a Kafka of its own.
+//! A shop on stores in memory, whose events go to Kafka.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use fritzy_actors::{
     Begin, KafkaBridge, KafkaBridgeConfig, OrderInput, OrderLineInput, PriceInput, ProductInput,
-    Projections, Request, Shop, ShopConfig, TopicSettings, Topics,
+    ProjectionStart, ProjectionStatus, Projections, Request, Shop, ShopConfig, TopicSettings,
+    Topics,
 };
-use fritzy_domain::{CommandId, Deadline, NodeId, OrderCommand, Recorded, ShardCount};
+use fritzy_domain::{CommandId, Cursor, Deadline, NodeId, OrderCommand, Recorded, ShardCount};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
-use fritzy_services::{KafkaCluster, KafkaConfig, ServiceError, skipped};
 use prometheus_client::registry::Registry;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+/// Accounts, whose orders are in as many shards, or nearly.
+const ACCOUNTS: usize = 8;
+
+pub(crate) const TOPIC_SETTINGS: TopicSettings = TopicSettings {
+    partitions: 3,
+    retention_ms: 86_400_000,
+};
+
 pub(crate) struct KafkaShop {
-    cluster: KafkaCluster,
-    stores: Stores,
+    pub(crate) config: KafkaBridgeConfig,
+    pub(crate) stores: Stores,
     shop: Shop,
-    account: String,
+    pub(crate) accounts: Vec<String>,
     product: String,
 }
 
@@ -29,22 +40,29 @@ fn request() -> Request {
     }
 }
 
+/// Orders that are placed until it is told to stop.
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    placed: Arc<AtomicUsize>,
+    placing: JoinHandle<()>,
+}
+
+impl Load {
+    pub(crate) fn placed(&self) -> usize {
+        self.placed.load(SeqCst)
+    }
+
+    /// Stops it, and returns how many were placed.
+    pub(crate) async fn stop(self) -> usize {
+        self.stop.store(true, SeqCst);
+        self.placing.await.expect("places");
+        self.placed.load(SeqCst)
+    }
+}
+
 impl KafkaShop {
-    /// `None` where this machine has no Kafka; then the test is counted as skipped.
-    pub(crate) async fn new(test: &str, brokers: usize) -> Option<Self> {
-        let config = KafkaConfig {
-            brokers,
-            ..KafkaConfig::default()
-        };
-        let started = tokio::task::block_in_place(|| KafkaCluster::start(&config));
-        let cluster = match started {
-            Ok(cluster) => cluster,
-            Err(missing @ ServiceError::Missing { .. }) => {
-                skipped(test, &missing.to_string());
-                return None;
-            }
-            Err(failure) => panic!("{failure}"),
-        };
+    /// A shop that is told these brokers.
+    pub(crate) async fn new(brokers: &str) -> Self {
         let stores = Stores::in_memory(MemoryConfig {
             shards: ShardCount::new(16).expect("in range"),
             committer: CommitterConfig::default(),
@@ -57,84 +75,80 @@ impl KafkaShop {
             stores.ownership.as_ref(),
         );
         let shop = shop.await.expect("starts");
-        let account = shop
-            .create_account(&request(), "Ada".into())
-            .await
-            .expect("created");
-        let input = ProductInput {
-            name: "Lamp".into(),
-            description: String::new(),
-            price: PriceInput {
-                amount: "19.99".into(),
-                amount_field: "price",
-                currency: "USD".into(),
+        let mut accounts = Vec::new();
+        for number in 0..ACCOUNTS {
+            let request = request();
+            let account = shop.create_account(&request, format!("Ada {number}"));
+            accounts.push(account.await.expect("created").state.id.to_string());
+        }
+        let product = create_product(&shop).await;
+        Self {
+            config: KafkaBridgeConfig {
+                brokers: brokers.to_owned(),
+                properties: BTreeMap::new(),
+                begin: Begin::Start,
             },
-        };
-        let product = shop
-            .create_product(&request(), input)
-            .await
-            .expect("created");
-        let made = Self {
-            cluster,
             stores,
             shop,
-            account: account.state.id.to_string(),
-            product: product.state.id.to_string(),
-        };
-        let settings = TopicSettings {
-            partitions: 3,
-            retention_ms: 86_400_000,
-        };
-        let topics = Topics::new(&made.config(), settings).expect("a client");
-        let missing = topics.check().await.expect("asked");
-        assert_eq!(missing.len(), 6, "{missing:?}");
-        let (done, remains) = topics.apply().await.expect("made");
-        assert_eq!((done.len(), remains.as_slice()), (6, &[][..]));
-        Some(made)
-    }
-
-    pub(crate) fn brokers(&self) -> String {
-        self.cluster.bootstrap()
-    }
-
-    fn config(&self) -> KafkaBridgeConfig {
-        KafkaBridgeConfig {
-            brokers: self.brokers(),
-            properties: Default::default(),
-            begin: Begin::Start,
+            accounts,
+            product,
         }
     }
 
-    pub(crate) fn broker<T>(
-        &mut self,
-        act: impl FnOnce(&mut KafkaCluster) -> Result<T, ServiceError>,
-    ) {
-        tokio::task::block_in_place(|| act(&mut self.cluster))
-            .map(drop)
-            .expect("done");
+    /// The same, with topics.
+    pub(crate) async fn with_topics(brokers: &str) -> Self {
+        let shop = Self::new(brokers).await;
+        let (done, remains) = shop.topics().apply().await.expect("made");
+        assert_eq!((done.len(), remains.as_slice()), (6, &[][..]));
+        shop
+    }
+
+    /// The same, with settings of the bridge.
+    pub(crate) fn set(mut self, properties: &[(&str, &str)]) -> Self {
+        let properties = properties.iter();
+        let properties = properties.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.config.properties.extend(properties);
+        self
+    }
+
+    pub(crate) fn topics(&self) -> Topics {
+        Topics::new(&self.config, TOPIC_SETTINGS).expect("a client")
     }
 
     /// Places orders and moves them on, so that each has several versions.
     pub(crate) async fn orders(&self, count: usize) {
         for number in 0..count {
-            let input = OrderInput {
-                account_id: self.account.clone(),
-                lines: vec![OrderLineInput {
-                    product_id: self.product.clone(),
-                    quantity: 1,
-                }],
-            };
-            let placed = self
-                .shop
-                .place_order(&request(), &input)
-                .await
-                .expect("placed");
-            let id = placed.state.id.to_string();
+            let account = &self.accounts[number % ACCOUNTS];
+            let id = self.order(account, vec![self.product.clone()]).await;
             self.move_order(&id, OrderCommand::Confirm).await;
             if number % 2 == 0 {
                 self.move_order(&id, OrderCommand::Complete).await;
             }
         }
+    }
+
+    /// Orders one of each product.
+    pub(crate) async fn order(&self, account: &str, products: Vec<String>) -> String {
+        let lines = products.into_iter().map(|product_id| OrderLineInput {
+            product_id,
+            quantity: 1,
+        });
+        let input = OrderInput {
+            account_id: account.to_owned(),
+            lines: lines.collect(),
+        };
+        let request = request();
+        let placed = self.shop.place_order(&request, &input).await;
+        placed.expect("placed").state.id.to_string()
+    }
+
+    /// An order with so many lines, and its id.
+    pub(crate) async fn long_order(&self, account: &str, lines: usize) -> String {
+        let mut products = Vec::new();
+        for _ in 0..lines {
+            products.push(create_product(&self.shop).await);
+        }
+        self.order(account, products).await
     }
 
     async fn move_order(&self, id: &str, command: OrderCommand) {
@@ -143,10 +157,37 @@ impl KafkaShop {
         moved.await.expect("moved");
     }
 
+    /// Places ten orders every tenth of a second until it is stopped.
+    pub(crate) fn load(self: &Arc<Self>) -> Load {
+        let (stop, placed) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let (shop, stopped, count) = (self.clone(), stop.clone(), placed.clone());
+        let placing = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            while !stopped.load(SeqCst) {
+                ticks.tick().await;
+                shop.orders(10).await;
+                count.fetch_add(10, SeqCst);
+            }
+        });
+        Load {
+            stop,
+            placed,
+            placing,
+        }
+    }
+
     pub(crate) async fn bridge(&self) -> Projections {
+        let bridge = KafkaBridge::new(self.config.clone()).expect("a client");
+        self.project(Arc::new(bridge)).await
+    }
+
+    pub(crate) async fn project(&self, start: Arc<dyn ProjectionStart>) -> Projections {
         let mut registry = Registry::default();
         let started = Projections::start(
-            vec![Arc::new(KafkaBridge::new(self.config()))],
+            vec![start],
             self.shop.leases(),
             &self.stores.journal,
             &self.stores.cursors,
@@ -155,24 +196,28 @@ impl KafkaShop {
         started.await.expect("starts")
     }
 
+    pub(crate) async fn cursors(&self) -> Vec<Cursor> {
+        let cursors = self.stores.cursors.cursors("kafka").await;
+        cursors.expect("reads")
+    }
+
+    /// Waits until all is published, but for shards that are stopped.
     pub(crate) async fn until_published(&self, running: &Projections) {
         let began = Instant::now();
         loop {
-            let cursors = self.stores.cursors.cursors("kafka").await.expect("reads");
+            let cursors = self.cursors().await;
             let heads = self.stores.journal.heads().await.expect("reads");
             let done = heads.iter().all(|(shard, head)| {
+                let done = |cursor: &Cursor| cursor.position == *head || cursor.stopped.is_some();
                 cursors
                     .iter()
-                    .any(|cursor| cursor.shard == *shard && cursor.position == *head)
+                    .any(|cursor| cursor.shard == *shard && done(cursor))
             });
             if done {
                 return;
             }
-            assert!(
-                began.elapsed() < Duration::from_secs(120),
-                "{:?}",
-                running.status().collect::<Vec<_>>()
-            );
+            let in_time = began.elapsed() < Duration::from_secs(120);
+            assert!(in_time, "{:?}", status(running));
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -180,14 +225,27 @@ impl KafkaShop {
     pub(crate) async fn journal(&self) -> Vec<Recorded> {
         let mut events = Vec::new();
         for shard in self.stores.ownership.shard_count().all() {
-            events.extend(
-                self.stores
-                    .journal
-                    .read_shard(shard, 0, u32::MAX)
-                    .await
-                    .expect("reads"),
-            );
+            let read = self.stores.journal.read_shard(shard, 0, u32::MAX).await;
+            events.extend(read.expect("reads"));
         }
         events
     }
+}
+
+async fn create_product(shop: &Shop) -> String {
+    let input = ProductInput {
+        name: "Lamp".into(),
+        description: String::new(),
+        price: PriceInput {
+            amount: "19.99".into(),
+            amount_field: "price",
+            currency: "USD".into(),
+        },
+    };
+    let product = shop.create_product(&request(), input).await;
+    product.expect("created").state.id.to_string()
+}
+
+pub(crate) fn status(running: &Projections) -> ProjectionStatus {
+    running.status().next().expect("there is one").1
 }

@@ -160,6 +160,10 @@ async fn one_that_is_too_slow_for_the_feed_reads_what_it_missed() {
         }
     }
     assert!(log.len() < 2);
+    // Nor is it silent while it waits, however long.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let (_, status) = running.status().next().expect("there is one");
+    assert_eq!(status.lag_events, 70 * u64::from(SHARDS));
     log.make_room();
     let began = tokio::time::Instant::now();
     eventually(|| log.len() == 70 * usize::from(SHARDS)).await;

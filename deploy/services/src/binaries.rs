@@ -9,7 +9,7 @@ use crate::error::ServiceError;
 use crate::run;
 
 /// Names the folder of PostgreSQL's programs, and ends the search for them.
-pub const POSTGRES_BIN_VARIABLE: &str = "FRITZY_POSTGRES_BIN";
+pub const POSTGRES_BIN_VARIABLE: &str = "FRITZY_TEST_POSTGRES_BIN";
 
 /// Where Debian and its kin put each version's programs: not on `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -24,7 +24,7 @@ const MAJOR_MIN: u32 = 15;
 const VERSION_MAX: Duration = Duration::from_secs(30);
 
 const HOW: &str = "Debian: `apt-get install postgresql`; elsewhere, put initdb, postgres, psql and pg_basebackup on PATH, \
-                   or set FRITZY_POSTGRES_BIN to their folder";
+                   or set FRITZY_TEST_POSTGRES_BIN to their folder";
 
 /// The programs of one PostgreSQL.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub struct PostgresBinaries {
 }
 
 impl PostgresBinaries {
-    /// The folder that `FRITZY_POSTGRES_BIN` names; otherwise the first on `PATH`; otherwise Debian's newest.
+    /// The folder that `FRITZY_TEST_POSTGRES_BIN` names; otherwise the first on `PATH`; otherwise Debian's newest.
     ///
     /// # Errors
     /// [`ServiceError::Missing`] when there is none of version 15 or newer with all its programs.

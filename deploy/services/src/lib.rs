@@ -23,7 +23,9 @@ mod skipped;
 pub use binaries::{POSTGRES_BIN_VARIABLE, PostgresBinaries};
 pub use error::ServiceError;
 pub use for_tests::{TEST_POSTGRES_VARIABLE, TestPostgres, postgres_for_tests};
-pub use kafka::{KAFKA_LIB_VARIABLE, KafkaArtifacts, KafkaCluster, KafkaConfig};
+pub use kafka::{
+    KAFKA_LIB_VARIABLE, KafkaArtifacts, KafkaCluster, KafkaConfig, KafkaSecurity, SecurePorts,
+};
 pub use postgres::{LeftRunning, PostgresConfig, PostgresServer, TlsFiles};
 pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
 pub use skipped::skipped;

@@ -11,7 +11,7 @@ use crate::error::ServiceError;
 use crate::run;
 
 /// Names a folder that holds Apache Kafka's jars with all they need, such as `libs` of a release.
-pub const KAFKA_LIB_VARIABLE: &str = "FRITZY_KAFKA_LIB";
+pub const KAFKA_LIB_VARIABLE: &str = "FRITZY_TEST_KAFKA_LIB";
 
 /// Which one is fetched.
 const VERSION: &str = "4.3.1";
@@ -24,7 +24,7 @@ const FETCH_MAX: Duration = Duration::from_secs(180);
 const JAVA_VERSION_MAX: Duration = Duration::from_secs(30);
 
 const HOW: &str = "Debian: `apt-get install default-jre-headless maven`, with a way to Maven's repository for the first use; \
-                   or set FRITZY_KAFKA_LIB to the folder `libs` of a release of Apache Kafka 4";
+                   or set FRITZY_TEST_KAFKA_LIB to the folder `libs` of a release of Apache Kafka 4";
 
 /// What runs brokers and tools.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct KafkaArtifacts {
 }
 
 impl KafkaArtifacts {
-    /// The folder that `FRITZY_KAFKA_LIB` names, or what Maven has fetched, now or before.
+    /// The folder that `FRITZY_TEST_KAFKA_LIB` names, or what Maven has fetched, now or before.
     ///
     /// # Errors
     /// [`ServiceError::Missing`] when there is no Java, or neither those files nor Maven to fetch them.

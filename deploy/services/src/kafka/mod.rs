@@ -4,12 +4,14 @@
 mod artifacts;
 mod broker;
 mod properties;
+mod secure;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use artifacts::{KAFKA_LIB_VARIABLE, KafkaArtifacts};
+pub use secure::{KafkaSecurity, SecurePorts};
 
 use crate::account::Account;
 use crate::error::ServiceError;
@@ -28,6 +30,8 @@ pub struct KafkaConfig {
     pub brokers: usize,
     /// Settings of every broker, by name, as in `server.properties`; these overrule ours.
     pub settings: Vec<(String, String)>,
+    /// Listeners that ask who comes, beside the one that does not.
+    pub security: Option<KafkaSecurity>,
     /// Where logs go; into the brokers' folder unless given, which is removed with them.
     pub logs: Option<PathBuf>,
 }
@@ -37,6 +41,7 @@ impl Default for KafkaConfig {
         Self {
             brokers: 1,
             settings: Vec::new(),
+            security: None,
             logs: None,
         }
     }
@@ -57,6 +62,7 @@ impl KafkaConfig {
 pub struct KafkaCluster {
     artifacts: KafkaArtifacts,
     brokers: Vec<Broker>,
+    secure_ports: Vec<SecurePorts>,
     /// Dropped last: it removes what is left.
     guardian: Guardian,
 }
@@ -80,10 +86,14 @@ impl KafkaCluster {
             .map(|(id, ((_, port), directory))| format!("{id}@127.0.0.1:{port}:{directory}"))
             .collect();
         let voters = voters.join(",");
-        let mut brokers = Vec::new();
+        let (mut brokers, mut secure_ports) = (Vec::new(), Vec::new());
         for (index, (port, controller)) in ports.iter().enumerate() {
             let folder = guardian.folder().join(format!("broker-{}", index + 1));
             fs::create_dir(&folder).map_err(ServiceError::io("make", &folder))?;
+            let secure = match &config.security {
+                Some(_) => Some(SecurePorts::free()?),
+                None => None,
+            };
             let properties = Properties {
                 id: index + 1,
                 brokers: config.brokers,
@@ -94,10 +104,17 @@ impl KafkaCluster {
                     .map(|(_, controller)| *controller)
                     .collect::<Vec<_>>(),
                 data: &folder.join("data"),
+                secure,
                 settings: &config.settings,
             };
             let file = folder.join("server.properties");
-            fs::write(&file, properties.to_text()).map_err(ServiceError::io("write", &file))?;
+            let mut text = properties.to_text();
+            let mut user = Vec::new();
+            if let Some(security) = &config.security {
+                text += &security.properties(&folder)?;
+                user.extend(security.format_arguments());
+            }
+            fs::write(&file, text).map_err(ServiceError::io("write", &file))?;
             let path = file.to_string_lossy();
             let format = [
                 "format",
@@ -108,14 +125,18 @@ impl KafkaCluster {
                 "--config",
                 &path,
             ];
+            let user = user.iter().map(String::as_str);
+            let format: Vec<&str> = format.into_iter().chain(user).collect();
             artifacts.run("kafka.tools.StorageTool", &format, FORMAT_MAX)?;
             let logs = config.logs.as_deref().unwrap_or(&folder);
             let log = logs.join(format!("kafka-{}.log", index + 1));
             brokers.push(Broker::new(file, *port, log));
+            secure_ports.extend(secure);
         }
         let mut made = Self {
             artifacts,
             brokers,
+            secure_ports,
             guardian,
         };
         for broker in &mut made.brokers {
@@ -132,6 +153,12 @@ impl KafkaCluster {
     pub fn bootstrap(&self) -> String {
         let addresses = self.brokers.iter().map(Broker::address);
         addresses.collect::<Vec<_>>().join(",")
+    }
+
+    /// The ports of each broker's listeners that ask who comes, if there are such.
+    #[must_use]
+    pub fn secure_ports(&self) -> &[SecurePorts] {
+        &self.secure_ports
     }
 
     /// The version of Apache Kafka.

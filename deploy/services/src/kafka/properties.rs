@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::secure::SecurePorts;
+
 /// The settings of one broker.
 pub(super) struct Properties<'a> {
     pub(super) id: usize,
@@ -12,6 +14,7 @@ pub(super) struct Properties<'a> {
     /// The controllers' ports of all.
     pub(super) controllers: &'a [u16],
     pub(super) data: &'a Path,
+    pub(super) secure: Option<SecurePorts>,
     /// These overrule ours.
     pub(super) settings: &'a [(String, String)],
 }
@@ -25,8 +28,16 @@ impl Properties<'_> {
             controller,
             controllers,
             data,
+            secure,
             settings,
         } = self;
+        let listeners = |host: &str| {
+            secure
+                .map(|ports| ports.listeners(host))
+                .unwrap_or_default()
+        };
+        // Their certificate is for this name.
+        let (secure, advertised) = (listeners("127.0.0.1"), listeners("localhost"));
         let quorum: Vec<String> = controllers
             .iter()
             .map(|port| format!("127.0.0.1:{port}"))
@@ -38,11 +49,11 @@ impl Properties<'_> {
             "process.roles=broker,controller
 node.id={id}
 controller.quorum.bootstrap.servers={quorum}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{secure}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 log.dirs={data}
 offsets.topic.replication.factor={copies}
 offsets.topic.num.partitions=4
@@ -77,6 +88,7 @@ mod tests {
             controller: 8,
             controllers: &[7, 8, 9],
             data: Path::new("/d"),
+            secure: None,
             settings: &settings,
         };
         let text = properties.to_text();
