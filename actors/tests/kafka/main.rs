@@ -7,6 +7,7 @@ mod consumed;
 mod outages;
 mod panicking;
 mod refusals;
+mod schema;
 mod secure;
 mod shop;
 mod topics;

@@ -10,7 +10,10 @@ use fritzy_actors::{
     ProjectionStart, ProjectionStatus, Projections, Request, Shop, ShopConfig, TopicSettings,
     Topics,
 };
-use fritzy_domain::{CommandId, Cursor, Deadline, NodeId, OrderCommand, Recorded, ShardCount};
+use fritzy_domain::{
+    AccountCommand, CommandId, Cursor, Deadline, NodeId, OrderCommand, ProductCommand, Recorded,
+    ShardCount,
+};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
@@ -81,7 +84,7 @@ impl KafkaShop {
             let account = shop.create_account(&request, format!("Ada {number}"));
             accounts.push(account.await.expect("created").state.id.to_string());
         }
-        let product = create_product(&shop).await;
+        let product = create_product(&shop, "19.99").await;
         Self {
             config: KafkaBridgeConfig {
                 brokers: brokers.to_owned(),
@@ -146,12 +149,36 @@ impl KafkaShop {
     pub(crate) async fn long_order(&self, account: &str, lines: usize) -> String {
         let mut products = Vec::new();
         for _ in 0..lines {
-            products.push(create_product(&self.shop).await);
+            products.push(create_product(&self.shop, "19.99").await);
         }
         self.order(account, products).await
     }
 
-    async fn move_order(&self, id: &str, command: OrderCommand) {
+    /// A product at this price, and its id.
+    pub(crate) async fn product(&self, amount: &str) -> String {
+        create_product(&self.shop, amount).await
+    }
+
+    pub(crate) async fn command_product(&self, id: &str, command: ProductCommand) {
+        let request = request();
+        let done = self.shop.command_product(&request, id, command);
+        done.await.expect("done");
+    }
+
+    pub(crate) async fn reprice(&self, id: &str, amount: &str) {
+        let request = request();
+        let done = self.shop.reprice_product(&request, id, price(amount));
+        done.await.expect("done");
+    }
+
+    pub(crate) async fn command_account(&self, index: usize, command: AccountCommand) {
+        let request = request();
+        let account = self.accounts[index].as_str();
+        let done = self.shop.command_account(&request, account, command);
+        done.await.expect("done");
+    }
+
+    pub(crate) async fn move_order(&self, id: &str, command: OrderCommand) {
         let request = request();
         let moved = self.shop.command_order(&request, id, command);
         moved.await.expect("moved");
@@ -232,15 +259,19 @@ impl KafkaShop {
     }
 }
 
-async fn create_product(shop: &Shop) -> String {
+fn price(amount: &str) -> PriceInput {
+    PriceInput {
+        amount: amount.into(),
+        amount_field: "price",
+        currency: "USD".into(),
+    }
+}
+
+async fn create_product(shop: &Shop, amount: &str) -> String {
     let input = ProductInput {
         name: "Lamp".into(),
         description: String::new(),
-        price: PriceInput {
-            amount: "19.99".into(),
-            amount_field: "price",
-            currency: "USD".into(),
-        },
+        price: price(amount),
     };
     let product = shop.create_product(&request(), input).await;
     product.expect("created").state.id.to_string()

@@ -32,11 +32,12 @@ fi 2>/dev/null
 memory=$(sed -n 7p "$data/postmaster.pid" 2>/dev/null)
 [ -n "$memory" ] && ipcrm -m "${memory##* }" 2>/dev/null
 
-# Brokers: each has left its number beside its properties, which are its last argument.
+# Brokers: each has left its number, and in the next line an argument by which it is known.
 for file in "$1"/*/server.pid; do
-    broker=$(cat "$file" 2>/dev/null)
-    [ -n "$broker" ] || continue
-    tr '\0' '\n' <"/proc/$broker/cmdline" 2>/dev/null | grep -qxF -- "${file%.pid}.properties" || continue
+    broker=$(sed -n 1p "$file" 2>/dev/null)
+    argument=$(sed -n 2p "$file" 2>/dev/null)
+    [ -n "$broker" ] && [ -n "$argument" ] || continue
+    tr '\0' '\n' <"/proc/$broker/cmdline" 2>/dev/null | grep -qxF -- "$argument" || continue
     kill -KILL "$broker"
 done 2>/dev/null
 

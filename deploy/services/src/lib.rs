@@ -13,6 +13,7 @@ mod error;
 mod for_tests;
 mod guardian;
 mod kafka;
+mod left;
 mod port;
 mod postgres;
 mod processes;
@@ -25,7 +26,9 @@ pub use error::ServiceError;
 pub use for_tests::{TEST_POSTGRES_VARIABLE, TestPostgres, postgres_for_tests};
 pub use kafka::{
     KAFKA_LIB_VARIABLE, KafkaArtifacts, KafkaCluster, KafkaConfig, KafkaSecurity, SecurePorts,
+    TansuBroker,
 };
-pub use postgres::{LeftRunning, PostgresConfig, PostgresServer, TlsFiles};
+pub use left::{LeftProcess, LeftRunning};
+pub use postgres::{PostgresConfig, PostgresServer, TlsFiles};
 pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
 pub use skipped::skipped;

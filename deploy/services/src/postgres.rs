@@ -14,7 +14,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use config::{PostgresConfig, TlsFiles};
-pub use left::LeftRunning;
 
 use crate::account::Account;
 use crate::binaries::PostgresBinaries;

@@ -13,7 +13,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-pub(crate) use service::{ALL, POSTGRES_TOOL, Service, Started};
+pub(crate) use service::{ALL, JAVA_TOOL, POSTGRES_TOOL, Service, Started};
 
 use crate::metadata::Metadata;
 use crate::test::install;
@@ -24,6 +24,9 @@ use record::Record;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Only this one: postgres or kafka.
+    #[arg(long, global = true, value_parser = ALL.map(|service| service.name))]
+    only: Option<String>,
     /// Print JSON for programs instead of lines for people and shells.
     #[arg(long, global = true)]
     json: bool,
@@ -33,6 +36,9 @@ pub(crate) struct Arguments {
 enum Command {
     /// Start what does not run yet; twice is the same as once. `eval "$(cargo xtask services up)"` sets the variables.
     Up {
+        /// Brokers of Kafka, if it is to be started.
+        #[arg(long, default_value = "1", value_parser = clap::value_parser!(u8).range(1..=3))]
+        brokers: u8,
         /// As root, install what is missing with apt-get first.
         #[arg(long)]
         install: bool,
@@ -53,7 +59,7 @@ struct Status {
     value: Option<String>,
     /// Its version and address, or why it does not run.
     about: String,
-    pid: Option<u32>,
+    pids: Vec<u32>,
     log: Option<String>,
 }
 
@@ -76,23 +82,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let folder = Metadata::read()?.target_directory.join("services");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let _alone = record::lock(&folder)?;
-    let act = match arguments.command {
-        Command::Up { install } => {
-            if install {
-                install::what_is_missing(ALL.iter().map(|service| &service.tool));
-            }
-            up
-        }
-        Command::Down => down,
-        Command::Status => status,
+    let chosen = |service: &&Service| {
+        let only = arguments.only.as_deref();
+        only.is_none_or(|only| only == service.name)
     };
+    if let Command::Up { install: true, .. } = arguments.command {
+        let tools = ALL.iter().filter(chosen).map(|service| &service.tool);
+        install::what_is_missing(tools);
+    }
     let is_down = matches!(arguments.command, Command::Down);
     let mut statuses = Vec::new();
-    for service in &ALL {
+    for service in ALL.iter().filter(chosen) {
         let given = given(service, env::var(service.variable).ok(), &folder)?;
-        statuses.push(match given.filter(|_| !is_down) {
-            Some(given) => given,
-            None => act(service, &folder)?,
+        statuses.push(match (given.filter(|_| !is_down), &arguments.command) {
+            (Some(given), _) => given,
+            (None, Command::Up { brokers, .. }) => up(service, &folder, (*brokers).into())?,
+            (None, Command::Down) => down(service, &folder)?,
+            (None, Command::Status) => status(service, &folder)?,
         });
     }
     print(&statuses, arguments)?;
@@ -103,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     Ok(statuses.iter().all(|status| wanted.contains(&status.state)))
 }
 
-fn up(service: &Service, folder: &Path) -> Result<Status> {
+fn up(service: &Service, folder: &Path, brokers: usize) -> Result<Status> {
     if let Some(record) = Record::read(folder, service.name)? {
         if record.is_running() {
             return Ok(running(service, record));
@@ -111,7 +117,7 @@ fn up(service: &Service, folder: &Path) -> Result<Status> {
         // The machine was restarted, or somebody killed it: its folder may still be there.
         record.end(folder, service.name)?;
     }
-    match service.start(folder) {
+    match service.start(folder, brokers) {
         Ok(started) => {
             let record = Record::leave_running(started)?;
             record.write(folder, service.name)?;
@@ -158,7 +164,7 @@ fn given(service: &Service, value: Option<String>, folder: &Path) -> Result<Opti
 fn running(service: &Service, record: Record) -> Status {
     Status {
         value: Some(record.value),
-        pid: Some(record.pid),
+        pids: record.processes.iter().map(|process| process.pid).collect(),
         log: Some(record.log),
         ..not_running(service, State::Running, record.about)
     }
@@ -171,7 +177,7 @@ fn not_running(service: &Service, state: State, about: String) -> Status {
         variable: service.variable,
         value: None,
         about,
-        pid: None,
+        pids: Vec::new(),
         log: None,
     }
 }
@@ -198,13 +204,18 @@ fn line(status: &Status) -> String {
         State::Stopped => "stopped",
         State::Unavailable => "UNAVAILABLE",
     };
-    let pid = status.pid.map(|pid| format!(", process {pid}"));
+    let pids: Vec<String> = status.pids.iter().map(ToString::to_string).collect();
+    let process = match pids.len() {
+        0 => String::new(),
+        1 => format!(", process {}", pids[0]),
+        _ => format!(", processes {}", pids.join(" ")),
+    };
     let log = status.log.as_ref().map(|log| format!(", log {log}"));
     format!(
         "{:10} {state:12} {}{}{}",
         status.name,
         status.about,
-        pid.unwrap_or_default(),
+        process,
         log.unwrap_or_default()
     )
 }
@@ -229,7 +240,7 @@ mod tests {
     fn what_is_not_there_is_told_and_leaves_nothing() {
         let folder = std::env::temp_dir().join(format!("xtask-services-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let unavailable = up(&ABSENT, &folder).unwrap();
+        let unavailable = up(&ABSENT, &folder, 1).unwrap();
         assert_eq!(unavailable.state, State::Unavailable);
         assert!(
             line(&unavailable).starts_with("absent     UNAVAILABLE  it is not installed: "),
@@ -244,34 +255,40 @@ mod tests {
 
     #[test]
     fn a_service_runs_between_up_and_down() {
-        let folder = std::env::temp_dir().join(format!("xtask-services-up-{}", std::process::id()));
+        for service in &ALL {
+            runs_between_up_and_down(service, "a_service_runs_between_up_and_down");
+        }
+    }
+
+    fn runs_between_up_and_down(service: &Service, test: &str) {
+        let folder = format!("xtask-services-{}-{}", service.name, std::process::id());
+        let folder = std::env::temp_dir().join(folder);
         fs::create_dir_all(&folder).unwrap();
-        let postgres = &ALL[0];
-        let started = up(postgres, &folder).unwrap();
+        let started = up(service, &folder, 1).unwrap();
         if started.state == State::Unavailable {
-            fritzy_services::skipped("a_service_runs_between_up_and_down", &started.about);
+            fritzy_services::skipped(test, &started.about);
             return fs::remove_dir_all(&folder).unwrap();
         }
         assert_eq!(started.state, State::Running);
         assert_eq!(
-            up(postgres, &folder).unwrap(),
+            up(service, &folder, 1).unwrap(),
             started,
             "twice is the same as once"
         );
-        assert_eq!(status(postgres, &folder).unwrap(), started);
+        assert_eq!(status(service, &folder).unwrap(), started);
         let state_if_given = |value: &str| {
-            let given = given(postgres, Some(value.to_owned()), &folder).unwrap();
+            let given = given(service, Some(value.to_owned()), &folder).unwrap();
             given.map(|status| status.state)
         };
-        assert_eq!(state_if_given("postgres://another"), Some(State::Given));
+        assert_eq!(state_if_given("another"), Some(State::Given));
         assert_eq!(
             state_if_given(started.value.as_ref().unwrap()),
             None,
             "it is ours"
         );
-        assert_eq!(down(postgres, &folder).unwrap().about, "ended");
-        assert_eq!(status(postgres, &folder).unwrap().state, State::Stopped);
-        assert_eq!(Record::read(&folder, postgres.name).unwrap(), None);
+        assert_eq!(down(service, &folder).unwrap().about, "ended");
+        assert_eq!(status(service, &folder).unwrap().state, State::Stopped);
+        assert_eq!(Record::read(&folder, service.name).unwrap(), None);
         fs::remove_dir_all(&folder).unwrap();
     }
 }

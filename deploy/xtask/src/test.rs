@@ -4,7 +4,7 @@
 //! does not have is skipped by name and counted, never passed over in silence.
 
 mod client;
-mod environment;
+pub(crate) mod environment;
 pub(crate) mod install;
 mod node;
 mod outcome;

@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 use fritzy_domain::{
     AccountEvent, EntityId, Event, OrderEvent, ProductEvent, Recorded, State, Stored,
 };
+use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::audit::Audit;
+use crate::brokers::plain;
 use crate::client::{ANSWER_TIME_MAX, Api};
+use crate::console::consume_in_java;
+use crate::consumed::Consumed;
 use crate::database::Database;
 use crate::node_process::Ground;
 use crate::shop_clients::{Chance, ShopClient, Told};
@@ -159,6 +163,7 @@ async fn kill_again_and_again(
     database: &Database,
     ground: &Ground,
     rounds_max: usize,
+    further: &[&str],
     fault: impl Fn(usize),
 ) {
     let seed = std::env::var("FRITZY_TEST_SEED").map_or_else(
@@ -169,7 +174,8 @@ async fn kill_again_and_again(
     let began = Instant::now();
     let mut chance = Chance::new(seed);
     let arguments = database.arguments();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let arguments = arguments.iter().map(String::as_str);
+    let arguments: Vec<&str> = arguments.chain(further.iter().copied()).collect();
     let mut clients: Vec<ShopClient> = (0..CLIENTS)
         .map(|number| ShopClient::new(number, seed))
         .collect();
@@ -222,7 +228,7 @@ async fn kill_again_and_again(
 async fn a_node_killed_at_random_moments_keeps_what_every_client_noted() {
     let ground = Ground::new();
     let database = Database::file(&ground);
-    kill_again_and_again(&database, &ground, ROUNDS, |_| {}).await;
+    kill_again_and_again(&database, &ground, ROUNDS, &[], |_| {}).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,7 +238,7 @@ async fn a_node_on_postgresql_killed_at_random_moments_keeps_what_every_client_n
         return;
     };
     let ground = Ground::new();
-    kill_again_and_again(&database, &ground, ROUNDS, |_| {}).await;
+    kill_again_and_again(&database, &ground, ROUNDS, &[], |_| {}).await;
     database.verify(&ground);
 }
 
@@ -254,7 +260,7 @@ async fn a_postgresql_that_crashes_under_load_keeps_what_every_client_noted() {
         }
         server.start_again().expect("starts");
     };
-    kill_again_and_again(&database, &ground, 4, crash).await;
+    kill_again_and_again(&database, &ground, 4, &[], crash).await;
     database.verify(&ground);
 }
 
@@ -273,6 +279,74 @@ async fn a_postgresql_that_stalls_under_load_keeps_what_every_client_noted() {
         std::thread::sleep(Duration::from_secs(10));
         server.resume().expect("goes on");
     };
-    kill_again_and_again(&database, &ground, 1, stall).await;
+    kill_again_and_again(&database, &ground, 1, &[], stall).await;
     database.verify(&ground);
+}
+
+/// Kafka has everything that clients were told of and all else that is in the journal, in order (I6), however often the
+/// node is killed in the middle of a batch.
+#[expect(clippy::print_stdout, reason = "a report of the test")]
+async fn publishes_all_of_it(test: &str, ground: &Ground, database: &Database, rounds: usize) {
+    let Some(cluster) = plain(test, 1) else {
+        return;
+    };
+    let brokers = cluster.bootstrap();
+    let kafka = ["--kafka-brokers", &*brokers];
+    let apply = [&["topics", "apply", "--partitions", "3"], &kafka[..]].concat();
+    let applied = ground.run(&mut ground.command(&apply));
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    assert!(applied.stdout.contains("order.events: made"), "{applied:?}");
+    kill_again_and_again(database, ground, rounds, &kafka, |_| {}).await;
+    let arguments = database.arguments();
+    let arguments = arguments.iter().map(String::as_str).chain(kafka);
+    let mut node = ground.node_with(&arguments.collect::<Vec<_>>());
+    let api = Api::at(node.address());
+    let published = "fritzy_projection_lag_events{projection=\"kafka\"} 0\n";
+    let began = Instant::now();
+    loop {
+        let scrape = api.request(Method::GET, "/metrics");
+        let metrics = api.send(scrape, "").await.text;
+        // At its start it does not know yet how far it is behind.
+        if metrics.contains(published) && began.elapsed() > Duration::from_secs(3) {
+            break;
+        }
+        assert!(began.elapsed() < TIME_MAX, "{metrics}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    node.kill();
+    let journal: Vec<Recorded> = database
+        .read_left()
+        .await
+        .events
+        .into_values()
+        .flatten()
+        .collect();
+    let consumed = Consumed::all(&brokers);
+    consumed.require_whole(&journal);
+    let Consumed {
+        messages, repeats, ..
+    } = consumed;
+    let in_java = consume_in_java(&cluster);
+    in_java.require_whole(&journal);
+    assert_eq!((in_java.messages, in_java.repeats), (messages, repeats));
+    println!(
+        "{} events, {messages} messages, {repeats} of them repeats",
+        journal.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_killed_in_the_middle_of_a_batch_publishes_all_of_it() {
+    let test = "a_node_killed_in_the_middle_of_a_batch_publishes_all_of_it";
+    let ground = Ground::new();
+    publishes_all_of_it(test, &ground, &Database::file(&ground), 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_on_postgresql_killed_in_the_middle_of_a_batch_publishes_all_of_it() {
+    let test = "a_node_on_postgresql_killed_in_the_middle_of_a_batch_publishes_all_of_it";
+    let Some(database) = Database::postgres(test) else {
+        return;
+    };
+    publishes_all_of_it(test, &Ground::new(), &database, 4).await;
 }

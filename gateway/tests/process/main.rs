@@ -3,8 +3,16 @@
 
 #[path = "../../../actors/tests/shells/audit.rs"]
 mod audit;
+#[path = "../../../actors/tests/kafka/brokers.rs"]
+#[allow(dead_code, reason = "the bridge's own tests do more to brokers")]
+mod brokers;
 #[path = "../client/mod.rs"]
 mod client;
+#[path = "../../../actors/tests/kafka/console.rs"]
+mod console;
+#[path = "../../../actors/tests/kafka/consumed.rs"]
+#[allow(dead_code, reason = "the bridge's own tests look closer")]
+mod consumed;
 
 mod database;
 mod events_tail;

@@ -120,7 +120,7 @@ fn fetch(lib: &Path) -> Result<(), ServiceError> {
 }
 
 /// Kept between test runs: beside the build, where the build's folder is known, or for this user.
-fn cache() -> PathBuf {
+pub(super) fn cache() -> PathBuf {
     let home = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = home.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
     home.unwrap_or_else(env::temp_dir).join("fritzy")

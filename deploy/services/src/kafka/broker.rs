@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::KafkaArtifacts;
 use crate::error::ServiceError;
+use crate::left::LeftProcess;
 use crate::processes::{Process, Signal};
 use crate::run;
 
@@ -75,9 +76,19 @@ impl Broker {
             })?;
         // By this file the guardian finds it.
         let file = self.properties.with_extension("pid");
-        fs::write(&file, child.id().to_string()).map_err(ServiceError::io("write", &file))?;
+        let known_by = format!("{}\n{}\n", child.id(), self.properties.display());
+        fs::write(&file, known_by).map_err(ServiceError::io("write", &file))?;
         self.child = Some(child);
         Ok(())
+    }
+
+    /// Forgets the process, which runs on; `None` if there is none.
+    pub(super) fn leave(&mut self) -> Option<LeftProcess> {
+        let child = self.child.take()?;
+        Some(LeftProcess {
+            pid: child.id(),
+            argument: self.properties.display().to_string(),
+        })
     }
 
     pub(super) fn wait_until_ready(&mut self) -> Result<(), ServiceError> {
@@ -167,7 +178,7 @@ impl Broker {
 }
 
 /// Whether a broker answers there. It listens before it can, and answers only once it is registered.
-fn answers(port: u16) -> bool {
+pub(super) fn answers(port: u16) -> bool {
     let soon = Duration::from_secs(1);
     let asking = || {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -5,6 +5,7 @@ mod artifacts;
 mod broker;
 mod properties;
 mod secure;
+mod tansu;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,12 @@ use std::time::Duration;
 
 pub use artifacts::{KAFKA_LIB_VARIABLE, KafkaArtifacts};
 pub use secure::{KafkaSecurity, SecurePorts};
+pub use tansu::TansuBroker;
 
 use crate::account::Account;
 use crate::error::ServiceError;
 use crate::guardian::Guardian;
+use crate::left::LeftRunning;
 use crate::port;
 use broker::Broker;
 use properties::Properties;
@@ -32,8 +35,8 @@ pub struct KafkaConfig {
     pub settings: Vec<(String, String)>,
     /// Listeners that ask who comes, beside the one that does not.
     pub security: Option<KafkaSecurity>,
-    /// Where logs go; into the brokers' folder unless given, which is removed with them.
-    pub logs: Option<PathBuf>,
+    /// Where all brokers write their log; one each in their folder unless given, which is removed with them.
+    pub log: Option<PathBuf>,
 }
 
 impl Default for KafkaConfig {
@@ -42,7 +45,7 @@ impl Default for KafkaConfig {
             brokers: 1,
             settings: Vec::new(),
             security: None,
-            logs: None,
+            log: None,
         }
     }
 }
@@ -128,8 +131,8 @@ impl KafkaCluster {
             let user = user.iter().map(String::as_str);
             let format: Vec<&str> = format.into_iter().chain(user).collect();
             artifacts.run("kafka.tools.StorageTool", &format, FORMAT_MAX)?;
-            let logs = config.logs.as_deref().unwrap_or(&folder);
-            let log = logs.join(format!("kafka-{}.log", index + 1));
+            let own_log = || folder.join("kafka.log");
+            let log = config.log.clone().unwrap_or_else(own_log);
             brokers.push(Broker::new(file, *port, log));
             secure_ports.extend(secure);
         }
@@ -213,6 +216,21 @@ impl KafkaCluster {
         let broker = &mut self.brokers[index];
         broker.launch(&self.artifacts)?;
         broker.wait_until_ready()
+    }
+
+    /// Lets the brokers run on without us.
+    ///
+    /// # Errors
+    /// When one does not run.
+    pub fn leave_running(mut self) -> Result<LeftRunning, ServiceError> {
+        let processes = self.brokers.iter_mut().map(Broker::leave);
+        let processes: Option<Vec<_>> = processes.collect();
+        let processes = processes.ok_or(ServiceError::NotRunning)?;
+        self.guardian.leave()?;
+        Ok(LeftRunning {
+            processes,
+            folder: self.guardian.folder().to_path_buf(),
+        })
     }
 
     /// Runs one of Kafka's own tools against these brokers, such as `org.apache.kafka.tools.TopicCommand`, and returns

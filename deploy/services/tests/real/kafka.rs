@@ -1,9 +1,11 @@
 //! Real brokers: started, asked, broken, ended.
 
+use std::net::TcpStream;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use fritzy_services::{KafkaCluster, KafkaConfig, ServiceError, skipped};
+use fritzy_services::{KafkaCluster, KafkaConfig, ServiceError, TansuBroker, skipped};
 
 const TOOL_MAX: Duration = Duration::from_secs(60);
 
@@ -84,4 +86,50 @@ fn three_brokers_go_on_without_one() {
     cluster.kill(1).expect("kills");
     let listed = topics(&cluster, &["--describe", "--topic", "order.events"]);
     assert!(listed.contains("ReplicationFactor: 3"), "{listed}");
+}
+
+#[test]
+fn brokers_left_running_are_found_and_ended() {
+    let Some(cluster) = cluster("brokers_left_running_are_found_and_ended", 1) else {
+        return;
+    };
+    let address = cluster.bootstrap();
+    let left = cluster.leave_running().expect("they run");
+    assert!(left.is_running());
+    TcpStream::connect(&address).expect("it listens");
+    left.end().expect("ends");
+    assert!(!left.is_running() && !left.folder.exists());
+    // A killed process gives its port back when its memory is gone.
+    let deadline = Instant::now() + TOOL_MAX;
+    while TcpStream::connect(&address).is_ok() {
+        assert!(Instant::now() < deadline, "somebody listens");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_broker_in_memory_serves_and_leaves_nothing() {
+    let test = "the_broker_in_memory_serves_and_leaves_nothing";
+    let start = || match TansuBroker::start(None) {
+        Ok(broker) => Some(broker),
+        Err(missing @ ServiceError::Missing { .. }) => {
+            skipped(test, &missing.to_string());
+            None
+        }
+        Err(failure) => panic!("{failure}"),
+    };
+    let Some(broker) = start() else {
+        return;
+    };
+    let address = broker.bootstrap().to_owned();
+    TcpStream::connect(&address).expect("it listens");
+    drop(broker);
+    TcpStream::connect(&address).expect_err("nobody listens");
+    let left = start()
+        .expect("as before")
+        .leave_running()
+        .expect("it runs");
+    assert!(left.is_running());
+    left.end().expect("ends");
+    assert!(!left.is_running() && !left.folder.exists());
 }

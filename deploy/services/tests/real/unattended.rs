@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -72,7 +72,7 @@ fn a_server_left_running_is_found_and_ended() {
     assert!(left.is_running());
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut other = left.clone();
-    other.folder = PathBuf::from("/nowhere");
+    other.processes[0].argument = "/nowhere".to_owned();
     assert!(!other.is_running(), "the number alone does not tell");
     left.end().unwrap();
     assert!(!left.is_running() && !left.folder.exists());

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use fritzy_services::LeftRunning;
+use fritzy_services::{LeftProcess, LeftRunning};
 use serde::{Deserialize, Serialize};
 
 use super::service::Started;
@@ -14,10 +14,24 @@ use super::service::Started;
 pub(super) struct Record {
     pub(super) value: String,
     pub(super) about: String,
-    pub(super) pid: u32,
+    pub(super) processes: Vec<RecordedProcess>,
     pub(super) log: String,
     /// Its data, removed with it.
     folder: PathBuf,
+}
+
+/// One of its processes, and an argument by which it is known.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RecordedProcess {
+    pub(super) pid: u32,
+    argument: String,
+}
+
+impl From<LeftProcess> for RecordedProcess {
+    fn from(process: LeftProcess) -> Self {
+        let LeftProcess { pid, argument } = process;
+        Self { pid, argument }
+    }
 }
 
 impl Record {
@@ -30,7 +44,7 @@ impl Record {
         Ok(Self {
             value: started.value,
             about: started.about,
-            pid: left.pid,
+            processes: left.processes.into_iter().map(Into::into).collect(),
             log: started.log.display().to_string(),
             folder: left.folder,
         })
@@ -76,8 +90,12 @@ impl Record {
     }
 
     fn left(&self) -> LeftRunning {
+        let processes = self.processes.iter().map(|process| LeftProcess {
+            pid: process.pid,
+            argument: process.argument.clone(),
+        });
         LeftRunning {
-            pid: self.pid,
+            processes: processes.collect(),
             folder: self.folder.clone(),
         }
     }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fritzy_services::{
-    LeftRunning, PostgresBinaries, PostgresConfig, PostgresServer, ServiceError,
-    TEST_POSTGRES_VARIABLE,
+    KafkaCluster, KafkaConfig, LeftRunning, PostgresBinaries, PostgresConfig, PostgresServer,
+    ServiceError, TEST_POSTGRES_VARIABLE, TansuBroker,
 };
 
+use crate::test::environment::program;
 use crate::test::install::Tool;
 
 /// One kind of server that tests need.
@@ -17,7 +18,9 @@ pub(crate) struct Service {
     pub(crate) variable: &'static str,
     /// What `--install` sees to.
     pub(crate) tool: Tool,
-    start: fn(log: PathBuf) -> Result<Started, ServiceError>,
+    /// Whether tests share it. They break brokers, and need topics to themselves: each of those tests has its own.
+    pub(crate) is_shared_by_tests: bool,
+    start: fn(log: PathBuf, brokers: usize) -> Result<Started, ServiceError>,
 }
 
 /// A server that runs. Dropped, it ends, and nothing of it stays but its log.
@@ -40,12 +43,29 @@ pub(crate) trait Server {
 }
 
 /// Every service.
-pub(crate) const ALL: [Service; 1] = [Service {
-    name: "postgres",
-    variable: TEST_POSTGRES_VARIABLE,
-    tool: POSTGRES_TOOL,
-    start: start_postgres,
-}];
+pub(crate) const ALL: [Service; 2] = [
+    Service {
+        name: "postgres",
+        variable: TEST_POSTGRES_VARIABLE,
+        tool: POSTGRES_TOOL,
+        is_shared_by_tests: true,
+        start: start_postgres,
+    },
+    Service {
+        name: "kafka",
+        // The node's own: one that is started in this shell publishes there.
+        variable: "KAFKA_BROKERS",
+        tool: JAVA_TOOL,
+        is_shared_by_tests: false,
+        start: start_kafka,
+    },
+];
+
+/// What fetches and runs Kafka brokers.
+pub(crate) const JAVA_TOOL: Tool = Tool {
+    packages: &["default-jre-headless", "maven"],
+    is_there: || program(&["java"]).is_some() && program(&["mvn"]).is_some(),
+};
 
 pub(crate) const POSTGRES_TOOL: Tool = Tool {
     packages: &["postgresql"],
@@ -57,15 +77,15 @@ impl Service {
     ///
     /// # Errors
     /// When this machine does not have it, or it does not start.
-    pub(crate) fn start(&self, logs: &Path) -> Result<Started, ServiceError> {
+    pub(crate) fn start(&self, logs: &Path, brokers: usize) -> Result<Started, ServiceError> {
         let log = logs.join(format!("{}.log", self.name));
         // There may be none yet; what cannot be removed is written to at its end.
         drop(fs::remove_file(&log));
-        (self.start)(log)
+        (self.start)(log, brokers)
     }
 }
 
-fn start_postgres(log: PathBuf) -> Result<Started, ServiceError> {
+fn start_postgres(log: PathBuf, _: usize) -> Result<Started, ServiceError> {
     let config = PostgresConfig {
         log: Some(log.clone()),
         ..PostgresConfig::for_tests()
@@ -78,6 +98,49 @@ fn start_postgres(log: PathBuf) -> Result<Started, ServiceError> {
         log,
         server: Box::new(server),
     })
+}
+
+/// Apache Kafka; where there is no Java, a broker in memory that speaks its protocol.
+fn start_kafka(log: PathBuf, brokers: usize) -> Result<Started, ServiceError> {
+    let config = KafkaConfig {
+        brokers,
+        log: Some(log.clone()),
+        ..KafkaConfig::default()
+    };
+    let (value, about, server): (_, _, Box<dyn Server>) = match KafkaCluster::start(&config) {
+        Ok(cluster) => {
+            let (value, version) = (cluster.bootstrap(), cluster.version());
+            let about = format!("Apache Kafka {version} at {value}");
+            (value, about, Box::new(cluster))
+        }
+        Err(missing @ ServiceError::Missing { .. }) if brokers == 1 => {
+            eprintln!("{missing}; tansu instead");
+            let broker = TansuBroker::start(Some(log.clone()))?;
+            let value = broker.bootstrap().to_owned();
+            let about = format!("tansu, in memory, at {value}: it is gone when it ends");
+            (value, about, Box::new(broker))
+        }
+        Err(failure) => return Err(failure),
+    };
+    Ok(Started {
+        variable: "KAFKA_BROKERS",
+        value,
+        about,
+        log,
+        server,
+    })
+}
+
+impl Server for KafkaCluster {
+    fn leave_running(self: Box<Self>) -> Result<LeftRunning, ServiceError> {
+        KafkaCluster::leave_running(*self)
+    }
+}
+
+impl Server for TansuBroker {
+    fn leave_running(self: Box<Self>) -> Result<LeftRunning, ServiceError> {
+        TansuBroker::leave_running(*self)
+    }
 }
 
 impl Server for PostgresServer {
@@ -98,7 +161,8 @@ pub(super) mod tests {
             packages: &[],
             is_there: || false,
         },
-        start: |_| {
+        is_shared_by_tests: false,
+        start: |_, _| {
             Err(ServiceError::Missing {
                 what: "it".to_owned(),
                 detail: "nobody has it".to_owned(),

@@ -14,6 +14,7 @@ use super::environment::{Environment, chromium, program};
 use super::install::Tool;
 use super::outcome::Outcome;
 use super::python;
+use crate::services::JAVA_TOOL;
 
 /// One step of a run.
 pub(crate) struct Step {
@@ -51,12 +52,6 @@ const STRACE: Tool = Tool {
     is_there: || program(&["strace"]).is_some(),
 };
 
-/// What fetches and runs the Kafka brokers of the tests.
-const JAVA: Tool = Tool {
-    packages: &["default-jre-headless", "maven"],
-    is_there: || program(&["java"]).is_some() && program(&["mvn"]).is_some(),
-};
-
 /// Every step, in the order they run.
 pub(crate) const ALL: [Step; 7] = [
     Step {
@@ -72,7 +67,7 @@ pub(crate) const ALL: [Step; 7] = [
         about: "the tests of every crate",
         needs: &[],
         wants: &[SERVICES],
-        installs: &[STRACE, JAVA],
+        installs: &[STRACE, JAVA_TOOL],
         run: cargo_test::run,
     },
     Step {

@@ -16,12 +16,15 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     std::fs::create_dir_all(&logs)?;
     let mut missing = Vec::new();
     let mut outcome = Outcome::passed(Counts::default());
-    for service in &services::ALL {
+    for service in services::ALL
+        .iter()
+        .filter(|service| service.is_shared_by_tests)
+    {
         if env::var_os(service.variable).is_some() {
             println!("{}: the one that {} names", service.name, service.variable);
             continue;
         }
-        match service.start(&logs) {
+        match service.start(&logs, 1) {
             Ok(started) => {
                 println!("{}: {}", service.name, started.about);
                 environment.services.borrow_mut().push(started);

@@ -1,0 +1,140 @@
+//! Reads `order.events` from given places on. The offsets are kept with the totals, not with Kafka: so there is no group,
+//! and all partitions are read.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+
+use crate::message::{Message, change};
+
+const TOPIC: &str = "order.events";
+/// In one transaction at most: its cost is spread over enough of them.
+const BATCH_MAX: usize = 500;
+/// For brokers to answer.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+/// Between two looks, where nothing comes.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What comes next.
+pub(crate) enum Next {
+    Messages(Vec<Message>),
+    End,
+}
+
+pub(crate) struct Reader {
+    consumer: BaseConsumer,
+    /// Of each partition that is not at its end yet: where it ended in the beginning. `None`: it has no end.
+    ends: Option<HashMap<i32, i64>>,
+}
+
+impl Reader {
+    /// Reads from these offsets on, and where there is none, from the beginning.
+    pub(crate) fn new(brokers: &str, from: &HashMap<i32, i64>, until_end: bool) -> Result<Self> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            // The library wants one; nothing is committed to it.
+            .set("group.id", "account-totals")
+            .set("enable.auto.commit", "false")
+            // Events that were deleted before they were read are to be noticed, not passed over.
+            .set("auto.offset.reset", "error")
+            .create()?;
+        let metadata = consumer.fetch_metadata(Some(TOPIC), ANSWER_MAX);
+        let metadata = metadata.context("no broker answers")?;
+        let topic = metadata.topics().first().context("no topic")?;
+        if topic.partitions().is_empty() {
+            bail!("there is no topic {TOPIC}: `fritzy topics apply` makes it");
+        }
+        let mut partitions = TopicPartitionList::new();
+        let mut ends = HashMap::new();
+        for partition in topic.partitions() {
+            let id = partition.id();
+            let (begin, end) = consumer.fetch_watermarks(TOPIC, id, ANSWER_MAX)?;
+            let next = from.get(&id).copied().unwrap_or(begin);
+            partitions.add_partition_offset(TOPIC, id, Offset::Offset(next))?;
+            if next < end {
+                ends.insert(id, end);
+            }
+        }
+        consumer.assign(&partitions)?;
+        Ok(Self {
+            consumer,
+            ends: until_end.then_some(ends),
+        })
+    }
+
+    /// Waits for what comes next: what is there already, in the order of each partition.
+    pub(crate) async fn next(&mut self) -> Result<Next> {
+        loop {
+            if self.ends.as_ref().is_some_and(HashMap::is_empty) {
+                return Ok(Next::End);
+            }
+            let mut messages = Vec::new();
+            while messages.len() < BATCH_MAX
+                && let Some(polled) = self.consumer.poll(Duration::ZERO)
+            {
+                let message = match polled {
+                    Ok(message) => message,
+                    Err(KafkaError::MessageConsumption(code)) if is_lost(code) => {
+                        bail!(
+                            "{code}: events were deleted before they were read; begin anew with an empty state"
+                        )
+                    }
+                    Err(failure @ KafkaError::MessageConsumptionFatal(_)) => {
+                        return Err(failure.into());
+                    }
+                    // Brokers that are away come back.
+                    Err(_) => continue,
+                };
+                let read = read(&message)?;
+                if let Some(ends) = &mut self.ends
+                    && ends
+                        .get(&read.partition)
+                        .is_some_and(|end| read.offset + 1 >= *end)
+                {
+                    ends.remove(&read.partition);
+                }
+                messages.push(read);
+            }
+            if !messages.is_empty() {
+                return Ok(Next::Messages(messages));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// Whether what is to be read next is not there any more.
+const fn is_lost(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange
+    )
+}
+
+fn read(message: &BorrowedMessage<'_>) -> Result<Message> {
+    let (partition, offset) = (message.partition(), message.offset());
+    let headers = message
+        .headers()
+        .into_iter()
+        .flat_map(|headers| headers.iter());
+    let version = headers
+        .filter(|header| header.key == "ce_entityversion")
+        .find_map(|header| std::str::from_utf8(header.value?).ok()?.parse().ok());
+    let read = || {
+        let key = message.key().context("no key")?;
+        Ok::<_, anyhow::Error>(Message {
+            partition,
+            offset,
+            order: std::str::from_utf8(key)?.to_owned(),
+            version: version.context("no ce_entityversion")?,
+            change: change(message.payload().context("no value")?)?,
+        })
+    };
+    read().with_context(|| format!("partition {partition}, offset {offset} of {TOPIC}"))
+}

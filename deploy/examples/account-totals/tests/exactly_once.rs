@@ -1,0 +1,283 @@
+//! The consumer on a real Kafka: killed again and again, and fed by bridges that repeat themselves, it counts each order
+//! once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fritzy_actors::{
+    Begin, KafkaBridge, KafkaBridgeConfig, OrderInput, OrderLineInput, PriceInput, ProductInput,
+    Projections, Request, Shop, ShopConfig, TopicSettings, Topics,
+};
+use fritzy_domain::{CommandId, Deadline, Event, NodeId, OrderCommand, OrderEvent, ShardCount};
+use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+use fritzy_services::{KafkaCluster, KafkaConfig, ServiceError, skipped};
+use prometheus_client::registry::Registry;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// By account and currency: minor units and orders.
+type Expected = BTreeMap<String, (i64, usize)>;
+
+fn request() -> Request {
+    Request {
+        command: CommandId::from_uuid(Uuid::now_v7()),
+        fingerprint: None,
+        deadline: Deadline::at(Instant::now() + Duration::from_secs(60)),
+    }
+}
+
+struct Ordering {
+    stores: Stores,
+    shop: Shop,
+    kafka: KafkaBridgeConfig,
+}
+
+impl Ordering {
+    async fn new(brokers: String) -> Self {
+        let stores = Stores::in_memory(MemoryConfig {
+            shards: ShardCount::new(8).expect("in range"),
+            committer: CommitterConfig::default(),
+        });
+        let me = NodeId::from_uuid(Uuid::now_v7());
+        let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
+        let ownership = stores.ownership.as_ref();
+        let shop = Shop::start(ShopConfig::default(), me, journal, read_model, ownership);
+        let shop = shop.await.expect("starts");
+        let kafka = KafkaBridgeConfig {
+            brokers,
+            properties: BTreeMap::new(),
+            begin: Begin::Start,
+        };
+        let settings = TopicSettings {
+            partitions: 3,
+            retention_ms: 86_400_000,
+        };
+        let topics = Topics::new(&kafka, settings).expect("a client");
+        topics.apply().await.expect("made");
+        Self {
+            stores,
+            shop,
+            kafka,
+        }
+    }
+
+    async fn bridge(&self) -> Projections {
+        let bridge = KafkaBridge::new(self.kafka.clone()).expect("a client");
+        let mut registry = Registry::default();
+        let started = Projections::start(
+            vec![Arc::new(bridge)],
+            self.shop.leases(),
+            &self.stores.journal,
+            &self.stores.cursors,
+            &mut registry,
+        );
+        started.await.expect("starts")
+    }
+
+    async fn account(&self, name: &str) -> String {
+        let request = request();
+        let account = self.shop.create_account(&request, name.to_owned()).await;
+        account.expect("created").state.id.to_string()
+    }
+
+    async fn product(&self, amount: &str, currency: &str) -> String {
+        let (amount, amount_field) = (amount.into(), "price");
+        let currency = currency.into();
+        let input = ProductInput {
+            name: "Lamp".into(),
+            description: String::new(),
+            price: PriceInput {
+                amount,
+                amount_field,
+                currency,
+            },
+        };
+        let product = self.shop.create_product(&request(), input).await;
+        product.expect("created").state.id.to_string()
+    }
+
+    /// Places an order of so many; every third is cancelled, the others are confirmed.
+    async fn order(&self, account: &str, product: &str, number: u32) {
+        let input = OrderInput {
+            account_id: account.to_owned(),
+            lines: vec![OrderLineInput {
+                product_id: product.to_owned(),
+                quantity: i64::from(1 + number % 7),
+            }],
+        };
+        let placed = self.shop.place_order(&request(), &input).await;
+        let id = placed.expect("placed").state.id.to_string();
+        let command = match number % 3 {
+            0 => OrderCommand::Cancel { reason: None },
+            _ => OrderCommand::Confirm,
+        };
+        let request = request();
+        let moved = self.shop.command_order(&request, id.as_str(), command);
+        moved.await.expect("moved");
+    }
+
+    async fn until_published(&self) {
+        let heads = self.stores.journal.heads().await.expect("reads");
+        let began = Instant::now();
+        loop {
+            let cursors = self.stores.cursors.cursors("kafka").await.expect("reads");
+            let mut cursors = cursors.iter();
+            if cursors.all(|cursor| {
+                heads
+                    .get(&cursor.shard)
+                    .is_none_or(|head| cursor.position >= *head)
+            }) {
+                return;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "it is not published"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// From the journal.
+    async fn expected(&self) -> Expected {
+        let mut placed = BTreeMap::new();
+        for shard in self.stores.ownership.shard_count().all() {
+            let read = self.stores.journal.read_shard(shard, 0, u32::MAX).await;
+            for recorded in read.expect("reads") {
+                match &recorded.event {
+                    Event::Order(OrderEvent::Created(created)) => {
+                        let (account, total) = (created.account_id, created.total);
+                        let key = format!("{account} {}", total.currency().code());
+                        placed.insert(recorded.entity, (key, total.minor_units()));
+                    }
+                    Event::Order(OrderEvent::Cancelled(_)) => {
+                        placed.remove(&recorded.entity);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let mut expected = Expected::new();
+        for (key, amount) in placed.into_values() {
+            let (sum, orders) = expected.entry(key).or_default();
+            *sum += amount;
+            *orders += 1;
+        }
+        expected
+    }
+}
+
+fn consumer(brokers: &str, state: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_account-totals"));
+    command.args(["--brokers", brokers, "--state"]).arg(state);
+    command
+}
+
+/// Runs it to the end of the topic, and reads what it says.
+fn counted(brokers: &str, state: &Path) -> Expected {
+    let told = consumer(brokers, state).arg("--until-end").output();
+    let told = told.expect("it runs");
+    let error = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "{error}");
+    let lines = String::from_utf8(told.stdout).expect("UTF-8");
+    let lines = lines.lines().map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let key = format!("{} {}", words[0], words[1]);
+        let number = |index: usize| words[index].parse::<i64>().expect("a number");
+        let orders = usize::try_from(number(6)).expect("a count");
+        (key, (number(2), orders))
+    });
+    lines.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_order_counts_once_whatever_is_killed_and_repeated() {
+    let test = "each_order_counts_once_whatever_is_killed_and_repeated";
+    let started = tokio::task::block_in_place(|| KafkaCluster::start(&KafkaConfig::default()));
+    let cluster = match started {
+        Ok(cluster) => cluster,
+        Err(missing @ ServiceError::Missing { .. }) => return skipped(test, &missing.to_string()),
+        Err(failure) => panic!("{failure}"),
+    };
+    let brokers = cluster.bootstrap();
+    let ordering = Ordering::new(brokers.clone()).await;
+    let accounts = [
+        ordering.account("Ada").await,
+        ordering.account("Grace").await,
+    ];
+    let products = [
+        ordering.product("19.99", "USD").await,
+        ordering.product("0.07", "USD").await,
+        ordering.product("1000", "JPY").await,
+    ];
+    let folder = TempDir::new().expect("a folder");
+    let state = folder.path().join("totals.db");
+    for round in 0..6_u32 {
+        // Its cursors are not saved: the next one repeats what this one told.
+        let bridge = ordering.bridge().await;
+        let mut killed = consumer(&brokers, &state)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it runs");
+        for number in 0..150_u32 {
+            let account = &accounts[(number % 2) as usize];
+            let product = &products[(number % 3) as usize];
+            ordering.order(account, product, number / 3 + round).await;
+        }
+        tokio::time::sleep(Duration::from_millis(40 * u64::from(round))).await;
+        killed.kill().expect("it ran");
+        killed.wait().expect("it ends");
+        bridge.kill();
+    }
+    let bridge = ordering.bridge().await;
+    ordering.until_published().await;
+    bridge.stop().await;
+    let expected = ordering.expected().await;
+    assert_eq!(
+        expected.len(),
+        4,
+        "two accounts, two currencies: {expected:?}"
+    );
+    assert_eq!(counted(&brokers, &state), expected);
+    assert_eq!(
+        counted(&brokers, &state),
+        expected,
+        "again is the same as once"
+    );
+    // From the beginning, repeats and all, it comes to the same.
+    let anew = folder.path().join("anew.db");
+    assert_eq!(counted(&brokers, &anew), expected);
+
+    // Two that count into one file would count twice.
+    let mut one = consumer(&brokers, &state)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let other = consumer(&brokers, &state).output().expect("it runs");
+    assert!(!other.status.success());
+    let told = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(told.contains("is another consumer on it?"), "{told}");
+    // Asked to end, it ends, and says what it has counted.
+    one.kill().expect("it ran");
+    one.wait().expect("it ends");
+}
+
+#[test]
+fn what_it_cannot_do_it_says_in_a_line() {
+    let folder = TempDir::new().expect("a folder");
+    let told = consumer(
+        "127.0.0.1:1",
+        &folder.path().join("nowhere").join("totals.db"),
+    )
+    .output();
+    let told = told.expect("it runs");
+    assert!(!told.status.success());
+    let error = String::from_utf8(told.stderr).expect("UTF-8");
+    assert!(
+        error.starts_with("account-totals: ") && error.lines().count() == 1,
+        "{error}"
+    );
+}

