@@ -199,6 +199,26 @@ impl Topics {
         }
     }
 
+    /// How many messages ever came to each topic that is there, by the brokers' own count. Waits for them: not for a task.
+    ///
+    /// # Errors
+    /// [`TopicsError`]
+    pub fn message_counts(&self) -> Result<Vec<(&'static str, u64)>, TopicsError> {
+        let (_, there) = self.layout()?;
+        let mut counts = Vec::new();
+        for (name, partitions, _) in there {
+            let mut count = 0;
+            for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+                let client = self.asker.client();
+                let ends = client.fetch_watermarks(name, partition, ANSWER_MAX);
+                let (_, end) = ends.map_err(refused)?;
+                count += u64::try_from(end).unwrap_or_default();
+            }
+            counts.push((name, count));
+        }
+        Ok(counts)
+    }
+
     /// How many brokers there are, and each of our topics that is there.
     async fn look(&self) -> Result<(usize, HashMap<&'static str, Found>), TopicsError> {
         let (brokers, there) = tokio::task::block_in_place(|| self.layout())?;

@@ -1,6 +1,6 @@
 //! A shop on stores in memory, whose events go to Kafka.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -184,19 +184,39 @@ impl KafkaShop {
         moved.await.expect("moved");
     }
 
-    /// Places ten orders every tenth of a second until it is stopped.
+    async fn move_orders(&self, ids: &[String], command: OrderCommand) {
+        for id in ids {
+            self.move_order(id, command.clone()).await;
+        }
+    }
+
+    /// Places ten orders every tenth of a second until it is stopped, confirms them a second later and completes them
+    /// after another two: events of one order are far enough apart to be overtaken.
     pub(crate) fn load(self: &Arc<Self>) -> Load {
-        let (stop, placed) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicUsize::new(0)),
-        );
+        let stop = Arc::new(AtomicBool::new(false));
+        let placed = Arc::new(AtomicUsize::new(0));
         let (shop, stopped, count) = (self.clone(), stop.clone(), placed.clone());
         let placing = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            let (mut to_confirm, mut to_complete) = (VecDeque::new(), VecDeque::new());
             while !stopped.load(SeqCst) {
                 ticks.tick().await;
-                shop.orders(10).await;
-                count.fetch_add(10, SeqCst);
+                let mut ids = Vec::new();
+                for number in 0..10 {
+                    let account = &shop.accounts[number % ACCOUNTS];
+                    ids.push(shop.order(account, vec![shop.product.clone()]).await);
+                }
+                count.fetch_add(ids.len(), SeqCst);
+                to_confirm.push_back(ids);
+                if to_confirm.len() > 10 {
+                    let ids: Vec<String> = to_confirm.pop_front().unwrap_or_default();
+                    shop.move_orders(&ids, OrderCommand::Confirm).await;
+                    to_complete.push_back(ids);
+                }
+                if to_complete.len() > 20 {
+                    let ids = to_complete.pop_front().unwrap_or_default();
+                    shop.move_orders(&ids, OrderCommand::Complete).await;
+                }
             }
         });
         Load {

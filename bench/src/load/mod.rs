@@ -17,4 +17,4 @@ pub(crate) use drive::{Caller, drive};
 pub(crate) use outcome::{Outcome, Refusal};
 pub(crate) use pace::{Load, Pace, Pacer, Turn, Window};
 pub(crate) use plan::{Measured, Plan};
-pub(crate) use recorder::Recorder;
+pub(crate) use recorder::{Recorder, SharedRecorder};

@@ -47,7 +47,7 @@ pub enum Better {
 }
 
 /// Every figure, in the sequence they are shown in.
-pub const FIGURES: [Figure; 31] = [
+pub const FIGURES: [Figure; 36] = [
     figure("hello_per_s", "bare HTTP", Unit::PerSecond, Better::Neither),
     figure(
         "knee_per_s",
@@ -136,6 +136,36 @@ pub const FIGURES: [Figure; 31] = [
         Better::Lower,
     ),
     figure("lost_count", "lost", Unit::Count, Better::Lower),
+    figure(
+        "messages_per_s",
+        "messages on the brokers",
+        Unit::PerSecond,
+        Better::Higher,
+    ),
+    figure(
+        "published_count",
+        "events published",
+        Unit::Count,
+        Better::Neither,
+    ),
+    figure(
+        "publish_lag_p50_us",
+        "  decision to acknowledgement p50",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "publish_lag_p99_us",
+        "  decision to acknowledgement p99",
+        Unit::Micros,
+        Better::Lower,
+    ),
+    figure(
+        "publish_lag_max_us",
+        "  decision to acknowledgement max",
+        Unit::Micros,
+        Better::Lower,
+    ),
     figure("clients_count", "clients", Unit::Count, Better::Neither),
     figure(
         "send_lag_p99_us",

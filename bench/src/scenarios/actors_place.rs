@@ -42,6 +42,7 @@ impl Scenario for ActorsPlace {
             Setting::Postgres,
             Setting::Committers,
             Setting::Fill,
+            Setting::Kafka,
             Setting::BatchLenMax,
         ]
     }

@@ -8,11 +8,13 @@ mod actors_activate;
 mod actors_ask;
 mod actors_place;
 mod basket;
+mod bridged;
 mod ceiling;
 mod database;
 mod durability;
 mod hello;
 mod http_subject;
+mod kafka_catch_up;
 mod node_process;
 mod overload;
 mod pgbench;
@@ -40,7 +42,7 @@ use crate::process::Cores;
 use uses::Setting;
 
 /// Every scenario.
-const ALL: [&dyn Scenario; 9] = [
+const ALL: [&dyn Scenario; 10] = [
     &read::Read,
     &ceiling::CeilingScenario,
     &hello::Hello,
@@ -49,6 +51,7 @@ const ALL: [&dyn Scenario; 9] = [
     &actors_place::ActorsPlace,
     &actors_ask::ActorsAsk,
     &actors_activate::ActorsActivate,
+    &kafka_catch_up::KafkaCatchUp,
     &pgbench::Pgbench,
 ];
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tokio::net::lookup_host;
 
+use super::bridged::make_topics;
 use super::database::Database;
 use super::durability::{Durability, Fsync};
 use super::http_subject::Endpoint;
@@ -37,6 +38,10 @@ impl NodeProcess {
             set_up.settings.node_args.iter().map(Into::into).collect();
         let committers = set_up.settings.committers_count;
         arguments.extend(committers.map(|count| format!("--committers={count}").into()));
+        if let Some(brokers) = &set_up.settings.kafka {
+            make_topics(brokers).await?;
+            arguments.push(format!("--kafka-brokers={brokers}").into());
+        }
         let database = match set_up.settings.store {
             Some(Store::Postgres) => Some(Database::open(set_up).await?),
             _ => None,

@@ -50,6 +50,7 @@ impl Scenario for Place {
             Setting::Postgres,
             Setting::Committers,
             Setting::Fill,
+            Setting::Kafka,
             Setting::Url,
             Setting::Node,
             Setting::NodeArg,

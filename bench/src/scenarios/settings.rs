@@ -78,6 +78,11 @@ pub struct SideFlags {
     #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub fill: Option<u32>,
 
+    /// Brokers of Kafka: what happens in a shop or a node that is started is published there, and how long that takes
+    /// is told of a shop in process. Topics that are missing are made
+    #[arg(long, value_name = "HOST:PORT")]
+    pub kafka: Option<String>,
+
     /// Have pgbench write an order as one statement that commits by itself, instead of two in a transaction
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub single_statement: Option<bool>,
@@ -164,6 +169,9 @@ pub struct SideSettings {
     /// Orders that are there before anything is asked.
     #[serde(default)]
     pub fill_count: u64,
+    /// Where events are published.
+    #[serde(default)]
+    pub kafka: Option<String>,
     /// Whether an order is one statement that commits by itself.
     #[serde(default)]
     pub single_statement: bool,
@@ -296,6 +304,7 @@ impl SideSpec {
             postgres: stored.postgres,
             committers_count: stored.committers,
             fill_count: stored.fill,
+            kafka: mine.kafka.clone().or_else(|| flags.kafka.clone()),
             single_statement: mine
                 .single_statement
                 .or(flags.single_statement)

@@ -7,12 +7,13 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use fritzy_actors::{Request, Shop, ShopConfig, ShopError};
+use fritzy_actors::{Begin, Request, Shop, ShopConfig, ShopError};
 use fritzy_domain::{CommandId, Deadline, NodeId};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::bridged::Bridged;
 use super::database::Database;
 use super::durability::{Durability, Fsync};
 use super::things::{Things, Wanted};
@@ -43,6 +44,7 @@ pub(super) struct ShopSubject<C> {
     stores: Stores,
     conditions: Conditions,
     place: Place,
+    bridged: Option<Bridged>,
     /// Caller number n of a run.
     caller: fn(&Arc<OpenShop>, &SideSettings, &Plan, usize) -> C,
     settings: SideSettings,
@@ -73,6 +75,10 @@ impl<C: Caller> ShopSubject<C> {
             }
             _ => Things::make(&shop, wanted).await?,
         };
+        let bridged = match &set_up.settings.kafka {
+            Some(brokers) => Some(Bridged::start(brokers, &shop, &stores, Begin::Now).await?),
+            None => None,
+        };
         Ok(Self {
             shop: Arc::new(OpenShop { shop, things }),
             stores,
@@ -81,6 +87,7 @@ impl<C: Caller> ShopSubject<C> {
                 node_settings: None,
             },
             place,
+            bridged,
             caller,
             settings: set_up.settings.clone(),
         })
@@ -104,6 +111,9 @@ impl<C: Caller> Subject for ShopSubject<C> {
             .collect();
         let window = Window::beginning_now(plan.warmup, plan.duration);
         let pace = Arc::new(Pace::new(plan.load, &window));
+        if let Some(bridged) = &self.bridged {
+            bridged.measure(&window);
+        }
         // As many recorders as threads, so that they seldom wait for each other.
         let threads = available_parallelism().map_or(1, NonZeroUsize::get);
         let recorders: Vec<_> = (0..threads).map(|_| Recorder::shared(window)).collect();
@@ -120,16 +130,23 @@ impl<C: Caller> Subject for ShopSubject<C> {
         for recorder in recorders {
             whole.merge(&recorder.lock().unwrap_or_else(PoisonError::into_inner));
         }
+        let more = match &self.bridged {
+            Some(bridged) => bridged.figures().await?,
+            None => BTreeMap::new(),
+        };
         Ok(Measured {
             recorder: whole,
             unsent: pace.unsent(),
             usage,
             load: plan.load,
-            more: BTreeMap::new(),
+            more,
         })
     }
 
     async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {
+        if let Some(bridged) = self.bridged {
+            bridged.stop().await;
+        }
         self.shop.shop.stop().await;
         self.stores.close().await;
         if let Place::Database(database) = self.place {

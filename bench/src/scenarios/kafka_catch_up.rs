@@ -1,0 +1,168 @@
+//! `kafka-catch-up`: a bridge that begins with the first event of a long journal, counted by what brokers have.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fritzy_actors::{Begin, Shop, ShopConfig};
+use fritzy_domain::NodeId;
+use fritzy_persistence::{PostgresConfig, Stores};
+use tokio::time::{Instant, sleep, sleep_until};
+use uuid::Uuid;
+
+use super::bridged::{Bridged, kafka};
+use super::database::Database;
+use super::{Conditions, Reach, Scenario, SetUp, Setting, SideSettings, Subject};
+use crate::BenchError;
+use crate::load::{Load, Measured, Plan, Recorder, Window};
+use crate::process::{ProcessUsage, Role};
+
+/// Enough for twenty seconds of 50 000 a second.
+const ORDERS: u32 = 1_000_000;
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The scenario.
+pub(super) struct KafkaCatchUp;
+
+#[async_trait]
+impl Scenario for KafkaCatchUp {
+    fn name(&self) -> &'static str {
+        "kafka-catch-up"
+    }
+
+    fn about(&self) -> &'static str {
+        "orders published that lie in a journal on PostgreSQL; each is one event, and three messages"
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::InProcess
+    }
+
+    fn takes(&self) -> &'static [Setting] {
+        &[
+            Setting::Accounts,
+            Setting::Products,
+            Setting::Keyed,
+            Setting::Postgres,
+            Setting::Fill,
+            Setting::Kafka,
+        ]
+    }
+
+    fn fills(&self) -> u32 {
+        ORDERS
+    }
+
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+        if set_up.settings.kafka.is_none() {
+            let told = "kafka-catch-up: needs brokers: --kafka HOST:PORT (`cargo xtask services up` prints some)";
+            return Err(BenchError::Settings(told.to_owned()));
+        }
+        let database = Database::open(set_up).await?;
+        let stores = Stores::open_postgres(PostgresConfig::new(database.url())).await;
+        let stores = stores.map_err(|failure| kafka(&failure))?;
+        let shop = Shop::start(
+            ShopConfig::default(),
+            NodeId::from_uuid(Uuid::now_v7()),
+            stores.journal.clone(),
+            stores.read_model.clone(),
+            stores.ownership.as_ref(),
+        );
+        let conditions = Conditions {
+            durability: database.durability(),
+            node_settings: None,
+        };
+        Ok(Box::new(CatchingUp {
+            shop: shop.await.map_err(|failure| kafka(&failure))?,
+            stores,
+            database,
+            conditions,
+            settings: set_up.settings.clone(),
+        }))
+    }
+}
+
+struct CatchingUp {
+    shop: Shop,
+    stores: Stores,
+    database: Database,
+    conditions: Conditions,
+    settings: SideSettings,
+}
+
+/// What has come by a moment.
+struct Count {
+    at: Instant,
+    messages: u64,
+}
+
+impl Count {
+    fn of(bridged: &Bridged) -> Result<Self, BenchError> {
+        let messages = tokio::task::block_in_place(|| bridged.messages())?;
+        Ok(Self {
+            at: Instant::now(),
+            messages,
+        })
+    }
+}
+
+#[async_trait]
+impl Subject for CatchingUp {
+    fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
+    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
+        let brokers = self
+            .settings
+            .kafka
+            .as_deref()
+            .expect("checked at the start");
+        let begin = Begin::Start;
+        let bridged = Bridged::start(brokers, &self.shop, &self.stores, begin).await?;
+        while bridged.status().done == 0 {
+            sleep(LOOK_EVERY).await;
+        }
+        let window = Window::beginning_now(plan.warmup, plan.duration);
+        let recorder = Recorder::shared(window);
+        bridged.record(recorder.clone());
+        let mut processes = vec![(Role::ShopAndGenerator, std::process::id())];
+        processes.extend(self.database.process());
+        let counting = async {
+            sleep_until(window.measured_from.into()).await;
+            let first = Count::of(&bridged)?;
+            sleep_until(window.measured_to.into()).await;
+            Ok::<_, BenchError>((first, Count::of(&bridged)?))
+        };
+        let (usage, counted) = tokio::join!(
+            ProcessUsage::between(window.measured_from, window.measured_to, &processes),
+            counting,
+        );
+        let (first, last) = counted?;
+        let is_done = bridged.status().lag_events == 0;
+        bridged.stop().await;
+        if is_done {
+            let told =
+                "kafka-catch-up: all was published before the time was over: --fill more orders";
+            return Err(BenchError::Settings(told.to_owned()));
+        }
+        let seconds = (last.at - first.at).as_secs_f64();
+        let messages = (last.messages - first.messages) as f64;
+        let recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Measured {
+            recorder: recorder.clone(),
+            unsent: 0,
+            usage,
+            load: Load::Closed { in_flight: 1 },
+            more: BTreeMap::from([("messages_per_s", messages / seconds)]),
+        })
+    }
+
+    async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {
+        self.shop.stop().await;
+        self.stores.close().await;
+        self.database.remove().await
+    }
+}
