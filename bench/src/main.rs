@@ -5,6 +5,11 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// The node's: what is measured in this process has the same.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Measures Fritzy: load on a node or on a shop in this process, and the replay of real orders
 #[derive(Parser)]

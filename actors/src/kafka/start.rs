@@ -28,8 +28,9 @@ const BATCH_BYTES: usize = 512 * 1_024;
 /// What may be overruled, by either of its names.
 const DEFAULTS: [(&str, &str, &str); 5] = [
     ("compression.type", "compression.codec", "lz4"),
-    // What comes within two milliseconds shares a request.
-    ("linger.ms", "queue.buffering.max.ms", "2"),
+    // A request carries one partition, and costs the broker and us more than what is in it. At 2 000 orders a second, 20 ms put
+    // two or three messages into each.
+    ("linger.ms", "queue.buffering.max.ms", "20"),
     // 64 MB: long orders fill the memory before their number does. When it is full, what waits is sent before anything else.
     ("queue.buffering.max.kbytes", "", "65536"),
     ("queue.buffering.max.messages", "", "20000"),
