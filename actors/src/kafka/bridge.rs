@@ -97,7 +97,8 @@ impl Bridge {
     /// Gives the shard up at this event, if it is certain that the event is what is refused.
     fn refused(&mut self, message: Ticket, code: RDKafkaErrorCode) -> Result<(), Broken> {
         if self.alone != Some(message) {
-            let half = self.batch_bytes / 2;
+            // Every message is larger than some hundred bytes: then each is alone, and this ends.
+            let half = (self.batch_bytes / 2).max(1);
             self.next_batch_bytes.store(half, Ordering::Relaxed);
             return Err(Broken(format!(
                 "Kafka refuses a batch of up to {} bytes ({code}): the next ones are at most half as large. `fritzy \
