@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::ShardId;
@@ -10,6 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, ThreadedProducer};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
 
 use super::deliveries::{Deliveries, Delivery, Ticket};
 use super::messages::{headers, payload, topics};
@@ -18,6 +20,9 @@ use crate::projection::{Broken, Done, ProjectedEvent, Projection};
 
 /// Messages under way at most, over all shards: some MB, and enough that a broker's round trip is never waited for.
 const UNDER_WAY_MAX: usize = 20_000;
+
+/// For hearing why the producer has ended.
+const WHY_MAX: Duration = Duration::from_secs(1);
 
 /// Publishes what it is handed. A message that a broker may refuse for its size must be alone under way in its shard:
 /// otherwise what is behind it might have arrived, and come before it in the end. And it must be alone in its batch: a
@@ -92,6 +97,16 @@ impl Bridge {
             Some(code) if is_refusal(code) => self.refused(delivery.message, code),
             Some(code) => Err(Broken(format!("a message was not delivered: {code}"))),
         }
+    }
+
+    /// Why the producer takes no more: what became of what is under way says it, some moments later.
+    async fn why_it_ended(&mut self, failure: &KafkaError) -> Broken {
+        while let Ok(Some(delivery)) = timeout(WHY_MAX, self.delivered.recv()).await {
+            if let Err(broken) = self.heard(&delivery) {
+                return broken;
+            }
+        }
+        Broken(failure.to_string())
     }
 
     /// Gives the shard up at this event, if it is certain that the event is what is refused.
@@ -198,7 +213,7 @@ impl Projection for Bridge {
                     Err((KafkaError::MessageProduction(code), _)) if is_refusal(code) => {
                         return self.refused(message, code);
                     }
-                    Err((failure, _)) => return Err(Broken(failure.to_string())),
+                    Err((failure, _)) => return Err(self.why_it_ended(&failure).await),
                 }
             }
         }

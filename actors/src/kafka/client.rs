@@ -12,8 +12,12 @@ use tracing::{debug, warn};
 use super::KafkaBridgeConfig;
 
 /// What order and durability rest on.
-pub(super) const FIXED: [(&str, &str); 5] = [
+pub(super) const FIXED: [(&str, &str); 7] = [
     ("enable.idempotence", "true"),
+    // What is refused for good ends the producer. It would go on with what is behind that otherwise.
+    ("enable.gapless.guarantee", "true"),
+    // And nothing behind it is under way already: to a partition that knows nothing of a session yet, any number is its first.
+    ("max.in.flight.requests.per.connection", "1"),
     ("acks", "all"),
     // Never: one that is given up here may still arrive, behind what was sent after it.
     ("message.timeout.ms", "0"),
@@ -23,8 +27,11 @@ pub(super) const FIXED: [(&str, &str); 5] = [
 ];
 
 /// What cannot be set by name: the above, their other names, and what is set by other means.
-const REFUSED: [(&str, &str); 11] = [
+const REFUSED: [(&str, &str); 14] = [
     ("enable.idempotence", ORDER),
+    ("enable.gapless.guarantee", ORDER),
+    ("max.in.flight.requests.per.connection", ORDER),
+    ("max.in.flight", ORDER),
     ("acks", ORDER),
     ("request.required.acks", ORDER),
     ("message.timeout.ms", ORDER),
