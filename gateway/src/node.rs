@@ -123,6 +123,9 @@ impl Node {
         let config = HttpConfig::new(&settings);
         let (stop_serving, stopped) = oneshot::channel();
         let mut registry = Registry::with_prefix("fritzy");
+        if followers.is_empty() {
+            info!("KAFKA_BROKERS is not set: events stay in the journal");
+        }
         let projections = Projections::start(
             followers,
             shop.leases(),
@@ -237,7 +240,6 @@ fn shop_config(settings: &Settings) -> ShopConfig {
 /// What follows the journal on this node.
 fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, BadKafkaSettings> {
     let Some(kafka) = settings.kafka() else {
-        info!("KAFKA_BROKERS is not set: events stay in the journal");
         return Ok(Vec::new());
     };
     let bridge = KafkaBridge::new(kafka)?;

@@ -194,3 +194,43 @@ async fn a_killed_node_leaves_no_lock() {
     let listed = Api::at(second.address()).run("{ accounts { id } }").await;
     assert_eq!(listed.data("/accounts").as_array().map(Vec::len), Some(0));
 }
+
+/// Whatever is wrong with Kafka's file: a line that names it, no database made, and nothing of a secret.
+#[test]
+fn properties_of_kafka_that_cannot_be_used() {
+    for (text, named) in [
+        (
+            "acks=0",
+            &["line 1", "acks", "order and durability"] as &[&str],
+        ),
+        ("sasl.password\n", &["line 1", "name=value"]),
+        (
+            "sasl.pasword=hidden-4711",
+            &["sasl.pasword", "--kafka-properties"],
+        ),
+        (
+            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=hidden-4711",
+            &["SASL mechanism"],
+        ),
+    ] {
+        let ground = Ground::new();
+        let file = ground.beside("kafka.properties");
+        std::fs::write(&file, text).expect("written");
+        let file = file.to_str().expect("UTF-8");
+        let arguments = ["--kafka-brokers", "127.0.0.1:1", "--kafka-properties", file];
+        let ended = refused(&ground, &mut ground.command(&arguments));
+        require_one_line(&ended, named);
+        let is_told = ended.stderr.contains("4711") && !text.contains("mechanism");
+        assert!(!is_told, "{ended:?}");
+        assert!(!ground.current().join("data").exists(), "{text}");
+    }
+    let ground = Ground::new();
+    let file = ground.beside("kafka.properties");
+    std::fs::write(&file, "sasl.password=hidden-4711").expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let arguments = ["--kafka-brokers", "h:1", "--kafka-properties", file];
+    let config = [&["config"], &arguments[..]].concat();
+    let told = ground.run(&mut ground.command(&config));
+    assert!(told.stdout.contains(file), "{told:?}");
+    assert!(!told.stdout.contains("4711"), "{told:?}");
+}
