@@ -14,11 +14,15 @@ pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
     };
     let (shards, currency) = (settings.shards.get(), settings.currency);
     let base = base_url(address);
+    let events = match settings.kafka() {
+        Some(kafka) => format!("published on Kafka at {}", kafka.brokers),
+        None => "kept in the journal; KAFKA_BROKERS=host:9092 publishes them".to_owned(),
+    };
     format!(
         "fritzy {version}, {other_services}\n\
          \x20 data     {database}, {shards} shards, synced at every commit; prices in {currency}\n\
          \x20 search   none in this version: products(query:) answers SEARCH_UNAVAILABLE\n\
-         \x20 events   kept in the journal; this version publishes to no broker\n\
+         \x20 events   {events}\n\
          \x20 API      {base}/graphql\n\
          \x20 click    {base}/\n"
     )

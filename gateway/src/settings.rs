@@ -267,7 +267,10 @@ impl Settings {
     pub(crate) fn kafka(&self) -> Option<KafkaBridgeConfig> {
         let properties = self.kafka_properties.as_ref().map(KafkaProperties::secret);
         Some(KafkaBridgeConfig {
-            brokers: self.kafka_brokers.clone()?,
+            brokers: self
+                .kafka_brokers
+                .clone()
+                .filter(|brokers| !brokers.is_empty())?,
             properties: properties.cloned().unwrap_or_default(),
             begin: match self.kafka_begin {
                 KafkaBegin::Start => Begin::Start,

@@ -18,6 +18,9 @@ use super::messages::{headers, payload, topics};
 use super::window::Window;
 use crate::projection::{Broken, Done, ProjectedEvent, Projection};
 
+/// Bytes that one request carries for a partition, at first: a broker takes a megabyte unless it is told otherwise. One
+/// that does not is sent less: see [`Bridge`].
+pub(super) const BATCH_BYTES: usize = 512 * 1_024;
 /// Messages under way at most, over all shards: some MB, and enough that a broker's round trip is never waited for.
 const UNDER_WAY_MAX: usize = 20_000;
 
@@ -43,6 +46,8 @@ pub(super) struct Bridge {
     alone: Option<Ticket>,
     /// Shards with an event that is refused: nothing behind it goes out before somebody has decided about it.
     stopped: HashSet<ShardId>,
+    /// Whether the next producer's batches may be larger.
+    is_outgrown: bool,
     done: VecDeque<Done>,
 }
 
@@ -62,6 +67,7 @@ impl Bridge {
             next_batch_bytes: batch_bytes,
             alone: None,
             stopped: HashSet::new(),
+            is_outgrown: false,
             done: VecDeque::new(),
         }
     }
@@ -157,6 +163,10 @@ fn is_refusal(code: RDKafkaErrorCode) -> bool {
 #[async_trait]
 impl Projection for Bridge {
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Broken> {
+        if self.is_outgrown {
+            let told = "a shard that was stopped goes on: the next batches may be large again";
+            return Err(Broken(told.into()));
+        }
         let (shard, position) = (event.shard, event.position);
         if self.stopped.contains(&shard) {
             return Ok(());
@@ -234,7 +244,11 @@ impl Projection for Bridge {
 
     fn forget(&mut self, shard: ShardId) {
         self.leave(shard);
-        self.stopped.remove(&shard);
+        if self.stopped.remove(&shard) && self.batch_bytes < BATCH_BYTES {
+            // Somebody has seen to what was refused.
+            self.next_batch_bytes.store(BATCH_BYTES, Ordering::Relaxed);
+            self.is_outgrown = true;
+        }
         self.done
             .retain(|done| !matches!(done, Done::UpTo(of, _) if *of == shard));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -77,6 +78,11 @@ pub fn kafka_properties(text: &str) -> Result<BTreeMap<String, String>, String> 
             return refused("not name=value");
         };
         let name = name.trim();
+        if name.starts_with("test.") {
+            return refused(&format!(
+                "{name} cannot be set here: it is for the client's own tests"
+            ));
+        }
         if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
             return refused(&format!("{name} cannot be set here: {why}"));
         }
@@ -92,7 +98,16 @@ pub fn kafka_properties(text: &str) -> Result<BTreeMap<String, String>, String> 
 
 /// What a client has complained about last: why brokers do not answer, where the answer itself says only that they do not.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Complaints(Arc<Mutex<Option<String>>>);
+pub(super) struct Complaints(Arc<Mutex<Heard>>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    last: Option<String>,
+    told: Option<Instant>,
+}
+
+/// Between two complaints in the log: a client tries again, and complains, many times a second.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 impl Complaints {
     /// That no broker answers, and why.
@@ -101,8 +116,8 @@ impl Complaints {
             KafkaError::MetadataFetch(code) => code.to_string(),
             other => other.to_string(),
         };
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let why = last.as_deref().unwrap_or(&failure);
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = heard.last.as_deref().unwrap_or(&failure);
         format!("no broker of Kafka answers: {why}")
     }
 }
@@ -113,11 +128,16 @@ impl ClientContext for Complaints {
     }
 
     fn error(&self, failure: KafkaError, reason: &str) {
-        warn!(%failure, reason, "Kafka");
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            heard.told = Some(Instant::now());
+            warn!(%failure, reason, "Kafka");
+        } else {
+            debug!(%failure, reason, "Kafka");
+        }
         // That all brokers are away says less than why the last one is.
-        if !reason.ends_with("brokers are down") || last.is_none() {
-            *last = Some(reason.to_owned());
+        if !reason.ends_with("brokers are down") || heard.last.is_none() {
+            heard.last = Some(reason.to_owned());
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tracing::info;
 
 use super::KafkaBridgeConfig;
-use super::bridge::Bridge;
+use super::bridge::{BATCH_BYTES, Bridge};
 use super::client::{Complaints, FIXED, client_config};
 use super::deliveries::{Deliveries, Delivery};
 use super::messages::TOPICS;
@@ -21,9 +21,6 @@ use crate::projection::{Begin, Broken, Projection, ProjectionStart};
 
 /// Asking for topics at most.
 const METADATA_MAX: Duration = Duration::from_secs(10);
-/// Bytes that one request carries for a partition, at first: a broker takes a megabyte unless it is told otherwise. One
-/// that does not is sent less: see [`Bridge`].
-const BATCH_BYTES: usize = 512 * 1_024;
 
 /// What may be overruled, by either of its names.
 const DEFAULTS: [(&str, &str, &str); 5] = [
@@ -45,7 +42,13 @@ pub struct BadKafkaSettings(pub(super) String);
 impl From<KafkaError> for BadKafkaSettings {
     fn from(failure: KafkaError) -> Self {
         Self(match failure {
-            KafkaError::ClientConfig(_, why, name, _) => format!("{name}: {why}"),
+            // The value may be a secret that stands in the wrong place.
+            KafkaError::ClientConfig(_, why, name, value) if value.is_empty() => {
+                format!("{name}: {why}")
+            }
+            KafkaError::ClientConfig(_, why, name, value) => {
+                format!("{name}: {}", why.replace(&value, "…"))
+            }
             KafkaError::ClientCreation(why) => why,
             other => other.to_string(),
         })

@@ -275,7 +275,7 @@ impl Topics {
     }
 
     /// The settings of a topic of so many copies.
-    fn wanted(&self, copies: usize) -> [(&'static str, String); 4] {
+    fn wanted(&self, copies: usize) -> [(&'static str, String); 6] {
         // Of fewer, one that is away would keep anything from being written.
         let in_sync = if copies >= COPIES { 2 } else { 1 };
         [
@@ -284,6 +284,9 @@ impl Topics {
             ("min.insync.replicas", in_sync.to_string()),
             ("retention.ms", self.settings.retention_ms.to_string()),
             ("max.message.bytes", "1048588".to_owned()),
+            // Neither takes events away before their time.
+            ("retention.bytes", "-1".to_owned()),
+            ("unclean.leader.election.enable", "false".to_owned()),
         ]
     }
 
@@ -326,13 +329,24 @@ impl Topics {
             }
             for (name, expected) in self.wanted(found.copies) {
                 let value = found.config.get(name).cloned().unwrap_or_default();
-                if value != expected {
+                if value != expected && !is_more(name, &value, &expected) {
                     differs(name, value, expected, true);
                 }
             }
         }
         differences
     }
+}
+
+/// Whether a setting is beyond what it must be at least; whoever has chosen that means it.
+fn is_more(name: &str, value: &str, expected: &str) -> bool {
+    let at_least = ["min.insync.replicas", "retention.ms", "max.message.bytes"];
+    let number = |text: &str| match text.parse::<i64>() {
+        // For ever.
+        Ok(-1) => Some(i64::MAX),
+        other => other.ok(),
+    };
+    at_least.contains(&name) && number(value) > number(expected)
 }
 
 fn copies(brokers: usize) -> usize {

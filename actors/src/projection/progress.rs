@@ -150,6 +150,18 @@ impl Progress {
         })
     }
 
+    /// What is to be saved where nothing is yet.
+    pub(super) fn to_begin(&self) -> Option<CursorMove> {
+        self.saved.is_none().then(|| self.to_save()).flatten()
+    }
+
+    /// Notes where it begins, if that was not known.
+    pub(super) fn begun(&mut self, cursor: Cursor) {
+        if self.saved.is_none() {
+            self.set(cursor);
+        }
+    }
+
     /// Notes what was saved.
     pub(super) fn saved(&mut self, cursor: Cursor) {
         self.saved = Some(cursor);

@@ -9,16 +9,23 @@ use std::time::Duration;
 
 use fritzy_domain::{Cursors, Journal, Position, ReadError, ShardId, ShardLease};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
 
 use super::progress::Progress;
-use super::running::Running;
+use super::running::{Running, tell};
 use super::status::Counts;
 use super::{Begin, Broken, ProjectionStart};
 
 /// Before a projection that broke, or a store that did not answer, is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// One that broke so soon may do so again, and each time repeats what it was not sure of: after a dozen of these in a row it
+/// is tried more seldom.
+const SHORT_RUN: Duration = Duration::from_secs(30);
+/// See there.
+const SHORT_RUNS_MAX: u32 = 12;
+/// See there.
+const LATER: Duration = Duration::from_secs(30);
 
 pub(super) struct Runner {
     pub(super) start: Arc<dyn ProjectionStart>,
@@ -55,8 +62,15 @@ impl Runner {
     /// Runs until it is told to stop. What is done by then is saved.
     pub(super) async fn run(&self) {
         let name = self.start.name();
+        let mut short_runs = 0;
         loop {
+            let began = Instant::now();
             let ended = self.run_once().await;
+            short_runs = if began.elapsed() < SHORT_RUN {
+                short_runs + 1
+            } else {
+                0
+            };
             match ended {
                 Ended::Stopped => return,
                 Ended::Broken(broken) => {
@@ -70,7 +84,7 @@ impl Runner {
             let mut stop = self.stop.clone();
             tokio::select! {
                 () = asked(&mut stop) => return,
-                () = sleep(AGAIN_AFTER) => {}
+                () = sleep(if short_runs > SHORT_RUNS_MAX { LATER } else { AGAIN_AFTER }) => {}
             }
         }
     }
@@ -80,6 +94,8 @@ impl Runner {
         let opening = async {
             let feed = self.journal.feed();
             let shards = self.open_shards().await?;
+            // It may be long until it can start.
+            tell(self, &shards);
             let projection = self.start.start().await?;
             Ok::<_, Ended>((feed, shards, projection))
         };
@@ -120,6 +136,17 @@ impl Runner {
             let mut progress = Progress::new(lease, saved.remove(&lease.shard), begin);
             meet(&mut progress, head, self.start.name());
             shards.insert(lease.shard, progress);
+        }
+        // What a first look settles is settled, whatever comes then: now is now, not when Kafka answers.
+        let begun: Vec<_> = shards.values().filter_map(Progress::to_begin).collect();
+        if !begun.is_empty() {
+            self.cursors.save_cursors(self.start.name(), begun).await?;
+            let saved = self.cursors.cursors(self.start.name()).await?;
+            for cursor in saved {
+                if let Some(progress) = shards.get_mut(&cursor.shard) {
+                    progress.begun(cursor);
+                }
+            }
         }
         Ok(shards)
     }

@@ -18,6 +18,10 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks for events that no feed has told of: a commit whose answer was lost. One look asks for the end of
 /// each shard, some milliseconds for 1 024 of them.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Between two looks for cursors that were set by hand.
+const RELOAD_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks where the shards end, while there is no room.
+const LOOK_WAITING_EVERY: Duration = Duration::from_secs(2);
 /// Events in one read of the journal: the cost of a statement is spread over enough of them.
 const PAGE_MAX: u32 = 500;
 
@@ -45,6 +49,8 @@ pub(super) struct Running<'r> {
     looked: Instant,
     /// Whether some cursor may have been set by hand.
     reload: bool,
+    /// When the cursors were read.
+    reloaded: Instant,
 }
 
 impl<'r> Running<'r> {
@@ -62,6 +68,7 @@ impl<'r> Running<'r> {
             behind: VecDeque::new(),
             looked: Instant::now(),
             reload: false,
+            reloaded: Instant::now(),
         };
         running.queue_all();
         running
@@ -197,7 +204,7 @@ impl<'r> Running<'r> {
                 taken?;
                 break;
             }
-            if looked.elapsed() >= LOOK_EVERY
+            if looked.elapsed() >= LOOK_WAITING_EVERY
                 && let Ok(heads) = runner.journal.heads().await
             {
                 *looked = Instant::now();
@@ -298,7 +305,7 @@ impl<'r> Running<'r> {
     async fn keep_house(&mut self) -> Result<(), Ended> {
         self.save().await?;
         let stopped = self.shards.values().any(Progress::is_stopped);
-        if stopped || self.reload {
+        if stopped || self.reload || self.reloaded.elapsed() >= RELOAD_EVERY {
             self.reload().await?;
         }
         if self.looked.elapsed() >= LOOK_EVERY {
@@ -337,6 +344,7 @@ impl<'r> Running<'r> {
         let name = self.runner.start.name();
         let saved = self.runner.cursors.cursors(name).await?;
         self.reload = false;
+        self.reloaded = Instant::now();
         let by_hand: BTreeMap<ShardId, _> = saved
             .into_iter()
             .filter(|cursor| {
@@ -374,7 +382,7 @@ fn grow(
 }
 
 /// Tells how far it is behind.
-fn tell(runner: &Runner, shards: &HashMap<ShardId, Progress>) {
+pub(super) fn tell(runner: &Runner, shards: &HashMap<ShardId, Progress>) {
     let shards = shards.values();
     let lag = shards.clone().map(Progress::lag).sum();
     let oldest = shards.clone().filter_map(Progress::oldest).min();

@@ -35,6 +35,13 @@ async fn what_differs_is_told_and_what_can_be_mended_is() {
         .set("cleanup.policy", "compact")
         .set("segment.ms", "60000");
     make(&brokers, orders).await;
+    // Whoever keeps more, or takes more, means it.
+    let accounts = NewTopic::new("account.events", 3, TopicReplication::Fixed(1))
+        .set("retention.ms", "-1")
+        .set("max.message.bytes", "2000000")
+        .set("cleanup.policy", "delete")
+        .set("retention.bytes", "5000000");
+    make(&brokers, accounts).await;
     let found = lines(&shop.topics().check().await.expect("asked"));
     assert_eq!(found.len(), 8, "{found:?}");
     for expected in [
@@ -42,6 +49,7 @@ async fn what_differs_is_told_and_what_can_be_mended_is() {
         "order.events: cleanup.policy is compact, should be delete",
         "order.events: retention.ms is 1000, should be 86400000",
         "order.created: topic is missing, should be there",
+        "account.events: retention.bytes is 5000000, should be -1",
     ] {
         assert!(
             found.iter().any(|line| line == expected),

@@ -21,6 +21,8 @@ pub(crate) struct Inner {
     pub(crate) met: AtomicUsize,
     /// Whether what is taken is not said to be done.
     pub(crate) holds_back: AtomicBool,
+    /// Whether it cannot start.
+    pub(crate) is_away: AtomicBool,
     /// Whether it takes no more.
     pub(crate) is_full: AtomicBool,
     room: Notify,
@@ -135,6 +137,9 @@ impl ProjectionStart for Start {
     }
 
     async fn start(&self) -> Result<Box<dyn Projection>, Broken> {
+        if self.0.is_away.load(SeqCst) {
+            return Err(Broken("its world is away".into()));
+        }
         Ok(Box::new(Ledger::new(self.0.clone())))
     }
 }

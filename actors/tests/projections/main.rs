@@ -56,6 +56,26 @@ async fn one_that_begins_now_never_tells_what_was_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn now_is_when_it_was_set_and_not_when_its_world_answers() {
+    let shop = TestShop::new().await;
+    shop.accounts(0..20).await;
+    let log = Log::default();
+    log.is_away.store(true, SeqCst);
+    let running = shop.project(&log, Begin::Now).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    shop.accounts(20..50).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    // How far it is behind is told meanwhile.
+    let (_, status) = running.status().next().expect("there is one");
+    assert_eq!((status.lag_events, log.len()), (30, 0));
+    log.is_away.store(false, SeqCst);
+    eventually(|| log.len() == 30).await;
+    running.stop().await;
+    assert_eq!(log.distinct(), 30);
+    assert_eq!(shop.saved().await, shop.heads().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_not_done_when_it_broke_is_taken_again() {
     let shop = TestShop::new().await;
     let log = Log::default();
@@ -135,10 +155,11 @@ async fn a_cursor_that_is_set_back_by_hand_has_all_of_it_told_again() {
     shop.accounts(0..40).await;
     eventually(|| log.len() == 40).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
+    // Its owner notices, also when nothing happens.
     shop.set_cursor(ShardId(2), 0).await;
-    // Its owner notices when it saves the next time.
-    shop.accounts(40..44).await;
     let again = 40 / usize::from(SHARDS);
+    eventually(|| log.len() >= 40 + again).await;
+    shop.accounts(40..44).await;
     eventually(|| log.len() >= 44 + again).await;
     running.stop().await;
     assert_eq!(log.done(ShardId(2), 1), 2);

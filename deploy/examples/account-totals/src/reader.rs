@@ -1,5 +1,6 @@
 //! Reads `order.events` from given places on. The offsets are kept with the totals, not with Kafka: so there is no group,
-//! and all partitions are read.
+//! and all partitions are read. An offset is one of a topic: one that was deleted and made anew is noticed only while it is
+//! shorter than what was read of the old one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -56,6 +57,12 @@ impl Reader {
             let id = partition.id();
             let (begin, end) = consumer.fetch_watermarks(TOPIC, id, ANSWER_MAX)?;
             let next = from.get(&id).copied().unwrap_or(begin);
+            if next > end {
+                bail!(
+                    "partition {id} of {TOPIC} ends at {end}, and was read to {next}: the topic was made anew; begin \
+                     anew with an empty state"
+                );
+            }
             partitions.add_partition_offset(TOPIC, id, Offset::Offset(next))?;
             if next < end {
                 ends.insert(id, end);
