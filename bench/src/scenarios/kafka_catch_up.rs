@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_actors::{Begin, Shop, ShopConfig};
-use fritzy_domain::NodeId;
 use fritzy_persistence::{PostgresConfig, Stores};
 use tokio::time::{Instant, sleep, sleep_until};
-use uuid::Uuid;
 
 use super::bridged::{Bridged, kafka};
 use super::database::Database;
+use super::shop_subject::start_shop;
 use super::{Conditions, Reach, Scenario, SetUp, Setting, SideSettings, Subject};
 use crate::BenchError;
 use crate::load::{Load, Measured, Plan, Recorder, Window};
@@ -63,19 +62,13 @@ impl Scenario for KafkaCatchUp {
         let database = Database::open(set_up).await?;
         let stores = Stores::open_postgres(PostgresConfig::new(database.url())).await;
         let stores = stores.map_err(|failure| kafka(&failure))?;
-        let shop = Shop::start(
-            ShopConfig::default(),
-            NodeId::from_uuid(Uuid::now_v7()),
-            stores.journal.clone(),
-            stores.read_model.clone(),
-            stores.ownership.as_ref(),
-        );
+        let shop = start_shop(ShopConfig::default(), &stores).await?;
         let conditions = Conditions {
             durability: database.durability(),
             node_settings: None,
         };
         Ok(Box::new(CatchingUp {
-            shop: shop.await.map_err(|failure| kafka(&failure))?,
+            shop,
             stores,
             database,
             conditions,

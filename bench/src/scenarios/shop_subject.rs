@@ -59,15 +59,7 @@ impl<C: Caller> ShopSubject<C> {
         caller: fn(&Arc<OpenShop>, &SideSettings, &Plan, usize) -> C,
     ) -> Result<Self, BenchError> {
         let (stores, place, durability) = open_stores(set_up).await?;
-        let shop = Shop::start(
-            config,
-            NodeId::from_uuid(Uuid::now_v7()),
-            stores.journal.clone(),
-            stores.read_model.clone(),
-            stores.ownership.as_ref(),
-        )
-        .await
-        .map_err(|failure| preparing("the shop", &failure))?;
+        let shop = start_shop(config, &stores).await?;
         let things = match &place {
             Place::Database(database) if set_up.settings.fill_count > 0 => {
                 let found = Things::of_filled(database.url(), wanted);
@@ -154,6 +146,19 @@ impl<C: Caller> Subject for ShopSubject<C> {
         }
         Ok(())
     }
+}
+
+/// Starts a shop on stores.
+pub(super) async fn start_shop(config: ShopConfig, stores: &Stores) -> Result<Shop, BenchError> {
+    let shop = Shop::start(
+        config,
+        NodeId::from_uuid(Uuid::now_v7()),
+        stores.journal.clone(),
+        stores.read_model.clone(),
+        stores.ownership.as_ref(),
+    );
+    shop.await
+        .map_err(|failure| preparing("the shop", &failure))
 }
 
 async fn open_stores(set_up: &SetUp<'_>) -> Result<(Stores, Place, Durability), BenchError> {

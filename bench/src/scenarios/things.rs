@@ -1,14 +1,12 @@
 //! What is in a shop before anything is asked of it: made by its own methods, or found where a database was filled.
 
 use fritzy_actors::{PriceInput, ProductInput, Shop, ShopConfig, ShopError};
-use fritzy_domain::NodeId;
 use fritzy_persistence::{PostgresConfig, Sampled, Stores, fill_with_orders, sample_ids};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use uuid::Uuid;
 
 use super::SideSettings;
 use super::shop_data::{account_name, price_text, product_name};
-use super::shop_subject::unkeyed;
+use super::shop_subject::{start_shop, unkeyed};
 use crate::BenchError;
 
 /// Requests under way while things are made.
@@ -74,14 +72,7 @@ impl Things {
 pub(super) async fn fill(url: &str, settings: &SideSettings) -> Result<(), BenchError> {
     let stores = Stores::open_postgres(PostgresConfig::new(url)).await;
     let stores = stores.map_err(|failure| preparing(&failure))?;
-    let shop = Shop::start(
-        ShopConfig::default(),
-        NodeId::from_uuid(Uuid::now_v7()),
-        stores.journal.clone(),
-        stores.read_model.clone(),
-        stores.ownership.as_ref(),
-    );
-    let shop = shop.await.map_err(|failure| preparing(&failure))?;
+    let shop = start_shop(ShopConfig::default(), &stores).await?;
     let made = Things::make(&shop, Wanted::by(settings)).await;
     shop.stop().await;
     stores.close().await;
