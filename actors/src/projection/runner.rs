@@ -20,7 +20,7 @@ use super::{Begin, Broken, ProjectionStart};
 /// Before a projection that broke, or a store that did not answer, is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// One that broke so soon may do so again, and each time repeats what it was not sure of: after a dozen of these in a row it
-/// is tried more seldom.
+/// is tried more seldom. What cannot start, or waits for the store, repeats nothing.
 const SHORT_RUN: Duration = Duration::from_secs(30);
 /// See there.
 const SHORT_RUNS_MAX: u32 = 12;
@@ -42,6 +42,8 @@ pub(super) enum Ended {
     Stopped,
     /// It broke.
     Broken(Broken),
+    /// It could not even start: nothing was taken.
+    NotStarted(Broken),
     /// The store does not answer.
     Store(ReadError),
 }
@@ -66,14 +68,14 @@ impl Runner {
         loop {
             let began = Instant::now();
             let ended = self.run_once().await;
-            short_runs = if began.elapsed() < SHORT_RUN {
+            short_runs = if matches!(ended, Ended::Broken(_)) && began.elapsed() < SHORT_RUN {
                 short_runs + 1
             } else {
                 0
             };
             match ended {
                 Ended::Stopped => return,
-                Ended::Broken(broken) => {
+                Ended::Broken(broken) | Ended::NotStarted(broken) => {
                     self.counts.restarted();
                     warn!(projection = name, reason = %broken, "a projection broke; starting anew from its cursors");
                 }
@@ -96,7 +98,7 @@ impl Runner {
             let shards = self.open_shards().await?;
             // It may be long until it can start.
             tell(self, &shards);
-            let projection = self.start.start().await?;
+            let projection = self.start.start().await.map_err(Ended::NotStarted)?;
             Ok::<_, Ended>((feed, shards, projection))
         };
         let opened = tokio::select! {
