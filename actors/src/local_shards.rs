@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_cluster::{Failure, ShardHost};
+use fritzy_cluster::{Failure, Refused, ShardHost};
 use fritzy_domain::{Deadline, ShardId};
 use ractor::{Actor, ActorRef, SpawnErr};
 use tokio::sync::{Semaphore, oneshot};
@@ -83,20 +83,21 @@ impl ShardHost for LocalShards {
         shard: ShardId,
         deadline: Deadline,
         request: ShardRequest,
-    ) -> Result<ShardReply, Failure> {
+    ) -> Result<ShardReply, Refused<ShardRequest>> {
         let actor = self
             .running
             .read()
             .expect("no writer panics")
             .get(&shard)
             .cloned();
-        let actor =
-            actor.ok_or_else(|| Failure::Unavailable(format!("shard {shard} is not running")))?;
+        let Some(actor) = actor else {
+            return Err(Refused::NotHere(request));
+        };
         let place = self
             .places
             .clone()
             .try_acquire_owned()
-            .map_err(|_| Failure::Overloaded)?;
+            .map_err(|_| Refused::Failed(Failure::Overloaded))?;
         let (answer, answered) = oneshot::channel();
         let reply = ReplyTo::new(answer, place);
         actor
@@ -105,8 +106,11 @@ impl ShardHost for LocalShards {
                 deadline,
                 reply,
             })
-            .map_err(|_| Failure::Unavailable(format!("shard {shard} is stopping")))?;
-        match timeout_at(Instant::from_std(deadline.moment()), answered).await {
+            .map_err(|_| {
+                Refused::Failed(Failure::Unavailable(format!("shard {shard} is stopping")))
+            })?;
+        let answered = timeout_at(Instant::from_std(deadline.moment()), answered).await;
+        let answer = match answered {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) if crate::entity_actor::is_late(deadline) => Err(Failure::DeadlineExceeded),
             Ok(Err(_)) => {
@@ -114,6 +118,7 @@ impl ShardHost for LocalShards {
                 Err(Failure::Internal)
             }
             Err(_) => Err(Failure::DeadlineExceeded),
-        }
+        };
+        answer.map_err(Refused::Failed)
     }
 }

@@ -2,9 +2,11 @@
 //! or orders, and nothing of how a shard does its work.
 
 mod failure;
+mod lease;
 mod router;
 mod shard_map;
 
 pub use failure::Failure;
-pub use router::{Router, ShardHost};
+pub use lease::{BootTime, LocalLease, TTL};
+pub use router::{Refused, Router, ShardHost};
 pub use shard_map::ShardMap;

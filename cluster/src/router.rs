@@ -7,6 +7,15 @@ use fritzy_domain::{Deadline, NodeId, ShardId, Slot};
 
 use crate::{Failure, ShardMap};
 
+/// Why a host has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused<R> {
+    /// The shard does not run here, or not any more. The request was not begun, and is given back.
+    NotHere(R),
+    /// Anything else.
+    Failed(Failure),
+}
+
 /// What runs the shards that a node owns.
 pub trait ShardHost: Send + Sync + 'static {
     /// What a shard can be asked.
@@ -20,7 +29,7 @@ pub trait ShardHost: Send + Sync + 'static {
         shard: ShardId,
         deadline: Deadline,
         request: Self::Request,
-    ) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
+    ) -> impl Future<Output = Result<Self::Reply, Refused<Self::Request>>> + Send;
 }
 
 /// A router on one node.
@@ -59,7 +68,15 @@ impl<H: ShardHost> Router<H> {
         request: H::Request,
     ) -> Result<H::Reply, Failure> {
         match self.map.owner(shard) {
-            Some(owner) if owner == self.me => self.local.ask(shard, deadline, request).await,
+            Some(owner) if owner == self.me => {
+                let asked = self.local.ask(shard, deadline, request).await;
+                asked.map_err(|refused| match refused {
+                    Refused::NotHere(_) => {
+                        Failure::Unavailable(format!("shard {shard} is not running"))
+                    }
+                    Refused::Failed(failure) => failure,
+                })
+            }
             Some(owner) => Err(Failure::Unavailable(format!(
                 "shard {shard} is on node {owner}"
             ))),
@@ -88,7 +105,7 @@ mod tests {
             shard: ShardId,
             _deadline: Deadline,
             request: u8,
-        ) -> Result<(ShardId, u8), Failure> {
+        ) -> Result<(ShardId, u8), Refused<u8>> {
             Ok((shard, request))
         }
     }

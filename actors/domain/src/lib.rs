@@ -38,10 +38,11 @@ pub use order::{
     check_lines,
 };
 pub use ports::{
-    Append, AppendError, Appending, CommandRecord, Committed, ConsistencyToken, Copies, Cursor,
-    CursorMove, Cursors, Epoch, Fed, Feed, Footprint, Freshness, Journal, ListKey, NoCopies,
-    NoRoom, NotAToken, Ownership, Page, Position, Positions, ProductIndex, ProductQuery, ReadError,
-    ReadModel, Recorded, Room, SearchError, ShardLease, Slice, Stored, Unbounded, Version,
+    Append, AppendError, Appending, ClusterState, CommandRecord, Committed, ConsistencyToken,
+    Copies, Cursor, CursorMove, Cursors, Epoch, Fed, Feed, Footprint, Freshness, JoinError,
+    Journal, ListKey, Look, Membership, NewNode, NoCopies, NoRoom, NodeRecord, NotAToken,
+    Ownership, Page, Position, Positions, ProductIndex, ProductQuery, ReadError, ReadModel,
+    Recorded, Roles, Room, SearchError, ShardLease, ShardOwner, Slice, Stored, Unbounded, Version,
 };
 pub use product::{
     Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,

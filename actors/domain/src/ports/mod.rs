@@ -3,6 +3,7 @@
 
 mod copies;
 mod journal;
+mod membership;
 mod ownership;
 mod product_index;
 mod projections;
@@ -12,6 +13,9 @@ mod room;
 pub use copies::{ConsistencyToken, Copies, Freshness, NoCopies, NotAToken};
 pub use journal::{
     Append, AppendError, Appending, CommandRecord, Journal, Position, Positions, Recorded, Version,
+};
+pub use membership::{
+    ClusterState, JoinError, Look, Membership, NewNode, NodeRecord, Roles, ShardOwner,
 };
 pub use ownership::{Epoch, Ownership, ShardLease};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
