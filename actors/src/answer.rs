@@ -2,15 +2,17 @@
 
 use fritzy_cluster::Failure;
 use fritzy_domain::{Code, CommandId, Deadline, Fingerprint, NoRoom, Rejection, Version};
+use serde::{Deserialize, Serialize};
 
 /// One request to change something.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// Its id: derived from the idempotency key, or random.
     pub command: CommandId,
     /// What the client sent, if it gave a key.
     pub fingerprint: Option<Fingerprint>,
-    /// When the client stops waiting.
+    /// When the client stops waiting. Between nodes only what remains of it travels.
+    #[serde(skip, default = "crate::wire::now")]
     pub deadline: Deadline,
 }
 

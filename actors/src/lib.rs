@@ -20,6 +20,7 @@ mod residents;
 mod root;
 mod shard_actor;
 mod shop;
+mod wire;
 
 pub use answer::{Request, ShopError, Target};
 pub use commands::{PriceInput, ProductInput};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fritzy_cluster::codec::{Unreadable, from_bytes, to_bytes};
 use fritzy_cluster::{Failure, Refused, ShardHost};
 use fritzy_domain::{Deadline, ShardId};
 use ractor::{Actor, ActorRef, SpawnErr};
@@ -14,6 +15,7 @@ use tracing::error;
 use crate::entity_actor::ShardContext;
 use crate::messages::{ReplyTo, ShardMessage, ShardReply, ShardRequest};
 use crate::root::{RootActor, RootArguments, RootMessage, RunningShards};
+use crate::wire;
 
 /// A handle to the running shards of this node.
 pub(crate) struct LocalShards {
@@ -120,5 +122,25 @@ impl ShardHost for LocalShards {
             Err(_) => Err(Failure::DeadlineExceeded),
         };
         answer.map_err(Refused::Failed)
+    }
+
+    fn may_repeat(request: &ShardRequest) -> bool {
+        wire::may_repeat(request)
+    }
+
+    fn encode_request(request: &ShardRequest) -> Vec<u8> {
+        to_bytes(request)
+    }
+
+    fn decode_request(bytes: &[u8], deadline: Deadline) -> Result<ShardRequest, Unreadable> {
+        wire::arrived(bytes, deadline)
+    }
+
+    fn encode_reply(reply: &ShardReply) -> Vec<u8> {
+        to_bytes(reply)
+    }
+
+    fn decode_reply(bytes: &[u8]) -> Result<ShardReply, Unreadable> {
+        from_bytes(bytes)
     }
 }

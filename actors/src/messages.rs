@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fritzy_cluster::Failure;
 use fritzy_domain::{Command, Deadline, EntityId, Rejection, State, Stored, Version};
 use ractor::ActorId;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::answer::Request;
@@ -12,8 +13,8 @@ use crate::answer::Request;
 /// A state that was committed; shared, never changed.
 pub(crate) type Snapshot = Arc<Stored<State>>;
 
-/// What a shard can be asked.
-#[derive(Debug)]
+/// What a shard can be asked. The same for another node: its deadline goes beside it.
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ShardRequest {
     /// Decide a creation.
     Create { command: Command, request: Request },
@@ -31,7 +32,7 @@ pub(crate) enum ShardRequest {
 }
 
 /// What a shard answers.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ShardReply {
     /// The state asked for, or the one after the command.
     State(Snapshot),

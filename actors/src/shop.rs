@@ -93,7 +93,7 @@ impl Shop {
         })?;
         map.record(&leases);
         Ok(Self {
-            router: Router::new(me, map, local),
+            router: Router::new(map, Arc::new(local)),
             journal,
             read_model,
             residents,

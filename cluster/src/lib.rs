@@ -1,12 +1,33 @@
-//! Who owns which shard, and the way there. Knows shards and owners; nothing of accounts, products
-//! or orders, and nothing of how a shard does its work.
+//! Nodes, shards and the way between them: who is there, who owns which shard, and how a request gets to its owner.
+//! Knows nothing of accounts, products or orders, and nothing of how a shard does its work.
 
+mod accepting;
+mod calling;
+pub mod codec;
+mod connections;
 mod failure;
+mod gate;
+mod guarded;
+mod hello;
+mod keeper;
 mod lease;
+mod link;
+mod liveness;
+mod member;
+mod peers;
+mod placement;
+mod rebalance;
+mod renewing;
 mod router;
 mod shard_map;
+pub mod trace;
+mod wire;
 
 pub use failure::Failure;
 pub use lease::{BootTime, LocalLease, TTL};
+pub use member::{Member, MemberConfig, MemberError, MemberStatus, Network, ShardLife};
+pub use peers::PeerStatus;
+pub use placement::{Placement, place};
 pub use router::{Refused, Router, ShardHost};
-pub use shard_map::ShardMap;
+pub use shard_map::{Place, ShardMap};
+pub use wire::{Trace, WIRE_MAX, WIRE_MIN};

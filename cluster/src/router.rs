@@ -1,11 +1,28 @@
 //! The router: from a shard to its owner, wherever that is. Callers never know where an entity lives.
+//!
+//! What meets a shard on the move waits for it, up to its deadline. A request is given a second time only where it is
+//! known not to have been begun, or where giving it twice does no harm.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
 
-use fritzy_domain::{Deadline, NodeId, ShardId, Slot};
+use fritzy_domain::{Deadline, Epoch, NodeId, ShardId, Slot};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout_at;
 
-use crate::{Failure, ShardMap};
+use crate::Failure;
+use crate::codec::Unreadable;
+use crate::link::AskError;
+use crate::peers::Remote;
+use crate::shard_map::{Place, ShardMap};
+use crate::wire::Answer;
+
+/// Requests that wait for a shard on the move at most; one more is refused as overload. A node takes 128 at a time from
+/// clients, each of which asks some times: so many wait only when everything moves.
+const WAITING_MAX: usize = 4_096;
+/// Between two tries of a request that was told to try elsewhere, when nothing new is heard.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why a host has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +36,9 @@ pub enum Refused<R> {
 /// What runs the shards that a node owns.
 pub trait ShardHost: Send + Sync + 'static {
     /// What a shard can be asked.
-    type Request: Send;
+    type Request: Send + Sync;
     /// What it answers.
-    type Reply: Send;
+    type Reply: Send + Sync;
 
     /// Asks one of this node's shards. Returns by the deadline.
     fn ask(
@@ -30,25 +47,72 @@ pub trait ShardHost: Send + Sync + 'static {
         deadline: Deadline,
         request: Self::Request,
     ) -> impl Future<Output = Result<Self::Reply, Refused<Self::Request>>> + Send;
+
+    /// Whether a request may be given again where nobody knows whether it was done.
+    fn may_repeat(request: &Self::Request) -> bool;
+
+    /// A request on its way to another node, without its deadline.
+    fn encode_request(request: &Self::Request) -> Vec<u8>;
+
+    /// The same, arrived.
+    ///
+    /// # Errors
+    /// [`Unreadable`], when a newer node wrote it.
+    fn decode_request(bytes: &[u8], deadline: Deadline) -> Result<Self::Request, Unreadable>;
+
+    /// A reply on its way back.
+    fn encode_reply(reply: &Self::Reply) -> Vec<u8>;
+
+    /// The same, arrived.
+    ///
+    /// # Errors
+    /// [`Unreadable`], when a newer node wrote it.
+    fn decode_reply(bytes: &[u8]) -> Result<Self::Reply, Unreadable>;
 }
 
 /// A router on one node.
-#[derive(Debug)]
 pub struct Router<H> {
-    me: NodeId,
     map: Arc<ShardMap>,
-    local: H,
+    local: Arc<H>,
+    /// The way to other nodes, while this one is among them.
+    remote: RwLock<Option<Arc<dyn Remote>>>,
+    waiting: Semaphore,
+}
+
+/// What one try has come to.
+enum Tried<H: ShardHost> {
+    Answered(Result<H::Reply, Failure>),
+    /// It was not begun; try again once something has changed.
+    Again(H::Request),
+    /// It may have been done; try again if that does no harm.
+    Lost(H::Request),
 }
 
 impl<H: ShardHost> Router<H> {
-    /// A router of node `me`, whose own shards `local` runs.
-    pub const fn new(me: NodeId, map: Arc<ShardMap>, local: H) -> Self {
-        Self { me, map, local }
+    /// A router to the shards that `local` runs, and to no others yet.
+    pub fn new(map: Arc<ShardMap>, local: Arc<H>) -> Self {
+        Self {
+            map,
+            local,
+            remote: RwLock::new(None),
+            waiting: Semaphore::new(WAITING_MAX),
+        }
     }
 
     /// What runs this node's own shards.
-    pub const fn local(&self) -> &H {
+    pub const fn local(&self) -> &Arc<H> {
         &self.local
+    }
+
+    /// Where the shards are.
+    pub const fn map(&self) -> &Arc<ShardMap> {
+        &self.map
+    }
+
+    /// From now on other nodes are reached by `remote`, or not at all.
+    pub(crate) fn set_remote(&self, remote: Option<Arc<dyn Remote>>) {
+        *self.remote.write().expect("no writer panics") = remote;
+        self.map.touch();
     }
 
     /// The shard of a routing key.
@@ -59,83 +123,125 @@ impl<H: ShardHost> Router<H> {
     /// Asks the owner of `shard`.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`] while the shard has no owner within reach; otherwise what the owner
-    /// answers.
+    /// [`Failure::Unavailable`] when the shard had no owner within reach until the deadline: nothing was done;
+    /// [`Failure::OutcomeUnknown`] when a connection was lost on the way back; otherwise what the owner answers.
     pub async fn ask(
         &self,
         shard: ShardId,
         deadline: Deadline,
         request: H::Request,
     ) -> Result<H::Reply, Failure> {
-        match self.map.owner(shard) {
-            Some(owner) if owner == self.me => {
-                let asked = self.local.ask(shard, deadline, request).await;
-                asked.map_err(|refused| match refused {
-                    Refused::NotHere(_) => {
-                        Failure::Unavailable(format!("shard {shard} is not running"))
-                    }
-                    Refused::Failed(failure) => failure,
-                })
+        // The usual case, without any more.
+        let request = match self.map.place(shard) {
+            Place::Here => match self.local.ask(shard, deadline, request).await {
+                Ok(reply) => return Ok(reply),
+                Err(Refused::Failed(failure)) => return Err(failure),
+                Err(Refused::NotHere(request)) => request,
+            },
+            Place::At(_) | Place::Nowhere => request,
+        };
+        self.ask_until(shard, deadline, request).await
+    }
+
+    async fn ask_until(
+        &self,
+        shard: ShardId,
+        deadline: Deadline,
+        mut request: H::Request,
+    ) -> Result<H::Reply, Failure> {
+        let mut changes = self.map.watch();
+        let mut waiting = None;
+        let mut lost = false;
+        loop {
+            changes.mark_unchanged();
+            request = match self.try_once(shard, deadline, request).await {
+                Tried::Answered(answer) => return answer,
+                Tried::Again(request) => request,
+                Tried::Lost(request) if H::may_repeat(&request) => {
+                    lost = true;
+                    request
+                }
+                Tried::Lost(_) => return Err(lost_on_the_way()),
+            };
+            if waiting.is_none() {
+                match self.waiting.try_acquire() {
+                    Ok(place) => waiting = Some(place),
+                    Err(_) if lost => return Err(lost_on_the_way()),
+                    Err(_) => return Err(Failure::Overloaded),
+                }
             }
-            Some(owner) => Err(Failure::Unavailable(format!(
-                "shard {shard} is on node {owner}"
-            ))),
-            None => Err(Failure::Unavailable(format!("shard {shard} has no owner"))),
+            if !wait(&mut changes, deadline).await {
+                return Err(if lost {
+                    lost_on_the_way()
+                } else {
+                    let reason = format!("shard {shard} has no owner within reach");
+                    Failure::Unavailable(reason)
+                });
+            }
         }
     }
+
+    async fn try_once(&self, shard: ShardId, deadline: Deadline, request: H::Request) -> Tried<H> {
+        match self.map.place(shard) {
+            Place::Here => match self.local.ask(shard, deadline, request).await {
+                Ok(reply) => Tried::Answered(Ok(reply)),
+                Err(Refused::Failed(failure)) => Tried::Answered(Err(failure)),
+                Err(Refused::NotHere(request)) => Tried::Again(request),
+            },
+            Place::At(owner) => self.ask_remote(owner, shard, deadline, request).await,
+            Place::Nowhere => Tried::Again(request),
+        }
+    }
+
+    async fn ask_remote(
+        &self,
+        owner: NodeId,
+        shard: ShardId,
+        deadline: Deadline,
+        request: H::Request,
+    ) -> Tried<H> {
+        let remote = self.remote.read().expect("no writer panics").clone();
+        let Some(remote) = remote else {
+            return Tried::Again(request);
+        };
+        let body = H::encode_request(&request);
+        let unreadable = |what: String| Failure::Unavailable(format!("the nodes differ: {what}"));
+        match remote.ask(owner, shard, deadline, body).await {
+            Ok(Answer::Reply(bytes)) => {
+                let reply = H::decode_reply(&bytes);
+                // What was done was done.
+                let lost = |Unreadable(what)| Failure::OutcomeUnknown(format!("its answer {what}"));
+                Tried::Answered(reply.map_err(lost))
+            }
+            Ok(Answer::NotMine(news)) => {
+                let me = remote.me();
+                if let Some(news) = news {
+                    self.map
+                        .learn(me, [(shard, news.owner(), Epoch(news.epoch))]);
+                }
+                Tried::Again(request)
+            }
+            Ok(Answer::Unreadable(what)) => Tried::Answered(Err(unreadable(what))),
+            Ok(Answer::Failed(failure)) => Tried::Answered(Err(failure.into())),
+            Err(AskError::NotSent) => Tried::Again(request),
+            Err(AskError::Lost) => Tried::Lost(request),
+            Err(AskError::Overloaded) => Tried::Answered(Err(Failure::Overloaded)),
+            Err(AskError::Late) => Tried::Answered(Err(Failure::DeadlineExceeded)),
+        }
+    }
+}
+
+fn lost_on_the_way() -> Failure {
+    Failure::OutcomeUnknown("the connection to the node that worked on it was lost".into())
+}
+
+/// Waits until something has changed, or for a while; `false` once the deadline has passed.
+async fn wait(changes: &mut watch::Receiver<u64>, deadline: Deadline) -> bool {
+    let until = deadline.moment().min(Instant::now() + LOOK_AGAIN);
+    // Errors mean that time has passed, or that the map is gone with its node.
+    let _ = timeout_at(until.into(), changes.changed()).await;
+    !deadline.has_passed(Instant::now())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use fritzy_domain::{Epoch, ShardCount, ShardLease};
-    use uuid::Uuid;
-
-    use super::*;
-
-    struct Echo;
-
-    impl ShardHost for Echo {
-        type Request = u8;
-        type Reply = (ShardId, u8);
-
-        async fn ask(
-            &self,
-            shard: ShardId,
-            _deadline: Deadline,
-            request: u8,
-        ) -> Result<(ShardId, u8), Refused<u8>> {
-            Ok((shard, request))
-        }
-    }
-
-    #[tokio::test]
-    async fn requests_go_to_the_owner_and_nowhere_else() {
-        let node = |number| NodeId::from_uuid(Uuid::from_u128(number));
-        let map = Arc::new(ShardMap::new(ShardCount::new(8).expect("in range")));
-        let router = Router::new(node(1), map.clone(), Echo);
-        let shard = router.shard_of(Slot(13));
-        assert_eq!(shard, ShardId(5));
-        let deadline = Deadline::at(Instant::now() + Duration::from_secs(1));
-
-        let unowned = router.ask(shard, deadline, 7).await;
-        assert!(
-            matches!(unowned, Err(Failure::Unavailable(_))),
-            "{unowned:?}"
-        );
-        let lease = |owner, epoch| ShardLease {
-            shard,
-            owner: node(owner),
-            epoch: Epoch(epoch),
-        };
-        map.record(&[lease(1, 1)]);
-        assert_eq!(router.ask(shard, deadline, 7).await, Ok((shard, 7)));
-        map.record(&[lease(2, 2)]);
-        let elsewhere = router.ask(shard, deadline, 7).await;
-        assert!(
-            matches!(elsewhere, Err(Failure::Unavailable(_))),
-            "{elsewhere:?}"
-        );
-    }
-}
+mod tests;

@@ -2,22 +2,54 @@
 
 use std::sync::RwLock;
 
-use fritzy_domain::{NodeId, ShardCount, ShardId, ShardLease, Slot};
+use fritzy_domain::{Epoch, NodeId, ShardCount, ShardId, ShardLease, Slot};
+use tokio::sync::watch;
 
-/// The owners of all shards. Shared; changed as ownership moves.
+/// Where a shard is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Here.
+    Here,
+    /// On another node.
+    At(NodeId),
+    /// Nobody has it, as far as is known.
+    Nowhere,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    place: Place,
+    /// The owner, this node or another.
+    owner: Option<NodeId>,
+    epoch: Epoch,
+}
+
+/// The places of all shards. Shared; changed as ownership moves.
 #[derive(Debug)]
 pub struct ShardMap {
     count: ShardCount,
-    owners: RwLock<Vec<Option<NodeId>>>,
+    entries: RwLock<Vec<Entry>>,
+    changes: watch::Sender<u64>,
 }
 
 impl ShardMap {
     /// A map in which no shard has an owner.
     pub fn new(count: ShardCount) -> Self {
+        let nowhere = Entry {
+            place: Place::Nowhere,
+            owner: None,
+            epoch: Epoch(0),
+        };
         Self {
             count,
-            owners: RwLock::new(vec![None; usize::from(count.get())]),
+            entries: RwLock::new(vec![nowhere; usize::from(count.get())]),
+            changes: watch::Sender::new(0),
         }
+    }
+
+    /// How many shards there are.
+    pub const fn count(&self) -> ShardCount {
+        self.count
     }
 
     /// The shard of a routing key.
@@ -25,16 +57,158 @@ impl ShardMap {
         self.count.shard_of(slot)
     }
 
-    /// Who owns a shard.
-    pub fn owner(&self, shard: ShardId) -> Option<NodeId> {
-        self.owners.read().expect("no writer panics")[usize::from(shard.0)]
+    /// Where a shard is.
+    pub fn place(&self, shard: ShardId) -> Place {
+        let entries = self.entries.read().expect("no writer panics");
+        entries
+            .get(usize::from(shard.0))
+            .map_or(Place::Nowhere, |entry| entry.place)
     }
 
-    /// Notes claims that have succeeded.
+    /// Who owns a shard, and since which epoch.
+    pub fn owner(&self, shard: ShardId) -> (Option<NodeId>, Epoch) {
+        let entries = self.entries.read().expect("no writer panics");
+        entries
+            .get(usize::from(shard.0))
+            .map_or((None, Epoch(0)), |entry| (entry.owner, entry.epoch))
+    }
+
+    /// Notes shards that run here from now on.
     pub fn record(&self, leases: &[ShardLease]) {
-        let mut owners = self.owners.write().expect("no writer panics");
-        for lease in leases {
-            owners[usize::from(lease.shard.0)] = Some(lease.owner);
+        self.change(leases.iter().map(|lease| {
+            let owner = Some(lease.owner);
+            (lease.shard, Place::Here, owner, lease.epoch)
+        }));
+    }
+
+    /// Notes owners that are heard of; `me` for shards of this node, which are not here before [`Self::record`] says so.
+    /// What is older than what is known changes nothing.
+    pub fn learn(
+        &self,
+        me: NodeId,
+        owners: impl IntoIterator<Item = (ShardId, Option<NodeId>, Epoch)>,
+    ) {
+        self.change(owners.into_iter().map(|(shard, owner, epoch)| {
+            let place = match owner {
+                Some(owner) if owner != me => Place::At(owner),
+                _ => Place::Nowhere,
+            };
+            (shard, place, owner, epoch)
+        }));
+    }
+
+    /// Notes that shards do not run here any more; who has them is told later.
+    pub fn forget(&self, shards: &[ShardId]) {
+        let mut entries = self.entries.write().expect("no writer panics");
+        for shard in shards {
+            if let Some(entry) = entries.get_mut(usize::from(shard.0)) {
+                entry.place = Place::Nowhere;
+            }
         }
+        drop(entries);
+        self.touch();
+    }
+
+    fn change(&self, changes: impl IntoIterator<Item = (ShardId, Place, Option<NodeId>, Epoch)>) {
+        let mut entries = self.entries.write().expect("no writer panics");
+        let mut changed = false;
+        for (shard, place, owner, epoch) in changes {
+            let Some(entry) = entries.get_mut(usize::from(shard.0)) else {
+                continue;
+            };
+            // A shard that runs here stays here until it is forgotten or somebody else has it; that its owner has raised
+            // the epoch itself moves nothing.
+            let newer = match entry.place {
+                Place::Here => epoch > entry.epoch && owner != entry.owner,
+                _ => epoch > entry.epoch || epoch == entry.epoch && owner != entry.owner,
+            };
+            if newer || place == Place::Here {
+                *entry = Entry {
+                    place,
+                    owner,
+                    epoch,
+                };
+                changed = true;
+            }
+        }
+        drop(entries);
+        if changed {
+            self.touch();
+        }
+    }
+
+    /// Has those who wait look again: a way to a node has opened, or the like.
+    pub fn touch(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// To be told of changes.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const SHARD: ShardId = ShardId(3);
+
+    fn node(number: u128) -> NodeId {
+        NodeId::from_uuid(Uuid::from_u128(number))
+    }
+
+    fn map() -> ShardMap {
+        ShardMap::new(ShardCount::new(8).expect("in range"))
+    }
+
+    fn lease(owner: u128, epoch: u64) -> ShardLease {
+        ShardLease {
+            shard: SHARD,
+            owner: node(owner),
+            epoch: Epoch(epoch),
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_what_is_known_changes_nothing() {
+        let (map, me) = (map(), node(1));
+        map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
+        map.learn(me, [(SHARD, Some(node(3)), Epoch(4))]);
+        assert_eq!(map.place(SHARD), Place::At(node(2)));
+        map.learn(me, [(SHARD, None, Epoch(5))]);
+        assert_eq!(map.place(SHARD), Place::Nowhere, "it was given back");
+        map.learn(me, [(SHARD, Some(node(3)), Epoch(6))]);
+        assert_eq!(map.place(SHARD), Place::At(node(3)));
+    }
+
+    #[test]
+    fn a_shard_is_here_from_when_it_runs_until_it_is_forgotten_or_taken() {
+        let (map, me) = (map(), node(1));
+        map.learn(me, [(SHARD, Some(me), Epoch(5))]);
+        assert_eq!(map.place(SHARD), Place::Nowhere, "owned, not running");
+        map.record(&[lease(1, 5)]);
+        assert_eq!(map.place(SHARD), Place::Here);
+        map.learn(me, [(SHARD, Some(me), Epoch(7))]);
+        assert_eq!(map.place(SHARD), Place::Here, "its owner raised the epoch");
+        map.learn(me, [(SHARD, None, Epoch(5))]);
+        assert_eq!(map.place(SHARD), Place::Here, "an old look");
+        map.learn(me, [(SHARD, Some(node(2)), Epoch(8))]);
+        assert_eq!(map.place(SHARD), Place::At(node(2)));
+        map.record(&[lease(1, 9)]);
+        map.forget(&[SHARD]);
+        assert_eq!(map.place(SHARD), Place::Nowhere);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_told() {
+        let (map, me) = (map(), node(1));
+        let mut changes = map.watch();
+        map.learn(me, [(SHARD, Some(node(2)), Epoch(1))]);
+        changes.changed().await.expect("the map is there");
+        map.learn(me, [(SHARD, Some(node(2)), Epoch(1))]);
+        assert!(!changes.has_changed().expect("the map is there"));
     }
 }

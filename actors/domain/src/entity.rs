@@ -1,6 +1,8 @@
 //! The three entities behind one face: any command, any event, any state. The shells and the
 //! journal speak in these; the rules are in `account`, `product` and `order`.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 
 use crate::{
@@ -40,7 +42,7 @@ pub trait Entity: Sized {
 }
 
 /// The kinds of entities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     /// Accounts.
     Account,
@@ -61,7 +63,7 @@ impl fmt::Display for Kind {
 }
 
 /// Any command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// To an account.
     Account(AccountCommand),
@@ -181,7 +183,7 @@ fn from_json<T: serde::de::DeserializeOwned>(payload: &str) -> Result<T, serde_j
 }
 
 /// The state of any entity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// An account.
     Account(Account),

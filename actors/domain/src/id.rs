@@ -125,7 +125,7 @@ impl CommandId {
 }
 
 /// The id of any entity, with its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum EntityId {
     /// An account.
     Account(AccountId),

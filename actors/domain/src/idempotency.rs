@@ -1,5 +1,7 @@
 //! Idempotency keys: how a client's key becomes a command id, and how a repeat is told from a reuse.
 
+use serde::{Deserialize, Serialize};
+
 use sha2::{Digest, Sha256};
 use uuid::Builder;
 
@@ -69,7 +71,7 @@ impl KeyScope<'_> {
 }
 
 /// What a client sent under a key, hashed: the same key with another fingerprint is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint(pub [u8; 16]);
 
 /// Hashes a client's input, field by field, before anything of it is interpreted.

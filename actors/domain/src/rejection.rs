@@ -1,9 +1,13 @@
 //! Rejections: the caller asked for something that cannot be. An answer, not a failure.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountId, Code, Currency, Kind, OrderStatus, ProductId};
 
 /// What is wrong with an argument.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Flaw {
     /// Nothing, or only white space.
     #[error("must not be empty")]
@@ -24,7 +28,7 @@ pub enum Flaw {
     #[error("must be given, or {or}: there is nothing to change")]
     NothingToChange {
         /// The other argument.
-        or: &'static str,
+        or: Cow<'static, str>,
     },
     /// A control character (NUL among them).
     #[error("must not contain control characters")]
@@ -70,7 +74,7 @@ pub enum Flaw {
     #[error("cannot be given together with {other}")]
     NotWith {
         /// The other argument.
-        other: &'static str,
+        other: Cow<'static, str>,
     },
     /// More entries than allowed.
     #[error("must have at most {max} entries")]
@@ -104,7 +108,7 @@ impl Flaw {
 }
 
 /// Why a command or a query was refused. Nothing was written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
     /// An argument is not acceptable.
     #[error("{field} {flaw}")]

@@ -97,7 +97,12 @@ impl Window {
         };
         let (take, field, from_end) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
-                return Err(Rejection::invalid("last", Flaw::NotWith { other: "first" }));
+                return Err(Rejection::invalid(
+                    "last",
+                    Flaw::NotWith {
+                        other: "first".into(),
+                    },
+                ));
             }
             (None, Some(last)) => (Some(last), "last", true),
             (first, None) => (first, "first", false),

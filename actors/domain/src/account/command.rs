@@ -1,7 +1,9 @@
 //! What an account can be asked to do.
 
+use serde::{Deserialize, Serialize};
+
 /// A command to an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountCommand {
     /// Come into being.
     Create {

@@ -1,9 +1,11 @@
 //! What an order can be asked to do.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountId, ProductId, Quote};
 
 /// A command to an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderCommand {
     /// Come into being. Self-contained: everything it needs was asked for before.
     Place(PlaceOrder),
@@ -19,7 +21,7 @@ pub enum OrderCommand {
 }
 
 /// An order to be placed, with the quotes it is placed at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceOrder {
     /// Whose it will be; the account's owner has said that it exists.
     pub account_id: AccountId,
@@ -28,7 +30,7 @@ pub struct PlaceOrder {
 }
 
 /// One line to be placed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotedLine {
     /// The product at the moment of ordering.
     pub quote: Quote,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{AccountId, Money, OrderId, ProductId, Timestamp};
 
 /// An order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// Its id; its slot is the account's.
     pub id: OrderId,

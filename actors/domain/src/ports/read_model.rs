@@ -1,5 +1,7 @@
 //! The read model: one state row for each entity, written in the commit of its events.
 
+use serde::{Deserialize, Serialize};
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -21,7 +23,7 @@ pub enum ReadError {
 }
 
 /// A state with the version it is at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored<T> {
     /// The number of its last event.
     pub version: Version,

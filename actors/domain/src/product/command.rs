@@ -1,9 +1,11 @@
 //! What a product can be asked to do.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Money;
 
 /// A command to a product.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProductCommand {
     /// Come into being.
     Create {

@@ -36,7 +36,9 @@ impl Entity for Product {
             }
             (Some(product), ProductCommand::Update { name, description }) => {
                 if name.is_none() && description.is_none() {
-                    let flaw = Flaw::NothingToChange { or: "description" };
+                    let flaw = Flaw::NothingToChange {
+                        or: "description".into(),
+                    };
                     return Err(Rejection::invalid("name", flaw));
                 }
                 let name = name.unwrap_or_else(|| product.name.clone());
@@ -169,7 +171,9 @@ mod tests {
             description: None,
         };
         let refused = Product::decide(Some(&product), nothing, &env);
-        let flaw = Flaw::NothingToChange { or: "description" };
+        let flaw = Flaw::NothingToChange {
+            or: "description".into(),
+        };
         assert_eq!(refused, Err(Rejection::invalid("name", flaw)));
         let gone = Rejection::ProductWithdrawn {
             field: "id".into(),

@@ -1,9 +1,11 @@
 //! What a product is, and what it tells an order.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Money, ProductId, Timestamp};
 
 /// A product.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
     /// Its id.
     pub id: ProductId,
@@ -20,7 +22,7 @@ pub struct Product {
 }
 
 /// A product at one moment, as an order line keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     /// The product.
     pub product_id: ProductId,

@@ -1,0 +1,163 @@
+//! Requests and replies between nodes.
+
+use std::time::Instant;
+
+use fritzy_cluster::codec::{Unreadable, from_bytes};
+use fritzy_domain::Deadline;
+
+use crate::messages::ShardRequest;
+
+/// A request that has arrived, to be answered by `deadline`.
+pub(crate) fn arrived(bytes: &[u8], deadline: Deadline) -> Result<ShardRequest, Unreadable> {
+    let mut asked: ShardRequest = from_bytes(bytes)?;
+    match &mut asked {
+        ShardRequest::Create { request, .. } | ShardRequest::Execute { request, .. } => {
+            request.deadline = deadline;
+        }
+        ShardRequest::Read { .. } | ShardRequest::Settle => {}
+    }
+    Ok(asked)
+}
+
+/// Whether a request may be given twice: those that change something have a key then, by which the second is recognised.
+pub(crate) const fn may_repeat(asked: &ShardRequest) -> bool {
+    match asked {
+        ShardRequest::Create { request, .. } | ShardRequest::Execute { request, .. } => {
+            request.fingerprint.is_some()
+        }
+        ShardRequest::Read { .. } | ShardRequest::Settle => true,
+    }
+}
+
+/// Stands in until the real one is known.
+pub(crate) fn now() -> Deadline {
+    Deadline::at(Instant::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use fritzy_cluster::codec::to_bytes;
+    use fritzy_domain::{
+        Account, AccountId, AccountPersonal, Command, CommandId, Currency, Fingerprint, Flaw,
+        Money, Order, OrderCommand, OrderId, OrderLine, OrderStatus, PlaceOrder, Product,
+        ProductCommand, ProductId, Quote, QuotedLine, Rejection, State, Stored, Timestamp,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Request;
+    use crate::messages::ShardReply;
+
+    fn request(deadline: Deadline) -> Request {
+        Request {
+            command: CommandId::from_uuid(Uuid::from_u128(1)),
+            fingerprint: Some(Fingerprint([7; 16])),
+            deadline,
+        }
+    }
+
+    #[test]
+    fn requests_arrive_as_they_were_with_the_deadline_of_there() {
+        let here = Deadline::at(Instant::now());
+        let there = Deadline::at(Instant::now() + Duration::from_secs(5));
+        let price = Money::parse("12.34", Currency::USD, "price").expect("a price");
+        let product_id = ProductId::from_uuid(Uuid::from_u128(2));
+        let quote = Quote {
+            product_id,
+            version: 3,
+            name: "Füller".into(),
+            unit_price: price,
+        };
+        let place = PlaceOrder {
+            account_id: AccountId::from_uuid(Uuid::from_u128(4)),
+            lines: vec![QuotedLine { quote, quantity: 5 }],
+        };
+        let update = ProductCommand::Update {
+            name: None,
+            description: Some(String::new()),
+        };
+        let commands = [
+            Command::Order(OrderCommand::Place(place)),
+            Command::Order(OrderCommand::Cancel { reason: None }),
+            Command::Product(update),
+            Command::Product(ProductCommand::Reprice { price }),
+        ];
+        for command in commands {
+            let asked = ShardRequest::Execute {
+                entity: product_id.into(),
+                command,
+                expected: Some(6),
+                request: request(here),
+            };
+            let arrived = arrived(&to_bytes(&asked), there).expect("it can be read");
+            let ShardRequest::Execute { request, .. } = &arrived else {
+                panic!("{arrived:?}");
+            };
+            assert_eq!(request.deadline, there);
+            let without = |asked: &ShardRequest| format!("{asked:?}").replace("Instant", "");
+            let cut = |text: String| text.split("deadline").next().map(ToOwned::to_owned);
+            assert_eq!(cut(without(&arrived)), cut(without(&asked)));
+        }
+        assert!(arrived(&[9, 9, 9], there).is_err());
+    }
+
+    #[test]
+    fn replies_arrive_as_they_were() {
+        let account = Account {
+            id: AccountId::from_uuid(Uuid::from_u128(1)),
+            created_at: Timestamp::from_micros(-5),
+            closed: true,
+            personal: AccountPersonal { name: "Ada".into() },
+        };
+        let price = Money::parse("0.99", Currency::USD, "price").expect("a price");
+        let product = Product {
+            id: ProductId::from_uuid(Uuid::from_u128(2)),
+            created_at: Timestamp::from_micros(5),
+            name: "Pen".into(),
+            description: String::new(),
+            price,
+            withdrawn: false,
+        };
+        let line = OrderLine {
+            product_id: product.id,
+            product_version: 1,
+            name: "Pen".into(),
+            unit_price_minor: 99,
+            quantity: 2,
+        };
+        let order = Order {
+            id: OrderId::from_uuid(Uuid::from_u128(3)),
+            account_id: account.id,
+            created_at: Timestamp::from_micros(6),
+            status: OrderStatus::Cancelled,
+            lines: vec![line],
+            total: price,
+            cancel_reason: Some("late".into()),
+        };
+        let states = [
+            State::Account(account),
+            State::Product(product),
+            State::Order(order),
+        ];
+        for state in states {
+            let stored = Stored { version: 8, state };
+            let sent = to_bytes(&ShardReply::State(Arc::new(stored.clone())));
+            match from_bytes(&sent).expect("it can be read") {
+                ShardReply::State(arrived) => assert_eq!(*arrived, stored),
+                other => panic!("{other:?}"),
+            }
+        }
+        let flaw = Flaw::NothingToChange {
+            or: "description".into(),
+        };
+        let rejection = Rejection::invalid("name", flaw);
+        let sent = to_bytes(&ShardReply::Rejected(rejection.clone()));
+        match from_bytes(&sent).expect("it can be read") {
+            ShardReply::Rejected(arrived) => assert_eq!(arrived, rejection),
+            other => panic!("{other:?}"),
+        }
+    }
+}

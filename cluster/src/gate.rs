@@ -1,0 +1,169 @@
+//! Gates: the only actors that other nodes can reach. Each reads frames and has them done; a node has as many as it has
+//! processors. Every ask is answered, also one that cannot be read.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use fritzy_domain::{Deadline, Epoch, NodeId, ShardId};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor_cluster::RactorClusterMessage;
+use tokio::sync::mpsc;
+use tracing::{Instrument, error, info_span, warn};
+
+use crate::link::Link;
+use crate::router::{Refused, ShardHost};
+use crate::shard_map::ShardMap;
+use crate::wire::{Answer, Ask, Entry, Frame, News, Trace, node_id};
+
+/// No ask waits for longer, whatever the asker says.
+const REMAINING_MAX: Duration = Duration::from_secs(600);
+
+/// What comes over a connection.
+#[derive(RactorClusterMessage)]
+pub(crate) enum GateMessage {
+    /// A [`Frame`], encoded.
+    Frame(Vec<u8>),
+}
+
+/// A shard that is said to have an owner, or none.
+pub(crate) type Heard = (ShardId, Option<NodeId>, Epoch);
+
+/// What all gates of a node share.
+pub(crate) struct Inside<H> {
+    pub(crate) me: NodeId,
+    pub(crate) host: Arc<H>,
+    pub(crate) map: Arc<ShardMap>,
+    pub(crate) links: RwLock<HashMap<NodeId, Arc<Link>>>,
+    /// Where news go; one that finds no room is learned by the next look at the table.
+    pub(crate) news: mpsc::Sender<Vec<Heard>>,
+}
+
+impl<H> Inside<H> {
+    pub(crate) fn link(&self, peer: NodeId) -> Option<Arc<Link>> {
+        let links = self.links.read().expect("no writer panics");
+        links.get(&peer).cloned()
+    }
+}
+
+/// A peer can be ready, and ask, a moment before its connection is noted here.
+const LINK_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Between two looks for it.
+const LINK_LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// A gate.
+pub(crate) struct Gate<H>(pub(crate) Arc<Inside<H>>);
+
+/// The name of the group of a node's gates.
+pub(crate) fn gates_of(node: NodeId) -> String {
+    format!("gates of {node}")
+}
+
+impl<H: ShardHost> Actor for Gate<H> {
+    type Msg = GateMessage;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<GateMessage>,
+        (): (),
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<GateMessage>,
+        GateMessage::Frame(bytes): GateMessage,
+        (): &mut (),
+    ) -> Result<(), ActorProcessingErr> {
+        match Frame::decode(&bytes) {
+            Ok(frame) => match self.0.link(node_id(frame.from)) {
+                Some(link) => take(&self.0, &link, frame),
+                None => drop(tokio::spawn(take_later(self.0.clone(), frame))),
+            },
+            Err(unreadable) => {
+                error!(%unreadable, bytes = bytes.len(), "a frame from another node")
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<GateMessage>,
+        _event: SupervisionEvent,
+        (): &mut (),
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+}
+
+async fn take_later<H: ShardHost>(inside: Arc<Inside<H>>, frame: Frame) {
+    let peer = node_id(frame.from);
+    let began = Instant::now();
+    loop {
+        if let Some(link) = inside.link(peer) {
+            return take(&inside, &link, frame);
+        }
+        if began.elapsed() > LINK_WAIT_MAX {
+            // Whoever asked hears of the lost connection, or gives up by its deadline.
+            return warn!(%peer, "a frame from a node without a connection");
+        }
+        tokio::time::sleep(LINK_LOOK_EVERY).await;
+    }
+}
+
+fn take<H: ShardHost>(inside: &Arc<Inside<H>>, link: &Arc<Link>, frame: Frame) {
+    link.heard();
+    for entry in frame.entries {
+        match entry {
+            Entry::Ask(ask) => {
+                let span = ask.trace.map(|trace| span_of(&trace));
+                let serving = serve(inside.clone(), link.clone(), ask);
+                match span {
+                    Some(span) => drop(tokio::spawn(serving.instrument(span))),
+                    None => drop(tokio::spawn(serving)),
+                }
+            }
+            Entry::Answer { id, answer } => link.answered(id, answer),
+            Entry::News(news) => {
+                let news = news.iter();
+                let heard = news.map(|n| (ShardId(n.shard), n.owner(), Epoch(n.epoch)));
+                let _ = inside.news.try_send(heard.collect());
+            }
+            Entry::Ping(sent) => link.try_send(Entry::Pong(sent)),
+            Entry::Pong(sent) => link.pong(sent),
+        }
+    }
+}
+
+fn span_of(trace: &Trace) -> tracing::Span {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (trace_id, parent): (String, String) = (hex(&trace.trace), hex(&trace.span));
+    info_span!("ask", trace_id, parent)
+}
+
+async fn serve<H: ShardHost>(inside: Arc<Inside<H>>, link: Arc<Link>, ask: Ask) {
+    let remaining = Duration::from_millis(ask.remaining_ms.into()).min(REMAINING_MAX);
+    let deadline = Deadline::at(Instant::now() + remaining);
+    let shard = ShardId(ask.shard);
+    let answer = match H::decode_request(&ask.body, deadline) {
+        Err(unreadable) => {
+            error!(%unreadable, peer = %link.name, %shard, "an ask from another node");
+            Answer::Unreadable(unreadable.to_string())
+        }
+        Ok(request) => match inside.host.ask(shard, deadline, request).await {
+            Ok(reply) => Answer::Reply(H::encode_reply(&reply)),
+            Err(Refused::NotHere(_)) => {
+                let (owner, epoch) = inside.map.owner(shard);
+                let known = owner.filter(|owner| *owner != inside.me);
+                Answer::NotMine(known.map(|owner| News::new(shard, Some(owner), epoch)))
+            }
+            Err(Refused::Failed(failure)) => Answer::Failed(failure.into()),
+        },
+    };
+    let id = ask.id;
+    link.send(Entry::Answer { id, answer }).await;
+}

@@ -1,0 +1,99 @@
+//! A connection that can be closed from outside: ractor's sessions hold the stream, and take a half-open one for alive.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use ractor_cluster::{BoxRead, BoxWrite, ClusterBidiStream};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::oneshot;
+
+/// Ends a connection when it is dropped.
+pub(crate) struct Closer {
+    _close: oneshot::Sender<()>,
+}
+
+/// A connection on its way to a session.
+pub(crate) struct Guarded {
+    read: GuardedRead,
+    write: BoxWrite,
+    label: String,
+}
+
+impl Guarded {
+    /// A connection of these halves, until the other one is dropped.
+    pub(crate) fn new(read: BoxRead, write: BoxWrite, label: String) -> (Self, Closer) {
+        let (close, closed) = oneshot::channel();
+        let read = GuardedRead {
+            read,
+            closed: Some(closed),
+        };
+        let guarded = Self { read, write, label };
+        (guarded, Closer { _close: close })
+    }
+}
+
+impl ClusterBidiStream for Guarded {
+    fn split(self: Box<Self>) -> (BoxRead, BoxWrite) {
+        (Box::new(self.read), self.write)
+    }
+
+    fn peer_label(&self) -> Option<String> {
+        Some(self.label.clone())
+    }
+}
+
+struct GuardedRead {
+    read: BoxRead,
+    /// `None` once it is closed.
+    closed: Option<oneshot::Receiver<()>>,
+}
+
+impl AsyncRead for GuardedRead {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(closed) = &mut self.closed
+            && closed.poll_unpin(context).is_ready()
+        {
+            self.closed = None;
+        }
+        if self.closed.is_none() {
+            // To the session this is the end of the stream, and it ends both halves.
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.read).poll_read(context, buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_silent_connection_ends_when_it_is_told_to() {
+        let (here, mut there) = duplex(64);
+        let (read, write) = split(here);
+        let (guarded, closer) = Guarded::new(Box::new(read), Box::new(write), "label".into());
+        let (mut read, _write) = Box::new(guarded).split();
+        there.write_all(b"word").await.expect("there is room");
+        let mut word = [0; 4];
+        read.read_exact(&mut word).await.expect("it is open");
+        let waiting = tokio::spawn(async move {
+            let first = read.read(&mut [0; 4]).await;
+            (first, read.read(&mut [0; 4]).await)
+        });
+        tokio::task::yield_now().await;
+        drop(closer);
+        let (first, second) = waiting.await.expect("no panic");
+        assert_eq!(
+            (first.expect("an end"), second.expect("the same again")),
+            (0, 0)
+        );
+    }
+}

@@ -1,0 +1,351 @@
+//! The first words on a connection between nodes: both show that they know the cookie, and find out whether they belong
+//! together. Nothing else is read from a stranger.
+//!
+//! Whoever accepts sends a nonce; whoever has called answers with its hello and a proof over both; only then the first
+//! one shows its own. Proofs are HMAC-SHA-256 under the cookie. The words behind are not protected by it: that is what TLS is for.
+
+use std::io;
+use std::time::Duration;
+
+use bincode::{Decode, Encode};
+use fritzy_domain::NodeId;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::codec::{pack, unpack};
+use crate::wire::{self, agree};
+
+/// For all of it: three short messages.
+const HELLO_MAX: Duration = Duration::from_secs(3);
+/// One of them: names have 255 bytes at most.
+const HELLO_BYTES_MAX: usize = 2_048;
+/// So that the other protocols of this world are told at once.
+const MAGIC: [u8; 8] = *b"fritzy\0\x01";
+
+/// What a node knows of its cluster before it meets anybody.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    /// This run of this node.
+    pub(crate) me: NodeId,
+    /// Its name.
+    pub(crate) name: String,
+    /// The generation of its database.
+    pub(crate) database: String,
+    /// What all nodes of the cluster know.
+    pub(crate) cookie: String,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+struct Hello {
+    node: [u8; 16],
+    name: String,
+    database: String,
+    /// Whom it means to reach.
+    to: Option<[u8; 16]>,
+    wire_min: u16,
+    wire_max: u16,
+}
+
+#[derive(Encode, Decode)]
+struct Call {
+    hello: Hello,
+    nonce: [u8; 16],
+    proof: [u8; 32],
+}
+
+#[derive(Encode, Decode)]
+enum Reply {
+    Welcome { hello: Hello, proof: [u8; 32] },
+    Refused(String),
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Met {
+    pub(crate) node: NodeId,
+    pub(crate) name: String,
+    /// The form of frames to speak.
+    pub(crate) wire: u16,
+}
+
+/// Why two nodes do not come together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HelloError {
+    #[error("it does not speak Fritzy's protocol between nodes")]
+    OtherProtocol,
+    #[error("it said nothing for {} s", HELLO_MAX.as_secs())]
+    Silent,
+    #[error("the connection broke: {0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Refused(String),
+    #[error("it answers without knowing the cookie")]
+    NoCookie,
+    #[error("{found} answers there, and not {wanted}")]
+    OtherNode { wanted: NodeId, found: NodeId },
+    #[error("it uses another database")]
+    OtherDatabase,
+    #[error("it speaks versions {0} to {1} of the protocol between nodes, this one {min} to {max}", min = wire::WIRE_MIN, max = wire::WIRE_MAX)]
+    OtherVersion(u16, u16),
+}
+
+impl Identity {
+    /// What ractor's sessions are opened with: they show it less carefully than it is done here, so not the cookie itself.
+    pub(crate) fn session_cookie(&self) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.cookie.as_bytes())
+            .expect("keys of any length are taken");
+        mac.update(b"session");
+        let bytes = mac.finalize().into_bytes();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn hello(&self, to: Option<NodeId>) -> Hello {
+        Hello {
+            node: *self.me.as_uuid().as_bytes(),
+            name: self.name.clone(),
+            database: self.database.clone(),
+            to: to.map(|to| *to.as_uuid().as_bytes()),
+            wire_min: wire::WIRE_MIN,
+            wire_max: wire::WIRE_MAX,
+        }
+    }
+
+    fn mac(&self, side: &[u8], nonces: [&[u8; 16]; 2], hello: &Hello) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.cookie.as_bytes())
+            .expect("keys of any length are taken");
+        mac.update(side);
+        mac.update(nonces[0]);
+        mac.update(nonces[1]);
+        mac.update(&pack(hello));
+        mac
+    }
+
+    fn check(&self, hello: &Hello) -> Result<Met, HelloError> {
+        if hello.database != self.database {
+            return Err(HelloError::OtherDatabase);
+        }
+        let wire = agree(hello.wire_min, hello.wire_max)
+            .ok_or(HelloError::OtherVersion(hello.wire_min, hello.wire_max))?;
+        Ok(Met {
+            node: wire::node_id(hello.node),
+            name: hello.name.clone(),
+            wire,
+        })
+    }
+
+    /// Meets whoever has called.
+    pub(crate) async fn accept<S>(&self, stream: &mut S) -> Result<Met, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        timeout(HELLO_MAX, self.accept_unhurried(stream))
+            .await
+            .unwrap_or(Err(HelloError::Silent))
+    }
+
+    async fn accept_unhurried<S>(&self, stream: &mut S) -> Result<Met, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mine = *Uuid::new_v4().as_bytes();
+        stream.write_all(&MAGIC).await?;
+        stream.write_all(&mine).await?;
+        let call: Call = read(stream).await?;
+        let proof = self.mac(b"call", [&mine, &call.nonce], &call.hello);
+        let refusal = if proof.verify_slice(&call.proof).is_err() {
+            Some("its cookie differs from this one's".to_owned())
+        } else if call.hello.to.is_some_and(|to| wire::node_id(to) != self.me) {
+            Some(format!("this is node {}, another run", self.me))
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            write(stream, &Reply::Refused(reason.clone())).await?;
+            return Err(HelloError::Refused(reason));
+        }
+        match self.check(&call.hello) {
+            Ok(met) => {
+                let hello = self.hello(None);
+                let proof = self.mac(b"reply", [&mine, &call.nonce], &hello);
+                let proof = proof.finalize().into_bytes().into();
+                write(stream, &Reply::Welcome { hello, proof }).await?;
+                Ok(met)
+            }
+            Err(error) => {
+                write(stream, &Reply::Refused(format!("here: {error}"))).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Calls the node `to`, or whoever is there.
+    pub(crate) async fn call<S>(
+        &self,
+        stream: &mut S,
+        to: Option<NodeId>,
+    ) -> Result<Met, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        timeout(HELLO_MAX, self.call_unhurried(stream, to))
+            .await
+            .unwrap_or(Err(HelloError::Silent))
+    }
+
+    async fn call_unhurried<S>(&self, stream: &mut S, to: Option<NodeId>) -> Result<Met, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut magic = [0; MAGIC.len()];
+        stream.read_exact(&mut magic).await?;
+        if magic != MAGIC {
+            return Err(HelloError::OtherProtocol);
+        }
+        let mut theirs = [0; 16];
+        stream.read_exact(&mut theirs).await?;
+        let (hello, nonce) = (self.hello(to), *Uuid::new_v4().as_bytes());
+        let proof = self.mac(b"call", [&theirs, &nonce], &hello);
+        let proof = proof.finalize().into_bytes().into();
+        let call = Call {
+            hello,
+            nonce,
+            proof,
+        };
+        write(stream, &call).await?;
+        match read(stream).await? {
+            Reply::Refused(reason) => Err(HelloError::Refused(reason)),
+            Reply::Welcome { hello, proof } => {
+                let expected = self.mac(b"reply", [&theirs, &nonce], &hello);
+                if expected.verify_slice(&proof).is_err() {
+                    return Err(HelloError::NoCookie);
+                }
+                let met = self.check(&hello)?;
+                match to {
+                    Some(wanted) if wanted != met.node => Err(HelloError::OtherNode {
+                        wanted,
+                        found: met.node,
+                    }),
+                    _ => Ok(met),
+                }
+            }
+        }
+    }
+}
+
+async fn write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    message: &impl Encode,
+) -> Result<(), HelloError> {
+    let bytes = pack(message);
+    let length = u16::try_from(bytes.len()).map_err(|_| HelloError::OtherProtocol)?;
+    stream.write_all(&length.to_be_bytes()).await?;
+    stream.write_all(&bytes).await?;
+    Ok(stream.flush().await?)
+}
+
+async fn read<S: AsyncRead + Unpin, T: Decode<()>>(stream: &mut S) -> Result<T, HelloError> {
+    let length = usize::from(stream.read_u16().await?);
+    if length > HELLO_BYTES_MAX {
+        return Err(HelloError::OtherProtocol);
+    }
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await?;
+    unpack(&bytes).map_err(|_| HelloError::OtherProtocol)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    fn identity(number: u128, cookie: &str, database: &str) -> Identity {
+        Identity {
+            me: NodeId::from_uuid(Uuid::from_u128(number)),
+            name: format!("node-{number}"),
+            database: database.into(),
+            cookie: cookie.into(),
+        }
+    }
+
+    async fn meet(
+        caller: &Identity,
+        to: Option<NodeId>,
+        other: &Identity,
+    ) -> (Result<Met, HelloError>, Result<Met, HelloError>) {
+        let (mut here, mut there) = duplex(4_096);
+        tokio::join!(caller.call(&mut here, to), other.accept(&mut there))
+    }
+
+    #[tokio::test]
+    async fn nodes_of_one_cluster_meet() {
+        let (a, b) = (identity(1, "secret", "db"), identity(2, "secret", "db"));
+        let (called, accepted) = meet(&a, Some(b.me), &b).await;
+        let (called, accepted) = (called.expect("welcome"), accepted.expect("welcome"));
+        assert_eq!((called.node, called.name.as_str()), (b.me, "node-2"));
+        assert_eq!((accepted.node, accepted.wire), (a.me, wire::WIRE_MAX));
+    }
+
+    #[tokio::test]
+    async fn strangers_are_told_why_they_are_not_let_in() {
+        let a = identity(1, "secret", "db");
+        let cases = [
+            (identity(2, "other", "db"), None, "cookie differs"),
+            (identity(2, "secret", "other"), None, "another database"),
+            (
+                identity(2, "secret", "db"),
+                Some(NodeId::from_uuid(Uuid::from_u128(3))),
+                "another run",
+            ),
+        ];
+        for (other, to, reason) in cases {
+            let (called, accepted) = meet(&a, to, &other).await;
+            let called = called.expect_err("refused").to_string();
+            assert!(called.contains(reason), "{called}");
+            assert!(accepted.is_err());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn garbage_and_silence_end_it() {
+        let a = identity(1, "secret", "db");
+        let (mut here, mut there) = duplex(4_096);
+        let garbage = async {
+            there.write_all(&[255; 600]).await.expect("there is room");
+            there
+        };
+        let (accepted, there) = tokio::join!(a.accept(&mut here), garbage);
+        assert!(accepted.is_err());
+        drop(there);
+        let (mut here, _silent) = duplex(4_096);
+        assert!(matches!(a.accept(&mut here).await, Err(HelloError::Silent)));
+        let (mut here, mut there) = duplex(4_096);
+        there
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .await
+            .expect("there is room");
+        let called = a.call(&mut here, None).await;
+        assert!(matches!(called, Err(HelloError::OtherProtocol)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_the_cookie_is_no_welcome() {
+        let (a, b) = (identity(1, "secret", "db"), identity(2, "other", "db"));
+        let (mut here, mut there) = duplex(4_096);
+        let impostor = async {
+            there.write_all(&MAGIC).await.expect("there is room");
+            there.write_all(&[0; 16]).await.expect("there is room");
+            let call: Call = read(&mut there).await.expect("a call");
+            let hello = b.hello(None);
+            let proof = b.mac(b"reply", [&[0; 16], &call.nonce], &hello);
+            let proof = proof.finalize().into_bytes().into();
+            let welcome = Reply::Welcome { hello, proof };
+            write(&mut there, &welcome).await.expect("there is room");
+        };
+        let (called, ()) = tokio::join!(a.call(&mut here, None), impostor);
+        assert!(matches!(called, Err(HelloError::NoCookie)), "{called:?}");
+    }
+}

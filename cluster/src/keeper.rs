@@ -1,0 +1,434 @@
+//! What a node does while it is a member: it looks at the tables each second, fences the dead, takes what falls to it, and
+//! hands over what should be elsewhere.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fritzy_domain::{
+    ClusterState, Epoch, Look, Membership, NewNode, NodeId, ReadError, ShardId, ShardLease,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{error, info, warn};
+
+use crate::gate::Heard;
+use crate::liveness::{Liveness, watched};
+use crate::member::{Life, MemberStatus, Order, ShardLife, owners};
+use crate::peers::Peers;
+use crate::rebalance::{Planner, STABLE_FOR, View};
+use crate::renewing::Standing;
+use crate::router::{Router, ShardHost};
+use crate::{LocalLease, TTL};
+
+/// Between two looks at the tables.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Shards on the move from one node at most: requests to them wait meanwhile, for some milliseconds.
+const IN_MOTION_MAX: usize = 64;
+/// Shards in one step of a hand-over: a step takes as long as the longest command under way.
+const STEP_MAX: usize = 16;
+/// Between two tries to give shards back while the table is out of reach.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// Why a life is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The node has left.
+    Left,
+    /// It was fenced.
+    Fenced,
+}
+
+type Network<H> = (Arc<Peers<H>>, mpsc::Receiver<Vec<Heard>>);
+
+/// One life of a member.
+pub(crate) struct Keeper<H> {
+    me: NodeId,
+    membership: Arc<dyn Membership>,
+    router: Arc<Router<H>>,
+    shards: Arc<dyn ShardLife>,
+    lease: LocalLease,
+    status: watch::Sender<MemberStatus>,
+    peers: Option<Arc<Peers<H>>>,
+    heard: Option<mpsc::Receiver<Vec<Heard>>>,
+    standing: watch::Receiver<Standing>,
+    liveness: Liveness,
+    planner: Planner,
+    known: Option<u64>,
+    state: Arc<ClusterState>,
+    looked: Option<Instant>,
+    /// The nodes that may own shards, and since when they are the same.
+    owning: (Vec<NodeId>, Instant),
+    /// What runs here, and under which leases.
+    running: HashMap<ShardId, ShardLease>,
+    /// What is being handed over.
+    moving: HashSet<ShardId>,
+    /// Steps of hand-overs that are done.
+    moved: (mpsc::Sender<Vec<ShardId>>, mpsc::Receiver<Vec<ShardId>>),
+    draining: Vec<oneshot::Sender<()>>,
+    is_draining: bool,
+    /// Whether to move at once.
+    hurried: bool,
+}
+
+impl<H: ShardHost> Keeper<H> {
+    pub(crate) fn new(
+        life: &Life<H>,
+        node: NewNode,
+        network: Option<Network<H>>,
+        standing: watch::Receiver<Standing>,
+    ) -> Self {
+        let (peers, heard) = network.unzip();
+        let me = node.id;
+        Self {
+            me,
+            membership: life.membership.clone(),
+            router: life.router.clone(),
+            shards: life.shards.clone(),
+            lease: life.lease.clone(),
+            status: life.status.clone(),
+            peers,
+            heard,
+            standing,
+            liveness: Liveness::new(me, TTL),
+            planner: Planner::new(me, life.router.map().count(), IN_MOTION_MAX),
+            known: None,
+            state: Arc::default(),
+            looked: None,
+            owning: (Vec::new(), Instant::now()),
+            running: HashMap::new(),
+            moving: HashSet::new(),
+            moved: mpsc::channel(IN_MOTION_MAX),
+            draining: Vec::new(),
+            is_draining: false,
+            hurried: false,
+        }
+    }
+
+    /// Keeps its shards until it leaves or is fenced.
+    pub(crate) async fn keep(&mut self, orders: &mut mpsc::Receiver<Order>) -> Kept {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if *self.standing.borrow() == Standing::Fenced {
+                return Kept::Fenced;
+            }
+            tokio::select! {
+                changed = self.standing.changed() => match changed {
+                    Ok(()) => continue,
+                    // The renewals have died: so will the lease.
+                    Err(_) => return Kept::Fenced,
+                },
+                _ = look.tick() => {}
+                Some(news) = hear(&mut self.heard) => {
+                    self.router.map().learn(self.me, news.iter().copied());
+                    // Shards that were given back may be ours.
+                    if news.iter().all(|(_, owner, _)| owner.is_some()) {
+                        continue;
+                    }
+                }
+                Some(shards) = self.moved.1.recv() => {
+                    for shard in shards {
+                        self.moving.remove(&shard);
+                        self.running.remove(&shard);
+                    }
+                }
+                order = orders.recv() => match order {
+                    Some(Order::Leave(done)) => {
+                        self.leave().await;
+                        let _ = done.send(());
+                        return Kept::Left;
+                    }
+                    Some(order) => self.obey(order).await,
+                    None => {
+                        self.leave().await;
+                        return Kept::Left;
+                    }
+                },
+            }
+            if let Err(failure) = self.look_and_act().await {
+                warn!(%failure, "the tables of nodes and shards are out of reach; what runs, runs on");
+            }
+            self.show();
+        }
+    }
+
+    /// Puts away what holds the outside world.
+    pub(crate) async fn close(self) {
+        if let Some(peers) = &self.peers {
+            peers.stop().await;
+        }
+        for done in self.draining {
+            let _ = done.send(());
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Drain(done) => {
+                self.draining.push(done);
+                self.set_draining(true).await;
+            }
+            Order::Stay(done) => {
+                self.set_draining(false).await;
+                let _ = done.send(());
+            }
+            Order::Rebalance(done) => {
+                self.hurried = true;
+                let _ = done.send(());
+            }
+            Order::Leave(_) => unreachable!("handled where the life ends"),
+        }
+    }
+
+    async fn set_draining(&mut self, draining: bool) {
+        self.is_draining = draining;
+        if let Err(failure) = self.membership.set_draining(self.me, draining).await {
+            warn!(%failure, "the others are not told; trying again with the next look");
+        }
+    }
+
+    async fn look_and_act(&mut self) -> Result<(), ReadError> {
+        let standing: Vec<NodeId> = self
+            .state
+            .nodes
+            .iter()
+            .filter(|record| !record.fenced)
+            .map(|record| record.node.id)
+            .collect();
+        let watched = watched(self.me, &standing);
+        let Look {
+            version,
+            state,
+            beats,
+        } = self.membership.look(self.known, &watched).await?;
+        let now = Instant::now();
+        self.looked = Some(now);
+        if let Some(state) = state {
+            self.take_notice(state).await;
+            self.known = Some(version);
+        }
+        self.fence_the_dead(now, &beats).await?;
+        self.act().await
+    }
+
+    /// Notes a change of nodes or owners.
+    async fn take_notice(&mut self, state: ClusterState) {
+        self.router.map().learn(self.me, owners(&state));
+        let may_own = |record: &&fritzy_domain::NodeRecord| {
+            !record.fenced && !record.draining && record.node.roles.entities
+        };
+        let owning: Vec<NodeId> = state
+            .nodes
+            .iter()
+            .filter(may_own)
+            .map(|record| record.node.id)
+            .collect();
+        if owning != self.owning.0 {
+            info!(
+                nodes = owning.len(),
+                "the nodes that own shards have changed"
+            );
+            self.owning = (owning, Instant::now());
+        }
+        if let Some(peers) = &self.peers {
+            peers.set_nodes(state.nodes.clone()).await;
+        }
+        self.state = Arc::new(state);
+    }
+
+    async fn fence_the_dead(
+        &mut self,
+        now: Instant,
+        beats: &[(NodeId, u64)],
+    ) -> Result<(), ReadError> {
+        let renewed = match *self.standing.borrow() {
+            Standing::Member(renewed) => renewed,
+            Standing::Fenced => None,
+        };
+        for (node, beat) in self.liveness.observe(now, renewed, beats) {
+            if self.membership.fence(node, beat).await? {
+                warn!(%node, beat, "a node is taken for dead");
+                // Its shards are to be had now, not with the next look.
+                let look = self.membership.look(self.known, &[]).await?;
+                if let Some(state) = look.state {
+                    self.take_notice(state).await;
+                    self.known = Some(look.version);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn act(&mut self) -> Result<(), ReadError> {
+        let me = self
+            .state
+            .nodes
+            .iter()
+            .find(|record| record.node.id == self.me);
+        if let Some(record) = me
+            && record.draining != self.is_draining
+        {
+            self.membership
+                .set_draining(self.me, self.is_draining)
+                .await?;
+        }
+        let state = self.state.clone();
+        let all: Vec<Option<NodeId>> = state.shards.iter().map(|owned| owned.owner).collect();
+        let moving: Vec<ShardId> = self.moving.iter().copied().collect();
+        let plan = self.planner.plan(&View {
+            nodes: &state.nodes,
+            owners: &all,
+            in_motion: &moving,
+            stable: self.hurried || self.owning.1.elapsed() >= STABLE_FOR,
+        });
+        if !plan.take.is_empty() {
+            let taken = self.membership.take(self.me, &plan.take).await?;
+            self.start(taken).await;
+        }
+        self.start_forgotten(&state).await;
+        let here: Vec<ShardId> = plan
+            .hand_over
+            .iter()
+            .map(|(shard, _)| *shard)
+            .filter(|shard| self.running.contains_key(shard))
+            .collect();
+        if plan.hand_over.is_empty() && self.moving.is_empty() {
+            self.hurried = false;
+        }
+        for step in here.chunks(STEP_MAX) {
+            self.hand_over(step.to_vec());
+        }
+        let nobody_else = self.owning.0.iter().all(|node| *node == self.me);
+        if self.is_draining && (self.running.is_empty() || nobody_else) && self.moving.is_empty() {
+            for done in self.draining.drain(..) {
+                let _ = done.send(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Shards that are ours by the table but do not run: the answer to the call that took them was lost.
+    async fn start_forgotten(&mut self, state: &ClusterState) {
+        let forgotten: Vec<ShardLease> = state
+            .shards
+            .iter()
+            .filter(|owned| owned.owner == Some(self.me))
+            .filter(|owned| !self.running.contains_key(&owned.shard))
+            .map(|owned| ShardLease {
+                shard: owned.shard,
+                owner: self.me,
+                epoch: owned.epoch,
+            })
+            .filter(|lease| self.router.map().owner(lease.shard).1 <= lease.epoch)
+            .collect();
+        if !forgotten.is_empty() {
+            self.start(forgotten).await;
+        }
+    }
+
+    async fn start(&mut self, leases: Vec<ShardLease>) {
+        if leases.is_empty() {
+            return;
+        }
+        info!(shards = leases.len(), "shards are taken");
+        if let Err(failure) = self.shards.start(&leases).await {
+            // They are ours by the table: the next look starts them again.
+            return error!(%failure, shards = leases.len(), "shards did not start");
+        }
+        self.router.map().record(&leases);
+        let news: Vec<Heard> = leases
+            .iter()
+            .map(|lease| (lease.shard, Some(self.me), lease.epoch))
+            .collect();
+        for lease in leases {
+            self.running.insert(lease.shard, lease);
+        }
+        if let Some(peers) = &self.peers {
+            peers.tell(&news);
+        }
+    }
+
+    /// Hands shards over in a task of its own: what still runs in them may take a while.
+    fn hand_over(&mut self, shards: Vec<ShardId>) {
+        self.moving.extend(&shards);
+        let (me, membership, life) = (self.me, self.membership.clone(), self.shards.clone());
+        let (router, peers) = (self.router.clone(), self.peers.clone());
+        let (moved, mut standing) = (self.moved.0.clone(), self.standing.clone());
+        let epochs: Vec<Epoch> = shards
+            .iter()
+            .map(|shard| self.running[shard].epoch)
+            .collect();
+        tokio::spawn(async move {
+            router.map().forget(&shards);
+            life.stop(&shards).await;
+            while let Err(failure) = membership.give_back(me, &shards).await {
+                warn!(%failure, "shards cannot be given back; trying again");
+                sleep(AGAIN_AFTER).await;
+                if *standing.borrow_and_update() == Standing::Fenced {
+                    return;
+                }
+            }
+            if let Some(peers) = &peers {
+                let news = shards.iter().zip(epochs);
+                let news: Vec<Heard> = news.map(|(shard, epoch)| (*shard, None, epoch)).collect();
+                peers.tell(&news);
+            }
+            // An error means that this life is over.
+            let _ = moved.send(shards).await;
+        });
+    }
+
+    /// Stops what runs, gives it back, and takes this node out of the table.
+    async fn leave(&mut self) {
+        let rest: Vec<ShardId> = self
+            .running
+            .keys()
+            .filter(|shard| !self.moving.contains(shard))
+            .copied()
+            .collect();
+        for step in rest.chunks(STEP_MAX) {
+            self.hand_over(step.to_vec());
+        }
+        while !self.moving.is_empty() {
+            tokio::select! {
+                Some(shards) = self.moved.1.recv() => {
+                    for shard in shards {
+                        self.moving.remove(&shard);
+                        self.running.remove(&shard);
+                    }
+                }
+                // Nothing of it is ours any more, so there is nothing to give back.
+                _ = self.standing.wait_for(|standing| *standing == Standing::Fenced) => return,
+            }
+        }
+        if let Err(failure) = self.membership.leave(self.me).await {
+            warn!(%failure, "this node stays in the table until others take it for dead");
+        }
+    }
+
+    fn show(&self) {
+        self.status.send_replace(MemberStatus {
+            me: Some(self.me),
+            state: self.state.clone(),
+            looked: self.looked,
+            running: self.running.len(),
+            moving: self.moving.iter().copied().collect(),
+            peers: self
+                .peers
+                .as_ref()
+                .map(|peers| peers.status())
+                .unwrap_or_default(),
+            lease: self.lease.remaining(),
+            drained: self.is_draining && self.running.is_empty(),
+        });
+    }
+}
+
+/// The next news; none come to a node that is alone.
+async fn hear(heard: &mut Option<mpsc::Receiver<Vec<Heard>>>) -> Option<Vec<Heard>> {
+    match heard {
+        Some(heard) => heard.recv().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,243 @@
+//! The way to one peer: what is asked and answered gathers, and goes in frames. No timer: while one frame is written,
+//! the next one fills.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fritzy_domain::{Deadline, NodeId, ShardId};
+use ractor::ActorRef;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout_at;
+use tracing::warn;
+
+use crate::gate::GateMessage;
+use crate::wire::{Answer, Ask, Entry, Frame, Trace};
+
+/// Asks under way to one peer at most; one more is refused as overload. At 100 000 asks a second nobody among them waits
+/// for longer than a twentieth of a second.
+const IN_FLIGHT_MAX: usize = 4_096;
+/// What waits to be written at most: our asks, answers to as many of theirs, and some news.
+const QUEUE_LEN_MAX: usize = 3 * IN_FLIGHT_MAX;
+/// Entries in one frame at most, so that the first need not wait long to be read.
+const FRAME_LEN_MAX: usize = 128;
+/// Bytes in one frame at most, but for a single larger entry.
+const FRAME_BYTES_MAX: usize = 256 << 10;
+
+/// Why there is no answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum AskError {
+    /// It was not sent: nothing was done.
+    NotSent,
+    /// Too much is under way: nothing was done.
+    Overloaded,
+    /// It may have been done or not.
+    Lost,
+    /// The deadline passed first.
+    Late,
+}
+
+/// The way to one peer, as long as one connection lasts.
+pub(crate) struct Link {
+    pub(crate) peer: NodeId,
+    /// The peer's name.
+    pub(crate) name: String,
+    queue: mpsc::Sender<Entry>,
+    /// Whoever waits, by number; `None` once the connection is down.
+    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Answer>>>>,
+    next: AtomicU64,
+    in_flight: Semaphore,
+    began: Instant,
+    /// When the peer was last heard, in milliseconds since `began`.
+    heard_ms: AtomicU64,
+    /// The last ping's way there and back, in microseconds.
+    round_trip_us: AtomicU64,
+    gates: Vec<ActorRef<GateMessage>>,
+    turn: AtomicUsize,
+}
+
+impl Link {
+    /// A link over a connection that is ready, and what is to be written on it.
+    pub(crate) fn new(
+        peer: NodeId,
+        name: String,
+        gates: Vec<ActorRef<GateMessage>>,
+    ) -> (Self, mpsc::Receiver<Entry>) {
+        let (queue, queued) = mpsc::channel(QUEUE_LEN_MAX);
+        let link = Self {
+            peer,
+            name,
+            queue,
+            waiting: Mutex::new(Some(HashMap::new())),
+            next: AtomicU64::new(0),
+            in_flight: Semaphore::new(IN_FLIGHT_MAX),
+            began: Instant::now(),
+            heard_ms: AtomicU64::new(0),
+            round_trip_us: AtomicU64::new(0),
+            gates,
+            turn: AtomicUsize::new(0),
+        };
+        (link, queued)
+    }
+
+    /// Asks one of the peer's shards.
+    pub(crate) async fn ask(
+        &self,
+        shard: ShardId,
+        deadline: Deadline,
+        trace: Option<Trace>,
+        body: Vec<u8>,
+    ) -> Result<Answer, AskError> {
+        let _place = self
+            .in_flight
+            .try_acquire()
+            .map_err(|_| AskError::Overloaded)?;
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        match &mut *self.waiting() {
+            Some(waiting) => waiting.insert(id, answer),
+            None => return Err(AskError::NotSent),
+        };
+        // Also when whoever asks gives up.
+        let _forgotten = Forgotten { link: self, id };
+        let remaining = deadline.moment().saturating_duration_since(Instant::now());
+        let ask = Ask {
+            id,
+            shard: shard.0,
+            remaining_ms: u32::try_from(remaining.as_millis()).unwrap_or(u32::MAX),
+            trace,
+            body,
+        };
+        self.queue
+            .try_send(Entry::Ask(ask))
+            .map_err(|failure| match failure {
+                mpsc::error::TrySendError::Full(_) => AskError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => AskError::NotSent,
+            })?;
+        match timeout_at(deadline.moment().into(), answered).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(AskError::Lost),
+            Err(_) => Err(AskError::Late),
+        }
+    }
+
+    /// Puts an answer, or news, among what is to be written. Waits for room; without a connection nobody waits for it.
+    pub(crate) async fn send(&self, entry: Entry) {
+        let _ = self.queue.send(entry).await;
+    }
+
+    /// The same, unless there is no room.
+    pub(crate) fn try_send(&self, entry: Entry) {
+        let _ = self.queue.try_send(entry);
+    }
+
+    /// Takes the answer to one of our asks. Nobody may wait for it any more.
+    pub(crate) fn answered(&self, id: u64, answer: Answer) {
+        let waiting = self.waiting().as_mut().and_then(|all| all.remove(&id));
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(answer);
+        }
+    }
+
+    /// Notes that the peer lives.
+    pub(crate) fn heard(&self) {
+        self.heard_ms.store(self.age_ms(), Ordering::Relaxed);
+    }
+
+    /// For how long nothing was heard of the peer.
+    pub(crate) fn silent_for(&self) -> Duration {
+        let heard = self.heard_ms.load(Ordering::Relaxed);
+        Duration::from_millis(self.age_ms().saturating_sub(heard))
+    }
+
+    /// Asks the peer whether it lives.
+    pub(crate) fn ping(&self) {
+        let now = self.began.elapsed().as_micros() as u64;
+        self.try_send(Entry::Ping(now));
+    }
+
+    /// Notes the answer to a ping.
+    pub(crate) fn pong(&self, sent: u64) {
+        let now = self.began.elapsed().as_micros() as u64;
+        self.round_trip_us
+            .store(now.saturating_sub(sent), Ordering::Relaxed);
+    }
+
+    /// The last ping's way there and back; `None` before the first.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        match self.round_trip_us.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
+    }
+
+    /// Notes that the connection is down: what was asked may have been done, and is not any more from now on.
+    pub(crate) fn down(&self) {
+        self.waiting().take();
+    }
+
+    fn age_ms(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<HashMap<u64, oneshot::Sender<Answer>>>> {
+        self.waiting.lock().expect("nobody panics with it")
+    }
+
+    /// Writes what is queued, until the connection is down.
+    pub(crate) async fn write(&self, me: NodeId, wire: u16, mut queued: mpsc::Receiver<Entry>) {
+        let mut gathered = Vec::with_capacity(FRAME_LEN_MAX);
+        let from = *me.as_uuid().as_bytes();
+        while queued.recv_many(&mut gathered, FRAME_LEN_MAX).await > 0 {
+            let mut rest = gathered.drain(..).peekable();
+            while rest.peek().is_some() {
+                let mut bytes = 0;
+                let mut entries = Vec::new();
+                while let Some(entry) = rest.next_if(|entry| {
+                    bytes += size(entry);
+                    bytes <= FRAME_BYTES_MAX || bytes == size(entry)
+                }) {
+                    entries.push(entry);
+                }
+                let frame = Frame { from, entries }.encode(wire);
+                let gate = self.turn.fetch_add(1, Ordering::Relaxed) % self.gates.len();
+                if self.gates[gate]
+                    .send_message(GateMessage::Frame(frame))
+                    .is_err()
+                {
+                    warn!(peer = %self.name, "the connection is gone");
+                    self.down();
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// About how many bytes an entry takes in a frame.
+fn size(entry: &Entry) -> usize {
+    const HEAD: usize = 64;
+    HEAD + match entry {
+        Entry::Ask(ask) => ask.body.len(),
+        Entry::Answer {
+            answer: Answer::Reply(body),
+            ..
+        } => body.len(),
+        Entry::News(news) => news.len() * HEAD,
+        Entry::Answer { .. } | Entry::Ping(_) | Entry::Pong(_) => 0,
+    }
+}
+
+struct Forgotten<'l> {
+    link: &'l Link,
+    id: u64,
+}
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        if let Some(waiting) = &mut *self.link.waiting() {
+            waiting.remove(&self.id);
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! A node's life in the cluster: it joins, takes and gives shards as the nodes change, and leaves. One that was fenced stops
+//! all at once, and begins another life under another id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use fritzy_domain::{
+    ClusterState, Epoch, JoinError, Membership, NewNode, NodeId, NodeRecord, ReadError, Roles,
+    ShardId, ShardLease,
+};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::hello::Identity;
+use crate::keeper::{Keeper, Kept};
+use crate::peers::{PeerStatus, Peers, check_address};
+use crate::renewing;
+use crate::router::{Router, ShardHost};
+use crate::wire::{WIRE_MAX, WIRE_MIN};
+use crate::{Failure, LocalLease, TTL};
+
+/// Before another life, and between two tries to join.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// For an address to lead here: names spread, and networks come up.
+const ADDRESS_WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// The shards of a node, as its membership has them start and stop.
+#[async_trait]
+pub trait ShardLife: Send + Sync + 'static {
+    /// Starts shards under these leases.
+    ///
+    /// # Errors
+    /// [`Failure`], after which none of them runs.
+    async fn start(&self, leases: &[ShardLease]) -> Result<(), Failure>;
+
+    /// Stops shards in order: no request is taken any more, what was taken is finished and written.
+    async fn stop(&self, shards: &[ShardId]);
+
+    /// Stops all shards at once: they are somebody else's.
+    async fn abandon(&self);
+}
+
+/// How a node takes part.
+#[derive(Clone)]
+pub struct MemberConfig {
+    /// Its name; no two nodes have one at a time.
+    pub name: String,
+    /// Where others reach it, and the socket behind it; `None` for a node that is alone.
+    pub network: Option<Network>,
+    /// What it does.
+    pub roles: Roles,
+    /// Its program's version.
+    pub program: String,
+    /// The generation of its database.
+    pub database: String,
+}
+
+/// A node's place in the network.
+#[derive(Clone)]
+pub struct Network {
+    /// Where others reach it, `host:port`.
+    pub address: String,
+    /// What all nodes of the cluster know.
+    pub cookie: String,
+    /// The socket for other nodes.
+    pub listener: Arc<TcpListener>,
+}
+
+/// Why a node is no member.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MemberError {
+    /// Another node has the name.
+    #[error(
+        "a node named {name} is running{at}. Give each node a name of its own with --node-name"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Where it is.
+        at: String,
+    },
+    /// There are others, and one of the two cannot be reached.
+    #[error(
+        "node {name} uses this database as well, and {which} no address for other nodes. Give each of them \
+         --cluster-listen and the same --cluster-cookie"
+    )]
+    Alone {
+        /// The other node.
+        name: String,
+        /// Who of the two lacks it.
+        which: &'static str,
+    },
+    /// The advertised address leads elsewhere.
+    #[error(
+        "other nodes would not reach this one at {address}: {reason}. Give the right one with --cluster-advertise"
+    )]
+    Address {
+        /// The address.
+        address: String,
+        /// What was met there.
+        reason: String,
+    },
+    /// The table of nodes is out of reach.
+    #[error("the table of nodes cannot be used: {0}")]
+    Table(#[from] ReadError),
+    /// Something of this machine.
+    #[error("{0}")]
+    Machine(String),
+}
+
+/// What is known of the cluster here.
+#[derive(Clone, Debug, Default)]
+pub struct MemberStatus {
+    /// This run; `None` between two lives.
+    pub me: Option<NodeId>,
+    /// The nodes and owners, as of the last look.
+    pub state: Arc<ClusterState>,
+    /// When that was; `None` before the first.
+    pub looked: Option<Instant>,
+    /// Shards that run here.
+    pub running: usize,
+    /// Shards that are being handed over from here.
+    pub moving: Vec<ShardId>,
+    /// The nodes that are connected.
+    pub peers: Vec<PeerStatus>,
+    /// For how long this node may still answer without asking.
+    pub lease: Option<Duration>,
+    /// Whether it has given everything away, to leave.
+    pub drained: bool,
+}
+
+/// What a member can be told.
+pub(crate) enum Order {
+    /// Give all shards away; answered once that is done.
+    Drain(oneshot::Sender<()>),
+    /// Be one that takes shards again.
+    Stay(oneshot::Sender<()>),
+    /// Move shards to where they should be, without waiting for the nodes to be the same for a while.
+    Rebalance(oneshot::Sender<()>),
+    /// Leave: nothing runs any more.
+    Leave(oneshot::Sender<()>),
+}
+
+/// A node among others.
+pub struct Member {
+    orders: mpsc::Sender<Order>,
+    status: watch::Receiver<MemberStatus>,
+}
+
+pub(crate) struct Life<H> {
+    pub(crate) config: MemberConfig,
+    pub(crate) membership: Arc<dyn Membership>,
+    pub(crate) router: Arc<Router<H>>,
+    pub(crate) shards: Arc<dyn ShardLife>,
+    pub(crate) lease: LocalLease,
+    pub(crate) status: watch::Sender<MemberStatus>,
+}
+
+impl Member {
+    /// Joins. When this returns, the node is in the table, and takes shards as they fall to it.
+    ///
+    /// # Errors
+    /// [`MemberError`], each with what to do.
+    pub async fn start<H: ShardHost>(
+        config: MemberConfig,
+        membership: Arc<dyn Membership>,
+        router: Arc<Router<H>>,
+        shards: Arc<dyn ShardLife>,
+        lease: LocalLease,
+    ) -> Result<Self, MemberError> {
+        let (status, shown) = watch::channel(MemberStatus::default());
+        let (orders, ordered) = mpsc::channel(16);
+        let life = Life {
+            config,
+            membership,
+            router,
+            shards,
+            lease,
+            status,
+        };
+        let first = life.begin().await?;
+        tokio::spawn(live_on(life, first, ordered));
+        Ok(Self {
+            orders,
+            status: shown,
+        })
+    }
+
+    /// What is known of the cluster, now.
+    pub fn status(&self) -> MemberStatus {
+        self.status.borrow().clone()
+    }
+
+    /// To be told when that changes.
+    pub fn watch(&self) -> watch::Receiver<MemberStatus> {
+        self.status.clone()
+    }
+
+    /// Gives all shards away. Returns when that is done, or nobody is there to take them.
+    pub async fn drain(&self) {
+        self.order(Order::Drain).await;
+    }
+
+    /// Takes shards again after [`Self::drain`].
+    pub async fn stay(&self) {
+        self.order(Order::Stay).await;
+    }
+
+    /// Has shards move to where they should be now.
+    pub async fn rebalance(&self) {
+        self.order(Order::Rebalance).await;
+    }
+
+    /// Stops what still runs, and takes this node out of the table.
+    pub async fn leave(&self) {
+        self.order(Order::Leave).await;
+    }
+
+    async fn order(&self, order: fn(oneshot::Sender<()>) -> Order) {
+        let (done, is_done) = oneshot::channel();
+        if self.orders.send(order(done)).await.is_ok() {
+            // An error means that the member is gone.
+            let _ = is_done.await;
+        }
+    }
+}
+
+/// One life after the other.
+async fn live_on<H: ShardHost>(
+    life: Life<H>,
+    mut keeper: Keeper<H>,
+    mut orders: mpsc::Receiver<Order>,
+) {
+    loop {
+        let kept = keeper.keep(&mut orders).await;
+        life.end(keeper).await;
+        if kept == Kept::Left {
+            return;
+        }
+        info!("beginning anew");
+        keeper = loop {
+            sleep(AGAIN_AFTER).await;
+            match life.begin().await {
+                Ok(keeper) => break keeper,
+                Err(failure) => error!(%failure, "this node is no member of its cluster"),
+            }
+            if let Ok(Order::Leave(done)) = orders.try_recv() {
+                let _ = done.send(());
+                return;
+            }
+        };
+    }
+}
+
+impl<H: ShardHost> Life<H> {
+    /// Joins under a fresh id.
+    async fn begin(&self) -> Result<Keeper<H>, MemberError> {
+        let me = NodeId::from_uuid(Uuid::now_v7());
+        let network = self.config.network.as_ref();
+        let node = NewNode {
+            id: me,
+            name: self.config.name.clone(),
+            address: network.map(|network| network.address.clone()),
+            roles: self.config.roles,
+            program: self.config.program.clone(),
+            wire_min: WIRE_MIN,
+            wire_max: WIRE_MAX,
+        };
+        let network = match network {
+            None => None,
+            Some(network) => Some(self.open(me, network).await?),
+        };
+        let joined = async {
+            self.join(&node).await?;
+            let standing = renewing::start(self.membership.clone(), me, self.lease.clone());
+            standing.map_err(|failure| MemberError::Machine(failure.to_string()))
+        };
+        match joined.await {
+            Ok(standing) => {
+                info!(node = %me, name = node.name, "joined");
+                Ok(Keeper::new(self, node, network, standing))
+            }
+            Err(failure) => {
+                self.router.set_remote(None);
+                if let Some((peers, _)) = network {
+                    peers.stop().await;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Opens the way to others, and makes sure that they find theirs here.
+    async fn open(
+        &self,
+        me: NodeId,
+        network: &Network,
+    ) -> Result<(Arc<Peers<H>>, mpsc::Receiver<Vec<crate::gate::Heard>>), MemberError> {
+        let identity = Identity {
+            me,
+            name: self.config.name.clone(),
+            database: self.config.database.clone(),
+            cookie: network.cookie.clone(),
+        };
+        let (host, map) = (self.router.local().clone(), self.router.map().clone());
+        let started = Peers::start(identity.clone(), network.listener.clone(), host, map).await;
+        let (peers, heard) =
+            started.map_err(|failure| MemberError::Machine(failure.to_string()))?;
+        let peers = Arc::new(peers);
+        let began = Instant::now();
+        while let Err(reason) = check_address(&identity, &network.address).await {
+            if began.elapsed() > ADDRESS_WAIT_MAX {
+                peers.stop().await;
+                let address = network.address.clone();
+                return Err(MemberError::Address { address, reason });
+            }
+            warn!(
+                reason,
+                address = network.address,
+                "this node does not reach itself; trying again"
+            );
+            sleep(AGAIN_AFTER).await;
+        }
+        self.router.set_remote(Some(peers.clone()));
+        Ok((peers, heard))
+    }
+
+    /// Adds the row. A node that has the name, or cannot be among others, must be over: its beat stands still.
+    async fn join(&self, node: &NewNode) -> Result<(), MemberError> {
+        loop {
+            if let Some(other) = self.find_lonely(node).await? {
+                if self.is_over(&other).await? {
+                    continue;
+                }
+                let which = if node.address.is_none() {
+                    "this one has"
+                } else {
+                    "it has"
+                };
+                let name = other.node.name;
+                return Err(MemberError::Alone { name, which });
+            }
+            match self.membership.join(node).await {
+                Ok(()) => return Ok(()),
+                Err(JoinError::Read(failure)) => return Err(failure.into()),
+                Err(JoinError::NameTaken(other)) => {
+                    if !self.is_over(&other).await? {
+                        let at = other.node.address;
+                        let at = at.map_or_else(String::new, |at| format!(" at {at}"));
+                        let name = other.node.name;
+                        return Err(MemberError::NameTaken { name, at });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether another run is over. One whose beat stands still for as long as a lease lasts is fenced.
+    async fn is_over(&self, other: &NodeRecord) -> Result<bool, MemberError> {
+        let (id, name) = (other.node.id, &other.node.name);
+        info!(name, node = %id, "waiting whether this run is over");
+        let began = Instant::now();
+        loop {
+            let look = self.membership.look(None, &[id]).await?;
+            match look.beats.first() {
+                None => return Ok(true),
+                Some((_, beat)) if *beat > other.beat => return Ok(false),
+                Some((_, beat)) if began.elapsed() > TTL => {
+                    if self.membership.fence(id, *beat).await? {
+                        info!(name, node = %id, "it is over");
+                        return Ok(true);
+                    }
+                    return Ok(false);
+                }
+                Some(_) => sleep(AGAIN_AFTER / 4).await,
+            }
+        }
+    }
+
+    /// A node without an address is alone, or not there.
+    async fn find_lonely(&self, node: &NewNode) -> Result<Option<NodeRecord>, MemberError> {
+        let look = self.membership.look(None, &[]).await?;
+        let state = look.state.unwrap_or_default();
+        let others = state.nodes.into_iter();
+        let mut others = others.filter(|other| !other.fenced && other.node.name != node.name);
+        Ok(others.find(|other| node.address.is_none() || other.node.address.is_none()))
+    }
+
+    /// Ends a life, whatever is left of it.
+    async fn end(&self, keeper: Keeper<H>) {
+        self.lease.end();
+        self.router.set_remote(None);
+        self.shards.abandon().await;
+        keeper.close().await;
+        let all: Vec<ShardId> = self.router.map().count().all().collect();
+        self.router.map().forget(&all);
+        self.status.send_replace(MemberStatus::default());
+    }
+}
+
+/// The owners of a look, as the map takes them.
+pub(crate) fn owners(
+    state: &ClusterState,
+) -> impl Iterator<Item = (ShardId, Option<NodeId>, Epoch)> + '_ {
+    let gone: HashMap<NodeId, bool> = state
+        .nodes
+        .iter()
+        .map(|record| (record.node.id, record.fenced))
+        .collect();
+    state.shards.iter().map(move |owned| {
+        let alive = owned.owner.filter(|owner| gone.get(owner) == Some(&false));
+        (owned.shard, alive, owned.epoch)
+    })
+}

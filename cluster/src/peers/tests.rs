@@ -1,0 +1,319 @@
+//! Two nodes in two processes: this test starts itself again as the other one.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use fritzy_domain::{NewNode, Roles, ShardCount};
+use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::*;
+use crate::codec::Unreadable;
+use crate::wire::{WIRE_MAX, WIRE_MIN, WireFailure};
+use crate::{Failure, Refused};
+
+/// Set for the process that is the other node: its number.
+const OTHER: &str = "FRITZY_TEST_OTHER_NODE";
+const SHARD: ShardId = ShardId(7);
+
+/// Does what the first byte of a request says.
+struct Echo;
+
+const ANSWER: u8 = 0;
+const NOT_HERE: u8 = 1;
+const FAIL: u8 = 2;
+const NEVER: u8 = 3;
+const UNREADABLE: u8 = 4;
+
+impl ShardHost for Echo {
+    type Request = Vec<u8>;
+    type Reply = Vec<u8>;
+
+    async fn ask(
+        &self,
+        shard: ShardId,
+        deadline: Deadline,
+        request: Vec<u8>,
+    ) -> Result<Vec<u8>, Refused<Vec<u8>>> {
+        assert_eq!(shard, SHARD);
+        match request[0] {
+            ANSWER => Ok(request),
+            NOT_HERE => Err(Refused::NotHere(request)),
+            FAIL => Err(Refused::Failed(Failure::Overloaded)),
+            _ => {
+                // Longer than whoever asks waits.
+                let after = deadline.moment() + Duration::from_millis(500);
+                tokio::time::sleep_until(after.into()).await;
+                Ok(request)
+            }
+        }
+    }
+
+    fn may_repeat(_request: &Vec<u8>) -> bool {
+        false
+    }
+
+    fn encode_request(request: &Vec<u8>) -> Vec<u8> {
+        request.clone()
+    }
+
+    fn decode_request(bytes: &[u8], _deadline: Deadline) -> Result<Vec<u8>, Unreadable> {
+        match bytes.first() {
+            Some(&UNREADABLE) | None => Err(Unreadable("a test".into())),
+            Some(_) => Ok(bytes.to_vec()),
+        }
+    }
+
+    fn encode_reply(reply: &Vec<u8>) -> Vec<u8> {
+        reply.clone()
+    }
+
+    fn decode_reply(bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
+        Ok(bytes.to_vec())
+    }
+}
+
+/// Numbers that no other test of this process has: gates are known by their node to all of it. The second one is the later.
+fn two_numbers() -> (u128, u128) {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let first = u128::from(NEXT.fetch_add(10, Ordering::Relaxed));
+    (first, first + 1)
+}
+
+fn node(number: u128) -> NodeId {
+    NodeId::from_uuid(Uuid::from_u128(number))
+}
+
+fn record(number: u128, port: u16) -> NodeRecord {
+    NodeRecord {
+        node: NewNode {
+            id: node(number),
+            name: format!("node-{number}"),
+            address: Some(format!("127.0.0.1:{port}")),
+            roles: Roles::ALL,
+            program: "test".into(),
+            wire_min: WIRE_MIN,
+            wire_max: WIRE_MAX,
+        },
+        beat: 0,
+        fenced: false,
+        draining: false,
+    }
+}
+
+struct Here {
+    peers: Peers<Echo>,
+    changes: watch::Receiver<u64>,
+    port: u16,
+}
+
+async fn start(number: u128) -> Here {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let map = Arc::new(ShardMap::new(ShardCount::new(16).expect("in range")));
+    let identity = Identity {
+        me: node(number),
+        name: format!("node-{number}"),
+        database: "database".into(),
+        cookie: "cookie".into(),
+    };
+    let changes = map.watch();
+    let started = Peers::start(identity.clone(), Arc::new(listener), Arc::new(Echo), map).await;
+    let (peers, _heard) = started.expect("starts");
+    let address = format!("127.0.0.1:{port}");
+    let checked = check_address(&identity, &address).await;
+    assert_eq!(checked, Ok(()), "it reaches itself");
+    Here {
+        peers,
+        changes,
+        port,
+    }
+}
+
+/// The other node, until it is dropped.
+struct There {
+    process: Child,
+    port: u16,
+}
+
+impl There {
+    fn start(number: u128) -> Self {
+        let mut process = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "peers::tests::the_other_node", "--nocapture"])
+            .env(OTHER, number.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let output = BufReader::new(process.stdout.take().expect("piped"));
+        let port = output.lines().map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once("port=")?;
+            port.trim().parse().ok()
+        });
+        Self {
+            process,
+            port: port.expect("it says its port"),
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.process.id().cast_signed()).expect("a process");
+        kill_process(pid, signal).expect("it is ours");
+    }
+}
+
+impl Drop for There {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Not a test of its own: the other node of those below.
+#[test]
+#[expect(clippy::print_stdout, reason = "its parent reads it")]
+fn the_other_node() {
+    let Ok(number) = std::env::var(OTHER) else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let here = runtime.block_on(start(number.parse().expect("a number")));
+    println!("port={}", here.port);
+    // Ends with its parent.
+    let _ = std::io::stdin().lines().last();
+}
+
+impl Here {
+    async fn is_connected(&mut self, to: NodeId, connected: bool) {
+        let change = async {
+            while self.peers.inside.link(to).is_some() != connected {
+                self.changes.changed().await.expect("the map is there");
+            }
+        };
+        let within = Duration::from_secs(10);
+        timeout(within, change).await.expect("it changes in time");
+    }
+
+    async fn ask(&self, to: NodeId, what: u8, within: Duration) -> Result<Answer, AskError> {
+        let deadline = Deadline::at(Instant::now() + within);
+        self.peers.ask(to, SHARD, deadline, vec![what, 9]).await
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn every_ask_is_answered_by_itself() {
+    let (first, second) = two_numbers();
+    let mut here = start(second).await;
+    let there = There::start(first);
+    here.peers.set_nodes(vec![record(first, there.port)]).await;
+    here.is_connected(node(first), true).await;
+    let answer = here.ask(node(first), ANSWER, LONG).await;
+    assert_eq!(answer, Ok(Answer::Reply(vec![ANSWER, 9])));
+    let answer = here.ask(node(first), NOT_HERE, LONG).await;
+    assert_eq!(answer, Ok(Answer::NotMine(None)));
+    let answer = here.ask(node(first), FAIL, LONG).await;
+    assert_eq!(answer, Ok(Answer::Failed(WireFailure::Overloaded)));
+    let answer = here.ask(node(first), UNREADABLE, LONG).await;
+    assert!(matches!(answer, Ok(Answer::Unreadable(_))), "{answer:?}");
+    let answer = here
+        .ask(node(first), NEVER, Duration::from_millis(50))
+        .await;
+    assert_eq!(answer, Err(AskError::Late));
+    let answer = here.ask(node(first + 5), ANSWER, LONG).await;
+    assert_eq!(answer, Err(AskError::NotSent), "nobody is there");
+    let many = (0..3_000).map(|_| here.ask(node(first), ANSWER, LONG));
+    for answer in join_all(many).await {
+        assert_eq!(answer, Ok(Answer::Reply(vec![ANSWER, 9])));
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_under_way_than_may_be() {
+    let (first, second) = two_numbers();
+    let mut here = start(second).await;
+    let there = There::start(first);
+    here.peers.set_nodes(vec![record(first, there.port)]).await;
+    here.is_connected(node(first), true).await;
+    let short = Duration::from_secs(1);
+    let many = (0..5_000).map(|_| here.ask(node(first), NEVER, short));
+    let answers = join_all(many).await;
+    let refused = answers
+        .iter()
+        .filter(|answer| **answer == Err(AskError::Overloaded));
+    assert_eq!(refused.count(), 5_000 - 4_096);
+    let answer = here.ask(node(first), ANSWER, LONG).await;
+    assert!(answer.is_ok(), "the places are free again: {answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_killed_node_is_lost_at_once() {
+    let (first, second) = two_numbers();
+    let mut here = start(second).await;
+    let there = There::start(first);
+    here.peers.set_nodes(vec![record(first, there.port)]).await;
+    here.is_connected(node(first), true).await;
+    let asked = here.ask(node(first), NEVER, LONG);
+    let kill = async {
+        sleep(Duration::from_millis(100)).await;
+        there.signal(Signal::KILL);
+        Instant::now()
+    };
+    let (answer, killed) = tokio::join!(asked, kill);
+    assert_eq!(answer, Err(AskError::Lost));
+    assert!(killed.elapsed() < Duration::from_secs(2));
+    here.is_connected(node(first), false).await;
+    assert_eq!(
+        here.ask(node(first), ANSWER, LONG).await,
+        Err(AskError::NotSent)
+    );
+    // Its next run is another node.
+    let there = There::start(first - 1);
+    here.peers
+        .set_nodes(vec![record(first - 1, there.port)])
+        .await;
+    here.is_connected(node(first - 1), true).await;
+    assert!(here.ask(node(first - 1), ANSWER, LONG).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_peer_that_is_silent_is_dropped_and_comes_back() {
+    let (first, second) = two_numbers();
+    let mut here = start(second).await;
+    let there = There::start(first);
+    here.peers.set_nodes(vec![record(first, there.port)]).await;
+    here.is_connected(node(first), true).await;
+    there.signal(Signal::STOP);
+    sleep(Duration::from_millis(100)).await;
+    let began = Instant::now();
+    let answer = here.ask(node(first), ANSWER, LONG).await;
+    assert_eq!(answer, Err(AskError::Lost));
+    let waited = began.elapsed();
+    assert!(waited < Duration::from_secs(6), "{waited:?}");
+    here.is_connected(node(first), false).await;
+    there.signal(Signal::CONT);
+    here.is_connected(node(first), true).await;
+    assert!(here.ask(node(first), ANSWER, LONG).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_that_has_left_is_left_alone() {
+    let (first, second) = two_numbers();
+    let mut here = start(second).await;
+    let there = There::start(first);
+    here.peers.set_nodes(vec![record(first, there.port)]).await;
+    here.is_connected(node(first), true).await;
+    here.peers.set_nodes(vec![]).await;
+    drop(there);
+    here.is_connected(node(first), false).await;
+    let there = There::start(first);
+    sleep(Duration::from_secs(3)).await;
+    assert!(here.peers.inside.link(node(first)).is_none());
+    drop(there);
+}

@@ -1,0 +1,82 @@
+//! Renewing this node's membership each second, on a thread of its own: a runtime that is busy must not cost a node its shards.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fritzy_domain::{Membership, NodeId};
+use tokio::runtime;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::{error, warn};
+
+use crate::lease::{BootTime, LocalLease};
+
+/// Between two renewals.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// After one that failed.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// How a node's membership stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It was renewed then, for the first time or again; `None` before the first time.
+    Member(Option<Instant>),
+    /// It was fenced.
+    Fenced,
+}
+
+/// Renews, until it is fenced or nobody is interested any more.
+pub(crate) fn start(
+    membership: Arc<dyn Membership>,
+    me: NodeId,
+    lease: LocalLease,
+) -> io::Result<watch::Receiver<Standing>> {
+    let (tell, standing) = watch::channel(Standing::Member(None));
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let renewing = move || runtime.block_on(renew(membership.as_ref(), me, &lease, &tell));
+    thread::Builder::new()
+        .name("renewing".into())
+        .spawn(renewing)?;
+    Ok(standing)
+}
+
+async fn renew(
+    membership: &dyn Membership,
+    me: NodeId,
+    lease: &LocalLease,
+    tell: &watch::Sender<Standing>,
+) {
+    let mut failing = false;
+    while !tell.is_closed() {
+        let sent = BootTime::now();
+        let after = match membership.renew(me).await {
+            Ok(true) => {
+                failing = false;
+                lease.renewed(sent);
+                tell.send_replace(Standing::Member(Some(Instant::now())));
+                RENEW_EVERY
+            }
+            Ok(false) => {
+                lease.end();
+                error!(node = %me, "this node was taken for dead by others, and has lost its shards");
+                tell.send_replace(Standing::Fenced);
+                return;
+            }
+            Err(failure) => {
+                if !failing {
+                    warn!(%failure, "the membership could not be renewed; trying again");
+                }
+                failing = true;
+                AGAIN_AFTER
+            }
+        };
+        tokio::select! {
+            () = sleep(after) => {}
+            () = tell.closed() => {}
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The router with another node that answers as it is told.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use fritzy_domain::{ShardCount, ShardLease};
+use uuid::Uuid;
+
+use super::*;
+use crate::wire::{News, WireFailure};
+
+const SHARD: ShardId = ShardId(5);
+/// A request that may be given twice, and one that may not.
+const KEYED: u8 = 1;
+const UNKEYED: u8 = 2;
+
+fn node(number: u128) -> NodeId {
+    NodeId::from_uuid(Uuid::from_u128(number))
+}
+
+/// Answers what it was asked, while the shard is here.
+#[derive(Default)]
+struct Echo {
+    is_here: AtomicBool,
+}
+
+impl ShardHost for Echo {
+    type Request = u8;
+    type Reply = (ShardId, u8);
+
+    async fn ask(
+        &self,
+        shard: ShardId,
+        _deadline: Deadline,
+        request: u8,
+    ) -> Result<(ShardId, u8), Refused<u8>> {
+        if self.is_here.load(Ordering::Relaxed) {
+            Ok((shard, request))
+        } else {
+            Err(Refused::NotHere(request))
+        }
+    }
+
+    fn may_repeat(request: &u8) -> bool {
+        *request == KEYED
+    }
+
+    fn encode_request(request: &u8) -> Vec<u8> {
+        vec![*request]
+    }
+
+    fn decode_request(bytes: &[u8], _deadline: Deadline) -> Result<u8, Unreadable> {
+        Ok(bytes[0])
+    }
+
+    fn encode_reply(reply: &(ShardId, u8)) -> Vec<u8> {
+        vec![reply.1]
+    }
+
+    fn decode_reply(bytes: &[u8]) -> Result<(ShardId, u8), Unreadable> {
+        match bytes {
+            [request] => Ok((SHARD, *request)),
+            _ => Err(Unreadable("cannot be read".into())),
+        }
+    }
+}
+
+/// Answers in turn, then nothing any more; notes whom it asked.
+#[derive(Default)]
+struct Script {
+    answers: Mutex<VecDeque<Result<Answer, AskError>>>,
+    asked: Mutex<Vec<NodeId>>,
+}
+
+#[async_trait]
+impl Remote for Script {
+    fn me(&self) -> NodeId {
+        node(1)
+    }
+
+    async fn ask(
+        &self,
+        owner: NodeId,
+        _shard: ShardId,
+        _deadline: Deadline,
+        _body: Vec<u8>,
+    ) -> Result<Answer, AskError> {
+        self.asked.lock().expect("no panic").push(owner);
+        let next = self.answers.lock().expect("no panic").pop_front();
+        next.unwrap_or(Err(AskError::NotSent))
+    }
+}
+
+struct Here {
+    router: Arc<Router<Echo>>,
+    script: Arc<Script>,
+}
+
+fn start(answers: impl IntoIterator<Item = Result<Answer, AskError>>) -> Here {
+    let map = Arc::new(ShardMap::new(ShardCount::new(8).expect("in range")));
+    let router = Arc::new(Router::new(map, Arc::default()));
+    let script = Arc::new(Script::default());
+    script.answers.lock().expect("no panic").extend(answers);
+    router.set_remote(Some(script.clone()));
+    Here { router, script }
+}
+
+impl Here {
+    fn learn(&self, owner: Option<u128>, epoch: u64) {
+        let map = self.router.map();
+        map.learn(node(1), [(SHARD, owner.map(node), Epoch(epoch))]);
+    }
+
+    fn run_here(&self, epoch: u64) {
+        self.router.local().is_here.store(true, Ordering::Relaxed);
+        self.router.map().record(&[ShardLease {
+            shard: SHARD,
+            owner: node(1),
+            epoch: Epoch(epoch),
+        }]);
+    }
+
+    async fn ask(&self, request: u8) -> Result<(ShardId, u8), Failure> {
+        let deadline = Deadline::at(Instant::now() + Duration::from_secs(1));
+        self.router.ask(SHARD, deadline, request).await
+    }
+
+    fn asked(&self) -> Vec<NodeId> {
+        self.script.asked.lock().expect("no panic").clone()
+    }
+}
+
+fn reply(request: u8) -> Result<Answer, AskError> {
+    Ok(Answer::Reply(vec![request]))
+}
+
+#[tokio::test]
+async fn requests_go_to_the_owner_wherever_it_is() {
+    let here = start([reply(KEYED)]);
+    assert_eq!(here.router.shard_of(Slot(13)), SHARD);
+    here.learn(Some(2), 1);
+    assert_eq!(here.ask(KEYED).await, Ok((SHARD, KEYED)));
+    assert_eq!(here.asked(), [node(2)]);
+    here.run_here(2);
+    assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
+    assert_eq!(here.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_to_a_shard_on_the_move_waits_for_it() {
+    let here = start([]);
+    let asking = tokio::spawn({
+        let router = here.router.clone();
+        let deadline = Deadline::at(Instant::now() + Duration::from_secs(20));
+        async move { router.ask(SHARD, deadline, UNKEYED).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!asking.is_finished());
+    here.run_here(1);
+    let answer = asking.await.expect("no panic");
+    assert_eq!(answer, Ok((SHARD, UNKEYED)));
+}
+
+#[tokio::test]
+async fn a_node_that_has_it_no_more_says_who_has() {
+    let news = News::new(SHARD, Some(node(3)), Epoch(7));
+    let here = start([Ok(Answer::NotMine(Some(news))), reply(UNKEYED)]);
+    here.learn(Some(2), 6);
+    assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
+    assert_eq!(here.asked(), [node(2), node(3)]);
+    // What it says is older than what is known.
+    let news = News::new(SHARD, Some(node(2)), Epoch(6));
+    let here = start([Ok(Answer::NotMine(Some(news))), reply(UNKEYED)]);
+    here.learn(Some(3), 7);
+    assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
+    assert_eq!(here.asked(), [node(3), node(3)]);
+}
+
+#[tokio::test]
+async fn what_was_not_sent_is_sent_again_with_or_without_a_key() {
+    for request in [KEYED, UNKEYED] {
+        let here = start([Err(AskError::NotSent), reply(request)]);
+        here.learn(Some(2), 1);
+        assert_eq!(here.ask(request).await, Ok((SHARD, request)));
+    }
+}
+
+#[tokio::test]
+async fn what_was_lost_on_the_way_is_given_again_only_with_a_key() {
+    let here = start([Err(AskError::Lost), reply(KEYED)]);
+    here.learn(Some(2), 1);
+    assert_eq!(here.ask(KEYED).await, Ok((SHARD, KEYED)));
+    assert_eq!(here.asked().len(), 2);
+    let here = start([Err(AskError::Lost), reply(UNKEYED)]);
+    here.learn(Some(2), 1);
+    let failure = here.ask(UNKEYED).await;
+    assert!(
+        matches!(failure, Err(Failure::OutcomeUnknown(_))),
+        "{failure:?}"
+    );
+    assert_eq!(here.asked().len(), 1, "it may have been done");
+}
+
+#[tokio::test]
+async fn at_the_deadline_it_is_told_whether_it_may_have_been_done() {
+    let here = start([]);
+    let failure = here.ask(KEYED).await;
+    assert!(
+        matches!(failure, Err(Failure::Unavailable(_))),
+        "{failure:?}"
+    );
+    let here = start([Err(AskError::Lost)]);
+    here.learn(Some(2), 1);
+    let failure = here.ask(KEYED).await;
+    assert!(
+        matches!(failure, Err(Failure::OutcomeUnknown(_))),
+        "{failure:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_owner_answers_is_answered() {
+    let late = Ok(Answer::Failed(WireFailure::DeadlineExceeded));
+    let unreadable = Ok(Answer::Unreadable("newer".into()));
+    let odd = Ok(Answer::Reply(vec![]));
+    let here = start([late, Err(AskError::Overloaded), unreadable, odd]);
+    here.learn(Some(2), 1);
+    assert_eq!(here.ask(KEYED).await, Err(Failure::DeadlineExceeded));
+    assert_eq!(here.ask(KEYED).await, Err(Failure::Overloaded));
+    let unreadable = here.ask(KEYED).await;
+    assert!(
+        matches!(unreadable, Err(Failure::Unavailable(_))),
+        "nothing was done"
+    );
+    let odd = here.ask(KEYED).await;
+    assert!(
+        matches!(odd, Err(Failure::OutcomeUnknown(_))),
+        "something was done"
+    );
+}
+
+#[tokio::test]
+async fn only_so_many_wait() {
+    let here = start([]);
+    let ask = |_| {
+        let router = here.router.clone();
+        let deadline = Deadline::at(Instant::now() + Duration::from_millis(300));
+        tokio::spawn(async move { router.ask(SHARD, deadline, KEYED).await })
+    };
+    let asking: Vec<_> = (0..WAITING_MAX + 10).map(ask).collect();
+    let mut refused = 0;
+    for asked in asking {
+        match asked.await.expect("no panic") {
+            Err(Failure::Overloaded) => refused += 1,
+            other => assert!(matches!(other, Err(Failure::Unavailable(_))), "{other:?}"),
+        }
+    }
+    assert_eq!(refused, 10);
+}

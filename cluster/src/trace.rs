@@ -1,0 +1,17 @@
+//! The trace that the current task works for, so that what it asks of other nodes carries it along.
+
+use crate::wire::Trace;
+
+tokio::task_local! {
+    static CURRENT: Option<Trace>;
+}
+
+/// Does `work` as a part of `trace`.
+pub async fn within<T>(trace: Option<Trace>, work: impl Future<Output = T>) -> T {
+    CURRENT.scope(trace, work).await
+}
+
+/// The trace of the current task, if it has one.
+pub fn current() -> Option<Trace> {
+    CURRENT.try_with(|trace| *trace).ok().flatten()
+}

@@ -1,0 +1,209 @@
+//! What nodes say to each other. A frame holds whatever had gathered for one peer: many asks and answers share the
+//! way, and each is answered by itself.
+
+use bincode::{Decode, Encode};
+use fritzy_domain::{Epoch, NodeId, ShardId};
+use uuid::Uuid;
+
+use crate::Failure;
+use crate::codec::{Unreadable, pack, unpack};
+
+/// The oldest and newest form of frames that this program understands. A node that speaks none of ours is not let in; with
+/// the others, the newest that both understand is spoken.
+pub const WIRE_MIN: u16 = 1;
+/// See [`WIRE_MIN`].
+pub const WIRE_MAX: u16 = 1;
+
+/// One message between gates.
+#[derive(Debug, PartialEq, Encode, Decode)]
+pub(crate) struct Frame {
+    /// Who speaks.
+    pub(crate) from: [u8; 16],
+    /// What it says.
+    pub(crate) entries: Vec<Entry>,
+}
+
+#[derive(Debug, PartialEq, Encode, Decode)]
+pub(crate) enum Entry {
+    Ask(Ask),
+    Answer {
+        /// The ask's number.
+        id: u64,
+        answer: Answer,
+    },
+    /// Shards have changed hands.
+    News(Vec<News>),
+    /// To be answered at once.
+    Ping(u64),
+    Pong(u64),
+}
+
+#[derive(Debug, PartialEq, Encode, Decode)]
+pub(crate) struct Ask {
+    /// The asker's number for it.
+    pub(crate) id: u64,
+    pub(crate) shard: u16,
+    /// Until nobody waits any more, in milliseconds: clocks differ, so no moment travels.
+    pub(crate) remaining_ms: u32,
+    /// The request that this is part of, by W3C's trace context: its id, the span that asks, and flags.
+    pub(crate) trace: Option<Trace>,
+    /// The request, as the host writes it.
+    pub(crate) body: Vec<u8>,
+}
+
+/// A trace context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Trace {
+    /// The trace's id.
+    pub trace: [u8; 16],
+    /// The span's that asks.
+    pub span: [u8; 8],
+    /// Its flags.
+    pub flags: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) enum Answer {
+    /// As the host writes it.
+    Reply(Vec<u8>),
+    /// The shard is not here; its owner is, as far as is known. Nothing was done.
+    NotMine(Option<News>),
+    /// The ask could not be read. Nothing was done.
+    Unreadable(String),
+    Failed(WireFailure),
+}
+
+/// Who owns a shard from an epoch on.
+#[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct News {
+    pub(crate) shard: u16,
+    pub(crate) owner: Option<[u8; 16]>,
+    pub(crate) epoch: u64,
+}
+
+impl News {
+    pub(crate) fn new(shard: ShardId, owner: Option<NodeId>, epoch: Epoch) -> Self {
+        Self {
+            shard: shard.0,
+            owner: owner.map(|owner| *owner.as_uuid().as_bytes()),
+            epoch: epoch.0,
+        }
+    }
+
+    pub(crate) fn owner(&self) -> Option<NodeId> {
+        self.owner.map(node_id)
+    }
+}
+
+pub(crate) fn node_id(bytes: [u8; 16]) -> NodeId {
+    NodeId::from_uuid(Uuid::from_bytes(bytes))
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) enum WireFailure {
+    Unavailable(String),
+    Overloaded,
+    DeadlineExceeded,
+    OutcomeUnknown(String),
+    Internal,
+}
+
+impl From<Failure> for WireFailure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unavailable(reason) => Self::Unavailable(reason),
+            Failure::Overloaded => Self::Overloaded,
+            Failure::DeadlineExceeded => Self::DeadlineExceeded,
+            Failure::OutcomeUnknown(reason) => Self::OutcomeUnknown(reason),
+            Failure::Internal => Self::Internal,
+        }
+    }
+}
+
+impl From<WireFailure> for Failure {
+    fn from(failure: WireFailure) -> Self {
+        match failure {
+            WireFailure::Unavailable(reason) => Self::Unavailable(reason),
+            WireFailure::Overloaded => Self::Overloaded,
+            WireFailure::DeadlineExceeded => Self::DeadlineExceeded,
+            WireFailure::OutcomeUnknown(reason) => Self::OutcomeUnknown(reason),
+            WireFailure::Internal => Self::Internal,
+        }
+    }
+}
+
+impl Frame {
+    /// The frame in the form of `version`.
+    pub(crate) fn encode(&self, version: u16) -> Vec<u8> {
+        let mut bytes = version.to_le_bytes().to_vec();
+        bytes.append(&mut pack(self));
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let (version, rest) = bytes
+            .split_first_chunk::<2>()
+            .ok_or_else(|| Unreadable("it has no version".into()))?;
+        match u16::from_le_bytes(*version) {
+            WIRE_MIN..=WIRE_MAX => unpack(rest),
+            other => Err(Unreadable(format!("its version is {other}"))),
+        }
+    }
+}
+
+/// The newest form that both sides understand.
+pub(crate) fn agree(theirs_min: u16, theirs_max: u16) -> Option<u16> {
+    let version = theirs_max.min(WIRE_MAX);
+    (version >= WIRE_MIN && version >= theirs_min).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back_as_they_were_and_nothing_else_does() {
+        let failed = Answer::Failed(WireFailure::OutcomeUnknown("lost".into()));
+        let not_mine = Answer::NotMine(Some(News {
+            shard: 7,
+            owner: Some([3; 16]),
+            epoch: 9,
+        }));
+        let answer = |id, answer| Entry::Answer { id, answer };
+        let frame = Frame {
+            from: [1; 16],
+            entries: vec![
+                Entry::Ask(Ask {
+                    id: 1,
+                    shard: 1_023,
+                    remaining_ms: 10_000,
+                    trace: Some(Trace {
+                        trace: [5; 16],
+                        span: [6; 8],
+                        flags: 1,
+                    }),
+                    body: vec![0, 255],
+                }),
+                answer(2, Answer::Reply(vec![1])),
+                answer(3, not_mine),
+                answer(4, failed),
+                Entry::Ping(5),
+            ],
+        };
+        let bytes = frame.encode(WIRE_MAX);
+        assert_eq!(Frame::decode(&bytes).as_ref(), Ok(&frame));
+        for cut in 0..bytes.len() {
+            assert!(Frame::decode(&bytes[..cut]).is_err(), "{cut} bytes");
+        }
+        let newer = [&(WIRE_MAX + 1).to_le_bytes()[..], &bytes[2..]].concat();
+        assert!(Frame::decode(&newer).is_err());
+    }
+
+    #[test]
+    fn the_newest_form_that_both_understand_is_spoken() {
+        assert_eq!(agree(WIRE_MIN, WIRE_MAX), Some(WIRE_MAX));
+        assert_eq!(agree(WIRE_MIN, WIRE_MAX + 3), Some(WIRE_MAX));
+        assert_eq!(agree(WIRE_MAX + 1, WIRE_MAX + 3), None);
+        assert_eq!(agree(0, WIRE_MIN - 1), None);
+    }
+}
