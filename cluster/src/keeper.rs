@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{
-    ClusterState, Epoch, Look, Membership, NewNode, NodeId, ReadError, ShardId, ShardLease,
+    ClusterState, Epoch, Look, Membership, NodeId, NodeRecord, ReadError, ShardId, ShardLease,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -39,8 +39,6 @@ pub(crate) enum Kept {
     Fenced,
 }
 
-type Network<H> = (Arc<Peers<H>>, mpsc::Receiver<Vec<Heard>>);
-
 /// One life of a member.
 pub(crate) struct Keeper<H> {
     me: NodeId,
@@ -49,8 +47,8 @@ pub(crate) struct Keeper<H> {
     shards: Arc<dyn ShardLife>,
     lease: LocalLease,
     status: watch::Sender<MemberStatus>,
-    peers: Option<Arc<Peers<H>>>,
-    heard: Option<mpsc::Receiver<Vec<Heard>>>,
+    peers: Arc<Peers<H>>,
+    heard: mpsc::Receiver<Vec<Heard>>,
     standing: watch::Receiver<Standing>,
     liveness: Liveness,
     planner: Planner,
@@ -65,7 +63,11 @@ pub(crate) struct Keeper<H> {
     moving: HashSet<ShardId>,
     /// Steps of hand-overs that are done.
     moved: (mpsc::Sender<Vec<ShardId>>, mpsc::Receiver<Vec<ShardId>>),
+    /// Those who wait until everything is given away.
     draining: Vec<oneshot::Sender<()>>,
+    /// What the table shall say of it, until it does.
+    drain: Option<bool>,
+    /// What it says.
     is_draining: bool,
     /// Whether to move at once.
     hurried: bool,
@@ -74,12 +76,11 @@ pub(crate) struct Keeper<H> {
 impl<H: ShardHost> Keeper<H> {
     pub(crate) fn new(
         life: &Life<H>,
-        node: NewNode,
-        network: Option<Network<H>>,
+        me: NodeId,
+        peers: Arc<Peers<H>>,
+        heard: mpsc::Receiver<Vec<Heard>>,
         standing: watch::Receiver<Standing>,
     ) -> Self {
-        let (peers, heard) = network.unzip();
-        let me = node.id;
         Self {
             me,
             membership: life.membership.clone(),
@@ -100,6 +101,7 @@ impl<H: ShardHost> Keeper<H> {
             moving: HashSet::new(),
             moved: mpsc::channel(IN_MOTION_MAX),
             draining: Vec::new(),
+            drain: None,
             is_draining: false,
             hurried: false,
         }
@@ -120,7 +122,7 @@ impl<H: ShardHost> Keeper<H> {
                     Err(_) => return Kept::Fenced,
                 },
                 _ = look.tick() => {}
-                Some(news) = hear(&mut self.heard) => {
+                Some(news) = self.heard.recv() => {
                     self.router.map().learn(self.me, news.iter().copied());
                     // Shards that were given back may be ours.
                     if news.iter().all(|(_, owner, _)| owner.is_some()) {
@@ -155,9 +157,7 @@ impl<H: ShardHost> Keeper<H> {
 
     /// Puts away what holds the outside world.
     pub(crate) async fn close(self) {
-        if let Some(peers) = &self.peers {
-            peers.stop().await;
-        }
+        self.peers.stop().await;
         for done in self.draining {
             let _ = done.send(());
         }
@@ -167,10 +167,10 @@ impl<H: ShardHost> Keeper<H> {
         match order {
             Order::Drain(done) => {
                 self.draining.push(done);
-                self.set_draining(true).await;
+                self.drain = Some(true);
             }
             Order::Stay(done) => {
-                self.set_draining(false).await;
+                self.drain = Some(false);
                 let _ = done.send(());
             }
             Order::Rebalance(done) => {
@@ -181,14 +181,11 @@ impl<H: ShardHost> Keeper<H> {
         }
     }
 
-    async fn set_draining(&mut self, draining: bool) {
-        self.is_draining = draining;
-        if let Err(failure) = self.membership.set_draining(self.me, draining).await {
-            warn!(%failure, "the others are not told; trying again with the next look");
-        }
-    }
-
     async fn look_and_act(&mut self) -> Result<(), ReadError> {
+        if let Some(drain) = self.drain {
+            self.membership.set_draining(self.me, drain).await?;
+            self.drain = None;
+        }
         let standing: Vec<NodeId> = self
             .state
             .nodes
@@ -215,9 +212,8 @@ impl<H: ShardHost> Keeper<H> {
     /// Notes a change of nodes or owners.
     async fn take_notice(&mut self, state: ClusterState) {
         self.router.map().learn(self.me, owners(&state));
-        let may_own = |record: &&fritzy_domain::NodeRecord| {
-            !record.fenced && !record.draining && record.node.roles.entities
-        };
+        let may_own =
+            |record: &&NodeRecord| !record.fenced && !record.draining && record.node.roles.entities;
         let owning: Vec<NodeId> = state
             .nodes
             .iter()
@@ -231,9 +227,9 @@ impl<H: ShardHost> Keeper<H> {
             );
             self.owning = (owning, Instant::now());
         }
-        if let Some(peers) = &self.peers {
-            peers.set_nodes(state.nodes.clone()).await;
-        }
+        self.peers.set_nodes(state.nodes.clone()).await;
+        let me = state.nodes.iter().find(|record| record.node.id == self.me);
+        self.is_draining = me.is_some_and(|record| record.draining);
         self.state = Arc::new(state);
     }
 
@@ -261,18 +257,6 @@ impl<H: ShardHost> Keeper<H> {
     }
 
     async fn act(&mut self) -> Result<(), ReadError> {
-        let me = self
-            .state
-            .nodes
-            .iter()
-            .find(|record| record.node.id == self.me);
-        if let Some(record) = me
-            && record.draining != self.is_draining
-        {
-            self.membership
-                .set_draining(self.me, self.is_draining)
-                .await?;
-        }
         let state = self.state.clone();
         let all: Vec<Option<NodeId>> = state.shards.iter().map(|owned| owned.owner).collect();
         let moving: Vec<ShardId> = self.moving.iter().copied().collect();
@@ -344,9 +328,7 @@ impl<H: ShardHost> Keeper<H> {
         for lease in leases {
             self.running.insert(lease.shard, lease);
         }
-        if let Some(peers) = &self.peers {
-            peers.tell(&news);
-        }
+        self.peers.tell(&news);
     }
 
     /// Hands shards over in a task of its own: what still runs in them may take a while.
@@ -369,11 +351,9 @@ impl<H: ShardHost> Keeper<H> {
                     return;
                 }
             }
-            if let Some(peers) = &peers {
-                let news = shards.iter().zip(epochs);
-                let news: Vec<Heard> = news.map(|(shard, epoch)| (*shard, None, epoch)).collect();
-                peers.tell(&news);
-            }
+            let news = shards.iter().zip(epochs);
+            let news: Vec<Heard> = news.map(|(shard, epoch)| (*shard, None, epoch)).collect();
+            peers.tell(&news);
             // An error means that this life is over.
             let _ = moved.send(shards).await;
         });
@@ -414,21 +394,9 @@ impl<H: ShardHost> Keeper<H> {
             looked: self.looked,
             running: self.running.len(),
             moving: self.moving.iter().copied().collect(),
-            peers: self
-                .peers
-                .as_ref()
-                .map(|peers| peers.status())
-                .unwrap_or_default(),
+            peers: self.peers.status(),
             lease: self.lease.remaining(),
             drained: self.is_draining && self.running.is_empty(),
         });
-    }
-}
-
-/// The next news; none come to a node that is alone.
-async fn hear(heard: &mut Option<mpsc::Receiver<Vec<Heard>>>) -> Option<Vec<Heard>> {
-    match heard {
-        Some(heard) => heard.recv().await,
-        None => std::future::pending().await,
     }
 }

@@ -50,8 +50,8 @@ pub trait ShardLife: Send + Sync + 'static {
 pub struct MemberConfig {
     /// Its name; no two nodes have one at a time.
     pub name: String,
-    /// Where others reach it, and the socket behind it; `None` for a node that is alone.
-    pub network: Option<Network>,
+    /// Its place in the network.
+    pub network: Network,
     /// What it does.
     pub roles: Roles,
     /// Its program's version.
@@ -83,17 +83,6 @@ pub enum MemberError {
         name: String,
         /// Where it is.
         at: String,
-    },
-    /// There are others, and one of the two cannot be reached.
-    #[error(
-        "node {name} uses this database as well, and {which} no address for other nodes. Give each of them \
-         --cluster-listen and the same --cluster-cookie"
-    )]
-    Alone {
-        /// The other node.
-        name: String,
-        /// Who of the two lacks it.
-        which: &'static str,
     },
     /// The advertised address leads elsewhere.
     #[error(
@@ -261,20 +250,17 @@ impl<H: ShardHost> Life<H> {
     /// Joins under a fresh id.
     async fn begin(&self) -> Result<Keeper<H>, MemberError> {
         let me = NodeId::from_uuid(Uuid::now_v7());
-        let network = self.config.network.as_ref();
+        let network = &self.config.network;
         let node = NewNode {
             id: me,
             name: self.config.name.clone(),
-            address: network.map(|network| network.address.clone()),
+            address: Some(network.address.clone()),
             roles: self.config.roles,
             program: self.config.program.clone(),
             wire_min: WIRE_MIN,
             wire_max: WIRE_MAX,
         };
-        let network = match network {
-            None => None,
-            Some(network) => Some(self.open(me, network).await?),
-        };
+        let (peers, heard) = self.open(me, network).await?;
         let joined = async {
             self.join(&node).await?;
             let standing = renewing::start(self.membership.clone(), me, self.lease.clone());
@@ -283,13 +269,11 @@ impl<H: ShardHost> Life<H> {
         match joined.await {
             Ok(standing) => {
                 info!(node = %me, name = node.name, "joined");
-                Ok(Keeper::new(self, node, network, standing))
+                Ok(Keeper::new(self, me, peers, heard, standing))
             }
             Err(failure) => {
                 self.router.set_remote(None);
-                if let Some((peers, _)) = network {
-                    peers.stop().await;
-                }
+                peers.stop().await;
                 Err(failure)
             }
         }
@@ -330,32 +314,19 @@ impl<H: ShardHost> Life<H> {
         Ok((peers, heard))
     }
 
-    /// Adds the row. A node that has the name, or cannot be among others, must be over: its beat stands still.
+    /// Adds the row. A run that has the name must be over: its beat stands still.
     async fn join(&self, node: &NewNode) -> Result<(), MemberError> {
         loop {
-            if let Some(other) = self.find_lonely(node).await? {
-                if self.is_over(&other).await? {
-                    continue;
-                }
-                let which = if node.address.is_none() {
-                    "this one has"
-                } else {
-                    "it has"
-                };
-                let name = other.node.name;
-                return Err(MemberError::Alone { name, which });
-            }
-            match self.membership.join(node).await {
+            let other = match self.membership.join(node).await {
                 Ok(()) => return Ok(()),
                 Err(JoinError::Read(failure)) => return Err(failure.into()),
-                Err(JoinError::NameTaken(other)) => {
-                    if !self.is_over(&other).await? {
-                        let at = other.node.address;
-                        let at = at.map_or_else(String::new, |at| format!(" at {at}"));
-                        let name = other.node.name;
-                        return Err(MemberError::NameTaken { name, at });
-                    }
-                }
+                Err(JoinError::NameTaken(other)) => other,
+            };
+            if !self.is_over(&other).await? {
+                let at = other.node.address;
+                let at = at.map_or_else(String::new, |at| format!(" at {at}"));
+                let name = other.node.name;
+                return Err(MemberError::NameTaken { name, at });
             }
         }
     }
@@ -380,15 +351,6 @@ impl<H: ShardHost> Life<H> {
                 Some(_) => sleep(AGAIN_AFTER / 4).await,
             }
         }
-    }
-
-    /// A node without an address is alone, or not there.
-    async fn find_lonely(&self, node: &NewNode) -> Result<Option<NodeRecord>, MemberError> {
-        let look = self.membership.look(None, &[]).await?;
-        let state = look.state.unwrap_or_default();
-        let others = state.nodes.into_iter();
-        let mut others = others.filter(|other| !other.fenced && other.node.name != node.name);
-        Ok(others.find(|other| node.address.is_none() || other.node.address.is_none()))
     }
 
     /// Ends a life, whatever is left of it.
