@@ -3,10 +3,12 @@
 
 mod failure;
 mod lease;
+mod placement;
 mod router;
 mod shard_map;
 
 pub use failure::Failure;
 pub use lease::{BootTime, LocalLease, TTL};
+pub use placement::{Placement, place};
 pub use router::{Refused, Router, ShardHost};
 pub use shard_map::ShardMap;
