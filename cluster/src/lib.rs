@@ -3,12 +3,14 @@
 
 mod failure;
 mod lease;
+mod liveness;
 mod placement;
 mod router;
 mod shard_map;
 
 pub use failure::Failure;
 pub use lease::{BootTime, LocalLease, TTL};
+pub use liveness::{Liveness, WATCHED_MAX, watched};
 pub use placement::{Placement, place};
 pub use router::{Refused, Router, ShardHost};
 pub use shard_map::ShardMap;
