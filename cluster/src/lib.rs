@@ -5,6 +5,7 @@ mod failure;
 mod lease;
 mod liveness;
 mod placement;
+mod rebalance;
 mod router;
 mod shard_map;
 
@@ -12,5 +13,6 @@ pub use failure::Failure;
 pub use lease::{BootTime, LocalLease, TTL};
 pub use liveness::{Liveness, WATCHED_MAX, watched};
 pub use placement::{Placement, place};
+pub use rebalance::{Plan, Planner, STABLE_FOR, View};
 pub use router::{Refused, Router, ShardHost};
 pub use shard_map::ShardMap;

@@ -1,0 +1,327 @@
+//! What to do about shards that are not where they should be: which to take, and which to hand over to whom.
+//!
+//! Shards without a living owner are taken at once, each by the node that the placement gives it to. Shards with one move
+//! only when the nodes have been the same for a while: a node that restarts should find its shards not moved twice.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use fritzy_domain::{NodeId, NodeRecord, ShardCount, ShardId};
+
+use crate::Placement;
+
+/// How long the nodes must have been the same before shards move that have an owner: nodes that are started together join
+/// within it, and are given their shards in one go.
+pub const STABLE_FOR: Duration = Duration::from_secs(3);
+
+/// What a node knows when it plans.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The nodes that have not left.
+    pub nodes: &'a [NodeRecord],
+    /// Who owns each shard, all of them; owners that are fenced or not among the nodes are gone.
+    pub owners: &'a [Option<NodeId>],
+    /// The shards that this node is handing over already.
+    pub in_motion: &'a [ShardId],
+    /// Whether the nodes have been the same for [`STABLE_FOR`].
+    pub stable: bool,
+}
+
+/// What a node should do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Shards to take, each with the owner it was seen with: nobody, or one that is gone.
+    pub take: Vec<(ShardId, Option<NodeId>)>,
+    /// Shards to hand over, each with its next owner, besides those in motion.
+    pub hand_over: Vec<(ShardId, NodeId)>,
+}
+
+/// Plans for one node.
+#[derive(Debug)]
+pub struct Planner {
+    me: NodeId,
+    in_motion_max: usize,
+    placement: Placement,
+}
+
+impl Planner {
+    /// For node `me`, which hands over at most `in_motion_max` shards at a time: requests to a shard in motion wait.
+    pub fn new(me: NodeId, shards: ShardCount, in_motion_max: usize) -> Self {
+        Self {
+            me,
+            in_motion_max,
+            placement: Placement::new(u32::from(shards.get())),
+        }
+    }
+
+    /// What to do. Nothing for a node that is fenced or not among the nodes. One that drains takes nothing and hands over at
+    /// once, as long as there is somebody to hand over to.
+    pub fn plan(&mut self, view: &View<'_>) -> Plan {
+        let standing = || view.nodes.iter().filter(|record| !record.fenced);
+        let Some(me) = standing().find(|record| record.node.id == self.me) else {
+            return Plan::default();
+        };
+        let owning: Vec<NodeId> = standing()
+            .filter(|record| record.node.roles.entities && !record.draining)
+            .map(|record| record.node.id)
+            .collect();
+        let standing: HashSet<NodeId> = standing().map(|record| record.node.id).collect();
+        let mut plan = Plan::default();
+        let placed = self.placement.of(&owning);
+        assert_eq!(placed.len(), view.owners.len(), "one owner for each shard");
+        for ((shard, owner), next) in (0..).map(ShardId).zip(view.owners).zip(placed) {
+            if view.in_motion.contains(&shard) {
+                continue;
+            }
+            let Some(next) = *next else { continue };
+            if owner.is_none_or(|owner| !standing.contains(&owner)) {
+                if next == self.me {
+                    plan.take.push((shard, *owner));
+                }
+            } else if *owner == Some(self.me) && next != self.me {
+                plan.hand_over.push((shard, next));
+            }
+        }
+        if view.stable || me.draining {
+            let free = self.in_motion_max.saturating_sub(view.in_motion.len());
+            plan.hand_over.truncate(free);
+        } else {
+            plan.hand_over.clear();
+        }
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fritzy_domain::{NewNode, Roles};
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::place;
+
+    const SHARDS: u16 = 64;
+    const ME: u128 = 1;
+
+    fn node(number: u128) -> NodeId {
+        NodeId::from_uuid(Uuid::from_u128(number))
+    }
+
+    fn record(number: u128) -> NodeRecord {
+        NodeRecord {
+            node: NewNode {
+                id: node(number),
+                name: number.to_string(),
+                address: None,
+                roles: Roles::ALL,
+                program: String::new(),
+                wire_min: 1,
+                wire_max: 1,
+            },
+            beat: 0,
+            fenced: false,
+            draining: false,
+        }
+    }
+
+    fn records<const N: usize>(numbers: [u128; N]) -> Vec<NodeRecord> {
+        numbers.map(record).to_vec()
+    }
+
+    fn placed(numbers: &[u128]) -> Vec<Option<NodeId>> {
+        let nodes: Vec<NodeId> = numbers.iter().copied().map(node).collect();
+        place(u32::from(SHARDS), &nodes)
+    }
+
+    fn planner(me: u128, in_motion_max: usize) -> Planner {
+        let shards = ShardCount::new(SHARDS).expect("in range");
+        Planner::new(node(me), shards, in_motion_max)
+    }
+
+    fn view<'a>(nodes: &'a [NodeRecord], owners: &'a [Option<NodeId>]) -> View<'a> {
+        View {
+            nodes,
+            owners,
+            in_motion: &[],
+            stable: true,
+        }
+    }
+
+    fn plan(view: &View<'_>) -> Plan {
+        planner(ME, usize::MAX).plan(view)
+    }
+
+    /// Shards that `owners` gives to `owner`.
+    fn of(owners: &[Option<NodeId>], owner: Option<NodeId>) -> Vec<ShardId> {
+        let shards = (0..).map(ShardId).zip(owners);
+        shards
+            .filter(|(_, o)| **o == owner)
+            .map(|(s, _)| s)
+            .collect()
+    }
+
+    fn taken(plan: &Plan) -> Vec<ShardId> {
+        plan.take.iter().map(|(shard, _)| *shard).collect()
+    }
+
+    #[test]
+    fn where_all_is_as_it_should_be_there_is_nothing_to_do() {
+        let owners = placed(&[1, 2, 3]);
+        assert_eq!(plan(&view(&records([1, 2, 3]), &owners)), Plan::default());
+    }
+
+    #[test]
+    fn shards_of_nobody_are_taken_by_whom_the_placement_names() {
+        let nodes = records([1, 2, 3]);
+        let owners = vec![None; usize::from(SHARDS)];
+        let plan = plan(&View {
+            stable: false,
+            ..view(&nodes, &owners)
+        });
+        assert_eq!(taken(&plan), of(&placed(&[1, 2, 3]), Some(node(ME))));
+        assert!(plan.take.iter().all(|(_, owner)| owner.is_none()));
+        assert_eq!(plan.hand_over, []);
+    }
+
+    #[test]
+    fn shards_of_the_fenced_and_of_those_that_left_are_taken_with_their_last_owner() {
+        let owners = placed(&[1, 2, 3]);
+        let mut fenced = records([1, 2, 3]);
+        fenced[2].fenced = true;
+        for nodes in [fenced, records([1, 2])] {
+            let plan = plan(&View {
+                stable: false,
+                ..view(&nodes, &owners)
+            });
+            let mine = of(&placed(&[1, 2]), Some(node(ME)));
+            let orphans = of(&owners, Some(node(3)));
+            let expected: Vec<_> = orphans
+                .into_iter()
+                .filter(|shard| mine.contains(shard))
+                .map(|shard| (shard, Some(node(3))))
+                .collect();
+            assert!(!expected.is_empty());
+            assert_eq!(plan.take, expected);
+            assert_eq!(plan.hand_over, []);
+        }
+    }
+
+    #[test]
+    fn shards_move_to_a_new_node_once_the_nodes_are_stable_and_few_at_a_time() {
+        let nodes = records([1, 2, 3]);
+        let owners = placed(&[1, 2]);
+        let moving = |in_motion: &[ShardId], stable| {
+            let view = View {
+                in_motion,
+                stable,
+                ..view(&nodes, &owners)
+            };
+            planner(ME, 3).plan(&view).hand_over
+        };
+        assert_eq!(moving(&[], false), []);
+        let first = moving(&[], true);
+        assert_eq!(first.len(), 3);
+        assert!(first.iter().all(|(_, next)| *next == node(3)), "{first:?}");
+        let moved: Vec<ShardId> = first.iter().map(|(shard, _)| *shard).collect();
+        assert_eq!(moving(&moved, true), [], "as many as may be are in motion");
+        let next = moving(&moved[..1], true);
+        assert_eq!(next, first[1..], "the room of two that have arrived");
+    }
+
+    #[test]
+    fn a_draining_node_takes_nothing_and_hands_over_at_once() {
+        let mut nodes = records([1, 2, 3]);
+        nodes[0].draining = true;
+        let mut owners = placed(&[1, 2, 3]);
+        owners[0] = None;
+        let mine = of(&owners, Some(node(ME)));
+        let plan = plan(&View {
+            stable: false,
+            ..view(&nodes, &owners)
+        });
+        assert_eq!(plan.take, []);
+        let handed: Vec<ShardId> = plan.hand_over.iter().map(|(shard, _)| *shard).collect();
+        assert_eq!(handed, mine);
+        let after = placed(&[2, 3]);
+        for (shard, next) in plan.hand_over {
+            assert_eq!(after[usize::from(shard.0)], Some(next));
+        }
+    }
+
+    #[test]
+    fn without_anybody_to_own_shards_they_stay() {
+        let mut nodes = records([1, 2]);
+        nodes[0].draining = true;
+        nodes[1].node.roles.entities = false;
+        let mut owners = placed(&[1, 2]);
+        owners[0] = None;
+        assert_eq!(plan(&view(&nodes, &owners)), Plan::default());
+    }
+
+    #[test]
+    fn the_shards_of_a_node_that_lives_are_left_to_it() {
+        let mut nodes = records([1, 2]);
+        nodes[1].draining = true;
+        let owners = vec![Some(node(2)); usize::from(SHARDS)];
+        assert_eq!(plan(&view(&nodes, &owners)), Plan::default());
+    }
+
+    #[test]
+    fn a_fenced_node_and_one_that_has_not_joined_do_nothing() {
+        let owners = vec![None; usize::from(SHARDS)];
+        let mut fenced = records([1, 2]);
+        fenced[0].fenced = true;
+        assert_eq!(plan(&view(&fenced, &owners)), Plan::default());
+        assert_eq!(plan(&view(&records([2]), &owners)), Plan::default());
+    }
+
+    #[test]
+    fn what_is_in_motion_is_not_taken_back_half_way() {
+        let owners = vec![None; usize::from(SHARDS)];
+        let nodes = records([1]);
+        let in_motion = [ShardId(5)];
+        let plan = plan(&View {
+            in_motion: &in_motion,
+            ..view(&nodes, &owners)
+        });
+        assert_eq!(plan.take.len(), usize::from(SHARDS) - 1);
+        assert!(!taken(&plan).contains(&ShardId(5)));
+    }
+
+    proptest! {
+        /// From any owners whatever, the plans of all nodes, each carried out, lead to the placement; no shard is planned
+        /// for by two, and none stays behind.
+        #[test]
+        fn plans_lead_to_the_placement(
+            owners in proptest::collection::vec(proptest::option::of(0_u128..7), usize::from(SHARDS)),
+            limit in 1_usize..9,
+        ) {
+            // 0 has left, 5 is fenced, 6 drains.
+            let mut nodes = records([1, 2, 3, 4, 5, 6]);
+            nodes[4].fenced = true;
+            nodes[5].draining = true;
+            let mut owners: Vec<Option<NodeId>> = owners.into_iter().map(|o| o.map(node)).collect();
+            let mut planners: Vec<Planner> = (1..=6).map(|me| planner(me, limit)).collect();
+            for _ in 0..=usize::from(SHARDS) {
+                let plans: Vec<Plan> =
+                    planners.iter_mut().map(|planner| planner.plan(&view(&nodes, &owners))).collect();
+                let mut planned = HashSet::new();
+                for (planner, plan) in planners.iter().zip(plans) {
+                    prop_assert!(plan.hand_over.len() <= limit);
+                    for (shard, seen) in plan.take {
+                        prop_assert!(planned.insert(shard));
+                        prop_assert_eq!(owners[usize::from(shard.0)], seen);
+                        owners[usize::from(shard.0)] = Some(planner.me);
+                    }
+                    for (shard, next) in plan.hand_over {
+                        prop_assert!(planned.insert(shard));
+                        prop_assert_eq!(owners[usize::from(shard.0)], Some(planner.me));
+                        owners[usize::from(shard.0)] = Some(next);
+                    }
+                }
+            }
+            prop_assert_eq!(owners, placed(&[1, 2, 3, 4]));
+        }
+    }
+}
