@@ -21,8 +21,8 @@ use crate::renewing::Standing;
 use crate::router::{Router, ShardHost};
 use crate::{LocalLease, TTL};
 
-/// Between two looks at the tables.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at the tables: a little less than half of what counts as a gap, so that one lost look is none.
+const LOOK_EVERY: Duration = Duration::from_millis(900);
 /// Shards on the move from one node at most: requests to them wait meanwhile, for some milliseconds.
 const IN_MOTION_MAX: usize = 64;
 /// Shards in one step of a hand-over: a step takes as long as the longest command under way.

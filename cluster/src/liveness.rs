@@ -1,5 +1,5 @@
-//! Who is taken for dead. A node lives as long as its beat grows; a beat that stands still is evidence only while the database
-//! could be read and written, as far as this node can tell: when the database was away, nobody could renew.
+//! Who is taken for dead. A node lives as long as its beat grows; a beat that stands still is evidence only while the
+//! database could be read and written, as far as this node can tell: when it was away, nobody could renew.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::placement::spread;
 /// How many others a node watches: what a look reads stays the same in a cluster of any size, and a node still has somebody
 /// who watches it when a third of all die at once (all 16 dead: once in 43 million).
 pub const WATCHED_MAX: usize = 16;
-/// In how many looks a beat must have stood still, besides for how long: two looks far apart say nothing of the time between.
+/// In how many looks a beat must have stood still, besides for how long: two looks say nothing of the time between them.
 const LOOKS_MIN: u32 = 3;
 
 /// What one node knows of the beats of others.
@@ -49,13 +49,13 @@ impl Liveness {
         self.ttl / 2
     }
 
-    /// Notes what a look found, and answers the nodes to fence, each with the beat it stopped at: those whose beat was the same
-    /// in at least three looks over at least a TTL. They are answered again by each look until their beat moves or they are not
-    /// among the `beats` any more. Never this node itself.
+    /// Notes what a look found, and answers the nodes to fence, each with the beat it stopped at: those whose beat was the
+    /// same in at least three looks over at least a TTL. They are answered again by each look until their beat moves or they
+    /// are not among the `beats` any more. Never this node itself.
     ///
     /// `now` is when the look was answered, not when it was asked: a beat that was read first is as old as that answer at
-    /// least. `renewed` is when this node's own last renewal succeeded: a database that can be read but not written,
-    /// for want of space or of its standby, stops all beats at once.
+    /// least. `renewed` is when this node's own last renewal succeeded: a database that can be read but not written, for
+    /// want of space or of its standby, stops all beats at once.
     pub fn observe(
         &mut self,
         now: Instant,

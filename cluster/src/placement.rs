@@ -20,7 +20,7 @@ const ROUNDING: u64 = u64::MAX;
 /// those with the highest scores. What a node has taken it keeps, so that shards on their best node move only when that
 /// changes.
 ///
-/// Takes time in proportion to shards times nodes: some 0.2 s for 65 536 shards on 1 000 nodes.
+/// Takes time in proportion to shards times nodes: some 0.3 s for 65 536 shards on 1 000 nodes.
 pub fn place(shards: u32, nodes: &[NodeId]) -> Vec<Option<NodeId>> {
     let nodes = in_order(nodes);
     let mut placed = vec![None; shards as usize];
@@ -86,9 +86,9 @@ impl Ask {
     }
 }
 
-/// How many shards a node takes: 1.1 times the mean, rounded up by some nodes and down by others, in proportion to the fraction, and
-/// at least the mean. If all rounded up, the step from one whole number to the next would come for all full nodes with the
-/// same join, which then moved seven times as much as needed instead of three times.
+/// How many shards a node takes: 1.1 times the mean, rounded up by some nodes and down by others, in proportion to the
+/// fraction, and at least the mean. If all rounded up, the step to the next whole number would come for all full nodes with
+/// the same join: at 51 to 120 nodes with 1 024 shards the worst then moved seven times as many as needed, instead of four.
 fn room(key: u64, shards: u64, nodes: u64) -> u64 {
     let (whole, rest) = (
         ROOM.0 * shards / (ROOM.1 * nodes),
@@ -102,7 +102,7 @@ fn room(key: u64, shards: u64, nodes: u64) -> u64 {
 /// A number for a node that looks random, also for ids that were drawn one after the other.
 pub(crate) fn spread(node: NodeId) -> u64 {
     let (high, low) = node.as_uuid().as_u64_pair();
-    mix(high)
+    mix(mix(high) ^ low)
 }
 
 /// The output function of `SplitMix64` (Steele, Lea and Flood, 2014, with constants by Stafford), its increment included: a
@@ -205,7 +205,14 @@ mod tests {
     fn a_kept_placement_follows_its_nodes() {
         let mut placement = Placement::new(64);
         assert_eq!(placement.of(&[]), place(64, &[]));
-        for nodes in [vec![1, 2, 3], vec![3, 2, 1], vec![1, 2], vec![], vec![9]] {
+        for nodes in [
+            vec![1, 2, 3],
+            vec![3, 2, 1],
+            vec![3, 2, 4],
+            vec![2],
+            vec![],
+            vec![9],
+        ] {
             let nodes: Vec<NodeId> = nodes.into_iter().map(node).collect();
             assert_eq!(placement.of(&nodes), place(64, &nodes), "{nodes:?}");
         }

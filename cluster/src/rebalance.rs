@@ -19,7 +19,7 @@ pub const STABLE_FOR: Duration = Duration::from_secs(3);
 pub struct View<'a> {
     /// The nodes that have not left.
     pub nodes: &'a [NodeRecord],
-    /// Who owns each shard; owners that are fenced or not among the nodes are gone.
+    /// Who owns each shard, all of them; owners that are fenced or not among the nodes are gone.
     pub owners: &'a [Option<NodeId>],
     /// The shards that this node is handing over already.
     pub in_motion: &'a [ShardId],
@@ -290,8 +290,8 @@ mod tests {
     }
 
     proptest! {
-        /// From any owners whatever, the plans of all nodes, each carried out, lead to the placement; no shard is planned for
-        /// by two, and none stays behind.
+        /// From any owners whatever, the plans of all nodes, each carried out, lead to the placement; no shard is planned
+        /// for by two, and none stays behind.
         #[test]
         fn plans_lead_to_the_placement(
             owners in proptest::collection::vec(proptest::option::of(0_u128..7), usize::from(SHARDS)),
