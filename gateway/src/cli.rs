@@ -153,8 +153,10 @@ fn first_line(refusal: &clap::Error) -> String {
         .next()
         .unwrap_or_default()
         .trim_start_matches("error: ");
-    // It quotes the value, and the address of a database may hold a password.
-    let line = match line.find("' for '--database") {
+    // It quotes the value, which may be a secret, or hold one.
+    let secrets = ["--database", "--cluster-cookie", "--admin-token"];
+    let quoted = |secret: &&str| line.find(&format!("' for '{secret}"));
+    let line = match secrets.iter().find_map(quoted) {
         Some(at) => format!("invalid value{}", &line[at + 1..]),
         None => line.to_owned(),
     };
@@ -312,10 +314,10 @@ impl Sources {
                 _ => "default",
             };
             let value = value.join(",");
-            let value = if name.ends_with("_url") {
-                without_password(&value)
-            } else {
-                value
+            let value = match name.rsplit_once('_') {
+                Some((_, "url")) => without_password(&value),
+                Some((_, "cookie" | "token")) => "(hidden)".to_owned(),
+                _ => value,
             };
             (name, value, source)
         };

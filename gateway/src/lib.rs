@@ -4,6 +4,7 @@
 mod banner;
 mod ceiling;
 mod cli;
+mod cluster_settings;
 mod database_url;
 mod graphql;
 mod http;
@@ -15,5 +16,6 @@ mod signals;
 
 pub use ceiling::Ceiling;
 pub use cli::main;
+pub use cluster_settings::{ClusterSettings, Role, Secret};
 pub use node::{Node, StartError};
 pub use settings::{LogFormat, Settings};

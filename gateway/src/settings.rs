@@ -8,8 +8,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use fritzy_actors::{Begin, KafkaBridgeConfig};
 use fritzy_domain::{Currency, ShardCount};
-use fritzy_persistence::PostgresConfig;
+use fritzy_persistence::{PostgresConfig, Sharing};
 
+use crate::cluster_settings::ClusterSettings;
 use crate::database_url::DatabaseUrl;
 use crate::kafka_properties::KafkaProperties;
 
@@ -218,6 +219,10 @@ pub struct Settings {
     )]
     pub head_timeout_ms: u64,
 
+    /// What a node needs to be one of several
+    #[command(flatten)]
+    pub cluster: ClusterSettings,
+
     /// Milliseconds that running requests get to finish after SIGTERM, before they are cut off
     #[arg(
         long, env = "FRITZY_SHUTDOWN_GRACE_MS", default_value = "15000", global = true,
@@ -259,6 +264,10 @@ impl Settings {
                 .as_ref()
                 .map(|url| url.secret().to_owned()),
             replica_lag_max: Duration::from_millis(self.replica_lag_ms_max.into()),
+            sharing: match self.cluster.cluster_listen {
+                Some(_) => Sharing::Cluster,
+                None => Sharing::Alone,
+            },
             ..PostgresConfig::new(url.secret())
         })
     }
