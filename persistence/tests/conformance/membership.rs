@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fritzy_domain::{Epoch, JoinError, NodeId, NodeRecord, ShardId, ShardOwner};
 
-use crate::cluster::{Cluster, SHARDS, new_node};
+use crate::cluster::{Cluster, PATIENT, SHARDS, new_node};
 use crate::fixtures::node;
 
 pub(crate) async fn a_name_is_one_run_s_until_that_is_fenced_or_has_left(cluster: Cluster) {
@@ -228,5 +228,7 @@ pub(crate) async fn a_state_is_never_older_than_its_version(cluster: Cluster) {
             last = look.version;
         }
     };
-    tokio::join!(changing, looking);
+    let both = async { tokio::join!(changing, looking) };
+    let both = tokio::time::timeout(PATIENT, both).await;
+    both.expect("the version moves with each change");
 }

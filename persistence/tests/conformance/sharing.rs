@@ -33,7 +33,8 @@ async fn ask(connection: &mut PgConnection, statement: &'static str) -> i64 {
     row.expect(statement).get(0)
 }
 
-const CUT: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+/// Waits until they are gone.
+const CUT: &str = "SELECT count(pg_terminate_backend(pid, 20000)) FROM pg_stat_activity
     WHERE application_name = 'fritzy node' AND datname = current_database()";
 const LOCK: &str = "SELECT classid::bigint << 32 | objid::bigint FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND application_name = 'fritzy node' AND datname = current_database()";
@@ -143,7 +144,7 @@ async fn calls_go_on_after_their_connections_were_cut() {
     let members = cluster.members();
     assert!(members.renew(id).await.expect("answers"));
     let mut connection = cluster.connection().await;
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    let cut = "SELECT count(pg_terminate_backend(pid, 20000)) FROM pg_stat_activity
         WHERE application_name IN ('fritzy renewal', 'fritzy membership') AND datname = current_database()";
     assert_eq!(ask(&mut connection, cut).await, 2, "one of each");
     assert!(members.renew(id).await.is_err() && members.look(None, &[]).await.is_err());
