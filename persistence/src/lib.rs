@@ -16,10 +16,10 @@ mod verify;
 
 pub use committer::CommitterConfig;
 pub use desk::{CursorDesk, DeskError, SetTo, ShardLag};
-pub use memory::MemoryConfig;
+pub use memory::{MemoryConfig, SharedMemory};
 pub use postgres::{
-    AboutServer, FreshDatabase, OneOrder, PostgresConfig, PostgresError, Sampled, about_server,
-    fill_with_orders, migrate_postgres, sample_ids, verify_postgres,
+    AboutServer, FreshDatabase, OneOrder, PostgresConfig, PostgresError, Sampled, Sharing,
+    about_server, fill_with_orders, migrate_postgres, sample_ids, verify_postgres,
 };
 pub use sqlite::{OpenError, ReadOnlyError, SqliteConfig, VerifyConfig, verify_sqlite};
 pub use stores::Stores;

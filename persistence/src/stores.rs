@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_domain::{Copies, Cursors, Journal, Ownership, ReadModel};
+use fritzy_domain::{Copies, Cursors, Journal, Membership, Ownership, ReadModel};
 use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;
@@ -21,6 +21,8 @@ pub struct Stores {
     pub ownership: Arc<dyn Ownership>,
     /// How far projections have got.
     pub cursors: Arc<dyn Cursors>,
+    /// The nodes that share the database; `None` for one that only one node can use.
+    pub membership: Option<Arc<dyn Membership>>,
     pub(crate) committer: Committer,
     /// The store behind the ports, where it holds something of the world.
     pub(crate) behind: Option<Arc<dyn Behind>>,

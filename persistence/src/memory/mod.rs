@@ -1,17 +1,19 @@
 //! The stores in memory: the same committer, nothing durable. For tests and for measuring what the
 //! rest costs.
 
+mod membership;
 mod read;
 mod state;
 mod write;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, Cursor, CursorMove, Cursors, EntityId, Epoch,
-    Feed, Footprint, Journal, NoCopies, NodeId, Ownership, Page, Position, ReadError, ReadModel,
+    Append, Appending, CommandId, CommandRecord, Cursor, CursorMove, Cursors, EntityId, Feed,
+    Footprint, Journal, NoCopies, NodeId, Ownership, Page, Position, ReadError, ReadModel,
     Recorded, Room, ShardCount, ShardId, ShardLease, Version,
 };
 use uuid::Uuid;
@@ -48,10 +50,34 @@ pub(crate) struct MemoryStore {
     committer: Committer,
 }
 
+/// A memory for several stores, as one database is for several nodes; its clones are the same.
+#[derive(Clone, Default)]
+pub struct SharedMemory(Shared);
+
+impl fmt::Debug for SharedMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedMemory").finish_non_exhaustive()
+    }
+}
+
 impl Stores {
     /// Empty stores in memory.
     pub fn in_memory(config: MemoryConfig) -> Self {
-        let state = Shared::default();
+        Self::in_shared_memory(config, &SharedMemory::default())
+    }
+
+    /// Stores on a memory that others may use at the same time, each with a committer of its own.
+    ///
+    /// # Panics
+    /// When the memory was first used with another number of shards.
+    pub fn in_shared_memory(config: MemoryConfig, memory: &SharedMemory) -> Self {
+        let SharedMemory(state) = memory.clone();
+        let first = *state
+            .lock()
+            .expect("no writer panics")
+            .shards
+            .get_or_insert(config.shards);
+        assert_eq!(first, config.shards, "one memory has one number of shards");
         let committer = Committer::start(config.committer, MemoryBatches(state.clone()));
         let store = Arc::new(MemoryStore {
             shards: config.shards,
@@ -65,7 +91,8 @@ impl Stores {
             copies: Arc::new(NoCopies(read_model.clone())),
             read_model,
             ownership: store.clone(),
-            cursors: store,
+            cursors: store.clone(),
+            membership: Some(store),
             committer,
             behind: None,
         }
@@ -86,16 +113,7 @@ impl Ownership for MemoryStore {
 
     async fn claim(&self, owner: NodeId, shards: &[ShardId]) -> Result<Vec<ShardLease>, ReadError> {
         let mut state = self.state.lock().expect("no writer panics");
-        let claimed = shards.iter().map(|&shard| {
-            let epoch = Epoch(state.owners.get(&shard).map_or(0, |lease| lease.epoch.0) + 1);
-            let lease = ShardLease {
-                shard,
-                owner,
-                epoch,
-            };
-            state.owners.insert(shard, lease);
-            lease
-        });
+        let claimed = shards.iter().map(|&shard| state.hand_to(owner, shard));
         Ok(claimed.collect())
     }
 }

@@ -39,7 +39,7 @@ impl BatchStore for MemoryBatches {
         let mut refused = Vec::new();
         for CursorMove { lease, cursor } in moves {
             let key = (projection.to_owned(), lease.shard);
-            let held = state.owners.get(&lease.shard) == Some(lease);
+            let held = state.holds(lease);
             let goes_on =
                 |kept: &Cursor| kept.resets == cursor.resets && kept.position <= cursor.position;
             if held && state.cursors.get(&key).is_none_or(goes_on) {
@@ -57,7 +57,7 @@ impl BatchStore for MemoryBatches {
         let mut state = self.0.lock().expect("no writer panics");
         let fenced: Vec<_> = leases(batch)
             .into_iter()
-            .filter(|lease| state.owners.get(&lease.shard) != Some(lease))
+            .filter(|lease| !state.holds(lease))
             .collect();
         if !fenced.is_empty() {
             return Err(BatchError::Fenced(fenced));

@@ -6,6 +6,16 @@ use fritzy_domain::ShardCount;
 
 use crate::committer::CommitterConfig;
 
+/// With whom a database is shared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// With nobody: another node is refused, alone or of a cluster.
+    #[default]
+    Alone,
+    /// With the other nodes of a cluster; one that is alone is refused.
+    Cluster,
+}
+
 /// Settings of the stores on PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
@@ -26,6 +36,8 @@ pub struct PostgresConfig {
     /// Committers, each with a connection of its own. Default 2: while one waits for its sync, the other
     /// writes; more make the batches smaller.
     pub committers: u16,
+    /// With whom the database is shared. Default alone: a second node is then a mistake.
+    pub sharing: Sharing,
     /// Limits of the committers, together.
     pub committer: CommitterConfig,
     /// Whether opening brings the schema up to date. Default true.
@@ -45,6 +57,7 @@ impl PostgresConfig {
             replica: None,
             replica_lag_max: Duration::from_secs(5),
             committers: 2,
+            sharing: Sharing::Alone,
             committer: CommitterConfig::default(),
             migrate: true,
             allow_unsafe: false,
@@ -142,6 +155,28 @@ pub enum PostgresError {
         "the database {server} is in use by another node ({holder}). Stop it, or name another database"
     )]
     InUse {
+        /// Its address.
+        server: String,
+        /// What the server knows of that node's connection.
+        holder: String,
+    },
+    /// The nodes of a cluster use it, and this one would be alone.
+    #[error(
+        "the database {server} is in use by the nodes of a cluster (one is {holder}). Give this node the settings of a \
+         cluster, or stop them, or name another database"
+    )]
+    InUseByCluster {
+        /// Its address.
+        server: String,
+        /// What the server knows of the connection of one of them.
+        holder: String,
+    },
+    /// A node that is alone uses it, and this one is of a cluster.
+    #[error(
+        "the database {server} is in use by a node that is alone ({holder}). Stop it and give it the settings of the \
+         cluster, or name another database"
+    )]
+    InUseAlone {
         /// Its address.
         server: String,
         /// What the server knows of that node's connection.

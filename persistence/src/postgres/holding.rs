@@ -1,7 +1,8 @@
-//! One node for one database, so far: an advisory lock, held by a connection of its own. The server gives it
+//! One node for one database, or one cluster: an advisory lock, held by a connection of its own. The server gives it
 //! free when that connection ends, however the node ends.
 //!
-//! It keeps a second node from starting by mistake. What keeps a deposed one from writing is the fence.
+//! A node that is alone holds it by itself, the nodes of a cluster share it: so neither starts beside the other by mistake.
+//! What keeps a deposed one from writing is the fence.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::config::PostgresError;
+use super::config::{PostgresError, Sharing};
 use super::session::Server;
 use crate::backoff::Backoff;
 
@@ -35,10 +36,10 @@ pub(super) struct Holding {
 
 impl Holding {
     /// Takes the lock, and keeps it across lost connections.
-    pub(super) async fn take(server: Server) -> Result<Self, PostgresError> {
-        let held: Held = Arc::new(Mutex::new(Some(lock(&server).await?)));
+    pub(super) async fn take(server: Server, sharing: Sharing) -> Result<Self, PostgresError> {
+        let held: Held = Arc::new(Mutex::new(Some(lock(&server, sharing).await?)));
         let (tell, lost) = watch::channel(None);
-        let watching = tokio::spawn(keep(server, held.clone(), tell)).abort_handle();
+        let watching = tokio::spawn(keep(server, sharing, held.clone(), tell)).abort_handle();
         Ok(Self {
             held,
             watching,
@@ -46,7 +47,7 @@ impl Holding {
         })
     }
 
-    /// Returns when another node has taken the lock, with what is known of it.
+    /// Returns when another node has taken the lock and shares it not with this one, with what is known of it.
     pub(super) async fn lost(&self) -> String {
         let mut lost = self.lost.clone();
         loop {
@@ -73,17 +74,21 @@ impl Drop for Holding {
     }
 }
 
-async fn lock(server: &Server) -> Result<PgConnection, PostgresError> {
+async fn lock(server: &Server, sharing: Sharing) -> Result<PgConnection, PostgresError> {
     let mut connection = server.connect(&server.options("fritzy node")).await?;
     let asked = sqlx::query(
-        "SELECT pg_try_advisory_lock($1), (SELECT concat_ws(' ', 'connected from', client_addr, 'since',
-            to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'))
-         FROM pg_locks JOIN pg_stat_activity USING (pid)
-         WHERE locktype = 'advisory' AND granted AND objsubid = 1
-            AND (classid::bigint << 32 | objid::bigint) = $1
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1)",
+        "SELECT CASE WHEN $2 THEN pg_try_advisory_lock_shared($1) ELSE pg_try_advisory_lock($1) END, holder, shares
+         FROM (VALUES (1)) AS one LEFT JOIN (
+            SELECT concat_ws(' ', 'connected from', client_addr, 'since',
+                to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS')) AS holder, mode = 'ShareLock' AS shares
+            FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE locktype = 'advisory' AND granted AND objsubid = 1
+                AND (classid::bigint << 32 | objid::bigint) = $1
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1
+         ) AS held ON true",
     )
     .bind(LOCK)
+    .bind(sharing == Sharing::Cluster)
     .fetch_one(&mut connection);
     let unreachable = |failure: sqlx::Error| PostgresError::Unreachable {
         server: server.name(),
@@ -95,13 +100,27 @@ async fn lock(server: &Server) -> Result<PgConnection, PostgresError> {
         return Ok(connection);
     }
     let holder: Option<String> = row.try_get(1).map_err(unreachable)?;
-    Err(PostgresError::InUse {
-        server: server.name(),
-        holder: holder.unwrap_or_else(|| "unknown".into()),
+    let shares: Option<bool> = row.try_get(2).map_err(unreachable)?;
+    let holder = holder.unwrap_or_else(|| "unknown".into());
+    let server = server.name();
+    Err(match sharing {
+        Sharing::Cluster => PostgresError::InUseAlone { server, holder },
+        Sharing::Alone if shares == Some(true) => PostgresError::InUseByCluster { server, holder },
+        Sharing::Alone => PostgresError::InUse { server, holder },
     })
 }
 
-async fn keep(server: Server, held: Held, tell: watch::Sender<Option<String>>) {
+/// Whether the lock is held by a node that does not share it.
+const fn is_in_use(failure: &PostgresError) -> bool {
+    matches!(
+        failure,
+        PostgresError::InUse { .. }
+            | PostgresError::InUseByCluster { .. }
+            | PostgresError::InUseAlone { .. }
+    )
+}
+
+async fn keep(server: Server, sharing: Sharing, held: Held, tell: watch::Sender<Option<String>>) {
     let mut backoff = Backoff::default();
     loop {
         tokio::time::sleep(EVERY).await;
@@ -118,9 +137,9 @@ async fn keep(server: Server, held: Held, tell: watch::Sender<Option<String>>) {
             continue;
         }
         *held = None;
-        match lock(&server).await {
+        match lock(&server, sharing).await {
             Ok(connection) => *held = Some(connection),
-            Err(failure @ PostgresError::InUse { .. }) => {
+            Err(failure) if is_in_use(&failure) => {
                 tell.send_replace(Some(failure.to_string()));
                 return;
             }

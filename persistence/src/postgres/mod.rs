@@ -8,6 +8,8 @@ mod fill;
 mod fresh;
 mod holding;
 mod journal;
+mod line;
+mod membership;
 mod one_order;
 mod open;
 mod ownership;
@@ -34,7 +36,7 @@ use crate::committer::Committer;
 use crate::stores::Behind;
 use reads::Reads;
 
-pub use config::{PostgresConfig, PostgresError};
+pub use config::{PostgresConfig, PostgresError, Sharing};
 pub(crate) use cursors::cursor_table;
 pub use fill::{Sampled, fill_with_orders, sample_ids};
 pub use fresh::{AboutServer, FreshDatabase, about_server};
@@ -56,6 +58,7 @@ pub(crate) struct PostgresStore {
     reads: Arc<Reads>,
     copies: Arc<replica::Replicated>,
     committer: Committer,
+    nodes: Arc<membership::Nodes>,
     holding: holding::Holding,
 }
 
@@ -73,6 +76,7 @@ impl Behind for PostgresStore {
     }
 
     async fn release(&self) {
+        self.nodes.close();
         self.holding.release().await;
     }
 

@@ -6,6 +6,7 @@ use sqlx::Connection;
 
 use super::config::{PostgresConfig, PostgresError};
 use super::holding::Holding;
+use super::membership::Nodes;
 use super::reads::Reads;
 use super::replica::Replicated;
 use super::session::{Server, generation};
@@ -45,7 +46,7 @@ impl Stores {
         let generation = generation(&mut connection).await.map_err(unreachable)?;
         let _ = connection.close().await;
         let server = server.with_generation(generation.unwrap_or_default());
-        let holding = Holding::take(server.clone()).await?;
+        let holding = Holding::take(server.clone(), config.sharing).await?;
         let mut batches = Vec::new();
         for _ in 0..config.committers.max(1) {
             let session = server.committer().await?;
@@ -57,12 +58,14 @@ impl Stores {
             Some(url) => Some(Server::new(url, true)?),
         };
         let copies = Replicated::start(&server, reads.clone(), replica, &config);
+        let nodes = Arc::new(Nodes::new(&server));
         let committer = Committer::start_many(config.committer, batches);
         let store = Arc::new(PostgresStore {
             shards: config.shards,
             reads: reads.clone(),
             copies: copies.clone(),
             committer: committer.clone(),
+            nodes: nodes.clone(),
             holding,
         });
         let behind: Arc<dyn Behind> = store.clone();
@@ -72,6 +75,7 @@ impl Stores {
             copies,
             ownership: store.clone(),
             cursors: store,
+            membership: Some(nodes),
             committer,
             behind: Some(behind),
         })

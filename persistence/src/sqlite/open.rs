@@ -173,6 +173,7 @@ impl Stores {
             read_model,
             ownership: store.clone(),
             cursors: store,
+            membership: None,
             committer,
             behind: Some(behind),
         })

@@ -42,7 +42,8 @@ impl ShardCheck {
     /// Takes a row of the table.
     pub(super) fn take_row(&mut self, row: ShardRow, findings: &mut Findings) {
         self.decide(findings);
-        let claimed = row.epoch > 0 && row.owned;
+        // An owner that gave its shard back has left none; the epoch stays.
+        let claimed = row.epoch > 0;
         match usize::try_from(row.shard)
             .ok()
             .and_then(|index| self.rows.get_mut(index))
@@ -102,7 +103,7 @@ impl ShardCheck {
         {
             Some(Some(false)) => {
                 let (rule, place) = (ViolationKind::ShardUnclaimed, Place::position(shard, None));
-                let expected = "an epoch and an owner, for it has events";
+                let expected = "an epoch, for it has events";
                 findings.add(rule, place, "a shard that no node ever claimed", expected);
             }
             // One without a row was told of already.
@@ -135,12 +136,7 @@ mod tests {
         let mut findings = Findings::new(100);
         let mut check = ShardCheck::new(written, &mut findings);
         for &(shard, epoch) in rows {
-            let owned = epoch > 0;
-            let row = ShardRow {
-                shard,
-                epoch,
-                owned,
-            };
+            let row = ShardRow { shard, epoch };
             check.take_row(row, &mut findings);
         }
         check.finish_rows(&mut findings);

@@ -49,7 +49,6 @@ pub(crate) struct StateRow {
 pub(crate) struct ShardRow {
     pub(crate) shard: i64,
     pub(crate) epoch: i64,
-    pub(crate) owned: bool,
 }
 
 /// An event whose id, or whose command, is not its alone.

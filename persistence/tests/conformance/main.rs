@@ -1,18 +1,23 @@
 //! The conformance suite of the stores: written against the ports alone, run on every store.
 
 mod appending;
+mod cluster;
 mod desk;
 mod fencing;
 mod fixtures;
 mod history;
 mod keys;
+mod membership;
 mod postgres_server;
 mod projecting;
 mod reading;
+mod sharing;
 mod sqlite_file;
 mod tail;
+mod taking;
 mod tls;
 
+use cluster::Cluster;
 use fixtures::Fixture;
 
 /// Makes one test for each store from each check.
@@ -62,4 +67,38 @@ suite! {
     crate::projecting::a_deposed_owner_saves_no_cursor as a_deposed_owner_saves_no_cursor,
     crate::projecting::a_cursor_that_was_set_by_hand_is_not_saved_over as a_cursor_that_was_set_by_hand_is_not_saved_over,
     crate::history::a_history_is_read_in_pages as a_history_is_read_in_pages,
+}
+
+/// Makes one test for each store that nodes can share from each check.
+macro_rules! cluster_suite {
+    ($($check:path as $name:ident),+ $(,)?) => {
+        mod memory_cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { $check(super::Cluster::memory()).await; })+
+        }
+        mod postgres_cluster {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(cluster) = super::Cluster::postgres(stringify!($name)).await {
+                    $check(cluster).await;
+                }
+            })+
+        }
+    };
+}
+
+cluster_suite! {
+    crate::membership::a_name_is_one_run_s_until_that_is_fenced_or_has_left as a_name_is_one_run_s_until_that_is_fenced_or_has_left,
+    crate::membership::a_node_renews_until_it_is_fenced_or_has_left as a_node_renews_until_it_is_fenced_or_has_left,
+    crate::membership::a_fencing_needs_the_beat_that_was_seen as a_fencing_needs_the_beat_that_was_seen,
+    crate::membership::a_renewal_and_a_fencing_never_both_count as a_renewal_and_a_fencing_never_both_count,
+    crate::membership::versions_move_with_changes_and_not_with_renewals as versions_move_with_changes_and_not_with_renewals,
+    crate::membership::a_look_tells_the_whole_when_it_is_not_known as a_look_tells_the_whole_when_it_is_not_known,
+    crate::membership::a_state_is_never_older_than_its_version as a_state_is_never_older_than_its_version,
+    crate::taking::a_shard_is_taken_from_the_owner_that_was_seen_if_that_is_gone as a_shard_is_taken_from_the_owner_that_was_seen_if_that_is_gone,
+    crate::taking::two_that_take_at_once_share_what_there_is as two_that_take_at_once_share_what_there_is,
+    crate::taking::a_deposed_node_writes_no_more_and_the_next_goes_on as a_deposed_node_writes_no_more_and_the_next_goes_on,
+    crate::taking::shards_are_taken_in_the_midst_of_writing as shards_are_taken_in_the_midst_of_writing,
+    crate::taking::what_was_given_back_is_anybody_s as what_was_given_back_is_anybody_s,
+    crate::taking::an_epoch_that_its_owner_raised_does_not_keep_a_shard as an_epoch_that_its_owner_raised_does_not_keep_a_shard,
 }

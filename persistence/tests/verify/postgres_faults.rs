@@ -15,7 +15,7 @@ type Fault = (&'static str, &'static str, &'static [&'static str]);
 const LAST: &str = "(shard, position) = (SELECT shard, max(position) FROM journal GROUP BY shard
     HAVING count(*) > 2 ORDER BY shard LIMIT 1)";
 
-const FAULTS: [Fault; 30] = [
+const FAULTS: [Fault; 32] = [
     ("nothing", "SELECT 1", &[]),
     (
         "a gap in positions",
@@ -102,9 +102,19 @@ const FAULTS: [Fault; 30] = [
     ),
     (
         "events in a shard that nobody claimed",
-        "UPDATE shard SET owner = NULL WHERE shard =
+        "UPDATE shard SET owner = NULL, epoch = 0 WHERE shard =
             (SELECT shard FROM journal ORDER BY shard LIMIT 1)",
         &["shard-unclaimed"],
+    ),
+    (
+        "shards whose owners gave them back",
+        "UPDATE shard SET owner = NULL",
+        &[],
+    ),
+    (
+        "an index of nodes that is gone",
+        "DROP INDEX node_by_name",
+        &["schema-differs"],
     ),
     (
         "an index that is gone",

@@ -113,10 +113,9 @@ impl Source for PostgresRows {
             Ok(ShardRow {
                 shard: row.try_get(0)?,
                 epoch: row.try_get(1)?,
-                owned: row.try_get(2)?,
             })
         };
-        let statement = "SELECT shard::bigint, epoch, owner IS NOT NULL FROM shard ORDER BY shard";
+        let statement = "SELECT shard::bigint, epoch FROM shard ORDER BY shard";
         self.each(statement, read, each).await
     }
 

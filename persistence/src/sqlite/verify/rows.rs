@@ -132,10 +132,9 @@ impl Source for SqliteRows {
             Ok(ShardRow {
                 shard: int(row, 0)?,
                 epoch: int(row, 1)?,
-                owned: int(row, 2)? != 0,
             })
         };
-        let statement = "SELECT shard, epoch, owner IS NOT NULL FROM main.shard ORDER BY shard";
+        let statement = "SELECT shard, epoch FROM main.shard ORDER BY shard";
         self.each(statement, read, each).await
     }
 

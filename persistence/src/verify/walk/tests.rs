@@ -35,11 +35,7 @@ impl Source for Rows {
     }
 
     async fn shards(&mut self, each: Each<'_, ShardRow>) -> Result<(), SourceError> {
-        each(ShardRow {
-            shard: 0,
-            epoch: 1,
-            owned: true,
-        });
+        each(ShardRow { shard: 0, epoch: 1 });
         Ok(())
     }
 

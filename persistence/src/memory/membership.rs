@@ -1,0 +1,179 @@
+//! Nodes and the owners of shards in memory: several stores on one memory are the nodes of a cluster in one process.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fritzy_domain::{
+    ClusterState, Epoch, JoinError, Look, Membership, NewNode, NodeId, NodeRecord, ReadError,
+    ShardId, ShardLease, ShardOwner,
+};
+use tokio::time::Instant;
+
+use super::MemoryStore;
+use super::state::{Member, MemoryState};
+
+/// Nodes that were fenced longer ago and own nothing go when another joins.
+const FENCED_KEPT_FOR: Duration = Duration::from_secs(600);
+
+impl MemoryStore {
+    fn change<T>(&self, change: impl FnOnce(&mut MemoryState) -> T) -> T {
+        change(&mut self.state.lock().expect("no writer panics"))
+    }
+
+    fn cluster_state(&self, state: &MemoryState) -> ClusterState {
+        let shard = |shard| {
+            let owned = state.owned(shard);
+            ShardOwner {
+                shard,
+                owner: owned.owner,
+                epoch: Epoch(owned.epoch),
+            }
+        };
+        let members = state.nodes.values();
+        ClusterState {
+            nodes: members.map(|member| member.record.clone()).collect(),
+            shards: self.shards.all().map(shard).collect(),
+        }
+    }
+}
+
+#[async_trait]
+impl Membership for MemoryStore {
+    async fn join(&self, node: &NewNode) -> Result<(), JoinError> {
+        self.change(|state| {
+            sweep(state);
+            let mut live = state.nodes.values().map(|member| &member.record);
+            let same = live.find(|record| !record.fenced && record.node.name == node.name);
+            match same {
+                Some(same) if same.node.id == node.id => return Ok(()),
+                Some(same) => return Err(JoinError::NameTaken(Box::new(same.clone()))),
+                None => {}
+            }
+            if state.nodes.contains_key(&node.id) {
+                let reason = "a node with this id was fenced".to_owned();
+                return Err(ReadError::Unavailable(reason).into());
+            }
+            let record = NodeRecord {
+                node: node.clone(),
+                beat: 0,
+                fenced: false,
+                draining: false,
+            };
+            let member = Member {
+                record,
+                fenced_at: None,
+            };
+            state.nodes.insert(node.id, member);
+            state.version += 1;
+            Ok(())
+        })
+    }
+
+    async fn renew(&self, id: NodeId) -> Result<bool, ReadError> {
+        Ok(self.change(|state| {
+            let live = state.lives(id);
+            if let Some(member) = state.nodes.get_mut(&id).filter(|_| live) {
+                member.record.beat += 1;
+            }
+            live
+        }))
+    }
+
+    async fn look(&self, known: Option<u64>, watched: &[NodeId]) -> Result<Look, ReadError> {
+        Ok(self.read(|state| {
+            let live = watched.iter().filter(|id| state.lives(**id));
+            Look {
+                version: state.version,
+                state: (known != Some(state.version)).then(|| self.cluster_state(state)),
+                beats: live.map(|id| (*id, state.nodes[id].record.beat)).collect(),
+            }
+        }))
+    }
+
+    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, ReadError> {
+        Ok(self.change(|state| {
+            let Some(member) = state.nodes.get_mut(&id) else {
+                return true;
+            };
+            if !member.record.fenced && member.record.beat == beat {
+                member.record.fenced = true;
+                member.fenced_at = Some(Instant::now());
+                state.version += 1;
+            }
+            !state.lives(id)
+        }))
+    }
+
+    async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), ReadError> {
+        self.change(|state| {
+            if let Some(member) = state.nodes.get_mut(&id)
+                && member.record.draining != draining
+            {
+                member.record.draining = draining;
+                state.version += 1;
+            }
+        });
+        Ok(())
+    }
+
+    async fn leave(&self, id: NodeId) -> Result<(), ReadError> {
+        self.change(|state| {
+            if state.nodes.remove(&id).is_some() {
+                state.version += 1;
+            }
+        });
+        Ok(())
+    }
+
+    async fn take(
+        &self,
+        owner: NodeId,
+        shards: &[(ShardId, Option<NodeId>)],
+    ) -> Result<Vec<ShardLease>, ReadError> {
+        Ok(self.change(|state| {
+            if !state.lives(owner) {
+                return vec![];
+            }
+            let mut free: Vec<ShardId> = shards
+                .iter()
+                .filter(|(shard, seen)| state.owned(*shard).owner == *seen)
+                .filter(|(_, seen)| seen.is_none_or(|seen| !state.lives(seen)))
+                .map(|(shard, _)| *shard)
+                .collect();
+            free.sort_unstable();
+            free.dedup();
+            let taken: Vec<ShardLease> = free
+                .into_iter()
+                .map(|shard| state.hand_to(owner, shard))
+                .collect();
+            state.version += u64::from(!taken.is_empty());
+            taken
+        }))
+    }
+
+    async fn give_back(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), ReadError> {
+        self.change(|state| {
+            let mut given = false;
+            for shard in shards {
+                if let Some(owned) = state.owners.get_mut(shard)
+                    && owned.owner == Some(owner)
+                {
+                    owned.owner = None;
+                    given = true;
+                }
+            }
+            state.version += u64::from(given);
+        });
+        Ok(())
+    }
+}
+
+fn sweep(state: &mut MemoryState) {
+    let owners: Vec<NodeId> = state.owners.values().filter_map(|o| o.owner).collect();
+    let before = state.nodes.len();
+    state.nodes.retain(|id, member| {
+        let long_ago = |at: Instant| at.elapsed() > FENCED_KEPT_FOR;
+        !member.fenced_at.is_some_and(long_ago) || owners.contains(id)
+    });
+    state.version += u64::from(state.nodes.len() < before);
+}

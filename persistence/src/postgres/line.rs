@@ -1,0 +1,110 @@
+//! A connection for calls that come one after the other and must not wait behind anything else: opened by the first of
+//! them, in its runtime, and given up after any failure.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fritzy_domain::ReadError;
+use sqlx::postgres::{PgConnection, PgRow};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, timeout_at};
+
+use super::reads::Statement;
+use super::session::Server;
+use crate::rows::read_error;
+
+/// One connection, when it is needed.
+pub(super) struct Line {
+    server: Server,
+    /// As the server lists it.
+    name: &'static str,
+    /// A call at most: waiting for the one before, connecting, and all its statements.
+    call_max: Duration,
+    /// The server's own limit for a statement, in milliseconds: shorter, so that what a caller has given up does not
+    /// happen behind its back later, unless the word is lost on the way.
+    statement_ms_max: &'static str,
+    held: Mutex<Option<PgConnection>>,
+    closed: AtomicBool,
+}
+
+impl Line {
+    pub(super) fn new(
+        server: Server,
+        name: &'static str,
+        call_max: Duration,
+        statement_ms_max: &'static str,
+    ) -> Self {
+        Self {
+            server,
+            name,
+            call_max,
+            statement_ms_max,
+            held: Mutex::default(),
+            closed: AtomicBool::default(),
+        }
+    }
+
+    /// Begins a call, behind the one that is under way.
+    pub(super) async fn call(&self) -> Result<Call<'_>, ReadError> {
+        let until = Instant::now() + self.call_max;
+        let held = timeout_at(until, self.held.lock()).await;
+        let held = held.map_err(|_| late())?;
+        Ok(Call {
+            line: self,
+            held,
+            until,
+        })
+    }
+
+    /// Lets no further call through. Nothing is said to the server: the runtime of the connection may have ended.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        if let Ok(mut held) = self.held.try_lock() {
+            held.take();
+        }
+    }
+
+    async fn connect(&self) -> Result<PgConnection, ReadError> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(ReadError::Unavailable("the stores are closed".into()));
+        }
+        let limit = [("statement_timeout", self.statement_ms_max)];
+        let options = self.server.options(self.name).options(limit);
+        let opened = self.server.connect(&options).await;
+        opened.map_err(|failure| ReadError::Unavailable(failure.to_string()))
+    }
+}
+
+/// One call, of one or more statements.
+pub(super) struct Call<'l> {
+    line: &'l Line,
+    held: MutexGuard<'l, Option<PgConnection>>,
+    until: Instant,
+}
+
+impl Call<'_> {
+    /// Runs a statement that commits by itself. After a failure it may or may not have happened.
+    pub(super) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, ReadError> {
+        let line = self.line;
+        // Out of its place while it is at work: a call that is given up must not leave half an answer to the next one.
+        let held = self.held.take();
+        let usable = !line.server.is_unsafe_now() && !line.closed.load(Ordering::Relaxed);
+        let asking = async {
+            let mut connection = match held.filter(|_| usable) {
+                Some(connection) => connection,
+                None => line.connect().await?,
+            };
+            let rows = statement.fetch_all(&mut connection).await;
+            rows.map(|rows| (connection, rows)).map_err(read_error)
+        };
+        let (connection, rows) = timeout_at(self.until, asking).await.map_err(|_| late())??;
+        if !line.closed.load(Ordering::Relaxed) {
+            *self.held = Some(connection);
+        }
+        Ok(rows)
+    }
+}
+
+fn late() -> ReadError {
+    ReadError::Unavailable("the database did not answer in time".into())
+}

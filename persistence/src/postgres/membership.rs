@@ -1,0 +1,320 @@
+//! Nodes and the owners of shards on PostgreSQL.
+//!
+//! Every change is one statement that commits by itself. It locks rows of `shard` first, in ascending order like batches and
+//! claims, then rows of `node`, and the version last: so no two of them wait for each other, and versions are counted in
+//! the order of commits.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fritzy_domain::{
+    ClusterState, Epoch, JoinError, Look, Membership, NewNode, NodeId, NodeRecord, ReadError,
+    Roles, ShardId, ShardLease, ShardOwner,
+};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::batch_statement::small;
+use super::line::{Call, Line};
+use super::session::Server;
+use crate::rows::{Columns, read_error, signed};
+
+/// A renewal at most: two more can follow before a lease of 4 s has run out.
+const RENEWAL_MAX: Duration = Duration::from_secs(2);
+/// Any other call at most. A take waits for batches that are under way, which the server ends.
+const CALL_MAX: Duration = Duration::from_secs(3);
+/// Tries to find out who has a name, when whoever had it is gone at each second look.
+const JOIN_TRIES_MAX: u32 = 3;
+
+/// Counts a change by the rows of the part named, which is carried out whole before the version's row is locked: a count
+/// needs all of its rows.
+macro_rules! bumped {
+    ($changed:literal) => {
+        concat!(
+            "bumped AS (UPDATE cluster_version SET version = version + 1 WHERE (SELECT count(*) FROM ",
+            $changed,
+            ") > 0)"
+        )
+    };
+}
+
+/// Nodes that were fenced long ago and own nothing go, so that the table does not grow with every restart. What another
+/// joining node is putting away is left to it.
+const JOIN: &str = concat!(
+    "WITH swept AS (
+        DELETE FROM node WHERE id IN (
+            SELECT id FROM node WHERE fenced AND fenced_at < now() - interval '10 minutes'
+                AND NOT EXISTS (SELECT 1 FROM shard WHERE shard.owner = node.id) FOR UPDATE SKIP LOCKED
+        ) RETURNING id
+    ), joined AS (
+        INSERT INTO node (id, name, address, gateway, entities, projections, program, wire_min, wire_max)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id
+    ), changed AS (
+        SELECT id FROM swept UNION ALL SELECT id FROM joined
+    ), ",
+    bumped!("changed"),
+    " SELECT count(*) > 0 FROM joined"
+);
+
+const RENEW: &str =
+    "UPDATE node SET beat = beat + 1 WHERE id = $1 AND NOT fenced RETURNING true AS renewed";
+
+/// A row for each beat, or one without.
+const LOOK: &str =
+    "SELECT version, id, beat FROM cluster_version LEFT JOIN node ON id = ANY($1) AND NOT fenced";
+
+/// Of this and a renewal that come at once the second waits for the first and looks at the row again: either the beat
+/// has moved, or the node is fenced.
+const FENCE: &str = concat!(
+    "WITH done AS (
+        UPDATE node SET fenced = true, fenced_at = now() WHERE id = $1 AND beat = $2 AND NOT fenced RETURNING id
+    ), ",
+    bumped!("done"),
+    " SELECT count(*) > 0 FROM done"
+);
+
+const IS_GONE: &str = "SELECT NOT EXISTS (SELECT 1 FROM node WHERE id = $1 AND NOT fenced)";
+
+const DRAIN: &str = concat!(
+    "WITH marked AS (UPDATE node SET draining = $2 WHERE id = $1 AND draining <> $2 RETURNING id), ",
+    bumped!("marked"),
+    " SELECT count(*) FROM marked"
+);
+
+const LEAVE: &str = concat!(
+    "WITH gone AS (DELETE FROM node WHERE id = $1 RETURNING id), ",
+    bumped!("gone"),
+    " SELECT count(*) FROM gone"
+);
+
+/// The rows of `shard` are looked at again once they are locked, but those of `node` only as they stood when the statement
+/// began. That is enough because a node that was fenced or has left by then stays so: its id is never used again. What
+/// could have changed meanwhile is who owns a shard. So its owner is compared, after the wait, with the one that was judged;
+/// were only "its owner is gone" asked, a shard could be taken from one that had just taken it, and that is not among
+/// the nodes as they stood.
+///
+/// The epoch is raised from where it stands then: the owner may have raised it by itself.
+const TAKE: &str = concat!(
+    "WITH seen AS (
+        SELECT shard, owner FROM unnest($2::int2[], $3::uuid[]) AS s (shard, owner)
+    ), locked AS (
+        SELECT shard.shard FROM shard JOIN seen
+            ON shard.shard = seen.shard AND shard.owner IS NOT DISTINCT FROM seen.owner
+        WHERE NOT EXISTS (SELECT 1 FROM node WHERE node.id = seen.owner AND NOT fenced)
+            AND EXISTS (SELECT 1 FROM node WHERE node.id = $1 AND NOT fenced)
+        ORDER BY shard.shard FOR UPDATE OF shard
+    ), taken AS (
+        UPDATE shard SET owner = $1, epoch = shard.epoch + 1 FROM locked WHERE shard.shard = locked.shard
+        RETURNING shard.shard, shard.epoch
+    ), ",
+    bumped!("taken"),
+    " SELECT shard, epoch FROM taken ORDER BY shard"
+);
+
+const GIVE_BACK: &str = concat!(
+    "WITH locked AS (
+        SELECT shard FROM shard WHERE shard = ANY($2) AND owner = $1 ORDER BY shard FOR UPDATE
+    ), given AS (
+        UPDATE shard SET owner = NULL FROM locked WHERE shard.shard = locked.shard RETURNING shard.shard
+    ), ",
+    bumped!("given"),
+    " SELECT count(*) FROM given"
+);
+
+/// The tables of nodes and owners, over connections of their own: the pool for reading may be busy with lists.
+pub(super) struct Nodes {
+    /// By itself, so that a renewal waits for nothing.
+    renewing: Line,
+    others: Line,
+}
+
+impl Nodes {
+    pub(super) fn new(server: &Server) -> Self {
+        Self {
+            renewing: Line::new(server.clone(), "fritzy renewal", RENEWAL_MAX, "1500"),
+            others: Line::new(server.clone(), "fritzy membership", CALL_MAX, "2500"),
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.renewing.close();
+        self.others.close();
+    }
+}
+
+#[async_trait]
+impl Membership for Nodes {
+    async fn join(&self, node: &NewNode) -> Result<(), JoinError> {
+        let mut call = self.others.call().await?;
+        for _ in 0..JOIN_TRIES_MAX {
+            let joining = sqlx::query(JOIN)
+                .bind(*node.id.as_uuid())
+                .bind(&node.name)
+                .bind(&node.address)
+                .bind(node.roles.gateway)
+                .bind(node.roles.entities)
+                .bind(node.roles.projections)
+                .bind(&node.program)
+                .bind(node.wire_min.cast_signed())
+                .bind(node.wire_max.cast_signed());
+            if is_true(&call.rows(joining).await?)? {
+                return Ok(());
+            }
+            let by_name = sqlx::query("SELECT * FROM node WHERE name = $1 AND NOT fenced");
+            let found = call.rows(by_name.bind(&node.name)).await?;
+            match found.first().map(node_record).transpose()? {
+                // An earlier call of this run, whose answer was lost.
+                Some(itself) if itself.node.id == node.id => return Ok(()),
+                Some(other) => return Err(JoinError::NameTaken(Box::new(other))),
+                None => {}
+            }
+        }
+        let reason = format!("the name {} changes hands all the time", node.name);
+        Err(ReadError::Unavailable(reason).into())
+    }
+
+    async fn renew(&self, id: NodeId) -> Result<bool, ReadError> {
+        let renewing = sqlx::query(RENEW).bind(*id.as_uuid());
+        let rows = self.renewing.call().await?.rows(renewing).await?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn look(&self, known: Option<u64>, watched: &[NodeId]) -> Result<Look, ReadError> {
+        let watched: Vec<Uuid> = watched.iter().map(|id| *id.as_uuid()).collect();
+        let mut call = self.others.call().await?;
+        let rows = call.rows(sqlx::query(LOOK).bind(watched)).await?;
+        let version = rows.first().ok_or_else(|| {
+            ReadError::Unreadable("the table cluster_version has not its one row".into())
+        })?;
+        let version = version.int("version")?.cast_unsigned();
+        let mut beats = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id: Option<Uuid> = row.try_get("id").map_err(read_error)?;
+            if let Some(id) = id {
+                beats.push((NodeId::from_uuid(id), row.int("beat")?.cast_unsigned()));
+            }
+        }
+        // Behind the version, so that nothing that it counts is missing.
+        let state = if known == Some(version) {
+            None
+        } else {
+            Some(state(&mut call).await?)
+        };
+        Ok(Look {
+            version,
+            state,
+            beats,
+        })
+    }
+
+    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, ReadError> {
+        let mut call = self.others.call().await?;
+        let fencing = sqlx::query(FENCE).bind(*id.as_uuid()).bind(signed(beat));
+        if is_true(&call.rows(fencing).await?)? {
+            return Ok(true);
+        }
+        // By a new statement: another may have fenced it while this one waited.
+        let gone = sqlx::query(IS_GONE).bind(*id.as_uuid());
+        is_true(&call.rows(gone).await?)
+    }
+
+    async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), ReadError> {
+        let marking = sqlx::query(DRAIN).bind(*id.as_uuid()).bind(draining);
+        self.others.call().await?.rows(marking).await.map(drop)
+    }
+
+    async fn leave(&self, id: NodeId) -> Result<(), ReadError> {
+        let leaving = sqlx::query(LEAVE).bind(*id.as_uuid());
+        self.others.call().await?.rows(leaving).await.map(drop)
+    }
+
+    async fn take(
+        &self,
+        owner: NodeId,
+        shards: &[(ShardId, Option<NodeId>)],
+    ) -> Result<Vec<ShardLease>, ReadError> {
+        if shards.is_empty() {
+            return Ok(vec![]);
+        }
+        let numbers: Vec<i16> = shards.iter().map(|(shard, _)| small(shard.0)).collect();
+        let owners = shards.iter();
+        let owners: Vec<Option<Uuid>> = owners
+            .map(|(_, owner)| owner.map(|owner| *owner.as_uuid()))
+            .collect();
+        let taking = sqlx::query(TAKE).bind(*owner.as_uuid());
+        let taking = taking.bind(numbers).bind(owners);
+        let rows = self.others.call().await?.rows(taking).await?;
+        let lease = |row: &PgRow| {
+            Ok(ShardLease {
+                shard: ShardId(row.shard()?),
+                owner,
+                epoch: Epoch(row.int("epoch")?.cast_unsigned()),
+            })
+        };
+        rows.iter().map(lease).collect()
+    }
+
+    async fn give_back(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), ReadError> {
+        if shards.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
+        let giving = sqlx::query(GIVE_BACK).bind(*owner.as_uuid()).bind(numbers);
+        self.others.call().await?.rows(giving).await.map(drop)
+    }
+}
+
+/// Owners first: each of them had joined by then, and is among the nodes unless it is gone.
+async fn state(call: &mut Call<'_>) -> Result<ClusterState, ReadError> {
+    let shards = sqlx::query("SELECT shard, owner, epoch FROM shard ORDER BY shard");
+    let shards = call.rows(shards).await?;
+    let nodes = call
+        .rows(sqlx::query("SELECT * FROM node ORDER BY id"))
+        .await?;
+    Ok(ClusterState {
+        nodes: nodes.iter().map(node_record).collect::<Result<_, _>>()?,
+        shards: shards.iter().map(shard_owner).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The one value of one row.
+fn is_true(rows: &[PgRow]) -> Result<bool, ReadError> {
+    let row = rows.first();
+    let row = row.ok_or_else(|| ReadError::Unreadable("an answer without a row".into()))?;
+    row.try_get(0).map_err(read_error)
+}
+
+fn shard_owner(row: &PgRow) -> Result<ShardOwner, ReadError> {
+    let owner: Option<Uuid> = row.try_get("owner").map_err(read_error)?;
+    Ok(ShardOwner {
+        shard: ShardId(row.shard()?),
+        owner: owner.map(NodeId::from_uuid),
+        epoch: Epoch(row.int("epoch")?.cast_unsigned()),
+    })
+}
+
+fn node_record(row: &PgRow) -> Result<NodeRecord, ReadError> {
+    let wire = |column: &str| {
+        let version: i16 = row.try_get(column).map_err(read_error)?;
+        Ok::<_, ReadError>(version.cast_unsigned())
+    };
+    Ok(NodeRecord {
+        node: NewNode {
+            id: NodeId::from_uuid(row.uuid("id")?),
+            name: row.text("name")?,
+            address: row.text_or_null("address")?,
+            roles: Roles {
+                gateway: row.flag("gateway")?,
+                entities: row.flag("entities")?,
+                projections: row.flag("projections")?,
+            },
+            program: row.text("program")?,
+            wire_min: wire("wire_min")?,
+            wire_max: wire("wire_max")?,
+        },
+        beat: row.int("beat")?.cast_unsigned(),
+        fenced: row.flag("fenced")?,
+        draining: row.flag("draining")?,
+    })
+}
