@@ -104,24 +104,26 @@ impl RootState {
 
 #[cfg(test)]
 mod tests {
-    use crate::local_shards::tests::{Local, shard};
+    use fritzy_domain::ShardId;
+
+    use crate::local_shards::tests::Local;
     use crate::messages::ShardMessage;
 
     #[tokio::test]
     async fn a_shard_whose_supervisor_died_is_started_anew_and_counted() {
         let local = Local::with_shards(2).await;
-        let (dead, neighbour) = (local.actor(shard(0)), local.actor(shard(1)));
+        let (dead, neighbour) = (local.actor(ShardId(0)), local.actor(ShardId(1)));
         dead.kill();
         let started_anew = async {
-            while local.actor(shard(0)).get_id() == dead.get_id() {
+            while local.actor(ShardId(0)).get_id() == dead.get_id() {
                 tokio::task::yield_now().await;
             }
         };
         let waited = tokio::time::timeout(std::time::Duration::from_secs(10), started_anew).await;
         assert!(waited.is_ok(), "the shard stays dead");
         assert_eq!(local.residents.counts().shards_restarted, 1);
-        assert_eq!(local.actor(shard(1)).get_id(), neighbour.get_id());
-        let alive = local.actor(shard(0)).send_message(ShardMessage::Tick);
+        assert_eq!(local.actor(ShardId(1)).get_id(), neighbour.get_id());
+        let alive = local.actor(ShardId(0)).send_message(ShardMessage::Tick);
         assert!(alive.is_ok());
         local.shards.stop().await;
     }
