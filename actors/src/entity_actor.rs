@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use fritzy_cluster::Failure;
+use fritzy_cluster::{Failure, LocalLease};
 use fritzy_domain::{
     Append, AppendError, Command, CommandRecord, Deadline, EntityId, Env, Event, EventId, Journal,
     ReadError, Rejection, ShardId, ShardLease, State, Stored, Timestamp, Version, check_version,
@@ -19,15 +19,22 @@ use crate::answer::Request;
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, Snapshot};
 use crate::residents::Residents;
 
+/// What the actors of all shards of a node share.
+pub(crate) struct NodeContext {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) activations: Activations,
+    pub(crate) residents: Residents,
+    /// The right to answer what no commit proves.
+    pub(crate) local_lease: LocalLease,
+    /// Requests that may wait for one entity.
+    pub(crate) entity_queue_max: usize,
+}
+
 /// What the actors of one shard share.
 #[derive(Clone)]
 pub(crate) struct ShardContext {
     pub(crate) lease: ShardLease,
-    pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) activations: Activations,
-    pub(crate) residents: Residents,
-    /// Requests that may wait for one entity.
-    pub(crate) entity_queue_max: usize,
+    pub(crate) node: Arc<NodeContext>,
 }
 
 pub(crate) struct EntityActor;
@@ -93,10 +100,10 @@ impl Actor for EntityActor {
             // Fails only when the shard is stopping, and this actor with it.
             let _ =
                 supervisor.send_message(ShardMessage::Absent(state.arguments.id, myself.get_id()));
-            return answer(reply, Ok(ShardReply::Absent));
+            return state.answer_unproved(reply, ShardReply::Absent);
         };
         match command {
-            None => answer(reply, Ok(ShardReply::State(current))),
+            None => state.answer_unproved(reply, ShardReply::State(current)),
             Some((command, expected, request)) => {
                 state
                     .execute(&current, command, expected, &request, reply)
@@ -112,17 +119,25 @@ fn answer(reply: ReplyTo, with: Result<ShardReply, Failure>) -> Result<(), Actor
 }
 
 impl EntityState {
+    /// Answers what this node's own commit does not prove: another node may have taken the shard and committed since the
+    /// state was read. While the lease holds, none has (invariant I3).
+    fn answer_unproved(&self, reply: ReplyTo, with: ShardReply) -> Result<(), ActorProcessingErr> {
+        let holds = self.arguments.context.node.local_lease.holds();
+        answer(reply, if holds { Ok(with) } else { Err(lapsed()) })
+    }
+
     async fn load(&mut self) -> Result<(), Failure> {
         if self.current.is_some() {
             return Ok(());
         }
         if self.arguments.after_crash {
-            self.arguments.context.journal.settled().await;
+            self.arguments.context.node.journal.settled().await;
             self.arguments.after_crash = false;
         }
         let row = self
             .arguments
             .context
+            .node
             .activations
             .load(self.arguments.id)
             .await;
@@ -141,7 +156,7 @@ impl EntityState {
     ) -> Result<(), ActorProcessingErr> {
         match self.find_repeat(request).await {
             Ok(None) => {}
-            Ok(Some(first_answer)) => return answer(reply, Ok(first_answer)),
+            Ok(Some(first_answer)) => return self.answer_unproved(reply, first_answer),
             Err(failure) => return answer(reply, Err(failure)),
         }
         let env = Env {
@@ -152,7 +167,7 @@ impl EntityState {
             .and_then(|()| State::decide(Some(&current.state), command, &env));
         let events = match decided {
             Ok(events) => events,
-            Err(rejection) => return answer(reply, Ok(ShardReply::Rejected(rejection))),
+            Err(rejection) => return self.answer_unproved(reply, ShardReply::Rejected(rejection)),
         };
         let after = current.version;
         let version = after + events.len() as u64;
@@ -167,7 +182,7 @@ impl EntityState {
             version,
             state: append.state.clone(),
         });
-        match self.arguments.context.journal.append(append).await {
+        match self.arguments.context.node.journal.append(append).await {
             Ok(_) => {
                 self.current = Some(next.clone());
                 answer(reply, Ok(ShardReply::State(next)))
@@ -193,8 +208,8 @@ impl EntityState {
             return Ok(None);
         };
         let context = &self.arguments.context;
-        let found = context
-            .journal
+        let journal = &context.node.journal;
+        let found = journal
             .find_command(context.lease.shard, request.command)
             .await;
         let Some(record) = found.map_err(read_failure)? else {
@@ -203,7 +218,7 @@ impl EntityState {
         if record.fingerprint != Some(fingerprint) || record.entity != self.arguments.id {
             return Ok(Some(ShardReply::Rejected(Rejection::KeyReused)));
         }
-        let first = state_at(context.journal.as_ref(), context.lease.shard, &record).await?;
+        let first = state_at(journal.as_ref(), context.lease.shard, &record).await?;
         Ok(Some(ShardReply::State(first)))
     }
 }
@@ -256,6 +271,10 @@ pub(crate) fn build_append(
     }
 }
 
+fn lapsed() -> Failure {
+    Failure::Unavailable("this node's lease has lapsed: another may have its shards".into())
+}
+
 pub(crate) fn read_failure(failure: ReadError) -> Failure {
     match failure {
         ReadError::Unavailable(reason) => {
@@ -276,7 +295,8 @@ pub(crate) fn append_failure(failure: &AppendError) -> Failure {
     match failure {
         AppendError::Overloaded => Failure::Overloaded,
         AppendError::Expired => Failure::DeadlineExceeded,
-        AppendError::Conflict | AppendError::Fenced(_) => Failure::Unavailable(failure.to_string()),
+        AppendError::Conflict => Failure::Unavailable(failure.to_string()),
+        AppendError::Fenced(_) => Failure::NotOwner,
         AppendError::Unavailable {
             certainly_not_written: true,
             ..

@@ -7,6 +7,7 @@ mod activation;
 mod answer;
 mod commands;
 mod entity_actor;
+mod joining;
 mod kafka;
 mod lists;
 mod local_shards;

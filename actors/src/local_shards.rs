@@ -1,24 +1,33 @@
-//! The shards this node runs, behind the router.
+//! The shards this node runs, behind the router. They come and go while it runs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_cluster::codec::{Unreadable, from_bytes, to_bytes};
 use fritzy_cluster::{Failure, Refused, ShardHost};
-use fritzy_domain::{Deadline, ShardId};
+use fritzy_domain::{Deadline, ShardId, ShardLease};
 use ractor::{Actor, ActorRef, SpawnErr};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, timeout_at};
-use tracing::error;
+use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
+use tracing::{error, warn};
 
-use crate::entity_actor::ShardContext;
+use crate::entity_actor::NodeContext;
 use crate::messages::{ReplyTo, ShardMessage, ShardReply, ShardRequest};
-use crate::root::{RootActor, RootArguments, RootMessage, RunningShards};
+use crate::root::{RootActor, RootMessage, RootState, RunningShard, RunningShards, spawn_shard};
 use crate::wire;
+
+/// For shards to finish what they have taken: longer than a restart of the database. What is left then is killed; what it
+/// had appended is refused once the next owner has the shard.
+const STOP_MAX: Duration = Duration::from_secs(10);
+/// For what was killed to be gone: each dies where it waits next.
+const KILL_MAX: Duration = Duration::from_secs(1);
+
+type Answer = Result<ShardReply, Failure>;
 
 /// A handle to the running shards of this node.
 pub(crate) struct LocalShards {
+    node: Arc<NodeContext>,
     running: RunningShards,
     /// Places for requests on this node. Taken before a mailbox, which itself has no bound, and given
     /// back with the answer.
@@ -34,21 +43,23 @@ impl Drop for LocalShards {
 }
 
 impl LocalShards {
-    /// Starts one supervisor for each shard.
+    /// Starts without any shard.
     pub(crate) async fn start(
-        shards: Vec<ShardContext>,
+        node: NodeContext,
         requests_max: usize,
         tick_every: Duration,
     ) -> Result<Self, SpawnErr> {
+        let node = Arc::new(node);
         let running = RunningShards::default();
-        let arguments = RootArguments {
-            shards,
+        let state = RootState {
+            node: node.clone(),
             running: running.clone(),
         };
-        let (root, _) = Actor::spawn(None, RootActor, arguments).await?;
+        let (root, _) = Actor::spawn(None, RootActor, state).await?;
         let places = Arc::new(Semaphore::new(requests_max));
         let ticking = tokio::spawn(tick(running.clone(), tick_every)).abort_handle();
         Ok(Self {
+            node,
             running,
             places,
             root,
@@ -56,10 +67,141 @@ impl LocalShards {
         })
     }
 
+    /// Starts these shards. One that runs under this lease already is left as it is; one that runs under another is
+    /// stopped before.
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when this node is stopping; some may have been started.
+    pub(crate) async fn start_shards(&self, leases: &[ShardLease]) -> Result<(), Failure> {
+        let of_before: Vec<ShardId> = leases
+            .iter()
+            .filter(|lease| self.lease_of(lease.shard).is_some_and(|of| of != **lease))
+            .map(|lease| lease.shard)
+            .collect();
+        if !of_before.is_empty() {
+            self.stop_shards(&of_before).await;
+        }
+        for &lease in leases {
+            if self.lease_of(lease.shard).is_some() {
+                continue;
+            }
+            let started = spawn_shard(&self.root, &self.node, lease).await;
+            let started = started.map_err(|failure| {
+                error!(shard = %lease.shard, %failure, "a shard did not start");
+                Failure::Internal
+            })?;
+            self.running
+                .write()
+                .expect("no writer panics")
+                .insert(lease.shard, started);
+        }
+        Ok(())
+    }
+
+    /// Stops these shards in order: from now on they take no request, and when this returns all that they had taken is
+    /// done and answered, and all that they had appended has been written or refused. After [`STOP_MAX`], what is left is
+    /// killed.
+    pub(crate) async fn stop_shards(&self, shards: &[ShardId]) {
+        let stopping: Vec<RunningShard> = {
+            let mut running = self.running.write().expect("no writer panics");
+            let of_these = shards.iter();
+            of_these.filter_map(|shard| running.remove(shard)).collect()
+        };
+        // Behind every request that found them in the map. One that has just died has nothing left to do.
+        for shard in &stopping {
+            drop(shard.actor.send_message(ShardMessage::Stop));
+        }
+        let finished = async {
+            for shard in &stopping {
+                // Without a limit of its own, it cannot fail.
+                let _ = shard.actor.wait(None).await;
+            }
+            // Actors that died may have left appends in the queue.
+            self.node.journal.settled().await;
+        };
+        if timeout(STOP_MAX, finished).await.is_ok() {
+            return;
+        }
+        warn!(
+            shards = stopping.len(),
+            "shards do not finish; killing what is left"
+        );
+        for shard in &stopping {
+            shard.actor.kill();
+        }
+        for shard in &stopping {
+            if shard.actor.wait(Some(KILL_MAX)).await.is_err() {
+                error!(shard = %shard.lease.shard, "a shard does not die");
+            }
+        }
+    }
+
+    /// Kills all shards: another node may have them. Creations that the journal has not answered yet still get its answer.
+    pub(crate) fn abandon(&self) {
+        let abandoned = std::mem::take(&mut *self.running.write().expect("no writer panics"));
+        for shard in abandoned.values() {
+            shard.actor.kill();
+        }
+    }
+
+    /// How many shards run.
+    pub(crate) fn len(&self) -> usize {
+        self.running.read().expect("no writer panics").len()
+    }
+
     /// Stops every actor. Answers that are still awaited are lost.
     pub(crate) async fn stop(&self) {
         // An error means that it has stopped already.
         let _ = self.root.stop_and_wait(None, None).await;
+    }
+
+    fn lease_of(&self, shard: ShardId) -> Option<ShardLease> {
+        let running = self.running.read().expect("no writer panics");
+        running.get(&shard).map(|shard| shard.lease)
+    }
+
+    /// Puts a request into the mailbox of its shard; answers the lease it will be done under. The map is locked meanwhile:
+    /// a shard is taken out of it first, and told to stop afterwards, so that each request is in the mailbox before
+    /// that, or comes back from here.
+    fn hand_in(
+        &self,
+        shard: ShardId,
+        deadline: Deadline,
+        request: ShardRequest,
+        answer: oneshot::Sender<Answer>,
+    ) -> Result<ShardLease, Refused<ShardRequest>> {
+        let running = self.running.read().expect("no writer panics");
+        let Some(RunningShard { lease, actor }) = running.get(&shard) else {
+            return Err(Refused::NotHere(request));
+        };
+        let place = self
+            .places
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Refused::Failed(Failure::Overloaded))?;
+        let reply = ReplyTo::new(answer, place);
+        let ask = ShardMessage::Ask {
+            request,
+            deadline,
+            reply,
+        };
+        actor.send_message(ask).map_err(|_| {
+            Refused::Failed(Failure::Unavailable(format!("shard {shard} is stopping")))
+        })?;
+        Ok(*lease)
+    }
+
+    /// What is said of a request whose actor ended without an answer.
+    fn unanswered(&self, lease: ShardLease, writes: bool) -> Failure {
+        let (shard, why) = (lease.shard, "this node has given the shard up");
+        match (self.lease_of(shard) == Some(lease), writes) {
+            (true, _) => {
+                error!(%shard, "an actor died before it answered");
+                Failure::Internal
+            }
+            (false, true) => Failure::OutcomeUnknown(why.into()),
+            (false, false) => Failure::Unavailable(why.into()),
+        }
     }
 }
 
@@ -71,7 +213,7 @@ async fn tick(running: RunningShards, every: Duration) {
         interval.tick().await;
         for shard in running.read().expect("no writer panics").values() {
             // One that is being started anew has nothing to let go.
-            drop(shard.send_message(ShardMessage::Tick));
+            drop(shard.actor.send_message(ShardMessage::Tick));
         }
     }
 }
@@ -86,39 +228,14 @@ impl ShardHost for LocalShards {
         deadline: Deadline,
         request: ShardRequest,
     ) -> Result<ShardReply, Refused<ShardRequest>> {
-        let actor = self
-            .running
-            .read()
-            .expect("no writer panics")
-            .get(&shard)
-            .cloned();
-        let Some(actor) = actor else {
-            return Err(Refused::NotHere(request));
-        };
-        let place = self
-            .places
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| Refused::Failed(Failure::Overloaded))?;
         let (answer, answered) = oneshot::channel();
-        let reply = ReplyTo::new(answer, place);
-        actor
-            .send_message(ShardMessage::Ask {
-                request,
-                deadline,
-                reply,
-            })
-            .map_err(|_| {
-                Refused::Failed(Failure::Unavailable(format!("shard {shard} is stopping")))
-            })?;
+        let writes = request.writes();
+        let lease = self.hand_in(shard, deadline, request, answer)?;
         let answered = timeout_at(Instant::from_std(deadline.moment()), answered).await;
         let answer = match answered {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) if crate::entity_actor::is_late(deadline) => Err(Failure::DeadlineExceeded),
-            Ok(Err(_)) => {
-                error!(%shard, "an actor died before it answered");
-                Err(Failure::Internal)
-            }
+            Ok(Err(_)) => Err(self.unanswered(lease, writes)),
             Err(_) => Err(Failure::DeadlineExceeded),
         };
         answer.map_err(Refused::Failed)
@@ -142,5 +259,123 @@ impl ShardHost for LocalShards {
 
     fn decode_reply(bytes: &[u8]) -> Result<ShardReply, Unreadable> {
         from_bytes(bytes)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use fritzy_cluster::LocalLease;
+    use fritzy_domain::{CommandId, NodeId, ShardCount};
+    use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::activation::Activations;
+    use crate::residents::Residents;
+
+    /// A node's shards on stores in memory.
+    pub(crate) struct Local {
+        pub(crate) shards: Arc<LocalShards>,
+        pub(crate) residents: Residents,
+        stores: Stores,
+        me: NodeId,
+    }
+
+    impl Local {
+        /// With this many shards, all started.
+        pub(crate) async fn with_shards(count: u16) -> Self {
+            let stores = Stores::in_memory(MemoryConfig {
+                shards: ShardCount::new(count).expect("in range"),
+                committer: CommitterConfig::default(),
+            });
+            let residents = Residents::new(100, Duration::from_secs(600));
+            let node = NodeContext {
+                journal: stores.journal.clone(),
+                activations: Activations::start(stores.read_model.clone()),
+                residents: residents.clone(),
+                local_lease: LocalLease::unlimited(),
+                entity_queue_max: 10,
+            };
+            let shards = LocalShards::start(node, 1_000, Duration::from_secs(60)).await;
+            let local = Self {
+                shards: Arc::new(shards.expect("starts")),
+                residents,
+                stores,
+                me: NodeId::from_uuid(Uuid::now_v7()),
+            };
+            local.claim().await;
+            local
+        }
+
+        /// Claims and starts all shards, under new leases.
+        async fn claim(&self) {
+            let shards: Vec<ShardId> = self.stores.ownership.shard_count().all().collect();
+            let claimed = self.stores.ownership.claim(self.me, &shards).await;
+            let started = self.shards.start_shards(&claimed.expect("claimed")).await;
+            assert_eq!(started, Ok(()));
+        }
+
+        pub(crate) fn actor(&self, shard: ShardId) -> ActorRef<ShardMessage> {
+            let running = self.shards.running.read().expect("no writer panics");
+            running[&shard].actor.clone()
+        }
+    }
+
+    fn read_of_nothing() -> ShardRequest {
+        let entity = CommandId::from_uuid(Uuid::new_v4()).new_account().into();
+        ShardRequest::Read { entity }
+    }
+
+    fn deadline() -> Deadline {
+        Deadline::at(std::time::Instant::now() + Duration::from_secs(60))
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_request_that_meets_a_stop_is_answered_or_comes_back() {
+        let local = Local::with_shards(1).await;
+        for _ in 0..200 {
+            let clients = (0..8).map(|_| {
+                let shards = local.shards.clone();
+                tokio::spawn(async move {
+                    loop {
+                        match shards.ask(ShardId(0), deadline(), read_of_nothing()).await {
+                            Ok(ShardReply::Absent) => {}
+                            Err(Refused::NotHere(ShardRequest::Read { .. })) => return,
+                            other => panic!("it was taken and not answered: {other:?}"),
+                        }
+                    }
+                })
+            });
+            let clients: Vec<_> = clients.collect();
+            while local.residents.counts().resident == 0 {
+                tokio::task::yield_now().await;
+            }
+            local.shards.stop_shards(&[ShardId(0)]).await;
+            assert_eq!(local.residents.counts().resident, 0, "all have left");
+            for client in clients {
+                client.await.expect("every answer was right");
+            }
+            local.claim().await;
+        }
+        assert_eq!(local.residents.counts().shards_restarted, 0);
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_runs_is_started_anew_under_another_lease_only() {
+        let local = Local::with_shards(2).await;
+        let before = local.actor(ShardId(1)).get_id();
+        let lease = local.shards.lease_of(ShardId(1)).expect("it runs");
+        assert_eq!(local.shards.start_shards(&[lease]).await, Ok(()));
+        assert_eq!(local.actor(ShardId(1)).get_id(), before);
+        local.claim().await;
+        assert_ne!(local.actor(ShardId(1)).get_id(), before);
+        assert_eq!(local.shards.len(), 2);
+        local.shards.abandon();
+        assert_eq!(local.shards.len(), 0);
+        local.claim().await;
+        let asked = local
+            .shards
+            .ask(ShardId(1), deadline(), ShardRequest::Settle);
+        assert!(matches!(asked.await, Ok(ShardReply::Settled)));
     }
 }

@@ -31,6 +31,16 @@ pub(crate) enum ShardRequest {
     Settle,
 }
 
+impl ShardRequest {
+    /// Whether it may write.
+    pub(crate) const fn writes(&self) -> bool {
+        match self {
+            Self::Create { .. } | Self::Execute { .. } => true,
+            Self::Read { .. } | Self::Settle => false,
+        }
+    }
+}
+
 /// What a shard answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ShardReply {
@@ -88,6 +98,8 @@ pub(crate) enum ShardMessage {
     Absent(EntityId, ActorId),
     /// Time has passed: let idle entities go.
     Tick,
+    /// Finish what came before, and stop. No request comes after this.
+    Stop,
 }
 
 /// To an entity.

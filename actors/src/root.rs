@@ -1,32 +1,34 @@
-//! The root supervisor: keeps one supervisor running for each shard this node owns.
+//! The root supervisor: starts those supervisors of shards anew that die.
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use fritzy_domain::ShardId;
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use fritzy_domain::{ShardId, ShardLease};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tracing::error;
 
-use crate::entity_actor::ShardContext;
+use crate::entity_actor::{NodeContext, ShardContext};
 use crate::messages::ShardMessage;
 use crate::shard_actor::ShardActor;
 
-/// The running shards, as the router sees them.
-pub(crate) type RunningShards = Arc<RwLock<HashMap<ShardId, ActorRef<ShardMessage>>>>;
+/// A shard that runs.
+#[derive(Clone)]
+pub(crate) struct RunningShard {
+    pub(crate) lease: ShardLease,
+    pub(crate) actor: ActorRef<ShardMessage>,
+}
+
+/// The running shards. What is not in here any more is not started anew.
+pub(crate) type RunningShards = Arc<RwLock<HashMap<ShardId, RunningShard>>>;
 
 pub(crate) struct RootActor;
 
-pub(crate) struct RootArguments {
-    pub(crate) shards: Vec<ShardContext>,
+pub(crate) struct RootState {
+    pub(crate) node: Arc<NodeContext>,
     pub(crate) running: RunningShards,
 }
 
-pub(crate) struct RootState {
-    running: RunningShards,
-    by_actor: HashMap<ActorId, ShardContext>,
-}
-
-/// To the root: nothing yet; it only supervises.
+/// To the root: nothing; it only supervises.
 pub(crate) enum RootMessage {}
 
 impl ractor::Message for RootMessage {}
@@ -34,20 +36,13 @@ impl ractor::Message for RootMessage {}
 impl Actor for RootActor {
     type Msg = RootMessage;
     type State = RootState;
-    type Arguments = RootArguments;
+    type Arguments = RootState;
 
     async fn pre_start(
         &self,
-        myself: ActorRef<RootMessage>,
-        arguments: RootArguments,
+        _myself: ActorRef<RootMessage>,
+        state: RootState,
     ) -> Result<RootState, ActorProcessingErr> {
-        let mut state = RootState {
-            running: arguments.running,
-            by_actor: HashMap::new(),
-        };
-        for context in arguments.shards {
-            state.start(&myself, context).await?;
-        }
         Ok(state)
     }
 
@@ -64,85 +59,72 @@ impl Actor for RootActor {
             SupervisionEvent::ActorFailed(actor, reason) => (actor.get_id(), reason.to_string()),
             _ => return Ok(()),
         };
-        match state.by_actor.remove(&actor) {
-            Some(context) => {
-                error!(shard = %context.lease.shard, reason, "a shard's supervisor died; starting anew");
-                context.residents.shard_restarted();
-                state.start(&myself, context).await
-            }
-            None => Ok(()),
-        }
+        // One that was told to stop is not there any more.
+        let Some(lease) = state.lease_of(actor) else {
+            return Ok(());
+        };
+        error!(shard = %lease.shard, reason, "a shard's supervisor died; starting anew");
+        state.node.residents.shard_restarted();
+        let anew = spawn_shard(&myself, &state.node, lease).await?;
+        state.replace(actor, anew);
+        Ok(())
     }
 }
 
+/// Starts the supervisor of a shard, below the root.
+pub(crate) async fn spawn_shard(
+    root: &ActorRef<RootMessage>,
+    node: &Arc<NodeContext>,
+    lease: ShardLease,
+) -> Result<RunningShard, SpawnErr> {
+    let context = ShardContext {
+        lease,
+        node: node.clone(),
+    };
+    let (actor, _) = Actor::spawn_linked(None, ShardActor, context, root.get_cell()).await?;
+    Ok(RunningShard { lease, actor })
+}
+
 impl RootState {
-    async fn start(
-        &mut self,
-        myself: &ActorRef<RootMessage>,
-        context: ShardContext,
-    ) -> Result<(), ActorProcessingErr> {
-        let shard = context.lease.shard;
-        let supervisor = myself.get_cell();
-        let (actor, _) = Actor::spawn_linked(None, ShardActor, context.clone(), supervisor).await?;
-        self.by_actor.insert(actor.get_id(), context);
-        self.running
-            .write()
-            .expect("no writer panics")
-            .insert(shard, actor);
-        Ok(())
+    fn lease_of(&self, actor: ActorId) -> Option<ShardLease> {
+        let running = self.running.read().expect("no writer panics");
+        let dead = running.values().find(|shard| shard.actor.get_id() == actor);
+        dead.map(|shard| shard.lease)
+    }
+
+    /// Puts a shard's new supervisor in the place of the dead one, unless the shard was told to stop meanwhile.
+    fn replace(&self, dead: ActorId, anew: RunningShard) {
+        let mut running = self.running.write().expect("no writer panics");
+        match running.get_mut(&anew.lease.shard) {
+            Some(shard) if shard.actor.get_id() == dead => *shard = anew,
+            _ => anew.actor.stop(None),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use fritzy_domain::ShardId;
 
-    use fritzy_domain::{NodeId, ShardCount};
-    use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::activation::Activations;
-    use crate::residents::Residents;
+    use crate::local_shards::tests::Local;
+    use crate::messages::ShardMessage;
 
     #[tokio::test]
     async fn a_shard_whose_supervisor_died_is_started_anew_and_counted() {
-        let stores = Stores::in_memory(MemoryConfig {
-            shards: ShardCount::new(2).expect("in range"),
-            committer: CommitterConfig::default(),
-        });
-        let me = NodeId::from_uuid(Uuid::now_v7());
-        let claimed = stores.ownership.claim(me, &[ShardId(0), ShardId(1)]).await;
-        let residents = Residents::new(10, Duration::from_secs(600));
-        let context = |lease| ShardContext {
-            lease,
-            journal: stores.journal.clone(),
-            activations: Activations::start(stores.read_model.clone()),
-            residents: residents.clone(),
-            entity_queue_max: 10,
-        };
-        let running = RunningShards::default();
-        let arguments = RootArguments {
-            shards: claimed.expect("claimed").into_iter().map(context).collect(),
-            running: running.clone(),
-        };
-        let (root, _) = Actor::spawn(None, RootActor, arguments)
-            .await
-            .expect("starts");
-        let actor = |shard| running.read().expect("no writer panics")[&shard].clone();
-        let (dead, neighbour) = (actor(ShardId(0)), actor(ShardId(1)));
+        let local = Local::with_shards(2).await;
+        let (dead, neighbour) = (local.actor(ShardId(0)), local.actor(ShardId(1)));
         dead.kill();
         let started_anew = async {
-            while actor(ShardId(0)).get_id() == dead.get_id() {
+            while local.actor(ShardId(0)).get_id() == dead.get_id() {
                 tokio::task::yield_now().await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(10), started_anew).await;
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(10), started_anew).await;
         assert!(waited.is_ok(), "the shard stays dead");
-        assert_eq!(residents.counts().shards_restarted, 1);
-        assert_eq!(actor(ShardId(1)).get_id(), neighbour.get_id());
-        let alive = actor(ShardId(0)).send_message(ShardMessage::Tick);
+        assert_eq!(local.residents.counts().shards_restarted, 1);
+        assert_eq!(local.actor(ShardId(1)).get_id(), neighbour.get_id());
+        let alive = local.actor(ShardId(0)).send_message(ShardMessage::Tick);
         assert!(alive.is_ok());
-        root.stop(None);
+        local.shards.stop().await;
     }
 }

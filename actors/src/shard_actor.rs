@@ -12,7 +12,7 @@ use fritzy_domain::{
 };
 use hashlink::LinkedHashMap;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tracing::{error, warn};
 
 use crate::answer::Request;
@@ -31,6 +31,10 @@ pub(crate) struct ShardState {
     by_actor: HashMap<ActorId, EntityId>,
     /// Entities whose last actor died: their next one first waits for what it had appended.
     crashed: HashSet<EntityId>,
+    /// Listened to by all that goes on outside of this actor: closed when nothing does.
+    outside: watch::Sender<()>,
+    /// Whether it stops when nothing is left.
+    stopping: bool,
 }
 
 /// An entity in use.
@@ -62,6 +66,8 @@ impl Actor for ShardActor {
             entities: LinkedHashMap::new(),
             by_actor: HashMap::new(),
             crashed: HashSet::new(),
+            outside: watch::Sender::new(()),
+            stopping: false,
         })
     }
 
@@ -74,6 +80,7 @@ impl Actor for ShardActor {
         match message {
             ShardMessage::Absent(entity, actor) => state.stop_absent(entity, actor),
             ShardMessage::Tick => state.passivate_idle(),
+            ShardMessage::Stop => state.stop(&myself).await,
             ShardMessage::Ask { deadline, .. } if is_late(deadline) => {}
             ShardMessage::Ask {
                 request,
@@ -102,10 +109,12 @@ impl Actor for ShardActor {
                     state.forward(&myself, entity, message).await?;
                 }
                 ShardRequest::Settle => {
-                    let journal = state.context.journal.clone();
+                    let journal = state.context.node.journal.clone();
+                    let outside = state.outside.subscribe();
                     tokio::spawn(async move {
                         journal.settled().await;
                         reply.send(Ok(ShardReply::Settled));
+                        drop(outside);
                     });
                 }
             },
@@ -149,14 +158,18 @@ impl ShardState {
         }));
         match submitted {
             Ok(Ok((created, committed))) => {
+                let outside = self.outside.subscribe();
                 tokio::spawn(async move {
                     reply.send(match committed.await {
                         Ok(_) => Ok(ShardReply::State(created)),
                         Err(AppendError::Conflict) => Ok(ShardReply::Exists),
                         Err(failure) => Err(append_failure(&failure)),
                     });
+                    drop(outside);
                 });
             }
+            // No look at the local lease: what refuses a creation is in the command alone, and true on every node. That
+            // one exists already is proved by the journal.
             Ok(Err(rejection)) => {
                 reply.send(Ok(ShardReply::Rejected(rejection)));
             }
@@ -179,7 +192,7 @@ impl ShardState {
             version,
             state: append.state.clone(),
         });
-        (created, self.context.journal.append(append))
+        (created, self.context.node.journal.append(append))
     }
 
     async fn forward(
@@ -191,7 +204,7 @@ impl ShardState {
         let last_used = now_monotonic();
         if !self.entities.contains_key(&id) {
             let actor = ChildActor::Active(self.start(myself, id).await?);
-            let places = Arc::new(Semaphore::new(self.context.entity_queue_max));
+            let places = Arc::new(Semaphore::new(self.context.node.entity_queue_max));
             self.entities.insert(
                 id,
                 Child {
@@ -239,13 +252,13 @@ impl ShardState {
         let (actor, _) =
             Actor::spawn_linked(None, EntityActor, arguments, myself.get_cell()).await?;
         self.by_actor.insert(actor.get_id(), id);
-        self.context.residents.started();
+        self.context.node.residents.started();
         Ok(actor)
     }
 
     /// Lets the longest unused entity go when the node holds too many.
     fn make_room(&mut self) {
-        if self.context.residents.too_many()
+        if self.context.node.residents.too_many()
             && let Some(entity) = self.longest_unused()
         {
             self.passivate(entity);
@@ -255,7 +268,7 @@ impl ShardState {
     /// Lets all entities go that were not used for long enough.
     fn passivate_idle(&mut self) {
         let now = now_monotonic();
-        let idle_after = self.context.residents.idle_after;
+        let idle_after = self.context.node.residents.idle_after;
         let idle: Vec<EntityId> = self
             .entities
             .iter()
@@ -298,7 +311,7 @@ impl ShardState {
         {
             drop(actor.send_message(EntityMessage::Stop));
             child.actor = ChildActor::Stopping(Vec::new());
-            self.context.residents.passivated();
+            self.context.node.residents.passivated();
         }
     }
 
@@ -314,16 +327,14 @@ impl ShardState {
         if crashed {
             self.crashed.insert(id);
         }
-        self.context.residents.gone(crashed);
-        let Some(Child {
+        self.context.node.residents.gone(crashed);
+        if let Some(Child {
             places,
             last_used,
             actor: ChildActor::Stopping(waiting),
         }) = self.entities.remove(&id)
-        else {
-            return Ok(());
-        };
-        if !waiting.is_empty() {
+            && !waiting.is_empty()
+        {
             let actor = self.start(myself, id).await?;
             for message in waiting {
                 drop(actor.send_message(message));
@@ -336,7 +347,29 @@ impl ShardState {
                     actor: ChildActor::Active(actor),
                 },
             );
+            if self.stopping {
+                self.passivate(id);
+            }
         }
+        self.stop_when_empty(myself).await;
         Ok(())
+    }
+
+    /// Lets all entities go once they have done what waits for them, and then stops.
+    async fn stop(&mut self, myself: &ActorRef<ShardMessage>) {
+        self.stopping = true;
+        let entities: Vec<EntityId> = self.entities.keys().copied().collect();
+        for entity in entities {
+            self.passivate(entity);
+        }
+        self.stop_when_empty(myself).await;
+    }
+
+    async fn stop_when_empty(&self, myself: &ActorRef<ShardMessage>) {
+        if self.stopping && self.entities.is_empty() {
+            // Nothing else can come for this actor to do.
+            self.outside.closed().await;
+            myself.stop(None);
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_cluster::{Failure, Router, ShardMap};
+use fritzy_cluster::{Failure, LocalLease, Router, ShardMap};
 use fritzy_domain::{
     Account, Command, Deadline, EntityId, Journal, Kind, NodeId, Order, Ownership, Product,
     ReadModel, Rejection, ShardId, ShardLease, State, Stored,
@@ -14,14 +14,14 @@ use tracing::error;
 
 use crate::activation::Activations;
 use crate::answer::{Request, ShopError, Target};
-use crate::entity_actor::{ShardContext, read_failure};
+use crate::entity_actor::{NodeContext, read_failure};
 use crate::local_shards::LocalShards;
 use crate::messages::{ShardReply, ShardRequest, Snapshot};
 use crate::residents::{ActorCounts, Residents};
 
 /// A running shop on one node.
 pub struct Shop {
-    pub(crate) router: Router<LocalShards>,
+    pub(crate) router: Arc<Router<LocalShards>>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) read_model: Arc<dyn ReadModel>,
     residents: Residents,
@@ -72,36 +72,83 @@ impl Shop {
         let map = Arc::new(ShardMap::new(ownership.shard_count()));
         let shards: Vec<ShardId> = ownership.shard_count().all().collect();
         let leases = ownership.claim(me, &shards).await.map_err(read_failure)?;
-        let activations = Activations::start(read_model.clone());
+        // Whoever claims everything has the database alone.
+        let lease = LocalLease::unlimited();
+        let empty = Self::empty(config, map.clone(), lease, journal, read_model);
+        let shop = empty.await?;
+        shop.start_shards(&leases).await?;
+        map.record(&leases);
+        Ok(Self { leases, ..shop })
+    }
+
+    /// A shop without any shard yet. They come by [`Self::start_shards`]; `map` says which shards are whose,
+    /// and is kept by whoever claims them. What its own commits do not prove it answers only while `local_lease` holds
+    /// (invariant I3).
+    ///
+    /// # Errors
+    /// [`Failure::Internal`]
+    pub async fn empty(
+        config: ShopConfig,
+        map: Arc<ShardMap>,
+        local_lease: LocalLease,
+        journal: Arc<dyn Journal>,
+        read_model: Arc<dyn ReadModel>,
+    ) -> Result<Self, Failure> {
         let residents = Residents::new(config.entities_max, config.idle_after);
-        let contexts = leases.iter().map(|&lease| ShardContext {
-            lease,
+        let node = NodeContext {
             journal: journal.clone(),
-            activations: activations.clone(),
+            activations: Activations::start(read_model.clone()),
             residents: residents.clone(),
+            local_lease,
             entity_queue_max: config.entity_queue_max,
-        });
-        let local = LocalShards::start(
-            contexts.collect(),
-            config.requests_max,
-            config.idle_after / 4,
-        )
-        .await
-        .map_err(|failure| {
-            error!(%failure, "the shards did not start");
+        };
+        let local = LocalShards::start(node, config.requests_max, config.idle_after / 4);
+        let local = local.await.map_err(|failure| {
+            error!(%failure, "the shop did not start");
             Failure::Internal
         })?;
-        map.record(&leases);
         Ok(Self {
-            router: Router::new(map, Arc::new(local)),
+            router: Arc::new(Router::new(map, Arc::new(local))),
             journal,
             read_model,
             residents,
-            leases,
+            leases: Vec::new(),
         })
     }
 
-    /// The rights under which this node's shards are written.
+    /// Starts shards that this node has just claimed. One that runs under another lease is stopped first, as by
+    /// [`Self::stop_shards`].
+    ///
+    /// # Errors
+    /// [`Failure::Internal`] when the shop is stopping; some may have been started.
+    pub async fn start_shards(&self, leases: &[ShardLease]) -> Result<(), Failure> {
+        self.router.local().start_shards(leases).await
+    }
+
+    /// Stops shards in order, before they are given back. From the call on they take nothing, and what comes for them is
+    /// refused with nothing written; when this returns, all they had taken is answered, and all they had appended
+    /// has been written or refused. What is not done after 10 s is killed.
+    pub async fn stop_shards(&self, shards: &[ShardId]) {
+        self.router.local().stop_shards(shards).await;
+    }
+
+    /// Ends all shards at once: this node was fenced, and others may have them. Who waits for an answer is told that there
+    /// is none, or, for what may have been written, that it is not known.
+    pub fn abandon(&self) {
+        self.router.local().abandon();
+    }
+
+    /// Where the shards are.
+    pub fn shard_map(&self) -> &Arc<ShardMap> {
+        self.router.map()
+    }
+
+    /// How many shards run here.
+    pub fn shards_running(&self) -> usize {
+        self.router.local().len()
+    }
+
+    /// The rights under which the shards are written that were claimed at the start.
     pub fn leases(&self) -> &[ShardLease] {
         &self.leases
     }

@@ -8,6 +8,9 @@ pub enum Failure {
     /// It cannot be done now. Nothing was written.
     #[error("not available now, nothing was written: {0}")]
     Unavailable(String),
+    /// This node does not own the shard any more. Nothing was written; its owner can be asked.
+    #[error("another node has taken this shard; nothing was written")]
+    NotOwner,
     /// Too much is waiting. Nothing was written.
     #[error("too much is waiting already, nothing was written; try again later")]
     Overloaded,
@@ -32,7 +35,7 @@ impl Failure {
     /// The code clients see.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Unavailable(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::NotOwner => Code::Unavailable,
             Self::Overloaded => Code::Overloaded,
             Self::DeadlineExceeded | Self::OutcomeUnknown(_) => Code::DeadlineExceeded,
             Self::Internal => Code::Internal,

@@ -396,7 +396,7 @@ impl<H: ShardHost> Keeper<H> {
             moving: self.moving.iter().copied().collect(),
             peers: self.peers.status(),
             lease: self.lease.remaining(),
-            drained: self.is_draining && self.running.is_empty(),
+            draining: self.is_draining,
         });
     }
 }

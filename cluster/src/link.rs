@@ -26,7 +26,7 @@ const FRAME_LEN_MAX: usize = 128;
 const FRAME_BYTES_MAX: usize = 256 << 10;
 
 /// Why there is no answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AskError {
     /// It was not sent: nothing was done.
     NotSent,

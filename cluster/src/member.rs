@@ -119,8 +119,8 @@ pub struct MemberStatus {
     pub peers: Vec<PeerStatus>,
     /// For how long this node may still answer without asking.
     pub lease: Option<Duration>,
-    /// Whether it has given everything away, to leave.
-    pub drained: bool,
+    /// Whether it is giving everything away, or has.
+    pub draining: bool,
 }
 
 /// What a member can be told.

@@ -16,7 +16,7 @@ use crate::codec::Unreadable;
 use crate::link::AskError;
 use crate::peers::Remote;
 use crate::shard_map::{Place, ShardMap};
-use crate::wire::Answer;
+use crate::wire::{Answer, WireFailure};
 
 /// Requests that wait for a shard on the move at most; one more is refused as overload. A node takes 128 at a time from
 /// clients, each of which asks some times: so many wait only when everything moves.
@@ -222,6 +222,8 @@ impl<H: ShardHost> Router<H> {
                 Tried::Again(request)
             }
             Ok(Answer::Unreadable(what)) => Tried::Answered(Err(unreadable(what))),
+            // It was deposed before it could write.
+            Ok(Answer::Failed(WireFailure::NotOwner)) => Tried::Again(request),
             Ok(Answer::Failed(failure)) => Tried::Answered(Err(failure.into())),
             Err(AskError::NotSent) => Tried::Again(request),
             Err(AskError::Lost) => Tried::Lost(request),

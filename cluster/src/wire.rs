@@ -106,6 +106,7 @@ pub(crate) enum WireFailure {
     DeadlineExceeded,
     OutcomeUnknown(String),
     Internal,
+    NotOwner,
 }
 
 impl From<Failure> for WireFailure {
@@ -116,6 +117,7 @@ impl From<Failure> for WireFailure {
             Failure::DeadlineExceeded => Self::DeadlineExceeded,
             Failure::OutcomeUnknown(reason) => Self::OutcomeUnknown(reason),
             Failure::Internal => Self::Internal,
+            Failure::NotOwner => Self::NotOwner,
         }
     }
 }
@@ -128,6 +130,7 @@ impl From<WireFailure> for Failure {
             WireFailure::DeadlineExceeded => Self::DeadlineExceeded,
             WireFailure::OutcomeUnknown(reason) => Self::OutcomeUnknown(reason),
             WireFailure::Internal => Self::Internal,
+            WireFailure::NotOwner => Self::NotOwner,
         }
     }
 }

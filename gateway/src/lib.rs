@@ -5,6 +5,7 @@ mod banner;
 mod ceiling;
 mod cli;
 mod cluster_settings;
+mod clustered;
 mod database_url;
 mod graphql;
 mod http;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use fritzy_actors::{
     BadKafkaSettings, KafkaBridge, ProjectionStart, Projections, Shop, ShopConfig,
 };
-use fritzy_cluster::Failure;
+use fritzy_cluster::{Failure, LocalLease, MemberError, ShardMap};
 use fritzy_domain::NodeId;
 use fritzy_persistence::{OpenError, PostgresError, SqliteConfig, Stores};
 use fritzy_search::NoEngine;
@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::clustered::{self, Clustered};
 use crate::graphql::{Schema, build_schema, fields};
 use crate::http::{
     self, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape,
@@ -51,6 +52,32 @@ pub enum StartError {
         /// What the system said.
         failure: io::Error,
     },
+    /// The address for other nodes cannot be listened on.
+    #[error(
+        "cannot listen on {address} for other nodes: {failure}. Choose another with --cluster-listen"
+    )]
+    ClusterListen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        failure: io::Error,
+    },
+    /// Nobody can be told to call this address.
+    #[error(
+        "other nodes cannot be told to call {address}: say with --cluster-advertise HOST:PORT where they reach this one"
+    )]
+    Advertise {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// SQLite is for one node.
+    #[error(
+        "--cluster-listen needs --database-url: the nodes of a cluster share a database on PostgreSQL, and SQLite is for one node"
+    )]
+    SqliteCluster,
+    /// The node is no member of its cluster.
+    #[error(transparent)]
+    Member(#[from] MemberError),
     /// The port file cannot be written.
     #[error("the port file {file} cannot be written: {failure}")]
     PortFile {
@@ -80,7 +107,8 @@ pub struct Node {
     readiness: Readiness,
     stores: Stores,
     shop: Arc<Shop>,
-    projections: Projections,
+    projections: Arc<Projections>,
+    clustered: Option<Clustered>,
     stop_serving: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -99,19 +127,17 @@ impl Node {
             .local_addr()
             .map_err(|failure| StartError::Listen { address, failure })?;
 
+        if settings.cluster.cluster_listen.is_some() && settings.database_url.is_none() {
+            return Err(StartError::SqliteCluster);
+        }
+        let network = clustered::network(&settings.cluster).await?;
         let followers = projections(&settings)?;
         let stores = open_stores(&settings).await?;
-        let me = NodeId::from_uuid(Uuid::now_v7());
-        let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
-        let shop = Shop::start(
-            shop_config(&settings),
-            me,
-            journal,
-            read_model,
-            stores.ownership.as_ref(),
-        )
-        .await?;
-        let shop = Arc::new(shop);
+        let lease = match network {
+            Some(_) => LocalLease::lapsed(),
+            None => LocalLease::unlimited(),
+        };
+        let shop = Arc::new(start_shop(&settings, &stores, network.is_some(), &lease).await?);
 
         let schema = build_schema(
             shop.clone(),
@@ -137,6 +163,7 @@ impl Node {
             error!(%failure, "the projections did not start");
             Failure::Internal
         })?;
+        let projections = Arc::new(projections);
         let (metrics, scrape) = metrics(registry, &schema, &shop, &stores).await;
         let types = schema
             .execute(INTROSPECTION)
@@ -159,7 +186,33 @@ impl Node {
             // A dropped sender ends the node as well.
             let _ = stopped.await;
         }));
-        readiness.set(true);
+        let clustered = match network {
+            None => {
+                readiness.set(true);
+                None
+            }
+            Some(network) => {
+                let joining = Clustered::join(
+                    &settings.cluster,
+                    network,
+                    &stores,
+                    &shop,
+                    projections.clone(),
+                    lease,
+                    readiness.clone(),
+                );
+                match joining.await {
+                    Ok(clustered) => Some(clustered),
+                    Err(failure) => {
+                        serving.abort();
+                        shop.stop().await;
+                        projections.stop().await;
+                        stores.close().await;
+                        return Err(failure);
+                    }
+                }
+            }
+        };
         if let Err(failure) = write_port_file(settings.port_file.as_deref(), address) {
             serving.abort();
             shop.stop().await;
@@ -167,7 +220,7 @@ impl Node {
             stores.close().await;
             return Err(failure);
         }
-        info!(node = %me, %address, "serving");
+        info!(%address, "serving");
         let grace = Duration::from_millis(settings.shutdown_grace_ms);
         Ok(Self {
             address,
@@ -176,6 +229,7 @@ impl Node {
             stores,
             shop,
             projections,
+            clustered,
             stop_serving,
             serving,
         })
@@ -196,6 +250,9 @@ impl Node {
     /// queued is written.
     pub async fn stop(self) {
         self.readiness.set(false);
+        if let Some(clustered) = &self.clustered {
+            clustered.drain(&self.readiness).await;
+        }
         let _ = self.stop_serving.send(());
         if tokio::time::timeout(self.grace, self.serving)
             .await
@@ -205,6 +262,9 @@ impl Node {
                 grace_ms = self.grace.as_millis(),
                 "requests still run after the grace time; cut off"
             );
+        }
+        if let Some(clustered) = &self.clustered {
+            clustered.member.leave().await;
         }
         self.shop.stop().await;
         self.projections.stop().await;
@@ -227,6 +287,23 @@ async fn open_stores(settings: &Settings) -> Result<Stores, StartError> {
         ..SqliteConfig::new(settings.database())
     };
     Ok(Stores::open_sqlite(config).await?)
+}
+
+/// The shop with all shards, or, among other nodes, with none yet.
+async fn start_shop(
+    settings: &Settings,
+    stores: &Stores,
+    is_clustered: bool,
+    lease: &LocalLease,
+) -> Result<Shop, Failure> {
+    let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
+    let (config, ownership) = (shop_config(settings), stores.ownership.as_ref());
+    if is_clustered {
+        let map = Arc::new(ShardMap::new(ownership.shard_count()));
+        return Shop::empty(config, map, lease.clone(), journal, read_model).await;
+    }
+    let me = NodeId::from_uuid(Uuid::now_v7());
+    Shop::start(config, me, journal, read_model, ownership).await
 }
 
 fn shop_config(settings: &Settings) -> ShopConfig {

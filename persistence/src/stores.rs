@@ -23,6 +23,8 @@ pub struct Stores {
     pub cursors: Arc<dyn Cursors>,
     /// The nodes that share the database; `None` for one that only one node can use.
     pub membership: Option<Arc<dyn Membership>>,
+    /// Which database this is: another one under the same address has another generation. Empty for one of a single node.
+    pub generation: String,
     pub(crate) committer: Committer,
     /// The store behind the ports, where it holds something of the world.
     pub(crate) behind: Option<Arc<dyn Behind>>,

@@ -1,21 +1,26 @@
 //! The actors of projections: one for each, and a supervisor that starts those anew that die.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{Cursors, Journal, ShardLease};
+use fritzy_domain::{Cursors, Journal, ShardId, ShardLease};
+use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::{error, warn};
 
+use super::owning::{Owned, Ownership};
 use super::runner::Runner;
 use super::status::{Counts, ProjectionMetrics};
 use super::{ProjectionStart, ProjectionStatus};
 
 /// From the word to stop until cursors are saved: a projection that waits for a world that is away does not hear it.
 const STOP_MAX: Duration = Duration::from_secs(3);
+/// For cursors of shards that are left to be saved: what is not saved by then is done again by whoever has them next.
+const DISOWN_MAX: Duration = Duration::from_secs(3);
 /// Before an actor that died is started anew.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -23,11 +28,15 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub struct Projections {
     supervisor: ActorRef<SupervisorMessage>,
     stop: watch::Sender<bool>,
+    owned: watch::Sender<Owned>,
+    /// What each of them has taken up.
+    held: Vec<watch::Receiver<HashSet<ShardLease>>>,
     counts: Vec<(&'static str, Counts)>,
 }
 
 impl Projections {
-    /// Starts these, for the shards of these leases.
+    /// Starts these, for the shards of these leases; [`Self::own`] and [`Self::disown`] change them. Without any shard, a
+    /// projection waits to be started.
     ///
     /// # Errors
     /// [`SpawnErr`]
@@ -41,17 +50,21 @@ impl Projections {
         let metrics = ProjectionMetrics::default();
         metrics.register(registry);
         let (stop, stopped) = watch::channel(false);
+        let owned = watch::Sender::<Owned>::default();
+        owned.send_modify(|owned| owned.add(leases));
         let runner = |start: Arc<dyn ProjectionStart>| {
             Arc::new(Runner {
                 counts: metrics.of(start.name()),
                 start,
                 journal: journal.clone(),
                 cursors: cursors.clone(),
-                leases: leases.to_vec(),
+                ownership: Ownership::new(owned.subscribe()),
                 stop: stopped.clone(),
             })
         };
         let runners: Vec<Arc<Runner>> = starts.into_iter().map(runner).collect();
+        let held = runners.iter().map(|runner| runner.ownership.held());
+        let held = held.collect();
         let counts = runners.iter();
         let counts = counts.map(|runner| (runner.start.name(), runner.counts.clone()));
         let counts = counts.collect();
@@ -59,6 +72,8 @@ impl Projections {
         Ok(Self {
             supervisor,
             stop,
+            owned,
+            held,
             counts,
         })
     }
@@ -68,6 +83,39 @@ impl Projections {
         self.counts
             .iter()
             .map(|(name, counts)| (*name, counts.status()))
+    }
+
+    /// Follows these shards from now on, each behind its saved cursor: nothing that was not confirmed by whoever had it before
+    /// is left out. Call it once they are claimed. One that is followed under another lease is left first.
+    pub fn own(&self, leases: &[ShardLease]) {
+        self.owned.send_modify(|owned| owned.add(leases));
+    }
+
+    /// Leaves these shards: what is done already is saved, and nothing of them is taken or saved any more when this
+    /// returns. A projection that does not come to it within 3 s leaves them later; what it saves then is refused,
+    /// once they have another owner.
+    pub async fn disown(&self, shards: &[ShardId]) {
+        let mut leases = Vec::new();
+        self.owned
+            .send_modify(|owned| leases = owned.remove(shards));
+        let left = self.held.iter().map(async |held| {
+            let mut held = held.clone();
+            let is_left = |held: &HashSet<_>| leases.iter().all(|lease| !held.contains(lease));
+            // An error means that it has ended.
+            let _ = held.wait_for(is_left).await;
+        });
+        if timeout(DISOWN_MAX, join_all(left)).await.is_err() {
+            warn!("a projection does not leave its shards in time");
+        }
+    }
+
+    /// Leaves all shards at once: this node was fenced, and others may have them. What runs is ended, producers included, and
+    /// nothing is saved; it is started anew with the next shards.
+    pub fn abandon(&self) {
+        self.owned.send_modify(|owned| {
+            owned.leases.clear();
+            owned.abandoned += 1;
+        });
     }
 
     /// Ends all at once, as the end of this process would: nothing is saved any more.

@@ -6,6 +6,8 @@
 //! where it goes on after a restart.
 
 mod actor;
+mod books;
+mod owning;
 mod progress;
 mod runner;
 mod running;
@@ -88,7 +90,8 @@ pub trait Projection: Send {
     /// [`Broken`]
     async fn done(&mut self) -> Result<Done, Broken>;
 
-    /// Forgets what was taken of a shard: its cursor was set by hand.
+    /// Forgets what was taken of a shard: its cursor was set by hand, or it was left to another node. What comes of it
+    /// later comes from a cursor again.
     fn forget(&mut self, shard: ShardId);
 }
 

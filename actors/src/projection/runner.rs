@@ -7,15 +7,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{Cursors, Journal, Position, ReadError, ShardId, ShardLease};
+use fritzy_domain::{Cursors, Feed, Journal, Position, ReadError, ShardId, ShardLease};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
 
+use super::books::Books;
+use super::owning::{Owned, Ownership};
 use super::progress::Progress;
-use super::running::{Running, tell};
+use super::running::Running;
 use super::status::Counts;
-use super::{Begin, Broken, ProjectionStart};
+use super::{Begin, Broken, Projection, ProjectionStart};
+use crate::entity_actor::now;
 
 /// Before a projection that broke, or a store that did not answer, is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -31,15 +34,23 @@ pub(super) struct Runner {
     pub(super) start: Arc<dyn ProjectionStart>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) cursors: Arc<dyn Cursors>,
-    pub(super) leases: Vec<ShardLease>,
+    pub(super) ownership: Ownership,
     pub(super) counts: Counts,
     pub(super) stop: watch::Receiver<bool>,
 }
+
+type Opened = (
+    Box<dyn Feed>,
+    HashMap<ShardId, Progress>,
+    Box<dyn Projection>,
+);
 
 /// Why a projection does not go on.
 pub(super) enum Ended {
     /// It was told to.
     Stopped,
+    /// Its shards were given up all at once.
+    Abandoned,
     /// It broke.
     Broken(Broken),
     /// It could not even start: nothing was taken.
@@ -67,7 +78,13 @@ impl Runner {
         let mut short_runs = 0;
         loop {
             let began = Instant::now();
-            let ended = self.run_once().await;
+            let abandoned = self.ownership.abandoned();
+            let ended = tokio::select! {
+                biased;
+                // The projection ends wherever it is, and saves nothing: others have its shards.
+                () = self.ownership.abandoned_since(abandoned) => Ended::Abandoned,
+                ended = self.run_once() => ended,
+            };
             short_runs = if matches!(ended, Ended::Broken(_)) && began.elapsed() < SHORT_RUN {
                 short_runs + 1
             } else {
@@ -75,6 +92,10 @@ impl Runner {
             };
             match ended {
                 Ended::Stopped => return,
+                Ended::Abandoned => {
+                    warn!(projection = name, "a projection gives up its shards");
+                    continue;
+                }
                 Ended::Broken(broken) | Ended::NotStarted(broken) => {
                     self.counts.restarted();
                     warn!(projection = name, reason = %broken, "a projection broke; starting anew from its cursors");
@@ -92,44 +113,70 @@ impl Runner {
     }
 
     async fn run_once(&self) -> Ended {
-        let mut stop = self.stop.clone();
-        let opening = async {
-            let feed = self.journal.feed();
-            let shards = self.open_shards().await?;
-            // It may be long until it can start.
-            tell(self, &shards);
-            let projection = self.start.start().await.map_err(Ended::NotStarted)?;
-            Ok::<_, Ended>((feed, shards, projection))
-        };
+        let _holding = self.ownership.until_dropped();
+        let (mut stop, mut owned) = (self.stop.clone(), self.ownership.watch());
         let opened = tokio::select! {
             () = asked(&mut stop) => return Ended::Stopped,
-            opened = opening => opened,
+            opened = self.open(&mut owned) => opened,
         };
         let (feed, shards, projection) = match opened {
             Ok(opened) => opened,
             Err(ended) => return ended,
         };
-        let mut running = Running::new(self, projection, feed, shards);
+        let books = Books::new(self, owned, shards);
+        let mut running = Running::new(projection, feed, books);
         let ended = running.go_on().await;
         // Also after it broke: what is done needs not be done again.
-        if let Err(failure) = running.save().await {
+        if let Err(failure) = running.books.save().await {
             let name = self.start.name();
             warn!(projection = name, %failure, "cursors were not saved");
         }
-        running.tell();
+        running.books.tell();
         ended
     }
 
+    /// Starts the projection once there are shards, for those that are owned then.
+    async fn open(&self, owned: &mut watch::Receiver<Owned>) -> Result<Opened, Ended> {
+        tell(self, &HashMap::new());
+        if owned
+            .wait_for(|owned| !owned.leases.is_empty())
+            .await
+            .is_err()
+        {
+            return Err(Ended::Stopped);
+        }
+        let feed = self.journal.feed();
+        let mut starting = self.start.start();
+        loop {
+            let leases = self.ownership.hold(owned, &[]);
+            let leases = leases.expect("nothing is followed yet");
+            let leases: Vec<ShardLease> = leases.into_values().collect();
+            let shards = self.open_shards(&leases).await?;
+            // It may be long until it can start.
+            tell(self, &shards);
+            tokio::select! {
+                biased;
+                Ok(()) = owned.changed() => {}
+                started = &mut starting => {
+                    return Ok((feed, shards, started.map_err(Ended::NotStarted)?));
+                }
+            }
+        }
+    }
+
     /// The shards as they were saved; the ends are read after the feed has begun, so that nothing falls between.
-    async fn open_shards(&self) -> Result<HashMap<ShardId, Progress>, ReadError> {
+    pub(super) async fn open_shards(
+        &self,
+        leases: &[ShardLease],
+    ) -> Result<HashMap<ShardId, Progress>, ReadError> {
         let saved = self.cursors.cursors(self.start.name()).await?;
         let mut saved: HashMap<ShardId, _> = saved
             .into_iter()
             .map(|cursor| (cursor.shard, cursor))
             .collect();
         let heads = self.journal.heads().await?;
-        let mut shards = HashMap::with_capacity(self.leases.len());
-        for &lease in &self.leases {
+        let mut shards = HashMap::with_capacity(leases.len());
+        for &lease in leases {
             let head = heads.get(&lease.shard).copied().unwrap_or_default();
             let begin = match self.start.begin() {
                 Begin::Now => head,
@@ -165,6 +212,17 @@ fn meet(progress: &mut Progress, head: Position, projection: &'static str) {
         error!(projection, %shard, reason, "a projection stops in a shard");
         progress.poisoned(progress.next(), reason);
     }
+}
+
+/// Tells how far it is behind.
+pub(super) fn tell(runner: &Runner, shards: &HashMap<ShardId, Progress>) {
+    let shards = shards.values();
+    let lag = shards.clone().map(Progress::lag).sum();
+    let oldest = shards.clone().filter_map(Progress::oldest).min();
+    let lag_micros = oldest.map_or(0, |oldest| now().as_micros() - oldest.as_micros());
+    let stopped = shards.filter(|shard| shard.is_stopped()).count();
+    let lag_s = lag_micros.max(0) as f64 / 1e6;
+    runner.counts.tell(lag, lag_s, stopped);
 }
 
 /// Returns when it is told to stop.

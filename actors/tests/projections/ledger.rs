@@ -26,6 +26,8 @@ pub(crate) struct Inner {
     /// Whether it takes no more.
     pub(crate) is_full: AtomicBool,
     room: Notify,
+    /// How many run now.
+    pub(crate) running: AtomicUsize,
     /// Events until it breaks or panics; not above 0: never.
     breaks_in: AtomicI64,
     panics_in: AtomicI64,
@@ -54,6 +56,11 @@ impl Inner {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         taken.clone()
+    }
+
+    /// Events of one shard that had their effect, repeats included.
+    pub(crate) fn len_in(&self, shard: ShardId) -> usize {
+        self.len() - self.done_outside(shard)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -101,9 +108,14 @@ impl Inner {
 
     /// First occurrences in order, without a gap.
     pub(crate) fn require_all_in_order(&self) {
+        self.require_all_from(1);
+    }
+
+    /// First occurrences in order, without a gap, from this position on in each shard.
+    pub(crate) fn require_all_from(&self, first: Position) {
         let mut heads: BTreeMap<ShardId, Position> = BTreeMap::new();
         for (shard, position) in self.taken() {
-            let head = heads.entry(shard).or_default();
+            let head = heads.entry(shard).or_insert(first - 1);
             assert!(
                 position <= *head + 1,
                 "shard {shard}: {position} behind {head}"
@@ -154,12 +166,19 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(log: Log) -> Self {
         let (done, stopped, something) = Default::default();
+        log.running.fetch_add(1, SeqCst);
         Self {
             log,
             done,
             stopped,
             something,
         }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.log.running.fetch_sub(1, SeqCst);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The projection runner on stores in memory: every event once at least, in order, through all that can go wrong.
 
 mod ledger;
+mod moving;
 mod shop;
 
 use std::sync::atomic::Ordering::SeqCst;

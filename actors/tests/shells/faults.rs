@@ -24,6 +24,8 @@ pub(crate) struct Faults {
     pub(crate) panic_after_append: AtomicBool,
     /// The next append is held back behind the gate, as in a long queue.
     pub(crate) hold_append: AtomicBool,
+    /// How long each append's answer takes, in ms.
+    pub(crate) answer_ms: AtomicUsize,
     /// Opens for what is held back.
     pub(crate) gate: Notify,
     held: Mutex<Vec<JoinHandle<Result<Positions, AppendError>>>>,
@@ -71,7 +73,13 @@ impl Journal for FaultyJournal {
             !once(&self.faults.panic_after_append),
             "injected: after the append"
         );
-        append
+        match self.faults.answer_ms.load(Ordering::SeqCst) as u64 {
+            0 => append,
+            ms => Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                append.await
+            }),
+        }
     }
 
     async fn settled(&self) {

@@ -9,7 +9,7 @@ use fritzy_domain::{ShardCount, ShardLease};
 use uuid::Uuid;
 
 use super::*;
-use crate::wire::{News, WireFailure};
+use crate::wire::News;
 
 const SHARD: ShardId = ShardId(5);
 /// A request that may be given twice, and one that may not.
@@ -179,9 +179,11 @@ async fn a_node_that_has_it_no_more_says_who_has() {
 }
 
 #[tokio::test]
-async fn what_was_not_sent_is_sent_again_with_or_without_a_key() {
+async fn what_was_not_begun_is_given_again_with_or_without_a_key() {
+    let deposed = Ok(Answer::Failed(WireFailure::NotOwner));
+    let not_begun = [Err(AskError::NotSent), Ok(Answer::NotMine(None)), deposed];
     for request in [KEYED, UNKEYED] {
-        let here = start([Err(AskError::NotSent), reply(request)]);
+        let here = start(not_begun.clone().into_iter().chain([reply(request)]));
         here.learn(Some(2), 1);
         assert_eq!(here.ask(request).await, Ok((SHARD, request)));
     }

@@ -115,6 +115,7 @@ fn settings(folder: &Path) -> Settings {
         kafka_brokers: None,
         shards: ShardCount::new(16).expect("16 shards"),
         currency: Currency::USD,
+        cluster: fritzy_gateway::ClusterSettings::default(),
         cors_origins: Vec::new(),
         request_timeout_ms: 60_000,
         body_bytes_max: 1_048_576,

@@ -93,6 +93,7 @@ impl Stores {
             ownership: store.clone(),
             cursors: store.clone(),
             membership: Some(store),
+            generation: String::new(),
             committer,
             behind: None,
         }

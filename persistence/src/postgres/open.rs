@@ -45,7 +45,8 @@ impl Stores {
         }
         let generation = generation(&mut connection).await.map_err(unreachable)?;
         let _ = connection.close().await;
-        let server = server.with_generation(generation.unwrap_or_default());
+        let generation = generation.unwrap_or_default();
+        let server = server.with_generation(generation.clone());
         let holding = Holding::take(server.clone(), config.sharing).await?;
         let mut batches = Vec::new();
         for _ in 0..config.committers.max(1) {
@@ -76,6 +77,7 @@ impl Stores {
             ownership: store.clone(),
             cursors: store,
             membership: Some(nodes),
+            generation,
             committer,
             behind: Some(behind),
         })

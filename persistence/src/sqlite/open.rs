@@ -174,6 +174,7 @@ impl Stores {
             ownership: store.clone(),
             cursors: store,
             membership: None,
+            generation: String::new(),
             committer,
             behind: Some(behind),
         })

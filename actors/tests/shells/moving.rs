@@ -1,0 +1,289 @@
+//! Shards that stop, are given up, or whose node may not answer any more (I3).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fritzy_actors::{Shop, ShopConfig, ShopError, Target};
+use fritzy_cluster::Failure;
+use fritzy_domain::{Account, AccountCommand, Code, OrderCommand, ProductCommand};
+use tokio::time::{Instant, sleep};
+
+use crate::fixtures::{deadline, keyed, product_input, unkeyed};
+use crate::two_nodes::TwoNodes;
+
+fn rename(name: &str) -> AccountCommand {
+    AccountCommand::Rename { name: name.into() }
+}
+
+async fn account(shop: &Shop) -> Account {
+    let created = shop.create_account(&unkeyed(), "John Doe".into()).await;
+    created.expect("created").state
+}
+
+/// What it is refused with, which must say that nothing was written.
+fn unavailable<T: std::fmt::Debug>(answer: Result<T, ShopError>) -> String {
+    match answer {
+        Err(ShopError::Failed(Failure::Unavailable(why))) => why,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn lapsed<T: std::fmt::Debug>(answer: Result<T, ShopError>) {
+    let why = unavailable(answer);
+    assert!(why.contains("lapsed"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_before_a_stop_is_done_and_nothing_after() {
+    // With room for one entity, another is told to leave, and what comes for it waits for its successor.
+    let config = ShopConfig {
+        entities_max: 1,
+        ..ShopConfig::default()
+    };
+    let two = TwoNodes::new(1, config).await;
+    let shop = two.nodes[0].shop.clone();
+    let (first, second) = (account(&shop).await, account(&shop).await);
+    two.faults.answer_ms.store(1_000, Ordering::SeqCst);
+    let mut taken = Vec::new();
+    for (account, name) in [(&first, "a"), (&second, "b"), (&first, "c"), (&first, "d")] {
+        let (shop, id) = (shop.clone(), account.id.to_string());
+        taken.push(tokio::spawn(async move {
+            let request = unkeyed();
+            shop.command_account(&request, &id, rename(name)).await
+        }));
+        sleep(Duration::from_millis(1)).await;
+    }
+    for _ in 0..3 {
+        let shop = shop.clone();
+        taken.push(tokio::spawn(async move {
+            shop.create_account(&unkeyed(), "Jane".into()).await
+        }));
+    }
+    sleep(Duration::from_millis(1)).await;
+
+    let began = Instant::now();
+    let shards = two.shards();
+    let stopping = {
+        let shop = shop.clone();
+        tokio::spawn(async move { shop.stop_shards(&shards).await })
+    };
+    sleep(Duration::from_millis(1)).await;
+    assert!(!stopping.is_finished());
+    assert_eq!(shop.shards_running(), 0);
+    let id = first.id.to_string();
+    let late = shop.command_account(&unkeyed(), &id, rename("e")).await;
+    assert!(unavailable(late).contains("not running"));
+    stopping.await.expect("stopped");
+    let took = began.elapsed();
+    // One after the other: the first entity's three.
+    assert!(took > Duration::from_millis(2_900), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    for answer in taken {
+        assert!(answer.is_finished(), "it was not waited for");
+        answer.await.expect("ran").expect("what was taken is done");
+    }
+    assert_eq!(shop.actor_counts().resident, 0);
+
+    two.faults.answer_ms.store(0, Ordering::SeqCst);
+    two.claim(1, &two.shards()).await;
+    let seen = two.nodes[1].shop.account(&id, deadline()).await;
+    let seen = seen.expect("it has moved");
+    assert_eq!((seen.version, &*seen.state.personal.name), (4, "d"));
+    // And back: the node that had it before reads it anew.
+    two.nodes[1].shop.stop_shards(&two.shards()).await;
+    two.claim(0, &two.shards()).await;
+    let renamed = shop.command_account(&unkeyed(), &id, rename("f")).await;
+    assert_eq!(renamed.expect("renamed").version, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn creations_under_way_are_awaited() {
+    let two = TwoNodes::new(1, ShopConfig::default()).await;
+    let shop = two.nodes[0].shop.clone();
+    two.faults.answer_ms.store(2_000, Ordering::SeqCst);
+    let creating = {
+        let shop = shop.clone();
+        tokio::spawn(async move { shop.create_account(&unkeyed(), "Jane".into()).await })
+    };
+    sleep(Duration::from_millis(1)).await;
+    shop.stop_shards(&two.shards()).await;
+    assert!(creating.is_finished(), "it was not waited for");
+    creating.await.expect("ran").expect("created");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_actor_left_in_the_queue_is_waited_for() {
+    let two = TwoNodes::new(1, ShopConfig::default()).await;
+    let shop = two.nodes[0].shop.clone();
+    let id = account(&shop).await.id.to_string();
+    two.faults.hold_append.store(true, Ordering::SeqCst);
+    two.faults.panic_after_append.store(true, Ordering::SeqCst);
+    let lost = shop.command_account(&unkeyed(), &id, rename("a")).await;
+    assert_eq!(lost, Err(ShopError::Failed(Failure::Internal)));
+    let shards = two.shards();
+    let stopping = tokio::spawn(async move { shop.stop_shards(&shards).await });
+    sleep(Duration::from_secs(5)).await;
+    assert!(!stopping.is_finished(), "an append is still in the queue");
+    two.faults.gate.notify_one();
+    stopping.await.expect("stopped");
+    two.claim(1, &two.shards()).await;
+    let seen = two.nodes[1].shop.account(&id, deadline()).await;
+    assert_eq!(seen.expect("exists").version, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_finish_is_killed_and_cannot_write_later() {
+    let two = TwoNodes::new(1, ShopConfig::default()).await;
+    let shop = two.nodes[0].shop.clone();
+    let id = account(&shop).await.id.to_string();
+    two.faults.hold_append.store(true, Ordering::SeqCst);
+    let stuck = {
+        let (shop, id) = (shop.clone(), id.clone());
+        tokio::spawn(async move {
+            let request = unkeyed();
+            shop.command_account(&request, &id, rename("a")).await
+        })
+    };
+    sleep(Duration::from_millis(1)).await;
+    let began = Instant::now();
+    shop.stop_shards(&two.shards()).await;
+    let took = began.elapsed().as_secs();
+    assert!((10..12).contains(&took), "{took} s");
+    let answer = stuck.await.expect("ran");
+    assert!(
+        matches!(answer, Err(ShopError::Failed(Failure::OutcomeUnknown(_)))),
+        "{answer:?}"
+    );
+    two.claim(1, &two.shards()).await;
+    two.faults.gate.notify_one();
+    sleep(Duration::from_secs(1)).await;
+    let other = &two.nodes[1].shop;
+    let renamed = other.command_account(&unkeyed(), &id, rename("b")).await;
+    assert_eq!(renamed.expect("renamed").version, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_an_abandoned_shard_is_told_what_is_known() {
+    let two = TwoNodes::new(2, ShopConfig::default()).await;
+    let shop = two.nodes[0].shop.clone();
+    let (written, read) = (account(&shop).await, account(&shop).await);
+    let ask = |shop: Arc<Shop>, id: String| async move {
+        let request = unkeyed();
+        shop.command_account(&request, &id, rename("a")).await
+    };
+    two.faults.hold_append.store(true, Ordering::SeqCst);
+    let writing = tokio::spawn(ask(shop.clone(), written.id.to_string()));
+    sleep(Duration::from_millis(1)).await;
+    two.faults.load_ms.store(5_000, Ordering::SeqCst);
+    let reading = {
+        let (shop, id) = (shop.clone(), read.id.to_string());
+        tokio::spawn(async move { shop.account(&id, deadline()).await })
+    };
+    sleep(Duration::from_millis(1)).await;
+    let began = Instant::now();
+    shop.abandon();
+    assert_eq!(shop.shards_running(), 0);
+    let written_answer = writing.await.expect("ran");
+    assert!(
+        matches!(
+            written_answer,
+            Err(ShopError::Failed(Failure::OutcomeUnknown(_)))
+        ),
+        "{written_answer:?}"
+    );
+    unavailable(reading.await.expect("ran"));
+    assert!(began.elapsed() < Duration::from_secs(1), "at once");
+    unavailable(ask(shop.clone(), read.id.to_string()).await);
+    assert_eq!(shop.actor_counts().shards_restarted, 0);
+
+    // What comes anew is read anew.
+    two.faults.load_ms.store(0, Ordering::SeqCst);
+    two.claim(0, &two.shards()).await;
+    two.faults.gate.notify_one();
+    let renamed = ask(shop.clone(), written.id.to_string()).await;
+    assert_eq!(renamed.expect("goes on").version, 2);
+}
+
+#[tokio::test]
+async fn a_node_whose_lease_has_lapsed_answers_only_what_its_commits_prove() {
+    let two = TwoNodes::new(4, ShopConfig::default()).await;
+    let (shop, lease) = (two.nodes[0].shop.clone(), &two.nodes[0].lease);
+    let known = account(&shop).await.id.to_string();
+    let closed = account(&shop).await.id.to_string();
+    let close = AccountCommand::Close;
+    shop.command_account(&unkeyed(), &closed, close)
+        .await
+        .expect("closed");
+    let request = keyed("renameAccount", "k", "a");
+    shop.command_account(&request, &known, rename("a"))
+        .await
+        .expect("renamed");
+    lease.end();
+
+    lapsed(shop.account(&known, deadline()).await);
+    let unknown = uuid::Uuid::now_v7().to_string();
+    lapsed(shop.account(&unknown, deadline()).await);
+    lapsed(shop.command_account(&unkeyed(), &closed, rename("b")).await);
+    let at_7 = Target {
+        id: &known,
+        expected_version: Some(7),
+    };
+    lapsed(shop.command_account(&unkeyed(), at_7, rename("b")).await);
+    lapsed(shop.command_account(&request, &known, rename("a")).await);
+    let reused = keyed("renameAccount", "k", "other");
+    lapsed(shop.command_account(&reused, &known, rename("o")).await);
+    lapsed(
+        shop.command_order(&unkeyed(), &unknown, OrderCommand::Confirm)
+            .await,
+    );
+
+    let renamed = shop.command_account(&unkeyed(), &known, rename("c")).await;
+    assert_eq!(renamed.expect("its commit proves it").version, 3);
+    account(&shop).await;
+    let refused = shop
+        .create_product(&unkeyed(), product_input("-1", "USD"))
+        .await;
+    let refused = refused.expect_err("on any node");
+    assert_ne!(refused.code(), Code::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_must_hold_after_the_state_was_read() {
+    let two = TwoNodes::new(1, ShopConfig::default()).await;
+    let shop = two.nodes[0].shop.clone();
+    let id = account(&shop).await.id.to_string();
+    two.faults.load_ms.store(1_000, Ordering::SeqCst);
+    let reading = tokio::spawn(async move { shop.account(&id, deadline()).await });
+    sleep(Duration::from_millis(500)).await;
+    two.nodes[0].lease.end();
+    lapsed(reading.await.expect("ran"));
+}
+
+#[tokio::test]
+async fn a_deposed_owner_says_that_it_is_not_the_owner() {
+    let two = TwoNodes::new(1, ShopConfig::default()).await;
+    let shop = two.nodes[0].shop.clone();
+    let id = account(&shop).await.id.to_string();
+    let product = shop
+        .create_product(&unkeyed(), product_input("5", "USD"))
+        .await;
+    let product = product.expect("created").state.id.to_string();
+    let other = two.nodes[1].id;
+    let taken = two.stores.ownership.claim(other, &two.shards()).await;
+    assert_eq!(taken.expect("claimed").len(), 1);
+    let deposed = Err(ShopError::Failed(Failure::NotOwner));
+    let renamed = shop.command_account(&unkeyed(), &id, rename("a")).await;
+    assert_eq!(renamed, deposed);
+    let created = shop.create_account(&unkeyed(), "Jane".into()).await;
+    assert_eq!(created, deposed);
+    let withdrawn = shop
+        .command_product(&unkeyed(), &product, ProductCommand::Withdraw)
+        .await;
+    assert_eq!(withdrawn.expect_err("deposed").code(), Code::Unavailable);
+    // Rebuilt at its next use, as after a conflict.
+    assert_eq!(
+        shop.account(&id, deadline()).await.expect("read").version,
+        1
+    );
+}

@@ -1,0 +1,126 @@
+//! A node among others: its place in the network, and when it is ready.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fritzy_actors::{Projections, Shop};
+use fritzy_cluster::{LocalLease, Member, MemberConfig, Network, Place, ShardMap};
+use fritzy_persistence::Stores;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::cluster_settings::ClusterSettings;
+use crate::http::Readiness;
+use crate::node::StartError;
+
+/// For every shard to have a place, before a node that has just joined serves: others that died are taken for dead by then.
+const PLACED_MAX: Duration = Duration::from_secs(15);
+
+/// A node's place in its cluster.
+pub(crate) struct Clustered {
+    pub(crate) member: Arc<Member>,
+    readying: AbortHandle,
+    unready: Duration,
+    drain_max: Duration,
+}
+
+/// The socket for other nodes, and where they reach it; `None` for a node that is alone.
+pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Network>, StartError> {
+    let Some(address) = settings.cluster_listen else {
+        return Ok(None);
+    };
+    let listening = TcpListener::bind(address).await;
+    let listener = listening.map_err(|failure| StartError::ClusterListen { address, failure })?;
+    let bound = listener
+        .local_addr()
+        .map_err(|failure| StartError::ClusterListen { address, failure })?;
+    let address = match &settings.cluster_advertise {
+        Some(address) => address.clone(),
+        None if bound.ip().is_unspecified() => return Err(StartError::Advertise { address }),
+        None => bound.to_string(),
+    };
+    let cookie = settings.cluster_cookie.as_ref();
+    let cookie = cookie.expect("clap demands it").reveal().to_owned();
+    Ok(Some(Network {
+        address,
+        cookie,
+        listener: Arc::new(listener),
+    }))
+}
+
+impl Clustered {
+    /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them.
+    pub(crate) async fn join(
+        settings: &ClusterSettings,
+        network: Network,
+        stores: &Stores,
+        shop: &Shop,
+        projections: Arc<Projections>,
+        lease: LocalLease,
+        readiness: Readiness,
+    ) -> Result<Self, StartError> {
+        let config = MemberConfig {
+            name: settings
+                .node_name
+                .clone()
+                .unwrap_or_else(|| network.address.clone()),
+            network,
+            roles: settings.roles(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            database: stores.generation.clone(),
+        };
+        let membership = stores.membership.clone().ok_or(StartError::SqliteCluster)?;
+        let member = shop.join(config, membership, projections, lease).await?;
+        let member = Arc::new(member);
+        let map = shop.shard_map().clone();
+        if timeout(PLACED_MAX, placed(&map)).await.is_err() {
+            warn!("some shards have no owner yet; serving the others");
+        }
+        let readying = tokio::spawn(ready(member.clone(), readiness)).abort_handle();
+        Ok(Self {
+            member,
+            readying,
+            unready: Duration::from_millis(settings.unready_ms),
+            drain_max: Duration::from_secs(settings.drain_s_max.into()),
+        })
+    }
+
+    /// Gives all shards away while requests still come, and goes on to pass them to the others.
+    pub(crate) async fn drain(&self, readiness: &Readiness) {
+        self.readying.abort();
+        readiness.set(false);
+        sleep(self.unready).await;
+        info!("giving all shards away");
+        if timeout(self.drain_max, self.member.drain()).await.is_err() {
+            warn!("some shards were not given away in time; they are stopped");
+        }
+    }
+}
+
+/// Returns when every shard has a place.
+async fn placed(map: &ShardMap) {
+    let mut changes = map.watch();
+    let has_place = |shard| map.place(shard) != Place::Nowhere;
+    while !map.count().all().all(has_place) {
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Ready is who has joined and is not about to leave, whatever the database does.
+async fn ready(member: Arc<Member>, readiness: Readiness) {
+    let mut status = member.watch();
+    loop {
+        let is_ready = {
+            let status = status.borrow_and_update();
+            status.me.is_some() && status.looked.is_some() && !status.draining
+        };
+        readiness.set(is_ready);
+        if status.changed().await.is_err() {
+            return readiness.set(false);
+        }
+    }
+}
