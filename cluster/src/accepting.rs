@@ -48,8 +48,7 @@ async fn meet(identity: &Identity, mut stream: TcpStream, happenings: &mpsc::Sen
         return debug!(%failure, from, "a caller has left");
     }
     match identity.accept(&mut stream).await {
-        // This node looks whether its address leads to it.
-        Ok(met) if met.node == identity.me => {}
+        Ok(met) if met.probes => {}
         Ok(met) => {
             let (called, gone) = (false, None);
             let met = Happening::Met {

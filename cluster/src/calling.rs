@@ -54,7 +54,7 @@ async fn call(
     happenings: &mpsc::Sender<Happening>,
 ) -> Result<(), String> {
     let mut stream = connect(address).await?;
-    let met = identity.call(&mut stream, Some(node)).await;
+    let met = identity.call(&mut stream, node).await;
     let met = met.map_err(|failure| failure.to_string())?;
     let (gone, ended) = oneshot::channel();
     let met = Happening::Met {

@@ -25,6 +25,9 @@ const HELLO_BYTES_MAX: usize = 2_048;
 /// So that the other protocols of this world are told at once.
 const MAGIC: [u8; 8] = *b"fritzy\0\x01";
 
+/// How a node says that the one before it at its address is over.
+pub(crate) const OTHER_RUN: &str = "another run";
+
 /// What a node knows of its cluster before it meets anybody.
 #[derive(Clone)]
 pub(crate) struct Identity {
@@ -45,6 +48,8 @@ struct Hello {
     database: String,
     /// Whom it means to reach.
     to: Option<[u8; 16]>,
+    /// Whether it only asks whether it would be let in.
+    probes: bool,
     wire_min: u16,
     wire_max: u16,
 }
@@ -69,6 +74,8 @@ pub(crate) struct Met {
     pub(crate) name: String,
     /// The form of frames to speak.
     pub(crate) wire: u16,
+    /// Whether it has only looked, and the connection is of no use.
+    pub(crate) probes: bool,
 }
 
 /// Why two nodes do not come together.
@@ -102,8 +109,9 @@ impl Identity {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn hello(&self, to: Option<NodeId>) -> Hello {
+    fn hello(&self, to: Option<NodeId>, probes: bool) -> Hello {
         Hello {
+            probes,
             node: *self.me.as_uuid().as_bytes(),
             name: self.name.clone(),
             database: self.database.clone(),
@@ -133,6 +141,7 @@ impl Identity {
             node: wire::node_id(hello.node),
             name: hello.name.clone(),
             wire,
+            probes: hello.probes,
         })
     }
 
@@ -158,7 +167,7 @@ impl Identity {
         let refusal = if proof.verify_slice(&call.proof).is_err() {
             Some("its cookie differs from this one's".to_owned())
         } else if call.hello.to.is_some_and(|to| wire::node_id(to) != self.me) {
-            Some(format!("this is node {}, another run", self.me))
+            Some(format!("this is node {}, {OTHER_RUN}", self.me))
         } else {
             None
         };
@@ -168,7 +177,7 @@ impl Identity {
         }
         match self.check(&call.hello) {
             Ok(met) => {
-                let hello = self.hello(None);
+                let hello = self.hello(None, false);
                 let proof = self.mac(b"reply", [&mine, &call.nonce], &hello);
                 let proof = proof.finalize().into_bytes().into();
                 write(stream, &Reply::Welcome { hello, proof }).await?;
@@ -181,21 +190,32 @@ impl Identity {
         }
     }
 
-    /// Calls the node `to`, or whoever is there.
-    pub(crate) async fn call<S>(
-        &self,
-        stream: &mut S,
-        to: Option<NodeId>,
-    ) -> Result<Met, HelloError>
+    /// Calls the node `to`.
+    pub(crate) async fn call<S>(&self, stream: &mut S, to: NodeId) -> Result<Met, HelloError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        timeout(HELLO_MAX, self.call_unhurried(stream, to))
-            .await
-            .unwrap_or(Err(HelloError::Silent))
+        let calling = self.call_unhurried(stream, to, false);
+        let called = timeout(HELLO_MAX, calling).await;
+        called.unwrap_or(Err(HelloError::Silent))
     }
 
-    async fn call_unhurried<S>(&self, stream: &mut S, to: Option<NodeId>) -> Result<Met, HelloError>
+    /// Asks the node `to` whether it would let this one in; the connection is of no use then.
+    pub(crate) async fn probe<S>(&self, stream: &mut S, to: NodeId) -> Result<Met, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let calling = self.call_unhurried(stream, to, true);
+        let called = timeout(HELLO_MAX, calling).await;
+        called.unwrap_or(Err(HelloError::Silent))
+    }
+
+    async fn call_unhurried<S>(
+        &self,
+        stream: &mut S,
+        to: NodeId,
+        probes: bool,
+    ) -> Result<Met, HelloError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -206,7 +226,7 @@ impl Identity {
         }
         let mut theirs = [0; 16];
         stream.read_exact(&mut theirs).await?;
-        let (hello, nonce) = (self.hello(to), *Uuid::new_v4().as_bytes());
+        let (hello, nonce) = (self.hello(Some(to), probes), *Uuid::new_v4().as_bytes());
         let proof = self.mac(b"call", [&theirs, &nonce], &hello);
         let proof = proof.finalize().into_bytes().into();
         let call = Call {
@@ -223,13 +243,13 @@ impl Identity {
                     return Err(HelloError::NoCookie);
                 }
                 let met = self.check(&hello)?;
-                match to {
-                    Some(wanted) if wanted != met.node => Err(HelloError::OtherNode {
-                        wanted,
+                if met.node != to {
+                    return Err(HelloError::OtherNode {
+                        wanted: to,
                         found: met.node,
-                    }),
-                    _ => Ok(met),
+                    });
                 }
+                Ok(met)
             }
         }
     }
@@ -273,7 +293,7 @@ mod tests {
 
     async fn meet(
         caller: &Identity,
-        to: Option<NodeId>,
+        to: NodeId,
         other: &Identity,
     ) -> (Result<Met, HelloError>, Result<Met, HelloError>) {
         let (mut here, mut there) = duplex(4_096);
@@ -283,25 +303,27 @@ mod tests {
     #[tokio::test]
     async fn nodes_of_one_cluster_meet() {
         let (a, b) = (identity(1, "secret", "db"), identity(2, "secret", "db"));
-        let (called, accepted) = meet(&a, Some(b.me), &b).await;
+        let (called, accepted) = meet(&a, b.me, &b).await;
         let (called, accepted) = (called.expect("welcome"), accepted.expect("welcome"));
         assert_eq!((called.node, called.name.as_str()), (b.me, "node-2"));
         assert_eq!((accepted.node, accepted.wire), (a.me, wire::WIRE_MAX));
+        assert!(!accepted.probes);
+        let (mut here, mut there) = duplex(4_096);
+        let (probed, accepted) = tokio::join!(a.probe(&mut here, b.me), b.accept(&mut there));
+        assert!(probed.is_ok());
+        assert!(accepted.expect("welcome").probes);
     }
 
     #[tokio::test]
     async fn strangers_are_told_why_they_are_not_let_in() {
         let a = identity(1, "secret", "db");
         let cases = [
-            (identity(2, "other", "db"), None, "cookie differs"),
-            (identity(2, "secret", "other"), None, "another database"),
-            (
-                identity(2, "secret", "db"),
-                Some(NodeId::from_uuid(Uuid::from_u128(3))),
-                "another run",
-            ),
+            (identity(2, "other", "db"), 2, "cookie differs"),
+            (identity(2, "secret", "other"), 2, "another database"),
+            (identity(2, "secret", "db"), 3, "another run"),
         ];
         for (other, to, reason) in cases {
+            let to = NodeId::from_uuid(Uuid::from_u128(to));
             let (called, accepted) = meet(&a, to, &other).await;
             let called = called.expect_err("refused").to_string();
             assert!(called.contains(reason), "{called}");
@@ -327,7 +349,7 @@ mod tests {
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             .await
             .expect("there is room");
-        let called = a.call(&mut here, None).await;
+        let called = a.call(&mut here, a.me).await;
         assert!(matches!(called, Err(HelloError::OtherProtocol)));
     }
 
@@ -339,13 +361,13 @@ mod tests {
             there.write_all(&MAGIC).await.expect("there is room");
             there.write_all(&[0; 16]).await.expect("there is room");
             let call: Call = read(&mut there).await.expect("a call");
-            let hello = b.hello(None);
+            let hello = b.hello(None, false);
             let proof = b.mac(b"reply", [&[0; 16], &call.nonce], &hello);
             let proof = proof.finalize().into_bytes().into();
             let welcome = Reply::Welcome { hello, proof };
             write(&mut there, &welcome).await.expect("there is room");
         };
-        let (called, ()) = tokio::join!(a.call(&mut here, None), impostor);
+        let (called, ()) = tokio::join!(a.call(&mut here, b.me), impostor);
         assert!(matches!(called, Err(HelloError::NoCookie)), "{called:?}");
     }
 }

@@ -10,6 +10,7 @@ use fritzy_domain::{
     ClusterState, Epoch, JoinError, Membership, NewNode, NodeId, NodeRecord, ReadError, Roles,
     ShardId, ShardLease,
 };
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::hello::Identity;
 use crate::keeper::{Keeper, Kept};
-use crate::peers::{PeerStatus, Peers, check_address};
+use crate::peers::{PeerStatus, Peers, check_address, refusal};
 use crate::renewing;
 use crate::router::{Router, ShardHost};
 use crate::wire::{WIRE_MAX, WIRE_MIN};
@@ -26,6 +27,8 @@ use crate::{Failure, LocalLease, TTL};
 
 /// Before another life, and between two tries to join.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Nodes that are asked before this one joins at most: they have one cookie.
+const ASKED_MAX: usize = 16;
 /// For an address to lead here: names spread, and networks come up.
 const ADDRESS_WAIT_MAX: Duration = Duration::from_secs(15);
 
@@ -92,6 +95,18 @@ pub enum MemberError {
         /// The address.
         address: String,
         /// What was met there.
+        reason: String,
+    },
+    /// A node of the cluster does not let this one in.
+    #[error(
+        "node {name} at {address} does not let this one in: {reason}. All nodes of a cluster have one --cluster-cookie"
+    )]
+    Refused {
+        /// The other node.
+        name: String,
+        /// Where it is.
+        address: String,
+        /// What it says.
         reason: String,
     },
     /// The table of nodes is out of reach.
@@ -310,8 +325,34 @@ impl<H: ShardHost> Life<H> {
             );
             sleep(AGAIN_AFTER).await;
         }
+        if let Err(refused) = self.ask_others(&identity).await {
+            peers.stop().await;
+            return Err(refused);
+        }
         self.router.set_remote(Some(peers.clone()));
         Ok((peers, heard))
+    }
+
+    /// Asks the nodes that there are whether they would let this one in. One that is in the table and that nobody talks to would
+    /// take shards, and nobody could reach them.
+    async fn ask_others(&self, identity: &Identity) -> Result<(), MemberError> {
+        let look = self.membership.look(None, &[]).await?;
+        let others = look.state.unwrap_or_default().nodes.into_iter();
+        let others = others.filter(|other| !other.fenced && other.node.name != identity.name);
+        let refusals = others.take(ASKED_MAX).map(async |other| {
+            let address = other.node.address?;
+            let reason = refusal(identity, other.node.id, &address).await?;
+            let name = other.node.name;
+            Some(MemberError::Refused {
+                name,
+                address,
+                reason,
+            })
+        });
+        match join_all(refusals).await.into_iter().flatten().next() {
+            Some(refused) => Err(refused),
+            None => Ok(()),
+        }
     }
 
     /// Adds the row. A run that has the name must be over: its beat stands still.

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::connections::{Connections, Happening};
 use crate::gate::{Gate, Heard, Inside, gates_of};
-use crate::hello::{HelloError, Identity};
+use crate::hello::{HelloError, Identity, OTHER_RUN};
 use crate::link::{AskError, Link};
 use crate::router::ShardHost;
 use crate::shard_map::ShardMap;
@@ -206,10 +206,22 @@ impl<H: ShardHost> Remote for Peers<H> {
 /// Calls the address at which this node is to be reached, and makes sure that it is the one that answers.
 pub(crate) async fn check_address(identity: &Identity, address: &str) -> Result<(), String> {
     let mut stream = connect(address).await?;
-    match identity.call(&mut stream, Some(identity.me)).await {
+    match identity.probe(&mut stream, identity.me).await {
         Ok(_) => Ok(()),
         Err(HelloError::Refused(reason)) => Err(format!("somebody else answers there: {reason}")),
         Err(other) => Err(other.to_string()),
+    }
+}
+
+/// Asks a node whether it would let this one in: the reason why not, when it answers and does not.
+pub(crate) async fn refusal(identity: &Identity, node: NodeId, address: &str) -> Option<String> {
+    // One that is not reached may be over, which the table will tell.
+    let mut stream = connect(address).await.ok()?;
+    match identity.probe(&mut stream, node).await {
+        // Another run has the address by now.
+        Err(HelloError::OtherNode { .. } | HelloError::Io(_) | HelloError::Silent) | Ok(_) => None,
+        Err(HelloError::Refused(reason)) if reason.contains(OTHER_RUN) => None,
+        Err(refused) => Some(refused.to_string()),
     }
 }
 

@@ -7,6 +7,9 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::settings::LogFormat;
 
+/// What others log of connections between nodes, which ours do as well; whoever wants to read it names them.
+const QUIET: &str = "ractor_cluster=error";
+
 /// Starts logging.
 ///
 /// # Errors
@@ -18,7 +21,7 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), ParseError> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let filter = EnvFilter::builder().parse(filter)?;
+    let filter = EnvFilter::builder().parse(format!("{QUIET},{filter}"))?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
