@@ -30,6 +30,19 @@ pub(crate) struct NodeContext {
     pub(crate) entity_queue_max: usize,
 }
 
+impl NodeContext {
+    /// An answer that this node's own commit does not prove: another node may have taken the shard and committed since the
+    /// state was read. While the lease holds, none has (invariant I3).
+    pub(crate) fn unproved(&self, answer: ShardReply) -> Result<ShardReply, Failure> {
+        if self.local_lease.holds() {
+            Ok(answer)
+        } else {
+            let lapsed = "this node's lease has lapsed: another may have its shards";
+            Err(Failure::Unavailable(lapsed.into()))
+        }
+    }
+}
+
 /// What the actors of one shard share.
 #[derive(Clone)]
 pub(crate) struct ShardContext {
@@ -119,11 +132,9 @@ fn answer(reply: ReplyTo, with: Result<ShardReply, Failure>) -> Result<(), Actor
 }
 
 impl EntityState {
-    /// Answers what this node's own commit does not prove: another node may have taken the shard and committed since the
-    /// state was read. While the lease holds, none has (invariant I3).
+    /// Answers from what was read, as [`NodeContext::unproved`].
     fn answer_unproved(&self, reply: ReplyTo, with: ShardReply) -> Result<(), ActorProcessingErr> {
-        let holds = self.arguments.context.node.local_lease.holds();
-        answer(reply, if holds { Ok(with) } else { Err(lapsed()) })
+        answer(reply, self.arguments.context.node.unproved(with))
     }
 
     async fn load(&mut self) -> Result<(), Failure> {
@@ -269,10 +280,6 @@ pub(crate) fn build_append(
         state,
         deadline: request.deadline,
     }
-}
-
-fn lapsed() -> Failure {
-    Failure::Unavailable("this node's lease has lapsed: another may have its shards".into())
 }
 
 pub(crate) fn read_failure(failure: ReadError) -> Failure {

@@ -163,6 +163,10 @@ impl LocalShards {
     /// Puts a request into the mailbox of its shard; answers the lease it will be done under. The map is locked meanwhile:
     /// a shard is taken out of it first, and told to stop afterwards, so that each request is in the mailbox before
     /// that, or comes back from here.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a request that is not taken is given back whole"
+    )]
     fn hand_in(
         &self,
         shard: ShardId,
@@ -277,6 +281,7 @@ pub(crate) mod tests {
     pub(crate) struct Local {
         pub(crate) shards: Arc<LocalShards>,
         pub(crate) residents: Residents,
+        lease: LocalLease,
         stores: Stores,
         me: NodeId,
     }
@@ -288,18 +293,20 @@ pub(crate) mod tests {
                 shards: ShardCount::new(count).expect("in range"),
                 committer: CommitterConfig::default(),
             });
+            let lease = LocalLease::unlimited();
             let residents = Residents::new(100, Duration::from_secs(600));
             let node = NodeContext {
                 journal: stores.journal.clone(),
                 activations: Activations::start(stores.read_model.clone()),
                 residents: residents.clone(),
-                local_lease: LocalLease::unlimited(),
+                local_lease: lease.clone(),
                 entity_queue_max: 10,
             };
             let shards = LocalShards::start(node, 1_000, Duration::from_secs(60)).await;
             let local = Self {
                 shards: Arc::new(shards.expect("starts")),
                 residents,
+                lease,
                 stores,
                 me: NodeId::from_uuid(Uuid::now_v7()),
             };
@@ -313,6 +320,21 @@ pub(crate) mod tests {
             let claimed = self.stores.ownership.claim(self.me, &shards).await;
             let started = self.shards.start_shards(&claimed.expect("claimed")).await;
             assert_eq!(started, Ok(()));
+        }
+
+        /// The root as it sees itself.
+        pub(crate) fn root_state(&self) -> RootState {
+            RootState {
+                node: self.shards.node.clone(),
+                running: self.shards.running.clone(),
+            }
+        }
+
+        /// A supervisor for a shard that runs already, which nobody knows of.
+        pub(crate) async fn spawn_another(&self, shard: ShardId) -> RunningShard {
+            let lease = self.shards.lease_of(shard).expect("it runs");
+            let another = spawn_shard(&self.shards.root, &self.shards.node, lease);
+            another.await.expect("starts")
         }
 
         pub(crate) fn actor(&self, shard: ShardId) -> ActorRef<ShardMessage> {
@@ -377,5 +399,15 @@ pub(crate) mod tests {
             .shards
             .ask(ShardId(1), deadline(), ShardRequest::Settle);
         assert!(matches!(asked.await, Ok(ShardReply::Settled)));
+        // What was committed by another node meanwhile would not be settled here.
+        local.lease.end();
+        let asked = local
+            .shards
+            .ask(ShardId(1), deadline(), ShardRequest::Settle);
+        let refused = asked.await;
+        assert!(
+            matches!(refused, Err(Refused::Failed(Failure::Unavailable(_)))),
+            "{refused:?}"
+        );
     }
 }

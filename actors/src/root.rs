@@ -104,6 +104,8 @@ impl RootState {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use fritzy_domain::ShardId;
 
     use crate::local_shards::tests::Local;
@@ -119,12 +121,26 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(10), started_anew).await;
+        let waited = tokio::time::timeout(Duration::from_secs(10), started_anew).await;
         assert!(waited.is_ok(), "the shard stays dead");
         assert_eq!(local.residents.counts().shards_restarted, 1);
         assert_eq!(local.actor(ShardId(1)).get_id(), neighbour.get_id());
         let alive = local.actor(ShardId(0)).send_message(ShardMessage::Tick);
         assert!(alive.is_ok());
         local.shards.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_is_told_to_stop_while_it_is_started_anew_stays_stopped() {
+        let local = Local::with_shards(2).await;
+        let (root, dead) = (local.root_state(), local.actor(ShardId(0)));
+        let anew = local.spawn_another(ShardId(0)).await;
+        dead.kill();
+        local.shards.stop_shards(&[ShardId(0)]).await;
+        root.replace(dead.get_id(), anew.clone());
+        assert_eq!(local.shards.len(), 1);
+        let gone = anew.actor.wait(Some(Duration::from_secs(10))).await;
+        assert!(gone.is_ok(), "it runs, and nobody knows of it");
+        assert_eq!(local.residents.counts().shards_restarted, 0);
     }
 }

@@ -37,6 +37,15 @@ pub(crate) struct ShardState {
     stopping: bool,
 }
 
+impl Drop for ShardState {
+    /// A shard that is killed takes its entities with it; one that stops in order has none left.
+    fn drop(&mut self) {
+        for _ in &self.by_actor {
+            self.context.node.residents.gone(false);
+        }
+    }
+}
+
 /// An entity in use.
 struct Child {
     /// Places in its queue; whoever finds none is refused as overload.
@@ -109,11 +118,11 @@ impl Actor for ShardActor {
                     state.forward(&myself, entity, message).await?;
                 }
                 ShardRequest::Settle => {
-                    let journal = state.context.node.journal.clone();
+                    let node = state.context.node.clone();
                     let outside = state.outside.subscribe();
                     tokio::spawn(async move {
-                        journal.settled().await;
-                        reply.send(Ok(ShardReply::Settled));
+                        node.journal.settled().await;
+                        reply.send(node.unproved(ShardReply::Settled));
                         drop(outside);
                     });
                 }

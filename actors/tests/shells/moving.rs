@@ -195,7 +195,8 @@ async fn whoever_waits_for_an_abandoned_shard_is_told_what_is_known() {
     unavailable(reading.await.expect("ran"));
     assert!(began.elapsed() < Duration::from_secs(1), "at once");
     unavailable(ask(shop.clone(), read.id.to_string()).await);
-    assert_eq!(shop.actor_counts().shards_restarted, 0);
+    let counts = shop.actor_counts();
+    assert_eq!((counts.resident, counts.shards_restarted), (0, 0));
 
     // What comes anew is read anew.
     two.faults.load_ms.store(0, Ordering::SeqCst);
