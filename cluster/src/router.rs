@@ -163,6 +163,11 @@ impl<H: ShardHost> Router<H> {
                 }
                 Tried::Lost(_) => return Err(lost_on_the_way()),
             };
+            if !self.is_among_others() && !lost {
+                // Nobody is there who could take it, or nobody that this node could ask.
+                let reason = format!("shard {shard} is not running here");
+                return Err(Failure::Unavailable(reason));
+            }
             if waiting.is_none() {
                 match self.waiting.try_acquire() {
                     Ok(place) => waiting = Some(place),
@@ -179,6 +184,10 @@ impl<H: ShardHost> Router<H> {
                 });
             }
         }
+    }
+
+    fn is_among_others(&self) -> bool {
+        self.remote.read().expect("no writer panics").is_some()
     }
 
     async fn try_once(&self, shard: ShardId, deadline: Deadline, request: H::Request) -> Tried<H> {

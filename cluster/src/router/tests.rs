@@ -261,3 +261,12 @@ async fn only_so_many_wait() {
     }
     assert_eq!(refused, 10);
 }
+
+#[tokio::test]
+async fn a_node_that_is_alone_says_at_once_that_a_shard_is_not_there() {
+    let here = start([]);
+    here.router.set_remote(None);
+    let failure = here.ask(KEYED).await;
+    let not_running = Failure::Unavailable(format!("shard {SHARD} is not running here"));
+    assert_eq!(failure, Err(not_running));
+}

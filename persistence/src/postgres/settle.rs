@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use fritzy_domain::{Epoch, ShardId};
+use fritzy_domain::{Epoch, ShardId, ShardLease};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use tokio::time::{Instant, sleep, timeout};
@@ -26,7 +26,13 @@ impl PostgresBatches {
     pub(super) async fn settle(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
         self.disconnect();
         for Numbered { append, .. } in batch {
-            self.doubtful.insert(append.lease.shard, append.lease.owner);
+            let newest = self
+                .doubtful
+                .entry(append.lease.shard)
+                .or_insert(append.lease);
+            if newest.epoch < append.lease.epoch {
+                *newest = append.lease;
+            }
         }
         let deadlines = batch
             .iter()
@@ -82,7 +88,7 @@ impl PostgresBatches {
         let (shards, owners): (Vec<i16>, Vec<_>) = self
             .doubtful
             .iter()
-            .map(|(shard, owner)| (small(shard.0), *owner.as_uuid()))
+            .map(|(shard, lease)| (small(shard.0), *lease.owner.as_uuid()))
             .unzip();
         // A shard that somebody else has claimed is left alone: that claim has waited, too.
         let raising = sqlx::query(
@@ -107,13 +113,9 @@ impl PostgresBatches {
         for row in self.unless_failed(raised)? {
             let (shard, epoch): (i16, i64) = read(&row)?;
             let (shard, to) = (ShardId(shard.cast_unsigned()), Epoch(epoch.cast_unsigned()));
-            let owner = self.doubtful[&shard];
-            let before = self
-                .raised
-                .get(&shard)
-                .filter(|before| before.owner == owner);
-            // Whatever this owner holds of the shard is older than what was just made.
-            let from = before.map_or(Epoch(0), |before| before.from);
+            // Whoever has the shard now holds the lease that it was taken under. Older ones are from before it was given back.
+            let ShardLease { owner, epoch, .. } = self.doubtful[&shard];
+            let from = epoch;
             self.raised.insert(shard, Raised { owner, from, to });
         }
         self.doubtful.clear();

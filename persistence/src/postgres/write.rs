@@ -34,8 +34,8 @@ pub(super) struct PostgresBatches {
     /// No connection is tried before.
     next_try: Instant,
     /// Shards in which a lost batch may still land: their epochs must be raised before anything else is
-    /// read or written there.
-    pub(super) doubtful: HashMap<ShardId, NodeId>,
+    /// read or written there. With the newest lease of that batch.
+    pub(super) doubtful: HashMap<ShardId, ShardLease>,
     /// Epochs raised here, with the lease they replace: whoever holds that one goes on under the new one.
     pub(super) raised: HashMap<ShardId, Raised>,
 }

@@ -28,6 +28,35 @@ async fn a_batch_that_was_committed_is_acknowledged_though_its_answer_was_lost()
     ground.audit(&[first, told, next]).await;
 }
 
+/// The committer goes on under the lease it has raised by itself. What was decided under one that was given back before
+/// must not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_was_given_back_does_not_come_back_with_a_raised_one() {
+    let test = "a_lease_that_was_given_back_does_not_come_back_with_a_raised_one";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    let (old, lost) = (ground.account(4, PATIENT), ground.account(8, PATIENT));
+    let shards = [old.lease.shard];
+    let ownership = &ground.fixture.stores.ownership;
+    let taken = ownership.claim(old.lease.owner, &shards).await;
+    let lease = taken.expect("taken again")[0];
+    // All of these numbers are of one shard.
+    assert_eq!((lease.shard, lost.lease.shard), (shards[0], shards[0]));
+    let under = |append| fritzy_domain::Append { lease, ..append };
+    let second = ground.tell(under(ground.account(12, PATIENT))).await;
+    ground.proxy.drop_server_bytes();
+    let (told, ()) = tokio::join!(ground.tell(under(lost)), async {
+        until(|| ground.rows() == 3).await;
+        ground.proxy.heal();
+    });
+    assert!(told.1.is_ok(), "{:?}", told.1);
+    let refused = ground.tell(old).await;
+    assert_eq!(refused.1, Err(AppendError::Fenced(shards[0])));
+    ground.audit(&[first, second, told, refused]).await;
+}
+
 /// The server has written the batch and waits for the word to commit it. That word is on its way while the
 /// committer finds out what became of the batch, and arrives before it has found out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
