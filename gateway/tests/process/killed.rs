@@ -55,7 +55,7 @@ fn token(event: &Event) -> String {
 
 /// Every line of every log against the events: done is there once and where it was said to be, refused
 /// is not there, unknown is there once at most; and nothing is there that nobody asked for.
-fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
+pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
     let mut by_token: HashMap<(&str, String), Vec<&Recorded>> = HashMap::new();
     let mut by_place: HashMap<(String, u64), &Recorded> = HashMap::new();
     for recorded in found.events.values().flatten() {

@@ -21,6 +21,7 @@ mod full_disk;
 mod killed;
 mod large_answers;
 mod logs;
+mod moving_bridges;
 mod node_process;
 mod printed;
 mod refused_starts;
