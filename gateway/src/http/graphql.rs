@@ -26,7 +26,7 @@ use super::metrics::{HttpMetrics, name_of};
 use super::response::{Refused, refuse, respond};
 use super::variables::InputTypes;
 use super::words::NAME_BYTES_MAX;
-use super::{HttpConfig, request_id};
+use super::{HttpConfig, request_id, traceparent};
 use crate::graphql::{AnswerRoom, Answers, RequestContext, Stage, answer_excess, with_codes};
 
 /// The endpoint `/graphql`.
@@ -98,7 +98,11 @@ impl<E: Executor> Endpoint<E> {
         let id = request_id::of(&headers);
         let span = info_span!("request", id = id.to_str().unwrap_or_default());
         let mut response = async {
-            let response = self.negotiate(began, &method, &headers, &query, body).await;
+            let negotiating = self.negotiate(began, &method, &headers, &query, body);
+            let response = match traceparent::of(&headers) {
+                None => negotiating.await,
+                trace => fritzy_cluster::trace::within(trace, negotiating).await,
+            };
             let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             debug!(%method, status = response.status().as_u16(), micros, "answered");
             response

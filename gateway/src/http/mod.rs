@@ -15,6 +15,7 @@ mod process;
 mod repeated_fields;
 mod request_id;
 mod response;
+mod traceparent;
 mod variables;
 mod words;
 
