@@ -62,6 +62,16 @@ pub enum StartError {
         /// What the system said.
         failure: io::Error,
     },
+    /// The address for operators cannot be listened on.
+    #[error(
+        "cannot listen on {address} for operators: {failure}. Choose another with --admin-listen"
+    )]
+    AdminListen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        failure: io::Error,
+    },
     /// Nobody can be told to call this address.
     #[error(
         "other nodes cannot be told to call {address}: say with --cluster-advertise HOST:PORT where they reach this one"
