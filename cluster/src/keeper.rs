@@ -123,7 +123,10 @@ impl<H: ShardHost> Keeper<H> {
                 },
                 _ = look.tick() => {}
                 Some(told) = self.heard.recv() => match told {
-                    Told::Rebalance => self.hurried = true,
+                    Told::Rebalance => {
+                        info!("another node wants shards to move to where they should be");
+                        self.hurried = true;
+                    }
                     Told::News(news) => {
                         self.router.map().learn(self.me, news.iter().copied());
                         // Shards that were given back may be ours.

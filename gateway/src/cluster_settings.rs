@@ -74,9 +74,7 @@ pub struct ClusterSettings {
         long,
         env = "FRITZY_ADMIN_LISTEN",
         value_name = "ADDRESS",
-        global = true,
-        requires = "admin_token",
-        requires = "cluster_listen"
+        global = true
     )]
     pub admin_listen: Option<SocketAddr>,
 

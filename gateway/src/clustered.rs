@@ -37,7 +37,10 @@ pub(crate) struct Clustered {
 /// The sockets for other nodes and for operators, and where others reach this one; `None` for a node that is alone.
 pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets>, StartError> {
     let Some(address) = settings.cluster_listen else {
-        return Ok(None);
+        return match settings.admin_listen {
+            Some(_) => Err(StartError::AdminAlone),
+            None => Ok(None),
+        };
     };
     let listening = TcpListener::bind(address).await;
     let listener = listening.map_err(|failure| StartError::ClusterListen { address, failure })?;

@@ -46,6 +46,8 @@ pub(crate) async fn listen(settings: &ClusterSettings) -> Result<Option<Listenin
     let Some(address) = settings.admin_listen else {
         return Ok(None);
     };
+    let token = settings.admin_token.clone();
+    let token = token.ok_or(StartError::AdminToken)?;
     let refused = |failure| StartError::AdminListen { address, failure };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let bound: SocketAddr = listener.local_addr().map_err(refused)?;
@@ -56,7 +58,6 @@ pub(crate) async fn listen(settings: &ClusterSettings) -> Result<Option<Listenin
         );
     }
     info!(address = %bound, "listening for operators");
-    let token = settings.admin_token.clone().expect("clap demands it");
     Ok(Some(Listening { listener, token }))
 }
 

@@ -14,6 +14,7 @@ mod console;
 #[allow(dead_code, reason = "the bridge's own tests look closer")]
 mod consumed;
 
+mod cluster_admin;
 mod database;
 mod events_tail;
 mod first_start;
