@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{ClusterState, NodeId, ShardCount};
-use fritzy_persistence::{PostgresConfig, Sharing, Stores};
+use fritzy_domain::{ClusterState, NodeId};
 use hyper::header::AUTHORIZATION;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -11,142 +10,24 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::client::Api;
-use crate::database::Database;
-use crate::node_process::{Ended, Ground, NODE_TIME_MAX, NodeProcess};
+use crate::node_process::NODE_TIME_MAX;
+use crate::operated::{Cluster, SETTLED_MAX, TOKEN};
 
-const TOKEN: &str = "the token of operators";
 /// Requests through another node while one is drained.
 const REQUESTS: usize = 100;
-/// For shards to be where they should be: nodes must be the same for some seconds first.
-const SETTLED_MAX: Duration = Duration::from_secs(60);
 
-/// Nodes on one database, each with its endpoint.
-struct Cluster {
-    ground: Ground,
-    database: Database,
-    nodes: Vec<(NodeProcess, String)>,
-}
-
-impl Cluster {
-    /// `None` where this machine has no PostgreSQL.
-    fn start(test: &str, nodes: usize) -> Option<Self> {
-        let mut cluster = Self {
-            ground: Ground::new(),
-            database: Database::postgres(test)?,
-            nodes: Vec::new(),
-        };
-        for number in 1..=nodes {
-            cluster.add(&format!("node-{number}"));
+/// Creates accounts, one after the other.
+fn requests(api: Api) -> JoinHandle<Vec<String>> {
+    tokio::spawn(async move {
+        let mut ids = Vec::new();
+        for number in 0..REQUESTS {
+            let document = format!(
+                r#"mutation {{ createAccount(account: {{ name: "{number}" }}) {{ id }} }}"#
+            );
+            ids.push(api.run(&document).await.text_at("/createAccount/id"));
         }
-        Some(cluster)
-    }
-
-    fn add(&mut self, name: &str) {
-        let mut arguments = self.database.arguments();
-        let further = [
-            "--cluster-listen",
-            "127.0.0.1:0",
-            "--cluster-cookie",
-            "the cookie of nodes",
-            "--admin-listen",
-            "127.0.0.1:0",
-            "--admin-token",
-            TOKEN,
-            "--node-name",
-            name,
-        ];
-        arguments.extend(further.map(str::to_owned));
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let node = self.ground.node_with(&arguments);
-        let url = format!("http://{}", admin_address(&node.log()));
-        self.nodes.push((node, url));
-    }
-
-    fn api(&mut self, node: usize) -> Api {
-        Api::at(self.nodes[node].0.address())
-    }
-
-    /// Runs `fritzy cluster …` against one of the nodes.
-    fn cluster(&self, node: usize, arguments: &[&str]) -> Ended {
-        let all = [&["cluster"], arguments].concat();
-        let mut command = self.ground.command(&all);
-        command
-            .env("FRITZY_ADMIN_URL", &self.nodes[node].1)
-            .env("FRITZY_ADMIN_TOKEN", TOKEN);
-        self.ground.run(&mut command)
-    }
-
-    /// What it prints, of one that goes well.
-    fn told(&self, node: usize, arguments: &[&str]) -> String {
-        let ended = self.cluster(node, arguments);
-        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
-        assert_eq!(ended.stderr, "", "{arguments:?}: {ended:?}");
-        ended.stdout
-    }
-
-    fn json(&self, node: usize, arguments: &[&str]) -> Value {
-        let text = self.told(node, &[arguments, &["--json"]].concat());
-        assert_eq!(text.lines().count(), 1, "{text}");
-        serde_json::from_str(&text).expect("JSON")
-    }
-
-    /// The tables of nodes and shards.
-    async fn table(&self) -> ClusterState {
-        let Database::Postgres(server) = &self.database else {
-            unreachable!("clusters are on PostgreSQL")
-        };
-        let stores = Stores::open_postgres(PostgresConfig {
-            shards: ShardCount::new(8).expect("in range"),
-            sharing: Sharing::Cluster,
-            ..PostgresConfig::new(server.url("postgres"))
-        });
-        let stores = stores.await.expect("it opens");
-        let membership = stores.membership.clone().expect("on PostgreSQL");
-        let look = membership.look(None, &[]).await.expect("readable");
-        stores.close().await;
-        look.state.expect("the whole of it")
-    }
-
-    /// Waits until a status is as it should be.
-    async fn settled(&self, node: usize, is_settled: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
-            let status = self.json(node, &["status"]);
-            if is_settled(&status) {
-                return status;
-            }
-            assert!(began.elapsed() < SETTLED_MAX, "{status:#}");
-            sleep(Duration::from_millis(200)).await;
-        }
-    }
-
-    /// Creates accounts through one of the nodes, one after the other.
-    fn requests(&mut self, node: usize) -> JoinHandle<Vec<String>> {
-        let api = self.api(node);
-        tokio::spawn(async move {
-            let mut ids = Vec::new();
-            for number in 0..REQUESTS {
-                let document = format!(
-                    r#"mutation {{ createAccount(account: {{ name: "{number}" }}) {{ id }} }}"#
-                );
-                ids.push(api.run(&document).await.text_at("/createAccount/id"));
-            }
-            ids
-        })
-    }
-}
-
-/// Where a node listens for operators, by its log.
-fn admin_address(log: &str) -> String {
-    let entries = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut addresses = entries
-        .filter(|entry| entry["message"] == "listening for operators")
-        .filter_map(|entry| entry["address"].as_str().map(str::to_owned));
-    addresses
-        .next()
-        .unwrap_or_else(|| panic!("no address for operators: {log}"))
+        ids
+    })
 }
 
 fn node<'s>(status: &'s Value, name: &str) -> &'s Value {
@@ -264,7 +145,7 @@ async fn operators_see_and_steer_a_cluster() {
     }
 
     // By the id, through another node, under requests through a third.
-    let requests = cluster.requests(0);
+    let requests = requests(cluster.api(0));
     let id = node(&status, "node-2")["id"]
         .as_str()
         .expect("an id")
@@ -330,7 +211,7 @@ async fn operators_see_and_steer_a_cluster() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_operators_cannot_have_is_said_with_what_to_do() {
     let test = "what_operators_cannot_have_is_said_with_what_to_do";
-    let Some(mut cluster) = Cluster::start(test, 2) else {
+    let Some(cluster) = Cluster::start(test, 2) else {
         return;
     };
     let both = ["node-1", "node-2"];

@@ -24,6 +24,7 @@ mod large_answers;
 mod logs;
 mod moving_bridges;
 mod node_process;
+mod operated;
 mod printed;
 mod refused_starts;
 mod shop_clients;
