@@ -29,14 +29,23 @@ pub(crate) enum GateMessage {
 /// A shard that is said to have an owner, or none.
 pub(crate) type Heard = (ShardId, Option<NodeId>, Epoch);
 
+/// What other nodes tell, besides asks and answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Shards have changed hands.
+    News(Vec<Heard>),
+    /// Shards shall move to where they should be, now.
+    Rebalance,
+}
+
 /// What all gates of a node share.
 pub(crate) struct Inside<H> {
     pub(crate) me: NodeId,
     pub(crate) host: Arc<H>,
     pub(crate) map: Arc<ShardMap>,
     pub(crate) links: RwLock<HashMap<NodeId, Arc<Link>>>,
-    /// Where news go; one that finds no room is learned by the next look at the table.
-    pub(crate) news: mpsc::Sender<Vec<Heard>>,
+    /// Where it goes. News that find no room are learned by the next look at the table.
+    pub(crate) told: mpsc::Sender<Told>,
 }
 
 impl<H> Inside<H> {
@@ -131,10 +140,11 @@ fn take<H: ShardHost>(inside: &Arc<Inside<H>>, link: &Arc<Link>, frame: Frame) {
             Entry::News(news) => {
                 let news = news.iter();
                 let heard = news.map(|n| (ShardId(n.shard), n.owner(), Epoch(n.epoch)));
-                let _ = inside.news.try_send(heard.collect());
+                let _ = inside.told.try_send(Told::News(heard.collect()));
             }
-            Entry::Ping(sent) => link.try_send(Entry::Pong(sent)),
+            Entry::Ping(sent) => drop(link.try_send(Entry::Pong(sent))),
             Entry::Pong(sent) => link.pong(sent),
+            Entry::Rebalance => drop(inside.told.try_send(Told::Rebalance)),
         }
     }
 }

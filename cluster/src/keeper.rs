@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
-use crate::gate::Heard;
+use crate::gate::{Heard, Told};
 use crate::liveness::{Liveness, watched};
 use crate::member::{Life, MemberStatus, Order, ShardLife, owners};
 use crate::peers::Peers;
@@ -48,7 +48,7 @@ pub(crate) struct Keeper<H> {
     lease: LocalLease,
     status: watch::Sender<MemberStatus>,
     peers: Arc<Peers<H>>,
-    heard: mpsc::Receiver<Vec<Heard>>,
+    heard: mpsc::Receiver<Told>,
     standing: watch::Receiver<Standing>,
     liveness: Liveness,
     planner: Planner,
@@ -78,7 +78,7 @@ impl<H: ShardHost> Keeper<H> {
         life: &Life<H>,
         me: NodeId,
         peers: Arc<Peers<H>>,
-        heard: mpsc::Receiver<Vec<Heard>>,
+        heard: mpsc::Receiver<Told>,
         standing: watch::Receiver<Standing>,
     ) -> Self {
         Self {
@@ -122,13 +122,19 @@ impl<H: ShardHost> Keeper<H> {
                     Err(_) => return Kept::Fenced,
                 },
                 _ = look.tick() => {}
-                Some(news) = self.heard.recv() => {
-                    self.router.map().learn(self.me, news.iter().copied());
-                    // Shards that were given back may be ours.
-                    if news.iter().all(|(_, owner, _)| owner.is_some()) {
-                        continue;
+                Some(told) = self.heard.recv() => match told {
+                    Told::Rebalance => {
+                        info!("another node wants shards to move to where they should be");
+                        self.hurried = true;
                     }
-                }
+                    Told::News(news) => {
+                        self.router.map().learn(self.me, news.iter().copied());
+                        // Shards that were given back may be ours.
+                        if news.iter().all(|(_, owner, _)| owner.is_some()) {
+                            continue;
+                        }
+                    }
+                },
                 Some(shards) = self.moved.1.recv() => {
                     for shard in shards {
                         self.moving.remove(&shard);
@@ -176,6 +182,10 @@ impl<H: ShardHost> Keeper<H> {
             Order::Rebalance(done) => {
                 self.hurried = true;
                 let _ = done.send(());
+            }
+            Order::RebalanceAll(told) => {
+                self.hurried = true;
+                let _ = told.send(1 + self.peers.tell_rebalance());
             }
             Order::Leave(_) => unreachable!("handled where the life ends"),
         }

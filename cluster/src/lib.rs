@@ -28,7 +28,7 @@ pub use lease::{BootTime, LocalLease, TTL};
 pub use liveness::{Liveness, WATCHED_MAX, watched};
 pub use member::{Member, MemberConfig, MemberError, MemberStatus, Network, ShardLife};
 pub use peers::PeerStatus;
-pub use placement::{Placement, place};
+pub use placement::{Placement, place, preference};
 pub use rebalance::{Plan, Planner, STABLE_FOR, View};
 pub use router::{Refused, Router, ShardHost};
 pub use shard_map::{Place, ShardMap};

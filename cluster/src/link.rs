@@ -127,9 +127,9 @@ impl Link {
         let _ = self.queue.send(entry).await;
     }
 
-    /// The same, unless there is no room.
-    pub(crate) fn try_send(&self, entry: Entry) {
-        let _ = self.queue.try_send(entry);
+    /// The same, unless there is no room: whether there was.
+    pub(crate) fn try_send(&self, entry: Entry) -> bool {
+        self.queue.try_send(entry).is_ok()
     }
 
     /// Takes the answer to one of our asks. Nobody may wait for it any more.
@@ -225,7 +225,7 @@ fn size(entry: &Entry) -> usize {
             ..
         } => body.len(),
         Entry::News(news) => news.len() * HEAD,
-        Entry::Answer { .. } | Entry::Ping(_) | Entry::Pong(_) => 0,
+        Entry::Answer { .. } | Entry::Ping(_) | Entry::Pong(_) | Entry::Rebalance => 0,
     }
 }
 

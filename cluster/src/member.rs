@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::gate::Told;
 use crate::hello::Identity;
 use crate::keeper::{Keeper, Kept};
 use crate::peers::{PeerStatus, Peers, check_address, refusal};
@@ -146,6 +147,8 @@ pub(crate) enum Order {
     Stay(oneshot::Sender<()>),
     /// Move shards to where they should be, without waiting for the nodes to be the same for a while.
     Rebalance(oneshot::Sender<()>),
+    /// The same on all nodes: answered with how many were told.
+    RebalanceAll(oneshot::Sender<usize>),
     /// Leave: nothing runs any more.
     Leave(oneshot::Sender<()>),
 }
@@ -218,6 +221,18 @@ impl Member {
     /// Has shards move to where they should be now.
     pub async fn rebalance(&self) {
         self.order(Order::Rebalance).await;
+    }
+
+    /// Has shards move to where they should be now, also on the other nodes: each hands over its own. Answers how many nodes were
+    /// told, this one included; one that is not connected is not, and moves its shards when the nodes have been the same for
+    /// [`crate::STABLE_FOR`].
+    pub async fn rebalance_all(&self) -> usize {
+        let (told, is_told) = oneshot::channel();
+        // Errors mean that this node is no member at the moment.
+        match self.orders.send(Order::RebalanceAll(told)).await {
+            Ok(()) => is_told.await.unwrap_or(0),
+            Err(_) => 0,
+        }
     }
 
     /// Stops what still runs, and takes this node out of the table.
@@ -299,7 +314,7 @@ impl<H: ShardHost> Life<H> {
         &self,
         me: NodeId,
         network: &Network,
-    ) -> Result<(Arc<Peers<H>>, mpsc::Receiver<Vec<crate::gate::Heard>>), MemberError> {
+    ) -> Result<(Arc<Peers<H>>, mpsc::Receiver<Told>), MemberError> {
         let identity = Identity {
             me,
             name: self.config.name.clone(),

@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::connections::{Connections, Happening};
-use crate::gate::{Gate, Heard, Inside, gates_of};
+use crate::gate::{Gate, Heard, Inside, Told, gates_of};
 use crate::hello::{HelloError, Identity, OTHER_RUN};
 use crate::link::{AskError, Link};
 use crate::router::ShardHost;
@@ -31,8 +31,8 @@ use crate::wire::{Answer, Entry, News};
 pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Frames between nodes at most: one holds 256 KiB, or a single entry; the largest is an order of 100 lines or a product.
 const FRAME_BYTES_MAX: u64 = 4 << 20;
-/// News that wait to be heard.
-const NEWS_MAX: usize = 256;
+/// What others tell, and waits to be heard.
+const TOLD_MAX: usize = 256;
 
 /// A way to ask other nodes.
 #[async_trait]
@@ -71,21 +71,21 @@ pub(crate) struct Peers<H> {
 }
 
 impl<H: ShardHost> Peers<H> {
-    /// Accepts calls on `listener`, and calls nobody yet. News go to the receiver.
+    /// Accepts calls on `listener`, and calls nobody yet. What others tell goes to the receiver.
     pub(crate) async fn start(
         identity: Identity,
         listener: Arc<TcpListener>,
         host: Arc<H>,
         map: Arc<ShardMap>,
-    ) -> Result<(Self, mpsc::Receiver<Vec<Heard>>), SpawnErr> {
-        let (news, heard) = mpsc::channel(NEWS_MAX);
+    ) -> Result<(Self, mpsc::Receiver<Told>), SpawnErr> {
+        let (told, heard) = mpsc::channel(TOLD_MAX);
         let me = identity.me;
         let inside = Arc::new(Inside {
             me,
             host,
             map,
             links: RwLock::new(HashMap::new()),
-            news,
+            told,
         });
         let mut gates = Vec::new();
         for _ in 0..available_parallelism().map_or(1, NonZero::get) {
@@ -141,6 +141,13 @@ impl<H: ShardHost> Peers<H> {
             let news = news.map(|&(shard, owner, epoch)| News::new(shard, owner, epoch));
             link.try_send(Entry::News(news.collect()));
         }
+    }
+
+    /// Tells all peers to move shards to where they should be: how many were told.
+    pub(crate) fn tell_rebalance(&self) -> usize {
+        let links = self.inside.links.read().expect("no writer panics");
+        let told = links.values().map(|link| link.try_send(Entry::Rebalance));
+        told.filter(|is_told| *is_told).count()
     }
 
     /// The nodes that are connected.

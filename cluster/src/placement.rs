@@ -5,7 +5,7 @@
 //! room for a tenth more than the mean and no further (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded
 //! loads", 2018, there on a ring): what does not fit goes to its next best node.
 
-use fritzy_domain::NodeId;
+use fritzy_domain::{NodeId, ShardId};
 
 /// How much a node may own, as a share of the mean: 11 tenths. Less room evens out more and moves more shards when a node
 /// comes or goes, since a full node passes on what it has no room for.
@@ -49,6 +49,17 @@ pub fn place(shards: u32, nodes: &[NodeId]) -> Vec<Option<NodeId>> {
         });
     }
     placed
+}
+
+/// The nodes in the order in which [`place`] has a shard ask them, each once: the first that has room takes it.
+pub fn preference(shard: ShardId, nodes: &[NodeId]) -> Vec<NodeId> {
+    let shard = mix(u64::from(shard.0));
+    let nodes = in_order(nodes).into_iter();
+    let mut scored: Vec<(u64, NodeId)> = nodes
+        .map(|node| (mix(spread(node) ^ shard), node))
+        .collect();
+    scored.sort_unstable_by(|one, other| other.cmp(one));
+    scored.into_iter().map(|(_, node)| node).collect()
 }
 
 /// A shard, and the node it asks: an index, with their score.
@@ -233,6 +244,12 @@ mod tests {
             for (node, load) in loads(&placed) {
                 prop_assert!(load <= most, "{} has {} of {}", node, load, most);
             }
+        }
+
+        #[test]
+        fn a_shard_is_where_it_prefers_to_be_when_there_is_room(nodes in ids()) {
+            // A node has room for one at least.
+            prop_assert_eq!(place(1, &nodes)[0], preference(ShardId(0), &nodes).first().copied());
         }
 
         #[test]

@@ -36,6 +36,8 @@ pub(crate) enum Entry {
     /// To be answered at once.
     Ping(u64),
     Pong(u64),
+    /// Somebody wants shards to move to where they should be, without waiting for the nodes to be the same for a while.
+    Rebalance,
 }
 
 #[derive(Debug, PartialEq, Encode, Decode)]
@@ -191,6 +193,7 @@ mod tests {
                 answer(3, not_mine),
                 answer(4, failed),
                 Entry::Ping(5),
+                Entry::Rebalance,
             ],
         };
         let bytes = frame.encode(WIRE_MAX);

@@ -1,5 +1,6 @@
 //! The command line: one declaration gives flags, environment, file and help.
 
+mod cluster;
 mod events;
 mod journal;
 mod migrate;
@@ -77,6 +78,8 @@ enum Action {
         #[command(subcommand)]
         action: journal::JournalAction,
     },
+    /// Look after the nodes of a cluster and the shards they own
+    Cluster(cluster::ClusterCommand),
 }
 
 /// Runs the binary.
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Some(Action::Topics { action }) => topics::run(&action, &cli.settings),
         Some(Action::Projections { action }) => projections::run(action, &cli.settings),
         Some(Action::Journal { action }) => journal::run(action, &cli.settings),
+        Some(Action::Cluster(command)) => cluster::run(command, &cli.settings),
         Some(Action::Node) | None => run_node(cli.settings),
     }
 }
@@ -148,11 +152,11 @@ fn run_node(settings: Settings) -> ExitCode {
 /// What is wrong, in one line.
 fn first_line(refusal: &clap::Error) -> String {
     let text = refusal.to_string();
-    let line = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("error: ");
+    // What is missing, or possible, stands below; hints and usage come after an empty line.
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    let line = lines.join(" ");
+    let line = line.trim_start_matches("error: ");
     // It quotes the value, which may be a secret, or hold one.
     let secrets = ["--database", "--cluster-cookie", "--admin-token"];
     let quoted = |secret: &&str| line.find(&format!("' for '{secret}"));

@@ -68,13 +68,13 @@ pub struct ClusterSettings {
     )]
     pub roles: Vec<Role>,
 
-    /// Address and port for those who operate the cluster: `fritzy cluster` asks there
+    /// Address and port for those who operate the cluster: `fritzy cluster` asks there. Keep this port to them; on 127.0.0.1
+    /// it is reached from this machine only
     #[arg(
         long,
         env = "FRITZY_ADMIN_LISTEN",
         value_name = "ADDRESS",
-        global = true,
-        requires = "admin_token"
+        global = true
     )]
     pub admin_listen: Option<SocketAddr>,
 
@@ -87,6 +87,16 @@ pub struct ClusterSettings {
         hide_env_values = true
     )]
     pub admin_token: Option<Secret>,
+
+    /// Where `fritzy cluster` asks: the --admin-listen of any node
+    #[arg(
+        long,
+        env = "FRITZY_ADMIN_URL",
+        default_value = "http://127.0.0.1:8001",
+        value_name = "URL",
+        global = true
+    )]
+    pub admin_url: String,
 
     /// Milliseconds from being unready until leaving begins, after SIGTERM: as long as whatever spreads requests needs to notice
     #[arg(

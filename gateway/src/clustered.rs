@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::admin::{self, Desk, Listening, Serving};
 use crate::cluster_settings::ClusterSettings;
 use crate::http::Readiness;
 use crate::node::StartError;
@@ -18,18 +19,28 @@ use crate::node::StartError;
 /// For every shard to have a place, before a node that has just joined serves: others that died are taken for dead by then.
 const PLACED_MAX: Duration = Duration::from_secs(15);
 
+/// A node's sockets among others.
+pub(crate) struct Sockets {
+    network: Network,
+    admin: Option<Listening>,
+}
+
 /// A node's place in its cluster.
 pub(crate) struct Clustered {
     pub(crate) member: Arc<Member>,
+    _admin: Option<Serving>,
     readying: AbortHandle,
     unready: Duration,
     drain_max: Duration,
 }
 
-/// The socket for other nodes, and where they reach it; `None` for a node that is alone.
-pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Network>, StartError> {
+/// The sockets for other nodes and for operators, and where others reach this one; `None` for a node that is alone.
+pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets>, StartError> {
     let Some(address) = settings.cluster_listen else {
-        return Ok(None);
+        return match settings.admin_listen {
+            Some(_) => Err(StartError::AdminAlone),
+            None => Ok(None),
+        };
     };
     let listening = TcpListener::bind(address).await;
     let listener = listening.map_err(|failure| StartError::ClusterListen { address, failure })?;
@@ -43,24 +54,27 @@ pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Network
     };
     let cookie = settings.cluster_cookie.as_ref();
     let cookie = cookie.expect("clap demands it").reveal().to_owned();
-    Ok(Some(Network {
+    let network = Network {
         address,
         cookie,
         listener: Arc::new(listener),
-    }))
+    };
+    let admin = admin::listen(settings).await?;
+    Ok(Some(Sockets { network, admin }))
 }
 
 impl Clustered {
     /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them.
     pub(crate) async fn join(
         settings: &ClusterSettings,
-        network: Network,
+        sockets: Sockets,
         stores: &Stores,
         shop: &Shop,
         projections: Arc<Projections>,
         lease: LocalLease,
         readiness: Readiness,
     ) -> Result<Self, StartError> {
+        let Sockets { network, admin } = sockets;
         let config = MemberConfig {
             name: settings
                 .node_name
@@ -72,15 +86,25 @@ impl Clustered {
             database: stores.generation.clone(),
         };
         let membership = stores.membership.clone().ok_or(StartError::SqliteCluster)?;
-        let member = shop.join(config, membership, projections, lease).await?;
-        let member = Arc::new(member);
-        let map = shop.shard_map().clone();
+        let (name, map) = (config.name.clone(), shop.shard_map().clone());
+        let joining = shop.join(config, membership.clone(), projections, lease.clone());
+        let member = Arc::new(joining.await?);
+        let admin = admin.map(|listening| {
+            listening.serve(Desk::new(
+                name,
+                member.clone(),
+                membership,
+                map.clone(),
+                lease,
+            ))
+        });
         if timeout(PLACED_MAX, placed(&map)).await.is_err() {
             warn!("some shards have no owner yet; serving the others");
         }
         let readying = tokio::spawn(ready(member.clone(), readiness)).abort_handle();
         Ok(Self {
             member,
+            _admin: admin,
             readying,
             unready: Duration::from_millis(settings.unready_ms),
             drain_max: Duration::from_secs(settings.drain_s_max.into()),

@@ -1,6 +1,7 @@
 //! The front end: settings, the GraphQL schema, HTTP, and the one place that puts the parts together.
 //! No rule of the shop is here; what a client sends is passed on as it was written.
 
+mod admin;
 mod banner;
 mod ceiling;
 mod cli;

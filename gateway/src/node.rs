@@ -62,6 +62,26 @@ pub enum StartError {
         /// What the system said.
         failure: io::Error,
     },
+    /// There is nothing to operate.
+    #[error(
+        "--admin-listen is for nodes of a cluster: give --cluster-listen as well, or leave it out"
+    )]
+    AdminAlone,
+    /// Operators would not be known.
+    #[error(
+        "--admin-listen needs --admin-token: a secret of at least 16 characters, which operators show"
+    )]
+    AdminToken,
+    /// The address for operators cannot be listened on.
+    #[error(
+        "cannot listen on {address} for operators: {failure}. Choose another with --admin-listen"
+    )]
+    AdminListen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        failure: io::Error,
+    },
     /// Nobody can be told to call this address.
     #[error(
         "other nodes cannot be told to call {address}: say with --cluster-advertise HOST:PORT where they reach this one"

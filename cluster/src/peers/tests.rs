@@ -176,7 +176,6 @@ impl Drop for There {
 
 /// Not a test of its own: the other node of those below.
 #[test]
-#[expect(clippy::print_stdout, reason = "its parent reads it")]
 fn the_other_node() {
     let Ok(number) = std::env::var(OTHER) else {
         return;

@@ -43,6 +43,11 @@ impl ConnectionLimits {
         }
     }
 
+    /// At most so many at a time.
+    pub(crate) const fn at_most(max: usize, head_timeout: Duration) -> Self {
+        Self { max, head_timeout }
+    }
+
     /// For a load test: no limit on their number.
     pub(crate) const fn plain(head_timeout: Duration) -> Self {
         Self {

@@ -14,6 +14,7 @@ mod console;
 #[allow(dead_code, reason = "the bridge's own tests look closer")]
 mod consumed;
 
+mod cluster_admin;
 mod database;
 mod events_tail;
 mod first_start;
@@ -23,6 +24,7 @@ mod large_answers;
 mod logs;
 mod moving_bridges;
 mod node_process;
+mod operated;
 mod printed;
 mod refused_starts;
 mod shop_clients;

@@ -143,6 +143,13 @@ impl NodeProcess {
         }
     }
 
+    /// Waits for one more line.
+    pub(crate) fn says_more(&mut self, limit: Duration) {
+        if let Err(failure) = self.read_line(Instant::now() + limit) {
+            panic!("no more lines ({failure}): {:?} {}", self.said, self.log());
+        }
+    }
+
     /// What it said on stdout so far.
     pub(crate) fn said(&self) -> &str {
         &self.said

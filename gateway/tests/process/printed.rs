@@ -63,6 +63,7 @@ fn help_names_every_setting_and_command() {
             "projections",
             "topics",
             "journal",
+            "cluster",
             "--config",
         ] {
             assert!(help.contains(command), "{command} in {help}");

@@ -89,6 +89,46 @@ fn an_unknown_flag() {
 }
 
 #[test]
+fn a_flag_that_needs_another() {
+    let ground = Ground::new();
+    let arguments = ["--cluster-listen", "127.0.0.1:0"];
+    let ended = refused(&ground, &mut ground.command(&arguments));
+    require_one_line(&ended, &["not provided: --cluster-cookie", "--help"]);
+}
+
+#[test]
+fn an_endpoint_for_operators_without_what_it_needs() {
+    let ground = Ground::new();
+    let alone = ["--admin-listen", "127.0.0.1:0"];
+    let ended = refused(&ground, &mut ground.command(&alone));
+    require_one_line(&ended, &["--admin-listen", "--cluster-listen"]);
+    let clustered = [
+        "--cluster-listen",
+        "127.0.0.1:0",
+        "--cluster-cookie",
+        "sixteen letters.",
+        "--database-url",
+        "postgres://127.0.0.1:1/db",
+    ];
+    let tokenless = [&alone[..], &clustered].concat();
+    let ended = refused(&ground, &mut ground.command(&tokenless));
+    require_one_line(&ended, &["--admin-listen", "--admin-token"]);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let token = [
+        "--admin-listen",
+        &address,
+        "--admin-token",
+        "sixteen letters.",
+    ];
+    let ended = refused(
+        &ground,
+        &mut ground.command(&[&token[..], &clustered].concat()),
+    );
+    require_one_line(&ended, &["--admin-listen", &address, "in use"]);
+}
+
+#[test]
 fn an_unknown_command() {
     let ground = Ground::new();
     let ended = refused(&ground, &mut ground.command(&["nodes"]));

@@ -1,0 +1,343 @@
+//! Answers of the endpoint as tables and lines for people.
+
+use std::fmt::Write;
+
+use crate::admin::{AskedView, ClusterView, NodeName, NodeView, SeenPlace, ShardList, ShardView};
+
+/// Between two columns.
+const GAP: &str = "  ";
+/// The columns, and whether each holds numbers, which stand on the right.
+const COLUMNS: [(&str, bool); 10] = [
+    ("NODE", false),
+    ("ADDRESS", false),
+    ("ROLES", false),
+    ("VERSION", false),
+    ("WIRE", false),
+    ("SHARDS", true),
+    ("STATE", false),
+    ("BEAT", true),
+    ("ROUND TRIP", true),
+    ("SILENT", true),
+];
+
+/// The cluster.
+pub(super) fn cluster(view: &ClusterView) -> String {
+    let heads = COLUMNS.map(|(head, _)| head.to_owned());
+    let rows: Vec<_> = std::iter::once(heads)
+        .chain(view.nodes.iter().map(row))
+        .collect();
+    let widths: Vec<usize> = (0..COLUMNS.len())
+        .map(|column| {
+            let texts = rows.iter().map(|row| row[column].chars().count());
+            texts.max().unwrap_or_default()
+        })
+        .collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for ((cell, width), (_, is_number)) in row.iter().zip(&widths).zip(COLUMNS) {
+            let written = if is_number {
+                write!(line, "{cell:>width$}{GAP}")
+            } else {
+                write!(line, "{cell:<width$}{GAP}")
+            };
+            written.expect("a string takes everything");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let count = view.shards.count;
+    let unowned = match view.shards.unowned.count {
+        0 => "each has an owner".to_owned(),
+        some => format!("{some} without an owner: {}", named(&view.shards.unowned)),
+    };
+    text.push_str(&format!("{count} shards, {unowned}\n"));
+    text.push_str(&asked(&view.asked));
+    text
+}
+
+fn row(node: &NodeView) -> [String; COLUMNS.len()] {
+    let none = || "-".to_owned();
+    let wire = match (node.wire_min, node.wire_max) {
+        (min, max) if min == max => min.to_string(),
+        (min, max) => format!("{min}-{max}"),
+    };
+    let trip = node
+        .round_trip_us
+        .map(|us| format!("{:.1} ms", us as f64 / 1e3));
+    [
+        node.name.clone(),
+        node.address.clone().unwrap_or_else(none),
+        node.roles.join(","),
+        node.program.clone(),
+        wire,
+        node.shards.to_string(),
+        state(node).to_owned(),
+        node.beat.to_string(),
+        trip.unwrap_or_else(none),
+        node.silent_ms.map(seconds).unwrap_or_else(none),
+    ]
+}
+
+const fn state(node: &NodeView) -> &'static str {
+    match node {
+        NodeView { fenced: true, .. } => "fenced",
+        NodeView {
+            asked: false,
+            connected: false,
+            ..
+        } => "no connection",
+        NodeView {
+            draining: true,
+            shards: 0,
+            ..
+        } => "drained",
+        NodeView { draining: true, .. } => "draining",
+        _ => "well",
+    }
+}
+
+/// How the asked node sees it.
+fn asked(asked: &AskedView) -> String {
+    let name = &asked.name;
+    let lease = match asked.lease_ms {
+        Some(left) => format!("its lease holds for {}", seconds(left)),
+        None => "its lease has lapsed: it answers nothing from memory".to_owned(),
+    };
+    let looked = match asked.looked_ms_ago {
+        Some(ago) => format!("it looked at the tables {} ago", seconds(ago)),
+        None => "it has not looked at the tables yet".to_owned(),
+    };
+    let member = match asked.id {
+        Some(_) => String::new(),
+        None => ", no member at the moment".to_owned(),
+    };
+    let running = asked.running;
+    let mut text = format!("asked {name}{member}: {running} shards run there; {lease}; {looked}\n");
+    if let Some(failure) = &asked.tables_failure {
+        text.push_str(&format!(
+            "  the tables cannot be read: {failure}. What stands above is of its last look\n"
+        ));
+    }
+    if asked.moving.count > 0 {
+        let (count, moving) = (asked.moving.count, named(&asked.moving));
+        text.push_str(&format!("  it is handing over {count} shards: {moving}\n"));
+    }
+    if asked.nowhere.count > 0 {
+        let (count, nowhere) = (asked.nowhere.count, named(&asked.nowhere));
+        text.push_str(&format!(
+            "  requests to {count} shards wait there, for it knows no place for them: {nowhere}\n"
+        ));
+    }
+    text
+}
+
+/// A shard, or that of an entity.
+pub(super) fn shard(view: &ShardView) -> String {
+    let mut text = String::new();
+    if let Some(entity) = &view.entity {
+        text.push_str(&format!("{}: slot {}\n", entity.id, entity.slot));
+    }
+    let epoch = view.epoch;
+    let owner = match &view.owner {
+        None => "has no owner".to_owned(),
+        Some(owner) if view.owner_lives => {
+            format!("is owned by {} ({})", owner.shown(), owner.id)
+        }
+        Some(owner) => format!(
+            "was owned by {} ({}), which is over",
+            owner.shown(),
+            owner.id
+        ),
+    };
+    text.push_str(&format!("shard {} {owner}, epoch {epoch}\n", view.shard));
+    let seen = &view.seen;
+    let place = match seen.place {
+        SeenPlace::Here => "it is there".to_owned(),
+        SeenPlace::Elsewhere => {
+            let node = seen.node.as_ref().map_or("another node", NodeName::shown);
+            format!("it is on {node}")
+        }
+        SeenPlace::Nowhere if seen.moving => "it is being handed over; requests wait".to_owned(),
+        SeenPlace::Nowhere => "it has no place; requests wait".to_owned(),
+    };
+    text.push_str(&format!(
+        "seen by {}: {place}, epoch {}\n",
+        seen.by, seen.epoch
+    ));
+    let belongs = match &view.belongs {
+        Some(node) => format!("belongs on {}", node.shown()),
+        None => "belongs nowhere: no node can own shards".to_owned(),
+    };
+    let prefers: Vec<&str> = view.prefers.iter().map(NodeName::shown).collect();
+    let prefers = match prefers.as_slice() {
+        [] => String::new(),
+        some => format!("; prefers, room aside, {}", some.join(", ")),
+    };
+    text.push_str(&format!("{belongs}{prefers}\n"));
+    text
+}
+
+/// The first shards of a list.
+fn named(list: &ShardList) -> String {
+    let first: Vec<String> = list.first.iter().map(u16::to_string).collect();
+    let rest = if list.count > first.len() {
+        ", …"
+    } else {
+        ""
+    };
+    format!("{}{rest}", first.join(", "))
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{:.1} s", ms as f64 / 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::{EntityView, SeenView, ShardsView};
+
+    fn node(name: &str, shards: usize) -> NodeView {
+        NodeView {
+            name: name.to_owned(),
+            address: Some(format!("{name}:7000")),
+            roles: vec!["gateway".to_owned(), "entities".to_owned()],
+            program: "0.1.0".to_owned(),
+            wire_min: 1,
+            wire_max: 1,
+            shards,
+            beat: 17,
+            connected: true,
+            round_trip_us: Some(420),
+            silent_ms: Some(310),
+            ..NodeView::default()
+        }
+    }
+
+    fn name(name: &str) -> NodeName {
+        NodeName {
+            name: Some(name.to_owned()),
+            id: format!("id of {name}"),
+        }
+    }
+
+    #[test]
+    fn a_table_tells_how_a_cluster_stands() {
+        let asked = NodeView {
+            asked: true,
+            connected: false,
+            round_trip_us: None,
+            silent_ms: None,
+            ..node("one", 600)
+        };
+        let draining = NodeView {
+            draining: true,
+            wire_max: 2,
+            ..node("node-two", 4)
+        };
+        let drained = NodeView {
+            draining: true,
+            ..node("three", 0)
+        };
+        let lost = NodeView {
+            connected: false,
+            ..node("four", 0)
+        };
+        let fenced = NodeView {
+            fenced: true,
+            ..node("five", 0)
+        };
+        let view = ClusterView {
+            asked: AskedView {
+                name: "one".to_owned(),
+                id: Some("1".to_owned()),
+                lease_ms: Some(2_940),
+                looked_ms_ago: Some(310),
+                running: 600,
+                moving: ShardList::of([7]),
+                ..AskedView::default()
+            },
+            shards: ShardsView {
+                count: 1_024,
+                unowned: ShardList::of(0..420),
+            },
+            nodes: vec![asked, draining, drained, lost, fenced],
+        };
+        let expected = "\
+NODE      ADDRESS        ROLES             VERSION  WIRE  SHARDS  STATE          BEAT  ROUND TRIP  SILENT
+one       one:7000       gateway,entities  0.1.0    1        600  well             17           -       -
+node-two  node-two:7000  gateway,entities  0.1.0    1-2        4  draining         17      0.4 ms   0.3 s
+three     three:7000     gateway,entities  0.1.0    1          0  drained          17      0.4 ms   0.3 s
+four      four:7000      gateway,entities  0.1.0    1          0  no connection    17      0.4 ms   0.3 s
+five      five:7000      gateway,entities  0.1.0    1          0  fenced           17      0.4 ms   0.3 s
+1024 shards, 420 without an owner: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, …
+asked one: 600 shards run there; its lease holds for 2.9 s; it looked at the tables 0.3 s ago
+  it is handing over 1 shards: 7
+";
+        assert_eq!(cluster(&view), expected);
+    }
+
+    #[test]
+    fn a_node_that_is_cut_off_says_so() {
+        let view = ClusterView {
+            asked: AskedView {
+                name: "one".to_owned(),
+                tables_failure: Some("no answer in 3s".to_owned()),
+                nowhere: ShardList::of([3, 4]),
+                ..AskedView::default()
+            },
+            shards: ShardsView::default(),
+            nodes: Vec::new(),
+        };
+        let text = cluster(&view);
+        for part in [
+            "asked one, no member at the moment",
+            "lease has lapsed",
+            "the tables cannot be read: no answer in 3s",
+            "requests to 2 shards wait there, for it knows no place for them: 3, 4\n",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_shard_is_told_with_its_owner_and_where_it_belongs() {
+        let view = ShardView {
+            entity: Some(EntityView {
+                id: "0192aaaa".to_owned(),
+                slot: 1_031,
+            }),
+            shard: 7,
+            owner: Some(name("two")),
+            owner_lives: true,
+            epoch: 3,
+            seen: SeenView {
+                by: "one".to_owned(),
+                place: SeenPlace::Elsewhere,
+                node: Some(name("two")),
+                epoch: 3,
+                moving: false,
+            },
+            belongs: Some(name("one")),
+            prefers: vec![name("one"), name("two")],
+        };
+        let expected = "\
+0192aaaa: slot 1031
+shard 7 is owned by two (id of two), epoch 3
+seen by one: it is on two, epoch 3
+belongs on one; prefers, room aside, one, two
+";
+        assert_eq!(shard(&view), expected);
+        let gone = ShardView {
+            entity: None,
+            owner_lives: false,
+            belongs: None,
+            prefers: Vec::new(),
+            ..view
+        };
+        let text = shard(&gone);
+        assert!(text.contains("was owned by two (id of two), which is over"));
+        assert!(text.contains("belongs nowhere: no node can own shards\n"));
+    }
+}
