@@ -112,6 +112,14 @@ const TAKE: &str = concat!(
     " SELECT shard, epoch FROM taken ORDER BY shard"
 );
 
+/// A batch that has passed its fence and hears nothing more of its node holds its shards, and the server waits for that word for
+/// ever. Committers give a batch up after 6 s, so one that is older is nobody's any more: it is ended, and with it
+/// undone.
+const END_LEFT_BEHIND: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity AS a
+    WHERE datname = current_database() AND application_name = 'fritzy committer'
+        AND xact_start < now() - interval '6 seconds'
+        AND EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.pid = a.pid AND l.relation = 'shard'::regclass)";
+
 const GIVE_BACK: &str = concat!(
     "WITH locked AS (
         SELECT shard FROM shard WHERE shard = ANY($2) AND owner = $1 ORDER BY shard FOR UPDATE
@@ -244,7 +252,13 @@ impl Membership for Nodes {
             .collect();
         let taking = sqlx::query(TAKE).bind(*owner.as_uuid());
         let taking = taking.bind(numbers).bind(owners);
-        let rows = self.others.call().await?.rows(taking).await?;
+        let taken = self.others.call().await?.rows(taking).await;
+        if taken.is_err() {
+            // Perhaps because it waited for one of these; the next take will not.
+            let ending = sqlx::query(END_LEFT_BEHIND);
+            self.others.call().await?.rows(ending).await?;
+        }
+        let rows = taken?;
         let lease = |row: &PgRow| {
             Ok(ShardLease {
                 shard: ShardId(row.shard()?),

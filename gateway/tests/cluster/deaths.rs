@@ -1,0 +1,231 @@
+//! Nodes that die, stop, or lose the database, under clients on all nodes: others take their shards, nothing acknowledged is
+//! lost (I1), and nobody is told what is not so any more (I3).
+
+use std::time::{Duration, Instant};
+
+use fritzy_services::HoldFrom;
+use futures_util::future::join_all;
+use tokio::task::block_in_place;
+use tokio::time::sleep;
+
+use crate::client::Api;
+use crate::history::{
+    History, Note, Told, answered, between, read, require_kept, require_linearizable,
+};
+use crate::nodes::Nodes;
+
+/// From a fault until all shards have owners again; asked for are 10 s.
+const TAKEN_MAX: Duration = Duration::from_secs(10);
+/// Longer than a lease, and than others wait until they fence.
+const PAST_THE_LEASE: Duration = Duration::from_secs(8);
+
+fn apis(nodes: &Nodes) -> Vec<Api> {
+    nodes.nodes.iter().map(|node| node.api.clone()).collect()
+}
+
+/// Ends the clients and the nodes, and compares all that was told with what is there.
+async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Note> {
+    let notes = history.stop().await;
+    let found = nodes.kill_all().await;
+    require_linearizable(&notes);
+    require_kept(&notes, &found);
+    notes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a report of the test")]
+async fn a_killed_node_s_shards_are_served_by_the_others() {
+    let test = "a_killed_node_s_shards_are_served_by_the_others";
+    let Some(mut nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    // Clients of the two that stay: those of the third end with it.
+    let history = History::start(&apis(&nodes)[..2]).await;
+    sleep(Duration::from_secs(2)).await;
+    let run = nodes.id_of("n3").await.expect("it runs");
+    let killed = Instant::now();
+    nodes.nodes.remove(2).process.kill();
+    let taken = nodes.taken_from(run).await;
+    assert!(taken < TAKEN_MAX, "{taken:?}");
+    // Every account answers again, through either node.
+    for account in history.accounts.iter() {
+        for node in &nodes.nodes {
+            let told = read(&node.api, account).await;
+            assert!(matches!(told, Told::At(_)), "{told:?}");
+        }
+    }
+    let served = killed.elapsed();
+    assert!(served < TAKEN_MAX, "{served:?}");
+    sleep(Duration::from_secs(1)).await;
+    let notes = require_sound(history, nodes).await;
+    let meanwhile = between(&notes, killed, killed + taken);
+    let unknown = meanwhile.iter();
+    let unknown = unknown.filter(|note| matches!(note.told, Told::Unknown(_)));
+    println!(
+        "owners after {taken:?}, all served after {served:?}; {} asked meanwhile, {} answered, {} not known",
+        meanwhile.len(),
+        answered(&meanwhile),
+        unknown.count()
+    );
+    assert!(answered(&meanwhile) > 50, "the other shards go on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a report of the test")]
+async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on() {
+    let test = "a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on";
+    let Some(nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    let history = History::start(&apis(&nodes)).await;
+    sleep(Duration::from_secs(2)).await;
+    let (stopped, before) = (&nodes.nodes[2], nodes.id_of("n3").await);
+    stopped.process.signal("STOP");
+    let began = Instant::now();
+    sleep(PAST_THE_LEASE).await;
+    let taken = nodes.taken_from(before.expect("it ran")).await + PAST_THE_LEASE;
+    // What it has in memory is old by now. It is asked for all of it in the moment in which it goes on.
+    sleep(Duration::from_secs(1)).await;
+    let asking: Vec<_> = history
+        .accounts
+        .iter()
+        .cycle()
+        .take(4 * history.accounts.len())
+        .map(|account| {
+            let (api, account) = (stopped.api.clone(), account.clone());
+            tokio::spawn(async move {
+                let began = Instant::now();
+                let told = read(&api, &account).await;
+                let ended = Instant::now();
+                let node = 2;
+                Note {
+                    account,
+                    node,
+                    began,
+                    ended,
+                    told,
+                }
+            })
+        })
+        .collect();
+    sleep(Duration::from_millis(300)).await;
+    stopped.process.signal("CONT");
+    let went_on = Instant::now();
+    let asked = join_all(asking).await.into_iter();
+    let asked: Vec<Note> = asked.map(|asked| asked.expect("no panic")).collect();
+    nodes.settled().await;
+    let back = went_on.elapsed();
+    let after = nodes.id_of("n3").await;
+    assert!(after.is_some() && after != before, "it is another run");
+    sleep(Duration::from_secs(1)).await;
+    let mut notes = history.stop().await;
+    println!(
+        "stopped for {:?}, taken within {taken:?}, back with shards after {back:?}; of {} reads it answered {}",
+        went_on - began,
+        asked.len(),
+        answered(&asked.iter().collect::<Vec<_>>()),
+    );
+    notes.extend(asked);
+    let mut nodes = nodes;
+    let found = nodes.kill_all().await;
+    require_linearizable(&notes);
+    require_kept(&notes, &found);
+}
+
+/// The node is stopped when its batch has passed the fence and is not committed yet.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a report of the test")]
+async fn a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_never() {
+    let test = "a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_never";
+    let Some(nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    let history = History::start(&apis(&nodes)).await;
+    sleep(Duration::from_secs(2)).await;
+    let stopped = &nodes.nodes[2];
+    let hold = stopped
+        .database
+        .hold_client_bytes(HoldFrom::sync_of("INSERT INTO journal"));
+    let is_held = block_in_place(|| hold.wait_held(Duration::from_secs(10)));
+    assert!(is_held, "it writes");
+    let run = nodes.id_of("n3").await.expect("it runs");
+    stopped.process.signal("STOP");
+    let taken = nodes.taken_from(run).await;
+    // The word to commit arrives when the shards are somebody else's.
+    block_in_place(|| hold.release());
+    sleep(Duration::from_secs(1)).await;
+    stopped.process.signal("CONT");
+    nodes.settled().await;
+    println!("taken after {taken:?}");
+    require_sound(history, nodes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_stalls_costs_nobody_its_shards() {
+    let test = "a_database_that_stalls_costs_nobody_its_shards";
+    let Some(nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    let history = History::start(&apis(&nodes)).await;
+    sleep(Duration::from_secs(2)).await;
+    let before = nodes.tables().await;
+    nodes.server.pause().expect("it pauses");
+    sleep(Duration::from_secs(10)).await;
+    nodes.server.resume().expect("it goes on");
+    // Longer than anybody would need to be fenced.
+    sleep(Duration::from_secs(6)).await;
+    let after = nodes.tables().await;
+    let ids = |tables: &fritzy_domain::ClusterState| {
+        let nodes = tables.nodes.iter();
+        nodes.map(|n| (n.node.id, n.fenced)).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&after), ids(&before));
+    let owners = |tables: &fritzy_domain::ClusterState| {
+        let shards = tables.shards.iter();
+        shards.map(|row| row.owner).collect::<Vec<_>>()
+    };
+    assert_eq!(owners(&after), owners(&before));
+    let resumed = Instant::now();
+    sleep(Duration::from_secs(1)).await;
+    let notes = require_sound(history, nodes).await;
+    assert!(
+        answered(&between(&notes, resumed, Instant::now())) > 50,
+        "it goes on"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a report of the test")]
+async fn a_node_without_the_database_falls_silent_before_others_have_its_shards() {
+    let test = "a_node_without_the_database_falls_silent_before_others_have_its_shards";
+    let Some(nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    let history = History::start(&apis(&nodes)).await;
+    sleep(Duration::from_secs(2)).await;
+    let (cut, before) = (&nodes.nodes[2], nodes.id_of("n3").await);
+    cut.lose_database();
+    let lost = Instant::now();
+    let of_others = nodes
+        .until("its shards are taken", async |nodes| {
+            nodes.id_of("n3").await.is_none() && nodes.shards_of("n1").await.len() > 6
+        })
+        .await;
+    assert!(of_others < TAKEN_MAX, "{of_others:?}");
+    sleep(Duration::from_secs(4)).await;
+    cut.database.heal();
+    nodes.settled().await;
+    cut.is_ready(true).await;
+    assert_ne!(nodes.id_of("n3").await, before, "it is another run");
+    let healed = Instant::now();
+    sleep(Duration::from_secs(1)).await;
+    let notes = require_sound(history, nodes).await;
+    println!("taken after {of_others:?}");
+    let through_it = |notes: Vec<&Note>| {
+        let notes = notes.into_iter().filter(|note| note.node == 2);
+        answered(&notes.map(|note| &*note).collect::<Vec<_>>())
+    };
+    // By way of the others, for what is theirs.
+    let meanwhile = between(&notes, lost + of_others, healed);
+    assert!(through_it(meanwhile) > 0, "it passes requests on");
+}
