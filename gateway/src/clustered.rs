@@ -16,6 +16,8 @@ use crate::cluster_settings::ClusterSettings;
 use crate::http::Readiness;
 use crate::node::StartError;
 
+/// For leaving, once requests have ended: what is under way takes 10 s at most.
+const LEAVE_MAX: Duration = Duration::from_secs(12);
 /// For every shard to have a place, before a node that has just joined serves: others that died are taken for dead by then.
 const PLACED_MAX: Duration = Duration::from_secs(15);
 
@@ -119,6 +121,13 @@ impl Clustered {
         info!("giving all shards away");
         if timeout(self.drain_max, self.member.drain()).await.is_err() {
             warn!("some shards were not given away in time; they are stopped");
+        }
+    }
+
+    /// Stops what still runs, and goes. Without the database others take this node for dead instead.
+    pub(crate) async fn leave(&self) {
+        if timeout(LEAVE_MAX, self.member.leave()).await.is_err() {
+            warn!("the table of nodes is out of reach; others will take this node for dead");
         }
     }
 }

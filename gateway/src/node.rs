@@ -284,7 +284,7 @@ impl Node {
             );
         }
         if let Some(clustered) = &self.clustered {
-            clustered.member.leave().await;
+            clustered.leave().await;
         }
         self.shop.stop().await;
         self.projections.stop().await;
