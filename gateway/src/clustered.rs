@@ -114,9 +114,8 @@ impl Clustered {
     }
 
     /// Gives all shards away while requests still come, and goes on to pass them to the others.
-    pub(crate) async fn drain(&self, readiness: &Readiness) {
+    pub(crate) async fn drain(&self) {
         self.readying.abort();
-        readiness.set(false);
         sleep(self.unready).await;
         info!("giving all shards away");
         if timeout(self.drain_max, self.member.drain()).await.is_err() {

@@ -269,9 +269,9 @@ impl Node {
     /// Stops in order: unready, no new connections, running requests finish, actors stop, what is
     /// queued is written.
     pub async fn stop(self) {
-        self.readiness.set(false);
+        self.readiness.end();
         if let Some(clustered) = &self.clustered {
-            clustered.drain(&self.readiness).await;
+            clustered.drain().await;
         }
         let _ = self.stop_serving.send(());
         if tokio::time::timeout(self.grace, self.serving)

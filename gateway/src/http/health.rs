@@ -11,15 +11,23 @@ use super::text;
 
 /// Whether the node takes requests; shared with its life cycle.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Readiness(Arc<AtomicBool>);
+pub(crate) struct Readiness {
+    ready: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+}
 
 impl Readiness {
     pub(crate) fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Never again, whoever sets it: the node is stopping.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
     }
 
     fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.ready.load(Ordering::Acquire) && !self.ended.load(Ordering::Acquire)
     }
 }
 
