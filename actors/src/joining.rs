@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fritzy_cluster::measuring::Measured;
 use fritzy_cluster::{Failure, LocalLease, Member, MemberConfig, MemberError, ShardLife};
 use fritzy_domain::{Membership, ShardId, ShardLease};
+use tokio::net::TcpListener;
 
 use crate::local_shards::LocalShards;
 use crate::projection::Projections;
@@ -27,6 +29,24 @@ impl Shop {
             followed: config.roles.projections.then_some(projections),
         });
         Member::start(config, membership, self.router.clone(), shards, lease).await
+    }
+
+    /// Answers another node that only asks, for measuring.
+    ///
+    /// # Errors
+    /// What the system says.
+    #[doc(hidden)]
+    pub async fn measured_owner(&self, listener: TcpListener) -> Result<Measured, String> {
+        Measured::owner(&self.router, listener).await
+    }
+
+    /// Asks the node at `address` for everything, for measuring.
+    ///
+    /// # Errors
+    /// What the system says, or that it is not reached.
+    #[doc(hidden)]
+    pub async fn measured_asker(&self, address: String) -> Result<Measured, String> {
+        Measured::asker(&self.router, address).await
     }
 }
 

@@ -31,6 +31,6 @@ pub use graphql_client::{
 pub use money::{Cents, MoneyError};
 pub use process::ServerError;
 pub use scenarios::{
-    Durability, Fsync, LoopShape, SideFlags, SideSettings, SideSpec, Store, ceiling_accounts,
-    scenarios,
+    Answers, AskedHost, Durability, Fsync, LoopShape, OtherNode, SideFlags, SideSettings, SideSpec,
+    Store, ceiling_accounts, scenarios,
 };

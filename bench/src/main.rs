@@ -26,6 +26,8 @@ enum Command {
     Replay(commands::Replay),
     #[command(hide = true)]
     CeilingServer(commands::CeilingServer),
+    #[command(hide = true)]
+    OtherNode(commands::OtherNodeCommand),
 }
 
 #[tokio::main]
@@ -35,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Compare(compare) => compare.run(),
         Command::Replay(replay) => replay.run().await,
         Command::CeilingServer(server) => server.run().await,
+        Command::OtherNode(node) => node.run().await,
     }
 }
 

@@ -13,6 +13,8 @@ mod keeper;
 mod lease;
 mod link;
 mod liveness;
+#[doc(hidden)]
+pub mod measuring;
 mod member;
 mod peers;
 mod placement;

@@ -11,7 +11,8 @@ use clap::Args;
 use fritzy_bench::ceiling_accounts;
 use fritzy_gateway::Ceiling;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+
+use super::log_as_a_node;
 
 /// Serve accounts from a hash map until SIGTERM; `run` starts it
 #[derive(Args)]
@@ -55,19 +56,4 @@ impl CeilingServer {
         ceiling.stop().await;
         Ok(())
     }
-}
-
-/// What a node does whose log is not a terminal, by default. Without it the ceiling would be spared the span that the
-/// front end opens for each request, and actors would be blamed for what that costs.
-fn log_as_a_node() {
-    let filter = EnvFilter::new("info,warp::server=off");
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false);
-    // It fails only where logging was started before.
-    let _ = logs.try_init();
 }

@@ -7,24 +7,30 @@
 mod actors_activate;
 mod actors_ask;
 mod actors_place;
+mod bare;
+mod bare_call;
 mod basket;
 mod bridged;
 mod ceiling;
 mod database;
 mod durability;
+mod echo;
 mod hello;
 mod http_subject;
+mod in_process;
 mod kafka_catch_up;
 mod node_process;
 mod overload;
 mod pgbench;
 mod place;
 mod read;
+mod remote_ask;
 mod settings;
 mod shop_data;
 mod shop_subject;
 mod stored;
 mod things;
+mod two_nodes;
 mod uses;
 
 use std::path::Path;
@@ -34,7 +40,9 @@ use async_trait::async_trait;
 pub use ceiling::ceiling_accounts;
 pub(crate) use database::Templates;
 pub use durability::{Durability, Fsync};
-pub use settings::{LoopShape, SideFlags, SideSettings, SideSpec, Store};
+pub use settings::{AskedHost, LoopShape, SideFlags, SideSettings, SideSpec, Store};
+
+pub use two_nodes::{Answers, OtherNode};
 
 use crate::BenchError;
 use crate::load::{Measured, Plan};
@@ -42,7 +50,7 @@ use crate::process::Cores;
 use uses::Setting;
 
 /// Every scenario.
-const ALL: [&dyn Scenario; 10] = [
+const ALL: [&dyn Scenario; 12] = [
     &read::Read,
     &ceiling::CeilingScenario,
     &hello::Hello,
@@ -51,6 +59,8 @@ const ALL: [&dyn Scenario; 10] = [
     &actors_place::ActorsPlace,
     &actors_ask::ActorsAsk,
     &actors_activate::ActorsActivate,
+    &remote_ask::RemoteAsk,
+    &bare_call::BareCall,
     &kafka_catch_up::KafkaCatchUp,
     &pgbench::Pgbench,
 ];

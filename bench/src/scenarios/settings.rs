@@ -99,6 +99,15 @@ pub struct SideFlags {
     #[arg(long, value_name = "PROGRAM")]
     pub node: Option<PathBuf>,
 
+    /// What answers a remote ask: `echo`, which does next to nothing, or `shop`, the real one, whose accounts are active.
+    /// Default: echo
+    #[arg(long)]
+    pub host: Option<AskedHost>,
+
+    /// Actors on the other node that share the bare calls, 1 to 64. Default: 1
+    #[arg(long, value_name = "ACTORS", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub actors: Option<u16>,
+
     /// An argument for the node, as in --node-arg=--shards=16; can be repeated
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub node_arg: Vec<String>,
@@ -114,6 +123,16 @@ pub enum Store {
     Postgres,
     /// Memory, of a shop in process only; nothing is durable.
     Memory,
+}
+
+/// What answers on the other node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum AskedHost {
+    /// A reply as large as an account's, at once.
+    Echo,
+    /// A shop in memory whose accounts are active.
+    Shop,
 }
 
 /// The shape of the load.
@@ -177,6 +196,12 @@ pub struct SideSettings {
     pub single_statement: bool,
     /// Appends in one transaction of a shop in process at most; `None` is the committer's own limit.
     pub batch_len_max_appends: Option<usize>,
+    /// What answers a remote ask; reports before there were any are without.
+    #[serde(default)]
+    pub host: Option<AskedHost>,
+    /// Actors that share the bare calls.
+    #[serde(default)]
+    pub actors_count: Option<usize>,
     /// The node that was measured instead of one that was started.
     pub url: Option<String>,
     /// The node that was started instead of the one beside this program.
@@ -241,10 +266,11 @@ impl SideSpec {
         mine.check_use(&[self])?;
         // What holds for both and only the other side has a use for leaves this one as it is.
         let flags = &flags.only(self.scenario.takes());
+        let takes = |setting| self.scenario.takes().contains(&setting);
         let http = self.scenario.reach() == Reach::Http;
         let rate = mine.rate.or(flags.rate);
         let in_flight = mine.in_flight.or(flags.in_flight).map(usize::from);
-        let has_knee = self.scenario.takes().contains(&Setting::KneeConnections);
+        let has_knee = takes(Setting::KneeConnections);
         let knee_connections = mine.knee_connections.or(flags.knee_connections);
         let knee_connections =
             has_knee.then(|| knee_connections.map_or(HTTP_IN_FLIGHT, usize::from));
@@ -310,6 +336,10 @@ impl SideSpec {
                 .or(flags.single_statement)
                 .unwrap_or(false),
             batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
+            host: takes(Setting::Host)
+                .then(|| mine.host.or(flags.host).unwrap_or(AskedHost::Echo)),
+            actors_count: takes(Setting::Actors)
+                .then(|| usize::from(mine.actors.or(flags.actors).unwrap_or(1))),
             url,
             node: node.filter(|_| started),
             node_args: if started { node_args } else { Vec::new() },

@@ -1,9 +1,7 @@
 //! A shop in this process: its stores, its accounts and products, and the callers that use its own methods.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-use std::sync::{Arc, PoisonError};
-use std::thread::available_parallelism;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -16,14 +14,15 @@ use uuid::Uuid;
 use super::bridged::Bridged;
 use super::database::Database;
 use super::durability::{Durability, Fsync};
+use super::in_process::measure;
 use super::things::{Things, Wanted};
 use super::{Conditions, SetUp, SideSettings, Store, Subject};
 use crate::BenchError;
-use crate::load::{Caller, Measured, Outcome, Pace, Pacer, Plan, Recorder, Refusal, Window, drive};
-use crate::process::{ProcessUsage, Role};
+use crate::load::{Caller, Measured, Outcome, Plan, Refusal, Window};
+use crate::process::Role;
 
 /// What a node gives a request.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running shop, and what is in it.
 pub(super) struct OpenShop {
@@ -102,37 +101,19 @@ impl<C: Caller> Subject for ShopSubject<C> {
             .map(|number| (self.caller)(&self.shop, &self.settings, plan, number))
             .collect();
         let window = Window::beginning_now(plan.warmup, plan.duration);
-        let pace = Arc::new(Pace::new(plan.load, &window));
         if let Some(bridged) = &self.bridged {
             bridged.measure(&window);
         }
-        // As many recorders as threads, so that they seldom wait for each other.
-        let threads = available_parallelism().map_or(1, NonZeroUsize::get);
-        let recorders: Vec<_> = (0..threads).map(|_| Recorder::shared(window)).collect();
-        let _pacer = Pacer::start(&pace, plan.load.callers(), None);
         let mut processes = vec![(Role::ShopAndGenerator, std::process::id())];
         if let Place::Database(database) = &self.place {
             processes.extend(database.process());
         }
-        let (usage, ()) = tokio::join!(
-            ProcessUsage::between(window.measured_from, window.measured_to, &processes),
-            drive(callers, &pace, &recorders, window.drained_by),
-        );
-        let mut whole = Recorder::new(window);
-        for recorder in recorders {
-            whole.merge(&recorder.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+        let measured = measure(callers, plan, window, &processes).await;
         let more = match &self.bridged {
             Some(bridged) => bridged.figures().await?,
             None => BTreeMap::new(),
         };
-        Ok(Measured {
-            recorder: whole,
-            unsent: pace.unsent(),
-            usage,
-            load: plan.load,
-            more,
-        })
+        Ok(Measured { more, ..measured })
     }
 
     async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {

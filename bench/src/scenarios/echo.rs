@@ -1,0 +1,47 @@
+//! A shard that answers at once, with as many bytes as the read of an account has.
+
+use fritzy_cluster::codec::Unreadable;
+use fritzy_cluster::{Refused, ShardHost};
+use fritzy_domain::{Deadline, ShardId};
+
+/// Bytes of a request: some more than the read of an account, which names its kind and its id.
+pub(super) const REQUEST_LEN: usize = 30;
+/// Bytes of a reply: an account with a name of usual length has fewer.
+pub(super) const REPLY_LEN: usize = 100;
+
+/// The host.
+pub(super) struct Echo;
+
+impl ShardHost for Echo {
+    type Request = Vec<u8>;
+    type Reply = Vec<u8>;
+
+    async fn ask(
+        &self,
+        _shard: ShardId,
+        _deadline: Deadline,
+        _request: Vec<u8>,
+    ) -> Result<Vec<u8>, Refused<Vec<u8>>> {
+        Ok(vec![0; REPLY_LEN])
+    }
+
+    fn may_repeat(_request: &Vec<u8>) -> bool {
+        true
+    }
+
+    fn encode_request(request: &Vec<u8>) -> Vec<u8> {
+        request.clone()
+    }
+
+    fn decode_request(bytes: &[u8], _deadline: Deadline) -> Result<Vec<u8>, Unreadable> {
+        Ok(bytes.to_vec())
+    }
+
+    fn encode_reply(reply: &Vec<u8>) -> Vec<u8> {
+        reply.clone()
+    }
+
+    fn decode_reply(bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
+        Ok(bytes.to_vec())
+    }
+}

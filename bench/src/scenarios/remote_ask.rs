@@ -1,0 +1,140 @@
+//! `remote-ask`: shards of another node asked through the router, the link and the gates of both.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fritzy_actors::{Shop, ShopConfig};
+use fritzy_cluster::measuring::Measured as MeasuredNode;
+use fritzy_cluster::{LocalLease, Router, ShardMap};
+use fritzy_domain::{ShardCount, ShardId};
+use fritzy_persistence::{MemoryConfig, Stores};
+
+use super::ceiling::ceiling_accounts;
+use super::echo::{Echo, REPLY_LEN, REQUEST_LEN};
+use super::settings::AskedHost;
+use super::shop_subject::{deadline, outcome};
+use super::two_nodes::{Answers, TwoNodes, echo_router, preparing, start_other};
+use super::{Reach, Scenario, SetUp, Setting, Subject};
+use crate::BenchError;
+use crate::load::{Caller, Outcome, Plan, Refusal};
+use crate::process::ServerProcess;
+use crate::random::SplitMix64;
+
+/// The scenario.
+pub(super) struct RemoteAsk;
+
+#[async_trait]
+impl Scenario for RemoteAsk {
+    fn name(&self) -> &'static str {
+        "remote-ask"
+    }
+
+    fn about(&self) -> &'static str {
+        "shards in another process asked through router, link and gates"
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::InProcess
+    }
+
+    fn takes(&self) -> &'static [Setting] {
+        &[
+            Setting::InFlight,
+            Setting::Rate,
+            Setting::Host,
+            Setting::Accounts,
+        ]
+    }
+
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+        match set_up.settings.host {
+            Some(AskedHost::Shop) => of_shop(set_up).await,
+            _ => of_echo(set_up).await,
+        }
+    }
+}
+
+fn address(other: &ServerProcess) -> String {
+    format!("127.0.0.1:{}", other.port())
+}
+
+async fn of_echo(set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+    let other = start_other(set_up, Answers::Echo).await?;
+    let router = echo_router();
+    let asker = MeasuredNode::asker(&router, address(&other)).await;
+    let end = Box::pin(asker.map_err(preparing)?.end());
+    let caller = move |_: &Plan, number| {
+        let shards = usize::from(router.map().count().get());
+        let shard = u16::try_from(number % shards).expect("a shard has 16 bits");
+        AskingEcho {
+            router: router.clone(),
+            shard: ShardId(shard),
+        }
+    };
+    Ok(Box::new(TwoNodes::new(other, end, caller)))
+}
+
+struct AskingEcho {
+    router: Arc<Router<Echo>>,
+    shard: ShardId,
+}
+
+impl Caller for AskingEcho {
+    async fn call(&mut self) -> Outcome {
+        let request = vec![0; REQUEST_LEN];
+        match self.router.ask(self.shard, deadline(), request).await {
+            Ok(reply) if reply.len() == REPLY_LEN => Outcome::Accepted,
+            Ok(_) => Outcome::Refused(Refusal::WrongAnswer),
+            Err(failure) => Outcome::Refused(Refusal::Code(failure.to_string())),
+        }
+    }
+}
+
+async fn of_shop(set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+    let accounts = set_up.settings.accounts_count;
+    let seed = set_up.seed;
+    let other = start_other(set_up, Answers::Shop { accounts, seed }).await?;
+    // This side has no shard, so its stores are asked for nothing.
+    let stores = Stores::in_memory(MemoryConfig::default());
+    let shop = Shop::empty(
+        ShopConfig::default(),
+        Arc::new(ShardMap::new(ShardCount::DEFAULT)),
+        LocalLease::unlimited(),
+        stores.journal.clone(),
+        stores.read_model.clone(),
+    );
+    let shop = Arc::new(shop.await.map_err(preparing)?);
+    let asker = shop.measured_asker(address(&other)).await;
+    let asker = asker.map_err(preparing)?;
+    let ids = ceiling_accounts(seed, accounts).into_iter();
+    let ids: Arc<[String]> = ids.map(|(id, _)| id).collect();
+    for id in &*ids {
+        // From here on it is known that each is found.
+        shop.account(id, deadline()).await.map_err(preparing)?;
+    }
+    let asked = shop.clone();
+    let caller = move |plan: &Plan, number| AskingShop {
+        shop: asked.clone(),
+        ids: ids.clone(),
+        random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
+    };
+    let end = Box::pin(async move {
+        asker.end().await;
+        shop.stop().await;
+        stores.close().await;
+    });
+    Ok(Box::new(TwoNodes::new(other, end, caller)))
+}
+
+struct AskingShop {
+    shop: Arc<Shop>,
+    ids: Arc<[String]>,
+    random: SplitMix64,
+}
+
+impl Caller for AskingShop {
+    async fn call(&mut self) -> Outcome {
+        let id = &self.ids[self.random.below(self.ids.len())];
+        outcome(self.shop.account(id, deadline()).await)
+    }
+}
