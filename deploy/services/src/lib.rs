@@ -21,6 +21,7 @@ mod processes;
 mod proxy;
 mod run;
 mod skipped;
+mod watched;
 
 pub use balancer::Balancer;
 pub use binaries::{POSTGRES_BIN_VARIABLE, PostgresBinaries};
@@ -35,3 +36,4 @@ pub use port::free_port;
 pub use postgres::{PostgresConfig, PostgresServer, TlsFiles};
 pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
 pub use skipped::skipped;
+pub use watched::WatchedFolder;

@@ -37,7 +37,8 @@ struct Client {
     /// The last name that was acknowledged.
     renamed: String,
     failures: Vec<String>,
-    slowest: Duration,
+    /// When each request was sent, and how long it took.
+    took: Vec<(Instant, Duration)>,
 }
 
 impl ClosedLoop {
@@ -84,9 +85,16 @@ impl Told {
         failures.collect()
     }
 
-    pub(crate) fn slowest(&self) -> Duration {
-        let slowest = self.clients.iter().map(|client| client.slowest);
-        slowest.max().unwrap_or_default()
+    /// How long requests took that were sent between two moments: the slowest of 100, of 1 000, and of all.
+    pub(crate) fn took(&self, from: Instant, until: Instant) -> [Duration; 3] {
+        let sent = self.clients.iter().flat_map(|client| &client.took);
+        let of_then = sent.filter(|(sent, _)| (from..until).contains(sent));
+        let mut took: Vec<Duration> = of_then.map(|(_, took)| *took).collect();
+        took.sort_unstable();
+        [100, 1_000, usize::MAX].map(|of| {
+            let at = took.len().saturating_sub(1 + took.len() / of);
+            took.get(at).copied().unwrap_or_default()
+        })
     }
 
     /// Every acknowledged order is there once, under the id that was told (I1, I8), and none that nobody asked for; every
@@ -132,7 +140,7 @@ impl Client {
             sent: 0,
             orders: BTreeMap::new(),
             failures: Vec::new(),
-            slowest: Duration::ZERO,
+            took: Vec::new(),
         }
     }
 
@@ -195,7 +203,7 @@ impl Client {
         let began = Instant::now();
         let answered = self.api.try_send(self.api.post(), body.to_string()).await;
         let took = began.elapsed();
-        self.slowest = self.slowest.max(took);
+        self.took.push((began, took));
         let failure = match answered {
             Ok(answer) if answer.status == StatusCode::OK => {
                 let mut json = answer.json();

@@ -13,9 +13,6 @@ use crate::closed_loop::ClosedLoop;
 use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
 
 const NODES: usize = 3;
-const CLIENTS: usize = 16;
-/// Answers before, between and after the restarts, so that each restart meets the load.
-const BETWEEN: usize = 300;
 const POLL: Duration = Duration::from_millis(20);
 
 /// A place for a node: it comes back under its name and its addresses.
@@ -73,6 +70,17 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_fails_no_request() {
+    roll("a_rolling_restart_fails_no_request", 16, 300).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, with --release and --nocapture"]
+async fn a_rolling_restart_under_more_load() {
+    roll("a_rolling_restart_under_more_load", 32, 30_000).await;
+}
+
+/// Restarts each node in turn under so many clients, with so many answers before, between and after the restarts.
+async fn roll(test: &str, clients: usize, between: usize) {
     let postgres = match PostgresServer::start(PostgresConfig::for_tests()) {
         Ok(postgres) => postgres,
         Err(missing) if missing.is_missing() => {
@@ -89,10 +97,12 @@ async fn a_rolling_restart_fails_no_request() {
     until("all are ready", || balancer.ready().len() == NODES).await;
 
     let api = Api::at(balancer.address());
-    let load = ClosedLoop::start(&api, CLIENTS).await;
-    answered(&load, BETWEEN).await;
+    let load = ClosedLoop::start(&api, clients).await;
+    let mut moments = vec![("before".to_owned(), Instant::now())];
+    answered(&load, between).await;
     for (number, seat) in seats.iter().enumerate() {
         let began = Instant::now();
+        moments.push((format!("n{} restarts", number + 1), began));
         let node = nodes.remove(0);
         node.signal("TERM");
         let ended = block_in_place(|| node.ended_within(NODE_TIME_MAX));
@@ -105,14 +115,17 @@ async fn a_rolling_restart_fails_no_request() {
             "n{}: ended after {stopped:?}, ready after {took:?}",
             number + 1
         );
-        answered(&load, BETWEEN).await;
+        moments.push((format!("after n{}", number + 1), Instant::now()));
+        answered(&load, between).await;
     }
     let told = load.stop().await;
-    println!(
-        "{} requests, the slowest took {:?}",
-        told.requests(),
-        told.slowest()
-    );
+    moments.push(("end".to_owned(), Instant::now()));
+    println!("{} requests", told.requests());
+    for pair in moments.windows(2) {
+        let [p99, p999, slowest] = told.took(pair[0].1, pair[1].1);
+        let what = &pair[0].0;
+        println!("{what:12} p99 {p99:?}, p99.9 {p999:?}, slowest {slowest:?}");
+    }
     let failures = told.failures();
     assert!(
         failures.is_empty(),
