@@ -17,7 +17,7 @@ const TRIES_MAX: u32 = 100;
 ///
 /// # Errors
 /// When a hundred ports in a row are taken.
-pub(crate) fn free_port() -> Result<u16, ServiceError> {
+pub fn free_port() -> Result<u16, ServiceError> {
     let width = u64::from(PORTS.end - PORTS.start);
     (0..TRIES_MAX)
         .map(|_| {

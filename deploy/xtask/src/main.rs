@@ -9,6 +9,7 @@
     reason = "a developer's command speaks to the terminal"
 )]
 
+mod cluster;
 mod metadata;
 mod services;
 mod test;
@@ -32,6 +33,8 @@ enum Command {
     Test(test::Arguments),
     /// Real servers for the tests, left running in the background: start, stop or look at them.
     Services(services::Arguments),
+    /// Several nodes, a database, a broker and a balancer on this machine, to play with. Runs until Ctrl-C.
+    Cluster(cluster::Arguments),
     /// Check the repository itself: directions of dependencies, where things live, what must not be written.
     Tidy,
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let ran = match Arguments::parse().command {
         Command::Test(arguments) => test::run(arguments),
         Command::Services(arguments) => services::run(&arguments),
+        Command::Cluster(arguments) => cluster::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match ran {

@@ -11,7 +11,7 @@ mod outcome;
 mod python;
 mod report;
 mod steps;
-mod stream;
+pub(crate) mod stream;
 mod web;
 
 use std::time::Instant;

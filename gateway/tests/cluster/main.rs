@@ -1,6 +1,7 @@
 //! Several nodes on one database, as processes of their own, and what clients see while nodes come, go and break.
 
 #[path = "../../../actors/tests/shells/audit.rs"]
+#[allow(dead_code, reason = "other tests look at states as well")]
 mod audit;
 #[path = "../client/mod.rs"]
 #[allow(dead_code, reason = "the tests of one node ask more")]
@@ -9,6 +10,8 @@ mod client;
 #[allow(dead_code, reason = "the tests of one node do more to it")]
 mod node_process;
 
+mod closed_loop;
 mod deaths;
 mod history;
 mod nodes;
+mod rolling;

@@ -1,0 +1,129 @@
+//! One request: to a backend that is ready, and its answer back.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use tokio::time::timeout;
+
+use super::Backends;
+use super::backend::{Backend, Connection};
+
+/// Until the head of an answer has come: a node answers within 10 s whatever happens, unless it is told otherwise.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+/// Headers that are about one connection, and go no further.
+const OF_ONE_CONNECTION: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+
+type Answer = Response<Either<Incoming, Full<Bytes>>>;
+
+/// Why there is no answer of a backend.
+enum Failed {
+    /// Nothing was sent.
+    NotSent(&'static str),
+    /// Something was sent, and no answer came.
+    Lost(&'static str),
+}
+
+/// Forwards it. Whatever goes wrong is told in the answer, as the API tells its own errors.
+pub(super) async fn forward(backends: &Backends, mut request: Request<Incoming>) -> Answer {
+    remove_of_one_connection(request.headers_mut());
+    let answered = match connection(backends).await {
+        Ok((backend, connection)) => send(backend, connection, request).await,
+        Err(failed) => Err(failed),
+    };
+    match answered {
+        Ok(answer) => answer,
+        Err(Failed::NotSent(why)) => {
+            let mut answer = error(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", why);
+            let soon = HeaderValue::from_static("1");
+            answer.headers_mut().insert(header::RETRY_AFTER, soon);
+            answer
+        }
+        Err(Failed::Lost(why)) => error(StatusCode::BAD_GATEWAY, "DEADLINE_EXCEEDED", why),
+    }
+}
+
+/// A connection to the first backend in turn that does not refuse it. What else can happen to a connect is not tried
+/// elsewhere: it says less about the backend, and a client must be able to rely on how often its request can be sent.
+async fn connection(backends: &Backends) -> Result<(Arc<Backend>, Connection), Failed> {
+    for backend in backends.in_turn() {
+        match backend.connection().await {
+            Ok(connection) => return Ok((backend, connection)),
+            Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {}
+            Err(_) => {
+                return Err(Failed::NotSent(
+                    "the node cannot be reached; nothing was sent",
+                ));
+            }
+        }
+    }
+    Err(Failed::NotSent("no node is ready; nothing was sent"))
+}
+
+async fn send(
+    backend: Arc<Backend>,
+    mut connection: Connection,
+    request: Request<Incoming>,
+) -> Result<Answer, Failed> {
+    let answering = timeout(ANSWER_MAX, connection.sender.send_request(request)).await;
+    let answer = match answering {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => {
+            let why =
+                "the connection to the node was lost; whether the request was done is not known";
+            return Err(Failed::Lost(why));
+        }
+        Err(_) => {
+            let why = "the node has not answered; whether the request was done is not known";
+            return Err(Failed::Lost(why));
+        }
+    };
+    tokio::spawn(async move {
+        // Once the answer has passed; an error means that the backend closes the connection with it.
+        if connection.sender.ready().await.is_ok() {
+            backend.keep(connection);
+        }
+    });
+    let mut answer = answer.map(Either::Left);
+    remove_of_one_connection(answer.headers_mut());
+    Ok(answer)
+}
+
+/// Those that the `Connection` header names are about one connection as well.
+fn remove_of_one_connection(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&OF_ONE_CONNECTION) {
+        headers.remove(name);
+    }
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Answer {
+    let json =
+        format!(r#"{{"errors":[{{"message":"{message}","extensions":{{"code":"{code}"}}}}]}}"#);
+    let mut answer = Response::new(Either::Right(Full::new(Bytes::from(json))));
+    *answer.status_mut() = status;
+    let media_type = HeaderValue::from_static("application/json; charset=utf-8");
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
+    answer
+}

@@ -1,0 +1,182 @@
+//! A small HTTP balancer that follows readiness, as those in front of real clusters do: for tests, and for people to play
+//! with on one machine.
+//!
+//! Each request goes to the next backend in turn that is ready, and its body and answer stream through. **Nothing is sent
+//! twice**: only where a backend has refused the connection, so that nothing of the request can have reached it, another
+//! one is tried. A client that is to survive more gives its mutations keys, and asks again itself.
+
+mod backend;
+mod forward;
+mod readiness;
+#[cfg(test)]
+mod tests;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use crate::error::ServiceError;
+use backend::Backend;
+
+/// Connections of clients at once; one more waits in the listener's queue. A node takes as many.
+const CONNECTIONS_MAX: usize = 4_096;
+/// For the head of a request, idleness before it included: as long as a node gives its clients.
+const HEAD_MAX: Duration = Duration::from_secs(60);
+/// When there are no more file descriptors, some connection must end first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A balancer that runs until it is dropped. It has a thread of its own, and can be used with a runtime or without.
+#[derive(Debug)]
+pub struct Balancer {
+    address: SocketAddr,
+    backends: Arc<Backends>,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Balancer {
+    /// Listens there, for these backends. None of them is ready before it has said so.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or no thread started.
+    pub fn start(listen: SocketAddr, backends: &[SocketAddr]) -> Result<Self, ServiceError> {
+        let cannot = |what: String| move |source| ServiceError::Io { what, source };
+        let listener = TcpListener::bind(listen)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(cannot(format!("listen on {listen}")))?;
+        let address = listener
+            .local_addr()
+            .map_err(cannot(format!("listen on {listen}")))?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("balancer")
+            .enable_all()
+            .build()
+            .map_err(cannot("start a thread".to_owned()))?;
+        let started = Self {
+            address,
+            backends: Arc::default(),
+            runtime: Some(runtime),
+        };
+        started.set_backends(backends);
+        let serving = serve(listener, started.backends.clone());
+        started.runtime().spawn(serving);
+        Ok(started)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on there are these backends; those that stay, stay as they are.
+    pub fn set_backends(&self, addresses: &[SocketAddr]) {
+        let _context = self.runtime().enter();
+        let known = self.backends.all();
+        let backend = |address: &SocketAddr| {
+            let stays = known.iter().find(|backend| backend.address == *address);
+            stays.map_or_else(|| Arc::new(Backend::followed(*address)), Arc::clone)
+        };
+        self.backends
+            .replace(addresses.iter().map(backend).collect());
+    }
+
+    /// The backends that are ready.
+    #[must_use]
+    pub fn ready(&self) -> Vec<SocketAddr> {
+        let ready = self.backends.ready();
+        ready.iter().map(|backend| backend.address).collect()
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("taken only by the drop")
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // It may be dropped within another runtime, which must not be blocked.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The backends, and whose turn it is.
+#[derive(Debug, Default)]
+struct Backends {
+    all: RwLock<Arc<[Arc<Backend>]>>,
+    turn: AtomicUsize,
+}
+
+impl Backends {
+    fn all(&self) -> Arc<[Arc<Backend>]> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
+    }
+
+    fn replace(&self, all: Vec<Arc<Backend>>) {
+        *self.all.write().unwrap_or_else(PoisonError::into_inner) = all.into();
+    }
+
+    fn ready(&self) -> Vec<Arc<Backend>> {
+        let all = self.all();
+        all.iter().filter(|one| one.is_ready()).cloned().collect()
+    }
+
+    /// Those that are ready, in the order in which one request tries them.
+    fn in_turn(&self) -> Vec<Arc<Backend>> {
+        let mut ready = self.ready();
+        if !ready.is_empty() {
+            let first = self.turn.fetch_add(1, Ordering::Relaxed) % ready.len();
+            ready.rotate_left(first);
+        }
+        ready
+    }
+}
+
+async fn serve(listener: TcpListener, backends: Arc<Backends>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let place = places.clone().acquire_owned().await;
+        let place = place.expect("the semaphore is never closed");
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let serving = serve_one(stream, backends.clone());
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
+            }
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn serve_one(stream: TcpStream, backends: Arc<Backends>) {
+    // Small answers leave at once; a client's connection works without it as well.
+    drop(stream.set_nodelay(true));
+    let forwarding = service_fn(move |request| {
+        let backends = backends.clone();
+        async move { Ok::<_, hyper::Error>(forward::forward(&backends, request).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), forwarding);
+    // A client that hangs up is nobody's fault.
+    drop(served.await);
+}

@@ -1,0 +1,36 @@
+//! Whether a backend is ready: it is asked again and again, each time over a new connection, so that its listener is asked
+//! as well.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+/// Between two checks.
+const CHECK_EVERY: Duration = Duration::from_millis(100);
+/// For a check. Together with the time between two it is less than a second, so that a node with `--unready-ms 1000` still
+/// serves everything when the last request is sent to it.
+const CHECK_MAX: Duration = Duration::from_millis(500);
+
+/// Asks for ever, and tells each answer.
+pub(super) async fn follow(address: SocketAddr, tell: impl Fn(bool)) {
+    loop {
+        tell(is_ready(address).await);
+        sleep(CHECK_EVERY).await;
+    }
+}
+
+async fn is_ready(address: SocketAddr) -> bool {
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let question =
+            format!("GET /healthz/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(question.as_bytes()).await?;
+        let mut start = [0; "HTTP/1.1 200".len()];
+        stream.read_exact(&mut start).await?;
+        Ok::<_, std::io::Error>(start.ends_with(b" 200"))
+    };
+    matches!(timeout(CHECK_MAX, asking).await, Ok(Ok(true)))
+}

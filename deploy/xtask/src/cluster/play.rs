@@ -1,0 +1,281 @@
+//! The owner of the nodes: starts all, shows what happens, does what it is ordered to, and ends all it has started.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use fritzy_services::{Balancer, WatchedFolder};
+
+use super::console::{self, Event};
+use super::node::{self, PORTS_FROM, Seat, Setup};
+use super::state::{Life, State};
+use super::surroundings::{self, Server};
+use super::{Answer, NODES_MAX, New, Order, secret, told};
+
+/// Between two looks at the processes and at who is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// For all nodes to be ready at the start.
+const START_MAX: Duration = Duration::from_secs(90);
+/// For one node to end in order: as long as it takes at most by its settings.
+const STOP_MAX: Duration = Duration::from_secs(60);
+
+/// All that runs. Its parts end in this order: nodes, then what they need.
+struct Play {
+    seats: Vec<Seat>,
+    watched: WatchedFolder,
+    balancer: Balancer,
+    setup: Setup,
+    /// Where the state and the logs are.
+    folder: PathBuf,
+    control: PathBuf,
+    events: Receiver<Event>,
+    written: Option<State>,
+    database: Server,
+    kafka: Result<Server, String>,
+}
+
+/// Starts a cluster and keeps it until it is told to end.
+///
+/// # Errors
+/// When one runs already, or something of it cannot be started.
+pub(super) fn play(new: &New, json: bool, folder: &Path, program: PathBuf) -> Result<bool> {
+    if let Some(other) = State::read(folder)? {
+        bail!("one runs already, on {} (process {})", other.url, other.pid);
+    }
+    let mut play = Play::start(new, folder, program)?;
+    if !play.wait_until_ready()? {
+        play.end();
+        return Ok(true);
+    }
+    console::read_terminal(play.control.clone());
+    let state = play.state();
+    let (database, kafka) = (&play.database.about, play.kafka.as_ref());
+    let kafka = kafka.map(|kafka| kafka.about.as_str());
+    eprint!(
+        "{}",
+        told::welcome(&state, database, kafka.map_err(String::as_str))
+    );
+    if json {
+        println!("{}", serde_json::to_string_pretty(&state)?);
+    }
+    while play.goes_on() {}
+    play.end();
+    Ok(true)
+}
+
+impl Play {
+    fn start(new: &New, folder: &Path, program: PathBuf) -> Result<Self> {
+        let (tell, events) = channel();
+        console::listen_for_signals(tell.clone())?;
+        let database = surroundings::database(folder)?;
+        let kafka = match new.no_kafka {
+            true => Err("not asked for".to_owned()),
+            false => surroundings::kafka(folder),
+        };
+        let setup = Setup {
+            program,
+            database_url: database.url.clone(),
+            kafka_brokers: kafka.as_ref().ok().map(|kafka| kafka.url.clone()),
+            cookie: secret::new()?,
+            admin_token: secret::new()?,
+        };
+        if kafka.is_ok() {
+            surroundings::run_to_end(&mut setup.command(&["topics", "apply"]))
+                .context("the topics cannot be made")?;
+        }
+        let watched = WatchedFolder::new()?;
+        let control = watched.path().join("control");
+        console::listen(&control, tell)?;
+        let balancer = Balancer::start(node::address(PORTS_FROM)?, &[])?;
+        let mut play = Self {
+            seats: Vec::new(),
+            watched,
+            balancer,
+            setup,
+            folder: folder.to_owned(),
+            control,
+            events,
+            written: None,
+            database,
+            kafka,
+        };
+        for number in 1..=new.nodes {
+            play.add(number)?;
+        }
+        Ok(play)
+    }
+
+    fn add(&mut self, number: u16) -> Result<()> {
+        let mut seat = Seat::new(number, &self.folder)?;
+        seat.start(&self.setup, &self.watched)?;
+        self.seats.push(seat);
+        let addresses: Vec<SocketAddr> = self.seats.iter().map(|seat| seat.address).collect();
+        self.balancer.set_backends(&addresses);
+        Ok(())
+    }
+
+    /// Whether all nodes are; `false` when this was told to end before.
+    fn wait_until_ready(&mut self) -> Result<bool> {
+        let began = Instant::now();
+        while !self.seats.iter().all(|seat| seat.life == Life::Ready) {
+            if !self.goes_on() {
+                return Ok(false);
+            }
+            let ended = |seat: &&Seat| matches!(seat.life, Life::Ended(_));
+            if let Some(ended) = self.seats.iter().find(ended) {
+                bail!(
+                    "a node did not start:\n{}",
+                    told::end_of_log(&ended.shown().log)
+                );
+            }
+            if began.elapsed() > START_MAX {
+                bail!(
+                    "not all nodes are ready after {START_MAX:?}; their logs are in {}",
+                    self.folder.display()
+                );
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does what there is to do now; `false` once it is to end.
+    fn goes_on(&mut self) -> bool {
+        match self.events.recv_timeout(LOOK_EVERY) {
+            Ok(Event::Ordered(order, answer)) => {
+                let (done, said) = match self.obey(order) {
+                    Ok(said) => (true, said),
+                    Err(failure) => (false, format!("{failure:#}")),
+                };
+                self.look();
+                let state = self.state();
+                // Whoever asked may have left.
+                let _ = answer.send(Answer { said, done, state });
+            }
+            Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => self.look(),
+        }
+        true
+    }
+
+    fn obey(&mut self, order: Order) -> Result<String> {
+        Ok(match order {
+            Order::Look => String::new(),
+            Order::Add => {
+                let number = self.seats.len() + 1;
+                if number > usize::try_from(NODES_MAX)? {
+                    bail!(
+                        "more than {NODES_MAX} nodes on one machine only get in each other's way"
+                    );
+                }
+                self.add(u16::try_from(number)?)?;
+                format!("n{number} starts; shards move to it some seconds after it is ready")
+            }
+            Order::Start(number) => {
+                let (setup, watched) = (&self.setup, &self.watched);
+                let seat = find(&mut self.seats, number)?;
+                if seat.pid().is_some() {
+                    bail!("n{number} runs");
+                }
+                seat.start(setup, watched)?;
+                format!("n{number} starts")
+            }
+            Order::Stop(number) => {
+                let seat = running(&mut self.seats, number)?;
+                seat.stop()?;
+                format!("n{number} gives its shards away, and ends")
+            }
+            Order::Kill(number) => {
+                let seat = running(&mut self.seats, number)?;
+                seat.kill();
+                format!("n{number} is killed; the others take its shards within some seconds")
+            }
+        })
+    }
+
+    /// Notes who has ended and who is ready, shows what has changed, and keeps it.
+    fn look(&mut self) {
+        let ready = self.balancer.ready();
+        for seat in &mut self.seats {
+            let name = seat.name().to_owned();
+            let was_told = seat.life == Life::Draining;
+            if let Some(how) = seat.ended() {
+                if !was_told {
+                    let number = seat.number();
+                    eprintln!(
+                        "{name} has ended ({how}); `start {number}` brings it back, nothing else does"
+                    );
+                }
+                continue;
+            }
+            let is_ready = ready.contains(&seat.address);
+            match seat.life {
+                Life::Starting if is_ready => seat.life = Life::Ready,
+                Life::Ready if !is_ready => {
+                    eprintln!("{name} is not ready");
+                    seat.life = Life::Starting;
+                }
+                _ => {}
+            }
+        }
+        let state = self.state();
+        if self.written.as_ref() != Some(&state) {
+            if let Err(failure) = state.write(&self.folder) {
+                eprintln!("{failure:#}");
+            }
+            self.written = Some(state);
+        }
+    }
+
+    fn state(&self) -> State {
+        State {
+            url: node::url(self.balancer.address()),
+            database_url: self.setup.database_url.clone(),
+            kafka_brokers: self.setup.kafka_brokers.clone(),
+            cookie: self.setup.cookie.clone(),
+            admin_token: self.setup.admin_token.clone(),
+            pid: std::process::id(),
+            control: self.control.clone(),
+            nodes: self.seats.iter().map(Seat::shown).collect(),
+        }
+    }
+
+    /// One node after the other gives its shards to those that are left; the last has nobody to give them to.
+    fn end(mut self) {
+        eprintln!("ending one node after the other; Ctrl-C again ends all at once");
+        State::remove(&self.folder);
+        for seat in &mut self.seats {
+            let began = Instant::now();
+            if let Err(failure) = seat.stop() {
+                eprintln!("{}: {failure:#}", seat.name());
+            }
+            while seat.pid().is_some() {
+                if let Some(how) = seat.ended() {
+                    let took = began.elapsed().as_secs_f64();
+                    eprintln!("{} has ended {how}, after {took:.1} s", seat.name());
+                    break;
+                }
+                let again = matches!(self.events.recv_timeout(LOOK_EVERY), Ok(Event::End));
+                if again || began.elapsed() > STOP_MAX {
+                    // What is left is killed with the folder.
+                    return eprintln!("ended at once");
+                }
+            }
+        }
+    }
+}
+
+fn find(seats: &mut [Seat], number: u16) -> Result<&mut Seat> {
+    let mut seats = seats.iter_mut();
+    let found = seats.find(|seat| seat.number() == number);
+    found.with_context(|| format!("there is no n{number}"))
+}
+
+fn running(seats: &mut [Seat], number: u16) -> Result<&mut Seat> {
+    let seat = find(seats, number)?;
+    if seat.pid().is_none() {
+        bail!("n{number} does not run");
+    }
+    Ok(seat)
+}

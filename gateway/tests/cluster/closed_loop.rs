@@ -1,0 +1,240 @@
+//! Clients in a closed loop, for whom every request must succeed the first time: none asks again. Each notes what it was
+//! told, and the shop is compared with that afterwards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::client::Api;
+
+/// Running clients.
+pub(crate) struct ClosedLoop {
+    clients: Vec<JoinHandle<Client>>,
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+}
+
+/// What all of them were told.
+pub(crate) struct Told {
+    clients: Vec<Client>,
+}
+
+/// One client. It alone changes what it made.
+struct Client {
+    api: Api,
+    name: String,
+    account: String,
+    product: String,
+    /// How many requests it has sent.
+    sent: u64,
+    /// The quantity of each order it asked for, and the id that was acknowledged.
+    orders: BTreeMap<u64, Option<String>>,
+    /// The last name that was acknowledged.
+    renamed: String,
+    failures: Vec<String>,
+    /// When each request was sent, and how long it took.
+    took: Vec<(Instant, Duration)>,
+}
+
+impl ClosedLoop {
+    /// Starts so many, once each has its account and its product.
+    pub(crate) async fn start(api: &Api, count: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let answered = Arc::new(AtomicUsize::new(0));
+        let mut clients = Vec::new();
+        for number in 0..count {
+            let client = Client::new(api.clone(), format!("client {number}")).await;
+            clients.push(tokio::spawn(client.run(stop.clone(), answered.clone())));
+        }
+        Self {
+            clients,
+            stop,
+            answered,
+        }
+    }
+
+    /// How many requests were answered.
+    pub(crate) fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Stops them after their present request.
+    pub(crate) async fn stop(self) -> Told {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut clients = Vec::new();
+        for client in self.clients {
+            clients.push(client.await.expect("no panic"));
+        }
+        Told { clients }
+    }
+}
+
+impl Told {
+    pub(crate) fn requests(&self) -> u64 {
+        self.clients.iter().map(|client| client.sent).sum()
+    }
+
+    /// Everything that was not a 200 without errors.
+    pub(crate) fn failures(&self) -> Vec<&String> {
+        let failures = self.clients.iter().flat_map(|client| &client.failures);
+        failures.collect()
+    }
+
+    /// How long requests took that were sent between two moments: the slowest of 100, of 1 000, and of all.
+    pub(crate) fn took(&self, from: Instant, until: Instant) -> [Duration; 3] {
+        let sent = self.clients.iter().flat_map(|client| &client.took);
+        let of_then = sent.filter(|(sent, _)| (from..until).contains(sent));
+        let mut took: Vec<Duration> = of_then.map(|(_, took)| *took).collect();
+        took.sort_unstable();
+        [100, 1_000, usize::MAX].map(|of| {
+            let at = took.len().saturating_sub(1 + took.len() / of);
+            took.get(at).copied().unwrap_or_default()
+        })
+    }
+
+    /// Every acknowledged order is there once, under the id that was told (I1, I8), and none that nobody asked for; every
+    /// account has the last name that was acknowledged.
+    pub(crate) async fn require_kept(&self, api: &Api) {
+        for client in &self.clients {
+            let mut found = BTreeMap::new();
+            for order in client.all_orders(api).await {
+                let quantity = order["products"][0]["quantity"].as_u64();
+                let quantity = quantity.expect("a quantity");
+                let id = order["id"].as_str().expect("an id").to_owned();
+                let asked = client.orders.get(&quantity);
+                let asked = asked.unwrap_or_else(|| panic!("nobody asked for {order}"));
+                let told = asked.as_ref().is_none_or(|told| *told == id);
+                assert!(told, "I1: acknowledged as {asked:?}: {order}");
+                let before = found.insert(quantity, id);
+                assert_eq!(before, None, "I8: {order} is there twice");
+            }
+            for (quantity, told) in &client.orders {
+                let is_kept = told.is_none() || found.contains_key(quantity);
+                assert!(is_kept, "I1: {told:?} is lost");
+            }
+            let read = "query($id: String!) { accounts(id: $id) { name } }";
+            let read = api.run_with(read, json!({ "id": client.account })).await;
+            assert_eq!(read.text_at("/accounts/0/name"), client.renamed);
+        }
+    }
+}
+
+impl Client {
+    async fn new(api: Api, name: String) -> Self {
+        let account = "mutation($name: String!) { createAccount(account: { name: $name }) { id } }";
+        let account = api.run_with(account, json!({ "name": name })).await;
+        let product = "mutation($name: String!) {
+            createProduct(product: { name: $name, description: \"\", price: 0.5 }) { id } }";
+        let product = api.run_with(product, json!({ "name": name })).await;
+        Self {
+            account: account.text_at("/createAccount/id"),
+            product: product.text_at("/createProduct/id"),
+            api,
+            renamed: name.clone(),
+            name,
+            sent: 0,
+            orders: BTreeMap::new(),
+            failures: Vec::new(),
+            took: Vec::new(),
+        }
+    }
+
+    async fn run(mut self, stop: Arc<AtomicBool>, answered: Arc<AtomicUsize>) -> Self {
+        while !stop.load(Ordering::Relaxed) {
+            self.sent += 1;
+            let n = self.sent;
+            // With a key and without, in turns of their own.
+            let key = (n / 4 % 2 == 0).then(|| format!("{} {n}", self.name));
+            match n % 4 {
+                0 => self.rename(n, key).await,
+                1 => self.read().await,
+                _ => self.order(n, key).await,
+            }
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
+        self
+    }
+
+    async fn order(&mut self, quantity: u64, key: Option<String>) {
+        let document = "mutation($account: String!, $product: String!, $quantity: Int!, $key: String) {
+            done: createOrder(order: { accountId: $account,
+                products: [{ productId: $product, quantity: $quantity }] }, idempotencyKey: $key) { id } }";
+        let variables = json!({
+            "account": self.account, "product": self.product, "quantity": quantity, "key": key,
+        });
+        let data = self.ask(document, variables).await;
+        let id = data.and_then(|data| Some(data["done"]["id"].as_str()?.to_owned()));
+        self.orders.insert(quantity, id);
+    }
+
+    async fn rename(&mut self, n: u64, key: Option<String>) {
+        let document = "mutation($id: String!, $name: String!, $key: String) {
+            done: renameAccount(id: $id, name: $name, idempotencyKey: $key) { id } }";
+        let name = format!("{} the {n}th", self.name);
+        let variables = json!({ "id": self.account, "name": name, "key": key });
+        if self.ask(document, variables).await.is_some() {
+            self.renamed = name;
+        }
+    }
+
+    /// Reads what it wrote, and a list.
+    async fn read(&mut self) {
+        let document = "query($id: String!) {
+            accounts(id: $id) { name }
+            products(pagination: { take: 3 }) { id } }";
+        let variables = json!({ "id": self.account });
+        let Some(data) = self.ask(document, variables).await else {
+            return;
+        };
+        if data["accounts"][0]["name"] != self.renamed {
+            let wrong = format!("I3: {} is called {}", self.renamed, data["accounts"]);
+            self.failures.push(wrong);
+        }
+    }
+
+    /// The data of an answer without any error; everything else is noted.
+    async fn ask(&mut self, document: &str, variables: Value) -> Option<Value> {
+        let body = json!({ "query": document, "variables": variables });
+        let began = Instant::now();
+        let answered = self.api.try_send(self.api.post(), body.to_string()).await;
+        let took = began.elapsed();
+        self.took.push((began, took));
+        let failure = match answered {
+            Ok(answer) if answer.status == StatusCode::OK => {
+                let mut json = answer.json();
+                if json.get("errors").is_none() {
+                    return Some(json["data"].take());
+                }
+                answer.text
+            }
+            Ok(answer) => format!("{} {}", answer.status, answer.text),
+            Err(failure) => failure,
+        };
+        self.failures
+            .push(format!("after {took:?}: {failure} ({variables})"));
+        None
+    }
+
+    async fn all_orders(&self, api: &Api) -> Vec<Value> {
+        let document = "query($id: String!, $after: String) { accounts(id: $id) {
+            ordersConnection(first: 500, after: $after) {
+                nodes { id products { quantity } } pageInfo { hasNextPage endCursor } } } }";
+        let mut orders = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let variables = json!({ "id": self.account, "after": after });
+            let page = api.run_with(document, variables).await;
+            let page = page.data("/accounts/0/ordersConnection");
+            orders.extend(page["nodes"].as_array().expect("a list").iter().cloned());
+            if page["pageInfo"]["hasNextPage"] != true {
+                return orders;
+            }
+            after = page["pageInfo"]["endCursor"].clone();
+        }
+    }
+}
