@@ -120,7 +120,10 @@ impl ShardMap {
             // the epoch itself moves nothing.
             let newer = match entry.place {
                 Place::Here => epoch > entry.epoch && owner != entry.owner,
-                _ => epoch > entry.epoch || epoch == entry.epoch && owner != entry.owner,
+                _ => {
+                    let says_other = owner != entry.owner || place != entry.place;
+                    epoch > entry.epoch || epoch == entry.epoch && says_other
+                }
             };
             if newer || place == Place::Here {
                 *entry = Entry {
@@ -200,6 +203,24 @@ mod tests {
         map.record(&[lease(1, 9)]);
         map.forget(&[SHARD]);
         assert_eq!(map.place(SHARD), Place::Nowhere);
+    }
+
+    #[test]
+    fn what_was_forgotten_is_learned_again() {
+        let (map, me) = (map(), node(1));
+        map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
+        map.forget(&[SHARD]);
+        assert_eq!(map.place(SHARD), Place::Nowhere);
+        map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
+        assert_eq!(map.place(SHARD), Place::At(node(2)), "of another life");
+        map.record(&[lease(1, 6)]);
+        map.forget(&[SHARD]);
+        map.learn(me, [(SHARD, Some(me), Epoch(6))]);
+        assert_eq!(
+            map.place(SHARD),
+            Place::Nowhere,
+            "it does not run here any more"
+        );
     }
 
     #[tokio::test]

@@ -83,10 +83,7 @@ impl BareNode {
     }
 
     /// The side that calls, once it knows all actors of the other.
-    pub(super) async fn call(
-        port: u16,
-        actors: usize,
-    ) -> Result<(Self, BareTarget), BenchError> {
+    pub(super) async fn call(port: u16, actors: usize) -> Result<(Self, BareTarget), BenchError> {
         let node = Self::start("calls", Vec::new()).await?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let connected = client_connect(&node.server, address).await;
@@ -107,8 +104,15 @@ impl BareNode {
     }
 
     async fn start(name: &str, actors: Vec<ActorCell>) -> Result<Self, BenchError> {
-        let server = NodeServer::new(0, COOKIE.into(), name.into(), "localhost".into(), None, None)
-            .with_listen_addr([127, 0, 0, 1].into());
+        let server = NodeServer::new(
+            0,
+            COOKIE.into(),
+            name.into(),
+            "localhost".into(),
+            None,
+            None,
+        )
+        .with_listen_addr([127, 0, 0, 1].into());
         let (server, _) = Actor::spawn(None, server, ()).await.map_err(refused)?;
         Ok(Self { server, actors })
     }

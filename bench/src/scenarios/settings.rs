@@ -336,8 +336,7 @@ impl SideSpec {
                 .or(flags.single_statement)
                 .unwrap_or(false),
             batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
-            host: takes(Setting::Host)
-                .then(|| mine.host.or(flags.host).unwrap_or(AskedHost::Echo)),
+            host: takes(Setting::Host).then(|| mine.host.or(flags.host).unwrap_or(AskedHost::Echo)),
             actors_count: takes(Setting::Actors)
                 .then(|| usize::from(mine.actors.or(flags.actors).unwrap_or(1))),
             url,

@@ -13,5 +13,6 @@ mod node_process;
 mod closed_loop;
 mod deaths;
 mod history;
+mod network;
 mod nodes;
 mod rolling;

@@ -84,7 +84,7 @@ async fn roll(test: &str, clients: usize, between: usize) {
     let postgres = match PostgresServer::start(PostgresConfig::for_tests()) {
         Ok(postgres) => postgres,
         Err(missing) if missing.is_missing() => {
-            return skipped("a_rolling_restart_fails_no_request", &missing.to_string());
+            return skipped(test, &missing.to_string());
         }
         Err(failure) => panic!("{failure}"),
     };

@@ -1,0 +1,246 @@
+//! The network between nodes: cut in several ways, slow, crowded, and visited by strangers. The database stays, so ownership
+//! stays.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use fritzy_domain::{ClusterState, NodeId, ShardId};
+use tokio::task::block_in_place;
+use tokio::time::sleep;
+
+use crate::client::Api;
+use crate::history::{
+    History, Note, Told, answered, between, read, require_kept, require_linearizable,
+};
+use crate::nodes::{Nodes, SHARDS};
+
+/// Longer than others wait until they fence.
+const LONG: Duration = Duration::from_secs(8);
+/// For ten nodes to share all shards: they join, are the same for some seconds, and move shards.
+const TEN_MAX: Duration = Duration::from_secs(40);
+
+fn apis(nodes: &Nodes) -> Vec<Api> {
+    nodes.nodes.iter().map(|node| node.api.clone()).collect()
+}
+
+type Run = (NodeId, bool);
+
+/// The runs of nodes, and who owns what.
+fn ownership(tables: &ClusterState) -> (Vec<Run>, Vec<(ShardId, Option<NodeId>)>) {
+    let nodes = tables.nodes.iter().map(|n| (n.node.id, n.fenced));
+    let shards = tables.shards.iter().map(|row| (row.shard, row.owner));
+    (nodes.collect(), shards.collect())
+}
+
+async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Note> {
+    let notes = history.stop().await;
+    let found = nodes.kill_all().await;
+    require_linearizable(&notes);
+    require_kept(&notes, &found);
+    notes
+}
+
+/// Every account is read through every node.
+async fn require_all_served(nodes: &Nodes, history: &History) {
+    for account in history.accounts.iter() {
+        for node in &nodes.nodes {
+            let told = read(&node.api, account).await;
+            let log = node.process.log();
+            assert!(matches!(told, Told::At(_)), "{}: {told:?} {log}", node.name);
+        }
+    }
+}
+
+/// How a node loses its peers.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// Nothing arrives, and nobody is told.
+    Silent,
+    /// What the node says does not arrive; what it is told does.
+    OneWay,
+    /// Connections break, and no new one is accepted.
+    Refused,
+}
+
+async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
+    let Some(nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    let history = History::start(&apis(&nodes)).await;
+    sleep(Duration::from_secs(2)).await;
+    let before = ownership(&nodes.tables().await);
+    // The first joined first, so all others call it: its door is its only way to them.
+    let alone = &nodes.nodes[0];
+    match cut {
+        Cut::Silent => alone.door.stall(),
+        Cut::OneWay => alone.door.drop_server_bytes(),
+        Cut::Refused => alone.door.cut(),
+    }
+    let lost = Instant::now();
+    sleep(LONG).await;
+    assert_eq!(
+        ownership(&nodes.tables().await),
+        before,
+        "{cut:?}: ownership stays"
+    );
+    let healed = Instant::now();
+    alone.door.heal();
+    nodes
+        .until("all answers come again", async |nodes| {
+            for account in history.accounts.iter() {
+                for node in &nodes.nodes {
+                    if !matches!(read(&node.api, account).await, Told::At(_)) {
+                        return false;
+                    }
+                }
+            }
+            true
+        })
+        .await;
+    let notes = require_sound(history, nodes).await;
+    let meanwhile = between(&notes, lost, healed);
+    for side in [0, 1] {
+        let own = meanwhile.iter().filter(|note| note.node == side);
+        let own: Vec<&Note> = own.copied().collect();
+        assert!(
+            answered(&own) > 0,
+            "{cut:?}: node {side} serves what is its own"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_loses_its_peers_silently_keeps_its_shards() {
+    let test = "a_node_that_loses_its_peers_silently_keeps_its_shards";
+    lose_peers_and_find_them_again(test, Cut::Silent).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_not_heard_any_more_keeps_its_shards() {
+    let test = "a_node_that_is_not_heard_any_more_keeps_its_shards";
+    lose_peers_and_find_them_again(test, Cut::OneWay).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_connections_break_keeps_its_shards() {
+    let test = "a_node_whose_connections_break_keeps_its_shards";
+    lose_peers_and_find_them_again(test, Cut::Refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_loses_peers_and_database_is_replaced_and_comes_back() {
+    let test = "a_node_that_loses_peers_and_database_is_replaced_and_comes_back";
+    let Some(nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    let history = History::start(&apis(&nodes)).await;
+    sleep(Duration::from_secs(2)).await;
+    let (alone, run) = (&nodes.nodes[0], nodes.id_of("n1").await);
+    alone.door.stall();
+    alone.lose_database();
+    let taken = nodes.taken_from(run.expect("it runs")).await;
+    assert!(taken < Duration::from_secs(10), "{taken:?}");
+    alone.door.heal();
+    alone.database.heal();
+    nodes.settled().await;
+    assert_ne!(nodes.id_of("n1").await, run, "it is another run");
+    require_all_served(&nodes, &history).await;
+    require_sound(history, nodes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a report of the test")]
+async fn a_slow_peer_makes_only_its_own_shards_slow() {
+    let test = "a_slow_peer_makes_only_its_own_shards_slow";
+    let Some(nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    let history = History::start(&apis(&nodes)).await;
+    sleep(Duration::from_secs(2)).await;
+    let before = ownership(&nodes.tables().await);
+    nodes.nodes[0].door.delay(Duration::from_millis(300));
+    let began = Instant::now();
+    sleep(LONG).await;
+    assert_eq!(ownership(&nodes.tables().await), before, "ownership stays");
+    // Through another node, what is not the slow one's.
+    let slow = nodes.shards_of("n1").await;
+    let is_slow = |account: &str| {
+        let slot = u16::from_str_radix(&account[32..], 16).expect("hexadecimal");
+        slow.contains(&ShardId(slot % SHARDS))
+    };
+    let ended = Instant::now();
+    nodes.nodes[0].door.heal();
+    let notes = require_sound(history, nodes).await;
+    let through_others = between(&notes, began, ended).into_iter();
+    let (of_slow, of_others): (Vec<&Note>, Vec<&Note>) = through_others
+        .filter(|note| note.node != 0)
+        .partition(|note| is_slow(&note.account));
+    let p90 = |notes: &[&Note]| {
+        let mut took: Vec<Duration> = notes.iter().map(|n| n.ended - n.began).collect();
+        took.sort_unstable();
+        took[took.len() * 9 / 10]
+    };
+    let (slow, fast) = (p90(&of_slow), p90(&of_others));
+    println!("p90 of the slow node's shards {slow:?}, of others {fast:?}");
+    assert!(slow >= Duration::from_millis(300), "{slow:?}");
+    assert!(fast < Duration::from_millis(250), "{fast:?}");
+    assert!(answered(&of_slow) > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a report of the test")]
+async fn ten_nodes_that_join_at_once_share_all_shards() {
+    let test = "ten_nodes_that_join_at_once_share_all_shards";
+    let Some(mut nodes) = Nodes::start(test, 0).await else {
+        return;
+    };
+    let began = Instant::now();
+    let mut all: Vec<_> = (1..=10)
+        .map(|number| nodes.spawn_unready(&format!("n{number}")))
+        .collect();
+    for node in &mut all {
+        node.api = Api::at(block_in_place(|| node.process.address()));
+    }
+    nodes.nodes = all;
+    nodes.settled().await;
+    let took = began.elapsed();
+    println!("ten nodes share all shards after {took:?}");
+    assert!(took < TEN_MAX, "{took:?}");
+    let history = History::start(&apis(&nodes)[..2]).await;
+    require_all_served(&nodes, &history).await;
+    require_sound(history, nodes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_on_the_port_for_nodes_disturb_nobody() {
+    let test = "strangers_on_the_port_for_nodes_disturb_nobody";
+    let Some(mut nodes) = Nodes::start(test, 2).await else {
+        return;
+    };
+    let history = History::start(&apis(&nodes)).await;
+    let port = nodes.nodes[0].listens;
+    let call = || TcpStream::connect(port).expect("it listens");
+    // More than it listens to at a time, and none of them says a word.
+    let silent: Vec<TcpStream> = (0..100).map(|_| call()).collect();
+    let mut garbage = call();
+    garbage.write_all(&[0xff; 4_096]).expect("sent");
+    let mut http = call();
+    http.write_all(b"GET / HTTP/1.1\r\nhost: node\r\n\r\n")
+        .expect("sent");
+    // A node that comes meanwhile waits for its turn behind them.
+    let third = nodes.spawn("n3");
+    nodes.nodes.push(third);
+    nodes.settled().await;
+    for mut stranger in silent.into_iter().chain([garbage, http]) {
+        let patient = Some(Duration::from_secs(15));
+        stranger.set_read_timeout(patient).expect("a limit");
+        let mut said = Vec::new();
+        let read = stranger.read_to_end(&mut said);
+        // Closed, in order or not, after a greeting.
+        let is_over = read.is_ok() || said.len() >= 24;
+        assert!(is_over, "{read:?} after {} bytes", said.len());
+    }
+    require_all_served(&nodes, &history).await;
+    require_sound(history, nodes).await;
+}
