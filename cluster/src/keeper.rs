@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{
-    ClusterState, Epoch, Look, Membership, NodeId, NodeRecord, ReadError, ShardId, ShardLease,
+    ClusterState, Look, Membership, NodeId, NodeRecord, ReadError, ShardId, ShardLease,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
 use crate::gate::{Heard, Told};
+use crate::handing_over::STEP_MAX;
 use crate::liveness::{Liveness, watched};
 use crate::member::{Life, MemberStatus, Order, ShardLife, owners};
 use crate::peers::Peers;
@@ -25,10 +26,6 @@ use crate::{LocalLease, TTL};
 const LOOK_EVERY: Duration = Duration::from_millis(900);
 /// Shards on the move from one node at most: requests to them wait meanwhile, for some milliseconds.
 const IN_MOTION_MAX: usize = 64;
-/// Shards in one step of a hand-over: a step takes as long as the longest command under way.
-const STEP_MAX: usize = 16;
-/// Between two tries to give shards back while the table is out of reach.
-const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Why a life is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,36 +38,36 @@ pub(crate) enum Kept {
 
 /// One life of a member.
 pub(crate) struct Keeper<H> {
-    me: NodeId,
-    membership: Arc<dyn Membership>,
-    router: Arc<Router<H>>,
-    shards: Arc<dyn ShardLife>,
-    lease: LocalLease,
-    status: watch::Sender<MemberStatus>,
-    peers: Arc<Peers<H>>,
-    heard: mpsc::Receiver<Told>,
-    standing: watch::Receiver<Standing>,
-    liveness: Liveness,
-    planner: Planner,
-    known: Option<u64>,
-    state: Arc<ClusterState>,
-    looked: Option<Instant>,
+    pub(crate) me: NodeId,
+    pub(crate) membership: Arc<dyn Membership>,
+    pub(crate) router: Arc<Router<H>>,
+    pub(crate) shards: Arc<dyn ShardLife>,
+    pub(crate) lease: LocalLease,
+    pub(crate) status: watch::Sender<MemberStatus>,
+    pub(crate) peers: Arc<Peers<H>>,
+    pub(crate) heard: mpsc::Receiver<Told>,
+    pub(crate) standing: watch::Receiver<Standing>,
+    pub(crate) liveness: Liveness,
+    pub(crate) planner: Planner,
+    pub(crate) known: Option<u64>,
+    pub(crate) state: Arc<ClusterState>,
+    pub(crate) looked: Option<Instant>,
     /// The nodes that may own shards, and since when they are the same.
-    owning: (Vec<NodeId>, Instant),
+    pub(crate) owning: (Vec<NodeId>, Instant),
     /// What runs here, and under which leases.
-    running: HashMap<ShardId, ShardLease>,
+    pub(crate) running: HashMap<ShardId, ShardLease>,
     /// What is being handed over.
-    moving: HashSet<ShardId>,
+    pub(crate) moving: HashSet<ShardId>,
     /// Steps of hand-overs that are done.
-    moved: (mpsc::Sender<Vec<ShardId>>, mpsc::Receiver<Vec<ShardId>>),
+    pub(crate) moved: (mpsc::Sender<Vec<ShardId>>, mpsc::Receiver<Vec<ShardId>>),
     /// Those who wait until everything is given away.
-    draining: Vec<oneshot::Sender<()>>,
+    pub(crate) draining: Vec<oneshot::Sender<()>>,
     /// What the table shall say of it, until it does.
-    drain: Option<bool>,
+    pub(crate) drain: Option<bool>,
     /// What it says.
-    is_draining: bool,
+    pub(crate) is_draining: bool,
     /// Whether to move at once.
-    hurried: bool,
+    pub(crate) hurried: bool,
 }
 
 impl<H: ShardHost> Keeper<H> {
@@ -339,62 +336,6 @@ impl<H: ShardHost> Keeper<H> {
             self.running.insert(lease.shard, lease);
         }
         self.peers.tell(&news);
-    }
-
-    /// Hands shards over in a task of its own: what still runs in them may take a while.
-    fn hand_over(&mut self, shards: Vec<ShardId>) {
-        self.moving.extend(&shards);
-        let (me, membership, life) = (self.me, self.membership.clone(), self.shards.clone());
-        let (router, peers) = (self.router.clone(), self.peers.clone());
-        let (moved, mut standing) = (self.moved.0.clone(), self.standing.clone());
-        let epochs: Vec<Epoch> = shards
-            .iter()
-            .map(|shard| self.running[shard].epoch)
-            .collect();
-        tokio::spawn(async move {
-            router.map().forget(&shards);
-            life.stop(&shards).await;
-            while let Err(failure) = membership.give_back(me, &shards).await {
-                warn!(%failure, "shards cannot be given back; trying again");
-                sleep(AGAIN_AFTER).await;
-                if *standing.borrow_and_update() == Standing::Fenced {
-                    return;
-                }
-            }
-            let news = shards.iter().zip(epochs);
-            let news: Vec<Heard> = news.map(|(shard, epoch)| (*shard, None, epoch)).collect();
-            peers.tell(&news);
-            // An error means that this life is over.
-            let _ = moved.send(shards).await;
-        });
-    }
-
-    /// Stops what runs, gives it back, and takes this node out of the table.
-    async fn leave(&mut self) {
-        let rest: Vec<ShardId> = self
-            .running
-            .keys()
-            .filter(|shard| !self.moving.contains(shard))
-            .copied()
-            .collect();
-        for step in rest.chunks(STEP_MAX) {
-            self.hand_over(step.to_vec());
-        }
-        while !self.moving.is_empty() {
-            tokio::select! {
-                Some(shards) = self.moved.1.recv() => {
-                    for shard in shards {
-                        self.moving.remove(&shard);
-                        self.running.remove(&shard);
-                    }
-                }
-                // Nothing of it is ours any more, so there is nothing to give back.
-                _ = self.standing.wait_for(|standing| *standing == Standing::Fenced) => return,
-            }
-        }
-        if let Err(failure) = self.membership.leave(self.me).await {
-            warn!(%failure, "this node stays in the table until others take it for dead");
-        }
     }
 
     fn show(&self) {

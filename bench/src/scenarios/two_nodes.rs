@@ -140,6 +140,9 @@ pub(super) async fn start_other(
     Ok(launch.start().await?)
 }
 
+/// Makes the caller with this number.
+type CallerOf<C> = dyn Fn(&Plan, usize) -> C + Send + Sync;
+
 /// Two nodes under load by callers of one kind.
 pub(super) struct TwoNodes<C> {
     other: ServerProcess,
@@ -147,7 +150,7 @@ pub(super) struct TwoNodes<C> {
     end: BoxFuture<'static, ()>,
     conditions: Conditions,
     /// Caller number n of a run.
-    caller: Box<dyn Fn(&Plan, usize) -> C + Send + Sync>,
+    caller: Box<CallerOf<C>>,
 }
 
 impl<C: Caller> TwoNodes<C> {

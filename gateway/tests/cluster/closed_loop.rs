@@ -149,7 +149,9 @@ impl Client {
             self.sent += 1;
             let n = self.sent;
             // With a key and without, in turns of their own.
-            let key = (n / 4 % 2 == 0).then(|| format!("{} {n}", self.name));
+            let key = (n / 4)
+                .is_multiple_of(2)
+                .then(|| format!("{} {n}", self.name));
             match n % 4 {
                 0 => self.rename(n, key).await,
                 1 => self.read().await,

@@ -19,6 +19,9 @@ const TAKEN_MAX: Duration = Duration::from_secs(10);
 /// Longer than a lease, and than others wait until they fence.
 const PAST_THE_LEASE: Duration = Duration::from_secs(8);
 
+/// What the statement of a batch, and no other, has in it.
+const FENCE: &str = "AS lease (shard, owner, epoch)";
+
 fn apis(nodes: &Nodes) -> Vec<Api> {
     nodes.nodes.iter().map(|node| node.api.clone()).collect()
 }
@@ -33,7 +36,6 @@ async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Note> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn a_killed_node_s_shards_are_served_by_the_others() {
     let test = "a_killed_node_s_shards_are_served_by_the_others";
     let Some(mut nodes) = Nodes::start(test, 3).await else {
@@ -71,7 +73,6 @@ async fn a_killed_node_s_shards_are_served_by_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on() {
     let test = "a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on";
     let Some(nodes) = Nodes::start(test, 3).await else {
@@ -134,7 +135,6 @@ async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on
 
 /// The node is stopped when its batch has passed the fence and is not committed yet.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_never() {
     let test = "a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_never";
     let Some(nodes) = Nodes::start(test, 3).await else {
@@ -143,9 +143,7 @@ async fn a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_neve
     let history = History::start(&apis(&nodes)).await;
     sleep(Duration::from_secs(2)).await;
     let stopped = &nodes.nodes[2];
-    let hold = stopped
-        .database
-        .hold_client_bytes(HoldFrom::sync_of("INSERT INTO journal"));
+    let hold = stopped.database.hold_client_bytes(HoldFrom::sync_of(FENCE));
     let is_held = block_in_place(|| hold.wait_held(Duration::from_secs(10)));
     assert!(is_held, "it writes");
     let run = nodes.id_of("n3").await.expect("it runs");
@@ -195,7 +193,6 @@ async fn a_database_that_stalls_costs_nobody_its_shards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn a_node_without_the_database_falls_silent_before_others_have_its_shards() {
     let test = "a_node_without_the_database_falls_silent_before_others_have_its_shards";
     let Some(nodes) = Nodes::start(test, 3).await else {
@@ -223,7 +220,7 @@ async fn a_node_without_the_database_falls_silent_before_others_have_its_shards(
     println!("taken after {of_others:?}");
     let through_it = |notes: Vec<&Note>| {
         let notes = notes.into_iter().filter(|note| note.node == 2);
-        answered(&notes.map(|note| &*note).collect::<Vec<_>>())
+        answered(&notes.collect::<Vec<_>>())
     };
     // By way of the others, for what is theirs.
     let meanwhile = between(&notes, lost + of_others, healed);

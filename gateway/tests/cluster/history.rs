@@ -135,7 +135,7 @@ impl Client {
             renameAccount(id: $id, name: $name, expectedVersion: $expected, idempotencyKey: $key) { version } }";
         let name = format!("{} asked {asked}", self.name);
         // Half of them with a key: the router may give these twice.
-        let key = (asked % 4 == 0).then(|| name.clone());
+        let key = asked.is_multiple_of(4).then(|| name.clone());
         let variables = json!({ "id": account, "name": name, "expected": expected, "key": key });
         let json = ask(&self.api, document, variables).await;
         match json {

@@ -150,7 +150,6 @@ async fn a_node_that_loses_peers_and_database_is_replaced_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn a_slow_peer_makes_only_its_own_shards_slow() {
     let test = "a_slow_peer_makes_only_its_own_shards_slow";
     let Some(nodes) = Nodes::start(test, 3).await else {
@@ -189,7 +188,6 @@ async fn a_slow_peer_makes_only_its_own_shards_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn ten_nodes_that_join_at_once_share_all_shards() {
     let test = "ten_nodes_that_join_at_once_share_all_shards";
     let Some(mut nodes) = Nodes::start(test, 0).await else {

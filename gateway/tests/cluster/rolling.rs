@@ -80,6 +80,7 @@ async fn a_rolling_restart_under_more_load() {
 }
 
 /// Restarts each node in turn under so many clients, with so many answers before, between and after the restarts.
+#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn roll(test: &str, clients: usize, between: usize) {
     let postgres = match PostgresServer::start(PostgresConfig::for_tests()) {
         Ok(postgres) => postgres,

@@ -40,7 +40,6 @@ impl Cluster<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn shards_that_change_hands_are_published_whole_and_in_order() {
     let test = "shards_that_change_hands_are_published_whole_and_in_order";
     let Some(database) = Database::postgres(test) else {
