@@ -2,6 +2,7 @@
 //! processors. Every ask is answered, also one that cannot be read.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -130,6 +131,7 @@ fn take<H: ShardHost>(inside: &Arc<Inside<H>>, link: &Arc<Link>, frame: Frame) {
         match entry {
             Entry::Ask(ask) => {
                 let span = ask.trace.map(|trace| span_of(&trace));
+                link.serving.fetch_add(1, Ordering::AcqRel);
                 let serving = serve(inside.clone(), link.clone(), ask);
                 match span {
                     Some(span) => drop(tokio::spawn(serving.instrument(span))),
@@ -144,6 +146,11 @@ fn take<H: ShardHost>(inside: &Arc<Inside<H>>, link: &Arc<Link>, frame: Frame) {
             }
             Entry::Ping(sent) => drop(link.try_send(Entry::Pong(sent))),
             Entry::Pong(sent) => link.pong(sent),
+            Entry::Farewell => {
+                let link = link.clone();
+                drop(tokio::spawn(async move { link.hear_farewell().await }));
+            }
+            Entry::FarewellHeard => link.farewell_heard.notify_one(),
             Entry::Rebalance => drop(inside.told.try_send(Told::Rebalance)),
         }
     }
@@ -176,4 +183,5 @@ async fn serve<H: ShardHost>(inside: Arc<Inside<H>>, link: Arc<Link>, ask: Ask) 
     };
     let id = ask.id;
     link.send(Entry::Answer { id, answer }).await;
+    link.serving.fetch_sub(1, Ordering::AcqRel);
 }

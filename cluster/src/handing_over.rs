@@ -68,6 +68,8 @@ impl<H: ShardHost> Keeper<H> {
                 _ = self.standing.wait_for(|standing| *standing == Standing::Fenced) => return,
             }
         }
+        // Before the table says that it is gone: peers drop the connections of nodes that are not there.
+        self.peers.say_farewell().await;
         if let Err(failure) = self.membership.leave(self.me).await {
             warn!(%failure, "this node stays in the table until others take it for dead");
         }

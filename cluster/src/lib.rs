@@ -6,6 +6,7 @@ mod calling;
 pub mod codec;
 mod connections;
 mod failure;
+mod farewell;
 mod gate;
 mod guarded;
 mod handing_over;

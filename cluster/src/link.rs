@@ -2,13 +2,13 @@
 //! the next one fills.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{Deadline, NodeId, ShardId};
 use ractor::ActorRef;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout_at;
 use tracing::warn;
 
@@ -38,14 +38,33 @@ pub(crate) enum AskError {
     Late,
 }
 
+type All = HashMap<u64, oneshot::Sender<Answer>>;
+
+/// Whoever waits for an answer, by the ask's number.
+enum Waiting {
+    Open(All),
+    /// The peer leaves: nothing more is asked.
+    Leaving(All),
+    /// The connection is down.
+    Down,
+}
+
+impl Waiting {
+    fn remove(&mut self, id: u64) -> Option<oneshot::Sender<Answer>> {
+        match self {
+            Self::Open(all) | Self::Leaving(all) => all.remove(&id),
+            Self::Down => None,
+        }
+    }
+}
+
 /// The way to one peer, as long as one connection lasts.
 pub(crate) struct Link {
     pub(crate) peer: NodeId,
     /// The peer's name.
     pub(crate) name: String,
     queue: mpsc::Sender<Entry>,
-    /// Whoever waits, by number; `None` once the connection is down.
-    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Answer>>>>,
+    waiting: Mutex<Waiting>,
     next: AtomicU64,
     in_flight: Semaphore,
     began: Instant,
@@ -53,8 +72,14 @@ pub(crate) struct Link {
     heard_ms: AtomicU64,
     /// The last ping's way there and back, in microseconds.
     round_trip_us: AtomicU64,
-    gates: Vec<ActorRef<GateMessage>>,
+    pub(crate) gates: Vec<ActorRef<GateMessage>>,
     turn: AtomicUsize,
+    /// The peer's asks that are being done here, their answers not queued yet.
+    pub(crate) serving: AtomicUsize,
+    /// Told when a ping is answered.
+    pub(crate) ponged: Notify,
+    /// Told when the peer has heard that this node leaves.
+    pub(crate) farewell_heard: Notify,
 }
 
 impl Link {
@@ -69,7 +94,7 @@ impl Link {
             peer,
             name,
             queue,
-            waiting: Mutex::new(Some(HashMap::new())),
+            waiting: Mutex::new(Waiting::Open(HashMap::new())),
             next: AtomicU64::new(0),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
             began: Instant::now(),
@@ -77,6 +102,9 @@ impl Link {
             round_trip_us: AtomicU64::new(0),
             gates,
             turn: AtomicUsize::new(0),
+            serving: AtomicUsize::new(0),
+            ponged: Notify::new(),
+            farewell_heard: Notify::new(),
         };
         (link, queued)
     }
@@ -95,10 +123,6 @@ impl Link {
             .map_err(|_| AskError::Overloaded)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        match &mut *self.waiting() {
-            Some(waiting) => waiting.insert(id, answer),
-            None => return Err(AskError::NotSent),
-        };
         // Also when whoever asks gives up.
         let _forgotten = Forgotten { link: self, id };
         let remaining = deadline.moment().saturating_duration_since(Instant::now());
@@ -109,17 +133,43 @@ impl Link {
             trace,
             body,
         };
-        self.queue
-            .try_send(Entry::Ask(ask))
-            .map_err(|failure| match failure {
-                mpsc::error::TrySendError::Full(_) => AskError::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => AskError::NotSent,
-            })?;
+        self.queue_ask(id, ask, answer)?;
         match timeout_at(deadline.moment().into(), answered).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(AskError::Lost),
             Err(_) => Err(AskError::Late),
         }
+    }
+
+    /// Under the lock of those who wait, so that nothing is queued behind the word that nothing more is asked.
+    fn queue_ask(
+        &self,
+        id: u64,
+        ask: Ask,
+        answer: oneshot::Sender<Answer>,
+    ) -> Result<(), AskError> {
+        let mut waiting = self.waiting();
+        let Waiting::Open(all) = &mut *waiting else {
+            return Err(AskError::NotSent);
+        };
+        let queued = self.queue.try_send(Entry::Ask(ask));
+        queued.map_err(|failure| match failure {
+            mpsc::error::TrySendError::Full(_) => AskError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => AskError::NotSent,
+        })?;
+        all.insert(id, answer);
+        Ok(())
+    }
+
+    /// Asks the peer nothing more, for it is leaving, and says so behind all that was asked.
+    pub(crate) async fn hear_farewell(&self) {
+        {
+            let mut waiting = self.waiting();
+            if let Waiting::Open(all) = &mut *waiting {
+                *waiting = Waiting::Leaving(std::mem::take(all));
+            }
+        }
+        self.send(Entry::FarewellHeard).await;
     }
 
     /// Puts an answer, or news, among what is to be written. Waits for room; without a connection nobody waits for it.
@@ -134,7 +184,7 @@ impl Link {
 
     /// Takes the answer to one of our asks. Nobody may wait for it any more.
     pub(crate) fn answered(&self, id: u64, answer: Answer) {
-        let waiting = self.waiting().as_mut().and_then(|all| all.remove(&id));
+        let waiting = self.waiting().remove(id);
         if let Some(waiting) = waiting {
             let _ = waiting.send(answer);
         }
@@ -162,6 +212,7 @@ impl Link {
         let now = self.began.elapsed().as_micros() as u64;
         self.round_trip_us
             .store(now.saturating_sub(sent), Ordering::Relaxed);
+        self.ponged.notify_one();
     }
 
     /// The last ping's way there and back; `None` before the first.
@@ -174,14 +225,14 @@ impl Link {
 
     /// Notes that the connection is down: what was asked may have been done, and is not any more from now on.
     pub(crate) fn down(&self) {
-        self.waiting().take();
+        *self.waiting() = Waiting::Down;
     }
 
     fn age_ms(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<HashMap<u64, oneshot::Sender<Answer>>>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().expect("nobody panics with it")
     }
 
@@ -225,7 +276,12 @@ fn size(entry: &Entry) -> usize {
             ..
         } => body.len(),
         Entry::News(news) => news.len() * HEAD,
-        Entry::Answer { .. } | Entry::Ping(_) | Entry::Pong(_) | Entry::Rebalance => 0,
+        Entry::Answer { .. }
+        | Entry::Farewell
+        | Entry::FarewellHeard
+        | Entry::Ping(_)
+        | Entry::Pong(_)
+        | Entry::Rebalance => 0,
     }
 }
 
@@ -236,8 +292,6 @@ struct Forgotten<'l> {
 
 impl Drop for Forgotten<'_> {
     fn drop(&mut self) {
-        if let Some(waiting) = &mut *self.link.waiting() {
-            waiting.remove(&self.id);
-        }
+        self.link.waiting().remove(self.id);
     }
 }

@@ -179,6 +179,7 @@ impl Member {
             lease,
             status,
         };
+        life.router.expect_others();
         let first = life.begin().await?;
         tokio::spawn(live_on(life, first, ordered));
         Ok(Self {

@@ -63,7 +63,7 @@ pub struct PeerStatus {
 
 /// The connections of one run of a node.
 pub(crate) struct Peers<H> {
-    inside: Arc<Inside<H>>,
+    pub(crate) inside: Arc<Inside<H>>,
     happenings: mpsc::Sender<Happening>,
     server: ActorRef<NodeServerMessage>,
     gates: Vec<ActorCell>,

@@ -4,6 +4,7 @@
 //! known not to have been begun, or where giving it twice does no harm.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,8 @@ pub struct Router<H> {
     /// The way to other nodes, while this one is among them.
     remote: RwLock<Option<Arc<dyn Remote>>>,
     waiting: Semaphore,
+    /// Whether shards that are not here may be elsewhere.
+    has_others: AtomicBool,
 }
 
 /// What one try has come to.
@@ -96,6 +99,7 @@ impl<H: ShardHost> Router<H> {
             local,
             remote: RwLock::new(None),
             waiting: Semaphore::new(WAITING_MAX),
+            has_others: AtomicBool::new(false),
         }
     }
 
@@ -107,6 +111,11 @@ impl<H: ShardHost> Router<H> {
     /// Where the shards are.
     pub const fn map(&self) -> &Arc<ShardMap> {
         &self.map
+    }
+
+    /// From now on a request to a shard that is not here waits for a way to it, also between two lives of this node.
+    pub(crate) fn expect_others(&self) {
+        self.has_others.store(true, Ordering::Relaxed);
     }
 
     /// From now on other nodes are reached by `remote`, or not at all.
@@ -163,8 +172,8 @@ impl<H: ShardHost> Router<H> {
                 }
                 Tried::Lost(_) => return Err(lost_on_the_way()),
             };
-            if !self.is_among_others() && !lost {
-                // Nobody is there who could take it, or nobody that this node could ask.
+            if !self.has_others.load(Ordering::Relaxed) && !lost {
+                // Nobody is there who could take it.
                 let reason = format!("shard {shard} is not running here");
                 return Err(Failure::Unavailable(reason));
             }
@@ -184,10 +193,6 @@ impl<H: ShardHost> Router<H> {
                 });
             }
         }
-    }
-
-    fn is_among_others(&self) -> bool {
-        self.remote.read().expect("no writer panics").is_some()
     }
 
     async fn try_once(&self, shard: ShardId, deadline: Deadline, request: H::Request) -> Tried<H> {

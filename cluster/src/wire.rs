@@ -36,6 +36,10 @@ pub(crate) enum Entry {
     /// To be answered at once.
     Ping(u64),
     Pong(u64),
+    /// The speaker is leaving: it is to be asked nothing more.
+    Farewell,
+    /// Nothing is asked behind this.
+    FarewellHeard,
     /// Somebody wants shards to move to where they should be, without waiting for the nodes to be the same for a while.
     Rebalance,
 }

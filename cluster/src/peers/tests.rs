@@ -1,6 +1,6 @@
 //! Two nodes in two processes: this test starts itself again as the other one.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -29,6 +29,9 @@ const NOT_HERE: u8 = 1;
 const FAIL: u8 = 2;
 const NEVER: u8 = 3;
 const UNREADABLE: u8 = 4;
+const SLOWLY: u8 = 5;
+/// What that takes.
+const SLOW: Duration = Duration::from_millis(20);
 
 impl ShardHost for Echo {
     type Request = Vec<u8>;
@@ -43,6 +46,10 @@ impl ShardHost for Echo {
         assert_eq!(shard, SHARD);
         match request[0] {
             ANSWER => Ok(request),
+            SLOWLY => {
+                sleep(SLOW).await;
+                Ok(request)
+            }
             NOT_HERE => Err(Refused::NotHere(request)),
             FAIL => Err(Refused::Failed(Failure::Overloaded)),
             _ => {
@@ -183,8 +190,15 @@ fn the_other_node() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let here = runtime.block_on(start(number.parse().expect("a number")));
     println!("port={}", here.port);
-    // Ends with its parent.
-    let _ = std::io::stdin().lines().last();
+    // Ends with its parent, or leaves when it is told to.
+    let mut told = std::io::stdin().lines().map_while(Result::ok);
+    if told.next().is_some() {
+        runtime.block_on(async {
+            here.peers.say_farewell().await;
+            here.peers.stop().await;
+        });
+        println!("left");
+    }
 }
 
 impl Here {
@@ -315,4 +329,41 @@ async fn a_node_that_has_left_is_left_alone() {
     sleep(Duration::from_secs(3)).await;
     assert!(here.peers.inside.link(node(first)).is_none());
     drop(there);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_leaves_answers_all_that_it_was_asked() {
+    let (first, second) = two_numbers();
+    let mut here = start(second).await;
+    let mut there = There::start(first);
+    here.peers.set_nodes(vec![record(first, there.port)]).await;
+    here.is_connected(node(first), true).await;
+    let here = Arc::new(here);
+    let asking = (0..64_u64).map(|number| {
+        let here = here.clone();
+        tokio::spawn(async move {
+            let mut answered = 0;
+            loop {
+                let what = if number.is_multiple_of(2) {
+                    ANSWER
+                } else {
+                    SLOWLY
+                };
+                match here.ask(node(first), what, LONG).await {
+                    Ok(Answer::Reply(_)) => answered += 1,
+                    // It has said farewell, or is gone.
+                    Err(AskError::NotSent) => return answered,
+                    other => panic!("after {answered} answers: {other:?}"),
+                }
+            }
+        })
+    });
+    let asking: Vec<_> = asking.collect();
+    sleep(Duration::from_millis(300)).await;
+    let mut stdin = there.process.stdin.take().expect("piped");
+    writeln!(stdin, "leave").expect("it reads");
+    for asked in asking {
+        let answered = asked.await.expect("nothing is lost");
+        assert!(answered > 0);
+    }
 }

@@ -103,6 +103,7 @@ fn start(answers: impl IntoIterator<Item = Result<Answer, AskError>>) -> Here {
     let router = Arc::new(Router::new(map, Arc::default()));
     let script = Arc::new(Script::default());
     script.answers.lock().expect("no panic").extend(answers);
+    router.expect_others();
     router.set_remote(Some(script.clone()));
     Here { router, script }
 }
@@ -264,9 +265,22 @@ async fn only_so_many_wait() {
 
 #[tokio::test]
 async fn a_node_that_is_alone_says_at_once_that_a_shard_is_not_there() {
-    let here = start([]);
-    here.router.set_remote(None);
-    let failure = here.ask(KEYED).await;
+    let map = Arc::new(ShardMap::new(ShardCount::new(8).expect("in range")));
+    let router = Router::<Echo>::new(map, Arc::default());
+    let deadline = Deadline::at(Instant::now() + Duration::from_secs(20));
+    let failure = router.ask(SHARD, deadline, KEYED).await;
     let not_running = Failure::Unavailable(format!("shard {SHARD} is not running here"));
     assert_eq!(failure, Err(not_running));
+}
+
+#[tokio::test]
+async fn a_request_waits_while_its_node_is_no_member() {
+    let here = start([reply(UNKEYED)]);
+    here.learn(Some(2), 1);
+    here.router.set_remote(None);
+    let (answer, ()) = tokio::join!(here.ask(UNKEYED), async {
+        tokio::task::yield_now().await;
+        here.router.set_remote(Some(here.script.clone()));
+    });
+    assert_eq!(answer, Ok((SHARD, UNKEYED)));
 }
