@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 
-use crate::connections::Happening;
+use crate::connections::{Happening, Newcomer};
 use crate::hello::Identity;
 use crate::peers::other_end;
 
@@ -51,13 +51,13 @@ async fn meet(identity: &Identity, mut stream: TcpStream, happenings: &mpsc::Sen
         Ok(met) if met.probes => {}
         Ok(met) => {
             let (called, gone) = (false, None);
-            let met = Happening::Met {
+            let newcomer = Newcomer {
                 met,
                 stream,
                 called,
                 gone,
             };
-            let _ = happenings.send(met).await;
+            let _ = happenings.send(Happening::Met(newcomer)).await;
         }
         Err(failure) => warn!(%failure, from, "a caller on the port for nodes is not let in"),
     }

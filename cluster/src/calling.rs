@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::connections::Happening;
+use crate::connections::{Happening, Newcomer};
 use crate::hello::Identity;
 use crate::peers::connect;
 
@@ -57,13 +57,13 @@ async fn call(
     let met = identity.call(&mut stream, node).await;
     let met = met.map_err(|failure| failure.to_string())?;
     let (gone, ended) = oneshot::channel();
-    let met = Happening::Met {
+    let newcomer = Newcomer {
         met,
         stream,
         called: true,
         gone: Some(gone),
     };
-    if happenings.send(met).await.is_ok() {
+    if happenings.send(Happening::Met(newcomer)).await.is_ok() {
         // Its other end is dropped with the connection.
         let _ = ended.await;
     }

@@ -34,14 +34,7 @@ const UNKNOWN_MAX: Duration = Duration::from_secs(10);
 /// What happens to connections.
 pub(crate) enum Happening {
     /// Two nodes have met over a new connection.
-    Met {
-        met: Met,
-        stream: TcpStream,
-        /// Whether this node has called.
-        called: bool,
-        /// Told when the connection is gone.
-        gone: Option<oneshot::Sender<()>>,
-    },
+    Met(Newcomer),
     /// The session of a connection is ready, by ractor's number of its peer.
     Ready { number: u64, session: u64 },
     /// The session of a connection has ended.
@@ -60,12 +53,14 @@ struct Connection {
     _gone: Option<oneshot::Sender<()>>,
 }
 
-/// A connection that waits until the one before it is gone.
-struct Next {
-    met: Met,
-    stream: TcpStream,
-    called: bool,
-    gone: Option<oneshot::Sender<()>>,
+/// A new connection, which has no session yet.
+pub(crate) struct Newcomer {
+    pub(crate) met: Met,
+    pub(crate) stream: TcpStream,
+    /// Whether this node has called.
+    pub(crate) called: bool,
+    /// Told when the connection is gone.
+    pub(crate) gone: Option<oneshot::Sender<()>>,
 }
 
 pub(crate) struct Connections<H> {
@@ -74,7 +69,8 @@ pub(crate) struct Connections<H> {
     server: ActorRef<NodeServerMessage>,
     happenings: mpsc::Sender<Happening>,
     open: HashMap<u64, Connection>,
-    next: HashMap<NodeId, Next>,
+    /// Those that wait until the connection before theirs is gone.
+    next: HashMap<NodeId, Newcomer>,
     callers: HashMap<NodeId, AbortHandle>,
     nodes: HashMap<NodeId, NodeRecord>,
     numbers: u64,
@@ -137,17 +133,7 @@ impl<H: ShardHost> Connections<H> {
 
     fn happened(&mut self, happened: Happening) {
         match happened {
-            Happening::Met {
-                met,
-                stream,
-                called,
-                gone,
-            } => self.met(Next {
-                met,
-                stream,
-                called,
-                gone,
-            }),
+            Happening::Met(newcomer) => self.met(newcomer),
             Happening::Ready { number, session } => self.ready(number, session),
             Happening::Ended { number } => self.ended(number),
             Happening::Nodes(nodes) => self.set_nodes(nodes),
@@ -155,7 +141,7 @@ impl<H: ShardHost> Connections<H> {
     }
 
     /// Opens a session on a new connection, once an older one to the same node is gone: whoever comes anew knows that it is.
-    fn met(&mut self, next: Next) {
+    fn met(&mut self, next: Newcomer) {
         let node = next.met.node;
         let mut before = self.open.values_mut().filter(|open| open.met.node == node);
         if let Some(before) = before.next() {
@@ -166,8 +152,8 @@ impl<H: ShardHost> Connections<H> {
         self.open(next);
     }
 
-    fn open(&mut self, next: Next) {
-        let Next {
+    fn open(&mut self, next: Newcomer) {
+        let Newcomer {
             met,
             stream,
             called,

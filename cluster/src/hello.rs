@@ -25,9 +25,6 @@ const HELLO_BYTES_MAX: usize = 2_048;
 /// So that the other protocols of this world are told at once.
 const MAGIC: [u8; 8] = *b"fritzy\0\x01";
 
-/// How a node says that the one before it at its address is over.
-pub(crate) const OTHER_RUN: &str = "another run";
-
 /// What a node knows of its cluster before it meets anybody.
 #[derive(Clone)]
 pub(crate) struct Identity {
@@ -63,7 +60,12 @@ struct Call {
 
 #[derive(Encode, Decode)]
 enum Reply {
-    Welcome { hello: Hello, proof: [u8; 32] },
+    Welcome {
+        hello: Hello,
+        proof: [u8; 32],
+    },
+    /// Another node is here than the one that was called: perhaps a later run of it.
+    OtherNode([u8; 16]),
     Refused(String),
 }
 
@@ -164,16 +166,16 @@ impl Identity {
         stream.write_all(&mine).await?;
         let call: Call = read(stream).await?;
         let proof = self.mac(b"call", [&mine, &call.nonce], &call.hello);
-        let refusal = if proof.verify_slice(&call.proof).is_err() {
-            Some("its cookie differs from this one's".to_owned())
-        } else if call.hello.to.is_some_and(|to| wire::node_id(to) != self.me) {
-            Some(format!("this is node {}, {OTHER_RUN}", self.me))
-        } else {
-            None
-        };
-        if let Some(reason) = refusal {
+        if proof.verify_slice(&call.proof).is_err() {
+            let reason = "its cookie differs from this one's".to_owned();
             write(stream, &Reply::Refused(reason.clone())).await?;
             return Err(HelloError::Refused(reason));
+        }
+        let wanted = call.hello.to.map(wire::node_id);
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != self.me) {
+            let found = self.me;
+            write(stream, &Reply::OtherNode(*found.as_uuid().as_bytes())).await?;
+            return Err(HelloError::OtherNode { wanted, found });
         }
         match self.check(&call.hello) {
             Ok(met) => {
@@ -237,6 +239,10 @@ impl Identity {
         write(stream, &call).await?;
         match read(stream).await? {
             Reply::Refused(reason) => Err(HelloError::Refused(reason)),
+            Reply::OtherNode(found) => Err(HelloError::OtherNode {
+                wanted: to,
+                found: wire::node_id(found),
+            }),
             Reply::Welcome { hello, proof } => {
                 let expected = self.mac(b"reply", [&theirs, &nonce], &hello);
                 if expected.verify_slice(&proof).is_err() {
@@ -320,7 +326,7 @@ mod tests {
         let cases = [
             (identity(2, "other", "db"), 2, "cookie differs"),
             (identity(2, "secret", "other"), 2, "another database"),
-            (identity(2, "secret", "db"), 3, "another run"),
+            (identity(2, "secret", "db"), 3, "and not"),
         ];
         for (other, to, reason) in cases {
             let to = NodeId::from_uuid(Uuid::from_u128(to));

@@ -17,7 +17,6 @@ use crate::hello::Identity;
 use crate::keeper::Keeper;
 use crate::member::{AGAIN_AFTER, Life, MemberError, Network};
 use crate::peers::{Peers, check_address, refusal};
-use crate::renewing;
 use crate::router::ShardHost;
 use crate::wire::{WIRE_MAX, WIRE_MIN};
 
@@ -43,8 +42,7 @@ impl<H: ShardHost> Life<H> {
         let (peers, heard) = self.open(me, network).await?;
         let joined = async {
             self.join(&node).await?;
-            let standing = renewing::start(self.membership.clone(), me, self.lease.clone());
-            standing.map_err(|failure| MemberError::Machine(failure.to_string()))
+            Ok(self.renewals.begin(me))
         };
         match joined.await {
             Ok(standing) => {

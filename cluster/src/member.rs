@@ -16,6 +16,7 @@ use tracing::{error, info};
 
 use crate::keeper::{Keeper, Kept};
 use crate::peers::PeerStatus;
+use crate::renewing::Renewals;
 use crate::router::{Router, ShardHost};
 use crate::{Failure, LocalLease};
 
@@ -154,6 +155,7 @@ pub(crate) struct Life<H> {
     pub(crate) router: Arc<Router<H>>,
     pub(crate) shards: Arc<dyn ShardLife>,
     pub(crate) lease: LocalLease,
+    pub(crate) renewals: Renewals,
     pub(crate) status: watch::Sender<MemberStatus>,
 }
 
@@ -171,12 +173,15 @@ impl Member {
     ) -> Result<Self, MemberError> {
         let (status, shown) = watch::channel(MemberStatus::default());
         let (orders, ordered) = mpsc::channel(16);
+        let renewals = Renewals::start(membership.clone(), lease.clone());
+        let renewals = renewals.map_err(|failure| MemberError::Machine(failure.to_string()))?;
         let life = Life {
             config,
             membership,
             router,
             shards,
             lease,
+            renewals,
             status,
         };
         life.router.expect_others();

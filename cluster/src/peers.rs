@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::connections::{Connections, Happening};
 use crate::gate::{Gate, Heard, Inside, Told, gates_of};
-use crate::hello::{HelloError, Identity, OTHER_RUN};
+use crate::hello::{HelloError, Identity};
 use crate::link::{AskError, Link};
 use crate::router::ShardHost;
 use crate::shard_map::ShardMap;
@@ -215,8 +215,7 @@ pub(crate) async fn check_address(identity: &Identity, address: &str) -> Result<
     let mut stream = connect(address).await?;
     match identity.probe(&mut stream, identity.me).await {
         Ok(_) => Ok(()),
-        Err(HelloError::Refused(reason)) => Err(format!("somebody else answers there: {reason}")),
-        Err(other) => Err(other.to_string()),
+        Err(failure) => Err(failure.to_string()),
     }
 }
 
@@ -227,7 +226,6 @@ pub(crate) async fn refusal(identity: &Identity, node: NodeId, address: &str) ->
     match identity.probe(&mut stream, node).await {
         // Another run has the address by now.
         Err(HelloError::OtherNode { .. } | HelloError::Io(_) | HelloError::Silent) | Ok(_) => None,
-        Err(HelloError::Refused(reason)) if reason.contains(OTHER_RUN) => None,
         Err(refused) => Some(refused.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{Membership, NodeId};
 use tokio::runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tracing::{error, warn};
 
@@ -27,21 +27,37 @@ pub(crate) enum Standing {
     Fenced,
 }
 
-/// Renews, until it is fenced or nobody is interested any more.
-pub(crate) fn start(
-    membership: Arc<dyn Membership>,
-    me: NodeId,
-    lease: LocalLease,
-) -> io::Result<watch::Receiver<Standing>> {
-    let (tell, standing) = watch::channel(Standing::Member(None));
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let renewing = move || runtime.block_on(renew(membership.as_ref(), me, &lease, &tell));
-    thread::Builder::new()
-        .name("renewing".into())
-        .spawn(renewing)?;
-    Ok(standing)
+/// One life to be renewed, and who is told how it stands.
+type Renewed = (NodeId, watch::Sender<Standing>);
+
+/// The thread that renews this node's lives, one after the other.
+pub(crate) struct Renewals(mpsc::UnboundedSender<Renewed>);
+
+impl Renewals {
+    /// Starts it; it ends when this is dropped, and the life it renews.
+    pub(crate) fn start(membership: Arc<dyn Membership>, lease: LocalLease) -> io::Result<Self> {
+        let (lives, mut begun) = mpsc::unbounded_channel::<Renewed>();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let renewing = async move {
+            while let Some((me, tell)) = begun.recv().await {
+                renew(membership.as_ref(), me, &lease, &tell).await;
+            }
+        };
+        thread::Builder::new()
+            .name("renewing".into())
+            .spawn(move || runtime.block_on(renewing))?;
+        Ok(Self(lives))
+    }
+
+    /// Renews a life from now on, until it is fenced or nobody is interested any more.
+    pub(crate) fn begin(&self, me: NodeId) -> watch::Receiver<Standing> {
+        let (tell, standing) = watch::channel(Standing::Member(None));
+        // Should the thread have died, the dropped sender tells.
+        let _ = self.0.send((me, tell));
+        standing
+    }
 }
 
 async fn renew(
