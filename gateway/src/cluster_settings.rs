@@ -12,8 +12,11 @@ const SECRET_CHARS_MIN: usize = 16;
 /// Names stand in first words between nodes, and in tables for people.
 const NAME_CHARS_MAX: usize = 63;
 
+/// Where operators reach a node of this machine, unless they say otherwise.
+const ADMIN_URL: &str = "http://127.0.0.1:8001";
+
 /// What a node needs to be one of several.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub struct ClusterSettings {
     /// Address and port for other nodes, which makes this node one of a cluster: those that share a database on PostgreSQL
     /// and the cookie. Keep this port to the nodes
@@ -92,7 +95,7 @@ pub struct ClusterSettings {
     #[arg(
         long,
         env = "FRITZY_ADMIN_URL",
-        default_value = "http://127.0.0.1:8001",
+        default_value = ADMIN_URL,
         value_name = "URL",
         global = true
     )]
@@ -122,6 +125,24 @@ pub enum Role {
     Entities,
     /// Runs the projections of its shards.
     Projections,
+}
+
+impl Default for ClusterSettings {
+    /// A node that is alone.
+    fn default() -> Self {
+        Self {
+            cluster_listen: None,
+            cluster_advertise: None,
+            cluster_cookie: None,
+            node_name: None,
+            roles: vec![Role::Gateway, Role::Entities, Role::Projections],
+            admin_listen: None,
+            admin_token: None,
+            admin_url: ADMIN_URL.to_owned(),
+            unready_ms: 0,
+            drain_s_max: 30,
+        }
+    }
 }
 
 impl ClusterSettings {

@@ -11,7 +11,7 @@ use fritzy_actors::{
     BadKafkaSettings, KafkaBridge, ProjectionStart, Projections, Shop, ShopConfig,
 };
 use fritzy_cluster::{Failure, LocalLease, MemberError, ShardMap};
-use fritzy_domain::NodeId;
+use fritzy_domain::{NodeId, Roles};
 use fritzy_persistence::{OpenError, PostgresError, SqliteConfig, Stores};
 use fritzy_search::NoEngine;
 use prometheus_client::metrics::gauge::Gauge;
@@ -95,6 +95,9 @@ pub enum StartError {
         "--cluster-listen needs --database-url: the nodes of a cluster share a database on PostgreSQL, and SQLite is for one node"
     )]
     SqliteCluster,
+    /// A node that is alone does everything.
+    #[error("--roles needs --cluster-listen: a node that is alone does everything")]
+    RolesAlone,
     /// The node is no member of its cluster.
     #[error(transparent)]
     Member(#[from] MemberError),
@@ -149,6 +152,9 @@ impl Node {
 
         if settings.cluster.cluster_listen.is_some() && settings.database_url.is_none() {
             return Err(StartError::SqliteCluster);
+        }
+        if settings.cluster.cluster_listen.is_none() && settings.cluster.roles() != Roles::ALL {
+            return Err(StartError::RolesAlone);
         }
         let network = clustered::network(&settings.cluster).await?;
         let followers = projections(&settings)?;

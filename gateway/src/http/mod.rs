@@ -48,6 +48,7 @@ pub(crate) struct HttpConfig {
     answer_bytes_max: usize,
     answer_bytes_total_max: usize,
     cors_origins: Vec<String>,
+    serves_clients: bool,
 }
 
 impl HttpConfig {
@@ -62,6 +63,7 @@ impl HttpConfig {
             answer_bytes_max: no_limit,
             answer_bytes_total_max: no_limit,
             cors_origins: Vec::new(),
+            serves_clients: true,
         }
     }
 
@@ -79,6 +81,7 @@ impl HttpConfig {
             answer_bytes_max: bytes(settings.answer_bytes_max),
             answer_bytes_total_max: bytes(settings.answer_bytes_total_max),
             cors_origins: origins.filter(|origin| !origin.is_empty()).collect(),
+            serves_clients: settings.cluster.roles().gateway,
         }
     }
 }
@@ -93,7 +96,7 @@ pub(crate) fn routes(
     scrape: Scrape,
     copies: Option<Arc<dyn Copies>>,
 ) -> BoxedFilter<(Response,)> {
-    let origins = config.cors_origins.clone();
+    let (origins, serves_clients) = (config.cors_origins.clone(), config.serves_clients);
     let endpoint = Arc::new(Endpoint::new(schema, config, metrics, input_types, copies));
     let api = warp::path("graphql")
         .and(warp::path::end())
@@ -106,6 +109,7 @@ pub(crate) fn routes(
             async move { endpoint.answer(method, headers, query, body).await }
         })
         .boxed();
+    let api = if serves_clients { api } else { closed() };
     let rest = health::routes(readiness)
         .or(metrics::route(Arc::new(scrape)))
         .unify()
@@ -168,6 +172,17 @@ fn same_origin() -> impl Filter<Extract = (), Error = warp::Rejection> + Clone {
 
 fn query_string() -> impl Filter<Extract = (String,), Error = Infallible> + Clone {
     warp::query::raw().or(warp::any().map(String::new)).unify()
+}
+
+/// What a node of a cluster says that has not the role of serving clients.
+fn closed() -> BoxedFilter<(Response,)> {
+    warp::path("graphql")
+        .and(warp::path::end())
+        .map(|| {
+            let body = "This node serves no clients (--roles): ask another one of the cluster.\n";
+            text(StatusCode::NOT_FOUND, body)
+        })
+        .boxed()
 }
 
 fn unknown() -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {

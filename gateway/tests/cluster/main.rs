@@ -15,4 +15,5 @@ mod deaths;
 mod history;
 mod network;
 mod nodes;
+mod roles;
 mod rolling;

@@ -67,6 +67,11 @@ impl Nodes {
 
     /// Starts a node, and does not wait for it.
     pub(crate) fn spawn_unready(&self, name: &str) -> Node {
+        self.spawn_with(name, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn spawn_with(&self, name: &str, further: &[&str]) -> Node {
         let any = (Ipv4Addr::LOCALHOST, 0);
         let free = TcpListener::bind(any).expect("a port");
         let listens = free.local_addr().expect("bound");
@@ -89,9 +94,11 @@ impl Nodes {
             ["--cluster-cookie", "the cookie of broken nodes"],
             ["--node-name", name],
         ];
-        let process = self
-            .ground
-            .spawn(&mut self.ground.command(&arguments.concat()));
+        let process = self.ground.spawn(
+            &mut self
+                .ground
+                .command(&[&arguments.concat(), further].concat()),
+        );
         Node {
             name: name.to_owned(),
             process,
@@ -100,6 +107,11 @@ impl Nodes {
             door,
             listens,
         }
+    }
+
+    /// The API of each.
+    pub(crate) fn apis(&self) -> Vec<Api> {
+        self.nodes.iter().map(|node| node.api.clone()).collect()
     }
 
     /// The tables of nodes and shards.
@@ -241,6 +253,12 @@ impl Node {
     pub(crate) fn lose_database(&self) {
         self.database.stall();
     }
+}
+
+/// The shard of an account, by its id.
+pub(crate) fn shard_of(account: &str) -> ShardId {
+    let slot = u16::from_str_radix(&account[32..], 16).expect("hexadecimal");
+    ShardId(slot % SHARDS)
 }
 
 /// A server of the test's own.

@@ -91,6 +91,8 @@ fn an_unknown_flag() {
 #[test]
 fn a_flag_that_needs_another() {
     let ground = Ground::new();
+    let ended = refused(&ground, &mut ground.command(&["--roles", "gateway"]));
+    require_one_line(&ended, &["--roles", "--cluster-listen"]);
     let arguments = ["--cluster-listen", "127.0.0.1:0"];
     let ended = refused(&ground, &mut ground.command(&arguments));
     require_one_line(&ended, &["not provided: --cluster-cookie", "--help"]);
