@@ -6,19 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{AccountEvent, Event};
+use fritzy_domain::{AccountEvent, Event, ShardId};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::audit::Audit;
 use crate::client::Api;
+use crate::nodes::{Nodes, shard_of};
 
 /// Few, so that several clients meet at each.
 const ACCOUNTS: usize = 24;
 const CLIENTS_OF_NODE: usize = 4;
 /// Between two requests of a client, so that a debug build on a busy machine is not overloaded.
 const PAUSE: Duration = Duration::from_millis(5);
+/// For a read that nothing is in the way of, in a debug build on a busy machine.
+const SOON: Duration = Duration::from_secs(2);
 
 /// What a client was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +112,7 @@ impl Client {
         let mut asked = 0;
         while !stop.load(Ordering::Relaxed) {
             asked += 1;
-            let account = self.accounts[fastrand_of(&self.name, asked) % ACCOUNTS].clone();
+            let account = self.accounts[number_of(&self.name, asked) % ACCOUNTS].clone();
             let began = Instant::now();
             let told = match (asked % 2, self.known.get(&account)) {
                 (0, Some(version)) => self.rename(&account, *version, asked).await,
@@ -160,6 +163,35 @@ pub(crate) async fn read(api: &Api, account: &str) -> Told {
     }
 }
 
+/// Reads the accounts of these shards through a node, one after the other for so long: each must be answered, and soon. Says
+/// how many were.
+pub(crate) async fn require_answers(
+    api: &Api,
+    accounts: &[String],
+    shards: &[ShardId],
+    during: Duration,
+) -> usize {
+    let of_these: Vec<&String> = accounts
+        .iter()
+        .filter(|account| shards.contains(&shard_of(account)))
+        .collect();
+    assert!(!of_these.is_empty(), "they are spread");
+    let (began, mut answers) = (Instant::now(), 0);
+    for account in of_these.into_iter().cycle() {
+        if began.elapsed() > during {
+            break;
+        }
+        let asked = Instant::now();
+        let told = read(api, account).await;
+        let took = asked.elapsed();
+        let is_soon = matches!(told, Told::At(_)) && took < SOON;
+        assert!(is_soon, "{account}: {told:?} after {took:?}");
+        answers += 1;
+        sleep(PAUSE).await;
+    }
+    answers
+}
+
 async fn ask(api: &Api, document: &str, variables: Value) -> Result<Value, String> {
     let body = json!({ "query": document, "variables": variables });
     let answer = api.try_send(api.post(), body.to_string()).await?;
@@ -182,6 +214,15 @@ fn refused(json: &Value, name: Option<String>) -> Told {
         (Some("DEADLINE_EXCEEDED" | "INTERNAL"), Some(name)) => Told::Unknown(name),
         _ => panic!("refused: {json}"),
     }
+}
+
+/// Ends the clients and the nodes, and compares all that was told with what is there.
+pub(crate) async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Note> {
+    let notes = history.stop().await;
+    let found = nodes.kill_all().await;
+    require_linearizable(&notes);
+    require_kept(&notes, &found);
+    notes
 }
 
 /// Versions of an account only grow, so a history of reads and changes is linearizable when this holds: whatever has begun after a
@@ -289,7 +330,7 @@ pub(crate) fn answered(notes: &[&Note]) -> usize {
 }
 
 /// A number that follows from a client and its request.
-fn fastrand_of(name: &str, asked: usize) -> usize {
+fn number_of(name: &str, asked: usize) -> usize {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ asked as u64;
     for byte in name.bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

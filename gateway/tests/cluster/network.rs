@@ -11,18 +11,14 @@ use tokio::time::sleep;
 
 use crate::client::Api;
 use crate::history::{
-    History, Note, Told, answered, between, read, require_kept, require_linearizable,
+    History, Note, Told, answered, between, read, require_answers, require_sound,
 };
-use crate::nodes::{Nodes, SHARDS};
+use crate::nodes::{Nodes, shard_of};
 
 /// Longer than others wait until they fence.
 const LONG: Duration = Duration::from_secs(8);
 /// For ten nodes to share all shards: they join, are the same for some seconds, and move shards.
 const TEN_MAX: Duration = Duration::from_secs(40);
-
-fn apis(nodes: &Nodes) -> Vec<Api> {
-    nodes.nodes.iter().map(|node| node.api.clone()).collect()
-}
 
 type Run = (NodeId, bool);
 
@@ -31,14 +27,6 @@ fn ownership(tables: &ClusterState) -> (Vec<Run>, Vec<(ShardId, Option<NodeId>)>
     let nodes = tables.nodes.iter().map(|n| (n.node.id, n.fenced));
     let shards = tables.shards.iter().map(|row| (row.shard, row.owner));
     (nodes.collect(), shards.collect())
-}
-
-async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Note> {
-    let notes = history.stop().await;
-    let found = nodes.kill_all().await;
-    require_linearizable(&notes);
-    require_kept(&notes, &found);
-    notes
 }
 
 /// Every account is read through every node.
@@ -67,7 +55,7 @@ async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
     let Some(nodes) = Nodes::start(test, 3).await else {
         return;
     };
-    let history = History::start(&apis(&nodes)).await;
+    let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let before = ownership(&nodes.tables().await);
     // The first joined first, so all others call it: its door is its only way to them.
@@ -77,14 +65,17 @@ async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
         Cut::OneWay => alone.door.drop_server_bytes(),
         Cut::Refused => alone.door.cut(),
     }
-    let lost = Instant::now();
-    sleep(LONG).await;
+    let own = [nodes.shards_of("n1").await, nodes.shards_of("n2").await];
+    // Each side serves what is its own.
+    tokio::join!(
+        require_answers(&nodes.nodes[0].api, &history.accounts, &own[0], LONG),
+        require_answers(&nodes.nodes[1].api, &history.accounts, &own[1], LONG),
+    );
     assert_eq!(
         ownership(&nodes.tables().await),
         before,
         "{cut:?}: ownership stays"
     );
-    let healed = Instant::now();
     alone.door.heal();
     nodes
         .until("all answers come again", async |nodes| {
@@ -98,16 +89,7 @@ async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
             true
         })
         .await;
-    let notes = require_sound(history, nodes).await;
-    let meanwhile = between(&notes, lost, healed);
-    for side in [0, 1] {
-        let own = meanwhile.iter().filter(|note| note.node == side);
-        let own: Vec<&Note> = own.copied().collect();
-        assert!(
-            answered(&own) > 0,
-            "{cut:?}: node {side} serves what is its own"
-        );
-    }
+    require_sound(history, nodes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +116,7 @@ async fn a_node_that_loses_peers_and_database_is_replaced_and_comes_back() {
     let Some(nodes) = Nodes::start(test, 3).await else {
         return;
     };
-    let history = History::start(&apis(&nodes)).await;
+    let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let (alone, run) = (&nodes.nodes[0], nodes.id_of("n1").await);
     alone.door.stall();
@@ -155,7 +137,7 @@ async fn a_slow_peer_makes_only_its_own_shards_slow() {
     let Some(nodes) = Nodes::start(test, 3).await else {
         return;
     };
-    let history = History::start(&apis(&nodes)).await;
+    let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let before = ownership(&nodes.tables().await);
     nodes.nodes[0].door.delay(Duration::from_millis(300));
@@ -164,10 +146,7 @@ async fn a_slow_peer_makes_only_its_own_shards_slow() {
     assert_eq!(ownership(&nodes.tables().await), before, "ownership stays");
     // Through another node, what is not the slow one's.
     let slow = nodes.shards_of("n1").await;
-    let is_slow = |account: &str| {
-        let slot = u16::from_str_radix(&account[32..], 16).expect("hexadecimal");
-        slow.contains(&ShardId(slot % SHARDS))
-    };
+    let is_slow = |account: &str| slow.contains(&shard_of(account));
     let ended = Instant::now();
     nodes.nodes[0].door.heal();
     let notes = require_sound(history, nodes).await;
@@ -205,7 +184,7 @@ async fn ten_nodes_that_join_at_once_share_all_shards() {
     let took = began.elapsed();
     println!("ten nodes share all shards after {took:?}");
     assert!(took < TEN_MAX, "{took:?}");
-    let history = History::start(&apis(&nodes)[..2]).await;
+    let history = History::start(&nodes.apis()[..2]).await;
     require_all_served(&nodes, &history).await;
     require_sound(history, nodes).await;
 }
@@ -216,7 +195,7 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
     let Some(mut nodes) = Nodes::start(test, 2).await else {
         return;
     };
-    let history = History::start(&apis(&nodes)).await;
+    let history = History::start(&nodes.apis()).await;
     let port = nodes.nodes[0].listens;
     let call = || TcpStream::connect(port).expect("it listens");
     // More than it listens to at a time, and none of them says a word.
