@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio::time::sleep_until;
 
 use crate::client::Api;
 
@@ -39,18 +40,27 @@ struct Client {
     failures: Vec<String>,
     /// When each request was sent, and how long it took.
     took: Vec<(Instant, Duration)>,
+    /// When the present request was to be sent; without a pace, when the one before it was answered.
+    due: Instant,
 }
 
 impl ClosedLoop {
     /// Starts so many, once each has its account and its product.
     pub(crate) async fn start(api: &Api, count: usize) -> Self {
+        Self::start_paced(std::slice::from_ref(api), count, None).await
+    }
+
+    /// Starts so many in turn on each of these nodes. With a pace, each sends a request so often, and times it from the
+    /// moment in which it was to be sent: one that waits for its answer sends what it has missed afterwards.
+    pub(crate) async fn start_paced(apis: &[Api], count: usize, pace: Option<Duration>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let answered = Arc::new(AtomicUsize::new(0));
         let mut clients = Vec::new();
-        for number in 0..count {
-            let client = Client::new(api.clone(), format!("client {number}")).await;
-            clients.push(tokio::spawn(client.run(stop.clone(), answered.clone())));
+        for (number, api) in (0..count).zip(apis.iter().cycle()) {
+            clients.push(Client::new(api.clone(), format!("client {number}")).await);
         }
+        let run = |client: Client| tokio::spawn(client.run(pace, stop.clone(), answered.clone()));
+        let clients = clients.into_iter().map(run).collect();
         Self {
             clients,
             stop,
@@ -77,6 +87,13 @@ impl ClosedLoop {
 impl Told {
     pub(crate) fn requests(&self) -> u64 {
         self.clients.iter().map(|client| client.sent).sum()
+    }
+
+    /// The clients whose account and product are like this.
+    pub(crate) fn of(mut self, are_such: impl Fn([&str; 2]) -> bool) -> Self {
+        self.clients
+            .retain(|client| are_such([&client.account, &client.product]));
+        self
     }
 
     /// Everything that was not a 200 without errors.
@@ -141,11 +158,24 @@ impl Client {
             orders: BTreeMap::new(),
             failures: Vec::new(),
             took: Vec::new(),
+            due: Instant::now(),
         }
     }
 
-    async fn run(mut self, stop: Arc<AtomicBool>, answered: Arc<AtomicUsize>) -> Self {
+    async fn run(
+        mut self,
+        pace: Option<Duration>,
+        stop: Arc<AtomicBool>,
+        answered: Arc<AtomicUsize>,
+    ) -> Self {
+        self.due = Instant::now();
         while !stop.load(Ordering::Relaxed) {
+            if let Some(pace) = pace {
+                self.due += pace;
+                sleep_until(self.due.into()).await;
+            } else {
+                self.due = Instant::now();
+            }
             self.sent += 1;
             let n = self.sent;
             // With a key and without, in turns of their own.
@@ -202,10 +232,9 @@ impl Client {
     /// The data of an answer without any error; everything else is noted.
     async fn ask(&mut self, document: &str, variables: Value) -> Option<Value> {
         let body = json!({ "query": document, "variables": variables });
-        let began = Instant::now();
         let answered = self.api.try_send(self.api.post(), body.to_string()).await;
-        let took = began.elapsed();
-        self.took.push((began, took));
+        let took = self.due.elapsed();
+        self.took.push((self.due, took));
         let failure = match answered {
             Ok(answer) if answer.status == StatusCode::OK => {
                 let mut json = answer.json();

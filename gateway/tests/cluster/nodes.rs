@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{ClusterState, NodeId, ShardCount, ShardId};
 use fritzy_persistence::{PostgresConfig, Sharing, Stores};
-use fritzy_services::{ChaosProxy, PostgresServer, ServiceError, skipped};
+use fritzy_services::{ChaosProxy, PostgresServer};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::audit::{Audit, audit};
 use crate::client::Api;
 use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
+use crate::seats::postgres;
 
 /// Few, so that each has many events.
 pub(crate) const SHARDS: u16 = 16;
@@ -259,18 +260,6 @@ impl Node {
 pub(crate) fn shard_of(account: &str) -> ShardId {
     let slot = u16::from_str_radix(&account[32..], 16).expect("hexadecimal");
     ShardId(slot % SHARDS)
-}
-
-/// A server of the test's own.
-fn postgres(test: &str) -> Option<PostgresServer> {
-    match PostgresServer::start(fritzy_services::PostgresConfig::for_tests()) {
-        Ok(server) => Some(server),
-        Err(missing @ ServiceError::Missing { .. }) => {
-            skipped(test, &missing.to_string());
-            None
-        }
-        Err(failure) => panic!("{failure}"),
-    }
 }
 
 /// The end of a log.

@@ -4,54 +4,17 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fritzy_services::{Balancer, PostgresConfig, PostgresServer, free_port, skipped};
+use fritzy_services::Balancer;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::client::Api;
 use crate::closed_loop::ClosedLoop;
-use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
+use crate::node_process::{NODE_TIME_MAX, NodeProcess};
+use crate::seats::{Seat, postgres};
 
 const NODES: usize = 3;
 const POLL: Duration = Duration::from_millis(20);
-
-/// A place for a node: it comes back under its name and its addresses.
-struct Seat {
-    ground: Ground,
-    address: SocketAddr,
-    arguments: Vec<String>,
-}
-
-impl Seat {
-    fn new(number: usize, database: &str) -> Self {
-        let address = || {
-            let port = free_port().expect("a free port");
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-        };
-        let (address, cluster) = (address(), address());
-        let arguments = [
-            ("--listen", address.to_string()),
-            ("--cluster-listen", cluster.to_string()),
-            ("--cluster-cookie", "the cookie of a rolling test".into()),
-            ("--node-name", format!("n{number}")),
-            ("--database-url", database.to_owned()),
-            ("--unready-ms", "1000".into()),
-        ];
-        let arguments = arguments.map(|(name, value)| [name.to_owned(), value]);
-        Self {
-            ground: Ground::new(),
-            address,
-            arguments: arguments.concat(),
-        }
-    }
-
-    fn start(&self) -> NodeProcess {
-        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let mut node = self.ground.spawn(&mut self.ground.command(&arguments));
-        node.address();
-        node
-    }
-}
 
 /// Waits until so many requests more are answered.
 async fn answered(load: &ClosedLoop, more: usize) {
@@ -82,12 +45,8 @@ async fn a_rolling_restart_under_more_load() {
 /// Restarts each node in turn under so many clients, with so many answers before, between and after the restarts.
 #[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn roll(test: &str, clients: usize, between: usize) {
-    let postgres = match PostgresServer::start(PostgresConfig::for_tests()) {
-        Ok(postgres) => postgres,
-        Err(missing) if missing.is_missing() => {
-            return skipped(test, &missing.to_string());
-        }
-        Err(failure) => panic!("{failure}"),
+    let Some(postgres) = postgres(test) else {
+        return;
     };
     let database = postgres.url("postgres");
     let seats: Vec<Seat> = (1..=NODES).map(|n| Seat::new(n, &database)).collect();
