@@ -16,6 +16,9 @@ use super::session::Server;
 /// A server that has just been restarted is waited for so long: nothing is left behind on it.
 const RESTART_MAX: Duration = Duration::from_secs(5);
 
+/// As whom databases are dropped: one that is being made is made under its own name.
+const REMOVER: &str = "fritzy bench";
+
 /// What a figure about writing depends on.
 const TOLD: [&str; 14] = [
     "checkpoint_timeout",
@@ -41,7 +44,7 @@ pub struct FreshDatabase {
     name: String,
     url: String,
     about: AboutServer,
-    exists: bool,
+    may_exist: bool,
 }
 
 /// What a server tells of itself.
@@ -77,14 +80,16 @@ impl FreshDatabase {
     async fn from(server_url: &str, template: &str) -> Result<Self, PostgresError> {
         let name = format!("fritzy_bench_{}", Uuid::now_v7().simple());
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
-        let about = run(server_url, create).await?;
-        Ok(Self {
+        // From now on: whoever stops waiting does not know how far the server has come.
+        let mut fresh = Self {
             url: with_database(server_url, &name),
             server_url: server_url.to_owned(),
             name,
-            about,
-            exists: true,
-        })
+            about: AboutServer::default(),
+            may_exist: true,
+        };
+        fresh.about = run(server_url, &fresh.name, vec![create]).await?;
+        Ok(fresh)
     }
 
     /// Its address: the server's with its name.
@@ -102,20 +107,27 @@ impl FreshDatabase {
     /// # Errors
     /// [`PostgresError`]
     pub async fn remove(mut self) -> Result<(), PostgresError> {
-        run(&self.server_url, self.removal()).await?;
-        self.exists = false;
+        run(&self.server_url, REMOVER, self.removal()).await?;
+        self.may_exist = false;
         Ok(())
     }
 
-    fn removal(&self) -> String {
-        format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)
+    /// Whoever makes it is stopped first: it could be there a moment after it was not.
+    fn removal(&self) -> Vec<String> {
+        let name = &self.name;
+        vec![
+            format!(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = '{name}'"
+            ),
+            format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+        ]
     }
 }
 
 /// On the way out of an error or an interrupt.
 impl Drop for FreshDatabase {
     fn drop(&mut self) {
-        if !self.exists {
+        if !self.may_exist {
             return;
         }
         let (server_url, removal) = (self.server_url.clone(), self.removal());
@@ -124,7 +136,8 @@ impl Drop for FreshDatabase {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build();
-            runtime.is_ok_and(|runtime| runtime.block_on(run(&server_url, removal)).is_ok())
+            runtime
+                .is_ok_and(|runtime| runtime.block_on(run(&server_url, REMOVER, removal)).is_ok())
         });
         if !matches!(removing.join(), Ok(true)) {
             warn!(
@@ -148,18 +161,24 @@ pub async fn about_server(url: &str) -> Result<AboutServer, PostgresError> {
     Ok(about)
 }
 
-/// Runs a statement of this file, and tells about the server.
-async fn run(server_url: &str, statement: String) -> Result<AboutServer, PostgresError> {
+/// Runs statements of this file under this name, and tells about the server.
+async fn run(
+    server_url: &str,
+    name: &str,
+    statements: Vec<String>,
+) -> Result<AboutServer, PostgresError> {
     let server = Server::new(server_url, false)?;
-    let options = server.options("fritzy bench");
+    let options = server.options(name);
     let mut connection = server.connect_within(RESTART_MAX, &options).await?;
     let running = async {
         sqlx::raw_sql("SET statement_timeout = 0")
             .execute(&mut connection)
             .await?;
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut connection)
-            .await?;
+        for statement in statements {
+            sqlx::query(AssertSqlSafe(statement))
+                .execute(&mut connection)
+                .await?;
+        }
         tell(&mut connection).await
     };
     let about = running

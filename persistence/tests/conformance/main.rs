@@ -5,6 +5,7 @@ mod cluster;
 mod desk;
 mod fencing;
 mod fixtures;
+mod fresh;
 mod history;
 mod keys;
 mod membership;
