@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::deliveries::{Deliveries, Delivery, Ticket};
 use super::messages::{headers, payload, topics};
+use super::stall::Stall;
 use super::window::Window;
 use crate::projection::{Broken, Done, ProjectedEvent, Projection};
 
@@ -48,6 +49,7 @@ pub(super) struct Bridge {
     stopped: HashSet<ShardId>,
     /// Whether the next producer's batches may be larger.
     is_outgrown: bool,
+    stall: Stall,
     done: VecDeque<Done>,
 }
 
@@ -56,6 +58,7 @@ impl Bridge {
         producer: ThreadedProducer<Deliveries>,
         delivered: UnboundedReceiver<Delivery>,
         batch_bytes: Arc<AtomicUsize>,
+        stall: Stall,
     ) -> Self {
         Self {
             producer,
@@ -68,20 +71,26 @@ impl Bridge {
             alone: None,
             stopped: HashSet::new(),
             is_outgrown: false,
+            stall,
             done: VecDeque::new(),
         }
     }
 
     /// Waits for the next delivery.
     async fn hear(&mut self) -> Result<(), Broken> {
-        match self.delivered.recv().await {
-            Some(delivery) => self.heard(&delivery),
-            None => Err(Broken("the producer has ended".into())),
+        tokio::select! {
+            biased;
+            delivery = self.delivered.recv() => match delivery {
+                Some(delivery) => self.heard(&delivery),
+                None => Err(Broken("the producer has ended".into())),
+            },
+            stalled = self.stall.noticed(), if self.under_way > 0 => Err(stalled),
         }
     }
 
     fn heard(&mut self, delivery: &Delivery) -> Result<(), Broken> {
         self.under_way = self.under_way.saturating_sub(1);
+        self.stall.is_moving = true;
         let Ticket {
             shard,
             generation,

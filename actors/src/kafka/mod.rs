@@ -8,6 +8,7 @@ mod bridge;
 mod client;
 mod deliveries;
 mod messages;
+mod stall;
 mod start;
 mod topics;
 mod window;

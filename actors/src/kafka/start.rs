@@ -17,6 +17,7 @@ use super::bridge::{BATCH_BYTES, Bridge};
 use super::client::{Complaints, FIXED, client_config};
 use super::deliveries::{Deliveries, Delivery};
 use super::messages::TOPICS;
+use super::stall::Stall;
 use crate::projection::{Begin, Broken, Projection, ProjectionStart};
 
 /// Asking for topics at most.
@@ -129,7 +130,8 @@ impl ProjectionStart for KafkaBridge {
             .map_err(|failure| Broken(failure.to_string()))?;
         missing?;
         info!(brokers = self.config.brokers, "publishing to Kafka");
-        let bridge = Bridge::new(producer, delivered, self.batch_bytes.clone());
+        let stall = Stall::new(client_config(&self.config));
+        let bridge = Bridge::new(producer, delivered, self.batch_bytes.clone(), stall);
         Ok(Box::new(bridge))
     }
 }

@@ -1,7 +1,7 @@
 //! Brokers that are away, and a library that has no room. What is in the journal comes, in order, when they are back.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fritzy_actors::TOPICS;
 use fritzy_services::KafkaCluster;
@@ -11,6 +11,9 @@ use crate::brokers::{act, leaderships, plain};
 use crate::console::consume_in_java;
 use crate::consumed::Consumed;
 use crate::shop::{KafkaShop, status};
+
+/// A producer that has stalled is replaced by then.
+const STALLED_MAX: Duration = Duration::from_secs(120);
 
 /// Compares what two consumers find with the journal, and tells how often something came again.
 #[expect(clippy::print_stdout, reason = "a report of the test")]
@@ -138,4 +141,26 @@ async fn a_library_without_room_is_waited_for_and_nothing_overtakes() {
     running.stop().await;
     let repeats = require_whole("the library's queue full", &cluster, &shop).await;
     assert_eq!(repeats, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_delivers_nothing_while_brokers_are_well_is_replaced() {
+    let test = "a_producer_that_delivers_nothing_while_brokers_are_well_is_replaced";
+    let Some(cluster) = plain(test, 1) else {
+        return;
+    };
+    let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
+    // It keeps what it has for a quarter of an hour.
+    let shop = Arc::new(shop.set(&[("linger.ms", "900000")]));
+    let running = shop.bridge().await;
+    shop.orders(10).await;
+    let began = Instant::now();
+    while status(&running).restarts == 0 {
+        assert!(began.elapsed() < STALLED_MAX, "{:?}", status(&running));
+        sleep(Duration::from_secs(1)).await;
+    }
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(60), "{took:?}: it may be slow");
+    assert_eq!(status(&running).done, 0, "nothing was delivered");
+    running.stop().await;
 }
