@@ -29,6 +29,8 @@ const ACTIVE: usize = 100_000;
 const MAKERS: usize = 64;
 /// Until shards are where they should be.
 const SETTLE_MAX: Duration = Duration::from_secs(120);
+/// Nodes look after shards once a second or so.
+const AT_REST: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(200);
 
 /// Nodes that share the shards.
@@ -73,18 +75,29 @@ impl Cluster {
         tables(&self.database).await
     }
 
-    /// Waits until each owns as many shards as the others, or nearly.
-    async fn settled(&self) {
+    /// Waits until each owns as many shards as the others, or nearly, and none has moved for some seconds; answers when the
+    /// last one did.
+    async fn settled(&self) -> Instant {
         let fair = usize::from(ShardCount::DEFAULT.get()) / self.seats.len();
         let began = Instant::now();
+        let (mut last, mut since) = (Vec::new(), began);
         loop {
             let tables = self.tables().await;
+            let owners: Vec<_> = tables
+                .shards
+                .iter()
+                .map(|row| (row.shard, row.owner))
+                .collect();
+            if owners != last {
+                (last, since) = (owners, Instant::now());
+            }
             let runs = self.seats.iter().map(|seat| run_of(&tables, &seat.name));
             let owned: Vec<usize> = runs
                 .map(|run| run.map_or(0, |(_, shards)| shards.len()))
                 .collect();
-            if owned.iter().all(|owned| owned.abs_diff(fair) <= 2) {
-                return;
+            let are_fair = owned.iter().all(|owned| owned.abs_diff(fair) <= fair / 6);
+            if are_fair && since.elapsed() > AT_REST {
+                return since;
             }
             assert!(
                 began.elapsed() < SETTLE_MAX,
@@ -237,8 +250,7 @@ async fn a_fourth_node_joins() {
     let began = Instant::now();
     cluster.add();
     let serves = began.elapsed();
-    cluster.settled().await;
-    let settled = Instant::now();
+    let settled = cluster.settled().await;
     sleep(WHILE).await;
     let over = Instant::now();
     println!(
