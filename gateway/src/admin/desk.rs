@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_cluster::{LocalLease, Member, ShardMap};
-use fritzy_domain::{AccountId, ClusterState, Membership, NodeId, ReadError, ShardId};
+use fritzy_domain::{
+    AccountId, ClusterState, Journal, Kind, Membership, NodeId, Page, ReadError, ShardId, Unbounded,
+};
 use tokio::time::timeout;
 use tracing::info;
+use uuid::Uuid;
 
 use super::answers::{Seen, cluster_view, has_taker, named, owned_by, shard_view};
 use super::names::{NotNamed, find};
@@ -57,6 +60,7 @@ pub(crate) struct Desk {
     name: String,
     member: Arc<Member>,
     membership: Arc<dyn Membership>,
+    journal: Arc<dyn Journal>,
     map: Arc<ShardMap>,
     lease: LocalLease,
 }
@@ -67,6 +71,7 @@ impl Desk {
         name: String,
         member: Arc<Member>,
         membership: Arc<dyn Membership>,
+        journal: Arc<dyn Journal>,
         map: Arc<ShardMap>,
         lease: LocalLease,
     ) -> Self {
@@ -74,6 +79,7 @@ impl Desk {
             name,
             member,
             membership,
+            journal,
             map,
             lease,
         }
@@ -145,17 +151,38 @@ impl Desk {
         Ok(shard_view(&self.seen(failure), &state, ShardId(shard)))
     }
 
-    /// The shard of an account, a product or an order; there need not be one with this id.
+    /// The shard of an account, a product or an order; or where one with this id would be.
     pub(super) async fn locate(&self, text: &str) -> Result<ShardView, NotDone> {
         // Ids of all kinds are written alike, and carry their slots alike.
         let id = AccountId::parse(text, "id").map_err(|_| NotDone::NotAnId(text.to_owned()))?;
         let slot = id.slot();
-        let view = self.shard(self.map.shard_of(slot).0).await?;
-        let entity = Some(EntityView {
+        let shard = self.map.shard_of(slot);
+        let (view, found) = tokio::join!(self.shard(shard.0), self.kind_of(shard, *id.as_uuid()));
+        let mut entity = EntityView {
             id: id.to_string(),
             slot: slot.0,
-        });
-        Ok(ShardView { entity, ..view })
+            ..EntityView::default()
+        };
+        match found {
+            Ok(kind) => {
+                entity.exists = Some(kind.is_some());
+                entity.kind = kind.map(|kind| kind.to_string());
+            }
+            Err(failure) => entity.journal_failure = Some(failure),
+        }
+        let entity = Some(entity);
+        Ok(ShardView { entity, ..view? })
+    }
+
+    /// What has this id, by its first event; or why that is not known.
+    async fn kind_of(&self, shard: ShardId, id: Uuid) -> Result<Option<Kind>, String> {
+        let first = Page { skip: 0, take: 1 };
+        let reading = self.journal.history(shard, id, first, &Unbounded);
+        match timeout(TABLES_TIME_MAX, reading).await {
+            Ok(Ok(events)) => Ok(events.first().map(|recorded| recorded.entity.kind())),
+            Ok(Err(failure)) => Err(failure.to_string()),
+            Err(_) => Err(format!("no answer in {TABLES_TIME_MAX:?}")),
+        }
     }
 
     /// The tables as they are; or as this node saw them last, and why.

@@ -119,11 +119,18 @@ pub(crate) struct ShardView {
     pub(crate) prefers: Vec<NodeName>,
 }
 
-/// An account, a product or an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An account, a product or an order; or what none of them has the id of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct EntityView {
     pub(crate) id: String,
     pub(crate) slot: u16,
+    /// Whether the journal has an event of it; `None` when it could not be read.
+    pub(crate) exists: Option<bool>,
+    /// `account`, `product` or `order`.
+    pub(crate) kind: Option<String>,
+    /// Why the journal could not be read.
+    pub(crate) journal_failure: Option<String>,
 }
 
 /// A shard, as the asked node sees it.

@@ -84,9 +84,10 @@ enum ClusterAction {
         #[arg(value_name = "SHARD")]
         shard: u16,
     },
-    /// Tell the shard and the node of an account, a product or an order; exit code 0: it is told, 2: no node can be asked
+    /// Tell the shard and the node of an account, a product or an order; exit code 0: it is told, 1: nothing has this id, 2: no
+    /// node can be asked, or the node cannot read the journal
     ///
-    /// Says where it would be: whether there is one with this id is not looked up.
+    /// Where nothing has the id, tells where it would be.
     Where {
         /// Its id
         #[arg(value_name = "ENTITY-ID", value_parser = entity)]
@@ -199,7 +200,15 @@ async fn act(command: ClusterCommand, client: &AdminClient) -> Result<(), Ended>
         ClusterAction::Where { id } => {
             let path = format!("/cluster/where/{id}");
             let answer = client.get::<ShardView>(&path).await?;
-            print(shown(&answer, json, table::shard)).await
+            print(shown(&answer, json, table::shard)).await?;
+            match answer.view.entity.unwrap_or_default().exists {
+                Some(true) => Ok(()),
+                Some(false) => Err(Ended::with(NOT_YET, format!("nothing has the id {id}"))),
+                None => {
+                    let line = format!("whether anything has the id {id} is not known");
+                    Err(Ended::with(CANNOT, line))
+                }
+            }
         }
     }
 }

@@ -97,17 +97,34 @@ async fn require_shards_true_to_the_table(cluster: &Cluster, ids: &[String]) {
     for id in &ids[..3] {
         let told = cluster.json(0, &["where", id]);
         let slot = u64::from_str_radix(&id[32..], 16).expect("hexadecimal");
-        assert_eq!(told["entity"], json!({ "id": id, "slot": slot }));
+        let found = json!({ "id": id, "slot": slot, "exists": true, "kind": "account", "journalFailure": null });
+        assert_eq!(told["entity"], found);
         let shard = told["shard"].as_u64().expect("a number");
         let row = &table.shards[usize::try_from(shard).expect("small")];
         let owner = row.owner.expect("owned").to_string();
         assert_eq!(told["owner"]["id"], owner);
         let text = cluster.told(1, &["where", id]);
         assert!(
-            text.contains(id.as_str()) && text.contains(&owner),
+            text.contains(&format!("{id}: account, slot")) && text.contains(&owner),
             "{text}"
         );
     }
+}
+
+/// An id that nothing has: said by the exit code, and still where it would be.
+fn require_nothing_has_it(cluster: &Cluster) {
+    let id = "0192f0c1-0000-7000-8000-00000000000a";
+    let ended = cluster.cluster(0, &["where", id]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("nothing has the id"), "{ended:?}");
+    let would = format!("{id}: nothing has this id; it would be in slot 10\nshard 2 is owned by");
+    assert!(ended.stdout.starts_with(&would), "{ended:?}");
+    let ended = cluster.cluster(1, &["where", id, "--json"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let none =
+        json!({ "id": id, "slot": 10, "exists": false, "kind": null, "journalFailure": null });
+    assert_eq!((&told["entity"], &told["shard"]), (&none, &json!(2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,6 +217,7 @@ async fn operators_see_and_steer_a_cluster() {
     cluster.settled(0, is_quiet).await;
     cluster.settled(2, is_quiet).await;
     require_shards_true_to_the_table(&cluster, &ids).await;
+    require_nothing_has_it(&cluster);
     for (mut node, _) in cluster.nodes {
         node.address();
         node.signal("TERM");

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::admin::{AskedView, ClusterView, NodeName, NodeView, SeenPlace, ShardList, ShardView};
+use crate::admin::{
+    AskedView, ClusterView, EntityView, NodeName, NodeView, SeenPlace, ShardList, ShardView,
+};
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -135,8 +137,8 @@ fn asked(asked: &AskedView) -> String {
 /// A shard, or that of an entity.
 pub(super) fn shard(view: &ShardView) -> String {
     let mut text = String::new();
-    if let Some(entity) = &view.entity {
-        text.push_str(&format!("{}: slot {}\n", entity.id, entity.slot));
+    if let Some(found) = &view.entity {
+        text.push_str(&entity(found));
     }
     let epoch = view.epoch;
     let owner = match &view.owner {
@@ -178,6 +180,21 @@ pub(super) fn shard(view: &ShardView) -> String {
     text
 }
 
+fn entity(entity: &EntityView) -> String {
+    let EntityView { id, slot, .. } = entity;
+    match entity.exists {
+        Some(true) => {
+            let kind = entity.kind.as_deref().unwrap_or("something");
+            format!("{id}: {kind}, slot {slot}\n")
+        }
+        Some(false) => format!("{id}: nothing has this id; it would be in slot {slot}\n"),
+        None => {
+            let why = entity.journal_failure.as_deref().unwrap_or("not looked up");
+            format!("{id}: slot {slot}; whether anything has this id is not known: {why}\n")
+        }
+    }
+}
+
 /// The first shards of a list.
 fn named(list: &ShardList) -> String {
     let first: Vec<String> = list.first.iter().map(u16::to_string).collect();
@@ -196,7 +213,7 @@ fn seconds(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::{EntityView, SeenView, ShardsView};
+    use crate::admin::{SeenView, ShardsView};
 
     fn node(name: &str, shards: usize) -> NodeView {
         NodeView {
@@ -307,6 +324,9 @@ asked one: 600 shards run there; its lease holds for 2.9 s; it looked at the tab
             entity: Some(EntityView {
                 id: "0192aaaa".to_owned(),
                 slot: 1_031,
+                exists: Some(true),
+                kind: Some("order".to_owned()),
+                journal_failure: None,
             }),
             shard: 7,
             owner: Some(name("two")),
@@ -323,12 +343,35 @@ asked one: 600 shards run there; its lease holds for 2.9 s; it looked at the tab
             prefers: vec![name("one"), name("two")],
         };
         let expected = "\
-0192aaaa: slot 1031
+0192aaaa: order, slot 1031
 shard 7 is owned by two (id of two), epoch 3
 seen by one: it is on two, epoch 3
 belongs on one; prefers, room aside, one, two
 ";
         assert_eq!(shard(&view), expected);
+        let found = view.entity.clone().expect("given");
+        for (exists, told) in [
+            (
+                Some(false),
+                "0192aaaa: nothing has this id; it would be in slot 1031\nshard 7 is",
+            ),
+            (
+                None,
+                "0192aaaa: slot 1031; whether anything has this id is not known: no answer\nshard 7 is",
+            ),
+        ] {
+            let entity = Some(EntityView {
+                exists,
+                kind: None,
+                journal_failure: Some("no answer".to_owned()),
+                ..found.clone()
+            });
+            let text = shard(&ShardView {
+                entity,
+                ..view.clone()
+            });
+            assert!(text.starts_with(told), "{text}");
+        }
         let gone = ShardView {
             entity: None,
             owner_lives: false,
