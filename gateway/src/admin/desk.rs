@@ -1,5 +1,6 @@
 //! What operators can ask of a node, and have done.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,7 +88,16 @@ impl Desk {
 
     pub(super) async fn cluster(&self) -> ClusterView {
         let (state, failure) = self.look().await;
-        cluster_view(&self.seen(failure), &state)
+        let any_fenced = state.nodes.iter().any(|record| record.fenced);
+        let ages = if any_fenced && failure.is_none() {
+            let reading = timeout(TABLES_TIME_MAX, self.membership.fenced_for()).await;
+            // That they are gone is told all the same.
+            reading.unwrap_or_else(|_| Ok(vec![])).unwrap_or_default()
+        } else {
+            vec![]
+        };
+        let ages: HashMap<NodeId, Duration> = ages.into_iter().collect();
+        cluster_view(&self.seen(failure), &state, &ages)
     }
 
     /// Has a node give its shards away, and waits for it, but not for ever. That node hears of it by its next look at the

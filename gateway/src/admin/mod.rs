@@ -21,8 +21,8 @@ use crate::node::StartError;
 
 pub(crate) use desk::Desk;
 pub(crate) use views::{
-    AskedView, ClusterView, DrainView, EntityView, NodeName, NodeView, RebalancedView, SeenPlace,
-    ShardList, ShardView,
+    AskedView, ClusterView, DrainView, EntityView, GoneView, NodeName, NodeView, RebalancedView,
+    SeenPlace, ShardList, ShardView,
 };
 #[cfg(test)]
 pub(crate) use views::{SeenView, ShardsView};

@@ -51,8 +51,8 @@ enum ClusterAction {
         #[arg(long)]
         watch: bool,
     },
-    /// Have a node give all its shards away, and wait until it is empty; exit code 0: it is, 1: it is not when the time is over
-    /// or nobody can take its shards, 2: there is no such node, or none can be asked
+    /// Have a node give all its shards away, and wait until it is empty; exit code 0: it is, 1: it is not when the time is over,
+    /// nobody can take its shards, or it has died, 2: there is no such node, or none can be asked
     ///
     /// Requests go on meanwhile, and the node passes them to the new owners. It takes no shards until `fritzy cluster undrain`
     /// or its next start. Ctrl-C ends the waiting, not the draining. A node that ends by SIGTERM does this by itself.
@@ -272,8 +272,8 @@ async fn drain(
     tell_left(json, &name, left).await?;
     loop {
         let answered = client.get::<ClusterView>("/cluster").await;
-        let node = match answered {
-            Ok(answer) => answer.view.nodes.into_iter().find(|node| node.id == id),
+        let view = match answered {
+            Ok(answer) => answer.view,
             // The asked node may be the one that is about to go, or its database away for a moment.
             Err(_) if began.elapsed() < most => {
                 sleep(DRAIN_LOOK_EVERY).await;
@@ -281,7 +281,13 @@ async fn drain(
             }
             Err(none) => return Err(none.into()),
         };
-        let Some(node) = node.filter(|node| !node.fenced) else {
+        if view.gone.iter().any(|gone| gone.id == id) {
+            let line = format!(
+                "{name} was taken for dead before it was empty; the others take what it had"
+            );
+            return Err(Ended::with(NOT_YET, line));
+        }
+        let Some(node) = view.nodes.into_iter().find(|node| node.id == id) else {
             return print_end(json, None, format!("{name} has left\n")).await;
         };
         if node.shards == 0 && node.draining {
