@@ -179,7 +179,8 @@ pub(super) fn has_taker(state: &ClusterState, id: NodeId) -> bool {
     others.any(may_own)
 }
 
-fn may_own(record: &NodeRecord) -> bool {
+/// Whether a node takes shards.
+pub(super) fn may_own(record: &NodeRecord) -> bool {
     record.node.roles.entities && !record.fenced && !record.draining
 }
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::info;
 use uuid::Uuid;
 
-use super::answers::{Seen, cluster_view, has_taker, named, owned_by, shard_view};
+use super::answers::{Seen, cluster_view, has_taker, may_own, named, owned_by, shard_view};
 use super::names::{NotNamed, find};
 use super::views::{ClusterView, DrainView, EntityView, NodeName, RebalancedView, ShardView};
 
@@ -101,16 +101,27 @@ impl Desk {
     }
 
     /// Has a node give its shards away, and waits for it, but not for ever. That node hears of it by its next look at the
-    /// table, within a second.
+    /// table, within a second. There stays a node that takes shards: without one they would go nowhere, and no node is ready.
     pub(super) async fn drain(&self, wanted: &str, wait: Duration) -> Result<DrainView, NotDone> {
         let (state, _) = self.look().await;
         let record = find(&state.nodes, wanted)?;
         let (id, name) = (record.node.id, record.node.name.clone());
         let shards = owned_by(&state, id);
-        if shards > 0 && !has_taker(&state, id) {
+        let is_last = |state: &ClusterState| {
+            let matters = may_own(record) || owned_by(state, id) > 0;
+            matters && !has_taker(state, id)
+        };
+        if is_last(&state) {
             return Err(NotDone::NobodyElse { name, shards });
         }
         self.mark(id, true).await?;
+        // Another drain may have looked and marked at the same time. Of two that mark before both look again, the later
+        // look sees the other mark, unless that was taken back.
+        let (state, failure) = self.look().await;
+        if !record.draining && failure.is_none() && is_last(&state) {
+            self.mark(id, false).await?;
+            return Err(NotDone::NobodyElse { name, shards });
+        }
         info!(node = name, "an operator has it give its shards away");
         let shards = if wait.is_zero() {
             shards

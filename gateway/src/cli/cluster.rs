@@ -27,6 +27,8 @@ const CANNOT: u8 = 2;
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at a node that gives its shards away.
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(300);
+/// What names a node at most: a name has up to 63 characters, an address some more than a host's 253.
+const NODE_CHARS_MAX: usize = 300;
 /// To the upper left corner of a terminal, and nothing below.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
@@ -58,6 +60,7 @@ enum ClusterAction {
     /// or its next start. Ctrl-C ends the waiting, not the draining. A node that ends by SIGTERM does this by itself.
     Drain {
         /// Its name, its id, or what only its id begins with
+        #[arg(value_parser = node)]
         node: String,
         /// Seconds to wait at most
         #[arg(
@@ -70,6 +73,7 @@ enum ClusterAction {
     /// none can be asked
     Undrain {
         /// Its name, its id, or what only its id begins with
+        #[arg(value_parser = node)]
         node: String,
     },
     /// Have shards move now to the nodes that they belong on; exit code 0: all nodes were told, 1: some were not, 2: no node can
@@ -93,6 +97,17 @@ enum ClusterAction {
         #[arg(value_name = "ENTITY-ID", value_parser = entity)]
         id: AccountId,
     },
+}
+
+/// A name, an id or what it begins with, or the address that a node without a name is called by.
+fn node(text: &str) -> Result<String, String> {
+    let is_plain = |letter: char| letter.is_ascii_graphic();
+    if text.is_empty() || text.len() > NODE_CHARS_MAX || !text.chars().all(is_plain) {
+        return Err(format!(
+            "not a node's name or id: 1 to {NODE_CHARS_MAX} plain characters without spaces"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// Ids of all kinds are written alike.
@@ -274,12 +289,15 @@ async fn drain(
         let answered = client.get::<ClusterView>("/cluster").await;
         let view = match answered {
             Ok(answer) => answer.view,
-            // The asked node may be the one that is about to go, or its database away for a moment.
+            // The asked node may start again, or its database be away for a moment.
             Err(_) if began.elapsed() < most => {
                 sleep(DRAIN_LOOK_EVERY).await;
                 continue;
             }
-            Err(none) => return Err(none.into()),
+            Err(none) => {
+                let line = format!("{none}. {name} goes on giving its shards away");
+                return Err(Ended::with(CANNOT, line));
+            }
         };
         if view.gone.iter().any(|gone| gone.id == id) {
             let line = format!(

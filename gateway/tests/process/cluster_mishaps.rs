@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use hyper::header::AUTHORIZATION;
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
 
+use crate::client::Api;
 use crate::node_process::NODE_TIME_MAX;
 use crate::operated::{Cluster, TOKEN};
 
@@ -143,4 +146,67 @@ async fn a_run_that_has_died_is_told_apart_from_the_nodes() {
         text.contains(&format!("\ngone: an earlier run of node-2 ({id})")),
         "{text}"
     );
+}
+
+/// Rounds in which two operators drain the only two nodes: in one of them at least they did so at once.
+const ROUNDS: usize = 5;
+
+/// Were both drained, no node would be ready, and nothing could be asked of the shop.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_last_two_nodes_only_one_can_be_drained_at_once() {
+    let test = "of_the_last_two_nodes_only_one_can_be_drained_at_once";
+    let Some(cluster) = Cluster::start(test, 2) else {
+        return;
+    };
+    cluster.settled(0, |status| shared_by(status, 2)).await;
+    for round in 0..ROUNDS {
+        let drain = async |node: usize| {
+            let address = cluster.nodes[node]
+                .1
+                .strip_prefix("http://")
+                .expect("a URL");
+            let admin = Api::at(address.parse().expect("an address"));
+            let request = admin
+                .request(Method::POST, "/cluster/drain")
+                .header(AUTHORIZATION, format!("Bearer {TOKEN}"));
+            let body = json!({ "node": format!("node-{}", node + 1) }).to_string();
+            admin.send(request, body).await
+        };
+        let (one, other) = tokio::join!(drain(0), drain(1));
+        let refused = [&one, &other];
+        let mut refused = refused
+            .iter()
+            .filter(|answer| answer.status != StatusCode::OK);
+        let first = refused.next().expect("one at least is refused");
+        assert_eq!(
+            first.json()["error"]["code"],
+            "NOBODY_ELSE",
+            "round {round}"
+        );
+        let status = cluster.json(0, &["status"]);
+        let nodes = status["nodes"].as_array().expect("a list").iter();
+        let drained = nodes.filter(|node| node["draining"] == true).count();
+        assert!(drained < 2, "round {round}: {status:#}");
+        for node in ["node-1", "node-2"] {
+            cluster.told(0, &["undrain", node]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_no_node_is_refused_on_one_line_of_plain_text() {
+    let test = "what_names_no_node_is_refused_on_one_line_of_plain_text";
+    let Some(cluster) = Cluster::start(test, 1) else {
+        return;
+    };
+    let long = "n".repeat(5_000);
+    for wanted in ["", " ", "node-1 ", "a\nb", "\u{1b}[31mred", &long] {
+        for action in ["drain", "undrain"] {
+            let ended = cluster.cluster(0, &[action, wanted]);
+            assert_eq!(ended.code, Some(2), "{ended:?}");
+            let line = ended.stderr.trim_end_matches('\n');
+            assert!(line.contains("not a node's name or id"), "{ended:?}");
+            assert!(!line.contains(char::is_control), "{ended:?}");
+        }
+    }
 }
