@@ -96,6 +96,7 @@ impl Clustered {
                 name,
                 member.clone(),
                 membership,
+                stores.journal.clone(),
                 map.clone(),
                 lease,
             ))

@@ -5,6 +5,7 @@
 
 mod carry_out;
 mod console;
+mod crew;
 mod node;
 mod play;
 mod secret;
@@ -21,10 +22,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::metadata::Metadata;
 use carry_out::carry_out;
-use state::State;
+use state::{Claim, State};
 
 /// More than this on one machine only get in each other's way.
-const NODES_MAX: i64 = 16;
+const NODES_MAX: u16 = 16;
 
 /// How to start one, or what to do with the one that runs.
 #[derive(clap::Args)]
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
 #[derive(clap::Args)]
 struct New {
     /// How many nodes.
-    #[arg(default_value = "3", value_parser = clap::value_parser!(u16).range(1..=NODES_MAX))]
+    #[arg(default_value = "3", value_parser = nodes)]
     nodes: u16,
     /// A node as `cargo build` makes it: built sooner, and slower.
     #[arg(long)]
@@ -123,6 +124,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let folder = metadata.target_directory.join("cluster");
     let Some(command) = arguments.command else {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        // Before a build that takes minutes.
+        let _claim = Claim::of(&folder)?;
         let surroundings = surroundings::build(&metadata, arguments.new.dev)?;
         return play::play(&arguments.new, arguments.json, &folder, surroundings);
     };
@@ -141,6 +144,17 @@ fn control(folder: &std::path::Path) -> Result<PathBuf> {
     let state = State::read(folder)?;
     let state = state.context("no cluster runs; `cargo xtask cluster` starts one")?;
     Ok(state.control)
+}
+
+/// How many, or a command that there is not.
+fn nodes(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok();
+    let in_range = number.filter(|number| (1..=NODES_MAX).contains(number));
+    in_range.ok_or_else(|| {
+        format!(
+            "neither a number of nodes, 1 to {NODES_MAX}, nor status, add, start, stop, kill or restart"
+        )
+    })
 }
 
 /// `2`, and `n2` as the node is called.
@@ -185,8 +199,10 @@ mod tests {
             let command = parse(line).unwrap().command.unwrap();
             assert_eq!(format!("{command:?}"), expected);
         }
-        for line in ["0", "17", "three", "stop", "stop two", "2 status"] {
+        for line in ["0", "17", "-1", "stop", "stop two", "2 status"] {
             assert!(parse(line).is_err(), "{line}");
         }
+        let mistyped = parse("stat").err().unwrap().to_string();
+        assert!(mistyped.contains("1 to 16, nor status, add"), "{mistyped}");
     }
 }

@@ -7,8 +7,8 @@ use fritzy_cluster::{MemberStatus, PeerStatus, Place, ShardMap, place, preferenc
 use fritzy_domain::{ClusterState, NodeId, NodeRecord, Roles, ShardId};
 
 use super::views::{
-    AskedView, ClusterView, NodeName, NodeView, SeenPlace, SeenView, ShardList, ShardView,
-    ShardsView,
+    AskedView, ClusterView, GoneView, NodeName, NodeView, SeenPlace, SeenView, ShardList,
+    ShardView, ShardsView,
 };
 
 /// Nodes that a shard prefers, named at most: where it would go if the first ones were gone.
@@ -24,7 +24,11 @@ pub(super) struct Seen<'s> {
     pub(super) failure: Option<String>,
 }
 
-pub(super) fn cluster_view(seen: &Seen<'_>, state: &ClusterState) -> ClusterView {
+pub(super) fn cluster_view(
+    seen: &Seen<'_>,
+    state: &ClusterState,
+    fenced_for: &HashMap<NodeId, Duration>,
+) -> ClusterView {
     let owned = owned(state);
     let peers: HashMap<NodeId, &PeerStatus> = seen
         .status
@@ -33,7 +37,8 @@ pub(super) fn cluster_view(seen: &Seen<'_>, state: &ClusterState) -> ClusterView
         .map(|peer| (peer.node, peer))
         .collect();
     let node = |record: &NodeRecord| node_view(record, seen.status.me, &owned, &peers);
-    let mut nodes: Vec<NodeView> = state.nodes.iter().map(node).collect();
+    let (fenced, standing): (Vec<_>, Vec<_>) = state.nodes.iter().partition(|record| record.fenced);
+    let mut nodes: Vec<NodeView> = standing.into_iter().map(node).collect();
     nodes.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
     let unowned = state
         .shards
@@ -46,7 +51,31 @@ pub(super) fn cluster_view(seen: &Seen<'_>, state: &ClusterState) -> ClusterView
             unowned: ShardList::of(unowned.map(|shard| shard.shard.0)),
         },
         nodes,
+        gone: gone_views(fenced, &owned, fenced_for),
     }
+}
+
+fn gone_views(
+    fenced: Vec<&NodeRecord>,
+    owned: &HashMap<NodeId, usize>,
+    fenced_for: &HashMap<NodeId, Duration>,
+) -> Vec<GoneView> {
+    let gone = |record: &NodeRecord| {
+        let node = &record.node;
+        GoneView {
+            name: node.name.clone(),
+            id: node.id.to_string(),
+            address: node.address.clone(),
+            shards: owned.get(&node.id).copied().unwrap_or_default(),
+            fenced_ms_ago: fenced_for.get(&node.id).map(|age| millis(*age)),
+        }
+    };
+    let mut gone: Vec<GoneView> = fenced.into_iter().map(gone).collect();
+    gone.sort_by(|one, other| {
+        let key = |view: &GoneView| (view.fenced_ms_ago.unwrap_or(u64::MAX), view.id.clone());
+        key(one).cmp(&key(other))
+    });
+    gone
 }
 
 fn asked_view(seen: &Seen<'_>) -> AskedView {
@@ -84,7 +113,6 @@ fn node_view(
         wire_max: node.wire_max,
         shards: owned.get(&node.id).copied().unwrap_or_default(),
         draining: record.draining,
-        fenced: record.fenced,
         beat: record.beat,
         asked: me == Some(node.id),
         connected: peer.is_some(),
@@ -151,7 +179,8 @@ pub(super) fn has_taker(state: &ClusterState, id: NodeId) -> bool {
     others.any(may_own)
 }
 
-fn may_own(record: &NodeRecord) -> bool {
+/// Whether a node takes shards.
+pub(super) fn may_own(record: &NodeRecord) -> bool {
     record.node.roles.entities && !record.fenced && !record.draining
 }
 

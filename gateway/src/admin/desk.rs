@@ -1,14 +1,18 @@
 //! What operators can ask of a node, and have done.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_cluster::{LocalLease, Member, ShardMap};
-use fritzy_domain::{AccountId, ClusterState, Membership, NodeId, ReadError, ShardId};
+use fritzy_domain::{
+    AccountId, ClusterState, Journal, Kind, Membership, NodeId, Page, ReadError, ShardId, Unbounded,
+};
 use tokio::time::timeout;
 use tracing::info;
+use uuid::Uuid;
 
-use super::answers::{Seen, cluster_view, has_taker, named, owned_by, shard_view};
+use super::answers::{Seen, cluster_view, has_taker, may_own, named, owned_by, shard_view};
 use super::names::{NotNamed, find};
 use super::views::{ClusterView, DrainView, EntityView, NodeName, RebalancedView, ShardView};
 
@@ -57,6 +61,7 @@ pub(crate) struct Desk {
     name: String,
     member: Arc<Member>,
     membership: Arc<dyn Membership>,
+    journal: Arc<dyn Journal>,
     map: Arc<ShardMap>,
     lease: LocalLease,
 }
@@ -67,6 +72,7 @@ impl Desk {
         name: String,
         member: Arc<Member>,
         membership: Arc<dyn Membership>,
+        journal: Arc<dyn Journal>,
         map: Arc<ShardMap>,
         lease: LocalLease,
     ) -> Self {
@@ -74,6 +80,7 @@ impl Desk {
             name,
             member,
             membership,
+            journal,
             map,
             lease,
         }
@@ -81,20 +88,40 @@ impl Desk {
 
     pub(super) async fn cluster(&self) -> ClusterView {
         let (state, failure) = self.look().await;
-        cluster_view(&self.seen(failure), &state)
+        let any_fenced = state.nodes.iter().any(|record| record.fenced);
+        let ages = if any_fenced && failure.is_none() {
+            let reading = timeout(TABLES_TIME_MAX, self.membership.fenced_for()).await;
+            // That they are gone is told all the same.
+            reading.unwrap_or_else(|_| Ok(vec![])).unwrap_or_default()
+        } else {
+            vec![]
+        };
+        let ages: HashMap<NodeId, Duration> = ages.into_iter().collect();
+        cluster_view(&self.seen(failure), &state, &ages)
     }
 
     /// Has a node give its shards away, and waits for it, but not for ever. That node hears of it by its next look at the
-    /// table, within a second.
+    /// table, within a second. There stays a node that takes shards: without one they would go nowhere, and no node is ready.
     pub(super) async fn drain(&self, wanted: &str, wait: Duration) -> Result<DrainView, NotDone> {
         let (state, _) = self.look().await;
         let record = find(&state.nodes, wanted)?;
         let (id, name) = (record.node.id, record.node.name.clone());
         let shards = owned_by(&state, id);
-        if shards > 0 && !has_taker(&state, id) {
+        let is_last = |state: &ClusterState| {
+            let matters = may_own(record) || owned_by(state, id) > 0;
+            matters && !has_taker(state, id)
+        };
+        if is_last(&state) {
             return Err(NotDone::NobodyElse { name, shards });
         }
         self.mark(id, true).await?;
+        // Another drain may have looked and marked at the same time. Of two that mark before both look again, the later
+        // look sees the other mark, unless that was taken back.
+        let (state, failure) = self.look().await;
+        if !record.draining && failure.is_none() && is_last(&state) {
+            self.mark(id, false).await?;
+            return Err(NotDone::NobodyElse { name, shards });
+        }
         info!(node = name, "an operator has it give its shards away");
         let shards = if wait.is_zero() {
             shards
@@ -145,17 +172,38 @@ impl Desk {
         Ok(shard_view(&self.seen(failure), &state, ShardId(shard)))
     }
 
-    /// The shard of an account, a product or an order; there need not be one with this id.
+    /// The shard of an account, a product or an order; or where one with this id would be.
     pub(super) async fn locate(&self, text: &str) -> Result<ShardView, NotDone> {
         // Ids of all kinds are written alike, and carry their slots alike.
         let id = AccountId::parse(text, "id").map_err(|_| NotDone::NotAnId(text.to_owned()))?;
         let slot = id.slot();
-        let view = self.shard(self.map.shard_of(slot).0).await?;
-        let entity = Some(EntityView {
+        let shard = self.map.shard_of(slot);
+        let (view, found) = tokio::join!(self.shard(shard.0), self.kind_of(shard, *id.as_uuid()));
+        let mut entity = EntityView {
             id: id.to_string(),
             slot: slot.0,
-        });
-        Ok(ShardView { entity, ..view })
+            ..EntityView::default()
+        };
+        match found {
+            Ok(kind) => {
+                entity.exists = Some(kind.is_some());
+                entity.kind = kind.map(|kind| kind.to_string());
+            }
+            Err(failure) => entity.journal_failure = Some(failure),
+        }
+        let entity = Some(entity);
+        Ok(ShardView { entity, ..view? })
+    }
+
+    /// What has this id, by its first event; or why that is not known.
+    async fn kind_of(&self, shard: ShardId, id: Uuid) -> Result<Option<Kind>, String> {
+        let first = Page { skip: 0, take: 1 };
+        let reading = self.journal.history(shard, id, first, &Unbounded);
+        match timeout(TABLES_TIME_MAX, reading).await {
+            Ok(Ok(events)) => Ok(events.first().map(|recorded| recorded.entity.kind())),
+            Ok(Err(failure)) => Err(failure.to_string()),
+            Err(_) => Err(format!("no answer in {TABLES_TIME_MAX:?}")),
+        }
     }
 
     /// The tables as they are; or as this node saw them last, and why.

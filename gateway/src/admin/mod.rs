@@ -21,11 +21,11 @@ use crate::node::StartError;
 
 pub(crate) use desk::Desk;
 pub(crate) use views::{
-    AskedView, ClusterView, DrainView, NodeName, NodeView, RebalancedView, SeenPlace, ShardList,
-    ShardView,
+    AskedView, ClusterView, DrainView, EntityView, GoneView, NodeName, NodeView, RebalancedView,
+    SeenPlace, ShardList, ShardView,
 };
 #[cfg(test)]
-pub(crate) use views::{EntityView, SeenView, ShardsView};
+pub(crate) use views::{SeenView, ShardsView};
 
 /// Connections at most: some operators, and what watches for them.
 const CONNECTIONS_MAX: usize = 64;

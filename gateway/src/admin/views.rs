@@ -10,6 +10,9 @@ pub(crate) struct ClusterView {
     pub(crate) shards: ShardsView,
     /// By name.
     pub(crate) nodes: Vec<NodeView>,
+    /// Runs of nodes that were taken for dead, the newest first. They are no nodes any more: their rows stay until another
+    /// node joins, ten minutes later at the soonest.
+    pub(crate) gone: Vec<GoneView>,
 }
 
 /// The node that was asked.
@@ -64,7 +67,6 @@ pub(crate) struct NodeView {
     /// How many it owns.
     pub(crate) shards: usize,
     pub(crate) draining: bool,
-    pub(crate) fenced: bool,
     /// How often it has renewed its membership.
     pub(crate) beat: u64,
     pub(crate) asked: bool,
@@ -72,6 +74,20 @@ pub(crate) struct NodeView {
     pub(crate) connected: bool,
     pub(crate) round_trip_us: Option<u64>,
     pub(crate) silent_ms: Option<u64>,
+}
+
+/// A run of a node that was taken for dead.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GoneView {
+    /// Which another run may have by now.
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) address: Option<String>,
+    /// Those that nobody has taken yet.
+    pub(crate) shards: usize,
+    /// How long ago, by the database's clock; `None` when it could not be read.
+    pub(crate) fenced_ms_ago: Option<u64>,
 }
 
 /// A node by its name and its id.
@@ -119,11 +135,18 @@ pub(crate) struct ShardView {
     pub(crate) prefers: Vec<NodeName>,
 }
 
-/// An account, a product or an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An account, a product or an order; or what none of them has the id of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct EntityView {
     pub(crate) id: String,
     pub(crate) slot: u16,
+    /// Whether the journal has an event of it; `None` when it could not be read.
+    pub(crate) exists: Option<bool>,
+    /// `account`, `product` or `order`.
+    pub(crate) kind: Option<String>,
+    /// Why the journal could not be read.
+    pub(crate) journal_failure: Option<String>,
 }
 
 /// A shard, as the asked node sees it.

@@ -27,6 +27,8 @@ const CANNOT: u8 = 2;
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at a node that gives its shards away.
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(300);
+/// What names a node at most: a name has up to 63 characters, an address some more than a host's 253.
+const NODE_CHARS_MAX: usize = 300;
 /// To the upper left corner of a terminal, and nothing below.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
@@ -51,13 +53,14 @@ enum ClusterAction {
         #[arg(long)]
         watch: bool,
     },
-    /// Have a node give all its shards away, and wait until it is empty; exit code 0: it is, 1: it is not when the time is over
-    /// or nobody can take its shards, 2: there is no such node, or none can be asked
+    /// Have a node give all its shards away, and wait until it is empty; exit code 0: it is, 1: it is not when the time is over,
+    /// nobody can take its shards, or it has died, 2: there is no such node, or none can be asked
     ///
     /// Requests go on meanwhile, and the node passes them to the new owners. It takes no shards until `fritzy cluster undrain`
     /// or its next start. Ctrl-C ends the waiting, not the draining. A node that ends by SIGTERM does this by itself.
     Drain {
         /// Its name, its id, or what only its id begins with
+        #[arg(value_parser = node)]
         node: String,
         /// Seconds to wait at most
         #[arg(
@@ -70,6 +73,7 @@ enum ClusterAction {
     /// none can be asked
     Undrain {
         /// Its name, its id, or what only its id begins with
+        #[arg(value_parser = node)]
         node: String,
     },
     /// Have shards move now to the nodes that they belong on; exit code 0: all nodes were told, 1: some were not, 2: no node can
@@ -84,14 +88,26 @@ enum ClusterAction {
         #[arg(value_name = "SHARD")]
         shard: u16,
     },
-    /// Tell the shard and the node of an account, a product or an order; exit code 0: it is told, 2: no node can be asked
+    /// Tell the shard and the node of an account, a product or an order; exit code 0: it is told, 1: nothing has this id, 2: no
+    /// node can be asked, or the node cannot read the journal
     ///
-    /// Says where it would be: whether there is one with this id is not looked up.
+    /// Where nothing has the id, tells where it would be.
     Where {
         /// Its id
         #[arg(value_name = "ENTITY-ID", value_parser = entity)]
         id: AccountId,
     },
+}
+
+/// A name, an id or what it begins with, or the address that a node without a name is called by.
+fn node(text: &str) -> Result<String, String> {
+    let is_plain = |letter: char| letter.is_ascii_graphic();
+    if text.is_empty() || text.len() > NODE_CHARS_MAX || !text.chars().all(is_plain) {
+        return Err(format!(
+            "not a node's name or id: 1 to {NODE_CHARS_MAX} plain characters without spaces"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// Ids of all kinds are written alike.
@@ -199,7 +215,15 @@ async fn act(command: ClusterCommand, client: &AdminClient) -> Result<(), Ended>
         ClusterAction::Where { id } => {
             let path = format!("/cluster/where/{id}");
             let answer = client.get::<ShardView>(&path).await?;
-            print(shown(&answer, json, table::shard)).await
+            print(shown(&answer, json, table::shard)).await?;
+            match answer.view.entity.unwrap_or_default().exists {
+                Some(true) => Ok(()),
+                Some(false) => Err(Ended::with(NOT_YET, format!("nothing has the id {id}"))),
+                None => {
+                    let line = format!("whether anything has the id {id} is not known");
+                    Err(Ended::with(CANNOT, line))
+                }
+            }
         }
     }
 }
@@ -263,16 +287,25 @@ async fn drain(
     tell_left(json, &name, left).await?;
     loop {
         let answered = client.get::<ClusterView>("/cluster").await;
-        let node = match answered {
-            Ok(answer) => answer.view.nodes.into_iter().find(|node| node.id == id),
-            // The asked node may be the one that is about to go, or its database away for a moment.
+        let view = match answered {
+            Ok(answer) => answer.view,
+            // The asked node may start again, or its database be away for a moment.
             Err(_) if began.elapsed() < most => {
                 sleep(DRAIN_LOOK_EVERY).await;
                 continue;
             }
-            Err(none) => return Err(none.into()),
+            Err(none) => {
+                let line = format!("{none}. {name} goes on giving its shards away");
+                return Err(Ended::with(CANNOT, line));
+            }
         };
-        let Some(node) = node.filter(|node| !node.fenced) else {
+        if view.gone.iter().any(|gone| gone.id == id) {
+            let line = format!(
+                "{name} was taken for dead before it was empty; the others take what it had"
+            );
+            return Err(Ended::with(NOT_YET, line));
+        }
+        let Some(node) = view.nodes.into_iter().find(|node| node.id == id) else {
             return print_end(json, None, format!("{name} has left\n")).await;
         };
         if node.shards == 0 && node.draining {

@@ -56,6 +56,7 @@ fn shared_by(status: &Value, names: &[&str]) -> bool {
 fn require_true_to_the_table(status: &Value, table: &ClusterState) {
     let nodes = status["nodes"].as_array().expect("a list");
     assert_eq!(nodes.len(), table.nodes.len(), "{status:#}");
+    assert_eq!(status["gone"], json!([]), "nobody has died");
     for record in &table.nodes {
         let node = node(status, &record.node.name);
         let owns = |id: NodeId| table.shards.iter().filter(|s| s.owner == Some(id)).count();
@@ -67,7 +68,7 @@ fn require_true_to_the_table(status: &Value, table: &ClusterState) {
         assert_eq!(node["wireMax"], record.node.wire_max);
         assert_eq!(node["shards"], owns(record.node.id), "{status:#}");
         assert_eq!(node["draining"], record.draining);
-        assert_eq!(node["fenced"], record.fenced);
+        assert!(!record.fenced);
         let beat = node["beat"].as_u64();
         assert!(beat.is_some_and(|beat| beat <= record.beat), "{status:#}");
     }
@@ -97,17 +98,34 @@ async fn require_shards_true_to_the_table(cluster: &Cluster, ids: &[String]) {
     for id in &ids[..3] {
         let told = cluster.json(0, &["where", id]);
         let slot = u64::from_str_radix(&id[32..], 16).expect("hexadecimal");
-        assert_eq!(told["entity"], json!({ "id": id, "slot": slot }));
+        let found = json!({ "id": id, "slot": slot, "exists": true, "kind": "account", "journalFailure": null });
+        assert_eq!(told["entity"], found);
         let shard = told["shard"].as_u64().expect("a number");
         let row = &table.shards[usize::try_from(shard).expect("small")];
         let owner = row.owner.expect("owned").to_string();
         assert_eq!(told["owner"]["id"], owner);
         let text = cluster.told(1, &["where", id]);
         assert!(
-            text.contains(id.as_str()) && text.contains(&owner),
+            text.contains(&format!("{id}: account, slot")) && text.contains(&owner),
             "{text}"
         );
     }
+}
+
+/// An id that nothing has: said by the exit code, and still where it would be.
+fn require_nothing_has_it(cluster: &Cluster) {
+    let id = "0192f0c1-0000-7000-8000-00000000000a";
+    let ended = cluster.cluster(0, &["where", id]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("nothing has the id"), "{ended:?}");
+    let would = format!("{id}: nothing has this id; it would be in slot 10\nshard 2 is owned by");
+    assert!(ended.stdout.starts_with(&would), "{ended:?}");
+    let ended = cluster.cluster(1, &["where", id, "--json"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let none =
+        json!({ "id": id, "slot": 10, "exists": false, "kind": null, "journalFailure": null });
+    assert_eq!((&told["entity"], &told["shard"]), (&none, &json!(2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,6 +218,7 @@ async fn operators_see_and_steer_a_cluster() {
     cluster.settled(0, is_quiet).await;
     cluster.settled(2, is_quiet).await;
     require_shards_true_to_the_table(&cluster, &ids).await;
+    require_nothing_has_it(&cluster);
     for (mut node, _) in cluster.nodes {
         node.address();
         node.signal("TERM");

@@ -15,6 +15,7 @@ mod console;
 mod consumed;
 
 mod cluster_admin;
+mod cluster_mishaps;
 mod database;
 mod events_tail;
 mod first_start;

@@ -38,7 +38,8 @@ impl Cluster {
         Some(cluster)
     }
 
-    fn add(&mut self, name: &str) {
+    /// One node more.
+    pub(crate) fn add(&mut self, name: &str) {
         let mut arguments = self.database.arguments();
         let further = [
             "--cluster-listen",

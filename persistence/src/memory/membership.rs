@@ -104,6 +104,14 @@ impl Membership for MemoryStore {
         }))
     }
 
+    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, ReadError> {
+        Ok(self.read(|state| {
+            let members = state.nodes.iter();
+            let age = |(id, member): (&NodeId, &Member)| Some((*id, member.fenced_at?.elapsed()));
+            members.filter_map(age).collect()
+        }))
+    }
+
     async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), ReadError> {
         self.change(|state| {
             if let Some(member) = state.nodes.get_mut(&id)

@@ -76,6 +76,10 @@ const FENCE: &str = concat!(
 
 const IS_GONE: &str = "SELECT NOT EXISTS (SELECT 1 FROM node WHERE id = $1 AND NOT fenced)";
 
+const FENCED_FOR: &str =
+    "SELECT id, greatest(0, extract(epoch FROM now() - fenced_at) * 1000)::bigint AS ms
+    FROM node WHERE fenced AND fenced_at IS NOT NULL";
+
 const DRAIN: &str = concat!(
     "WITH marked AS (UPDATE node SET draining = $2 WHERE id = $1 AND draining <> $2 RETURNING id), ",
     bumped!("marked"),
@@ -225,6 +229,23 @@ impl Membership for Nodes {
         // By a new statement: another may have fenced it while this one waited.
         let gone = sqlx::query(IS_GONE).bind(*id.as_uuid());
         is_true(&call.rows(gone).await?)
+    }
+
+    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, ReadError> {
+        let rows = self
+            .others
+            .call()
+            .await?
+            .rows(sqlx::query(FENCED_FOR))
+            .await?;
+        let age = |row: &PgRow| {
+            let ms = row.int("ms")?.cast_unsigned();
+            Ok((
+                NodeId::from_uuid(row.uuid("id")?),
+                Duration::from_millis(ms),
+            ))
+        };
+        rows.iter().map(age).collect()
     }
 
     async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), ReadError> {

@@ -1,6 +1,7 @@
 //! The table of nodes: a name is one run's, a beat and a fencing never both count, a version tells of every change.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use fritzy_domain::{Epoch, JoinError, NodeId, NodeRecord, ShardId, ShardOwner};
 
@@ -81,11 +82,21 @@ pub(crate) async fn a_fencing_needs_the_beat_that_was_seen(cluster: Cluster) {
     assert!(!cluster.fence(id, 0).await, "it has renewed since");
     assert!(!cluster.fence(id, 2).await, "it has not come that far");
     assert!(cluster.members().renew(id).await.expect("it lives"));
+    let ages = async || cluster.members().fenced_for().await.expect("answers");
+    assert_eq!(ages().await, [], "nobody is fenced");
     assert!(cluster.fence(id, 2).await);
     assert!(cluster.fence(id, 0).await, "it is fenced already");
     assert!(cluster.fence(node(9), 0).await, "it is gone");
     let fenced = &cluster.state().await.nodes[0];
     assert!(fenced.fenced && fenced.beat == 2, "{fenced:?}");
+    let [(whose, first)] = ages().await[..] else {
+        panic!("one is fenced")
+    };
+    assert_eq!(whose, id);
+    let [(_, second)] = ages().await[..] else {
+        panic!("and stays so")
+    };
+    assert!(first <= second && second < Duration::from_secs(60));
 }
 
 /// One renews and two fence it at the beat before, at the same moment, many times.

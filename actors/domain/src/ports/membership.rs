@@ -4,6 +4,8 @@
 //! has seen the same beat for long enough fences the node at exactly that beat: either the next beat is counted or
 //! the node is fenced, never both. What a fenced node owned may be taken by others.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{ReadError, ShardLease};
@@ -131,6 +133,13 @@ pub trait Membership: Send + Sync {
     /// # Errors
     /// [`ReadError::Unavailable`]: it may or may not be fenced.
     async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, ReadError>;
+
+    /// How long ago each node that is fenced was fenced, by the store's clock: for people. Those that were put away since are
+    /// not among them.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, ReadError>;
 
     /// Marks a node as one that gives its shards away, or not any more. Nothing happens to one that has left.
     ///

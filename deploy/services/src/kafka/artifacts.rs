@@ -64,11 +64,12 @@ impl KafkaArtifacts {
         &self.version
     }
 
-    /// One of Kafka's classes as a command.
-    pub(super) fn command(&self, class: &str, heap: &str) -> Command {
+    /// One of Kafka's classes as a command, with a folder for its temporary files: Java leaves those of a killed process.
+    pub(super) fn command(&self, class: &str, heap: &str, temporary: &Path) -> Command {
         let mut command = Command::new(&self.java);
         command
             .arg(format!("-Xmx{heap}"))
+            .arg(format!("-Djava.io.tmpdir={}", temporary.display()))
             // Short lives: the first compiler is enough, and takes less of the cores.
             .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"])
             .arg(self.lib.join("*"))
@@ -83,7 +84,7 @@ impl KafkaArtifacts {
         arguments: &[&str],
         limit: Duration,
     ) -> Result<String, ServiceError> {
-        let mut command = self.command(class, "256m");
+        let mut command = self.command(class, "256m", &env::temp_dir());
         command.args(arguments);
         run::to_end(&mut command, class, limit)
     }

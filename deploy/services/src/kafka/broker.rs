@@ -61,8 +61,10 @@ impl Broker {
         let err = log
             .try_clone()
             .map_err(ServiceError::io("write", &self.log))?;
+        let folder = self.properties.parent();
+        let folder = folder.expect("settings are in the broker's folder");
         let child = artifacts
-            .command("kafka.Kafka", "384m")
+            .command("kafka.Kafka", "384m", folder)
             .arg(&self.properties)
             // Ctrl-C in a terminal goes to the program that owns it, which ends it.
             .process_group(0)

@@ -63,6 +63,9 @@ fn one_broker_keeps_its_topics_through_kill_and_restart_and_leaves_nothing() {
     let folder = cluster.folder().to_owned();
     let part = folder.display().to_string();
     assert_eq!(processes_with(&part), 1);
+    // What it unpacks for itself is in its folder, and goes with it.
+    let temporary = format!("-Djava.io.tmpdir={part}/broker-1");
+    assert_eq!(processes_with(&temporary), 1);
     drop(cluster);
     assert_eq!(processes_with(&part), 0);
     assert!(!folder.exists());

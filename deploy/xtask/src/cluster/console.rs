@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -66,7 +66,8 @@ pub(super) fn order(control: &Path, order: Order) -> Result<Answer> {
     writeln!(stream, "{}", serde_json::to_string(&order)?)?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
-    serde_json::from_str(&line).context(gone)
+    ensure!(!line.is_empty(), gone);
+    serde_json::from_str(&line).context("its answer cannot be read")
 }
 
 /// Carries out what is typed, until the terminal is closed. It asks as everybody does.

@@ -114,6 +114,13 @@ impl Seat {
         Ok(())
     }
 
+    /// A process that a test has started.
+    #[cfg(test)]
+    pub(super) fn occupy(&mut self, child: Child) {
+        self.child = Some(child);
+        self.life = Life::Starting;
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

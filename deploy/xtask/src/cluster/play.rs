@@ -1,16 +1,16 @@
 //! The owner of the nodes: starts all, shows what happens, does what it is ordered to, and ends all it has started.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use fritzy_services::{Balancer, WatchedFolder};
+use fritzy_services::WatchedFolder;
 
 use super::console::{self, Event};
+use super::crew::{Crew, Happened};
 use super::node::{self, PORTS_FROM, Seat, Setup};
-use super::state::{Life, State};
+use super::state::{Life, Node, State};
 use super::surroundings::{self, Server};
 use super::{Answer, NODES_MAX, New, Order, secret, told};
 
@@ -23,14 +23,14 @@ const STOP_MAX: Duration = Duration::from_secs(60);
 
 /// All that runs. Its parts end in this order: nodes, then what they need.
 struct Play {
-    seats: Vec<Seat>,
+    crew: Crew,
     watched: WatchedFolder,
-    balancer: Balancer,
     setup: Setup,
     /// Where the state and the logs are.
     folder: PathBuf,
     control: PathBuf,
-    events: Receiver<Event>,
+    /// All nodes were ready once: from then on one that ends can be started again.
+    is_up: bool,
     written: Option<State>,
     database: Server,
     kafka: Result<Server, String>,
@@ -39,16 +39,24 @@ struct Play {
 /// Starts a cluster and keeps it until it is told to end.
 ///
 /// # Errors
-/// When one runs already, or something of it cannot be started.
+/// When something of it cannot be started.
 pub(super) fn play(new: &New, json: bool, folder: &Path, program: PathBuf) -> Result<bool> {
-    if let Some(other) = State::read(folder)? {
-        bail!("one runs already, on {} (process {})", other.url, other.pid);
-    }
-    let mut play = Play::start(new, folder, program)?;
-    if !play.wait_until_ready()? {
-        play.end();
+    let (tell, events) = channel();
+    console::listen_for_signals(tell.clone())?;
+    let mut play = match Play::start(new, folder, program, tell) {
+        Ok(play) => play,
+        // Ctrl-C reaches what makes a database as well, and the database is not what is missing.
+        Err(_) if matches!(events.recv_timeout(LOOK_EVERY), Ok(Event::End)) => {
+            eprintln!("ended before all had started");
+            return Ok(true);
+        }
+        Err(failure) => return Err(failure),
+    };
+    if !play.wait_until_ready(&events)? {
+        play.end(&events);
         return Ok(true);
     }
+    play.is_up = true;
     console::read_terminal(play.control.clone());
     let state = play.state();
     let (database, kafka) = (&play.database.about, play.kafka.as_ref());
@@ -60,15 +68,13 @@ pub(super) fn play(new: &New, json: bool, folder: &Path, program: PathBuf) -> Re
     if json {
         println!("{}", serde_json::to_string_pretty(&state)?);
     }
-    while play.goes_on() {}
-    play.end();
+    while play.goes_on(&events) {}
+    play.end(&events);
     Ok(true)
 }
 
 impl Play {
-    fn start(new: &New, folder: &Path, program: PathBuf) -> Result<Self> {
-        let (tell, events) = channel();
-        console::listen_for_signals(tell.clone())?;
+    fn start(new: &New, folder: &Path, program: PathBuf, tell: Sender<Event>) -> Result<Self> {
         let database = surroundings::database(folder)?;
         let kafka = match new.no_kafka {
             true => Err("not asked for".to_owned()),
@@ -88,15 +94,13 @@ impl Play {
         let watched = WatchedFolder::new()?;
         let control = watched.path().join("control");
         console::listen(&control, tell)?;
-        let balancer = Balancer::start(node::address(PORTS_FROM)?, &[])?;
         let mut play = Self {
-            seats: Vec::new(),
+            crew: Crew::new(node::address(PORTS_FROM)?)?,
             watched,
-            balancer,
             setup,
             folder: folder.to_owned(),
             control,
-            events,
+            is_up: false,
             written: None,
             database,
             kafka,
@@ -108,27 +112,24 @@ impl Play {
     }
 
     fn add(&mut self, number: u16) -> Result<()> {
-        let mut seat = Seat::new(number, &self.folder)?;
-        seat.start(&self.setup, &self.watched)?;
-        self.seats.push(seat);
-        let addresses: Vec<SocketAddr> = self.seats.iter().map(|seat| seat.address).collect();
-        self.balancer.set_backends(&addresses);
-        Ok(())
+        let seat = Seat::new(number, &self.folder)?;
+        self.crew.add(seat, &self.setup, &self.watched)
     }
 
     /// Whether all nodes are; `false` when this was told to end before.
-    fn wait_until_ready(&mut self) -> Result<bool> {
+    fn wait_until_ready(&mut self, events: &Receiver<Event>) -> Result<bool> {
         let began = Instant::now();
-        while !self.seats.iter().all(|seat| seat.life == Life::Ready) {
-            if !self.goes_on() {
-                return Ok(false);
+        loop {
+            let nodes = self.crew.shown();
+            if nodes.iter().all(|node| node.life == Life::Ready) {
+                return Ok(true);
             }
-            let ended = |seat: &&Seat| matches!(seat.life, Life::Ended(_));
-            if let Some(ended) = self.seats.iter().find(ended) {
-                bail!(
-                    "a node did not start:\n{}",
-                    told::end_of_log(&ended.shown().log)
-                );
+            let ended = |node: &&Node| matches!(node.life, Life::Ended(_));
+            if let Some(ended) = nodes.iter().find(ended) {
+                bail!("a node did not start:\n{}", told::end_of_log(&ended.log));
+            }
+            if !self.goes_on(events) {
+                return Ok(false);
             }
             if began.elapsed() > START_MAX {
                 bail!(
@@ -137,12 +138,11 @@ impl Play {
                 );
             }
         }
-        Ok(true)
     }
 
     /// Does what there is to do now; `false` once it is to end.
-    fn goes_on(&mut self) -> bool {
-        match self.events.recv_timeout(LOOK_EVERY) {
+    fn goes_on(&mut self, events: &Receiver<Event>) -> bool {
+        match events.recv_timeout(LOOK_EVERY) {
             Ok(Event::Ordered(order, answer)) => {
                 let (done, said) = match self.obey(order) {
                     Ok(said) => (true, said),
@@ -163,8 +163,8 @@ impl Play {
         Ok(match order {
             Order::Look => String::new(),
             Order::Add => {
-                let number = self.seats.len() + 1;
-                if number > usize::try_from(NODES_MAX)? {
+                let number = self.crew.seats().len() + 1;
+                if number > usize::from(NODES_MAX) {
                     bail!(
                         "more than {NODES_MAX} nodes on one machine only get in each other's way"
                     );
@@ -173,22 +173,15 @@ impl Play {
                 format!("n{number} starts; shards move to it some seconds after it is ready")
             }
             Order::Start(number) => {
-                let (setup, watched) = (&self.setup, &self.watched);
-                let seat = find(&mut self.seats, number)?;
-                if seat.pid().is_some() {
-                    bail!("n{number} runs");
-                }
-                seat.start(setup, watched)?;
+                self.crew.start(number, &self.setup, &self.watched)?;
                 format!("n{number} starts")
             }
             Order::Stop(number) => {
-                let seat = running(&mut self.seats, number)?;
-                seat.stop()?;
+                self.crew.running(number)?.stop()?;
                 format!("n{number} gives its shards away, and ends")
             }
             Order::Kill(number) => {
-                let seat = running(&mut self.seats, number)?;
-                seat.kill();
+                self.crew.running(number)?.kill();
                 format!("n{number} is killed; the others take its shards within some seconds")
             }
         })
@@ -196,27 +189,13 @@ impl Play {
 
     /// Notes who has ended and who is ready, shows what has changed, and keeps it.
     fn look(&mut self) {
-        let ready = self.balancer.ready();
-        for seat in &mut self.seats {
-            let name = seat.name().to_owned();
-            let was_told = seat.life == Life::Draining;
-            if let Some(how) = seat.ended() {
-                if !was_told {
-                    let number = seat.number();
-                    eprintln!(
-                        "{name} has ended ({how}); `start {number}` brings it back, nothing else does"
-                    );
-                }
-                continue;
-            }
-            let is_ready = ready.contains(&seat.address);
-            match seat.life {
-                Life::Starting if is_ready => seat.life = Life::Ready,
-                Life::Ready if !is_ready => {
-                    eprintln!("{name} is not ready");
-                    seat.life = Life::Starting;
-                }
-                _ => {}
+        for happened in self.crew.look() {
+            match happened {
+                Happened::Ended { number, how } if self.is_up => eprintln!(
+                    "n{number} has ended ({how}); `start {number}` brings it back, nothing else does"
+                ),
+                Happened::Ended { number, how } => eprintln!("n{number} has ended ({how})"),
+                Happened::NotReady { number } => eprintln!("n{number} is not ready"),
             }
         }
         let state = self.state();
@@ -230,22 +209,22 @@ impl Play {
 
     fn state(&self) -> State {
         State {
-            url: node::url(self.balancer.address()),
+            url: node::url(self.crew.balancer().address()),
             database_url: self.setup.database_url.clone(),
             kafka_brokers: self.setup.kafka_brokers.clone(),
             cookie: self.setup.cookie.clone(),
             admin_token: self.setup.admin_token.clone(),
             pid: std::process::id(),
             control: self.control.clone(),
-            nodes: self.seats.iter().map(Seat::shown).collect(),
+            nodes: self.crew.shown(),
         }
     }
 
     /// One node after the other gives its shards to those that are left; the last has nobody to give them to.
-    fn end(mut self) {
+    fn end(mut self, events: &Receiver<Event>) {
         eprintln!("ending one node after the other; Ctrl-C again ends all at once");
         State::remove(&self.folder);
-        for seat in &mut self.seats {
+        for seat in self.crew.seats() {
             let began = Instant::now();
             if let Err(failure) = seat.stop() {
                 eprintln!("{}: {failure:#}", seat.name());
@@ -256,7 +235,7 @@ impl Play {
                     eprintln!("{} has ended {how}, after {took:.1} s", seat.name());
                     break;
                 }
-                let again = matches!(self.events.recv_timeout(LOOK_EVERY), Ok(Event::End));
+                let again = matches!(events.recv_timeout(LOOK_EVERY), Ok(Event::End));
                 if again || began.elapsed() > STOP_MAX {
                     // What is left is killed with the folder.
                     return eprintln!("ended at once");
@@ -264,18 +243,4 @@ impl Play {
             }
         }
     }
-}
-
-fn find(seats: &mut [Seat], number: u16) -> Result<&mut Seat> {
-    let mut seats = seats.iter_mut();
-    let found = seats.find(|seat| seat.number() == number);
-    found.with_context(|| format!("there is no n{number}"))
-}
-
-fn running(seats: &mut [Seat], number: u16) -> Result<&mut Seat> {
-    let seat = find(seats, number)?;
-    if seat.pid().is_none() {
-        bail!("n{number} does not run");
-    }
-    Ok(seat)
 }

@@ -1,12 +1,12 @@
 //! What is known of the cluster that runs: kept in a file, answered to every order, printed as JSON.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// It holds secrets.
@@ -58,6 +58,30 @@ pub(super) enum Life {
     Ended(String),
 }
 
+/// Held by the one process that starts nodes here, from before it starts the first of them. It ends with the process,
+/// however that does, and needs no tidying up.
+pub(super) struct Claim(#[expect(dead_code, reason = "held, not used")] File);
+
+impl Claim {
+    /// Claims the folder.
+    ///
+    /// # Errors
+    /// When another process has it, which is named.
+    pub(super) fn of(folder: &Path) -> Result<Self> {
+        let path = folder.join("lock");
+        let cannot = || format!("cannot lock {}", path.display());
+        let file = File::create(&path).with_context(cannot)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::Error(failure)) => Err(failure).with_context(cannot),
+            Err(TryLockError::WouldBlock) => match State::read(folder)? {
+                Some(other) => bail!("one runs already, on {} (process {})", other.url, other.pid),
+                None => bail!("one is just starting or ending"),
+            },
+        }
+    }
+}
+
 impl State {
     /// The state of the cluster that runs; `None` when none does.
     ///
@@ -104,4 +128,43 @@ impl State {
 
 fn file(folder: &Path) -> PathBuf {
     folder.join("state.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use fritzy_services::WatchedFolder;
+
+    use super::*;
+
+    #[test]
+    fn there_is_one_at_a_time() {
+        let folder = WatchedFolder::new().unwrap();
+        let refused = || Claim::of(folder.path()).err().unwrap().to_string();
+        let claim = Claim::of(folder.path()).unwrap();
+        assert_eq!(refused(), "one is just starting or ending");
+
+        let control = folder.path().join("control");
+        let _listener = UnixListener::bind(&control).unwrap();
+        let state = State {
+            url: "http://localhost:8000".to_owned(),
+            database_url: String::new(),
+            kafka_brokers: None,
+            cookie: String::new(),
+            admin_token: String::new(),
+            pid: 4_711,
+            control,
+            nodes: Vec::new(),
+        };
+        state.write(folder.path()).unwrap();
+        assert_eq!(
+            refused(),
+            "one runs already, on http://localhost:8000 (process 4711)"
+        );
+
+        // One that was killed has left its state.
+        drop(claim);
+        Claim::of(folder.path()).unwrap();
+    }
 }

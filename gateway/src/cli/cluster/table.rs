@@ -2,8 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::admin::{AskedView, ClusterView, NodeName, NodeView, SeenPlace, ShardList, ShardView};
+use crate::admin::{
+    AskedView, ClusterView, EntityView, GoneView, NodeName, NodeView, SeenPlace, ShardList,
+    ShardView,
+};
 
+/// Runs that are gone, in lines at most: one that dies again and again would fill the screen.
+const GONE_SHOWN: usize = 5;
 /// Between two columns.
 const GAP: &str = "  ";
 /// The columns, and whether each holds numbers, which stand on the right.
@@ -53,6 +58,31 @@ pub(super) fn cluster(view: &ClusterView) -> String {
     };
     text.push_str(&format!("{count} shards, {unowned}\n"));
     text.push_str(&asked(&view.asked));
+    text.push_str(&gone(view));
+    text
+}
+
+/// Runs that were taken for dead: a line for each of the last ones.
+fn gone(view: &ClusterView) -> String {
+    let mut text = String::new();
+    for gone in view.gone.iter().take(GONE_SHOWN) {
+        let GoneView { name, id, .. } = gone;
+        let came_back = view.nodes.iter().any(|node| node.name == *name);
+        let whose = if came_back { "an earlier run of " } else { "" };
+        let ago = gone.fenced_ms_ago.map(|ms| format!(" {} ago", seconds(ms)));
+        let ago = ago.unwrap_or_default();
+        let left = match gone.shards {
+            0 => String::new(),
+            left => format!("; {left} of its shards are not taken yet"),
+        };
+        text.push_str(&format!(
+            "gone: {whose}{name} ({id}), taken for dead{ago}{left}\n"
+        ));
+    }
+    let more = view.gone.len().saturating_sub(GONE_SHOWN);
+    if more > 0 {
+        text.push_str(&format!("gone: {more} more, before these\n"));
+    }
     text
 }
 
@@ -81,7 +111,6 @@ fn row(node: &NodeView) -> [String; COLUMNS.len()] {
 
 const fn state(node: &NodeView) -> &'static str {
     match node {
-        NodeView { fenced: true, .. } => "fenced",
         NodeView {
             asked: false,
             connected: false,
@@ -135,8 +164,8 @@ fn asked(asked: &AskedView) -> String {
 /// A shard, or that of an entity.
 pub(super) fn shard(view: &ShardView) -> String {
     let mut text = String::new();
-    if let Some(entity) = &view.entity {
-        text.push_str(&format!("{}: slot {}\n", entity.id, entity.slot));
+    if let Some(found) = &view.entity {
+        text.push_str(&entity(found));
     }
     let epoch = view.epoch;
     let owner = match &view.owner {
@@ -178,6 +207,21 @@ pub(super) fn shard(view: &ShardView) -> String {
     text
 }
 
+fn entity(entity: &EntityView) -> String {
+    let EntityView { id, slot, .. } = entity;
+    match entity.exists {
+        Some(true) => {
+            let kind = entity.kind.as_deref().unwrap_or("something");
+            format!("{id}: {kind}, slot {slot}\n")
+        }
+        Some(false) => format!("{id}: nothing has this id; it would be in slot {slot}\n"),
+        None => {
+            let why = entity.journal_failure.as_deref().unwrap_or("not looked up");
+            format!("{id}: slot {slot}; whether anything has this id is not known: {why}\n")
+        }
+    }
+}
+
 /// The first shards of a list.
 fn named(list: &ShardList) -> String {
     let first: Vec<String> = list.first.iter().map(u16::to_string).collect();
@@ -196,7 +240,7 @@ fn seconds(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::{EntityView, SeenView, ShardsView};
+    use crate::admin::{SeenView, ShardsView};
 
     fn node(name: &str, shards: usize) -> NodeView {
         NodeView {
@@ -244,10 +288,15 @@ mod tests {
             connected: false,
             ..node("four", 0)
         };
-        let fenced = NodeView {
-            fenced: true,
-            ..node("five", 0)
+        let gone = |name: &str, fenced_ms_ago, shards| GoneView {
+            name: name.to_owned(),
+            id: format!("id of {name}"),
+            address: None,
+            shards,
+            fenced_ms_ago,
         };
+        let died = (0..5).map(|run| gone("five", Some(20_000 + run), 0));
+        let came_back = gone("three", Some(312_400), 0);
         let view = ClusterView {
             asked: AskedView {
                 name: "one".to_owned(),
@@ -262,7 +311,8 @@ mod tests {
                 count: 1_024,
                 unowned: ShardList::of(0..420),
             },
-            nodes: vec![asked, draining, drained, lost, fenced],
+            nodes: vec![asked, draining, drained, lost],
+            gone: vec![gone("five", None, 3), came_back],
         };
         let expected = "\
 NODE      ADDRESS        ROLES             VERSION  WIRE  SHARDS  STATE          BEAT  ROUND TRIP  SILENT
@@ -270,12 +320,19 @@ one       one:7000       gateway,entities  0.1.0    1        600  well          
 node-two  node-two:7000  gateway,entities  0.1.0    1-2        4  draining         17      0.4 ms   0.3 s
 three     three:7000     gateway,entities  0.1.0    1          0  drained          17      0.4 ms   0.3 s
 four      four:7000      gateway,entities  0.1.0    1          0  no connection    17      0.4 ms   0.3 s
-five      five:7000      gateway,entities  0.1.0    1          0  fenced           17      0.4 ms   0.3 s
 1024 shards, 420 without an owner: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, …
 asked one: 600 shards run there; its lease holds for 2.9 s; it looked at the tables 0.3 s ago
   it is handing over 1 shards: 7
+gone: five (id of five), taken for dead; 3 of its shards are not taken yet
+gone: an earlier run of three (id of three), taken for dead 312.4 s ago
 ";
         assert_eq!(cluster(&view), expected);
+        let gone = view.gone.into_iter().chain(died).collect();
+        let text = cluster(&ClusterView { gone, ..view });
+        assert!(
+            text.ends_with("taken for dead 20.0 s ago\ngone: 2 more, before these\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -289,6 +346,7 @@ asked one: 600 shards run there; its lease holds for 2.9 s; it looked at the tab
             },
             shards: ShardsView::default(),
             nodes: Vec::new(),
+            gone: Vec::new(),
         };
         let text = cluster(&view);
         for part in [
@@ -307,6 +365,9 @@ asked one: 600 shards run there; its lease holds for 2.9 s; it looked at the tab
             entity: Some(EntityView {
                 id: "0192aaaa".to_owned(),
                 slot: 1_031,
+                exists: Some(true),
+                kind: Some("order".to_owned()),
+                journal_failure: None,
             }),
             shard: 7,
             owner: Some(name("two")),
@@ -323,12 +384,35 @@ asked one: 600 shards run there; its lease holds for 2.9 s; it looked at the tab
             prefers: vec![name("one"), name("two")],
         };
         let expected = "\
-0192aaaa: slot 1031
+0192aaaa: order, slot 1031
 shard 7 is owned by two (id of two), epoch 3
 seen by one: it is on two, epoch 3
 belongs on one; prefers, room aside, one, two
 ";
         assert_eq!(shard(&view), expected);
+        let found = view.entity.clone().expect("given");
+        for (exists, told) in [
+            (
+                Some(false),
+                "0192aaaa: nothing has this id; it would be in slot 1031\nshard 7 is",
+            ),
+            (
+                None,
+                "0192aaaa: slot 1031; whether anything has this id is not known: no answer\nshard 7 is",
+            ),
+        ] {
+            let entity = Some(EntityView {
+                exists,
+                kind: None,
+                journal_failure: Some("no answer".to_owned()),
+                ..found.clone()
+            });
+            let text = shard(&ShardView {
+                entity,
+                ..view.clone()
+            });
+            assert!(text.starts_with(told), "{text}");
+        }
         let gone = ShardView {
             entity: None,
             owner_lives: false,
