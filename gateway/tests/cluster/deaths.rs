@@ -15,7 +15,7 @@ use crate::history::{
 use crate::nodes::Nodes;
 
 /// From a fault until all shards have owners again; asked for are 10 s.
-const TAKEN_MAX: Duration = Duration::from_secs(10);
+pub(crate) const TAKEN_MAX: Duration = Duration::from_secs(10);
 /// While the dead node's shards have no owner.
 const MEANWHILE: Duration = Duration::from_secs(4);
 /// Longer than a lease, and than others wait until they fence.
@@ -161,23 +161,13 @@ async fn a_database_that_stalls_costs_nobody_its_shards() {
     };
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
-    let before = nodes.tables().await;
+    let before = nodes.ownership().await;
     nodes.server.pause().expect("it pauses");
     sleep(Duration::from_secs(10)).await;
     nodes.server.resume().expect("it goes on");
     // Longer than anybody would need to be fenced.
     sleep(Duration::from_secs(6)).await;
-    let after = nodes.tables().await;
-    let ids = |tables: &fritzy_domain::ClusterState| {
-        let nodes = tables.nodes.iter();
-        nodes.map(|n| (n.node.id, n.fenced)).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(&after), ids(&before));
-    let owners = |tables: &fritzy_domain::ClusterState| {
-        let shards = tables.shards.iter();
-        shards.map(|row| row.owner).collect::<Vec<_>>()
-    };
-    assert_eq!(owners(&after), owners(&before));
+    assert_eq!(nodes.ownership().await, before);
     let resumed = Instant::now();
     sleep(Duration::from_secs(1)).await;
     let notes = require_sound(history, nodes).await;

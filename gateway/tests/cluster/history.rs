@@ -192,6 +192,17 @@ pub(crate) async fn require_answers(
     answers
 }
 
+/// Every account is read through every node.
+pub(crate) async fn require_all_served(nodes: &Nodes, history: &History) {
+    for account in history.accounts.iter() {
+        for node in &nodes.nodes {
+            let told = read(&node.api, account).await;
+            let log = node.process.log();
+            assert!(matches!(told, Told::At(_)), "{}: {told:?} {log}", node.name);
+        }
+    }
+}
+
 async fn ask(api: &Api, document: &str, variables: Value) -> Result<Value, String> {
     let body = json!({ "query": document, "variables": variables });
     let answer = api.try_send(api.post(), body.to_string()).await?;

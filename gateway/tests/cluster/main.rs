@@ -10,6 +10,7 @@ mod client;
 #[allow(dead_code, reason = "the tests of one node do more to it")]
 mod node_process;
 
+mod clocks;
 mod closed_loop;
 mod deaths;
 mod history;
