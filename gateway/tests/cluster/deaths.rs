@@ -9,7 +9,7 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::history::{
-    History, Note, Told, answered, between, read, require_answers, require_kept,
+    History, Note, Told, answered, between, noted, read, require_answers, require_kept,
     require_linearizable, require_sound,
 };
 use crate::nodes::Nodes;
@@ -22,7 +22,7 @@ const MEANWHILE: Duration = Duration::from_secs(4);
 const PAST_THE_LEASE: Duration = Duration::from_secs(8);
 
 /// What the statement of a batch, and no other, has in it.
-const FENCE: &str = "AS lease (shard, owner, epoch)";
+pub(crate) const FENCE: &str = "AS lease (shard, owner, epoch)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_s_shards_are_served_by_the_others() {
@@ -89,19 +89,7 @@ async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on
         .take(4 * history.accounts.len())
         .map(|account| {
             let (api, account) = (stopped.api.clone(), account.clone());
-            tokio::spawn(async move {
-                let began = Instant::now();
-                let told = read(&api, &account).await;
-                let ended = Instant::now();
-                let node = 2;
-                Note {
-                    account,
-                    node,
-                    began,
-                    ended,
-                    told,
-                }
-            })
+            tokio::spawn(async move { noted(2, &account, read(&api, &account)).await })
         })
         .collect();
     sleep(Duration::from_millis(300)).await;

@@ -13,6 +13,7 @@ mod node_process;
 mod clocks;
 mod closed_loop;
 mod deaths;
+mod deposed;
 mod history;
 mod network;
 mod nodes;
