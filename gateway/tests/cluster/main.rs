@@ -19,3 +19,4 @@ mod network;
 mod nodes;
 mod roles;
 mod rolling;
+mod traces;
