@@ -10,7 +10,7 @@ use fritzy_domain::{Deadline, Epoch, NodeId, ShardId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use ractor_cluster::RactorClusterMessage;
 use tokio::sync::mpsc;
-use tracing::{Instrument, error, info_span, warn};
+use tracing::{Instrument, debug, error, info_span, warn};
 
 use crate::link::Link;
 use crate::router::{Refused, ShardHost};
@@ -157,14 +157,13 @@ fn take<H: ShardHost>(inside: &Arc<Inside<H>>, link: &Arc<Link>, frame: Frame) {
 }
 
 fn span_of(trace: &Trace) -> tracing::Span {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let (trace_id, parent): (String, String) = (hex(&trace.trace), hex(&trace.span));
-    info_span!("ask", trace_id, parent)
+    info_span!("ask", trace_id = trace.id(), parent = trace.parent())
 }
 
 async fn serve<H: ShardHost>(inside: Arc<Inside<H>>, link: Arc<Link>, ask: Ask) {
+    let began = Instant::now();
     let remaining = Duration::from_millis(ask.remaining_ms.into()).min(REMAINING_MAX);
-    let deadline = Deadline::at(Instant::now() + remaining);
+    let deadline = Deadline::at(began + remaining);
     let shard = ShardId(ask.shard);
     let answer = match H::decode_request(&ask.body, deadline) {
         Err(unreadable) => {
@@ -181,6 +180,8 @@ async fn serve<H: ShardHost>(inside: Arc<Inside<H>>, link: Arc<Link>, ask: Ask) 
             Err(Refused::Failed(failure)) => Answer::Failed(failure.into()),
         },
     };
+    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    debug!(peer = %link.name, %shard, answer = answer.kind(), micros, "answered another node");
     let id = ask.id;
     link.send(Entry::Answer { id, answer }).await;
     link.serving.fetch_sub(1, Ordering::AcqRel);

@@ -68,6 +68,22 @@ pub struct Trace {
     pub flags: u8,
 }
 
+impl Trace {
+    /// The trace's id as logs have it, in hexadecimal digits.
+    pub fn id(&self) -> String {
+        hex(&self.trace)
+    }
+
+    /// The same of the span that asks.
+    pub fn parent(&self) -> String {
+        hex(&self.span)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub(crate) enum Answer {
     /// As the host writes it.
@@ -77,6 +93,18 @@ pub(crate) enum Answer {
     /// The ask could not be read. Nothing was done.
     Unreadable(String),
     Failed(WireFailure),
+}
+
+impl Answer {
+    /// What it is, for the log.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Reply(_) => "reply",
+            Self::NotMine(_) => "not mine",
+            Self::Unreadable(_) => "unreadable",
+            Self::Failed(_) => "failed",
+        }
+    }
 }
 
 /// Who owns a shard from an epoch on.

@@ -96,10 +96,16 @@ impl<E: Executor> Endpoint<E> {
     ) -> Response {
         let began = Instant::now();
         let id = request_id::of(&headers);
-        let span = info_span!("request", id = id.to_str().unwrap_or_default());
+        let trace = traceparent::of(&headers);
+        let span = info_span!(
+            "request",
+            id = id.to_str().unwrap_or_default(),
+            trace_id = trace.map(|trace| trace.id()),
+            parent = trace.map(|trace| trace.parent()),
+        );
         let mut response = async {
             let negotiating = self.negotiate(began, &method, &headers, &query, body);
-            let response = match traceparent::of(&headers) {
+            let response = match trace {
                 None => negotiating.await,
                 trace => fritzy_cluster::trace::within(trace, negotiating).await,
             };

@@ -56,8 +56,11 @@ impl ClosedLoop {
         let stop = Arc::new(AtomicBool::new(false));
         let answered = Arc::new(AtomicUsize::new(0));
         let mut clients = Vec::new();
-        for (number, api) in (0..count).zip(apis.iter().cycle()) {
-            clients.push(Client::new(api.clone(), format!("client {number}")).await);
+        // Names, and with them keys, are never used twice.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        for api in apis.iter().cycle().take(count) {
+            let name = format!("client {}", STARTED.fetch_add(1, Ordering::Relaxed));
+            clients.push(Client::new(api.clone(), name).await);
         }
         let run = |client: Client| tokio::spawn(client.run(pace, stop.clone(), answered.clone()));
         let clients = clients.into_iter().map(run).collect();

@@ -9,20 +9,20 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::history::{
-    History, Note, Told, answered, between, read, require_answers, require_kept,
+    History, Note, Told, answered, between, noted, read, require_answers, require_kept,
     require_linearizable, require_sound,
 };
 use crate::nodes::Nodes;
 
 /// From a fault until all shards have owners again; asked for are 10 s.
-const TAKEN_MAX: Duration = Duration::from_secs(10);
+pub(crate) const TAKEN_MAX: Duration = Duration::from_secs(10);
 /// While the dead node's shards have no owner.
 const MEANWHILE: Duration = Duration::from_secs(4);
 /// Longer than a lease, and than others wait until they fence.
 const PAST_THE_LEASE: Duration = Duration::from_secs(8);
 
 /// What the statement of a batch, and no other, has in it.
-const FENCE: &str = "AS lease (shard, owner, epoch)";
+pub(crate) const FENCE: &str = "AS lease (shard, owner, epoch)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_s_shards_are_served_by_the_others() {
@@ -89,19 +89,7 @@ async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on
         .take(4 * history.accounts.len())
         .map(|account| {
             let (api, account) = (stopped.api.clone(), account.clone());
-            tokio::spawn(async move {
-                let began = Instant::now();
-                let told = read(&api, &account).await;
-                let ended = Instant::now();
-                let node = 2;
-                Note {
-                    account,
-                    node,
-                    began,
-                    ended,
-                    told,
-                }
-            })
+            tokio::spawn(async move { noted(2, &account, read(&api, &account)).await })
         })
         .collect();
     sleep(Duration::from_millis(300)).await;
@@ -161,23 +149,13 @@ async fn a_database_that_stalls_costs_nobody_its_shards() {
     };
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
-    let before = nodes.tables().await;
+    let before = nodes.ownership().await;
     nodes.server.pause().expect("it pauses");
     sleep(Duration::from_secs(10)).await;
     nodes.server.resume().expect("it goes on");
     // Longer than anybody would need to be fenced.
     sleep(Duration::from_secs(6)).await;
-    let after = nodes.tables().await;
-    let ids = |tables: &fritzy_domain::ClusterState| {
-        let nodes = tables.nodes.iter();
-        nodes.map(|n| (n.node.id, n.fenced)).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(&after), ids(&before));
-    let owners = |tables: &fritzy_domain::ClusterState| {
-        let shards = tables.shards.iter();
-        shards.map(|row| row.owner).collect::<Vec<_>>()
-    };
-    assert_eq!(owners(&after), owners(&before));
+    assert_eq!(nodes.ownership().await, before);
     let resumed = Instant::now();
     sleep(Duration::from_secs(1)).await;
     let notes = require_sound(history, nodes).await;

@@ -113,41 +113,56 @@ impl Client {
         while !stop.load(Ordering::Relaxed) {
             asked += 1;
             let account = self.accounts[number_of(&self.name, asked) % ACCOUNTS].clone();
-            let began = Instant::now();
-            let told = match (asked % 2, self.known.get(&account)) {
-                (0, Some(version)) => self.rename(&account, *version, asked).await,
-                _ => read(&self.api, &account).await,
+            let note = match (asked % 2, self.known.get(&account)) {
+                (0, Some(version)) => {
+                    let name = format!("{} asked {asked}", self.name);
+                    // Half of them with a key: the router may give these twice.
+                    let key = asked.is_multiple_of(4).then_some(name.as_str());
+                    let renaming = rename(&self.api, &account, &name, Some(*version), key);
+                    noted(self.node, &account, renaming).await
+                }
+                _ => noted(self.node, &account, read(&self.api, &account)).await,
             };
-            if let Told::At(version) | Told::Changed(version, _) = told {
-                self.known.insert(account.clone(), version);
+            if let Told::At(version) | Told::Changed(version, _) = note.told {
+                self.known.insert(account, version);
             }
-            notes.push(Note {
-                account,
-                node: self.node,
-                began,
-                ended: Instant::now(),
-                told,
-            });
+            notes.push(note);
             sleep(PAUSE).await;
         }
         notes
     }
+}
 
-    async fn rename(&self, account: &str, expected: u64, asked: usize) -> Told {
-        let document = "mutation($id: String!, $name: String!, $expected: Int, $key: String) {
-            renameAccount(id: $id, name: $name, expectedVersion: $expected, idempotencyKey: $key) { version } }";
-        let name = format!("{} asked {asked}", self.name);
-        // Half of them with a key: the router may give these twice.
-        let key = asked.is_multiple_of(4).then(|| name.clone());
-        let variables = json!({ "id": account, "name": name, "expected": expected, "key": key });
-        let json = ask(&self.api, document, variables).await;
-        match json {
-            Err(_) => Told::Unknown(name),
-            Ok(json) => match json["data"]["renameAccount"]["version"].as_u64() {
-                Some(version) => Told::Changed(version, name),
-                None => refused(&json, Some(name)),
-            },
-        }
+/// Notes when a request to a node begins and ends.
+pub(crate) async fn noted(node: usize, account: &str, request: impl Future<Output = Told>) -> Note {
+    let began = Instant::now();
+    let told = request.await;
+    Note {
+        account: account.to_owned(),
+        node,
+        began,
+        ended: Instant::now(),
+        told,
+    }
+}
+
+/// Renames an account, if it is at the expected version.
+pub(crate) async fn rename(
+    api: &Api,
+    account: &str,
+    name: &str,
+    expected: Option<u64>,
+    key: Option<&str>,
+) -> Told {
+    let document = "mutation($id: String!, $name: String!, $expected: Int, $key: String) {
+        renameAccount(id: $id, name: $name, expectedVersion: $expected, idempotencyKey: $key) { version } }";
+    let variables = json!({ "id": account, "name": name, "expected": expected, "key": key });
+    match ask(api, document, variables).await {
+        Err(_) => Told::Unknown(name.to_owned()),
+        Ok(json) => match json["data"]["renameAccount"]["version"].as_u64() {
+            Some(version) => Told::Changed(version, name.to_owned()),
+            None => refused(&json, Some(name.to_owned())),
+        },
     }
 }
 
@@ -190,6 +205,17 @@ pub(crate) async fn require_answers(
         sleep(PAUSE).await;
     }
     answers
+}
+
+/// Every account is read through every node.
+pub(crate) async fn require_all_served(nodes: &Nodes, history: &History) {
+    for account in history.accounts.iter() {
+        for node in &nodes.nodes {
+            let told = read(&node.api, account).await;
+            let log = node.process.log();
+            assert!(matches!(told, Told::At(_)), "{}: {told:?} {log}", node.name);
+        }
+    }
 }
 
 async fn ask(api: &Api, document: &str, variables: Value) -> Result<Value, String> {

@@ -10,8 +10,10 @@ mod client;
 #[allow(dead_code, reason = "the tests of one node do more to it")]
 mod node_process;
 
+mod clocks;
 mod closed_loop;
 mod deaths;
+mod deposed;
 mod history;
 mod measured;
 mod network;
@@ -19,3 +21,4 @@ mod nodes;
 mod roles;
 mod rolling;
 mod seats;
+mod traces;

@@ -5,13 +5,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{ClusterState, NodeId, ShardId};
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::client::Api;
 use crate::history::{
-    History, Note, Told, answered, between, read, require_answers, require_sound,
+    History, Note, Told, answered, between, read, require_all_served, require_answers,
+    require_sound,
 };
 use crate::nodes::{Nodes, shard_of};
 
@@ -19,26 +19,6 @@ use crate::nodes::{Nodes, shard_of};
 const LONG: Duration = Duration::from_secs(8);
 /// For ten nodes to share all shards: they join, are the same for some seconds, and move shards.
 const TEN_MAX: Duration = Duration::from_secs(40);
-
-type Run = (NodeId, bool);
-
-/// The runs of nodes, and who owns what.
-fn ownership(tables: &ClusterState) -> (Vec<Run>, Vec<(ShardId, Option<NodeId>)>) {
-    let nodes = tables.nodes.iter().map(|n| (n.node.id, n.fenced));
-    let shards = tables.shards.iter().map(|row| (row.shard, row.owner));
-    (nodes.collect(), shards.collect())
-}
-
-/// Every account is read through every node.
-async fn require_all_served(nodes: &Nodes, history: &History) {
-    for account in history.accounts.iter() {
-        for node in &nodes.nodes {
-            let told = read(&node.api, account).await;
-            let log = node.process.log();
-            assert!(matches!(told, Told::At(_)), "{}: {told:?} {log}", node.name);
-        }
-    }
-}
 
 /// How a node loses its peers.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +37,7 @@ async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
     };
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
-    let before = ownership(&nodes.tables().await);
+    let before = nodes.ownership().await;
     // The first joined first, so all others call it: its door is its only way to them.
     let alone = &nodes.nodes[0];
     match cut {
@@ -71,11 +51,7 @@ async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
         require_answers(&nodes.nodes[0].api, &history.accounts, &own[0], LONG),
         require_answers(&nodes.nodes[1].api, &history.accounts, &own[1], LONG),
     );
-    assert_eq!(
-        ownership(&nodes.tables().await),
-        before,
-        "{cut:?}: ownership stays"
-    );
+    assert_eq!(nodes.ownership().await, before, "{cut:?}: ownership stays");
     alone.door.heal();
     nodes
         .until("all answers come again", async |nodes| {
@@ -139,11 +115,11 @@ async fn a_slow_peer_makes_only_its_own_shards_slow() {
     };
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
-    let before = ownership(&nodes.tables().await);
+    let before = nodes.ownership().await;
     nodes.nodes[0].door.delay(Duration::from_millis(300));
     let began = Instant::now();
     sleep(LONG).await;
-    assert_eq!(ownership(&nodes.tables().await), before, "ownership stays");
+    assert_eq!(nodes.ownership().await, before, "ownership stays");
     // Through another node, what is not the slow one's.
     let slow = nodes.shards_of("n1").await;
     let is_slow = |account: &str| slow.contains(&shard_of(account));

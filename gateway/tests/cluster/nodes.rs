@@ -1,11 +1,13 @@
 //! Nodes of one cluster, each a process of its own, with proxies on its ways: one to the database, and one that its peers call
 //! it through.
 
+use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{ClusterState, NodeId, ShardCount, ShardId};
-use fritzy_persistence::{PostgresConfig, Sharing, Stores};
+use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
 use fritzy_services::{ChaosProxy, PostgresServer};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -33,6 +35,9 @@ pub(crate) struct Node {
     /// Where it listens for others, behind that.
     pub(crate) listens: SocketAddr,
 }
+
+/// A run of a node, and whether it was taken for dead.
+pub(crate) type Run = (NodeId, bool);
 
 /// All of them.
 pub(crate) struct Nodes {
@@ -73,6 +78,16 @@ impl Nodes {
 
     /// The same with further arguments.
     pub(crate) fn spawn_with(&self, name: &str, further: &[&str]) -> Node {
+        self.spawn_as(name, further, |_| {})
+    }
+
+    /// The same by a command that is changed first.
+    pub(crate) fn spawn_as(
+        &self,
+        name: &str,
+        further: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Node {
         let any = (Ipv4Addr::LOCALHOST, 0);
         let free = TcpListener::bind(any).expect("a port");
         let listens = free.local_addr().expect("bound");
@@ -95,11 +110,10 @@ impl Nodes {
             ["--cluster-cookie", "the cookie of broken nodes"],
             ["--node-name", name],
         ];
-        let process = self.ground.spawn(
-            &mut self
-                .ground
-                .command(&[&arguments.concat(), further].concat()),
-        );
+        let arguments = [&arguments.concat(), further].concat();
+        let mut command = self.ground.command(&arguments);
+        change(&mut command);
+        let process = self.ground.spawn(&mut command);
         Node {
             name: name.to_owned(),
             process,
@@ -115,22 +129,44 @@ impl Nodes {
         self.nodes.iter().map(|node| node.api.clone()).collect()
     }
 
-    /// The tables of nodes and shards.
+    /// The tables of nodes and shards. A busy machine may be slower than a node would wait.
     pub(crate) async fn tables(&self) -> ClusterState {
-        let stores = self.stores(Sharing::Cluster).await;
+        let began = Instant::now();
+        loop {
+            match self.try_tables().await {
+                Ok(tables) => return tables,
+                Err(failure) => assert!(began.elapsed() < SETTLE_MAX, "{failure}"),
+            }
+        }
+    }
+
+    async fn try_tables(&self) -> Result<ClusterState, Box<dyn Error>> {
+        let stores = self.try_stores(Sharing::Cluster).await?;
         let membership = stores.membership.clone().expect("on PostgreSQL");
-        let look = membership.look(None, &[]).await.expect("readable");
+        let look = membership.look(None, &[]).await;
         stores.close().await;
-        look.state.expect("the whole of it")
+        Ok(look?.state.expect("the whole of it"))
+    }
+
+    /// The runs of nodes, and who owns what.
+    pub(crate) async fn ownership(&self) -> (Vec<Run>, Vec<(ShardId, Option<NodeId>)>) {
+        let tables = self.tables().await;
+        let nodes = tables.nodes.iter().map(|n| (n.node.id, n.fenced));
+        let shards = tables.shards.iter().map(|row| (row.shard, row.owner));
+        (nodes.collect(), shards.collect())
     }
 
     async fn stores(&self, sharing: Sharing) -> Stores {
+        self.try_stores(sharing).await.expect("it opens")
+    }
+
+    async fn try_stores(&self, sharing: Sharing) -> Result<Stores, PostgresError> {
         let config = PostgresConfig {
             shards: ShardCount::new(SHARDS).expect("in range"),
             sharing,
             ..PostgresConfig::new(self.server.url("postgres"))
         };
-        Stores::open_postgres(config).await.expect("it opens")
+        Stores::open_postgres(config).await
     }
 
     /// The present run of a node, by the table.
@@ -197,6 +233,13 @@ impl Nodes {
             sleep(POLL).await;
         }
         began.elapsed()
+    }
+
+    /// Kills one of them.
+    pub(crate) fn kill(&mut self, name: &str) {
+        let place = self.nodes.iter().position(|node| node.name == name);
+        let node = self.nodes.remove(place.expect("one of them"));
+        node.process.kill();
     }
 
     /// Kills all, and reads what they have left; the database must be sound.
