@@ -2,6 +2,7 @@
 //! Knows nothing of accounts, products or orders, and nothing of how a shard does its work.
 
 mod accepting;
+pub mod aside;
 mod calling;
 pub mod codec;
 mod connections;

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout_at;
 use tracing::warn;
 
+use crate::aside;
 use crate::gate::GateMessage;
 use crate::wire::{Answer, Ask, Entry, Frame, Trace};
 
@@ -24,6 +25,9 @@ const QUEUE_LEN_MAX: usize = 3 * IN_FLIGHT_MAX;
 const FRAME_LEN_MAX: usize = 128;
 /// Bytes in one frame at most, but for a single larger entry.
 const FRAME_BYTES_MAX: usize = 256 << 10;
+
+/// Whoever asked stands aside when no answer came by then: a busy peer answers sooner, one that is silent does not.
+const SOON: Duration = Duration::from_millis(500);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,10 +126,11 @@ impl Link {
             .try_acquire()
             .map_err(|_| AskError::Overloaded)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         // Also when whoever asks gives up.
         let _forgotten = Forgotten { link: self, id };
-        let remaining = deadline.moment().saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let remaining = deadline.moment().saturating_duration_since(now);
         let ask = Ask {
             id,
             shard: shard.0,
@@ -134,7 +139,14 @@ impl Link {
             body,
         };
         self.queue_ask(id, ask, answer)?;
-        match timeout_at(deadline.moment().into(), answered).await {
+        let soon = deadline.moment().min(now + SOON);
+        let mut heard = timeout_at(soon.into(), &mut answered).await;
+        if heard.is_err() && soon < deadline.moment() {
+            // Where so many stand already it keeps its place: what is sent cannot be taken back.
+            let _ = aside::stand();
+            heard = timeout_at(deadline.moment().into(), &mut answered).await;
+        }
+        match heard {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(AskError::Lost),
             Err(_) => Err(AskError::Late),

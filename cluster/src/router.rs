@@ -13,14 +13,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout_at;
 
 use crate::Failure;
+use crate::aside;
 use crate::codec::Unreadable;
 use crate::link::AskError;
 use crate::peers::Remote;
 use crate::shard_map::{Place, ShardMap};
 use crate::wire::{Answer, WireFailure};
 
-/// Requests that wait for a shard on the move at most; one more is refused as overload. A node takes 128 at a time from
-/// clients, each of which asks some times: so many wait only when everything moves.
+/// Asks that wait for a shard on the move at most; one more is refused as overload. As many requests of clients stand aside
+/// as are worked on, 128 by default, and each asks some times: so many wait only when everything moves.
 const WAITING_MAX: usize = 4_096;
 /// Between two tries of a request that was told to try elsewhere, when nothing new is heard.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -178,10 +179,10 @@ impl<H: ShardHost> Router<H> {
                 return Err(Failure::Unavailable(reason));
             }
             if waiting.is_none() {
-                match self.waiting.try_acquire() {
-                    Ok(place) => waiting = Some(place),
-                    Err(_) if lost => return Err(lost_on_the_way()),
-                    Err(_) => return Err(Failure::Overloaded),
+                match (self.waiting.try_acquire(), aside::stand()) {
+                    (Ok(place), Ok(())) => waiting = Some(place),
+                    _ if lost => return Err(lost_on_the_way()),
+                    _ => return Err(Failure::Overloaded),
                 }
             }
             if !wait(&mut changes, deadline).await {

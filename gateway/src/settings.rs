@@ -149,7 +149,8 @@ pub struct Settings {
     pub request_timeout_ms: u64,
 
     /// Requests worked on at once; one more is answered OVERLOADED. On one core that refuses thousands meanwhile
-    /// so many orders are answered within a tenth of a second: more would wait twice as long, and not go faster
+    /// so many orders are answered within a tenth of a second: more would wait twice as long, and not go faster. In a
+    /// cluster as many again may stand aside, which wait for another node
     #[arg(
         long, env = "FRITZY_REQUESTS_MAX", default_value = "128", global = true,
         value_parser = clap::value_parser!(u16).range(1..)

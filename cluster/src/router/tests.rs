@@ -9,6 +9,7 @@ use fritzy_domain::{ShardCount, ShardLease};
 use uuid::Uuid;
 
 use super::*;
+use crate::aside::{self, Places};
 use crate::wire::News;
 
 const SHARD: ShardId = ShardId(5);
@@ -261,6 +262,27 @@ async fn only_so_many_wait() {
         }
     }
     assert_eq!(refused, 10);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_stands_aside_and_is_refused_where_too_many_do() {
+    let here = start([]);
+    let places = Places::new(1);
+    let ask = |place| {
+        let router = here.router.clone();
+        let deadline = Deadline::at(Instant::now() + Duration::from_millis(300));
+        tokio::spawn(aside::within(place, async move {
+            router.ask(SHARD, deadline, KEYED).await
+        }))
+    };
+    let first = ask(places.take().expect("free"));
+    while places.are_taken() {
+        tokio::task::yield_now().await;
+    }
+    let second = ask(places.take().expect("the first stands aside"));
+    assert_eq!(second.await.expect("no panic"), Err(Failure::Overloaded));
+    let first = first.await.expect("no panic");
+    assert!(matches!(first, Err(Failure::Unavailable(_))), "{first:?}");
 }
 
 #[tokio::test]

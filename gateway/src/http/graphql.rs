@@ -10,10 +10,10 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Executor, Request, Response as GraphqlResponse, Value, Variables};
 use bytes::Buf;
+use fritzy_cluster::aside::{self, Places};
 use fritzy_domain::Copies;
 use futures_util::Stream;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use tracing::{Instrument, debug, info_span};
 use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::Response;
@@ -35,7 +35,7 @@ pub(super) struct Endpoint<E> {
     config: HttpConfig,
     /// Places for requests being worked on. Taken before a document is parsed: refusing must cost
     /// next to nothing, or it would be an overload of its own.
-    places: Semaphore,
+    places: Places,
     bodies: Bodies,
     answers: Answers,
     metrics: HttpMetrics,
@@ -72,7 +72,7 @@ impl<E: Executor> Endpoint<E> {
         input_types: InputTypes,
         copies: Option<Arc<dyn Copies>>,
     ) -> Self {
-        let places = Semaphore::new(config.requests_max);
+        let places = Places::new(config.requests_max);
         let bodies = Bodies::new(config.body_bytes_max, config.body_bytes_total_max);
         let answers = Answers::new(config.answer_bytes_max, config.answer_bytes_total_max);
         Self {
@@ -134,7 +134,7 @@ impl<E: Executor> Endpoint<E> {
         };
         let parameters = match *method {
             // A full house is seen at the door: what is refused anyway is neither read nor parsed.
-            Method::POST if self.places.available_permits() == 0 => Err(Refused::overloaded()),
+            Method::POST if self.places.are_taken() => Err(Refused::overloaded()),
             Method::POST => {
                 let deadline = began + self.config.request_timeout;
                 let reading = self.read_body(headers, body);
@@ -149,13 +149,13 @@ impl<E: Executor> Endpoint<E> {
             )),
         };
         let room = Arc::new(self.answers.room());
-        let executed = match (parameters, self.places.try_acquire()) {
+        let executed = match (parameters, self.places.take()) {
             // What the body held is in use until the request is carried out.
-            (Ok((parameters, _reserved)), Ok(_place)) => {
-                self.execute(began, method, headers, parameters, room.clone())
-                    .await
+            (Ok((parameters, _reserved)), Some(place)) => {
+                let executing = self.execute(began, method, headers, parameters, room.clone());
+                aside::within(place, executing).await
             }
-            (Ok(_), Err(_)) => Err(Refused::overloaded()),
+            (Ok(_), None) => Err(Refused::overloaded()),
             (Err(refused), _) => Err(refused),
         };
         match executed {

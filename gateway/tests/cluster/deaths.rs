@@ -12,12 +12,14 @@ use crate::history::{
     History, Note, Told, answered, between, noted, read, require_answers, require_kept,
     require_linearizable, require_sound,
 };
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, shard_of};
 
 /// From a fault until all shards have owners again; asked for are 10 s.
 pub(crate) const TAKEN_MAX: Duration = Duration::from_secs(10);
 /// While the dead node's shards have no owner.
 const MEANWHILE: Duration = Duration::from_secs(4);
+/// More than are worked on at once and stand aside, which are 128 each.
+const CROWD: usize = 300;
 /// Longer than a lease, and than others wait until they fence.
 const PAST_THE_LEASE: Duration = Duration::from_secs(8);
 
@@ -65,6 +67,43 @@ async fn a_killed_node_s_shards_are_served_by_the_others() {
         by_first + by_second,
         unknown.count()
     );
+}
+
+/// Many more at once than a node works on, all for shards without an owner: they wait, or are refused, and nobody else is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_waits_for_a_killed_node_s_shards_takes_no_place_from_others() {
+    let test = "a_crowd_that_waits_for_a_killed_node_s_shards_takes_no_place_from_others";
+    let Some(mut nodes) = Nodes::start(test, 3).await else {
+        return;
+    };
+    let history = History::start(&nodes.apis()[..1]).await;
+    sleep(Duration::from_secs(1)).await;
+    let of_killed = nodes.shards_of("n3").await;
+    let mut of_others = nodes.shards_of("n1").await;
+    of_others.extend(nodes.shards_of("n2").await);
+    nodes.nodes.remove(2).process.kill();
+    let api = &nodes.nodes[0].api;
+    let waited_for = history.accounts.iter();
+    let waited_for = waited_for.filter(|account| of_killed.contains(&shard_of(account)));
+    let crowd: Vec<_> = waited_for
+        .cycle()
+        .take(CROWD)
+        .map(|account| {
+            let (api, account) = (api.clone(), account.clone());
+            tokio::spawn(async move { read(&api, &account).await })
+        })
+        .collect();
+    sleep(Duration::from_millis(500)).await;
+    let answers = require_answers(api, &history.accounts, &of_others, MEANWHILE / 2).await;
+    let waited = join_all(crowd).await.into_iter();
+    let waited: Vec<Told> = waited.map(|told| told.expect("no panic")).collect();
+    let served = waited.iter().filter(|told| matches!(told, Told::At(_)));
+    let served = served.count();
+    require_sound(history, nodes).await;
+    println!(
+        "{answers} reads of others' shards meanwhile; {served} of {CROWD} were served after it"
+    );
+    assert!(served >= 100, "{waited:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

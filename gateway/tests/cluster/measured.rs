@@ -170,7 +170,9 @@ fn shard_of(id: &str) -> ShardId {
 
 /// Reads an account until it is answered.
 async fn answered(api: &Api, account: &str) {
-    while !matches!(read(api, account).await, Version::At(_)) {}
+    while !matches!(read(api, account).await, Version::At(_)) {
+        sleep(POLL / 10).await;
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a measurement")]
