@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use crate::calling::call_for_ever;
-use crate::gate::{GateMessage, Inside, gates_of};
+use crate::gate::{GateMessage, Inside, Told, gates_of};
 use crate::guarded::{Closer, Guarded};
 use crate::hello::{Identity, Met};
 use crate::link::Link;
@@ -30,6 +30,8 @@ const SILENT_MAX: Duration = Duration::from_secs(3);
 const READY_MAX: Duration = Duration::from_secs(5);
 /// A node that is not in the table for so long after it came has no business here.
 const UNKNOWN_MAX: Duration = Duration::from_secs(10);
+/// Callers who are not in the table yet at most; each has shown the cookie, and calls again.
+const UNKNOWN_LEN_MAX: usize = 64;
 
 /// What happens to connections.
 pub(crate) enum Happening {
@@ -71,6 +73,9 @@ pub(crate) struct Connections<H> {
     open: HashMap<u64, Connection>,
     /// Those that wait until the connection before theirs is gone.
     next: HashMap<NodeId, Newcomer>,
+    /// Callers that are not in the table as it was read last, and when they came. Nothing is heard of them before they are: one
+    /// on a copy of the database has the same generation, and would speak of owners that are none.
+    unknown: HashMap<NodeId, (Newcomer, Instant)>,
     callers: HashMap<NodeId, AbortHandle>,
     nodes: HashMap<NodeId, NodeRecord>,
     numbers: u64,
@@ -103,6 +108,7 @@ impl<H: ShardHost> Connections<H> {
             happenings,
             open: HashMap::new(),
             next: HashMap::new(),
+            unknown: HashMap::new(),
             callers: HashMap::new(),
             nodes: HashMap::new(),
             numbers: 0,
@@ -143,6 +149,14 @@ impl<H: ShardHost> Connections<H> {
     /// Opens a session on a new connection, once an older one to the same node is gone: whoever comes anew knows that it is.
     fn met(&mut self, next: Newcomer) {
         let node = next.met.node;
+        if !next.called && !self.nodes.contains_key(&node) {
+            if self.unknown.len() < UNKNOWN_LEN_MAX {
+                self.unknown.insert(node, (next, Instant::now()));
+                // One that cannot be sent now is as good as the next look, within a second.
+                let _ = self.inside.told.try_send(Told::Newcomer);
+            }
+            return;
+        }
         let mut before = self.open.values_mut().filter(|open| open.met.node == node);
         if let Some(before) = before.next() {
             before.closer = None;
@@ -253,6 +267,11 @@ impl<H: ShardHost> Connections<H> {
             }
             stays
         });
+        let known = |node: &NodeId, _: &mut (Newcomer, Instant)| self.nodes.contains_key(node);
+        let come: Vec<_> = self.unknown.extract_if(known).collect();
+        for (_, (newcomer, _)) in come {
+            self.met(newcomer);
+        }
         // Ids grow with time: the other one was there first.
         for (id, record) in self.nodes.iter().filter(|(id, _)| **id < me) {
             let Some(address) = &record.node.address else {
@@ -273,6 +292,14 @@ impl<H: ShardHost> Connections<H> {
 
     /// Asks all whether they live, and drops those that are silent, not ready, or unknown.
     fn beat(&mut self) {
+        self.unknown.retain(|node, (newcomer, since)| {
+            let waits = since.elapsed() <= UNKNOWN_MAX;
+            if !waits {
+                let name = &newcomer.met.name;
+                warn!(name, %node, "a caller is not let in: it is not in the table of nodes; its database may be a copy of this one");
+            }
+            waits
+        });
         let mut dropped = Vec::new();
         for (number, connection) in &mut self.open {
             let age = connection.since.elapsed();

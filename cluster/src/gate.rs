@@ -37,6 +37,8 @@ pub(crate) enum Told {
     News(Vec<Heard>),
     /// Shards shall move to where they should be, now.
     Rebalance,
+    /// A node has come that is not in the table as it was read last.
+    Newcomer,
 }
 
 /// What all gates of a node share.

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
@@ -13,7 +14,7 @@ use crate::history::{
     History, Note, Told, answered, between, read, require_all_served, require_answers,
     require_sound,
 };
-use crate::nodes::{Nodes, shard_of};
+use crate::nodes::{Nodes, SHARDS, shard_of};
 
 /// Longer than others wait until they fence.
 const LONG: Duration = Duration::from_secs(8);
@@ -195,5 +196,56 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
         assert!(is_over, "{read:?} after {} bytes", said.len());
     }
     require_all_served(&nodes, &history).await;
+    require_sound(history, nodes).await;
+}
+
+/// It has the generation of the database, the rows of the nodes and the cookie. In its tables it owns everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_on_a_copy_of_the_database_is_heard_by_nobody() {
+    let test = "a_node_on_a_copy_of_the_database_is_heard_by_nobody";
+    let Some(nodes) = Nodes::start(test, 2).await else {
+        return;
+    };
+    let history = History::start(&nodes.apis()).await;
+    let before = nodes.ownership().await;
+    let [url, copy] = ["postgres", "copy"].map(|database| nodes.server.url(database));
+    let dump = nodes.server.program("pg_dump").display().to_string();
+    let psql = nodes.server.program("psql").display().to_string();
+    let copying = format!(
+        "'{psql}' -qd '{url}' -c 'CREATE DATABASE copy' && '{dump}' -d '{url}' | '{psql}' -qd '{copy}'"
+    );
+    let copied = block_in_place(|| Command::new("sh").args(["-c", &copying]).output());
+    let copied = copied.expect("there is a shell");
+    assert!(copied.status.success(), "{copied:?}");
+    let shards = SHARDS.to_string();
+    let arguments = [
+        ["--listen", "127.0.0.1:0"],
+        ["--database-url", &copy],
+        ["--shards", &shards],
+        ["--cluster-listen", "127.0.0.1:0"],
+        ["--cluster-cookie", "the cookie of broken nodes"],
+        ["--node-name", "stranger"],
+    ];
+    let mut command = nodes.ground.command(&arguments.concat());
+    let mut stranger = nodes.ground.spawn(&mut command);
+    let address = block_in_place(|| stranger.address());
+    // It takes the others for dead, and has all shards.
+    let account = &history.accounts[0];
+    while !matches!(read(&Api::at(address), account).await, Told::At(_)) {}
+    sleep(LONG).await;
+    assert_eq!(nodes.ownership().await, before, "nothing has moved");
+    for account in history.accounts.iter() {
+        for node in &nodes.nodes {
+            let told = read(&node.api, account).await;
+            assert!(matches!(told, Told::At(_)), "{}: {told:?}", node.name);
+        }
+    }
+    nodes
+        .until("it is told", async |nodes| {
+            let mut nodes = nodes.nodes.iter();
+            nodes.any(|node| node.process.log().contains("may be a copy of this one"))
+        })
+        .await;
+    stranger.kill();
     require_sound(history, nodes).await;
 }
