@@ -188,7 +188,11 @@ fn the_other_node() {
         return;
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let here = runtime.block_on(start(number.parse().expect("a number")));
+    let number = number.parse().expect("a number");
+    let here = runtime.block_on(start(number));
+    // Whoever calls is in its table: one of the next two.
+    let callers = [1, 2].map(|further| record(number + further, here.port));
+    runtime.block_on(here.peers.set_nodes(callers.to_vec()));
     println!("port={}", here.port);
     // Ends with its parent, or leaves when it is told to.
     let mut told = std::io::stdin().lines().map_while(Result::ok);
