@@ -186,7 +186,7 @@ impl Identity {
                 Ok(met)
             }
             Err(error) => {
-                write(stream, &Reply::Refused(format!("here: {error}"))).await?;
+                write(stream, &Reply::Refused(error.to_string())).await?;
                 Err(error)
             }
         }

@@ -90,7 +90,7 @@ pub enum MemberError {
     },
     /// A node of the cluster does not let this one in.
     #[error(
-        "node {name} at {address} does not let this one in: {reason}. All nodes of a cluster have one --cluster-cookie"
+        "node {name} at {address} does not let this one in: {reason}. All nodes of a cluster have one database and one --cluster-cookie"
     )]
     Refused {
         /// The other node.
