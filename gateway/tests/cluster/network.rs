@@ -234,12 +234,7 @@ async fn a_node_on_a_copy_of_the_database_is_heard_by_nobody() {
     while !matches!(read(&Api::at(address), account).await, Told::At(_)) {}
     sleep(LONG).await;
     assert_eq!(nodes.ownership().await, before, "nothing has moved");
-    for account in history.accounts.iter() {
-        for node in &nodes.nodes {
-            let told = read(&node.api, account).await;
-            assert!(matches!(told, Told::At(_)), "{}: {told:?}", node.name);
-        }
-    }
+    require_all_served(&nodes, &history).await;
     nodes
         .until("it is told", async |nodes| {
             let mut nodes = nodes.nodes.iter();
