@@ -56,14 +56,17 @@ pub(crate) struct EntityArguments {
     pub(crate) id: EntityId,
     pub(crate) context: ShardContext,
     pub(crate) supervisor: ActorRef<ShardMessage>,
-    /// The actor before this one died: what it had appended may still be under way.
+    /// The actor before this one died.
     pub(crate) after_crash: bool,
 }
 
 pub(crate) struct EntityState {
     arguments: EntityArguments,
-    /// `None` until first used, and again when it turned out not to exist.
+    /// `None` until first used, and again when what is stored may be another: after a commit of which nothing certain is
+    /// known, what waits behind it is done on what it has left.
     current: Option<Snapshot>,
+    /// Whether something that was appended may still be under way: it is waited for before anything is read.
+    settle_first: bool,
 }
 
 impl Actor for EntityActor {
@@ -77,6 +80,7 @@ impl Actor for EntityActor {
         arguments: EntityArguments,
     ) -> Result<EntityState, ActorProcessingErr> {
         Ok(EntityState {
+            settle_first: arguments.after_crash,
             arguments,
             current: None,
         })
@@ -141,9 +145,9 @@ impl EntityState {
         if self.current.is_some() {
             return Ok(());
         }
-        if self.arguments.after_crash {
+        if self.settle_first {
             self.arguments.context.node.journal.settled().await;
-            self.arguments.after_crash = false;
+            self.settle_first = false;
         }
         let row = self
             .arguments
@@ -199,15 +203,15 @@ impl EntityState {
                 answer(reply, Ok(ShardReply::State(next)))
             }
             Err(failure) => {
-                let rebuild = matches!(failure, AppendError::Conflict | AppendError::Fenced(_))
-                    || !failure.certainly_not_written();
-                answer(reply, Err(append_failure(&failure)))?;
-                if rebuild {
-                    // What is in memory is not what is stored: the next one reads it anew.
-                    warn!(entity = %self.arguments.id, %failure, "an entity is rebuilt");
-                    return Err(failure.into());
+                let may_be_outdated =
+                    matches!(failure, AppendError::Conflict | AppendError::Fenced(_))
+                        || !failure.certainly_not_written();
+                if may_be_outdated {
+                    warn!(entity = %self.arguments.id, %failure, "an entity is read anew");
+                    self.current = None;
+                    self.settle_first = true;
                 }
-                Ok(())
+                answer(reply, Err(append_failure(&failure)))
             }
         }
     }

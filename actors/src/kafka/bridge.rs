@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use fritzy_domain::ShardId;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
@@ -25,6 +25,8 @@ pub(super) const BATCH_BYTES: usize = 512 * 1_024;
 /// Messages under way at most, over all shards: some MB, and enough that a broker's round trip is never waited for.
 const UNDER_WAY_MAX: usize = 20_000;
 
+/// Where nothing else is known.
+const HAS_ENDED: &str = "the producer has ended";
 /// For hearing why the producer has ended.
 const WHY_MAX: Duration = Duration::from_secs(1);
 
@@ -49,6 +51,8 @@ pub(super) struct Bridge {
     stopped: HashSet<ShardId>,
     /// Whether the next producer's batches may be larger.
     is_outgrown: bool,
+    /// Whether the producer has given up what waited in it: it sends nothing any more.
+    has_ended: bool,
     stall: Stall,
     done: VecDeque<Done>,
 }
@@ -71,6 +75,7 @@ impl Bridge {
             alone: None,
             stopped: HashSet::new(),
             is_outgrown: false,
+            has_ended: false,
             stall,
             done: VecDeque::new(),
         }
@@ -78,19 +83,28 @@ impl Bridge {
 
     /// Waits for the next delivery.
     async fn hear(&mut self) -> Result<(), Broken> {
-        tokio::select! {
+        let delivery = tokio::select! {
             biased;
-            delivery = self.delivered.recv() => match delivery {
-                Some(delivery) => self.heard(&delivery),
-                None => Err(Broken("the producer has ended".into())),
-            },
-            stalled = self.stall.noticed(), if self.under_way > 0 => Err(stalled),
+            delivery = self.delivered.recv() => delivery,
+            stalled = self.stall.noticed(), if self.under_way > 0 => return Err(stalled),
+        };
+        let Some(delivery) = delivery else {
+            return Err(Broken(HAS_ENDED.into()));
+        };
+        self.heard(&delivery)?;
+        if self.has_ended {
+            return Err(self.why_it_ended().await);
         }
+        Ok(())
     }
 
     fn heard(&mut self, delivery: &Delivery) -> Result<(), Broken> {
         self.under_way = self.under_way.saturating_sub(1);
         self.stall.is_moving = true;
+        if delivery.failure.is_some_and(is_consequence) {
+            self.has_ended = true;
+            return Ok(());
+        }
         let Ticket {
             shard,
             generation,
@@ -114,14 +128,19 @@ impl Bridge {
         }
     }
 
-    /// Why the producer takes no more: what became of what is under way says it, some moments later.
-    async fn why_it_ended(&mut self, failure: &KafkaError) -> Broken {
+    /// Why the producer takes no more: what became of one that was under way says it, some moments later. Other threads of
+    /// the library than the one that was refused a batch tell what that entails, and may be earlier.
+    async fn why_it_ended(&mut self) -> Broken {
         while let Ok(Some(delivery)) = timeout(WHY_MAX, self.delivered.recv()).await {
             if let Err(broken) = self.heard(&delivery) {
                 return broken;
             }
+            if matches!(self.done.back(), Some(Done::Poisoned { .. })) {
+                break;
+            }
         }
-        Broken(failure.to_string())
+        let fatal = self.producer.client().fatal_error();
+        Broken(fatal.map_or_else(|| HAS_ENDED.to_owned(), |(_, why)| why))
     }
 
     /// Gives the shard up at this event, if it is certain that the event is what is refused.
@@ -166,6 +185,14 @@ fn is_refusal(code: RDKafkaErrorCode) -> bool {
         RDKafkaErrorCode::MessageSizeTooLarge
             | RDKafkaErrorCode::InvalidMessageSize
             | RDKafkaErrorCode::InvalidRecord
+    )
+}
+
+/// Whether it is told of a message that was not sent because the producer has ended, which says nothing about why.
+fn is_consequence(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight | RDKafkaErrorCode::Fatal
     )
 }
 
@@ -232,7 +259,10 @@ impl Projection for Bridge {
                     Err((KafkaError::MessageProduction(code), _)) if is_refusal(code) => {
                         return self.refused(message, code);
                     }
-                    Err((failure, _)) => return Err(self.why_it_ended(&failure).await),
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::Fatal), _)) => {
+                        return Err(self.why_it_ended().await);
+                    }
+                    Err((failure, _)) => return Err(Broken(failure.to_string())),
                 }
             }
         }
@@ -260,5 +290,99 @@ impl Projection for Bridge {
         }
         self.done
             .retain(|done| !matches!(done, Done::UpTo(of, _) if *of == shard));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use fritzy_domain::{CommandId, EntityId, Event, EventId, Kind};
+    use rdkafka::config::ClientConfig;
+    use tokio::sync::mpsc::{self, UnboundedSender};
+    use uuid::Uuid;
+
+    use super::super::client::Complaints;
+    use super::*;
+
+    const CREATED: &str = r#"{"account_id":"0192d3a0-1111-7222-8333-444455556666","personal":{"name":"Ada"},"at":1}"#;
+
+    /// A bridge whose brokers are away; what becomes of its messages is told by the test.
+    async fn bridge(batch_bytes: usize) -> (Bridge, UnboundedSender<Delivery>) {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", "127.0.0.1:1");
+        let (never, _) = mpsc::unbounded_channel();
+        let deliveries = Deliveries {
+            tell: never,
+            complaints: Complaints::default(),
+        };
+        let producer = client.create_with_context(deliveries).expect("a client");
+        let (tell, delivered) = mpsc::unbounded_channel();
+        let next = Arc::new(AtomicUsize::new(batch_bytes));
+        let mut bridge = Bridge::new(producer, delivered, next, Stall::new(client));
+        let created = Event::decode("account.created", CREATED).expect("an event");
+        for shard in 0..2 {
+            let taken = bridge.take(ProjectedEvent {
+                shard: ShardId(shard),
+                position: 1,
+                entity: EntityId::from_uuid(Kind::Account, Uuid::nil()),
+                version: 1,
+                event_id: EventId::from_uuid(Uuid::nil()),
+                command: CommandId::from_uuid(Uuid::nil()),
+                event: &created,
+            });
+            taken.await.expect("taken");
+        }
+        (bridge, tell)
+    }
+
+    fn failed(shard: u16, code: RDKafkaErrorCode) -> Delivery {
+        let message = Ticket {
+            shard: ShardId(shard),
+            generation: 0,
+            position: 1,
+        };
+        Delivery {
+            message,
+            failure: Some(code),
+        }
+    }
+
+    /// The library tells of both from threads of its own: on a busy machine the consequence came first, the batches stayed
+    /// as large, and were refused again.
+    #[tokio::test]
+    async fn a_refusal_is_heard_also_behind_what_it_entails() {
+        let (mut bridge, tell) = bridge(BATCH_BYTES).await;
+        let _ = tell.send(failed(1, RDKafkaErrorCode::PurgeQueue));
+        let _ = tell.send(failed(0, RDKafkaErrorCode::MessageSizeTooLarge));
+        let Broken(reason) = bridge.done().await.expect_err("it is broken");
+        assert!(reason.contains("Kafka refuses a batch"), "{reason}");
+        assert_eq!(
+            bridge.next_batch_bytes.load(Ordering::Relaxed),
+            BATCH_BYTES / 2
+        );
+    }
+
+    #[tokio::test]
+    async fn an_end_without_a_reason_is_not_waited_for_long() {
+        let (mut bridge, tell) = bridge(BATCH_BYTES).await;
+        let _ = tell.send(failed(1, RDKafkaErrorCode::PurgeQueue));
+        let began = Instant::now();
+        let Broken(reason) = bridge.done().await.expect_err("it is broken");
+        assert_eq!(reason, HAS_ENDED);
+        assert!(began.elapsed() < 3 * WHY_MAX);
+        assert_eq!(bridge.next_batch_bytes.load(Ordering::Relaxed), BATCH_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_refused_alone_is_told_also_behind_what_that_entails() {
+        let (mut bridge, tell) = bridge(BATCH_BYTES).await;
+        let alone = failed(0, RDKafkaErrorCode::MessageSizeTooLarge);
+        bridge.alone = Some(alone.message);
+        let _ = tell.send(failed(1, RDKafkaErrorCode::PurgeQueue));
+        let _ = tell.send(alone);
+        bridge.done().await.expect_err("its producer has ended");
+        let done = bridge.done().await.expect("told");
+        assert!(matches!(done, Done::Poisoned { shard: ShardId(0), .. }));
     }
 }

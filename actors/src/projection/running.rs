@@ -90,6 +90,8 @@ impl<'r> Running<'r> {
                 Turn::Page => self.read_page().await,
             };
             if let Err(ended) = worked {
+                // What was found out before it broke would have to be found out again.
+                self.hear_what_is_done().await;
                 return ended;
             }
         }

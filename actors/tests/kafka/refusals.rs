@@ -101,7 +101,8 @@ async fn batches_that_are_too_large_become_smaller_until_they_are_taken() {
     shop.until_published(&running).await;
     assert!(stopped(&shop.cursors().await).is_empty());
     let restarts = status(&running).restarts;
-    assert!((1..=9).contains(&restarts), "{restarts} times");
+    // Each break makes them half as large: 4 KB of 512 at the seventh.
+    assert!((1..=7).contains(&restarts), "{restarts} times");
     running.stop().await;
     require_whole("batches too large", &cluster, &shop).await;
 }

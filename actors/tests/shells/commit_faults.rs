@@ -119,6 +119,33 @@ async fn a_commit_whose_answer_is_lost_is_found_by_its_key_and_never_made_twice(
     }
 }
 
+#[tokio::test]
+async fn what_waits_behind_a_commit_whose_answer_is_lost_is_done_on_what_is_stored() {
+    let script = Script::default();
+    let disk = script.disk().await;
+    let id = active_order(&disk.shop).await;
+    script.next(Fault::HeldAndLost);
+    let (confirm, complete) = (unkeyed(), unkeyed());
+    let change = |request, command| disk.shop.command_order(request, &id, command);
+    let behind = async {
+        disk.commits.held.notified().await;
+        let (read, completed, ()) = tokio::join!(
+            disk.shop.order(&id, deadline()),
+            change(&complete, OrderCommand::Complete),
+            async {
+                // Both are in the order's mailbox by then.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                disk.commits.gate.notify_one();
+            }
+        );
+        (read, completed)
+    };
+    let (lost, (read, completed)) = tokio::join!(change(&confirm, OrderCommand::Confirm), behind);
+    assert_eq!(code(lost), Code::DeadlineExceeded, "unknown, not refused");
+    assert_eq!(read.expect("read anew").version, 2);
+    assert_eq!(completed.expect("of what is stored").version, 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_commit_takes_long_readers_do_not_wait_and_what_is_late_is_dropped() {
     /// Much longer than a read, much shorter than a test's patience.

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     AnswerLost,
     /// It takes effect, and ends only when the gate opens; what comes behind it waits.
     Held,
+    /// The same, and its answer is lost in the end.
+    HeldAndLost,
 }
 
 /// A shop on one file.
@@ -102,11 +104,12 @@ async fn run(
         match next {
             Work::Append(append, answer) => match next_fault() {
                 Fault::NotWritten => drop(answer.send(Err(failure(true)))),
-                Fault::Held => {
+                fault @ (Fault::Held | Fault::HeldAndLost) => {
                     let committed = journal.append(*append).await;
                     held.notify_one();
                     gate.notified().await;
-                    drop(answer.send(committed));
+                    let lost = fault == Fault::HeldAndLost;
+                    drop(answer.send(if lost { Err(failure(false)) } else { committed }));
                 }
                 fault => {
                     let committing = journal.append(*append);
