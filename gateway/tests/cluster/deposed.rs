@@ -144,8 +144,17 @@ async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_o
         assert_ne!(note.told, Told::At(2), "I3: a stale refusal");
     }
     for account in kept {
-        pair.rename(1, account, "fourth", None).await;
-        pair.read(0, account).await;
+        // At once: what waits behind one that is fenced is told the truth as well.
+        let (api, new_owner) = (pair.api(1), pair.api(0));
+        let names = ["fourth", "fifth"].map(|what| format!("{what} of {account}"));
+        let [fourth, fifth] = names.map(|name| async move {
+            noted(1, account, rename(api, account, &name, None, None)).await
+        });
+        let reading = || noted(1, account, read(api, account));
+        let (fourth, read_behind, fifth, read_last) =
+            tokio::join!(fourth, reading(), fifth, reading());
+        let after = noted(0, account, read(new_owner, account)).await;
+        pair.notes.extend([fourth, read_behind, fifth, read_last, after]);
     }
     require_linearizable(&pair.notes);
     pair.nodes.nodes[0].door.heal();

@@ -236,8 +236,8 @@ fn refused(json: &Value, name: Option<String>) -> Told {
             Told::At(found.parse().expect("a version"))
         }
         (Some("UNAVAILABLE" | "OVERLOADED"), _)
-        | (Some("DEADLINE_EXCEEDED" | "INTERNAL"), None) => Told::Nothing(message.to_owned()),
-        (Some("DEADLINE_EXCEEDED" | "INTERNAL"), Some(name)) => Told::Unknown(name),
+        | (Some("DEADLINE_EXCEEDED"), None) => Told::Nothing(message.to_owned()),
+        (Some("DEADLINE_EXCEEDED"), Some(name)) => Told::Unknown(name),
         _ => panic!("refused: {json}"),
     }
 }
