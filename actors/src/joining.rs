@@ -13,6 +13,11 @@ use crate::projection::Projections;
 use crate::shop::Shop;
 
 impl Shop {
+    /// From now on requests wait for shards that are not here: also for those that come with joining.
+    pub fn expect_others(&self) {
+        self.router.expect_others();
+    }
+
     /// Joins the cluster. `projections` follow the shards that this node owns; `lease` is the one that the shop was made with.
     ///
     /// # Errors

@@ -1,18 +1,25 @@
-//! Accepting calls from other nodes. Strangers take a place for some seconds at most, and no actor.
+//! Accepting calls from other nodes. Strangers take a place for some seconds at most, and no actor; while many call, those that
+//! were there longest make room.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
 use crate::connections::{Happening, Newcomer};
 use crate::hello::Identity;
 use crate::peers::other_end;
 
-/// Callers who have not shown the cookie yet at most; others wait to be accepted. Each takes 3 s at most.
+/// Callers who have not shown the cookie yet at most.
 const STRANGERS_MAX: usize = 64;
+/// Each has so long for itself, whoever else waits to be accepted: showing the cookie takes a node some milliseconds. So 320
+/// callers a second have their turn, and those that the system keeps in its queue (1 024 mostly) within some seconds.
+const STRANGER_MIN: Duration = Duration::from_millis(200);
 /// After a call could not be accepted: no more files may be opened, or the like.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -22,23 +29,39 @@ pub(crate) async fn accept(
     listener: Arc<TcpListener>,
     happenings: mpsc::Sender<Happening>,
 ) {
-    let places = Arc::new(Semaphore::new(STRANGERS_MAX));
+    let mut strangers: VecDeque<(Instant, AbortHandle)> = VecDeque::new();
     let identity = Arc::new(identity);
     loop {
-        let place = places.clone().acquire_owned().await;
+        make_room(&mut strangers).await;
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(failure) => {
                 warn!(%failure, "a call from another node could not be accepted");
-                tokio::time::sleep(AGAIN_AFTER).await;
+                sleep(AGAIN_AFTER).await;
                 continue;
             }
         };
         let (identity, happenings) = (identity.clone(), happenings.clone());
-        tokio::spawn(async move {
-            meet(&identity, stream, &happenings).await;
-            drop(place);
-        });
+        let meeting = async move { meet(&identity, stream, &happenings).await };
+        strangers.push_back((Instant::now(), tokio::spawn(meeting).abort_handle()));
+    }
+}
+
+/// Lets the one go that was there longest, if there are too many. A node that this happens to calls again.
+async fn make_room(strangers: &mut VecDeque<(Instant, AbortHandle)>) {
+    let are_many = |strangers: &mut VecDeque<(Instant, AbortHandle)>| {
+        strangers.retain(|(_, meeting)| !meeting.is_finished());
+        strangers.len() >= STRANGERS_MAX
+    };
+    if are_many(strangers)
+        && let Some((since, _)) = strangers.front()
+    {
+        sleep_until(*since + STRANGER_MIN).await;
+        if are_many(strangers)
+            && let Some((_, longest)) = strangers.pop_front()
+        {
+            longest.abort();
+        }
     }
 }
 

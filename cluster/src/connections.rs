@@ -223,6 +223,8 @@ impl<H: ShardHost> Connections<H> {
         drop(links);
         info!(peer = %connection.met.name, node = %peer, "connected");
         self.inside.map.touch();
+        // One that cannot be sent now is told by the next look.
+        let _ = self.inside.told.try_send(Told::Connected);
     }
 
     fn ended(&mut self, number: u64) {

@@ -16,7 +16,7 @@ pub enum Failure {
     Overloaded,
     /// The deadline passed. A write may or may not have happened.
     #[error(
-        "the time limit passed; whether the request took effect is not known: repeat it with the same \
+        "the time limit passed; whether a mutation took effect is not known: repeat it with the same \
          idempotency key"
     )]
     DeadlineExceeded,

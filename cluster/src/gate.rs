@@ -39,6 +39,8 @@ pub(crate) enum Told {
     Rebalance,
     /// A node has come that is not in the table as it was read last.
     Newcomer,
+    /// A node is connected.
+    Connected,
 }
 
 /// What all gates of a node share.

@@ -124,7 +124,7 @@ impl<H: ShardHost> Keeper<H> {
                         info!("another node wants shards to move to where they should be");
                         self.hurried = true;
                     }
-                    Told::Newcomer => {}
+                    Told::Newcomer | Told::Connected => {}
                     Told::News(news) => {
                         self.router.map().learn(self.me, news.iter().copied());
                         // Shards that were given back may be ours.

@@ -115,7 +115,7 @@ impl<H: ShardHost> Router<H> {
     }
 
     /// From now on a request to a shard that is not here waits for a way to it, also between two lives of this node.
-    pub(crate) fn expect_others(&self) {
+    pub fn expect_others(&self) {
         self.has_others.store(true, Ordering::Relaxed);
     }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_actors::{Projections, Shop};
-use fritzy_cluster::{LocalLease, Member, MemberConfig, Network, Place, ShardMap};
+use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberStatus, Network, Place, ShardMap};
 use fritzy_persistence::Stores;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::admin::{self, Desk, Listening, Serving};
@@ -18,7 +18,8 @@ use crate::node::StartError;
 
 /// For leaving, once requests have ended: what is under way takes 10 s at most.
 const LEAVE_MAX: Duration = Duration::from_secs(12);
-/// For every shard to have a place, before a node that has just joined serves: others that died are taken for dead by then.
+/// For every shard to have a place, and every node that was there to be reached, before a node that has just joined serves:
+/// others that died are taken for dead by then.
 const PLACED_MAX: Duration = Duration::from_secs(15);
 
 /// A node's sockets among others.
@@ -66,7 +67,8 @@ pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets
 }
 
 impl Clustered {
-    /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them.
+    /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them, and the other
+    /// nodes are reached, as far as they can be.
     pub(crate) async fn join(
         settings: &ClusterSettings,
         sockets: Sockets,
@@ -101,8 +103,13 @@ impl Clustered {
                 lease,
             ))
         });
-        if timeout(PLACED_MAX, placed(&map)).await.is_err() {
+        let until = Instant::now() + PLACED_MAX;
+        if timeout_at(until, placed(&map)).await.is_err() {
             warn!("some shards have no owner yet; serving the others");
+        }
+        if timeout_at(until, met(&member)).await.is_err() {
+            let missing = unmet(&member.status()).join(", ");
+            warn!(missing, "some nodes are not reached yet");
         }
         let readying = tokio::spawn(ready(member.clone(), readiness)).abort_handle();
         Ok(Self {
@@ -143,13 +150,38 @@ async fn placed(map: &ShardMap) {
     }
 }
 
-/// Ready is who has joined and is not about to leave, whatever the database does.
+/// The nodes that were there before this one, live, and are not connected to it.
+fn unmet(status: &MemberStatus) -> Vec<String> {
+    let Some(me) = status.me else {
+        return Vec::new();
+    };
+    let is_met = |node| status.peers.iter().any(|peer| peer.node == node);
+    let others = status.state.nodes.iter();
+    let others = others.filter(|record| !record.fenced && record.node.id < me);
+    let unmet = others.filter(|record| !is_met(record.node.id));
+    unmet.map(|record| record.node.name.clone()).collect()
+}
+
+/// Returns when all of those are.
+async fn met(member: &Member) {
+    let is_so = |status: &MemberStatus| status.looked.is_some() && unmet(status).is_empty();
+    // An error means that the member is gone.
+    let _ = member.watch().wait_for(is_so).await;
+}
+
+/// Ready is who has joined and is not about to leave, whatever the database does. One that has not reached any node although
+/// there are some could do little: others serve meanwhile. That it loses them later is no reason, for then all of them would
+/// turn unready at once.
 async fn ready(member: Arc<Member>, readiness: Readiness) {
     let mut status = member.watch();
+    let mut has_met = false;
     loop {
         let is_ready = {
             let status = status.borrow_and_update();
-            status.me.is_some() && status.looked.is_some() && !status.draining
+            let is_member = status.me.is_some() && status.looked.is_some();
+            has_met = is_member
+                && (has_met || !status.peers.is_empty() || unmet(&status).is_empty());
+            has_met && !status.draining
         };
         readiness.set(is_ready);
         if status.changed().await.is_err() {

@@ -326,7 +326,10 @@ async fn start_shop(
     let (config, ownership) = (shop_config(settings), stores.ownership.as_ref());
     if is_clustered {
         let map = Arc::new(ShardMap::new(ownership.shard_count()));
-        return Shop::empty(config, map, lease.clone(), journal, read_model).await;
+        let shop = Shop::empty(config, map, lease.clone(), journal, read_model).await?;
+        // Clients are heard before this node is one of several.
+        shop.expect_others();
+        return Ok(shop);
     }
     let me = NodeId::from_uuid(Uuid::now_v7());
     Shop::start(config, me, journal, read_model, ownership).await

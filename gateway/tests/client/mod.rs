@@ -22,7 +22,7 @@ pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
     http: Client<HttpConnector, Full<Bytes>>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// A whole answer.

@@ -21,4 +21,5 @@ mod nodes;
 mod roles;
 mod rolling;
 mod seats;
+mod starting;
 mod traces;

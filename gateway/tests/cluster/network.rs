@@ -1,9 +1,11 @@
 //! The network between nodes: cut in several ways, slow, crowded, and visited by strangers. The database stays, so ownership
 //! stays.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
@@ -166,6 +168,35 @@ async fn ten_nodes_that_join_at_once_share_all_shards() {
     require_sound(history, nodes).await;
 }
 
+/// Calls that are held at a time.
+const STUBBORN: usize = 400;
+
+/// Holds silent calls, and calls anew for each that is ended; returns how many it made.
+fn come_again(call: impl Fn() -> TcpStream, is_over: &AtomicBool) -> usize {
+    let call = || {
+        let stream = call();
+        stream.set_nonblocking(true).expect("a setting");
+        stream
+    };
+    let mut held: Vec<TcpStream> = (0..STUBBORN).map(|_| call()).collect();
+    let mut calls = held.len();
+    while !is_over.load(Ordering::Relaxed) {
+        for stream in &mut held {
+            let mut said = [0; 64];
+            let is_ended = match stream.read(&mut said) {
+                Ok(read) => read == 0,
+                Err(failure) => failure.kind() != ErrorKind::WouldBlock,
+            };
+            if is_ended {
+                *stream = call();
+                calls += 1;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    calls
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_on_the_port_for_nodes_disturb_nobody() {
     let test = "strangers_on_the_port_for_nodes_disturb_nobody";
@@ -174,18 +205,31 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
     };
     let history = History::start(&nodes.apis()).await;
     let port = nodes.nodes[0].listens;
-    let call = || TcpStream::connect(port).expect("it listens");
+    let call = move || TcpStream::connect(port).expect("it listens");
     // More than it listens to at a time, and none of them says a word.
     let silent: Vec<TcpStream> = (0..100).map(|_| call()).collect();
+    // Many more come again whenever they are sent away.
+    let is_over = Arc::new(AtomicBool::new(false));
+    let stubborn = std::thread::spawn({
+        let is_over = is_over.clone();
+        move || come_again(call, &is_over)
+    });
     let mut garbage = call();
     garbage.write_all(&[0xff; 4_096]).expect("sent");
     let mut http = call();
     http.write_all(b"GET / HTTP/1.1\r\nhost: node\r\n\r\n")
         .expect("sent");
     // A node that comes meanwhile waits for its turn behind them.
-    let third = nodes.spawn("n3");
+    let third = nodes.spawn_unready("n3");
+    third.is_ready(true).await;
+    let log = third.process.log();
+    let is_met = |line: &str| line.contains("\"connected\"") && line.contains("\"n1\"");
+    assert!(log.lines().any(is_met), "it has not met n1: {log}");
     nodes.nodes.push(third);
     nodes.settled().await;
+    is_over.store(true, Ordering::Relaxed);
+    let calls = stubborn.join().expect("no panic");
+    assert!(calls > 2 * STUBBORN, "they were sent away, and came again: {calls}");
     for mut stranger in silent.into_iter().chain([garbage, http]) {
         let patient = Some(Duration::from_secs(15));
         stranger.set_read_timeout(patient).expect("a limit");

@@ -67,7 +67,7 @@ impl Nodes {
     /// Starts a node; when this returns, it serves.
     pub(crate) fn spawn(&self, name: &str) -> Node {
         let mut node = self.spawn_unready(name);
-        node.api = Api::at(node.process.address());
+        node.process.address();
         node
     }
 
@@ -88,10 +88,7 @@ impl Nodes {
         further: &[&str],
         change: impl FnOnce(&mut Command),
     ) -> Node {
-        let any = (Ipv4Addr::LOCALHOST, 0);
-        let free = TcpListener::bind(any).expect("a port");
-        let listens = free.local_addr().expect("bound");
-        drop(free);
+        let [api, listens] = free_addresses();
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.server.port()));
         let database = ChaosProxy::start(server).expect("a port");
         let door = ChaosProxy::start(listens).expect("a port");
@@ -99,10 +96,10 @@ impl Nodes {
             &format!(":{}/", server.port()),
             &format!(":{}/", database.address().port()),
         );
-        let (listens_at, called_at) = (listens.to_string(), door.address().to_string());
+        let [api_at, listens_at, called_at] = [api, listens, door.address()].map(|at| at.to_string());
         let shards = SHARDS.to_string();
         let arguments = [
-            ["--listen", "127.0.0.1:0"],
+            ["--listen", &api_at],
             ["--database-url", &url],
             ["--shards", &shards],
             ["--cluster-listen", &listens_at],
@@ -117,7 +114,7 @@ impl Nodes {
         Node {
             name: name.to_owned(),
             process,
-            api: Api::at(listens),
+            api: Api::at(api),
             database,
             door,
             listens,
@@ -272,14 +269,22 @@ impl Nodes {
     }
 }
 
+/// Addresses of this machine that nobody listens at.
+fn free_addresses<const N: usize>() -> [SocketAddr; N] {
+    let any = (Ipv4Addr::LOCALHOST, 0);
+    let free = [(); N].map(|()| TcpListener::bind(any).expect("a port"));
+    free.map(|listener| listener.local_addr().expect("bound"))
+}
+
 impl Node {
     /// Waits until it is ready, or is not.
     pub(crate) async fn is_ready(&self, ready: bool) {
         let began = Instant::now();
         loop {
             let request = self.api.request(hyper::Method::GET, "/healthz/ready");
-            let answer = self.api.send(request, "").await;
-            if answer.status.is_success() == ready {
+            // One that is only just being started does not listen yet.
+            let answer = self.api.try_send(request, "").await;
+            if answer.is_ok_and(|answer| answer.status.is_success()) == ready {
                 return;
             }
             let waited = began.elapsed();
