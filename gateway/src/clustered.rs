@@ -179,8 +179,8 @@ async fn ready(member: Arc<Member>, readiness: Readiness) {
         let is_ready = {
             let status = status.borrow_and_update();
             let is_member = status.me.is_some() && status.looked.is_some();
-            has_met = is_member
-                && (has_met || !status.peers.is_empty() || unmet(&status).is_empty());
+            has_met =
+                is_member && (has_met || !status.peers.is_empty() || unmet(&status).is_empty());
             has_met && !status.draining
         };
         readiness.set(is_ready);

@@ -305,7 +305,8 @@ mod tests {
     use super::super::client::Complaints;
     use super::*;
 
-    const CREATED: &str = r#"{"account_id":"0192d3a0-1111-7222-8333-444455556666","personal":{"name":"Ada"},"at":1}"#;
+    const CREATED: &str =
+        r#"{"account_id":"0192d3a0-1111-7222-8333-444455556666","personal":{"name":"Ada"},"at":1}"#;
 
     /// A bridge whose brokers are away; what becomes of its messages is told by the test.
     async fn bridge(batch_bytes: usize) -> (Bridge, UnboundedSender<Delivery>) {
@@ -383,6 +384,12 @@ mod tests {
         let _ = tell.send(alone);
         bridge.done().await.expect_err("its producer has ended");
         let done = bridge.done().await.expect("told");
-        assert!(matches!(done, Done::Poisoned { shard: ShardId(0), .. }));
+        assert!(matches!(
+            done,
+            Done::Poisoned {
+                shard: ShardId(0),
+                ..
+            }
+        ));
     }
 }

@@ -154,7 +154,8 @@ async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_o
         let (fourth, read_behind, fifth, read_last) =
             tokio::join!(fourth, reading(), fifth, reading());
         let after = noted(0, account, read(new_owner, account)).await;
-        pair.notes.extend([fourth, read_behind, fifth, read_last, after]);
+        pair.notes
+            .extend([fourth, read_behind, fifth, read_last, after]);
     }
     require_linearizable(&pair.notes);
     pair.nodes.nodes[0].door.heal();

@@ -235,8 +235,9 @@ fn refused(json: &Value, name: Option<String>) -> Told {
             let found = found.split_once(';').expect("it says so").0;
             Told::At(found.parse().expect("a version"))
         }
-        (Some("UNAVAILABLE" | "OVERLOADED"), _)
-        | (Some("DEADLINE_EXCEEDED"), None) => Told::Nothing(message.to_owned()),
+        (Some("UNAVAILABLE" | "OVERLOADED"), _) | (Some("DEADLINE_EXCEEDED"), None) => {
+            Told::Nothing(message.to_owned())
+        }
         (Some("DEADLINE_EXCEEDED"), Some(name)) => Told::Unknown(name),
         _ => panic!("refused: {json}"),
     }

@@ -229,7 +229,10 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
     nodes.settled().await;
     is_over.store(true, Ordering::Relaxed);
     let calls = stubborn.join().expect("no panic");
-    assert!(calls > 2 * STUBBORN, "they were sent away, and came again: {calls}");
+    assert!(
+        calls > 2 * STUBBORN,
+        "they were sent away, and came again: {calls}"
+    );
     for mut stranger in silent.into_iter().chain([garbage, http]) {
         let patient = Some(Duration::from_secs(15));
         stranger.set_read_timeout(patient).expect("a limit");

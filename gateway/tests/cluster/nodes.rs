@@ -96,7 +96,8 @@ impl Nodes {
             &format!(":{}/", server.port()),
             &format!(":{}/", database.address().port()),
         );
-        let [api_at, listens_at, called_at] = [api, listens, door.address()].map(|at| at.to_string());
+        let [api_at, listens_at, called_at] =
+            [api, listens, door.address()].map(|at| at.to_string());
         let shards = SHARDS.to_string();
         let arguments = [
             ["--listen", &api_at],

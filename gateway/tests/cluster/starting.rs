@@ -53,7 +53,10 @@ async fn a_node_is_ready_when_it_has_met_another_and_keeps_requests_until_then()
     nodes.nodes[0].door.heal();
     second.is_ready(true).await;
     let told = early.await.expect("no panic");
-    assert!(matches!(told, Told::At(_)), "a read that came early: {told:?}");
+    assert!(
+        matches!(told, Told::At(_)),
+        "a read that came early: {told:?}"
+    );
     nodes.nodes.push(second);
     nodes.settled().await;
     require_all_served(&nodes, &history).await;

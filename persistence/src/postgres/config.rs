@@ -188,6 +188,17 @@ pub enum PostgresError {
         /// Its address.
         server: String,
     },
+    /// Somebody else's tables are in it, and none of ours.
+    #[error(
+        "the database {server} is somebody else's: it holds {found}, and nothing of fritzy's. Make an empty one (CREATE \
+         DATABASE fritzy), and name it in DATABASE_URL"
+    )]
+    NotEmpty {
+        /// Its address.
+        server: String,
+        /// One of the tables and views.
+        found: String,
+    },
     /// The schema is not up to date.
     #[error(
         "the database {server} lacks step {step} of the schema. Run `fritzy migrate`, or start without --migrate off"

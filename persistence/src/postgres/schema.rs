@@ -38,6 +38,7 @@ pub(super) async fn migrate(
     };
     let done = sqlx::raw_sql(unlimited).execute(&mut *connection).await;
     done.map_err(|failure| unreachable(server, &failure))?;
+    check_ours(server, connection).await?;
     check_known(server, connection).await?;
     let before = applied(server, connection).await?;
     let migrated = MIGRATIONS.run_direct(None, &mut *connection, false).await;
@@ -64,6 +65,31 @@ pub(super) async fn check_usable(
         Some(step) => Err(PostgresError::SchemaBehind {
             server: server.name(),
             step: step.version,
+        }),
+    }
+}
+
+/// One statement, so that it sees a first step of another node's as a whole or not at all. What extensions bring is nobody's.
+const THEIRS: &str = "
+    WITH here AS (
+        SELECT relname, oid FROM pg_class
+        WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v', 'm', 'f')
+    )
+    SELECT relname::text FROM here
+    WHERE relname <> '_sqlx_migrations'
+        AND (SELECT count(*) FROM here WHERE relname IN ('meta', '_sqlx_migrations')) < 2
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = here.oid AND deptype = 'e')
+    ORDER BY relname LIMIT 1";
+
+/// Makes sure that nothing of ours is put among what is somebody else's.
+async fn check_ours(server: &Server, connection: &mut PgConnection) -> Result<(), PostgresError> {
+    let failed = |failure: sqlx::Error| unreachable(server, &failure);
+    let found = sqlx::query(THEIRS).fetch_optional(connection).await;
+    match found.map_err(failed)? {
+        None => Ok(()),
+        Some(row) => Err(PostgresError::NotEmpty {
+            server: server.name(),
+            found: row.try_get(0).map_err(failed)?,
         }),
     }
 }
@@ -129,14 +155,17 @@ pub(super) async fn exists(
 
 /// SQLSTATE of what the role may not do.
 const NO_RIGHT: &str = "42501";
+/// SQLSTATE of a column that a table of the name does not have.
+const NO_COLUMN: &str = "42703";
 
 pub(super) fn unreachable(server: &Server, failure: &sqlx::Error) -> PostgresError {
     let (server, reason) = (server.name(), failure.to_string());
     let code = failure
         .as_database_error()
         .and_then(|failure| failure.code());
-    if code.as_deref() == Some(NO_RIGHT) {
-        return PostgresError::NoRight { server, reason };
+    match code.as_deref() {
+        Some(NO_RIGHT) => PostgresError::NoRight { server, reason },
+        Some(NO_COLUMN) => PostgresError::Foreign { server },
+        _ => PostgresError::Unreachable { server, reason },
     }
-    PostgresError::Unreachable { server, reason }
 }

@@ -136,6 +136,45 @@ async fn a_schema_is_refused_where_it_does_not_fit_and_only_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_somebody_else_is_left_as_it_is() {
+    let Some(config) = postgres_config("a_database_of_somebody_else_is_left_as_it_is") else {
+        return;
+    };
+    for (theirs, table) in [
+        ("CREATE TABLE customer (id int)", "customer"),
+        ("CREATE VIEW customers AS SELECT 1", "customers"),
+        ("CREATE TABLE meta (id int)", "meta"),
+        (
+            "CREATE TABLE _sqlx_migrations (id int); CREATE TABLE job (id int)",
+            "job",
+        ),
+    ] {
+        change(&config, theirs).await;
+        for refused in [
+            refusal(config.clone()).await,
+            migrate_postgres(&config).await.expect_err("it is theirs"),
+        ] {
+            let is_so = matches!(&refused, PostgresError::NotEmpty { found, .. } if found == table);
+            assert!(is_so, "{theirs}: {refused}");
+        }
+        let anew = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+        change(&config, anew).await;
+    }
+    let both = "CREATE TABLE _sqlx_migrations (id int); CREATE TABLE meta (id int)";
+    change(&config, both).await;
+    let refused = refusal(config.clone()).await;
+    assert!(
+        matches!(refused, PostgresError::Foreign { .. }),
+        "{refused}"
+    );
+    // What is beside it is nobody's business.
+    let beside = "DROP TABLE meta, _sqlx_migrations; CREATE SCHEMA theirs; CREATE TABLE theirs.customer (id int)";
+    change(&config, beside).await;
+    let stores = Stores::open_postgres(config).await.expect("opens");
+    stores.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_number_of_shards_is_named() {
     let Some(config) = postgres_config("another_number_of_shards_is_named") else {
         return;
