@@ -9,6 +9,8 @@ use rdkafka::admin::{
     ResourceSpecifier, TopicReplication,
 };
 
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use tokio::time::sleep;
 
@@ -21,6 +23,9 @@ use super::start::BadKafkaSettings;
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Until something is done: when a broker has just died, others take over after some ten seconds.
 const ACT_MAX: Duration = Duration::from_secs(30);
+/// For one try. A client asks the broker that it is told is in charge, which may be the one that has just died; it waits for
+/// that one, and a new client is told another.
+const TRY_MAX: Duration = Duration::from_secs(6);
 /// For hearing what a client has complained about.
 const HEAR_MAX: Duration = Duration::from_millis(50);
 /// Between two looks at what was changed.
@@ -77,8 +82,8 @@ fn refused(failure: impl fmt::Display) -> TopicsError {
 
 /// The topics of one Kafka.
 pub struct Topics {
-    admin: AdminClient<Complaints>,
-    /// Asks what the other cannot, and hears why nobody answers.
+    client: ClientConfig,
+    /// Asks what administrators' clients cannot, and hears why nobody answers.
     asker: BaseProducer<Complaints>,
     complaints: Complaints,
     settings: TopicSettings,
@@ -105,14 +110,35 @@ impl Topics {
         let complaints = Complaints::default();
         let bad = |failure| refused(BadKafkaSettings::from(failure));
         let client = client_config(config);
-        let admin = client.create_with_context(complaints.clone());
         let asker = client.create_with_context(complaints.clone());
         Ok(Self {
-            admin: admin.map_err(bad)?,
             asker: asker.map_err(bad)?,
+            client,
             complaints,
             settings,
         })
+    }
+
+    /// Does what can be done twice.
+    async fn administer<T, F>(
+        &self,
+        act: impl Fn(AdminClient<Complaints>, AdminOptions) -> F,
+    ) -> Result<T, TopicsError>
+    where
+        F: Future<Output = Result<T, KafkaError>>,
+    {
+        let began = Instant::now();
+        loop {
+            let admin = self.client.create_with_context(self.complaints.clone());
+            let options = AdminOptions::new()
+                .request_timeout(Some(TRY_MAX))
+                .operation_timeout(Some(TRY_MAX));
+            match act(admin.map_err(refused)?, options).await {
+                Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut))
+                    if began.elapsed() < ACT_MAX => {}
+                done => return done.map_err(refused),
+            }
+        }
     }
 
     /// What is not as it should be.
@@ -146,13 +172,19 @@ impl Topics {
                     .fold(new, |new, (name, value)| new.set(name, value))
             })
             .collect();
-        let options = AdminOptions::new()
-            .request_timeout(Some(ACT_MAX))
-            .operation_timeout(Some(ACT_MAX));
         if !new.is_empty() {
-            let made = self.admin.create_topics(&new, &options).await;
-            for made in made.map_err(refused)? {
-                made.map_err(|(topic, code)| refused(format!("{topic} was not made: {code}")))?;
+            let new = &new;
+            let make = |admin: AdminClient<_>, options| async move {
+                admin.create_topics(new, &options).await
+            };
+            for made in self.administer(make).await? {
+                match made {
+                    // By a try that was not answered, or by another node.
+                    Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                    Err((topic, code)) => {
+                        return Err(refused(format!("{topic} was not made: {code}")));
+                    }
+                }
             }
         }
         for (topic, found) in &found {
@@ -172,12 +204,11 @@ impl Topics {
             for difference in of_it {
                 config = config.set(&difference.what, &difference.expected);
             }
-            for set in self
-                .admin
-                .alter_configs([&config], &options)
-                .await
-                .map_err(refused)?
-            {
+            let config = &config;
+            let set = |admin: AdminClient<_>, options| async move {
+                admin.alter_configs([config], &options).await
+            };
+            for set in self.administer(set).await? {
                 set.map_err(|(_, code)| refused(format!("{topic} was not set: {code}")))?;
             }
         }
@@ -222,15 +253,17 @@ impl Topics {
     /// How many brokers there are, and each of our topics that is there.
     async fn look(&self) -> Result<(usize, HashMap<&'static str, Found>), TopicsError> {
         let (brokers, there) = tokio::task::block_in_place(|| self.layout())?;
-        let options = AdminOptions::new().request_timeout(Some(ACT_MAX));
         let asked = there
             .iter()
             .map(|(name, ..)| ResourceSpecifier::Topic(name));
         let asked: Vec<ResourceSpecifier<'_>> = asked.collect();
         let mut configs = HashMap::new();
         if !asked.is_empty() {
-            let told = self.admin.describe_configs(&asked, &options).await;
-            for told in told.map_err(refused)? {
+            let asked = &asked;
+            let describe = |admin: AdminClient<_>, options| async move {
+                admin.describe_configs(asked, &options).await
+            };
+            for told in self.administer(describe).await? {
                 let told = told.map_err(|code| {
                     refused(format!("a topic does not tell its settings: {code}"))
                 })?;
