@@ -119,7 +119,7 @@ impl Topics {
         })
     }
 
-    /// Does what can be done twice.
+    /// Does what can be done twice: what a try has asked for goes on when nobody waits for it any more.
     async fn administer<T, F>(
         &self,
         act: impl Fn(AdminClient<Complaints>, AdminOptions) -> F,
@@ -132,7 +132,7 @@ impl Topics {
             let admin = self.client.create_with_context(self.complaints.clone());
             let options = AdminOptions::new()
                 .request_timeout(Some(TRY_MAX))
-                .operation_timeout(Some(TRY_MAX));
+                .operation_timeout(Some(ACT_MAX));
             match act(admin.map_err(refused)?, options).await {
                 Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut))
                     if began.elapsed() < ACT_MAX => {}
