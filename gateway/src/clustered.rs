@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use fritzy_actors::{Projections, Shop};
 use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberStatus, Network, Place, ShardMap};
+use fritzy_domain::NodeId;
 use fritzy_persistence::Stores;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::admin::{self, Desk, Listening, Serving};
@@ -18,9 +19,10 @@ use crate::node::StartError;
 
 /// For leaving, once requests have ended: what is under way takes 10 s at most.
 const LEAVE_MAX: Duration = Duration::from_secs(12);
-/// For every shard to have a place, and every node that was there to be reached, before a node that has just joined serves:
-/// others that died are taken for dead by then.
+/// For every shard to have a place, before a node that has just joined serves: others that died are taken for dead by then.
 const PLACED_MAX: Duration = Duration::from_secs(15);
+/// For every node that was there to be reached: as much.
+const MET_MAX: Duration = Duration::from_secs(15);
 
 /// A node's sockets among others.
 pub(crate) struct Sockets {
@@ -67,8 +69,7 @@ pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets
 }
 
 impl Clustered {
-    /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them, and the other
-    /// nodes are reached, as far as they can be.
+    /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them.
     pub(crate) async fn join(
         settings: &ClusterSettings,
         sockets: Sockets,
@@ -103,13 +104,8 @@ impl Clustered {
                 lease,
             ))
         });
-        let until = Instant::now() + PLACED_MAX;
-        if timeout_at(until, placed(&map)).await.is_err() {
+        if timeout(PLACED_MAX, placed(&map)).await.is_err() {
             warn!("some shards have no owner yet; serving the others");
-        }
-        if timeout_at(until, met(&member)).await.is_err() {
-            let missing = unmet(&member.status()).join(", ");
-            warn!(missing, "some nodes are not reached yet");
         }
         let readying = tokio::spawn(ready(member.clone(), readiness)).abort_handle();
         Ok(Self {
@@ -162,25 +158,29 @@ fn unmet(status: &MemberStatus) -> Vec<String> {
     unmet.map(|record| record.node.name.clone()).collect()
 }
 
-/// Returns when all of those are.
-async fn met(member: &Member) {
-    let is_so = |status: &MemberStatus| status.looked.is_some() && unmet(status).is_empty();
-    // An error means that the member is gone.
-    let _ = member.watch().wait_for(is_so).await;
-}
-
-/// Ready is who has joined and is not about to leave, whatever the database does. One that has not reached any node although
-/// there are some could do little: others serve meanwhile. That it loses them later is no reason, for then all of them would
-/// turn unready at once.
+/// Ready is who has joined and is not about to leave, whatever the database does. One that has not reached the others could do
+/// little: they serve meanwhile. That it loses them later is no reason, for then all of them would turn unready at once.
 async fn ready(member: Arc<Member>, readiness: Readiness) {
     let mut status = member.watch();
+    let mut life: Option<(NodeId, Instant)> = None;
     let mut has_met = false;
     loop {
         let is_ready = {
             let status = status.borrow_and_update();
-            let is_member = status.me.is_some() && status.looked.is_some();
-            has_met =
-                is_member && (has_met || !status.peers.is_empty() || unmet(&status).is_empty());
+            let me = status.me.filter(|_| status.looked.is_some());
+            if life.map(|(me, _)| me) != me {
+                life = me.map(|me| (me, Instant::now()));
+                has_met = false;
+            }
+            if let (false, Some((_, since))) = (has_met, life) {
+                let missing = unmet(&status);
+                let is_enough = since.elapsed() >= MET_MAX && !status.peers.is_empty();
+                has_met = missing.is_empty() || is_enough;
+                if has_met && !missing.is_empty() {
+                    let missing = missing.join(", ");
+                    warn!(missing, "ready, although some nodes are not reached");
+                }
+            }
             has_met && !status.draining
         };
         readiness.set(is_ready);

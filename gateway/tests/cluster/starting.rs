@@ -6,11 +6,50 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::history::{History, Told, read, require_all_served, require_sound};
-use crate::nodes::Nodes;
+use crate::nodes::{Node, Nodes};
 
 /// Much longer than a node needs for joining, and shorter than a request may wait.
 const LOOKED_FOR: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(20);
+
+async fn is_ready(node: &Node) -> bool {
+    let request = node.api.request(hyper::Method::GET, "/healthz/ready");
+    let answer = node.api.try_send(request, "").await;
+    answer.is_ok_and(|answer| answer.status.is_success())
+}
+
+/// It is not ready before it is in the table, and not for a while after.
+async fn require_unready(nodes: &Nodes, node: &Node) {
+    while nodes.id_of(&node.name).await.is_none() {
+        assert!(!is_ready(node).await, "ready before it is there");
+        sleep(POLL).await;
+    }
+    let began = Instant::now();
+    while began.elapsed() < LOOKED_FOR {
+        assert!(!is_ready(node).await, "ready, and has not met the others");
+        sleep(POLL).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_reach_all_others_is_ready_later() {
+    let test = "a_node_that_does_not_reach_all_others_is_ready_later";
+    let Some(mut nodes) = Nodes::start(test, 2).await else {
+        return;
+    };
+    let history = History::start(&nodes.apis()).await;
+    nodes.nodes[0].door.stall();
+    let third = nodes.spawn_unready("n3");
+    require_unready(&nodes, &third).await;
+    third.is_ready(true).await;
+    let log = third.process.log();
+    assert!(log.contains("some nodes are not reached"), "{log}");
+    nodes.nodes[0].door.heal();
+    nodes.nodes.push(third);
+    nodes.settled().await;
+    require_all_served(&nodes, &history).await;
+    require_sound(history, nodes).await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_is_ready_when_it_has_met_another_and_keeps_requests_until_then() {
@@ -23,14 +62,6 @@ async fn a_node_is_ready_when_it_has_met_another_and_keeps_requests_until_then()
     // Whoever calls it is heard by nobody.
     nodes.nodes[0].door.stall();
     let second = nodes.spawn_unready("n2");
-    let api = second.api.clone();
-    let health = |path: &'static str| {
-        let api = api.clone();
-        async move {
-            let answer = api.try_send(api.request(hyper::Method::GET, path), "");
-            answer.await.is_ok_and(|answer| answer.status.is_success())
-        }
-    };
     // It takes calls long before it can answer them.
     let early = tokio::spawn({
         let (api, account) = (second.api.clone(), account.clone());
@@ -41,15 +72,7 @@ async fn a_node_is_ready_when_it_has_met_another_and_keeps_requests_until_then()
             read(&api, &account).await
         }
     });
-    while nodes.id_of("n2").await.is_none() {
-        assert!(!health("/healthz/ready").await, "ready before it is there");
-        sleep(POLL).await;
-    }
-    let began = Instant::now();
-    while began.elapsed() < LOOKED_FOR {
-        assert!(!health("/healthz/ready").await, "ready, and alone");
-        sleep(POLL).await;
-    }
+    require_unready(&nodes, &second).await;
     nodes.nodes[0].door.heal();
     second.is_ready(true).await;
     let told = early.await.expect("no panic");
