@@ -17,9 +17,9 @@ use crate::peers::other_end;
 
 /// Callers who have not shown the cookie yet at most.
 const STRANGERS_MAX: usize = 64;
-/// Each has so long for itself, whoever else waits to be accepted: showing the cookie takes a node some milliseconds. So 320
-/// callers a second have their turn, and those that the system keeps in its queue (1 024 mostly) within some seconds.
-const STRANGER_MIN: Duration = Duration::from_millis(200);
+/// Each has so long for itself, whoever else waits to be accepted: showing the cookie takes a node some milliseconds. So 640
+/// callers a second have their turn.
+const STRANGER_MIN: Duration = Duration::from_millis(100);
 /// After a call could not be accepted: no more files may be opened, or the like.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 

@@ -1,5 +1,7 @@
 //! A node among others: its place in the network, and when it is ready.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use fritzy_actors::{Projections, Shop};
 use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberStatus, Network, Place, ShardMap};
 use fritzy_domain::NodeId;
 use fritzy_persistence::Stores;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
@@ -17,6 +19,9 @@ use crate::cluster_settings::ClusterSettings;
 use crate::http::Readiness;
 use crate::node::StartError;
 
+/// Calls that wait to be accepted; the system may allow fewer (`net.core.somaxconn`, 4 096 mostly). One more has to be repeated
+/// by whoever calls, after seconds, so that a crowd of strangers would keep nodes away.
+const CALLS_MAX: u32 = 4_096;
 /// For leaving, once requests have ended: what is under way takes 10 s at most.
 const LEAVE_MAX: Duration = Duration::from_secs(12);
 /// For every shard to have a place, before a node that has just joined serves: others that died are taken for dead by then.
@@ -47,7 +52,7 @@ pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets
             None => Ok(None),
         };
     };
-    let listening = TcpListener::bind(address).await;
+    let listening = listen(address);
     let listener = listening.map_err(|failure| StartError::ClusterListen { address, failure })?;
     let bound = listener
         .local_addr()
@@ -66,6 +71,18 @@ pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets
     };
     let admin = admin::listen(settings).await?;
     Ok(Some(Sockets { network, admin }))
+}
+
+/// Listens for other nodes.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(CALLS_MAX)
 }
 
 impl Clustered {

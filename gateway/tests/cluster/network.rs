@@ -169,7 +169,7 @@ async fn ten_nodes_that_join_at_once_share_all_shards() {
 }
 
 /// Calls that are held at a time.
-const STUBBORN: usize = 400;
+const STUBBORN: usize = 800;
 
 /// Holds silent calls, and calls anew for each that is ended; returns how many it made.
 fn come_again(call: impl Fn() -> TcpStream, is_over: &AtomicBool) -> usize {
@@ -220,8 +220,13 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
     http.write_all(b"GET / HTTP/1.1\r\nhost: node\r\n\r\n")
         .expect("sent");
     // A node that comes meanwhile waits for its turn behind them.
+    let began = Instant::now();
     let third = nodes.spawn_unready("n3");
     third.is_ready(true).await;
+    println!(
+        "ready after {:?} beside {STUBBORN} silent calls",
+        began.elapsed()
+    );
     let log = third.process.log();
     let is_met = |line: &str| line.contains("\"connected\"") && line.contains("\"n1\"");
     assert!(log.lines().any(is_met), "it has not met n1: {log}");

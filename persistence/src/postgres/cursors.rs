@@ -8,6 +8,7 @@ use sqlx::{Connection, Postgres, QueryBuilder, Row};
 use super::PostgresStore;
 use super::batch_statement::small;
 use super::config::PostgresError;
+use super::schema::at_home;
 use super::session::Server;
 use super::unnest::Unnest;
 use crate::desk::CursorTable;
@@ -135,8 +136,9 @@ impl CursorTable for Table {
 /// Opens the table of a database that was looked at already.
 pub(crate) async fn cursor_table(url: &str) -> Result<Box<dyn CursorTable>, PostgresError> {
     let server = Server::new(url, true)?;
-    let connection = server
+    let mut connection = server
         .connect(&server.options("fritzy projections"))
         .await?;
+    at_home(server, &mut connection).await?;
     Ok(Box::new(Table(connection)))
 }

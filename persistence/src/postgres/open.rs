@@ -24,6 +24,7 @@ impl Stores {
         let server = Server::new(&config.url, config.allow_unsafe)?;
         let starting = server.options("fritzy start");
         let mut connection = server.connect_within(config.wait, &starting).await?;
+        let server = schema::at_home(server, &mut connection).await?;
         if config.migrate {
             schema::migrate(&server, &mut connection).await?;
         }
@@ -56,7 +57,7 @@ impl Stores {
         let reads = Arc::new(Reads::new(&server, config.readers));
         let replica = match &config.replica {
             None => None,
-            Some(url) => Some(Server::new(url, true)?),
+            Some(url) => Some(Server::new(url, true)?.with_home_of(&server)),
         };
         let copies = Replicated::start(&server, reads.clone(), replica, &config);
         let nodes = Arc::new(Nodes::new(&server));

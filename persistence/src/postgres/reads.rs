@@ -11,7 +11,7 @@ use sqlx::{Connection, PgPool};
 use tokio::time::{sleep, timeout};
 
 use super::faults::{Fault, fault};
-use super::session::Server;
+use super::session::{Server, generation};
 use crate::rows::{Unread, keep, read_error};
 
 /// A read waits for a connection at most; requests themselves wait for 10 s.
@@ -139,6 +139,7 @@ fn may_pass(failure: &sqlx::Error, tries: u32) -> bool {
 }
 
 fn pool(server: &Server, connections_max: u32) -> PgPool {
+    let expected = server.generation_wanted();
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_MAX)
@@ -149,6 +150,19 @@ fn pool(server: &Server, connections_max: u32) -> PgPool {
                     connection.ping().await?;
                 }
                 Ok(true)
+            })
+        })
+        .after_connect(move |connection, _| {
+            let expected = expected.clone();
+            Box::pin(async move {
+                let Some(expected) = expected else {
+                    return Ok(());
+                };
+                if generation(connection).await?.as_ref() == Some(&expected) {
+                    return Ok(());
+                }
+                let replaced = "the database has been replaced since this node started";
+                Err(sqlx::Error::Protocol(replaced.into()))
             })
         })
         .connect_lazy_with(server.options("fritzy reader"))

@@ -21,7 +21,17 @@ pub async fn migrate_postgres(config: &PostgresConfig) -> Result<Vec<i64>, Postg
     let server = Server::new(&config.url, config.allow_unsafe)?;
     let migrating = server.options("fritzy migrate");
     let mut connection = server.connect_within(config.wait, &migrating).await?;
+    let server = at_home(server, &mut connection).await?;
     migrate(&server, &mut connection).await
+}
+
+/// As [`Server::at_home`].
+pub(super) async fn at_home(
+    server: Server,
+    connection: &mut PgConnection,
+) -> Result<Server, PostgresError> {
+    let found = server.clone().at_home(connection).await;
+    found.map_err(|failure| unreachable(&server, &failure))
 }
 
 /// Takes the steps that are missing, and says which.
@@ -72,26 +82,38 @@ pub(super) async fn check_usable(
 /// One statement, so that it sees a first step of another node's as a whole or not at all. What extensions bring is nobody's.
 const THEIRS: &str = "
     WITH here AS (
-        SELECT relname, oid FROM pg_class
-        WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v', 'm', 'f')
+        SELECT relname, pg_class.oid FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE nspname = current_schema() AND relkind IN ('r', 'p', 'v', 'm', 'f')
     )
     SELECT relname::text FROM here
     WHERE relname <> '_sqlx_migrations'
-        AND (SELECT count(*) FROM here WHERE relname IN ('meta', '_sqlx_migrations')) < 2
+        AND (SELECT count(*) FROM here WHERE relname IN ('meta', 'journal', 'shard')) < 3
         AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = here.oid AND deptype = 'e')
     ORDER BY relname LIMIT 1";
+/// The same of a table that every program has which is migrated as we are: ours gets its first row with our first table.
+const THEIR_STEPS: &str = "
+    SELECT EXISTS (SELECT FROM _sqlx_migrations) AND NOT EXISTS (
+        SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE nspname = current_schema() AND relname = 'meta')";
 
 /// Makes sure that nothing of ours is put among what is somebody else's.
 async fn check_ours(server: &Server, connection: &mut PgConnection) -> Result<(), PostgresError> {
     let failed = |failure: sqlx::Error| unreachable(server, &failure);
-    let found = sqlx::query(THEIRS).fetch_optional(connection).await;
-    match found.map_err(failed)? {
-        None => Ok(()),
-        Some(row) => Err(PostgresError::NotEmpty {
-            server: server.name(),
-            found: row.try_get(0).map_err(failed)?,
-        }),
+    let not_empty = |found: String| PostgresError::NotEmpty {
+        server: server.name(),
+        found,
+    };
+    let found = sqlx::query(THEIRS).fetch_optional(&mut *connection).await;
+    if let Some(row) = found.map_err(failed)? {
+        return Err(not_empty(row.try_get(0).map_err(failed)?));
     }
+    if exists(server, connection, "_sqlx_migrations").await? {
+        let row = sqlx::query(THEIR_STEPS).fetch_one(connection).await;
+        if row.map_err(failed)?.try_get(0).map_err(failed)? {
+            return Err(not_empty("_sqlx_migrations".into()));
+        }
+    }
+    Ok(())
 }
 
 /// Makes sure that no step demands a newer program.

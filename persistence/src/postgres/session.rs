@@ -45,6 +45,15 @@ const BY_KEYS: [(&str, &str); 4] = [
     ("enable_mergejoin", "off"),
 ];
 
+/// The schema of our tables, as a search path: the first that has them, or where new ones would go.
+const HOME: &str = "
+    SELECT quote_ident(coalesce(
+        (SELECT nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, nr)
+            JOIN pg_namespace ON nspname = name
+            WHERE (SELECT count(*) FROM pg_class WHERE relnamespace = pg_namespace.oid AND relname IN ('meta', 'journal', 'shard')) = 3
+            ORDER BY nr LIMIT 1),
+        current_schema()))";
+
 /// A committer's connection.
 pub(super) struct Session {
     pub(super) connection: PgConnection,
@@ -63,6 +72,8 @@ pub(super) struct Backend {
 pub(super) struct Server {
     options: PgConnectOptions,
     allow_unsafe: bool,
+    /// The search path of every connection.
+    home: Option<String>,
     /// The generation of the database that was opened; another one under the same address is another
     /// database, or this one before it was restored.
     generation: Option<String>,
@@ -77,6 +88,7 @@ impl Server {
         Ok(Self {
             options: options.options(LIMITS),
             allow_unsafe,
+            home: None,
             generation: None,
             unsafe_now: Arc::default(),
         })
@@ -109,10 +121,44 @@ impl Server {
         Ok(())
     }
 
+    /// The same server, whose every connection means the tables that `connection` finds, whatever schemas are put before
+    /// theirs in the search path later: the shop would be gone without a word, and an empty one in its place.
+    pub(super) async fn at_home(self, connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let found = sqlx::query(HOME).fetch_one(&mut *connection).await?;
+        // Without any schema, whoever wants to make a table is told so.
+        let Some(home) = found.try_get::<Option<String>, _>(0)? else {
+            return Ok(self);
+        };
+        sqlx::query("SELECT set_config('search_path', $1, false)")
+            .bind(&home)
+            .execute(connection)
+            .await?;
+        Ok(self.with_home(home))
+    }
+
+    fn with_home(mut self, home: String) -> Self {
+        self.options = self.options.options([("search_path", &home)]);
+        self.home = Some(home);
+        self
+    }
+
+    /// The same server, whose tables are where those of `other` are.
+    pub(super) fn with_home_of(self, other: &Self) -> Self {
+        match &other.home {
+            Some(home) => self.with_home(home.clone()),
+            None => self,
+        }
+    }
+
     /// The same server, of which only the database of this generation will do.
     pub(super) fn with_generation(mut self, generation: String) -> Self {
         self.generation = Some(generation);
         self
+    }
+
+    /// The same; `None` for a replica, which is compared with the primary instead.
+    pub(super) fn generation_wanted(&self) -> Option<String> {
+        self.generation.clone()
     }
 
     /// The generation of the database that must be found there.

@@ -14,7 +14,7 @@ use super::config::PostgresError;
 use super::faults::{Fault, fault};
 use super::journal::HEADS;
 use super::reads::Statement;
-use super::schema::{check_usable, exists};
+use super::schema::{at_home, check_usable, exists};
 use super::session::Server;
 use crate::backoff::Backoff;
 use crate::rows::{heads, read_error, recorded, signed};
@@ -29,13 +29,19 @@ struct PostgresEvents {
     connection: PgConnection,
 }
 
+fn options_of(server: &Server) -> PgConnectOptions {
+    let options = server.options("fritzy events tail");
+    options.options([("default_transaction_read_only", "on")])
+}
+
 /// Opens a connection that only reads.
 pub(crate) async fn tail(url: &str) -> Result<Box<dyn EventSource>, PostgresError> {
     // What a server may lose is no reason not to look at what it has.
     let server = Server::new(url, true)?;
-    let options = server.options("fritzy events tail");
-    let options = options.options([("default_transaction_read_only", "on")]);
+    let options = options_of(&server);
     let mut connection = server.connect(&options).await?;
+    let server = at_home(server, &mut connection).await?;
+    let options = options_of(&server);
     for table in ["meta", "_sqlx_migrations"] {
         if !exists(&server, &mut connection, table).await? {
             return Err(PostgresError::Foreign {

@@ -1,7 +1,9 @@
 //! What only a server can show: that it is migrated, taken, kept, and refused when it is not fit.
 
-use fritzy_domain::{Page, ShardCount, Unbounded};
-use fritzy_persistence::{PostgresConfig, PostgresError, Stores, migrate_postgres};
+use fritzy_domain::{Page, ReadError, ShardCount, Unbounded};
+use fritzy_persistence::{
+    PostgresConfig, PostgresError, Stores, VerifyProgress, migrate_postgres, verify_postgres,
+};
 use fritzy_services::{PostgresServer, skipped};
 
 use crate::fixtures::{Fixture, node, postgres_config};
@@ -148,6 +150,14 @@ async fn a_database_of_somebody_else_is_left_as_it_is() {
             "CREATE TABLE _sqlx_migrations (id int); CREATE TABLE job (id int)",
             "job",
         ),
+        (
+            "CREATE TABLE _sqlx_migrations (id int); CREATE TABLE meta (id int)",
+            "meta",
+        ),
+        (
+            "CREATE TABLE _sqlx_migrations AS SELECT 20240101000000 AS version",
+            "_sqlx_migrations",
+        ),
     ] {
         change(&config, theirs).await;
         for refused in [
@@ -160,17 +170,64 @@ async fn a_database_of_somebody_else_is_left_as_it_is() {
         let anew = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
         change(&config, anew).await;
     }
-    let both = "CREATE TABLE _sqlx_migrations (id int); CREATE TABLE meta (id int)";
-    change(&config, both).await;
-    let refused = refusal(config.clone()).await;
-    assert!(
-        matches!(refused, PostgresError::Foreign { .. }),
-        "{refused}"
-    );
     // What is beside it is nobody's business.
-    let beside = "DROP TABLE meta, _sqlx_migrations; CREATE SCHEMA theirs; CREATE TABLE theirs.customer (id int)";
+    let beside = "CREATE SCHEMA theirs; CREATE TABLE theirs.customer (id int)";
     change(&config, beside).await;
     let stores = Stores::open_postgres(config).await.expect("opens");
+    stores.close().await;
+}
+
+const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+async fn accounts(stores: &Stores) -> Result<usize, ReadError> {
+    let page = Page { skip: 0, take: 10 };
+    let found = stores.read_model.accounts(page, &Unbounded).await?;
+    Ok(found.len())
+}
+
+/// A schema of the role's name is enough: by default it is looked into first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_comes_before_theirs_takes_nothing_from_the_tables() {
+    let test = "a_schema_that_comes_before_theirs_takes_nothing_from_the_tables";
+    let Some(config) = postgres_config(test) else {
+        return;
+    };
+    let stores = Stores::open_postgres(config.clone()).await.expect("opens");
+    let shards: Vec<_> = stores.ownership.shard_count().all().collect();
+    let leases = stores.ownership.claim(node(1), &shards).await;
+    let fixture = Fixture::on(stores, leases.expect("claims"));
+    fixture.create_account(1).await.expect("writes");
+    let before = r#"CREATE SCHEMA "The first"; CREATE VIEW "The first".account AS SELECT 1 AS id;
+        DO $$ BEGIN
+            EXECUTE format('ALTER DATABASE %I SET search_path = "The first", public', current_database());
+        END $$"#;
+    change(&config, before).await;
+    let migrated = migrate_postgres(&config).await;
+    assert_eq!(migrated.expect("all is there"), [0; 0]);
+    change(&config, CUT).await;
+    assert_eq!(accounts(&fixture.stores).await, Ok(1));
+    fixture.stores.close().await;
+    let again = Stores::open_postgres(config.clone()).await.expect("opens");
+    assert_eq!(accounts(&again).await, Ok(1));
+    again.close().await;
+    let verified = verify_postgres(&config.url, 10, &VerifyProgress::default()).await;
+    let verified = verified.expect("read");
+    assert_eq!((verified.checked.events, verified.total()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_replaced_is_not_read() {
+    let Some(config) = postgres_config("a_database_that_was_replaced_is_not_read") else {
+        return;
+    };
+    let stores = Stores::open_postgres(config.clone()).await.expect("opens");
+    assert_eq!(accounts(&stores).await, Ok(0));
+    let restored = "UPDATE meta SET value = 'another' WHERE name = 'generation'";
+    change(&config, restored).await;
+    change(&config, CUT).await;
+    let read = accounts(&stores).await;
+    assert!(matches!(read, Err(ReadError::Unavailable(_))), "{read:?}");
     stores.close().await;
 }
 

@@ -7,7 +7,7 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::config::PostgresError;
-use super::schema::{check_usable, exists};
+use super::schema::{at_home, check_usable, exists};
 use super::session::Server;
 use crate::verify::{self, VerifyProgress, VerifyReport};
 use rows::PostgresRows;
@@ -32,6 +32,7 @@ pub async fn verify_postgres(
     let server = Server::new(url, true)?;
     let options = server.options("fritzy journal verify");
     let mut connection = server.connect(&options).await?;
+    let server = at_home(server, &mut connection).await?;
     if !exists(&server, &mut connection, "meta").await?
         || !exists(&server, &mut connection, "_sqlx_migrations").await?
     {
