@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::Connection;
+use tracing::info;
 
 use super::config::{PostgresConfig, PostgresError};
 use super::holding::Holding;
@@ -25,6 +26,11 @@ impl Stores {
         let starting = server.options("fritzy start");
         let mut connection = server.connect_within(config.wait, &starting).await?;
         let server = schema::at_home(server, &mut connection).await?;
+        info!(
+            server = server.name(),
+            schema = server.home(),
+            "the database"
+        );
         if config.migrate {
             schema::migrate(&server, &mut connection).await?;
         }

@@ -1,6 +1,7 @@
 //! Reading by a pool of connections, again where that can help: a read changes nothing.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_domain::{Footprint, ReadError, Room};
@@ -8,7 +9,9 @@ use prometheus_client::metrics::counter::Counter;
 use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Connection, PgPool};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tracing::error;
 
 use super::faults::{Fault, fault};
 use super::session::{Server, generation};
@@ -27,6 +30,8 @@ const REPLICA_MAX: Duration = Duration::from_secs(1);
 /// Before a read is tried again: a server that restarts refuses for some tenths of a second.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+const REPLACED: &str = "the database has been replaced since this node started; restart the node";
+
 /// A statement with its values.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 /// From a row to what it holds.
@@ -41,26 +46,33 @@ pub(super) struct Reads {
     is_replica: bool,
     /// Statements that were run.
     pub(super) count: Counter,
+    /// Whether another database was found in the place of the primary's: nothing is read any more.
+    replaced: Replaced,
 }
+
+type Replaced = Arc<watch::Sender<bool>>;
 
 impl Reads {
     pub(super) fn new(server: &Server, connections_max: u32) -> Self {
-        let pool = pool(server, connections_max);
+        let replaced = Replaced::default();
+        let pool = pool(server, connections_max, &replaced);
         Self {
             first: pool.clone(),
             again: pool,
             is_replica: false,
             count: Counter::default(),
+            replaced,
         }
     }
 
     /// Reads from `server`, and where that fails from the one behind `self`.
     pub(super) fn of_replica(&self, server: &Server, connections_max: u32) -> Self {
         Self {
-            first: pool(server, connections_max),
+            first: pool(server, connections_max, &self.replaced),
             again: self.again.clone(),
             is_replica: true,
             count: Counter::default(),
+            replaced: self.replaced.clone(),
         }
     }
 
@@ -79,7 +91,13 @@ impl Reads {
     {
         let mut tries = 1;
         loop {
-            match read(self.pool_of(tries)).await {
+            let reading = read(self.pool_of(tries));
+            let read = tokio::select! {
+                biased;
+                () = self.is_replaced() => return Err(ReadError::Unavailable(REPLACED.into())),
+                read = reading => read,
+            };
+            match read {
                 Ok(read) => return Ok(read),
                 Err(failure) if may_pass(&failure, tries) => {
                     tries += 1;
@@ -108,7 +126,12 @@ impl Reads {
             } else {
                 Duration::MAX
             };
-            let kept = match timeout(limit, reading).await {
+            let kept = tokio::select! {
+                biased;
+                () = self.is_replaced() => return Err(ReadError::Unavailable(REPLACED.into())),
+                kept = timeout(limit, reading) => kept,
+            };
+            let kept = match kept {
                 Ok(kept) => kept,
                 Err(_) => Err(Unread::Store(sqlx::Error::PoolTimedOut)),
             };
@@ -127,6 +150,13 @@ impl Reads {
         }
     }
 
+    /// Returns once it is: a pool would go on trying for as long as its callers wait.
+    async fn is_replaced(&self) {
+        let mut replaced = self.replaced.subscribe();
+        // It cannot fail: the other end is here.
+        let _ = replaced.wait_for(|is_so| *is_so).await;
+    }
+
     fn pool_of(&self, tries: u32) -> PgPool {
         self.count.inc();
         let pool = if tries == 1 { &self.first } else { &self.again };
@@ -138,7 +168,8 @@ fn may_pass(failure: &sqlx::Error, tries: u32) -> bool {
     tries < TRIES_MAX && matches!(fault(failure), Fault::Lost | Fault::Passing)
 }
 
-fn pool(server: &Server, connections_max: u32) -> PgPool {
+fn pool(server: &Server, connections_max: u32, replaced: &Replaced) -> PgPool {
+    let (name, replaced) = (server.name(), replaced.clone());
     let expected = server.generation_wanted();
     PgPoolOptions::new()
         .max_connections(connections_max)
@@ -153,7 +184,7 @@ fn pool(server: &Server, connections_max: u32) -> PgPool {
             })
         })
         .after_connect(move |connection, _| {
-            let expected = expected.clone();
+            let (expected, name, replaced) = (expected.clone(), name.clone(), replaced.clone());
             Box::pin(async move {
                 let Some(expected) = expected else {
                     return Ok(());
@@ -161,8 +192,10 @@ fn pool(server: &Server, connections_max: u32) -> PgPool {
                 if generation(connection).await?.as_ref() == Some(&expected) {
                     return Ok(());
                 }
-                let replaced = "the database has been replaced since this node started";
-                Err(sqlx::Error::Protocol(replaced.into()))
+                if !replaced.send_replace(true) {
+                    error!(server = name, "{REPLACED}");
+                }
+                Err(sqlx::Error::Protocol(REPLACED.into()))
             })
         })
         .connect_lazy_with(server.options("fritzy reader"))

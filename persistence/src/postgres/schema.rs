@@ -82,12 +82,13 @@ pub(super) async fn check_usable(
 /// One statement, so that it sees a first step of another node's as a whole or not at all. What extensions bring is nobody's.
 const THEIRS: &str = "
     WITH here AS (
-        SELECT relname, pg_class.oid FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        SELECT relname, relkind, pg_class.oid FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
         WHERE nspname = current_schema() AND relkind IN ('r', 'p', 'v', 'm', 'f')
     )
     SELECT relname::text FROM here
     WHERE relname <> '_sqlx_migrations'
-        AND (SELECT count(*) FROM here WHERE relname IN ('meta', 'journal', 'shard')) < 3
+        AND (SELECT count(*) FROM here WHERE relkind IN ('r', 'p')
+            AND relname IN ('meta', 'journal', 'shard', '_sqlx_migrations')) < 4
         AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = here.oid AND deptype = 'e')
     ORDER BY relname LIMIT 1";
 /// The same of a table that every program has which is migrated as we are: ours gets its first row with our first table.

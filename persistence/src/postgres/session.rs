@@ -50,7 +50,8 @@ const HOME: &str = "
     SELECT quote_ident(coalesce(
         (SELECT nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, nr)
             JOIN pg_namespace ON nspname = name
-            WHERE (SELECT count(*) FROM pg_class WHERE relnamespace = pg_namespace.oid AND relname IN ('meta', 'journal', 'shard')) = 3
+            WHERE (SELECT count(*) FROM pg_class WHERE relnamespace = pg_namespace.oid AND relkind IN ('r', 'p')
+                AND relname IN ('meta', 'journal', 'shard', '_sqlx_migrations')) = 4
             ORDER BY nr LIMIT 1),
         current_schema()))";
 
@@ -140,6 +141,11 @@ impl Server {
         self.options = self.options.options([("search_path", &home)]);
         self.home = Some(home);
         self
+    }
+
+    /// The schema of its tables, as it stands in a search path.
+    pub(super) fn home(&self) -> &str {
+        self.home.as_deref().unwrap_or_default()
     }
 
     /// The same server, whose tables are where those of `other` are.

@@ -38,7 +38,7 @@ const OBJECTS: &str = "
         FROM relation JOIN pg_constraint ON conrelid = relation.oid WHERE contype IN ('c', 'f', 'x')
     UNION ALL
     SELECT 'index ' || relname,
-        regexp_replace(pg_get_indexdef(relation.oid), '\\m(pg_temp(_\\d+)?|' || $2 || ')\\.', '', 'g')
+        regexp_replace(replace(pg_get_indexdef(relation.oid), quote_ident($2) || '.', ''), '\\mpg_temp(_\\d+)?\\.', '', 'g')
             || CASE WHEN indisvalid THEN '' ELSE ' (invalid)' END
         FROM relation JOIN pg_index ON indexrelid = relation.oid WHERE NOT relispartition
     UNION ALL
