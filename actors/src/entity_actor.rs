@@ -62,8 +62,8 @@ pub(crate) struct EntityArguments {
 
 pub(crate) struct EntityState {
     arguments: EntityArguments,
-    /// `None` until first used, and again when what is stored may be another: after a commit of which nothing certain is
-    /// known, what waits behind it is done on what it has left.
+    /// `None` until first used, while it does not exist, and again when what is stored may be another: after a commit of
+    /// which nothing certain is known, what waits behind it is done on what it has left.
     current: Option<Snapshot>,
     /// Whether something that was appended may still be under way: it is waited for before anything is read.
     settle_first: bool,

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use tracing::error;
 
 use super::faults::{Fault, fault};
-use super::session::{Server, generation};
+use super::session::{REPLACED, Server, generation};
 use crate::rows::{Unread, keep, read_error};
 
 /// A read waits for a connection at most; requests themselves wait for 10 s.
@@ -29,8 +29,6 @@ const TRIES_MAX: u32 = 4;
 const REPLICA_MAX: Duration = Duration::from_secs(1);
 /// Before a read is tried again: a server that restarts refuses for some tenths of a second.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
-
-const REPLACED: &str = "the database has been replaced since this node started; restart the node";
 
 /// A statement with its values.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;

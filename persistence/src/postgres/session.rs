@@ -55,6 +55,10 @@ const HOME: &str = "
             ORDER BY nr LIMIT 1),
         current_schema()))";
 
+/// What is said of a database of another generation.
+pub(super) const REPLACED: &str =
+    "the database has been replaced since this node started; restart the node";
+
 /// A committer's connection.
 pub(super) struct Session {
     pub(super) connection: PgConnection,
@@ -162,14 +166,14 @@ impl Server {
         self
     }
 
-    /// The same; `None` for a replica, which is compared with the primary instead.
-    pub(super) fn generation_wanted(&self) -> Option<String> {
-        self.generation.clone()
-    }
-
     /// The generation of the database that must be found there.
     pub(super) fn generation(&self) -> &str {
         self.generation.as_deref().unwrap_or_default()
+    }
+
+    /// The same where there is one: a replica has none, it is compared with the primary all the time.
+    pub(super) fn generation_wanted(&self) -> Option<String> {
+        self.generation.clone()
     }
 
     /// Its address as people may see it.
@@ -296,9 +300,7 @@ impl Server {
             let found = generation(&mut connection).await;
             let found = found.map_err(|failure| unreachable(failure.to_string()))?;
             if found.as_ref() != Some(expected) {
-                let reason =
-                    "the database has been replaced since this node started; restart the node";
-                return Err(unreachable(reason.into()));
+                return Err(unreachable(REPLACED.into()));
             }
         }
         Ok(connection)
