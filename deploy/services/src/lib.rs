@@ -32,7 +32,7 @@ pub use kafka::{
     TansuBroker,
 };
 pub use left::{LeftProcess, LeftRunning};
-pub use port::free_port;
+pub use port::{free_port, is_free};
 pub use postgres::{PostgresConfig, PostgresServer, TlsFiles};
 pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
 pub use skipped::skipped;

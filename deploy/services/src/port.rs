@@ -1,8 +1,10 @@
 //! A loopback port for a server.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::ops::Range;
+
+use tokio::net::TcpSocket;
 
 use crate::error::ServiceError;
 
@@ -24,7 +26,7 @@ pub fn free_port() -> Result<u16, ServiceError> {
             let offset = RandomState::new().hash_one(()) % width;
             PORTS.start + u16::try_from(offset).expect("less than the width of a range of u16")
         })
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .find(|port| is_free(*port))
         .ok_or_else(|| {
             let detail = format!(
                 "{TRIES_MAX} ports between {} and {} are taken",
@@ -34,8 +36,24 @@ pub fn free_port() -> Result<u16, ServiceError> {
         })
 }
 
+/// Whether nobody listens on a loopback port. Asking keeps nobody from listening there at the same moment: the port is
+/// bound for the question and not listened on, which Linux lets several do that reuse addresses.
+#[must_use]
+pub fn is_free(port: u16) -> bool {
+    let bind = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, port).into())
+    };
+    bind().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -43,5 +61,32 @@ mod tests {
         let ports: std::collections::HashSet<u16> = (0..8).map(|_| free_port().unwrap()).collect();
         assert!(ports.len() > 1);
         assert!(ports.iter().all(|port| PORTS.contains(port)));
+    }
+
+    #[test]
+    fn who_listens_has_the_port() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(!is_free(port));
+        drop(listener);
+        assert!(is_free(port));
+    }
+
+    #[test]
+    fn to_ask_for_a_port_keeps_nobody_from_it() {
+        let port = free_port().unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let _ = is_free(port);
+                }
+            });
+            let refused = (0..2_000)
+                .filter(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err())
+                .count();
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(refused, 0);
+        });
     }
 }

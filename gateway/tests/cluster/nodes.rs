@@ -2,7 +2,7 @@
 //! it through.
 
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::audit::{Audit, audit};
 use crate::client::Api;
 use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
-use crate::seats::postgres;
+use crate::seats::{free_address, postgres};
 
 /// Few, so that each has many events.
 pub(crate) const SHARDS: u16 = 16;
@@ -88,7 +88,7 @@ impl Nodes {
         further: &[&str],
         change: impl FnOnce(&mut Command),
     ) -> Node {
-        let [api, listens] = free_addresses();
+        let [api, listens] = [free_address(), free_address()];
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.server.port()));
         let database = ChaosProxy::start(server).expect("a port");
         let door = ChaosProxy::start(listens).expect("a port");
@@ -268,13 +268,6 @@ impl Nodes {
         assert_eq!(verified.code, Some(0), "{verified:?}");
         found
     }
-}
-
-/// Addresses of this machine that nobody listens at.
-fn free_addresses<const N: usize>() -> [SocketAddr; N] {
-    let any = (Ipv4Addr::LOCALHOST, 0);
-    let free = [(); N].map(|()| TcpListener::bind(any).expect("a port"));
-    free.map(|listener| listener.local_addr().expect("bound"))
 }
 
 impl Node {

@@ -18,11 +18,7 @@ pub(crate) struct Seat {
 
 impl Seat {
     pub(crate) fn new(number: usize, database: &str) -> Self {
-        let address = || {
-            let port = free_port().expect("a free port");
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-        };
-        let (address, cluster) = (address(), address());
+        let (address, cluster) = (free_address(), free_address());
         let name = format!("n{number}");
         let arguments = [
             ("--listen", address.to_string()),
@@ -54,6 +50,12 @@ impl Seat {
         node.address();
         node
     }
+}
+
+/// An address of this machine that nobody listens at.
+pub(crate) fn free_address() -> SocketAddr {
+    let port = free_port().expect("a free port");
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// A server of the test's own; `None` where this machine has no PostgreSQL.

@@ -1,13 +1,13 @@
 //! One node's place: its name, its ports and its log stay while processes in it come and go.
 
 use std::fs::{self, OpenOptions};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
-use fritzy_services::{WatchedFolder, free_port};
+use fritzy_services::{WatchedFolder, free_port, is_free};
 
 use super::state::{Life, Node};
 use crate::test::stream;
@@ -189,7 +189,7 @@ pub(super) fn url(address: SocketAddr) -> String {
 /// When there is no free one.
 pub(super) fn address(port: u16) -> Result<SocketAddr> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if TcpListener::bind(at(port)).is_ok() {
+    if is_free(port) {
         return Ok(at(port));
     }
     Ok(at(free_port()?))
