@@ -78,9 +78,10 @@ impl ShardLife for Shards {
     }
 
     async fn abandon(&self) {
-        self.local.abandon();
+        // First what the outside world hears.
         if let Some(projections) = &self.followed {
             projections.abandon();
         }
+        self.local.abandon().await;
     }
 }

@@ -20,6 +20,9 @@ use crate::wire;
 /// For shards to finish what they have taken: longer than a restart of the database. What is left then is killed; what it
 /// had appended is refused once the next owner has the shard.
 const STOP_MAX: Duration = Duration::from_secs(10);
+/// The same for shards that another node has: long enough for the database to refuse what was appended, so that it can be asked
+/// of that node, and less than a node waits before it begins anew.
+const ABANDON_MAX: Duration = Duration::from_millis(500);
 /// For what was killed to be gone: each dies where it waits next.
 const KILL_MAX: Duration = Duration::from_secs(1);
 
@@ -107,41 +110,16 @@ impl LocalShards {
             let of_these = shards.iter();
             of_these.filter_map(|shard| running.remove(shard)).collect()
         };
-        // Behind every request that found them in the map. One that has just died has nothing left to do.
-        for shard in &stopping {
-            drop(shard.actor.send_message(ShardMessage::Stop));
-        }
-        let finished = async {
-            for shard in &stopping {
-                // Without a limit of its own, it cannot fail.
-                let _ = shard.actor.wait(None).await;
-            }
-            // Actors that died may have left appends in the queue.
-            self.node.journal.settled().await;
-        };
-        if timeout(STOP_MAX, finished).await.is_ok() {
-            return;
-        }
-        warn!(
-            shards = stopping.len(),
-            "shards do not finish; killing what is left"
-        );
-        for shard in &stopping {
-            shard.actor.kill();
-        }
-        for shard in &stopping {
-            if shard.actor.wait(Some(KILL_MAX)).await.is_err() {
-                error!(shard = %shard.lease.shard, "a shard does not die");
-            }
-        }
+        end(&self.node, &stopping, STOP_MAX).await;
     }
 
-    /// Kills all shards: another node may have them. Creations that the journal has not answered yet still get its answer.
-    pub(crate) fn abandon(&self) {
+    /// Ends all shards: another node has them, and the lease has ended. What they had taken is refused: changes by the fence,
+    /// and reads for want of the lease. After [`ABANDON_MAX`], what is left is killed; creations that the journal has not
+    /// answered by then still get its answer.
+    pub(crate) async fn abandon(&self) {
         let abandoned = std::mem::take(&mut *self.running.write().expect("no writer panics"));
-        for shard in abandoned.values() {
-            shard.actor.kill();
-        }
+        let abandoned: Vec<RunningShard> = abandoned.into_values().collect();
+        end(&self.node, &abandoned, ABANDON_MAX).await;
     }
 
     /// How many shards run.
@@ -205,6 +183,37 @@ impl LocalShards {
             }
             (false, true) => Failure::OutcomeUnknown(why.into()),
             (false, false) => Failure::Unavailable(why.into()),
+        }
+    }
+}
+
+/// Has shards that are not in the map any more finish what they have taken, and kills what is left after this time.
+async fn end(node: &NodeContext, shards: &[RunningShard], within: Duration) {
+    // Behind every request that found them in the map. One that has just died has nothing left to do.
+    for shard in shards {
+        drop(shard.actor.send_message(ShardMessage::Stop));
+    }
+    let finished = async {
+        for shard in shards {
+            // Without a limit of its own, it cannot fail.
+            let _ = shard.actor.wait(None).await;
+        }
+        // Actors that died may have left appends in the queue.
+        node.journal.settled().await;
+    };
+    if timeout(within, finished).await.is_ok() {
+        return;
+    }
+    warn!(
+        shards = shards.len(),
+        "shards do not finish; killing what is left"
+    );
+    for shard in shards {
+        shard.actor.kill();
+    }
+    for shard in shards {
+        if shard.actor.wait(Some(KILL_MAX)).await.is_err() {
+            error!(shard = %shard.lease.shard, "a shard does not die");
         }
     }
 }

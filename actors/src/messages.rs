@@ -14,7 +14,7 @@ use crate::answer::Request;
 pub(crate) type Snapshot = Arc<Stored<State>>;
 
 /// What a shard can be asked. The same for another node: its deadline goes beside it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum ShardRequest {
     /// Decide a creation.
     Create { command: Command, request: Request },

@@ -132,10 +132,11 @@ impl Shop {
         self.router.local().stop_shards(shards).await;
     }
 
-    /// Ends all shards at once: this node was fenced, and others may have them. Who waits for an answer is told that there
-    /// is none, or, for what may have been written, that it is not known.
-    pub fn abandon(&self) {
-        self.router.local().abandon();
+    /// Ends all shards: this node was fenced, and others may have them. What they had taken is refused by the fence, and asked
+    /// of the others; what is not within half a second is told that there is no answer, or, for what may have been
+    /// written, that it is not known.
+    pub async fn abandon(&self) {
+        self.router.local().abandon().await;
     }
 
     /// Where the shards are.

@@ -35,7 +35,7 @@ pub trait ShardLife: Send + Sync + 'static {
     /// Stops shards in order: no request is taken any more, what was taken is finished and written.
     async fn stop(&self, shards: &[ShardId]);
 
-    /// Stops all shards at once: they are somebody else's.
+    /// Stops all shards: they are somebody else's. Takes a second or two at most; none of them answers afterwards.
     async fn abandon(&self);
 }
 

@@ -38,7 +38,7 @@ pub enum Refused<R> {
 /// What runs the shards that a node owns.
 pub trait ShardHost: Send + Sync + 'static {
     /// What a shard can be asked.
-    type Request: Send + Sync;
+    type Request: Clone + Send + Sync;
     /// What it answers.
     type Reply: Send + Sync;
 
@@ -119,6 +119,10 @@ impl<H: ShardHost> Router<H> {
         self.has_others.store(true, Ordering::Relaxed);
     }
 
+    fn has_others(&self) -> bool {
+        self.has_others.load(Ordering::Relaxed)
+    }
+
     /// From now on other nodes are reached by `remote`, or not at all.
     pub(crate) fn set_remote(&self, remote: Option<Arc<dyn Remote>>) {
         *self.remote.write().expect("no writer panics") = remote;
@@ -143,7 +147,7 @@ impl<H: ShardHost> Router<H> {
     ) -> Result<H::Reply, Failure> {
         // The usual case, without any more.
         let request = match self.map.place(shard) {
-            Place::Here => match self.local.ask(shard, deadline, request).await {
+            Place::Here => match self.ask_here(shard, deadline, request).await {
                 Ok(reply) => return Ok(reply),
                 Err(Refused::Failed(failure)) => return Err(failure),
                 Err(Refused::NotHere(request)) => request,
@@ -173,7 +177,7 @@ impl<H: ShardHost> Router<H> {
                 }
                 Tried::Lost(_) => return Err(lost_on_the_way()),
             };
-            if !self.has_others.load(Ordering::Relaxed) && !lost {
+            if !self.has_others() && !lost {
                 // Nobody is there who could take it.
                 let reason = format!("shard {shard} is not running here");
                 return Err(Failure::Unavailable(reason));
@@ -198,13 +202,28 @@ impl<H: ShardHost> Router<H> {
 
     async fn try_once(&self, shard: ShardId, deadline: Deadline, request: H::Request) -> Tried<H> {
         match self.map.place(shard) {
-            Place::Here => match self.local.ask(shard, deadline, request).await {
+            Place::Here => match self.ask_here(shard, deadline, request).await {
                 Ok(reply) => Tried::Answered(Ok(reply)),
                 Err(Refused::Failed(failure)) => Tried::Answered(Err(failure)),
                 Err(Refused::NotHere(request)) => Tried::Again(request),
             },
             Place::At(owner) => self.ask_remote(owner, shard, deadline, request).await,
             Place::Nowhere => Tried::Again(request),
+        }
+    }
+
+    /// Asks a shard of this node. What was not written because another node has taken the shard is given back, like what
+    /// was not begun: its owner will be asked, once this node has heard of it.
+    async fn ask_here(
+        &self,
+        shard: ShardId,
+        deadline: Deadline,
+        request: H::Request,
+    ) -> Result<H::Reply, Refused<H::Request>> {
+        let spare = self.has_others().then(|| request.clone());
+        match (self.local.ask(shard, deadline, request).await, spare) {
+            (Err(Refused::Failed(Failure::NotOwner)), Some(spare)) => Err(Refused::NotHere(spare)),
+            (answer, _) => answer,
         }
     }
 

@@ -124,7 +124,7 @@ async fn a_shard_that_runs_is_started_anew_under_another_lease_only() {
     local.claim().await;
     assert_ne!(local.actor(ShardId(1)).get_id(), before);
     assert_eq!(local.shards.len(), 2);
-    local.shards.abandon();
+    local.shards.abandon().await;
     assert_eq!(local.shards.len(), 0);
     local.claim().await;
     let asked = local

@@ -260,7 +260,7 @@ async fn a_node_that_has_not_heard_of_it_saves_nothing_for_what_it_has_lost() {
     sleep(A_WHILE).await;
     assert!(two.saved().await.values().all(|position| *position == 5));
 
-    two.nodes[0].shop.abandon();
+    two.nodes[0].shop.abandon().await;
     two.nodes[0].projections.abandon();
     eventually(|| one.running.load(SeqCst) == 0).await;
     other.holds_back.store(false, SeqCst);

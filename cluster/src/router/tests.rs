@@ -21,10 +21,11 @@ fn node(number: u128) -> NodeId {
     NodeId::from_uuid(Uuid::from_u128(number))
 }
 
-/// Answers what it was asked, while the shard is here.
+/// Answers what it was asked, while the shard is here and nobody has taken it.
 #[derive(Default)]
 struct Echo {
     is_here: AtomicBool,
+    is_deposed: AtomicBool,
 }
 
 impl ShardHost for Echo {
@@ -37,10 +38,12 @@ impl ShardHost for Echo {
         _deadline: Deadline,
         request: u8,
     ) -> Result<(ShardId, u8), Refused<u8>> {
-        if self.is_here.load(Ordering::Relaxed) {
-            Ok((shard, request))
-        } else {
+        if !self.is_here.load(Ordering::Relaxed) {
             Err(Refused::NotHere(request))
+        } else if self.is_deposed.load(Ordering::Relaxed) {
+            Err(Refused::Failed(Failure::NotOwner))
+        } else {
+            Ok((shard, request))
         }
     }
 
@@ -189,6 +192,42 @@ async fn what_was_not_begun_is_given_again_with_or_without_a_key() {
         here.learn(Some(2), 1);
         assert_eq!(here.ask(request).await, Ok((SHARD, request)));
     }
+}
+
+#[tokio::test]
+async fn a_node_that_finds_itself_deposed_asks_the_new_owner_once_it_has_heard_of_it() {
+    for request in [KEYED, UNKEYED] {
+        let here = start([reply(request)]);
+        here.run_here(1);
+        here.router
+            .local()
+            .is_deposed
+            .store(true, Ordering::Relaxed);
+        let asking = tokio::spawn({
+            let router = here.router.clone();
+            let deadline = Deadline::at(Instant::now() + Duration::from_secs(20));
+            async move { router.ask(SHARD, deadline, request).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!asking.is_finished());
+        here.learn(Some(2), 2);
+        let answer = asking.await.expect("no panic");
+        assert_eq!(answer, Ok((SHARD, request)));
+        assert_eq!(here.asked(), [node(2)]);
+    }
+}
+
+#[tokio::test]
+async fn a_deposed_node_that_hears_of_no_other_owner_says_that_nothing_was_done() {
+    let here = start([]);
+    here.run_here(1);
+    here.router
+        .local()
+        .is_deposed
+        .store(true, Ordering::Relaxed);
+    let refused = here.ask(UNKEYED).await.expect_err("nobody has it");
+    assert!(matches!(refused, Failure::Unavailable(_)), "{refused:?}");
+    assert_eq!(here.asked(), []);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use fritzy_services::{Hold, HoldFrom};
-use tokio::task::block_in_place;
+use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::sleep;
 
 use crate::client::Api;
@@ -24,6 +24,8 @@ const HELD_MAX: Duration = Duration::from_secs(30);
 /// A lease, and a look.
 const PAST_THE_LEASE: Duration = Duration::from_secs(4);
 const ACCOUNTS: usize = 4;
+/// Names that are given to accounts which the new owner has not changed.
+const AT_ONCE: [[&str; 2]; ACCOUNTS / 2] = [["fourth", "fifth"], ["sixth", "seventh"]];
 const POLL: Duration = Duration::from_millis(20);
 
 /// A node that owns some accounts, at version 2 in its memory, and another that will.
@@ -88,9 +90,9 @@ impl Pair {
         note
     }
 
-    /// Renames the first account while the test goes on.
-    fn renaming(&self, node: usize, name: &'static str) -> tokio::task::JoinHandle<Note> {
-        let (api, account) = (self.api(node).clone(), self.accounts[0].clone());
+    /// Renames an account while the test goes on.
+    fn renaming(&self, node: usize, account: &str, name: &'static str) -> JoinHandle<Note> {
+        let (api, account) = (self.api(node).clone(), account.to_owned());
         tokio::spawn(async move {
             noted(node, &account, rename(&api, &account, name, None, None)).await
         })
@@ -143,23 +145,24 @@ async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_o
         let note = pair.rename(1, account, "third", Some(9)).await;
         assert_ne!(note.told, Told::At(2), "I3: a stale refusal");
     }
-    for account in kept {
+    let mut waiting = Vec::new();
+    for (account, [fourth, fifth]) in kept.iter().zip(AT_ONCE) {
         // At once: what waits behind one that is fenced is told the truth as well.
-        let (api, new_owner) = (pair.api(1), pair.api(0));
-        let names = ["fourth", "fifth"].map(|what| format!("{what} of {account}"));
-        let [fourth, fifth] = names.map(|name| async move {
-            noted(1, account, rename(api, account, &name, None, None)).await
-        });
-        let reading = || noted(1, account, read(api, account));
-        let (fourth, read_behind, fifth, read_last) =
-            tokio::join!(fourth, reading(), fifth, reading());
-        let after = noted(0, account, read(new_owner, account)).await;
-        pair.notes
-            .extend([fourth, read_behind, fifth, read_last, after]);
+        waiting.push(pair.renaming(1, account, fourth));
+        pair.read(1, account).await;
+        waiting.push(pair.renaming(1, account, fifth));
+        pair.read(1, account).await;
+        pair.read(0, account).await;
     }
     require_linearizable(&pair.notes);
     pair.nodes.nodes[0].door.heal();
     drop(dark);
+    for renaming in waiting {
+        // It has asked the new owner as soon as it had heard of it.
+        let note = renaming.await.expect("no panic");
+        assert!(matches!(note.told, Told::Changed(..)), "{note:?}");
+        pair.notes.push(note);
+    }
     pair.nodes.settled().await;
     for account in accounts {
         let note = pair.read(1, &account).await;
@@ -179,7 +182,7 @@ async fn a_batch_that_is_caught_between_fence_and_commit_is_not_behind_the_next_
     let run = pair.nodes.id_of("n2").await.expect("it runs");
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::sync_of(FENCE));
-    let renaming = pair.renaming(1, "caught");
+    let renaming = pair.renaming(1, &pair.accounts[0], "caught");
     assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it writes");
     node.process.signal("STOP");
     pair.nodes.taken_from(run).await;
@@ -216,7 +219,7 @@ async fn a_node_that_has_renewed_is_not_fenced_by_a_word_from_before() {
         assert!(began.elapsed() < HELD_MAX, "it goes on");
     }
     let dark = keep_in_the_dark(pair.both());
-    let renaming = pair.renaming(0, "by the next");
+    let renaming = pair.renaming(0, &pair.accounts[0], "by the next");
     block_in_place(|| fencing.release());
     let released = Instant::now();
     while released.elapsed() < PAST_THE_LEASE {
@@ -241,7 +244,7 @@ async fn a_shard_is_given_away_when_what_it_has_taken_is_written() {
     };
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::execute_of(FENCE));
-    let renaming = pair.renaming(1, "at the last moment");
+    let renaming = pair.renaming(1, &pair.accounts[0], "at the last moment");
     assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it writes");
     node.process.signal("TERM");
     // So long that the other would look, and take what was given away.
