@@ -22,6 +22,7 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     if !has_server && env::var_os(TEST_POSTGRES_VARIABLE).is_none() {
         return Ok(Outcome::Skipped("there is no PostgreSQL".to_owned()));
     }
-    let arguments = ["-p", "fritzy-gateway", "--test", "api"].map(str::to_owned);
+    // Of the whole workspace: of one crate, dependencies would have other features, and be compiled once more.
+    let arguments = ["--workspace", "--test", "api"].map(str::to_owned);
     run_cargo(environment, arguments.to_vec(), &[STORE])
 }
