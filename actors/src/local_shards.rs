@@ -21,7 +21,7 @@ use crate::wire;
 /// had appended is refused once the next owner has the shard.
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// The same for shards that another node has: long enough for the database to refuse what was appended, so that it can be asked
-/// of that node, and less than a node waits before it begins anew.
+/// of that node; a node that was fenced begins anew so much later at most.
 const ABANDON_MAX: Duration = Duration::from_millis(500);
 /// For what was killed to be gone: each dies where it waits next.
 const KILL_MAX: Duration = Duration::from_secs(1);
@@ -119,6 +119,9 @@ impl LocalShards {
     pub(crate) async fn abandon(&self) {
         let abandoned = std::mem::take(&mut *self.running.write().expect("no writer panics"));
         let abandoned: Vec<RunningShard> = abandoned.into_values().collect();
+        if abandoned.is_empty() {
+            return;
+        }
         end(&self.node, &abandoned, ABANDON_MAX).await;
     }
 
