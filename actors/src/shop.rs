@@ -174,10 +174,25 @@ impl Shop {
         entity: EntityId,
         deadline: Deadline,
     ) -> Result<ShardReply, Failure> {
+        let read = ShardRequest::Read { entity };
+        self.ask_of(entity, deadline, read).await
+    }
+
+    /// Asks for one entity. The answer of another would be a defect: nobody shall see it.
+    async fn ask_of(
+        &self,
+        entity: EntityId,
+        deadline: Deadline,
+        ask: ShardRequest,
+    ) -> Result<ShardReply, Failure> {
         let shard = self.router.shard_of(entity.slot());
-        self.router
-            .ask(shard, deadline, ShardRequest::Read { entity })
-            .await
+        match self.router.ask(shard, deadline, ask).await? {
+            ShardReply::State(other) if other.state.id() != entity => {
+                error!(asked = %entity, answered = %other.state.id(), "another entity has answered");
+                Err(Failure::Internal)
+            }
+            reply => Ok(reply),
+        }
     }
 
     pub(crate) async fn execute(
@@ -187,7 +202,6 @@ impl Shop {
         target: Target<'_>,
         command: Command,
     ) -> Result<Snapshot, ShopError> {
-        let shard = self.router.shard_of(entity.slot());
         let expected = target.expected_version;
         let ask = ShardRequest::Execute {
             entity,
@@ -195,7 +209,7 @@ impl Shop {
             expected,
             request: *request,
         };
-        let reply = self.router.ask(shard, request.deadline, ask).await?;
+        let reply = self.ask_of(entity, request.deadline, ask).await?;
         existing(reply, entity.kind(), "id".into(), target.id)
     }
 
@@ -212,7 +226,7 @@ impl Shop {
             request: *request,
         };
         match self.router.ask(shard, request.deadline, ask).await? {
-            ShardReply::State(created) => Ok(created),
+            ShardReply::State(created) if created.state.id().kind() == kind => Ok(created),
             ShardReply::Rejected(rejection) => self.refuse_creation(kind, request, rejection).await,
             ShardReply::Exists => match self.first_answer(kind, request).await? {
                 Some(first) => Ok(first),

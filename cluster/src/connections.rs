@@ -212,7 +212,7 @@ impl<H: ShardHost> Connections<H> {
             connection.closer = None;
             return;
         }
-        let (link, queued) = Link::new(peer, connection.met.name.clone(), gates);
+        let (link, queued) = Link::new(&connection.met, gates);
         let link = Arc::new(link);
         let (me, wire, writer) = (self.identity.me, connection.met.wire, link.clone());
         let writing = tokio::spawn(async move { writer.write(me, wire, queued).await });

@@ -58,9 +58,16 @@ impl<H> Inside<H> {
         let links = self.links.read().expect("no writer panics");
         links.get(&peer).cloned()
     }
+
+    /// The link that a frame came by. An answer that is taken for another connection's is somebody else's.
+    fn link_of(&self, frame: &Frame) -> Option<Arc<Link>> {
+        let link = self.link(node_id(frame.from));
+        link.filter(|link| link.connection == frame.connection)
+    }
 }
 
-/// A peer can be ready, and ask, a moment before its connection is noted here.
+/// A peer can be ready, and ask, a moment before its connection is noted here. What is left of a connection that has ended waits
+/// as long, for nothing.
 const LINK_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Between two looks for it.
 const LINK_LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -93,7 +100,7 @@ impl<H: ShardHost> Actor for Gate<H> {
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
         match Frame::decode(&bytes) {
-            Ok(frame) => match self.0.link(node_id(frame.from)) {
+            Ok(frame) => match self.0.link_of(&frame) {
                 Some(link) => take(&self.0, &link, frame),
                 None => drop(tokio::spawn(take_later(self.0.clone(), frame))),
             },
@@ -118,12 +125,12 @@ async fn take_later<H: ShardHost>(inside: Arc<Inside<H>>, frame: Frame) {
     let peer = node_id(frame.from);
     let began = Instant::now();
     loop {
-        if let Some(link) = inside.link(peer) {
+        if let Some(link) = inside.link_of(&frame) {
             return take(&inside, &link, frame);
         }
         if began.elapsed() > LINK_WAIT_MAX {
             // Whoever asked hears of the lost connection, or gives up by its deadline.
-            return warn!(%peer, "a frame from a node without a connection");
+            return warn!(%peer, "a frame of a connection that has ended is not heard");
         }
         tokio::time::sleep(LINK_LOOK_EVERY).await;
     }
@@ -190,3 +197,6 @@ async fn serve<H: ShardHost>(inside: Arc<Inside<H>>, link: Arc<Link>, ask: Ask) 
     link.send(Entry::Answer { id, answer }).await;
     link.serving.fetch_sub(1, Ordering::AcqRel);
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,8 @@ pub(crate) struct Met {
     pub(crate) name: String,
     /// The form of frames to speak.
     pub(crate) wire: u16,
+    /// The number of this connection: the same on both sides, and no other's.
+    pub(crate) connection: u64,
     /// Whether it has only looked, and the connection is of no use.
     pub(crate) probes: bool,
 }
@@ -133,7 +135,7 @@ impl Identity {
         mac
     }
 
-    fn check(&self, hello: &Hello) -> Result<Met, HelloError> {
+    fn check(&self, hello: &Hello, nonces: [&[u8; 16]; 2]) -> Result<Met, HelloError> {
         if hello.database != self.database {
             return Err(HelloError::OtherDatabase);
         }
@@ -143,6 +145,7 @@ impl Identity {
             node: wire::node_id(hello.node),
             name: hello.name.clone(),
             wire,
+            connection: number_of(nonces),
             probes: hello.probes,
         })
     }
@@ -177,7 +180,7 @@ impl Identity {
             write(stream, &Reply::OtherNode(*found.as_uuid().as_bytes())).await?;
             return Err(HelloError::OtherNode { wanted, found });
         }
-        match self.check(&call.hello) {
+        match self.check(&call.hello, [&mine, &call.nonce]) {
             Ok(met) => {
                 let hello = self.hello(None, false);
                 let proof = self.mac(b"reply", [&mine, &call.nonce], &hello);
@@ -248,7 +251,7 @@ impl Identity {
                 if expected.verify_slice(&proof).is_err() {
                     return Err(HelloError::NoCookie);
                 }
-                let met = self.check(&hello)?;
+                let met = self.check(&hello, [&theirs, &nonce])?;
                 if met.node != to {
                     return Err(HelloError::OtherNode {
                         wanted: to,
@@ -259,6 +262,12 @@ impl Identity {
             }
         }
     }
+}
+
+/// Made of what both sides have drawn at random.
+fn number_of(nonces: [&[u8; 16]; 2]) -> u64 {
+    let [accepter, caller] = nonces.map(|nonce| Uuid::from_bytes(*nonce).as_u64_pair().1);
+    accepter ^ caller
 }
 
 async fn write<S: AsyncWrite + Unpin>(
@@ -313,6 +322,9 @@ mod tests {
         let (called, accepted) = (called.expect("welcome"), accepted.expect("welcome"));
         assert_eq!((called.node, called.name.as_str()), (b.me, "node-2"));
         assert_eq!((accepted.node, accepted.wire), (a.me, wire::WIRE_MAX));
+        assert_eq!(called.connection, accepted.connection);
+        let again = meet(&a, b.me, &b).await.0.expect("welcome");
+        assert_ne!(called.connection, again.connection);
         assert!(!accepted.probes);
         let (mut here, mut there) = duplex(4_096);
         let (probed, accepted) = tokio::join!(a.probe(&mut here, b.me), b.accept(&mut there));

@@ -14,6 +14,7 @@ use tracing::warn;
 
 use crate::aside;
 use crate::gate::GateMessage;
+use crate::hello::Met;
 use crate::wire::{Answer, Ask, Entry, Frame, Trace};
 
 /// Asks under way to one peer at most; one more is refused as overload. At 100 000 asks a second nobody among them waits
@@ -67,6 +68,8 @@ pub(crate) struct Link {
     pub(crate) peer: NodeId,
     /// The peer's name.
     pub(crate) name: String,
+    /// The connection's number.
+    pub(crate) connection: u64,
     queue: mpsc::Sender<Entry>,
     waiting: Mutex<Waiting>,
     next: AtomicU64,
@@ -89,14 +92,14 @@ pub(crate) struct Link {
 impl Link {
     /// A link over a connection that is ready, and what is to be written on it.
     pub(crate) fn new(
-        peer: NodeId,
-        name: String,
+        met: &Met,
         gates: Vec<ActorRef<GateMessage>>,
     ) -> (Self, mpsc::Receiver<Entry>) {
         let (queue, queued) = mpsc::channel(QUEUE_LEN_MAX);
         let link = Self {
-            peer,
-            name,
+            peer: met.node,
+            name: met.name.clone(),
+            connection: met.connection,
             queue,
             waiting: Mutex::new(Waiting::Open(HashMap::new())),
             next: AtomicU64::new(0),
@@ -251,7 +254,7 @@ impl Link {
     /// Writes what is queued, until the connection is down.
     pub(crate) async fn write(&self, me: NodeId, wire: u16, mut queued: mpsc::Receiver<Entry>) {
         let mut gathered = Vec::with_capacity(FRAME_LEN_MAX);
-        let from = *me.as_uuid().as_bytes();
+        let (from, connection) = (*me.as_uuid().as_bytes(), self.connection);
         while queued.recv_many(&mut gathered, FRAME_LEN_MAX).await > 0 {
             let mut rest = gathered.drain(..).peekable();
             while rest.peek().is_some() {
@@ -263,7 +266,12 @@ impl Link {
                 }) {
                     entries.push(entry);
                 }
-                let frame = Frame { from, entries }.encode(wire);
+                let frame = Frame {
+                    from,
+                    connection,
+                    entries,
+                };
+                let frame = frame.encode(wire);
                 let gate = self.turn.fetch_add(1, Ordering::Relaxed) % self.gates.len();
                 if self.gates[gate]
                     .send_message(GateMessage::Frame(frame))

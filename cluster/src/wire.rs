@@ -10,15 +10,18 @@ use crate::codec::{Unreadable, pack, unpack};
 
 /// The oldest and newest form of frames that this program understands. A node that speaks none of ours is not let in; with
 /// the others, the newest that both understand is spoken.
-pub const WIRE_MIN: u16 = 1;
+pub const WIRE_MIN: u16 = 2;
 /// See [`WIRE_MIN`].
-pub const WIRE_MAX: u16 = 1;
+pub const WIRE_MAX: u16 = 2;
 
 /// One message between gates.
 #[derive(Debug, PartialEq, Encode, Decode)]
 pub(crate) struct Frame {
     /// Who speaks.
     pub(crate) from: [u8; 16],
+    /// Over which connection, by the number that both sides know it by. Frames wait in mailboxes, and can be read when another
+    /// connection between the same nodes has begun, where their numbers mean other asks.
+    pub(crate) connection: u64,
     /// What it says.
     pub(crate) entries: Vec<Entry>,
 }
@@ -209,6 +212,7 @@ mod tests {
         let answer = |id, answer| Entry::Answer { id, answer };
         let frame = Frame {
             from: [1; 16],
+            connection: u64::MAX,
             entries: vec![
                 Entry::Ask(Ask {
                     id: 1,

@@ -1,6 +1,7 @@
 //! GraphQL over HTTP, by its specification: POST with JSON, GET for queries, the status by media type.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,9 +13,9 @@ use async_graphql::{Executor, Request, Response as GraphqlResponse, Value, Varia
 use bytes::Buf;
 use fritzy_cluster::aside::{self, Places};
 use fritzy_domain::Copies;
-use futures_util::Stream;
+use futures_util::{FutureExt as _, Stream};
 use serde::Deserialize;
-use tracing::{Instrument, debug, info_span};
+use tracing::{Instrument, debug, error, info_span};
 use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::Response;
 
@@ -263,9 +264,10 @@ impl<E: Executor> Endpoint<E> {
             .data(context);
         request.operation_name = operation_name;
         request.set_parsed_query(document);
-        let executing = self.schema.execute(request);
+        // A panic is this request's misfortune, which it is told, and not the connection's. What it used is given back.
+        let executing = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         match tokio::time::timeout_at(deadline.into(), executing).await {
-            Ok(response) => {
+            Ok(Ok(response)) => {
                 let mut response = with_codes(response, Stage::Executing);
                 if is_change
                     && let Some(copies) = &self.copies
@@ -276,6 +278,10 @@ impl<E: Executor> Endpoint<E> {
                 }
                 self.metrics.executed(&name, began.elapsed(), &response);
                 Ok(response)
+            }
+            Ok(Err(_)) => {
+                error!(operation = name, "executing a request panicked");
+                Err(Refused::internal())
             }
             Err(_) => Err(Refused::timed_out()),
         }
@@ -353,4 +359,41 @@ fn has_several_fields(document: &ExecutableDocument, named: Option<&str>) -> boo
 
 fn changes(document: &ExecutableDocument, named: Option<&str>) -> bool {
     operation(document, named).is_some_and(|found| found.node.ty == OperationType::Mutation)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+    use futures_util::stream;
+    use http_body_util::BodyExt as _;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    struct Broken;
+
+    #[Object]
+    impl Broken {
+        async fn broken(&self) -> bool {
+            "no number".parse::<i32>().expect("injected") > 0
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered() {
+        let schema = Schema::new(Broken, EmptyMutation, EmptySubscription);
+        let metrics = HttpMetrics::new(["broken".into()], &mut Registry::default());
+        let config = HttpConfig::plain(std::time::Duration::from_secs(10), 1_000);
+        let types = InputTypes::read(&serde_json::Value::Null);
+        let endpoint = Endpoint::new(schema, config, metrics, types, None);
+        let nothing = stream::empty::<Result<bytes::Bytes, warp::Error>>();
+        let query = "query=%7Bbroken%7D".to_owned();
+        let answer = endpoint.answer(Method::GET, HeaderMap::new(), query, nothing);
+        let (head, body) = answer.await.into_parts();
+        assert_eq!(head.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(head.headers.contains_key(request_id::HEADER));
+        let body = body.collect().await.expect("whole").to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(body["errors"][0]["extensions"]["code"], "INTERNAL");
+    }
 }

@@ -85,6 +85,16 @@ impl Refused {
         )
     }
 
+    /// A defect. Whether anything took effect is not known.
+    pub(super) fn internal() -> Self {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::new(
+            status,
+            Code::Internal.as_str(),
+            Failure::Internal.to_string(),
+        )
+    }
+
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
     }

@@ -155,11 +155,11 @@ pub(crate) async fn rename(
     key: Option<&str>,
 ) -> Told {
     let document = "mutation($id: String!, $name: String!, $expected: Int, $key: String) {
-        renameAccount(id: $id, name: $name, expectedVersion: $expected, idempotencyKey: $key) { version } }";
+        renameAccount(id: $id, name: $name, expectedVersion: $expected, idempotencyKey: $key) { id version } }";
     let variables = json!({ "id": account, "name": name, "expected": expected, "key": key });
     match ask(api, document, variables).await {
         Err(_) => Told::Unknown(name.to_owned()),
-        Ok(json) => match json["data"]["renameAccount"]["version"].as_u64() {
+        Ok(json) => match version_of(&json["data"]["renameAccount"], account) {
             Some(version) => Told::Changed(version, name.to_owned()),
             None => refused(&json, Some(name.to_owned())),
         },
@@ -168,14 +168,21 @@ pub(crate) async fn rename(
 
 /// Reads an account's version.
 pub(crate) async fn read(api: &Api, account: &str) -> Told {
-    let document = "query($id: String!) { accounts(id: $id) { version } }";
+    let document = "query($id: String!) { accounts(id: $id) { id version } }";
     match ask(api, document, json!({ "id": account })).await {
         Err(failure) => Told::Nothing(failure),
-        Ok(json) => match json["data"]["accounts"][0]["version"].as_u64() {
+        Ok(json) => match version_of(&json["data"]["accounts"][0], account) {
             Some(version) => Told::At(version),
             None => refused(&json, None),
         },
     }
+}
+
+/// The version in an answer, which must be of what was asked for.
+fn version_of(answer: &Value, account: &str) -> Option<u64> {
+    let version = answer["version"].as_u64()?;
+    assert_eq!(answer["id"], account, "somebody else's answer: {answer}");
+    Some(version)
 }
 
 /// Reads the accounts of these shards through a node, one after the other for so long: each must be answered, and soon. Says

@@ -18,6 +18,7 @@ mod history;
 mod measured;
 mod network;
 mod nodes;
+mod pauses;
 mod roles;
 mod rolling;
 mod seats;

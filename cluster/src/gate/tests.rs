@@ -1,0 +1,186 @@
+//! What a gate makes of frames that were read when the connection they came by was over, or not yet noted.
+
+use std::sync::atomic::AtomicUsize;
+
+use fritzy_domain::ShardCount;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::*;
+use crate::codec::Unreadable;
+use crate::hello::Met;
+use crate::link::AskError;
+
+const SHARD: ShardId = ShardId(3);
+
+/// Counts what it is asked.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl ShardHost for Counting {
+    type Request = u8;
+    type Reply = u8;
+
+    async fn ask(&self, _: ShardId, _: Deadline, request: u8) -> Result<u8, Refused<u8>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(request)
+    }
+
+    fn may_repeat(_: &u8) -> bool {
+        false
+    }
+
+    fn encode_request(request: &u8) -> Vec<u8> {
+        vec![*request]
+    }
+
+    fn decode_request(bytes: &[u8], _: Deadline) -> Result<u8, Unreadable> {
+        Ok(bytes[0])
+    }
+
+    fn encode_reply(reply: &u8) -> Vec<u8> {
+        vec![*reply]
+    }
+
+    fn decode_reply(bytes: &[u8]) -> Result<u8, Unreadable> {
+        Ok(bytes[0])
+    }
+}
+
+/// A gate, and a peer that says nothing by itself.
+struct Here {
+    inside: Arc<Inside<Counting>>,
+    gate: ActorRef<GateMessage>,
+    peer: NodeId,
+}
+
+impl Here {
+    async fn start() -> Self {
+        let id = |number| NodeId::from_uuid(Uuid::from_u128(number));
+        let inside = Arc::new(Inside {
+            me: id(1),
+            host: Arc::default(),
+            map: Arc::new(ShardMap::new(ShardCount::new(8).expect("in range"))),
+            links: RwLock::default(),
+            told: mpsc::channel(1).0,
+        });
+        let gate = Actor::spawn(None, Gate(inside.clone()), ()).await;
+        Self {
+            inside,
+            gate: gate.expect("starts").0,
+            peer: id(2),
+        }
+    }
+
+    /// The connection with this number is there now, and no other. What is written on it stays in the queue.
+    fn connect(&self, connection: u64) -> (Arc<Link>, mpsc::Receiver<Entry>) {
+        let met = Met {
+            node: self.peer,
+            name: "peer".into(),
+            wire: crate::wire::WIRE_MAX,
+            connection,
+            probes: false,
+        };
+        let (link, queued) = Link::new(&met, Vec::new());
+        let link = Arc::new(link);
+        let mut links = self.inside.links.write().expect("no panic");
+        if let Some(before) = links.insert(self.peer, link.clone()) {
+            before.down();
+        }
+        (link, queued)
+    }
+
+    /// The peer has said this over that connection.
+    fn hear(&self, connection: u64, entry: Entry) {
+        let frame = Frame {
+            from: *self.peer.as_uuid().as_bytes(),
+            connection,
+            entries: vec![entry],
+        };
+        let bytes = frame.encode(crate::wire::WIRE_MAX);
+        let heard = self.gate.send_message(GateMessage::Frame(bytes));
+        heard.expect("it runs");
+    }
+
+    fn done(&self) -> usize {
+        self.inside.host.0.load(Ordering::SeqCst)
+    }
+}
+
+fn ask(link: &Arc<Link>) -> JoinHandle<Result<Answer, AskError>> {
+    let link = link.clone();
+    let deadline = Deadline::at(Instant::now() + Duration::from_secs(60));
+    tokio::spawn(async move { link.ask(SHARD, deadline, None, vec![7]).await })
+}
+
+/// The number of the next ask in the queue.
+async fn asked(queued: &mut mpsc::Receiver<Entry>) -> u64 {
+    match queued.recv().await {
+        Some(Entry::Ask(ask)) => ask.id,
+        other => panic!("no ask: {other:?}"),
+    }
+}
+
+fn reply(id: u64, byte: u8) -> Entry {
+    let answer = Answer::Reply(vec![byte]);
+    Entry::Answer { id, answer }
+}
+
+fn asking(id: u64) -> Entry {
+    Entry::Ask(Ask {
+        id,
+        shard: SHARD.0,
+        remaining_ms: 60_000,
+        trace: None,
+        body: vec![9],
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_read_when_its_connection_is_over_is_nobody_else_s() {
+    let here = Here::start().await;
+    let (before, mut queued) = here.connect(10);
+    let lost = ask(&before);
+    let id = asked(&mut queued).await;
+    let (now, mut queued) = here.connect(11);
+    assert_eq!(lost.await.expect("no panic"), Err(AskError::Lost));
+    let asking = ask(&now);
+    assert_eq!(asked(&mut queued).await, id, "the same number once more");
+    here.hear(10, reply(id, 1));
+    tokio::time::sleep(2 * LINK_WAIT_MAX).await;
+    assert!(!asking.is_finished());
+    here.hear(11, reply(id, 2));
+    let answer = asking.await.expect("no panic");
+    assert_eq!(answer, Ok(Answer::Reply(vec![2])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_by_a_connection_that_is_over_is_not_done() {
+    let here = Here::start().await;
+    let (_before, _) = here.connect(10);
+    let (now, mut queued) = here.connect(11);
+    here.hear(10, asking(0));
+    tokio::time::sleep(2 * LINK_WAIT_MAX).await;
+    assert_eq!(here.done(), 0, "it was told to be lost");
+    here.hear(10, Entry::Farewell);
+    here.hear(10, Entry::FarewellHeard);
+    here.hear(10, Entry::Pong(0));
+    tokio::time::sleep(2 * LINK_WAIT_MAX).await;
+    assert!(queued.try_recv().is_err(), "nothing is answered");
+    assert_eq!(now.round_trip(), None);
+    here.hear(11, asking(0));
+    let answered = queued.recv().await.expect("it is there");
+    assert_eq!((answered, here.done()), (reply(0, 9), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_before_its_connection_is_noted_is_done_then() {
+    let here = Here::start().await;
+    here.hear(10, asking(0));
+    let (_before, mut queued) = here.connect(9);
+    tokio::time::sleep(LINK_WAIT_MAX / 2).await;
+    assert!(queued.try_recv().is_err(), "not by another");
+    let (_link, mut queued) = here.connect(10);
+    let answered = queued.recv().await.expect("it is there");
+    assert_eq!((answered, here.done()), (reply(0, 9), 1));
+}
