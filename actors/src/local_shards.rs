@@ -6,7 +6,7 @@ use std::time::Duration;
 use fritzy_cluster::codec::{Unreadable, from_bytes, to_bytes};
 use fritzy_cluster::{Failure, Refused, ShardHost};
 use fritzy_domain::{Deadline, ShardId, ShardLease};
-use ractor::{Actor, ActorRef, SpawnErr};
+use ractor::{Actor, ActorRef, ActorStatus, SpawnErr};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
@@ -22,7 +22,7 @@ use crate::wire;
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// The same for shards that another node has: long enough for the database to refuse what was appended, so that it can be asked
 /// of that node; a node that was fenced begins anew so much later at most.
-const ABANDON_MAX: Duration = Duration::from_millis(500);
+const ABANDON_MAX: Duration = Duration::from_secs(1);
 /// For what was killed to be gone: each dies where it waits next.
 const KILL_MAX: Duration = Duration::from_secs(1);
 
@@ -207,10 +207,9 @@ async fn end(node: &NodeContext, shards: &[RunningShard], within: Duration) {
     if timeout(within, finished).await.is_ok() {
         return;
     }
-    warn!(
-        shards = shards.len(),
-        "shards do not finish; killing what is left"
-    );
+    let is_left = |shard: &&RunningShard| shard.actor.get_status() != ActorStatus::Stopped;
+    let left = shards.iter().filter(is_left).count();
+    warn!(shards = left, "shards do not finish; killing what is left");
     for shard in shards {
         shard.actor.kill();
     }

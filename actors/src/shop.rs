@@ -133,7 +133,7 @@ impl Shop {
     }
 
     /// Ends all shards: this node was fenced, and others may have them. What they had taken is refused by the fence, and asked
-    /// of the others; what is not within half a second is told that there is no answer, or, for what may have been
+    /// of the others; what is not within a second is told that there is no answer, or, for what may have been
     /// written, that it is not known.
     pub async fn abandon(&self) {
         self.router.local().abandon().await;

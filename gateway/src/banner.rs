@@ -8,9 +8,14 @@ use crate::settings::Settings;
 pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let database = settings.database_shown();
-    let other_services = match settings.database_url {
-        Some(_) => "a complete node on PostgreSQL",
-        None => "a complete node with no other services",
+    let cluster = &settings.cluster;
+    let other_services = match (settings.database_url.is_some(), &cluster.node_name) {
+        (_, name) if cluster.cluster_listen.is_some() => match name {
+            Some(name) => format!("node {name} of a cluster on PostgreSQL"),
+            None => "a node of a cluster on PostgreSQL".to_owned(),
+        },
+        (true, _) => "a complete node on PostgreSQL".to_owned(),
+        (false, _) => "a complete node with no other services".to_owned(),
     };
     let (shards, currency) = (settings.shards.get(), settings.currency);
     let base = base_url(address);
@@ -18,13 +23,17 @@ pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
         Some(kafka) => format!("published on Kafka at {}", kafka.brokers),
         None => "kept in the journal; KAFKA_BROKERS=host:9092 publishes them".to_owned(),
     };
+    let api = if cluster.roles().gateway {
+        format!("{base}/graphql\n  click    {base}/")
+    } else {
+        format!("not here, for --roles leaves gateway out; {base}/metrics is")
+    };
     format!(
         "fritzy {version}, {other_services}\n\
          \x20 data     {database}, {shards} shards, synced at every commit; prices in {currency}\n\
          \x20 search   none in this version: products(query:) answers SEARCH_UNAVAILABLE\n\
          \x20 events   {events}\n\
-         \x20 API      {base}/graphql\n\
-         \x20 click    {base}/\n"
+         \x20 API      {api}\n"
     )
 }
 

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use futures_util::FutureExt as _;
 
 use crate::database_url::without_password;
 use crate::graphql::schema_text;
@@ -133,13 +134,14 @@ fn run_node(settings: Settings) -> ExitCode {
             Ok(signals) => signals,
             Err(failure) => return fail(&format!("signals cannot be heard: {failure}"), 1),
         };
-        let node = match Node::start(settings.clone()).await {
+        let stopped = signals.any().shared();
+        let node = match Node::start_until(settings.clone(), stopped.clone()).await {
             Ok(node) => node,
             Err(failure) => return fail(&failure.to_string(), 1),
         };
         out(&banner::text(&settings, node.address()));
         tokio::select! {
-            () = signals.any() => {
+            () = stopped => {
                 node.stop().await;
                 ExitCode::SUCCESS
             }

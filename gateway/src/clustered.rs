@@ -86,7 +86,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Clustered {
-    /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them.
+    /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them, or
+    /// nobody wants the node any more.
     pub(crate) async fn join(
         settings: &ClusterSettings,
         sockets: Sockets,
@@ -95,6 +96,7 @@ impl Clustered {
         projections: Arc<Projections>,
         lease: LocalLease,
         readiness: Readiness,
+        unwanted: impl Future<Output = ()> + Send,
     ) -> Result<Self, StartError> {
         let Sockets { network, admin } = sockets;
         let config = MemberConfig {
@@ -121,8 +123,11 @@ impl Clustered {
                 lease,
             ))
         });
-        if timeout(PLACED_MAX, placed(&map)).await.is_err() {
-            warn!("some shards have no owner yet; serving the others");
+        tokio::select! {
+            placed = timeout(PLACED_MAX, placed(&map)) => if placed.is_err() {
+                warn!("some shards have no owner yet; serving the others");
+            },
+            () = unwanted => {}
         }
         let readying = tokio::spawn(ready(member.clone(), readiness)).abort_handle();
         Ok(Self {

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use crate::cluster_settings::ClusterSettings;
 use crate::clustered::{self, Clustered};
 use crate::graphql::{Schema, build_schema, fields};
 use crate::http::{
@@ -98,6 +99,12 @@ pub enum StartError {
     /// A node that is alone does everything.
     #[error("--roles needs --cluster-listen: a node that is alone does everything")]
     RolesAlone,
+    /// Whoever says this has forgotten something, and would have a node that keeps the database for itself.
+    #[error("{setting} is for nodes of a cluster: give --cluster-listen as well, or leave it out")]
+    ClusterAlone {
+        /// What was said.
+        setting: &'static str,
+    },
     /// The node is no member of its cluster.
     #[error(transparent)]
     Member(#[from] MemberError),
@@ -142,6 +149,17 @@ impl Node {
     /// # Errors
     /// [`StartError`], each in one line that says what to do.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        Self::start_until(settings, std::future::pending()).await
+    }
+
+    /// The same, but what it would wait for among other nodes ends when `unwanted` does.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_until(
+        settings: Settings,
+        unwanted: impl Future<Output = ()> + Send,
+    ) -> Result<Self, StartError> {
         let address = settings.listen;
         let listener = TcpListener::bind(address)
             .await
@@ -153,9 +171,7 @@ impl Node {
         if settings.cluster.cluster_listen.is_some() && settings.database_url.is_none() {
             return Err(StartError::SqliteCluster);
         }
-        if settings.cluster.cluster_listen.is_none() && settings.cluster.roles() != Roles::ALL {
-            return Err(StartError::RolesAlone);
-        }
+        refuse_if_alone(&settings.cluster)?;
         let network = clustered::network(&settings.cluster).await?;
         let followers = projections(&settings)?;
         let stores = open_stores(&settings).await?;
@@ -226,6 +242,7 @@ impl Node {
                     projections.clone(),
                     lease,
                     readiness.clone(),
+                    unwanted,
                 );
                 match joining.await {
                     Ok(clustered) => Some(clustered),
@@ -297,6 +314,25 @@ impl Node {
         self.stores.close().await;
         info!("stopped; everything acknowledged is on disk");
     }
+}
+
+/// Settings of a cluster on a node that is alone.
+fn refuse_if_alone(settings: &ClusterSettings) -> Result<(), StartError> {
+    if settings.cluster_listen.is_some() {
+        return Ok(());
+    }
+    if settings.roles() != Roles::ALL {
+        return Err(StartError::RolesAlone);
+    }
+    for (setting, is_said) in [
+        ("--cluster-cookie", settings.cluster_cookie.is_some()),
+        ("--node-name", settings.node_name.is_some()),
+    ] {
+        if is_said {
+            return Err(StartError::ClusterAlone { setting });
+        }
+    }
+    Ok(())
 }
 
 async fn open_stores(settings: &Settings) -> Result<Stores, StartError> {

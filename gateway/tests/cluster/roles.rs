@@ -1,13 +1,18 @@
 //! Nodes that do not do everything: one serves clients only, one never does.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
 use tokio::task::block_in_place;
 
 use crate::client::Api;
 use crate::history::{History, Told, read};
+use crate::node_process::NODE_TIME_MAX;
 use crate::nodes::{Nodes, SHARDS};
+
+/// For owners, at the start.
+const WAITS: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_node_does_what_its_roles_say() {
@@ -60,6 +65,39 @@ async fn each_node_does_what_its_roles_say() {
     assert!(answer.text.contains("--roles"), "{answer:?}");
     let scrape = back.api.request(Method::GET, "/metrics");
     assert_eq!(back.api.send(scrape, "").await.status, StatusCode::OK);
+    for (node, says, of_api) in [
+        (
+            &nodes.nodes[1],
+            "node front of a cluster",
+            "API      http://",
+        ),
+        (back, "node back of a cluster", "API      not here"),
+    ] {
+        let said = node.process.said();
+        assert!(said.contains(says) && said.contains(of_api), "{said}");
+    }
     history.stop().await;
     nodes.kill_all().await;
+}
+
+/// Alone, it would wait a while for nodes that own shards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_waits_for_owners_ends_when_it_is_told() {
+    let test = "a_node_that_waits_for_owners_ends_when_it_is_told";
+    let Some(nodes) = Nodes::start(test, 0).await else {
+        return;
+    };
+    let front = nodes.spawn_with("front", &["--roles", "gateway"]);
+    nodes
+        .until("it has joined", async |nodes| {
+            !nodes.tables().await.nodes.is_empty()
+        })
+        .await;
+    let asked = Instant::now();
+    front.process.signal("TERM");
+    let ended = block_in_place(|| front.process.ended_within(NODE_TIME_MAX));
+    let took = asked.elapsed();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(took < WAITS / 2, "{took:?}: {ended:?}");
+    assert!(nodes.tables().await.nodes.is_empty(), "it has left");
 }

@@ -230,6 +230,6 @@ fn read(file: &Path) -> String {
 
 /// The port in a line such as `API      http://localhost:8000/graphql`.
 fn port_in(said: &str) -> Option<u16> {
-    let (before, _) = said.split_once("/graphql\n")?;
-    before.rsplit_once(':')?.1.parse().ok()
+    let (_, behind) = said.split_once("http://localhost:")?;
+    behind.split_once('/')?.0.parse().ok()
 }

@@ -93,6 +93,10 @@ fn a_flag_that_needs_another() {
     let ground = Ground::new();
     let ended = refused(&ground, &mut ground.command(&["--roles", "gateway"]));
     require_one_line(&ended, &["--roles", "--cluster-listen"]);
+    for setting in ["--cluster-cookie", "--node-name"] {
+        let ended = refused(&ground, &mut ground.command(&[setting, "sixteen-letters-"]));
+        require_one_line(&ended, &[setting, "--cluster-listen"]);
+    }
     let arguments = ["--cluster-listen", "127.0.0.1:0"];
     let ended = refused(&ground, &mut ground.command(&arguments));
     require_one_line(&ended, &["not provided: --cluster-cookie", "--help"]);
