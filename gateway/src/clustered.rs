@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use crate::admin::{self, Desk, Listening, Serving};
 use crate::cluster_settings::ClusterSettings;
 use crate::http::Readiness;
-use crate::node::StartError;
+use crate::start_error::StartError;
 
 /// Calls that wait to be accepted; the system may allow fewer (`net.core.somaxconn`, 4 096 mostly). One more has to be repeated
 /// by whoever calls, after seconds, so that a crowd of strangers would keep nodes away.
@@ -39,7 +39,7 @@ pub(crate) struct Sockets {
 pub(crate) struct Clustered {
     pub(crate) member: Arc<Member>,
     _admin: Option<Serving>,
-    readying: AbortHandle,
+    readying: Option<AbortHandle>,
     unready: Duration,
     drain_max: Duration,
 }
@@ -86,8 +86,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Clustered {
-    /// Joins. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them, or
-    /// nobody wants the node any more.
+    /// Joins; the node is not ready before it begins.
     pub(crate) async fn join(
         settings: &ClusterSettings,
         sockets: Sockets,
@@ -95,8 +94,6 @@ impl Clustered {
         shop: &Shop,
         projections: Arc<Projections>,
         lease: LocalLease,
-        readiness: Readiness,
-        unwanted: impl Future<Output = ()> + Send,
     ) -> Result<Self, StartError> {
         let Sockets { network, admin } = sockets;
         let config = MemberConfig {
@@ -123,25 +120,38 @@ impl Clustered {
                 lease,
             ))
         });
-        tokio::select! {
-            placed = timeout(PLACED_MAX, placed(&map)) => if placed.is_err() {
-                warn!("some shards have no owner yet; serving the others");
-            },
-            () = unwanted => {}
-        }
-        let readying = tokio::spawn(ready(member.clone(), readiness)).abort_handle();
         Ok(Self {
             member,
             _admin: admin,
-            readying,
+            readying: None,
             unready: Duration::from_millis(settings.unready_ms),
             drain_max: Duration::from_secs(settings.drain_s_max.into()),
         })
     }
 
+    /// Becomes ready. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them, or
+    /// nobody wants this node any more.
+    pub(crate) async fn begin(
+        &mut self,
+        map: &ShardMap,
+        readiness: Readiness,
+        unwanted: impl Future<Output = ()> + Send,
+    ) {
+        tokio::select! {
+            placed = timeout(PLACED_MAX, placed(map)) => if placed.is_err() {
+                warn!("some shards have no owner yet; serving the others");
+            },
+            () = unwanted => return,
+        }
+        let readying = ready(self.member.clone(), readiness);
+        self.readying = Some(tokio::spawn(readying).abort_handle());
+    }
+
     /// Gives all shards away while requests still come, and goes on to pass them to the others.
     pub(crate) async fn drain(&self) {
-        self.readying.abort();
+        if let Some(readying) = &self.readying {
+            readying.abort();
+        }
         sleep(self.unready).await;
         info!("giving all shards away");
         if timeout(self.drain_max, self.member.drain()).await.is_err() {

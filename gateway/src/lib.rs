@@ -15,9 +15,11 @@ mod logging;
 mod node;
 mod settings;
 mod signals;
+mod start_error;
 
 pub use ceiling::Ceiling;
 pub use cli::main;
 pub use cluster_settings::{ClusterSettings, Role, Secret};
-pub use node::{Node, StartError};
+pub use node::Node;
 pub use settings::{LogFormat, Settings};
+pub use start_error::StartError;

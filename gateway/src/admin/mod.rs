@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::cluster_settings::{ClusterSettings, Secret};
 use crate::http::{self, ConnectionLimits};
-use crate::node::StartError;
+use crate::start_error::StartError;
 
 pub(crate) use desk::Desk;
 pub(crate) use views::{
