@@ -48,6 +48,8 @@ impl NodeContext {
 pub(crate) struct ShardContext {
     pub(crate) lease: ShardLease,
     pub(crate) node: Arc<NodeContext>,
+    /// The shard's supervisor before this one died: what its entities had appended may still be under way.
+    pub(crate) after_crash: bool,
 }
 
 pub(crate) struct EntityActor;
@@ -80,7 +82,7 @@ impl Actor for EntityActor {
         arguments: EntityArguments,
     ) -> Result<EntityState, ActorProcessingErr> {
         Ok(EntityState {
-            settle_first: arguments.after_crash,
+            settle_first: arguments.after_crash || arguments.context.after_crash,
             arguments,
             current: None,
         })
@@ -94,6 +96,8 @@ impl Actor for EntityActor {
     ) -> Result<(), ActorProcessingErr> {
         let (reply, deadline, command) = match message {
             EntityMessage::Stop => {
+                // Its successor knows nothing of what this one has left.
+                state.settle().await;
                 myself.stop(None);
                 return Ok(());
             }
@@ -141,14 +145,19 @@ impl EntityState {
         answer(reply, self.arguments.context.node.unproved(with))
     }
 
-    async fn load(&mut self) -> Result<(), Failure> {
-        if self.current.is_some() {
-            return Ok(());
-        }
+    /// Waits for what was appended and may still be under way. Whoever asks waits no longer than its deadline.
+    async fn settle(&mut self) {
         if self.settle_first {
             self.arguments.context.node.journal.settled().await;
             self.settle_first = false;
         }
+    }
+
+    async fn load(&mut self) -> Result<(), Failure> {
+        if self.current.is_some() {
+            return Ok(());
+        }
+        self.settle().await;
         let row = self
             .arguments
             .context

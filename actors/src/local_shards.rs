@@ -88,7 +88,7 @@ impl LocalShards {
             if self.lease_of(lease.shard).is_some() {
                 continue;
             }
-            let started = spawn_shard(&self.root, &self.node, lease).await;
+            let started = spawn_shard(&self.root, &self.node, lease, false).await;
             let started = started.map_err(|failure| {
                 error!(shard = %lease.shard, %failure, "a shard did not start");
                 Failure::Internal

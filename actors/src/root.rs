@@ -65,7 +65,7 @@ impl Actor for RootActor {
         };
         error!(shard = %lease.shard, reason, "a shard's supervisor died; starting anew");
         state.node.residents.shard_restarted();
-        let anew = spawn_shard(&myself, &state.node, lease).await?;
+        let anew = spawn_shard(&myself, &state.node, lease, true).await?;
         state.replace(actor, anew);
         Ok(())
     }
@@ -76,10 +76,12 @@ pub(crate) async fn spawn_shard(
     root: &ActorRef<RootMessage>,
     node: &Arc<NodeContext>,
     lease: ShardLease,
+    after_crash: bool,
 ) -> Result<RunningShard, SpawnErr> {
     let context = ShardContext {
         lease,
         node: node.clone(),
+        after_crash,
     };
     let (actor, _) = Actor::spawn_linked(None, ShardActor, context, root.get_cell()).await?;
     Ok(RunningShard { lease, actor })

@@ -169,6 +169,7 @@ impl<H: ShardHost> Router<H> {
         loop {
             changes.mark_unchanged();
             request = match self.try_once(shard, deadline, request).await {
+                Tried::Answered(answer) if lost => return answer.map_err(not_certain),
                 Tried::Answered(answer) => return answer,
                 Tried::Again(request) => request,
                 Tried::Lost(request) if H::may_repeat(&request) => {
@@ -269,6 +270,14 @@ impl<H: ShardHost> Router<H> {
 
 fn lost_on_the_way() -> Failure {
     Failure::OutcomeUnknown("the connection to the node that worked on it was lost".into())
+}
+
+/// What a second try says of itself is not true of both: the first may have been done.
+fn not_certain(failure: Failure) -> Failure {
+    match failure {
+        Failure::Unavailable(_) | Failure::NotOwner | Failure::Overloaded => lost_on_the_way(),
+        other => other,
+    }
 }
 
 /// Waits until something has changed, or for a while; `false` once the deadline has passed.

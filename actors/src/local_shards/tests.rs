@@ -65,7 +65,7 @@ impl Local {
     /// A supervisor for a shard that runs already, which nobody knows of.
     pub(crate) async fn spawn_another(&self, shard: ShardId) -> RunningShard {
         let lease = self.shards.lease_of(shard).expect("it runs");
-        let another = spawn_shard(&self.shards.root, &self.shards.node, lease);
+        let another = spawn_shard(&self.shards.root, &self.shards.node, lease, false);
         another.await.expect("starts")
     }
 

@@ -195,6 +195,25 @@ async fn what_was_not_begun_is_given_again_with_or_without_a_key() {
 }
 
 #[tokio::test]
+async fn what_was_lost_once_is_not_said_to_be_undone_by_a_second_try() {
+    let unavailable = WireFailure::Unavailable("its store cannot read".into());
+    let second = [
+        Err(AskError::Overloaded),
+        Ok(Answer::Failed(unavailable)),
+        Ok(Answer::Failed(WireFailure::Overloaded)),
+        Ok(Answer::Unreadable("of another version".into())),
+    ];
+    for second in second {
+        let here = start([Err(AskError::Lost), second.clone()]);
+        here.learn(Some(2), 1);
+        let told = here.ask(KEYED).await.expect_err("not done, or done");
+        let unknown = matches!(told, Failure::OutcomeUnknown(_));
+        assert!(unknown, "{second:?}: {told:?}");
+        assert_eq!(here.asked().len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_finds_itself_deposed_asks_the_new_owner_once_it_has_heard_of_it() {
     for request in [KEYED, UNKEYED] {
         let here = start([reply(request)]);

@@ -52,6 +52,11 @@ pub(crate) trait BatchStore: Send + 'static {
         moves: &[CursorMove],
     ) -> Result<Vec<ShardId>, ReadError>;
 
+    /// Makes sure that no batch of which it was said that nothing is known can still be written.
+    async fn be_certain(&mut self) -> Result<(), BatchError> {
+        Ok(())
+    }
+
     /// Puts the store away, in order.
     async fn close(self);
 }

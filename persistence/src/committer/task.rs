@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{AppendError, Committed, Epoch, Position, Positions, ReadError, ShardId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
 use super::batch::{BatchError, BatchStore, Numbered};
@@ -16,6 +17,9 @@ use super::metrics::CommitterMetrics;
 /// they are refused at once until it can. A restart of a server is over by then, and whoever waits has not
 /// given up yet.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two tries to find out what became of a batch, while somebody waits for that.
+const CERTAIN_AGAIN: Duration = Duration::from_millis(100);
 
 /// How far a shard has got, as known under one claim of it.
 struct Head {
@@ -31,6 +35,8 @@ struct Task<S> {
     feeds: Feeds,
     /// Since when the store cannot write.
     failing_since: Option<tokio::time::Instant>,
+    /// Barriers that were reached, and wait until nothing before them can still be written.
+    reached: Vec<oneshot::Sender<()>>,
 }
 
 pub(super) async fn run(
@@ -46,13 +52,22 @@ pub(super) async fn run(
         metrics,
         feeds,
         failing_since: None,
+        reached: Vec::new(),
     };
     let mut gathering = Gathering::default();
     loop {
         if gathering.is_empty() {
-            match work.recv().await {
-                Some(next) => gathering.take(next),
-                None => return,
+            let next = match task.reached.is_empty() {
+                true => Ok(work.recv().await),
+                false => timeout(CERTAIN_AGAIN, work.recv()).await,
+            };
+            match next {
+                Ok(Some(next)) => gathering.take(next),
+                Ok(None) => return,
+                Err(_) => {
+                    task.pass_barriers().await;
+                    continue;
+                }
             }
         }
         while gathering.has_room(batch_len_max) {
@@ -67,17 +82,16 @@ pub(super) async fn run(
             let saved = task.store.save_cursors(&saving.projection, &saving.moves);
             let _ = saving.answer.send(saved.await);
         }
+        task.reached.extend(gathered.barriers);
         if gathered.closing {
             refuse_the_rest(&mut work).await;
             task.store.close().await;
-            for passed in gathered.barriers {
+            for passed in task.reached {
                 let _ = passed.send(());
             }
             return;
         }
-        for passed in gathered.barriers {
-            let _ = passed.send(());
-        }
+        task.pass_barriers().await;
     }
 }
 
@@ -101,6 +115,22 @@ async fn refuse_the_rest(work: &mut mpsc::Receiver<Work>) {
 }
 
 impl<S: BatchStore> Task<S> {
+    /// Lets those go on who wait for everything before them, once it is certain what became of it.
+    async fn pass_barriers(&mut self) {
+        self.reached.retain(|passed| !passed.is_closed());
+        if self.reached.is_empty() {
+            return;
+        }
+        match self.store.be_certain().await {
+            Ok(()) => {
+                for passed in self.reached.drain(..) {
+                    let _ = passed.send(());
+                }
+            }
+            Err(failure) => debug!(?failure, "what is unknown stays so for now"),
+        }
+    }
+
     /// Writes and answers a batch. What cannot be written is taken out, and the rest numbered anew.
     async fn write(&mut self, batch: Vec<Request>) {
         let mut batch = drop_expired(batch);

@@ -122,41 +122,42 @@ impl PostgresBatches {
         Ok(())
     }
 
-    /// Has the server end the process of the lost connection, if it is still there.
+    /// Has the server end the processes of lost connections that are still there: the one that was given the batch, and those
+    /// that were lost while its shards were waited for.
     async fn end_left_behind(&mut self) -> Result<(), BatchError> {
-        let Some(backend) = self.left_behind.clone() else {
-            return Ok(());
-        };
-        warn!(
-            pid = backend.pid,
-            "ending what a lost connection has left behind"
-        );
+        let left_behind = self.left_behind.iter().cloned();
+        let (pids, started): (Vec<i32>, Vec<String>) = left_behind
+            .map(|backend| (backend.pid, backend.started))
+            .unzip();
+        warn!(?pids, "ending what lost connections have left behind");
         let ending = sqlx::query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE pid = $1 AND backend_start::text = $2",
+            "SELECT pg_terminate_backend(there.pid) FROM pg_stat_activity AS there
+             JOIN unnest($1::int4[], $2::text[]) AS lost (pid, started)
+                ON there.pid = lost.pid AND there.backend_start::text = lost.started",
         )
-        .bind(backend.pid)
-        .bind(backend.started);
+        .bind(pids)
+        .bind(started);
         let connection = self.connection();
-        let ended = timeout(STEP_MAX, ending.fetch_optional(connection)).await;
+        let ended = timeout(STEP_MAX, ending.fetch_all(connection)).await;
         self.unless_failed(ended).map(drop)
     }
 
-    /// Whether the events of a batch are in the journal: all of them are, or none.
+    /// Whether the events of a batch are in the journal: all of them are, or none. By their own ids: another owner that was given
+    /// the same command meanwhile has written events of its own, perhaps at the same positions.
     async fn is_written(&mut self, batch: &[Numbered<'_>]) -> Result<bool, BatchError> {
         let each = batch.iter();
         let shards: Vec<i16> = each.map(|n| small(n.append.lease.shard.0)).collect();
         let positions: Vec<i64> = batch.iter().map(|n| signed(n.first)).collect();
-        let each = batch.iter();
-        let commands: Vec<_> = each.map(|n| *n.append.command.as_uuid()).collect();
+        let first_of = |n: &Numbered<'_>| n.append.events.first().map(|(id, _)| *id.as_uuid());
+        let events: Vec<_> = batch.iter().map(first_of).collect();
         let looking = sqlx::query(
-            "SELECT count(*) FROM unnest($1::int2[], $2::int8[], $3::uuid[]) AS wanted (shard, position, command)
+            "SELECT count(*) FROM unnest($1::int2[], $2::int8[], $3::uuid[]) AS wanted (shard, position, event)
              JOIN journal ON journal.shard = wanted.shard AND journal.position = wanted.position
-                AND journal.command_id = wanted.command",
+                AND journal.event_id = wanted.event",
         )
         .bind(shards)
         .bind(positions)
-        .bind(commands);
+        .bind(events);
         let connection = self.connection();
         let row = timeout(STEP_MAX, looking.fetch_one(connection)).await;
         let row = self.unless_failed(row)?;

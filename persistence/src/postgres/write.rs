@@ -23,13 +23,16 @@ use crate::rows::signed;
 const BATCH_MAX: Duration = Duration::from_secs(6);
 /// Before a batch that met a deadlock or a lock is tried again: the other one needs some milliseconds.
 const AGAIN_AFTER: Duration = Duration::from_millis(10);
+/// Lost sessions that are remembered: each may hold what the next one waits for.
+const LEFT_BEHIND_MAX: usize = 16;
 
 /// One committer's connection, and what it must remember across connections.
 pub(super) struct PostgresBatches {
     pub(super) server: Server,
     pub(super) session: Option<Session>,
-    /// Of the last session that was lost; it may still be at work.
-    pub(super) left_behind: Option<Backend>,
+    /// Of sessions that were lost, the oldest first; they may still be at work. Those before it are of no interest once there is
+    /// no doubt.
+    pub(super) left_behind: Vec<Backend>,
     backoff: Backoff,
     /// No connection is tried before.
     next_try: Instant,
@@ -54,7 +57,7 @@ impl PostgresBatches {
         Self {
             server,
             session: Some(session),
-            left_behind: None,
+            left_behind: Vec::new(),
             backoff: Backoff::default(),
             next_try: Instant::now(),
             doubtful: HashMap::new(),
@@ -108,7 +111,14 @@ impl PostgresBatches {
     /// Gives the connection up. What was asked over it may still be done.
     pub(super) fn disconnect(&mut self) {
         if let Some(session) = self.session.take() {
-            self.left_behind = Some(session.backend);
+            if self.doubtful.is_empty() {
+                self.left_behind.clear();
+            }
+            // The first was given the batch; those behind it were only waiting.
+            if self.left_behind.len() == LEFT_BEHIND_MAX {
+                self.left_behind.remove(1);
+            }
+            self.left_behind.push(session.backend);
         }
     }
 
@@ -264,6 +274,13 @@ impl BatchStore for PostgresBatches {
                 Err(unavailable("the database did not answer in time".into()))
             }
         }
+    }
+
+    async fn be_certain(&mut self) -> Result<(), BatchError> {
+        if self.doubtful.is_empty() {
+            return Ok(());
+        }
+        self.ready().await
     }
 
     async fn close(self) {

@@ -1,7 +1,9 @@
 //! A claim and a batch of the owner it deposes: one waits for the other (I3).
 
-use fritzy_domain::{Append, ShardLease};
+use fritzy_domain::{Append, AppendError, EventId, ShardLease};
+use fritzy_persistence::{PostgresConfig as StoreConfig, Stores};
 use fritzy_services::HoldFrom;
+use uuid::Uuid;
 
 use crate::fixtures::node;
 use crate::ground::{Ground, PATIENT, blocking, until};
@@ -61,11 +63,52 @@ async fn a_batch_that_arrives_after_a_claim_is_refused() {
         assert!(blocking(|| hold.release()), "the batch arrives");
         claimed[0]
     });
-    let fenced = Err(fritzy_domain::AppendError::Fenced(lease.shard));
+    let fenced = Err(AppendError::Fenced(lease.shard));
     assert_eq!(late.1, fenced);
     let next = ground.tell(under(newer, ground.account(8, PATIENT))).await;
     assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(2));
     ground.audit(&[first, late, next]).await;
+}
+
+/// The batch is lost, and the next owner of one of its shards is given the same command, as a client with a key does it. It counts on
+/// from the same head, so that its event stands where that of the batch would.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_owner_s_event_is_not_taken_for_a_lost_one() {
+    let test = "another_owner_s_event_is_not_taken_for_a_lost_one";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    let hold = ground.proxy.hold_client_bytes(HoldFrom::execute_of(BATCH));
+    // Of one committer, and in one batch with it.
+    let (given, beside) = (ground.account(4, PATIENT), ground.account(2, PATIENT));
+    let mut anew = given.clone();
+    for (id, _) in &mut anew.events {
+        *id = EventId::from_uuid(Uuid::new_v4());
+    }
+    let shards = [given.lease.shard];
+    let (lost, kept, next) = tokio::join!(ground.tell(given), ground.tell(beside), async {
+        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        ground.proxy.cut();
+        let config = StoreConfig {
+            shards: ground.fixture.stores.ownership.shard_count(),
+            ..StoreConfig::new(ground.server.url("postgres"))
+        };
+        let other = Stores::open_postgres(config).await.expect("opens");
+        let claimed = other.ownership.claim(node(2), &shards).await;
+        let anew = under(claimed.expect("claimed")[0], anew);
+        let next = (anew.clone(), other.journal.append(anew).await);
+        other.close().await;
+        ground.proxy.heal();
+        next
+    });
+    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(2));
+    assert_eq!(lost.1, Err(AppendError::Fenced(shards[0])));
+    assert!(kept.1.is_ok(), "{:?}", kept.1);
+    blocking(|| hold.release());
+    let last = ground.tell(ground.account(6, PATIENT)).await;
+    assert!(last.1.is_ok(), "it goes on: {:?}", last.1);
+    ground.audit(&[first, next, kept, last]).await;
 }
 
 fn under(lease: ShardLease, append: Append) -> Append {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fritzy_domain::AppendError;
 use fritzy_services::HoldFrom;
+use tokio::time::timeout;
 
 use crate::ground::{Ground, PATIENT, blocking, until};
 
@@ -153,4 +154,32 @@ async fn unknown_is_said_only_when_the_database_stays_away_past_the_deadline() {
     let last = ground.tell(ground.account(12, PATIENT)).await;
     assert_eq!(last.1.as_ref().map(|positions| positions.first), Ok(3));
     ground.audit(&[first, told, next, last]).await;
+}
+
+/// Whoever waits for everything before it would read what that batch may change yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_an_unknown_batch_goes_on_when_it_cannot_come_any_more() {
+    let test = "what_waits_for_an_unknown_batch_goes_on_when_it_cannot_come_any_more";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    let hold = ground.proxy.hold_client_bytes(HoldFrom::execute_of(BATCH));
+    let impatient = ground.account(4, Duration::from_secs(1));
+    let (told, ()) = tokio::join!(ground.tell(impatient), async {
+        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+        ground.proxy.cut();
+    });
+    assert!(told.1.is_err(), "{:?}", told.1);
+    let journal = &ground.fixture.stores.journal;
+    let settled = timeout(Duration::from_secs(1), journal.settled()).await;
+    assert!(settled.is_err(), "nothing is known of it");
+    ground.proxy.heal();
+    let settled = timeout(PATIENT, journal.settled()).await;
+    assert!(settled.is_ok(), "it cannot come any more");
+    assert_eq!(ground.rows(), 1);
+    blocking(|| hold.release());
+    until(|| ground.proxy.connections() <= 4).await;
+    assert_eq!(ground.rows(), 1, "it came, and changed nothing");
+    ground.audit(&[first, told]).await;
 }
