@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use fritzy_cluster::{Failure, LocalLease};
+use fritzy_cluster::{Failure, LeaseLife, LocalLease};
 use fritzy_domain::{
     Append, AppendError, Command, CommandRecord, Deadline, EntityId, Env, Event, EventId, Journal,
     ReadError, Rejection, ShardId, ShardLease, State, Stored, Timestamp, Version, check_version,
@@ -30,26 +30,28 @@ pub(crate) struct NodeContext {
     pub(crate) entity_queue_max: usize,
 }
 
-impl NodeContext {
+/// What the actors of one shard share.
+#[derive(Clone)]
+pub(crate) struct ShardContext {
+    pub(crate) lease: ShardLease,
+    pub(crate) node: Arc<NodeContext>,
+    /// The lease's life in which the shard was started.
+    pub(crate) life: LeaseLife,
+    /// The shard's supervisor before this one died: what its entities had appended may still be under way.
+    pub(crate) after_crash: bool,
+}
+
+impl ShardContext {
     /// An answer that this node's own commit does not prove: another node may have taken the shard and committed since the
     /// state was read. While the lease holds, none has (invariant I3).
     pub(crate) fn unproved(&self, answer: ShardReply) -> Result<ShardReply, Failure> {
-        if self.local_lease.holds() {
+        if self.node.local_lease.holds_in(self.life) {
             Ok(answer)
         } else {
             let lapsed = "this node's lease has lapsed: another may have its shards";
             Err(Failure::Unavailable(lapsed.into()))
         }
     }
-}
-
-/// What the actors of one shard share.
-#[derive(Clone)]
-pub(crate) struct ShardContext {
-    pub(crate) lease: ShardLease,
-    pub(crate) node: Arc<NodeContext>,
-    /// The shard's supervisor before this one died: what its entities had appended may still be under way.
-    pub(crate) after_crash: bool,
 }
 
 pub(crate) struct EntityActor;
@@ -140,9 +142,9 @@ fn answer(reply: ReplyTo, with: Result<ShardReply, Failure>) -> Result<(), Actor
 }
 
 impl EntityState {
-    /// Answers from what was read, as [`NodeContext::unproved`].
+    /// Answers from what was read, as [`ShardContext::unproved`].
     fn answer_unproved(&self, reply: ReplyTo, with: ShardReply) -> Result<(), ActorProcessingErr> {
-        answer(reply, self.arguments.context.node.unproved(with))
+        answer(reply, self.arguments.context.unproved(with))
     }
 
     /// Waits for what was appended and may still be under way. Whoever asks waits no longer than its deadline.

@@ -118,11 +118,11 @@ impl Actor for ShardActor {
                     state.forward(&myself, entity, message).await?;
                 }
                 ShardRequest::Settle => {
-                    let node = state.context.node.clone();
+                    let context = state.context.clone();
                     let outside = state.outside.subscribe();
                     tokio::spawn(async move {
-                        node.journal.settled().await;
-                        reply.send(node.unproved(ShardReply::Settled));
+                        context.node.journal.settled().await;
+                        reply.send(context.unproved(ShardReply::Settled));
                         drop(outside);
                     });
                 }

@@ -34,21 +34,35 @@ impl BootTime {
 #[derive(Clone, Debug)]
 pub struct LocalLease {
     until: Arc<AtomicU64>,
+    /// How often it was ended.
+    ended: Arc<AtomicU64>,
 }
+
+/// The time from one end of a lease to the next. What was read in one proves nothing in another: meanwhile others had the shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseLife(u64);
 
 impl LocalLease {
     /// One that always holds: nobody else can take this node's shards.
     pub fn unlimited() -> Self {
-        Self {
-            until: Arc::new(AtomicU64::new(u64::MAX)),
-        }
+        Self::until(u64::MAX)
     }
 
     /// One that does not hold yet.
     pub fn lapsed() -> Self {
+        Self::until(0)
+    }
+
+    fn until(until: u64) -> Self {
         Self {
-            until: Arc::new(AtomicU64::new(0)),
+            until: Arc::new(AtomicU64::new(until)),
+            ended: Arc::default(),
         }
+    }
+
+    /// The life that it is in.
+    pub fn life(&self) -> LeaseLife {
+        LeaseLife(self.ended.load(Ordering::Acquire))
     }
 
     /// Notes a renewal that has succeeded, and was sent at `sent` or later.
@@ -59,6 +73,7 @@ impl LocalLease {
 
     /// Ends it: this node was fenced.
     pub fn end(&self) {
+        self.ended.fetch_add(1, Ordering::AcqRel);
         self.until.store(0, Ordering::Release);
     }
 
@@ -68,6 +83,12 @@ impl LocalLease {
             u64::MAX => true,
             until => BootTime::now().0 < until,
         }
+    }
+
+    /// Whether it holds, and has held or lapsed since `life` without an end.
+    pub fn holds_in(&self, life: LeaseLife) -> bool {
+        // In this order: an end between the two is seen.
+        self.holds() && self.life() == life
     }
 
     /// How long it still holds; `None` when it has lapsed.
@@ -94,8 +115,13 @@ mod tests {
         // An older renewal that is heard of later takes nothing away.
         lease.renewed(BootTime(now.0 - 1_000_000_000));
         assert!(lease.remaining().expect("it holds") > Duration::from_secs(2));
+        let life = lease.life();
+        assert!(lease.holds_in(life));
         lease.end();
         assert!(!lease.holds());
+        lease.renewed(now);
+        assert!(lease.holds_in(lease.life()));
+        assert!(!lease.holds_in(life), "of before");
         let late = LocalLease::lapsed();
         late.renewed(BootTime(now.0 - TTL.as_nanos() as u64));
         assert!(!late.holds(), "sent too long ago");

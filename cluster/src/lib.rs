@@ -30,7 +30,7 @@ pub mod trace;
 mod wire;
 
 pub use failure::Failure;
-pub use lease::{BootTime, LocalLease, TTL};
+pub use lease::{BootTime, LeaseLife, LocalLease, TTL};
 pub use liveness::{Liveness, WATCHED_MAX, watched};
 pub use member::{Member, MemberConfig, MemberError, MemberStatus, Network, ShardLife};
 pub use peers::PeerStatus;

@@ -185,8 +185,8 @@ impl Node {
         self.address
     }
 
-    /// Returns when another node has taken the database, with what is known of it. This one is of no use
-    /// any more.
+    /// Returns when another node has taken the database, or nothing can be written here any more, with what is known of it. This
+    /// one is of no use any more.
     pub async fn lost(&self) -> String {
         self.stores.lost().await
     }

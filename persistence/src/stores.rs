@@ -62,12 +62,20 @@ impl Stores {
         self.committer.queue_len()
     }
 
-    /// Returns when another program has taken the database, with what is known of it; until then it waits.
-    /// Nothing can be written any more, and what is read may be old.
+    /// Returns when another program has taken the database, or what writes has died, with what is known of it; until then it
+    /// waits. Nothing can be written any more, and what is read may be old.
     pub async fn lost(&self) -> String {
-        match &self.behind {
-            Some(behind) => behind.lost().await,
-            None => std::future::pending().await,
+        let taken = async {
+            match &self.behind {
+                Some(behind) => behind.lost().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            reason = taken => reason,
+            () = self.committer.died() => {
+                "a defect has ended what writes; it is logged above. Start it again".to_owned()
+            }
         }
     }
 

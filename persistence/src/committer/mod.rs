@@ -12,7 +12,7 @@ use std::sync::Arc;
 use fritzy_domain::{Append, AppendError, Appending, CursorMove, Feed, ReadError, ShardId};
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use batch::{BatchError, BatchStore, Numbered, creation_key, leases};
 use feed::Feeds;
@@ -45,6 +45,8 @@ pub(crate) struct Committer {
     queues: Arc<[mpsc::Sender<Work>]>,
     metrics: CommitterMetrics,
     feeds: Feeds,
+    /// Whether one of them has panicked.
+    died: watch::Sender<bool>,
 }
 
 impl Committer {
@@ -57,6 +59,7 @@ impl Committer {
     pub(crate) fn start_many(config: CommitterConfig, stores: Vec<impl BatchStore>) -> Self {
         let (metrics, feeds) = (CommitterMetrics::default(), Feeds::default());
         let queue_len_max = config.queue_len_max.div_ceil(stores.len());
+        let died = watch::Sender::new(false);
         let start = |store| {
             let (queue, work) = mpsc::channel(queue_len_max);
             let running = task::run(
@@ -66,7 +69,13 @@ impl Committer {
                 metrics.clone(),
                 feeds.clone(),
             );
-            tokio::spawn(running);
+            let running = tokio::spawn(running);
+            let died = died.clone();
+            tokio::spawn(async move {
+                if running.await.is_err_and(|failure| failure.is_panic()) {
+                    died.send_replace(true);
+                }
+            });
             queue
         };
         let queues = stores.into_iter().map(start).collect();
@@ -74,7 +83,14 @@ impl Committer {
             queues,
             metrics,
             feeds,
+            died,
         }
+    }
+
+    /// Returns when a committer has panicked: its shards can be read, and never written again.
+    pub(crate) async fn died(&self) {
+        // This is a sender of it.
+        let _ = self.died.subscribe().wait_for(|died| *died).await;
     }
 
     pub(crate) fn append(&self, append: Append) -> Appending {

@@ -1,5 +1,6 @@
 //! The committer against a store that does what a real one cannot be made to do on demand.
 
+mod defects;
 mod retries;
 
 use std::collections::HashMap;
