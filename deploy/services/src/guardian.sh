@@ -12,6 +12,9 @@ pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null)
 runs() {
     [ -n "$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$data"
 }
+broker_runs() {
+    tr '\0' '\n' <"/proc/$broker/cmdline" 2>/dev/null | grep -qxF -- "$argument"
+}
 with_children() {
     echo "$pid" "$(cat "/proc/$pid/task/$pid/children" 2>/dev/null)"
 }
@@ -36,9 +39,13 @@ memory=$(sed -n 7p "$data/postmaster.pid" 2>/dev/null)
 for file in "$1"/*/server.pid; do
     broker=$(sed -n 1p "$file" 2>/dev/null)
     argument=$(sed -n 2p "$file" 2>/dev/null)
-    [ -n "$broker" ] && [ -n "$argument" ] || continue
-    tr '\0' '\n' <"/proc/$broker/cmdline" 2>/dev/null | grep -qxF -- "$argument" || continue
+    [ -n "$broker" ] && [ -n "$argument" ] && broker_runs || continue
     kill -KILL "$broker"
+    tries=100 # of 0.05 s: a killed process has its arguments until its memory is gone, a moment later on a busy machine.
+    while broker_runs && [ "$tries" -gt 0 ]; do
+        tries=$((tries - 1))
+        sleep 0.05
+    done
 done 2>/dev/null
 
 # initdb may still be writing.
