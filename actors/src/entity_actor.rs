@@ -84,7 +84,7 @@ impl Actor for EntityActor {
         arguments: EntityArguments,
     ) -> Result<EntityState, ActorProcessingErr> {
         Ok(EntityState {
-            settle_first: arguments.after_crash || arguments.context.after_crash,
+            settle_first: arguments.after_crash,
             arguments,
             current: None,
         })

@@ -256,7 +256,7 @@ impl ShardState {
             id,
             context: self.context.clone(),
             supervisor: myself.clone(),
-            after_crash: self.crashed.remove(&id),
+            after_crash: self.crashed.remove(&id) || self.context.after_crash,
         };
         let (actor, _) =
             Actor::spawn_linked(None, EntityActor, arguments, myself.get_cell()).await?;

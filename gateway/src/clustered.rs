@@ -47,10 +47,7 @@ pub(crate) struct Clustered {
 /// The sockets for other nodes and for operators, and where others reach this one; `None` for a node that is alone.
 pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets>, StartError> {
     let Some(address) = settings.cluster_listen else {
-        return match settings.admin_listen {
-            Some(_) => Err(StartError::AdminAlone),
-            None => Ok(None),
-        };
+        return Ok(None);
     };
     let listening = listen(address);
     let listener = listening.map_err(|failure| StartError::ClusterListen { address, failure })?;

@@ -229,6 +229,7 @@ fn refuse_if_alone(settings: &ClusterSettings) -> Result<(), StartError> {
     for (setting, is_said) in [
         ("--cluster-cookie", settings.cluster_cookie.is_some()),
         ("--node-name", settings.node_name.is_some()),
+        ("--admin-listen", settings.admin_listen.is_some()),
     ] {
         if is_said {
             return Err(StartError::ClusterAlone { setting });

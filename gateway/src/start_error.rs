@@ -41,11 +41,6 @@ pub enum StartError {
         /// What the system said.
         failure: io::Error,
     },
-    /// There is nothing to operate.
-    #[error(
-        "--admin-listen is for nodes of a cluster: give --cluster-listen as well, or leave it out"
-    )]
-    AdminAlone,
     /// Operators would not be known.
     #[error(
         "--admin-listen needs --admin-token: a secret of at least 16 characters, which operators show"

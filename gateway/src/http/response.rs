@@ -56,13 +56,13 @@ impl Refused {
         }
     }
 
+    /// What the world has done, told as anywhere else.
+    fn failed(status: StatusCode, failure: &Failure) -> Self {
+        Self::new(status, failure.code().as_str(), failure.to_string())
+    }
+
     pub(super) fn timed_out() -> Self {
-        let status = StatusCode::GATEWAY_TIMEOUT;
-        Self::new(
-            status,
-            Code::DeadlineExceeded.as_str(),
-            Failure::DeadlineExceeded.to_string(),
-        )
+        Self::failed(StatusCode::GATEWAY_TIMEOUT, &Failure::DeadlineExceeded)
     }
 
     /// A body that was not there in time: unlike with other time-outs, it is known that nothing was executed.
@@ -77,22 +77,12 @@ impl Refused {
     }
 
     pub(super) fn overloaded() -> Self {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::new(
-            status,
-            Code::Overloaded.as_str(),
-            Failure::Overloaded.to_string(),
-        )
+        Self::failed(StatusCode::SERVICE_UNAVAILABLE, &Failure::Overloaded)
     }
 
     /// A defect. Whether anything took effect is not known.
     pub(super) fn internal() -> Self {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self::new(
-            status,
-            Code::Internal.as_str(),
-            Failure::Internal.to_string(),
-        )
+        Self::failed(StatusCode::INTERNAL_SERVER_ERROR, &Failure::Internal)
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use fritzy_domain::AppendError;
-use fritzy_services::HoldFrom;
+use fritzy_services::{Hold, HoldFrom};
 use tokio::time::timeout;
 
-use crate::ground::{Ground, PATIENT, blocking, until};
+use crate::ground::{Ground, PATIENT, Told, blocking, until};
 
 const BATCH: &str = "INSERT INTO journal";
 
@@ -124,15 +124,9 @@ async fn a_batch_delivered_after_it_was_settled_changes_nothing() {
     ground.audit(&[first, told, next]).await;
 }
 
-/// The database stays away for longer than the client waits. It hears that nobody knows; what comes later in
-/// the same shard is not harmed by the old batch, whenever it arrives.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unknown_is_said_only_when_the_database_stays_away_past_the_deadline() {
-    let test = "unknown_is_said_only_when_the_database_stays_away_past_the_deadline";
-    let Some(ground) = Ground::new(test).await else {
-        return;
-    };
-    let first = ground.tell(ground.account(0, PATIENT)).await;
+/// A batch that was sent, and has not arrived when the way is cut. Whoever waits for it has heard that nobody knows; the way is
+/// still cut.
+async fn unknown(ground: &Ground) -> (Told, Hold) {
     let hold = ground.proxy.hold_client_bytes(HoldFrom::execute_of(BATCH));
     let impatient = ground.account(4, Duration::from_secs(1));
     let (told, ()) = tokio::join!(ground.tell(impatient), async {
@@ -147,6 +141,19 @@ async fn unknown_is_said_only_when_the_database_stays_away_past_the_deadline() {
         })
     );
     assert!(unknown, "{:?}", told.1);
+    (told, hold)
+}
+
+/// The database stays away for longer than the client waits. It hears that nobody knows; what comes later in
+/// the same shard is not harmed by the old batch, whenever it arrives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_is_said_only_when_the_database_stays_away_past_the_deadline() {
+    let test = "unknown_is_said_only_when_the_database_stays_away_past_the_deadline";
+    let Some(ground) = Ground::new(test).await else {
+        return;
+    };
+    let first = ground.tell(ground.account(0, PATIENT)).await;
+    let (told, hold) = unknown(&ground).await;
     ground.proxy.heal();
     let next = ground.tell(ground.account(8, PATIENT)).await;
     assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(2));
@@ -164,13 +171,7 @@ async fn what_waits_for_an_unknown_batch_goes_on_when_it_cannot_come_any_more() 
         return;
     };
     let first = ground.tell(ground.account(0, PATIENT)).await;
-    let hold = ground.proxy.hold_client_bytes(HoldFrom::execute_of(BATCH));
-    let impatient = ground.account(4, Duration::from_secs(1));
-    let (told, ()) = tokio::join!(ground.tell(impatient), async {
-        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
-        ground.proxy.cut();
-    });
-    assert!(told.1.is_err(), "{:?}", told.1);
+    let (told, hold) = unknown(&ground).await;
     let journal = &ground.fixture.stores.journal;
     let settled = timeout(Duration::from_secs(1), journal.settled()).await;
     assert!(settled.is_err(), "nothing is known of it");
