@@ -13,7 +13,7 @@ use fritzy_bench::replay::{
     OrderBook, ReplayOptions, ReplayOutcome, ReplayProgress, Totals, replay,
 };
 use fritzy_bench::{Cents, GraphqlClient};
-use fritzy_services::{PostgresConfig, PostgresServer, ServiceError, skipped};
+use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
 use node_binary::node_binary;
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fritzy_services::{KafkaCluster, KafkaConfig, ServiceError, skipped};
+use fritzy_testbed::{KafkaCluster, KafkaConfig, ServiceError, skipped};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;

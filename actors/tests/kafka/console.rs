@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use fritzy_services::KafkaCluster;
+use fritzy_testbed::KafkaCluster;
 
 use crate::consumed::{Consumed, Found, counts};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fritzy_actors::TOPICS;
-use fritzy_services::KafkaCluster;
+use fritzy_testbed::KafkaCluster;
 use tokio::time::sleep;
 
 use crate::brokers::{act, leaderships, plain};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fritzy_actors::{KafkaBridge, Topics};
-use fritzy_services::{KafkaConfig, KafkaSecurity};
+use fritzy_testbed::{KafkaConfig, KafkaSecurity};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
 use fritzy_bench::{Fsync, Store};
-use fritzy_services::{TestPostgres, postgres_for_tests, skipped};
+use fritzy_testbed::{TestPostgres, postgres_for_tests, skipped};
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 

@@ -266,7 +266,7 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let started = up(service, &folder, 1).unwrap();
         if started.state == State::Unavailable {
-            fritzy_services::skipped(test, &started.about);
+            fritzy_testbed::skipped(test, &started.about);
             return fs::remove_dir_all(&folder).unwrap();
         }
         assert_eq!(started.state, State::Running);

@@ -1,6 +1,6 @@
 //! Consistency tokens: what a change answers, and what a list does with it.
 
-use fritzy_services::{PostgresConfig, PostgresServer, ServiceError, skipped};
+use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
 use serde_json::{Value, json};
 
 use crate::node::TestNode;

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 use fritzy_domain::{Currency, ShardCount};
 use fritzy_gateway::{Node, Settings};
-use fritzy_services::{TestPostgres, postgres_for_tests};
+use fritzy_testbed::{TestPostgres, postgres_for_tests};
 use tempfile::TempDir;
 
 use crate::client::Api;

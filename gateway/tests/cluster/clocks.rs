@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use fritzy_services::skipped;
+use fritzy_testbed::skipped;
 use futures_util::future::join_all;
 use serde_json::json;
 use time::OffsetDateTime;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_services::HoldFrom;
+use fritzy_testbed::HoldFrom;
 use futures_util::future::join_all;
 use tokio::task::block_in_place;
 use tokio::time::sleep;

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_services::{Hold, HoldFrom};
+use fritzy_testbed::{Hold, HoldFrom};
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::sleep;
 

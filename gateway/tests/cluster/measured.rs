@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{ClusterState, ShardCount, ShardId};
-use fritzy_services::PostgresServer;
+use fritzy_testbed::PostgresServer;
 use futures_util::future::join_all;
 use hyper::Method;
 use serde_json::json;

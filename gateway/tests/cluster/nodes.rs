@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{ClusterState, NodeId, ShardCount, ShardId};
 use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
-use fritzy_services::{ChaosProxy, PostgresServer};
+use fritzy_testbed::{ChaosProxy, PostgresServer};
 use tokio::time::sleep;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fritzy_services::Balancer;
+use fritzy_testbed::Balancer;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use fritzy_domain::{ClusterState, NodeId, ShardId};
 use fritzy_persistence::{PostgresConfig as StoreConfig, Sharing, Stores};
-use fritzy_services::{PostgresConfig, PostgresServer, free_port, skipped};
+use fritzy_testbed::{PostgresConfig, PostgresServer, free_port, skipped};
 
 use crate::node_process::{Ground, NodeProcess};
 

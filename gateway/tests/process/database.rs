@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fritzy_domain::{NodeId, ShardCount, ShardId};
 use fritzy_persistence::{PostgresConfig, SqliteConfig, Stores};
-use fritzy_services::{PostgresServer, ServiceError, skipped};
+use fritzy_testbed::{PostgresServer, ServiceError, skipped};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ impl Database {
 
     /// `None` where this machine has no PostgreSQL; then the test is counted as skipped.
     pub(crate) fn postgres(test: &str) -> Option<Self> {
-        match PostgresServer::start(fritzy_services::PostgresConfig::default()) {
+        match PostgresServer::start(fritzy_testbed::PostgresConfig::default()) {
             Ok(server) => Some(Self::Postgres(Box::new(server))),
             Err(missing @ ServiceError::Missing { .. }) => {
                 skipped(test, &missing.to_string());

@@ -31,10 +31,10 @@ impl Shop {
 
     /// On a database of its own; without a server the test is counted as skipped.
     fn on_postgres(test: &str) -> Option<Self> {
-        let server = match fritzy_services::postgres_for_tests() {
+        let server = match fritzy_testbed::postgres_for_tests() {
             Ok(server) => server,
             Err(missing) if missing.is_missing() => {
-                fritzy_services::skipped(test, &missing.to_string());
+                fritzy_testbed::skipped(test, &missing.to_string());
                 return None;
             }
             Err(failure) => panic!("{failure}"),

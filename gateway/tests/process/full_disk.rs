@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::client::load::{Load, Sent, all_accounts};
 use crate::client::{Answer, Api};
 use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
-use fritzy_services::skipped;
+use fritzy_testbed::skipped;
 
 /// Room for a database and its log, little enough to fill at once.
 const DISK_SIZE: &str = "16m";

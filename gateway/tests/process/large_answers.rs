@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Api};
 use crate::node_process::{Ground, NodeProcess};
-use fritzy_services::skipped;
+use fritzy_testbed::skipped;
 
 const MIB: u64 = 1_024 * 1_024;
 /// The orders of the worst account, and the lines of each.

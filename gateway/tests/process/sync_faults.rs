@@ -10,7 +10,7 @@ use crate::client::load::all_accounts;
 use crate::client::{Answer, Api};
 use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
 use crate::traced::missing;
-use fritzy_services::skipped;
+use fritzy_testbed::skipped;
 
 /// A tracer at work. The node goes on untouched when it is gone.
 struct Tamper(Child);

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::client::Api;
 use crate::node_process::{Ground, NODE_TIME_MAX};
 use crate::trace::faults;
-use fritzy_services::skipped;
+use fritzy_testbed::skipped;
 
 /// At once, so that a batch is synced while others are answered.
 const CLIENTS: usize = 8;

@@ -33,10 +33,10 @@ pub(crate) fn sqlite_config(folder: &TempDir) -> SqliteConfig {
 
 /// An empty database of the test's own; without a server the test is counted as skipped.
 pub(crate) fn postgres_config(test: &str) -> Option<PostgresConfig> {
-    let server = match fritzy_services::postgres_for_tests() {
+    let server = match fritzy_testbed::postgres_for_tests() {
         Ok(server) => server,
         Err(missing) if missing.is_missing() => {
-            fritzy_services::skipped(test, &missing.to_string());
+            fritzy_testbed::skipped(test, &missing.to_string());
             return None;
         }
         Err(failure) => panic!("{failure}"),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fritzy_persistence::FreshDatabase;
-use fritzy_services::{postgres_for_tests, skipped};
+use fritzy_testbed::{postgres_for_tests, skipped};
 use tokio::time::{sleep, timeout};
 
 /// So many are given up sooner or later, up to twice as long as making one takes.

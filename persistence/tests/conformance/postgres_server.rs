@@ -6,7 +6,7 @@ use fritzy_domain::{Page, ReadError, ShardCount, Unbounded};
 use fritzy_persistence::{
     PostgresConfig, PostgresError, Stores, VerifyProgress, migrate_postgres, verify_postgres,
 };
-use fritzy_services::{PostgresServer, skipped};
+use fritzy_testbed::{PostgresServer, skipped};
 
 use crate::fixtures::{Fixture, node, postgres_config};
 
@@ -280,7 +280,7 @@ async fn another_number_of_shards_is_named() {
 async fn a_server_that_would_lose_writes_is_refused_unless_that_is_wanted() {
     let test = "a_server_that_would_lose_writes_is_refused_unless_that_is_wanted";
     for setting in ["fsync", "synchronous_commit"] {
-        let config = fritzy_services::PostgresConfig::default().with(setting, "off");
+        let config = fritzy_testbed::PostgresConfig::default().with(setting, "off");
         let server = match PostgresServer::start(config) {
             Ok(server) => server,
             Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
@@ -319,7 +319,7 @@ async fn addresses_are_refused_without_their_passwords() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_starts_is_waited_for_and_one_that_refuses_is_not() {
     let test = "a_server_that_starts_is_waited_for_and_one_that_refuses_is_not";
-    let server = match PostgresServer::start(fritzy_services::PostgresConfig::default()) {
+    let server = match PostgresServer::start(fritzy_testbed::PostgresConfig::default()) {
         Ok(server) => server,
         Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
         Err(failure) => panic!("{failure}"),

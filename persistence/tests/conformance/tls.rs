@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fritzy_persistence::{PostgresConfig, PostgresError, Stores};
-use fritzy_services::{PostgresServer, ServiceError, TlsFiles, skipped};
+use fritzy_testbed::{PostgresServer, ServiceError, TlsFiles, skipped};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
@@ -47,9 +47,9 @@ async fn a_server_is_encrypted_and_only_who_is_meant() {
     );
     let (root, files) = certificates(ours.path(), "localhost");
     let (foreign_root, _) = certificates(other.path(), "localhost");
-    let config = fritzy_services::PostgresConfig {
+    let config = fritzy_testbed::PostgresConfig {
         tls: Some(files),
-        ..fritzy_services::PostgresConfig::default()
+        ..fritzy_testbed::PostgresConfig::default()
     };
     let server = match PostgresServer::start(config) {
         Ok(server) => server,

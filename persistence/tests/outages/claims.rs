@@ -2,7 +2,7 @@
 
 use fritzy_domain::{Append, AppendError, EventId, ShardLease};
 use fritzy_persistence::{PostgresConfig as StoreConfig, Stores};
-use fritzy_services::HoldFrom;
+use fritzy_testbed::HoldFrom;
 use uuid::Uuid;
 
 use crate::fixtures::node;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use fritzy_services::{PostgresConfig, PostgresServer, ServiceError, skipped};
+use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
 use tempfile::TempDir;
 
 use crate::ground::{Ground, PATIENT, Told, acknowledged, blocking};

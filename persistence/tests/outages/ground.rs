@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{Append, AppendError, Deadline, Positions};
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
-use fritzy_services::{ChaosProxy, Hold, PostgresServer, ServiceError, skipped};
+use fritzy_testbed::{ChaosProxy, Hold, PostgresServer, ServiceError, skipped};
 use futures_util::future::join_all;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub(crate) type Told = (Append, Result<Positions, AppendError>);
 /// A server of the test's own; `None` where this machine has none.
 pub(crate) fn server(
     test: &str,
-    config: fritzy_services::PostgresConfig,
+    config: fritzy_testbed::PostgresConfig,
 ) -> Option<PostgresServer> {
     match PostgresServer::start(config) {
         Ok(server) => Some(server),
@@ -43,7 +43,7 @@ pub(crate) fn server(
 
 impl Ground {
     pub(crate) async fn new(test: &str) -> Option<Self> {
-        let server = server(test, fritzy_services::PostgresConfig::default())?;
+        let server = server(test, fritzy_testbed::PostgresConfig::default())?;
         Some(Self::on(server).await)
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fritzy_domain::AppendError;
-use fritzy_services::{Hold, HoldFrom};
+use fritzy_testbed::{Hold, HoldFrom};
 use tokio::time::timeout;
 
 use crate::ground::{Ground, PATIENT, Told, blocking, until};

@@ -73,7 +73,7 @@ async fn what_asking_again_does_not_mend_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_full_of_connections_is_waited_for() {
     let test = "a_server_full_of_connections_is_waited_for";
-    let config = fritzy_services::PostgresConfig::default().with("max_connections", "20");
+    let config = fritzy_testbed::PostgresConfig::default().with("max_connections", "20");
     let Some(server) = server(test, config) else {
         return;
     };

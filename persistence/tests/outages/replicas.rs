@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fritzy_domain::{ConsistencyToken, Freshness, Page, Unbounded};
-use fritzy_services::{PostgresConfig, PostgresServer};
+use fritzy_testbed::{PostgresConfig, PostgresServer};
 
 use crate::ground::{Ground, PATIENT, blocking, server, until};
 

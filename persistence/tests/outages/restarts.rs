@@ -175,7 +175,7 @@ async fn a_promoted_standby_goes_on_with_everything_acknowledged() {
     let ground = std::sync::Arc::new(ground);
     let standby = ground
         .server
-        .standby(fritzy_services::PostgresConfig::default());
+        .standby(fritzy_testbed::PostgresConfig::default());
     let standby = std::sync::Arc::new(standby.expect("a standby"));
     ground
         .server

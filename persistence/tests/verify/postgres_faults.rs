@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 
 use fritzy_persistence::fill_with_orders;
-use fritzy_services::{TestPostgres, postgres_for_tests, skipped};
+use fritzy_testbed::{TestPostgres, postgres_for_tests, skipped};
 use serde_json::Value;
 
 use crate::ground::{fritzy, make_everything_on, run_on};

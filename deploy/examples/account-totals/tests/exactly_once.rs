@@ -13,7 +13,7 @@ use fritzy_actors::{
 };
 use fritzy_domain::{CommandId, Deadline, Event, NodeId, OrderCommand, OrderEvent, ShardCount};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
-use fritzy_services::{KafkaCluster, KafkaConfig, ServiceError, skipped};
+use fritzy_testbed::{KafkaCluster, KafkaConfig, ServiceError, skipped};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use uuid::Uuid;

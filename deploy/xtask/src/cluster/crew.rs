@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
-use fritzy_services::{Balancer, WatchedFolder};
+use fritzy_testbed::{Balancer, WatchedFolder};
 
 use super::node::{Seat, Setup};
 use super::state::{Life, Node};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
-use fritzy_services::{WatchedFolder, free_port, is_free};
+use fritzy_testbed::{WatchedFolder, free_port, is_free};
 
 use super::state::{Life, Node};
 use crate::test::stream;

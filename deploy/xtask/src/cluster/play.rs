@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use fritzy_services::WatchedFolder;
+use fritzy_testbed::WatchedFolder;
 
 use super::console::{self, Event};
 use super::crew::{Crew, Happened};

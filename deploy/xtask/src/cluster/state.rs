@@ -134,7 +134,7 @@ fn file(folder: &Path) -> PathBuf {
 mod tests {
     use std::os::unix::net::UnixListener;
 
-    use fritzy_services::WatchedFolder;
+    use fritzy_testbed::WatchedFolder;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use fritzy_services::{LeftProcess, LeftRunning};
+use fritzy_testbed::{LeftProcess, LeftRunning};
 use serde::{Deserialize, Serialize};
 
 use super::service::Started;

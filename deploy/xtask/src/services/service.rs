@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fritzy_services::{
+use fritzy_testbed::{
     KafkaCluster, KafkaConfig, LeftRunning, PostgresBinaries, PostgresConfig, PostgresServer,
     ServiceError, TEST_POSTGRES_VARIABLE, TansuBroker,
 };

@@ -3,7 +3,7 @@
 use std::env;
 
 use anyhow::Result;
-use fritzy_services::TEST_POSTGRES_VARIABLE;
+use fritzy_testbed::TEST_POSTGRES_VARIABLE;
 
 use crate::test::environment::Environment;
 use crate::test::outcome::Outcome;

@@ -17,19 +17,19 @@ const ARROWS: [Arrows; 10] = [
     arrows("fritzy-domain", &[]),
     arrows("fritzy-cluster", &["fritzy-domain"]),
     // Real servers for tests: it knows none of the others, and only their tests and the tools know it.
-    arrows("fritzy-services", &[]),
+    arrows("fritzy-testbed", &[]),
     Arrows {
-        dev_to: &["fritzy-services"],
+        dev_to: &["fritzy-testbed"],
         ..arrows("fritzy-persistence", &["fritzy-domain"])
     },
     arrows("fritzy-search", &["fritzy-domain"]),
     Arrows {
         // The shells know ports, never a database; their tests run on the journal in memory.
-        dev_to: &["fritzy-persistence", "fritzy-services"],
+        dev_to: &["fritzy-persistence", "fritzy-testbed"],
         ..arrows("fritzy-actors", &["fritzy-cluster", "fritzy-domain"])
     },
     Arrows {
-        dev_to: &["fritzy-services"],
+        dev_to: &["fritzy-testbed"],
         ..arrows(
             "fritzy-gateway",
             &[
@@ -42,7 +42,7 @@ const ARROWS: [Arrows; 10] = [
         )
     },
     Arrows {
-        dev_to: &["fritzy-services"],
+        dev_to: &["fritzy-testbed"],
         ..arrows(
             "fritzy-bench",
             &[
@@ -55,14 +55,14 @@ const ARROWS: [Arrows; 10] = [
             ],
         )
     },
-    arrows("xtask", &["fritzy-services"]),
+    arrows("xtask", &["fritzy-testbed"]),
     Arrows {
         // What others write against the topics knows nothing of ours; its test needs a shop.
         dev_to: &[
             "fritzy-actors",
             "fritzy-domain",
             "fritzy-persistence",
-            "fritzy-services",
+            "fritzy-testbed",
         ],
         ..arrows("account-totals", &[])
     },

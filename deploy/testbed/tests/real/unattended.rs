@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use fritzy_services::PostgresConfig;
+use fritzy_testbed::PostgresConfig;
 
 use crate::psql::SOON;
 use crate::server;

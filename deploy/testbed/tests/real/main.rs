@@ -9,7 +9,7 @@ mod shared;
 mod standby;
 mod unattended;
 
-use fritzy_services::{PostgresConfig, PostgresServer, skipped};
+use fritzy_testbed::{PostgresConfig, PostgresServer, skipped};
 
 /// A server of one's own; `None`, and said so, where there is no PostgreSQL.
 fn server(test: &str, config: PostgresConfig) -> Option<PostgresServer> {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use fritzy_services::{PostgresConfig, PostgresServer, ServiceError, TlsFiles};
+use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, TlsFiles};
 
 use crate::psql::{A_MOMENT, Psql, SOON};
 use crate::{is_there, make, server};
@@ -141,7 +141,7 @@ fn a_server_that_cannot_start_says_why() {
     let error = match PostgresServer::start(config) {
         Ok(_) => panic!("it must not start"),
         Err(error) if error.is_missing() => {
-            return fritzy_services::skipped(
+            return fritzy_testbed::skipped(
                 "a_server_that_cannot_start_says_why",
                 &error.to_string(),
             );
@@ -188,7 +188,7 @@ fn with_a_certificate_it_offers_tls() {
     const TEST: &str = "with_a_certificate_it_offers_tls";
     let folder = tempfile::tempdir().unwrap();
     let Some(tls) = certificate(folder.path()) else {
-        return fritzy_services::skipped(
+        return fritzy_testbed::skipped(
             TEST,
             "openssl is not installed, and makes the certificate",
         );

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use fritzy_services::{ChaosProxy, HoldFrom, PostgresConfig, PostgresServer};
+use fritzy_testbed::{ChaosProxy, HoldFrom, PostgresConfig, PostgresServer};
 
 use crate::psql::{A_MOMENT, Psql, SOON, by_way_of, eventually};
 use crate::{is_there, make, server};
@@ -90,7 +90,7 @@ fn prepared_statements_are_held_by_their_text() {
     // its text being in it.
     let pgbench = server.program("pgbench");
     if !pgbench.exists() {
-        return fritzy_services::skipped(TEST, "pgbench is not installed beside postgres");
+        return fritzy_testbed::skipped(TEST, "pgbench is not installed beside postgres");
     }
     server.psql("postgres", &make("counted")).unwrap();
     let count = || {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_services::{ChaosProxy, PostgresConfig, PostgresServer};
+use fritzy_testbed::{ChaosProxy, PostgresConfig, PostgresServer};
 
 use crate::psql::{A_MOMENT, Psql, SOON, by_way_of, eventually};
 use crate::{is_there, make, server};

@@ -1,6 +1,6 @@
 //! The server that tests share, and their databases on it.
 
-use fritzy_services::{postgres_for_tests, skipped};
+use fritzy_testbed::{postgres_for_tests, skipped};
 
 #[test]
 fn every_test_has_a_database_of_its_own_on_one_server() {

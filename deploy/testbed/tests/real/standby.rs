@@ -1,6 +1,6 @@
 //! A standby follows, and takes over when the first server is lost; clients are led there by the proxy.
 
-use fritzy_services::{ChaosProxy, PostgresConfig};
+use fritzy_testbed::{ChaosProxy, PostgresConfig};
 
 use crate::psql::{Psql, SOON, eventually};
 use crate::{is_there, make, server};

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fritzy_services::{KafkaCluster, KafkaConfig, ServiceError, TansuBroker, skipped};
+use fritzy_testbed::{KafkaCluster, KafkaConfig, ServiceError, TansuBroker, skipped};
 
 const TOOL_MAX: Duration = Duration::from_secs(60);
 
