@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use fritzy_domain::{EntityId, ReadError, ReadModel, State, Stored};
+use fritzy_domain::{EntityId, ReadModel, State, Stored};
+use fritzy_types::ReadError;
 use tokio::sync::{mpsc, oneshot};
 
 /// States in one read; larger ones only add latency.

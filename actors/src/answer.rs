@@ -1,7 +1,7 @@
 //! What a caller says about a request, and the two ways it can end without a result.
 
-use fritzy_cluster::Failure;
-use fritzy_domain::{Code, CommandId, Deadline, Fingerprint, NoRoom, Rejection, Version};
+use fritzy_domain::{Code, CommandId, Fingerprint, Rejection, Version};
+use fritzy_types::{Deadline, Failure, NoRoom};
 use serde::{Deserialize, Serialize};
 
 /// One request to change something.
@@ -53,10 +53,10 @@ pub enum ShopError {
 
 impl ShopError {
     /// The code clients see.
-    pub const fn code(&self) -> Code {
+    pub fn code(&self) -> Code {
         match self {
             Self::Rejected(rejection) => rejection.code(),
-            Self::Failed(failure) => failure.code(),
+            Self::Failed(failure) => Code::from(failure),
         }
     }
 

@@ -1,21 +1,20 @@
 //! The actor of one active entity: one command at a time, decided, committed, then answered.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use fritzy_cluster::{Failure, LeaseLife, LocalLease};
+use fritzy_cluster::{LeaseLife, LocalLease};
 use fritzy_domain::{
-    Append, AppendError, Command, CommandRecord, Deadline, EntityId, Env, Event, EventId, Journal,
-    ReadError, Rejection, ShardId, ShardLease, State, Stored, Timestamp, Version, check_version,
-    fold,
+    Append, AppendError, Command, CommandRecord, EntityId, Env, Event, EventId, Journal, Rejection,
+    State, Stored, Version, check_version, fold,
 };
+use fritzy_types::{Failure, ReadError, ShardId, ShardLease};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::time::Instant;
 use tracing::{error, warn};
 use uuid::Uuid;
 
 use crate::activation::Activations;
 use crate::answer::Request;
+use crate::clock::{now, now_monotonic};
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, Snapshot};
 use crate::residents::Residents;
 
@@ -328,24 +327,4 @@ pub(crate) fn append_failure(failure: &AppendError) -> Failure {
             ..
         } => Failure::OutcomeUnknown("the database does not answer".into()),
     }
-}
-
-/// The wall clock, which dates events.
-pub(crate) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("the clock is past 1970");
-    let micros =
-        i64::try_from(since_epoch.as_micros()).expect("the clock is before the year 294 000");
-    Timestamp::from_micros(micros)
-}
-
-/// The clock of deadlines; tests can pause it.
-pub(crate) fn now_monotonic() -> std::time::Instant {
-    Instant::now().into_std()
-}
-
-/// Whether anybody still waits.
-pub(crate) fn is_late(deadline: Deadline) -> bool {
-    deadline.has_passed(now_monotonic())
 }

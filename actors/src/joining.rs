@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_cluster::measuring::Measured;
-use fritzy_cluster::{Failure, LocalLease, Member, MemberConfig, MemberError, ShardLife};
-use fritzy_domain::{Membership, ShardId, ShardLease};
-use tokio::net::TcpListener;
+use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberError, Router, ShardLife};
+use fritzy_projections::Projections;
+use fritzy_types::{Failure, Membership, ShardId, ShardLease};
 
 use crate::local_shards::LocalShards;
-use crate::projection::Projections;
 use crate::shop::Shop;
 
 impl Shop {
@@ -36,22 +34,9 @@ impl Shop {
         Member::start(config, membership, self.router.clone(), shards, lease).await
     }
 
-    /// Answers another node that only asks, for measuring.
-    ///
-    /// # Errors
-    /// What the system says.
-    #[doc(hidden)]
-    pub async fn measured_owner(&self, listener: TcpListener) -> Result<Measured, String> {
-        Measured::owner(&self.router, listener).await
-    }
-
-    /// Asks the node at `address` for everything, for measuring.
-    ///
-    /// # Errors
-    /// What the system says, or that it is not reached.
-    #[doc(hidden)]
-    pub async fn measured_asker(&self, address: String) -> Result<Measured, String> {
-        Measured::asker(&self.router, address).await
+    /// The way to this shop's shards, wherever they are.
+    pub const fn router(&self) -> &Arc<Router<LocalShards>> {
+        &self.router
     }
 }
 

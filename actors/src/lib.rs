@@ -5,16 +5,14 @@
 
 mod activation;
 mod answer;
+mod clock;
 mod commands;
 mod entity_actor;
 mod joining;
-mod kafka;
 mod lists;
 mod local_shards;
 mod messages;
-mod moment;
 mod placing;
-mod projection;
 mod queries;
 mod repeat;
 mod residents;
@@ -25,15 +23,9 @@ mod wire;
 
 pub use answer::{Request, ShopError, Target};
 pub use commands::{PriceInput, ProductInput};
-pub use kafka::{
-    BadKafkaSettings, KafkaBridge, KafkaBridgeConfig, TOPICS, TopicDifference, TopicSettings,
-    Topics, TopicsError, kafka_properties,
-};
 pub use lists::Lists;
-pub use moment::{MomentError, from_rfc3339, rfc3339};
+pub use local_shards::LocalShards;
+pub use messages::{ShardReply, ShardRequest, Snapshot};
 pub use placing::{OrderInput, OrderLineInput};
-pub use projection::{
-    Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart, ProjectionStatus, Projections,
-};
 pub use residents::ActorCounts;
 pub use shop::{Shop, ShopConfig};

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use fritzy_domain::{
-    Account, AccountId, Order, Page, Product, ReadError, ReadModel, Room, Slice, Stored,
-};
+use fritzy_domain::{Account, AccountId, Order, Page, Product, ReadModel, Room, Slice, Stored};
+use fritzy_types::ReadError;
 
 use crate::answer::ShopError;
 use crate::entity_actor::read_failure;

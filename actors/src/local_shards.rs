@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_cluster::codec::{Unreadable, from_bytes, to_bytes};
-use fritzy_cluster::{Failure, Refused, ShardHost};
-use fritzy_domain::{Deadline, ShardId, ShardLease};
+use fritzy_cluster::{Refused, ShardHost};
+use fritzy_types::{Deadline, Failure, ShardId, ShardLease};
 use ractor::{Actor, ActorRef, ActorStatus, SpawnErr};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
@@ -29,7 +29,7 @@ const KILL_MAX: Duration = Duration::from_secs(1);
 type Answer = Result<ShardReply, Failure>;
 
 /// A handle to the running shards of this node.
-pub(crate) struct LocalShards {
+pub struct LocalShards {
     node: Arc<NodeContext>,
     running: RunningShards,
     /// Places for requests on this node. Taken before a mailbox, which itself has no bound, and given
@@ -249,7 +249,7 @@ impl ShardHost for LocalShards {
         let answered = timeout_at(Instant::from_std(deadline.moment()), answered).await;
         let answer = match answered {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) if crate::entity_actor::is_late(deadline) => Err(Failure::DeadlineExceeded),
+            Ok(Err(_)) if crate::clock::is_late(deadline) => Err(Failure::DeadlineExceeded),
             Ok(Err(_)) => Err(self.unanswered(lease, writes)),
             Err(_) => Err(Failure::DeadlineExceeded),
         };

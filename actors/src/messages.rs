@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fritzy_cluster::Failure;
-use fritzy_domain::{Command, Deadline, EntityId, Rejection, State, Stored, Version};
+use fritzy_domain::{Command, EntityId, Rejection, State, Stored, Version};
+use fritzy_types::{Deadline, Failure};
 use ractor::ActorId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -11,22 +11,34 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::answer::Request;
 
 /// A state that was committed; shared, never changed.
-pub(crate) type Snapshot = Arc<Stored<State>>;
+pub type Snapshot = Arc<Stored<State>>;
 
 /// What a shard can be asked. The same for another node: its deadline goes beside it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum ShardRequest {
+pub enum ShardRequest {
     /// Decide a creation.
-    Create { command: Command, request: Request },
+    Create {
+        /// The creation.
+        command: Command,
+        /// Its identity.
+        request: Request,
+    },
     /// Decide a command to an entity that exists.
     Execute {
+        /// The entity.
         entity: EntityId,
+        /// The command.
         command: Command,
+        /// The version that the client expects the entity to have.
         expected: Option<Version>,
+        /// The command's identity.
         request: Request,
     },
     /// The state of an entity.
-    Read { entity: EntityId },
+    Read {
+        /// The entity.
+        entity: EntityId,
+    },
     /// Nothing, but only once every creation asked for before has been committed or refused.
     Settle,
 }
@@ -43,7 +55,7 @@ impl ShardRequest {
 
 /// What a shard answers.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum ShardReply {
+pub enum ShardReply {
     /// The state asked for, or the one after the command.
     State(Snapshot),
     /// There is no such entity.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountId, Deadline, EntityId, Footprint, Kind, Order, OrderId, Page, Product,
-    ProductId, Recorded, Rejection, Room, Stored,
+    Account, AccountId, EntityId, Footprint, Kind, Order, OrderId, Page, Product, ProductId,
+    Recorded, Rejection, Room, Stored,
 };
+use fritzy_types::Deadline;
 
 use crate::answer::ShopError;
 use crate::entity_actor::read_failure;

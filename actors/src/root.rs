@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use fritzy_domain::{ShardId, ShardLease};
+use fritzy_types::{ShardId, ShardLease};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tracing::error;
 
@@ -109,7 +109,7 @@ impl RootState {
 mod tests {
     use std::time::Duration;
 
-    use fritzy_domain::ShardId;
+    use fritzy_types::ShardId;
 
     use crate::local_shards::tests::Local;
     use crate::messages::ShardMessage;

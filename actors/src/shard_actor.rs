@@ -6,19 +6,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use fritzy_cluster::Failure;
 use fritzy_domain::{
     Append, AppendError, Command, EntityId, Env, Positions, Rejection, State, Stored,
 };
+use fritzy_types::Failure;
 use hashlink::LinkedHashMap;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{Semaphore, watch};
 use tracing::{error, warn};
 
 use crate::answer::Request;
+use crate::clock::{is_late, now, now_monotonic};
 use crate::entity_actor::{
-    EntityActor, EntityArguments, ShardContext, append_failure, build_append, is_late, now,
-    now_monotonic,
+    EntityActor, EntityArguments, ShardContext, append_failure, build_append,
 };
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest};
 

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_cluster::{Failure, LocalLease, Router, ShardMap};
+use fritzy_cluster::{LocalLease, Router, ShardMap};
 use fritzy_domain::{
-    Account, Command, Deadline, EntityId, Journal, Kind, NodeId, Order, Ownership, Product,
-    ReadModel, Rejection, ShardId, ShardLease, State, Stored,
+    Account, Command, EntityId, Journal, Kind, Order, Product, ReadModel, Rejection, State, Stored,
 };
+use fritzy_types::{Deadline, Failure, NodeId, Ownership, ShardId, ShardLease};
 use prometheus_client::registry::Registry;
 use tracing::error;
 

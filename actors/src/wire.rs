@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use fritzy_cluster::codec::{Unreadable, from_bytes};
-use fritzy_domain::Deadline;
+use fritzy_types::Deadline;
 
 use crate::messages::ShardRequest;
 
@@ -43,8 +43,9 @@ mod tests {
     use fritzy_domain::{
         Account, AccountId, AccountPersonal, Command, CommandId, Currency, Fingerprint, Flaw,
         Money, Order, OrderCommand, OrderId, OrderLine, OrderStatus, PlaceOrder, Product,
-        ProductCommand, ProductId, Quote, QuotedLine, Rejection, State, Stored, Timestamp,
+        ProductCommand, ProductId, Quote, QuotedLine, Rejection, State, Stored,
     };
+    use fritzy_types::Timestamp;
     use uuid::Uuid;
 
     use super::*;

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use fritzy_actors::{Request, Shop, ShopConfig};
-use fritzy_domain::{CommandId, Deadline, NodeId};
+use fritzy_domain::CommandId;
 use fritzy_persistence::{SqliteConfig, Stores};
-use futures_util::StreamExt;
-use futures_util::stream;
+use fritzy_types::{Deadline, NodeId};
+use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
 /// Entities touched.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_domain::NodeId;
+use fritzy_types::NodeId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tracing::{info, warn};

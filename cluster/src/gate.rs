@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{Deadline, Epoch, NodeId, ShardId};
+use fritzy_types::{Deadline, Epoch, NodeId, ShardId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use ractor_cluster::RactorClusterMessage;
 use tokio::sync::mpsc;
@@ -28,11 +28,11 @@ pub(crate) enum GateMessage {
 }
 
 /// A shard that is said to have an owner, or none.
-pub(crate) type Heard = (ShardId, Option<NodeId>, Epoch);
+pub type Heard = (ShardId, Option<NodeId>, Epoch);
 
 /// What other nodes tell, besides asks and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub enum Told {
     /// Shards have changed hands.
     News(Vec<Heard>),
     /// Shards shall move to where they should be, now.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fritzy_domain::{Epoch, ShardId};
+use fritzy_types::{Epoch, ShardId};
 use tokio::time::sleep;
 use tracing::warn;
 

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
-use fritzy_domain::NodeId;
+use fritzy_types::NodeId;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -27,15 +27,15 @@ const MAGIC: [u8; 8] = *b"fritzy\0\x01";
 
 /// What a node knows of its cluster before it meets anybody.
 #[derive(Clone)]
-pub(crate) struct Identity {
+pub struct Identity {
     /// This run of this node.
-    pub(crate) me: NodeId,
+    pub me: NodeId,
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// The generation of its database.
-    pub(crate) database: String,
+    pub database: String,
     /// What all nodes of the cluster know.
-    pub(crate) cookie: String,
+    pub cookie: String,
 }
 
 #[derive(Clone, Debug, Encode, Decode)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{JoinError, NewNode, NodeId, NodeRecord};
+use fritzy_types::{JoinError, NewNode, NodeId, NodeRecord};
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::sleep;

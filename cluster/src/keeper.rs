@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{
+use fritzy_types::{
     ClusterState, Look, Membership, NodeId, NodeRecord, ReadError, ShardId, ShardLease,
 };
 use tokio::sync::{mpsc, oneshot, watch};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{Deadline, NodeId, ShardId};
+use fritzy_types::{Deadline, NodeId, ShardId};
 use ractor::ActorRef;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout_at;
@@ -32,7 +32,7 @@ const SOON: Duration = Duration::from_millis(500);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AskError {
+pub enum AskError {
     /// It was not sent: nothing was done.
     NotSent,
     /// Too much is under way: nothing was done.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::NodeId;
+use fritzy_types::NodeId;
 
 use crate::placement::spread;
 

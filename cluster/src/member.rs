@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use fritzy_domain::{
-    ClusterState, Epoch, Membership, NodeId, ReadError, Roles, ShardId, ShardLease,
+use fritzy_types::{
+    ClusterState, Epoch, Failure, Membership, NodeId, ReadError, Roles, ShardId, ShardLease,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 use tracing::{error, info};
 
+use crate::LocalLease;
 use crate::keeper::{Keeper, Kept};
 use crate::peers::PeerStatus;
 use crate::renewing::Renewals;
 use crate::router::{Router, ShardHost};
-use crate::{Failure, LocalLease};
 
 /// Before another life, and between two tries to join.
 pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Deadline, NodeId, NodeRecord, ShardId};
+use fritzy_types::{Deadline, NodeId, NodeRecord, ShardId};
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
 use ractor_cluster::{NodeServer, NodeServerMessage};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,7 +36,7 @@ const TOLD_MAX: usize = 256;
 
 /// A way to ask other nodes.
 #[async_trait]
-pub(crate) trait Remote: Send + Sync {
+pub trait Remote: Send + Sync {
     /// Which node asks.
     fn me(&self) -> NodeId;
 
@@ -62,7 +62,7 @@ pub struct PeerStatus {
 }
 
 /// The connections of one run of a node.
-pub(crate) struct Peers<H> {
+pub struct Peers<H> {
     pub(crate) inside: Arc<Inside<H>>,
     happenings: mpsc::Sender<Happening>,
     server: ActorRef<NodeServerMessage>,
@@ -72,7 +72,7 @@ pub(crate) struct Peers<H> {
 
 impl<H: ShardHost> Peers<H> {
     /// Accepts calls on `listener`, and calls nobody yet. What others tell goes to the receiver.
-    pub(crate) async fn start(
+    pub async fn start(
         identity: Identity,
         listener: Arc<TcpListener>,
         host: Arc<H>,
@@ -128,7 +128,7 @@ impl<H: ShardHost> Peers<H> {
     }
 
     /// Notes which nodes there are: those are called that joined before this one, and left alone that are gone.
-    pub(crate) async fn set_nodes(&self, nodes: Vec<NodeRecord>) {
+    pub async fn set_nodes(&self, nodes: Vec<NodeRecord>) {
         // Ends only with this.
         let _ = self.happenings.send(Happening::Nodes(nodes)).await;
     }
@@ -151,7 +151,7 @@ impl<H: ShardHost> Peers<H> {
     }
 
     /// The nodes that are connected.
-    pub(crate) fn status(&self) -> Vec<PeerStatus> {
+    pub fn status(&self) -> Vec<PeerStatus> {
         let links = self.inside.links.read().expect("no writer panics");
         let status = |link: &Arc<Link>| PeerStatus {
             node: link.peer,
@@ -162,7 +162,7 @@ impl<H: ShardHost> Peers<H> {
     }
 
     /// Ends all connections; what is under way on them is lost.
-    pub(crate) async fn stop(&self) {
+    pub async fn stop(&self) {
         for task in &self.tasks {
             task.abort();
         }

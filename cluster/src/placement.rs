@@ -5,7 +5,7 @@
 //! room for a tenth more than the mean and no further (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded
 //! loads", 2018, there on a ring): what does not fit goes to its next best node.
 
-use fritzy_domain::{NodeId, ShardId};
+use fritzy_types::{NodeId, ShardId};
 
 /// How much a node may own, as a share of the mean: 11 tenths. Less room evens out more and moves more shards when a node
 /// comes or goes, since a full node passes on what it has no room for.

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use fritzy_domain::{NodeId, NodeRecord, ShardCount, ShardId};
+use fritzy_types::{NodeId, NodeRecord, ShardCount, ShardId};
 
 use crate::Placement;
 
@@ -94,7 +94,7 @@ impl Planner {
 
 #[cfg(test)]
 mod tests {
-    use fritzy_domain::{NewNode, Roles};
+    use fritzy_types::{NewNode, Roles};
     use proptest::prelude::*;
     use uuid::Uuid;
 

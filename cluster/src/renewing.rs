@@ -1,11 +1,10 @@
 //! Renewing this node's membership each second, on a thread of its own: a runtime that is busy must not cost a node its shards.
 
-use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use fritzy_domain::{Membership, NodeId};
+use fritzy_types::{Membership, NodeId};
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;

@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{Deadline, Epoch, NodeId, ShardId, Slot};
+use fritzy_types::{Deadline, Epoch, Failure, NodeId, ShardId, Slot};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout_at;
 
-use crate::Failure;
 use crate::aside;
 use crate::codec::Unreadable;
 use crate::link::AskError;
@@ -124,7 +123,7 @@ impl<H: ShardHost> Router<H> {
     }
 
     /// From now on other nodes are reached by `remote`, or not at all.
-    pub(crate) fn set_remote(&self, remote: Option<Arc<dyn Remote>>) {
+    pub fn set_remote(&self, remote: Option<Arc<dyn Remote>>) {
         *self.remote.write().expect("no writer panics") = remote;
         self.map.touch();
     }

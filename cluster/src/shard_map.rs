@@ -2,7 +2,7 @@
 
 use std::sync::RwLock;
 
-use fritzy_domain::{Epoch, NodeId, ShardCount, ShardId, ShardLease, Slot};
+use fritzy_types::{Epoch, NodeId, ShardCount, ShardId, ShardLease, Slot};
 use tokio::sync::watch;
 
 /// Where a shard is.

@@ -2,10 +2,9 @@
 //! way, and each is answered by itself.
 
 use bincode::{Decode, Encode};
-use fritzy_domain::{Epoch, NodeId, ShardId};
+use fritzy_types::{Epoch, Failure, NodeId, ShardId};
 use uuid::Uuid;
 
-use crate::Failure;
 use crate::codec::{Unreadable, pack, unpack};
 
 /// The oldest and newest form of frames that this program understands. A node that speaks none of ours is not let in; with
@@ -87,14 +86,16 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The response of another node to one request.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// As the host writes it.
     Reply(Vec<u8>),
     /// The shard is not here; its owner is, as far as is known. Nothing was done.
     NotMine(Option<News>),
     /// The ask could not be read. Nothing was done.
     Unreadable(String),
+    /// The host failed.
     Failed(WireFailure),
 }
 
@@ -112,7 +113,7 @@ impl Answer {
 
 /// Who owns a shard from an epoch on.
 #[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
-pub(crate) struct News {
+pub struct News {
     pub(crate) shard: u16,
     pub(crate) owner: Option<[u8; 16]>,
     pub(crate) epoch: u64,
@@ -136,13 +137,20 @@ pub(crate) fn node_id(bytes: [u8; 16]) -> NodeId {
     NodeId::from_uuid(Uuid::from_bytes(bytes))
 }
 
+/// A [`Failure`] in a frame. A form of its own, so that [`Failure`] may change without the frames.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
-pub(crate) enum WireFailure {
+pub enum WireFailure {
+    /// [`Failure::Unavailable`]
     Unavailable(String),
+    /// [`Failure::Overloaded`]
     Overloaded,
+    /// [`Failure::DeadlineExceeded`]
     DeadlineExceeded,
+    /// [`Failure::OutcomeUnknown`]
     OutcomeUnknown(String),
+    /// [`Failure::Internal`]
     Internal,
+    /// [`Failure::NotOwner`]
     NotOwner,
 }
 

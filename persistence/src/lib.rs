@@ -17,10 +17,7 @@ mod verify;
 pub use committer::CommitterConfig;
 pub use desk::{CursorDesk, DeskError, SetTo, ShardLag};
 pub use memory::{MemoryConfig, SharedMemory};
-pub use postgres::{
-    AboutServer, FreshDatabase, OneOrder, PostgresConfig, PostgresError, Sampled, Sharing,
-    about_server, fill_with_orders, migrate_postgres, sample_ids, verify_postgres,
-};
+pub use postgres::{PostgresConfig, PostgresError, Sharing, migrate_postgres, verify_postgres};
 pub use sqlite::{OpenError, ReadOnlyError, SqliteConfig, VerifyConfig, verify_sqlite};
 pub use stores::Stores;
 pub use tail::{CursorError, EventTail, TailCursor, TailError, TailFrom};

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use fritzy_domain::{
     Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, Cursor, EntityId,
     Event, EventId, Fingerprint, Footprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus,
-    Position, Product, ProductId, ReadError, Recorded, Room, ShardId, Stored, Timestamp,
+    Position, Product, ProductId, Recorded, Room, Stored,
 };
+use fritzy_types::{ReadError, ShardId, Timestamp};
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use tokio::task::coop::consume_budget;

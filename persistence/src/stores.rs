@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_domain::{Copies, Cursors, Journal, Membership, Ownership, ReadModel};
+use fritzy_domain::{Copies, Cursors, Journal, ReadModel};
+use fritzy_types::{Membership, Ownership};
 use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use fritzy_types::Failure;
+
 /// What `extensions.code` says. A code, once published, keeps its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -96,6 +98,18 @@ impl Code {
                 | Self::DeadlineExceeded
                 | Self::Internal
         )
+    }
+}
+
+impl From<&Failure> for Code {
+    /// The code that clients see for a failure of the system.
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Unavailable(_) | Failure::NotOwner => Self::Unavailable,
+            Failure::Overloaded => Self::Overloaded,
+            Failure::DeadlineExceeded | Failure::OutcomeUnknown(_) => Self::DeadlineExceeded,
+            Failure::Internal => Self::Internal,
+        }
     }
 }
 

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use std::fmt;
 
+use fritzy_types::Timestamp;
+
 use crate::{
     Account, AccountCommand, AccountEvent, CommandId, EntityId, Order, OrderCommand, OrderEvent,
-    Product, ProductCommand, ProductEvent, Rejection, Timestamp, Version,
+    Product, ProductCommand, ProductEvent, Rejection, Version,
 };
 
 /// What `decide` may know besides state and command.

@@ -1,9 +1,9 @@
 //! What a reader of the journal asks of an event besides what it did: whose it is, when it was decided,
 //! and whether it can follow what came before.
 
-use crate::{
-    AccountEvent, EntityId, Event, Kind, OrderEvent, OrderStatus, ProductEvent, State, Timestamp,
-};
+use fritzy_types::Timestamp;
+
+use crate::{AccountEvent, EntityId, Event, Kind, OrderEvent, OrderStatus, ProductEvent, State};
 
 impl Event {
     /// The kind of entity it happened to.

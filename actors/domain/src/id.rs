@@ -4,14 +4,11 @@
 
 use std::fmt;
 
+use fritzy_types::Slot;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{Flaw, Kind, Rejection};
-
-/// The routing key of an id: its last two bytes. 65 536 values bound the number of shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Slot(pub u16);
 
 fn slot_of(id: Uuid) -> Slot {
     let bytes = id.as_bytes();
@@ -96,10 +93,6 @@ entity_id_type!(
 id_type!(
     /// One event; random, stored with it, the same on every topic: consumers dedupe by it.
     EventId
-);
-id_type!(
-    /// One run of one node: fresh at every start, so that a restarted node is another owner.
-    NodeId
 );
 id_type!(
     /// One request to change something: random, or derived from an idempotency key, so that a

@@ -6,7 +6,6 @@
 //! fold to the same state.
 
 mod account;
-mod clock;
 mod code;
 mod entity;
 mod history;
@@ -17,17 +16,15 @@ mod order;
 mod ports;
 mod product;
 mod rejection;
-mod shard;
 mod text;
 
 pub use account::{
     Account, AccountClosed, AccountCommand, AccountCreated, AccountEvent, AccountPersonal,
     AccountRenamed,
 };
-pub use clock::{Deadline, Timestamp};
 pub use code::Code;
 pub use entity::{Command, Entity, Env, Event, EventDecodeError, Kind, State, check_version, fold};
-pub use id::{AccountId, CommandId, EntityId, EventId, NodeId, OrderId, ProductId, Slot};
+pub use id::{AccountId, CommandId, EntityId, EventId, OrderId, ProductId};
 pub use idempotency::{
     Fingerprint, FingerprintBuilder, IDEMPOTENCY_KEY_BYTES_MAX, KeyScope, check_key,
 };
@@ -38,16 +35,14 @@ pub use order::{
     check_lines,
 };
 pub use ports::{
-    Append, AppendError, Appending, ClusterState, CommandRecord, Committed, ConsistencyToken,
-    Copies, Cursor, CursorMove, Cursors, Epoch, Fed, Feed, Footprint, Freshness, JoinError,
-    Journal, ListKey, Look, Membership, NewNode, NoCopies, NoRoom, NodeRecord, NotAToken,
-    Ownership, Page, Position, Positions, ProductIndex, ProductQuery, ReadError, ReadModel,
-    Recorded, Roles, Room, SearchError, ShardLease, ShardOwner, Slice, Stored, Unbounded, Version,
+    Append, AppendError, Appending, CommandRecord, Committed, ConsistencyToken, Copies, Cursor,
+    CursorMove, Cursors, Fed, Feed, Footprint, Freshness, Journal, ListKey, NoCopies, NotAToken,
+    Page, Position, Positions, ProductIndex, ProductQuery, ReadModel, Recorded, Room, SearchError,
+    Slice, Stored, Unbounded, Version,
 };
 pub use product::{
     Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
     ProductWithdrawn, Quote,
 };
 pub use rejection::{Flaw, Rejection};
-pub use shard::{ShardCount, ShardId};
 pub use text::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX};

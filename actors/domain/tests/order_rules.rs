@@ -3,8 +3,9 @@
 use fritzy_domain::{
     AccountId, CommandId, Currency, Entity, Env, Event, Flaw, LINES_MAX, MINOR_UNITS_END, Money,
     Order, OrderCommand, OrderEvent, OrderStatus, PlaceOrder, ProductId, QUANTITY_MAX, Quote,
-    QuotedLine, Rejection, State, Timestamp, fold,
+    QuotedLine, Rejection, State, fold,
 };
+use fritzy_types::Timestamp;
 use proptest::prelude::*;
 use uuid::Uuid;
 

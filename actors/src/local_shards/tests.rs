@@ -1,8 +1,9 @@
 //! A node's shards on stores in memory, started and stopped.
 
 use fritzy_cluster::LocalLease;
-use fritzy_domain::{CommandId, NodeId, ShardCount};
+use fritzy_domain::CommandId;
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+use fritzy_types::{NodeId, ShardCount};
 use uuid::Uuid;
 
 use super::*;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountId, Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Feed,
-    Journal, Kind, Order, Page, Position, Positions, Product, ReadError, ReadModel, Recorded, Room,
-    ShardId, Slice, State, Stored, Version,
+    Journal, Kind, Order, Page, Position, Positions, Product, ReadModel, Recorded, Room, Slice,
+    State, Stored, Version,
 };
+use fritzy_types::{ReadError, ShardId};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use uuid::Uuid;

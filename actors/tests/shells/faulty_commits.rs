@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_domain::{
-    Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, NodeId,
-    Page, Position, Positions, ReadError, Recorded, Room, ShardCount, ShardId, Version,
+    Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page,
+    Position, Positions, Recorded, Room, Version,
 };
 use fritzy_persistence::{SqliteConfig, Stores};
+use fritzy_types::{NodeId, ReadError, ShardCount, ShardId};
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;

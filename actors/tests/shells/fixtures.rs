@@ -7,10 +7,11 @@ use fritzy_actors::{
     OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig, ShopError,
 };
 use fritzy_domain::{
-    Account, AccountId, CommandId, Deadline, Fingerprint, FingerprintBuilder, KeyScope, NodeId,
-    Order, Page, Product, ShardCount, Stored, Unbounded,
+    Account, AccountId, CommandId, Fingerprint, FingerprintBuilder, KeyScope, Order, Page, Product,
+    Stored, Unbounded,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+use fritzy_types::{Deadline, NodeId, ShardCount};
 use uuid::Uuid;
 
 use crate::faults::{Faults, FaultyJournal, SlowReads};

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fritzy_actors::{Shop, ShopConfig, ShopError, Target};
-use fritzy_cluster::Failure;
 use fritzy_domain::{Account, AccountCommand, Code, OrderCommand, ProductCommand};
+use fritzy_types::Failure;
 use tokio::time::{Instant, sleep};
 
 use crate::fixtures::{deadline, keyed, product_input, unkeyed};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use fritzy_actors::{PriceInput, ShopConfig, ShopError};
-use fritzy_cluster::Failure;
-use fritzy_domain::{CommandId, ProductId, ShardId};
+use fritzy_domain::{CommandId, ProductId};
+use fritzy_types::{Failure, ShardId};
 use futures_util::future::join_all;
 
 use crate::audit::audit;

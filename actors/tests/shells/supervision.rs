@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fritzy_actors::ShopError;
-use fritzy_cluster::Failure;
 use fritzy_domain::{Code, OrderCommand, OrderStatus};
+use fritzy_types::Failure;
 
 use crate::fixtures::{Fixture, deadline, in_ms, unkeyed};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_cluster::{LocalLease, ShardMap};
-use fritzy_domain::{NodeId, ShardCount, ShardId};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+use fritzy_types::{NodeId, ShardCount, ShardId};
 use uuid::Uuid;
 
 use crate::faults::{Faults, FaultyJournal, SlowReads};

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fritzy_bench::ceiling_accounts;
-use fritzy_gateway::Ceiling;
+use fritzy_bench_support::Ceiling;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::log_as_a_node;

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
-use fritzy_actors::{
-    Begin, Broken, Done, KafkaBridge, KafkaBridgeConfig, ProjectedEvent, Projection,
-    ProjectionStart, ProjectionStatus, Projections, Shop, TopicSettings, Topics,
-};
-use fritzy_domain::{Position, ShardId};
+use fritzy_actors::Shop;
+use fritzy_domain::Position;
+use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::Stores;
+use fritzy_projections::{
+    Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart, ProjectionStatus, Projections,
+};
+use fritzy_types::ShardId;
 use hdrhistogram::Histogram;
 use prometheus_client::registry::Registry;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fritzy_persistence::{FreshDatabase, PostgresError};
+use fritzy_bench_support::{DatabaseError, FreshDatabase};
 use tokio::sync::Mutex;
 
 use super::durability::Durability;
@@ -47,7 +47,7 @@ impl Templates {
     }
 }
 
-fn unmade(failure: &PostgresError) -> BenchError {
+fn unmade(failure: &DatabaseError) -> BenchError {
     BenchError::Preparing {
         what: "a database of its own",
         reason: format!(

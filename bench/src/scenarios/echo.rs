@@ -2,7 +2,7 @@
 
 use fritzy_cluster::codec::Unreadable;
 use fritzy_cluster::{Refused, ShardHost};
-use fritzy_domain::{Deadline, ShardId};
+use fritzy_types::{Deadline, ShardId};
 
 /// Bytes of a request: some more than the read of an account, which names its kind and its id.
 pub(super) const REQUEST_LEN: usize = 30;

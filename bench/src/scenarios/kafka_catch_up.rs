@@ -5,8 +5,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_actors::{Begin, Shop, ShopConfig};
+use fritzy_actors::{Shop, ShopConfig};
 use fritzy_persistence::{PostgresConfig, Stores};
+use fritzy_projections::Begin;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::bridged::{Bridged, kafka};

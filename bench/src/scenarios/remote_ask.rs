@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fritzy_actors::{Shop, ShopConfig};
-use fritzy_cluster::measuring::Measured as MeasuredNode;
+use fritzy_bench_support::Measured as MeasuredNode;
 use fritzy_cluster::{LocalLease, Router, ShardMap};
-use fritzy_domain::{ShardCount, ShardId};
 use fritzy_persistence::{MemoryConfig, Stores};
+use fritzy_types::{ShardCount, ShardId};
 
 use super::ceiling::ceiling_accounts;
 use super::echo::{Echo, REPLY_LEN, REQUEST_LEN};
@@ -104,7 +104,7 @@ async fn of_shop(set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
         stores.read_model.clone(),
     );
     let shop = Arc::new(shop.await.map_err(preparing)?);
-    let asker = shop.measured_asker(address(&other)).await;
+    let asker = MeasuredNode::asker(shop.router(), address(&other)).await;
     let asker = asker.map_err(preparing)?;
     let ids = ceiling_accounts(seed, accounts).into_iter();
     let ids: Arc<[String]> = ids.map(|(id, _)| id).collect();

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use fritzy_actors::{Begin, Request, Shop, ShopConfig, ShopError};
-use fritzy_domain::{CommandId, Deadline, NodeId};
+use fritzy_actors::{Request, Shop, ShopConfig, ShopError};
+use fritzy_domain::CommandId;
 use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
+use fritzy_projections::Begin;
+use fritzy_types::{Deadline, NodeId};
 use tempfile::TempDir;
 use uuid::Uuid;
 

@@ -1,7 +1,8 @@
 //! What is in a shop before anything is asked of it: made by its own methods, or found where a database was filled.
 
 use fritzy_actors::{PriceInput, ProductInput, Shop, ShopConfig, ShopError};
-use fritzy_persistence::{PostgresConfig, Sampled, Stores, fill_with_orders, sample_ids};
+use fritzy_bench_support::{Sampled, fill_with_orders, sample_ids};
+use fritzy_persistence::{PostgresConfig, Stores};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::SideSettings;

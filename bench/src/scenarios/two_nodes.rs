@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fritzy_actors::{Request, Shop, ShopConfig};
-use fritzy_cluster::measuring::Measured as MeasuredNode;
+use fritzy_bench_support::Measured as MeasuredNode;
 use fritzy_cluster::{Router, ShardMap};
-use fritzy_domain::{CommandId, ShardCount};
+use fritzy_domain::CommandId;
 use fritzy_persistence::{MemoryConfig, Stores};
+use fritzy_types::ShardCount;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::net::TcpListener;
@@ -68,7 +69,9 @@ impl OtherNode {
                 let stores = Stores::in_memory(MemoryConfig::default());
                 let shop = start_shop(ShopConfig::default(), &stores).await?;
                 make_accounts(&shop, seed, accounts).await?;
-                let owner = shop.measured_owner(listener).await.map_err(preparing)?;
+                let owner = MeasuredNode::owner(shop.router(), listener)
+                    .await
+                    .map_err(preparing)?;
                 Box::pin(async move {
                     owner.end().await;
                     shop.stop().await;

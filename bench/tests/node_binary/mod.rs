@@ -29,7 +29,7 @@ fn build_node(profile_dir: &Path) {
         .args([
             "build",
             "-p",
-            "fritzy-gateway",
+            "fritzy-node",
             "--bin",
             "fritzy",
             "--profile",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use fritzy_cluster::{Liveness, TTL, WATCHED_MAX, place, watched};
-use fritzy_domain::NodeId;
+use fritzy_types::NodeId;
 use uuid::Uuid;
 
 /// Ids as nodes draw them: the time, here one millisecond after the other, then chance.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use fritzy_domain::ShardCount;
+use fritzy_types::ShardCount;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use fritzy_domain::{NewNode, Roles, ShardCount};
+use fritzy_types::{Failure, NewNode, Roles, ShardCount};
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
@@ -13,9 +13,9 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::*;
+use crate::Refused;
 use crate::codec::Unreadable;
 use crate::wire::{WIRE_MAX, WIRE_MIN, WireFailure};
-use crate::{Failure, Refused};
 
 /// Set for the process that is the other node: its number.
 const OTHER: &str = "FRITZY_TEST_OTHER_NODE";

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use fritzy_domain::{ShardCount, ShardLease};
+use fritzy_types::{ShardCount, ShardLease};
 use uuid::Uuid;
 
 use super::*;

@@ -14,7 +14,7 @@ use super::scalars::Time;
 
 /// A customer.
 #[derive(Clone)]
-pub(crate) struct AccountObject {
+pub struct AccountObject {
     account: Account,
     version: Version,
     /// Parts of its orders that were read for many accounts at once.

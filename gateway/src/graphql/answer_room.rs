@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use fritzy_domain::{NoRoom, Room};
+use fritzy_domain::Room;
+use fritzy_types::NoRoom;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that each answer may take of its own: most take less (a page of 100 rows some 100 KB), and large

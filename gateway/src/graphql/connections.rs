@@ -2,7 +2,8 @@
 
 use async_graphql::OutputType;
 use async_graphql::connection::{Connection, CursorType, Edge};
-use fritzy_domain::{Flaw, ListKey, Rejection, Slice, Timestamp};
+use fritzy_domain::{Flaw, ListKey, Rejection, Slice};
+use fritzy_types::Timestamp;
 use uuid::Uuid;
 
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};

@@ -8,8 +8,10 @@ use fritzy_domain::{Code, Rejection, SearchError};
 
 /// An error of a resolver. `with_codes` finds it again behind the error GraphQL makes of it.
 #[derive(Clone, Debug)]
-pub(crate) enum ApiError {
+pub enum ApiError {
+    /// The shop refused or failed.
     Shop(ShopError),
+    /// The search engine failed.
     Search(SearchError),
     /// One that knows where it happened. The library names only the element of an enclosing list.
     At(Vec<PathSegment>, Box<ApiError>),
@@ -18,7 +20,7 @@ pub(crate) enum ApiError {
 /// What a field answers. Not named `Result` on purpose: GraphQL's macros take a `Result` apart and lose
 /// the field's place in the path of its error; and behind an `Option` an error becomes that field's
 /// null, where a `Result` around an `Option` takes its neighbours with it.
-pub(crate) type Answer<T> = std::result::Result<T, ApiError>;
+pub type Answer<T> = std::result::Result<T, ApiError>;
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +36,8 @@ pub(crate) fn shop_error(error: ShopError) -> ApiError {
     ApiError::Shop(error)
 }
 
-pub(crate) fn rejected(rejection: Rejection) -> ApiError {
+/// The error of a rejection.
+pub fn rejected(rejection: Rejection) -> ApiError {
     ApiError::Shop(ShopError::Rejected(rejection))
 }
 

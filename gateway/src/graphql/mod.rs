@@ -27,16 +27,17 @@ use fritzy_domain::{Copies, Currency, ProductIndex};
 use mutation::Mutation;
 use query::Query;
 
-pub(crate) use account::AccountObject;
+pub use account::AccountObject;
 pub(crate) use answer_room::{AnswerRoom, Answers};
 pub(crate) use answer_size::answer_excess;
-pub(crate) use errors::{Answer, Stage, protocol_error, rejected, with_codes};
-pub(crate) use pagination::PaginationInput;
+pub use errors::{Answer, ApiError, rejected};
+pub(crate) use errors::{Stage, protocol_error, with_codes};
+pub use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
-pub(crate) use rows::Row;
+pub use rows::Row;
 
 /// The schema, ready to execute requests.
-pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
 /// What resolvers work with.
 pub(crate) struct App {
@@ -48,7 +49,7 @@ pub(crate) struct App {
 }
 
 /// Builds the schema over a running shop.
-pub(crate) fn build_schema(
+pub fn build_schema(
     shop: Arc<Shop>,
     copies: Arc<dyn Copies>,
     index: Arc<dyn ProductIndex>,
@@ -65,12 +66,12 @@ pub(crate) fn build_schema(
 }
 
 /// The schema in the language of schemas.
-pub(crate) fn schema_text() -> String {
+pub fn schema_text() -> String {
     bare().finish().sdl()
 }
 
 /// The names of all queries and mutations.
-pub(crate) async fn fields(schema: &Schema) -> Vec<String> {
+pub async fn fields(schema: &Schema) -> Vec<String> {
     let document =
         "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }";
     let answer = schema

@@ -11,7 +11,7 @@ pub(super) const TAKE_MAX: u32 = 1_000;
 /// Which part of a list: `skip` rows are left out, then at most `take` follow. Lists are ordered by
 /// creation, oldest first.
 #[derive(InputObject, Clone, Copy, Debug, Default)]
-pub(crate) struct PaginationInput {
+pub struct PaginationInput {
     /// Rows to leave out; 0 unless given.
     skip: Option<i32>,
     /// Rows at most, 1000 at most; 100 unless given.

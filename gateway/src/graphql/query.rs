@@ -18,7 +18,7 @@ use super::rows::{Row, take_room_for_edges};
 /// Characters of a search; longer ones are pasted documents.
 const SEARCH_CHARS_MAX: usize = 200;
 
-pub(crate) struct Query;
+pub struct Query;
 
 /// What can be asked.
 #[Object]

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use async_graphql::Context;
 use fritzy_actors::Lists;
-use fritzy_domain::{Deadline, Freshness};
+use fritzy_domain::Freshness;
+use fritzy_types::Deadline;
 use tokio::sync::OnceCell;
 
 use super::App;

@@ -11,7 +11,8 @@ use async_graphql::{
     Context, ContextSelectionSet, Error, Name, OutputType, Pos, Positioned, SelectionField,
     ServerResult, Value,
 };
-use fritzy_domain::{NoRoom, Room};
+use fritzy_domain::Room;
+use fritzy_types::NoRoom;
 use tokio::task::coop::consume_budget;
 
 use super::answer_size::is_paged;
@@ -32,7 +33,7 @@ const FIELDS_IN_STEP: usize = 32;
 
 /// One row of a list.
 #[derive(Clone, Debug)]
-pub(crate) struct Row<T>(pub(crate) T);
+pub struct Row<T>(pub T);
 
 impl<T: OutputType> OutputType for Row<T> {
     fn type_name() -> Cow<'static, str> {

@@ -1,8 +1,8 @@
 //! Scalars of our own: exact decimals under the name `Float`, moments, minor units.
 
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
-use fritzy_actors::{from_rfc3339, rfc3339};
-use fritzy_domain::{Money, Timestamp};
+use fritzy_domain::Money;
+use fritzy_types::{Timestamp, from_rfc3339, rfc3339};
 
 /// A number by its text. The schema calls it `Float`, as clients of the seed do.
 #[derive(Clone, Debug)]

@@ -19,8 +19,6 @@ use warp::filters::BoxedFilter;
 use warp::http::Request;
 use warp::reply::Response;
 
-use crate::settings::Settings;
-
 /// Bytes a connection reads ahead, and so of a head at most. A query by GET has 64 KB of address.
 const READ_BYTES_MAX: usize = 128 * 1_024;
 /// Requests at once on one HTTP/2 connection, so that the bound on connections bounds them as well.
@@ -30,35 +28,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The limits on connections.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ConnectionLimits {
-    max: usize,
-    head_timeout: Duration,
-}
-
-impl ConnectionLimits {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self {
-            max: usize::try_from(settings.connections_max).unwrap_or(usize::MAX),
-            head_timeout: Duration::from_millis(settings.head_timeout_ms),
-        }
-    }
-
-    /// At most so many at a time.
-    pub(crate) const fn at_most(max: usize, head_timeout: Duration) -> Self {
-        Self { max, head_timeout }
-    }
-
-    /// For a load test: no limit on their number.
-    pub(crate) const fn plain(head_timeout: Duration) -> Self {
-        Self {
-            max: Semaphore::MAX_PERMITS,
-            head_timeout,
-        }
-    }
+pub struct ConnectionLimits {
+    /// Connections at once; one more waits until another ends.
+    pub max: usize,
+    /// For the head of a request to arrive, idleness before it included.
+    pub head_timeout: Duration,
 }
 
 /// Serves until `stopped`, then lets running requests finish.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     routes: BoxedFilter<(Response,)>,
     limits: ConnectionLimits,

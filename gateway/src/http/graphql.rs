@@ -383,7 +383,7 @@ mod tests {
     async fn a_panic_is_answered() {
         let schema = Schema::new(Broken, EmptyMutation, EmptySubscription);
         let metrics = HttpMetrics::new(["broken".into()], &mut Registry::default());
-        let config = HttpConfig::plain(std::time::Duration::from_secs(10), 1_000);
+        let config = HttpConfig::unlimited(std::time::Duration::from_secs(10), 1_000);
         let types = InputTypes::read(&serde_json::Value::Null);
         let endpoint = Endpoint::new(schema, config, metrics, types, None);
         let nothing = stream::empty::<Result<bytes::Bytes, warp::Error>>();

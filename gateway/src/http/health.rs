@@ -11,18 +11,19 @@ use super::text;
 
 /// Whether the node takes requests; shared with its life cycle.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Readiness {
+pub struct Readiness {
     ready: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
 }
 
 impl Readiness {
-    pub(crate) fn set(&self, ready: bool) {
+    /// Whether requests are taken from now on.
+    pub fn set(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
     }
 
     /// Never again, whoever sets it: the node is stopping.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         self.ended.store(true, Ordering::Release);
     }
 

@@ -44,7 +44,7 @@ struct OperationMetrics {
 }
 
 /// What is counted at the front door.
-pub(crate) struct HttpMetrics {
+pub struct HttpMetrics {
     /// By the one field of a document; a fixed set, so that no client can make it grow.
     operations: HashMap<String, OperationMetrics>,
     errors: Family<CodeLabel, Counter>,
@@ -52,7 +52,7 @@ pub(crate) struct HttpMetrics {
 
 impl HttpMetrics {
     /// Metrics for the fields of a schema, added to `registry`.
-    pub(crate) fn new(fields: impl IntoIterator<Item = String>, registry: &mut Registry) -> Self {
+    pub fn new(fields: impl IntoIterator<Item = String>, registry: &mut Registry) -> Self {
         let requests = Family::<OperationLabel, Counter>::default();
         // 0.1 ms to 13 s.
         let buckets = || Histogram::new(exponential_buckets(0.0001, 2.0, 18));
@@ -138,11 +138,13 @@ pub(super) fn name_of<'d>(document: &'d ExecutableDocument, named: Option<&str>)
 }
 
 /// What is read at the moment of a scrape.
-pub(crate) struct Scrape {
-    pub(crate) registry: Registry,
+pub struct Scrape {
+    /// Every metric of the node.
+    pub registry: Registry,
     /// Appends waiting for the committer.
-    pub(crate) queue: Gauge,
-    pub(crate) queue_len: Box<dyn Fn() -> usize + Send + Sync>,
+    pub queue: Gauge,
+    /// Reads the length of that queue.
+    pub queue_len: Box<dyn Fn() -> usize + Send + Sync>,
 }
 
 impl Scrape {

@@ -30,30 +30,37 @@ use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-use crate::settings::Settings;
 use graphql::Endpoint;
 
-pub(crate) use connections::{ConnectionLimits, serve};
-pub(crate) use health::Readiness;
-pub(crate) use metrics::{HttpMetrics, Scrape};
-pub(crate) use variables::{INTROSPECTION, InputTypes};
+pub use connections::{ConnectionLimits, serve};
+pub use health::Readiness;
+pub use metrics::{HttpMetrics, Scrape};
+pub use variables::{INTROSPECTION, InputTypes};
 
-/// What HTTP needs of the settings.
+/// The limits of the front end.
 #[derive(Clone, Debug)]
-pub(crate) struct HttpConfig {
-    request_timeout: Duration,
-    body_bytes_max: usize,
-    body_bytes_total_max: usize,
-    requests_max: usize,
-    answer_bytes_max: usize,
-    answer_bytes_total_max: usize,
-    cors_origins: Vec<String>,
-    serves_clients: bool,
+pub struct HttpConfig {
+    /// For a request from the first byte of its body to the response, waiting included.
+    pub request_timeout: Duration,
+    /// Bytes of one request body.
+    pub body_bytes_max: usize,
+    /// Bytes of all request bodies in progress.
+    pub body_bytes_total_max: usize,
+    /// Requests in progress; as many again may be parked while they wait for another node.
+    pub requests_max: usize,
+    /// Bytes of memory one response may take.
+    pub answer_bytes_max: usize,
+    /// Bytes of memory all responses in progress may take, beyond what each has for itself.
+    pub answer_bytes_total_max: usize,
+    /// Web origins whose pages may call the API; `*` for any.
+    pub cors_origins: Vec<String>,
+    /// Whether this node serves clients at all.
+    pub serves_clients: bool,
 }
 
 impl HttpConfig {
-    /// Without CORS, and without a limit on answers and on requests together.
-    pub(crate) const fn plain(request_timeout: Duration, body_bytes_max: usize) -> Self {
+    /// No limit on what requests and responses take together, and no CORS.
+    pub const fn unlimited(request_timeout: Duration, body_bytes_max: usize) -> Self {
         let no_limit = tokio::sync::Semaphore::MAX_PERMITS;
         Self {
             request_timeout,
@@ -66,28 +73,10 @@ impl HttpConfig {
             serves_clients: true,
         }
     }
-
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let origins = settings
-            .cors_origins
-            .iter()
-            .map(|origin| origin.trim().to_owned());
-        let bytes = |setting: u64| usize::try_from(setting).unwrap_or(usize::MAX);
-        Self {
-            request_timeout: Duration::from_millis(settings.request_timeout_ms),
-            body_bytes_max: bytes(settings.body_bytes_max),
-            body_bytes_total_max: bytes(settings.body_bytes_total_max),
-            requests_max: usize::from(settings.requests_max),
-            answer_bytes_max: bytes(settings.answer_bytes_max),
-            answer_bytes_total_max: bytes(settings.answer_bytes_total_max),
-            cors_origins: origins.filter(|origin| !origin.is_empty()).collect(),
-            serves_clients: settings.cluster.roles().gateway,
-        }
-    }
 }
 
 /// All routes. The API comes first: it is what nearly every request wants.
-pub(crate) fn routes(
+pub fn routes(
     schema: impl Executor,
     config: HttpConfig,
     readiness: Readiness,

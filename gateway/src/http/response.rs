@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_graphql::{Response as GraphqlResponse, ServerError, Value};
 use bytes::Bytes;
-use fritzy_cluster::Failure;
 use fritzy_domain::Code;
+use fritzy_types::Failure;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Serialize;
@@ -58,7 +58,7 @@ impl Refused {
 
     /// What the world has done, told as anywhere else.
     fn failed(status: StatusCode, failure: &Failure) -> Self {
-        Self::new(status, failure.code().as_str(), failure.to_string())
+        Self::new(status, Code::from(failure).as_str(), failure.to_string())
     }
 
     pub(super) fn timed_out() -> Self {

@@ -9,7 +9,7 @@ use async_graphql::{Name, ServerError, Value, Variables};
 
 /// The input types of a schema.
 #[derive(Debug, Default)]
-pub(crate) struct InputTypes(HashMap<String, InputType>);
+pub struct InputTypes(HashMap<String, InputType>);
 
 #[derive(Debug)]
 enum InputType {
@@ -27,13 +27,13 @@ enum TypeRef {
 }
 
 /// The introspection that `InputTypes` is built from; types are at most four wrappers deep.
-pub(crate) const INTROSPECTION: &str = "{ __schema { types { kind name enumValues { name } inputFields {
+pub const INTROSPECTION: &str = "{ __schema { types { kind name enumValues { name } inputFields {
     name defaultValue type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }
 } } } }";
 
 impl InputTypes {
     /// Reads the answer to [`INTROSPECTION`].
-    pub(crate) fn read(introspection: &serde_json::Value) -> Self {
+    pub fn read(introspection: &serde_json::Value) -> Self {
         let types = introspection["__schema"]["types"]
             .as_array()
             .map_or(&[][..], Vec::as_slice);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Append, CursorMove, Position, ReadError, ShardId, ShardLease};
+use fritzy_domain::{Append, CursorMove, Position};
+use fritzy_types::{ReadError, ShardId, ShardLease};
 use uuid::Uuid;
 
 /// An append with the position of its first event.

@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use fritzy_domain::{
-    Append, AppendError, CommandId, CursorMove, EntityId, Positions, ReadError, ShardId,
-};
+use fritzy_domain::{Append, AppendError, CommandId, CursorMove, EntityId, Positions};
+use fritzy_types::{ReadError, ShardId};
 use tokio::sync::oneshot;
 
 /// An append and who waits for its answer.

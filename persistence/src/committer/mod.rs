@@ -9,7 +9,8 @@ mod task;
 
 use std::sync::Arc;
 
-use fritzy_domain::{Append, AppendError, Appending, CursorMove, Feed, ReadError, ShardId};
+use fritzy_domain::{Append, AppendError, Appending, CursorMove, Feed};
+use fritzy_types::{ReadError, ShardId};
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot, watch};

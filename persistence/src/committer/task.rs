@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{AppendError, Committed, Epoch, Position, Positions, ReadError, ShardId};
+use fritzy_domain::{AppendError, Committed, Position, Positions};
+use fritzy_types::{Epoch, ReadError, ShardId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};

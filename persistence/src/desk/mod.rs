@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, Position, ReadError, ShardId, Timestamp};
+use fritzy_domain::{Cursor, Position};
+use fritzy_types::{ReadError, ShardId, Timestamp};
 
 use crate::postgres::PostgresError;
 use crate::sqlite::ReadOnlyError;

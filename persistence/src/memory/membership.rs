@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{
+use fritzy_types::{
     ClusterState, Epoch, JoinError, Look, Membership, NewNode, NodeId, NodeRecord, ReadError,
     ShardId, ShardLease, ShardOwner,
 };

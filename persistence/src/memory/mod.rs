@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use fritzy_domain::{
     Append, Appending, CommandId, CommandRecord, Cursor, CursorMove, Cursors, EntityId, Feed,
-    Footprint, Journal, NoCopies, NodeId, Ownership, Page, Position, ReadError, ReadModel,
-    Recorded, Room, ShardCount, ShardId, ShardLease, Version,
+    Footprint, Journal, NoCopies, Page, Position, ReadModel, Recorded, Room, Version,
 };
+use fritzy_types::{NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
 use uuid::Uuid;
 
 use crate::committer::{Committer, CommitterConfig};

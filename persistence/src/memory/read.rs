@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountId, CommandId, EntityId, Footprint, Kind, ListKey, Order, Page, Product,
-    ReadError, ReadModel, Room, Slice, State, Stored, Timestamp,
+    ReadModel, Room, Slice, State, Stored,
 };
+use fritzy_types::{ReadError, Timestamp};
 use uuid::Uuid;
 
 use super::MemoryStore;

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use fritzy_domain::{
-    CommandId, Cursor, EntityId, Epoch, NodeId, NodeRecord, Recorded, ShardCount, ShardId,
-    ShardLease, State, Stored,
-};
+use fritzy_domain::{CommandId, Cursor, EntityId, Recorded, State, Stored};
+use fritzy_types::{Epoch, NodeId, NodeRecord, ShardCount, ShardId, ShardLease};
 use tokio::time::Instant;
 
 #[derive(Default)]

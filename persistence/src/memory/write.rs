@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, CursorMove, Position, ReadError, Recorded, ShardId, Stored};
+use fritzy_domain::{Cursor, CursorMove, Position, Recorded, Stored};
+use fritzy_types::{ReadError, ShardId};
 
 use super::Shared;
 use super::state::MemoryState;

@@ -4,7 +4,8 @@
 //! process to be caught in. Rows come as one array for each column, so the text depends only on which kinds
 //! of state are in the batch, and stays prepared.
 
-use fritzy_domain::{Account, Append, Order, Product, ShardLease, State};
+use fritzy_domain::{Account, Append, Order, Product, State};
+use fritzy_types::ShardLease;
 use sqlx::{Postgres, QueryBuilder};
 
 use super::unnest::Unnest;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fritzy_domain::ShardCount;
+use fritzy_types::ShardCount;
 
 use crate::committer::CommitterConfig;
 

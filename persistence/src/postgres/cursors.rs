@@ -1,7 +1,8 @@
 //! The cursors of projections on PostgreSQL.
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, CursorMove, Cursors, Position, ReadError, ShardId, ShardLease};
+use fritzy_domain::{Cursor, CursorMove, Cursors, Position};
+use fritzy_types::{ReadError, ShardId, ShardLease};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, Postgres, QueryBuilder, Row};
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page, Position,
-    ReadError, Recorded, Room, ShardId, Version,
+    Append, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page, Position, Recorded,
+    Room, Version,
 };
+use fritzy_types::{ReadError, ShardId};
 use uuid::Uuid;
 
 use super::PostgresStore;

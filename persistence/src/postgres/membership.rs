@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{
+use fritzy_types::{
     ClusterState, Epoch, JoinError, Look, Membership, NewNode, NodeId, NodeRecord, ReadError,
     Roles, ShardId, ShardLease, ShardOwner,
 };

@@ -4,13 +4,10 @@ mod batch_statement;
 mod config;
 mod cursors;
 mod faults;
-mod fill;
-mod fresh;
 mod holding;
 mod journal;
 mod line;
 mod membership;
-mod one_order;
 mod open;
 mod ownership;
 mod read_model;
@@ -28,7 +25,7 @@ mod write;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use fritzy_domain::ShardCount;
+use fritzy_types::ShardCount;
 use prometheus_client::registry::Registry;
 use sqlx::migrate::Migrator;
 
@@ -38,9 +35,6 @@ use reads::Reads;
 
 pub use config::{PostgresConfig, PostgresError, Sharing};
 pub(crate) use cursors::cursor_table;
-pub use fill::{Sampled, fill_with_orders, sample_ids};
-pub use fresh::{AboutServer, FreshDatabase, about_server};
-pub use one_order::OneOrder;
 pub use schema::migrate_postgres;
 pub(crate) use tail::tail;
 pub use verify::verify_postgres;

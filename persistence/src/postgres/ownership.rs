@@ -1,7 +1,7 @@
 //! Owners of shards.
 
 use async_trait::async_trait;
-use fritzy_domain::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
+use fritzy_types::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 

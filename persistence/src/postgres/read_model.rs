@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, Footprint, Kind, Order, Page, Product, ReadError,
-    ReadModel, Room, Slice, State, Stored, Unbounded,
+    Account, AccountId, CommandId, EntityId, Footprint, Kind, Order, Page, Product, ReadModel,
+    Room, Slice, State, Stored, Unbounded,
 };
+use fritzy_types::ReadError;
 use sqlx::Row;
 use uuid::Uuid;
 

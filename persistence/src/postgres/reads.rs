@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{Footprint, ReadError, Room};
+use fritzy_domain::{Footprint, Room};
+use fritzy_types::ReadError;
 use prometheus_client::metrics::counter::Counter;
 use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow, Postgres};
 use sqlx::query::Query;

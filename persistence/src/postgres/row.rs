@@ -1,6 +1,6 @@
 //! A row of PostgreSQL, by its columns' names.
 
-use fritzy_domain::ReadError;
+use fritzy_types::ReadError;
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, Postgres, Row, Type};
 use uuid::Uuid;

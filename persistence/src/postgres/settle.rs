@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use fritzy_domain::{Epoch, ShardId, ShardLease};
+use fritzy_types::{Epoch, ShardId, ShardLease};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use tokio::time::{Instant, sleep, timeout};

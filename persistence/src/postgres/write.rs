@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, CursorMove, Epoch, NodeId, Position, ReadError, ShardId, ShardLease};
+use fritzy_domain::{Cursor, CursorMove, Position};
+use fritzy_types::{Epoch, NodeId, ReadError, ShardId, ShardLease};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 use tokio::time::{Instant, timeout};

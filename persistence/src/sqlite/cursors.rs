@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, CursorMove, Cursors, Position, ReadError, ShardId};
+use fritzy_domain::{Cursor, CursorMove, Cursors, Position};
+use fritzy_types::{ReadError, ShardId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, SqliteConnection};
 

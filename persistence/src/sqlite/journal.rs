@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page, Position,
-    ReadError, Recorded, Room, ShardId, Version,
+    Append, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page, Position, Recorded,
+    Room, Version,
 };
+use fritzy_types::{ReadError, ShardId};
 use uuid::Uuid;
 
 use super::SqliteStore;
-use crate::rows::read_error;
-use crate::rows::{command_record, heads, keep, recorded, signed};
+use crate::rows::{command_record, heads, keep, read_error, recorded, signed};
 
 /// The last position of each shard: one seek for each; grouping would walk the whole index.
 pub(super) const HEADS: &str = "SELECT shard, coalesce(

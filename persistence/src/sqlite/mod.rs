@@ -15,7 +15,7 @@ mod write;
 mod write_states;
 
 use async_trait::async_trait;
-use fritzy_domain::ShardCount;
+use fritzy_types::ShardCount;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{NoCopies, ReadModel, ShardCount};
+use fritzy_domain::{NoCopies, ReadModel};
+use fritzy_types::ShardCount;
 use prometheus_client::metrics::counter::Counter;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};

@@ -2,7 +2,7 @@
 //! and the earlier claims of this one.
 
 use async_trait::async_trait;
-use fritzy_domain::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
+use fritzy_types::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::SqliteStore;

@@ -1,6 +1,6 @@
 //! A row of SQLite, by its columns' names.
 
-use fritzy_domain::ReadError;
+use fritzy_types::ReadError;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
 use uuid::Uuid;

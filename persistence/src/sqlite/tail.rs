@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
-use fritzy_domain::{Position, ReadError, Recorded, ShardId};
+use fritzy_domain::{Position, Recorded};
+use fritzy_types::{ReadError, ShardId};
 use sqlx::SqliteConnection;
 
 use super::journal::HEADS;

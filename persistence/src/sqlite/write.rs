@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{CursorMove, Event, EventId, Position, ReadError, ShardId, ShardLease};
+use fritzy_domain::{CursorMove, Event, EventId, Position};
+use fritzy_types::{ReadError, ShardId, ShardLease};
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 

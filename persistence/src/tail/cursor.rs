@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use fritzy_domain::{Position, ShardId};
+use fritzy_domain::Position;
+use fritzy_types::ShardId;
 
 /// The last position that was read of each shard; those that are not named were not read at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

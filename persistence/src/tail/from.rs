@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 
-use fritzy_domain::{Position, Recorded, ShardId, Timestamp};
+use fritzy_domain::{Position, Recorded};
+use fritzy_types::{ShardId, Timestamp};
 
 use super::{EventSource, TailCursor, TailError};
 

@@ -12,7 +12,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::path::Path;
 
-use fritzy_domain::{Position, ReadError, Recorded, ShardId, Timestamp};
+use fritzy_domain::{Position, Recorded};
+use fritzy_types::{ReadError, ShardId, Timestamp};
 
 use crate::postgres::PostgresError;
 use crate::sqlite::ReadOnlyError;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{Position, ReadError, Recorded, ShardId};
+use fritzy_domain::{Position, Recorded};
+use fritzy_types::{ReadError, ShardId};
 
 /// A database opened for reading only; each call is a transaction of its own.
 #[async_trait]

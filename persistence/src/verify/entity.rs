@@ -1,8 +1,7 @@
 //! The events of one entity, in order, and its state row: versions, routing, the fold, the sum.
 
-use fritzy_domain::{
-    Event, Kind, OrderCreated, OrderEvent, RequestedLine, ShardCount, Slot, State, check_lines,
-};
+use fritzy_domain::{Event, Kind, OrderCreated, OrderEvent, RequestedLine, State, check_lines};
+use fritzy_types::{ShardCount, Slot};
 use uuid::Uuid;
 
 use super::findings::Findings;

@@ -1,6 +1,6 @@
 //! The table of shards, and the positions of each: 1..n without a gap (invariants I2 and I3).
 
-use fritzy_domain::ShardCount;
+use fritzy_types::ShardCount;
 
 use super::findings::Findings;
 use super::source::ShardRow;

@@ -1,7 +1,8 @@
 //! Events that have an id or a command in common: ids are unique (I1), and a command takes effect once
 //! (I8).
 
-use fritzy_domain::{Event, Timestamp};
+use fritzy_domain::Event;
+use fritzy_types::Timestamp;
 
 use super::findings::Findings;
 use super::source::SharedRow;

@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use fritzy_domain::{Kind, ShardCount};
+use fritzy_domain::Kind;
+use fritzy_types::ShardCount;
 
 use super::entity::{EntityCheck, KINDS};
 use super::findings::Findings;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use fritzy_domain::{
-    AppendError, ClusterState, Membership, NewNode, NodeId, Positions, Roles, ShardCount, ShardId,
-    ShardLease,
-};
+use fritzy_domain::{AppendError, Positions};
 use fritzy_persistence::{
     CommitterConfig, MemoryConfig, PostgresConfig, SharedMemory, Sharing, Stores,
+};
+use fritzy_types::{
+    ClusterState, Membership, NewNode, NodeId, Roles, ShardCount, ShardId, ShardLease,
 };
 
 use sqlx::{Connection, PgConnection};

@@ -1,7 +1,8 @@
 //! The cursors as people see and set them, beside the node that owns their shards.
 
-use fritzy_domain::{Cursor, CursorMove, Position, ShardId, Timestamp};
+use fritzy_domain::{Cursor, CursorMove, Position};
 use fritzy_persistence::{CursorDesk, DeskError, SetTo, Stores};
+use fritzy_types::{ShardId, Timestamp};
 use tempfile::TempDir;
 
 use crate::fixtures::{Fixture, node, postgres_config, sqlite_config};

@@ -1,6 +1,7 @@
 //! Fencing: only the newest lease of a shard can commit (I3).
 
-use fritzy_domain::{AppendError, Epoch};
+use fritzy_domain::AppendError;
+use fritzy_types::Epoch;
 
 use crate::fixtures::{Fixture, node};
 

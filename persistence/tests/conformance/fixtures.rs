@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{
     Account, AccountCommand, AccountId, Append, AppendError, Command, CommandId, Currency,
-    Deadline, EntityId, Env, Event, EventId, Fingerprint, Money, NodeId, OrderCommand, PlaceOrder,
-    Positions, ProductCommand, ProductId, Quote, QuotedLine, ShardCount, ShardId, ShardLease,
-    State, Timestamp, Version,
+    EntityId, Env, Event, EventId, Fingerprint, Money, OrderCommand, PlaceOrder, Positions,
+    ProductCommand, ProductId, Quote, QuotedLine, State, Version,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
+use fritzy_types::{Deadline, NodeId, ShardCount, ShardId, ShardLease, Timestamp};
 use tempfile::TempDir;
 use uuid::Uuid;
 

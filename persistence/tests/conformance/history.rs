@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fritzy_domain::{AccountCommand, Command, NoRoom, Page, ReadError, Room, Unbounded, Version};
+use fritzy_domain::{AccountCommand, Command, Page, Room, Unbounded, Version};
+use fritzy_types::{NoRoom, ReadError};
 use uuid::Uuid;
 
 use crate::fixtures::{Fixture, command_id};

@@ -5,7 +5,6 @@ mod cluster;
 mod desk;
 mod fencing;
 mod fixtures;
-mod fresh;
 mod history;
 mod keys;
 mod membership;

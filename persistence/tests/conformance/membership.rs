@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use fritzy_domain::{Epoch, JoinError, NodeId, NodeRecord, ShardId, ShardOwner};
+use fritzy_types::{Epoch, JoinError, NodeId, NodeRecord, ShardId, ShardOwner};
 
 use crate::cluster::{Cluster, PATIENT, SHARDS, new_node};
 use crate::fixtures::node;
@@ -37,7 +37,7 @@ pub(crate) async fn a_name_is_one_run_s_until_that_is_fenced_or_has_left(cluster
 
     members.leave(second.id).await.expect("leaves");
     let alone = new_node(4, "kiosk");
-    let alone = fritzy_domain::NewNode {
+    let alone = fritzy_types::NewNode {
         address: None,
         ..alone
     };

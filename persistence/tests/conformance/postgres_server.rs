@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{Page, ReadError, ShardCount, Unbounded};
+use fritzy_domain::{Page, Unbounded};
 use fritzy_persistence::{
     PostgresConfig, PostgresError, Stores, VerifyProgress, migrate_postgres, verify_postgres,
 };
 use fritzy_testbed::{PostgresServer, skipped};
+use fritzy_types::{ReadError, ShardCount};
 
 use crate::fixtures::{Fixture, node, postgres_config};
 

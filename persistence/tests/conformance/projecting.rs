@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fritzy_domain::{Cursor, CursorMove, Fed, Position, ShardId};
+use fritzy_domain::{Cursor, CursorMove, Fed, Position};
+use fritzy_types::ShardId;
 
 use crate::fixtures::{Fixture, SHARDS, node};
 

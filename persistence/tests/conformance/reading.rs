@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fritzy_domain::{
-    AccountId, Command, EntityId, ListKey, NoRoom, Page, ProductCommand, ReadError, Room, Slice,
-    Stored, Timestamp, Unbounded,
+    AccountId, Command, EntityId, ListKey, Page, ProductCommand, Room, Slice, Stored, Unbounded,
 };
+use fritzy_types::{NoRoom, ReadError, Timestamp};
 
 use crate::fixtures::{Fixture, account_id, account_of, command_id};
 

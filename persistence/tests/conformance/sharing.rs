@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{ReadError, ShardId};
 use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
+use fritzy_types::{ReadError, ShardId};
 use sqlx::{Connection, PgConnection, Row};
 
 use crate::cluster::{Cluster, PATIENT, cluster_config, new_node};

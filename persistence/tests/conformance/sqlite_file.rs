@@ -1,7 +1,8 @@
 //! What only a file can show: that it is locked, kept, and refused when it is not ours.
 
-use fritzy_domain::{Epoch, ShardCount, Unbounded};
+use fritzy_domain::Unbounded;
 use fritzy_persistence::{OpenError, SqliteConfig, Stores};
+use fritzy_types::{Epoch, ShardCount};
 use tempfile::TempDir;
 
 use crate::fixtures::{Fixture, node, sqlite_config};

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use fritzy_domain::{Position, Recorded, ShardId, Timestamp};
+use fritzy_domain::{Position, Recorded};
 use fritzy_persistence::{EventTail, Stores, TailCursor, TailError, TailFrom};
+use fritzy_types::{ShardId, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use fritzy_domain::{AppendError, Epoch, NodeId, ShardId, ShardLease};
+use fritzy_domain::AppendError;
+use fritzy_types::{Epoch, NodeId, ShardId, ShardLease};
 
 use crate::cluster::{Cluster, SHARDS, write};
 use crate::fixtures::node;
@@ -162,7 +163,7 @@ pub(crate) async fn what_was_given_back_is_anybody_s(cluster: Cluster) {
     give_back(one, &all).await;
     give_back(one, &all).await;
     let given = cluster.state().await.shards;
-    let free = |shard: &fritzy_domain::ShardOwner| shard.owner.is_none() && shard.epoch == Epoch(1);
+    let free = |shard: &fritzy_types::ShardOwner| shard.owner.is_none() && shard.epoch == Epoch(1);
     assert!(given.iter().all(free), "{given:?}");
     let gave = write(&first, 2).await;
     assert_eq!(gave, Err(AppendError::Fenced(ShardId(0))));

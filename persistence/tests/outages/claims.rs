@@ -1,8 +1,9 @@
 //! A claim and a batch of the owner it deposes: one waits for the other (I3).
 
-use fritzy_domain::{Append, AppendError, EventId, ShardLease};
+use fritzy_domain::{Append, AppendError, EventId};
 use fritzy_persistence::{PostgresConfig as StoreConfig, Stores};
 use fritzy_testbed::HoldFrom;
+use fritzy_types::ShardLease;
 use uuid::Uuid;
 
 use crate::fixtures::node;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{Append, AppendError, Deadline, Positions};
+use fritzy_domain::{Append, AppendError, Positions};
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
 use fritzy_testbed::{ChaosProxy, Hold, PostgresServer, ServiceError, skipped};
+use fritzy_types::Deadline;
 use futures_util::future::join_all;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
@@ -27,10 +28,7 @@ pub(crate) struct Ground {
 pub(crate) type Told = (Append, Result<Positions, AppendError>);
 
 /// A server of the test's own; `None` where this machine has none.
-pub(crate) fn server(
-    test: &str,
-    config: fritzy_testbed::PostgresConfig,
-) -> Option<PostgresServer> {
+pub(crate) fn server(test: &str, config: fritzy_testbed::PostgresConfig) -> Option<PostgresServer> {
     match PostgresServer::start(config) {
         Ok(server) => Some(server),
         Err(missing @ ServiceError::Missing { .. }) => {
@@ -61,7 +59,7 @@ impl Ground {
         let port = format!(":{}/", server.port());
         let through = format!(":{}/", proxy.address().port());
         let mut config = PostgresConfig {
-            shards: fritzy_domain::ShardCount::new(SHARDS).expect("in range"),
+            shards: fritzy_types::ShardCount::new(SHARDS).expect("in range"),
             ..PostgresConfig::new(server.url("postgres").replace(&port, &through))
         };
         change(&mut config);

@@ -167,13 +167,6 @@ pub(crate) fn make_everything_on(database_url: &str) {
     node.stop();
 }
 
-/// Has a node on a database of PostgreSQL run this, and stops it.
-pub(crate) fn run_on(database_url: &str, document: &str) {
-    let mut node = Node::started_with(&["--database-url", database_url]);
-    node.run(document);
-    node.stop();
-}
-
 impl Node {
     fn start(folder: &Path) -> Self {
         Self::started_with(&["--data-dir", folder.to_str().expect("UTF-8")])

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::process::Output;
 
-use fritzy_persistence::fill_with_orders;
 use fritzy_testbed::{TestPostgres, postgres_for_tests, skipped};
 use serde_json::Value;
 
-use crate::ground::{fritzy, make_everything_on, run_on};
+use crate::ground::{fritzy, make_everything_on};
 
 /// A fault: what it is, how it is planted, and the kinds of violations that must be told.
 type Fault = (&'static str, &'static str, &'static [&'static str]);
@@ -245,37 +244,6 @@ fn every_fault_is_named_and_nothing_else_is() {
         server
             .psql(&format!("DROP DATABASE {copy}"))
             .expect("dropped");
-    }
-}
-
-/// The statements that fill a database for a measurement keep every invariant, also when they are run again.
-#[test]
-fn what_was_filled_in_is_as_a_shop_would_have_written_it() {
-    let Some(server) = server("what_was_filled_in_is_as_a_shop_would_have_written_it") else {
-        return;
-    };
-    let url = server.fresh_database().expect("a database");
-    make_everything_on(&url);
-    let things: String = (0..20)
-        .map(|number| {
-            format!(
-                r#"a{number}: createAccount(account: {{ name: "N" }}) {{ id }}
-                   p{number}: createProduct(product: {{ name: "P\"", description: "", price: {number}.99 }}) {{ id }} "#
-            )
-        })
-        .collect();
-    run_on(&url, &format!("mutation {{ {things} }}"));
-    let runtime = tokio::runtime::Runtime::new().expect("starts");
-    let mut events = 16 + 40;
-    for keyed in [false, true, true, false] {
-        let filled = fill_with_orders(&url, 700, keyed);
-        let filled = runtime.block_on(filled).expect("fills");
-        assert!((700..800).contains(&filled), "{filled}");
-        events += filled;
-        let output = verify(&url, &["--json"]);
-        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert_eq!(report["violations"], Value::Array(vec![]), "{report:#}");
-        assert_eq!(report["checked"]["events"], events, "{report}");
     }
 }
 

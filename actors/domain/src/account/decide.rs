@@ -66,10 +66,11 @@ fn check_open(account: &Account) -> Result<(), Rejection> {
 
 #[cfg(test)]
 mod tests {
+    use fritzy_types::Timestamp;
     use uuid::Uuid;
 
     use super::*;
-    use crate::{CommandId, Flaw, Timestamp};
+    use crate::{CommandId, Flaw};
 
     fn env() -> Env {
         Env {

@@ -1,8 +1,9 @@
 //! What can have happened to an account.
 
+use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, AccountPersonal, Timestamp};
+use crate::{AccountId, AccountPersonal};
 
 /// An event of an account. It serializes as its content; the type is kept beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

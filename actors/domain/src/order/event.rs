@@ -1,8 +1,9 @@
 //! What can have happened to an order.
 
+use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Money, OrderId, OrderLine, Timestamp};
+use crate::{AccountId, Money, OrderId, OrderLine};
 
 /// An event of an order. It serializes as its content; the type is kept beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Money, OrderId, ProductId, Timestamp};
+use crate::{AccountId, Money, OrderId, ProductId};
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

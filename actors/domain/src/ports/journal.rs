@@ -5,10 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use async_trait::async_trait;
+use fritzy_types::{Deadline, ReadError, ShardId, ShardLease};
 use uuid::Uuid;
 
-use super::{Feed, Footprint, Page, ReadError, Room, ShardLease};
-use crate::{CommandId, Deadline, EntityId, Event, EventId, Fingerprint, ShardId, State};
+use super::{Feed, Footprint, Page, Room};
+use crate::{CommandId, EntityId, Event, EventId, Fingerprint, State};
 
 /// An event's number within its shard: 1, 2, 3 … without a gap (invariant I2).
 pub type Position = u64;

@@ -3,8 +3,6 @@
 
 mod copies;
 mod journal;
-mod membership;
-mod ownership;
 mod product_index;
 mod projections;
 mod read_model;
@@ -14,11 +12,7 @@ pub use copies::{ConsistencyToken, Copies, Freshness, NoCopies, NotAToken};
 pub use journal::{
     Append, AppendError, Appending, CommandRecord, Journal, Position, Positions, Recorded, Version,
 };
-pub use membership::{
-    ClusterState, JoinError, Look, Membership, NewNode, NodeRecord, Roles, ShardOwner,
-};
-pub use ownership::{Epoch, Ownership, ShardLease};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
 pub use projections::{Committed, Cursor, CursorMove, Cursors, Fed, Feed};
-pub use read_model::{ListKey, Page, ReadError, ReadModel, Slice, Stored};
-pub use room::{Footprint, NoRoom, Room, Unbounded};
+pub use read_model::{ListKey, Page, ReadModel, Slice, Stored};
+pub use room::{Footprint, Room, Unbounded};

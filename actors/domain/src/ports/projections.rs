@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fritzy_types::{ReadError, ShardId, ShardLease};
 
-use super::{Append, Position, Positions, ReadError, ShardLease};
-use crate::ShardId;
+use super::{Append, Position, Positions};
 
 /// An append that is in the journal.
 #[derive(Clone, Debug)]

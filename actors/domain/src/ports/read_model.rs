@@ -3,24 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use async_trait::async_trait;
+use fritzy_types::{ReadError, Timestamp};
 use uuid::Uuid;
 
-use super::{NoRoom, Room, Version};
-use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State, Timestamp};
-
-/// Why a read failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The store does not answer.
-    #[error("the store could not read: {0}")]
-    Unavailable(String),
-    /// What is stored cannot be read; that entity is unavailable, it is never skipped.
-    #[error("stored data cannot be read: {0}")]
-    Unreadable(String),
-    /// The rows would take more room than there is; nothing is kept of them.
-    #[error(transparent)]
-    NoRoom(#[from] NoRoom),
-}
+use super::{Room, Version};
+use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State};
 
 /// A state with the version it is at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Room in memory: what a read may take, and what it has taken.
 
+use fritzy_types::NoRoom;
+
 use super::Stored;
 use crate::{Account, Order, OrderLine, Product};
 
@@ -11,20 +13,6 @@ pub trait Room: Send + Sync {
     /// # Errors
     /// [`NoRoom`]: the read must end.
     fn take(&self, bytes: usize) -> Result<(), NoRoom>;
-}
-
-/// Why there is no more room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoom {
-    /// One answer would be larger than any may be: the caller must ask for less.
-    #[error("one answer may take {bytes_max} bytes of memory, and this one would take more")]
-    InAnswer {
-        /// What one answer may take.
-        bytes_max: usize,
-    },
-    /// All answers under way have taken what there is: the same request can work later.
-    #[error("large answers under way have taken all the room there is for them")]
-    AmongAnswers,
 }
 
 /// Room without an end, for reads that are bounded by other means.
@@ -76,10 +64,11 @@ impl Footprint for Order {
 
 #[cfg(test)]
 mod tests {
+    use fritzy_types::Timestamp;
     use uuid::Uuid;
 
     use super::*;
-    use crate::{AccountId, Currency, Money, OrderId, OrderStatus, ProductId, Timestamp};
+    use crate::{AccountId, Currency, Money, OrderId, OrderStatus, ProductId};
 
     #[test]
     fn every_line_of_an_order_and_every_text_takes_room() {

@@ -98,10 +98,11 @@ fn check_available(product: &Product) -> Result<(), Rejection> {
 
 #[cfg(test)]
 mod tests {
+    use fritzy_types::Timestamp;
     use uuid::Uuid;
 
     use super::*;
-    use crate::{CommandId, Currency, Money, Timestamp};
+    use crate::{CommandId, Currency, Money};
 
     fn create(name: &str, description: &str) -> Result<Vec<ProductEvent>, Rejection> {
         let env = Env {

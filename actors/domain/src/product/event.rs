@@ -1,8 +1,9 @@
 //! What can have happened to a product.
 
+use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, ProductId, Timestamp};
+use crate::{Money, ProductId};
 
 /// An event of a product. It serializes as its content; the type is kept beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,8 +1,9 @@
 //! What a product is, and what it tells an order.
 
+use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, ProductId, Timestamp};
+use crate::{Money, ProductId};
 
 /// A product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,8 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
-use fritzy_persistence::{OneOrder, PostgresConfig, migrate_postgres};
+use fritzy_bench_support::OneOrder;
+use fritzy_persistence::{PostgresConfig, migrate_postgres};
 use tempfile::TempDir;
 
 use super::database::Database;

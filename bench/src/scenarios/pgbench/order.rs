@@ -2,8 +2,8 @@
 
 use fritzy_domain::{
     AccountId, Currency, Event, Money, OrderCreated, OrderEvent, OrderId, OrderLine, ProductId,
-    Timestamp,
 };
+use fritzy_types::Timestamp;
 use uuid::Uuid;
 
 use crate::scenarios::shop_data::{price_cents, product_name};

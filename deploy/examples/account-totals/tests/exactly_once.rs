@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fritzy_actors::{
-    Begin, KafkaBridge, KafkaBridgeConfig, OrderInput, OrderLineInput, PriceInput, ProductInput,
-    Projections, Request, Shop, ShopConfig, TopicSettings, Topics,
+    OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig,
 };
-use fritzy_domain::{CommandId, Deadline, Event, NodeId, OrderCommand, OrderEvent, ShardCount};
+use fritzy_domain::{CommandId, Event, OrderCommand, OrderEvent};
+use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+use fritzy_projections::{Begin, Projections};
 use fritzy_testbed::{KafkaCluster, KafkaConfig, ServiceError, skipped};
+use fritzy_types::{Deadline, NodeId, ShardCount};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -28,7 +28,7 @@ pub(super) fn build(metadata: &Metadata, dev: bool) -> Result<PathBuf> {
         "build",
         "--quiet",
         "--package",
-        "fritzy-gateway",
+        "fritzy-node",
         "--bin",
         "fritzy",
     ]);

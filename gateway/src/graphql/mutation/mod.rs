@@ -20,7 +20,7 @@ use product::ProductMutations;
 /// `expectedVersion` as well: at any other version they are refused.
 #[derive(MergedObject)]
 #[graphql(name = "Mutation")]
-pub(crate) struct Mutation(OrderMutations, AccountMutations, ProductMutations);
+pub struct Mutation(OrderMutations, AccountMutations, ProductMutations);
 
 impl Mutation {
     pub(crate) const fn new() -> Self {

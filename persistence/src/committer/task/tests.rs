@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Append, AppendError,
-    CommandId, CursorMove, Deadline, EntityId, Epoch, Event, EventId, NodeId, Position, Positions,
-    ReadError, ShardId, ShardLease, State, Timestamp,
+    CommandId, CursorMove, EntityId, Event, EventId, Position, Positions, State,
 };
+use fritzy_types::{Deadline, Epoch, NodeId, ReadError, ShardId, ShardLease, Timestamp};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 

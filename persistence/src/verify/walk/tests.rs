@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{AccountCommand, Command, CommandId, Env, Event, Timestamp};
+use fritzy_domain::{AccountCommand, Command, CommandId, Env, Event};
+use fritzy_types::Timestamp;
 use uuid::Uuid;
 
 use super::*;

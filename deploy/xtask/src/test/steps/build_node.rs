@@ -17,7 +17,7 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     let arguments = [
         "build",
         "--package",
-        "fritzy-gateway",
+        "fritzy-node",
         "--bin",
         "fritzy",
         "--locked",

@@ -13,31 +13,80 @@ struct Arrows {
 }
 
 /// Every crate of the workspace, from the bottom up.
-const ARROWS: [Arrows; 10] = [
-    arrows("fritzy-domain", &[]),
-    arrows("fritzy-cluster", &["fritzy-domain"]),
+const ARROWS: [Arrows; 15] = [
+    arrows("fritzy-types", &[]),
+    arrows("fritzy-domain", &["fritzy-types"]),
+    arrows("fritzy-cluster", &["fritzy-types"]),
     // Real servers for tests: it knows none of the others, and only their tests and the tools know it.
     arrows("fritzy-testbed", &[]),
     Arrows {
         dev_to: &["fritzy-testbed"],
-        ..arrows("fritzy-persistence", &["fritzy-domain"])
+        ..arrows("fritzy-persistence", &["fritzy-domain", "fritzy-types"])
     },
-    arrows("fritzy-search", &["fritzy-domain"]),
+    Arrows {
+        // The runner is tested with a shop that fills a journal in memory.
+        dev_to: &["fritzy-actors", "fritzy-cluster", "fritzy-persistence"],
+        ..arrows("fritzy-projections", &["fritzy-domain", "fritzy-types"])
+    },
+    arrows(
+        "fritzy-search",
+        &["fritzy-domain", "fritzy-projections", "fritzy-types"],
+    ),
     Arrows {
         // The shells know ports, never a database; their tests run on the journal in memory.
         dev_to: &["fritzy-persistence", "fritzy-testbed"],
-        ..arrows("fritzy-actors", &["fritzy-cluster", "fritzy-domain"])
+        ..arrows(
+            "fritzy-actors",
+            &[
+                "fritzy-cluster",
+                "fritzy-domain",
+                "fritzy-projections",
+                "fritzy-types",
+            ],
+        )
     },
+    Arrows {
+        dev_to: &["fritzy-actors", "fritzy-persistence", "fritzy-testbed"],
+        ..arrows(
+            "fritzy-kafka",
+            &["fritzy-domain", "fritzy-projections", "fritzy-types"],
+        )
+    },
+    arrows(
+        "fritzy-gateway",
+        &[
+            "fritzy-actors",
+            "fritzy-cluster",
+            "fritzy-domain",
+            "fritzy-types",
+        ],
+    ),
     Arrows {
         dev_to: &["fritzy-testbed"],
         ..arrows(
-            "fritzy-gateway",
+            "fritzy-node",
             &[
                 "fritzy-actors",
                 "fritzy-cluster",
                 "fritzy-domain",
+                "fritzy-gateway",
+                "fritzy-kafka",
                 "fritzy-persistence",
+                "fritzy-projections",
                 "fritzy-search",
+                "fritzy-types",
+            ],
+        )
+    },
+    Arrows {
+        dev_to: &["fritzy-actors", "fritzy-persistence", "fritzy-testbed"],
+        ..arrows(
+            "fritzy-bench-support",
+            &[
+                "fritzy-cluster",
+                "fritzy-domain",
+                "fritzy-gateway",
+                "fritzy-types",
             ],
         )
     },
@@ -49,9 +98,12 @@ const ARROWS: [Arrows; 10] = [
                 "fritzy-actors",
                 "fritzy-cluster",
                 "fritzy-domain",
-                "fritzy-gateway",
+                "fritzy-kafka",
                 "fritzy-persistence",
+                "fritzy-projections",
+                "fritzy-bench-support",
                 "fritzy-search",
+                "fritzy-types",
             ],
         )
     },
@@ -61,7 +113,10 @@ const ARROWS: [Arrows; 10] = [
         dev_to: &[
             "fritzy-actors",
             "fritzy-domain",
+            "fritzy-kafka",
             "fritzy-persistence",
+            "fritzy-projections",
+            "fritzy-types",
             "fritzy-testbed",
         ],
         ..arrows("account-totals", &[])

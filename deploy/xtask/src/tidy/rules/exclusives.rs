@@ -11,23 +11,31 @@ struct Exclusive {
 
 const EXAMPLE: &str = "account-totals";
 const BENCH: &str = "fritzy-bench";
+const SUPPORT: &str = "fritzy-bench-support";
 
 const EXCLUSIVES: [Exclusive; 10] = [
-    only("async-graphql", &["fritzy-gateway"]),
+    // The baseline of the load tester has a schema of one field.
+    only("async-graphql", &["fritzy-gateway", SUPPORT]),
     only("bincode", &["fritzy-cluster"]),
     only("meilisearch-sdk", &["fritzy-search"]),
     // The load tester measures a bare call between two of its nodes.
-    only("ractor", &["fritzy-actors", "fritzy-cluster", BENCH]),
     only(
-        "ractor_cluster",
-        &["fritzy-actors", "fritzy-cluster", BENCH],
+        "ractor",
+        &[
+            "fritzy-actors",
+            "fritzy-projections",
+            "fritzy-cluster",
+            BENCH,
+        ],
     ),
-    // The gateway's tests read what a killed node has published. The example stands for a program of others.
-    only("rdkafka", &["fritzy-actors", "fritzy-gateway", EXAMPLE]),
-    only("rdkafka-sys", &["fritzy-actors"]),
-    only("sqlx", &["fritzy-persistence", EXAMPLE]),
+    only("ractor_cluster", &["fritzy-cluster", BENCH]),
+    // The node's tests read what a killed node has published. The example stands for a program of others.
+    only("rdkafka", &["fritzy-kafka", "fritzy-node", EXAMPLE]),
+    only("rdkafka-sys", &["fritzy-kafka"]),
+    only("sqlx", &["fritzy-persistence", SUPPORT, EXAMPLE]),
     only("tantivy", &["fritzy-search"]),
-    only("warp", &["fritzy-gateway"]),
+    // The node serves the operators' endpoint by it.
+    only("warp", &["fritzy-gateway", "fritzy-node"]),
 ];
 
 /// What the pure core never depends on: time, chance and the world come in as arguments.

@@ -1,0 +1,131 @@
+//! Bridges that end in the middle: killed, panicking, or with a fatal error of their producer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fritzy_kafka::{KafkaBridge, TOPICS};
+use fritzy_projections::{Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart};
+use fritzy_types::ShardId;
+use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use crate::brokers::plain;
+use crate::consumed::Consumed;
+use crate::outages::require_whole;
+use crate::shop::{KafkaShop, TOPIC_SETTINGS, status};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bridge_that_is_given_up_in_the_middle_repeats_and_loses_nothing() {
+    let test = "a_bridge_that_is_given_up_in_the_middle_repeats_and_loses_nothing";
+    let Some(cluster) = plain(test, 1) else {
+        return;
+    };
+    let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
+    for _ in 0..4 {
+        let running = shop.bridge().await;
+        shop.orders(200).await;
+        // As a kill would: cursors are not saved, and nothing is waited for.
+        running.kill();
+    }
+    let running = shop.bridge().await;
+    shop.until_published(&running).await;
+    running.stop().await;
+    let repeats = require_whole("bridges given up", &cluster, &shop).await;
+    assert!(repeats > 0, "what was not saved is told again");
+}
+
+/// Bridges, each of which panics when it has taken so many events. Everything else about them is real.
+struct Panicking {
+    bridges: KafkaBridge,
+    events: i64,
+    times: AtomicI64,
+}
+
+struct PanicIn {
+    bridge: Box<dyn Projection>,
+    events: i64,
+}
+
+#[async_trait]
+impl ProjectionStart for Panicking {
+    fn name(&self) -> &'static str {
+        self.bridges.name()
+    }
+
+    fn begin(&self) -> Begin {
+        self.bridges.begin()
+    }
+
+    async fn start(&self) -> Result<Box<dyn Projection>, Broken> {
+        let bridge = self.bridges.start().await?;
+        let last = self.times.fetch_sub(1, SeqCst) <= 0;
+        let events = if last { i64::MAX } else { self.events };
+        Ok(Box::new(PanicIn { bridge, events }))
+    }
+}
+
+#[async_trait]
+impl Projection for PanicIn {
+    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Broken> {
+        self.events -= 1;
+        assert!(self.events > 0, "told to");
+        self.bridge.take(event).await
+    }
+
+    async fn done(&mut self) -> Result<Done, Broken> {
+        self.bridge.done().await
+    }
+
+    fn forget(&mut self, shard: ShardId) {
+        self.bridge.forget(shard);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bridge_that_panics_is_started_anew_from_its_cursors() {
+    let test = "a_bridge_that_panics_is_started_anew_from_its_cursors";
+    let Some(cluster) = plain(test, 1) else {
+        return;
+    };
+    let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
+    let panicking = Panicking {
+        bridges: KafkaBridge::new(shop.config.clone()).expect("a client"),
+        events: 700,
+        times: AtomicI64::new(3),
+    };
+    let running = shop.project(Arc::new(panicking)).await;
+    shop.orders(1_000).await;
+    shop.until_published(&running).await;
+    assert_eq!(status(&running).restarts, 3);
+    running.stop().await;
+    require_whole("a panicking bridge", &cluster, &shop).await;
+}
+
+/// No real broker gives a producer up on demand; the library's own does, over a real socket.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fatal_error_of_the_producer_makes_a_new_one_from_the_cursor() {
+    let kafka = MockCluster::new(1).expect("a broker");
+    for topic in TOPICS {
+        let made = kafka.create_topic(topic, TOPIC_SETTINGS.partitions, 1);
+        made.expect("made");
+    }
+    let shop = KafkaShop::new(&kafka.bootstrap_servers()).await;
+    let running = shop.bridge().await;
+    shop.orders(50).await;
+    shop.until_published(&running).await;
+    let fatal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    kafka.request_errors(RDKafkaApiKey::Produce, &[fatal; 2]);
+    shop.orders(50).await;
+    shop.until_published(&running).await;
+    let restarts = status(&running).restarts;
+    assert!(restarts > 0, "it was fatal");
+    // One that has nothing to do finds out with the next event.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    shop.orders(10).await;
+    shop.until_published(&running).await;
+    assert_eq!(status(&running).restarts, restarts);
+    running.stop().await;
+    Consumed::all(&kafka.bootstrap_servers()).require_whole(&shop.journal().await);
+}

@@ -1,0 +1,224 @@
+//! A shop on stores in memory, whose journal can be made to keep things to itself.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fritzy_actors::{Request, Shop, ShopConfig};
+use fritzy_domain::{
+    AccountId, Append, Appending, CommandId, CommandRecord, Cursor, EntityId, Fed, Feed, Journal,
+    Page, Position, Recorded, Room, Version,
+};
+use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+use fritzy_projections::{Begin, Projections};
+use fritzy_types::{Deadline, NodeId, ReadError, ShardCount, ShardId};
+use prometheus_client::registry::Registry;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::ledger::Log;
+
+pub(crate) const SHARDS: u16 = 4;
+
+pub(crate) struct TestShop {
+    stores: Stores,
+    shop: Shop,
+    /// As projections see it.
+    journal: Arc<dyn Journal>,
+}
+
+impl TestShop {
+    pub(crate) async fn new() -> Self {
+        Self::with(|journal| journal).await
+    }
+
+    /// Its feed tells nothing.
+    pub(crate) async fn deaf() -> Self {
+        let deaf = |inner| -> Arc<dyn Journal> {
+            Arc::new(Reticent {
+                inner,
+                deaf: true,
+                lost: None,
+            })
+        };
+        Self::with(deaf).await
+    }
+
+    /// Its journal has lost an event.
+    pub(crate) async fn lossy(shard: ShardId, position: Position) -> Self {
+        let lossy = move |inner| -> Arc<dyn Journal> {
+            Arc::new(Reticent {
+                inner,
+                deaf: false,
+                lost: Some((shard, position)),
+            })
+        };
+        Self::with(lossy).await
+    }
+
+    async fn with(seen: impl FnOnce(Arc<dyn Journal>) -> Arc<dyn Journal>) -> Self {
+        let stores = Stores::in_memory(MemoryConfig {
+            shards: ShardCount::new(SHARDS).expect("in range"),
+            committer: CommitterConfig::default(),
+        });
+        let shop = Shop::start(
+            ShopConfig::default(),
+            NodeId::from_uuid(Uuid::now_v7()),
+            stores.journal.clone(),
+            stores.read_model.clone(),
+            stores.ownership.as_ref(),
+        );
+        Self {
+            shop: shop.await.expect("starts"),
+            journal: seen(stores.journal.clone()),
+            stores,
+        }
+    }
+
+    /// Creates accounts, in one shard after the other; each is there when the next is begun.
+    pub(crate) async fn accounts(&self, numbers: Range<u128>) {
+        for number in numbers {
+            let command = CommandId::from_uuid(Uuid::from_u128(number));
+            let request = Request {
+                command,
+                fingerprint: None,
+                deadline: Deadline::at((Instant::now() + Duration::from_secs(60)).into_std()),
+            };
+            let made = self.shop.create_account(&request, "N".into()).await;
+            let id: AccountId = made.expect("created").state.id;
+            assert_eq!(
+                u128::from(id.slot().0) % u128::from(SHARDS),
+                number % u128::from(SHARDS)
+            );
+        }
+    }
+
+    pub(crate) async fn project(&self, log: &Log, begin: Begin) -> Projections {
+        let mut registry = Registry::default();
+        let started = Projections::start(
+            vec![log.start(begin)],
+            self.shop.leases(),
+            &self.journal,
+            &self.stores.cursors,
+            &mut registry,
+        );
+        started.await.expect("starts")
+    }
+
+    pub(crate) async fn heads(&self) -> BTreeMap<ShardId, Position> {
+        self.stores.journal.heads().await.expect("reads")
+    }
+
+    async fn cursors(&self) -> Vec<Cursor> {
+        self.stores.cursors.cursors("ledger").await.expect("reads")
+    }
+
+    pub(crate) async fn saved(&self) -> BTreeMap<ShardId, Position> {
+        let cursors = self.cursors().await.into_iter();
+        cursors
+            .map(|cursor| (cursor.shard, cursor.position))
+            .collect()
+    }
+
+    pub(crate) async fn cursor(&self, shard: ShardId) -> Cursor {
+        let cursors = self.cursors().await;
+        let cursor = cursors.into_iter().find(|cursor| cursor.shard == shard);
+        cursor.expect("saved")
+    }
+
+    pub(crate) async fn set_cursor(&self, shard: ShardId, position: Position) {
+        let set = self.stores.cursors.set_cursor("ledger", shard, position);
+        assert!(set.await.expect("set"));
+    }
+}
+
+/// Waits until it is so; time is paused, so it passes when everybody waits.
+pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "it does not come"
+        );
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A journal that does not tell all.
+struct Reticent {
+    inner: Arc<dyn Journal>,
+    deaf: bool,
+    lost: Option<(ShardId, Position)>,
+}
+
+struct Silence;
+
+#[async_trait]
+impl Feed for Silence {
+    async fn next(&mut self) -> Fed {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Journal for Reticent {
+    fn append(&self, append: Append) -> Appending {
+        self.inner.append(append)
+    }
+
+    async fn settled(&self) {
+        self.inner.settled().await;
+    }
+
+    fn feed(&self) -> Box<dyn Feed> {
+        if self.deaf {
+            Box::new(Silence)
+        } else {
+            self.inner.feed()
+        }
+    }
+
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+        self.inner.heads().await
+    }
+
+    async fn read_shard(
+        &self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let mut page = self.inner.read_shard(shard, after, limit).await?;
+        page.retain(|event| self.lost != Some((event.shard, event.position)));
+        Ok(page)
+    }
+
+    async fn read_entity(
+        &self,
+        shard: ShardId,
+        entity: EntityId,
+        until: Version,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        self.inner.read_entity(shard, entity, until).await
+    }
+
+    async fn history(
+        &self,
+        shard: ShardId,
+        id: Uuid,
+        page: Page,
+        room: &dyn Room,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        self.inner.history(shard, id, page, room).await
+    }
+
+    async fn find_command(
+        &self,
+        shard: ShardId,
+        command: CommandId,
+    ) -> Result<Option<CommandRecord>, ReadError> {
+        self.inner.find_command(shard, command).await
+    }
+}

@@ -1,0 +1,131 @@
+//! The ceiling of this front end, for the load tester: the same HTTP code and the same GraphQL types,
+//! but the resolver of `accounts(id:)` answers from a hash map. What a node costs beyond it is the cost
+//! of its actors.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_graphql::{EmptyMutation, EmptySubscription, Object};
+use fritzy_domain::{Account, AccountId, AccountPersonal, Stored};
+use fritzy_types::Timestamp;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+use fritzy_gateway::{
+    AccountObject, Answer, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes,
+    PaginationInput, Readiness, Row, Scrape, rejected, routes, serve,
+};
+
+/// A server whose accounts are a hash map.
+pub struct Ceiling {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Ceiling {
+    /// Serves `accounts`, each an id and a name.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or an id is none.
+    pub async fn start(listen: SocketAddr, accounts: Vec<(String, String)>) -> io::Result<Self> {
+        let account = |(id, name): (String, String)| {
+            let id = AccountId::parse(&id, "id").map_err(io::Error::other)?;
+            let created_at = Timestamp::from_micros(0);
+            let personal = AccountPersonal { name };
+            Ok((
+                id,
+                Account {
+                    id,
+                    created_at,
+                    closed: false,
+                    personal,
+                },
+            ))
+        };
+        let accounts = accounts
+            .into_iter()
+            .map(account)
+            .collect::<io::Result<HashMap<_, _>>>()?;
+        let schema =
+            async_graphql::Schema::new(CeilingQuery(accounts), EmptyMutation, EmptySubscription);
+        let types = schema
+            .execute(INTROSPECTION)
+            .await
+            .data
+            .into_json()
+            .unwrap_or_default();
+        let input_types = InputTypes::read(&types);
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let readiness = Readiness::default();
+        readiness.set(true);
+        let config = HttpConfig::unlimited(Duration::from_secs(10), 1 << 20);
+        let (stop, stopped) = oneshot::channel();
+        let mut registry = Registry::default();
+        let metrics = HttpMetrics::new(["accounts".into()], &mut registry);
+        let scrape = Scrape {
+            registry,
+            queue: Gauge::default(),
+            queue_len: Box::new(|| 0),
+        };
+        let routes = routes(
+            schema,
+            config,
+            readiness,
+            input_types,
+            metrics,
+            scrape,
+            None,
+        );
+        let limits = ConnectionLimits {
+            max: Semaphore::MAX_PERMITS,
+            head_timeout: Duration::from_secs(60),
+        };
+        let serving = serve(listener, routes, limits, async {
+            let _ = stopped.await;
+        });
+        Ok(Self {
+            address,
+            stop,
+            serving: tokio::spawn(serving),
+        })
+    }
+
+    /// The address it serves on.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops serving once running requests are answered.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.serving.await;
+    }
+}
+
+struct CeilingQuery(HashMap<AccountId, Account>);
+
+/// What can be asked: the one field of the real schema that is measured.
+#[Object(name = "Query")]
+impl CeilingQuery {
+    async fn accounts(
+        &self,
+        #[graphql(name = "pagination")] _pagination: Option<PaginationInput>,
+        id: Option<String>,
+    ) -> Answer<Vec<Row<AccountObject>>> {
+        let Some(id) = id else { return Ok(Vec::new()) };
+        let id = AccountId::parse(&id, "id").map_err(rejected)?;
+        let found = self
+            .0
+            .get(&id)
+            .cloned()
+            .map(|state| Row(Stored { version: 1, state }.into()));
+        Ok(found.into_iter().collect())
+    }
+}

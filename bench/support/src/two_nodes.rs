@@ -1,0 +1,134 @@
+//! Two nodes for whoever measures the way from one to the other. What a member learns from the tables of nodes and owners,
+//! and what it needs them for, is left out: who is there, and that the first node owns all shards, is settled.
+//! Hello, connection, link, gates and router are those of every node.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fritzy_types::{Epoch, NewNode, NodeId, NodeRecord, Roles};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use fritzy_cluster::{Identity, Peers, Remote, Router, ShardHost, WIRE_MAX, WIRE_MIN};
+
+/// The node that owns all shards, and the one that asks. The later one calls: ids grow with time.
+const OWNER: u128 = 1;
+const ASKER: u128 = 2;
+/// For the two to be connected.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// One of the two nodes, on the way to the other.
+pub struct Measured {
+    end: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+}
+
+impl Measured {
+    /// The node that owns all shards: `router`'s local host is asked, whatever its map says.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn owner<H: ShardHost>(
+        router: &Arc<Router<H>>,
+        listener: TcpListener,
+    ) -> Result<Self, String> {
+        let peers = open(router, OWNER, listener).await?;
+        peers.set_nodes(vec![record(ASKER, None)]).await;
+        Ok(Self::of(router, peers))
+    }
+
+    /// The node that asks. When this returns, `router` asks the owner, who is at `address`.
+    ///
+    /// # Errors
+    /// What the system says, or that the owner is not reached.
+    pub async fn asker<H: ShardHost>(
+        router: &Arc<Router<H>>,
+        address: String,
+    ) -> Result<Self, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.map_err(|failure| failure.to_string())?;
+        let peers = open(router, ASKER, listener).await?;
+        let map = router.map();
+        let mut changes = map.watch();
+        peers.set_nodes(vec![record(OWNER, Some(address))]).await;
+        let connected = async {
+            while peers.status().is_empty() {
+                // The map is there for as long as its router.
+                let _ = changes.changed().await;
+            }
+        };
+        let connected = timeout(CONNECTED_WITHIN, connected).await;
+        let owned = map
+            .count()
+            .all()
+            .map(|shard| (shard, Some(node(OWNER)), Epoch(1)));
+        map.learn(node(ASKER), owned);
+        let measured = Self::of(router, peers);
+        if connected.is_err() {
+            measured.end().await;
+            return Err("the other node is not reached".into());
+        }
+        Ok(measured)
+    }
+
+    /// Ends the connection.
+    pub async fn end(self) {
+        self.end.await;
+    }
+
+    fn of<H: ShardHost>(router: &Arc<Router<H>>, peers: Arc<Peers<H>>) -> Self {
+        let remote: Arc<dyn Remote> = peers.clone();
+        router.set_remote(Some(remote));
+        let router = router.clone();
+        let end = Box::pin(async move {
+            router.set_remote(None);
+            peers.stop().await;
+        });
+        Self { end }
+    }
+}
+
+async fn open<H: ShardHost>(
+    router: &Router<H>,
+    number: u128,
+    listener: TcpListener,
+) -> Result<Arc<Peers<H>>, String> {
+    let identity = Identity {
+        me: node(number),
+        name: name(number),
+        database: "none".into(),
+        cookie: "measuring".into(),
+    };
+    let (host, map) = (router.local().clone(), router.map().clone());
+    let started = Peers::start(identity, Arc::new(listener), host, map).await;
+    // Nobody listens to news: no shard moves.
+    let (peers, _) = started.map_err(|failure| failure.to_string())?;
+    Ok(Arc::new(peers))
+}
+
+fn node(number: u128) -> NodeId {
+    NodeId::from_uuid(Uuid::from_u128(number))
+}
+
+fn name(number: u128) -> String {
+    format!("measured-{number}")
+}
+
+fn record(number: u128, address: Option<String>) -> NodeRecord {
+    NodeRecord {
+        node: NewNode {
+            id: node(number),
+            name: name(number),
+            address,
+            roles: Roles::ALL,
+            program: "measured".into(),
+            wire_min: WIRE_MIN,
+            wire_max: WIRE_MAX,
+        },
+        beat: 0,
+        fenced: false,
+        draining: false,
+    }
+}

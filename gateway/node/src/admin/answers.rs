@@ -1,0 +1,212 @@
+//! Makes the answers out of the tables and of what a node knows.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fritzy_cluster::{MemberStatus, PeerStatus, Place, ShardMap, place, preference};
+use fritzy_types::{ClusterState, NodeId, NodeRecord, Roles, ShardId};
+
+use super::views::{
+    AskedView, ClusterView, GoneView, NodeName, NodeView, SeenPlace, SeenView, ShardList,
+    ShardView, ShardsView,
+};
+
+/// Nodes that a shard prefers, named at most: where it would go if the first ones were gone.
+const PREFERS_MAX: usize = 5;
+
+/// What the asked node knows.
+pub(super) struct Seen<'s> {
+    pub(super) name: &'s str,
+    pub(super) status: MemberStatus,
+    pub(super) lease: Option<Duration>,
+    pub(super) map: &'s ShardMap,
+    /// Why the tables are those of its last look.
+    pub(super) failure: Option<String>,
+}
+
+pub(super) fn cluster_view(
+    seen: &Seen<'_>,
+    state: &ClusterState,
+    fenced_for: &HashMap<NodeId, Duration>,
+) -> ClusterView {
+    let owned = owned(state);
+    let peers: HashMap<NodeId, &PeerStatus> = seen
+        .status
+        .peers
+        .iter()
+        .map(|peer| (peer.node, peer))
+        .collect();
+    let node = |record: &NodeRecord| node_view(record, seen.status.me, &owned, &peers);
+    let (fenced, standing): (Vec<_>, Vec<_>) = state.nodes.iter().partition(|record| record.fenced);
+    let mut nodes: Vec<NodeView> = standing.into_iter().map(node).collect();
+    nodes.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+    let unowned = state
+        .shards
+        .iter()
+        .filter(|shard| !shard.owner.is_some_and(|owner| lives(state, owner)));
+    ClusterView {
+        asked: asked_view(seen),
+        shards: ShardsView {
+            count: state.shards.len(),
+            unowned: ShardList::of(unowned.map(|shard| shard.shard.0)),
+        },
+        nodes,
+        gone: gone_views(fenced, &owned, fenced_for),
+    }
+}
+
+fn gone_views(
+    fenced: Vec<&NodeRecord>,
+    owned: &HashMap<NodeId, usize>,
+    fenced_for: &HashMap<NodeId, Duration>,
+) -> Vec<GoneView> {
+    let gone = |record: &NodeRecord| {
+        let node = &record.node;
+        GoneView {
+            name: node.name.clone(),
+            id: node.id.to_string(),
+            address: node.address.clone(),
+            shards: owned.get(&node.id).copied().unwrap_or_default(),
+            fenced_ms_ago: fenced_for.get(&node.id).map(|age| millis(*age)),
+        }
+    };
+    let mut gone: Vec<GoneView> = fenced.into_iter().map(gone).collect();
+    gone.sort_by(|one, other| {
+        let key = |view: &GoneView| (view.fenced_ms_ago.unwrap_or(u64::MAX), view.id.clone());
+        key(one).cmp(&key(other))
+    });
+    gone
+}
+
+fn asked_view(seen: &Seen<'_>) -> AskedView {
+    let status = &seen.status;
+    let mut moving: Vec<u16> = status.moving.iter().map(|shard| shard.0).collect();
+    moving.sort_unstable();
+    let all = seen.map.count().all();
+    let nowhere = all.filter(|shard| seen.map.place(*shard) == Place::Nowhere);
+    AskedView {
+        name: seen.name.to_owned(),
+        id: status.me.map(|me| me.to_string()),
+        lease_ms: seen.lease.map(millis),
+        looked_ms_ago: status.looked.map(|looked| millis(looked.elapsed())),
+        tables_failure: seen.failure.clone(),
+        running: status.running,
+        moving: ShardList::of(moving),
+        nowhere: ShardList::of(nowhere.map(|shard| shard.0)),
+    }
+}
+
+fn node_view(
+    record: &NodeRecord,
+    me: Option<NodeId>,
+    owned: &HashMap<NodeId, usize>,
+    peers: &HashMap<NodeId, &PeerStatus>,
+) -> NodeView {
+    let (node, peer) = (&record.node, peers.get(&record.node.id));
+    NodeView {
+        name: node.name.clone(),
+        id: node.id.to_string(),
+        address: node.address.clone(),
+        roles: roles(node.roles),
+        program: node.program.clone(),
+        wire_min: node.wire_min,
+        wire_max: node.wire_max,
+        shards: owned.get(&node.id).copied().unwrap_or_default(),
+        draining: record.draining,
+        beat: record.beat,
+        asked: me == Some(node.id),
+        connected: peer.is_some(),
+        round_trip_us: peer
+            .and_then(|peer| peer.round_trip)
+            .map(|trip| u64::try_from(trip.as_micros()).unwrap_or(u64::MAX)),
+        silent_ms: peer.map(|peer| millis(peer.silent_for)),
+    }
+}
+
+pub(super) fn shard_view(seen: &Seen<'_>, state: &ClusterState, shard: ShardId) -> ShardView {
+    let row = state.shards.get(usize::from(shard.0));
+    let owner = row.and_then(|row| row.owner);
+    let owning: Vec<NodeId> = state
+        .nodes
+        .iter()
+        .filter(|record| may_own(record))
+        .map(|record| record.node.id)
+        .collect();
+    let placed = place(u32::from(seen.map.count().get()), &owning);
+    let belongs = placed.get(usize::from(shard.0)).copied().flatten();
+    let (place, node) = match seen.map.place(shard) {
+        Place::Here => (SeenPlace::Here, None),
+        Place::At(node) => (SeenPlace::Elsewhere, Some(named(state, node))),
+        Place::Nowhere => (SeenPlace::Nowhere, None),
+    };
+    let prefers = preference(shard, &owning).into_iter().take(PREFERS_MAX);
+    ShardView {
+        entity: None,
+        shard: shard.0,
+        owner: owner.map(|owner| named(state, owner)),
+        owner_lives: owner.is_some_and(|owner| lives(state, owner)),
+        epoch: row.map_or(0, |row| row.epoch.0),
+        seen: SeenView {
+            by: seen.name.to_owned(),
+            place,
+            node,
+            epoch: seen.map.owner(shard).1.0,
+            moving: seen.status.moving.contains(&shard),
+        },
+        belongs: belongs.map(|node| named(state, node)),
+        prefers: prefers.map(|node| named(state, node)).collect(),
+    }
+}
+
+/// A node by its name and its id.
+pub(super) fn named(state: &ClusterState, id: NodeId) -> NodeName {
+    let record = state.nodes.iter().find(|record| record.node.id == id);
+    NodeName {
+        name: record.map(|record| record.node.name.clone()),
+        id: id.to_string(),
+    }
+}
+
+/// How many shards a node owns.
+pub(super) fn owned_by(state: &ClusterState, id: NodeId) -> usize {
+    let owners = state.shards.iter().filter(|shard| shard.owner == Some(id));
+    owners.count()
+}
+
+/// Whether some other node can take the shards of this one.
+pub(super) fn has_taker(state: &ClusterState, id: NodeId) -> bool {
+    let mut others = state.nodes.iter().filter(|record| record.node.id != id);
+    others.any(may_own)
+}
+
+/// Whether a node takes shards.
+pub(super) fn may_own(record: &NodeRecord) -> bool {
+    record.node.roles.entities && !record.fenced && !record.draining
+}
+
+fn owned(state: &ClusterState) -> HashMap<NodeId, usize> {
+    let mut owned = HashMap::new();
+    for owner in state.shards.iter().filter_map(|shard| shard.owner) {
+        *owned.entry(owner).or_default() += 1;
+    }
+    owned
+}
+
+fn lives(state: &ClusterState, id: NodeId) -> bool {
+    let mut nodes = state.nodes.iter();
+    nodes.any(|record| record.node.id == id && !record.fenced)
+}
+
+fn roles(roles: Roles) -> Vec<String> {
+    let all = [
+        (roles.gateway, "gateway"),
+        (roles.entities, "entities"),
+        (roles.projections, "projections"),
+    ];
+    let held = all.into_iter().filter(|(holds, _)| *holds);
+    held.map(|(_, name)| name.to_owned()).collect()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,284 @@
+//! `fritzy projections`: how far projections are behind, and what becomes of events that they cannot get over.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Subcommand;
+use fritzy_persistence::{CursorDesk, DeskError, SetTo, ShardLag};
+use fritzy_types::ShardId;
+use serde_json::{Value, json};
+
+use super::{fail, out};
+use crate::settings::Settings;
+
+/// Exit code when a projection has stopped in some shard.
+const STOPPED: u8 = 1;
+/// Exit code when the database cannot be used, or there is nothing to be set.
+const CANNOT: u8 = 2;
+
+#[derive(Subcommand)]
+pub(super) enum ProjectionsAction {
+    /// Tell how far each is behind the journal, and where it has stopped; exit code 0: nowhere, 1: in some shard,
+    /// 2: the database cannot be read
+    ///
+    /// Needs no node, and runs beside one. Cursors are saved once a second, so a projection that keeps up can seem a
+    /// second behind.
+    Status {
+        /// Only this projection
+        name: Option<String>,
+        /// Print one JSON object instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Leave out the event that a projection has stopped before; it goes on behind it within some seconds
+    Skip {
+        /// The projection
+        name: String,
+        /// The shard
+        #[arg(long, value_name = "SHARD")]
+        shard: u16,
+    },
+    /// Set where a projection goes on, within some seconds: back to have events told again, forward to leave them out
+    Reset {
+        /// The projection
+        name: String,
+        /// One shard
+        #[arg(
+            long,
+            value_name = "SHARD",
+            required_unless_present = "all",
+            conflicts_with = "all"
+        )]
+        shard: Option<u16>,
+        /// Every shard
+        #[arg(long)]
+        all: bool,
+        /// start, now, or with --shard the position that it goes on behind
+        #[arg(long, value_name = "WHERE", value_parser = place)]
+        to: SetTo,
+    },
+}
+
+fn place(text: &str) -> Result<SetTo, String> {
+    match text {
+        "start" => Ok(SetTo::Start),
+        "now" => Ok(SetTo::Now),
+        number => number
+            .parse()
+            .map(SetTo::Position)
+            .map_err(|_| "neither start, now, nor a position".to_owned()),
+    }
+}
+
+pub(super) fn run(action: ProjectionsAction, settings: &Settings) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(failure) => return fail(&format!("the runtime does not start: {failure}"), CANNOT),
+    };
+    let done = runtime.block_on(async {
+        let mut desk = match &settings.database_url {
+            Some(url) => CursorDesk::open_postgres(url.secret()).await?,
+            None => CursorDesk::open_sqlite(&settings.database()).await?,
+        };
+        let done = act(action, &mut desk).await;
+        desk.close().await;
+        done
+    });
+    match done {
+        Ok((text, code)) => {
+            out(&text);
+            ExitCode::from(code)
+        }
+        Err(failure) => fail(&failure.to_string(), CANNOT),
+    }
+}
+
+/// What is to be printed, and the exit code.
+async fn act(action: ProjectionsAction, desk: &mut CursorDesk) -> Result<(String, u8), DeskError> {
+    match action {
+        ProjectionsAction::Status { name, json } => {
+            let mut projections = desk.status().await?;
+            if let Some(name) = name {
+                projections.retain(|projection, _| *projection == name);
+            }
+            let stopped =
+                |shards: &Vec<ShardLag>| shards.iter().any(|lag| lag.cursor.stopped.is_some());
+            let code = if projections.values().any(stopped) {
+                STOPPED
+            } else {
+                0
+            };
+            let text = if json {
+                format!("{}\n", as_json(&projections))
+            } else {
+                as_text(&projections)
+            };
+            Ok((text, code))
+        }
+        ProjectionsAction::Skip { name, shard } => {
+            let skipped = desk.skip(&name, ShardId(shard)).await?;
+            Ok((
+                format!("{name}: shard {shard}: left out position {skipped}\n"),
+                0,
+            ))
+        }
+        ProjectionsAction::Reset {
+            name,
+            shard,
+            all: _,
+            to,
+        } => {
+            let shards = match shard {
+                Some(shard) => vec![ShardId(shard)],
+                None => {
+                    let known = desk.status().await?.remove(&name).unwrap_or_default();
+                    known.iter().map(|lag| lag.cursor.shard).collect()
+                }
+            };
+            if shards.is_empty() {
+                let shard = ShardId(0);
+                return Err(DeskError::NoCursor {
+                    projection: name,
+                    shard,
+                });
+            }
+            let mut positions = Vec::new();
+            for shard in &shards {
+                positions.push(desk.reset(&name, *shard, to).await?);
+            }
+            let text = match positions.as_slice() {
+                [position] => format!(
+                    "{name}: shard {}: goes on behind position {position}\n",
+                    shards[0]
+                ),
+                many => format!("{name}: {} shards set\n", many.len()),
+            };
+            Ok((text, 0))
+        }
+    }
+}
+
+/// Events behind the cursors, and the age of the oldest of them in seconds.
+fn lag(shards: &[ShardLag]) -> (u64, f64) {
+    let events = shards
+        .iter()
+        .map(|lag| lag.head.saturating_sub(lag.cursor.position));
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let oldest = shards.iter().filter_map(|lag| lag.oldest).min();
+    let age = oldest.map_or(0.0, |oldest| {
+        now.as_secs_f64() - oldest.as_micros() as f64 / 1e6
+    });
+    (events.sum(), age.max(0.0))
+}
+
+fn as_text(projections: &BTreeMap<String, Vec<ShardLag>>) -> String {
+    if projections.is_empty() {
+        return "no projection has run on this database\n".to_owned();
+    }
+    let mut text = String::new();
+    for (name, shards) in projections {
+        let (events, seconds) = lag(shards);
+        text.push_str(&format!(
+            "{name}: {events} events behind, the oldest for {seconds:.1} s; "
+        ));
+        let stopped: Vec<&ShardLag> = shards
+            .iter()
+            .filter(|lag| lag.cursor.stopped.is_some())
+            .collect();
+        if stopped.is_empty() {
+            text.push_str("no shard has stopped\n");
+            continue;
+        }
+        text.push_str(&format!(
+            "stopped in {} of {} shards:\n",
+            stopped.len(),
+            shards.len()
+        ));
+        for lag in stopped {
+            let (shard, position) = (lag.cursor.shard, lag.cursor.position + 1);
+            let reason = lag.cursor.stopped.as_deref().unwrap_or_default();
+            text.push_str(&format!(
+                "  shard {shard} before position {position}: {reason} (to leave it out: fritzy projections skip {name} --shard {shard})\n"
+            ));
+        }
+    }
+    text
+}
+
+fn as_json(projections: &BTreeMap<String, Vec<ShardLag>>) -> Value {
+    let each = projections.iter().map(|(name, shards)| {
+        let (events, seconds) = lag(shards);
+        let stopped = shards.iter().filter_map(|lag| {
+            let reason = lag.cursor.stopped.as_deref()?;
+            let (shard, position) = (lag.cursor.shard.0, lag.cursor.position + 1);
+            Some(json!({ "shard": shard, "position": position, "reason": reason }))
+        });
+        json!({
+            "name": name,
+            "shards": shards.len(),
+            "lag_events": events,
+            "lag_s": seconds,
+            "stopped": stopped.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "projections": each.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use fritzy_domain::Cursor;
+    use fritzy_types::Timestamp;
+
+    use super::*;
+
+    fn projections() -> BTreeMap<String, Vec<ShardLag>> {
+        let shard = |shard, position, stopped: Option<&str>| ShardLag {
+            cursor: Cursor {
+                shard: ShardId(shard),
+                position,
+                resets: 0,
+                stopped: stopped.map(str::to_owned),
+            },
+            head: 10,
+            oldest: (position < 10).then_some(Timestamp::from_micros(0)),
+        };
+        let kafka = vec![shard(3, 10, None), shard(17, 6, Some("too large"))];
+        BTreeMap::from([
+            ("kafka".to_owned(), kafka),
+            ("search".to_owned(), vec![shard(3, 10, None)]),
+        ])
+    }
+
+    #[test]
+    fn people_are_told_what_has_stopped_and_what_to_do() {
+        let text = as_text(&projections());
+        for part in [
+            "kafka: 4 events behind",
+            "stopped in 1 of 2 shards",
+            "shard 17 before position 7: too large",
+            "fritzy projections skip kafka --shard 17",
+            "search: 0 events behind, the oldest for 0.0 s; no shard has stopped",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(as_text(&BTreeMap::new()).contains("no projection has run"));
+    }
+
+    #[test]
+    fn programs_are_told_the_same() {
+        let told = as_json(&projections());
+        let kafka = &told["projections"][0];
+        assert_eq!(kafka["lag_events"], 4);
+        assert!(kafka["lag_s"].as_f64() > Some(1e9));
+        assert_eq!(
+            kafka["stopped"],
+            json!([{ "shard": 17, "position": 7, "reason": "too large" }])
+        );
+    }
+}

@@ -1,0 +1,272 @@
+//! Every way to be refused has a code, and the table for clients lists exactly the codes there are
+//! (requirement F2).
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use fritzy_domain::Code;
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Api};
+use crate::node::TestNode;
+
+/// Codes of GraphQL and HTTP, beside those of the shop.
+const PROTOCOL_CODES: [&str; 9] = [
+    "GRAPHQL_PARSE_FAILED",
+    "GRAPHQL_VALIDATION_FAILED",
+    "BAD_USER_INPUT",
+    "BAD_REQUEST",
+    "NOT_ACCEPTABLE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "METHOD_NOT_ALLOWED",
+    "PAYLOAD_TOO_LARGE",
+    "DOCUMENT_TOO_COMPLEX",
+];
+
+#[test]
+fn the_table_for_clients_lists_every_code_once() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
+    let table = std::fs::read_to_string(file).expect("docs/errors.md");
+    let first_column = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|rest| rest.split_once("` |"))
+        .map(|(code, _)| code);
+    let listed: Vec<&str> = first_column.collect();
+    let set: BTreeSet<&str> = listed.iter().copied().collect();
+    assert_eq!(set.len(), listed.len(), "each code once: {listed:?}");
+    let ours = Code::ALL.into_iter().map(Code::as_str);
+    assert_eq!(set, ours.chain(PROTOCOL_CODES).collect());
+}
+
+/// All the codes of an answer; each error must have one.
+fn codes(answer: &Answer) -> BTreeSet<String> {
+    let json = answer.json();
+    let errors = json["errors"].as_array();
+    let errors = errors.unwrap_or_else(|| panic!("errors were expected: {answer:?}"));
+    let code = |error: &Value| error["extensions"]["code"].as_str().map(ToOwned::to_owned);
+    let codes: Option<BTreeSet<String>> = errors.iter().map(code).collect();
+    codes.unwrap_or_else(|| panic!("every error has a code: {answer:?}"))
+}
+
+fn require_code(answer: &Answer, expected: &str) {
+    assert_eq!(codes(answer), [expected.to_owned()].into(), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_are_none_fail_to_parse() {
+    let node = TestNode::start().await;
+    for document in [
+        "",
+        "{",
+        "{ accounts { id }",
+        "{ accounts(id: ) { id } }",
+        "accounts",
+        r#"{ accounts(id: "x) { id } }"#,
+        "fragment F on Query { __typename }",
+    ] {
+        let answer = node.api.run(document).await;
+        require_code(&answer, "GRAPHQL_PARSE_FAILED");
+        assert!(answer.json().get("data").is_none(), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_do_not_fit_the_schema_fail_to_validate() {
+    let node = TestNode::start().await;
+    for document in [
+        "{ nope }",
+        "{ accounts { nope } }",
+        "{ accounts }",
+        "{ accounts { id { x } } }",
+        "{ accounts(nope: 1) { id } }",
+        "{ accounts { ...F } }",
+        "{ accounts { id } } fragment F on Account { id }",
+        "{ order { id } }",
+        "query($x: Nope) { accounts { id } }",
+        "query($x: Int) { accounts { id } }",
+        "{ accounts(id: $x) { id } }",
+        "mutation { createAccount { id } }",
+        "mutation { createAccount(account: {}) { id } }",
+        "{ accounts @nope { id } }",
+        "{ a: accounts { id } a: products { id } }",
+        "subscription { accounts { id } }",
+    ] {
+        let answer = node.api.run(document).await;
+        require_code(&answer, "GRAPHQL_VALIDATION_FAILED");
+        assert!(answer.json().get("data").is_none(), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_another_type_have_a_code_as_literals_and_as_variables() {
+    let node = TestNode::start().await;
+    let by_name = "mutation($x: String!) { createAccount(account: { name: $x }) { id } }";
+    let by_account = "mutation($x: AccountInput!) { createAccount(account: $x) { id } }";
+    let by_skip = "query($x: Int!) { accounts(pagination: { skip: $x }) { id } }";
+    let by_id = "query($x: String!) { order(id: $x) { id } }";
+    let literal = |value: &str| {
+        format!("mutation {{ createAccount(account: {{ name: {value} }}) {{ id }} }}")
+    };
+    for (document, variables) in [
+        (literal("5").as_str(), json!({})),
+        (&literal("ADA"), json!({})),
+        (&literal("null"), json!({})),
+        (&literal("{ a: 1 }"), json!({})),
+        (by_name, json!({ "x": 5 })),
+        (by_name, json!({ "x": ["a", "b"] })),
+        (by_account, json!({ "x": "Ada" })),
+        (by_account, json!({ "x": {} })),
+        (by_account, json!({ "x": { "name": "Ada", "nope": 1 } })),
+        (by_skip, json!({ "x": "1" })),
+        (by_skip, json!({ "x": 1.5 })),
+        (by_skip, json!({ "x": 2_147_483_648_i64 })),
+        (by_id, json!({ "x": 5 })),
+        // A required variable that is missing, or null.
+        (by_name, json!({})),
+        (by_name, json!({ "x": null })),
+        (by_account, json!({})),
+        (by_id, Value::Null),
+    ] {
+        let answer = node.api.run_with(document, variables.clone()).await;
+        let codes = codes(&answer);
+        let either = ["GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"];
+        assert!(
+            codes.iter().all(|code| either.contains(&code.as_str())),
+            "{document} with {variables}: {answer:?}"
+        );
+    }
+    let accounts = node.api.run("{ accounts { id } }").await;
+    assert_eq!(accounts.data("/accounts"), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_is_not_there_has_a_code() {
+    let node = TestNode::start().await;
+    let two = "query A { accounts { id } } query B { products { id } }";
+    for body in [
+        json!({ "query": two }),
+        json!({ "query": two, "operationName": null }),
+        json!({ "query": two, "operationName": "" }),
+        json!({ "query": two, "operationName": "C" }),
+        json!({ "query": "query A { accounts { id } }", "operationName": "C" }),
+        json!({ "query": "{ accounts { id } }", "operationName": "C" }),
+    ] {
+        let answer = node.api.send(node.api.post(), body.to_string()).await;
+        require_code(&answer, "GRAPHQL_VALIDATION_FAILED");
+    }
+    let body = json!({ "query": two, "operationName": "B" }).to_string();
+    let named = node.api.send(node.api.post(), body).await;
+    assert_eq!(named.data(""), json!({ "products": [] }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_no_request_have_a_code() {
+    let node = TestNode::start().await;
+    for body in [
+        "",
+        "nope",
+        "{",
+        "null",
+        "5",
+        r#""{ accounts { id } }""#,
+        "[]",
+        r#"[{"query":"{ accounts { id } }"}]"#,
+        "{}",
+        r#"{"query":null}"#,
+        r#"{"query":5}"#,
+        r#"{"query":"{ accounts { id } }","variables":"x"}"#,
+        r#"{"query":"{ accounts { id } }","variables":[1]}"#,
+        r#"{"query":"{ accounts { id } }","operationName":5}"#,
+        r#"{"query":"{ accounts { id } }","extensions":5}"#,
+        "{\"query\":\"\u{7f}\u{0}\"}",
+    ] {
+        let answer = node.api.send(node.api.post(), body.to_owned()).await;
+        require_code(&answer, "BAD_REQUEST");
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+    }
+    let invalid_utf8 = b"{\"query\":\"\xff\"}".to_vec();
+    let answer = node.api.send(node.api.post(), invalid_utf8).await;
+    require_code(&answer, "BAD_REQUEST");
+}
+
+/// A list is no request, whatever stands in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_parameters_is_no_request() {
+    let node = TestNode::start().await;
+    let body = r#"["{ accounts { id } }", null, null, null]"#;
+    let answer = node.api.send(node.api.post(), body).await;
+    require_code(&answer, "BAD_REQUEST");
+}
+
+async fn send_as(api: &Api, content_type: Option<&str>, accept: &str) -> Answer {
+    let mut request = api.request(Method::POST, "/graphql").header(ACCEPT, accept);
+    if let Some(content_type) = content_type {
+        request = request.header(CONTENT_TYPE, content_type);
+    }
+    api.send(request, r#"{"query":"{ accounts { id } }"}"#)
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_content_types_are_refused() {
+    let node = TestNode::start().await;
+    for content_type in [
+        None,
+        Some("text/plain"),
+        Some("application/graphql"),
+        Some("application/x-www-form-urlencoded"),
+        Some("multipart/form-data; boundary=x"),
+        Some("application/json; charset=iso-8859-1"),
+    ] {
+        let answer = send_as(&node.api, content_type, "*/*").await;
+        require_code(&answer, "UNSUPPORTED_MEDIA_TYPE");
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    for content_type in ["application/json;charset=UTF-8", "Application/JSON"] {
+        let answer = send_as(&node.api, Some(content_type), "*/*").await;
+        assert_eq!(answer.data("/accounts"), json!([]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_answers_are_not_to_be_had() {
+    let node = TestNode::start().await;
+    for accept in [
+        "text/html",
+        "application/xml, text/*",
+        "application/json;q=0",
+    ] {
+        let answer = send_as(&node.api, Some("application/json"), accept).await;
+        require_code(&answer, "NOT_ACCEPTABLE");
+        assert_eq!(answer.status, StatusCode::NOT_ACCEPTABLE, "{accept}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_methods_are_refused_with_those_there_are() {
+    let node = TestNode::start().await;
+    let mutation =
+        "/graphql?query=mutation%7BcreateAccount(account%3A%7Bname%3A%22A%22%7D)%7Bid%7D%7D";
+    for (method, path) in [
+        (Method::GET, mutation),
+        (Method::PUT, "/graphql"),
+        (Method::DELETE, "/graphql"),
+        (Method::PATCH, "/graphql"),
+        (Method::OPTIONS, "/graphql"),
+    ] {
+        let request = node.api.request(method.clone(), path);
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let answer = node
+            .api
+            .send(request, r#"{"query":"{ __typename }"}"#)
+            .await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(answer.headers[ALLOW], "GET, POST", "{method}");
+        require_code(&answer, "METHOD_NOT_ALLOWED");
+    }
+    let accounts = node.api.run("{ accounts { id } }").await;
+    assert_eq!(accounts.data("/accounts"), json!([]));
+}

@@ -1,0 +1,127 @@
+//! A real node inside the test's process, on a folder of its own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use clap::{Args, Command, FromArgMatches};
+use fritzy_domain::Currency;
+use fritzy_node::{Node, Settings};
+use fritzy_testbed::{TestPostgres, postgres_for_tests};
+use fritzy_types::ShardCount;
+use tempfile::TempDir;
+
+use crate::client::Api;
+
+/// A running node.
+pub(crate) struct TestNode {
+    pub(crate) api: Api,
+    node: Node,
+    ground: StoppedNode,
+}
+
+/// What is left of a node that was stopped: its settings, and its folder with all it wrote.
+pub(crate) struct StoppedNode {
+    settings: Settings,
+    /// Both go away with the last use of the node.
+    _folder: TempDir,
+    _database: Option<Database>,
+}
+
+/// A database of the node's own on PostgreSQL, where `FRITZY_TEST_API_STORE=postgres` asks for one.
+struct Database {
+    server: TestPostgres,
+    url: String,
+}
+
+impl Database {
+    fn if_asked_for() -> Option<Self> {
+        let store = std::env::var("FRITZY_TEST_API_STORE").ok()?;
+        assert_eq!(store, "postgres", "FRITZY_TEST_API_STORE");
+        let server = postgres_for_tests().expect("a server was asked for");
+        let url = server.fresh_database().expect("a database");
+        Some(Self { server, url })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // What could not be dropped goes with the server.
+        let _ = self.server.drop_database(&self.url);
+    }
+}
+
+impl TestNode {
+    /// Starts a node with default settings, but few shards, so that hundreds of nodes are cheap.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts a node with some settings changed.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let database = Database::if_asked_for();
+        let mut settings = settings(folder.path());
+        settings.database_url = database
+            .as_ref()
+            .map(|database| database.url.parse().expect("an address"));
+        change(&mut settings);
+        let ground = StoppedNode {
+            settings,
+            _folder: folder,
+            _database: database,
+        };
+        ground.start().await
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.node.address()
+    }
+
+    /// Stops the node in order.
+    pub(crate) async fn stop(self) -> StoppedNode {
+        self.node.stop().await;
+        self.ground
+    }
+
+    /// Stops the node, and starts another on what it wrote.
+    pub(crate) async fn restart(self) -> Self {
+        self.stop().await.start().await
+    }
+}
+
+impl StoppedNode {
+    /// Starts a node on what the last one wrote.
+    pub(crate) async fn start(self) -> TestNode {
+        let node = Node::start(self.settings.clone())
+            .await
+            .expect("the node starts");
+        TestNode {
+            api: Api::at(node.address()),
+            node,
+            ground: self,
+        }
+    }
+}
+
+/// The settings as they are declared, whatever they are, but on a free port, in `folder`, with few
+/// shards, and with so much time that a busy machine is not taken for a broken node.
+fn settings(folder: &Path) -> Settings {
+    let declared = Settings::augment_args(Command::new("node"));
+    let mut defaults = declared.get_matches_from(["node"]);
+    Settings {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        data_dir: folder.join("data"),
+        database_url: None,
+        database_replica_url: None,
+        kafka_brokers: None,
+        shards: ShardCount::new(16).expect("16 shards"),
+        currency: Currency::USD,
+        cluster: fritzy_node::ClusterSettings::default(),
+        cors_origins: Vec::new(),
+        request_timeout_ms: 60_000,
+        body_bytes_max: 1_048_576,
+        shutdown_grace_ms: 60_000,
+        port_file: None,
+        ..Settings::from_arg_matches_mut(&mut defaults).expect("defaults are sound")
+    }
+}

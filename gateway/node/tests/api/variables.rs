@@ -1,0 +1,160 @@
+//! Variables are read before anything is executed, by the rules of GraphQL ("Coercing Variable
+//! Values"): defaults stand in for what is missing, and what does not fit refuses the whole request.
+
+use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Api};
+use crate::node::TestNode;
+
+async fn run(api: &Api, document: &str, variables: &Value) -> Answer {
+    let request = api
+        .request(Method::POST, "/graphql")
+        .header(CONTENT_TYPE, "application/json")
+        .header(ACCEPT, "application/graphql-response+json");
+    let body = json!({ "query": document, "variables": variables });
+    api.send(request, body.to_string()).await
+}
+
+/// Refused before anything was executed: by its code, by its status, and without data.
+fn require_refused_request(answer: &Answer, sent: &str) {
+    let code = answer.code();
+    assert!(
+        ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
+        "{sent}: {answer:?}"
+    );
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{sent}: {answer:?}");
+    assert!(answer.json().get("data").is_none(), "{sent}: {answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_that_do_not_fit_are_a_refused_request() {
+    let node = TestNode::start().await;
+    let by_name = "mutation($x: String!) { createAccount(account: { name: $x }) { id } }";
+    let by_account = "mutation($x: AccountInput!) { createAccount(account: $x) { id } }";
+    let by_skip = "query($x: Int) { accounts(pagination: { skip: $x }) { id } }";
+    for (document, x) in [
+        (by_name, json!(5)),
+        (by_name, json!(["Ada", "Bob"])),
+        (by_account, json!("Ada")),
+        (by_account, json!({})),
+        (by_account, json!({ "name": "Ada", "nope": 1 })),
+        (by_skip, json!("1")),
+        (by_skip, json!(1.5)),
+        (by_skip, json!(2_147_483_648_i64)),
+    ] {
+        let answer = run(&node.api, document, &json!({ "x": x })).await;
+        require_refused_request(&answer, &format!("{document} with {x}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_required_variable_that_is_missing_refuses_the_request() {
+    let node = TestNode::start().await;
+    node.api.new_account("Ada").await;
+    for document in [
+        "mutation($x: String!) { createAccount(account: { name: $x }) { id } }",
+        "mutation($x: AccountInput!) { createAccount(account: $x) { id } }",
+        "query($x: String!) { order(id: $x) { id } }",
+        // Where null may stand, a client's mistake would otherwise read a whole list.
+        "query($x: String!) { accounts(id: $x) { id } }",
+        "query($x: Int!) { accounts(pagination: { skip: $x }) { id } }",
+        "query Named($x: Int!) { accounts(pagination: { skip: $x }) { id } }",
+        "query($x: PaginationInput!) { accounts(pagination: $x) { id } }",
+    ] {
+        for variables in [json!({}), json!({ "x": null })] {
+            let answer = run(&node.api, document, &variables).await;
+            require_refused_request(&answer, document);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_stands_in_for_a_missing_variable() {
+    let node = TestNode::start().await;
+    for name in ["Ada", "Bob"] {
+        node.api.new_account(name).await;
+    }
+    let document = "query($skip: Int = 1, $page: PaginationInput = { take: 1 }) {
+        skipped: accounts(pagination: { skip: $skip }) { name }
+        paged: accounts(pagination: $page) { name }
+    }";
+    let (ada, bob) = (json!({ "name": "Ada" }), json!({ "name": "Bob" }));
+    let by_default = run(&node.api, document, &json!({})).await;
+    assert_eq!(
+        by_default.data(""),
+        json!({ "skipped": [bob], "paged": [ada] })
+    );
+    let given = run(
+        &node.api,
+        document,
+        &json!({ "skip": 0, "page": { "skip": 1 } }),
+    )
+    .await;
+    assert_eq!(
+        given.data(""),
+        json!({ "skipped": [ada, bob], "paged": [bob] })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_steers_what_is_included_and_skipped() {
+    let node = TestNode::start().await;
+    node.api.new_account("Ada").await;
+    let anonymous = "query($yes: Boolean = true, $no: Boolean! = false) {
+        accounts {
+            name
+            included: id @include(if: $yes)
+            excluded: id @include(if: $no)
+            skipped: id @skip(if: $yes)
+            kept: id @skip(if: $no)
+        }
+    }";
+    let named = anonymous.replace("query(", "query Named(");
+    let keys = |answer: &Answer| {
+        let account = answer.data("/accounts/0");
+        let keys = account.as_object().expect("an object").keys();
+        keys.cloned().collect::<Vec<_>>().join(" ")
+    };
+    for document in [anonymous, &named] {
+        let given = run(&node.api, document, &json!({ "yes": true, "no": false })).await;
+        assert_eq!(keys(&given), "included kept name");
+        let turned = run(&node.api, document, &json!({ "yes": false, "no": true })).await;
+        assert_eq!(keys(&turned), "excluded name skipped");
+        let by_default = run(&node.api, document, &json!({})).await;
+        assert_eq!(keys(&by_default), "included kept name");
+    }
+}
+
+/// Variables are checked before anything is executed, by GraphQL's order of things.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_variables_do_not_fit_changes_nothing() {
+    let node = TestNode::start().await;
+    let late_name = r#"mutation($name: String!) {
+        first: createAccount(account: { name: "Ada" }) { id }
+        second: createAccount(account: { name: $name }) { id }
+    }"#;
+    let late_quantity = r#"mutation($quantity: Int!) {
+        first: createAccount(account: { name: "Ada" }) { id }
+        second: createOrder(order: {
+            accountId: "", products: [{ productId: "", quantity: $quantity }]
+        }) { id }
+    }"#;
+    for (document, variables) in [
+        (late_name, json!({})),
+        (late_name, json!({ "name": null })),
+        (late_name, json!({ "name": 5 })),
+        (late_quantity, json!({ "quantity": 2_147_483_648_i64 })),
+        (late_quantity, json!({ "quantity": "2" })),
+    ] {
+        let refused = node.api.run_with(document, variables.clone()).await;
+        assert!(!refused.code().is_empty());
+        let written = node.api.run("{ accounts { name } }").await;
+        assert_eq!(
+            written.data("/accounts"),
+            json!([]),
+            "written by {variables}"
+        );
+    }
+}

@@ -1,0 +1,348 @@
+//! `fritzy cluster` on three nodes: what it tells is true to the tables, and what it has done happens under requests.
+
+use std::time::{Duration, Instant};
+
+use fritzy_types::{ClusterState, NodeId};
+use hyper::header::AUTHORIZATION;
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::client::Api;
+use crate::node_process::NODE_TIME_MAX;
+use crate::operated::{Cluster, SETTLED_MAX, TOKEN};
+
+/// Requests through another node while one is drained.
+const REQUESTS: usize = 100;
+
+/// Creates accounts, one after the other.
+fn requests(api: Api) -> JoinHandle<Vec<String>> {
+    tokio::spawn(async move {
+        let mut ids = Vec::new();
+        for number in 0..REQUESTS {
+            let document = format!(
+                r#"mutation {{ createAccount(account: {{ name: "{number}" }}) {{ id }} }}"#
+            );
+            ids.push(api.run(&document).await.text_at("/createAccount/id"));
+        }
+        ids
+    })
+}
+
+fn node<'s>(status: &'s Value, name: &str) -> &'s Value {
+    let mut nodes = status["nodes"].as_array().expect("a list").iter();
+    nodes
+        .find(|node| node["name"] == name)
+        .unwrap_or_else(|| panic!("no {name}: {status:#}"))
+}
+
+fn shards(status: &Value, name: &str) -> u64 {
+    node(status, name)["shards"].as_u64().expect("a number")
+}
+
+fn is_quiet(status: &Value) -> bool {
+    let counts = ["/shards/unowned", "/asked/moving", "/asked/nowhere"];
+    counts
+        .iter()
+        .all(|at| status.pointer(at).expect("it is there")["count"] == 0)
+}
+
+/// Each of `names` owns some.
+fn shared_by(status: &Value, names: &[&str]) -> bool {
+    is_quiet(status) && names.iter().all(|name| shards(status, name) > 0)
+}
+
+fn require_true_to_the_table(status: &Value, table: &ClusterState) {
+    let nodes = status["nodes"].as_array().expect("a list");
+    assert_eq!(nodes.len(), table.nodes.len(), "{status:#}");
+    assert_eq!(status["gone"], json!([]), "nobody has died");
+    for record in &table.nodes {
+        let node = node(status, &record.node.name);
+        let owns = |id: NodeId| table.shards.iter().filter(|s| s.owner == Some(id)).count();
+        assert_eq!(node["id"], record.node.id.to_string());
+        assert_eq!(node["address"], json!(record.node.address));
+        assert_eq!(node["roles"], json!(["gateway", "entities", "projections"]));
+        assert_eq!(node["program"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(node["wireMin"], record.node.wire_min);
+        assert_eq!(node["wireMax"], record.node.wire_max);
+        assert_eq!(node["shards"], owns(record.node.id), "{status:#}");
+        assert_eq!(node["draining"], record.draining);
+        assert!(!record.fenced);
+        let beat = node["beat"].as_u64();
+        assert!(beat.is_some_and(|beat| beat <= record.beat), "{status:#}");
+    }
+}
+
+async fn require_shards_true_to_the_table(cluster: &Cluster, ids: &[String]) {
+    let table = cluster.table().await;
+    for (asked, shard) in [(0, 0), (1, 3), (2, 7)] {
+        let row = &table.shards[shard];
+        let owner = row.owner.expect("owned").to_string();
+        let told = cluster.json(asked, &["shard", &shard.to_string()]);
+        assert_eq!(told["owner"]["id"], owner, "{told:#}");
+        assert_eq!(told["ownerLives"], true);
+        assert_eq!(told["epoch"], row.epoch.0, "{told:#}");
+        assert_eq!(told["belongs"]["id"], owner, "all is where it should be");
+        let me = format!("node-{}", asked + 1);
+        assert_eq!(told["seen"]["by"], me);
+        if told["owner"]["name"] == me {
+            assert_eq!(told["seen"]["place"], "here");
+        } else {
+            assert_eq!(told["seen"]["place"], "elsewhere");
+            assert_eq!(told["seen"]["node"]["id"], owner);
+        }
+        let prefers = told["prefers"].as_array().expect("a list");
+        assert_eq!(prefers.len(), 3, "{told:#}");
+    }
+    for id in &ids[..3] {
+        let told = cluster.json(0, &["where", id]);
+        let slot = u64::from_str_radix(&id[32..], 16).expect("hexadecimal");
+        let found = json!({ "id": id, "slot": slot, "exists": true, "kind": "account", "journalFailure": null });
+        assert_eq!(told["entity"], found);
+        let shard = told["shard"].as_u64().expect("a number");
+        let row = &table.shards[usize::try_from(shard).expect("small")];
+        let owner = row.owner.expect("owned").to_string();
+        assert_eq!(told["owner"]["id"], owner);
+        let text = cluster.told(1, &["where", id]);
+        assert!(
+            text.contains(&format!("{id}: account, slot")) && text.contains(&owner),
+            "{text}"
+        );
+    }
+}
+
+/// An id that nothing has: said by the exit code, and still where it would be.
+fn require_nothing_has_it(cluster: &Cluster) {
+    let id = "0192f0c1-0000-7000-8000-00000000000a";
+    let ended = cluster.cluster(0, &["where", id]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("nothing has the id"), "{ended:?}");
+    let would = format!("{id}: nothing has this id; it would be in slot 10\nshard 2 is owned by");
+    assert!(ended.stdout.starts_with(&would), "{ended:?}");
+    let ended = cluster.cluster(1, &["where", id, "--json"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let none =
+        json!({ "id": id, "slot": 10, "exists": false, "kind": null, "journalFailure": null });
+    assert_eq!((&told["entity"], &told["shard"]), (&none, &json!(2)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_and_steer_a_cluster() {
+    let test = "operators_see_and_steer_a_cluster";
+    let Some(mut cluster) = Cluster::start(test, 3) else {
+        return;
+    };
+    let all = ["node-1", "node-2", "node-3"];
+    let status = cluster.settled(0, |status| shared_by(status, &all)).await;
+    require_true_to_the_table(&status, &cluster.table().await);
+    assert_eq!(status["asked"]["name"], "node-1");
+    assert_eq!(status["asked"]["running"], shards(&status, "node-1"));
+    for (figure, most) in [("leaseMs", 4_000), ("lookedMsAgo", 30_000)] {
+        let told = status["asked"][figure].as_u64();
+        assert!(told.is_some_and(|told| told <= most), "{status:#}");
+    }
+    cluster
+        .settled(0, |status| {
+            let peers = ["node-2", "node-3"].map(|name| node(status, name));
+            peers
+                .iter()
+                .all(|peer| peer["roundTripUs"].is_u64() && peer["silentMs"].is_u64())
+        })
+        .await;
+    let text = cluster.told(2, &["status"]);
+    for part in [
+        "NODE",
+        "ROUND TRIP",
+        "node-1",
+        "8 shards, each has an owner",
+        "asked node-3",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+
+    // By the id, through another node, under requests through a third.
+    let requests = requests(cluster.api(0));
+    let id = node(&status, "node-2")["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let drained = tokio::task::block_in_place(|| cluster.told(2, &["drain", &id]));
+    assert!(
+        drained.contains("node-2: ") && drained.contains("node-2 is empty"),
+        "{drained}"
+    );
+    let ids = requests.await.expect("no request fails");
+    let status = cluster.settled(0, is_quiet).await;
+    assert_eq!(
+        (
+            shards(&status, "node-2"),
+            &node(&status, "node-2")["draining"]
+        ),
+        (0, &json!(true))
+    );
+    require_true_to_the_table(&status, &cluster.table().await);
+    let again = cluster.json(1, &["drain", "node-2"]);
+    assert_eq!(again["node"]["shards"], 0, "an empty one is at once");
+
+    // The last two cannot both be drained.
+    assert_eq!(cluster.cluster(0, &["drain", "node-3"]).code, Some(0));
+    let refused = cluster.cluster(0, &["drain", "node-1"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("no other node can take the 8 shards"),
+        "{refused:?}"
+    );
+
+    let undrained = cluster.told(1, &["undrain", "node-3"]);
+    assert_eq!(undrained, "node-3 takes shards again\n");
+    cluster.told(2, &["undrain", "node-2"]);
+    let told = cluster.told(1, &["rebalance"]);
+    assert_eq!(told, "3 of 3 nodes were told\n");
+    for other in [0, 2] {
+        let began = Instant::now();
+        while !cluster.nodes[other]
+            .0
+            .log()
+            .contains("another node wants shards to move")
+        {
+            assert!(began.elapsed() < SETTLED_MAX, "node {other} has not heard");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let status = cluster.settled(1, |status| shared_by(status, &all)).await;
+    require_true_to_the_table(&status, &cluster.table().await);
+    cluster.settled(0, is_quiet).await;
+    cluster.settled(2, is_quiet).await;
+    require_shards_true_to_the_table(&cluster, &ids).await;
+    require_nothing_has_it(&cluster);
+    for (mut node, _) in cluster.nodes {
+        node.address();
+        node.signal("TERM");
+        let ended = node.ended_within(NODE_TIME_MAX);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_operators_cannot_have_is_said_with_what_to_do() {
+    let test = "what_operators_cannot_have_is_said_with_what_to_do";
+    let Some(cluster) = Cluster::start(test, 2) else {
+        return;
+    };
+    let both = ["node-1", "node-2"];
+    cluster.settled(0, |status| shared_by(status, &both)).await;
+    let id = "0192f0c1-0000-7000-8000-00000000000g";
+    for (arguments, named) in [
+        (
+            &["drain", "node-9"][..],
+            "no node node-9; there are node-1, node-2",
+        ),
+        (
+            &["undrain", "node-9"],
+            "no node node-9; there are node-1, node-2",
+        ),
+        // All ids of these years begin so.
+        (&["drain", "01"], "01 may be node-1 or node-2"),
+        (&["shard", "8"], "no shard 8; there are 0 to 7"),
+        (&["shard", "x"], "SHARD"),
+        (&["where", id], "not an id"),
+        (
+            &["status", "--admin-token", "another long token"],
+            "does not accept the token",
+        ),
+        (
+            &["status", "--admin-url", "http://127.0.0.1:1"],
+            "127.0.0.1:1 cannot be reached",
+        ),
+        (
+            &["status", "--admin-url", "https://127.0.0.1:1"],
+            "--admin-url takes one such as",
+        ),
+    ] {
+        let ended = cluster.cluster(0, arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(named), "{named}: {ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        assert_eq!(ended.stdout, "", "{ended:?}");
+    }
+    let tokenless = cluster
+        .ground
+        .run(&mut cluster.ground.command(&["cluster", "status"]));
+    assert_eq!(tokenless.code, Some(2), "{tokenless:?}");
+    assert!(
+        tokenless.stderr.contains("FRITZY_ADMIN_TOKEN"),
+        "{tokenless:?}"
+    );
+
+    let address = cluster.nodes[0].1.strip_prefix("http://").expect("a URL");
+    let admin = Api::at(address.parse().expect("an address"));
+    let bearer = format!("Bearer {TOKEN}");
+    for (token, path, status) in [
+        (
+            "Bearer another long token",
+            "/cluster",
+            StatusCode::UNAUTHORIZED,
+        ),
+        ("", "/cluster", StatusCode::UNAUTHORIZED),
+        ("", "/nothing", StatusCode::UNAUTHORIZED),
+        (&bearer, "/nothing", StatusCode::NOT_FOUND),
+        (&bearer, "/cluster/", StatusCode::OK),
+    ] {
+        let request = admin
+            .request(Method::GET, path)
+            .header(AUTHORIZATION, token);
+        let answer = admin.send(request, "").await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.headers["content-type"], "application/json");
+        if status == StatusCode::UNAUTHORIZED {
+            let message = answer.json()["error"]["message"].clone();
+            assert_eq!(
+                message,
+                "show the token of this node: Authorization: Bearer …"
+            );
+        }
+    }
+    let waiting = json!({ "node": "node-2", "timeoutS": 60 }).to_string();
+    let request = admin
+        .request(Method::POST, "/cluster/drain")
+        .header(AUTHORIZATION, &bearer);
+    let drained = admin.send(request, waiting).await.json();
+    assert_eq!(
+        (&drained["node"]["name"], &drained["shards"]),
+        (&json!("node-2"), &json!(0))
+    );
+    cluster.told(0, &["undrain", "node-2"]);
+    cluster.settled(0, |status| shared_by(status, &both)).await;
+
+    // One that does not hear of it.
+    cluster.nodes[1].0.signal("STOP");
+    let late = cluster.cluster(0, &["drain", "node-2", "--timeout-s", "1"]);
+    cluster.nodes[1].0.signal("CONT");
+    assert_eq!(late.code, Some(1), "{late:?}");
+    for part in [
+        "node-2 still owns",
+        "after 1 s",
+        "fritzy cluster undrain node-2",
+    ] {
+        assert!(late.stderr.contains(part), "{part}: {late:?}");
+    }
+    cluster.told(0, &["drain", "node-2"]);
+
+    let mut watch = cluster
+        .ground
+        .command(&["cluster", "status", "--watch", "--json"]);
+    watch
+        .env("FRITZY_ADMIN_URL", &cluster.nodes[0].1)
+        .env("FRITZY_ADMIN_TOKEN", TOKEN);
+    let mut watch = cluster.ground.spawn(&mut watch);
+    while watch.said().matches("\"nodes\"").count() < 2 {
+        watch.says_more(NODE_TIME_MAX);
+    }
+    watch.signal("INT");
+    let watched = watch.ended_within(NODE_TIME_MAX);
+    assert_eq!(watched.code, Some(0), "{watched:?}");
+}

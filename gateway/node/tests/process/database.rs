@@ -1,0 +1,101 @@
+//! The database under a node whose end, or whose database's end, is not in order.
+
+use std::path::PathBuf;
+
+use fritzy_persistence::{PostgresConfig, SqliteConfig, Stores};
+use fritzy_testbed::{PostgresServer, ServiceError, skipped};
+use fritzy_types::{NodeId, ShardCount, ShardId};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::audit::{Audit, audit};
+use crate::node_process::Ground;
+
+/// Few, so that each has many events.
+const SHARDS: u16 = 8;
+
+/// Where a node keeps its data.
+pub(crate) enum Database {
+    /// In its data folder.
+    File(PathBuf),
+    /// On a server of the test's own.
+    Postgres(Box<PostgresServer>),
+}
+
+impl Database {
+    pub(crate) fn file(ground: &Ground) -> Self {
+        Self::File(ground.current().join("data"))
+    }
+
+    /// `None` where this machine has no PostgreSQL; then the test is counted as skipped.
+    pub(crate) fn postgres(test: &str) -> Option<Self> {
+        match PostgresServer::start(fritzy_testbed::PostgresConfig::default()) {
+            Ok(server) => Some(Self::Postgres(Box::new(server))),
+            Err(missing @ ServiceError::Missing { .. }) => {
+                skipped(test, &missing.to_string());
+                None
+            }
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// What a node on it is started with.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--shards".to_owned(), SHARDS.to_string()];
+        if let Self::Postgres(server) = self {
+            arguments.extend(["--database-url".to_owned(), server.url("postgres")]);
+        }
+        arguments
+    }
+
+    /// What a killed node has left.
+    pub(crate) async fn read_left(&self) -> Audit {
+        let shards = ShardCount::new(SHARDS).expect("in range");
+        let stores = match self {
+            // From a copy, so that the next node finds it as it was left.
+            Self::File(data) => {
+                let copy = TempDir::new().expect("a temporary folder");
+                for name in ["fritzy.db", "fritzy.db-wal"] {
+                    let from = data.join(name);
+                    if from.exists() {
+                        std::fs::copy(from, copy.path().join(name)).expect("a copy");
+                    }
+                }
+                let config = SqliteConfig {
+                    shards,
+                    ..SqliteConfig::new(copy.path().join("fritzy.db"))
+                };
+                let stores = Stores::open_sqlite(config).await.expect("it opens");
+                let found = audit(&stores).await;
+                stores.close().await;
+                return found;
+            }
+            Self::Postgres(server) => {
+                let config = PostgresConfig {
+                    shards,
+                    ..PostgresConfig::new(server.url("postgres"))
+                };
+                Stores::open_postgres(config).await.expect("it opens")
+            }
+        };
+        // The server may still be at work on the last batch of the killed node; a claim waits for it, or
+        // fences it off.
+        let all: Vec<ShardId> = shards.all().collect();
+        let claimer = NodeId::from_uuid(Uuid::now_v7());
+        let claimed = stores.ownership.claim(claimer, &all).await;
+        claimed.expect("claimed");
+        let found = audit(&stores).await;
+        stores.close().await;
+        found
+    }
+
+    /// Has `fritzy journal verify` look at it.
+    pub(crate) fn verify(&self, ground: &Ground) {
+        let arguments = self.arguments();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let verify = [&["journal", "verify"], &arguments[..]].concat();
+        let ended = ground.run(&mut ground.command(&verify));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stdout.contains("is clean"), "{ended:?}");
+    }
+}

@@ -1,0 +1,150 @@
+//! A real node whose syncs take long, or fail: a tracer does that to its system calls.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fritzy_testbed::skipped;
+use serde_json::{Value, json};
+
+use crate::client::load::all_accounts;
+use crate::client::{Answer, Api};
+use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
+use crate::traced::missing;
+
+/// A tracer at work. The node goes on untouched when it is gone.
+struct Tamper(Child);
+
+impl Tamper {
+    /// Does `fault` to the next sync of each thread; only the committer's ever syncs.
+    fn with_next_sync(node: &NodeProcess, fault: &str) -> Self {
+        let mut tracer = Command::new("strace")
+            .args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"])
+            .arg(format!("inject=fsync,fdatasync:{fault}:when=1"))
+            .args(["-p", &node.id().to_string()])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("strace starts");
+        let said = tracer.stderr.take().expect("piped");
+        let mut attached = String::new();
+        BufReader::new(said)
+            .read_line(&mut attached)
+            .expect("it says that it is attached");
+        assert!(attached.contains("attached"), "{attached}");
+        Self(tracer)
+    }
+}
+
+impl Drop for Tamper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn create(api: &Api, name: &str, key: Option<&str>) -> Answer {
+    let document = "mutation($name: String!, $key: String) {
+        createAccount(account: { name: $name }, idempotencyKey: $key) { id name }
+    }";
+    api.run_with(document, json!({ "name": name, "key": key }))
+        .await
+}
+
+fn code(answer: &Answer) -> Value {
+    answer.json()["errors"][0]["extensions"]["code"].clone()
+}
+
+/// Repeats a creation under its key until it is answered.
+async fn create_at_last(api: &Api, name: &str, key: &str) -> Value {
+    let deadline = Instant::now() + NODE_TIME_MAX;
+    loop {
+        let answer = create(api, name, Some(key)).await;
+        if answer.json().get("errors").is_none() {
+            return answer.data("/createAccount");
+        }
+        assert!(Instant::now() < deadline, "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_of_3_s_costs_readers_nothing_and_no_request_more_than_its_time() {
+    /// Memory answers in less than a millisecond; the rest is for busy machines.
+    const READ_TIME_MAX: Duration = Duration::from_millis(500);
+    /// A request's time is 1 s.
+    const ANSWER_TIME_MAX: Duration = Duration::from_millis(2_000);
+    if let Some(reason) = missing() {
+        return skipped("sync_faults, slow", reason);
+    }
+    let ground = Ground::new();
+    let mut node = ground.node_with(&["--shards", "16", "--request-timeout-ms", "1000"]);
+    let api = Api::at(node.address());
+    let reader = create(&api, "Reader", None).await.data("/createAccount");
+    let read = "query($id: String) { accounts(id: $id) { id name } }";
+    let one = json!({ "id": reader["id"] });
+    api.run_with(read, one.clone()).await.data("/accounts");
+
+    let tamper = Tamper::with_next_sync(&node, "delay_enter=3000000");
+    let began = Instant::now();
+    let slow = {
+        let api = api.clone();
+        tokio::spawn(async move { create(&api, "Slow", Some("k")).await })
+    };
+    let late = {
+        let api = api.clone();
+        tokio::spawn(async move {
+            // In the batch of the slow one, or behind it: it has as little time.
+            let late = create(&api, "Late", None).await;
+            (late, began.elapsed())
+        })
+    };
+    let mut reads = 0;
+    while !(slow.is_finished() && late.is_finished()) {
+        let began = Instant::now();
+        let answer = api.run_with(read, one.clone()).await;
+        assert_eq!(answer.data("/accounts"), json!([reader]));
+        let took = began.elapsed();
+        assert!(took < READ_TIME_MAX, "a reader waited {took:?}");
+        reads += 1;
+    }
+    let (slow, (late, took)) = (slow.await.expect("ran"), late.await.expect("ran"));
+    assert!(reads > 10, "{reads} reads during the sync");
+    assert_eq!(code(&slow), "DEADLINE_EXCEEDED", "{slow:?}");
+    assert_eq!(code(&late), "DEADLINE_EXCEEDED", "{late:?}");
+    assert!(took < ANSWER_TIME_MAX, "answered after {took:?}");
+
+    let slow = create_at_last(&api, "Slow", "k").await;
+    drop(tamper);
+    let listed = all_accounts(&api).await;
+    let times = |name: &str| listed.iter().filter(|one| one["name"] == name).count();
+    assert!(listed.contains(&slow), "{listed:?}");
+    assert_eq!(times("Slow"), 1, "I8: {listed:?}");
+    assert!(times("Late") <= 1, "{listed:?}");
+    node.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_fails_ends_writing_until_a_restart_which_tells_what_became_of_it() {
+    if let Some(reason) = missing() {
+        return skipped("sync_faults, failing", reason);
+    }
+    let ground = Ground::new();
+    let mut node = ground.node_with(&["--shards", "16"]);
+    let api = Api::at(node.address());
+    let kept = create(&api, "Kept", None).await.data("/createAccount");
+
+    let tamper = Tamper::with_next_sync(&node, "error=EIO");
+    let unknown = create(&api, "Unknown", Some("k")).await;
+    drop(tamper);
+    assert_eq!(code(&unknown), "DEADLINE_EXCEEDED", "{unknown:?}");
+    // The kernel tells a failed sync once: the next would succeed, and prove nothing.
+    let refused = create(&api, "Refused", None).await;
+    assert_eq!(code(&refused), "UNAVAILABLE", "{refused:?}");
+    assert!(all_accounts(&api).await.contains(&kept), "reads go on");
+    node.kill();
+
+    let mut node = ground.node_with(&["--shards", "16"]);
+    let api = Api::at(node.address());
+    let found = create_at_last(&api, "Unknown", "k").await;
+    assert_eq!(all_accounts(&api).await, [kept, found], "each once: I1, I8");
+    node.kill();
+}
