@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fritzy_domain::{EntityId, ReadModel, State, Stored};
-use fritzy_types::ReadError;
+use fritzy_types::StorageError;
 use tokio::sync::{mpsc, oneshot};
 
 /// States in one read; larger ones only add latency.
@@ -13,7 +13,7 @@ const BATCH_LEN_MAX: usize = 256;
 /// finds no room waits in its own actor.
 const QUEUE_LEN_MAX: usize = 1_024;
 
-type Answer = Result<Option<Stored<State>>, ReadError>;
+type Answer = Result<Option<Stored<State>>, StorageError>;
 
 struct Wanted {
     id: EntityId,
@@ -37,7 +37,7 @@ impl Activations {
     /// The state of an entity, if it exists.
     pub(crate) async fn load(&self, id: EntityId) -> Answer {
         let (answer, answered) = oneshot::channel();
-        let stopped = || ReadError::Unavailable("the node is stopping".into());
+        let stopped = || StorageError::Unavailable("the node is stopping".into());
         self.queue
             .send(Wanted { id, answer })
             .await
@@ -58,7 +58,7 @@ async fn run(read_model: Arc<dyn ReadModel>, mut wanted: mpsc::Receiver<Wanted>)
                 }
             }
             // One that cannot be read must not keep the others from being read.
-            Err(ReadError::Unreadable(_)) if batch.len() > 1 => {
+            Err(StorageError::Unreadable(_)) if batch.len() > 1 => {
                 for wanted in batch.drain(..) {
                     let state = read_model.load(&[wanted.id]).await;
                     let _ = wanted

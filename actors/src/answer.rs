@@ -1,7 +1,7 @@
 //! What a caller says about a request, and the two ways it can end without a result.
 
 use fritzy_domain::{Code, CommandId, Fingerprint, Rejection, Version};
-use fritzy_types::{Deadline, Failure, NoRoom};
+use fritzy_types::{BudgetExceeded, Deadline, Failure};
 use serde::{Deserialize, Serialize};
 
 /// One request to change something.
@@ -69,11 +69,13 @@ impl ShopError {
     }
 }
 
-impl From<NoRoom> for ShopError {
-    fn from(no_room: NoRoom) -> Self {
+impl From<BudgetExceeded> for ShopError {
+    fn from(no_room: BudgetExceeded) -> Self {
         match no_room {
-            NoRoom::InAnswer { bytes_max } => Rejection::AnswerTooLarge { bytes_max }.into(),
-            NoRoom::AmongAnswers => Failure::Overloaded.into(),
+            BudgetExceeded::PerResponse { bytes_max } => {
+                Rejection::AnswerTooLarge { bytes_max }.into()
+            }
+            BudgetExceeded::Shared => Failure::Overloaded.into(),
         }
     }
 }

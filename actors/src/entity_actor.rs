@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fritzy_cluster::{LeaseLife, LocalLease};
+use fritzy_cluster::{LeaseGeneration, LocalLease};
 use fritzy_domain::{
-    Append, AppendError, Command, CommandRecord, EntityId, Env, Event, EventId, Journal, Rejection,
-    State, Stored, Version, check_version, fold,
+    Append, AppendError, Command, CommandRecord, DecisionContext, EntityId, Event, EventId,
+    Journal, Rejection, State, Stored, Version, check_version, fold,
 };
-use fritzy_types::{Failure, ReadError, ShardId, ShardLease};
+use fritzy_types::{Failure, ShardId, ShardLease, StorageError};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::residents::Residents;
 
 /// What the actors of all shards of a node share.
 pub(crate) struct NodeContext {
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) journal: Journal,
     pub(crate) activations: Activations,
     pub(crate) residents: Residents,
     /// The right to answer what no commit proves.
@@ -35,7 +35,7 @@ pub(crate) struct ShardContext {
     pub(crate) lease: ShardLease,
     pub(crate) node: Arc<NodeContext>,
     /// The lease's life in which the shard was started.
-    pub(crate) life: LeaseLife,
+    pub(crate) life: LeaseGeneration,
     /// The shard's supervisor before this one died: what its entities had appended may still be under way.
     pub(crate) after_crash: bool,
 }
@@ -149,7 +149,7 @@ impl EntityState {
     /// Waits for what was appended and may still be under way. Whoever asks waits no longer than its deadline.
     async fn settle(&mut self) {
         if self.settle_first {
-            self.arguments.context.node.journal.settled().await;
+            self.arguments.context.node.journal.barrier().await;
             self.settle_first = false;
         }
     }
@@ -184,7 +184,7 @@ impl EntityState {
             Ok(Some(first_answer)) => return self.answer_unproved(reply, first_answer),
             Err(failure) => return answer(reply, Err(failure)),
         }
-        let env = Env {
+        let env = DecisionContext {
             now: now(),
             command: request.command,
         };
@@ -243,14 +243,14 @@ impl EntityState {
         if record.fingerprint != Some(fingerprint) || record.entity != self.arguments.id {
             return Ok(Some(ShardReply::Rejected(Rejection::KeyReused)));
         }
-        let first = state_at(journal.as_ref(), context.lease.shard, &record).await?;
+        let first = state_at(journal, context.lease.shard, &record).await?;
         Ok(Some(ShardReply::State(first)))
     }
 }
 
 /// The state that a command left its entity in: the fold of the events up to then.
 pub(crate) async fn state_at(
-    journal: &dyn Journal,
+    journal: &Journal,
     shard: ShardId,
     record: &CommandRecord,
 ) -> Result<Snapshot, Failure> {
@@ -296,17 +296,17 @@ pub(crate) fn build_append(
     }
 }
 
-pub(crate) fn read_failure(failure: ReadError) -> Failure {
+pub(crate) fn read_failure(failure: StorageError) -> Failure {
     match failure {
-        ReadError::Unavailable(reason) => {
+        StorageError::Unavailable(reason) => {
             warn!(%reason, "the store cannot read");
             Failure::Unavailable("the database does not answer".into())
         }
-        ReadError::Unreadable(reason) => {
+        StorageError::Unreadable(reason) => {
             error!(%reason, "stored data cannot be read");
             Failure::Unavailable("stored data cannot be read by this version".into())
         }
-        ReadError::NoRoom(_) => Failure::Overloaded,
+        StorageError::BudgetExceeded(_) => Failure::Overloaded,
     }
 }
 

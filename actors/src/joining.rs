@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberError, Router, ShardLife};
+use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberError, Router, ShardLifecycle};
 use fritzy_projections::Projections;
 use fritzy_types::{Failure, Membership, ShardId, ShardLease};
 
@@ -46,7 +46,7 @@ struct Shards {
 }
 
 #[async_trait]
-impl ShardLife for Shards {
+impl ShardLifecycle for Shards {
     async fn start(&self, leases: &[ShardLease]) -> Result<(), Failure> {
         self.local.start_shards(leases).await?;
         if let Some(projections) = &self.followed {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use fritzy_domain::{Account, AccountId, Order, Page, Product, ReadModel, Room, Slice, Stored};
-use fritzy_types::ReadError;
+use fritzy_domain::{
+    Account, AccountId, KeysetPage, MemoryBudget, Order, Page, Product, ReadModel, Stored,
+};
+use fritzy_types::StorageError;
 
 use crate::answer::ShopError;
 use crate::entity_actor::read_failure;
@@ -27,7 +29,7 @@ impl Lists {
     pub async fn accounts(
         &self,
         page: Page,
-        room: &dyn Room,
+        room: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, ShopError> {
         let accounts = self.read_model.accounts(page, room).await;
         accounts.map_err(list_error)
@@ -40,7 +42,7 @@ impl Lists {
     pub async fn products(
         &self,
         page: Page,
-        room: &dyn Room,
+        room: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, ShopError> {
         let products = self.read_model.products(page, room).await;
         products.map_err(list_error)
@@ -50,12 +52,12 @@ impl Lists {
     ///
     /// # Errors
     /// [`ShopError`]
-    pub async fn account_slice(
+    pub async fn account_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, ShopError> {
-        let accounts = self.read_model.account_slice(slice, room).await;
+        let accounts = self.read_model.account_page_by_key(slice, room).await;
         accounts.map_err(list_error)
     }
 
@@ -63,12 +65,12 @@ impl Lists {
     ///
     /// # Errors
     /// [`ShopError`]
-    pub async fn product_slice(
+    pub async fn product_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, ShopError> {
-        let products = self.read_model.product_slice(slice, room).await;
+        let products = self.read_model.product_page_by_key(slice, room).await;
         products.map_err(list_error)
     }
 
@@ -76,13 +78,16 @@ impl Lists {
     ///
     /// # Errors
     /// [`ShopError`]
-    pub async fn order_slices(
+    pub async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: Slice,
-        room: &dyn Room,
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, ShopError> {
-        let slices = self.read_model.order_slices(accounts, slice, room).await;
+        let slices = self
+            .read_model
+            .order_pages_by_key(accounts, slice, room)
+            .await;
         slices.map_err(list_error)
     }
 
@@ -94,7 +99,7 @@ impl Lists {
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn Room,
+        room: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, ShopError> {
         let lists = self.read_model.orders_of(accounts, page, room).await;
         lists.map_err(list_error)
@@ -102,9 +107,9 @@ impl Lists {
 }
 
 /// A list that was not read. That it is too large is the caller's fault, all else the world's.
-pub(crate) fn list_error(error: ReadError) -> ShopError {
+pub(crate) fn list_error(error: StorageError) -> ShopError {
     match error {
-        ReadError::NoRoom(no_room) => no_room.into(),
+        StorageError::BudgetExceeded(no_room) => no_room.into(),
         failure => read_failure(failure).into(),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_cluster::codec::{Unreadable, from_bytes, to_bytes};
-use fritzy_cluster::{Refused, ShardHost};
+use fritzy_cluster::{HostError, ShardHost};
 use fritzy_types::{Deadline, Failure, ShardId, ShardLease};
 use ractor::{Actor, ActorRef, ActorStatus, SpawnErr};
 use tokio::sync::{Semaphore, oneshot};
@@ -154,16 +154,16 @@ impl LocalShards {
         deadline: Deadline,
         request: ShardRequest,
         answer: oneshot::Sender<Answer>,
-    ) -> Result<ShardLease, Refused<ShardRequest>> {
+    ) -> Result<ShardLease, HostError<ShardRequest>> {
         let running = self.running.read().expect("no writer panics");
         let Some(RunningShard { lease, actor }) = running.get(&shard) else {
-            return Err(Refused::NotHere(request));
+            return Err(HostError::NotHere(request));
         };
         let place = self
             .places
             .clone()
             .try_acquire_owned()
-            .map_err(|_| Refused::Failed(Failure::Overloaded))?;
+            .map_err(|_| HostError::Failed(Failure::Overloaded))?;
         let reply = ReplyTo::new(answer, place);
         let ask = ShardMessage::Ask {
             request,
@@ -171,7 +171,7 @@ impl LocalShards {
             reply,
         };
         actor.send_message(ask).map_err(|_| {
-            Refused::Failed(Failure::Unavailable(format!("shard {shard} is stopping")))
+            HostError::Failed(Failure::Unavailable(format!("shard {shard} is stopping")))
         })?;
         Ok(*lease)
     }
@@ -202,7 +202,7 @@ async fn end(node: &NodeContext, shards: &[RunningShard], within: Duration) {
             let _ = shard.actor.wait(None).await;
         }
         // Actors that died may have left appends in the queue.
-        node.journal.settled().await;
+        node.journal.barrier().await;
     };
     if timeout(within, finished).await.is_ok() {
         return;
@@ -242,7 +242,7 @@ impl ShardHost for LocalShards {
         shard: ShardId,
         deadline: Deadline,
         request: ShardRequest,
-    ) -> Result<ShardReply, Refused<ShardRequest>> {
+    ) -> Result<ShardReply, HostError<ShardRequest>> {
         let (answer, answered) = oneshot::channel();
         let writes = request.writes();
         let lease = self.hand_in(shard, deadline, request, answer)?;
@@ -253,11 +253,11 @@ impl ShardHost for LocalShards {
             Ok(Err(_)) => Err(self.unanswered(lease, writes)),
             Err(_) => Err(Failure::DeadlineExceeded),
         };
-        answer.map_err(Refused::Failed)
+        answer.map_err(HostError::Failed)
     }
 
-    fn may_repeat(request: &ShardRequest) -> bool {
-        wire::may_repeat(request)
+    fn is_idempotent(request: &ShardRequest) -> bool {
+        wire::is_idempotent(request)
     }
 
     fn encode_request(request: &ShardRequest) -> Vec<u8> {

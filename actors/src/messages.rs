@@ -40,7 +40,7 @@ pub enum ShardRequest {
         entity: EntityId,
     },
     /// Nothing, but only once every creation asked for before has been committed or refused.
-    Settle,
+    Barrier,
 }
 
 impl ShardRequest {
@@ -48,7 +48,7 @@ impl ShardRequest {
     pub(crate) const fn writes(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Execute { .. } => true,
-            Self::Read { .. } | Self::Settle => false,
+            Self::Read { .. } | Self::Barrier => false,
         }
     }
 }
@@ -65,7 +65,7 @@ pub enum ShardReply {
     /// What was to be created exists already.
     Exists,
     /// Everything before is settled.
-    Settled,
+    BarrierPassed,
 }
 
 /// Where an answer goes, and the places it takes in the queues until it is given. Dropped unanswered

@@ -94,7 +94,7 @@ impl Shop {
                     // The first use of the key may still be under way in the order's shard.
                     let shard = self.router.shard_of(order.account_id.slot());
                     self.router
-                        .ask(shard, request.deadline, ShardRequest::Settle)
+                        .ask(shard, request.deadline, ShardRequest::Barrier)
                         .await?;
                 }
                 self.refuse_creation(Kind::Order, request, rejection).await

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountId, EntityId, Footprint, Kind, Order, OrderId, Page, Product, ProductId,
-    Recorded, Rejection, Room, Stored,
+    Account, AccountId, EntityId, HeapSize, Kind, MemoryBudget, Order, OrderId, Page, Product,
+    ProductId, RecordedEvent, Rejection, Stored,
 };
 use fritzy_types::Deadline;
 
@@ -76,7 +76,7 @@ impl Shop {
     pub async fn products_by_id(
         &self,
         ids: &[ProductId],
-        room: &dyn Room,
+        room: &dyn MemoryBudget,
     ) -> Result<Vec<Option<Stored<Product>>>, ShopError> {
         let mut products = Vec::with_capacity(ids.len());
         for ids in ids.chunks(IDS_IN_READ_MAX) {
@@ -84,7 +84,7 @@ impl Shop {
             let rows = self.read_model.load(&ids).await.map_err(read_failure)?;
             for row in rows {
                 let product = row.map(|row| product_of(&Arc::new(row)));
-                room.take(product.as_ref().map_or(0, Footprint::bytes))?;
+                room.take(product.as_ref().map_or(0, HeapSize::bytes))?;
                 products.push(product);
             }
         }
@@ -100,8 +100,8 @@ impl Shop {
         &self,
         id: &str,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Recorded>, ShopError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<RecordedEvent>, ShopError> {
         // Ids of all kinds are of one form, and carry their slot in the same place.
         let known = AccountId::parse(id, "id")?;
         let (shard, uuid) = (self.router.shard_of(known.slot()), *known.as_uuid());

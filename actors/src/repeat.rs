@@ -31,7 +31,7 @@ impl Shop {
         match found.map_err(read_failure)? {
             Some(record) if record.fingerprint == Some(fingerprint) => {
                 let first = CommandRecord { entity, ..record };
-                Ok(Some(state_at(self.journal.as_ref(), shard, &first).await?))
+                Ok(Some(state_at(&self.journal, shard, &first).await?))
             }
             _ => Err(Rejection::KeyReused.into()),
         }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fritzy_domain::{
-    Append, AppendError, Command, EntityId, Env, Positions, Rejection, State, Stored,
+    Append, AppendError, AppendOutcome, Command, DecisionContext, EntityId, Rejection, State,
+    Stored,
 };
 use fritzy_types::Failure;
 use hashlink::LinkedHashMap;
@@ -117,12 +118,12 @@ impl Actor for ShardActor {
                     let message = EntityMessage::Read { deadline, reply };
                     state.forward(&myself, entity, message).await?;
                 }
-                ShardRequest::Settle => {
+                ShardRequest::Barrier => {
                     let context = state.context.clone();
                     let outside = state.outside.subscribe();
                     tokio::spawn(async move {
-                        context.node.journal.settled().await;
-                        reply.send(context.unproved(ShardReply::Settled));
+                        context.node.journal.barrier().await;
+                        reply.send(context.unproved(ShardReply::BarrierPassed));
                         drop(outside);
                     });
                 }
@@ -157,7 +158,7 @@ impl ShardState {
     fn create(&self, command: Command, request: Request, reply: ReplyTo) {
         // A panic of the rules is this request's misfortune, not the shard's.
         let submitted = catch_unwind(AssertUnwindSafe(|| {
-            let env = Env {
+            let env = DecisionContext {
                 now: now(),
                 command: request.command,
             };
@@ -194,7 +195,7 @@ impl ShardState {
         append: Append,
     ) -> (
         Arc<Stored<State>>,
-        impl Future<Output = Result<Positions, AppendError>> + use<>,
+        impl Future<Output = Result<AppendOutcome, AppendError>> + use<>,
     ) {
         let version = append.events.len() as u64;
         let created = Arc::new(Stored {

@@ -22,7 +22,7 @@ use crate::residents::{ActorCounts, Residents};
 /// A running shop on one node.
 pub struct Shop {
     pub(crate) router: Arc<Router<LocalShards>>,
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) journal: Journal,
     pub(crate) read_model: Arc<dyn ReadModel>,
     residents: Residents,
     leases: Vec<ShardLease>,
@@ -65,7 +65,7 @@ impl Shop {
     pub async fn start(
         config: ShopConfig,
         me: NodeId,
-        journal: Arc<dyn Journal>,
+        journal: Journal,
         read_model: Arc<dyn ReadModel>,
         ownership: &dyn Ownership,
     ) -> Result<Self, Failure> {
@@ -91,7 +91,7 @@ impl Shop {
         config: ShopConfig,
         map: Arc<ShardMap>,
         local_lease: LocalLease,
-        journal: Arc<dyn Journal>,
+        journal: Journal,
         read_model: Arc<dyn ReadModel>,
     ) -> Result<Self, Failure> {
         let residents = Residents::new(config.entities_max, config.idle_after);

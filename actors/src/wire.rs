@@ -14,18 +14,18 @@ pub(crate) fn arrived(bytes: &[u8], deadline: Deadline) -> Result<ShardRequest, 
         ShardRequest::Create { request, .. } | ShardRequest::Execute { request, .. } => {
             request.deadline = deadline;
         }
-        ShardRequest::Read { .. } | ShardRequest::Settle => {}
+        ShardRequest::Read { .. } | ShardRequest::Barrier => {}
     }
     Ok(asked)
 }
 
 /// Whether a request may be given twice: those that change something have a key then, by which the second is recognised.
-pub(crate) const fn may_repeat(asked: &ShardRequest) -> bool {
+pub(crate) const fn is_idempotent(asked: &ShardRequest) -> bool {
     match asked {
         ShardRequest::Create { request, .. } | ShardRequest::Execute { request, .. } => {
             request.fingerprint.is_some()
         }
-        ShardRequest::Read { .. } | ShardRequest::Settle => true,
+        ShardRequest::Read { .. } | ShardRequest::Barrier => true,
     }
 }
 

@@ -28,7 +28,7 @@ enum Held {
 
 /// So many stand aside already.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Crowded;
+pub(crate) struct ParkedFull;
 
 tokio::task_local! {
     static CURRENT: Place;
@@ -65,12 +65,12 @@ pub async fn within<T>(place: Place, work: impl Future<Output = T>) -> T {
 }
 
 /// From now on the current task's request, if it has a place, takes it from nobody.
-pub(crate) fn stand() -> Result<(), Crowded> {
+pub(crate) fn stand() -> Result<(), ParkedFull> {
     let stood = CURRENT.try_with(|place| {
         let mut held = place.held.lock().expect("no holder panics");
         if let Held::WorkedOn { .. } = *held {
             let permit = place.aside.clone().try_acquire_owned();
-            let _permit = permit.map_err(|_: TryAcquireError| Crowded)?;
+            let _permit = permit.map_err(|_: TryAcquireError| ParkedFull)?;
             *held = Held::Aside { _permit };
         }
         Ok(())
@@ -92,7 +92,7 @@ mod tests {
             assert_eq!(stand(), Ok(()), "it stands there already");
             let second = places.take().expect("free again");
             within(second, async {
-                assert_eq!(stand(), Err(Crowded));
+                assert_eq!(stand(), Err(ParkedFull));
                 assert!(places.are_taken(), "it keeps its own");
             })
             .await;

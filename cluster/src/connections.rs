@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use crate::calling::call_for_ever;
-use crate::gate::{GateMessage, Inside, Told, gates_of};
+use crate::gate::{GateMessage, Inside, PeerNotice, gates_of};
 use crate::guarded::{Closer, Guarded};
 use crate::hello::{Identity, Met};
 use crate::link::Link;
@@ -153,7 +153,7 @@ impl<H: ShardHost> Connections<H> {
             if self.unknown.len() < UNKNOWN_LEN_MAX {
                 self.unknown.insert(node, (next, Instant::now()));
                 // One that cannot be sent now is as good as the next look, within a second.
-                let _ = self.inside.told.try_send(Told::Newcomer);
+                let _ = self.inside.told.try_send(PeerNotice::Newcomer);
             }
             return;
         }
@@ -224,7 +224,7 @@ impl<H: ShardHost> Connections<H> {
         info!(peer = %connection.met.name, node = %peer, "connected");
         self.inside.map.touch();
         // One that cannot be sent now is told by the next look.
-        let _ = self.inside.told.try_send(Told::Connected);
+        let _ = self.inside.told.try_send(PeerNotice::Connected);
     }
 
     fn ended(&mut self, number: u64) {

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tracing::{Instrument, debug, error, info_span, warn};
 
 use crate::link::Link;
-use crate::router::{Refused, ShardHost};
+use crate::router::{HostError, ShardHost};
 use crate::shard_map::ShardMap;
-use crate::wire::{Answer, Ask, Entry, Frame, News, Trace, node_id};
+use crate::wire::{Ask, Entry, Frame, News, Reply, Trace, node_id};
 
 /// No ask waits for longer, whatever the asker says.
 const REMAINING_MAX: Duration = Duration::from_secs(600);
@@ -32,7 +32,7 @@ pub type Heard = (ShardId, Option<NodeId>, Epoch);
 
 /// What other nodes tell, besides asks and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum PeerNotice {
     /// Shards have changed hands.
     News(Vec<Heard>),
     /// Shards shall move to where they should be, now.
@@ -50,7 +50,7 @@ pub(crate) struct Inside<H> {
     pub(crate) map: Arc<ShardMap>,
     pub(crate) links: RwLock<HashMap<NodeId, Arc<Link>>>,
     /// Where it goes. News that find no room are learned by the next look at the table.
-    pub(crate) told: mpsc::Sender<Told>,
+    pub(crate) told: mpsc::Sender<PeerNotice>,
 }
 
 impl<H> Inside<H> {
@@ -149,11 +149,11 @@ fn take<H: ShardHost>(inside: &Arc<Inside<H>>, link: &Arc<Link>, frame: Frame) {
                     None => drop(tokio::spawn(serving)),
                 }
             }
-            Entry::Answer { id, answer } => link.answered(id, answer),
+            Entry::Reply { id, answer } => link.answered(id, answer),
             Entry::News(news) => {
                 let news = news.iter();
                 let heard = news.map(|n| (ShardId(n.shard), n.owner(), Epoch(n.epoch)));
-                let _ = inside.told.try_send(Told::News(heard.collect()));
+                let _ = inside.told.try_send(PeerNotice::News(heard.collect()));
             }
             Entry::Ping(sent) => drop(link.try_send(Entry::Pong(sent))),
             Entry::Pong(sent) => link.pong(sent),
@@ -162,7 +162,7 @@ fn take<H: ShardHost>(inside: &Arc<Inside<H>>, link: &Arc<Link>, frame: Frame) {
                 drop(tokio::spawn(async move { link.hear_farewell().await }));
             }
             Entry::FarewellHeard => link.farewell_heard.notify_one(),
-            Entry::Rebalance => drop(inside.told.try_send(Told::Rebalance)),
+            Entry::Rebalance => drop(inside.told.try_send(PeerNotice::Rebalance)),
         }
     }
 }
@@ -179,22 +179,22 @@ async fn serve<H: ShardHost>(inside: Arc<Inside<H>>, link: Arc<Link>, ask: Ask) 
     let answer = match H::decode_request(&ask.body, deadline) {
         Err(unreadable) => {
             error!(%unreadable, peer = %link.name, %shard, "an ask from another node");
-            Answer::Unreadable(unreadable.to_string())
+            Reply::Unreadable(unreadable.to_string())
         }
         Ok(request) => match inside.host.ask(shard, deadline, request).await {
-            Ok(reply) => Answer::Reply(H::encode_reply(&reply)),
-            Err(Refused::NotHere(_)) => {
+            Ok(reply) => Reply::Reply(H::encode_reply(&reply)),
+            Err(HostError::NotHere(_)) => {
                 let (owner, epoch) = inside.map.owner(shard);
                 let known = owner.filter(|owner| *owner != inside.me);
-                Answer::NotMine(known.map(|owner| News::new(shard, Some(owner), epoch)))
+                Reply::NotMine(known.map(|owner| News::new(shard, Some(owner), epoch)))
             }
-            Err(Refused::Failed(failure)) => Answer::Failed(failure.into()),
+            Err(HostError::Failed(failure)) => Reply::Failed(failure.into()),
         },
     };
     // Evaluated only where somebody listens.
     debug!(peer = %link.name, %shard, answer = answer.kind(), took = ?began.elapsed(), "answered another node");
     let id = ask.id;
-    link.send(Entry::Answer { id, answer }).await;
+    link.send(Entry::Reply { id, answer }).await;
     link.serving.fetch_sub(1, Ordering::AcqRel);
 }
 

@@ -30,7 +30,7 @@ impl<H: ShardHost> Keeper<H> {
         tokio::spawn(async move {
             router.map().forget(&shards);
             life.stop(&shards).await;
-            while let Err(failure) = membership.give_back(me, &shards).await {
+            while let Err(failure) = membership.release(me, &shards).await {
                 warn!(%failure, "shards cannot be given back; trying again");
                 sleep(AGAIN_AFTER).await;
                 if *standing.borrow_and_update() == Standing::Fenced {

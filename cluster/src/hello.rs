@@ -66,7 +66,7 @@ enum Reply {
     },
     /// Another node is here than the one that was called: perhaps a later run of it.
     OtherNode([u8; 16]),
-    Refused(String),
+    HostError(String),
 }
 
 /// Who is at the other end.
@@ -92,7 +92,7 @@ pub(crate) enum HelloError {
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     #[error("{0}")]
-    Refused(String),
+    HostError(String),
     #[error("it answers without knowing the cookie")]
     NoCookie,
     #[error("{found} answers there, and not {wanted}")]
@@ -171,8 +171,8 @@ impl Identity {
         let proof = self.mac(b"call", [&mine, &call.nonce], &call.hello);
         if proof.verify_slice(&call.proof).is_err() {
             let reason = "its cookie differs from this one's".to_owned();
-            write(stream, &Reply::Refused(reason.clone())).await?;
-            return Err(HelloError::Refused(reason));
+            write(stream, &Reply::HostError(reason.clone())).await?;
+            return Err(HelloError::HostError(reason));
         }
         let wanted = call.hello.to.map(wire::node_id);
         if let Some(wanted) = wanted.filter(|wanted| *wanted != self.me) {
@@ -189,7 +189,7 @@ impl Identity {
                 Ok(met)
             }
             Err(error) => {
-                write(stream, &Reply::Refused(error.to_string())).await?;
+                write(stream, &Reply::HostError(error.to_string())).await?;
                 Err(error)
             }
         }
@@ -241,7 +241,7 @@ impl Identity {
         };
         write(stream, &call).await?;
         match read(stream).await? {
-            Reply::Refused(reason) => Err(HelloError::Refused(reason)),
+            Reply::HostError(reason) => Err(HelloError::HostError(reason)),
             Reply::OtherNode(found) => Err(HelloError::OtherNode {
                 wanted: to,
                 found: wire::node_id(found),

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::TTL;
-use crate::gate::Told;
+use crate::gate::PeerNotice;
 use crate::hello::Identity;
 use crate::keeper::Keeper;
 use crate::member::{AGAIN_AFTER, Life, MemberError, Network};
@@ -62,7 +62,7 @@ impl<H: ShardHost> Life<H> {
         &self,
         me: NodeId,
         network: &Network,
-    ) -> Result<(Arc<Peers<H>>, mpsc::Receiver<Told>), MemberError> {
+    ) -> Result<(Arc<Peers<H>>, mpsc::Receiver<PeerNotice>), MemberError> {
         let identity = Identity {
             me,
             name: self.config.name.clone(),
@@ -99,14 +99,14 @@ impl<H: ShardHost> Life<H> {
     /// Asks the nodes that there are whether they would let this one in. One that is in the table and that nobody talks to would
     /// take shards, and nobody could reach them.
     async fn ask_others(&self, identity: &Identity) -> Result<(), MemberError> {
-        let look = self.membership.look(None, &[]).await?;
+        let look = self.membership.read_state(None, &[]).await?;
         let others = look.state.unwrap_or_default().nodes.into_iter();
         let others = others.filter(|other| !other.fenced && other.node.name != identity.name);
         let refusals = others.take(ASKED_MAX).map(async |other| {
             let address = other.node.address?;
             let reason = refusal(identity, other.node.id, &address).await?;
             let name = other.node.name;
-            Some(MemberError::Refused {
+            Some(MemberError::HostError {
                 name,
                 address,
                 reason,
@@ -141,7 +141,7 @@ impl<H: ShardHost> Life<H> {
         info!(name, node = %id, "waiting whether this run is over");
         let began = Instant::now();
         loop {
-            let look = self.membership.look(None, &[id]).await?;
+            let look = self.membership.read_state(None, &[id]).await?;
             match look.beats.first() {
                 None => return Ok(true),
                 Some((_, beat)) if *beat > other.beat => return Ok(false),

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fritzy_types::{
-    ClusterState, Look, Membership, NodeId, NodeRecord, ReadError, ShardId, ShardLease,
+    ClusterSnapshot, ClusterState, Membership, NodeId, NodeRecord, ShardId, ShardLease,
+    StorageError,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use crate::gate::{Heard, Told};
+use crate::gate::{Heard, PeerNotice};
 use crate::handing_over::STEP_MAX;
-use crate::liveness::{Liveness, watched};
-use crate::member::{Life, MemberStatus, Order, ShardLife, owners};
+use crate::liveness::{FailureDetector, watched};
+use crate::member::{Life, MemberStatus, Order, ShardLifecycle, owners};
 use crate::peers::Peers;
 use crate::rebalance::{Planner, STABLE_FOR, View};
 use crate::renewing::Standing;
@@ -41,13 +42,13 @@ pub(crate) struct Keeper<H> {
     pub(crate) me: NodeId,
     pub(crate) membership: Arc<dyn Membership>,
     pub(crate) router: Arc<Router<H>>,
-    pub(crate) shards: Arc<dyn ShardLife>,
+    pub(crate) shards: Arc<dyn ShardLifecycle>,
     pub(crate) lease: LocalLease,
     pub(crate) status: watch::Sender<MemberStatus>,
     pub(crate) peers: Arc<Peers<H>>,
-    pub(crate) heard: mpsc::Receiver<Told>,
+    pub(crate) heard: mpsc::Receiver<PeerNotice>,
     pub(crate) standing: watch::Receiver<Standing>,
-    pub(crate) liveness: Liveness,
+    pub(crate) liveness: FailureDetector,
     pub(crate) planner: Planner,
     pub(crate) known: Option<u64>,
     pub(crate) state: Arc<ClusterState>,
@@ -75,7 +76,7 @@ impl<H: ShardHost> Keeper<H> {
         life: &Life<H>,
         me: NodeId,
         peers: Arc<Peers<H>>,
-        heard: mpsc::Receiver<Told>,
+        heard: mpsc::Receiver<PeerNotice>,
         standing: watch::Receiver<Standing>,
     ) -> Self {
         Self {
@@ -88,7 +89,7 @@ impl<H: ShardHost> Keeper<H> {
             peers,
             heard,
             standing,
-            liveness: Liveness::new(me, TTL),
+            liveness: FailureDetector::new(me, TTL),
             planner: Planner::new(me, life.router.map().count(), IN_MOTION_MAX),
             known: None,
             state: Arc::default(),
@@ -120,12 +121,12 @@ impl<H: ShardHost> Keeper<H> {
                 },
                 _ = look.tick() => {}
                 Some(told) = self.heard.recv() => match told {
-                    Told::Rebalance => {
+                    PeerNotice::Rebalance => {
                         info!("another node wants shards to move to where they should be");
                         self.hurried = true;
                     }
-                    Told::Newcomer | Told::Connected => {}
-                    Told::News(news) => {
+                    PeerNotice::Newcomer | PeerNotice::Connected => {}
+                    PeerNotice::News(news) => {
                         self.router.map().learn(self.me, news.iter().copied());
                         // Shards that were given back may be ours.
                         if news.iter().all(|(_, owner, _)| owner.is_some()) {
@@ -189,7 +190,7 @@ impl<H: ShardHost> Keeper<H> {
         }
     }
 
-    async fn look_and_act(&mut self) -> Result<(), ReadError> {
+    async fn look_and_act(&mut self) -> Result<(), StorageError> {
         if let Some(drain) = self.drain {
             self.membership.set_draining(self.me, drain).await?;
             self.drain = None;
@@ -202,11 +203,11 @@ impl<H: ShardHost> Keeper<H> {
             .map(|record| record.node.id)
             .collect();
         let watched = watched(self.me, &standing);
-        let Look {
+        let ClusterSnapshot {
             version,
             state,
             beats,
-        } = self.membership.look(self.known, &watched).await?;
+        } = self.membership.read_state(self.known, &watched).await?;
         let now = Instant::now();
         self.looked = Some(now);
         if let Some(state) = state {
@@ -245,7 +246,7 @@ impl<H: ShardHost> Keeper<H> {
         &mut self,
         now: Instant,
         beats: &[(NodeId, u64)],
-    ) -> Result<(), ReadError> {
+    ) -> Result<(), StorageError> {
         let renewed = match *self.standing.borrow() {
             Standing::Member(renewed) => renewed,
             Standing::Fenced => None,
@@ -254,7 +255,7 @@ impl<H: ShardHost> Keeper<H> {
             if self.membership.fence(node, beat).await? {
                 warn!(%node, beat, "a node is taken for dead");
                 // Its shards are to be had now, not with the next look.
-                let look = self.membership.look(self.known, &[]).await?;
+                let look = self.membership.read_state(self.known, &[]).await?;
                 if let Some(state) = look.state {
                     self.take_notice(state).await;
                     self.known = Some(look.version);
@@ -264,7 +265,7 @@ impl<H: ShardHost> Keeper<H> {
         Ok(())
     }
 
-    async fn act(&mut self) -> Result<(), ReadError> {
+    async fn act(&mut self) -> Result<(), StorageError> {
         let state = self.state.clone();
         let all: Vec<Option<NodeId>> = state.shards.iter().map(|owned| owned.owner).collect();
         let moving: Vec<ShardId> = self.moving.iter().copied().collect();
@@ -275,7 +276,7 @@ impl<H: ShardHost> Keeper<H> {
             stable: self.hurried || self.owning.1.elapsed() >= STABLE_FOR,
         });
         if !plan.take.is_empty() {
-            let taken = self.membership.take(self.me, &plan.take).await?;
+            let taken = self.membership.acquire(self.me, &plan.take).await?;
             self.start(taken).await;
         }
         self.start_forgotten(&state).await;

@@ -40,7 +40,7 @@ pub struct LocalLease {
 
 /// The time from one end of a lease to the next. What was read in one proves nothing in another: meanwhile others had the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeaseLife(u64);
+pub struct LeaseGeneration(u64);
 
 impl LocalLease {
     /// One that always holds: nobody else can take this node's shards.
@@ -61,8 +61,8 @@ impl LocalLease {
     }
 
     /// The life that it is in.
-    pub fn life(&self) -> LeaseLife {
-        LeaseLife(self.ended.load(Ordering::Acquire))
+    pub fn life(&self) -> LeaseGeneration {
+        LeaseGeneration(self.ended.load(Ordering::Acquire))
     }
 
     /// Notes a renewal that has succeeded, and was sent at `sent` or later.
@@ -86,7 +86,7 @@ impl LocalLease {
     }
 
     /// Whether it holds, and has held or lapsed since `life` without an end.
-    pub fn holds_in(&self, life: LeaseLife) -> bool {
+    pub fn holds_in(&self, life: LeaseGeneration) -> bool {
         // In this order: an end between the two is seen.
         self.holds() && self.life() == life
     }

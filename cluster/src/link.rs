@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::aside;
 use crate::gate::GateMessage;
 use crate::hello::Met;
-use crate::wire::{Answer, Ask, Entry, Frame, Trace};
+use crate::wire::{Ask, Entry, Frame, Reply, Trace};
 
 /// Asks under way to one peer at most; one more is refused as overload. At 100 000 asks a second nobody among them waits
 /// for longer than a twentieth of a second.
@@ -43,7 +43,7 @@ pub enum AskError {
     Late,
 }
 
-type All = HashMap<u64, oneshot::Sender<Answer>>;
+type All = HashMap<u64, oneshot::Sender<Reply>>;
 
 /// Whoever waits for an answer, by the ask's number.
 enum Waiting {
@@ -55,7 +55,7 @@ enum Waiting {
 }
 
 impl Waiting {
-    fn remove(&mut self, id: u64) -> Option<oneshot::Sender<Answer>> {
+    fn remove(&mut self, id: u64) -> Option<oneshot::Sender<Reply>> {
         match self {
             Self::Open(all) | Self::Leaving(all) => all.remove(&id),
             Self::Down => None,
@@ -123,7 +123,7 @@ impl Link {
         deadline: Deadline,
         trace: Option<Trace>,
         body: Vec<u8>,
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Reply, AskError> {
         let _place = self
             .in_flight
             .try_acquire()
@@ -157,12 +157,7 @@ impl Link {
     }
 
     /// Under the lock of those who wait, so that nothing is queued behind the word that nothing more is asked.
-    fn queue_ask(
-        &self,
-        id: u64,
-        ask: Ask,
-        answer: oneshot::Sender<Answer>,
-    ) -> Result<(), AskError> {
+    fn queue_ask(&self, id: u64, ask: Ask, answer: oneshot::Sender<Reply>) -> Result<(), AskError> {
         let mut waiting = self.waiting();
         let Waiting::Open(all) = &mut *waiting else {
             return Err(AskError::NotSent);
@@ -198,7 +193,7 @@ impl Link {
     }
 
     /// Takes the answer to one of our asks. Nobody may wait for it any more.
-    pub(crate) fn answered(&self, id: u64, answer: Answer) {
+    pub(crate) fn answered(&self, id: u64, answer: Reply) {
         let waiting = self.waiting().remove(id);
         if let Some(waiting) = waiting {
             let _ = waiting.send(answer);
@@ -291,12 +286,12 @@ fn size(entry: &Entry) -> usize {
     const HEAD: usize = 64;
     HEAD + match entry {
         Entry::Ask(ask) => ask.body.len(),
-        Entry::Answer {
-            answer: Answer::Reply(body),
+        Entry::Reply {
+            answer: Reply::Reply(body),
             ..
         } => body.len(),
         Entry::News(news) => news.len() * HEAD,
-        Entry::Answer { .. }
+        Entry::Reply { .. }
         | Entry::Farewell
         | Entry::FarewellHeard
         | Entry::Ping(_)

@@ -16,7 +16,7 @@ const LOOKS_MIN: u32 = 3;
 
 /// What one node knows of the beats of others.
 #[derive(Debug)]
-pub struct Liveness {
+pub struct FailureDetector {
     me: NodeId,
     ttl: Duration,
     looked: Option<Instant>,
@@ -31,7 +31,7 @@ struct Evidence {
     looks: u32,
 }
 
-impl Liveness {
+impl FailureDetector {
     /// Of node `me`, which takes others for dead after `ttl`: [`crate::TTL`] outside tests.
     pub fn new(me: NodeId, ttl: Duration) -> Self {
         Self {
@@ -123,14 +123,14 @@ mod tests {
 
     /// An observer of nodes 2 and 3, by milliseconds since it began.
     struct Observer {
-        liveness: Liveness,
+        liveness: FailureDetector,
         began: Instant,
     }
 
     impl Observer {
         fn new() -> Self {
             Self {
-                liveness: Liveness::new(node(ME), TTL),
+                liveness: FailureDetector::new(node(ME), TTL),
                 began: Instant::now(),
             }
         }
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn however_short_the_ttl_it_takes_three_looks() {
         let mut observer = Observer::new();
-        observer.liveness = Liveness::new(node(ME), Duration::ZERO);
+        observer.liveness = FailureDetector::new(node(ME), Duration::ZERO);
         let dead: Vec<usize> = [0, 0, 0]
             .map(|at| observer.look(at, &[(2, 7)]).len())
             .into();

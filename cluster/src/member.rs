@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fritzy_types::{
-    ClusterState, Epoch, Failure, Membership, NodeId, ReadError, Roles, ShardId, ShardLease,
+    ClusterState, Epoch, Failure, Membership, NodeId, Roles, ShardId, ShardLease, StorageError,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,7 +25,7 @@ pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The shards of a node, as its membership has them start and stop.
 #[async_trait]
-pub trait ShardLife: Send + Sync + 'static {
+pub trait ShardLifecycle: Send + Sync + 'static {
     /// Starts shards under these leases.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ pub enum MemberError {
     #[error(
         "node {name} at {address} does not let this one in: {reason}. All nodes of a cluster have one database and one --cluster-cookie"
     )]
-    Refused {
+    HostError {
         /// The other node.
         name: String,
         /// Where it is.
@@ -102,7 +102,7 @@ pub enum MemberError {
     },
     /// The table of nodes is out of reach.
     #[error("the table of nodes cannot be used: {0}")]
-    Table(#[from] ReadError),
+    Table(#[from] StorageError),
     /// Something of this machine.
     #[error("{0}")]
     Machine(String),
@@ -153,7 +153,7 @@ pub(crate) struct Life<H> {
     pub(crate) config: MemberConfig,
     pub(crate) membership: Arc<dyn Membership>,
     pub(crate) router: Arc<Router<H>>,
-    pub(crate) shards: Arc<dyn ShardLife>,
+    pub(crate) shards: Arc<dyn ShardLifecycle>,
     pub(crate) lease: LocalLease,
     pub(crate) renewals: Renewals,
     pub(crate) status: watch::Sender<MemberStatus>,
@@ -168,7 +168,7 @@ impl Member {
         config: MemberConfig,
         membership: Arc<dyn Membership>,
         router: Arc<Router<H>>,
-        shards: Arc<dyn ShardLife>,
+        shards: Arc<dyn ShardLifecycle>,
         lease: LocalLease,
     ) -> Result<Self, MemberError> {
         let (status, shown) = watch::channel(MemberStatus::default());

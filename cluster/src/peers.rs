@@ -20,12 +20,12 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::connections::{Connections, Happening};
-use crate::gate::{Gate, Heard, Inside, Told, gates_of};
+use crate::gate::{Gate, Heard, Inside, PeerNotice, gates_of};
 use crate::hello::{HelloError, Identity};
 use crate::link::{AskError, Link};
 use crate::router::ShardHost;
 use crate::shard_map::ShardMap;
-use crate::wire::{Answer, Entry, News};
+use crate::wire::{Entry, News, Reply};
 
 /// Opening a connection at most.
 pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -47,7 +47,7 @@ pub trait Remote: Send + Sync {
         shard: ShardId,
         deadline: Deadline,
         body: Vec<u8>,
-    ) -> Result<Answer, AskError>;
+    ) -> Result<Reply, AskError>;
 }
 
 /// A node that this one is connected to.
@@ -77,7 +77,7 @@ impl<H: ShardHost> Peers<H> {
         listener: Arc<TcpListener>,
         host: Arc<H>,
         map: Arc<ShardMap>,
-    ) -> Result<(Self, mpsc::Receiver<Told>), SpawnErr> {
+    ) -> Result<(Self, mpsc::Receiver<PeerNotice>), SpawnErr> {
         let (told, heard) = mpsc::channel(TOLD_MAX);
         let me = identity.me;
         let inside = Arc::new(Inside {
@@ -203,7 +203,7 @@ impl<H: ShardHost> Remote for Peers<H> {
         shard: ShardId,
         deadline: Deadline,
         body: Vec<u8>,
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Reply, AskError> {
         let link = self.inside.link(owner).ok_or(AskError::NotSent)?;
         link.ask(shard, deadline, crate::trace::current(), body)
             .await

@@ -68,7 +68,7 @@ async fn renew(
     let mut failing = false;
     while !tell.is_closed() {
         let sent = BootTime::now();
-        let after = match membership.renew(me).await {
+        let after = match membership.heartbeat(me).await {
             Ok(true) => {
                 failing = false;
                 lease.renewed(sent);

@@ -16,8 +16,8 @@ use crate::aside;
 use crate::codec::Unreadable;
 use crate::link::AskError;
 use crate::peers::Remote;
-use crate::shard_map::{Place, ShardMap};
-use crate::wire::{Answer, WireFailure};
+use crate::shard_map::{ShardLocation, ShardMap};
+use crate::wire::{Reply, WireFailure};
 
 /// Asks that wait for a shard on the move at most; one more is refused as overload. As many requests of clients stand aside
 /// as are worked on, 128 by default, and each asks some times: so many wait only when everything moves.
@@ -27,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why a host has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused<R> {
+pub enum HostError<R> {
     /// The shard does not run here, or not any more. The request was not begun, and is given back.
     NotHere(R),
     /// Anything else.
@@ -47,10 +47,10 @@ pub trait ShardHost: Send + Sync + 'static {
         shard: ShardId,
         deadline: Deadline,
         request: Self::Request,
-    ) -> impl Future<Output = Result<Self::Reply, Refused<Self::Request>>> + Send;
+    ) -> impl Future<Output = Result<Self::Reply, HostError<Self::Request>>> + Send;
 
     /// Whether a request may be given again where nobody knows whether it was done.
-    fn may_repeat(request: &Self::Request) -> bool;
+    fn is_idempotent(request: &Self::Request) -> bool;
 
     /// A request on its way to another node, without its deadline.
     fn encode_request(request: &Self::Request) -> Vec<u8>;
@@ -146,12 +146,12 @@ impl<H: ShardHost> Router<H> {
     ) -> Result<H::Reply, Failure> {
         // The usual case, without any more.
         let request = match self.map.place(shard) {
-            Place::Here => match self.ask_here(shard, deadline, request).await {
+            ShardLocation::Local => match self.ask_here(shard, deadline, request).await {
                 Ok(reply) => return Ok(reply),
-                Err(Refused::Failed(failure)) => return Err(failure),
-                Err(Refused::NotHere(request)) => request,
+                Err(HostError::Failed(failure)) => return Err(failure),
+                Err(HostError::NotHere(request)) => request,
             },
-            Place::At(_) | Place::Nowhere => request,
+            ShardLocation::Remote(_) | ShardLocation::Unassigned => request,
         };
         self.ask_until(shard, deadline, request).await
     }
@@ -171,7 +171,7 @@ impl<H: ShardHost> Router<H> {
                 Tried::Answered(answer) if lost => return answer.map_err(not_certain),
                 Tried::Answered(answer) => return answer,
                 Tried::Again(request) => request,
-                Tried::Lost(request) if H::may_repeat(&request) => {
+                Tried::Lost(request) if H::is_idempotent(&request) => {
                     lost = true;
                     request
                 }
@@ -202,13 +202,13 @@ impl<H: ShardHost> Router<H> {
 
     async fn try_once(&self, shard: ShardId, deadline: Deadline, request: H::Request) -> Tried<H> {
         match self.map.place(shard) {
-            Place::Here => match self.ask_here(shard, deadline, request).await {
+            ShardLocation::Local => match self.ask_here(shard, deadline, request).await {
                 Ok(reply) => Tried::Answered(Ok(reply)),
-                Err(Refused::Failed(failure)) => Tried::Answered(Err(failure)),
-                Err(Refused::NotHere(request)) => Tried::Again(request),
+                Err(HostError::Failed(failure)) => Tried::Answered(Err(failure)),
+                Err(HostError::NotHere(request)) => Tried::Again(request),
             },
-            Place::At(owner) => self.ask_remote(owner, shard, deadline, request).await,
-            Place::Nowhere => Tried::Again(request),
+            ShardLocation::Remote(owner) => self.ask_remote(owner, shard, deadline, request).await,
+            ShardLocation::Unassigned => Tried::Again(request),
         }
     }
 
@@ -219,10 +219,12 @@ impl<H: ShardHost> Router<H> {
         shard: ShardId,
         deadline: Deadline,
         request: H::Request,
-    ) -> Result<H::Reply, Refused<H::Request>> {
+    ) -> Result<H::Reply, HostError<H::Request>> {
         let spare = self.has_others().then(|| request.clone());
         match (self.local.ask(shard, deadline, request).await, spare) {
-            (Err(Refused::Failed(Failure::NotOwner)), Some(spare)) => Err(Refused::NotHere(spare)),
+            (Err(HostError::Failed(Failure::NotOwner)), Some(spare)) => {
+                Err(HostError::NotHere(spare))
+            }
             (answer, _) => answer,
         }
     }
@@ -241,13 +243,13 @@ impl<H: ShardHost> Router<H> {
         let body = H::encode_request(&request);
         let unreadable = |what: String| Failure::Unavailable(format!("the nodes differ: {what}"));
         match remote.ask(owner, shard, deadline, body).await {
-            Ok(Answer::Reply(bytes)) => {
+            Ok(Reply::Reply(bytes)) => {
                 let reply = H::decode_reply(&bytes);
                 // What was done was done.
                 let lost = |Unreadable(what)| Failure::OutcomeUnknown(format!("its answer {what}"));
                 Tried::Answered(reply.map_err(lost))
             }
-            Ok(Answer::NotMine(news)) => {
+            Ok(Reply::NotMine(news)) => {
                 let me = remote.me();
                 if let Some(news) = news {
                     self.map
@@ -255,10 +257,10 @@ impl<H: ShardHost> Router<H> {
                 }
                 Tried::Again(request)
             }
-            Ok(Answer::Unreadable(what)) => Tried::Answered(Err(unreadable(what))),
+            Ok(Reply::Unreadable(what)) => Tried::Answered(Err(unreadable(what))),
             // It was deposed before it could write.
-            Ok(Answer::Failed(WireFailure::NotOwner)) => Tried::Again(request),
-            Ok(Answer::Failed(failure)) => Tried::Answered(Err(failure.into())),
+            Ok(Reply::Failed(WireFailure::NotOwner)) => Tried::Again(request),
+            Ok(Reply::Failed(failure)) => Tried::Answered(Err(failure.into())),
             Err(AskError::NotSent) => Tried::Again(request),
             Err(AskError::Lost) => Tried::Lost(request),
             Err(AskError::Overloaded) => Tried::Answered(Err(Failure::Overloaded)),

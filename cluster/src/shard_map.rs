@@ -7,18 +7,18 @@ use tokio::sync::watch;
 
 /// Where a shard is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ShardLocation {
     /// Here.
-    Here,
+    Local,
     /// On another node.
-    At(NodeId),
+    Remote(NodeId),
     /// Nobody has it, as far as is known.
-    Nowhere,
+    Unassigned,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    place: Place,
+    place: ShardLocation,
     /// The owner, this node or another.
     owner: Option<NodeId>,
     epoch: Epoch,
@@ -36,7 +36,7 @@ impl ShardMap {
     /// A map in which no shard has an owner.
     pub fn new(count: ShardCount) -> Self {
         let nowhere = Entry {
-            place: Place::Nowhere,
+            place: ShardLocation::Unassigned,
             owner: None,
             epoch: Epoch(0),
         };
@@ -58,11 +58,11 @@ impl ShardMap {
     }
 
     /// Where a shard is.
-    pub fn place(&self, shard: ShardId) -> Place {
+    pub fn place(&self, shard: ShardId) -> ShardLocation {
         let entries = self.entries.read().expect("no writer panics");
         entries
             .get(usize::from(shard.0))
-            .map_or(Place::Nowhere, |entry| entry.place)
+            .map_or(ShardLocation::Unassigned, |entry| entry.place)
     }
 
     /// Who owns a shard, and since which epoch.
@@ -77,7 +77,7 @@ impl ShardMap {
     pub fn record(&self, leases: &[ShardLease]) {
         self.change(leases.iter().map(|lease| {
             let owner = Some(lease.owner);
-            (lease.shard, Place::Here, owner, lease.epoch)
+            (lease.shard, ShardLocation::Local, owner, lease.epoch)
         }));
     }
 
@@ -90,8 +90,8 @@ impl ShardMap {
     ) {
         self.change(owners.into_iter().map(|(shard, owner, epoch)| {
             let place = match owner {
-                Some(owner) if owner != me => Place::At(owner),
-                _ => Place::Nowhere,
+                Some(owner) if owner != me => ShardLocation::Remote(owner),
+                _ => ShardLocation::Unassigned,
             };
             (shard, place, owner, epoch)
         }));
@@ -102,14 +102,17 @@ impl ShardMap {
         let mut entries = self.entries.write().expect("no writer panics");
         for shard in shards {
             if let Some(entry) = entries.get_mut(usize::from(shard.0)) {
-                entry.place = Place::Nowhere;
+                entry.place = ShardLocation::Unassigned;
             }
         }
         drop(entries);
         self.touch();
     }
 
-    fn change(&self, changes: impl IntoIterator<Item = (ShardId, Place, Option<NodeId>, Epoch)>) {
+    fn change(
+        &self,
+        changes: impl IntoIterator<Item = (ShardId, ShardLocation, Option<NodeId>, Epoch)>,
+    ) {
         let mut entries = self.entries.write().expect("no writer panics");
         let mut changed = false;
         for (shard, place, owner, epoch) in changes {
@@ -119,13 +122,13 @@ impl ShardMap {
             // A shard that runs here stays here until it is forgotten or somebody else has it; that its owner has raised
             // the epoch itself moves nothing.
             let newer = match entry.place {
-                Place::Here => epoch > entry.epoch && owner != entry.owner,
+                ShardLocation::Local => epoch > entry.epoch && owner != entry.owner,
                 _ => {
                     let says_other = owner != entry.owner || place != entry.place;
                     epoch > entry.epoch || epoch == entry.epoch && says_other
                 }
             };
-            if newer || place == Place::Here {
+            if newer || place == ShardLocation::Local {
                 *entry = Entry {
                     place,
                     owner,
@@ -180,29 +183,41 @@ mod tests {
         let (map, me) = (map(), node(1));
         map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
         map.learn(me, [(SHARD, Some(node(3)), Epoch(4))]);
-        assert_eq!(map.place(SHARD), Place::At(node(2)));
+        assert_eq!(map.place(SHARD), ShardLocation::Remote(node(2)));
         map.learn(me, [(SHARD, None, Epoch(5))]);
-        assert_eq!(map.place(SHARD), Place::Nowhere, "it was given back");
+        assert_eq!(
+            map.place(SHARD),
+            ShardLocation::Unassigned,
+            "it was given back"
+        );
         map.learn(me, [(SHARD, Some(node(3)), Epoch(6))]);
-        assert_eq!(map.place(SHARD), Place::At(node(3)));
+        assert_eq!(map.place(SHARD), ShardLocation::Remote(node(3)));
     }
 
     #[test]
     fn a_shard_is_here_from_when_it_runs_until_it_is_forgotten_or_taken() {
         let (map, me) = (map(), node(1));
         map.learn(me, [(SHARD, Some(me), Epoch(5))]);
-        assert_eq!(map.place(SHARD), Place::Nowhere, "owned, not running");
+        assert_eq!(
+            map.place(SHARD),
+            ShardLocation::Unassigned,
+            "owned, not running"
+        );
         map.record(&[lease(1, 5)]);
-        assert_eq!(map.place(SHARD), Place::Here);
+        assert_eq!(map.place(SHARD), ShardLocation::Local);
         map.learn(me, [(SHARD, Some(me), Epoch(7))]);
-        assert_eq!(map.place(SHARD), Place::Here, "its owner raised the epoch");
+        assert_eq!(
+            map.place(SHARD),
+            ShardLocation::Local,
+            "its owner raised the epoch"
+        );
         map.learn(me, [(SHARD, None, Epoch(5))]);
-        assert_eq!(map.place(SHARD), Place::Here, "an old look");
+        assert_eq!(map.place(SHARD), ShardLocation::Local, "an old look");
         map.learn(me, [(SHARD, Some(node(2)), Epoch(8))]);
-        assert_eq!(map.place(SHARD), Place::At(node(2)));
+        assert_eq!(map.place(SHARD), ShardLocation::Remote(node(2)));
         map.record(&[lease(1, 9)]);
         map.forget(&[SHARD]);
-        assert_eq!(map.place(SHARD), Place::Nowhere);
+        assert_eq!(map.place(SHARD), ShardLocation::Unassigned);
     }
 
     #[test]
@@ -210,15 +225,19 @@ mod tests {
         let (map, me) = (map(), node(1));
         map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
         map.forget(&[SHARD]);
-        assert_eq!(map.place(SHARD), Place::Nowhere);
+        assert_eq!(map.place(SHARD), ShardLocation::Unassigned);
         map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
-        assert_eq!(map.place(SHARD), Place::At(node(2)), "of another life");
+        assert_eq!(
+            map.place(SHARD),
+            ShardLocation::Remote(node(2)),
+            "of another life"
+        );
         map.record(&[lease(1, 6)]);
         map.forget(&[SHARD]);
         map.learn(me, [(SHARD, Some(me), Epoch(6))]);
         assert_eq!(
             map.place(SHARD),
-            Place::Nowhere,
+            ShardLocation::Unassigned,
             "it does not run here any more"
         );
     }

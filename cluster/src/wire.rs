@@ -28,10 +28,10 @@ pub(crate) struct Frame {
 #[derive(Debug, PartialEq, Encode, Decode)]
 pub(crate) enum Entry {
     Ask(Ask),
-    Answer {
+    Reply {
         /// The ask's number.
         id: u64,
-        answer: Answer,
+        answer: Reply,
     },
     /// Shards have changed hands.
     News(Vec<News>),
@@ -88,7 +88,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The response of another node to one request.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
-pub enum Answer {
+pub enum Reply {
     /// As the host writes it.
     Reply(Vec<u8>),
     /// The shard is not here; its owner is, as far as is known. Nothing was done.
@@ -99,7 +99,7 @@ pub enum Answer {
     Failed(WireFailure),
 }
 
-impl Answer {
+impl Reply {
     /// What it is, for the log.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
@@ -211,13 +211,13 @@ mod tests {
 
     #[test]
     fn frames_come_back_as_they_were_and_nothing_else_does() {
-        let failed = Answer::Failed(WireFailure::OutcomeUnknown("lost".into()));
-        let not_mine = Answer::NotMine(Some(News {
+        let failed = Reply::Failed(WireFailure::OutcomeUnknown("lost".into()));
+        let not_mine = Reply::NotMine(Some(News {
             shard: 7,
             owner: Some([3; 16]),
             epoch: 9,
         }));
-        let answer = |id, answer| Entry::Answer { id, answer };
+        let answer = |id, answer| Entry::Reply { id, answer };
         let frame = Frame {
             from: [1; 16],
             connection: u64::MAX,
@@ -233,7 +233,7 @@ mod tests {
                     }),
                     body: vec![0, 255],
                 }),
-                answer(2, Answer::Reply(vec![1])),
+                answer(2, Reply::Reply(vec![1])),
                 answer(3, not_mine),
                 answer(4, failed),
                 Entry::Ping(5),

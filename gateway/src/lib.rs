@@ -5,8 +5,8 @@ mod graphql;
 mod http;
 
 pub use graphql::{
-    AccountObject, Answer, ApiError, PaginationInput, Row, Schema, build_schema, fields, rejected,
-    schema_text,
+    AccountObject, ApiError, FieldResult, PaginationInput, Row, Schema, build_schema, fields,
+    rejected, schema_text,
 };
 pub use http::{
     ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape,

@@ -15,8 +15,8 @@ mod tail;
 mod verify;
 
 pub use committer::CommitterConfig;
-pub use desk::{CursorDesk, DeskError, SetTo, ShardLag};
-pub use memory::{MemoryConfig, SharedMemory};
+pub use desk::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
+pub use memory::{MemoryConfig, SharedMemoryStore};
 pub use postgres::{PostgresConfig, PostgresError, Sharing, migrate_postgres, verify_postgres};
 pub use sqlite::{OpenError, ReadOnlyError, SqliteConfig, VerifyConfig, verify_sqlite};
 pub use stores::Stores;

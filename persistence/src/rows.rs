@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use fritzy_domain::{
     Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, Cursor, EntityId,
-    Event, EventId, Fingerprint, Footprint, Kind, Money, Order, OrderId, OrderLine, OrderStatus,
-    Position, Product, ProductId, Recorded, Room, Stored,
+    Event, EventId, Fingerprint, HeapSize, Kind, MemoryBudget, Money, Order, OrderId, OrderLine,
+    OrderStatus, Position, Product, ProductId, RecordedEvent, Stored,
 };
-use fritzy_types::{ReadError, ShardId, Timestamp};
+use fritzy_types::{ShardId, StorageError, Timestamp};
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use tokio::task::coop::consume_budget;
@@ -16,17 +16,17 @@ use uuid::Uuid;
 
 use crate::committer::Numbered;
 
-/// A row by its columns' names. Reading one fails as [`ReadError::Unreadable`].
+/// A row by its columns' names. Reading one fails as [`StorageError::Unreadable`].
 pub(crate) trait Columns {
-    fn int(&self, column: &str) -> Result<i64, ReadError>;
-    fn flag(&self, column: &str) -> Result<bool, ReadError>;
-    fn text(&self, column: &str) -> Result<String, ReadError>;
-    fn text_or_null(&self, column: &str) -> Result<Option<String>, ReadError>;
+    fn int(&self, column: &str) -> Result<i64, StorageError>;
+    fn flag(&self, column: &str) -> Result<bool, StorageError>;
+    fn text(&self, column: &str) -> Result<String, StorageError>;
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, StorageError>;
     /// JSON, as its text.
-    fn json(&self, column: &str) -> Result<String, ReadError>;
-    fn uuid(&self, column: &str) -> Result<Uuid, ReadError>;
-    fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, ReadError>;
-    fn shard(&self) -> Result<u16, ReadError>;
+    fn json(&self, column: &str) -> Result<String, StorageError>;
+    fn uuid(&self, column: &str) -> Result<Uuid, StorageError>;
+    fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, StorageError>;
+    fn shard(&self) -> Result<u16, StorageError>;
 }
 
 /// Databases have signed integers only; counters here start at 0 and will not reach 2^63.
@@ -47,34 +47,34 @@ pub(crate) fn lines_json(order: &Order) -> String {
     serde_json::to_string(&order.lines).expect("lines hold only strings and integers")
 }
 
-fn counter(row: &impl Columns, column: &str) -> Result<u64, ReadError> {
+fn counter(row: &impl Columns, column: &str) -> Result<u64, StorageError> {
     row.int(column).map(i64::cast_unsigned)
 }
 
-fn moment(row: &impl Columns, column: &str) -> Result<Timestamp, ReadError> {
+fn moment(row: &impl Columns, column: &str) -> Result<Timestamp, StorageError> {
     row.int(column).map(Timestamp::from_micros)
 }
 
-fn money(row: &impl Columns, minor_units: &str) -> Result<Money, ReadError> {
+fn money(row: &impl Columns, minor_units: &str) -> Result<Money, StorageError> {
     let currency = row.text("currency")?;
     Currency::from_code(&currency)
         .and_then(|currency| Money::from_minor_units(row.int(minor_units).ok()?, currency))
         .ok_or_else(|| {
-            ReadError::Unreadable(format!("{minor_units} is not an amount of {currency}"))
+            StorageError::Unreadable(format!("{minor_units} is not an amount of {currency}"))
         })
 }
 
-fn fingerprint(row: &impl Columns) -> Result<Option<Fingerprint>, ReadError> {
+fn fingerprint(row: &impl Columns) -> Result<Option<Fingerprint>, StorageError> {
     row.bytes_or_null("fingerprint")?
         .map(|bytes| {
             <[u8; 16]>::try_from(bytes)
                 .map(Fingerprint)
-                .map_err(|_| ReadError::Unreadable("a fingerprint has not 16 bytes".into()))
+                .map_err(|_| StorageError::Unreadable("a fingerprint has not 16 bytes".into()))
         })
         .transpose()
 }
 
-pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, ReadError> {
+pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, StorageError> {
     let state = Account {
         id: AccountId::from_uuid(row.uuid("id")?),
         created_at: moment(row, "created_at")?,
@@ -89,7 +89,7 @@ pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, ReadError> 
     })
 }
 
-pub(crate) fn product(row: &impl Columns) -> Result<Stored<Product>, ReadError> {
+pub(crate) fn product(row: &impl Columns) -> Result<Stored<Product>, StorageError> {
     let state = Product {
         id: ProductId::from_uuid(row.uuid("id")?),
         created_at: moment(row, "created_at")?,
@@ -104,17 +104,18 @@ pub(crate) fn product(row: &impl Columns) -> Result<Stored<Product>, ReadError> 
     })
 }
 
-pub(crate) fn order(row: &impl Columns) -> Result<Stored<Order>, ReadError> {
+pub(crate) fn order(row: &impl Columns) -> Result<Stored<Order>, StorageError> {
     let status = row.text("status")?;
     let lines = row.json("lines")?;
     let state = Order {
         id: OrderId::from_uuid(row.uuid("id")?),
         account_id: AccountId::from_uuid(row.uuid("account_id")?),
         created_at: moment(row, "created_at")?,
-        status: OrderStatus::from_name(&status)
-            .ok_or_else(|| ReadError::Unreadable(format!("order status `{status}` is unknown")))?,
+        status: OrderStatus::from_name(&status).ok_or_else(|| {
+            StorageError::Unreadable(format!("order status `{status}` is unknown"))
+        })?,
         lines: serde_json::from_str::<Vec<OrderLine>>(&lines)
-            .map_err(|failure| ReadError::Unreadable(format!("lines of an order: {failure}")))?,
+            .map_err(|failure| StorageError::Unreadable(format!("lines of an order: {failure}")))?,
         total: money(row, "total_minor")?,
         cancel_reason: row.text_or_null("cancel_reason")?,
     };
@@ -124,23 +125,23 @@ pub(crate) fn order(row: &impl Columns) -> Result<Stored<Order>, ReadError> {
     })
 }
 
-fn kind_of(event_type: &str) -> Result<Kind, ReadError> {
+fn kind_of(event_type: &str) -> Result<Kind, StorageError> {
     match event_type.split_once('.').map(|(kind, _)| kind) {
         Some("account") => Ok(Kind::Account),
         Some("product") => Ok(Kind::Product),
         Some("order") => Ok(Kind::Order),
-        _ => Err(ReadError::Unreadable(format!(
+        _ => Err(StorageError::Unreadable(format!(
             "event type `{event_type}` is unknown"
         ))),
     }
 }
 
-pub(crate) fn recorded(row: &impl Columns) -> Result<Recorded, ReadError> {
+pub(crate) fn recorded(row: &impl Columns) -> Result<RecordedEvent, StorageError> {
     let event_type = row.text("event_type")?;
     let payload = row.json("payload")?;
     let event = Event::decode(&event_type, &payload)
-        .map_err(|failure| ReadError::Unreadable(failure.to_string()))?;
-    Ok(Recorded {
+        .map_err(|failure| StorageError::Unreadable(failure.to_string()))?;
+    Ok(RecordedEvent {
         shard: ShardId(row.shard()?),
         position: counter(row, "position")?,
         entity: EntityId::from_uuid(kind_of(&event_type)?, row.uuid("entity_id")?),
@@ -152,7 +153,7 @@ pub(crate) fn recorded(row: &impl Columns) -> Result<Recorded, ReadError> {
     })
 }
 
-pub(crate) fn cursor(row: &impl Columns) -> Result<Cursor, ReadError> {
+pub(crate) fn cursor(row: &impl Columns) -> Result<Cursor, StorageError> {
     Ok(Cursor {
         shard: ShardId(row.shard()?),
         position: counter(row, "position")?,
@@ -162,13 +163,13 @@ pub(crate) fn cursor(row: &impl Columns) -> Result<Cursor, ReadError> {
 }
 
 /// The last position of each shard that has events, from rows of shard and position.
-pub(crate) fn heads<R: Columns>(rows: &[R]) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+pub(crate) fn heads<R: Columns>(rows: &[R]) -> Result<BTreeMap<ShardId, Position>, StorageError> {
     let head = |row: &R| Ok((ShardId(row.shard()?), counter(row, "position")?));
     let heads = rows.iter().map(head);
     heads.filter(|head| !matches!(head, Ok((_, 0)))).collect()
 }
 
-pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, ReadError> {
+pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, StorageError> {
     let event_type = row.text("event_type")?;
     Ok(CommandRecord {
         entity: EntityId::from_uuid(kind_of(&event_type)?, row.uuid("entity_id")?),
@@ -178,15 +179,15 @@ pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, ReadEr
 }
 
 /// Reads rows one by one: each takes room before the next is fetched.
-pub(crate) async fn keep<R: Send, T: Footprint>(
+pub(crate) async fn keep<R: Send, T: HeapSize>(
     list: &mut Vec<T>,
     mut rows: BoxStream<'_, Result<R, sqlx::Error>>,
-    read: fn(&R) -> Result<T, ReadError>,
-    room: &dyn Room,
+    read: fn(&R) -> Result<T, StorageError>,
+    room: &dyn MemoryBudget,
 ) -> Result<(), Unread> {
     while let Some(row) = rows.try_next().await? {
         let read = read(&row)?;
-        room.take(read.bytes()).map_err(ReadError::from)?;
+        room.take(read.bytes()).map_err(StorageError::from)?;
         list.push(read);
         // Rows that are there already are taken without waiting; others have their turn in between.
         consume_budget().await;
@@ -199,7 +200,7 @@ pub(crate) enum Unread {
     /// They did not come.
     Store(sqlx::Error),
     /// They came, and are of no use.
-    Rows(ReadError),
+    Rows(StorageError),
 }
 
 impl From<sqlx::Error> for Unread {
@@ -208,13 +209,13 @@ impl From<sqlx::Error> for Unread {
     }
 }
 
-impl From<ReadError> for Unread {
-    fn from(failure: ReadError) -> Self {
+impl From<StorageError> for Unread {
+    fn from(failure: StorageError) -> Self {
         Self::Rows(failure)
     }
 }
 
-impl From<Unread> for ReadError {
+impl From<Unread> for StorageError {
     fn from(unread: Unread) -> Self {
         match unread {
             Unread::Store(failure) => read_error(failure),
@@ -224,12 +225,12 @@ impl From<Unread> for ReadError {
 }
 
 /// A failed read, as the ports tell it.
-pub(crate) fn read_error(failure: sqlx::Error) -> ReadError {
+pub(crate) fn read_error(failure: sqlx::Error) -> StorageError {
     match failure {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            ReadError::Unreadable(failure.to_string())
+            StorageError::Unreadable(failure.to_string())
         }
-        _ => ReadError::Unavailable(failure.to_string()),
+        _ => StorageError::Unavailable(failure.to_string()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_domain::{Copies, Cursors, Journal, ReadModel};
+use fritzy_domain::{Cursors, Journal, ReadModel, ReadReplicas};
 use fritzy_types::{Membership, Ownership};
 use prometheus_client::registry::Registry;
 
@@ -13,11 +13,11 @@ use crate::committer::Committer;
 #[derive(Clone)]
 pub struct Stores {
     /// The events.
-    pub journal: Arc<dyn Journal>,
+    pub journal: Journal,
     /// The states.
     pub read_model: Arc<dyn ReadModel>,
     /// The states and their copies, for lists.
-    pub copies: Arc<dyn Copies>,
+    pub copies: Arc<dyn ReadReplicas>,
     /// The owners of shards.
     pub ownership: Arc<dyn Ownership>,
     /// How far projections have got.

@@ -14,7 +14,7 @@ use crate::{
 
 /// What `decide` may know besides state and command.
 #[derive(Clone, Copy, Debug)]
-pub struct Env {
+pub struct DecisionContext {
     /// The moment of the decision.
     pub now: Timestamp,
     /// The command being decided; ids of what it creates derive from it.
@@ -36,7 +36,7 @@ pub trait Entity: Sized {
     fn decide(
         state: Option<&Self>,
         command: Self::Command,
-        env: &Env,
+        env: &DecisionContext,
     ) -> Result<Vec<Self::Event>, Rejection>;
 
     /// The state after an event. Total: an event that cannot follow leaves the state as it is.
@@ -203,7 +203,7 @@ impl State {
     pub fn decide(
         state: Option<&Self>,
         command: Command,
-        env: &Env,
+        env: &DecisionContext,
     ) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Account(command) => {

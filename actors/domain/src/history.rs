@@ -95,9 +95,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Account, AccountCommand, Command, CommandId, Env, ProductCommand};
+    use crate::{Account, AccountCommand, Command, CommandId, DecisionContext, ProductCommand};
 
-    const ENV: Env = Env {
+    const ENV: DecisionContext = DecisionContext {
         now: Timestamp::from_micros(5),
         command: CommandId::from_uuid(Uuid::from_u128(0xB)),
     };

@@ -23,7 +23,9 @@ pub use account::{
     AccountRenamed,
 };
 pub use code::Code;
-pub use entity::{Command, Entity, Env, Event, EventDecodeError, Kind, State, check_version, fold};
+pub use entity::{
+    Command, DecisionContext, Entity, Event, EventDecodeError, Kind, State, check_version, fold,
+};
 pub use id::{AccountId, CommandId, EntityId, EventId, OrderId, ProductId};
 pub use idempotency::{
     Fingerprint, FingerprintBuilder, IDEMPOTENCY_KEY_BYTES_MAX, KeyScope, check_key,
@@ -35,10 +37,11 @@ pub use order::{
     check_lines,
 };
 pub use ports::{
-    Append, AppendError, Appending, CommandRecord, Committed, ConsistencyToken, Copies, Cursor,
-    CursorMove, Cursors, Fed, Feed, Footprint, Freshness, Journal, ListKey, NoCopies, NotAToken,
-    Page, Position, Positions, ProductIndex, ProductQuery, ReadModel, Recorded, Room, SearchError,
-    Slice, Stored, Unbounded, Version,
+    Append, AppendError, AppendOutcome, Appending, CommandRecord, CommitFeed, Committed,
+    Consistency, ConsistencyToken, Cursor, CursorMove, Cursors, FeedItem, HeapSize, InvalidToken,
+    Journal, JournalReader, JournalWriter, KeysetPage, MemoryBudget, Page, Position, PrimaryOnly,
+    ProductIndex, ProductQuery, ReadModel, ReadReplicas, RecordedEvent, SearchError, SortKey,
+    Stored, UnlimitedBudget, Version,
 };
 pub use product::{
     Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,

@@ -1,16 +1,16 @@
 //! The rules of orders: the total (I4), the refusals, the transition table, and the fold.
 
 use fritzy_domain::{
-    AccountId, CommandId, Currency, Entity, Env, Event, Flaw, LINES_MAX, MINOR_UNITS_END, Money,
-    Order, OrderCommand, OrderEvent, OrderStatus, PlaceOrder, ProductId, QUANTITY_MAX, Quote,
-    QuotedLine, Rejection, State, fold,
+    AccountId, CommandId, Currency, DecisionContext, Entity, Event, Flaw, LINES_MAX,
+    MINOR_UNITS_END, Money, Order, OrderCommand, OrderEvent, OrderStatus, PlaceOrder, ProductId,
+    QUANTITY_MAX, Quote, QuotedLine, Rejection, State, fold,
 };
 use fritzy_types::Timestamp;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-fn env() -> Env {
-    Env {
+fn env() -> DecisionContext {
+    DecisionContext {
         now: Timestamp::from_micros(1_000_000),
         command: CommandId::from_uuid(Uuid::from_u128(0xC0FFEE)),
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_projections::{Broken, Done, ProjectedEvent, Projection};
+use fritzy_projections::{Ack, ProjectedEvent, Projection, ProjectionError};
 use fritzy_types::ShardId;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -54,7 +54,7 @@ pub(super) struct Bridge {
     /// Whether the producer has given up what waited in it: it sends nothing any more.
     has_ended: bool,
     stall: Stall,
-    done: VecDeque<Done>,
+    done: VecDeque<Ack>,
 }
 
 impl Bridge {
@@ -82,14 +82,14 @@ impl Bridge {
     }
 
     /// Waits for the next delivery.
-    async fn hear(&mut self) -> Result<(), Broken> {
+    async fn hear(&mut self) -> Result<(), ProjectionError> {
         let delivery = tokio::select! {
             biased;
             delivery = self.delivered.recv() => delivery,
             stalled = self.stall.noticed(), if self.under_way > 0 => return Err(stalled),
         };
         let Some(delivery) = delivery else {
-            return Err(Broken(HAS_ENDED.into()));
+            return Err(ProjectionError(HAS_ENDED.into()));
         };
         self.heard(&delivery)?;
         if self.has_ended {
@@ -98,7 +98,7 @@ impl Bridge {
         Ok(())
     }
 
-    fn heard(&mut self, delivery: &Delivery) -> Result<(), Broken> {
+    fn heard(&mut self, delivery: &Delivery) -> Result<(), ProjectionError> {
         self.under_way = self.under_way.saturating_sub(1);
         self.stall.is_moving = true;
         if delivery.failure.is_some_and(is_consequence) {
@@ -119,37 +119,39 @@ impl Bridge {
         match delivery.failure {
             None => {
                 if let Some(up_to) = window.arrived(position) {
-                    self.done.push_back(Done::UpTo(shard, up_to));
+                    self.done.push_back(Ack::UpTo(shard, up_to));
                 }
                 Ok(())
             }
             Some(code) if is_refusal(code) => self.refused(delivery.message, code),
-            Some(code) => Err(Broken(format!("a message was not delivered: {code}"))),
+            Some(code) => Err(ProjectionError(format!(
+                "a message was not delivered: {code}"
+            ))),
         }
     }
 
     /// Why the producer takes no more: what became of one that was under way says it, some moments later. Other threads of
     /// the library than the one that was refused a batch tell what that entails, and may be earlier.
-    async fn why_it_ended(&mut self) -> Broken {
+    async fn why_it_ended(&mut self) -> ProjectionError {
         while let Ok(Some(delivery)) = timeout(WHY_MAX, self.delivered.recv()).await {
             if let Err(broken) = self.heard(&delivery) {
                 return broken;
             }
-            if matches!(self.done.back(), Some(Done::Poisoned { .. })) {
+            if matches!(self.done.back(), Some(Ack::Poisoned { .. })) {
                 break;
             }
         }
         let fatal = self.producer.client().fatal_error();
-        Broken(fatal.map_or_else(|| HAS_ENDED.to_owned(), |(_, why)| why))
+        ProjectionError(fatal.map_or_else(|| HAS_ENDED.to_owned(), |(_, why)| why))
     }
 
     /// Gives the shard up at this event, if it is certain that the event is what is refused.
-    fn refused(&mut self, message: Ticket, code: RDKafkaErrorCode) -> Result<(), Broken> {
+    fn refused(&mut self, message: Ticket, code: RDKafkaErrorCode) -> Result<(), ProjectionError> {
         if self.alone != Some(message) {
             // Every message is larger than some hundred bytes: then each is alone, and this ends.
             let half = (self.batch_bytes / 2).max(1);
             self.next_batch_bytes.store(half, Ordering::Relaxed);
-            return Err(Broken(format!(
+            return Err(ProjectionError(format!(
                 "Kafka refuses a batch of up to {} bytes ({code}): the next ones are at most half as large. `fritzy \
                  topics apply` sets what topics take",
                 self.batch_bytes
@@ -157,7 +159,7 @@ impl Bridge {
         }
         self.leave(message.shard);
         self.stopped.insert(message.shard);
-        self.done.push_back(Done::Poisoned {
+        self.done.push_back(Ack::Poisoned {
             shard: message.shard,
             position: message.position,
             reason: format!("Kafka refuses it: {code}"),
@@ -198,10 +200,10 @@ fn is_consequence(code: RDKafkaErrorCode) -> bool {
 
 #[async_trait]
 impl Projection for Bridge {
-    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Broken> {
+    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
         if self.is_outgrown {
             let told = "a shard that was stopped goes on: the next batches may be large again";
-            return Err(Broken(told.into()));
+            return Err(ProjectionError(told.into()));
         }
         let (shard, position) = (event.shard, event.position);
         if self.stopped.contains(&shard) {
@@ -262,7 +264,7 @@ impl Projection for Bridge {
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::Fatal), _)) => {
                         return Err(self.why_it_ended().await);
                     }
-                    Err((failure, _)) => return Err(Broken(failure.to_string())),
+                    Err((failure, _)) => return Err(ProjectionError(failure.to_string())),
                 }
             }
         }
@@ -272,7 +274,7 @@ impl Projection for Bridge {
         Ok(())
     }
 
-    async fn done(&mut self) -> Result<Done, Broken> {
+    async fn done(&mut self) -> Result<Ack, ProjectionError> {
         loop {
             if let Some(done) = self.done.pop_front() {
                 return Ok(done);
@@ -289,7 +291,7 @@ impl Projection for Bridge {
             self.is_outgrown = true;
         }
         self.done
-            .retain(|done| !matches!(done, Done::UpTo(of, _) if *of == shard));
+            .retain(|done| !matches!(done, Ack::UpTo(of, _) if *of == shard));
     }
 }
 
@@ -356,7 +358,7 @@ mod tests {
         let (mut bridge, tell) = bridge(BATCH_BYTES).await;
         let _ = tell.send(failed(1, RDKafkaErrorCode::PurgeQueue));
         let _ = tell.send(failed(0, RDKafkaErrorCode::MessageSizeTooLarge));
-        let Broken(reason) = bridge.done().await.expect_err("it is broken");
+        let ProjectionError(reason) = bridge.done().await.expect_err("it is broken");
         assert!(reason.contains("Kafka refuses a batch"), "{reason}");
         assert_eq!(
             bridge.next_batch_bytes.load(Ordering::Relaxed),
@@ -369,7 +371,7 @@ mod tests {
         let (mut bridge, tell) = bridge(BATCH_BYTES).await;
         let _ = tell.send(failed(1, RDKafkaErrorCode::PurgeQueue));
         let began = Instant::now();
-        let Broken(reason) = bridge.done().await.expect_err("it is broken");
+        let ProjectionError(reason) = bridge.done().await.expect_err("it is broken");
         assert_eq!(reason, HAS_ENDED);
         assert!(began.elapsed() < 3 * WHY_MAX);
         assert_eq!(bridge.next_batch_bytes.load(Ordering::Relaxed), BATCH_BYTES);
@@ -386,7 +388,7 @@ mod tests {
         let done = bridge.done().await.expect("told");
         assert!(matches!(
             done,
-            Done::Poisoned {
+            Ack::Poisoned {
                 shard: ShardId(0),
                 ..
             }

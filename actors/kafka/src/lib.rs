@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 pub use client::kafka_properties;
 pub use messages::TOPICS;
-pub use start::{BadKafkaSettings, KafkaBridge};
+pub use start::{KafkaBridge, KafkaSettingsError};
 pub use topics::{TopicDifference, TopicSettings, Topics, TopicsError};
 
 use fritzy_projections::Begin;

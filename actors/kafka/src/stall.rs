@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fritzy_projections::Broken;
+use fritzy_projections::ProjectionError;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer};
@@ -44,7 +44,7 @@ impl Stall {
 
     /// Returns when it has stalled. To be awaited only while messages are under way; it may be dropped at any time, and
     /// awaited again.
-    pub(super) async fn noticed(&mut self) -> Broken {
+    pub(super) async fn noticed(&mut self) -> ProjectionError {
         while self.looks < LOOKS {
             if let Some(looking) = &mut self.looking {
                 let are_well = looking.await.unwrap_or(false);
@@ -62,7 +62,7 @@ impl Stall {
             }
         }
         let quiet_s = (LOOK_EVERY * (LOOKS - 1)).as_secs();
-        Broken(format!(
+        ProjectionError(format!(
             "nothing was delivered for {quiet_s} s, although the brokers are well: the producer has stalled"
         ))
     }

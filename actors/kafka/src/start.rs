@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_projections::{Begin, Broken, Projection, ProjectionStart};
+use fritzy_projections::{Begin, Projection, ProjectionError, ProjectionStart};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{Producer, ThreadedProducer};
@@ -38,9 +38,9 @@ const DEFAULTS: [(&str, &str, &str); 5] = [
 /// Settings that the client library refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Kafka's client cannot be made of these settings: {0}")]
-pub struct BadKafkaSettings(pub(super) String);
+pub struct KafkaSettingsError(pub(super) String);
 
-impl From<KafkaError> for BadKafkaSettings {
+impl From<KafkaError> for KafkaSettingsError {
     fn from(failure: KafkaError) -> Self {
         Self(match failure {
             // The value may be a secret that stands in the wrong place.
@@ -67,8 +67,8 @@ impl KafkaBridge {
     /// A bridge by this configuration. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`BadKafkaSettings`], for an unknown name, a value that means nothing, a file that is not there.
-    pub fn new(config: KafkaBridgeConfig) -> Result<Self, BadKafkaSettings> {
+    /// [`KafkaSettingsError`], for an unknown name, a value that means nothing, a file that is not there.
+    pub fn new(config: KafkaBridgeConfig) -> Result<Self, KafkaSettingsError> {
         let batch_bytes = Arc::new(AtomicUsize::new(BATCH_BYTES));
         let bridge = Self {
             config,
@@ -116,18 +116,18 @@ impl ProjectionStart for KafkaBridge {
         self.config.begin
     }
 
-    async fn start(&self) -> Result<Box<dyn Projection>, Broken> {
+    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
         let (tell, delivered) = mpsc::unbounded_channel();
         let complaints = Complaints::default();
         let producer = self.producer(tell, complaints.clone());
-        let producer = producer.map_err(|failure| Broken(failure.to_string()))?;
+        let producer = producer.map_err(|failure| ProjectionError(failure.to_string()))?;
         let asking = tokio::task::spawn_blocking(move || {
             let missing = missing_topics(&producer, &complaints);
             (producer, missing)
         });
         let (producer, missing) = asking
             .await
-            .map_err(|failure| Broken(failure.to_string()))?;
+            .map_err(|failure| ProjectionError(failure.to_string()))?;
         missing?;
         info!(brokers = self.config.brokers, "publishing to Kafka");
         let stall = Stall::new(client_config(&self.config));
@@ -140,10 +140,10 @@ impl ProjectionStart for KafkaBridge {
 fn missing_topics(
     producer: &ThreadedProducer<Deliveries>,
     complaints: &Complaints,
-) -> Result<(), Broken> {
+) -> Result<(), ProjectionError> {
     let found = producer.client().fetch_metadata(None, METADATA_MAX);
     let found = found.map_err(|failure| complaints.no_answer(&failure));
-    let found = found.map_err(Broken)?;
+    let found = found.map_err(ProjectionError)?;
     let found: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
     let missing: Vec<&str> = TOPICS
         .into_iter()
@@ -153,7 +153,7 @@ fn missing_topics(
         return Ok(());
     }
     let missing = missing.join(", ");
-    Err(Broken(format!(
+    Err(ProjectionError(format!(
         "there is no topic {missing}: make them with `fritzy topics apply`"
     )))
 }

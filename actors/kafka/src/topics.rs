@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use crate::KafkaBridgeConfig;
 use crate::client::{Complaints, client_config};
 use crate::messages::TOPICS;
-use crate::start::BadKafkaSettings;
+use crate::start::KafkaSettingsError;
 
 /// Until some broker answers at all.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -108,7 +108,7 @@ impl Topics {
     /// [`TopicsError`]
     pub fn new(config: &KafkaBridgeConfig, settings: TopicSettings) -> Result<Self, TopicsError> {
         let complaints = Complaints::default();
-        let bad = |failure| refused(BadKafkaSettings::from(failure));
+        let bad = |failure| refused(KafkaSettingsError::from(failure));
         let client = client_config(config);
         let asker = client.create_with_context(complaints.clone());
         Ok(Self {

@@ -44,7 +44,7 @@ impl Projections {
     pub async fn start(
         starts: Vec<Arc<dyn ProjectionStart>>,
         leases: &[ShardLease],
-        journal: &Arc<dyn Journal>,
+        journal: &Journal,
         cursors: &Arc<dyn Cursors>,
         registry: &mut Registry,
     ) -> Result<Self, SpawnErr> {

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use fritzy_domain::Position;
-use fritzy_types::{ReadError, ShardId, ShardLease};
+use fritzy_types::{ShardId, ShardLease, StorageError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use crate::Done;
+use crate::Ack;
 use crate::owning::Owned;
 use crate::progress::Progress;
 use crate::runner::{Runner, tell};
@@ -60,7 +60,7 @@ impl<'r> Books<'r> {
     }
 
     /// Leaves the shards that are not owned any more, with their cursors saved, and begins with those that have come.
-    pub(super) async fn follow(&mut self) -> Result<(), ReadError> {
+    pub(super) async fn follow(&mut self) -> Result<(), StorageError> {
         let owned = loop {
             let followed: Vec<ShardLease> = self.shards.values().map(Progress::lease).collect();
             match self.runner.ownership.hold(&mut self.owned, &followed) {
@@ -82,7 +82,7 @@ impl<'r> Books<'r> {
         Ok(())
     }
 
-    async fn leave(&mut self, leases: &[ShardLease]) -> Result<(), ReadError> {
+    async fn leave(&mut self, leases: &[ShardLease]) -> Result<(), StorageError> {
         self.save().await?;
         for ShardLease { shard, .. } in leases {
             self.shards.remove(shard);
@@ -93,17 +93,17 @@ impl<'r> Books<'r> {
         Ok(())
     }
 
-    pub(super) fn done(&mut self, done: Done) {
+    pub(super) fn done(&mut self, done: Ack) {
         let name = self.runner.start.name();
         match done {
-            Done::UpTo(shard, position) => {
+            Ack::UpTo(shard, position) => {
                 if let Some(progress) = self.shards.get_mut(&shard) {
                     let lag = progress.lag();
                     progress.confirm(position);
                     self.runner.counts.done(lag - progress.lag());
                 }
             }
-            Done::Poisoned {
+            Ack::Poisoned {
                 shard,
                 position,
                 reason,
@@ -135,7 +135,7 @@ impl<'r> Books<'r> {
     }
 
     /// Looks where the shards end.
-    pub(super) async fn look(&mut self) -> Result<(), ReadError> {
+    pub(super) async fn look(&mut self) -> Result<(), StorageError> {
         let heads = self.runner.journal.heads().await?;
         self.looked = Instant::now();
         self.grow(heads);
@@ -153,7 +153,7 @@ impl<'r> Books<'r> {
     }
 
     /// Saves the cursors that have moved.
-    pub(super) async fn save(&mut self) -> Result<(), ReadError> {
+    pub(super) async fn save(&mut self) -> Result<(), StorageError> {
         let moves: Vec<_> = self.shards.values().filter_map(Progress::to_save).collect();
         if moves.is_empty() {
             return Ok(());
@@ -177,7 +177,7 @@ impl<'r> Books<'r> {
     }
 
     /// Reads the cursors again, and goes on from those that were set by hand.
-    pub(super) async fn reload(&mut self) -> Result<(), ReadError> {
+    pub(super) async fn reload(&mut self) -> Result<(), StorageError> {
         let name = self.runner.start.name();
         let saved = self.runner.cursors.cursors(name).await?;
         self.reload = false;

@@ -15,7 +15,7 @@ mod running;
 mod status;
 
 use async_trait::async_trait;
-use fritzy_domain::{CommandId, EntityId, Event, EventId, Position, Recorded, Version};
+use fritzy_domain::{CommandId, EntityId, Event, EventId, Position, RecordedEvent, Version};
 use fritzy_types::ShardId;
 
 pub use actor::Projections;
@@ -40,8 +40,8 @@ pub struct ProjectedEvent<'a> {
     pub event: &'a Event,
 }
 
-impl<'a> From<&'a Recorded> for ProjectedEvent<'a> {
-    fn from(recorded: &'a Recorded) -> Self {
+impl<'a> From<&'a RecordedEvent> for ProjectedEvent<'a> {
+    fn from(recorded: &'a RecordedEvent) -> Self {
         Self {
             shard: recorded.shard,
             position: recorded.position,
@@ -56,7 +56,7 @@ impl<'a> From<&'a Recorded> for ProjectedEvent<'a> {
 
 /// What became of events that a projection has taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum Ack {
     /// In this shard, the effects of all up to this position are certain.
     UpTo(ShardId, Position),
     /// The event there cannot have its effect, and will not by trying again.
@@ -73,7 +73,7 @@ pub enum Done {
 /// A projection that is of no use any more: what it had not said to be done is given to a new one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Broken(pub String);
+pub struct ProjectionError(pub String);
 
 /// An effect for each event.
 #[async_trait]
@@ -82,15 +82,15 @@ pub trait Projection: Send {
     /// poisoned one may still come, and are to have no effect until [`Self::forget`].
     ///
     /// # Errors
-    /// [`Broken`]
-    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Broken>;
+    /// [`ProjectionError`]
+    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError>;
 
     /// Waits for what is done next. Nothing is lost when the wait is given up. Positions of a shard only grow, and none
     /// behind a poisoned one is done.
     ///
     /// # Errors
-    /// [`Broken`]
-    async fn done(&mut self) -> Result<Done, Broken>;
+    /// [`ProjectionError`]
+    async fn done(&mut self) -> Result<Ack, ProjectionError>;
 
     /// Forgets what was taken of a shard: its cursor was set by hand, or it was left to another node. What comes of it
     /// later comes from a cursor again.
@@ -118,6 +118,6 @@ pub trait ProjectionStart: Send + Sync + 'static {
     /// Starts it.
     ///
     /// # Errors
-    /// [`Broken`]
-    async fn start(&self) -> Result<Box<dyn Projection>, Broken>;
+    /// [`ProjectionError`]
+    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError>;
 }

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{Cursors, Feed, Journal, Position};
-use fritzy_types::{ReadError, ShardId, ShardLease};
+use fritzy_domain::{CommitFeed, Cursors, Journal, Position};
+use fritzy_types::{ShardId, ShardLease, StorageError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
@@ -19,7 +19,7 @@ use crate::owning::{Owned, Ownership};
 use crate::progress::Progress;
 use crate::running::Running;
 use crate::status::Counts;
-use crate::{Begin, Broken, Projection, ProjectionStart};
+use crate::{Begin, Projection, ProjectionError, ProjectionStart};
 
 /// Before a projection that broke, or a store that did not answer, is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ const LATER: Duration = Duration::from_secs(30);
 
 pub(super) struct Runner {
     pub(super) start: Arc<dyn ProjectionStart>,
-    pub(super) journal: Arc<dyn Journal>,
+    pub(super) journal: Journal,
     pub(super) cursors: Arc<dyn Cursors>,
     pub(super) ownership: Ownership,
     pub(super) counts: Counts,
@@ -41,7 +41,7 @@ pub(super) struct Runner {
 }
 
 type Opened = (
-    Box<dyn Feed>,
+    Box<dyn CommitFeed>,
     HashMap<ShardId, Progress>,
     Box<dyn Projection>,
 );
@@ -53,21 +53,21 @@ pub(super) enum Ended {
     /// Its shards were given up all at once.
     Abandoned,
     /// It broke.
-    Broken(Broken),
+    ProjectionError(ProjectionError),
     /// It could not even start: nothing was taken.
-    NotStarted(Broken),
+    NotStarted(ProjectionError),
     /// The store does not answer.
-    Store(ReadError),
+    Store(StorageError),
 }
 
-impl From<Broken> for Ended {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
+impl From<ProjectionError> for Ended {
+    fn from(broken: ProjectionError) -> Self {
+        Self::ProjectionError(broken)
     }
 }
 
-impl From<ReadError> for Ended {
-    fn from(failure: ReadError) -> Self {
+impl From<StorageError> for Ended {
+    fn from(failure: StorageError) -> Self {
         Self::Store(failure)
     }
 }
@@ -86,18 +86,19 @@ impl Runner {
                 () = self.ownership.abandoned_since(abandoned) => Ended::Abandoned,
                 ended = self.run_once() => ended,
             };
-            short_runs = if matches!(ended, Ended::Broken(_)) && began.elapsed() < SHORT_RUN {
-                short_runs + 1
-            } else {
-                0
-            };
+            short_runs =
+                if matches!(ended, Ended::ProjectionError(_)) && began.elapsed() < SHORT_RUN {
+                    short_runs + 1
+                } else {
+                    0
+                };
             match ended {
                 Ended::Stopped => return,
                 Ended::Abandoned => {
                     warn!(projection = name, "a projection gives up its shards");
                     continue;
                 }
-                Ended::Broken(broken) | Ended::NotStarted(broken) => {
+                Ended::ProjectionError(broken) | Ended::NotStarted(broken) => {
                     self.counts.restarted();
                     warn!(projection = name, reason = %broken, "a projection broke; starting anew from its cursors");
                 }
@@ -169,7 +170,7 @@ impl Runner {
     pub(super) async fn open_shards(
         &self,
         leases: &[ShardLease],
-    ) -> Result<HashMap<ShardId, Progress>, ReadError> {
+    ) -> Result<HashMap<ShardId, Progress>, StorageError> {
         let saved = self.cursors.cursors(self.start.name()).await?;
         let mut saved: HashMap<ShardId, _> = saved
             .into_iter()

@@ -3,14 +3,14 @@
 use std::future::ready;
 use std::time::Duration;
 
-use fritzy_domain::{Committed, Fed, Feed};
-use fritzy_types::ReadError;
+use fritzy_domain::{CommitFeed, Committed, FeedItem};
+use fritzy_types::StorageError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
 use crate::books::Books;
 use crate::progress::Progress;
 use crate::runner::{Ended, asked};
-use crate::{Broken, Done, ProjectedEvent, Projection};
+use crate::{Ack, ProjectedEvent, Projection, ProjectionError};
 
 /// Between two savings of cursors: after a kill, what was done since is done again.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -29,11 +29,11 @@ enum Turn {
     /// Shards have come or gone.
     Moved,
     /// Something is done.
-    Done(Result<Done, Broken>),
+    Ack(Result<Ack, ProjectionError>),
     /// A second has passed.
     House,
     /// Something was committed.
-    Fed(Fed),
+    FeedItem(FeedItem),
     /// There is something to read.
     Page,
 }
@@ -41,14 +41,14 @@ enum Turn {
 /// A projection while it works.
 pub(super) struct Running<'r> {
     projection: Box<dyn Projection>,
-    feed: Box<dyn Feed>,
+    feed: Box<dyn CommitFeed>,
     pub(super) books: Books<'r>,
 }
 
 impl<'r> Running<'r> {
     pub(super) fn new(
         projection: Box<dyn Projection>,
-        feed: Box<dyn Feed>,
+        feed: Box<dyn CommitFeed>,
         books: Books<'r>,
     ) -> Self {
         Self {
@@ -74,20 +74,20 @@ impl<'r> Running<'r> {
                     return Ended::Stopped;
                 }
                 () = self.books.moved() => Turn::Moved,
-                done = self.projection.done() => Turn::Done(done),
+                done = self.projection.done() => Turn::Ack(done),
                 _ = saving.tick() => Turn::House,
-                fed = self.feed.next() => Turn::Fed(fed),
+                fed = self.feed.next() => Turn::FeedItem(fed),
                 () = ready(()), if !self.books.behind.is_empty() => Turn::Page,
             };
             let worked = match turn {
                 Turn::Moved => self.follow().await,
-                Turn::Done(Ok(done)) => {
+                Turn::Ack(Ok(done)) => {
                     self.books.done(done);
                     Ok(())
                 }
-                Turn::Done(Err(broken)) => Err(broken.into()),
+                Turn::Ack(Err(broken)) => Err(broken.into()),
                 Turn::House => self.keep_house().await,
-                Turn::Fed(fed) => self.fed(fed).await,
+                Turn::FeedItem(fed) => self.fed(fed).await,
                 Turn::Page => self.read_page().await,
             };
             if let Err(ended) = worked {
@@ -121,16 +121,16 @@ impl<'r> Running<'r> {
         }
     }
 
-    async fn fed(&mut self, fed: Fed) -> Result<(), Ended> {
+    async fn fed(&mut self, fed: FeedItem) -> Result<(), Ended> {
         match fed {
-            Fed::Batch(batch) => {
+            FeedItem::Batch(batch) => {
                 for committed in &*batch {
                     self.fed_one(committed).await?;
                 }
                 Ok(())
             }
-            Fed::Missed => Ok(self.books.look().await?),
-            Fed::Closed => Err(Ended::Stopped),
+            FeedItem::Lagged => Ok(self.books.look().await?),
+            FeedItem::Closed => Err(Ended::Stopped),
         }
     }
 
@@ -227,14 +227,14 @@ impl<'r> Running<'r> {
             .await
         {
             Ok(page) => page,
-            Err(ReadError::Unreadable(_)) if limit > 1 => {
+            Err(StorageError::Unreadable(_)) if limit > 1 => {
                 progress.page = 1;
                 self.books.queue(shard);
                 return Ok(());
             }
-            Err(ReadError::Unreadable(reason)) => {
+            Err(StorageError::Unreadable(reason)) => {
                 let position = progress.next();
-                self.books.done(Done::Poisoned {
+                self.books.done(Ack::Poisoned {
                     shard,
                     position,
                     reason,
@@ -257,7 +257,7 @@ impl<'r> Running<'r> {
         if in_a_row < page.len() as u64 || page.is_empty() {
             let position = after + 1 + in_a_row;
             let reason = "the journal has no such event, and some behind it: events were lost (I2)";
-            self.books.done(Done::Poisoned {
+            self.books.done(Ack::Poisoned {
                 shard,
                 position,
                 reason: reason.to_owned(),

@@ -95,7 +95,7 @@ async fn a_request_that_meets_a_stop_is_answered_or_comes_back() {
                 loop {
                     match shards.ask(ShardId(0), deadline(), read_of_nothing()).await {
                         Ok(ShardReply::Absent) => {}
-                        Err(Refused::NotHere(ShardRequest::Read { .. })) => return,
+                        Err(HostError::NotHere(ShardRequest::Read { .. })) => return,
                         other => panic!("it was taken and not answered: {other:?}"),
                     }
                 }
@@ -130,16 +130,16 @@ async fn a_shard_that_runs_is_started_anew_under_another_lease_only() {
     local.claim().await;
     let asked = local
         .shards
-        .ask(ShardId(1), deadline(), ShardRequest::Settle);
-    assert!(matches!(asked.await, Ok(ShardReply::Settled)));
+        .ask(ShardId(1), deadline(), ShardRequest::Barrier);
+    assert!(matches!(asked.await, Ok(ShardReply::BarrierPassed)));
     // What was committed by another node meanwhile would not be settled here.
     local.lease.end();
     let asked = local
         .shards
-        .ask(ShardId(1), deadline(), ShardRequest::Settle);
+        .ask(ShardId(1), deadline(), ShardRequest::Barrier);
     let refused = asked.await;
     assert!(
-        matches!(refused, Err(Refused::Failed(Failure::Unavailable(_)))),
+        matches!(refused, Err(HostError::Failed(Failure::Unavailable(_)))),
         "{refused:?}"
     );
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fritzy_domain::{
-    AccountId, EntityId, Kind, Page, Recorded, State, Stored, Unbounded, Version, fold,
+    AccountId, EntityId, Kind, Page, RecordedEvent, State, Stored, UnlimitedBudget, Version, fold,
 };
 use fritzy_persistence::Stores;
 
@@ -13,14 +13,14 @@ const PAGE: u32 = 1_000;
 /// What a sound database holds.
 pub(crate) struct Audit {
     /// The events of each entity.
-    pub(crate) events: BTreeMap<EntityId, Vec<Recorded>>,
+    pub(crate) events: BTreeMap<EntityId, Vec<RecordedEvent>>,
     /// Each entity, as its row and the fold of its events have it.
     pub(crate) states: BTreeMap<EntityId, Stored<State>>,
 }
 
 /// Reads everything, and panics with the invariant that does not hold.
 pub(crate) async fn audit(stores: &Stores) -> Audit {
-    let mut streams: BTreeMap<EntityId, Vec<Recorded>> = BTreeMap::new();
+    let mut streams: BTreeMap<EntityId, Vec<RecordedEvent>> = BTreeMap::new();
     let count = stores.ownership.shard_count();
     for shard in count.all() {
         let mut head = 0;
@@ -75,7 +75,7 @@ async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>
         let page = Page { skip, take: PAGE };
         let rows = stores
             .read_model
-            .accounts(page, &Unbounded)
+            .accounts(page, &UnlimitedBudget)
             .await
             .expect("a list");
         listed += rows.len();
@@ -92,7 +92,7 @@ async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>
         };
         let lists = stores
             .read_model
-            .orders_of(&[account], page, &Unbounded)
+            .orders_of(&[account], page, &UnlimitedBudget)
             .await;
         orders += lists.expect("lists")[0].len();
     }

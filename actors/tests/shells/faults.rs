@@ -1,20 +1,18 @@
 //! Stores that fail on demand, in ways that real ones cannot be made to.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Feed,
-    Journal, Kind, Order, Page, Position, Positions, Product, ReadModel, Recorded, Room, Slice,
-    State, Stored, Version,
+    Account, AccountId, Append, AppendError, AppendOutcome, Appending, CommandId, EntityId,
+    Journal, JournalWriter, KeysetPage, Kind, MemoryBudget, Order, Page, Product, ReadModel, State,
+    Stored,
 };
-use fritzy_types::{ReadError, ShardId};
+use fritzy_types::StorageError;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 /// What to do wrong; shared with the test.
 #[derive(Default)]
@@ -29,7 +27,7 @@ pub(crate) struct Faults {
     pub(crate) answer_ms: AtomicUsize,
     /// Opens for what is held back.
     pub(crate) gate: Notify,
-    held: Mutex<Vec<JoinHandle<Result<Positions, AppendError>>>>,
+    held: Mutex<Vec<JoinHandle<Result<AppendOutcome, AppendError>>>>,
     /// How long each load of a state row takes.
     pub(crate) load_ms: AtomicUsize,
     /// How many state rows were loaded.
@@ -41,11 +39,19 @@ fn once(flag: &AtomicBool) -> bool {
 }
 
 pub(crate) struct FaultyJournal {
-    pub(crate) inner: Arc<dyn Journal>,
+    pub(crate) inner: Journal,
     pub(crate) faults: Arc<Faults>,
 }
 
 impl FaultyJournal {
+    /// Faulty writes, and reads as they are.
+    pub(crate) fn into_journal(self) -> Journal {
+        Journal {
+            reader: self.inner.reader.clone(),
+            writer: Arc::new(self),
+        }
+    }
+
     /// Queues an append behind the gate. Nobody waits for its answer; it goes on by itself.
     fn hold(&self, append: Append) -> Appending {
         let (faults, inner) = (self.faults.clone(), self.inner.clone());
@@ -59,7 +65,7 @@ impl FaultyJournal {
 }
 
 #[async_trait]
-impl Journal for FaultyJournal {
+impl JournalWriter for FaultyJournal {
     fn append(&self, append: Append) -> Appending {
         assert!(
             !once(&self.faults.panic_before_append),
@@ -83,56 +89,12 @@ impl Journal for FaultyJournal {
         }
     }
 
-    async fn settled(&self) {
+    async fn barrier(&self) {
         let held = std::mem::take(&mut *self.faults.held.lock().expect("not poisoned"));
         for append in held {
             let _ = append.await;
         }
-        self.inner.settled().await;
-    }
-
-    fn feed(&self) -> Box<dyn Feed> {
-        self.inner.feed()
-    }
-
-    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
-        self.inner.heads().await
-    }
-
-    async fn read_shard(
-        &self,
-        shard: ShardId,
-        after: Position,
-        limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        self.inner.read_shard(shard, after, limit).await
-    }
-
-    async fn read_entity(
-        &self,
-        shard: ShardId,
-        entity: EntityId,
-        until: Version,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        self.inner.read_entity(shard, entity, until).await
-    }
-
-    async fn history(
-        &self,
-        shard: ShardId,
-        id: Uuid,
-        page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        self.inner.history(shard, id, page, room).await
-    }
-
-    async fn find_command(
-        &self,
-        shard: ShardId,
-        command: CommandId,
-    ) -> Result<Option<CommandRecord>, ReadError> {
-        self.inner.find_command(shard, command).await
+        self.inner.barrier().await;
     }
 }
 
@@ -143,7 +105,7 @@ pub(crate) struct SlowReads {
 
 #[async_trait]
 impl ReadModel for SlowReads {
-    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, ReadError> {
+    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError> {
         self.faults.loads.fetch_add(ids.len(), Ordering::SeqCst);
         let load_ms = self.faults.load_ms.load(Ordering::SeqCst) as u64;
         if load_ms > 0 {
@@ -156,57 +118,57 @@ impl ReadModel for SlowReads {
         &self,
         kind: Kind,
         command: CommandId,
-    ) -> Result<Option<EntityId>, ReadError> {
+    ) -> Result<Option<EntityId>, StorageError> {
         self.inner.find_creation(kind, command).await
     }
 
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError> {
         self.inner.accounts(page, room).await
     }
 
     async fn products(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError> {
         self.inner.products(page, room).await
     }
 
-    async fn account_slice(
+    async fn account_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError> {
-        self.inner.account_slice(slice, room).await
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError> {
+        self.inner.account_page_by_key(slice, room).await
     }
 
-    async fn product_slice(
+    async fn product_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError> {
-        self.inner.product_slice(slice, room).await
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError> {
+        self.inner.product_page_by_key(slice, room).await
     }
 
-    async fn order_slices(
+    async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
-        self.inner.order_slices(accounts, slice, room).await
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
+        self.inner.order_pages_by_key(accounts, slice, room).await
     }
 
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         self.inner.orders_of(accounts, page, room).await
     }
 }

@@ -1,16 +1,15 @@
 //! A real SQLite file behind a journal whose commits fail, lose their answers or take long, on demand.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_domain::{
-    Append, AppendError, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page,
-    Position, Positions, Recorded, Room, Version,
+    Append, AppendError, AppendOutcome, Appending, CommandId, Journal, JournalWriter, RecordedEvent,
 };
 use fritzy_persistence::{SqliteConfig, Stores};
-use fritzy_types::{NodeId, ReadError, ShardCount, ShardId};
+use fritzy_types::{NodeId, ShardCount};
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -41,7 +40,6 @@ pub(crate) struct Disk {
 }
 
 pub(crate) struct FaultyCommits {
-    inner: Arc<dyn Journal>,
     queue: mpsc::UnboundedSender<Work>,
     /// Told when a commit is held.
     pub(crate) held: Arc<Notify>,
@@ -51,7 +49,7 @@ pub(crate) struct FaultyCommits {
     handed_in: Mutex<Vec<CommandId>>,
 }
 
-type Answer = oneshot::Sender<Result<Positions, AppendError>>;
+type Answer = oneshot::Sender<Result<AppendOutcome, AppendError>>;
 
 enum Work {
     Append(Box<Append>, Answer),
@@ -69,7 +67,6 @@ impl Disk {
         let stores = Stores::open_sqlite(config).await.expect("opens");
         let (queue, work) = mpsc::unbounded_channel();
         let commits = Arc::new(FaultyCommits {
-            inner: stores.journal.clone(),
             queue,
             held: Arc::default(),
             gate: Arc::default(),
@@ -80,7 +77,10 @@ impl Disk {
         let shop = Shop::start(
             ShopConfig::default(),
             NodeId::from_uuid(Uuid::now_v7()),
-            commits.clone(),
+            Journal {
+                writer: commits.clone(),
+                ..stores.journal.clone()
+            },
             stores.read_model.clone(),
             stores.ownership.as_ref(),
         );
@@ -94,7 +94,7 @@ impl Disk {
 }
 
 async fn run(
-    journal: Arc<dyn Journal>,
+    journal: Journal,
     mut work: mpsc::UnboundedReceiver<Work>,
     mut next_fault: impl FnMut() -> Fault,
     held: Arc<Notify>,
@@ -123,7 +123,7 @@ async fn run(
             },
             Work::Barrier(passed) => {
                 while under_way.join_next().await.is_some() {}
-                journal.settled().await;
+                journal.barrier().await;
                 let _ = passed.send(());
             }
         }
@@ -146,7 +146,7 @@ impl FaultyCommits {
 }
 
 #[async_trait]
-impl Journal for FaultyCommits {
+impl JournalWriter for FaultyCommits {
     fn append(&self, append: Append) -> Appending {
         let mut handed_in = self.handed_in.lock().expect("not poisoned");
         handed_in.push(append.command);
@@ -156,61 +156,17 @@ impl Journal for FaultyCommits {
         Box::pin(async { answered.await.expect("every append is answered") })
     }
 
-    async fn settled(&self) {
+    async fn barrier(&self) {
         let (passed, done) = oneshot::channel();
         let queued = self.queue.send(Work::Barrier(passed));
         queued.expect("the task runs as long as its journal");
         done.await.expect("every barrier passes");
     }
-
-    fn feed(&self) -> Box<dyn Feed> {
-        self.inner.feed()
-    }
-
-    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
-        self.inner.heads().await
-    }
-
-    async fn read_shard(
-        &self,
-        shard: ShardId,
-        after: Position,
-        limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        self.inner.read_shard(shard, after, limit).await
-    }
-
-    async fn read_entity(
-        &self,
-        shard: ShardId,
-        entity: EntityId,
-        until: Version,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        self.inner.read_entity(shard, entity, until).await
-    }
-
-    async fn history(
-        &self,
-        shard: ShardId,
-        id: Uuid,
-        page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        self.inner.history(shard, id, page, room).await
-    }
-
-    async fn find_command(
-        &self,
-        shard: ShardId,
-        command: CommandId,
-    ) -> Result<Option<CommandRecord>, ReadError> {
-        self.inner.find_command(shard, command).await
-    }
 }
 
 /// The events of each command.
-pub(crate) fn by_command(found: &Audit) -> HashMap<CommandId, Vec<&Recorded>> {
-    let mut by_command: HashMap<CommandId, Vec<&Recorded>> = HashMap::new();
+pub(crate) fn by_command(found: &Audit) -> HashMap<CommandId, Vec<&RecordedEvent>> {
+    let mut by_command: HashMap<CommandId, Vec<&RecordedEvent>> = HashMap::new();
     for recorded in found.events.values().flatten() {
         by_command
             .entry(recorded.command)

@@ -8,7 +8,7 @@ use fritzy_actors::{
 };
 use fritzy_domain::{
     Account, AccountId, CommandId, Fingerprint, FingerprintBuilder, KeyScope, Order, Page, Product,
-    Stored, Unbounded,
+    Stored, UnlimitedBudget,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
 use fritzy_types::{Deadline, NodeId, ShardCount};
@@ -79,7 +79,14 @@ impl Fixture {
         };
         let me = NodeId::from_uuid(Uuid::now_v7());
         let ownership = stores.ownership.as_ref();
-        let shop = Shop::start(config, me, Arc::new(journal), Arc::new(reads), ownership).await;
+        let shop = Shop::start(
+            config,
+            me,
+            journal.into_journal(),
+            Arc::new(reads),
+            ownership,
+        )
+        .await;
         Self {
             shop: Arc::new(shop.expect("starts")),
             faults,
@@ -120,7 +127,7 @@ impl Fixture {
         let lists = self
             .shop
             .lists()
-            .orders_of(&[*account], page, &Unbounded)
+            .orders_of(&[*account], page, &UnlimitedBudget)
             .await
             .expect("reads");
         lists.into_iter().next().expect("one list")

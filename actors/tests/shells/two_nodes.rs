@@ -44,7 +44,7 @@ impl TwoNodes {
                 faults: faults.clone(),
             };
             let (id, lease) = (NodeId::from_uuid(Uuid::now_v7()), LocalLease::unlimited());
-            let (journal, reads) = (Arc::new(journal), Arc::new(reads));
+            let (journal, reads) = (journal.into_journal(), Arc::new(reads));
             let shop = Shop::empty(config, map.clone(), lease.clone(), journal, reads);
             let shop = Arc::new(shop.await.expect("starts"));
             assert_eq!(shop.shards_running(), 0);

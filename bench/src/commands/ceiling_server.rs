@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fritzy_bench::ceiling_accounts;
-use fritzy_bench_support::Ceiling;
+use fritzy_bench_support::BaselineServer;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::log_as_a_node;
@@ -50,7 +50,7 @@ impl CeilingServer {
         // Before anybody can know the port, and with it when to stop.
         let mut terminate = signal(SignalKind::terminate())?;
         let accounts = ceiling_accounts(self.seed, self.accounts);
-        let ceiling = Ceiling::start(self.listen, accounts).await?;
+        let ceiling = BaselineServer::start(self.listen, accounts).await?;
         fs::write(&self.port_file, ceiling.address().port().to_string())?;
         terminate.recv().await;
         ceiling.stop().await;

@@ -11,7 +11,8 @@ use fritzy_domain::Position;
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::Stores;
 use fritzy_projections::{
-    Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart, ProjectionStatus, Projections,
+    Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart, ProjectionStatus,
+    Projections,
 };
 use fritzy_types::ShardId;
 use hdrhistogram::Histogram;
@@ -185,7 +186,7 @@ impl ProjectionStart for Timed {
         self.bridges.begin()
     }
 
-    async fn start(&self) -> Result<Box<dyn Projection>, Broken> {
+    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
         Ok(Box::new(TimedBridge {
             bridge: self.bridges.start().await?,
             under_way: HashMap::new(),
@@ -196,7 +197,7 @@ impl ProjectionStart for Timed {
 
 #[async_trait]
 impl Projection for TimedBridge {
-    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Broken> {
+    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
         let micros = u64::try_from(event.event.at().as_micros()).unwrap_or_default();
         let decided = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
         let under_way = self.under_way.entry(event.shard).or_default();
@@ -208,9 +209,9 @@ impl Projection for TimedBridge {
         self.bridge.take(event).await
     }
 
-    async fn done(&mut self) -> Result<Done, Broken> {
+    async fn done(&mut self) -> Result<Ack, ProjectionError> {
         let done = self.bridge.done().await?;
-        if let Done::UpTo(shard, position) = done
+        if let Ack::UpTo(shard, position) = done
             && let Some(under_way) = self.under_way.get_mut(&shard)
         {
             let (now, ended) = (SystemTime::now(), Instant::now());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fritzy_bench_support::{DatabaseError, FreshDatabase};
+use fritzy_bench_support::{DatabaseError, ScratchDatabase};
 use tokio::sync::Mutex;
 
 use super::durability::Durability;
@@ -11,14 +11,14 @@ use crate::BenchError;
 use crate::process::{Role, parent_of_same_program};
 
 /// A database of one run.
-pub(super) struct Database(FreshDatabase);
+pub(super) struct Database(ScratchDatabase);
 
 /// What a filled database depends on: server, accounts, products, orders, and whether these are keyed.
 type Contents = (String, usize, usize, u64, bool);
 
 /// Filled databases of all runs: each run has a copy, which takes seconds where filling takes minutes.
 #[derive(Default)]
-pub(crate) struct Templates(Mutex<HashMap<Contents, FreshDatabase>>);
+pub(crate) struct Templates(Mutex<HashMap<Contents, ScratchDatabase>>);
 
 impl Templates {
     /// A copy of one that is filled as the settings say.
@@ -26,7 +26,7 @@ impl Templates {
         &self,
         server: &str,
         settings: &SideSettings,
-    ) -> Result<FreshDatabase, BenchError> {
+    ) -> Result<ScratchDatabase, BenchError> {
         let contents = (
             server.to_owned(),
             settings.accounts_count,
@@ -38,7 +38,7 @@ impl Templates {
         if let Some(template) = templates.get(&contents) {
             return template.copy().await.map_err(|failure| unmade(&failure));
         }
-        let template = FreshDatabase::create(server).await;
+        let template = ScratchDatabase::create(server).await;
         let template = template.map_err(|failure| unmade(&failure))?;
         things::fill(template.url(), settings).await?;
         let copy = template.copy().await;
@@ -65,7 +65,7 @@ impl Database {
         if settings.fill_count > 0 {
             return Ok(Self(set_up.templates.copy(server, settings).await?));
         }
-        let fresh = FreshDatabase::create(server).await;
+        let fresh = ScratchDatabase::create(server).await;
         Ok(Self(fresh.map_err(|failure| unmade(&failure))?))
     }
 

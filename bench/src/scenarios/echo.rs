@@ -1,7 +1,7 @@
 //! A shard that answers at once, with as many bytes as the read of an account has.
 
 use fritzy_cluster::codec::Unreadable;
-use fritzy_cluster::{Refused, ShardHost};
+use fritzy_cluster::{HostError, ShardHost};
 use fritzy_types::{Deadline, ShardId};
 
 /// Bytes of a request: some more than the read of an account, which names its kind and its id.
@@ -21,11 +21,11 @@ impl ShardHost for Echo {
         _shard: ShardId,
         _deadline: Deadline,
         _request: Vec<u8>,
-    ) -> Result<Vec<u8>, Refused<Vec<u8>>> {
+    ) -> Result<Vec<u8>, HostError<Vec<u8>>> {
         Ok(vec![0; REPLY_LEN])
     }
 
-    fn may_repeat(_request: &Vec<u8>) -> bool {
+    fn is_idempotent(_request: &Vec<u8>) -> bool {
         true
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fritzy_actors::{Shop, ShopConfig};
-use fritzy_bench_support::Measured as MeasuredNode;
+use fritzy_bench_support::MeasuredNode;
 use fritzy_cluster::{LocalLease, Router, ShardMap};
 use fritzy_persistence::{MemoryConfig, Stores};
 use fritzy_types::{ShardCount, ShardId};

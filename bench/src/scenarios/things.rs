@@ -1,7 +1,7 @@
 //! What is in a shop before anything is asked of it: made by its own methods, or found where a database was filled.
 
 use fritzy_actors::{PriceInput, ProductInput, Shop, ShopConfig, ShopError};
-use fritzy_bench_support::{Sampled, fill_with_orders, sample_ids};
+use fritzy_bench_support::{Sampled, sample_ids, seed_orders};
 use fritzy_persistence::{PostgresConfig, Stores};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -78,7 +78,7 @@ pub(super) async fn fill(url: &str, settings: &SideSettings) -> Result<(), Bench
     shop.stop().await;
     stores.close().await;
     made?;
-    let filled = fill_with_orders(url, settings.fill_count, settings.keyed).await;
+    let filled = seed_orders(url, settings.fill_count, settings.keyed).await;
     filled.map_err(|failure| preparing(&failure))?;
     Ok(())
 }

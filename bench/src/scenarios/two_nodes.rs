@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fritzy_actors::{Request, Shop, ShopConfig};
-use fritzy_bench_support::Measured as MeasuredNode;
+use fritzy_bench_support::MeasuredNode;
 use fritzy_cluster::{Router, ShardMap};
 use fritzy_domain::CommandId;
 use fritzy_persistence::{MemoryConfig, Stores};

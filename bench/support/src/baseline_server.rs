@@ -17,18 +17,18 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use fritzy_gateway::{
-    AccountObject, Answer, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes,
-    PaginationInput, Readiness, Row, Scrape, rejected, routes, serve,
+    AccountObject, ConnectionLimits, FieldResult, HttpConfig, HttpMetrics, INTROSPECTION,
+    InputTypes, PaginationInput, Readiness, Row, Scrape, rejected, routes, serve,
 };
 
 /// A server whose accounts are a hash map.
-pub struct Ceiling {
+pub struct BaselineServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
 
-impl Ceiling {
+impl BaselineServer {
     /// Serves `accounts`, each an id and a name.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ impl CeilingQuery {
         &self,
         #[graphql(name = "pagination")] _pagination: Option<PaginationInput>,
         id: Option<String>,
-    ) -> Answer<Vec<Row<AccountObject>>> {
+    ) -> FieldResult<Vec<Row<AccountObject>>> {
         let Some(id) = id else { return Ok(Vec::new()) };
         let id = AccountId::parse(&id, "id").map_err(rejected)?;
         let found = self

@@ -11,9 +11,9 @@ mod seed;
 mod server;
 mod two_nodes;
 
-pub use baseline_server::Ceiling;
-pub use pgbench_order::OneOrder;
-pub use scratch_database::{AboutServer, FreshDatabase, about_server};
-pub use seed::{Sampled, fill_with_orders, sample_ids};
+pub use baseline_server::BaselineServer;
+pub use pgbench_order::PgbenchOrder;
+pub use scratch_database::{AboutServer, ScratchDatabase, about_server};
+pub use seed::{Sampled, sample_ids, seed_orders};
 pub use server::DatabaseError;
-pub use two_nodes::Measured;
+pub use two_nodes::MeasuredNode;

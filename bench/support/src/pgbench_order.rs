@@ -5,14 +5,14 @@
 
 /// How one order is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OneOrder {
+pub enum PgbenchOrder {
     /// As two statements in a transaction: four round trips.
     Transaction,
     /// As one statement that commits by itself: one round trip, the best that one order at a time can do.
     Statement,
 }
 
-impl OneOrder {
+impl PgbenchOrder {
     /// The script, with `;` after each statement.
     ///
     /// Its caller sets `number` to where orders are numbered from, `accounts` to how many there are to choose from, and `payload` and `lines` to the

@@ -37,7 +37,7 @@ const TOLD: [&str; 14] = [
 
 /// An empty database with a name of its own. Dropped, it is dropped on the server as well.
 #[derive(Debug)]
-pub struct FreshDatabase {
+pub struct ScratchDatabase {
     server_url: String,
     name: String,
     url: String,
@@ -57,7 +57,7 @@ pub struct AboutServer {
     pub process: Option<u32>,
 }
 
-impl FreshDatabase {
+impl ScratchDatabase {
     /// Makes one on the server at `server_url`, whose role must be allowed to.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl FreshDatabase {
 }
 
 /// On the way out of an error or an interrupt.
-impl Drop for FreshDatabase {
+impl Drop for ScratchDatabase {
     fn drop(&mut self) {
         if !self.may_exist {
             return;

@@ -78,7 +78,7 @@ const AT_ONCE: i64 = 250_000;
 ///
 /// # Errors
 /// [`DatabaseError`]
-pub async fn fill_with_orders(url: &str, orders: u64, keyed: bool) -> Result<u64, DatabaseError> {
+pub async fn seed_orders(url: &str, orders: u64, keyed: bool) -> Result<u64, DatabaseError> {
     let server = Server::new(url)?;
     let failed = |failure: sqlx::Error| server.failed(&failure);
     let mut connection = server.connect("fritzy bench").await?;

@@ -21,11 +21,11 @@ const ASKER: u128 = 2;
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 
 /// One of the two nodes, on the way to the other.
-pub struct Measured {
+pub struct MeasuredNode {
     end: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
 }
 
-impl Measured {
+impl MeasuredNode {
     /// The node that owns all shards: `router`'s local host is asked, whatever its map says.
     ///
     /// # Errors

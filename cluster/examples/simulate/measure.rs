@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use fritzy_cluster::{Liveness, TTL, WATCHED_MAX, place, watched};
+use fritzy_cluster::{FailureDetector, TTL, WATCHED_MAX, place, watched};
 use fritzy_types::NodeId;
 use uuid::Uuid;
 
@@ -131,7 +131,10 @@ pub(crate) fn all_fenced_after(ids: &[NodeId], dead: usize) -> Duration {
     let began = Instant::now();
     let mut standing = ids.to_vec();
     let living = &ids[dead..];
-    let mut observers: Vec<Liveness> = living.iter().map(|me| Liveness::new(*me, TTL)).collect();
+    let mut observers: Vec<FailureDetector> = living
+        .iter()
+        .map(|me| FailureDetector::new(*me, TTL))
+        .collect();
     let dies_at = Duration::from_secs(10);
     for second in 0..600 {
         for (n, (me, observer)) in living.iter().zip(&mut observers).enumerate() {

@@ -21,12 +21,12 @@ impl ShardHost for Counting {
     type Request = u8;
     type Reply = u8;
 
-    async fn ask(&self, _: ShardId, _: Deadline, request: u8) -> Result<u8, Refused<u8>> {
+    async fn ask(&self, _: ShardId, _: Deadline, request: u8) -> Result<u8, HostError<u8>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(request)
     }
 
-    fn may_repeat(_: &u8) -> bool {
+    fn is_idempotent(_: &u8) -> bool {
         false
     }
 
@@ -107,7 +107,7 @@ impl Here {
     }
 }
 
-fn ask(link: &Arc<Link>) -> JoinHandle<Result<Answer, AskError>> {
+fn ask(link: &Arc<Link>) -> JoinHandle<Result<Reply, AskError>> {
     let link = link.clone();
     let deadline = Deadline::at(Instant::now() + Duration::from_secs(60));
     tokio::spawn(async move { link.ask(SHARD, deadline, None, vec![7]).await })
@@ -122,8 +122,8 @@ async fn asked(queued: &mut mpsc::Receiver<Entry>) -> u64 {
 }
 
 fn reply(id: u64, byte: u8) -> Entry {
-    let answer = Answer::Reply(vec![byte]);
-    Entry::Answer { id, answer }
+    let answer = Reply::Reply(vec![byte]);
+    Entry::Reply { id, answer }
 }
 
 fn asking(id: u64) -> Entry {
@@ -151,7 +151,7 @@ async fn an_answer_that_is_read_when_its_connection_is_over_is_nobody_else_s() {
     assert!(!asking.is_finished());
     here.hear(11, reply(id, 2));
     let answer = asking.await.expect("no panic");
-    assert_eq!(answer, Ok(Answer::Reply(vec![2])));
+    assert_eq!(answer, Ok(Reply::Reply(vec![2])));
 }
 
 #[tokio::test(start_paused = true)]

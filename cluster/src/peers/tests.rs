@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::*;
-use crate::Refused;
+use crate::HostError;
 use crate::codec::Unreadable;
 use crate::wire::{WIRE_MAX, WIRE_MIN, WireFailure};
 
@@ -42,7 +42,7 @@ impl ShardHost for Echo {
         shard: ShardId,
         deadline: Deadline,
         request: Vec<u8>,
-    ) -> Result<Vec<u8>, Refused<Vec<u8>>> {
+    ) -> Result<Vec<u8>, HostError<Vec<u8>>> {
         assert_eq!(shard, SHARD);
         match request[0] {
             ANSWER => Ok(request),
@@ -50,8 +50,8 @@ impl ShardHost for Echo {
                 sleep(SLOW).await;
                 Ok(request)
             }
-            NOT_HERE => Err(Refused::NotHere(request)),
-            FAIL => Err(Refused::Failed(Failure::Overloaded)),
+            NOT_HERE => Err(HostError::NotHere(request)),
+            FAIL => Err(HostError::Failed(Failure::Overloaded)),
             _ => {
                 // Longer than whoever asks waits.
                 let after = deadline.moment() + Duration::from_millis(500);
@@ -61,7 +61,7 @@ impl ShardHost for Echo {
         }
     }
 
-    fn may_repeat(_request: &Vec<u8>) -> bool {
+    fn is_idempotent(_request: &Vec<u8>) -> bool {
         false
     }
 
@@ -216,7 +216,7 @@ impl Here {
         timeout(within, change).await.expect("it changes in time");
     }
 
-    async fn ask(&self, to: NodeId, what: u8, within: Duration) -> Result<Answer, AskError> {
+    async fn ask(&self, to: NodeId, what: u8, within: Duration) -> Result<Reply, AskError> {
         let deadline = Deadline::at(Instant::now() + within);
         self.peers.ask(to, SHARD, deadline, vec![what, 9]).await
     }
@@ -232,13 +232,13 @@ async fn every_ask_is_answered_by_itself() {
     here.peers.set_nodes(vec![record(first, there.port)]).await;
     here.is_connected(node(first), true).await;
     let answer = here.ask(node(first), ANSWER, LONG).await;
-    assert_eq!(answer, Ok(Answer::Reply(vec![ANSWER, 9])));
+    assert_eq!(answer, Ok(Reply::Reply(vec![ANSWER, 9])));
     let answer = here.ask(node(first), NOT_HERE, LONG).await;
-    assert_eq!(answer, Ok(Answer::NotMine(None)));
+    assert_eq!(answer, Ok(Reply::NotMine(None)));
     let answer = here.ask(node(first), FAIL, LONG).await;
-    assert_eq!(answer, Ok(Answer::Failed(WireFailure::Overloaded)));
+    assert_eq!(answer, Ok(Reply::Failed(WireFailure::Overloaded)));
     let answer = here.ask(node(first), UNREADABLE, LONG).await;
-    assert!(matches!(answer, Ok(Answer::Unreadable(_))), "{answer:?}");
+    assert!(matches!(answer, Ok(Reply::Unreadable(_))), "{answer:?}");
     let answer = here
         .ask(node(first), NEVER, Duration::from_millis(50))
         .await;
@@ -247,7 +247,7 @@ async fn every_ask_is_answered_by_itself() {
     assert_eq!(answer, Err(AskError::NotSent), "nobody is there");
     let many = (0..3_000).map(|_| here.ask(node(first), ANSWER, LONG));
     for answer in join_all(many).await {
-        assert_eq!(answer, Ok(Answer::Reply(vec![ANSWER, 9])));
+        assert_eq!(answer, Ok(Reply::Reply(vec![ANSWER, 9])));
     }
 }
 
@@ -354,7 +354,7 @@ async fn a_node_that_leaves_answers_all_that_it_was_asked() {
                     SLOWLY
                 };
                 match here.ask(node(first), what, LONG).await {
-                    Ok(Answer::Reply(_)) => answered += 1,
+                    Ok(Reply::Reply(_)) => answered += 1,
                     // It has said farewell, or is gone.
                     Err(AskError::NotSent) => return answered,
                     other => panic!("after {answered} answers: {other:?}"),

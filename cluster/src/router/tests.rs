@@ -37,17 +37,17 @@ impl ShardHost for Echo {
         shard: ShardId,
         _deadline: Deadline,
         request: u8,
-    ) -> Result<(ShardId, u8), Refused<u8>> {
+    ) -> Result<(ShardId, u8), HostError<u8>> {
         if !self.is_here.load(Ordering::Relaxed) {
-            Err(Refused::NotHere(request))
+            Err(HostError::NotHere(request))
         } else if self.is_deposed.load(Ordering::Relaxed) {
-            Err(Refused::Failed(Failure::NotOwner))
+            Err(HostError::Failed(Failure::NotOwner))
         } else {
             Ok((shard, request))
         }
     }
 
-    fn may_repeat(request: &u8) -> bool {
+    fn is_idempotent(request: &u8) -> bool {
         *request == KEYED
     }
 
@@ -74,7 +74,7 @@ impl ShardHost for Echo {
 /// Answers in turn, then nothing any more; notes whom it asked.
 #[derive(Default)]
 struct Script {
-    answers: Mutex<VecDeque<Result<Answer, AskError>>>,
+    answers: Mutex<VecDeque<Result<Reply, AskError>>>,
     asked: Mutex<Vec<NodeId>>,
 }
 
@@ -90,7 +90,7 @@ impl Remote for Script {
         _shard: ShardId,
         _deadline: Deadline,
         _body: Vec<u8>,
-    ) -> Result<Answer, AskError> {
+    ) -> Result<Reply, AskError> {
         self.asked.lock().expect("no panic").push(owner);
         let next = self.answers.lock().expect("no panic").pop_front();
         next.unwrap_or(Err(AskError::NotSent))
@@ -102,7 +102,7 @@ struct Here {
     script: Arc<Script>,
 }
 
-fn start(answers: impl IntoIterator<Item = Result<Answer, AskError>>) -> Here {
+fn start(answers: impl IntoIterator<Item = Result<Reply, AskError>>) -> Here {
     let map = Arc::new(ShardMap::new(ShardCount::new(8).expect("in range")));
     let router = Arc::new(Router::new(map, Arc::default()));
     let script = Arc::new(Script::default());
@@ -137,8 +137,8 @@ impl Here {
     }
 }
 
-fn reply(request: u8) -> Result<Answer, AskError> {
-    Ok(Answer::Reply(vec![request]))
+fn reply(request: u8) -> Result<Reply, AskError> {
+    Ok(Reply::Reply(vec![request]))
 }
 
 #[tokio::test]
@@ -171,13 +171,13 @@ async fn a_request_to_a_shard_on_the_move_waits_for_it() {
 #[tokio::test]
 async fn a_node_that_has_it_no_more_says_who_has() {
     let news = News::new(SHARD, Some(node(3)), Epoch(7));
-    let here = start([Ok(Answer::NotMine(Some(news))), reply(UNKEYED)]);
+    let here = start([Ok(Reply::NotMine(Some(news))), reply(UNKEYED)]);
     here.learn(Some(2), 6);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
     assert_eq!(here.asked(), [node(2), node(3)]);
     // What it says is older than what is known.
     let news = News::new(SHARD, Some(node(2)), Epoch(6));
-    let here = start([Ok(Answer::NotMine(Some(news))), reply(UNKEYED)]);
+    let here = start([Ok(Reply::NotMine(Some(news))), reply(UNKEYED)]);
     here.learn(Some(3), 7);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
     assert_eq!(here.asked(), [node(3), node(3)]);
@@ -185,8 +185,8 @@ async fn a_node_that_has_it_no_more_says_who_has() {
 
 #[tokio::test]
 async fn what_was_not_begun_is_given_again_with_or_without_a_key() {
-    let deposed = Ok(Answer::Failed(WireFailure::NotOwner));
-    let not_begun = [Err(AskError::NotSent), Ok(Answer::NotMine(None)), deposed];
+    let deposed = Ok(Reply::Failed(WireFailure::NotOwner));
+    let not_begun = [Err(AskError::NotSent), Ok(Reply::NotMine(None)), deposed];
     for request in [KEYED, UNKEYED] {
         let here = start(not_begun.clone().into_iter().chain([reply(request)]));
         here.learn(Some(2), 1);
@@ -199,9 +199,9 @@ async fn what_was_lost_once_is_not_said_to_be_undone_by_a_second_try() {
     let unavailable = WireFailure::Unavailable("its store cannot read".into());
     let second = [
         Err(AskError::Overloaded),
-        Ok(Answer::Failed(unavailable)),
-        Ok(Answer::Failed(WireFailure::Overloaded)),
-        Ok(Answer::Unreadable("of another version".into())),
+        Ok(Reply::Failed(unavailable)),
+        Ok(Reply::Failed(WireFailure::Overloaded)),
+        Ok(Reply::Unreadable("of another version".into())),
     ];
     for second in second {
         let here = start([Err(AskError::Lost), second.clone()]);
@@ -284,9 +284,9 @@ async fn at_the_deadline_it_is_told_whether_it_may_have_been_done() {
 
 #[tokio::test]
 async fn what_the_owner_answers_is_answered() {
-    let late = Ok(Answer::Failed(WireFailure::DeadlineExceeded));
-    let unreadable = Ok(Answer::Unreadable("newer".into()));
-    let odd = Ok(Answer::Reply(vec![]));
+    let late = Ok(Reply::Failed(WireFailure::DeadlineExceeded));
+    let unreadable = Ok(Reply::Unreadable("newer".into()));
+    let odd = Ok(Reply::Reply(vec![]));
     let here = start([late, Err(AskError::Overloaded), unreadable, odd]);
     here.learn(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Err(Failure::DeadlineExceeded));

@@ -16,9 +16,9 @@ pub use clock::{Deadline, Timestamp};
 pub use failure::Failure;
 pub use id::{NodeId, Slot};
 pub use membership::{
-    ClusterState, JoinError, Look, Membership, NewNode, NodeRecord, Roles, ShardOwner,
+    ClusterSnapshot, ClusterState, JoinError, Membership, NewNode, NodeRecord, Roles, ShardOwner,
 };
 pub use ownership::{Epoch, Ownership, ShardLease};
-pub use rfc3339::{MomentError, from_rfc3339, rfc3339};
+pub use rfc3339::{TimestampError, from_rfc3339, rfc3339};
 pub use shard::{ShardCount, ShardId};
-pub use storage_error::{NoRoom, ReadError};
+pub use storage_error::{BudgetExceeded, StorageError};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Epoch, NodeId, ReadError, ShardId, ShardLease};
+use crate::{Epoch, NodeId, ShardId, ShardLease, StorageError};
 
 /// What a node does for the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,7 +84,7 @@ pub struct ClusterState {
 
 /// What a look at the tables found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct ClusterSnapshot {
     /// Grows with every node that joins, leaves, drains or is fenced, and with every shard that is taken or given back.
     pub version: u64,
     /// The whole, when `version` is not the one that was known. Never older than `version`; it may be newer.
@@ -101,7 +101,7 @@ pub enum JoinError {
     NameTaken(Box<NodeRecord>),
     /// The table is out of reach.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] StorageError),
 }
 
 /// The tables of nodes and owners, shared by all nodes of one database.
@@ -117,56 +117,60 @@ pub trait Membership: Send + Sync {
     /// by the first call, in that call's runtime; all calls come from one runtime, one after the other.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`]: it may or may not have been counted.
-    async fn renew(&self, id: NodeId) -> Result<bool, ReadError>;
+    /// [`StorageError::Unavailable`]: it may or may not have been counted.
+    async fn heartbeat(&self, id: NodeId) -> Result<bool, StorageError>;
 
     /// Looks at the tables; `known` is the version of the last look that was used, and `watched` are the nodes whose beats
     /// are of interest.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn look(&self, known: Option<u64>, watched: &[NodeId]) -> Result<Look, ReadError>;
+    /// [`StorageError`]
+    async fn read_state(
+        &self,
+        known: Option<u64>,
+        watched: &[NodeId],
+    ) -> Result<ClusterSnapshot, StorageError>;
 
     /// Fences a node, if its beat is still `beat`. `true` when it is fenced now, by this call or an earlier one, or gone.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`]: it may or may not be fenced.
-    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, ReadError>;
+    /// [`StorageError::Unavailable`]: it may or may not be fenced.
+    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, StorageError>;
 
     /// How long ago each node that is fenced was fenced, by the store's clock: for people. Those that were put away since are
     /// not among them.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, ReadError>;
+    /// [`StorageError`]
+    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, StorageError>;
 
     /// Marks a node as one that gives its shards away, or not any more. Nothing happens to one that has left.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), ReadError>;
+    /// [`StorageError`]
+    async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), StorageError>;
 
     /// Takes a node out of the table. Shards that it still owns may be taken by others from then on.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn leave(&self, id: NodeId) -> Result<(), ReadError>;
+    /// [`StorageError`]
+    async fn leave(&self, id: NodeId) -> Result<(), StorageError>;
 
     /// Takes shards for `owner` from nobody or from nodes that are fenced or have left, raising their epochs: each with
     /// the owner it was seen with. Answers those that were taken: not those whose owner is another by now or lives, and none
     /// at all when `owner` is fenced itself. From then on no commit under an earlier lease succeeds.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`]: some may have been taken; the next look tells, with the epochs to write under.
-    async fn take(
+    /// [`StorageError::Unavailable`]: some may have been taken; the next look tells, with the epochs to write under.
+    async fn acquire(
         &self,
         owner: NodeId,
         shards: &[(ShardId, Option<NodeId>)],
-    ) -> Result<Vec<ShardLease>, ReadError>;
+    ) -> Result<Vec<ShardLease>, StorageError>;
 
     /// Gives shards back; those that `owner` does not own are left alone. Nothing of them is under way any more.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`]: some may have been given back; it may be called again.
-    async fn give_back(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), ReadError>;
+    /// [`StorageError::Unavailable`]: some may have been given back; it may be called again.
+    async fn release(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), StorageError>;
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{NodeId, ReadError, ShardCount, ShardId};
+use crate::{NodeId, ShardCount, ShardId, StorageError};
 
 /// How many times a shard has changed hands. Only ever grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,10 @@ pub trait Ownership: Send + Sync {
     /// commit under an earlier lease succeeds. The caller has made sure that earlier owners are gone.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] when the store does not answer; nothing is taken then.
-    async fn claim(&self, owner: NodeId, shards: &[ShardId]) -> Result<Vec<ShardLease>, ReadError>;
+    /// [`StorageError::Unavailable`] when the store does not answer; nothing is taken then.
+    async fn claim(
+        &self,
+        owner: NodeId,
+        shards: &[ShardId],
+    ) -> Result<Vec<ShardLease>, StorageError>;
 }

@@ -7,7 +7,7 @@ use crate::Timestamp;
 
 /// Why a text is no moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MomentError {
+pub enum TimestampError {
     /// It is written otherwise.
     #[error("is not a moment as RFC 3339 writes it")]
     NotRfc3339,
@@ -19,13 +19,13 @@ pub enum MomentError {
 /// Reads a moment.
 ///
 /// # Errors
-/// [`MomentError`]
-pub fn from_rfc3339(text: &str) -> Result<Timestamp, MomentError> {
-    let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| MomentError::NotRfc3339)?;
+/// [`TimestampError`]
+pub fn from_rfc3339(text: &str) -> Result<Timestamp, TimestampError> {
+    let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError::NotRfc3339)?;
     let micros = i64::try_from(moment.unix_timestamp_nanos() / 1_000);
     micros
         .map(Timestamp::from_micros)
-        .map_err(|_| MomentError::TooFar)
+        .map_err(|_| TimestampError::TooFar)
 }
 
 /// Writes a moment, in UTC.

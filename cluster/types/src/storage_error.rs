@@ -2,21 +2,21 @@
 
 /// Why there is no more room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoom {
+pub enum BudgetExceeded {
     /// One answer would be larger than any may be: the caller must ask for less.
     #[error("one answer may take {bytes_max} bytes of memory, and this one would take more")]
-    InAnswer {
+    PerResponse {
         /// What one answer may take.
         bytes_max: usize,
     },
     /// All answers under way have taken what there is: the same request can work later.
     #[error("large answers under way have taken all the room there is for them")]
-    AmongAnswers,
+    Shared,
 }
 
 /// Why a read failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
+pub enum StorageError {
     /// The store does not answer.
     #[error("the store could not read: {0}")]
     Unavailable(String),
@@ -25,5 +25,5 @@ pub enum ReadError {
     Unreadable(String),
     /// The rows would take more room than there is; nothing is kept of them.
     #[error(transparent)]
-    NoRoom(#[from] NoRoom),
+    BudgetExceeded(#[from] BudgetExceeded),
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_actors::Shop;
-use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberStatus, Network, Place, ShardMap};
+use fritzy_cluster::{
+    LocalLease, Member, MemberConfig, MemberStatus, Network, ShardLocation, ShardMap,
+};
 use fritzy_gateway::Readiness;
 use fritzy_persistence::Stores;
 use fritzy_projections::Projections;
@@ -168,7 +170,7 @@ impl Clustered {
 /// Returns when every shard has a place.
 async fn placed(map: &ShardMap) {
     let mut changes = map.watch();
-    let has_place = |shard| map.place(shard) != Place::Nowhere;
+    let has_place = |shard| map.place(shard) != ShardLocation::Unassigned;
     while !map.count().all().all(has_place) {
         if changes.changed().await.is_err() {
             return;

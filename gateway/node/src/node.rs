@@ -12,7 +12,7 @@ use fritzy_gateway::{
     HttpMetrics, INTROSPECTION, InputTypes, Readiness, Schema, Scrape, build_schema, fields,
     routes, serve,
 };
-use fritzy_kafka::{BadKafkaSettings, KafkaBridge};
+use fritzy_kafka::{KafkaBridge, KafkaSettingsError};
 use fritzy_persistence::{SqliteConfig, Stores};
 use fritzy_projections::{ProjectionStart, Projections};
 use fritzy_search::NoEngine;
@@ -282,7 +282,7 @@ fn shop_config(settings: &Settings) -> ShopConfig {
 }
 
 /// What follows the journal on this node.
-fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, BadKafkaSettings> {
+fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, KafkaSettingsError> {
     let Some(kafka) = settings.kafka() else {
         return Ok(Vec::new());
     };

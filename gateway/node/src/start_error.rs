@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use fritzy_cluster::MemberError;
-use fritzy_kafka::BadKafkaSettings;
+use fritzy_kafka::KafkaSettingsError;
 use fritzy_persistence::{OpenError, PostgresError};
 use fritzy_types::Failure;
 
@@ -98,7 +98,7 @@ pub enum StartError {
     Postgres(#[from] PostgresError),
     /// Kafka's client cannot be made.
     #[error("{0}. Look into the file of --kafka-properties")]
-    Kafka(#[from] BadKafkaSettings),
+    Kafka(#[from] KafkaSettingsError),
     /// The shards did not start.
     #[error("the shards did not start: {0}")]
     Shards(#[from] Failure),

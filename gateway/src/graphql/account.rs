@@ -2,10 +2,10 @@
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
-use fritzy_domain::{Account, AccountId, ListKey, Stored, Version};
+use fritzy_domain::{Account, AccountId, SortKey, Stored, Version};
 
 use super::connections::{Cursor, List, Window};
-use super::errors::{Answer, rejected};
+use super::errors::{FieldResult, rejected};
 use super::order::OrderObject;
 use super::orders_ahead::Part;
 use super::pagination::{PaginationInput, page};
@@ -41,8 +41,8 @@ impl AccountObject {
     }
 
     /// Where it stands among all accounts.
-    pub(crate) fn key(&self) -> ListKey {
-        ListKey {
+    pub(crate) fn key(&self) -> SortKey {
+        SortKey {
             created_at: self.account.created_at,
             id: *self.account.id.as_uuid(),
         }
@@ -53,7 +53,11 @@ impl AccountObject {
     }
 
     /// A part of its orders: read ahead, or read now.
-    async fn read_orders(&self, context: &Context<'_>, part: Part) -> Answer<Vec<OrderObject>> {
+    async fn read_orders(
+        &self,
+        context: &Context<'_>,
+        part: Part,
+    ) -> FieldResult<Vec<OrderObject>> {
         if let Some((_, orders)) = self.orders.iter().find(|(known, _)| *known == part) {
             return Ok(orders.clone());
         }
@@ -67,9 +71,11 @@ impl AccountObject {
         &self,
         context: &Context<'_>,
         window: Window,
-    ) -> Answer<Connection<Cursor, Row<OrderObject>>> {
+    ) -> FieldResult<Connection<Cursor, Row<OrderObject>>> {
         let walk = window.check(List::Orders).map_err(rejected)?;
-        let mut orders = self.read_orders(context, Part::Slice(walk.slice())).await?;
+        let mut orders = self
+            .read_orders(context, Part::KeysetPage(walk.slice()))
+            .await?;
         let more = walk.trim(&mut orders);
         take_room_for_edges(context, orders.len())?;
         Ok(walk.connection(orders, more, OrderObject::key, |order| order))
@@ -109,7 +115,7 @@ impl AccountObject {
         &self,
         context: &Context<'_>,
         pagination: Option<PaginationInput>,
-    ) -> Answer<Vec<Row<OrderObject>>> {
+    ) -> FieldResult<Vec<Row<OrderObject>>> {
         let orders = match page(pagination) {
             Ok(page) => self.read_orders(context, Part::Page(page)).await,
             Err(rejection) => Err(rejected(rejection)),
@@ -126,7 +132,7 @@ impl AccountObject {
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
-    ) -> Answer<Connection<Cursor, Row<OrderObject>>> {
+    ) -> FieldResult<Connection<Cursor, Row<OrderObject>>> {
         let window = Window {
             after,
             before,

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use fritzy_domain::Room;
-use fritzy_types::NoRoom;
+use fritzy_domain::MemoryBudget;
+use fritzy_types::BudgetExceeded;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that each answer may take of its own: most take less (a page of 100 rows some 100 KB), and large
@@ -85,21 +85,21 @@ impl AnswerRoom {
     }
 }
 
-impl Room for AnswerRoom {
-    fn take(&self, bytes: usize) -> Result<(), NoRoom> {
+impl MemoryBudget for AnswerRoom {
+    fn take(&self, bytes: usize) -> Result<(), BudgetExceeded> {
         let mut held = self.held();
         let bytes = held.bytes.saturating_add(bytes);
         let bytes_max = self.answers.bytes_max;
         if bytes > bytes_max {
-            return Err(NoRoom::InAnswer { bytes_max });
+            return Err(BudgetExceeded::PerResponse { bytes_max });
         }
         let wanted = bytes.saturating_sub(OWN_BYTES_MAX);
         let missing = wanted.saturating_sub(held.reserved());
         if missing > 0 {
             let step = u32::try_from(missing.next_multiple_of(STEP_BYTES));
-            let step = step.map_err(|_| NoRoom::AmongAnswers)?;
+            let step = step.map_err(|_| BudgetExceeded::Shared)?;
             let more = self.answers.shared.clone().try_acquire_many_owned(step);
-            let more = more.map_err(|_| NoRoom::AmongAnswers)?;
+            let more = more.map_err(|_| BudgetExceeded::Shared)?;
             match &mut held.permit {
                 Some(permit) => permit.merge(more),
                 none => *none = Some(more),
@@ -124,8 +124,11 @@ mod tests {
             assert_eq!(room.take(MIB), Ok(()));
         }
         let bytes_max = 4 * MIB;
-        assert_eq!(room.take(1), Err(NoRoom::InAnswer { bytes_max }));
-        assert_eq!(room.take(usize::MAX), Err(NoRoom::InAnswer { bytes_max }));
+        assert_eq!(room.take(1), Err(BudgetExceeded::PerResponse { bytes_max }));
+        assert_eq!(
+            room.take(usize::MAX),
+            Err(BudgetExceeded::PerResponse { bytes_max })
+        );
         assert_eq!(answers.room().take(4 * MIB), Ok(()), "one of its own");
     }
 
@@ -138,7 +141,7 @@ mod tests {
         let third = answers.room();
         assert_eq!(third.take(OWN_BYTES_MAX), Ok(()));
         assert!(third.is_small());
-        assert_eq!(third.take(1), Err(NoRoom::AmongAnswers));
+        assert_eq!(third.take(1), Err(BudgetExceeded::Shared));
         drop(second);
         assert_eq!(third.take(1), Ok(()));
         assert!(!third.is_small());
@@ -149,7 +152,7 @@ mod tests {
         let answers = Answers::new(4 * MIB, 4 * MIB);
         let (first, second) = (answers.room(), answers.room());
         assert_eq!(first.take(4 * MIB), Ok(()));
-        assert_eq!(second.take(3 * MIB), Err(NoRoom::AmongAnswers));
+        assert_eq!(second.take(3 * MIB), Err(BudgetExceeded::Shared));
         first.shrink_to(MIB);
         assert_eq!(second.take(3 * MIB), Ok(()));
         first.shrink_to(usize::MAX);

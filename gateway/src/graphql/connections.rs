@@ -2,7 +2,7 @@
 
 use async_graphql::OutputType;
 use async_graphql::connection::{Connection, CursorType, Edge};
-use fritzy_domain::{Flaw, ListKey, Rejection, Slice};
+use fritzy_domain::{Flaw, KeysetPage, Rejection, SortKey};
 use fritzy_types::Timestamp;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ impl List {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     list: List,
-    key: ListKey,
+    key: SortKey,
 }
 
 impl CursorType for Cursor {
@@ -48,14 +48,14 @@ impl CursorType for Cursor {
                 .then(|| Uuid::try_parse(id).ok())
                 .flatten()?;
             let created_at = Timestamp::from_micros(created_at);
-            let key = ListKey { created_at, id };
+            let key = SortKey { created_at, id };
             Some(Self { list, key })
         };
         read().ok_or("not a cursor")
     }
 
     fn encode_cursor(&self) -> String {
-        let ListKey { created_at, id } = self.key;
+        let SortKey { created_at, id } = self.key;
         format!(
             "{}{:016x}{}",
             self.list.letter(),
@@ -77,8 +77,8 @@ pub(crate) struct Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Walk {
     list: List,
-    after: Option<ListKey>,
-    before: Option<ListKey>,
+    after: Option<SortKey>,
+    before: Option<SortKey>,
     take: u32,
     from_end: bool,
 }
@@ -129,10 +129,10 @@ impl Window {
 
 impl Walk {
     /// What to read: one row more than asked for tells whether there are more.
-    pub(crate) fn slice(&self) -> Slice {
-        Slice {
-            after: self.after.unwrap_or(ListKey::START),
-            before: self.before.unwrap_or(ListKey::END),
+    pub(crate) fn slice(&self) -> KeysetPage {
+        KeysetPage {
+            after: self.after.unwrap_or(SortKey::START),
+            before: self.before.unwrap_or(SortKey::END),
             take: self.take + 1,
             from_end: self.from_end,
         }
@@ -158,7 +158,7 @@ impl Walk {
         &self,
         rows: Vec<R>,
         more: bool,
-        key: impl Fn(&R) -> ListKey,
+        key: impl Fn(&R) -> SortKey,
         node: impl Fn(R) -> N,
     ) -> Connection<Cursor, Row<N>> {
         let (previous, next) = if self.from_end {
@@ -184,7 +184,7 @@ mod tests {
     fn cursors_come_back_as_they_went() {
         for list in [List::Accounts, List::Products, List::Orders] {
             for micros in [i64::MIN, -1, 0, 1_790_000_000_000_000, i64::MAX] {
-                let key = ListKey {
+                let key = SortKey {
                     created_at: Timestamp::from_micros(micros),
                     id: Uuid::now_v7(),
                 };
@@ -192,7 +192,7 @@ mod tests {
                 assert_eq!(Cursor::decode_cursor(&text), Ok(Cursor { list, key }));
             }
         }
-        let (list, key) = (List::Orders, ListKey::START);
+        let (list, key) = (List::Orders, SortKey::START);
         let good = Cursor { list, key }.encode_cursor();
         for bad in [
             "",

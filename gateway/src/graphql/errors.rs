@@ -20,7 +20,7 @@ pub enum ApiError {
 /// What a field answers. Not named `Result` on purpose: GraphQL's macros take a `Result` apart and lose
 /// the field's place in the path of its error; and behind an `Option` an error becomes that field's
 /// null, where a `Result` around an `Option` takes its neighbours with it.
-pub type Answer<T> = std::result::Result<T, ApiError>;
+pub type FieldResult<T> = std::result::Result<T, ApiError>;
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

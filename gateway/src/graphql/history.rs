@@ -3,14 +3,14 @@
 use async_graphql::{
     Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value,
 };
-use fritzy_domain::{Recorded, Room};
+use fritzy_domain::{MemoryBudget, RecordedEvent};
 
-use super::errors::{Answer, shop_error};
+use super::errors::{FieldResult, shop_error};
 use super::request::room;
 use super::scalars::Time;
 
 /// One event.
-pub(crate) struct HistoryEntryObject(pub(crate) Recorded);
+pub(crate) struct HistoryEntryObject(pub(crate) RecordedEvent);
 
 /// Something that happened to an account, a product or an order. It never changes.
 #[Object(name = "HistoryEntry")]
@@ -42,7 +42,7 @@ impl HistoryEntryObject {
 
     /// What it says, as the journal keeps it: ids, what changed, amounts in minor units, and `at` in microseconds
     /// since 1970. Its form only ever gains fields.
-    async fn data(&self, context: &Context<'_>) -> Answer<Json> {
+    async fn data(&self, context: &Context<'_>) -> FieldResult<Json> {
         let text = self.0.event.payload();
         // A value takes some ten times its text.
         let taken = room(context).take(text.len() * 10);

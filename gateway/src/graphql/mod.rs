@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use async_graphql::{EmptySubscription, SchemaBuilder};
 use fritzy_actors::Shop;
-use fritzy_domain::{Copies, Currency, ProductIndex};
+use fritzy_domain::{Currency, ProductIndex, ReadReplicas};
 
 use mutation::Mutation;
 use query::Query;
@@ -30,7 +30,7 @@ use query::Query;
 pub use account::AccountObject;
 pub(crate) use answer_room::{AnswerRoom, Answers};
 pub(crate) use answer_size::answer_excess;
-pub use errors::{Answer, ApiError, rejected};
+pub use errors::{ApiError, FieldResult, rejected};
 pub(crate) use errors::{Stage, protocol_error, with_codes};
 pub use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
@@ -42,7 +42,7 @@ pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 /// What resolvers work with.
 pub(crate) struct App {
     pub(crate) shop: Arc<Shop>,
-    pub(crate) copies: Arc<dyn Copies>,
+    pub(crate) copies: Arc<dyn ReadReplicas>,
     pub(crate) index: Arc<dyn ProductIndex>,
     /// The currency of prices given as plain numbers.
     pub(crate) currency: Currency,
@@ -51,7 +51,7 @@ pub(crate) struct App {
 /// Builds the schema over a running shop.
 pub fn build_schema(
     shop: Arc<Shop>,
-    copies: Arc<dyn Copies>,
+    copies: Arc<dyn ReadReplicas>,
     index: Arc<dyn ProductIndex>,
     currency: Currency,
 ) -> Schema {

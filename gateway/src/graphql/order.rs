@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Object, SelectionField};
-use fritzy_domain::{ListKey, Money, Order, OrderLine, OrderStatus, ProductId, Stored, Version};
+use fritzy_domain::{Money, Order, OrderLine, OrderStatus, ProductId, SortKey, Stored, Version};
 
-use super::errors::{Answer, shop_error};
+use super::errors::{FieldResult, shop_error};
 use super::product::MoneyObject;
 use super::request::{app, room};
 use super::rows::{Row, Text};
@@ -39,8 +39,8 @@ impl From<OrderStatus> for OrderStatusEnum {
 
 impl OrderObject {
     /// Where it stands among its account's orders.
-    pub(crate) fn key(&self) -> ListKey {
-        ListKey {
+    pub(crate) fn key(&self) -> SortKey {
+        SortKey {
             created_at: self.order.created_at,
             id: *self.order.id.as_uuid(),
         }
@@ -75,7 +75,7 @@ pub(crate) async fn attach_descriptions(
     context: &Context<'_>,
     selections: &[SelectionField<'_>],
     orders: &mut [&mut OrderObject],
-) -> Answer<()> {
+) -> FieldResult<()> {
     if inside(&inside(selections, "products"), "description").is_empty() {
         return Ok(());
     }

@@ -2,11 +2,11 @@
 //! for; the accounts then answer from it.
 
 use async_graphql::{Context, InputType, SelectionField, Value};
-use fritzy_domain::{AccountId, Page, Slice};
+use fritzy_domain::{AccountId, KeysetPage, Page};
 
 use super::account::AccountObject;
 use super::connections::{List, Window};
-use super::errors::{Answer, shop_error};
+use super::errors::{FieldResult, shop_error};
 use super::order::{OrderObject, attach_descriptions, inside};
 use super::pagination::{PaginationInput, page};
 use super::request::room;
@@ -15,7 +15,7 @@ use super::request::room;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Page(Page),
-    Slice(Slice),
+    KeysetPage(KeysetPage),
 }
 
 impl Part {
@@ -26,11 +26,14 @@ impl Part {
         context: &Context<'_>,
         accounts: &[AccountId],
         fields: &[SelectionField<'_>],
-    ) -> Answer<Vec<Vec<OrderObject>>> {
+    ) -> FieldResult<Vec<Vec<OrderObject>>> {
         let rows = super::request::lists(context).await;
         let lists = match self {
             Self::Page(page) => rows.orders_of(accounts, page, room(context)).await,
-            Self::Slice(slice) => rows.order_slices(accounts, slice, room(context)).await,
+            Self::KeysetPage(slice) => {
+                rows.order_pages_by_key(accounts, slice, room(context))
+                    .await
+            }
         };
         let mut lists: Vec<Vec<OrderObject>> = lists
             .map_err(shop_error)?
@@ -40,7 +43,7 @@ impl Part {
         let mut all: Vec<&mut OrderObject> = lists.iter_mut().flatten().collect();
         let selections = match self {
             Self::Page(_) => fields.to_vec(),
-            Self::Slice(_) => nodes_of(fields),
+            Self::KeysetPage(_) => nodes_of(fields),
         };
         attach_descriptions(context, &selections, &mut all).await?;
         Ok(lists)
@@ -61,7 +64,7 @@ impl Part {
                     last: argument(field, "last")?,
                 };
                 let walk = window.check(List::Orders).ok()?;
-                Some(Self::Slice(walk.slice()))
+                Some(Self::KeysetPage(walk.slice()))
             }
             _ => None,
         }
@@ -90,7 +93,7 @@ pub(crate) async fn read_orders_ahead(
     context: &Context<'_>,
     selections: &[SelectionField<'_>],
     accounts: &mut [AccountObject],
-) -> Answer<()> {
+) -> FieldResult<()> {
     if accounts.len() < 2 {
         // One account reads its orders itself.
         return Ok(());

@@ -2,11 +2,11 @@
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
-use fritzy_domain::{Flaw, ListKey, Page, Product, ProductQuery, Rejection, Stored};
+use fritzy_domain::{Flaw, Page, Product, ProductQuery, Rejection, SortKey, Stored};
 
 use super::account::AccountObject;
 use super::connections::{Cursor, List, Window};
-use super::errors::{Answer, ApiError, rejected, shop_error};
+use super::errors::{ApiError, FieldResult, rejected, shop_error};
 use super::history::HistoryEntryObject;
 use super::order::{OrderObject, attach_descriptions};
 use super::orders_ahead::{nodes_of, read_orders_ahead};
@@ -29,7 +29,7 @@ impl Query {
         context: &Context<'_>,
         pagination: Option<PaginationInput>,
         id: Option<String>,
-    ) -> Answer<Vec<Row<AccountObject>>> {
+    ) -> FieldResult<Vec<Row<AccountObject>>> {
         let page = page(pagination).map_err(rejected)?;
         let shop = &app(context).shop;
         if let Some(id) = id {
@@ -54,7 +54,7 @@ impl Query {
         pagination: Option<PaginationInput>,
         query: Option<String>,
         id: Option<String>,
-    ) -> Answer<Vec<Row<ProductObject>>> {
+    ) -> FieldResult<Vec<Row<ProductObject>>> {
         let page = page(pagination).map_err(rejected)?;
         let app = app(context);
         if let Some(id) = id {
@@ -77,7 +77,7 @@ impl Query {
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
-    ) -> Answer<Connection<Cursor, Row<AccountObject>>> {
+    ) -> FieldResult<Connection<Cursor, Row<AccountObject>>> {
         let walk = Window {
             after,
             before,
@@ -87,7 +87,7 @@ impl Query {
         .check(List::Accounts)
         .map_err(rejected)?;
         let lists = lists(context).await;
-        let rows = lists.account_slice(walk.slice(), room(context)).await;
+        let rows = lists.account_page_by_key(walk.slice(), room(context)).await;
         let rows = rows.map_err(shop_error)?.into_iter();
         let mut rows: Vec<AccountObject> = rows.map(AccountObject::from).collect();
         let more = walk.trim(&mut rows);
@@ -105,7 +105,7 @@ impl Query {
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
-    ) -> Answer<Connection<Cursor, Row<ProductObject>>> {
+    ) -> FieldResult<Connection<Cursor, Row<ProductObject>>> {
         let walk = Window {
             after,
             before,
@@ -115,11 +115,11 @@ impl Query {
         .check(List::Products)
         .map_err(rejected)?;
         let lists = lists(context).await;
-        let rows = lists.product_slice(walk.slice(), room(context)).await;
+        let rows = lists.product_page_by_key(walk.slice(), room(context)).await;
         let mut rows = rows.map_err(shop_error)?;
         let more = walk.trim(&mut rows);
         take_room_for_edges(context, rows.len())?;
-        let key = |row: &Stored<Product>| ListKey {
+        let key = |row: &Stored<Product>| SortKey {
             created_at: row.state.created_at,
             id: *row.state.id.as_uuid(),
         };
@@ -132,7 +132,7 @@ impl Query {
         context: &Context<'_>,
         id: String,
         pagination: Option<PaginationInput>,
-    ) -> Answer<Vec<Row<HistoryEntryObject>>> {
+    ) -> FieldResult<Vec<Row<HistoryEntryObject>>> {
         let page = page(pagination).map_err(rejected)?;
         let history = app(context).shop.history(&id, page, room(context)).await;
         let entries = history.map_err(shop_error)?.into_iter();
@@ -142,12 +142,12 @@ impl Query {
     }
 
     /// The order with this id.
-    async fn order(&self, context: &Context<'_>, id: String) -> Option<Answer<OrderObject>> {
+    async fn order(&self, context: &Context<'_>, id: String) -> Option<FieldResult<OrderObject>> {
         Some(read_order(context, &id).await)
     }
 }
 
-async fn read_order(context: &Context<'_>, id: &str) -> Answer<OrderObject> {
+async fn read_order(context: &Context<'_>, id: &str) -> FieldResult<OrderObject> {
     let order = app(context).shop.order(id, request(context).deadline).await;
     let mut order = OrderObject::from(order.map_err(shop_error)?);
     attach_descriptions(context, &[context.field()], &mut [&mut order]).await?;
@@ -158,7 +158,7 @@ async fn search(
     context: &Context<'_>,
     text: String,
     page: Page,
-) -> Answer<Vec<Row<ProductObject>>> {
+) -> FieldResult<Vec<Row<ProductObject>>> {
     if text.chars().count() > SEARCH_CHARS_MAX {
         let flaw = Flaw::TooLong {
             max: SEARCH_CHARS_MAX,

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use async_graphql::Context;
 use fritzy_actors::Lists;
-use fritzy_domain::Freshness;
+use fritzy_domain::Consistency;
 use fritzy_types::Deadline;
 use tokio::sync::OnceCell;
 
 use super::App;
 use super::answer_room::AnswerRoom;
-use super::errors::Answer;
+use super::errors::FieldResult;
 use super::idempotency::response_path;
 use super::rows::Widths;
 
@@ -27,7 +27,7 @@ pub(crate) struct RequestContext {
     pub(crate) room: Arc<AnswerRoom>,
     pub(super) widths: Widths,
     /// How new lists must be.
-    freshness: Freshness,
+    freshness: Consistency,
     /// Where all lists of the request are read, once one of them has been asked for.
     lists: OnceCell<Lists>,
     /// The answers of mutations by response path, for a document that may have one twice.
@@ -41,7 +41,7 @@ impl RequestContext {
         idempotency_key: Option<String>,
         room: Arc<AnswerRoom>,
         several: bool,
-        freshness: Freshness,
+        freshness: Consistency,
     ) -> Self {
         let answered = several.then(Mutex::default);
         Self {
@@ -83,8 +83,8 @@ pub(crate) fn room<'c>(context: &Context<'c>) -> &'c AnswerRoom {
 /// arguments merged before they are executed; the library executes each, and would order twice.
 pub(crate) async fn once<T: Clone + Send + 'static>(
     context: &Context<'_>,
-    mutation: impl Future<Output = Answer<T>>,
-) -> Option<Answer<T>> {
+    mutation: impl Future<Output = FieldResult<T>>,
+) -> Option<FieldResult<T>> {
     let Some(answered) = &request(context).answered else {
         return Some(mutation.await);
     };
@@ -93,7 +93,7 @@ pub(crate) async fn once<T: Clone + Send + 'static>(
         .lock()
         .expect("no holder panics")
         .get(&path)
-        .and_then(|first| first.downcast_ref::<Answer<T>>().cloned());
+        .and_then(|first| first.downcast_ref::<FieldResult<T>>().cloned());
     if first.is_some() {
         return first;
     }

@@ -11,12 +11,12 @@ use async_graphql::{
     Context, ContextSelectionSet, Error, Name, OutputType, Pos, Positioned, SelectionField,
     ServerResult, Value,
 };
-use fritzy_domain::Room;
-use fritzy_types::NoRoom;
+use fritzy_domain::MemoryBudget;
+use fritzy_types::BudgetExceeded;
 use tokio::task::coop::consume_budget;
 
 use super::answer_size::is_paged;
-use super::errors::{Answer, shop_error};
+use super::errors::{FieldResult, shop_error};
 use super::order::inside;
 use super::request::{RequestContext, room};
 
@@ -94,13 +94,13 @@ impl OutputType for Text<'_> {
     }
 }
 
-fn refusal(no_room: NoRoom, pos: Pos) -> async_graphql::ServerError {
+fn refusal(no_room: BudgetExceeded, pos: Pos) -> async_graphql::ServerError {
     Error::new_with_source(shop_error(no_room.into())).into_server_error(pos)
 }
 
 /// Takes room for the edges of the connection being answered, which has so many rows; their nodes take
 /// theirs by themselves.
-pub(crate) fn take_room_for_edges(context: &Context<'_>, rows: usize) -> Answer<()> {
+pub(crate) fn take_room_for_edges(context: &Context<'_>, rows: usize) -> FieldResult<()> {
     let edges = inside(&[context.field()], "edges").into_iter();
     let bytes: usize = edges.map(|edges| row_bytes(width(edges))).sum();
     let taken = room(context).take(bytes.saturating_mul(rows));

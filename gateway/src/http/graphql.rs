@@ -5,14 +5,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_graphql::Positioned;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
-use async_graphql::{Executor, Request, Response as GraphqlResponse, Value, Variables};
+use async_graphql::{Executor, Positioned, Request, Response as GraphqlResponse, Value, Variables};
 use bytes::Buf;
 use fritzy_cluster::aside::{self, Places};
-use fritzy_domain::Copies;
+use fritzy_domain::ReadReplicas;
 use futures_util::{FutureExt as _, Stream};
 use serde::Deserialize;
 use tracing::{Instrument, debug, error, info_span};
@@ -41,7 +40,7 @@ pub(super) struct Endpoint<E> {
     answers: Answers,
     metrics: HttpMetrics,
     input_types: InputTypes,
-    copies: Option<Arc<dyn Copies>>,
+    copies: Option<Arc<dyn ReadReplicas>>,
 }
 
 /// What a GraphQL request consists of, in a body or a query string.
@@ -71,7 +70,7 @@ impl<E: Executor> Endpoint<E> {
         config: HttpConfig,
         metrics: HttpMetrics,
         input_types: InputTypes,
-        copies: Option<Arc<dyn Copies>>,
+        copies: Option<Arc<dyn ReadReplicas>>,
     ) -> Self {
         let places = Places::new(config.requests_max);
         let bodies = Bodies::new(config.body_bytes_max, config.body_bytes_total_max);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fritzy_domain::Freshness;
+use fritzy_domain::Consistency;
 use warp::http::{HeaderMap, HeaderValue};
 
 use super::response::Refused;
@@ -18,7 +18,7 @@ pub(super) fn freshness(
     headers: &HeaderMap,
     extensions: Option<&BTreeMap<String, serde_json::Value>>,
     is_change: bool,
-) -> Result<Freshness, Refused> {
+) -> Result<Consistency, Refused> {
     let unreadable = || {
         let message = format!(
             "the header {TOKEN_HEADER}, or {TOKEN_EXTENSION} among the extensions, is not a token that this API \
@@ -32,14 +32,14 @@ pub(super) fn freshness(
     let token = match (in_header, in_extensions) {
         (Some(token), _) => token,
         (None, Some(token)) => token.as_str().ok_or_else(unreadable)?,
-        (None, None) if is_change => return Ok(Freshness::Newest),
-        (None, None) => return Ok(Freshness::Lagging),
+        (None, None) if is_change => return Ok(Consistency::Strong),
+        (None, None) => return Ok(Consistency::BoundedStaleness),
     };
     let token = token.parse().map_err(|_| unreadable())?;
     Ok(if is_change {
-        Freshness::Newest
+        Consistency::Strong
     } else {
-        Freshness::Since(token)
+        Consistency::AtLeast(token)
     })
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Executor;
-use fritzy_domain::Copies;
+use fritzy_domain::ReadReplicas;
 use warp::filters::BoxedFilter;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
@@ -83,7 +83,7 @@ pub fn routes(
     input_types: InputTypes,
     metrics: HttpMetrics,
     scrape: Scrape,
-    copies: Option<Arc<dyn Copies>>,
+    copies: Option<Arc<dyn ReadReplicas>>,
 ) -> BoxedFilter<(Response,)> {
     let (origins, serves_clients) = (config.cors_origins.clone(), config.serves_clients);
     let endpoint = Arc::new(Endpoint::new(schema, config, metrics, input_types, copies));

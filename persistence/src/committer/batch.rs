@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::{Append, CursorMove, Position};
-use fritzy_types::{ReadError, ShardId, ShardLease};
+use fritzy_types::{ShardId, ShardLease, StorageError};
 use uuid::Uuid;
 
 /// An append with the position of its first event.
@@ -51,7 +51,7 @@ pub(crate) trait BatchStore: Send + 'static {
         &mut self,
         projection: &str,
         moves: &[CursorMove],
-    ) -> Result<Vec<ShardId>, ReadError>;
+    ) -> Result<Vec<ShardId>, StorageError>;
 
     /// Makes sure that no batch of which it was said that nothing is known can still be written.
     async fn be_certain(&mut self) -> Result<(), BatchError> {

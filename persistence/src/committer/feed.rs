@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_domain::{Committed, Fed, Feed};
+use fritzy_domain::{CommitFeed, Committed, FeedItem};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -33,7 +33,7 @@ impl Feeds {
     }
 
     /// Everything that is committed from now on.
-    pub(super) fn listen(&self) -> Box<dyn Feed> {
+    pub(super) fn listen(&self) -> Box<dyn CommitFeed> {
         Box::new(Listener(self.0.subscribe()))
     }
 }
@@ -41,12 +41,12 @@ impl Feeds {
 struct Listener(broadcast::Receiver<Arc<[Committed]>>);
 
 #[async_trait]
-impl Feed for Listener {
-    async fn next(&mut self) -> Fed {
+impl CommitFeed for Listener {
+    async fn next(&mut self) -> FeedItem {
         match self.0.recv().await {
-            Ok(batch) => Fed::Batch(batch),
-            Err(RecvError::Lagged(_)) => Fed::Missed,
-            Err(RecvError::Closed) => Fed::Closed,
+            Ok(batch) => FeedItem::Batch(batch),
+            Err(RecvError::Lagged(_)) => FeedItem::Lagged,
+            Err(RecvError::Closed) => FeedItem::Closed,
         }
     }
 }

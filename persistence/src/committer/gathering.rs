@@ -2,21 +2,21 @@
 
 use std::collections::HashSet;
 
-use fritzy_domain::{Append, AppendError, CommandId, CursorMove, EntityId, Positions};
-use fritzy_types::{ReadError, ShardId};
+use fritzy_domain::{Append, AppendError, AppendOutcome, CommandId, CursorMove, EntityId};
+use fritzy_types::{ShardId, StorageError};
 use tokio::sync::oneshot;
 
 /// An append and who waits for its answer.
 pub(super) struct Request {
     pub(super) append: Append,
-    pub(super) answer: oneshot::Sender<Result<Positions, AppendError>>,
+    pub(super) answer: oneshot::Sender<Result<AppendOutcome, AppendError>>,
 }
 
 /// Cursors to be saved, and who waits for the shards whose were not.
 pub(super) struct Saving {
     pub(super) projection: String,
     pub(super) moves: Vec<CursorMove>,
-    pub(super) answer: oneshot::Sender<Result<Vec<ShardId>, ReadError>>,
+    pub(super) answer: oneshot::Sender<Result<Vec<ShardId>, StorageError>>,
 }
 
 /// One entry of the queue.

@@ -9,8 +9,8 @@ mod task;
 
 use std::sync::Arc;
 
-use fritzy_domain::{Append, AppendError, Appending, CursorMove, Feed};
-use fritzy_types::{ReadError, ShardId};
+use fritzy_domain::{Append, AppendError, Appending, CommitFeed, CursorMove};
+use fritzy_types::{ShardId, StorageError};
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -116,7 +116,7 @@ impl Committer {
     }
 
     /// Batches as they are committed, from now on.
-    pub(crate) fn feed(&self) -> Box<dyn Feed> {
+    pub(crate) fn feed(&self) -> Box<dyn CommitFeed> {
         self.feeds.listen()
     }
 
@@ -125,12 +125,12 @@ impl Committer {
         &self,
         projection: &str,
         moves: Vec<CursorMove>,
-    ) -> Result<Vec<ShardId>, ReadError> {
+    ) -> Result<Vec<ShardId>, StorageError> {
         let mut by_queue: Vec<Vec<CursorMove>> = vec![Vec::new(); self.queues.len()];
         for saved in moves {
             by_queue[self.queue_of(saved.lease.shard)].push(saved);
         }
-        let stopped = || ReadError::Unavailable("the committer has stopped".into());
+        let stopped = || StorageError::Unavailable("the committer has stopped".into());
         let saving = self
             .queues
             .iter()
@@ -149,7 +149,7 @@ impl Committer {
                 queue.send(saving).await.map_err(|_| stopped())?;
                 answered.await.map_err(|_| stopped())?
             });
-        let saved: Result<Vec<Vec<ShardId>>, ReadError> =
+        let saved: Result<Vec<Vec<ShardId>>, StorageError> =
             join_all(saving).await.into_iter().collect();
         Ok(saved?.concat())
     }
@@ -165,7 +165,7 @@ impl Committer {
     }
 
     /// Returns when everything queued before has been answered.
-    pub(crate) async fn settled(&self) {
+    pub(crate) async fn barrier(&self) {
         self.pass(Work::Barrier).await;
     }
 

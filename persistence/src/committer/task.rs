@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{AppendError, Committed, Position, Positions};
-use fritzy_types::{Epoch, ReadError, ShardId};
+use fritzy_domain::{AppendError, AppendOutcome, Committed, Position};
+use fritzy_types::{Epoch, ShardId, StorageError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
@@ -105,7 +105,7 @@ async fn refuse_the_rest(work: &mut mpsc::Receiver<Work>) {
                 let _ = request.answer.send(Err(super::stopped(true)));
             }
             Work::Cursors(saving) => {
-                let stopped = ReadError::Unavailable("the committer has stopped".into());
+                let stopped = StorageError::Unavailable("the committer has stopped".into());
                 let _ = saving.answer.send(Err(stopped));
             }
             Work::Barrier(passed) | Work::Close(passed) => {
@@ -223,7 +223,7 @@ impl<S: BatchStore> Task<S> {
     }
 
     /// Answers a batch that is written, then feeds it to whoever listens.
-    fn acknowledge(&self, batch: Vec<Request>, positions: Vec<Positions>) {
+    fn acknowledge(&self, batch: Vec<Request>, positions: Vec<AppendOutcome>) {
         let wanted = self.feeds.are_wanted();
         let mut committed = Vec::with_capacity(if wanted { batch.len() } else { 0 });
         for (Request { append, answer }, positions) in batch.into_iter().zip(positions) {
@@ -237,7 +237,7 @@ impl<S: BatchStore> Task<S> {
         }
     }
 
-    async fn try_write(&mut self, batch: &[Request]) -> Result<Vec<Positions>, BatchError> {
+    async fn try_write(&mut self, batch: &[Request]) -> Result<Vec<AppendOutcome>, BatchError> {
         self.learn_heads(batch).await?;
         let mut heads: HashMap<ShardId, Position> = HashMap::new();
         let numbered: Vec<Numbered<'_>> = batch
@@ -266,7 +266,7 @@ impl<S: BatchStore> Task<S> {
         written?;
         let positions = numbered
             .iter()
-            .map(|Numbered { append, first }| Positions {
+            .map(|Numbered { append, first }| AppendOutcome {
                 first: *first,
                 version: append.after + append.events.len() as u64,
             })

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use fritzy_domain::{Cursor, Position};
-use fritzy_types::{ReadError, ShardId, Timestamp};
+use fritzy_types::{ShardId, StorageError, Timestamp};
 
 use crate::postgres::PostgresError;
 use crate::sqlite::ReadOnlyError;
@@ -16,7 +16,7 @@ const PLACES_MAX: usize = 1_000;
 
 /// Why nothing can be said, or was set.
 #[derive(Debug, thiserror::Error)]
-pub enum DeskError {
+pub enum CursorAdminError {
     /// The file cannot be looked at.
     #[error(transparent)]
     File(#[from] ReadOnlyError),
@@ -25,7 +25,7 @@ pub enum DeskError {
     Server(#[from] PostgresError),
     /// A read or a write failed.
     #[error("{0}")]
-    Store(#[from] ReadError),
+    Store(#[from] StorageError),
     /// No cursor to be set.
     #[error(
         "projection {projection} has no cursor in shard {shard}; `fritzy projections status` names those there are"
@@ -69,7 +69,7 @@ pub struct ShardLag {
 
 /// Where a cursor is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetTo {
+pub enum ResetPosition {
     /// Before the first event.
     Start,
     /// Behind the last.
@@ -82,7 +82,7 @@ pub enum SetTo {
 #[async_trait]
 pub(crate) trait CursorTable: Send {
     /// All, by the names of their projections.
-    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, ReadError>;
+    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, StorageError>;
 
     /// Sets a cursor that is still as it was read; `false` when it has moved.
     async fn set(
@@ -90,24 +90,24 @@ pub(crate) trait CursorTable: Send {
         projection: &str,
         read: &Cursor,
         position: Position,
-    ) -> Result<bool, ReadError>;
+    ) -> Result<bool, StorageError>;
 
     /// Closes it.
     async fn close(self: Box<Self>);
 }
 
 /// The cursors of a database.
-pub struct CursorDesk {
+pub struct CursorAdmin {
     source: Box<dyn EventSource>,
     table: Box<dyn CursorTable>,
 }
 
-impl CursorDesk {
+impl CursorAdmin {
     /// Opens those of a SQLite file.
     ///
     /// # Errors
-    /// [`DeskError`]
-    pub async fn open_sqlite(file: &Path) -> Result<Self, DeskError> {
+    /// [`CursorAdminError`]
+    pub async fn open_sqlite(file: &Path) -> Result<Self, CursorAdminError> {
         let source = crate::sqlite::tail(file).await?;
         match crate::sqlite::cursor_table(file).await {
             Ok(table) => Ok(Self { source, table }),
@@ -121,8 +121,8 @@ impl CursorDesk {
     /// Opens those of the database at `url` on a PostgreSQL server.
     ///
     /// # Errors
-    /// [`DeskError`]
-    pub async fn open_postgres(url: &str) -> Result<Self, DeskError> {
+    /// [`CursorAdminError`]
+    pub async fn open_postgres(url: &str) -> Result<Self, CursorAdminError> {
         let source = crate::postgres::tail(url).await?;
         let table = crate::postgres::cursor_table(url).await?;
         Ok(Self { source, table })
@@ -137,8 +137,8 @@ impl CursorDesk {
     /// Each projection with its shards.
     ///
     /// # Errors
-    /// [`DeskError`]
-    pub async fn status(&mut self) -> Result<BTreeMap<String, Vec<ShardLag>>, DeskError> {
+    /// [`CursorAdminError`]
+    pub async fn status(&mut self) -> Result<BTreeMap<String, Vec<ShardLag>>, CursorAdminError> {
         let cursors = self.table.all().await?;
         let heads = self.source.heads().await?;
         let head = |cursor: &Cursor| heads.get(&cursor.shard).copied().unwrap_or_default();
@@ -155,7 +155,7 @@ impl CursorDesk {
                     (place, event.event.at())
                 })),
                 // The one that cannot be read is told by its projection, which has stopped before it.
-                Err(ReadError::Unreadable(_)) => {}
+                Err(StorageError::Unreadable(_)) => {}
                 Err(failure) => return Err(failure.into()),
             }
         }
@@ -174,10 +174,14 @@ impl CursorDesk {
     /// Leaves out the event that a projection has stopped before, and answers its position.
     ///
     /// # Errors
-    /// [`DeskError`]
-    pub async fn skip(&mut self, projection: &str, shard: ShardId) -> Result<Position, DeskError> {
+    /// [`CursorAdminError`]
+    pub async fn skip(
+        &mut self,
+        projection: &str,
+        shard: ShardId,
+    ) -> Result<Position, CursorAdminError> {
         let cursor = self.cursor(projection, shard).await?;
-        let not_stopped = || DeskError::NotStopped {
+        let not_stopped = || CursorAdminError::NotStopped {
             projection: projection.to_owned(),
             shard,
         };
@@ -192,28 +196,28 @@ impl CursorDesk {
     /// Sets the cursor of a shard, and answers where it stands.
     ///
     /// # Errors
-    /// [`DeskError`]
+    /// [`CursorAdminError`]
     pub async fn reset(
         &mut self,
         projection: &str,
         shard: ShardId,
-        to: SetTo,
-    ) -> Result<Position, DeskError> {
+        to: ResetPosition,
+    ) -> Result<Position, CursorAdminError> {
         loop {
             let cursor = self.cursor(projection, shard).await?;
             let heads = self.source.heads().await?;
             let head = heads.get(&shard).copied().unwrap_or_default();
             let position = match to {
-                SetTo::Start => 0,
-                SetTo::Now => head,
-                SetTo::Position(position) if position > head => {
-                    return Err(DeskError::Beyond {
+                ResetPosition::Start => 0,
+                ResetPosition::Now => head,
+                ResetPosition::Position(position) if position > head => {
+                    return Err(CursorAdminError::Beyond {
                         shard,
                         head,
                         position,
                     });
                 }
-                SetTo::Position(position) => position,
+                ResetPosition::Position(position) => position,
             };
             // A running projection moves it on once a second: again from what it says then.
             if self.table.set(projection, &cursor, position).await? {
@@ -222,14 +226,18 @@ impl CursorDesk {
         }
     }
 
-    async fn cursor(&mut self, projection: &str, shard: ShardId) -> Result<Cursor, DeskError> {
+    async fn cursor(
+        &mut self,
+        projection: &str,
+        shard: ShardId,
+    ) -> Result<Cursor, CursorAdminError> {
         let all = self.table.all().await?;
         let found = all
             .into_iter()
             .find(|(name, cursor)| name == projection && cursor.shard == shard);
         found
             .map(|(_, cursor)| cursor)
-            .ok_or_else(|| DeskError::NoCursor {
+            .ok_or_else(|| CursorAdminError::NoCursor {
                 projection: projection.to_owned(),
                 shard,
             })

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_types::{
-    ClusterState, Epoch, JoinError, Look, Membership, NewNode, NodeId, NodeRecord, ReadError,
-    ShardId, ShardLease, ShardOwner,
+    ClusterSnapshot, ClusterState, Epoch, JoinError, Membership, NewNode, NodeId, NodeRecord,
+    ShardId, ShardLease, ShardOwner, StorageError,
 };
 use tokio::time::Instant;
 
@@ -51,7 +51,7 @@ impl Membership for MemoryStore {
             }
             if state.nodes.contains_key(&node.id) {
                 let reason = "a node with this id was fenced".to_owned();
-                return Err(ReadError::Unavailable(reason).into());
+                return Err(StorageError::Unavailable(reason).into());
             }
             let record = NodeRecord {
                 node: node.clone(),
@@ -69,7 +69,7 @@ impl Membership for MemoryStore {
         })
     }
 
-    async fn renew(&self, id: NodeId) -> Result<bool, ReadError> {
+    async fn heartbeat(&self, id: NodeId) -> Result<bool, StorageError> {
         Ok(self.change(|state| {
             let live = state.lives(id);
             if let Some(member) = state.nodes.get_mut(&id).filter(|_| live) {
@@ -79,10 +79,14 @@ impl Membership for MemoryStore {
         }))
     }
 
-    async fn look(&self, known: Option<u64>, watched: &[NodeId]) -> Result<Look, ReadError> {
+    async fn read_state(
+        &self,
+        known: Option<u64>,
+        watched: &[NodeId],
+    ) -> Result<ClusterSnapshot, StorageError> {
         Ok(self.read(|state| {
             let live = watched.iter().filter(|id| state.lives(**id));
-            Look {
+            ClusterSnapshot {
                 version: state.version,
                 state: (known != Some(state.version)).then(|| self.cluster_state(state)),
                 beats: live.map(|id| (*id, state.nodes[id].record.beat)).collect(),
@@ -90,7 +94,7 @@ impl Membership for MemoryStore {
         }))
     }
 
-    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, ReadError> {
+    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, StorageError> {
         Ok(self.change(|state| {
             let Some(member) = state.nodes.get_mut(&id) else {
                 return true;
@@ -104,7 +108,7 @@ impl Membership for MemoryStore {
         }))
     }
 
-    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, ReadError> {
+    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, StorageError> {
         Ok(self.read(|state| {
             let members = state.nodes.iter();
             let age = |(id, member): (&NodeId, &Member)| Some((*id, member.fenced_at?.elapsed()));
@@ -112,7 +116,7 @@ impl Membership for MemoryStore {
         }))
     }
 
-    async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), ReadError> {
+    async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), StorageError> {
         self.change(|state| {
             if let Some(member) = state.nodes.get_mut(&id)
                 && member.record.draining != draining
@@ -124,7 +128,7 @@ impl Membership for MemoryStore {
         Ok(())
     }
 
-    async fn leave(&self, id: NodeId) -> Result<(), ReadError> {
+    async fn leave(&self, id: NodeId) -> Result<(), StorageError> {
         self.change(|state| {
             if state.nodes.remove(&id).is_some() {
                 state.version += 1;
@@ -133,11 +137,11 @@ impl Membership for MemoryStore {
         Ok(())
     }
 
-    async fn take(
+    async fn acquire(
         &self,
         owner: NodeId,
         shards: &[(ShardId, Option<NodeId>)],
-    ) -> Result<Vec<ShardLease>, ReadError> {
+    ) -> Result<Vec<ShardLease>, StorageError> {
         Ok(self.change(|state| {
             if !state.lives(owner) {
                 return vec![];
@@ -159,7 +163,7 @@ impl Membership for MemoryStore {
         }))
     }
 
-    async fn give_back(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), ReadError> {
+    async fn release(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), StorageError> {
         self.change(|state| {
             let mut given = false;
             for shard in shards {

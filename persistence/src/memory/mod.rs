@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, Cursor, CursorMove, Cursors, EntityId, Feed,
-    Footprint, Journal, NoCopies, Page, Position, ReadModel, Recorded, Room, Version,
+    Append, Appending, CommandId, CommandRecord, CommitFeed, Cursor, CursorMove, Cursors, EntityId,
+    HeapSize, Journal, JournalReader, JournalWriter, MemoryBudget, Page, Position, PrimaryOnly,
+    ReadModel, RecordedEvent, Version,
 };
-use fritzy_types::{NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
+use fritzy_types::{NodeId, Ownership, ShardCount, ShardId, ShardLease, StorageError};
 use uuid::Uuid;
 
 use crate::committer::{Committer, CommitterConfig};
@@ -52,9 +53,9 @@ pub(crate) struct MemoryStore {
 
 /// A memory for several stores, as one database is for several nodes; its clones are the same.
 #[derive(Clone, Default)]
-pub struct SharedMemory(Shared);
+pub struct SharedMemoryStore(Shared);
 
-impl fmt::Debug for SharedMemory {
+impl fmt::Debug for SharedMemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedMemory").finish_non_exhaustive()
     }
@@ -63,15 +64,15 @@ impl fmt::Debug for SharedMemory {
 impl Stores {
     /// Empty stores in memory.
     pub fn in_memory(config: MemoryConfig) -> Self {
-        Self::in_shared_memory(config, &SharedMemory::default())
+        Self::in_shared_memory(config, &SharedMemoryStore::default())
     }
 
     /// Stores on a memory that others may use at the same time, each with a committer of its own.
     ///
     /// # Panics
     /// When the memory was first used with another number of shards.
-    pub fn in_shared_memory(config: MemoryConfig, memory: &SharedMemory) -> Self {
-        let SharedMemory(state) = memory.clone();
+    pub fn in_shared_memory(config: MemoryConfig, memory: &SharedMemoryStore) -> Self {
+        let SharedMemoryStore(state) = memory.clone();
         let first = *state
             .lock()
             .expect("no writer panics")
@@ -84,11 +85,11 @@ impl Stores {
             state,
             committer: committer.clone(),
         });
-        let journal = store.clone();
+        let journal = Journal::of(store.clone());
         let read_model: Arc<dyn ReadModel> = store.clone();
         Self {
             journal,
-            copies: Arc::new(NoCopies(read_model.clone())),
+            copies: Arc::new(PrimaryOnly(read_model.clone())),
             read_model,
             ownership: store.clone(),
             cursors: store.clone(),
@@ -112,7 +113,11 @@ impl Ownership for MemoryStore {
         self.shards
     }
 
-    async fn claim(&self, owner: NodeId, shards: &[ShardId]) -> Result<Vec<ShardLease>, ReadError> {
+    async fn claim(
+        &self,
+        owner: NodeId,
+        shards: &[ShardId],
+    ) -> Result<Vec<ShardLease>, StorageError> {
         let mut state = self.state.lock().expect("no writer panics");
         let claimed = shards.iter().map(|&shard| state.hand_to(owner, shard));
         Ok(claimed.collect())
@@ -121,7 +126,7 @@ impl Ownership for MemoryStore {
 
 #[async_trait]
 impl Cursors for MemoryStore {
-    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, ReadError> {
+    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, StorageError> {
         Ok(self.read(|state| {
             let all = state.cursors.iter();
             let of_it = all.filter(|((name, _), _)| name == projection);
@@ -133,7 +138,7 @@ impl Cursors for MemoryStore {
         &self,
         projection: &str,
         moves: Vec<CursorMove>,
-    ) -> Result<Vec<ShardId>, ReadError> {
+    ) -> Result<Vec<ShardId>, StorageError> {
         self.committer.save_cursors(projection, moves).await
     }
 
@@ -142,7 +147,7 @@ impl Cursors for MemoryStore {
         projection: &str,
         shard: ShardId,
         position: Position,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<bool, StorageError> {
         let mut state = self.state.lock().expect("no writer panics");
         let kept = state.cursors.get_mut(&(projection.to_owned(), shard));
         let is_there = kept.is_some();
@@ -156,23 +161,26 @@ impl Cursors for MemoryStore {
 }
 
 #[async_trait]
-impl Journal for MemoryStore {
+impl JournalWriter for MemoryStore {
     fn append(&self, append: Append) -> Appending {
         self.committer.append(append)
     }
 
-    async fn settled(&self) {
-        self.committer.settled().await;
+    async fn barrier(&self) {
+        self.committer.barrier().await;
     }
+}
 
-    fn feed(&self) -> Box<dyn Feed> {
+#[async_trait]
+impl JournalReader for MemoryStore {
+    fn feed(&self) -> Box<dyn CommitFeed> {
         self.committer.feed()
     }
 
-    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         Ok(self.read(|state| {
             let streams = state.journal.iter();
-            let head = |(shard, events): (&ShardId, &Vec<Recorded>)| {
+            let head = |(shard, events): (&ShardId, &Vec<RecordedEvent>)| {
                 Some((*shard, events.last()?.position))
             };
             streams.filter_map(head).collect()
@@ -184,7 +192,7 @@ impl Journal for MemoryStore {
         shard: ShardId,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         Ok(self.read(|state| {
             let stream = state
                 .journal
@@ -203,7 +211,7 @@ impl Journal for MemoryStore {
         shard: ShardId,
         entity: EntityId,
         until: Version,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         Ok(self.read(|state| {
             let stream = state
                 .journal
@@ -211,7 +219,7 @@ impl Journal for MemoryStore {
                 .map(Vec::as_slice)
                 .unwrap_or_default();
             let of_entity =
-                |recorded: &&Recorded| recorded.entity == entity && recorded.version <= until;
+                |recorded: &&RecordedEvent| recorded.entity == entity && recorded.version <= until;
             stream.iter().filter(of_entity).cloned().collect()
         }))
     }
@@ -221,15 +229,15 @@ impl Journal for MemoryStore {
         shard: ShardId,
         id: Uuid,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Recorded>, ReadError> {
-        let found: Vec<Recorded> = self.read(|state| {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
+        let found: Vec<RecordedEvent> = self.read(|state| {
             let stream = state
                 .journal
                 .get(&shard)
                 .map(Vec::as_slice)
                 .unwrap_or_default();
-            let of_entity = |recorded: &&Recorded| {
+            let of_entity = |recorded: &&RecordedEvent| {
                 *recorded.entity.as_uuid() == id && recorded.version > page.skip
             };
             let page = stream.iter().filter(of_entity).take(page.take as usize);
@@ -245,7 +253,7 @@ impl Journal for MemoryStore {
         &self,
         shard: ShardId,
         command: CommandId,
-    ) -> Result<Option<CommandRecord>, ReadError> {
+    ) -> Result<Option<CommandRecord>, StorageError> {
         Ok(self.read(|state| {
             let stream = state
                 .journal

@@ -2,32 +2,32 @@
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, Footprint, Kind, ListKey, Order, Page, Product,
-    ReadModel, Room, Slice, State, Stored,
+    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order, Page,
+    Product, ReadModel, SortKey, State, Stored,
 };
-use fritzy_types::{ReadError, Timestamp};
+use fritzy_types::{StorageError, Timestamp};
 use uuid::Uuid;
 
 use super::MemoryStore;
 
 impl MemoryStore {
-    fn list<T: Clone + Footprint>(
+    fn list<T: Clone + HeapSize>(
         &self,
         page: Page,
-        room: &dyn Room,
+        room: &dyn MemoryBudget,
         pick: impl Fn(&State) -> Picked<'_, T>,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
+    ) -> Result<Vec<Stored<T>>, StorageError> {
         let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
         let rows = self.rows(pick).into_iter();
         keep(rows.skip(skip).take(page.take as usize), room)
     }
 
-    fn slice<T: Clone + Footprint>(
+    fn slice<T: Clone + HeapSize>(
         &self,
-        slice: Slice,
-        room: &dyn Room,
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
         pick: impl Fn(&State) -> Picked<'_, T>,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
+    ) -> Result<Vec<Stored<T>>, StorageError> {
         let mut rows = self.rows(pick);
         rows.retain(|(key, _)| slice.after < *key && *key < slice.before);
         let take = slice.take as usize;
@@ -40,7 +40,7 @@ impl MemoryStore {
     }
 
     /// All rows that are picked, in the order of lists.
-    fn rows<T: Clone>(&self, pick: impl Fn(&State) -> Picked<'_, T>) -> Vec<(ListKey, Stored<T>)> {
+    fn rows<T: Clone>(&self, pick: impl Fn(&State) -> Picked<'_, T>) -> Vec<(SortKey, Stored<T>)> {
         self.read(|state| {
             let picked = state.states.values().filter_map(|stored| {
                 let (created_at, id, row) = pick(&stored.state)?;
@@ -48,7 +48,7 @@ impl MemoryStore {
                     version: stored.version,
                     state: row.clone(),
                 };
-                Some((ListKey { created_at, id }, row))
+                Some((SortKey { created_at, id }, row))
             });
             let mut rows: Vec<_> = picked.collect();
             rows.sort_unstable_by_key(|(key, _)| *key);
@@ -58,10 +58,10 @@ impl MemoryStore {
 }
 
 /// Takes room for each row.
-fn keep<T: Footprint>(
-    rows: impl Iterator<Item = (ListKey, Stored<T>)>,
-    room: &dyn Room,
-) -> Result<Vec<Stored<T>>, ReadError> {
+fn keep<T: HeapSize>(
+    rows: impl Iterator<Item = (SortKey, Stored<T>)>,
+    room: &dyn MemoryBudget,
+) -> Result<Vec<Stored<T>>, StorageError> {
     rows.map(|(_, row)| {
         room.take(row.bytes())?;
         Ok(row)
@@ -99,7 +99,7 @@ fn available(state: &State) -> Picked<'_, Product> {
 
 #[async_trait]
 impl ReadModel for MemoryStore {
-    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, ReadError> {
+    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError> {
         Ok(self.read(|state| ids.iter().map(|id| state.states.get(id).cloned()).collect()))
     }
 
@@ -107,7 +107,7 @@ impl ReadModel for MemoryStore {
         &self,
         kind: Kind,
         command: CommandId,
-    ) -> Result<Option<EntityId>, ReadError> {
+    ) -> Result<Option<EntityId>, StorageError> {
         let found = self.read(|state| state.creations.get(&command).copied());
         Ok(found.filter(|entity| entity.kind() == kind))
     }
@@ -115,41 +115,41 @@ impl ReadModel for MemoryStore {
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError> {
         self.list(page, room, any_account)
     }
 
     async fn products(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError> {
         self.list(page, room, available)
     }
 
-    async fn account_slice(
+    async fn account_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError> {
         self.slice(slice, room, any_account)
     }
 
-    async fn product_slice(
+    async fn product_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError> {
         self.slice(slice, room, available)
     }
 
-    async fn order_slices(
+    async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         let slices = accounts.iter();
         slices
             .map(|account| self.slice(slice, room, order_of(*account)))
@@ -160,8 +160,8 @@ impl ReadModel for MemoryStore {
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         let lists = accounts.iter();
         lists
             .map(|account| self.list(page, room, order_of(*account)))

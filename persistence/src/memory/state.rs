@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use fritzy_domain::{CommandId, Cursor, EntityId, Recorded, State, Stored};
+use fritzy_domain::{CommandId, Cursor, EntityId, RecordedEvent, State, Stored};
 use fritzy_types::{Epoch, NodeId, NodeRecord, ShardCount, ShardId, ShardLease};
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ pub(super) struct MemoryState {
     pub(super) nodes: BTreeMap<NodeId, Member>,
     /// Counts the changes of nodes and owners.
     pub(super) version: u64,
-    pub(super) journal: HashMap<ShardId, Vec<Recorded>>,
+    pub(super) journal: HashMap<ShardId, Vec<RecordedEvent>>,
     pub(super) states: BTreeMap<EntityId, Stored<State>>,
     pub(super) cursors: BTreeMap<(String, ShardId), Cursor>,
     /// What each keyed creation made.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, CursorMove, Position, Recorded, Stored};
-use fritzy_types::{ReadError, ShardId};
+use fritzy_domain::{Cursor, CursorMove, Position, RecordedEvent, Stored};
+use fritzy_types::{ShardId, StorageError};
 
 use super::Shared;
 use super::state::MemoryState;
@@ -35,7 +35,7 @@ impl BatchStore for MemoryBatches {
         &mut self,
         projection: &str,
         moves: &[CursorMove],
-    ) -> Result<Vec<ShardId>, ReadError> {
+    ) -> Result<Vec<ShardId>, StorageError> {
         let mut state = self.0.lock().expect("no writer panics");
         let mut refused = Vec::new();
         for CursorMove { lease, cursor } in moves {
@@ -91,7 +91,7 @@ fn apply(state: &mut MemoryState, Numbered { append, first }: &Numbered<'_>) {
     let head = stream.last().map_or(0, |last| last.position);
     assert_eq!(*first, head + 1, "positions of a shard are contiguous (I2)");
     for (offset, (event_id, event)) in append.events.iter().enumerate() {
-        stream.push(Recorded {
+        stream.push(RecordedEvent {
             shard: append.lease.shard,
             position: first + offset as Position,
             entity: append.entity,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use fritzy_domain::{Cursor, CursorMove, Cursors, Position};
-use fritzy_types::{ReadError, ShardId, ShardLease};
+use fritzy_types::{ShardId, ShardLease, StorageError};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, Postgres, QueryBuilder, Row};
 
@@ -21,7 +21,7 @@ const SET: &str = "UPDATE projection_cursor SET position = $1, resets = resets +
 
 #[async_trait]
 impl Cursors for PostgresStore {
-    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, ReadError> {
+    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, StorageError> {
         let read = async |pool| {
             sqlx::query("SELECT * FROM projection_cursor WHERE projection = $1 ORDER BY shard")
                 .bind(projection)
@@ -36,7 +36,7 @@ impl Cursors for PostgresStore {
         &self,
         projection: &str,
         moves: Vec<CursorMove>,
-    ) -> Result<Vec<ShardId>, ReadError> {
+    ) -> Result<Vec<ShardId>, StorageError> {
         self.committer.save_cursors(projection, moves).await
     }
 
@@ -45,7 +45,7 @@ impl Cursors for PostgresStore {
         projection: &str,
         shard: ShardId,
         position: Position,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<bool, StorageError> {
         let set = sqlx::query(SET)
             .bind(signed(position))
             .bind(projection)
@@ -100,7 +100,7 @@ struct Table(PgConnection);
 
 #[async_trait]
 impl CursorTable for Table {
-    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, ReadError> {
+    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, StorageError> {
         let rows = sqlx::query("SELECT * FROM projection_cursor ORDER BY projection, shard")
             .fetch_all(&mut self.0)
             .await
@@ -114,7 +114,7 @@ impl CursorTable for Table {
         projection: &str,
         read: &Cursor,
         position: Position,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<bool, StorageError> {
         let set = sqlx::query(
             "UPDATE projection_cursor SET position = $1, resets = resets + 1, stopped = NULL
              WHERE projection = $2 AND shard = $3 AND position = $4 AND resets = $5",

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page, Position, Recorded,
-    Room, Version,
+    Append, Appending, CommandId, CommandRecord, CommitFeed, EntityId, JournalReader,
+    JournalWriter, MemoryBudget, Page, Position, RecordedEvent, Version,
 };
-use fritzy_types::{ReadError, ShardId};
+use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -20,20 +20,23 @@ pub(super) const HEADS: &str = "SELECT shard, coalesce(
 ) AS position FROM shard";
 
 #[async_trait]
-impl Journal for PostgresStore {
+impl JournalWriter for PostgresStore {
     fn append(&self, append: Append) -> Appending {
         self.committer.append(append)
     }
 
-    async fn settled(&self) {
-        self.committer.settled().await;
+    async fn barrier(&self) {
+        self.committer.barrier().await;
     }
+}
 
-    fn feed(&self) -> Box<dyn Feed> {
+#[async_trait]
+impl JournalReader for PostgresStore {
+    fn feed(&self) -> Box<dyn CommitFeed> {
         self.committer.feed()
     }
 
-    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         let read = async |pool| sqlx::query(HEADS).fetch_all(&pool).await;
         let rows = self.reads.run(read).await?;
         heads(&rows)
@@ -44,7 +47,7 @@ impl Journal for PostgresStore {
         shard: ShardId,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let read = async |pool| {
             sqlx::query(
                 "SELECT * FROM journal WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3",
@@ -64,7 +67,7 @@ impl Journal for PostgresStore {
         shard: ShardId,
         entity: EntityId,
         until: Version,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let read = async |pool| {
             sqlx::query(
                 "SELECT * FROM journal WHERE shard = $1 AND entity_id = $2 AND version <= $3
@@ -85,8 +88,8 @@ impl Journal for PostgresStore {
         shard: ShardId,
         id: Uuid,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Recorded>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let statement = || {
             sqlx::query(
                 "SELECT * FROM journal WHERE shard = $1 AND entity_id = $2 AND version > $3
@@ -104,7 +107,7 @@ impl Journal for PostgresStore {
         &self,
         shard: ShardId,
         command: CommandId,
-    ) -> Result<Option<CommandRecord>, ReadError> {
+    ) -> Result<Option<CommandRecord>, StorageError> {
         // Only commands with a key have a fingerprint, and only they are looked up: by their index.
         let read = async |pool| {
             sqlx::query(

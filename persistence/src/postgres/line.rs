@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fritzy_types::ReadError;
+use fritzy_types::StorageError;
 use sqlx::postgres::{PgConnection, PgRow};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
@@ -45,7 +45,7 @@ impl Line {
     }
 
     /// Begins a call, behind the one that is under way.
-    pub(super) async fn call(&self) -> Result<Call<'_>, ReadError> {
+    pub(super) async fn call(&self) -> Result<Call<'_>, StorageError> {
         let until = Instant::now() + self.call_max;
         let held = timeout_at(until, self.held.lock()).await;
         let held = held.map_err(|_| late())?;
@@ -64,14 +64,14 @@ impl Line {
         }
     }
 
-    async fn connect(&self) -> Result<PgConnection, ReadError> {
+    async fn connect(&self) -> Result<PgConnection, StorageError> {
         if self.closed.load(Ordering::Relaxed) {
-            return Err(ReadError::Unavailable("the stores are closed".into()));
+            return Err(StorageError::Unavailable("the stores are closed".into()));
         }
         let limit = [("statement_timeout", self.statement_ms_max)];
         let options = self.server.options(self.name).options(limit);
         let opened = self.server.connect(&options).await;
-        opened.map_err(|failure| ReadError::Unavailable(failure.to_string()))
+        opened.map_err(|failure| StorageError::Unavailable(failure.to_string()))
     }
 }
 
@@ -84,7 +84,10 @@ pub(super) struct Call<'l> {
 
 impl Call<'_> {
     /// Runs a statement that commits by itself. After a failure it may or may not have happened.
-    pub(super) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, ReadError> {
+    pub(super) async fn rows(
+        &mut self,
+        statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, StorageError> {
         let line = self.line;
         // Out of its place while it is at work: a call that is given up must not leave half an answer to the next one.
         let held = self.held.take();
@@ -105,6 +108,6 @@ impl Call<'_> {
     }
 }
 
-fn late() -> ReadError {
-    ReadError::Unavailable("the database did not answer in time".into())
+fn late() -> StorageError {
+    StorageError::Unavailable("the database did not answer in time".into())
 }

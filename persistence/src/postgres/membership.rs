@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_types::{
-    ClusterState, Epoch, JoinError, Look, Membership, NewNode, NodeId, NodeRecord, ReadError,
-    Roles, ShardId, ShardLease, ShardOwner,
+    ClusterSnapshot, ClusterState, Epoch, JoinError, Membership, NewNode, NodeId, NodeRecord,
+    Roles, ShardId, ShardLease, ShardOwner, StorageError,
 };
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -183,21 +183,25 @@ impl Membership for Nodes {
             }
         }
         let reason = format!("the name {} changes hands all the time", node.name);
-        Err(ReadError::Unavailable(reason).into())
+        Err(StorageError::Unavailable(reason).into())
     }
 
-    async fn renew(&self, id: NodeId) -> Result<bool, ReadError> {
+    async fn heartbeat(&self, id: NodeId) -> Result<bool, StorageError> {
         let renewing = sqlx::query(RENEW).bind(*id.as_uuid());
         let rows = self.renewing.call().await?.rows(renewing).await?;
         Ok(!rows.is_empty())
     }
 
-    async fn look(&self, known: Option<u64>, watched: &[NodeId]) -> Result<Look, ReadError> {
+    async fn read_state(
+        &self,
+        known: Option<u64>,
+        watched: &[NodeId],
+    ) -> Result<ClusterSnapshot, StorageError> {
         let watched: Vec<Uuid> = watched.iter().map(|id| *id.as_uuid()).collect();
         let mut call = self.others.call().await?;
         let rows = call.rows(sqlx::query(LOOK).bind(watched)).await?;
         let version = rows.first().ok_or_else(|| {
-            ReadError::Unreadable("the table cluster_version has not its one row".into())
+            StorageError::Unreadable("the table cluster_version has not its one row".into())
         })?;
         let version = version.int("version")?.cast_unsigned();
         let mut beats = Vec::with_capacity(rows.len());
@@ -213,14 +217,14 @@ impl Membership for Nodes {
         } else {
             Some(state(&mut call).await?)
         };
-        Ok(Look {
+        Ok(ClusterSnapshot {
             version,
             state,
             beats,
         })
     }
 
-    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, ReadError> {
+    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, StorageError> {
         let mut call = self.others.call().await?;
         let fencing = sqlx::query(FENCE).bind(*id.as_uuid()).bind(signed(beat));
         if is_true(&call.rows(fencing).await?)? {
@@ -231,7 +235,7 @@ impl Membership for Nodes {
         is_true(&call.rows(gone).await?)
     }
 
-    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, ReadError> {
+    async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, StorageError> {
         let rows = self
             .others
             .call()
@@ -248,21 +252,21 @@ impl Membership for Nodes {
         rows.iter().map(age).collect()
     }
 
-    async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), ReadError> {
+    async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), StorageError> {
         let marking = sqlx::query(DRAIN).bind(*id.as_uuid()).bind(draining);
         self.others.call().await?.rows(marking).await.map(drop)
     }
 
-    async fn leave(&self, id: NodeId) -> Result<(), ReadError> {
+    async fn leave(&self, id: NodeId) -> Result<(), StorageError> {
         let leaving = sqlx::query(LEAVE).bind(*id.as_uuid());
         self.others.call().await?.rows(leaving).await.map(drop)
     }
 
-    async fn take(
+    async fn acquire(
         &self,
         owner: NodeId,
         shards: &[(ShardId, Option<NodeId>)],
-    ) -> Result<Vec<ShardLease>, ReadError> {
+    ) -> Result<Vec<ShardLease>, StorageError> {
         if shards.is_empty() {
             return Ok(vec![]);
         }
@@ -290,7 +294,7 @@ impl Membership for Nodes {
         rows.iter().map(lease).collect()
     }
 
-    async fn give_back(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), ReadError> {
+    async fn release(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), StorageError> {
         if shards.is_empty() {
             return Ok(());
         }
@@ -301,7 +305,7 @@ impl Membership for Nodes {
 }
 
 /// Owners first: each of them had joined by then, and is among the nodes unless it is gone.
-async fn state(call: &mut Call<'_>) -> Result<ClusterState, ReadError> {
+async fn state(call: &mut Call<'_>) -> Result<ClusterState, StorageError> {
     let shards = sqlx::query("SELECT shard, owner, epoch FROM shard ORDER BY shard");
     let shards = call.rows(shards).await?;
     let nodes = call
@@ -314,13 +318,13 @@ async fn state(call: &mut Call<'_>) -> Result<ClusterState, ReadError> {
 }
 
 /// The one value of one row.
-fn is_true(rows: &[PgRow]) -> Result<bool, ReadError> {
+fn is_true(rows: &[PgRow]) -> Result<bool, StorageError> {
     let row = rows.first();
-    let row = row.ok_or_else(|| ReadError::Unreadable("an answer without a row".into()))?;
+    let row = row.ok_or_else(|| StorageError::Unreadable("an answer without a row".into()))?;
     row.try_get(0).map_err(read_error)
 }
 
-fn shard_owner(row: &PgRow) -> Result<ShardOwner, ReadError> {
+fn shard_owner(row: &PgRow) -> Result<ShardOwner, StorageError> {
     let owner: Option<Uuid> = row.try_get("owner").map_err(read_error)?;
     Ok(ShardOwner {
         shard: ShardId(row.shard()?),
@@ -329,10 +333,10 @@ fn shard_owner(row: &PgRow) -> Result<ShardOwner, ReadError> {
     })
 }
 
-fn node_record(row: &PgRow) -> Result<NodeRecord, ReadError> {
+fn node_record(row: &PgRow) -> Result<NodeRecord, StorageError> {
     let wire = |column: &str| {
         let version: i16 = row.try_get(column).map_err(read_error)?;
-        Ok::<_, ReadError>(version.cast_unsigned())
+        Ok::<_, StorageError>(version.cast_unsigned())
     };
     Ok(NodeRecord {
         node: NewNode {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fritzy_domain::Journal;
 use sqlx::Connection;
 use tracing::info;
 
@@ -78,7 +79,7 @@ impl Stores {
         });
         let behind: Arc<dyn Behind> = store.clone();
         Ok(Self {
-            journal: store.clone(),
+            journal: Journal::of(store.clone()),
             read_model: reads,
             copies,
             ownership: store.clone(),

@@ -1,7 +1,7 @@
 //! Owners of shards.
 
 use async_trait::async_trait;
-use fritzy_types::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
+use fritzy_types::{Epoch, NodeId, Ownership, ShardCount, ShardId, ShardLease, StorageError};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
@@ -44,7 +44,11 @@ impl Ownership for PostgresStore {
         self.shards
     }
 
-    async fn claim(&self, owner: NodeId, shards: &[ShardId]) -> Result<Vec<ShardLease>, ReadError> {
+    async fn claim(
+        &self,
+        owner: NodeId,
+        shards: &[ShardId],
+    ) -> Result<Vec<ShardLease>, StorageError> {
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
         // Rows are locked in the order in which batches lock them. Epochs are read by a claim that knows
         // that it succeeded, so a second try after a lost answer only raises them once more.
@@ -79,7 +83,7 @@ impl Ownership for PostgresStore {
         if leases.len() == shards.len() {
             Ok(leases)
         } else {
-            Err(ReadError::Unreadable(
+            Err(StorageError::Unreadable(
                 "the table of shards lacks rows".into(),
             ))
         }

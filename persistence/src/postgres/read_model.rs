@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, Footprint, Kind, Order, Page, Product, ReadModel,
-    Room, Slice, State, Stored, Unbounded,
+    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order, Page,
+    Product, ReadModel, State, Stored, UnlimitedBudget,
 };
-use fritzy_types::ReadError;
+use fritzy_types::StorageError;
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -17,32 +17,32 @@ use crate::rows::{
 };
 
 impl Reads {
-    async fn load_kind<T: Footprint>(
+    async fn load_kind<T: HeapSize>(
         &self,
         statement: &'static str,
         ids: Vec<Uuid>,
         read: Reading<Stored<T>>,
         any: fn(T) -> State,
         found: &mut HashMap<EntityId, Stored<State>>,
-    ) -> Result<(), ReadError> {
+    ) -> Result<(), StorageError> {
         if ids.is_empty() {
             return Ok(());
         }
         let statement = || sqlx::query(statement).bind(ids.clone());
-        for Stored { version, state } in self.list(statement, read, &Unbounded).await? {
+        for Stored { version, state } in self.list(statement, read, &UnlimitedBudget).await? {
             let state = any(state);
             found.insert(state.id(), Stored { version, state });
         }
         Ok(())
     }
 
-    async fn page<T: Footprint>(
+    async fn page<T: HeapSize>(
         &self,
         statement: &'static str,
         page: Page,
         read: Reading<Stored<T>>,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<T>>, StorageError> {
         let statement = || {
             sqlx::query(statement)
                 .bind(i64::from(page.take))
@@ -52,13 +52,13 @@ impl Reads {
     }
 
     /// Reads a slice by a pair of statements, one for each end.
-    async fn slice<T: Footprint>(
+    async fn slice<T: HeapSize>(
         &self,
         statements: [&'static str; 2],
-        slice: Slice,
+        slice: KeysetPage,
         read: Reading<Stored<T>>,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<T>>, StorageError> {
         let mut list = self.list(|| sliced(statements, slice), read, room).await?;
         if slice.from_end {
             list.reverse();
@@ -68,7 +68,7 @@ impl Reads {
 }
 
 /// The statement of the pair for a slice, with its limit and keys as the first values.
-fn sliced([from_start, from_end]: [&'static str; 2], slice: Slice) -> Statement<'static> {
+fn sliced([from_start, from_end]: [&'static str; 2], slice: KeysetPage) -> Statement<'static> {
     let statement = if slice.from_end { from_end } else { from_start };
     let mut query = sqlx::query(statement).bind(i64::from(slice.take));
     for key in [slice.after, slice.before] {
@@ -83,7 +83,7 @@ fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {
 
 #[async_trait]
 impl ReadModel for Reads {
-    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, ReadError> {
+    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError> {
         let mut found = HashMap::with_capacity(ids.len());
         let accounts = of_kind(ids, Kind::Account);
         let statement = "SELECT * FROM account WHERE id = ANY($1)";
@@ -104,7 +104,7 @@ impl ReadModel for Reads {
         &self,
         kind: Kind,
         command: CommandId,
-    ) -> Result<Option<EntityId>, ReadError> {
+    ) -> Result<Option<EntityId>, StorageError> {
         let statement = match kind {
             Kind::Account => "SELECT id FROM account WHERE id = $1",
             Kind::Product => "SELECT id FROM product WHERE id = $1",
@@ -126,8 +126,8 @@ impl ReadModel for Reads {
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError> {
         let statement = "SELECT * FROM account ORDER BY created_at, id LIMIT $1 OFFSET $2";
         self.page(statement, page, account, room).await
     }
@@ -135,18 +135,18 @@ impl ReadModel for Reads {
     async fn products(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError> {
         let statement = "SELECT * FROM product WHERE NOT withdrawn
              ORDER BY created_at, id LIMIT $1 OFFSET $2";
         self.page(statement, page, product, room).await
     }
 
-    async fn account_slice(
+    async fn account_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError> {
         let statements = [
             "SELECT * FROM account
              WHERE (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
@@ -158,11 +158,11 @@ impl ReadModel for Reads {
         self.slice(statements, slice, account, room).await
     }
 
-    async fn product_slice(
+    async fn product_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError> {
         let statements = [
             "SELECT * FROM product WHERE NOT withdrawn
              AND (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
@@ -174,12 +174,12 @@ impl ReadModel for Reads {
         self.slice(statements, slice, product, room).await
     }
 
-    async fn order_slices(
+    async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         // One limited walk along the index for each account, from either end.
         let statements = [
             "SELECT found.* FROM unnest($6::uuid[]) AS wanted (id) CROSS JOIN LATERAL
@@ -201,8 +201,8 @@ impl ReadModel for Reads {
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         let statement = || {
             sqlx::query(
                 "SELECT found.* FROM unnest($1::uuid[]) AS wanted (id) CROSS JOIN LATERAL

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{Footprint, Room};
-use fritzy_types::ReadError;
+use fritzy_domain::{HeapSize, MemoryBudget};
+use fritzy_types::StorageError;
 use prometheus_client::metrics::counter::Counter;
 use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow, Postgres};
 use sqlx::query::Query;
@@ -34,7 +34,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// A statement with its values.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 /// From a row to what it holds.
-pub(super) type Reading<T> = fn(&PgRow) -> Result<T, ReadError>;
+pub(super) type Reading<T> = fn(&PgRow) -> Result<T, StorageError>;
 
 /// The reading side of a server.
 pub(super) struct Reads {
@@ -84,7 +84,7 @@ impl Reads {
     }
 
     /// Runs a read, again where the connection was lost or the server asks for it.
-    pub(super) async fn run<T, F>(&self, read: impl Fn(PgPool) -> F) -> Result<T, ReadError>
+    pub(super) async fn run<T, F>(&self, read: impl Fn(PgPool) -> F) -> Result<T, StorageError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
@@ -93,7 +93,7 @@ impl Reads {
             let reading = read(self.pool_of(tries));
             let read = tokio::select! {
                 biased;
-                () = self.is_replaced() => return Err(ReadError::Unavailable(REPLACED.into())),
+                () = self.is_replaced() => return Err(StorageError::Unavailable(REPLACED.into())),
                 read = reading => read,
             };
             match read {
@@ -108,12 +108,12 @@ impl Reads {
     }
 
     /// Reads rows, each taking room before the next is fetched; again where that can help, before any came.
-    pub(super) async fn list<'q, T: Footprint>(
+    pub(super) async fn list<'q, T: HeapSize>(
         &self,
         statement: impl Fn() -> Statement<'q>,
         read: Reading<T>,
-        room: &dyn Room,
-    ) -> Result<Vec<T>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<T>, StorageError> {
         let mut list = Vec::new();
         let mut tries = 1;
         loop {
@@ -127,7 +127,7 @@ impl Reads {
             };
             let kept = tokio::select! {
                 biased;
-                () = self.is_replaced() => return Err(ReadError::Unavailable(REPLACED.into())),
+                () = self.is_replaced() => return Err(StorageError::Unavailable(REPLACED.into())),
                 kept = timeout(limit, reading) => kept,
             };
             let kept = match kept {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use fritzy_domain::{ConsistencyToken, Copies, Freshness, ReadModel};
+use fritzy_domain::{Consistency, ConsistencyToken, ReadModel, ReadReplicas};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use sqlx::{PgPool, Row};
@@ -182,7 +182,7 @@ impl Replica {
 }
 
 #[async_trait]
-impl Copies for Replicated {
+impl ReadReplicas for Replicated {
     async fn token(&self) -> Option<ConsistencyToken> {
         let replica = self.replica.as_ref()?;
         let (answer, answered) = oneshot::channel();
@@ -196,12 +196,12 @@ impl Copies for Replicated {
         })
     }
 
-    async fn lists(&self, freshness: Freshness) -> Arc<dyn ReadModel> {
+    async fn lists(&self, freshness: Consistency) -> Arc<dyn ReadModel> {
         if let Some(replica) = &self.replica {
             let fresh = match freshness {
-                Freshness::Newest => false,
-                Freshness::Lagging => replica.is_within_lag(),
-                Freshness::Since(token) => replica.satisfies(token).await,
+                Consistency::Strong => false,
+                Consistency::BoundedStaleness => replica.is_within_lag(),
+                Consistency::AtLeast(token) => replica.satisfies(token).await,
             };
             if fresh {
                 return replica.reads.clone();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Position, Recorded};
-use fritzy_types::{ReadError, ShardId};
+use fritzy_domain::{Position, RecordedEvent};
+use fritzy_types::{ShardId, StorageError};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use tokio::time::{Instant, sleep};
@@ -64,7 +64,7 @@ impl PostgresEvents {
     async fn rows<'q>(
         &mut self,
         statement: impl Fn() -> Statement<'q>,
-    ) -> Result<Vec<PgRow>, ReadError> {
+    ) -> Result<Vec<PgRow>, StorageError> {
         let until = Instant::now() + AWAY_MAX;
         let mut backoff = Backoff::default();
         loop {
@@ -84,7 +84,7 @@ impl PostgresEvents {
                     {
                         sleep(backoff.next()).await;
                     }
-                    Err(failure) => return Err(ReadError::Unavailable(failure.to_string())),
+                    Err(failure) => return Err(StorageError::Unavailable(failure.to_string())),
                 }
             };
         }
@@ -93,7 +93,7 @@ impl PostgresEvents {
 
 #[async_trait]
 impl EventSource for PostgresEvents {
-    async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+    async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         let rows = self.rows(|| sqlx::query(HEADS)).await?;
         heads(&rows)
     }
@@ -103,13 +103,16 @@ impl EventSource for PostgresEvents {
         shard: ShardId,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let rows = self.rows(|| sqlx::query(
             "SELECT * FROM journal WHERE shard = $1 AND position > $2 ORDER BY position LIMIT $3",).bind(small(shard.0)).bind(signed(after)).bind(i64::from(limit))).await?;
         rows.iter().map(recorded).collect()
     }
 
-    async fn at(&mut self, places: &[(ShardId, Position)]) -> Result<Vec<Recorded>, ReadError> {
+    async fn at(
+        &mut self,
+        places: &[(ShardId, Position)],
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let shards: Vec<i16> = places.iter().map(|(shard, _)| small(shard.0)).collect();
         let positions: Vec<i64> = places
             .iter()

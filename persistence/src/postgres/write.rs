@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::{Cursor, CursorMove, Position};
-use fritzy_types::{Epoch, NodeId, ReadError, ShardId, ShardLease};
+use fritzy_types::{Epoch, NodeId, ShardId, ShardLease, StorageError};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 use tokio::time::{Instant, timeout};
@@ -252,8 +252,8 @@ impl BatchStore for PostgresBatches {
         &mut self,
         projection: &str,
         moves: &[CursorMove],
-    ) -> Result<Vec<ShardId>, ReadError> {
-        let unavailable = |reason: String| ReadError::Unavailable(reason);
+    ) -> Result<Vec<ShardId>, StorageError> {
+        let unavailable = |reason: String| StorageError::Unavailable(reason);
         let ready = self.ready().await;
         ready.map_err(|failure| unavailable(format!("{failure:?}")))?;
         let current = moves

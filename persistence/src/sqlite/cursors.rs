@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use fritzy_domain::{Cursor, CursorMove, Cursors, Position};
-use fritzy_types::{ReadError, ShardId};
+use fritzy_types::{ShardId, StorageError};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, SqliteConnection};
 
@@ -20,7 +20,7 @@ const SET: &str = "UPDATE projection_cursor SET position = ?, resets = resets + 
 
 #[async_trait]
 impl Cursors for SqliteStore {
-    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, ReadError> {
+    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, StorageError> {
         let rows =
             sqlx::query("SELECT * FROM projection_cursor WHERE projection = ? ORDER BY shard")
                 .bind(projection)
@@ -34,7 +34,7 @@ impl Cursors for SqliteStore {
         &self,
         projection: &str,
         moves: Vec<CursorMove>,
-    ) -> Result<Vec<ShardId>, ReadError> {
+    ) -> Result<Vec<ShardId>, StorageError> {
         self.committer.save_cursors(projection, moves).await
     }
 
@@ -43,7 +43,7 @@ impl Cursors for SqliteStore {
         projection: &str,
         shard: ShardId,
         position: Position,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<bool, StorageError> {
         let set = sqlx::query(SET)
             .bind(signed(position))
             .bind(projection)
@@ -89,7 +89,7 @@ struct Table(SqliteConnection);
 
 #[async_trait]
 impl CursorTable for Table {
-    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, ReadError> {
+    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, StorageError> {
         let rows = sqlx::query("SELECT * FROM projection_cursor ORDER BY projection, shard")
             .fetch_all(&mut self.0)
             .await
@@ -103,7 +103,7 @@ impl CursorTable for Table {
         projection: &str,
         read: &Cursor,
         position: Position,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<bool, StorageError> {
         let set = sqlx::query(
             "UPDATE projection_cursor SET position = ?, resets = resets + 1, stopped = NULL
              WHERE projection = ? AND shard = ? AND position = ? AND resets = ?",

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, EntityId, Feed, Journal, Page, Position, Recorded,
-    Room, Version,
+    Append, Appending, CommandId, CommandRecord, CommitFeed, EntityId, JournalReader,
+    JournalWriter, MemoryBudget, Page, Position, RecordedEvent, Version,
 };
-use fritzy_types::{ReadError, ShardId};
+use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
 use super::SqliteStore;
@@ -19,20 +19,23 @@ pub(super) const HEADS: &str = "SELECT shard, coalesce(
 ) AS position FROM shard";
 
 #[async_trait]
-impl Journal for SqliteStore {
+impl JournalWriter for SqliteStore {
     fn append(&self, append: Append) -> Appending {
         self.committer.append(append)
     }
 
-    async fn settled(&self) {
-        self.committer.settled().await;
+    async fn barrier(&self) {
+        self.committer.barrier().await;
     }
+}
 
-    fn feed(&self) -> Box<dyn Feed> {
+#[async_trait]
+impl JournalReader for SqliteStore {
+    fn feed(&self) -> Box<dyn CommitFeed> {
         self.committer.feed()
     }
 
-    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         let rows = sqlx::query(HEADS).fetch_all(self.reading()).await;
         heads(&rows.map_err(read_error)?)
     }
@@ -42,7 +45,7 @@ impl Journal for SqliteStore {
         shard: ShardId,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let rows = sqlx::query(
             "SELECT * FROM journal WHERE shard = ? AND position > ? ORDER BY position LIMIT ?",
         )
@@ -60,7 +63,7 @@ impl Journal for SqliteStore {
         shard: ShardId,
         entity: EntityId,
         until: Version,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let rows = sqlx::query(
             "SELECT * FROM journal WHERE shard = ? AND entity_id = ? AND version <= ?
              ORDER BY version",
@@ -79,8 +82,8 @@ impl Journal for SqliteStore {
         shard: ShardId,
         id: Uuid,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Recorded>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let rows = sqlx::query(
             "SELECT * FROM journal WHERE shard = ? AND entity_id = ? AND version > ?
              ORDER BY version LIMIT ?",
@@ -99,7 +102,7 @@ impl Journal for SqliteStore {
         &self,
         shard: ShardId,
         command: CommandId,
-    ) -> Result<Option<CommandRecord>, ReadError> {
+    ) -> Result<Option<CommandRecord>, StorageError> {
         let row = sqlx::query(
             "SELECT entity_id, event_type, version, fingerprint FROM journal
              WHERE shard = ? AND command_id = ? ORDER BY version DESC LIMIT 1",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{NoCopies, ReadModel};
+use fritzy_domain::{Journal, PrimaryOnly, ReadModel};
 use fritzy_types::ShardCount;
 use prometheus_client::metrics::counter::Counter;
 use sqlx::migrate::MigrateError;
@@ -166,11 +166,11 @@ impl Stores {
             lock: std::sync::Mutex::new(Some(lock)),
         });
         let behind: Arc<dyn Behind> = store.clone();
-        let journal = store.clone();
+        let journal = Journal::of(store.clone());
         let read_model: Arc<dyn ReadModel> = store.clone();
         Ok(Self {
             journal,
-            copies: Arc::new(NoCopies(read_model.clone())),
+            copies: Arc::new(PrimaryOnly(read_model.clone())),
             read_model,
             ownership: store.clone(),
             cursors: store,

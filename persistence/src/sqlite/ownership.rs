@@ -2,7 +2,7 @@
 //! and the earlier claims of this one.
 
 use async_trait::async_trait;
-use fritzy_types::{Epoch, NodeId, Ownership, ReadError, ShardCount, ShardId, ShardLease};
+use fritzy_types::{Epoch, NodeId, Ownership, ShardCount, ShardId, ShardLease, StorageError};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::SqliteStore;
@@ -42,7 +42,11 @@ impl Ownership for SqliteStore {
         self.shards
     }
 
-    async fn claim(&self, owner: NodeId, shards: &[ShardId]) -> Result<Vec<ShardLease>, ReadError> {
+    async fn claim(
+        &self,
+        owner: NodeId,
+        shards: &[ShardId],
+    ) -> Result<Vec<ShardLease>, StorageError> {
         let mut connection = self.claims.acquire().await.map_err(read_error)?;
         let mut transaction = connection
             .begin_with("BEGIN IMMEDIATE")

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, Footprint, Kind, Order, Page, Product, ReadModel,
-    Room, Slice, State, Stored, Unbounded,
+    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order, Page,
+    Product, ReadModel, State, Stored, UnlimitedBudget,
 };
-use fritzy_types::ReadError;
+use fritzy_types::StorageError;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
@@ -30,14 +30,14 @@ enum Bound {
 
 impl SqliteStore {
     /// Reads rows for a list of ids, `part` repeated once for each id, which `bound` follows each time.
-    async fn read_list<T: Footprint>(
+    async fn read_list<T: HeapSize>(
         &self,
         [head, part, separator, tail]: [&str; 4],
         ids: &[Uuid],
         bound: &[Bound],
         read: Reading<Stored<T>>,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<T>>, StorageError> {
         let mut list = Vec::new();
         let [.., largest] = LIST_SIZES;
         for run in ids.chunks(largest) {
@@ -62,17 +62,17 @@ impl SqliteStore {
         Ok(list)
     }
 
-    async fn load_kind<T: Footprint>(
+    async fn load_kind<T: HeapSize>(
         &self,
         head: &str,
         ids: &[Uuid],
         read: Reading<Stored<T>>,
         any: fn(T) -> State,
         found: &mut HashMap<EntityId, Stored<State>>,
-    ) -> Result<(), ReadError> {
+    ) -> Result<(), StorageError> {
         let statement = [head, "?", ", ", ")"];
         let rows = self
-            .read_list(statement, ids, &[], read, &Unbounded)
+            .read_list(statement, ids, &[], read, &UnlimitedBudget)
             .await?;
         for Stored { version, state } in rows {
             let state = any(state);
@@ -87,8 +87,8 @@ impl SqliteStore {
         part: &str,
         accounts: &[AccountId],
         bound: &[Bound],
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         let ids: Vec<Uuid> = accounts.iter().map(|id| *id.as_uuid()).collect();
         let statement = ["", part, " UNION ALL ", ""];
         let rows = self.read_list(statement, &ids, bound, order, room).await?;
@@ -97,13 +97,13 @@ impl SqliteStore {
     }
 
     /// Reads a slice by a pair of statements, one for each end.
-    async fn slice<T: Footprint>(
+    async fn slice<T: HeapSize>(
         &self,
         [from_start, from_end]: [&'static str; 2],
-        slice: Slice,
+        slice: KeysetPage,
         read: Reading<Stored<T>>,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<T>>, StorageError> {
         let mut query = sqlx::query(if slice.from_end { from_end } else { from_start });
         for key in [slice.after, slice.before] {
             query = query.bind(micros(key.created_at)).bind(key.id);
@@ -117,13 +117,13 @@ impl SqliteStore {
         Ok(list)
     }
 
-    async fn page<T: Footprint>(
+    async fn page<T: HeapSize>(
         &self,
         statement: &'static str,
         page: Page,
         read: Reading<Stored<T>>,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<T>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<T>>, StorageError> {
         let query = sqlx::query(statement)
             .bind(page.take)
             .bind(signed(page.skip));
@@ -134,11 +134,11 @@ impl SqliteStore {
 }
 
 /// From a row to what it holds.
-type Reading<T> = fn(&SqliteRow) -> Result<T, ReadError>;
+type Reading<T> = fn(&SqliteRow) -> Result<T, StorageError>;
 
 #[async_trait]
 impl ReadModel for SqliteStore {
-    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, ReadError> {
+    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError> {
         let mut found = HashMap::with_capacity(ids.len());
         let accounts = of_kind(ids, Kind::Account);
         self.load_kind(
@@ -174,7 +174,7 @@ impl ReadModel for SqliteStore {
         &self,
         kind: Kind,
         command: CommandId,
-    ) -> Result<Option<EntityId>, ReadError> {
+    ) -> Result<Option<EntityId>, StorageError> {
         let statement = match kind {
             Kind::Account => "SELECT id FROM account WHERE id = ?",
             Kind::Product => "SELECT id FROM product WHERE id = ?",
@@ -193,8 +193,8 @@ impl ReadModel for SqliteStore {
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError> {
         let statement = "SELECT * FROM account ORDER BY created_at, id LIMIT ? OFFSET ?";
         self.page(statement, page, account, room).await
     }
@@ -202,18 +202,18 @@ impl ReadModel for SqliteStore {
     async fn products(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError> {
         let statement = "SELECT * FROM product WHERE withdrawn = 0
              ORDER BY created_at, id LIMIT ? OFFSET ?";
         self.page(statement, page, product, room).await
     }
 
-    async fn account_slice(
+    async fn account_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError> {
         let statements = [
             "SELECT * FROM account WHERE true
              AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
@@ -225,11 +225,11 @@ impl ReadModel for SqliteStore {
         self.slice(statements, slice, account, room).await
     }
 
-    async fn product_slice(
+    async fn product_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError> {
         let statements = [
             "SELECT * FROM product WHERE withdrawn = 0
              AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
@@ -241,12 +241,12 @@ impl ReadModel for SqliteStore {
         self.slice(statements, slice, product, room).await
     }
 
-    async fn order_slices(
+    async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         // One limited walk along the index for each account, from either end, all in one statement.
         let part = if slice.from_end {
             "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
@@ -271,8 +271,8 @@ impl ReadModel for SqliteStore {
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         // One limited walk along the index for each account, all in one statement.
         let part = "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
                         ORDER BY created_at, id LIMIT ? OFFSET ?)";

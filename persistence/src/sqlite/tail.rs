@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
-use fritzy_domain::{Position, Recorded};
-use fritzy_types::{ReadError, ShardId};
+use fritzy_domain::{Position, RecordedEvent};
+use fritzy_types::{ShardId, StorageError};
 use sqlx::SqliteConnection;
 
 use super::journal::HEADS;
@@ -27,7 +27,7 @@ pub(crate) async fn tail(file: &Path) -> Result<Box<dyn EventSource>, ReadOnlyEr
 
 #[async_trait]
 impl EventSource for SqliteEvents {
-    async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+    async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         let rows = sqlx::query(HEADS)
             .fetch_all(&mut self.connection)
             .await
@@ -40,7 +40,7 @@ impl EventSource for SqliteEvents {
         shard: ShardId,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let rows = sqlx::query(
             "SELECT * FROM journal WHERE shard = ? AND position > ? ORDER BY position LIMIT ?",
         )
@@ -53,7 +53,10 @@ impl EventSource for SqliteEvents {
         rows.iter().map(recorded).collect()
     }
 
-    async fn at(&mut self, places: &[(ShardId, Position)]) -> Result<Vec<Recorded>, ReadError> {
+    async fn at(
+        &mut self,
+        places: &[(ShardId, Position)],
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let pairs = places.iter();
         let pairs: Vec<String> = pairs
             .map(|(shard, position)| format!("[{shard},{position}]"))

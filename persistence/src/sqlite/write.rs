@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{CursorMove, Event, EventId, Position};
-use fritzy_types::{ReadError, ShardId, ShardLease};
+use fritzy_types::{ShardId, ShardLease, StorageError};
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
@@ -165,9 +165,9 @@ impl BatchStore for SqliteBatches {
         &mut self,
         projection: &str,
         moves: &[CursorMove],
-    ) -> Result<Vec<ShardId>, ReadError> {
+    ) -> Result<Vec<ShardId>, StorageError> {
         if let Some(reason) = &self.broken {
-            return Err(ReadError::Unavailable(reason.clone()));
+            return Err(StorageError::Unavailable(reason.clone()));
         }
         let connection = &mut self.connection;
         let saved = async {
@@ -193,7 +193,7 @@ impl BatchStore for SqliteBatches {
             }
         };
         let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
-        Err(ReadError::Unavailable(failure))
+        Err(StorageError::Unavailable(failure))
     }
 
     async fn close(self) {

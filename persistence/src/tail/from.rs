@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 
-use fritzy_domain::{Position, Recorded};
+use fritzy_domain::{Position, RecordedEvent};
 use fritzy_types::{ShardId, Timestamp};
 
 use super::{EventSource, TailCursor, TailError};
@@ -73,7 +73,7 @@ async fn before_the_last(
         return Ok(cursor);
     }
     let places: Vec<_> = heads.clone().into_iter().collect();
-    let key = |event: &Recorded| (event.event.at(), event.shard, event.position);
+    let key = |event: &RecordedEvent| (event.event.at(), event.shard, event.position);
     let mut last: BinaryHeap<_> = read(source, &places, heads)
         .await?
         .iter()
@@ -128,7 +128,7 @@ async fn read(
     source: &mut dyn EventSource,
     places: &[(ShardId, Position)],
     heads: &BTreeMap<ShardId, Position>,
-) -> Result<Vec<Recorded>, TailError> {
+) -> Result<Vec<RecordedEvent>, TailError> {
     let mut events = Vec::with_capacity(places.len());
     for some in places.chunks(PLACES_MAX) {
         let found = source.at(some).await?;

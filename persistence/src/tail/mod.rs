@@ -12,8 +12,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::path::Path;
 
-use fritzy_domain::{Position, Recorded};
-use fritzy_types::{ReadError, ShardId, Timestamp};
+use fritzy_domain::{Position, RecordedEvent};
+use fritzy_types::{ShardId, StorageError, Timestamp};
 
 use crate::postgres::PostgresError;
 use crate::sqlite::ReadOnlyError;
@@ -41,7 +41,7 @@ pub enum TailError {
     #[error(
         "{0}. Run `fritzy journal verify`; if that finds nothing, run this again from where it ended"
     )]
-    Read(#[from] ReadError),
+    Read(#[from] StorageError),
     /// An event is missing in the midst of a shard (invariant I2).
     #[error(
         "shard {shard} has a gap: it has no event at position {missing}, and {head} is its last. Events were lost: \
@@ -81,7 +81,7 @@ pub struct EventTail {
     /// The last position of each shard, at the last look.
     heads: BTreeMap<ShardId, Position>,
     /// Events that were fetched and not yet handed out.
-    held: HashMap<ShardId, VecDeque<Recorded>>,
+    held: HashMap<ShardId, VecDeque<RecordedEvent>>,
     /// The first held event of each shard by its moment, the earliest at the top.
     next: BinaryHeap<Reverse<(Timestamp, ShardId)>>,
     /// The shard whose last held event was handed out.
@@ -166,7 +166,7 @@ impl EventTail {
     ///
     /// # Errors
     /// [`TailError`]
-    pub async fn next(&mut self) -> Result<Option<Recorded>, TailError> {
+    pub async fn next(&mut self) -> Result<Option<RecordedEvent>, TailError> {
         loop {
             if let Some(shard) = self.dry.take() {
                 self.fetch(shard).await?;
@@ -209,7 +209,7 @@ impl EventTail {
         // What comes before a gap is handed out; the fetch behind it finds the gap at its beginning.
         let in_a_row = page.into_iter().zip(read + 1..);
         let in_a_row = in_a_row.take_while(|(event, position)| event.position == *position);
-        let held: VecDeque<Recorded> = in_a_row.map(|(event, _)| event).collect();
+        let held: VecDeque<RecordedEvent> = in_a_row.map(|(event, _)| event).collect();
         let Some(first) = held.front() else {
             let missing = read + 1;
             return Err(TailError::Gap {

@@ -1,10 +1,10 @@
 //! Appending: contiguous positions (I2), whole or not at all, state rows beside their events (I5).
 
-use fritzy_domain::{AppendError, Command, EntityId, OrderCommand, Recorded, fold};
+use fritzy_domain::{AppendError, Command, EntityId, OrderCommand, RecordedEvent, fold};
 
 use crate::fixtures::{Fixture, account_id, command_id};
 
-async fn whole_journal(fixture: &Fixture) -> Vec<Recorded> {
+async fn whole_journal(fixture: &Fixture) -> Vec<RecordedEvent> {
     let mut all = Vec::new();
     for shard in fixture.stores.ownership.shard_count().all() {
         let stream = fixture

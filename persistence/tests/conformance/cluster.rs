@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fritzy_domain::{AppendError, Positions};
+use fritzy_domain::{AppendError, AppendOutcome};
 use fritzy_persistence::{
-    CommitterConfig, MemoryConfig, PostgresConfig, SharedMemory, Sharing, Stores,
+    CommitterConfig, MemoryConfig, PostgresConfig, SharedMemoryStore, Sharing, Stores,
 };
 use fritzy_types::{
     ClusterState, Membership, NewNode, NodeId, Roles, ShardCount, ShardId, ShardLease,
@@ -36,7 +36,7 @@ pub(crate) fn cluster_config(test: &str) -> Option<PostgresConfig> {
 
 impl Cluster {
     pub(crate) fn memory() -> Self {
-        let memory = SharedMemory::default();
+        let memory = SharedMemoryStore::default();
         let config = MemoryConfig {
             shards: ShardCount::new(SHARDS).expect("in range"),
             committer: CommitterConfig::default(),
@@ -81,12 +81,12 @@ impl Cluster {
     }
 
     pub(crate) async fn version(&self) -> u64 {
-        let looked = self.members().look(None, &[]).await;
+        let looked = self.members().read_state(None, &[]).await;
         looked.expect("looks").version
     }
 
     pub(crate) async fn state(&self) -> ClusterState {
-        let looked = self.members().look(None, &[]).await.expect("looks");
+        let looked = self.members().read_state(None, &[]).await.expect("looks");
         looked.state.expect("no version was known")
     }
 
@@ -102,7 +102,7 @@ impl Cluster {
         seen: Option<NodeId>,
     ) -> Vec<ShardLease> {
         let shards: Vec<_> = (0..SHARDS).map(|shard| (ShardId(shard), seen)).collect();
-        let taken = self.members_of(stores).take(owner, &shards).await;
+        let taken = self.members_of(stores).acquire(owner, &shards).await;
         taken.expect("takes")
     }
 
@@ -113,7 +113,7 @@ impl Cluster {
 }
 
 /// An account of shard 0, the `number`-th.
-pub(crate) async fn write(shop: &Fixture, number: u128) -> Result<Positions, AppendError> {
+pub(crate) async fn write(shop: &Fixture, number: u128) -> Result<AppendOutcome, AppendError> {
     shop.create_account(number * u128::from(SHARDS)).await
 }
 

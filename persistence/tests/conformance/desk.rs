@@ -1,7 +1,7 @@
 //! The cursors as people see and set them, beside the node that owns their shards.
 
 use fritzy_domain::{Cursor, CursorMove, Position};
-use fritzy_persistence::{CursorDesk, DeskError, SetTo, Stores};
+use fritzy_persistence::{CursorAdmin, CursorAdminError, ResetPosition, Stores};
 use fritzy_types::{ShardId, Timestamp};
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ async fn save(
     refused.expect("saves").is_empty()
 }
 
-async fn is_told_and_set(fixture: Fixture, mut desk: CursorDesk) {
+async fn is_told_and_set(fixture: Fixture, mut desk: CursorAdmin) {
     assert!(desk.status().await.expect("reads").is_empty());
     for number in 0..12 {
         fixture.create_account(number).await.expect("written");
@@ -59,7 +59,7 @@ async fn is_told_and_set(fixture: Fixture, mut desk: CursorDesk) {
     assert_eq!(skipped, 2);
     let again = desk.skip("kafka", ShardId(2)).await;
     assert!(
-        matches!(again, Err(DeskError::NotStopped { .. })),
+        matches!(again, Err(CursorAdminError::NotStopped { .. })),
         "{again:?}"
     );
     assert!(
@@ -67,18 +67,24 @@ async fn is_told_and_set(fixture: Fixture, mut desk: CursorDesk) {
         "its owner hears of it"
     );
     assert!(save(&fixture, 2, 3, 1, None).await);
-    for (to, expected) in [(SetTo::Start, 0), (SetTo::Now, 3), (SetTo::Position(1), 1)] {
+    for (to, expected) in [
+        (ResetPosition::Start, 0),
+        (ResetPosition::Now, 3),
+        (ResetPosition::Position(1), 1),
+    ] {
         let set = desk.reset("kafka", ShardId(1), to).await.expect("sets");
         assert_eq!(set, expected);
     }
-    let beyond = desk.reset("kafka", ShardId(1), SetTo::Position(4)).await;
+    let beyond = desk
+        .reset("kafka", ShardId(1), ResetPosition::Position(4))
+        .await;
     assert!(
-        matches!(beyond, Err(DeskError::Beyond { head: 3, .. })),
+        matches!(beyond, Err(CursorAdminError::Beyond { head: 3, .. })),
         "{beyond:?}"
     );
-    let unknown = desk.reset("search", ShardId(1), SetTo::Now).await;
+    let unknown = desk.reset("search", ShardId(1), ResetPosition::Now).await;
     assert!(
-        matches!(unknown, Err(DeskError::NoCursor { .. })),
+        matches!(unknown, Err(CursorAdminError::NoCursor { .. })),
         "{unknown:?}"
     );
     let saved = fixture
@@ -101,7 +107,7 @@ async fn sqlite_is_told_and_set() {
     let config = sqlite_config(&folder);
     let file = config.file.clone();
     let stores = Stores::open_sqlite(config).await.expect("opens");
-    let desk = CursorDesk::open_sqlite(&file).await.expect("opens");
+    let desk = CursorAdmin::open_sqlite(&file).await.expect("opens");
     is_told_and_set(claimed(stores).await, desk).await;
 }
 
@@ -112,6 +118,6 @@ async fn postgres_is_told_and_set() {
     };
     let url = config.url.clone();
     let stores = Stores::open_postgres(config).await.expect("opens");
-    let desk = CursorDesk::open_postgres(&url).await.expect("opens");
+    let desk = CursorAdmin::open_postgres(&url).await.expect("opens");
     is_told_and_set(claimed(stores).await, desk).await;
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{
-    Account, AccountCommand, AccountId, Append, AppendError, Command, CommandId, Currency,
-    EntityId, Env, Event, EventId, Fingerprint, Money, OrderCommand, PlaceOrder, Positions,
-    ProductCommand, ProductId, Quote, QuotedLine, State, Version,
+    Account, AccountCommand, AccountId, Append, AppendError, AppendOutcome, Command, CommandId,
+    Currency, DecisionContext, EntityId, Event, EventId, Fingerprint, Money, OrderCommand,
+    PlaceOrder, ProductCommand, ProductId, Quote, QuotedLine, State, Version,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
 use fritzy_types::{Deadline, NodeId, ShardCount, ShardId, ShardLease, Timestamp};
@@ -118,7 +118,7 @@ impl Fixture {
         self.leases[usize::from(shard.0)]
     }
 
-    pub(crate) async fn create_account(&self, number: u128) -> Result<Positions, AppendError> {
+    pub(crate) async fn create_account(&self, number: u128) -> Result<AppendOutcome, AppendError> {
         self.stores.journal.append(self.new_account(number)).await
     }
 
@@ -178,7 +178,7 @@ impl Fixture {
         fingerprint: Option<Fingerprint>,
     ) -> Append {
         let second = i64::try_from(id.as_uuid().as_u128() >> 16 & 0xFFFF).expect("small");
-        let env = Env {
+        let env = DecisionContext {
             now: Timestamp::from_micros(second * 1_000_000),
             command: id,
         };

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fritzy_domain::{AccountCommand, Command, Page, Room, Unbounded, Version};
-use fritzy_types::{NoRoom, ReadError};
+use fritzy_domain::{AccountCommand, Command, MemoryBudget, Page, UnlimitedBudget, Version};
+use fritzy_types::{BudgetExceeded, StorageError};
 use uuid::Uuid;
 
 use crate::fixtures::{Fixture, command_id};
@@ -11,14 +11,14 @@ use crate::fixtures::{Fixture, command_id};
 /// Room for so many events.
 struct Places(AtomicUsize);
 
-impl Room for Places {
-    fn take(&self, _bytes: usize) -> Result<(), NoRoom> {
+impl MemoryBudget for Places {
+    fn take(&self, _bytes: usize) -> Result<(), BudgetExceeded> {
         let left = self
             .0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                 left.checked_sub(1)
             });
-        left.map(drop).map_err(|_| NoRoom::AmongAnswers)
+        left.map(drop).map_err(|_| BudgetExceeded::Shared)
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn a_history_is_read_in_pages(fixture: Fixture) {
     let versions = async |skip, take| -> Vec<Version> {
         let page = Page { skip, take };
         let found = journal
-            .history(shard, *entity.as_uuid(), page, &Unbounded)
+            .history(shard, *entity.as_uuid(), page, &UnlimitedBudget)
             .await;
         let found = found.expect("reads");
         assert!(found.iter().all(|recorded| recorded.entity == entity));
@@ -55,12 +55,15 @@ pub(crate) async fn a_history_is_read_in_pages(fixture: Fixture) {
     assert_eq!(versions(0, 0).await, [0; 0]);
     let page = Page { skip: 0, take: 7 };
     let nobody = journal
-        .history(shard, Uuid::from_u128(77), page, &Unbounded)
+        .history(shard, Uuid::from_u128(77), page, &UnlimitedBudget)
         .await;
     assert_eq!(nobody.expect("reads"), []);
     let few = Places(AtomicUsize::new(6));
     let refused = journal.history(shard, *entity.as_uuid(), page, &few).await;
-    assert_eq!(refused, Err(ReadError::NoRoom(NoRoom::AmongAnswers)));
+    assert_eq!(
+        refused,
+        Err(StorageError::BudgetExceeded(BudgetExceeded::Shared))
+    );
     let enough = Places(AtomicUsize::new(7));
     let read = journal
         .history(shard, *entity.as_uuid(), page, &enough)

@@ -13,7 +13,7 @@ pub(crate) async fn a_name_is_one_run_s_until_that_is_fenced_or_has_left(cluster
     let (first, second) = (new_node(1, "kiosk"), new_node(2, "kiosk"));
     members.join(&first).await.expect("joins");
     members.join(&first).await.expect("an answer was lost");
-    assert!(members.renew(first.id).await.expect("answers"));
+    assert!(members.heartbeat(first.id).await.expect("answers"));
     let taken = cluster.members_of(1).join(&second).await;
     let there = NodeRecord {
         node: first.clone(),
@@ -56,7 +56,7 @@ pub(crate) async fn a_node_renews_until_it_is_fenced_or_has_left(cluster: Cluste
     let members = cluster.members();
     let beats = async || {
         let watched = [first, second, node(9)];
-        let looked = cluster.members_of(1).look(None, &watched).await;
+        let looked = cluster.members_of(1).read_state(None, &watched).await;
         looked
             .expect("looks")
             .beats
@@ -64,24 +64,27 @@ pub(crate) async fn a_node_renews_until_it_is_fenced_or_has_left(cluster: Cluste
             .collect::<BTreeSet<_>>()
     };
     for beat in 1..=3 {
-        assert!(members.renew(first).await.expect("answers"));
+        assert!(members.heartbeat(first).await.expect("answers"));
         assert_eq!(beats().await, [(first, beat), (second, 0)].into());
     }
-    assert!(!members.renew(node(9)).await.expect("answers"), "unknown");
+    assert!(
+        !members.heartbeat(node(9)).await.expect("answers"),
+        "unknown"
+    );
     assert!(cluster.fence(first, 3).await);
-    assert!(!members.renew(first).await.expect("answers"), "fenced");
+    assert!(!members.heartbeat(first).await.expect("answers"), "fenced");
     assert_eq!(beats().await, [(second, 0)].into());
     members.leave(second).await.expect("leaves");
-    assert!(!members.renew(second).await.expect("answers"), "left");
+    assert!(!members.heartbeat(second).await.expect("answers"), "left");
     assert_eq!(beats().await, [].into());
 }
 
 pub(crate) async fn a_fencing_needs_the_beat_that_was_seen(cluster: Cluster) {
     let id = cluster.join(1).await;
-    assert!(cluster.members().renew(id).await.expect("answers"));
+    assert!(cluster.members().heartbeat(id).await.expect("answers"));
     assert!(!cluster.fence(id, 0).await, "it has renewed since");
     assert!(!cluster.fence(id, 2).await, "it has not come that far");
-    assert!(cluster.members().renew(id).await.expect("it lives"));
+    assert!(cluster.members().heartbeat(id).await.expect("it lives"));
     let ages = async || cluster.members().fenced_for().await.expect("answers");
     assert_eq!(ages().await, [], "nobody is fenced");
     assert!(cluster.fence(id, 2).await);
@@ -113,7 +116,7 @@ pub(crate) async fn a_renewal_and_a_fencing_never_both_count(cluster: Cluster) {
         if round % 3 == 0 {
             tokio::task::yield_now().await;
         }
-        let renewed = cluster.members().renew(id).await.expect("answers");
+        let renewed = cluster.members().heartbeat(id).await.expect("answers");
         for fenced in [first, second] {
             let fenced = fenced.await.expect("no panic").expect("answers");
             assert_ne!(fenced, renewed, "round {round}: one of them counts");
@@ -156,16 +159,16 @@ pub(crate) async fn versions_move_with_changes_and_not_with_renewals(cluster: Cl
     moved(1, "it drains no more").await;
     assert!(!cluster.state().await.nodes[0].draining);
     for _ in 0..3 {
-        assert!(members.renew(one).await.expect("answers"));
+        assert!(members.heartbeat(one).await.expect("answers"));
     }
     moved(0, "renewals").await;
     assert_eq!(cluster.take_all(0, one, None).await.len(), 64);
     moved(1, "shards were taken").await;
     assert_eq!(cluster.take_all(0, two, Some(one)).await, []);
-    members.give_back(two, &[ShardId(1)]).await.expect("none");
+    members.release(two, &[ShardId(1)]).await.expect("none");
     moved(0, "nothing was taken or given").await;
     members
-        .give_back(one, &[ShardId(1), ShardId(2)])
+        .release(one, &[ShardId(1), ShardId(2)])
         .await
         .expect("gives");
     moved(1, "shards were given back").await;
@@ -184,7 +187,7 @@ pub(crate) async fn versions_move_with_changes_and_not_with_renewals(cluster: Cl
 pub(crate) async fn a_look_tells_the_whole_when_it_is_not_known(cluster: Cluster) {
     let id = cluster.join(1).await;
     let members = cluster.members();
-    let first = members.look(None, &[]).await.expect("looks");
+    let first = members.read_state(None, &[]).await.expect("looks");
     assert_eq!(first.beats, []);
     let state = first.state.expect("nothing was known");
     assert_eq!(state.nodes.len(), 1);
@@ -196,13 +199,13 @@ pub(crate) async fn a_look_tells_the_whole_when_it_is_not_known(cluster: Cluster
     assert_eq!(state.shards, (0..SHARDS).map(free).collect::<Vec<_>>());
 
     let known = Some(first.version);
-    let again = members.look(known, &[id]).await.expect("looks");
+    let again = members.read_state(known, &[id]).await.expect("looks");
     assert_eq!((again.version, again.state), (first.version, None));
     assert_eq!(again.beats, [(id, 0)]);
 
-    let taken = members.take(id, &[(ShardId(3), None)]).await;
+    let taken = members.acquire(id, &[(ShardId(3), None)]).await;
     assert_eq!(taken.expect("takes").len(), 1);
-    let look = cluster.members_of(1).look(known, &[id]).await;
+    let look = cluster.members_of(1).read_state(known, &[id]).await;
     let look = look.expect("looks");
     assert!(look.version > first.version);
     let shards = look.state.expect("it is another version").shards;
@@ -210,7 +213,7 @@ pub(crate) async fn a_look_tells_the_whole_when_it_is_not_known(cluster: Cluster
     assert_eq!((shards[3].owner, shards[3].epoch), (Some(id), Epoch(1)));
     assert_eq!(shards[4], free(4));
     // A version that was never there is as good as none.
-    let look = members.look(Some(1 << 40), &[]).await.expect("looks");
+    let look = members.read_state(Some(1 << 40), &[]).await.expect("looks");
     assert!(look.state.is_some());
 }
 
@@ -222,16 +225,20 @@ pub(crate) async fn a_state_is_never_older_than_its_version(cluster: Cluster) {
     let changing = async {
         let members = cluster.members();
         for _ in 0..TIMES {
-            let taken = members.take(id, &[(ShardId(0), None)]).await;
+            let taken = members.acquire(id, &[(ShardId(0), None)]).await;
             assert_eq!(taken.expect("takes").len(), 1);
-            let given = members.give_back(id, &[ShardId(0)]).await;
+            let given = members.release(id, &[ShardId(0)]).await;
             given.expect("gives back");
         }
     };
     let looking = async {
         let mut last = 0;
         while last < before + 2 * TIMES {
-            let look = cluster.members_of(1).look(None, &[]).await.expect("looks");
+            let look = cluster
+                .members_of(1)
+                .read_state(None, &[])
+                .await
+                .expect("looks");
             let shard = look.state.expect("nothing was known").shards[0];
             let counted = look.version - before;
             assert!(shard.epoch.0 >= counted.div_ceil(2), "{counted}: {shard:?}");

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{Page, Unbounded};
+use fritzy_domain::{Page, UnlimitedBudget};
 use fritzy_persistence::{
     PostgresConfig, PostgresError, Stores, VerifyProgress, migrate_postgres, verify_postgres,
 };
 use fritzy_testbed::{PostgresServer, skipped};
-use fritzy_types::{ReadError, ShardCount};
+use fritzy_types::{ShardCount, StorageError};
 
 use crate::fixtures::{Fixture, node, postgres_config};
 
@@ -61,7 +61,7 @@ async fn what_is_written_is_there_after_a_close() {
         };
         let found = stores
             .read_model
-            .accounts(page, &Unbounded)
+            .accounts(page, &UnlimitedBudget)
             .await
             .expect("reads");
         assert_eq!(found.len() as u128, (run - 1) * 50);
@@ -187,9 +187,9 @@ async fn a_database_of_somebody_else_is_left_as_it_is() {
 const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
-async fn accounts(stores: &Stores) -> Result<usize, ReadError> {
+async fn accounts(stores: &Stores) -> Result<usize, StorageError> {
     let page = Page { skip: 0, take: 10 };
-    let found = stores.read_model.accounts(page, &Unbounded).await?;
+    let found = stores.read_model.accounts(page, &UnlimitedBudget).await?;
     Ok(found.len())
 }
 
@@ -255,7 +255,10 @@ async fn a_database_that_was_replaced_is_not_read() {
     let began = Instant::now();
     for _ in 0..3 {
         let read = accounts(&stores).await;
-        assert!(matches!(read, Err(ReadError::Unavailable(_))), "{read:?}");
+        assert!(
+            matches!(read, Err(StorageError::Unavailable(_))),
+            "{read:?}"
+        );
     }
     let took = began.elapsed();
     assert!(took < Duration::from_secs(2), "nobody waits: {took:?}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fritzy_domain::{Cursor, CursorMove, Fed, Position};
+use fritzy_domain::{Cursor, CursorMove, FeedItem, Position};
 use fritzy_types::ShardId;
 
 use crate::fixtures::{Fixture, SHARDS, node};
@@ -55,7 +55,7 @@ pub(crate) async fn the_feed_tells_what_is_committed_in_order(fixture: Fixture) 
     let mut told: BTreeMap<ShardId, Vec<Position>> = BTreeMap::new();
     let mut count = 0;
     while count < 300 {
-        let Fed::Batch(batch) = feed.next().await else {
+        let FeedItem::Batch(batch) = feed.next().await else {
             panic!("300 appends are fewer than a feed holds");
         };
         for committed in &*batch {

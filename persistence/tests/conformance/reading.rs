@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fritzy_domain::{
-    AccountId, Command, EntityId, ListKey, Page, ProductCommand, Room, Slice, Stored, Unbounded,
+    AccountId, Command, EntityId, KeysetPage, MemoryBudget, Page, ProductCommand, SortKey, Stored,
+    UnlimitedBudget,
 };
-use fritzy_types::{NoRoom, ReadError, Timestamp};
+use fritzy_types::{BudgetExceeded, StorageError, Timestamp};
 
 use crate::fixtures::{Fixture, account_id, account_of, command_id};
 
@@ -24,22 +25,27 @@ pub(crate) async fn lists_are_ordered_and_paged(fixture: Fixture) {
         rows.into_iter().map(|row| row.state.id).collect()
     };
     let read_model = &fixture.stores.read_model;
-    let all = names(read_model.accounts(ALL, &Unbounded).await.expect("reads"));
+    let all = names(
+        read_model
+            .accounts(ALL, &UnlimitedBudget)
+            .await
+            .expect("reads"),
+    );
     let expected = [10, 10 + (1 << 64), 20, 30, 40].map(account_id);
     assert_eq!(all, expected);
     let part = read_model
-        .accounts(Page { skip: 1, take: 2 }, &Unbounded)
+        .accounts(Page { skip: 1, take: 2 }, &UnlimitedBudget)
         .await
         .expect("reads");
     assert_eq!(names(part), expected[1..3]);
     let behind = read_model
-        .accounts(Page { skip: 5, take: 2 }, &Unbounded)
+        .accounts(Page { skip: 5, take: 2 }, &UnlimitedBudget)
         .await
         .expect("reads");
     assert!(behind.is_empty());
     assert!(
         read_model
-            .accounts(Page { skip: 0, take: 0 }, &Unbounded)
+            .accounts(Page { skip: 0, take: 0 }, &UnlimitedBudget)
             .await
             .expect("reads")
             .is_empty()
@@ -52,17 +58,17 @@ pub(crate) async fn slices_walk_a_list_from_both_ends(fixture: Fixture) {
         fixture.create_account(number).await.expect("written");
     }
     let sorted = [10, 10 + (1 << 64), 20, 30, 40].map(account_id);
-    let key = |id: AccountId, second: i64| ListKey {
+    let key = |id: AccountId, second: i64| SortKey {
         created_at: Timestamp::from_micros(second * 1_000_000),
         id: *id.as_uuid(),
     };
-    let keys: Vec<ListKey> = sorted
+    let keys: Vec<SortKey> = sorted
         .into_iter()
         .zip([10, 10, 20, 30, 40])
         .map(|(id, second)| key(id, second))
         .collect();
     let read_model = &fixture.stores.read_model;
-    let (start, end) = (ListKey::START, ListKey::END);
+    let (start, end) = (SortKey::START, SortKey::END);
     for (after, before, take, from_end, expected) in [
         (start, end, 9, false, 0..5),
         (start, end, 2, false, 0..2),
@@ -72,34 +78,34 @@ pub(crate) async fn slices_walk_a_list_from_both_ends(fixture: Fixture) {
         (start, keys[3], 2, true, 1..3),
         (keys[4], end, 9, false, 5..5),
     ] {
-        let slice = Slice {
+        let slice = KeysetPage {
             after,
             before,
             take,
             from_end,
         };
         let rows = read_model
-            .account_slice(slice, &Unbounded)
+            .account_page_by_key(slice, &UnlimitedBudget)
             .await
             .expect("reads");
         let ids: Vec<_> = rows.into_iter().map(|row| row.state.id).collect();
         assert_eq!(ids, sorted[expected], "{slice:?}");
     }
     // A walk does not repeat or skip rows when others come in between.
-    let walked = Slice {
+    let walked = KeysetPage {
         after: keys[2],
         before: end,
         take: 1,
         from_end: false,
     };
     let next = read_model
-        .account_slice(walked, &Unbounded)
+        .account_page_by_key(walked, &UnlimitedBudget)
         .await
         .expect("reads");
     fixture.create_account(15).await.expect("written");
     assert_eq!(
         read_model
-            .account_slice(walked, &Unbounded)
+            .account_page_by_key(walked, &UnlimitedBudget)
             .await
             .expect("reads"),
         next
@@ -124,15 +130,17 @@ pub(crate) async fn withdrawn_products_leave_the_lists(fixture: Fixture) {
     let (id, state) = (gone.entity, gone.state.clone());
     fixture.stores.journal.append(gone).await.expect("written");
     let read_model = &fixture.stores.read_model;
-    let slice = Slice {
-        after: ListKey::START,
-        before: ListKey::END,
+    let slice = KeysetPage {
+        after: SortKey::START,
+        before: SortKey::END,
         take: 9,
         from_end: false,
     };
     for rows in [
-        read_model.products(ALL, &Unbounded).await,
-        read_model.product_slice(slice, &Unbounded).await,
+        read_model.products(ALL, &UnlimitedBudget).await,
+        read_model
+            .product_page_by_key(slice, &UnlimitedBudget)
+            .await,
     ] {
         assert_eq!(rows.expect("reads").len(), 2);
     }
@@ -154,7 +162,7 @@ pub(crate) async fn orders_are_listed_for_many_accounts_at_once(fixture: Fixture
     let lists = fixture
         .stores
         .read_model
-        .orders_of(&accounts, page, &Unbounded)
+        .orders_of(&accounts, page, &UnlimitedBudget)
         .await
         .expect("reads");
     assert_eq!(lists.len(), accounts.len());
@@ -169,7 +177,7 @@ pub(crate) async fn orders_are_listed_for_many_accounts_at_once(fixture: Fixture
         fixture
             .stores
             .read_model
-            .orders_of(&[], ALL, &Unbounded)
+            .orders_of(&[], ALL, &UnlimitedBudget)
             .await
             .expect("reads")
             .is_empty()
@@ -181,14 +189,14 @@ pub(crate) async fn orders_are_sliced_for_many_accounts_at_once(fixture: Fixture
     let id = |account: u128, order: u128| {
         command_id(account * 100 + order).new_order(account_id(account))
     };
-    let mut middle = ListKey::START;
+    let mut middle = SortKey::START;
     // Account n has n orders.
     for account in 0..15_u128 {
         for order in 0..account {
             let order = fixture.new_order(account * 100 + order, account_id(account), None);
             if (order.entity, account) == (id(7, 3).into(), 7) {
                 middle = match &order.state {
-                    fritzy_domain::State::Order(order) => ListKey {
+                    fritzy_domain::State::Order(order) => SortKey {
                         created_at: order.created_at,
                         id: *order.id.as_uuid(),
                     },
@@ -199,21 +207,23 @@ pub(crate) async fn orders_are_sliced_for_many_accounts_at_once(fixture: Fixture
         }
     }
     let accounts: Vec<AccountId> = (0..15).rev().map(account_id).collect();
-    let slice = |after, before, take, from_end| Slice {
+    let slice = |after, before, take, from_end| KeysetPage {
         after,
         before,
         take,
         from_end,
     };
-    let read = async |slice: Slice| -> Vec<Vec<_>> {
+    let read = async |slice: KeysetPage| -> Vec<Vec<_>> {
         let lists = &fixture.stores.read_model;
-        let lists = lists.order_slices(&accounts, slice, &Unbounded).await;
+        let lists = lists
+            .order_pages_by_key(&accounts, slice, &UnlimitedBudget)
+            .await;
         let lists = lists.expect("reads").into_iter();
         lists
             .map(|list| list.iter().map(|order| order.state.id).collect())
             .collect()
     };
-    let (start, end) = (ListKey::START, ListKey::END);
+    let (start, end) = (SortKey::START, SortKey::END);
     for (take, from_end) in [(2, false), (2, true), (100, true)] {
         let lists = read(slice(start, end, take, from_end)).await;
         assert_eq!(lists.len(), accounts.len());
@@ -238,10 +248,10 @@ pub(crate) async fn orders_are_sliced_for_many_accounts_at_once(fixture: Fixture
 /// Room for so many rows.
 struct Rows(AtomicUsize);
 
-impl Room for Rows {
-    fn take(&self, _bytes: usize) -> Result<(), NoRoom> {
+impl MemoryBudget for Rows {
+    fn take(&self, _bytes: usize) -> Result<(), BudgetExceeded> {
         let left = self.0.load(Ordering::SeqCst).checked_sub(1);
-        let left = left.ok_or(NoRoom::AmongAnswers)?;
+        let left = left.ok_or(BudgetExceeded::Shared)?;
         self.0.store(left, Ordering::SeqCst);
         Ok(())
     }
@@ -265,9 +275,9 @@ pub(crate) async fn lists_take_room_for_each_row_and_end_without(fixture: Fixtur
         }
     }
     let read_model = &fixture.stores.read_model;
-    let slice = Slice {
-        after: ListKey::START,
-        before: ListKey::END,
+    let slice = KeysetPage {
+        after: SortKey::START,
+        before: SortKey::END,
         take: 9,
         from_end: true,
     };
@@ -277,11 +287,11 @@ pub(crate) async fn lists_take_room_for_each_row_and_end_without(fixture: Fixtur
             read_model.accounts(ALL, &new()).await.map(|l| l.len()),
             read_model.products(ALL, &new()).await.map(|l| l.len()),
             read_model
-                .account_slice(slice, &new())
+                .account_page_by_key(slice, &new())
                 .await
                 .map(|l| l.len()),
             read_model
-                .product_slice(slice, &new())
+                .product_page_by_key(slice, &new())
                 .await
                 .map(|l| l.len()),
             read_model
@@ -289,18 +299,18 @@ pub(crate) async fn lists_take_room_for_each_row_and_end_without(fixture: Fixtur
                 .await
                 .map(|l| l[0].len()),
             read_model
-                .order_slices(&[owner], slice, &new())
+                .order_pages_by_key(&[owner], slice, &new())
                 .await
                 .map(|l| l[0].len()),
         ];
         let expected = if room == 9 {
             Ok(9)
         } else {
-            Err(ReadError::NoRoom(NoRoom::AmongAnswers))
+            Err(StorageError::BudgetExceeded(BudgetExceeded::Shared))
         };
         assert_eq!(lens, [(); 6].map(|()| expected.clone()), "room for {room}");
     }
-    let again = read_model.accounts(ALL, &Unbounded).await;
+    let again = read_model.accounts(ALL, &UnlimitedBudget).await;
     assert_eq!(again.expect("reads after a refusal").len(), 9);
 }
 
@@ -360,7 +370,7 @@ pub(crate) async fn every_field_comes_back(fixture: Fixture) {
     let products = fixture
         .stores
         .read_model
-        .products(ALL, &Unbounded)
+        .products(ALL, &UnlimitedBudget)
         .await
         .expect("reads");
     assert_eq!(products.len(), 1);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
-use fritzy_types::{ReadError, ShardId};
+use fritzy_types::{ShardId, StorageError};
 use sqlx::{Connection, PgConnection, Row};
 
 use crate::cluster::{Cluster, PATIENT, cluster_config, new_node};
@@ -114,19 +114,22 @@ async fn a_renewal_that_is_not_answered_is_given_up_and_does_not_count_later() {
     };
     let id = cluster.join(1).await;
     let members = cluster.members();
-    assert!(members.renew(id).await.expect("answers"));
+    assert!(members.heartbeat(id).await.expect("answers"));
     let mut connection = cluster.connection().await;
     let mut holding = connection.begin().await.expect("begins");
     ask(&mut holding, "SELECT 1::bigint FROM node FOR UPDATE").await;
     let began = Instant::now();
-    let late = members.renew(id).await;
-    assert!(matches!(late, Err(ReadError::Unavailable(_))), "{late:?}");
+    let late = members.heartbeat(id).await;
+    assert!(
+        matches!(late, Err(StorageError::Unavailable(_))),
+        "{late:?}"
+    );
     assert!(began.elapsed() < Duration::from_millis(2_500));
-    let look = cluster.members_of(1).look(None, &[id]).await;
+    let look = cluster.members_of(1).read_state(None, &[id]).await;
     assert_eq!(look.expect("looks go on").beats, [(id, 1)]);
     holding.rollback().await.expect("lets go");
-    assert!(members.renew(id).await.expect("answers"));
-    let look = members.look(None, &[id]).await.expect("looks");
+    assert!(members.heartbeat(id).await.expect("answers"));
+    let look = members.read_state(None, &[id]).await.expect("looks");
     assert_eq!(
         look.beats,
         [(id, 2)],
@@ -142,19 +145,19 @@ async fn calls_go_on_after_their_connections_were_cut() {
     };
     let id = cluster.join(1).await;
     let members = cluster.members();
-    assert!(members.renew(id).await.expect("answers"));
+    assert!(members.heartbeat(id).await.expect("answers"));
     let mut connection = cluster.connection().await;
     let cut = "SELECT count(pg_terminate_backend(pid, 20000)) FROM pg_stat_activity
         WHERE application_name IN ('fritzy renewal', 'fritzy membership') AND datname = current_database()";
     assert_eq!(ask(&mut connection, cut).await, 2, "one of each");
-    assert!(members.renew(id).await.is_err() && members.look(None, &[]).await.is_err());
-    assert!(members.renew(id).await.expect("answers again"));
-    let look = members.look(None, &[id]).await.expect("looks again");
+    assert!(members.heartbeat(id).await.is_err() && members.read_state(None, &[]).await.is_err());
+    assert!(members.heartbeat(id).await.expect("answers again"));
+    let look = members.read_state(None, &[id]).await.expect("looks again");
     assert_eq!(look.beats, [(id, 2)]);
     cluster.stores[0].close().await;
-    let closed = members.renew(id).await;
+    let closed = members.heartbeat(id).await;
     assert!(
-        matches!(closed, Err(ReadError::Unavailable(_))),
+        matches!(closed, Err(StorageError::Unavailable(_))),
         "{closed:?}"
     );
 }
@@ -169,7 +172,10 @@ async fn nodes_that_were_fenced_long_ago_and_own_nothing_are_swept() {
         cluster.join(number).await;
     }
     let owner = crate::fixtures::node(1);
-    let taken = cluster.members().take(owner, &[(ShardId(5), None)]).await;
+    let taken = cluster
+        .members()
+        .acquire(owner, &[(ShardId(5), None)])
+        .await;
     assert_eq!(taken.expect("takes").len(), 1);
     for number in 1..=3 {
         assert!(cluster.fence(crate::fixtures::node(number), 0).await);

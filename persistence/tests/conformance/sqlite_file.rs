@@ -1,6 +1,6 @@
 //! What only a file can show: that it is locked, kept, and refused when it is not ours.
 
-use fritzy_domain::Unbounded;
+use fritzy_domain::UnlimitedBudget;
 use fritzy_persistence::{OpenError, SqliteConfig, Stores};
 use fritzy_types::{Epoch, ShardCount};
 use tempfile::TempDir;
@@ -111,7 +111,7 @@ async fn a_closed_database_is_one_file_with_everything_in_it() {
         };
         let found = stores
             .read_model
-            .accounts(page, &Unbounded)
+            .accounts(page, &UnlimitedBudget)
             .await
             .expect("reads");
         assert_eq!(found.len() as u128, (run - 1) * 50);

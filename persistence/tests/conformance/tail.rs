@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fritzy_domain::{Position, Recorded};
+use fritzy_domain::{Position, RecordedEvent};
 use fritzy_persistence::{EventTail, Stores, TailCursor, TailError, TailFrom};
 use fritzy_types::{ShardId, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -66,7 +66,7 @@ impl Database {
     }
 
     /// What a tail hands out that begins there.
-    async fn all(&self, from: &TailFrom) -> Vec<Recorded> {
+    async fn all(&self, from: &TailFrom) -> Vec<RecordedEvent> {
         let mut tail = self.tail(from).await.expect("opens");
         let events = rest(&mut tail).await;
         tail.close().await;
@@ -97,7 +97,7 @@ async fn claimed(stores: Stores) -> Fixture {
 }
 
 /// What one look finds.
-async fn rest(tail: &mut EventTail) -> Result<Vec<Recorded>, TailError> {
+async fn rest(tail: &mut EventTail) -> Result<Vec<RecordedEvent>, TailError> {
     tail.look().await?;
     let mut events = Vec::new();
     while let Some(event) = tail.next().await? {
@@ -106,8 +106,8 @@ async fn rest(tail: &mut EventTail) -> Result<Vec<Recorded>, TailError> {
     Ok(events)
 }
 
-fn seconds(events: &[Recorded]) -> Vec<u64> {
-    let second = |event: &Recorded| event.event.at().as_micros() / 1_000_000;
+fn seconds(events: &[RecordedEvent]) -> Vec<u64> {
+    let second = |event: &RecordedEvent| event.event.at().as_micros() / 1_000_000;
     events.iter().map(|event| second(event) as u64).collect()
 }
 

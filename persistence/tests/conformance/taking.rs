@@ -30,7 +30,7 @@ pub(crate) async fn a_shard_is_taken_from_the_owner_that_was_seen_if_that_is_gon
             .iter()
             .map(|(s, owner)| (ShardId(*s), *owner))
             .collect();
-        let taken = members.take(owner, &seen).await.expect("takes");
+        let taken = members.acquire(owner, &seen).await.expect("takes");
         let of = |lease: &ShardLease| {
             assert_eq!(lease.owner, owner);
             (lease.shard.0, lease.epoch.0)
@@ -73,7 +73,7 @@ pub(crate) async fn two_that_take_at_once_share_what_there_is(cluster: Cluster) 
             let membership = cluster.stores[stores].membership.clone();
             let membership = membership.expect("shared by several nodes");
             let (taker, seen) = (takers[stores], seen.clone());
-            tokio::spawn(async move { membership.take(taker, &seen).await })
+            tokio::spawn(async move { membership.acquire(taker, &seen).await })
         });
         let mut taken = first.await.expect("no panic").expect("takes");
         taken.extend(second.await.expect("no panic").expect("takes"));
@@ -151,17 +151,17 @@ pub(crate) async fn shards_are_taken_in_the_midst_of_writing(cluster: Cluster) {
 pub(crate) async fn what_was_given_back_is_anybody_s(cluster: Cluster) {
     let (one, two) = (cluster.join(1).await, cluster.join(2).await);
     let all: Vec<ShardId> = (0..SHARDS).map(ShardId).collect();
-    let give_back = async |owner, shards: &[ShardId]| {
-        let given = cluster.members().give_back(owner, shards).await;
+    let release = async |owner, shards: &[ShardId]| {
+        let given = cluster.members().release(owner, shards).await;
         given.expect("gives back");
     };
     let first = cluster.shop(0, cluster.take_all(0, one, None).await);
     write(&first, 0).await.expect("the owner writes");
-    give_back(two, &all).await;
+    release(two, &all).await;
     write(&first, 1).await.expect("another gave nothing back");
-    give_back(one, &[]).await;
-    give_back(one, &all).await;
-    give_back(one, &all).await;
+    release(one, &[]).await;
+    release(one, &all).await;
+    release(one, &all).await;
     let given = cluster.state().await.shards;
     let free = |shard: &fritzy_types::ShardOwner| shard.owner.is_none() && shard.epoch == Epoch(1);
     assert!(given.iter().all(free), "{given:?}");
@@ -171,7 +171,7 @@ pub(crate) async fn what_was_given_back_is_anybody_s(cluster: Cluster) {
     let second = cluster.shop(1, cluster.take_all(1, two, None).await);
     assert!(second.leases.iter().all(|lease| lease.epoch == Epoch(2)));
     assert_eq!(write(&second, 3).await.map(|at| at.first), Ok(3));
-    give_back(two, &all).await;
+    release(two, &all).await;
     // The first one's committer has counted to 2.
     let first = cluster.shop(0, cluster.take_all(0, one, None).await);
     assert_eq!(write(&first, 4).await.map(|at| at.first), Ok(4));

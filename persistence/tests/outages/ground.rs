@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{Append, AppendError, Positions};
+use fritzy_domain::{Append, AppendError, AppendOutcome};
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
 use fritzy_testbed::{ChaosProxy, Hold, PostgresServer, ServiceError, skipped};
 use fritzy_types::Deadline;
@@ -25,7 +25,7 @@ pub(crate) struct Ground {
 }
 
 /// What became of an append, as its client was told.
-pub(crate) type Told = (Append, Result<Positions, AppendError>);
+pub(crate) type Told = (Append, Result<AppendOutcome, AppendError>);
 
 /// A server of the test's own; `None` where this machine has none.
 pub(crate) fn server(test: &str, config: fritzy_testbed::PostgresConfig) -> Option<PostgresServer> {

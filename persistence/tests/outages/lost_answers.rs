@@ -173,10 +173,10 @@ async fn what_waits_for_an_unknown_batch_goes_on_when_it_cannot_come_any_more() 
     let first = ground.tell(ground.account(0, PATIENT)).await;
     let (told, hold) = unknown(&ground).await;
     let journal = &ground.fixture.stores.journal;
-    let settled = timeout(Duration::from_secs(1), journal.settled()).await;
+    let settled = timeout(Duration::from_secs(1), journal.barrier()).await;
     assert!(settled.is_err(), "nothing is known of it");
     ground.proxy.heal();
-    let settled = timeout(PATIENT, journal.settled()).await;
+    let settled = timeout(PATIENT, journal.barrier()).await;
     assert!(settled.is_ok(), "it cannot come any more");
     assert_eq!(ground.rows(), 1);
     blocking(|| hold.release());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fritzy_domain::{ConsistencyToken, Freshness, Page, Unbounded};
+use fritzy_domain::{Consistency, ConsistencyToken, Page, UnlimitedBudget};
 use fritzy_testbed::{PostgresConfig, PostgresServer};
 
 use crate::ground::{Ground, PATIENT, blocking, server, until};
@@ -34,13 +34,13 @@ impl Pair {
     }
 
     /// How many accounts a list shows; `None` when it cannot be had.
-    async fn accounts(&self, freshness: Freshness) -> Option<usize> {
+    async fn accounts(&self, freshness: Consistency) -> Option<usize> {
         let page = Page {
             skip: 0,
             take: 1_000,
         };
         let lists = self.ground.fixture.stores.copies.lists(freshness).await;
-        let accounts = lists.accounts(page, &Unbounded).await;
+        let accounts = lists.accounts(page, &UnlimitedBudget).await;
         accounts.ok().map(|accounts| accounts.len())
     }
 
@@ -72,19 +72,19 @@ async fn a_token_is_honoured_however_far_the_replica_is_behind() {
     pair.ask_replica("SELECT pg_wal_replay_pause()");
     until(|| pair.ask_replica("SELECT pg_get_wal_replay_pause_state()") == "paused").await;
     let token = pair.write(2).await;
-    assert_eq!(pair.accounts(Freshness::Since(token)).await, Some(2));
-    assert_eq!(pair.accounts(Freshness::Newest).await, Some(2));
+    assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(2));
+    assert_eq!(pair.accounts(Consistency::Strong).await, Some(2));
     pair.ask_replica("SELECT pg_wal_replay_resume()");
     until(|| pair.replica_has(2)).await;
     // The replica has it now: the primary is not needed.
     blocking(|| pair.ground.server.stop_fast()).expect("stops");
-    assert_eq!(pair.accounts(Freshness::Since(token)).await, Some(2));
-    assert_eq!(pair.accounts(Freshness::Newest).await, None);
+    assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(2));
+    assert_eq!(pair.accounts(Consistency::Strong).await, None);
     let elsewhere = ConsistencyToken {
         database: token.database ^ 1,
         ..token
     };
-    assert_eq!(pair.accounts(Freshness::Since(elsewhere)).await, None);
+    assert_eq!(pair.accounts(Consistency::AtLeast(elsewhere)).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,7 +102,7 @@ async fn without_a_token_the_limit_of_lag_decides() {
     // Lists come from the replica, which shows what it had, until that is too old.
     let mut from_replica = 0;
     let seen_by = loop {
-        match pair.accounts(Freshness::Lagging).await {
+        match pair.accounts(Consistency::BoundedStaleness).await {
             Some(1) => from_replica += 1,
             Some(2) if from_replica > 0 => break paused.elapsed(),
             // The replica was not known well enough yet.
@@ -127,7 +127,7 @@ async fn without_a_token_the_limit_of_lag_decides() {
     let before = reads();
     let again = async {
         while reads() == before {
-            assert_eq!(pair.accounts(Freshness::Lagging).await, Some(2));
+            assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(2));
         }
     };
     tokio::time::timeout(PATIENT, again)
@@ -144,25 +144,25 @@ async fn a_replica_that_is_gone_or_promoted_is_not_missed() {
     let token = pair.write(1).await;
     until(|| pair.replica_has(1)).await;
     blocking(|| pair.replica.stop_immediate()).expect("stops");
-    assert_eq!(pair.accounts(Freshness::Since(token)).await, Some(1));
-    assert_eq!(pair.accounts(Freshness::Lagging).await, Some(1));
+    assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(1));
+    assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(1));
     blocking(|| pair.replica.start_again()).expect("starts");
     // One that takes writes of its own is none any more.
     blocking(|| pair.replica.promote()).expect("promoted");
     pair.ask_replica("DELETE FROM account");
     let token = pair.write(2).await;
     for _ in 0..50 {
-        assert_eq!(pair.accounts(Freshness::Since(token)).await, Some(2));
+        assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(2));
     }
     // It is asked twice a second what it is; from then on it is read no more.
-    let noticed = async { while pair.accounts(Freshness::Lagging).await != Some(2) {} };
+    let noticed = async { while pair.accounts(Consistency::BoundedStaleness).await != Some(2) {} };
     // Sooner than by its lag.
     tokio::time::timeout(LAG_MAX * 2 / 3, noticed)
         .await
         .expect("noticed");
     let settled = std::time::Instant::now();
     while settled.elapsed() < LAG_MAX {
-        assert_eq!(pair.accounts(Freshness::Lagging).await, Some(2));
+        assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(2));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{AppendError, Page, Unbounded};
+use fritzy_domain::{AppendError, Page, UnlimitedBudget};
 use fritzy_persistence::{EventTail, TailFrom};
 use sqlx::{Connection, PgConnection};
 
@@ -58,7 +58,7 @@ async fn a_restart_is_not_noticed_but_by_waiting() {
             .fixture
             .stores
             .read_model
-            .accounts(Page { skip: 0, take: 1 }, &Unbounded);
+            .accounts(Page { skip: 0, take: 1 }, &UnlimitedBudget);
         assert_eq!(read.await.expect("reads again").len(), 1);
         ground.audit(&told).await;
     }

@@ -4,7 +4,7 @@ use super::{
     Account, AccountClosed, AccountCommand, AccountCreated, AccountEvent, AccountPersonal,
     AccountRenamed,
 };
-use crate::{Entity, Env, Rejection, text::check_name};
+use crate::{DecisionContext, Entity, Rejection, text::check_name};
 
 impl Entity for Account {
     type Command = AccountCommand;
@@ -13,7 +13,7 @@ impl Entity for Account {
     fn decide(
         state: Option<&Self>,
         command: AccountCommand,
-        env: &Env,
+        env: &DecisionContext,
     ) -> Result<Vec<AccountEvent>, Rejection> {
         let event = match (state, command) {
             (None, AccountCommand::Create { name }) => {
@@ -72,8 +72,8 @@ mod tests {
     use super::*;
     use crate::{CommandId, Flaw};
 
-    fn env() -> Env {
-        Env {
+    fn env() -> DecisionContext {
+        DecisionContext {
             now: Timestamp::from_micros(17),
             command: CommandId::from_uuid(Uuid::from_u128(0xA)),
         }

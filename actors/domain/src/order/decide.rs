@@ -5,7 +5,7 @@ use super::{
     OrderLine, OrderStatus, PlaceOrder, QuotedLine, RequestedLine,
 };
 use crate::text::{REASON_CHARS_MAX, check_prose};
-use crate::{Entity, Env, Flaw, Money, Rejection};
+use crate::{DecisionContext, Entity, Flaw, Money, Rejection};
 
 /// Lines of one order. An order is one command, one row and one event; a hundred lines keep it so.
 pub const LINES_MAX: usize = 100;
@@ -19,7 +19,7 @@ impl Entity for Order {
     fn decide(
         state: Option<&Self>,
         command: OrderCommand,
-        env: &Env,
+        env: &DecisionContext,
     ) -> Result<Vec<OrderEvent>, Rejection> {
         let event = match (state, command) {
             (None, OrderCommand::Place(order)) => OrderEvent::Created(place(order, env)?),
@@ -114,7 +114,7 @@ pub fn check_lines(lines: &[RequestedLine]) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn place(order: PlaceOrder, env: &Env) -> Result<OrderCreated, Rejection> {
+fn place(order: PlaceOrder, env: &DecisionContext) -> Result<OrderCreated, Rejection> {
     let requested: Vec<RequestedLine> = order
         .lines
         .iter()

@@ -27,12 +27,12 @@ impl fmt::Display for ConsistencyToken {
 /// A text that is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a token that this API has handed out")]
-pub struct NotAToken;
+pub struct InvalidToken;
 
 impl FromStr for ConsistencyToken {
-    type Err = NotAToken;
+    type Err = InvalidToken;
 
-    fn from_str(text: &str) -> Result<Self, NotAToken> {
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
         let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
         match text.split_once('-') {
             Some((database, position))
@@ -41,46 +41,46 @@ impl FromStr for ConsistencyToken {
                     && is_hex(position) =>
             {
                 Ok(Self {
-                    database: u32::from_str_radix(database, 16).map_err(|_| NotAToken)?,
-                    position: u64::from_str_radix(position, 16).map_err(|_| NotAToken)?,
+                    database: u32::from_str_radix(database, 16).map_err(|_| InvalidToken)?,
+                    position: u64::from_str_radix(position, 16).map_err(|_| InvalidToken)?,
                 })
             }
-            _ => Err(NotAToken),
+            _ => Err(InvalidToken),
         }
     }
 }
 
 /// How new the rows of a list must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
+pub enum Consistency {
     /// As new as the limit of lag demands.
-    Lagging,
+    BoundedStaleness,
     /// With everything that the token stands for.
-    Since(ConsistencyToken),
+    AtLeast(ConsistencyToken),
     /// With everything that was acknowledged.
-    Newest,
+    Strong,
 }
 
 /// The state rows and their copies.
 #[async_trait]
-pub trait Copies: Send + Sync {
+pub trait ReadReplicas: Send + Sync {
     /// A token for everything that was acknowledged before this call; `None` where there are no copies.
     async fn token(&self) -> Option<ConsistencyToken>;
 
     /// State rows that are fresh enough. For lists only: nothing is decided or settled by them.
-    async fn lists(&self, freshness: Freshness) -> Arc<dyn ReadModel>;
+    async fn lists(&self, freshness: Consistency) -> Arc<dyn ReadModel>;
 }
 
 /// State rows without copies.
-pub struct NoCopies(pub Arc<dyn ReadModel>);
+pub struct PrimaryOnly(pub Arc<dyn ReadModel>);
 
 #[async_trait]
-impl Copies for NoCopies {
+impl ReadReplicas for PrimaryOnly {
     async fn token(&self) -> Option<ConsistencyToken> {
         None
     }
 
-    async fn lists(&self, _freshness: Freshness) -> Arc<dyn ReadModel> {
+    async fn lists(&self, _freshness: Consistency) -> Arc<dyn ReadModel> {
         self.0.clone()
     }
 }
@@ -107,7 +107,11 @@ mod tests {
             "+00000ab-000000016b3c9120",
             "é",
         ] {
-            assert_eq!(text.parse::<ConsistencyToken>(), Err(NotAToken), "{text}");
+            assert_eq!(
+                text.parse::<ConsistencyToken>(),
+                Err(InvalidToken),
+                "{text}"
+            );
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_types::{Deadline, ReadError, ShardId, ShardLease};
+use fritzy_types::{Deadline, ShardId, ShardLease, StorageError};
 use uuid::Uuid;
 
-use super::{Feed, Footprint, Page, Room};
+use super::{CommitFeed, HeapSize, MemoryBudget, Page};
 use crate::{CommandId, EntityId, Event, EventId, Fingerprint, State};
 
 /// An event's number within its shard: 1, 2, 3 … without a gap (invariant I2).
@@ -41,7 +42,7 @@ pub struct Append {
 
 /// Where an append came to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Positions {
+pub struct AppendOutcome {
     /// The position of its first event.
     pub first: Position,
     /// The entity's version after it.
@@ -88,11 +89,11 @@ impl AppendError {
 
 /// An append under way. It is in the queue when this is handed out, in the order of the calls; it
 /// goes on when this is dropped.
-pub type Appending = Pin<Box<dyn Future<Output = Result<Positions, AppendError>> + Send>>;
+pub type Appending = Pin<Box<dyn Future<Output = Result<AppendOutcome, AppendError>> + Send>>;
 
 /// One event as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedEvent {
     /// Its shard.
     pub shard: ShardId,
     /// Its number there.
@@ -111,8 +112,8 @@ pub struct Recorded {
     pub event: Event,
 }
 
-impl Footprint for Recorded {
-    fn held_bytes(&self) -> usize {
+impl HeapSize for RecordedEvent {
+    fn heap_bytes(&self) -> usize {
         self.event.payload().len()
     }
 }
@@ -128,68 +129,165 @@ pub struct CommandRecord {
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// The journal.
+/// The side of the journal that writes.
 #[async_trait]
-pub trait Journal: Send + Sync {
-    /// Puts a decided command into the queue of its shard's committer. The answer comes when it is
-    /// durable (invariant I1).
+pub trait JournalWriter: Send + Sync {
+    /// Queues a decided command at its shard's committer. The future completes once the events are durable (invariant I1).
     fn append(&self, append: Append) -> Appending;
 
-    /// Returns once every append handed in before has been answered. What is read afterwards holds
-    /// all of them that succeeded.
-    async fn settled(&self);
+    /// Returns once every append queued before this call has completed. What is read afterwards holds all of them that
+    /// succeeded.
+    async fn barrier(&self);
+}
 
-    /// Batches as they are committed, from now on.
-    fn feed(&self) -> Box<dyn Feed>;
+/// The side of the journal that reads.
+#[async_trait]
+pub trait JournalReader: Send + Sync {
+    /// Subscribes to batches as they are committed, from now on.
+    fn feed(&self) -> Box<dyn CommitFeed>;
 
     /// The last position of each shard that has events.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError>;
+    /// [`StorageError`]
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError>;
 
     /// Up to `limit` events of a shard behind position `after`, in order.
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn read_shard(
         &self,
         shard: ShardId,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError>;
+    ) -> Result<Vec<RecordedEvent>, StorageError>;
 
     /// The events of one entity up to and including version `until`, in order.
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn read_entity(
         &self,
         shard: ShardId,
         entity: EntityId,
         until: Version,
-    ) -> Result<Vec<Recorded>, ReadError>;
+    ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// A page of the events of whatever has this id, oldest first; none when nothing has it. Each takes room
-    /// before the next is fetched.
+    /// A page of the events of the entity with this id, oldest first; empty when there is no such entity. Each event is
+    /// charged to `budget` before the next is fetched.
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn history(
         &self,
         shard: ShardId,
         id: Uuid,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Recorded>, ReadError>;
+        budget: &dyn MemoryBudget,
+    ) -> Result<Vec<RecordedEvent>, StorageError>;
 
     /// What `command` did in this shard, if it did anything.
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn find_command(
         &self,
         shard: ShardId,
         command: CommandId,
-    ) -> Result<Option<CommandRecord>, ReadError>;
+    ) -> Result<Option<CommandRecord>, StorageError>;
+}
+
+/// Both sides of one journal. They are two ports, so that a test can replace one and keep the other.
+#[derive(Clone)]
+pub struct Journal {
+    /// Writes.
+    pub writer: Arc<dyn JournalWriter>,
+    /// Reads.
+    pub reader: Arc<dyn JournalReader>,
+}
+
+impl Journal {
+    /// The journal of a store that implements both ports.
+    pub fn of<S: JournalWriter + JournalReader + 'static>(store: Arc<S>) -> Self {
+        Self {
+            writer: store.clone(),
+            reader: store,
+        }
+    }
+
+    /// [`JournalWriter::append`]
+    pub fn append(&self, append: Append) -> Appending {
+        self.writer.append(append)
+    }
+
+    /// [`JournalWriter::barrier`]
+    pub async fn barrier(&self) {
+        self.writer.barrier().await;
+    }
+
+    /// [`JournalReader::feed`]
+    pub fn feed(&self) -> Box<dyn CommitFeed> {
+        self.reader.feed()
+    }
+
+    /// [`JournalReader::heads`]
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
+        self.reader.heads().await
+    }
+
+    /// [`JournalReader::read_shard`]
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn read_shard(
+        &self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
+        self.reader.read_shard(shard, after, limit).await
+    }
+
+    /// [`JournalReader::read_entity`]
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn read_entity(
+        &self,
+        shard: ShardId,
+        entity: EntityId,
+        until: Version,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
+        self.reader.read_entity(shard, entity, until).await
+    }
+
+    /// [`JournalReader::history`]
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn history(
+        &self,
+        shard: ShardId,
+        id: Uuid,
+        page: Page,
+        budget: &dyn MemoryBudget,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
+        self.reader.history(shard, id, page, budget).await
+    }
+
+    /// [`JournalReader::find_command`]
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    pub async fn find_command(
+        &self,
+        shard: ShardId,
+        command: CommandId,
+    ) -> Result<Option<CommandRecord>, StorageError> {
+        self.reader.find_command(shard, command).await
+    }
 }

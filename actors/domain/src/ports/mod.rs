@@ -8,11 +8,12 @@ mod projections;
 mod read_model;
 mod room;
 
-pub use copies::{ConsistencyToken, Copies, Freshness, NoCopies, NotAToken};
+pub use copies::{Consistency, ConsistencyToken, InvalidToken, PrimaryOnly, ReadReplicas};
 pub use journal::{
-    Append, AppendError, Appending, CommandRecord, Journal, Position, Positions, Recorded, Version,
+    Append, AppendError, AppendOutcome, Appending, CommandRecord, Journal, JournalReader,
+    JournalWriter, Position, RecordedEvent, Version,
 };
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
-pub use projections::{Committed, Cursor, CursorMove, Cursors, Fed, Feed};
-pub use read_model::{ListKey, Page, ReadModel, Slice, Stored};
-pub use room::{Footprint, Room, Unbounded};
+pub use projections::{CommitFeed, Committed, Cursor, CursorMove, Cursors, FeedItem};
+pub use read_model::{KeysetPage, Page, ReadModel, SortKey, Stored};
+pub use room::{HeapSize, MemoryBudget, UnlimitedBudget};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_types::{ReadError, ShardId, ShardLease};
+use fritzy_types::{ShardId, ShardLease, StorageError};
 
-use super::{Append, Position, Positions};
+use super::{Append, AppendOutcome, Position};
 
 /// An append that is in the journal.
 #[derive(Clone, Debug)]
@@ -13,16 +13,16 @@ pub struct Committed {
     /// What was appended.
     pub append: Append,
     /// Where it stands.
-    pub positions: Positions,
+    pub positions: AppendOutcome,
 }
 
 /// What a feed says next.
 #[derive(Clone, Debug)]
-pub enum Fed {
+pub enum FeedItem {
     /// A batch that was committed; appends of one shard are in the order of their positions.
     Batch(Arc<[Committed]>),
     /// Whoever listens was too slow, and batches were left out: they are in the journal.
-    Missed,
+    Lagged,
     /// Nothing will come any more.
     Closed,
 }
@@ -30,9 +30,9 @@ pub enum Fed {
 /// Batches as they are committed, from the moment it was asked for. What an unknown outcome left in the journal is not
 /// told.
 #[async_trait]
-pub trait Feed: Send {
+pub trait CommitFeed: Send {
     /// Waits for the next. Nothing is lost when the wait is given up.
-    async fn next(&mut self) -> Fed;
+    async fn next(&mut self) -> FeedItem;
 }
 
 /// How far a projection has got in one shard.
@@ -63,29 +63,29 @@ pub trait Cursors: Send + Sync {
     /// Those of one projection. Where there is none yet, it has not begun.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, ReadError>;
+    /// [`StorageError`]
+    async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, StorageError>;
 
     /// Saves these durably, and makes those that are missing. Answers the shards whose cursors were not saved: somebody
     /// else has the shard, or the cursor was set by hand meanwhile.
     ///
     /// # Errors
-    /// [`ReadError`]; some may have been saved then.
+    /// [`StorageError`]; some may have been saved then.
     async fn save_cursors(
         &self,
         projection: &str,
         moves: Vec<CursorMove>,
-    ) -> Result<Vec<ShardId>, ReadError>;
+    ) -> Result<Vec<ShardId>, StorageError>;
 
     /// Sets one by hand, whoever has the shard: its projection goes on behind this position within some seconds. `false`
     /// when there is none.
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn set_cursor(
         &self,
         projection: &str,
         shard: ShardId,
         position: Position,
-    ) -> Result<bool, ReadError>;
+    ) -> Result<bool, StorageError>;
 }

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use async_trait::async_trait;
-use fritzy_types::{ReadError, Timestamp};
+use fritzy_types::{StorageError, Timestamp};
 use uuid::Uuid;
 
-use super::{Room, Version};
+use super::{MemoryBudget, Version};
 use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State};
 
 /// A state with the version it is at.
@@ -29,14 +29,14 @@ pub struct Page {
 
 /// Where a row stands in a list ordered by (created at, id). It stays there for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ListKey {
+pub struct SortKey {
     /// When it was created.
     pub created_at: Timestamp,
     /// Its id.
     pub id: Uuid,
 }
 
-impl ListKey {
+impl SortKey {
     /// Before every row.
     pub const START: Self = Self {
         created_at: Timestamp::from_micros(i64::MIN),
@@ -51,11 +51,11 @@ impl ListKey {
 
 /// A part of a list by keys: rows that come and go elsewhere do not move it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slice {
+pub struct KeysetPage {
     /// Only rows behind this one.
-    pub after: ListKey,
+    pub after: SortKey,
     /// Only rows before this one.
-    pub before: ListKey,
+    pub before: SortKey,
     /// Rows at most.
     pub take: u32,
     /// Whether to take them from the end. They come in ascending order either way.
@@ -68,80 +68,80 @@ pub trait ReadModel: Send + Sync {
     /// The states of `ids`, in their order; `None` for what does not exist.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, ReadError>;
+    /// [`StorageError`]
+    async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError>;
 
     /// What a keyed creation made, over all shards: an order's shard is not known from its key alone.
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn find_creation(
         &self,
         kind: Kind,
         command: CommandId,
-    ) -> Result<Option<EntityId>, ReadError>;
+    ) -> Result<Option<EntityId>, StorageError>;
 
     /// Accounts by (created at, id).
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError>;
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError>;
 
     /// Products that are not withdrawn, by (created at, id).
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn products(
         &self,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError>;
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError>;
 
     /// A slice of the accounts.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn account_slice(
+    /// [`StorageError`]
+    async fn account_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Account>>, ReadError>;
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Account>>, StorageError>;
 
     /// A slice of the products that are not withdrawn.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn product_slice(
+    /// [`StorageError`]
+    async fn product_page_by_key(
         &self,
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Stored<Product>>, ReadError>;
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Stored<Product>>, StorageError>;
 
     /// The same slice of the orders of each of `accounts` (no account twice), in their order, in one
     /// read.
     ///
     /// # Errors
-    /// [`ReadError`]
-    async fn order_slices(
+    /// [`StorageError`]
+    async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: Slice,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError>;
+        slice: KeysetPage,
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError>;
 
     /// The orders of each of `accounts` (no account twice), in their order, each list by (created at,
     /// id), in one read.
     ///
     /// # Errors
-    /// [`ReadError`]
+    /// [`StorageError`]
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Vec<Stored<Order>>>, ReadError>;
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<Vec<Stored<Order>>>, StorageError>;
 }

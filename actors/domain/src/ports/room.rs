@@ -1,61 +1,61 @@
 //! Room in memory: what a read may take, and what it has taken.
 
-use fritzy_types::NoRoom;
+use fritzy_types::BudgetExceeded;
 
 use super::Stored;
 use crate::{Account, Order, OrderLine, Product};
 
 /// How much memory a read may fill. Whoever reads takes room for each row before the next one is
 /// fetched, so that a read which is too large ends after one row too many.
-pub trait Room: Send + Sync {
+pub trait MemoryBudget: Send + Sync {
     /// Takes room for so many more bytes; they are given back with the room itself.
     ///
     /// # Errors
-    /// [`NoRoom`]: the read must end.
-    fn take(&self, bytes: usize) -> Result<(), NoRoom>;
+    /// [`BudgetExceeded`]: the read must end.
+    fn take(&self, bytes: usize) -> Result<(), BudgetExceeded>;
 }
 
 /// Room without an end, for reads that are bounded by other means.
 #[derive(Clone, Copy, Debug)]
-pub struct Unbounded;
+pub struct UnlimitedBudget;
 
-impl Room for Unbounded {
-    fn take(&self, _bytes: usize) -> Result<(), NoRoom> {
+impl MemoryBudget for UnlimitedBudget {
+    fn take(&self, _bytes: usize) -> Result<(), BudgetExceeded> {
         Ok(())
     }
 }
 
 /// What takes room: a state with all it holds.
-pub trait Footprint: Sized {
+pub trait HeapSize: Sized {
     /// Bytes it holds beside itself.
-    fn held_bytes(&self) -> usize;
+    fn heap_bytes(&self) -> usize;
 
     /// Bytes it takes.
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.held_bytes()
+        size_of::<Self>() + self.heap_bytes()
     }
 }
 
-impl<T: Footprint> Footprint for Stored<T> {
-    fn held_bytes(&self) -> usize {
-        self.state.held_bytes()
+impl<T: HeapSize> HeapSize for Stored<T> {
+    fn heap_bytes(&self) -> usize {
+        self.state.heap_bytes()
     }
 }
 
-impl Footprint for Account {
-    fn held_bytes(&self) -> usize {
+impl HeapSize for Account {
+    fn heap_bytes(&self) -> usize {
         self.personal.name.len()
     }
 }
 
-impl Footprint for Product {
-    fn held_bytes(&self) -> usize {
+impl HeapSize for Product {
+    fn heap_bytes(&self) -> usize {
         self.name.len() + self.description.len()
     }
 }
 
-impl Footprint for Order {
-    fn held_bytes(&self) -> usize {
+impl HeapSize for Order {
+    fn heap_bytes(&self) -> usize {
         let reason = self.cancel_reason.as_deref().map_or(0, str::len);
         let line = |line: &OrderLine| size_of::<OrderLine>() + line.name.len();
         reason + self.lines.iter().map(line).sum::<usize>()

@@ -5,7 +5,7 @@ use super::{
     ProductWithdrawn,
 };
 use crate::text::{DESCRIPTION_CHARS_MAX, check_name, check_prose};
-use crate::{Entity, Env, Flaw, Rejection};
+use crate::{DecisionContext, Entity, Flaw, Rejection};
 
 impl Entity for Product {
     type Command = ProductCommand;
@@ -14,7 +14,7 @@ impl Entity for Product {
     fn decide(
         state: Option<&Self>,
         command: ProductCommand,
-        env: &Env,
+        env: &DecisionContext,
     ) -> Result<Vec<ProductEvent>, Rejection> {
         let event = match (state, command) {
             (
@@ -105,7 +105,7 @@ mod tests {
     use crate::{CommandId, Currency, Money};
 
     fn create(name: &str, description: &str) -> Result<Vec<ProductEvent>, Rejection> {
-        let env = Env {
+        let env = DecisionContext {
             now: Timestamp::from_micros(5),
             command: CommandId::from_uuid(Uuid::from_u128(0xB)),
         };
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_product_changes_until_it_is_withdrawn() {
-        let env = Env {
+        let env = DecisionContext {
             now: Timestamp::from_micros(5),
             command: CommandId::from_uuid(Uuid::from_u128(0xB)),
         };

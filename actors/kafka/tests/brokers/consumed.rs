@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::Recorded;
+use fritzy_domain::RecordedEvent;
 use fritzy_kafka::TOPICS;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
@@ -74,7 +74,7 @@ impl Consumed {
     }
 
     /// Every event of the journal is on its topics, and no other; for each entity in the order of versions.
-    pub(crate) fn require_whole(&self, journal: &[Recorded]) {
+    pub(crate) fn require_whole(&self, journal: &[RecordedEvent]) {
         let mut expected = ByKey::new();
         for event in journal {
             for topic in topics_of(event.event.event_type()) {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_kafka::{KafkaBridge, TOPICS};
-use fritzy_projections::{Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart};
+use fritzy_projections::{
+    Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart,
+};
 use fritzy_types::ShardId;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -58,7 +60,7 @@ impl ProjectionStart for Panicking {
         self.bridges.begin()
     }
 
-    async fn start(&self) -> Result<Box<dyn Projection>, Broken> {
+    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
         let bridge = self.bridges.start().await?;
         let last = self.times.fetch_sub(1, SeqCst) <= 0;
         let events = if last { i64::MAX } else { self.events };
@@ -68,13 +70,13 @@ impl ProjectionStart for Panicking {
 
 #[async_trait]
 impl Projection for PanicIn {
-    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Broken> {
+    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
         self.events -= 1;
         assert!(self.events > 0, "told to");
         self.bridge.take(event).await
     }
 
-    async fn done(&mut self) -> Result<Done, Broken> {
+    async fn done(&mut self) -> Result<Ack, ProjectionError> {
         self.bridge.done().await
     }
 

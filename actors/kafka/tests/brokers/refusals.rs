@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fritzy_domain::{Cursor, Recorded};
+use fritzy_domain::{Cursor, RecordedEvent};
 use tokio::time::sleep;
 
 use crate::brokers::{act, plain, set_topic};
@@ -51,7 +51,7 @@ async fn a_message_that_is_too_large_stops_its_shard_before_it_and_no_other() {
     );
     // Nothing behind it has gone out.
     let is_out =
-        |event: &&Recorded| event.shard != refused.shard || event.position < refused.position;
+        |event: &&RecordedEvent| event.shard != refused.shard || event.position < refused.position;
     let expected = journal.iter().filter(is_out);
     let expected = expected.filter(|event| event.event.event_type().starts_with("order."));
     assert_eq!(

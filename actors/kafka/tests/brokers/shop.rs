@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use fritzy_actors::{
     OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig,
 };
-use fritzy_domain::{AccountCommand, CommandId, Cursor, OrderCommand, ProductCommand, Recorded};
+use fritzy_domain::{
+    AccountCommand, CommandId, Cursor, OrderCommand, ProductCommand, RecordedEvent,
+};
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
 use fritzy_projections::{Begin, ProjectionStart, ProjectionStatus, Projections};
@@ -267,7 +269,7 @@ impl KafkaShop {
         }
     }
 
-    pub(crate) async fn journal(&self) -> Vec<Recorded> {
+    pub(crate) async fn journal(&self) -> Vec<RecordedEvent> {
         let mut events = Vec::new();
         for shard in self.stores.ownership.shard_count().all() {
             let read = self.stores.journal.read_shard(shard, 0, u32::MAX).await;

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fritzy_domain::Position;
-use fritzy_projections::{Begin, Broken, Done, ProjectedEvent, Projection, ProjectionStart};
+use fritzy_projections::{
+    Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart,
+};
 use fritzy_types::ShardId;
 use tokio::sync::Notify;
 
@@ -149,9 +151,9 @@ impl ProjectionStart for Start {
         self.1
     }
 
-    async fn start(&self) -> Result<Box<dyn Projection>, Broken> {
+    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
         if self.0.is_away.load(SeqCst) {
-            return Err(Broken("its world is away".into()));
+            return Err(ProjectionError("its world is away".into()));
         }
         Ok(Box::new(Ledger::new(self.0.clone())))
     }
@@ -159,7 +161,7 @@ impl ProjectionStart for Start {
 
 pub(crate) struct Ledger {
     log: Log,
-    done: VecDeque<Done>,
+    done: VecDeque<Ack>,
     stopped: BTreeSet<ShardId>,
     something: Notify,
 }
@@ -185,13 +187,13 @@ impl Drop for Ledger {
 
 #[async_trait]
 impl Projection for Ledger {
-    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), Broken> {
+    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
         while self.log.is_full.load(SeqCst) {
             self.log.room.notified().await;
         }
         assert!(self.log.panics_in.fetch_sub(1, SeqCst) != 1, "told to");
         if self.log.breaks_in.fetch_sub(1, SeqCst) == 1 {
-            return Err(Broken("told to".into()));
+            return Err(ProjectionError("told to".into()));
         }
         let (shard, position) = (event.shard, event.position);
         if self.stopped.contains(&shard) {
@@ -202,14 +204,14 @@ impl Projection for Ledger {
             self.stopped.insert(shard);
             self.log.met.fetch_add(1, SeqCst);
             let reason = "poison".into();
-            Done::Poisoned {
+            Ack::Poisoned {
                 shard,
                 position,
                 reason,
             }
         } else {
             self.log.note(shard, position);
-            Done::UpTo(shard, position)
+            Ack::UpTo(shard, position)
         };
         if !self.log.holds_back.load(SeqCst) {
             self.done.push_back(done);
@@ -218,7 +220,7 @@ impl Projection for Ledger {
         Ok(())
     }
 
-    async fn done(&mut self) -> Result<Done, Broken> {
+    async fn done(&mut self) -> Result<Ack, ProjectionError> {
         loop {
             if let Some(done) = self.done.pop_front() {
                 return Ok(done);
@@ -230,6 +232,6 @@ impl Projection for Ledger {
     fn forget(&mut self, shard: ShardId) {
         self.stopped.remove(&shard);
         self.done
-            .retain(|done| !matches!(done, Done::UpTo(of, _) if *of == shard));
+            .retain(|done| !matches!(done, Ack::UpTo(of, _) if *of == shard));
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fritzy_actors::{Request, Shop, ShopConfig};
 use fritzy_domain::{
-    AccountId, Append, Appending, CommandId, CommandRecord, Cursor, EntityId, Fed, Feed, Journal,
-    Page, Position, Recorded, Room, Version,
+    AccountId, CommandId, CommandRecord, CommitFeed, Cursor, EntityId, FeedItem, Journal,
+    JournalReader, MemoryBudget, Page, Position, RecordedEvent, Version,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
 use fritzy_projections::{Begin, Projections};
-use fritzy_types::{Deadline, NodeId, ReadError, ShardCount, ShardId};
+use fritzy_types::{Deadline, NodeId, ShardCount, ShardId, StorageError};
 use prometheus_client::registry::Registry;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -26,7 +26,7 @@ pub(crate) struct TestShop {
     stores: Stores,
     shop: Shop,
     /// As projections see it.
-    journal: Arc<dyn Journal>,
+    journal: Journal,
 }
 
 impl TestShop {
@@ -36,29 +36,17 @@ impl TestShop {
 
     /// Its feed tells nothing.
     pub(crate) async fn deaf() -> Self {
-        let deaf = |inner| -> Arc<dyn Journal> {
-            Arc::new(Reticent {
-                inner,
-                deaf: true,
-                lost: None,
-            })
-        };
+        let deaf = |inner: Journal| Reticent::over(inner, true, None);
         Self::with(deaf).await
     }
 
     /// Its journal has lost an event.
     pub(crate) async fn lossy(shard: ShardId, position: Position) -> Self {
-        let lossy = move |inner| -> Arc<dyn Journal> {
-            Arc::new(Reticent {
-                inner,
-                deaf: false,
-                lost: Some((shard, position)),
-            })
-        };
+        let lossy = move |inner: Journal| Reticent::over(inner, false, Some((shard, position)));
         Self::with(lossy).await
     }
 
-    async fn with(seen: impl FnOnce(Arc<dyn Journal>) -> Arc<dyn Journal>) -> Self {
+    async fn with(seen: impl FnOnce(Journal) -> Journal) -> Self {
         let stores = Stores::in_memory(MemoryConfig {
             shards: ShardCount::new(SHARDS).expect("in range"),
             committer: CommitterConfig::default(),
@@ -148,31 +136,31 @@ pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool) {
 
 /// A journal that does not tell all.
 struct Reticent {
-    inner: Arc<dyn Journal>,
+    inner: Journal,
     deaf: bool,
     lost: Option<(ShardId, Position)>,
+}
+
+impl Reticent {
+    fn over(inner: Journal, deaf: bool, lost: Option<(ShardId, Position)>) -> Journal {
+        let writer = inner.writer.clone();
+        let reader = Arc::new(Self { inner, deaf, lost });
+        Journal { writer, reader }
+    }
 }
 
 struct Silence;
 
 #[async_trait]
-impl Feed for Silence {
-    async fn next(&mut self) -> Fed {
+impl CommitFeed for Silence {
+    async fn next(&mut self) -> FeedItem {
         std::future::pending().await
     }
 }
 
 #[async_trait]
-impl Journal for Reticent {
-    fn append(&self, append: Append) -> Appending {
-        self.inner.append(append)
-    }
-
-    async fn settled(&self) {
-        self.inner.settled().await;
-    }
-
-    fn feed(&self) -> Box<dyn Feed> {
+impl JournalReader for Reticent {
+    fn feed(&self) -> Box<dyn CommitFeed> {
         if self.deaf {
             Box::new(Silence)
         } else {
@@ -180,7 +168,7 @@ impl Journal for Reticent {
         }
     }
 
-    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, ReadError> {
+    async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         self.inner.heads().await
     }
 
@@ -189,7 +177,7 @@ impl Journal for Reticent {
         shard: ShardId,
         after: Position,
         limit: u32,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         let mut page = self.inner.read_shard(shard, after, limit).await?;
         page.retain(|event| self.lost != Some((event.shard, event.position)));
         Ok(page)
@@ -200,7 +188,7 @@ impl Journal for Reticent {
         shard: ShardId,
         entity: EntityId,
         until: Version,
-    ) -> Result<Vec<Recorded>, ReadError> {
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         self.inner.read_entity(shard, entity, until).await
     }
 
@@ -209,8 +197,8 @@ impl Journal for Reticent {
         shard: ShardId,
         id: Uuid,
         page: Page,
-        room: &dyn Room,
-    ) -> Result<Vec<Recorded>, ReadError> {
+        room: &dyn MemoryBudget,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
         self.inner.history(shard, id, page, room).await
     }
 
@@ -218,7 +206,7 @@ impl Journal for Reticent {
         &self,
         shard: ShardId,
         command: CommandId,
-    ) -> Result<Option<CommandRecord>, ReadError> {
+    ) -> Result<Option<CommandRecord>, StorageError> {
         self.inner.find_command(shard, command).await
     }
 }

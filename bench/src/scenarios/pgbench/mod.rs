@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
-use fritzy_bench_support::OneOrder;
+use fritzy_bench_support::PgbenchOrder;
 use fritzy_persistence::{PostgresConfig, migrate_postgres};
 use tempfile::TempDir;
 
@@ -115,9 +115,9 @@ impl PgbenchSubject {
             .tempdir_in(set_up.within)
             .map_err(|failure| preparing(&failure))?;
         let way = if settings.single_statement {
-            OneOrder::Statement
+            PgbenchOrder::Statement
         } else {
-            OneOrder::Transaction
+            PgbenchOrder::Transaction
         };
         std::fs::write(folder.path().join("script"), way.script())
             .map_err(|failure| preparing(&failure))?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_bench_support::FreshDatabase;
+use fritzy_bench_support::ScratchDatabase;
 use fritzy_testbed::{postgres_for_tests, skipped};
 use tokio::time::{sleep, timeout};
 
@@ -20,13 +20,13 @@ async fn one_that_is_given_up_while_it_is_made_is_gone() {
         Err(failure) => panic!("{failure}"),
     };
     let began = Instant::now();
-    let whole = FreshDatabase::create(server.url()).await.expect("made");
+    let whole = ScratchDatabase::create(server.url()).await.expect("made");
     let takes = began.elapsed();
     whole.remove().await.expect("removed");
     let mut given_up = 0;
     for nth in 0..MADE {
         let limit = takes * 2 * nth / MADE;
-        match timeout(limit, FreshDatabase::create(server.url())).await {
+        match timeout(limit, ScratchDatabase::create(server.url())).await {
             Ok(fresh) => drop(fresh.expect("made")),
             Err(_) => given_up += 1,
         }

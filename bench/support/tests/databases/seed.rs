@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fritzy_actors::{PriceInput, ProductInput, Request, Shop, ShopConfig};
-use fritzy_bench_support::fill_with_orders;
+use fritzy_bench_support::seed_orders;
 use fritzy_domain::CommandId;
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
 use fritzy_testbed::{postgres_for_tests, skipped};
@@ -66,7 +66,7 @@ async fn seeded_orders_keep_every_invariant() {
     make_things(&url).await;
     let mut events = 2 * u64::try_from(THINGS).expect("few");
     for keyed in [false, true, true, false] {
-        let filled = fill_with_orders(&url, 700, keyed).await.expect("fills");
+        let filled = seed_orders(&url, 700, keyed).await.expect("fills");
         assert!((700..800).contains(&filled), "{filled}");
         events += filled;
         let report = verify_postgres(&url, 10, &VerifyProgress::default()).await;

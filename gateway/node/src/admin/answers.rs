@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use fritzy_cluster::{MemberStatus, PeerStatus, Place, ShardMap, place, preference};
+use fritzy_cluster::{MemberStatus, PeerStatus, ShardLocation, ShardMap, place, preference};
 use fritzy_types::{ClusterState, NodeId, NodeRecord, Roles, ShardId};
 
 use super::views::{
@@ -83,7 +83,7 @@ fn asked_view(seen: &Seen<'_>) -> AskedView {
     let mut moving: Vec<u16> = status.moving.iter().map(|shard| shard.0).collect();
     moving.sort_unstable();
     let all = seen.map.count().all();
-    let nowhere = all.filter(|shard| seen.map.place(*shard) == Place::Nowhere);
+    let nowhere = all.filter(|shard| seen.map.place(*shard) == ShardLocation::Unassigned);
     AskedView {
         name: seen.name.to_owned(),
         id: status.me.map(|me| me.to_string()),
@@ -135,9 +135,9 @@ pub(super) fn shard_view(seen: &Seen<'_>, state: &ClusterState, shard: ShardId) 
     let placed = place(u32::from(seen.map.count().get()), &owning);
     let belongs = placed.get(usize::from(shard.0)).copied().flatten();
     let (place, node) = match seen.map.place(shard) {
-        Place::Here => (SeenPlace::Here, None),
-        Place::At(node) => (SeenPlace::Elsewhere, Some(named(state, node))),
-        Place::Nowhere => (SeenPlace::Nowhere, None),
+        ShardLocation::Local => (SeenPlace::Here, None),
+        ShardLocation::Remote(node) => (SeenPlace::Elsewhere, Some(named(state, node))),
+        ShardLocation::Unassigned => (SeenPlace::Nowhere, None),
     };
     let prefers = preference(shard, &owning).into_iter().take(PREFERS_MAX);
     ShardView {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_cluster::{LocalLease, Member, ShardMap};
-use fritzy_domain::{AccountId, Journal, Kind, Page, Unbounded};
-use fritzy_types::{ClusterState, Membership, NodeId, ReadError, ShardId};
+use fritzy_domain::{AccountId, Journal, Kind, Page, UnlimitedBudget};
+use fritzy_types::{ClusterState, Membership, NodeId, ShardId, StorageError};
 use tokio::time::timeout;
 use tracing::info;
 use uuid::Uuid;
@@ -49,7 +49,7 @@ pub(super) enum NotDone {
     },
     /// The tables cannot be written.
     #[error("the table of nodes cannot be used: {0}")]
-    Tables(#[from] ReadError),
+    Tables(#[from] StorageError),
     /// It takes too long.
     #[error("{0} in {1:?}; it may be done yet: ask again")]
     Late(&'static str, Duration),
@@ -60,7 +60,7 @@ pub(crate) struct Desk {
     name: String,
     member: Arc<Member>,
     membership: Arc<dyn Membership>,
-    journal: Arc<dyn Journal>,
+    journal: Journal,
     map: Arc<ShardMap>,
     lease: LocalLease,
 }
@@ -71,7 +71,7 @@ impl Desk {
         name: String,
         member: Arc<Member>,
         membership: Arc<dyn Membership>,
-        journal: Arc<dyn Journal>,
+        journal: Journal,
         map: Arc<ShardMap>,
         lease: LocalLease,
     ) -> Self {
@@ -197,7 +197,7 @@ impl Desk {
     /// What has this id, by its first event; or why that is not known.
     async fn kind_of(&self, shard: ShardId, id: Uuid) -> Result<Option<Kind>, String> {
         let first = Page { skip: 0, take: 1 };
-        let reading = self.journal.history(shard, id, first, &Unbounded);
+        let reading = self.journal.history(shard, id, first, &UnlimitedBudget);
         match timeout(TABLES_TIME_MAX, reading).await {
             Ok(Ok(events)) => Ok(events.first().map(|recorded| recorded.entity.kind())),
             Ok(Err(failure)) => Err(failure.to_string()),
@@ -207,7 +207,7 @@ impl Desk {
 
     /// The tables as they are; or as this node saw them last, and why.
     async fn look(&self) -> (Arc<ClusterState>, Option<String>) {
-        let looking = timeout(TABLES_TIME_MAX, self.membership.look(None, &[])).await;
+        let looking = timeout(TABLES_TIME_MAX, self.membership.read_state(None, &[])).await;
         let failure = match looking {
             Ok(Ok(look)) => match look.state {
                 Some(state) => return (Arc::new(state), None),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
-use fritzy_domain::{Position, Recorded, Version};
+use fritzy_domain::{Position, RecordedEvent, Version};
 use fritzy_persistence::{EventTail, TailCursor, TailError, TailFrom};
 use fritzy_types::{from_rfc3339, rfc3339};
 use serde::Serialize;
@@ -239,7 +239,7 @@ impl Printer {
         }
     }
 
-    fn add_event(&mut self, event: &Recorded) {
+    fn add_event(&mut self, event: &RecordedEvent) {
         let line = if self.json {
             as_json(event)
         } else {
@@ -305,7 +305,7 @@ impl Stop {
     }
 }
 
-fn as_text(event: &Recorded) -> String {
+fn as_text(event: &RecordedEvent) -> String {
     format!(
         "{at} {shard}:{position} {event_type} {id} v{version} {data}",
         at = rfc3339(event.event.at()),
@@ -334,7 +334,7 @@ struct Line<'e> {
     data: Box<RawValue>,
 }
 
-fn as_json(event: &Recorded) -> String {
+fn as_json(event: &RecordedEvent) -> String {
     let line = Line {
         shard: event.shard.0,
         position: event.position,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
-use fritzy_persistence::{CursorDesk, DeskError, SetTo, ShardLag};
+use fritzy_persistence::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
 use fritzy_types::ShardId;
 use serde_json::{Value, json};
 
@@ -56,17 +56,17 @@ pub(super) enum ProjectionsAction {
         all: bool,
         /// start, now, or with --shard the position that it goes on behind
         #[arg(long, value_name = "WHERE", value_parser = place)]
-        to: SetTo,
+        to: ResetPosition,
     },
 }
 
-fn place(text: &str) -> Result<SetTo, String> {
+fn place(text: &str) -> Result<ResetPosition, String> {
     match text {
-        "start" => Ok(SetTo::Start),
-        "now" => Ok(SetTo::Now),
+        "start" => Ok(ResetPosition::Start),
+        "now" => Ok(ResetPosition::Now),
         number => number
             .parse()
-            .map(SetTo::Position)
+            .map(ResetPosition::Position)
             .map_err(|_| "neither start, now, nor a position".to_owned()),
     }
 }
@@ -81,8 +81,8 @@ pub(super) fn run(action: ProjectionsAction, settings: &Settings) -> ExitCode {
     };
     let done = runtime.block_on(async {
         let mut desk = match &settings.database_url {
-            Some(url) => CursorDesk::open_postgres(url.secret()).await?,
-            None => CursorDesk::open_sqlite(&settings.database()).await?,
+            Some(url) => CursorAdmin::open_postgres(url.secret()).await?,
+            None => CursorAdmin::open_sqlite(&settings.database()).await?,
         };
         let done = act(action, &mut desk).await;
         desk.close().await;
@@ -98,7 +98,10 @@ pub(super) fn run(action: ProjectionsAction, settings: &Settings) -> ExitCode {
 }
 
 /// What is to be printed, and the exit code.
-async fn act(action: ProjectionsAction, desk: &mut CursorDesk) -> Result<(String, u8), DeskError> {
+async fn act(
+    action: ProjectionsAction,
+    desk: &mut CursorAdmin,
+) -> Result<(String, u8), CursorAdminError> {
     match action {
         ProjectionsAction::Status { name, json } => {
             let mut projections = desk.status().await?;
@@ -141,7 +144,7 @@ async fn act(action: ProjectionsAction, desk: &mut CursorDesk) -> Result<(String
             };
             if shards.is_empty() {
                 let shard = ShardId(0);
-                return Err(DeskError::NoCursor {
+                return Err(CursorAdminError::NoCursor {
                     projection: name,
                     shard,
                 });

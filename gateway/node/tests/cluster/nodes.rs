@@ -141,7 +141,7 @@ impl Nodes {
     async fn try_tables(&self) -> Result<ClusterState, Box<dyn Error>> {
         let stores = self.try_stores(Sharing::Cluster).await?;
         let membership = stores.membership.clone().expect("on PostgreSQL");
-        let look = membership.look(None, &[]).await;
+        let look = membership.read_state(None, &[]).await;
         stores.close().await;
         Ok(look?.state.expect("the whole of it"))
     }

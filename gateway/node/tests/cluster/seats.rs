@@ -78,7 +78,7 @@ pub(crate) async fn tables(database: &str) -> ClusterState {
     };
     let stores = Stores::open_postgres(config).await.expect("it opens");
     let membership = stores.membership.clone().expect("on PostgreSQL");
-    let look = membership.look(None, &[]).await.expect("readable");
+    let look = membership.read_state(None, &[]).await.expect("readable");
     stores.close().await;
     look.state.expect("the whole of it")
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{
-    AccountEvent, EntityId, Event, OrderEvent, ProductEvent, Recorded, State, Stored,
+    AccountEvent, EntityId, Event, OrderEvent, ProductEvent, RecordedEvent, State, Stored,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -56,8 +56,8 @@ fn token(event: &Event) -> String {
 /// Every line of every log against the events: done is there once and where it was said to be, refused
 /// is not there, unknown is there once at most; and nothing is there that nobody asked for.
 pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
-    let mut by_token: HashMap<(&str, String), Vec<&Recorded>> = HashMap::new();
-    let mut by_place: HashMap<(String, u64), &Recorded> = HashMap::new();
+    let mut by_token: HashMap<(&str, String), Vec<&RecordedEvent>> = HashMap::new();
+    let mut by_place: HashMap<(String, u64), &RecordedEvent> = HashMap::new();
     for recorded in found.events.values().flatten() {
         let event = recorded.event.event_type();
         let same = by_token.entry((event, token(&recorded.event))).or_default();
@@ -314,7 +314,7 @@ async fn publishes_all_of_it(test: &str, ground: &Ground, database: &Database, r
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     node.kill();
-    let journal: Vec<Recorded> = database
+    let journal: Vec<RecordedEvent> = database
         .read_left()
         .await
         .events

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::Recorded;
+use fritzy_domain::RecordedEvent;
 use hyper::Method;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -116,7 +116,7 @@ async fn shards_that_change_hands_are_published_whole_and_in_order() {
     }
     let found = database.read_left().await;
     require_logs_kept(&clients, &found);
-    let journal: Vec<Recorded> = found.events.into_values().flatten().collect();
+    let journal: Vec<RecordedEvent> = found.events.into_values().flatten().collect();
     // What was under way when the last nodes were killed is published by the next.
     let mut last = cluster.node("last");
     until_published(&Api::at(last.address())).await;

@@ -102,7 +102,7 @@ impl Cluster {
         });
         let stores = stores.await.expect("it opens");
         let membership = stores.membership.clone().expect("on PostgreSQL");
-        let look = membership.look(None, &[]).await.expect("readable");
+        let look = membership.read_state(None, &[]).await.expect("readable");
         stores.close().await;
         look.state.expect("the whole of it")
     }

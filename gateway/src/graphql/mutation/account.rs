@@ -4,7 +4,7 @@ use async_graphql::{Context, Object};
 use fritzy_domain::{AccountCommand, FingerprintBuilder};
 
 use super::super::account::AccountObject;
-use super::super::errors::{Answer, rejected, shop_error};
+use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::AccountInput;
 use super::super::request::{app, once};
@@ -20,7 +20,7 @@ impl AccountMutations {
         context: &Context<'_>,
         account: AccountInput,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<AccountObject>> {
+    ) -> Option<FieldResult<AccountObject>> {
         once(context, async {
             let key = idempotency_key.as_deref();
             let content = |print: FingerprintBuilder| print.text(&account.name);
@@ -45,7 +45,7 @@ impl AccountMutations {
         name: String,
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<AccountObject>> {
+    ) -> Option<FieldResult<AccountObject>> {
         once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "renameAccount", |print| print.text(&name))?;
@@ -66,7 +66,7 @@ impl AccountMutations {
         id: String,
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<AccountObject>> {
+    ) -> Option<FieldResult<AccountObject>> {
         once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "closeAccount", |print| print)?;

@@ -8,7 +8,7 @@ use async_graphql::{Context, MergedObject};
 use fritzy_actors::{Request, Target};
 use fritzy_domain::{FingerprintBuilder, Flaw, Rejection, Version};
 
-use super::errors::{Answer, rejected};
+use super::errors::{FieldResult, rejected};
 use super::idempotency::command_request;
 use account::AccountMutations;
 use order::OrderMutations;
@@ -36,7 +36,7 @@ struct Change {
 }
 
 impl Change {
-    fn new(id: String, expected_version: Option<i32>, key: Option<String>) -> Answer<Self> {
+    fn new(id: String, expected_version: Option<i32>, key: Option<String>) -> FieldResult<Self> {
         let expected_version = expected_version.map(Version::try_from).transpose();
         let expected_version = expected_version.map_err(|_| {
             let flaw = Flaw::OutOfRange {
@@ -65,7 +65,7 @@ impl Change {
         context: &Context<'_>,
         mutation: &str,
         content: impl FnOnce(FingerprintBuilder) -> FingerprintBuilder,
-    ) -> Answer<Request> {
+    ) -> FieldResult<Request> {
         let expected = self.expected_version.map(|version| version.to_string());
         let content = |print: FingerprintBuilder| content(print.optional(expected.as_deref()));
         // An id may be written in capitals; it is the same thing.

@@ -4,7 +4,7 @@ use async_graphql::{Context, Object};
 use fritzy_actors::OrderLineInput;
 use fritzy_domain::{FingerprintBuilder, OrderCommand};
 
-use super::super::errors::{Answer, rejected, shop_error};
+use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::OrderInput;
 use super::super::order::{OrderObject, attach_descriptions};
@@ -21,7 +21,7 @@ impl OrderMutations {
         context: &Context<'_>,
         order: OrderInput,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<OrderObject>> {
+    ) -> Option<FieldResult<OrderObject>> {
         once(context, async {
             let order = order.into_shop();
             let content = |print: FingerprintBuilder| {
@@ -47,7 +47,7 @@ impl OrderMutations {
         id: String,
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<OrderObject>> {
+    ) -> Option<FieldResult<OrderObject>> {
         once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             move_order(context, "confirmOrder", change, OrderCommand::Confirm).await
@@ -62,7 +62,7 @@ impl OrderMutations {
         id: String,
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<OrderObject>> {
+    ) -> Option<FieldResult<OrderObject>> {
         once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             move_order(context, "completeOrder", change, OrderCommand::Complete).await
@@ -78,7 +78,7 @@ impl OrderMutations {
         reason: Option<String>,
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<OrderObject>> {
+    ) -> Option<FieldResult<OrderObject>> {
         once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             move_order(
@@ -98,7 +98,7 @@ async fn move_order(
     mutation: &str,
     change: Change,
     command: OrderCommand,
-) -> Answer<OrderObject> {
+) -> FieldResult<OrderObject> {
     let request = change.request(context, mutation, |print| match &command {
         OrderCommand::Cancel { reason } => print.optional(reason.as_deref()),
         _ => print,
@@ -110,7 +110,7 @@ async fn move_order(
     answer(context, moved.map_err(shop_error)?.into()).await
 }
 
-async fn answer(context: &Context<'_>, mut order: OrderObject) -> Answer<OrderObject> {
+async fn answer(context: &Context<'_>, mut order: OrderObject) -> FieldResult<OrderObject> {
     attach_descriptions(context, &[context.field()], &mut [&mut order]).await?;
     Ok(order)
 }

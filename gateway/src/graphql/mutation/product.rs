@@ -4,7 +4,7 @@ use async_graphql::{Context, Object};
 use fritzy_actors::{ProductInput as ShopProduct, Request};
 use fritzy_domain::{FingerprintBuilder, ProductCommand};
 
-use super::super::errors::{Answer, rejected, shop_error};
+use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::{MoneyInput, PricedProductInput, ProductInput};
 use super::super::product::ProductObject;
@@ -21,7 +21,7 @@ impl ProductMutations {
         context: &Context<'_>,
         product: ProductInput,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<ProductObject>> {
+    ) -> Option<FieldResult<ProductObject>> {
         once(context, async {
             let product = product.into_shop(app(context).currency);
             let key = idempotency_key.as_deref();
@@ -37,7 +37,7 @@ impl ProductMutations {
         context: &Context<'_>,
         product: PricedProductInput,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<ProductObject>> {
+    ) -> Option<FieldResult<ProductObject>> {
         once(context, async {
             let product = product.into_shop(app(context).currency);
             let key = idempotency_key.as_deref();
@@ -57,7 +57,7 @@ impl ProductMutations {
         description: Option<String>,
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<ProductObject>> {
+    ) -> Option<FieldResult<ProductObject>> {
         once(context, async {
             let content = |print: FingerprintBuilder| {
                 print
@@ -84,7 +84,7 @@ impl ProductMutations {
         price: MoneyInput,
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<ProductObject>> {
+    ) -> Option<FieldResult<ProductObject>> {
         once(context, async {
             let app = app(context);
             let price = price.into_shop(app.currency);
@@ -109,7 +109,7 @@ impl ProductMutations {
         id: String,
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
-    ) -> Option<Answer<ProductObject>> {
+    ) -> Option<FieldResult<ProductObject>> {
         once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "withdrawProduct", |print| print)?;
@@ -143,7 +143,7 @@ async fn create(
     context: &Context<'_>,
     request: Request,
     product: ShopProduct,
-) -> Answer<ProductObject> {
+) -> FieldResult<ProductObject> {
     let created = app(context).shop.create_product(&request, product).await;
     Ok(created
         .map_err(|error| shop_error(error).inside("product"))?

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Append, AppendError,
-    CommandId, CursorMove, EntityId, Event, EventId, Position, Positions, State,
+    AppendOutcome, CommandId, CursorMove, EntityId, Event, EventId, Position, State,
 };
-use fritzy_types::{Deadline, Epoch, NodeId, ReadError, ShardId, ShardLease, Timestamp};
+use fritzy_types::{Deadline, Epoch, NodeId, ShardId, ShardLease, StorageError, Timestamp};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -48,7 +48,11 @@ impl BatchStore for Scripted {
         Ok(shards.iter().map(|shard| (*shard, head)).collect())
     }
 
-    async fn save_cursors(&mut self, _: &str, _: &[CursorMove]) -> Result<Vec<ShardId>, ReadError> {
+    async fn save_cursors(
+        &mut self,
+        _: &str,
+        _: &[CursorMove],
+    ) -> Result<Vec<ShardId>, StorageError> {
         Ok(Vec::new())
     }
 
@@ -165,7 +169,7 @@ async fn what_waits_behind_a_commit_goes_into_the_next_one_together() {
     bench.commits(AMPLE);
     assert_eq!(
         first.await,
-        Ok(Positions {
+        Ok(AppendOutcome {
             first: 1,
             version: 1
         })
@@ -173,7 +177,7 @@ async fn what_waits_behind_a_commit_goes_into_the_next_one_together() {
     for (index, answer) in rest.into_iter().enumerate() {
         assert_eq!(
             answer.await,
-            Ok(Positions {
+            Ok(AppendOutcome {
                 first: index as u64 + 2,
                 version: 1
             })
@@ -218,7 +222,7 @@ async fn a_failed_batch_leaves_no_gap_in_the_positions() {
     let written = bench.committer.append(append(2)).await;
     assert_eq!(
         written,
-        Ok(Positions {
+        Ok(AppendOutcome {
             first: 1,
             version: 1
         })
@@ -277,7 +281,7 @@ async fn an_older_lease_is_refused_without_its_newer_neighbours() {
     assert_eq!(older.await, Err(AppendError::Fenced(ShardId(0))));
     assert_eq!(
         newer.await,
-        Ok(Positions {
+        Ok(AppendOutcome {
             first: 1,
             version: 1
         })
@@ -338,7 +342,7 @@ async fn what_becomes_late_behind_a_slow_commit_is_dropped() {
     assert_eq!(late.await, Err(AppendError::Expired));
     assert_eq!(
         patient.await,
-        Ok(Positions {
+        Ok(AppendOutcome {
             first: 2,
             version: 1
         })
@@ -352,7 +356,7 @@ async fn a_barrier_passes_when_all_before_it_is_answered() {
     // The second of one entity is left over for a batch of its own.
     let before = [append(1), append(1), append(2)].map(|append| bench.committer.append(append));
     let committer = bench.committer.clone();
-    let barrier = tokio::spawn(async move { committer.settled().await });
+    let barrier = tokio::spawn(async move { committer.barrier().await });
     bench.commits(1);
     tokio::time::timeout(Duration::from_millis(50), async {
         while !barrier.is_finished() {

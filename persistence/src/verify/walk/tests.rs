@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{AccountCommand, Command, CommandId, Env, Event};
+use fritzy_domain::{AccountCommand, Command, CommandId, DecisionContext, Event};
 use fritzy_types::Timestamp;
 use uuid::Uuid;
 
@@ -97,7 +97,7 @@ fn accounts(page_rows: usize) -> Rows {
                 None => AccountCommand::Create { name },
                 Some(_) => AccountCommand::Rename { name },
             };
-            let env = Env {
+            let env = DecisionContext {
                 now: Timestamp::from_micros(version),
                 command,
             };

@@ -32,7 +32,7 @@ async fn positions_are_read_again_after_a_commit_whose_answer_was_lost() {
     let next = bench.committer.append(append(2)).await;
     assert_eq!(
         next,
-        Ok(Positions {
+        Ok(AppendOutcome {
             first: 2,
             version: 1
         })
