@@ -10,11 +10,11 @@ const VALUE_CHARS_MAX: usize = 200;
 /// Characters before the first difference, so that one sees where it is.
 const BEFORE_DIFFERENCE: usize = 20;
 
-/// The rules. `docs/verify.md` says of each what it means.
+/// The rules. `docs/reference/verify.md` says of each what it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     missing_docs,
-    reason = "each is named by `name`, and explained in docs/verify.md"
+    reason = "each is named by `name`, and explained in docs/reference/verify.md"
 )]
 pub enum ViolationKind {
     FileDamaged,

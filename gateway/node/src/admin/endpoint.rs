@@ -31,7 +31,7 @@ const WAIT_S_MAX: u16 = 600;
 enum Refused {
     #[error("show the token of this node: Authorization: Bearer …")]
     NoToken,
-    #[error("there is nothing here by this method and path; docs/cluster.md tells what there is")]
+    #[error("there is nothing here by this method and path; docs/operations/cluster.md lists the paths")]
     NothingHere,
     #[error("{0}")]
     Body(String),

@@ -34,7 +34,7 @@ pub(super) enum JournalAction {
     /// writes nothing. While it runs, the node's log (fritzy.db-wal) cannot be cut back and grows with what
     /// is written; a node that stops meanwhile leaves the log beside its database, where the next start
     /// finds it. It sorts the ids of all events in the temporary folder (SQLITE_TMPDIR), some 30 bytes for
-    /// each. With --database-url, the server sorts, in its own temporary files. docs/verify.md explains what it prints.
+    /// each. With --database-url, the server sorts, in its own temporary files. docs/reference/verify.md explains what it prints.
     Verify {
         /// Print one JSON object instead of lines
         #[arg(long)]
