@@ -12,9 +12,11 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
 use tracing::{error, warn};
 
-use crate::entity_actor::NodeContext;
 use crate::messages::{ReplyTo, ShardMessage, ShardReply, ShardRequest};
-use crate::root::{RootActor, RootMessage, RootState, RunningShard, RunningShards, spawn_shard};
+use crate::shell::entity_actor::NodeContext;
+use crate::shell::root::{
+    RootActor, RootMessage, RootState, RunningShard, RunningShards, spawn_shard,
+};
 use crate::wire;
 
 /// For shards to finish what they have taken: longer than a restart of the database. What is left then is killed; what it

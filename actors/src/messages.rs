@@ -8,7 +8,7 @@ use ractor::ActorId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::answer::Request;
+use crate::request::Request;
 
 /// A state that was committed; shared, never changed.
 pub type Snapshot = Arc<Stored<State>>;

@@ -7,8 +7,8 @@ use fritzy_types::{NodeId, ShardCount};
 use uuid::Uuid;
 
 use super::*;
-use crate::activation::Activations;
-use crate::residents::Residents;
+use crate::shell::activation::Activations;
+use crate::shell::entity_limit::Residents;
 
 /// A node's shards on stores in memory.
 pub(crate) struct Local {

@@ -4,11 +4,11 @@
 mod audit;
 mod commit_faults;
 mod commit_faults_under_load;
+mod entity_lifecycle;
 mod faults;
 mod faulty_commits;
 mod fixtures;
 mod idempotency;
-mod life;
 mod memory;
 mod moving;
 mod moving_under_load;

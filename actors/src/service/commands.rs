@@ -5,8 +5,8 @@ use fritzy_domain::{
     OrderId, Product, ProductCommand, ProductId, Rejection, Stored,
 };
 
-use crate::answer::{Request, ShopError, Target};
-use crate::shop::{Shop, account_of, order_of, product_of};
+use crate::request::{Request, ShopError, Target};
+use crate::service::shop::{Shop, account_of, order_of, product_of};
 
 /// A price as the client wrote it.
 #[derive(Clone, Debug)]

@@ -12,11 +12,11 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use crate::activation::Activations;
-use crate::answer::Request;
 use crate::clock::{now, now_monotonic};
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, Snapshot};
-use crate::residents::Residents;
+use crate::request::Request;
+use crate::shell::activation::Activations;
+use crate::shell::entity_limit::Residents;
 
 /// What the actors of all shards of a node share.
 pub(crate) struct NodeContext {

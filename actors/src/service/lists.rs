@@ -7,8 +7,8 @@ use fritzy_domain::{
 };
 use fritzy_types::StorageError;
 
-use crate::answer::ShopError;
-use crate::entity_actor::read_failure;
+use crate::request::ShopError;
+use crate::shell::entity_actor::read_failure;
 
 /// The lists of one copy of the state rows.
 #[derive(Clone)]

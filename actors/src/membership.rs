@@ -8,7 +8,7 @@ use fritzy_projections::Projections;
 use fritzy_types::{Failure, Membership, ShardId, ShardLease};
 
 use crate::local_shards::LocalShards;
-use crate::shop::Shop;
+use crate::service::shop::Shop;
 
 impl Shop {
     /// From now on requests wait for shards that are not here: also for those that come with joining.

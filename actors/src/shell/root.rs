@@ -7,9 +7,9 @@ use fritzy_types::{ShardId, ShardLease};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tracing::error;
 
-use crate::entity_actor::{NodeContext, ShardContext};
 use crate::messages::ShardMessage;
-use crate::shard_actor::ShardActor;
+use crate::shell::entity_actor::{NodeContext, ShardContext};
+use crate::shell::shard_actor::ShardActor;
 
 /// A shard that runs.
 #[derive(Clone)]

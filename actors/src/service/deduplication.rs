@@ -2,10 +2,10 @@
 
 use fritzy_domain::{CommandRecord, Kind, Rejection};
 
-use crate::answer::{Request, ShopError};
-use crate::entity_actor::{read_failure, state_at};
 use crate::messages::Snapshot;
-use crate::shop::Shop;
+use crate::request::{Request, ShopError};
+use crate::service::shop::Shop;
+use crate::shell::entity_actor::{read_failure, state_at};
 
 impl Shop {
     /// The answer to the first use of the request's key, if there was one: the created entity as it

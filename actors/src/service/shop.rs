@@ -12,12 +12,12 @@ use fritzy_types::{Deadline, Failure, NodeId, Ownership, ShardId, ShardLease};
 use prometheus_client::registry::Registry;
 use tracing::error;
 
-use crate::activation::Activations;
-use crate::answer::{Request, ShopError, Target};
-use crate::entity_actor::{NodeContext, read_failure};
 use crate::local_shards::LocalShards;
 use crate::messages::{ShardReply, ShardRequest, Snapshot};
-use crate::residents::{ActorCounts, Residents};
+use crate::request::{Request, ShopError, Target};
+use crate::shell::activation::Activations;
+use crate::shell::entity_actor::{NodeContext, read_failure};
+use crate::shell::entity_limit::{ActorCounts, Residents};
 
 /// A running shop on one node.
 pub struct Shop {

@@ -7,9 +7,9 @@ use fritzy_domain::{
 };
 use futures_util::future::{join, join_all};
 
-use crate::answer::{Request, ShopError};
 use crate::messages::{ShardReply, ShardRequest, Snapshot};
-use crate::shop::{Shop, existing, order_of};
+use crate::request::{Request, ShopError};
+use crate::service::shop::{Shop, existing, order_of};
 
 /// An order as the client wrote it.
 #[derive(Clone, Debug)]

@@ -16,12 +16,12 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{Semaphore, watch};
 use tracing::{error, warn};
 
-use crate::answer::Request;
 use crate::clock::{is_late, now, now_monotonic};
-use crate::entity_actor::{
+use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest};
+use crate::request::Request;
+use crate::shell::entity_actor::{
     EntityActor, EntityArguments, ShardContext, append_failure, build_append,
 };
-use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest};
 
 pub(crate) struct ShardActor;
 

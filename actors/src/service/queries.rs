@@ -8,10 +8,10 @@ use fritzy_domain::{
 };
 use fritzy_types::Deadline;
 
-use crate::answer::ShopError;
-use crate::entity_actor::read_failure;
-use crate::lists::{Lists, list_error};
-use crate::shop::{Shop, account_of, existing, order_of, product_of};
+use crate::request::ShopError;
+use crate::service::lists::{Lists, list_error};
+use crate::service::shop::{Shop, account_of, existing, order_of, product_of};
+use crate::shell::entity_actor::read_failure;
 
 /// Products in one read by their ids, each up to 20 KB: room is taken when they are there.
 const IDS_IN_READ_MAX: usize = 100;
