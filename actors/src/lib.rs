@@ -1,20 +1,24 @@
-//! The actor shells around the pure entities: one supervised actor for each active entity, a
-//! supervisor for each shard, and the stateless services that ask them.
+//! Actors around the pure entities of the domain: one supervised actor for each active entity, a
+//! supervisor for each shard, and the stateless services that send requests to them.
 //!
-//! Uses the ports and never names a database. No entity awaits another inside its handler.
+//! The crate uses the domain's ports and never names a database. No entity awaits another inside
+//! its handler.
 
 mod clock;
+mod error;
 mod local_shards;
 mod membership;
 mod messages;
+mod replay;
 mod request;
 mod service;
 mod shell;
 mod wire;
 
+pub use error::ShopError;
 pub use local_shards::LocalShards;
 pub use messages::{ShardReply, ShardRequest, Snapshot};
-pub use request::{Request, ShopError, Target};
+pub use request::{Request, Target};
 pub use service::commands::{PriceInput, ProductInput};
 pub use service::lists::Lists;
 pub use service::placing::{OrderInput, OrderLineInput};

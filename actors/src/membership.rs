@@ -1,4 +1,4 @@
-//! A shop as a member of a cluster: its shards, and what follows them, come and go as the membership has it.
+//! Joining a cluster: shards and their projections start and stop as the membership decides.
 
 use std::sync::Arc;
 
@@ -8,48 +8,33 @@ use fritzy_projections::Projections;
 use fritzy_types::{Failure, Membership, ShardId, ShardLease};
 
 use crate::local_shards::LocalShards;
-use crate::service::shop::Shop;
 
-impl Shop {
-    /// From now on requests wait for shards that are not here: also for those that come with joining.
-    pub fn expect_others(&self) {
-        self.router.expect_others();
-    }
-
-    /// Joins the cluster. `projections` follow the shards that this node owns; `lease` is the one that the shop was made with.
-    ///
-    /// # Errors
-    /// [`MemberError`], each with what to do.
-    pub async fn join(
-        &self,
-        config: MemberConfig,
-        membership: Arc<dyn Membership>,
-        projections: Arc<Projections>,
-        lease: LocalLease,
-    ) -> Result<Member, MemberError> {
-        let shards = Arc::new(Shards {
-            local: self.router.local().clone(),
-            followed: config.roles.projections.then_some(projections),
-        });
-        Member::start(config, membership, self.router.clone(), shards, lease).await
-    }
-
-    /// The way to this shop's shards, wherever they are.
-    pub const fn router(&self) -> &Arc<Router<LocalShards>> {
-        &self.router
-    }
+/// Joins the cluster with the shards behind `router`; see [`crate::Shop::join`].
+pub(crate) async fn join(
+    router: Arc<Router<LocalShards>>,
+    config: MemberConfig,
+    membership: Arc<dyn Membership>,
+    projections: Arc<Projections>,
+    lease: LocalLease,
+) -> Result<Member, MemberError> {
+    let lifecycle = Arc::new(ShardsAndProjections {
+        local: router.local().clone(),
+        projections: config.roles.projections.then_some(projections),
+    });
+    Member::start(config, membership, router, lifecycle, lease).await
 }
 
-struct Shards {
+struct ShardsAndProjections {
     local: Arc<LocalShards>,
-    followed: Option<Arc<Projections>>,
+    /// `None` on nodes without the role.
+    projections: Option<Arc<Projections>>,
 }
 
 #[async_trait]
-impl ShardLifecycle for Shards {
+impl ShardLifecycle for ShardsAndProjections {
     async fn start(&self, leases: &[ShardLease]) -> Result<(), Failure> {
         self.local.start_shards(leases).await?;
-        if let Some(projections) = &self.followed {
+        if let Some(projections) = &self.projections {
             projections.own(leases);
         }
         Ok(())
@@ -57,14 +42,14 @@ impl ShardLifecycle for Shards {
 
     async fn stop(&self, shards: &[ShardId]) {
         self.local.stop_shards(shards).await;
-        if let Some(projections) = &self.followed {
+        if let Some(projections) = &self.projections {
             projections.disown(shards).await;
         }
     }
 
     async fn abandon(&self) {
-        // First what the outside world hears.
-        if let Some(projections) = &self.followed {
+        // Projections first: their effects are visible outside of the cluster.
+        if let Some(projections) = &self.projections {
             projections.abandon();
         }
         self.local.abandon().await;

@@ -1,32 +1,36 @@
-//! Changing things: creations and commands, each sent to the shard of what it concerns.
+//! Creations and changes, each sent to the shard of its entity.
+
+use std::sync::Arc;
 
 use fritzy_domain::{
     Account, AccountCommand, AccountId, Command, Currency, Flaw, Kind, Money, Order, OrderCommand,
     OrderId, Product, ProductCommand, ProductId, Rejection, Stored,
 };
 
-use crate::request::{Request, ShopError, Target};
-use crate::service::shop::{Shop, account_of, order_of, product_of};
+use crate::error::ShopError;
+use crate::request::{Request, Target};
+use crate::service::entity_client::EntityClient;
+use crate::service::reply::{account_of, order_of, product_of};
 
 /// A price as the client wrote it.
 #[derive(Clone, Debug)]
 pub struct PriceInput {
-    /// The amount, as decimal text.
+    /// Decimal text in the currency's major unit, such as `"19.99"`.
     pub amount: String,
-    /// The argument it came in, for refusals.
+    /// Path of the argument that holds the amount, for rejections.
     pub amount_field: &'static str,
-    /// The currency's code.
+    /// ISO 4217 code of the currency.
     pub currency: String,
 }
 
 /// A product as the client wrote it.
 #[derive(Clone, Debug)]
 pub struct ProductInput {
-    /// Its name.
+    /// The name customers see; copied into order lines.
     pub name: String,
-    /// Its description.
+    /// Free text; may be empty.
     pub description: String,
-    /// Its price.
+    /// Price of one piece.
     pub price: PriceInput,
 }
 
@@ -38,96 +42,79 @@ impl PriceInput {
     }
 }
 
-impl Shop {
-    /// Creates an account.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn create_account(
+/// Creates accounts and products, and changes accounts, products and orders.
+pub(crate) struct Commands {
+    entities: Arc<EntityClient>,
+}
+
+impl Commands {
+    pub(crate) fn new(entities: Arc<EntityClient>) -> Self {
+        Self { entities }
+    }
+
+    pub(crate) async fn create_account(
         &self,
         request: &Request,
         name: String,
     ) -> Result<Stored<Account>, ShopError> {
-        let shard = self.router.shard_of(request.command.new_account().slot());
+        let shard = self.entities.shard_of(request.command.new_account().slot());
         let command = Command::Account(AccountCommand::Create { name });
-        let created = self.create(Kind::Account, shard, command, request).await?;
-        Ok(account_of(&created))
+        let created = self.entities.create(Kind::Account, shard, command, request);
+        Ok(account_of(&created.await?))
     }
 
-    /// Creates a product.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn create_product(
+    pub(crate) async fn create_product(
         &self,
         request: &Request,
         input: ProductInput,
     ) -> Result<Stored<Product>, ShopError> {
-        let created = match input.price.check() {
-            Ok(price) => {
-                let shard = self.router.shard_of(request.command.new_product().slot());
-                let ProductInput {
-                    name, description, ..
-                } = input;
-                let command = Command::Product(ProductCommand::Create {
-                    name,
-                    description,
-                    price,
-                });
-                self.create(Kind::Product, shard, command, request).await?
-            }
+        let price = match input.price.check() {
+            Ok(price) => price,
             Err(rejection) => {
-                self.refuse_creation(Kind::Product, request, rejection)
-                    .await?
+                let refused = self
+                    .entities
+                    .reject_creation(Kind::Product, request, rejection);
+                return Ok(product_of(&refused.await?));
             }
         };
-        Ok(product_of(&created))
+        let shard = self.entities.shard_of(request.command.new_product().slot());
+        let command = Command::Product(ProductCommand::Create {
+            name: input.name,
+            description: input.description,
+            price,
+        });
+        let created = self.entities.create(Kind::Product, shard, command, request);
+        Ok(product_of(&created.await?))
     }
 
-    /// Sends an account a command other than the one that creates it.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn command_account(
+    pub(crate) async fn command_account(
         &self,
         request: &Request,
-        target: impl Into<Target<'_>>,
+        target: Target<'_>,
         command: AccountCommand,
     ) -> Result<Stored<Account>, ShopError> {
-        let target = target.into();
         let entity = AccountId::parse(target.id, "id")?.into();
         let command = Command::Account(command);
-        Ok(account_of(
-            &self.execute(entity, request, target, command).await?,
-        ))
+        let changed = self.entities.execute(entity, request, target, command);
+        Ok(account_of(&changed.await?))
     }
 
-    /// Sends a product a command other than those that carry a price.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn command_product(
+    pub(crate) async fn command_product(
         &self,
         request: &Request,
-        target: impl Into<Target<'_>>,
+        target: Target<'_>,
         command: ProductCommand,
     ) -> Result<Stored<Product>, ShopError> {
-        let target = target.into();
         let entity = ProductId::parse(target.id, "id")?.into();
         let command = Command::Product(command);
-        Ok(product_of(
-            &self.execute(entity, request, target, command).await?,
-        ))
+        let changed = self.entities.execute(entity, request, target, command);
+        Ok(product_of(&changed.await?))
     }
 
-    /// Gives a product another price.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn reprice_product(
+    pub(crate) async fn reprice_product(
         &self,
         request: &Request,
-        target: impl Into<Target<'_>>,
+        target: Target<'_>,
         price: PriceInput,
     ) -> Result<Stored<Product>, ShopError> {
         let price = price.check()?;
@@ -135,21 +122,15 @@ impl Shop {
             .await
     }
 
-    /// Sends an order a command other than the one that places it.
-    ///
-    /// # Errors
-    /// [`ShopError`]
-    pub async fn command_order(
+    pub(crate) async fn command_order(
         &self,
         request: &Request,
-        target: impl Into<Target<'_>>,
+        target: Target<'_>,
         command: OrderCommand,
     ) -> Result<Stored<Order>, ShopError> {
-        let target = target.into();
         let entity = OrderId::parse(target.id, "id")?.into();
         let command = Command::Order(command);
-        Ok(order_of(
-            &self.execute(entity, request, target, command).await?,
-        ))
+        let changed = self.entities.execute(entity, request, target, command);
+        Ok(order_of(&changed.await?))
     }
 }

@@ -1,20 +1,42 @@
-//! Recognising a repeated creation (invariant I8): what its key made when it was first used.
+//! Recognising a repeated creation (invariant I8), and replaying the response to its first use.
 
-use fritzy_domain::{CommandRecord, Kind, Rejection};
+use std::sync::Arc;
 
+use fritzy_domain::{CommandRecord, Journal, Kind, ReadModel, Rejection};
+use fritzy_types::ShardCount;
+
+use crate::error::{ShopError, read_failure};
 use crate::messages::Snapshot;
-use crate::request::{Request, ShopError};
-use crate::service::shop::Shop;
-use crate::shell::entity_actor::{read_failure, state_at};
+use crate::replay::state_at;
+use crate::request::Request;
 
-impl Shop {
-    /// The answer to the first use of the request's key, if there was one: the created entity as it
+/// Finds what an idempotency key created.
+pub(crate) struct Deduplication {
+    shard_count: ShardCount,
+    journal: Journal,
+    read_model: Arc<dyn ReadModel>,
+}
+
+impl Deduplication {
+    pub(crate) fn new(
+        shard_count: ShardCount,
+        journal: Journal,
+        read_model: Arc<dyn ReadModel>,
+    ) -> Self {
+        Self {
+            shard_count,
+            journal,
+            read_model,
+        }
+    }
+
+    /// The response to the first use of the request's key, if there was one: the created entity as it
     /// was then.
     ///
-    /// Creations are not looked up on their way in, for a fresh key would pay for it: the journal's
-    /// unique keys refuse the second. So this is asked once a creation has been refused, for whatever
-    /// reason, and what it finds takes precedence over that reason.
-    pub(crate) async fn first_answer(
+    /// Creations are not looked up before they are decided, because every fresh key would pay for it:
+    /// the journal's unique keys refuse the second use. So this is called once a creation was refused,
+    /// for whatever reason, and a first use takes precedence over that reason.
+    pub(crate) async fn replayed_response(
         &self,
         kind: Kind,
         request: &Request,
@@ -26,7 +48,7 @@ impl Shop {
         let Some(entity) = created.map_err(read_failure)? else {
             return Ok(None);
         };
-        let shard = self.router.shard_of(entity.slot());
+        let shard = self.shard_count.shard_of(entity.slot());
         let found = self.journal.find_command(shard, request.command).await;
         match found.map_err(read_failure)? {
             Some(record) if record.fingerprint == Some(fingerprint) => {

@@ -2,7 +2,9 @@
 
 pub(crate) mod commands;
 mod deduplication;
+mod entity_client;
 pub(crate) mod lists;
 pub(crate) mod placing;
 mod queries;
+mod reply;
 pub(crate) mod shop;

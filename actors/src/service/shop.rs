@@ -1,46 +1,56 @@
-//! The shop: what a front end talks to. Its questions are in `queries`, its changes in `commands`,
-//! placing an order in `placing`; here is its life, and the way to the shards.
+//! The shop: the API of this crate for a front end. It starts and stops the shards, and passes
+//! requests to its commands, queries and the placing of orders.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_cluster::{LocalLease, Router, ShardMap};
+use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberError, Router, ShardMap};
 use fritzy_domain::{
-    Account, Command, EntityId, Journal, Kind, Order, Product, ReadModel, Rejection, State, Stored,
+    Account, AccountCommand, Journal, MemoryBudget, Order, OrderCommand, Page, Product,
+    ProductCommand, ProductId, ReadModel, RecordedEvent, Stored,
 };
-use fritzy_types::{Deadline, Failure, NodeId, Ownership, ShardId, ShardLease};
+use fritzy_projections::Projections;
+use fritzy_types::{Deadline, Failure, Membership, NodeId, Ownership, ShardId, ShardLease};
 use prometheus_client::registry::Registry;
 use tracing::error;
 
+use crate::error::{ShopError, read_failure};
 use crate::local_shards::LocalShards;
-use crate::messages::{ShardReply, ShardRequest, Snapshot};
-use crate::request::{Request, ShopError, Target};
+use crate::membership;
+use crate::request::{Request, Target};
+use crate::service::commands::{Commands, PriceInput, ProductInput};
+use crate::service::deduplication::Deduplication;
+use crate::service::entity_client::EntityClient;
+use crate::service::lists::Lists;
+use crate::service::placing::{OrderInput, Placing};
+use crate::service::queries::Queries;
 use crate::shell::activation::Activations;
-use crate::shell::entity_actor::{NodeContext, read_failure};
-use crate::shell::entity_limit::{ActorCounts, Residents};
+use crate::shell::context::NodeContext;
+use crate::shell::entity_limit::{ActorCounts, EntityLimit};
 
 /// A running shop on one node.
 pub struct Shop {
-    pub(crate) router: Arc<Router<LocalShards>>,
-    pub(crate) journal: Journal,
-    pub(crate) read_model: Arc<dyn ReadModel>,
-    residents: Residents,
+    router: Arc<Router<LocalShards>>,
+    commands: Commands,
+    placing: Placing,
+    queries: Queries,
+    entity_limit: EntityLimit,
     leases: Vec<ShardLease>,
 }
 
 /// The limits of a shop on one node.
 #[derive(Clone, Copy, Debug)]
 pub struct ShopConfig {
-    /// Requests waiting for this node's shards at once; one more is refused as overload. Default
-    /// 16 384: an order of two lines asks four times, so this admits some 4 000 orders at a time.
+    /// Requests in this node's shards at once; one more is refused as overload. Default 16 384: an
+    /// order of two lines takes four requests, so this admits some 4 000 orders at a time.
     pub requests_max: usize,
-    /// Requests waiting for one entity at once. Default 256: a command takes a commit of its own, so
-    /// the last of them waits for about a second.
+    /// Requests waiting for one entity at once; one more is refused as overload. Default 256: each
+    /// command takes a commit of its own, so that the last waits for about a second.
     pub entity_queue_max: usize,
-    /// Entities in memory at once; beyond it the longest unused leave. Default 32 768: at most 16 KiB
-    /// each, so half a gigabyte.
+    /// Entities in memory at once; beyond it the longest unused are passivated. Default 32 768: at
+    /// most 16 KiB each, half a gigabyte in all.
     pub entities_max: usize,
-    /// An entity that was not used for so long leaves memory. Default 10 minutes: longer than a
+    /// An entity that was not used for this long is passivated. Default 10 minutes: longer than a
     /// customer's pauses.
     pub idle_after: Duration,
 }
@@ -57,11 +67,11 @@ impl Default for ShopConfig {
 }
 
 impl Shop {
-    /// Claims every shard for node `me` and starts their supervisors. From then on no earlier owner
-    /// can commit.
+    /// Claims every shard for node `me` and starts them. From then on no earlier owner can commit
+    /// (invariant I3).
     ///
     /// # Errors
-    /// [`Failure`] when the stores do not answer.
+    /// [`Failure`] when the store cannot be reached, or the node is stopping.
     pub async fn start(
         config: ShopConfig,
         me: NodeId,
@@ -72,7 +82,7 @@ impl Shop {
         let map = Arc::new(ShardMap::new(ownership.shard_count()));
         let shards: Vec<ShardId> = ownership.shard_count().all().collect();
         let leases = ownership.claim(me, &shards).await.map_err(read_failure)?;
-        // Whoever claims everything has the database alone.
+        // A node that claims every shard uses the database alone.
         let lease = LocalLease::unlimited();
         let empty = Self::empty(config, map.clone(), lease, journal, read_model);
         let shop = empty.await?;
@@ -81,12 +91,12 @@ impl Shop {
         Ok(Self { leases, ..shop })
     }
 
-    /// A shop without any shard yet. They come by [`Self::start_shards`]; `map` says which shards are whose,
-    /// and is kept by whoever claims them. What its own commits do not prove it answers only while `local_lease` holds
-    /// (invariant I3).
+    /// A shop without shards; [`Self::start_shards`] starts them. `map` holds the owner of each shard
+    /// and is updated by the code that claims them. Replies that no commit of this node proves are
+    /// sent only while `local_lease` holds (invariant I3).
     ///
     /// # Errors
-    /// [`Failure::Internal`]
+    /// [`Failure::Internal`] when the actors cannot be started.
     pub async fn empty(
         config: ShopConfig,
         map: Arc<ShardMap>,
@@ -94,11 +104,11 @@ impl Shop {
         journal: Journal,
         read_model: Arc<dyn ReadModel>,
     ) -> Result<Self, Failure> {
-        let residents = Residents::new(config.entities_max, config.idle_after);
+        let entity_limit = EntityLimit::new(config.entities_max, config.idle_after);
         let node = NodeContext {
             journal: journal.clone(),
             activations: Activations::start(read_model.clone()),
-            residents: residents.clone(),
+            entity_limit: entity_limit.clone(),
             local_lease,
             entity_queue_max: config.entity_queue_max,
         };
@@ -107,202 +117,271 @@ impl Shop {
             error!(%failure, "the shop did not start");
             Failure::Internal
         })?;
+        let deduplication = Deduplication::new(map.count(), journal.clone(), read_model.clone());
+        let router = Arc::new(Router::new(map, Arc::new(local)));
+        let entities = Arc::new(EntityClient::new(router.clone(), deduplication));
         Ok(Self {
-            router: Arc::new(Router::new(map, Arc::new(local))),
-            journal,
-            read_model,
-            residents,
+            router,
+            commands: Commands::new(entities.clone()),
+            placing: Placing::new(entities.clone()),
+            queries: Queries::new(entities, journal, read_model),
+            entity_limit,
             leases: Vec::new(),
         })
     }
 
-    /// Starts shards that this node has just claimed. One that runs under another lease is stopped first, as by
-    /// [`Self::stop_shards`].
+    /// Starts shards that this node has just claimed. A shard that runs under another lease is stopped
+    /// first, as by [`Self::stop_shards`].
     ///
     /// # Errors
-    /// [`Failure::Internal`] when the shop is stopping; some may have been started.
+    /// [`Failure::Internal`] when the shop is stopping; some shards may have been started.
     pub async fn start_shards(&self, leases: &[ShardLease]) -> Result<(), Failure> {
         self.router.local().start_shards(leases).await
     }
 
-    /// Stops shards in order, before they are given back. From the call on they take nothing, and what comes for them is
-    /// refused with nothing written; when this returns, all they had taken is answered, and all they had appended
-    /// has been written or refused. What is not done after 10 s is killed.
+    /// Stops shards gracefully, before they are released. New requests for them are refused with
+    /// nothing written. When this returns, all accepted requests are answered, and all their appends
+    /// were written or refused. Shards that have not finished after 10 s are killed.
     pub async fn stop_shards(&self, shards: &[ShardId]) {
         self.router.local().stop_shards(shards).await;
     }
 
-    /// Ends all shards: this node was fenced, and others may have them. What they had taken is refused by the fence, and asked
-    /// of the others; what is not within a second is told that there is no answer, or, for what may have been
-    /// written, that it is not known.
+    /// Ends all shards because this node was fenced and other nodes may own them. Accepted requests
+    /// are refused by the fence, so that they can be sent to the new owners. Requests still
+    /// unanswered after 1 s fail: as unavailable, or with an unknown outcome if they may have been
+    /// written.
     pub async fn abandon(&self) {
         self.router.local().abandon().await;
     }
 
-    /// Where the shards are.
+    /// The owner of each shard.
     pub fn shard_map(&self) -> &Arc<ShardMap> {
         self.router.map()
     }
 
-    /// How many shards run here.
+    /// The number of shards running on this node.
     pub fn shards_running(&self) -> usize {
         self.router.local().len()
     }
 
-    /// The rights under which the shards are written that were claimed at the start.
+    /// The leases that [`Self::start`] claimed; empty for a shop made by [`Self::empty`].
     pub fn leases(&self) -> &[ShardLease] {
         &self.leases
     }
 
     /// Adds the actors' metrics to `registry`.
     pub fn register(&self, registry: &mut Registry) {
-        self.residents.register(registry);
+        self.entity_limit.register(registry);
     }
 
-    /// How many entities are in memory, and how many left or died so far.
+    /// Entities in memory, and counts of passivated and crashed ones since the start.
     pub fn actor_counts(&self) -> ActorCounts {
-        self.residents.counts()
+        self.entity_limit.counts()
     }
 
-    /// Stops every actor. Call it when nobody waits for an answer any more.
+    /// Stops every actor. Replies still pending are lost: call it once no client waits for one.
     pub async fn stop(&self) {
         self.router.local().stop().await;
     }
 
-    pub(crate) async fn read(
+    /// Makes requests wait for shards that do not run on this node, including those that start when
+    /// it joins a cluster. Without it such requests are refused at once.
+    pub fn expect_others(&self) {
+        self.router.expect_others();
+    }
+
+    /// Joins the cluster. `projections` follow the shards that this node owns; `lease` is the one
+    /// passed to [`Self::empty`].
+    ///
+    /// # Errors
+    /// [`MemberError`] when the node cannot become a member; each message says what to do.
+    pub async fn join(
         &self,
-        entity: EntityId,
+        config: MemberConfig,
+        membership: Arc<dyn Membership>,
+        projections: Arc<Projections>,
+        lease: LocalLease,
+    ) -> Result<Member, MemberError> {
+        membership::join(self.router.clone(), config, membership, projections, lease).await
+    }
+
+    /// The router to this shop's shards, on this node or others.
+    pub const fn router(&self) -> &Arc<Router<LocalShards>> {
+        &self.router
+    }
+}
+
+/// Creations and changes.
+///
+/// All fail with [`ShopError::Rejected`] when an argument is invalid, a rule forbids the command, or
+/// the idempotency key was used with other content; nothing was written then. They fail with
+/// [`ShopError::Failed`] when the owner of the entity cannot be reached or cannot write in time.
+impl Shop {
+    /// Creates an account.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change.
+    pub async fn create_account(
+        &self,
+        request: &Request,
+        name: String,
+    ) -> Result<Stored<Account>, ShopError> {
+        self.commands.create_account(request, name).await
+    }
+
+    /// Creates a product.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change.
+    pub async fn create_product(
+        &self,
+        request: &Request,
+        input: ProductInput,
+    ) -> Result<Stored<Product>, ShopError> {
+        self.commands.create_product(request, input).await
+    }
+
+    /// Changes an existing account.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change; rejected also when the account does not exist.
+    pub async fn command_account(
+        &self,
+        request: &Request,
+        target: impl Into<Target<'_>>,
+        command: AccountCommand,
+    ) -> Result<Stored<Account>, ShopError> {
+        let changed = self
+            .commands
+            .command_account(request, target.into(), command);
+        changed.await
+    }
+
+    /// Changes an existing product; [`Self::reprice_product`] changes its price.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change; rejected also when the product does not exist.
+    pub async fn command_product(
+        &self,
+        request: &Request,
+        target: impl Into<Target<'_>>,
+        command: ProductCommand,
+    ) -> Result<Stored<Product>, ShopError> {
+        let changed = self
+            .commands
+            .command_product(request, target.into(), command);
+        changed.await
+    }
+
+    /// Changes the price of an existing product. Orders placed before keep their price.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change; rejected also when the product does not exist.
+    pub async fn reprice_product(
+        &self,
+        request: &Request,
+        target: impl Into<Target<'_>>,
+        price: PriceInput,
+    ) -> Result<Stored<Product>, ShopError> {
+        let changed = self.commands.reprice_product(request, target.into(), price);
+        changed.await
+    }
+
+    /// Places an order at the current prices of its products.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change. A rejection names the argument, and is returned only once it
+    /// is certain that the key was not used before.
+    pub async fn place_order(
+        &self,
+        request: &Request,
+        input: &OrderInput,
+    ) -> Result<Stored<Order>, ShopError> {
+        self.placing.place_order(request, input).await
+    }
+
+    /// Changes an existing order.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change; rejected also when the order does not exist.
+    pub async fn command_order(
+        &self,
+        request: &Request,
+        target: impl Into<Target<'_>>,
+        command: OrderCommand,
+    ) -> Result<Stored<Order>, ShopError> {
+        let changed = self.commands.command_order(request, target.into(), command);
+        changed.await
+    }
+}
+
+/// Reads, each with every acknowledged write.
+///
+/// All fail with [`ShopError::Rejected`] when the id is invalid or nothing with it exists, and with
+/// [`ShopError::Failed`] when the owner or the store cannot be reached in time.
+impl Shop {
+    /// The account with this id, from its actor.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every read.
+    pub async fn account(
+        &self,
+        id: &str,
         deadline: Deadline,
-    ) -> Result<ShardReply, Failure> {
-        let read = ShardRequest::Read { entity };
-        self.ask_of(entity, deadline, read).await
+    ) -> Result<Stored<Account>, ShopError> {
+        self.queries.account(id, deadline).await
     }
 
-    /// Asks for one entity. The answer of another would be a defect: nobody shall see it.
-    async fn ask_of(
+    /// The product with this id, from its actor.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every read.
+    pub async fn product(
         &self,
-        entity: EntityId,
+        id: &str,
         deadline: Deadline,
-        ask: ShardRequest,
-    ) -> Result<ShardReply, Failure> {
-        let shard = self.router.shard_of(entity.slot());
-        match self.router.ask(shard, deadline, ask).await? {
-            ShardReply::State(other) if other.state.id() != entity => {
-                error!(asked = %entity, answered = %other.state.id(), "another entity has answered");
-                Err(Failure::Internal)
-            }
-            reply => Ok(reply),
-        }
+    ) -> Result<Stored<Product>, ShopError> {
+        self.queries.product(id, deadline).await
     }
 
-    pub(crate) async fn execute(
+    /// The order with this id, from its actor.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every read.
+    pub async fn order(&self, id: &str, deadline: Deadline) -> Result<Stored<Order>, ShopError> {
+        self.queries.order(id, deadline).await
+    }
+
+    /// The products with these ids, in their order, from the state rows; `None` where no product
+    /// exists.
+    ///
+    /// # Errors
+    /// [`ShopError::Rejected`] when the products exceed the budget of their response;
+    /// [`ShopError::Failed`] when the store cannot read or the node's memory budget is exhausted.
+    pub async fn products_by_id(
         &self,
-        entity: EntityId,
-        request: &Request,
-        target: Target<'_>,
-        command: Command,
-    ) -> Result<Snapshot, ShopError> {
-        let expected = target.expected_version;
-        let ask = ShardRequest::Execute {
-            entity,
-            command,
-            expected,
-            request: *request,
-        };
-        let reply = self.ask_of(entity, request.deadline, ask).await?;
-        existing(reply, entity.kind(), "id".into(), target.id)
+        ids: &[ProductId],
+        budget: &dyn MemoryBudget,
+    ) -> Result<Vec<Option<Stored<Product>>>, ShopError> {
+        self.queries.products_by_id(ids, budget).await
     }
 
-    /// Has a creation decided; a repeated one answers what the first made.
-    pub(crate) async fn create(
+    /// A page of the events of the account, product or order with this id, oldest first.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every read; rejected also when the page exceeds the budget of its
+    /// response, and failed when the node's memory budget is exhausted.
+    pub async fn history(
         &self,
-        kind: Kind,
-        shard: ShardId,
-        command: Command,
-        request: &Request,
-    ) -> Result<Snapshot, ShopError> {
-        let ask = ShardRequest::Create {
-            command,
-            request: *request,
-        };
-        match self.router.ask(shard, request.deadline, ask).await? {
-            ShardReply::State(created) if created.state.id().kind() == kind => Ok(created),
-            ShardReply::Rejected(rejection) => self.refuse_creation(kind, request, rejection).await,
-            ShardReply::Exists => match self.first_answer(kind, request).await? {
-                Some(first) => Ok(first),
-                None => {
-                    error!(command = %request.command, "a creation met what no key accounts for");
-                    Err(Failure::Internal.into())
-                }
-            },
-            other => Err(unexpected(&other).into()),
-        }
+        id: &str,
+        page: Page,
+        budget: &dyn MemoryBudget,
+    ) -> Result<Vec<RecordedEvent>, ShopError> {
+        self.queries.history(id, page, budget).await
     }
 
-    /// Refuses a creation, unless its key was used before: then that use is answered.
-    pub(crate) async fn refuse_creation(
-        &self,
-        kind: Kind,
-        request: &Request,
-        rejection: Rejection,
-    ) -> Result<Snapshot, ShopError> {
-        self.first_answer(kind, request)
-            .await?
-            .ok_or_else(|| rejection.into())
-    }
-}
-
-/// The state that was answered; what does not exist is refused by the argument that named it.
-pub(crate) fn existing(
-    reply: ShardReply,
-    kind: Kind,
-    field: String,
-    id: &str,
-) -> Result<Snapshot, ShopError> {
-    match reply {
-        ShardReply::State(state) => Ok(state),
-        ShardReply::Absent => Err(Rejection::NotFound {
-            field,
-            kind,
-            id: id.to_owned(),
-        }
-        .into()),
-        ShardReply::Rejected(rejection) => Err(rejection.into()),
-        other => Err(unexpected(&other).into()),
-    }
-}
-
-fn unexpected(reply: &ShardReply) -> Failure {
-    error!(?reply, "a shard answered what it was not asked");
-    Failure::Internal
-}
-
-pub(crate) fn account_of(snapshot: &Snapshot) -> Stored<Account> {
-    match &snapshot.state {
-        State::Account(account) => Stored {
-            version: snapshot.version,
-            state: account.clone(),
-        },
-        other => panic!("an account's id answered with {}", other.id()),
-    }
-}
-
-pub(crate) fn product_of(snapshot: &Snapshot) -> Stored<Product> {
-    match &snapshot.state {
-        State::Product(product) => Stored {
-            version: snapshot.version,
-            state: product.clone(),
-        },
-        other => panic!("a product's id answered with {}", other.id()),
-    }
-}
-
-pub(crate) fn order_of(snapshot: &Snapshot) -> Stored<Order> {
-    match &snapshot.state {
-        State::Order(order) => Stored {
-            version: snapshot.version,
-            state: order.clone(),
-        },
-        other => panic!("an order's id answered with {}", other.id()),
+    /// Lists from the primary.
+    pub fn lists(&self) -> Lists {
+        self.queries.lists()
     }
 }

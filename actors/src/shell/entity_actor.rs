@@ -1,57 +1,22 @@
-//! The actor of one active entity: one command at a time, decided, committed, then answered.
+//! The actor of one active entity: one command at a time is decided, committed, then answered.
 
 use std::sync::Arc;
 
-use fritzy_cluster::{LeaseGeneration, LocalLease};
 use fritzy_domain::{
-    Append, AppendError, Command, CommandRecord, DecisionContext, EntityId, Event, EventId,
-    Journal, Rejection, State, Stored, Version, check_version, fold,
+    AppendError, Command, DecisionContext, EntityId, Rejection, State, Stored, Version,
+    check_version,
 };
-use fritzy_types::{Failure, ShardId, ShardLease, StorageError};
+use fritzy_types::Failure;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tracing::{error, warn};
-use uuid::Uuid;
+use tracing::warn;
 
-use crate::clock::{now, now_monotonic};
+use crate::clock::{is_late, now};
+use crate::error::{append_failure, read_failure};
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, Snapshot};
+use crate::replay::state_at;
 use crate::request::Request;
-use crate::shell::activation::Activations;
-use crate::shell::entity_limit::Residents;
-
-/// What the actors of all shards of a node share.
-pub(crate) struct NodeContext {
-    pub(crate) journal: Journal,
-    pub(crate) activations: Activations,
-    pub(crate) residents: Residents,
-    /// The right to answer what no commit proves.
-    pub(crate) local_lease: LocalLease,
-    /// Requests that may wait for one entity.
-    pub(crate) entity_queue_max: usize,
-}
-
-/// What the actors of one shard share.
-#[derive(Clone)]
-pub(crate) struct ShardContext {
-    pub(crate) lease: ShardLease,
-    pub(crate) node: Arc<NodeContext>,
-    /// The lease's life in which the shard was started.
-    pub(crate) life: LeaseGeneration,
-    /// The shard's supervisor before this one died: what its entities had appended may still be under way.
-    pub(crate) after_crash: bool,
-}
-
-impl ShardContext {
-    /// An answer that this node's own commit does not prove: another node may have taken the shard and committed since the
-    /// state was read. While the lease holds, none has (invariant I3).
-    pub(crate) fn unproved(&self, answer: ShardReply) -> Result<ShardReply, Failure> {
-        if self.node.local_lease.holds_in(self.life) {
-            Ok(answer)
-        } else {
-            let lapsed = "this node's lease has lapsed: another may have its shards";
-            Err(Failure::Unavailable(lapsed.into()))
-        }
-    }
-}
+use crate::shell::append::build_append;
+use crate::shell::context::ShardContext;
 
 pub(crate) struct EntityActor;
 
@@ -59,17 +24,17 @@ pub(crate) struct EntityArguments {
     pub(crate) id: EntityId,
     pub(crate) context: ShardContext,
     pub(crate) supervisor: ActorRef<ShardMessage>,
-    /// The actor before this one died.
+    /// Whether the entity's previous actor died: an append of it may still be in flight.
     pub(crate) after_crash: bool,
 }
 
 pub(crate) struct EntityState {
     arguments: EntityArguments,
-    /// `None` until first used, while it does not exist, and again when what is stored may be another: after a commit of
-    /// which nothing certain is known, what waits behind it is done on what it has left.
+    /// `None` before the first use, while the entity does not exist, and after a commit whose outcome
+    /// is unknown: the commands queued behind it reload the state.
     current: Option<Snapshot>,
-    /// Whether something that was appended may still be under way: it is waited for before anything is read.
-    settle_first: bool,
+    /// Whether an append may still be in flight, which must be settled before the next read.
+    barrier_first: bool,
 }
 
 impl Actor for EntityActor {
@@ -83,7 +48,7 @@ impl Actor for EntityActor {
         arguments: EntityArguments,
     ) -> Result<EntityState, ActorProcessingErr> {
         Ok(EntityState {
-            settle_first: arguments.after_crash,
+            barrier_first: arguments.after_crash,
             arguments,
             current: None,
         })
@@ -97,8 +62,8 @@ impl Actor for EntityActor {
     ) -> Result<(), ActorProcessingErr> {
         let (reply, deadline, command) = match message {
             EntityMessage::Stop => {
-                // Its successor knows nothing of what this one has left.
-                state.settle().await;
+                // The successor does not know of appends in flight.
+                state.await_barrier().await;
                 myself.stop(None);
                 return Ok(());
             }
@@ -110,22 +75,22 @@ impl Actor for EntityActor {
                 reply,
             } => (reply, request.deadline, Some((command, expected, request))),
         };
-        if deadline.has_passed(now_monotonic()) {
-            // Nobody waits any more: no work, no answer.
+        if is_late(deadline) {
+            // The client has stopped waiting: neither work nor a reply.
             return Ok(());
         }
         if let Err(failure) = state.load().await {
-            return answer(reply, Err(failure));
+            return respond(reply, Err(failure));
         }
         let Some(current) = state.current.clone() else {
             let supervisor = &state.arguments.supervisor;
-            // Fails only when the shard is stopping, and this actor with it.
+            // Fails only when the shard, and this actor with it, is stopping.
             let _ =
                 supervisor.send_message(ShardMessage::Absent(state.arguments.id, myself.get_id()));
-            return state.answer_unproved(reply, ShardReply::Absent);
+            return state.respond_under_lease(reply, ShardReply::Absent);
         };
         match command {
-            None => state.answer_unproved(reply, ShardReply::State(current)),
+            None => state.respond_under_lease(reply, ShardReply::State(current)),
             Some((command, expected, request)) => {
                 state
                     .execute(&current, command, expected, &request, reply)
@@ -135,22 +100,26 @@ impl Actor for EntityActor {
     }
 }
 
-fn answer(reply: ReplyTo, with: Result<ShardReply, Failure>) -> Result<(), ActorProcessingErr> {
-    reply.send(with);
+fn respond(to: ReplyTo, reply: Result<ShardReply, Failure>) -> Result<(), ActorProcessingErr> {
+    to.send(reply);
     Ok(())
 }
 
 impl EntityState {
-    /// Answers from what was read, as [`ShardContext::unproved`].
-    fn answer_unproved(&self, reply: ReplyTo, with: ShardReply) -> Result<(), ActorProcessingErr> {
-        answer(reply, self.arguments.context.unproved(with))
+    /// Responds from the state that was read, as [`ShardContext::under_lease`].
+    fn respond_under_lease(
+        &self,
+        to: ReplyTo,
+        reply: ShardReply,
+    ) -> Result<(), ActorProcessingErr> {
+        respond(to, self.arguments.context.under_lease(reply))
     }
 
-    /// Waits for what was appended and may still be under way. Whoever asks waits no longer than its deadline.
-    async fn settle(&mut self) {
-        if self.settle_first {
+    /// Waits until appends in flight are settled. Clients wait no longer than their deadlines.
+    async fn await_barrier(&mut self) {
+        if self.barrier_first {
             self.arguments.context.node.journal.barrier().await;
-            self.settle_first = false;
+            self.barrier_first = false;
         }
     }
 
@@ -158,7 +127,7 @@ impl EntityState {
         if self.current.is_some() {
             return Ok(());
         }
-        self.settle().await;
+        self.await_barrier().await;
         let row = self
             .arguments
             .context
@@ -179,20 +148,22 @@ impl EntityState {
         request: &Request,
         reply: ReplyTo,
     ) -> Result<(), ActorProcessingErr> {
-        match self.find_repeat(request).await {
+        match self.replayed_response(request).await {
             Ok(None) => {}
-            Ok(Some(first_answer)) => return self.answer_unproved(reply, first_answer),
-            Err(failure) => return answer(reply, Err(failure)),
+            Ok(Some(replayed)) => return self.respond_under_lease(reply, replayed),
+            Err(failure) => return respond(reply, Err(failure)),
         }
-        let env = DecisionContext {
+        let decision = DecisionContext {
             now: now(),
             command: request.command,
         };
         let decided = check_version(expected, current.version)
-            .and_then(|()| State::decide(Some(&current.state), command, &env));
+            .and_then(|()| State::decide(Some(&current.state), command, &decision));
         let events = match decided {
             Ok(events) => events,
-            Err(rejection) => return self.answer_unproved(reply, ShardReply::Rejected(rejection)),
+            Err(rejection) => {
+                return self.respond_under_lease(reply, ShardReply::Rejected(rejection));
+            }
         };
         let after = current.version;
         let version = after + events.len() as u64;
@@ -210,25 +181,25 @@ impl EntityState {
         match self.arguments.context.node.journal.append(append).await {
             Ok(_) => {
                 self.current = Some(next.clone());
-                answer(reply, Ok(ShardReply::State(next)))
+                respond(reply, Ok(ShardReply::State(next)))
             }
             Err(failure) => {
                 let may_be_outdated =
                     matches!(failure, AppendError::Conflict | AppendError::Fenced(_))
                         || !failure.certainly_not_written();
                 if may_be_outdated {
-                    warn!(entity = %self.arguments.id, %failure, "an entity is read anew");
+                    warn!(entity = %self.arguments.id, %failure, "an entity will be reloaded");
                     self.current = None;
-                    self.settle_first = true;
+                    self.barrier_first = true;
                 }
-                answer(reply, Err(append_failure(&failure)))
+                respond(reply, Err(append_failure(&failure)))
             }
         }
     }
 
-    /// What the same command answered when it was first given (invariant I8). Asked of the journal, and
-    /// only for commands with a key.
-    async fn find_repeat(&self, request: &Request) -> Result<Option<ShardReply>, Failure> {
+    /// The response to the first use of the command's idempotency key (invariant I8). Reads the
+    /// journal, and only for commands with a key.
+    async fn replayed_response(&self, request: &Request) -> Result<Option<ShardReply>, Failure> {
         let Some(fingerprint) = request.fingerprint else {
             return Ok(None);
         };
@@ -245,86 +216,5 @@ impl EntityState {
         }
         let first = state_at(journal, context.lease.shard, &record).await?;
         Ok(Some(ShardReply::State(first)))
-    }
-}
-
-/// The state that a command left its entity in: the fold of the events up to then.
-pub(crate) async fn state_at(
-    journal: &Journal,
-    shard: ShardId,
-    record: &CommandRecord,
-) -> Result<Snapshot, Failure> {
-    let events = journal
-        .read_entity(shard, record.entity, record.version)
-        .await
-        .map_err(read_failure)?;
-    let state = fold(events.iter().map(|recorded| &recorded.event));
-    let state = state.ok_or_else(|| {
-        error!(entity = %record.entity, "the journal has a command's record but not its events");
-        Failure::Internal
-    })?;
-    Ok(Arc::new(Stored {
-        version: record.version,
-        state,
-    }))
-}
-
-/// The append of decided events, with the state they lead to.
-pub(crate) fn build_append(
-    lease: ShardLease,
-    before: Option<State>,
-    after: u64,
-    events: Vec<Event>,
-    request: &Request,
-) -> Append {
-    let state = events
-        .iter()
-        .fold(before, State::evolve)
-        .expect("decided events lead to a state");
-    Append {
-        lease,
-        entity: state.id(),
-        after,
-        command: request.command,
-        fingerprint: request.fingerprint,
-        events: events
-            .into_iter()
-            .map(|event| (EventId::from_uuid(Uuid::new_v4()), event))
-            .collect(),
-        state,
-        deadline: request.deadline,
-    }
-}
-
-pub(crate) fn read_failure(failure: StorageError) -> Failure {
-    match failure {
-        StorageError::Unavailable(reason) => {
-            warn!(%reason, "the store cannot read");
-            Failure::Unavailable("the database does not answer".into())
-        }
-        StorageError::Unreadable(reason) => {
-            error!(%reason, "stored data cannot be read");
-            Failure::Unavailable("stored data cannot be read by this version".into())
-        }
-        StorageError::BudgetExceeded(_) => Failure::Overloaded,
-    }
-}
-
-/// What a client is told of it. What the store said is for the log, where the committer has put it: it names
-/// servers and accounts.
-pub(crate) fn append_failure(failure: &AppendError) -> Failure {
-    match failure {
-        AppendError::Overloaded => Failure::Overloaded,
-        AppendError::Expired => Failure::DeadlineExceeded,
-        AppendError::Conflict => Failure::Unavailable(failure.to_string()),
-        AppendError::Fenced(_) => Failure::NotOwner,
-        AppendError::Unavailable {
-            certainly_not_written: true,
-            ..
-        } => Failure::Unavailable("the database cannot write".into()),
-        AppendError::Unavailable {
-            certainly_not_written: false,
-            ..
-        } => Failure::OutcomeUnknown("the database does not answer".into()),
     }
 }

@@ -1,7 +1,9 @@
 //! The actors: a root supervisor, a supervisor for each shard, and an actor for each active entity.
 
 pub(crate) mod activation;
-pub(crate) mod entity_actor;
+mod append;
+pub(crate) mod context;
+mod entity_actor;
 pub(crate) mod entity_limit;
 pub(crate) mod root;
-pub(crate) mod shard_actor;
+mod shard_actor;
