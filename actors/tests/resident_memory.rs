@@ -49,7 +49,7 @@ async fn touch(shop: &Arc<Shop>, ids: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn memory_is_bounded_by_the_limit_on_entities() {
+async fn memory_stays_within_bound_of_entity_limit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let stores = Stores::open_sqlite(SqliteConfig::new(folder.path().join("fritzy.db")));
     let stores = stores.await.expect("opens");

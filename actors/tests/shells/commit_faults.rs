@@ -49,7 +49,7 @@ async fn active_order(shop: &Shop) -> String {
 }
 
 #[tokio::test]
-async fn a_commit_that_fails_before_its_effect_is_refused_and_leaves_nothing() {
+async fn i1_commit_failed_before_effect_leaves_nothing() {
     let script = Script::default();
     let disk = script.disk().await;
     let id = active_order(&disk.shop).await;
@@ -84,7 +84,7 @@ async fn a_commit_that_fails_before_its_effect_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_commit_whose_answer_is_lost_is_found_by_its_key_and_never_made_twice() {
+async fn i8_lost_commit_outcome_is_found_by_its_key() {
     let script = Script::default();
     let disk = script.disk().await;
     let id = active_order(&disk.shop).await;
@@ -120,7 +120,7 @@ async fn a_commit_whose_answer_is_lost_is_found_by_its_key_and_never_made_twice(
 }
 
 #[tokio::test]
-async fn what_waits_behind_a_commit_whose_answer_is_lost_is_done_on_what_is_stored() {
+async fn queued_command_reloads_state_after_lost_commit() {
     let script = Script::default();
     let disk = script.disk().await;
     let id = active_order(&disk.shop).await;
@@ -147,7 +147,7 @@ async fn what_waits_behind_a_commit_whose_answer_is_lost_is_done_on_what_is_stor
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_commit_takes_long_readers_do_not_wait_and_what_is_late_is_dropped() {
+async fn slow_commit_delays_no_reader_and_late_commands_expire() {
     /// Much longer than a read, much shorter than a test's patience.
     const PATIENCE_MS: u64 = 500;
     /// A read of memory takes some microseconds; the rest is for busy machines.

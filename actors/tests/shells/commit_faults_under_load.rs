@@ -133,7 +133,7 @@ async fn client(shop: Arc<Shop>, number: u64, seed: u64, shared: (String, String
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commits_that_fail_now_and_then_under_load_leave_everything_sound() {
+async fn i1_commit_faults_under_load_keep_journal_and_rows_sound() {
     const CLIENTS: u64 = 12;
     let seed = Uuid::new_v4().as_u64_pair().0 | 1;
     println!("seed {seed}");

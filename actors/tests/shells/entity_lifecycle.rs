@@ -21,7 +21,7 @@ fn dollars(amount: &str) -> PriceInput {
 }
 
 #[tokio::test]
-async fn an_account_is_renamed_and_closed_and_then_orders_no_more() {
+async fn account_rename_then_close_makes_it_read_only() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let (shop, id) = (&fixture.shop, account.id.to_string());
@@ -48,7 +48,7 @@ async fn an_account_is_renamed_and_closed_and_then_orders_no_more() {
 }
 
 #[tokio::test]
-async fn an_order_takes_the_price_of_its_moment_and_no_withdrawn_product() {
+async fn order_uses_current_price_and_rejects_withdrawn_product() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let other = fixture.product("1").await;
@@ -93,7 +93,7 @@ async fn an_order_takes_the_price_of_its_moment_and_no_withdrawn_product() {
 }
 
 #[tokio::test]
-async fn the_same_key_answers_the_same_after_all_that_can_happen_since() {
+async fn i8_repeated_key_replays_response_after_later_changes() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let (shop, id) = (&fixture.shop, product.id.to_string());
@@ -130,7 +130,7 @@ async fn the_same_key_answers_the_same_after_all_that_can_happen_since() {
 }
 
 #[tokio::test]
-async fn an_expected_version_is_checked_for_every_command() {
+async fn stale_expected_version_is_rejected_for_every_command() {
     let fixture = Fixture::new().await;
     let order = fixture.order().await.state;
     let (shop, id) = (&fixture.shop, order.id.to_string());
@@ -158,7 +158,7 @@ async fn an_expected_version_is_checked_for_every_command() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_saw_the_same_version_one_succeeds() {
+async fn concurrent_commands_with_same_version_succeed_once() {
     let fixture = Fixture::new().await;
     let id = fixture.product("5").await.id.to_string();
     let tries = (0..32).map(|number| {

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use crate::fixtures::{Fixture, keyed, order_input, product_input, unkeyed};
 
 #[tokio::test]
-async fn repeats_of_every_mutation_answer_the_first() {
+async fn i8_repeat_of_every_mutation_replays_first_response() {
     let fixture = Fixture::new().await;
     let shop = &fixture.shop;
     let account = keyed("createAccount", "k", "John");
@@ -62,7 +62,7 @@ async fn repeats_of_every_mutation_answer_the_first() {
 }
 
 #[tokio::test]
-async fn a_key_with_other_content_is_refused() {
+async fn i8_key_with_other_content_is_rejected() {
     let fixture = Fixture::new().await;
     let shop = &fixture.shop;
     let first = keyed("createAccount", "k", "John");
@@ -100,7 +100,7 @@ async fn a_key_with_other_content_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_makes_no_order_for_a_second_account() {
+async fn i8_key_reused_for_another_account_is_rejected() {
     let fixture = Fixture::new().await;
     let product = fixture.product("5").await;
     let mut refusals = 0;
@@ -123,7 +123,7 @@ async fn a_key_makes_no_order_for_a_second_account() {
 }
 
 #[tokio::test]
-async fn a_repeat_whose_quote_would_fail_now_answers_the_first() {
+async fn i8_repeat_replays_despite_rejected_quote() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let request = keyed("createOrder", "k", "o");
@@ -148,7 +148,7 @@ async fn a_repeat_whose_quote_would_fail_now_answers_the_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_duplicates_make_one_effect() {
+async fn i8_concurrent_duplicates_have_one_effect() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let input = order_input(&account, &[(&product, 3)]);
@@ -167,7 +167,7 @@ async fn concurrent_duplicates_make_one_effect() {
 
 /// What is remembered is remembered by the journal, not by an actor: every actor has left in between.
 #[tokio::test(start_paused = true)]
-async fn repeats_answer_the_first_after_everything_has_left_memory() {
+async fn i8_repeat_after_passivation_replays_first_response() {
     let idle_after = Duration::from_secs(60);
     let config = ShopConfig {
         idle_after,

@@ -13,7 +13,7 @@ use crate::fixtures::{Fixture, deadline, unkeyed};
 const SHARDS: usize = 8;
 
 #[tokio::test(start_paused = true)]
-async fn idle_entities_leave_and_come_back_as_they_were() {
+async fn idle_entity_is_passivated_and_restored_unchanged() {
     let idle_after = Duration::from_secs(60);
     let fixture = Fixture::with(ShopConfig {
         idle_after,
@@ -55,7 +55,7 @@ async fn idle_entities_leave_and_come_back_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_number_of_entities_in_memory_is_bounded() {
+async fn entities_in_memory_stay_within_limit() {
     let fixture = Fixture::with(ShopConfig {
         entities_max: 50,
         ..ShopConfig::default()
@@ -77,7 +77,7 @@ async fn the_number_of_entities_in_memory_is_bounded() {
 
 /// The race that passivation must win: commands arrive while the entity is on its way out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_to_entities_that_are_leaving_are_neither_lost_nor_doubled() {
+async fn commands_during_passivation_execute_exactly_once() {
     let fixture = Fixture::with(ShopConfig {
         entities_max: 1,
         ..ShopConfig::default()
@@ -111,7 +111,7 @@ async fn commands_to_entities_that_are_leaving_are_neither_lost_nor_doubled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn activations_that_wait_together_are_read_together() {
+async fn concurrent_activations_share_one_read() {
     let fixture = Fixture::new().await;
     let mut accounts = Vec::new();
     for _ in 0..100 {

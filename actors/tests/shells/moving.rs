@@ -35,7 +35,7 @@ fn lapsed<T: std::fmt::Debug>(answer: Result<T, ShopError>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_taken_before_a_stop_is_done_and_nothing_after() {
+async fn stopping_shard_finishes_accepted_requests_only() {
     // With room for one entity, another is told to leave, and what comes for it waits for its successor.
     let config = ShopConfig {
         entities_max: 1,
@@ -98,7 +98,7 @@ async fn what_was_taken_before_a_stop_is_done_and_nothing_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn creations_under_way_are_awaited() {
+async fn stopping_shard_awaits_creations_in_flight() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     two.faults.answer_ms.store(2_000, Ordering::SeqCst);
@@ -113,7 +113,7 @@ async fn creations_under_way_are_awaited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_dead_actor_left_in_the_queue_is_waited_for() {
+async fn stopping_shard_awaits_appends_of_dead_actors() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
@@ -133,7 +133,7 @@ async fn what_a_dead_actor_left_in_the_queue_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_finish_is_killed_and_cannot_write_later() {
+async fn i3_killed_shard_cannot_write_later() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
@@ -164,7 +164,7 @@ async fn what_does_not_finish_is_killed_and_cannot_write_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_abandoned_shard_had_taken_is_told_as_it_is() {
+async fn i3_abandoned_shard_reports_each_request_outcome() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
@@ -195,7 +195,7 @@ async fn what_an_abandoned_shard_had_taken_is_told_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_an_abandoned_shard_is_told_what_is_known() {
+async fn abandoned_shard_fails_stuck_requests_promptly() {
     let two = TwoNodes::new(2, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let (written, read) = (account(&shop).await, account(&shop).await);
@@ -238,7 +238,7 @@ async fn whoever_waits_for_an_abandoned_shard_is_told_what_is_known() {
 }
 
 #[tokio::test]
-async fn a_node_whose_lease_has_lapsed_answers_only_what_its_commits_prove() {
+async fn i3_lapsed_lease_allows_only_commit_proven_responses() {
     let two = TwoNodes::new(4, ShopConfig::default()).await;
     let (shop, lease) = (two.nodes[0].shop.clone(), &two.nodes[0].lease);
     let known = account(&shop).await.id.to_string();
@@ -281,7 +281,7 @@ async fn a_node_whose_lease_has_lapsed_answers_only_what_its_commits_prove() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lease_must_hold_after_the_state_was_read() {
+async fn i3_lease_is_checked_after_state_was_read() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
@@ -293,7 +293,7 @@ async fn the_lease_must_hold_after_the_state_was_read() {
 }
 
 #[tokio::test]
-async fn a_deposed_owner_says_that_it_is_not_the_owner() {
+async fn i3_deposed_owner_reports_not_owner() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();

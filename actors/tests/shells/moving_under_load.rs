@@ -86,7 +86,7 @@ async fn client(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn shards_move_under_load_and_nothing_is_lost_or_done_twice() {
+async fn i1_shard_moves_under_load_execute_each_command_once() {
     let two = Arc::new(TwoNodes::new(SHARDS, ShopConfig::default()).await);
     let mut products = Vec::new();
     let mut expected: BTreeMap<CommandId, usize> = BTreeMap::new();

@@ -18,7 +18,7 @@ fn limits() -> ShopConfig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entity_has_a_bounded_queue_and_its_neighbours_do_not_feel_it() {
+async fn full_entity_queue_refuses_without_delaying_others() {
     let fixture = Fixture::with(limits()).await;
     let (slow, other) = (fixture.account().await.id, fixture.account().await.id);
     fixture.faults.load_ms.store(1_000, Ordering::SeqCst);
@@ -44,7 +44,7 @@ async fn an_entity_has_a_bounded_queue_and_its_neighbours_do_not_feel_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_has_a_bounded_number_of_requests() {
+async fn node_request_limit_refuses_excess_as_overload() {
     let fixture = Fixture::with(limits()).await;
     let mut accounts = Vec::new();
     for _ in 0..100 {
@@ -67,7 +67,7 @@ async fn a_node_has_a_bounded_number_of_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_gave_up_keeps_its_place_until_its_request_is_done() {
+async fn abandoned_request_keeps_its_permit_until_done() {
     let fixture = Fixture::with(limits()).await;
     let id = fixture.account().await.id.to_string();
     fixture.faults.load_ms.store(1_000, Ordering::SeqCst);

@@ -7,7 +7,7 @@ use fritzy_domain::{Code, OrderCommand, OrderStatus};
 use crate::fixtures::{Fixture, deadline, field_of, order_input, product_input, unkeyed};
 
 #[tokio::test]
-async fn an_order_keeps_names_prices_and_their_sum() {
+async fn placed_order_stores_names_prices_and_total() {
     let fixture = Fixture::new().await;
     let account = fixture.account().await;
     let (phone, cable) = (fixture.product("999.99").await, fixture.product("0").await);
@@ -31,7 +31,7 @@ async fn an_order_keeps_names_prices_and_their_sum() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_refused_by_name() {
+async fn order_with_unknown_id_is_rejected_naming_the_field() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let unknown = uuid::Uuid::now_v7().to_string();
@@ -66,7 +66,7 @@ async fn what_does_not_exist_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn bad_products_are_refused_by_name() {
+async fn product_with_invalid_price_is_rejected_naming_the_field() {
     let fixture = Fixture::new().await;
     for (price, currency, field) in [
         ("-1", "USD", "price"),
@@ -83,7 +83,7 @@ async fn bad_products_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn illegal_moves_are_refused_and_change_nothing() {
+async fn illegal_transition_is_rejected_without_change() {
     let fixture = Fixture::new().await;
     let id = fixture.order().await.state.id.to_string();
     let early = fixture
@@ -114,7 +114,7 @@ async fn illegal_moves_are_refused_and_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_account_and_the_products_are_asked_in_parallel() {
+async fn account_and_products_are_read_in_parallel() {
     let fixture = Fixture::new().await;
     let account = fixture.account().await;
     let products = [

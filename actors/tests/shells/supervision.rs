@@ -10,7 +10,7 @@ use fritzy_types::Failure;
 use crate::fixtures::{Fixture, deadline, in_ms, unkeyed};
 
 #[tokio::test]
-async fn an_entity_that_panics_is_rebuilt_on_its_next_use() {
+async fn panicked_entity_is_rebuilt_on_next_use() {
     let fixture = Fixture::new().await;
     let (order, neighbour) = (fixture.order().await, fixture.order().await);
     let id = order.state.id.to_string();
@@ -49,7 +49,7 @@ async fn an_entity_that_panics_is_rebuilt_on_its_next_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebuilt_entity_knows_what_its_dead_actor_had_queued() {
+async fn rebuilt_entity_includes_append_queued_by_dead_actor() {
     let fixture = Fixture::new().await;
     let id = fixture.order().await.state.id.to_string();
     fixture.faults.hold_append.store(true, Ordering::SeqCst);
@@ -82,7 +82,7 @@ async fn a_rebuilt_entity_knows_what_its_dead_actor_had_queued() {
 }
 
 #[tokio::test]
-async fn a_creation_that_panics_takes_nobody_with_it() {
+async fn panicking_creation_fails_alone() {
     let fixture = Fixture::new().await;
     let order = fixture.order().await;
     fixture
@@ -97,7 +97,7 @@ async fn a_creation_that_panics_takes_nobody_with_it() {
 }
 
 #[tokio::test]
-async fn an_entity_is_read_from_memory_after_its_first_use() {
+async fn active_entity_is_read_from_memory() {
     let fixture = Fixture::new().await;
     let id = fixture.account().await.id.to_string();
     for _ in 0..10 {
@@ -107,7 +107,7 @@ async fn an_entity_is_read_from_memory_after_its_first_use() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_does_not_exist_is_mistaken_for_a_failure() {
+async fn absent_entity_under_concurrent_reads_is_not_found() {
     let fixture = Fixture::new().await;
     let unknown = uuid::Uuid::now_v7().to_string();
     // Each answer lets the actor go while other reads are on their way to it.
@@ -129,7 +129,7 @@ async fn nothing_that_does_not_exist_is_mistaken_for_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_answered_by_its_deadline_and_late_work_is_dropped() {
+async fn late_command_times_out_and_is_not_executed() {
     let fixture = Fixture::new().await;
     let id = fixture.order().await.state.id.to_string();
     fixture.faults.load_ms.store(1_000, Ordering::SeqCst);
