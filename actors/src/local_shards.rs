@@ -35,8 +35,8 @@ const KILL_MAX: Duration = Duration::from_secs(1);
 pub struct LocalShards {
     node: Arc<NodeContext>,
     running: RunningShards,
-    /// Permits for requests on this node: a mailbox has no bound of its own. Acquired before a request
-    /// enters a mailbox, and released with its reply.
+    /// Permits for requests on this node: a mailbox has no bound of its own. Acquired before a
+    /// request enters a mailbox, and released with its reply.
     permits: Arc<Semaphore>,
     root: ActorRef<RootMessage>,
     _ticker: AbortOnDropHandle<()>,
@@ -67,8 +67,8 @@ impl LocalShards {
         })
     }
 
-    /// Starts these shards. A shard that runs under the same lease already is left as it is; one that
-    /// runs under another lease is stopped first.
+    /// Starts these shards. A shard that runs under the same lease already is left as it is; one
+    /// that runs under another lease is stopped first.
     ///
     /// # Errors
     /// [`Failure::Internal`] when this node is stopping; some shards may have been started.
@@ -143,9 +143,10 @@ impl LocalShards {
         running.get(&shard).map(|shard| shard.lease)
     }
 
-    /// Puts a request into the mailbox of its shard, and returns the lease it will be executed under.
-    /// Holds the map's lock meanwhile: a stopping shard is removed from the map before it is sent its
-    /// stop, so that each request either precedes the stop in the mailbox or is returned from here.
+    /// Puts a request into the mailbox of its shard, and returns the lease it will be executed
+    /// under. Holds the map's lock meanwhile: a stopping shard is removed from the map before it is
+    /// sent its stop, so that each request either precedes the stop in the mailbox or is returned
+    /// from here.
     #[expect(
         clippy::result_large_err,
         reason = "a request that is not accepted is returned whole"
@@ -195,8 +196,8 @@ impl LocalShards {
 /// Stops shards that were removed from the map after their accepted requests, and kills those left
 /// after `within`.
 async fn finish_or_kill(node: &NodeContext, shards: &[RunningShard], within: Duration) {
-    // The stop follows every request that found its shard in the map. A shard that has just died has
-    // nothing left to do.
+    // The stop follows every request that found its shard in the map. A shard that has just died
+    // has nothing left to do.
     for shard in shards {
         drop(shard.actor.send_message(ShardMessage::Stop));
     }

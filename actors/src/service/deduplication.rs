@@ -30,12 +30,12 @@ impl Deduplication {
         }
     }
 
-    /// The response to the first use of the request's key, if there was one: the created entity as it
-    /// was then.
+    /// The response to the first use of the request's key, if there was one: the created entity as
+    /// it was then.
     ///
-    /// Creations are not looked up before they are decided, because every fresh key would pay for it:
-    /// the journal's unique keys refuse the second use. So this is called once a creation was refused,
-    /// for whatever reason, and a first use takes precedence over that reason.
+    /// Creations are not looked up before they are decided, because every fresh key would pay for
+    /// it: the journal's unique keys refuse the second use. So this is called once a creation was
+    /// refused, for whatever reason, and a first use takes precedence over that reason.
     pub(crate) async fn replayed_response(
         &self,
         kind: Kind,

@@ -81,7 +81,8 @@ impl EntityClient {
                 match self.deduplication.replayed_response(kind, request).await? {
                     Some(first) => Ok(first),
                     None => {
-                        error!(command = %request.command, "the entity of a creation exists, but no key created it");
+                        let command = request.command;
+                        error!(%command, "an entity exists, but not by the creation's key");
                         Err(Failure::Internal.into())
                     }
                 }
@@ -120,7 +121,8 @@ impl EntityClient {
         let shard = self.router.shard_of(entity.slot());
         match self.router.ask(shard, deadline, request).await? {
             ShardReply::State(other) if other.state.id() != entity => {
-                error!(requested = %entity, replied = %other.state.id(), "a reply holds another entity");
+                let replied = other.state.id();
+                error!(requested = %entity, %replied, "a reply holds another entity");
                 Err(Failure::Internal)
             }
             reply => Ok(reply),

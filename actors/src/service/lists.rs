@@ -95,8 +95,8 @@ impl Lists {
         pages.map_err(list_error)
     }
 
-    /// The orders of each of `accounts` (no account twice), ordered by (created at, id), in one read.
-    /// Returns one list for each account, in their order.
+    /// The orders of each of `accounts` (no account twice), ordered by (created at, id), in one
+    /// read. Returns one list for each account, in their order.
     ///
     /// # Errors
     /// [`ShopError::Rejected`] when the list exceeds the budget of its response;

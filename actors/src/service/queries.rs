@@ -14,7 +14,8 @@ use crate::service::entity_client::EntityClient;
 use crate::service::lists::Lists;
 use crate::service::reply::{account_of, existing, order_of, product_of};
 
-/// Products in one read by their ids, each up to 20 KB: the memory budget is charged after the read.
+/// Products in one read by their ids, each up to 20 KB: the memory budget is charged after the
+/// read.
 const IDS_IN_READ_MAX: usize = 100;
 
 /// Reads entities, their histories and lists of them.

@@ -91,9 +91,9 @@ impl Shop {
         Ok(Self { leases, ..shop })
     }
 
-    /// A shop without shards; [`Self::start_shards`] starts them. `map` holds the owner of each shard
-    /// and is updated by the code that claims them. Replies that no commit of this node proves are
-    /// sent only while `local_lease` holds (invariant I3).
+    /// A shop without shards; [`Self::start_shards`] starts them. `map` holds the owner of each
+    /// shard and is updated by the code that claims them. Replies that no commit of this node
+    /// proves are sent only while `local_lease` holds (invariant I3).
     ///
     /// # Errors
     /// [`Failure::Internal`] when the actors cannot be started.
@@ -130,8 +130,8 @@ impl Shop {
         })
     }
 
-    /// Starts shards that this node has just claimed. A shard that runs under another lease is stopped
-    /// first, as by [`Self::stop_shards`].
+    /// Starts shards that this node has just claimed. A shard that runs under another lease is
+    /// stopped first, as by [`Self::stop_shards`].
     ///
     /// # Errors
     /// [`Failure::Internal`] when the shop is stopping; some shards may have been started.
@@ -140,8 +140,8 @@ impl Shop {
     }
 
     /// Stops shards gracefully, before they are released. New requests for them are refused with
-    /// nothing written. When this returns, all accepted requests are answered, and all their appends
-    /// were written or refused. Shards that have not finished after 10 s are killed.
+    /// nothing written. When this returns, all accepted requests are answered, and all their
+    /// appends were written or refused. Shards that have not finished after 10 s are killed.
     pub async fn stop_shards(&self, shards: &[ShardId]) {
         self.router.local().stop_shards(shards).await;
     }
@@ -213,8 +213,8 @@ impl Shop {
 
 /// Creations and changes.
 ///
-/// All fail with [`ShopError::Rejected`] when an argument is invalid, a rule forbids the command, or
-/// the idempotency key was used with other content; nothing was written then. They fail with
+/// All fail with [`ShopError::Rejected`] when an argument is invalid, a rule forbids the command,
+/// or the idempotency key was used with other content; nothing was written then. They fail with
 /// [`ShopError::Failed`] when the owner of the entity cannot be reached or cannot write in time.
 impl Shop {
     /// Creates an account.
@@ -283,15 +283,16 @@ impl Shop {
         target: impl Into<Target<'_>>,
         price: PriceInput,
     ) -> Result<Stored<Product>, ShopError> {
-        let changed = self.commands.reprice_product(request, target.into(), price);
-        changed.await
+        self.commands
+            .reprice_product(request, target.into(), price)
+            .await
     }
 
     /// Places an order at the current prices of its products.
     ///
     /// # Errors
-    /// [`ShopError`], as for every change. A rejection names the argument, and is returned only once it
-    /// is certain that the key was not used before.
+    /// [`ShopError`], as for every change. A rejection names the argument, and is returned only
+    /// once it is certain that the key was not used before.
     pub async fn place_order(
         &self,
         request: &Request,
@@ -310,8 +311,9 @@ impl Shop {
         target: impl Into<Target<'_>>,
         command: OrderCommand,
     ) -> Result<Stored<Order>, ShopError> {
-        let changed = self.commands.command_order(request, target.into(), command);
-        changed.await
+        self.commands
+            .command_order(request, target.into(), command)
+            .await
     }
 }
 

@@ -28,7 +28,8 @@ pub(crate) struct ShardContext {
     pub(crate) node: Arc<NodeContext>,
     /// The generation of the local lease in which the shard was started.
     pub(crate) generation: LeaseGeneration,
-    /// Whether the shard's previous supervisor died: appends of its entities may still be in flight.
+    /// Whether the shard's previous supervisor died: appends of its entities may still be in
+    /// flight.
     pub(crate) after_crash: bool,
 }
 

@@ -30,8 +30,9 @@ pub(crate) struct EntityArguments {
 
 pub(crate) struct EntityState {
     arguments: EntityArguments,
-    /// `None` before the first use, while the entity does not exist, and after a commit whose outcome
-    /// is unknown: the commands queued behind it reload the state.
+    /// `None` before the first use, while the entity does not exist, and after a commit that may
+    /// have left another state in the store (unknown outcome, conflict, fence): the commands queued
+    /// behind it reload the state.
     current: Option<Snapshot>,
     /// Whether an append may still be in flight, which must be settled before the next read.
     barrier_first: bool,

@@ -95,7 +95,8 @@ impl RootState {
         dead.map(|shard| shard.lease)
     }
 
-    /// Replaces a shard's dead supervisor with its successor, unless the shard was stopped meanwhile.
+    /// Replaces a shard's dead supervisor with its successor, unless the shard was stopped
+    /// meanwhile.
     pub(crate) fn replace(&self, dead: ActorId, successor: RunningShard) {
         let mut running = self.running.write().expect("no writer panics");
         match running.get_mut(&successor.lease.shard) {

@@ -153,9 +153,9 @@ impl Actor for ShardActor {
 }
 
 impl ShardState {
-    /// Decides a creation and appends it. The reply is sent when it is durable; meanwhile this actor
-    /// continues. The journal's unique keys detect an existing entity, so that a fresh id costs no
-    /// read.
+    /// Decides a creation and appends it. The reply is sent when it is durable; meanwhile this
+    /// actor continues. The journal's unique keys detect an existing entity, so that a fresh id
+    /// costs no read.
     fn create(&self, command: Command, request: Request, reply: ReplyTo) {
         // A panic of the rules must fail this request only, not the shard.
         let submitted = catch_unwind(AssertUnwindSafe(|| {

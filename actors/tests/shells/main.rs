@@ -1,5 +1,5 @@
-//! The shells on stores in memory: supervision, deadlines, keys, and placing orders; and on a file whose
-//! commits fail.
+//! The actors on in-memory stores: supervision, deadlines, idempotency keys, and placing orders;
+//! and on a SQLite file whose commits fail.
 
 mod audit;
 mod commit_faults;

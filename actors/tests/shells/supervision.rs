@@ -1,4 +1,4 @@
-//! A crash of one actor loses nothing and disturbs no other (B1); deadlines are honoured.
+//! The crash of an actor loses no committed state and affects no other entity (B1); deadlines hold.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn panicked_entity_is_rebuilt_on_next_use() {
         .await;
     assert_eq!(panicked, Err(ShopError::Failed(Failure::Internal)));
 
-    // The neighbour's actor was not touched; this one is as it was before the panic.
+    // The neighbour's actor is unaffected; this entity is in its state before the panic.
     let neighbour_id = neighbour.state.id.to_string();
     assert_eq!(
         fixture.shop.order(&neighbour_id, deadline()).await,
@@ -45,7 +45,7 @@ async fn panicked_entity_is_rebuilt_on_next_use() {
         .shop
         .command_order(&unkeyed(), &id, OrderCommand::Complete)
         .await;
-    assert_eq!(completed.expect("works again").version, 3);
+    assert_eq!(completed.expect("completed").version, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,13 +63,13 @@ async fn rebuilt_entity_includes_append_queued_by_dead_actor() {
         .await;
     assert_eq!(lost, Err(ShopError::Failed(Failure::Internal)));
 
-    // The append is still in the queue, without its actor. The next one must not read past it.
+    // The append is still in the queue, without its actor. The next actor must not read before it.
     let (shop, order_id) = (fixture.shop.clone(), id.clone());
     let read = tokio::spawn(async move { shop.order(&order_id, deadline()).await });
-    // Paused time passes only when nothing can go on: the read has come as far as it can.
+    // Paused time advances only when every task is idle: the read has got as far as it can.
     tokio::time::sleep(Duration::from_millis(1)).await;
     fixture.faults.gate.notify_one();
-    let seen = read.await.expect("ran").expect("rebuilt");
+    let seen = read.await.expect("no panic").expect("rebuilt");
     assert_eq!(
         (seen.version, seen.state.status),
         (2, OrderStatus::Confirmed)
@@ -78,7 +78,7 @@ async fn rebuilt_entity_includes_append_queued_by_dead_actor() {
         .shop
         .command_order(&unkeyed(), &id, OrderCommand::Complete)
         .await;
-    assert_eq!(completed.expect("goes on").version, 3);
+    assert_eq!(completed.expect("completed").version, 3);
 }
 
 #[tokio::test]
@@ -110,21 +110,21 @@ async fn active_entity_is_read_from_memory() {
 async fn absent_entity_under_concurrent_reads_is_not_found() {
     let fixture = Fixture::new().await;
     let unknown = uuid::Uuid::now_v7().to_string();
-    // Each answer lets the actor go while other reads are on their way to it.
+    // Each reply stops the actor while other reads are queued for it.
     let readers = (0..8).map(|_| {
         let (shop, unknown) = (fixture.shop.clone(), unknown.clone());
         tokio::spawn(async move {
             for _ in 0..300 {
-                let answer = shop.account(&unknown, deadline()).await;
+                let result = shop.account(&unknown, deadline()).await;
                 assert_eq!(
-                    answer.expect_err("does not exist").code(),
+                    result.expect_err("does not exist").code(),
                     Code::AccountNotFound
                 );
             }
         })
     });
     for reader in futures_util::future::join_all(readers).await {
-        reader.expect("every answer was right");
+        reader.expect("every read reported an absent account");
     }
 }
 
@@ -136,7 +136,7 @@ async fn late_command_times_out_and_is_not_executed() {
     let late = fixture.shop.order(&id, in_ms(300)).await;
     assert_eq!(late.expect_err("too slow").code(), Code::DeadlineExceeded);
 
-    // Waits in the mailbox behind the read above until its deadline has passed.
+    // The command waits in the mailbox behind the read above until its deadline has passed.
     let mut request = unkeyed();
     request.deadline = in_ms(200);
     let dropped = fixture
@@ -148,5 +148,5 @@ async fn late_command_times_out_and_is_not_executed() {
         Code::DeadlineExceeded
     );
     let seen = fixture.shop.order(&id, deadline()).await.expect("exists");
-    assert_eq!(seen.version, 1, "the late command was not carried out");
+    assert_eq!(seen.version, 1, "the late command was executed");
 }
