@@ -15,8 +15,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 use crate::deliveries::{Deliveries, Delivery, Ticket};
+use crate::delivery_watchdog::Stall;
 use crate::messages::{headers, payload, topics};
-use crate::stall::Stall;
 use crate::window::Window;
 
 /// Bytes that one request carries for a partition, at first: a broker takes a megabyte unless it is told otherwise. One

@@ -7,17 +7,17 @@
 mod bridge;
 mod client;
 mod deliveries;
+mod delivery_watchdog;
+mod factory;
 mod messages;
-mod stall;
-mod start;
 mod topics;
 mod window;
 
 use std::collections::BTreeMap;
 
 pub use client::kafka_properties;
+pub use factory::{KafkaBridge, KafkaSettingsError};
 pub use messages::TOPICS;
-pub use start::{KafkaBridge, KafkaSettingsError};
 pub use topics::{TopicDifference, TopicSettings, Topics, TopicsError};
 
 use fritzy_projections::Begin;

@@ -16,8 +16,8 @@ use tokio::time::sleep;
 
 use crate::KafkaBridgeConfig;
 use crate::client::{Complaints, client_config};
+use crate::factory::KafkaSettingsError;
 use crate::messages::TOPICS;
-use crate::start::KafkaSettingsError;
 
 /// Until some broker answers at all.
 const ANSWER_MAX: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{error, warn};
 
-use crate::owning::{Owned, Ownership};
+use crate::assignment::{Owned, Ownership};
 use crate::runner::Runner;
 use crate::status::{Counts, ProjectionMetrics};
 use crate::{ProjectionStart, ProjectionStatus};

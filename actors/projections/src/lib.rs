@@ -6,12 +6,12 @@
 //! where it goes on after a restart.
 
 mod actor;
-mod books;
+mod assignment;
 mod clock;
-mod owning;
+mod event_loop;
 mod progress;
 mod runner;
-mod running;
+mod shard_progress;
 mod status;
 
 use async_trait::async_trait;

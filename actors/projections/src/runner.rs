@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
 
-use crate::books::Books;
+use crate::assignment::{Owned, Ownership};
 use crate::clock::now;
-use crate::owning::{Owned, Ownership};
+use crate::event_loop::Running;
 use crate::progress::Progress;
-use crate::running::Running;
+use crate::shard_progress::Books;
 use crate::status::Counts;
 use crate::{Begin, Projection, ProjectionError, ProjectionStart};
 

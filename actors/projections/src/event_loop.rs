@@ -7,9 +7,9 @@ use fritzy_domain::{CommitFeed, Committed, FeedItem};
 use fritzy_types::StorageError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 
-use crate::books::Books;
 use crate::progress::Progress;
 use crate::runner::{Ended, asked};
+use crate::shard_progress::Books;
 use crate::{Ack, ProjectedEvent, Projection, ProjectionError};
 
 /// Between two savings of cursors: after a kill, what was done since is done again.

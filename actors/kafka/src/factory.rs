@@ -17,8 +17,8 @@ use crate::KafkaBridgeConfig;
 use crate::bridge::{BATCH_BYTES, Bridge};
 use crate::client::{Complaints, FIXED, client_config};
 use crate::deliveries::{Deliveries, Delivery};
+use crate::delivery_watchdog::Stall;
 use crate::messages::TOPICS;
-use crate::stall::Stall;
 
 /// Asking for topics at most.
 const METADATA_MAX: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use crate::Ack;
-use crate::owning::Owned;
+use crate::assignment::Owned;
 use crate::progress::Progress;
 use crate::runner::{Runner, tell};
 
