@@ -3,66 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use std::fmt;
-
-use fritzy_types::Timestamp;
-
 use crate::{
-    Account, AccountCommand, AccountEvent, CommandId, EntityId, Order, OrderCommand, OrderEvent,
-    Product, ProductCommand, ProductEvent, Rejection, Version,
+    Account, AccountCommand, AccountEvent, DecisionContext, Entity, EntityId, Kind, Order,
+    OrderCommand, OrderEvent, Product, ProductCommand, ProductEvent, Rejection, Version,
 };
-
-/// What `decide` may know besides state and command.
-#[derive(Clone, Copy, Debug)]
-pub struct DecisionContext {
-    /// The moment of the decision.
-    pub now: Timestamp,
-    /// The command being decided; ids of what it creates derive from it.
-    pub command: CommandId,
-}
-
-/// The rules of one kind of entity.
-pub trait Entity: Sized {
-    /// What it can be asked to do.
-    type Command;
-    /// What can have happened to it.
-    type Event;
-
-    /// Decides a command against the state (`None`: it does not exist). Pure: the same arguments
-    /// always decide the same.
-    ///
-    /// # Errors
-    /// A [`Rejection`] when the command cannot be; nothing has happened then.
-    fn decide(
-        state: Option<&Self>,
-        command: Self::Command,
-        env: &DecisionContext,
-    ) -> Result<Vec<Self::Event>, Rejection>;
-
-    /// The state after an event. Total: an event that cannot follow leaves the state as it is.
-    fn evolve(state: Option<Self>, event: &Self::Event) -> Option<Self>;
-}
-
-/// The kinds of entities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Kind {
-    /// Accounts.
-    Account,
-    /// Products.
-    Product,
-    /// Orders.
-    Order,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Account => "account",
-            Self::Product => "product",
-            Self::Order => "order",
-        })
-    }
-}
 
 /// Any command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,11 +6,16 @@
 //! fold to the same state.
 
 mod account;
+mod arguments;
 mod code;
+mod currency;
+mod decider;
 mod entity;
+mod flaw;
 mod history;
 mod id;
 mod idempotency;
+mod kind;
 mod money;
 mod order;
 mod ports;
@@ -23,14 +28,16 @@ pub use account::{
     AccountRenamed,
 };
 pub use code::Code;
-pub use entity::{
-    Command, DecisionContext, Entity, Event, EventDecodeError, Kind, State, check_version, fold,
-};
+pub use currency::Currency;
+pub use decider::{DecisionContext, Entity};
+pub use entity::{Command, Event, EventDecodeError, State, check_version, fold};
+pub use flaw::Flaw;
 pub use id::{AccountId, CommandId, EntityId, EventId, OrderId, ProductId};
 pub use idempotency::{
     Fingerprint, FingerprintBuilder, IDEMPOTENCY_KEY_BYTES_MAX, KeyScope, check_key,
 };
-pub use money::{Currency, MINOR_UNITS_END, Money};
+pub use kind::Kind;
+pub use money::{MINOR_UNITS_END, Money};
 pub use order::{
     LINES_MAX, Order, OrderCancelled, OrderCommand, OrderCompleted, OrderConfirmed, OrderCreated,
     OrderEvent, OrderLine, OrderStatus, PlaceOrder, QUANTITY_MAX, QuotedLine, RequestedLine,
@@ -47,5 +54,5 @@ pub use product::{
     Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
     ProductWithdrawn, Quote,
 };
-pub use rejection::{Flaw, Rejection};
+pub use rejection::Rejection;
 pub use text::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX};

@@ -2,79 +2,14 @@
 //! no amount is ever computed with as a float.
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::{Flaw, Rejection};
+use crate::{Currency, Flaw};
 
 /// Amounts and totals stay below this many minor units: 10^13, so that with any number of decimals
 /// the shortest decimal of a double is the decimal that was written.
 pub const MINOR_UNITS_END: i64 = 10_000_000_000_000;
-
-/// An ISO 4217 currency that has minor units (gold and the like have none).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Currency(iso_currency::Currency);
-
-impl Currency {
-    /// US dollar.
-    pub const USD: Self = Self(iso_currency::Currency::USD);
-
-    /// The currency with this three-letter code, in capitals.
-    pub fn from_code(code: &str) -> Option<Self> {
-        let currency = iso_currency::Currency::from_code(code)?;
-        currency.exponent().map(|_| Self(currency))
-    }
-
-    /// The three-letter code.
-    pub fn code(self) -> &'static str {
-        self.0.code()
-    }
-
-    /// Decimals of an amount: 2 for dollars, 0 for yen, 3 for dinars.
-    pub fn decimals(self) -> u8 {
-        let decimals = self
-            .0
-            .exponent()
-            .and_then(|exponent| u8::try_from(exponent).ok());
-        decimals.expect("from_code admits only currencies with a small exponent")
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl fmt::Debug for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl FromStr for Currency {
-    type Err = String;
-
-    fn from_str(code: &str) -> Result<Self, Self::Err> {
-        Self::from_code(code).ok_or_else(|| {
-            format!("`{code}` is not an ISO 4217 currency with minor units (as USD, JPY or KWD)")
-        })
-    }
-}
-
-impl Serialize for Currency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.code())
-    }
-}
-
-impl<'de> Deserialize<'de> for Currency {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        code.parse().map_err(serde::de::Error::custom)
-    }
-}
 
 /// An amount from 0 up to [`MINOR_UNITS_END`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -109,14 +44,13 @@ impl Money {
     /// decimals must be zeros.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] naming `field`.
-    pub fn parse(text: &str, currency: Currency, field: &str) -> Result<Self, Rejection> {
-        parse_minor_units(text, currency)
-            .map(|minor_units| Self {
-                minor_units,
-                currency,
-            })
-            .map_err(|flaw| Rejection::invalid(field, flaw))
+    /// When the text is not a decimal number, is negative, is too large, or has too many decimals.
+    pub fn from_decimal(text: &str, currency: Currency) -> Result<Self, Flaw> {
+        let minor_units = parse_minor_units(text, currency)?;
+        Ok(Self {
+            minor_units,
+            currency,
+        })
     }
 
     /// Whole minor units, such as cents.
@@ -343,7 +277,7 @@ mod tests {
             code in prop::sample::select(vec!["JPY", "USD", "KWD", "CLF"]),
         ) {
             let money = Money::from_minor_units(minor_units, currency(code)).expect("in range");
-            prop_assert_eq!(Money::parse(&money.to_string(), currency(code), "price"), Ok(money));
+            prop_assert_eq!(Money::from_decimal(&money.to_string(), currency(code)), Ok(money));
         }
 
         /// The API's numbers pass through doubles: inside the limit none is changed by it.
@@ -355,7 +289,7 @@ mod tests {
             let money = Money::from_minor_units(minor_units, currency(code)).expect("in range");
             let double: f64 = money.to_string().parse().expect("a number");
             let json = serde_json::to_string(&double).expect("finite");
-            prop_assert_eq!(Money::parse(&json, currency(code), "price"), Ok(money));
+            prop_assert_eq!(Money::from_decimal(&json, currency(code)), Ok(money));
         }
 
         #[test]

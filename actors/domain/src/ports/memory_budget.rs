@@ -2,9 +2,6 @@
 
 use fritzy_types::BudgetExceeded;
 
-use super::Stored;
-use crate::{Account, Order, OrderLine, Product};
-
 /// How much memory a read may fill. Whoever reads takes room for each row before the next one is
 /// fetched, so that a read which is too large ends after one row too many.
 pub trait MemoryBudget: Send + Sync {
@@ -22,76 +19,5 @@ pub struct UnlimitedBudget;
 impl MemoryBudget for UnlimitedBudget {
     fn take(&self, _bytes: usize) -> Result<(), BudgetExceeded> {
         Ok(())
-    }
-}
-
-/// What takes room: a state with all it holds.
-pub trait HeapSize: Sized {
-    /// Bytes it holds beside itself.
-    fn heap_bytes(&self) -> usize;
-
-    /// Bytes it takes.
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.heap_bytes()
-    }
-}
-
-impl<T: HeapSize> HeapSize for Stored<T> {
-    fn heap_bytes(&self) -> usize {
-        self.state.heap_bytes()
-    }
-}
-
-impl HeapSize for Account {
-    fn heap_bytes(&self) -> usize {
-        self.personal.name.len()
-    }
-}
-
-impl HeapSize for Product {
-    fn heap_bytes(&self) -> usize {
-        self.name.len() + self.description.len()
-    }
-}
-
-impl HeapSize for Order {
-    fn heap_bytes(&self) -> usize {
-        let reason = self.cancel_reason.as_deref().map_or(0, str::len);
-        let line = |line: &OrderLine| size_of::<OrderLine>() + line.name.len();
-        reason + self.lines.iter().map(line).sum::<usize>()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use fritzy_types::Timestamp;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::{AccountId, Currency, Money, OrderId, OrderStatus, ProductId};
-
-    #[test]
-    fn every_line_of_an_order_and_every_text_takes_room() {
-        let line = |name: &str| OrderLine {
-            product_id: ProductId::from_uuid(Uuid::nil()),
-            product_version: 1,
-            name: name.into(),
-            unit_price_minor: 1,
-            quantity: 1,
-        };
-        let order = |lines: &[&str], reason: Option<&str>| Order {
-            id: OrderId::from_uuid(Uuid::nil()),
-            account_id: AccountId::from_uuid(Uuid::nil()),
-            created_at: Timestamp::from_micros(0),
-            status: OrderStatus::Created,
-            lines: lines.iter().copied().map(line).collect(),
-            total: Money::zero(Currency::USD),
-            cancel_reason: reason.map(Into::into),
-        };
-        let bare = order(&[], None).bytes();
-        assert_eq!(bare, size_of::<Order>());
-        let lines = order(&["Pen", "Paper"], Some("late"));
-        let texts = "PenPaperlate".len();
-        assert_eq!(lines.bytes(), bare + 2 * size_of::<OrderLine>() + texts);
     }
 }
