@@ -19,6 +19,7 @@ mod kind;
 mod money;
 mod order;
 mod ports;
+mod position;
 mod product;
 mod rejection;
 mod text;
@@ -46,10 +47,11 @@ pub use order::{
 pub use ports::{
     Append, AppendError, AppendOutcome, Appending, CommandRecord, CommitFeed, Committed,
     Consistency, ConsistencyToken, Cursor, CursorMove, Cursors, FeedItem, HeapSize, InvalidToken,
-    Journal, JournalReader, JournalWriter, KeysetPage, MemoryBudget, Page, Position, PrimaryOnly,
+    Journal, JournalReader, JournalWriter, KeysetPage, MemoryBudget, Page, PrimaryOnly,
     ProductIndex, ProductQuery, ReadModel, ReadReplicas, RecordedEvent, SearchError, SortKey,
-    Stored, UnlimitedBudget, Version,
+    Stored, UnlimitedBudget,
 };
+pub use position::{Position, Version};
 pub use product::{
     Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
     ProductWithdrawn, Quote,

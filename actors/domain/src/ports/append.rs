@@ -5,12 +5,7 @@ use std::pin::Pin;
 
 use fritzy_types::{Deadline, ShardId, ShardLease};
 
-use crate::{CommandId, EntityId, Event, EventId, Fingerprint, State};
-
-/// An event's number within its shard: 1, 2, 3 … without a gap (invariant I2).
-pub type Position = u64;
-/// An event's number within its entity: 1, 2, 3 … without a gap (invariant I2).
-pub type Version = u64;
+use crate::{CommandId, EntityId, Event, EventId, Fingerprint, Position, State, Version};
 
 /// One decided command, to be made durable whole or not at all.
 #[derive(Clone, Debug)]

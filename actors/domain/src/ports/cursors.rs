@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use fritzy_types::{ShardId, ShardLease, StorageError};
 
-use super::Position;
+use crate::Position;
 
 /// How far a projection has got in one shard.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
-use super::{Append, Appending, CommitFeed, MemoryBudget, Page, Position, Version};
-use crate::{CommandId, EntityId, Event, EventId, Fingerprint};
+use super::{Append, Appending, CommitFeed, MemoryBudget, Page};
+use crate::{CommandId, EntityId, Event, EventId, Fingerprint, Position, Version};
 
 /// One event as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ mod product_index;
 mod read_model;
 mod read_replicas;
 
-pub use append::{Append, AppendError, AppendOutcome, Appending, Position, Version};
+pub use append::{Append, AppendError, AppendOutcome, Appending};
 pub use commit_feed::{CommitFeed, Committed, FeedItem};
 pub use cursors::{Cursor, CursorMove, Cursors};
 pub use heap_size::HeapSize;

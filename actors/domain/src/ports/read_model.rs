@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use fritzy_types::{StorageError, Timestamp};
 use uuid::Uuid;
 
-use super::{MemoryBudget, Version};
-use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State};
+use super::MemoryBudget;
+use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State, Version};
 
 /// A state with the version it is at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
