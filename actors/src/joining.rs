@@ -50,7 +50,7 @@ impl ShardLifecycle for Shards {
     async fn start(&self, leases: &[ShardLease]) -> Result<(), Failure> {
         self.local.start_shards(leases).await?;
         if let Some(projections) = &self.followed {
-            projections.own(leases);
+            projections.assign(leases);
         }
         Ok(())
     }
@@ -58,7 +58,7 @@ impl ShardLifecycle for Shards {
     async fn stop(&self, shards: &[ShardId]) {
         self.local.stop_shards(shards).await;
         if let Some(projections) = &self.followed {
-            projections.disown(shards).await;
+            projections.release(shards).await;
         }
     }
 

@@ -1,5 +1,6 @@
-//! A producer that has stalled: it has messages under way and delivers none, while brokers are well for anybody else. One was
-//! once seen so after a minute without brokers, for a reason that was not found; a new one starts from the cursors.
+//! Detects a stalled producer: it has messages in flight and delivers none, although the brokers are
+//! healthy for other clients. One stalled after a minute without brokers, for a reason that was not
+//! found. A new producer starts from the cursors.
 
 use std::time::Duration;
 
@@ -12,71 +13,82 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::messages::TOPICS;
 
-/// Between two looks: the library waits some seconds between its own tries.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
-/// So many looks in a row that find nothing delivered and the brokers well.
-const LOOKS: u32 = 4;
-/// For brokers to answer somebody else.
+/// Interval between two checks: the library waits some seconds between its own retries.
+const CHECK_INTERVAL: Duration = Duration::from_secs(20);
+/// Checks in a row that have to find nothing delivered and the brokers healthy.
+const CHECKS: u32 = 4;
+/// For a response of the brokers to another client.
 const METADATA_MAX: Duration = Duration::from_secs(5);
 
-/// Looks whether a producer has stalled.
-pub(super) struct Stall {
+/// Watches the deliveries of one producer.
+pub(super) struct DeliveryWatchdog {
     client: ClientConfig,
-    /// Whether something was delivered since the last look.
-    pub(super) is_moving: bool,
-    next_look: Instant,
-    /// How many looks in a row have found that it should move, and does not.
-    looks: u32,
-    looking: Option<JoinHandle<bool>>,
+    /// Whether a message was delivered since the last check.
+    has_delivered: bool,
+    next_check: Instant,
+    /// Checks in a row that have found the producer stalled.
+    stalled_checks: u32,
+    probe: Option<JoinHandle<bool>>,
 }
 
-impl Stall {
-    /// `client` is how to reach the brokers.
+impl DeliveryWatchdog {
+    /// `client` has the settings by which the brokers are reached.
     pub(super) fn new(client: ClientConfig) -> Self {
         Self {
             client,
-            is_moving: false,
-            next_look: Instant::now() + LOOK_EVERY,
-            looks: 0,
-            looking: None,
+            has_delivered: false,
+            next_check: Instant::now() + CHECK_INTERVAL,
+            stalled_checks: 0,
+            probe: None,
         }
     }
 
-    /// Returns when it has stalled. To be awaited only while messages are under way; it may be dropped at any time, and
-    /// awaited again.
-    pub(super) async fn noticed(&mut self) -> ProjectionError {
-        while self.looks < LOOKS {
-            if let Some(looking) = &mut self.looking {
-                let are_well = looking.await.unwrap_or(false);
-                self.looking = None;
-                self.looks = if are_well { self.looks + 1 } else { 0 };
+    /// Notes that a message was delivered.
+    pub(super) const fn delivered(&mut self) {
+        self.has_delivered = true;
+    }
+
+    /// Returns when the producer has stalled. Cancel-safe; to be awaited only while messages are in
+    /// flight.
+    pub(super) async fn stalled(&mut self) -> ProjectionError {
+        while self.stalled_checks < CHECKS {
+            if let Some(probe) = &mut self.probe {
+                let are_healthy = probe.await.unwrap_or(false);
+                self.probe = None;
+                self.stalled_checks = if are_healthy {
+                    self.stalled_checks + 1
+                } else {
+                    0
+                };
             } else {
-                sleep_until(self.next_look).await;
-                if std::mem::take(&mut self.is_moving) {
-                    self.looks = 0;
+                sleep_until(self.next_check).await;
+                if std::mem::take(&mut self.has_delivered) {
+                    self.stalled_checks = 0;
                 } else {
                     let client = self.client.clone();
-                    self.looking = Some(spawn_blocking(move || are_well(&client).unwrap_or(false)));
+                    self.probe = Some(spawn_blocking(move || {
+                        are_healthy(&client).unwrap_or(false)
+                    }));
                 }
-                self.next_look = Instant::now() + LOOK_EVERY;
+                self.next_check = Instant::now() + CHECK_INTERVAL;
             }
         }
-        let quiet_s = (LOOK_EVERY * (LOOKS - 1)).as_secs();
+        let quiet_s = (CHECK_INTERVAL * (CHECKS - 1)).as_secs();
         ProjectionError(format!(
-            "nothing was delivered for {quiet_s} s, although the brokers are well: the producer has stalled"
+            "nothing was delivered for {quiet_s} s, although the brokers are healthy: the producer has stalled"
         ))
     }
 }
 
-/// Whether brokers answer somebody new, and every partition has all its copies: otherwise it is they who are waited for.
-fn are_well(client: &ClientConfig) -> Result<bool, KafkaError> {
+/// Whether brokers respond to a new client, and all replicas of every partition are in sync. Otherwise
+/// the producer rightly waits for them.
+fn are_healthy(client: &ClientConfig) -> Result<bool, KafkaError> {
     let client: BaseProducer = client.create()?;
     let found = client.client().fetch_metadata(None, METADATA_MAX)?;
     Ok(TOPICS.iter().all(|topic| {
-        let mut found = found.topics().iter();
-        found.any(|one| {
-            let partitions = one.partitions();
-            one.name() == *topic
+        found.topics().iter().any(|found| {
+            let partitions = found.partitions();
+            found.name() == *topic
                 && !partitions.is_empty()
                 && partitions.iter().all(|partition| {
                     partition.leader() >= 0 && partition.isr().len() == partition.replicas().len()

@@ -1,44 +1,50 @@
-//! Which shards a node's projections follow: what they are told to, and what each has heard of.
+//! Which shards the projections of a node follow: what is assigned to all, and what each of them holds.
 
 use std::collections::{HashMap, HashSet};
 
 use fritzy_types::{ShardId, ShardLease};
 use tokio::sync::watch;
 
-/// The shards that all projections of a node shall follow.
+/// The shards that all projections of a node have to follow.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Owned {
+pub(super) struct Assignment {
     pub(super) leases: HashMap<ShardId, ShardLease>,
-    /// How often all were given up at once.
-    pub(super) abandoned: u64,
+    /// How often all shards were revoked at once.
+    abandoned: u64,
 }
 
-impl Owned {
+impl Assignment {
     pub(super) fn add(&mut self, leases: &[ShardLease]) {
         let leases = leases.iter();
         self.leases
             .extend(leases.map(|lease| (lease.shard, *lease)));
     }
 
-    /// Answers the leases of those that were there.
+    /// Returns the leases of those shards that were assigned.
     pub(super) fn remove(&mut self, shards: &[ShardId]) -> Vec<ShardLease> {
         let shards = shards.iter();
         shards
             .filter_map(|shard| self.leases.remove(shard))
             .collect()
     }
+
+    /// Revokes all shards at once.
+    pub(super) fn abandon(&mut self) {
+        self.leases.clear();
+        self.abandoned += 1;
+    }
 }
 
-/// What one runner follows, as it goes after what is owned.
-pub(super) struct Ownership {
-    owned: watch::Receiver<Owned>,
+/// The shards that one runner holds, as it follows the assignment.
+pub(super) struct AssignmentTracker {
+    assignment: watch::Receiver<Assignment>,
     held: watch::Sender<HashSet<ShardLease>>,
 }
 
-impl Ownership {
-    pub(super) fn new(owned: watch::Receiver<Owned>) -> Self {
+impl AssignmentTracker {
+    pub(super) fn new(assignment: watch::Receiver<Assignment>) -> Self {
         let held = watch::Sender::default();
-        Self { owned, held }
+        Self { assignment, held }
     }
 
     /// Changes with what this runner holds.
@@ -46,48 +52,49 @@ impl Ownership {
         self.held.subscribe()
     }
 
-    /// One who notices changes from now on.
-    pub(super) fn watch(&self) -> watch::Receiver<Owned> {
-        self.owned.clone()
+    /// A receiver that notices changes from now on.
+    pub(super) fn watch(&self) -> watch::Receiver<Assignment> {
+        self.assignment.clone()
     }
 
     pub(super) fn abandoned(&self) -> u64 {
-        self.owned.borrow().abandoned
+        self.assignment.borrow().abandoned
     }
 
-    /// Returns when all were given up at once, more often than `before`.
+    /// Returns when all shards were revoked at once after the count was `before`.
     pub(super) async fn abandoned_since(&self, before: u64) {
-        let mut owned = self.owned.clone();
-        let changed = owned.wait_for(|owned| owned.abandoned != before);
-        let nobody_tells = changed.await.is_err();
-        if nobody_tells {
-            // Whoever could give them up is gone.
+        let mut assignment = self.assignment.clone();
+        let changed = assignment.wait_for(|assignment| assignment.abandoned != before);
+        let is_sender_gone = changed.await.is_err();
+        if is_sender_gone {
+            // Nobody can revoke them any more.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Holds what is owned now, if nothing else is followed; otherwise answers what is followed and not owned any more,
-    /// which is to be left first.
+    /// Holds what is assigned now, if nothing else is followed. Otherwise returns the leases that are
+    /// followed and no longer assigned; they have to be released first.
     pub(super) fn hold(
         &self,
-        owned: &mut watch::Receiver<Owned>,
+        assignment: &mut watch::Receiver<Assignment>,
         followed: &[ShardLease],
     ) -> Result<HashMap<ShardId, ShardLease>, Vec<ShardLease>> {
-        // Locked until it is noted: whoever disowns a shard either is seen here, or sees there that it is held.
-        let owned = owned.borrow_and_update();
-        let is_gone = |lease: &&ShardLease| owned.leases.get(&lease.shard) != Some(*lease);
+        // Locked until `held` is set: a concurrent revocation is either seen here, or sees there that
+        // the shard is held.
+        let assignment = assignment.borrow_and_update();
+        let is_gone = |lease: &&ShardLease| assignment.leases.get(&lease.shard) != Some(*lease);
         let gone: Vec<ShardLease> = followed.iter().filter(is_gone).copied().collect();
         if !gone.is_empty() {
             return Err(gone);
         }
-        let held = owned.leases.values().copied().collect();
+        let held = assignment.leases.values().copied().collect();
         self.held.send_replace(held);
-        Ok(owned.leases.clone())
+        Ok(assignment.leases.clone())
     }
 
-    /// Ends, however its holder does, with nothing held.
-    pub(super) fn until_dropped(&self) -> impl Drop {
-        struct Holding<'o>(&'o Ownership);
+    /// A guard: nothing is held any more once it is dropped.
+    pub(super) fn release_on_drop(&self) -> impl Drop {
+        struct Holding<'t>(&'t AssignmentTracker);
 
         impl Drop for Holding<'_> {
             fn drop(&mut self) {

@@ -1,158 +1,164 @@
-//! A projection while it works: what is done, a second's housekeeping, what is fed, and pages of the journal, in turn.
+//! The event loop of a running projection: acknowledgements, housekeeping once a second, committed
+//! events from the feed, and pages of the journal.
 
 use std::future::ready;
 use std::time::Duration;
 
 use fritzy_domain::{CommitFeed, Committed, FeedItem};
 use fritzy_types::StorageError;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tracing::warn;
 
-use crate::progress::Progress;
-use crate::runner::{Ended, asked};
-use crate::shard_progress::Books;
+use crate::ended::Ended;
+use crate::shard_progress::{NextPage, ProgressTable};
 use crate::{Ack, ProjectedEvent, Projection, ProjectionError};
 
-/// Between two savings of cursors: after a kill, what was done since is done again.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// Between two looks for events that no feed has told of: a commit whose answer was lost. One look asks for the end of
-/// each shard, some milliseconds for 1 024 of them.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Between two looks for cursors that were set by hand.
-const RELOAD_EVERY: Duration = Duration::from_secs(5);
-/// Between two looks where the shards end, while there is no room.
-const LOOK_WAITING_EVERY: Duration = Duration::from_secs(2);
-/// Events in one read of the journal: the cost of a statement is spread over enough of them.
-const PAGE_MAX: u32 = 500;
+/// Interval at which cursors are saved: after a kill, events acknowledged since then are delivered
+/// again.
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What is to be done next.
-enum Turn {
-    /// Shards have come or gone.
-    Moved,
-    /// Something is done.
+/// What to do next.
+enum Step {
+    /// Shards were assigned or revoked.
+    AssignmentChanged,
+    /// The projection has acknowledged events, or failed.
     Ack(Result<Ack, ProjectionError>),
-    /// A second has passed.
-    House,
-    /// Something was committed.
-    FeedItem(FeedItem),
-    /// There is something to read.
+    /// [`SAVE_INTERVAL`] has passed.
+    Tick,
+    /// The feed has delivered committed events.
+    Feed(FeedItem),
+    /// Some shard has to be read from the journal.
     Page,
 }
 
-/// A projection while it works.
-pub(super) struct Running<'r> {
+/// A running projection.
+pub(super) struct ProjectionLoop<'c> {
     projection: Box<dyn Projection>,
     feed: Box<dyn CommitFeed>,
-    pub(super) books: Books<'r>,
+    progress: ProgressTable<'c>,
 }
 
-impl<'r> Running<'r> {
+impl<'c> ProjectionLoop<'c> {
     pub(super) fn new(
         projection: Box<dyn Projection>,
         feed: Box<dyn CommitFeed>,
-        books: Books<'r>,
+        progress: ProgressTable<'c>,
     ) -> Self {
         Self {
             projection,
             feed,
-            books,
+            progress,
         }
     }
 
-    /// Works until it is told to stop, or cannot.
-    pub(super) async fn go_on(&mut self) -> Ended {
-        let mut stop = self.books.runner.stop.clone();
-        let mut saving = every(SAVE_EVERY);
-        // What a first start settles is settled: a projection that begins now never begins earlier.
-        if let Err(failure) = self.books.save().await {
+    /// Runs until a stop is requested or the projection fails, and saves the cursors.
+    pub(super) async fn run(mut self) -> Ended {
+        let ended = self.run_steps().await;
+        // Also after a failure: acknowledged events need not be delivered again.
+        if let Err(failure) = self.progress.save().await {
+            let name = self.progress.context().name();
+            warn!(projection = name, %failure, "cursors were not saved");
+        }
+        self.progress.report_lag();
+        ended
+    }
+
+    async fn run_steps(&mut self) -> Ended {
+        let stop_requested = self.progress.context().stop.cancelled();
+        let mut stop_requested = std::pin::pin!(stop_requested);
+        let mut ticks = every(SAVE_INTERVAL);
+        // Where a projection begins is saved at once: one that begins now never begins earlier.
+        if let Err(failure) = self.progress.save().await {
             return failure.into();
         }
         loop {
-            let turn = tokio::select! {
+            let step = tokio::select! {
                 biased;
-                () = asked(&mut stop) => {
-                    self.hear_what_is_done().await;
+                () = &mut stop_requested => {
+                    self.drain_acks().await;
                     return Ended::Stopped;
                 }
-                () = self.books.moved() => Turn::Moved,
-                done = self.projection.done() => Turn::Ack(done),
-                _ = saving.tick() => Turn::House,
-                fed = self.feed.next() => Turn::FeedItem(fed),
-                () = ready(()), if !self.books.behind.is_empty() => Turn::Page,
+                () = self.progress.assignment_changed() => Step::AssignmentChanged,
+                ack = self.projection.next_ack() => Step::Ack(ack),
+                _ = ticks.tick() => Step::Tick,
+                item = self.feed.next() => Step::Feed(item),
+                () = ready(()), if self.progress.has_backlog() => Step::Page,
             };
-            let worked = match turn {
-                Turn::Moved => self.follow().await,
-                Turn::Ack(Ok(done)) => {
-                    self.books.done(done);
+            let performed = match step {
+                Step::AssignmentChanged => self.follow_assignment().await,
+                Step::Ack(Ok(ack)) => {
+                    self.progress.acknowledge(ack);
                     Ok(())
                 }
-                Turn::Ack(Err(broken)) => Err(broken.into()),
-                Turn::House => self.keep_house().await,
-                Turn::FeedItem(fed) => self.fed(fed).await,
-                Turn::Page => self.read_page().await,
+                Step::Ack(Err(error)) => Err(error.into()),
+                Step::Tick => self.housekeeping().await,
+                Step::Feed(item) => self.take_fed(item).await,
+                Step::Page => self.take_page().await,
             };
-            if let Err(ended) = worked {
-                // What was found out before it broke would have to be found out again.
-                self.hear_what_is_done().await;
+            if let Err(ended) = performed {
+                // What was acknowledged before the failure is not delivered again.
+                self.drain_acks().await;
                 return ended;
             }
         }
     }
 
-    /// Goes after what is owned: what is done already counts for the cursors that are saved.
-    async fn follow(&mut self) -> Result<(), Ended> {
-        self.hear_what_is_done().await;
-        self.books.follow().await?;
+    /// Follows the assignment. Acknowledgements that are ready count for the cursors saved by it.
+    async fn follow_assignment(&mut self) -> Result<(), Ended> {
+        self.drain_acks().await;
+        self.progress.follow_assignment().await?;
         self.forget();
         Ok(())
     }
 
-    /// Takes what is done already, and waits for nothing.
-    async fn hear_what_is_done(&mut self) {
+    /// Takes the acknowledgements that are ready, without waiting.
+    async fn drain_acks(&mut self) {
         loop {
-            let done = tokio::select! {
+            let ack = tokio::select! {
                 biased;
-                done = self.projection.done() => done,
+                ack = self.projection.next_ack() => ack,
                 () = ready(()) => return,
             };
-            match done {
-                Ok(done) => self.books.done(done),
+            match ack {
+                Ok(ack) => self.progress.acknowledge(ack),
                 Err(_) => return,
             }
         }
     }
 
-    async fn fed(&mut self, fed: FeedItem) -> Result<(), Ended> {
-        match fed {
+    async fn housekeeping(&mut self) -> Result<(), Ended> {
+        self.progress.housekeeping().await?;
+        self.forget();
+        Ok(())
+    }
+
+    async fn take_fed(&mut self, item: FeedItem) -> Result<(), Ended> {
+        match item {
             FeedItem::Batch(batch) => {
                 for committed in &*batch {
-                    self.fed_one(committed).await?;
+                    self.take_committed(committed).await?;
                 }
                 Ok(())
             }
-            FeedItem::Lagged => Ok(self.books.look().await?),
+            FeedItem::Lagged => Ok(self.progress.read_heads().await?),
             FeedItem::Closed => Err(Ended::Stopped),
         }
     }
 
-    async fn fed_one(&mut self, committed: &Committed) -> Result<(), Ended> {
-        let Committed { append, positions } = committed;
+    async fn take_committed(&mut self, committed: &Committed) -> Result<(), Ended> {
+        let Committed { append, outcome } = committed;
         let shard = append.lease.shard;
-        let Some(progress) = self.books.shards.get_mut(&shard) else {
-            return Ok(());
-        };
-        let events = append.events.len() as u64;
-        progress.grown_to(positions.first + events - 1);
-        if progress.next() != positions.first || !progress.is_behind() || progress.queued {
-            self.books.queue(shard);
+        let last = outcome.first + append.events.len() as u64 - 1;
+        if !self.progress.can_take_fed(shard, outcome.first, last) {
             return Ok(());
         }
         for (offset, (event_id, event)) in append.events.iter().enumerate() {
             let offset = offset as u64;
             let event = ProjectedEvent {
                 shard,
-                position: positions.first + offset,
+                position: outcome.first + offset,
                 entity: append.entity,
-                version: append.after + 1 + offset,
+                version: append.expected_version + 1 + offset,
                 event_id: *event_id,
                 command: append.command,
                 event,
@@ -164,11 +170,14 @@ impl<'r> Running<'r> {
         Ok(())
     }
 
-    /// Hands an event over. While there is no room for it, which may be for hours, it goes on to tell how far it is behind,
-    /// and goes after what is owned. Answers whether the shard is still followed as it was.
+    /// Hands an event to the projection. While that has no free capacity, which may be for hours, the
+    /// lag is published and the assignment followed. Returns whether the shard is still followed as
+    /// it was.
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<bool, Ended> {
         let Self {
-            projection, books, ..
+            projection,
+            progress,
+            ..
         } = self;
         let mut taking = projection.take(event);
         loop {
@@ -178,114 +187,70 @@ impl<'r> Running<'r> {
                     taken?;
                     break;
                 }
-                () = books.moved() => {
-                    books.follow().await?;
-                    continue;
-                }
-                () = sleep(SAVE_EVERY) => {}
+                () = progress.assignment_changed() => progress.follow_assignment().await?,
+                () = sleep(SAVE_INTERVAL) => progress.report_while_waiting().await,
             }
-            if books.looked.elapsed() >= LOOK_WAITING_EVERY
-                && let Ok(heads) = books.runner.journal.heads().await
-            {
-                books.looked = Instant::now();
-                books.grow(heads);
-            }
-            books.tell();
         }
         drop(taking);
-        // It may have come back meanwhile: even so, this event is one of those that are forgotten.
-        let was_left = books.forgotten.contains(&event.shard);
-        if !was_left && let Some(progress) = books.shards.get_mut(&event.shard) {
-            progress.taken(event.event.at());
-        }
+        let is_followed = progress.taken(event.shard, event.event.at());
         self.forget();
-        Ok(!was_left)
+        Ok(is_followed)
     }
 
-    /// Reads what follows in the shard whose turn it is.
-    async fn read_page(&mut self) -> Result<(), Ended> {
-        let Some(shard) = self.books.behind.pop_front() else {
+    /// Reads the next page of the shard whose turn it is.
+    async fn take_page(&mut self) -> Result<(), Ended> {
+        let Some(NextPage {
+            shard,
+            after,
+            limit,
+        }) = self.progress.next_page()
+        else {
             return Ok(());
         };
-        let progress = self.books.shards.get_mut(&shard);
-        let progress = progress.expect("only those that are followed are queued");
-        progress.queued = false;
-        if !progress.is_behind() {
-            return Ok(());
-        }
-        let limit = if progress.page == 0 {
-            PAGE_MAX
-        } else {
-            progress.page
-        };
-        let after = progress.next() - 1;
-        let page = match self
-            .books
-            .runner
-            .journal
-            .read_shard(shard, after, limit)
-            .await
-        {
+        let journal = &self.progress.context().journal;
+        let page = match journal.read_shard(shard, after, limit).await {
             Ok(page) => page,
             Err(StorageError::Unreadable(_)) if limit > 1 => {
-                progress.page = 1;
-                self.books.queue(shard);
+                self.progress.read_one_by_one(shard);
                 return Ok(());
             }
             Err(StorageError::Unreadable(reason)) => {
-                let position = progress.next();
-                self.books.done(Ack::Poisoned {
+                self.progress.acknowledge(Ack::Poisoned {
                     shard,
-                    position,
+                    position: after + 1,
                     reason,
                 });
                 return Ok(());
             }
             Err(failure) => return Err(failure.into()),
         };
-        progress.page = 0;
-        let mut in_a_row = 0;
+        self.progress.page_was_read(shard);
+        let mut contiguous = 0;
         for recorded in &page {
-            if recorded.position != after + 1 + in_a_row {
+            if recorded.position != after + 1 + contiguous {
                 break;
             }
             if !self.take(recorded.into()).await? {
                 return Ok(());
             }
-            in_a_row += 1;
+            contiguous += 1;
         }
-        if in_a_row < page.len() as u64 || page.is_empty() {
-            let position = after + 1 + in_a_row;
-            let reason = "the journal has no such event, and some behind it: events were lost (I2)";
-            self.books.done(Ack::Poisoned {
+        if contiguous < page.len() as u64 || page.is_empty() {
+            let reason = "the journal has no event at this position, but some behind it: events were lost (I2)";
+            self.progress.acknowledge(Ack::Poisoned {
                 shard,
-                position,
+                position: after + 1 + contiguous,
                 reason: reason.to_owned(),
             });
             return Ok(());
         }
-        self.books.queue(shard);
+        self.progress.queue(shard);
         Ok(())
     }
 
-    async fn keep_house(&mut self) -> Result<(), Ended> {
-        let books = &mut self.books;
-        books.save().await?;
-        let stopped = books.shards.values().any(Progress::is_stopped);
-        if stopped || books.reload || books.reloaded.elapsed() >= RELOAD_EVERY {
-            books.reload().await?;
-        }
-        if books.looked.elapsed() >= LOOK_EVERY {
-            books.look().await?;
-        }
-        books.tell();
-        self.forget();
-        Ok(())
-    }
-
-    /// Has the projection forget what it is to forget.
+    /// Has the projection forget the shards that were released or reset.
     fn forget(&mut self) {
-        for shard in self.books.forgotten.drain(..) {
+        for shard in self.progress.drain_forgotten() {
             self.projection.forget(shard);
         }
     }

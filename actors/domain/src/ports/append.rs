@@ -14,8 +14,9 @@ pub struct Append {
     pub lease: ShardLease,
     /// The entity it happened to.
     pub entity: EntityId,
-    /// The entity's version before; the first event gets the next. 0 for a creation.
-    pub after: Version,
+    /// The entity's version before; 0 for a creation. The first event gets the next one. At any other
+    /// version the append fails with [`AppendError::Conflict`].
+    pub expected_version: Version,
     /// The command that was decided; kept with each event.
     pub command: CommandId,
     /// What the client sent, if it gave an idempotency key. A keyed creation is unique by its command

@@ -11,8 +11,8 @@ use super::{Append, AppendOutcome};
 pub struct Committed {
     /// What was appended.
     pub append: Append,
-    /// Where it stands.
-    pub positions: AppendOutcome,
+    /// Where it was stored.
+    pub outcome: AppendOutcome,
 }
 
 /// What a feed says next.
