@@ -19,11 +19,11 @@ use crate::delivery_watchdog::DeliveryWatchdog;
 use crate::messages::{headers, payload, topics};
 use crate::window::Window;
 
-/// Bytes that one request carries for a partition, at first. A broker accepts a megabyte unless it is
-/// configured otherwise; one that accepts less is sent less, see [`Bridge`].
+/// Bytes that one request carries for a partition, at first. A broker accepts a megabyte unless it
+/// is configured otherwise; one that accepts less is sent less, see [`Bridge`].
 pub(super) const BATCH_BYTES: usize = 512 * 1_024;
-/// Messages in flight at most, over all shards: some MB, and enough to keep the producer busy during a
-/// round trip to the broker.
+/// Messages in flight at most, over all shards: some MB, and enough to keep the producer busy
+/// during a round trip to the broker.
 const IN_FLIGHT_MAX: usize = 20_000;
 
 /// The reason where the producer reports none.
@@ -34,10 +34,10 @@ const FATAL_REASON_MAX: Duration = Duration::from_secs(1);
 /// Publishes the events it takes.
 ///
 /// A message that a broker may reject for its size must be the only one in flight in its shard.
-/// Otherwise a message behind it might arrive, and precede it in the end. It must also be alone in its
-/// batch: a broker rejects batches, and does not say which message is at fault. Only a message of at
-/// least `batch_bytes` is both. So when a batch is rejected, the next producer makes batches half as
-/// large, until they are accepted or the one message is found.
+/// Otherwise a message behind it might arrive, and precede it in the end. It must also be alone in
+/// its batch: a broker rejects batches, and does not say which message is at fault. Only a message
+/// of at least `batch_bytes` is both. So when a batch is rejected, the next producer makes batches
+/// half as large, until they are accepted or the one message is found.
 pub(super) struct Bridge {
     producer: ThreadedProducer<DeliveryContext>,
     /// Bounded by the messages in flight.
@@ -51,7 +51,8 @@ pub(super) struct Bridge {
     next_batch_bytes: Arc<AtomicUsize>,
     /// The message that is alone in its batch, and alone in flight in its shard.
     alone: Option<DeliveryToken>,
-    /// Shards with a rejected event: nothing behind it is sent until an operator has decided about it.
+    /// Shards with a rejected event: nothing behind it is sent until an operator has decided about
+    /// it.
     stopped: HashSet<ShardId>,
     /// Whether the batches of the next producer may be larger.
     may_grow: bool,
@@ -134,8 +135,9 @@ impl Bridge {
         }
     }
 
-    /// Why the producer has ended. The report of the rejected message says it, some milliseconds later:
-    /// reports of the messages dropped for it come from other threads of the library, and may be earlier.
+    /// Why the producer has ended. The report of the rejected message says it, some milliseconds
+    /// later: reports of the messages dropped for it come from other threads of the library, and
+    /// may be earlier.
     async fn fatal_reason(&mut self) -> ProjectionError {
         while let Ok(Some(delivery)) = timeout(FATAL_REASON_MAX, self.delivered.recv()).await {
             if let Err(error) = self.handle_report(&delivery) {
@@ -261,7 +263,8 @@ impl Projection for Bridge {
                         self.in_flight += 1;
                         break;
                     }
-                    // The queue of the library is full: no message overtakes the one that waits here.
+                    // The queue of the library is full: no message overtakes the one that waits
+                    // here.
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), rejected)) => {
                         record = rejected;
                         self.receive_report().await?;
@@ -359,8 +362,8 @@ mod tests {
         }
     }
 
-    /// The library sends both reports from threads of its own. On a busy machine the consequence came
-    /// first; the batches stayed as large, and were rejected again.
+    /// The library sends both reports from threads of its own. On a busy machine the consequence
+    /// came first; the batches stayed as large, and were rejected again.
     #[tokio::test]
     async fn rejected_batch_is_found_behind_its_consequences() {
         let (mut bridge, sender) = bridge(BATCH_BYTES).await;

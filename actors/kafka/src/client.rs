@@ -1,4 +1,5 @@
-//! The settings of every Kafka client of this crate, and the last error that such a client reported.
+//! The settings of every Kafka client of this crate, and the last error that such a client
+//! reported.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,10 +16,11 @@ use crate::KafkaBridgeConfig;
 /// Settings that order and durability depend on.
 pub(super) const FIXED: [(&str, &str); 7] = [
     ("enable.idempotence", "true"),
-    // A message rejected for good ends the producer. Otherwise it would send the messages behind it.
+    // A message rejected for good ends the producer. Otherwise it would send the messages behind
+    // it.
     ("enable.gapless.guarantee", "true"),
-    // And none behind it is in flight already: a partition without state of this producer accepts any
-    // sequence number as the first one.
+    // And none behind it is in flight already: a partition without state of this producer accepts
+    // any sequence number as the first one.
     ("max.in.flight.requests.per.connection", "1"),
     ("acks", "all"),
     // Never: a message that expires here may still arrive, behind its successors.
@@ -62,8 +64,8 @@ pub(super) fn client_config(config: &KafkaBridgeConfig) -> ClientConfig {
     client
 }
 
-/// Parses settings of the client library: one `name=value` a line, and comment lines that begin with
-/// `#`, as in Kafka's own tools.
+/// Parses settings of the client library: one `name=value` a line, and comment lines that begin
+/// with `#`, as in Kafka's own tools.
 ///
 /// # Errors
 /// When a line is not `name=value`, repeats a name, or sets what cannot be set. The message has the

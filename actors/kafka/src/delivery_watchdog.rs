@@ -1,6 +1,6 @@
-//! Detects a stalled producer: it has messages in flight and delivers none, although the brokers are
-//! healthy for other clients. One stalled after a minute without brokers, for a reason that was not
-//! found. A new producer starts from the cursors.
+//! Detects a stalled producer: it has messages in flight and delivers none, although the brokers
+//! are healthy for other clients. One stalled after a minute without brokers, for a reason that was
+//! not found. A new producer starts from the cursors.
 
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ impl DeliveryWatchdog {
     }
 }
 
-/// Whether brokers respond to a new client, and all replicas of every partition are in sync. Otherwise
-/// the producer rightly waits for them.
+/// Whether brokers respond to a new client, and all replicas of every partition are in sync.
+/// Otherwise the producer rightly waits for them.
 fn are_healthy(client: &ClientConfig) -> Result<bool, KafkaError> {
     let client: BaseProducer = client.create()?;
     let found = client.client().fetch_metadata(None, METADATA_MAX)?;

@@ -29,8 +29,8 @@ const DEFAULTS: [(&str, &str, &str); 5] = [
     // A request carries one partition, and costs the broker and this node more than its content. At
     // 2 000 orders a second, 20 ms put two or three messages into each.
     ("linger.ms", "queue.buffering.max.ms", "20"),
-    // 64 MB: long orders reach this limit before the number of messages. While the queue is full, the
-    // message that waits is sent before any other.
+    // 64 MB: long orders reach this limit before the number of messages. While the queue is full,
+    // the message that waits is sent before any other.
     ("queue.buffering.max.kbytes", "", "65536"),
     ("queue.buffering.max.messages", "", "20000"),
     ("topic.metadata.propagation.max.ms", "", "10000"),
@@ -68,7 +68,8 @@ impl KafkaBridge {
     /// A factory with this configuration. Nothing is connected yet.
     ///
     /// # Errors
-    /// When a property has an unknown name or an invalid value, or names a file that does not exist.
+    /// When a property has an unknown name or an invalid value, or names a file that does not
+    /// exist.
     pub fn new(config: KafkaBridgeConfig) -> Result<Self, KafkaSettingsError> {
         let batch_bytes = Arc::new(AtomicUsize::new(BATCH_BYTES));
         let bridge = Self {

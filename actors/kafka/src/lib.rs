@@ -1,10 +1,10 @@
-//! The Kafka bridge: a projection that publishes every event at least once, in order for each entity
-//! (invariant I6).
+//! The Kafka bridge: a projection that publishes every event at least once, in order for each
+//! entity (invariant I6).
 //!
-//! The key of a message is the entity's id, so the events of an entity share a partition of each topic.
-//! One idempotent producer sends in the order of each shard. It never expires a message: an expired one
-//! could still arrive, behind its successor. Any failed delivery ends the producer. A new one starts
-//! from the cursors, and repeated messages carry the same ids.
+//! The key of a message is the entity's id, so the events of an entity share a partition of each
+//! topic. One idempotent producer sends in the order of each shard. It never expires a message: an
+//! expired one could still arrive, behind its successor. Any failed delivery ends the producer. A
+//! new one starts from the cursors, and repeated messages carry the same ids.
 
 mod bridge;
 mod client;

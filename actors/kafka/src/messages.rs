@@ -1,5 +1,5 @@
-//! From an event to its messages: topics, key, JSON and headers. Pure. The JSON is flat, and prices are
-//! numbers with exactly the decimals of their currency. Its forms only ever gain fields.
+//! From an event to its messages: topics, key, JSON and headers. Pure. The JSON is flat, and prices
+//! are numbers with exactly the decimals of their currency. Its forms only ever gain fields.
 
 use fritzy_domain::{AccountEvent, Event, Money, OrderCreated, OrderEvent, ProductEvent};
 use serde::Serialize;

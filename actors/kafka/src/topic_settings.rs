@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::messages::TOPICS;
 
-/// Replicas of each partition where there are enough brokers: one can be lost while another is down.
+/// Replicas of each partition where there are enough brokers: one can be lost while another is
+/// down.
 const REPLICAS: usize = 3;
 
 /// The settings of the topics that operators choose.

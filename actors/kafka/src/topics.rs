@@ -1,4 +1,5 @@
-//! The topics on the brokers: created where they are missing, and compared with the required settings.
+//! The topics on the brokers: created where they are missing, and compared with the required
+//! settings.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,8 +24,8 @@ use crate::topic_settings::{ExistingTopic, TopicDifference, TopicSettings, repli
 const RESPONSE_MAX: Duration = Duration::from_secs(10);
 /// For an operation: when a broker has just died, others take over after some ten seconds.
 const OPERATION_MAX: Duration = Duration::from_secs(30);
-/// For one attempt. A client sends it to the broker that it knows as the controller, and waits for that
-/// one even if it has just died. A new client learns the new controller.
+/// For one attempt. A client sends it to the broker that it knows as the controller, and waits for
+/// that one even if it has just died. A new client learns the new controller.
 const ATTEMPT_MAX: Duration = Duration::from_secs(6);
 /// For the client's error callback after a request has failed.
 const ERROR_POLL_MAX: Duration = Duration::from_millis(50);
@@ -70,8 +71,8 @@ impl Topics {
         })
     }
 
-    /// Performs an idempotent operation, with a new client for each attempt. An attempt that has timed
-    /// out may still take effect.
+    /// Performs an idempotent operation, with a new client for each attempt. An attempt that has
+    /// timed out may still take effect.
     async fn administer<T, F>(
         &self,
         perform: impl Fn(AdminClient<ClientErrors>, AdminOptions) -> F,
@@ -102,8 +103,8 @@ impl Topics {
         Ok(self.settings.differences(brokers, &existing))
     }
 
-    /// Creates missing topics and corrects settings. Returns the differences that were corrected, and
-    /// those that remain.
+    /// Creates missing topics and corrects settings. Returns the differences that were corrected,
+    /// and those that remain.
     ///
     /// # Errors
     /// When no broker responds, or the brokers reject a change. Other changes may have been made.
@@ -193,7 +194,8 @@ impl Topics {
         Ok(())
     }
 
-    /// The differences that remain. A broker reports a change only some milliseconds after it was made.
+    /// The differences that remain. A broker reports a change only some milliseconds after it was
+    /// made.
     async fn remaining(&self) -> Result<Vec<TopicDifference>, TopicsError> {
         let began = Instant::now();
         loop {
@@ -206,8 +208,8 @@ impl Topics {
         }
     }
 
-    /// The number of messages ever written to each existing topic, by the brokers' offsets. Blocks the
-    /// thread: not to be called on an asynchronous task.
+    /// The number of messages ever written to each existing topic, by the brokers' offsets. Blocks
+    /// the thread: not to be called on an asynchronous task.
     ///
     /// # Errors
     /// When no broker responds, or a partition has no leader.

@@ -32,8 +32,8 @@ impl Window {
         self.undelivered.push_back(topics);
     }
 
-    /// Notes a delivered message of the event at this position. Returns the position up to which all
-    /// messages are delivered, if it has moved.
+    /// Notes a delivered message of the event at this position. Returns the position up to which
+    /// all messages are delivered, if it has moved.
     pub(super) fn delivered(&mut self, position: Position) -> Option<Position> {
         let index = usize::try_from(position.checked_sub(self.first)?).ok()?;
         let undelivered = self.undelivered.get_mut(index)?;

@@ -42,8 +42,8 @@ pub struct Projections {
 }
 
 impl Projections {
-    /// Starts projections for the shards of these leases; [`Self::assign`] and [`Self::release`] change
-    /// them. A projection is not started before it has a shard.
+    /// Starts projections for the shards of these leases; [`Self::assign`] and [`Self::release`]
+    /// change them. A projection is not started before it has a shard.
     ///
     /// # Errors
     /// When the supervisor cannot be spawned.
@@ -101,9 +101,9 @@ impl Projections {
             .send_modify(|assignment| assignment.add(leases));
     }
 
-    /// Releases these shards. When this returns, acknowledged events are saved, and none of the shards
-    /// is fed or saved any more. A projection that does not react within 3 s releases them later; the
-    /// cursors that it saves then are rejected as soon as the shards have another owner.
+    /// Releases these shards. When this returns, acknowledged events are saved, and none of the
+    /// shards is fed or saved any more. A projection that does not react within 3 s releases them
+    /// later; the cursors that it saves then are rejected as soon as the shards have another owner.
     pub async fn release(&self, shards: &[ShardId]) {
         let mut leases = Vec::new();
         self.assignment
@@ -119,8 +119,9 @@ impl Projections {
         }
     }
 
-    /// Drops all shards at once: this node was fenced, and others may own them. Running projections are
-    /// dropped, producers included, and nothing is saved. They are restarted with the next shards.
+    /// Drops all shards at once: this node was fenced, and others may own them. Running projections
+    /// are dropped, producers included, and nothing is saved. They are restarted with the next
+    /// shards.
     pub fn abandon(&self) {
         self.assignment.send_modify(Assignment::abandon);
     }
@@ -130,8 +131,8 @@ impl Projections {
         self.supervisor.kill();
     }
 
-    /// Stops all projections, once their acknowledged events are saved. One that does not react within
-    /// 3 s is killed; events whose cursor it has not saved are delivered again.
+    /// Stops all projections, once their acknowledged events are saved. One that does not react
+    /// within 3 s is killed; events whose cursor it has not saved are delivered again.
     pub async fn stop(&self) {
         self.stop.cancel();
         // Errors mean that the supervisor has stopped already.

@@ -1,4 +1,5 @@
-//! Which shards the projections of a node follow: what is assigned to all, and what each of them holds.
+//! Which shards the projections of a node follow: what is assigned to all, and what each of them
+//! holds.
 
 use std::collections::{HashMap, HashSet};
 
@@ -72,15 +73,15 @@ impl AssignmentTracker {
         }
     }
 
-    /// Holds what is assigned now, if nothing else is followed. Otherwise returns the leases that are
-    /// followed and no longer assigned; they have to be released first.
+    /// Holds what is assigned now, if nothing else is followed. Otherwise returns the leases that
+    /// are followed and no longer assigned; they have to be released first.
     pub(super) fn hold(
         &self,
         assignment: &mut watch::Receiver<Assignment>,
         followed: &[ShardLease],
     ) -> Result<HashMap<ShardId, ShardLease>, Vec<ShardLease>> {
-        // Locked until `held` is set: a concurrent revocation is either seen here, or sees there that
-        // the shard is held.
+        // Locked until `held` is set: a concurrent revocation is either seen here, or sees there
+        // that the shard is held.
         let assignment = assignment.borrow_and_update();
         let is_gone = |lease: &&ShardLease| assignment.leases.get(&lease.shard) != Some(*lease);
         let gone: Vec<ShardLease> = followed.iter().filter(is_gone).copied().collect();

@@ -30,8 +30,8 @@ impl Context {
         self.start.name()
     }
 
-    /// The shards at their saved cursors. The heads are read after the feed was subscribed to, so that
-    /// no event is missed in between.
+    /// The shards at their saved cursors. The heads are read after the feed was subscribed to, so
+    /// that no event is missed in between.
     pub(super) async fn open_shards(
         &self,
         leases: &[ShardLease],

@@ -170,9 +170,9 @@ impl<'c> ProjectionLoop<'c> {
         Ok(())
     }
 
-    /// Hands an event to the projection. While that has no free capacity, which may be for hours, the
-    /// lag is published and the assignment followed. Returns whether the shard is still followed as
-    /// it was.
+    /// Hands an event to the projection. While that has no free capacity, which may be for hours,
+    /// the lag is published and the assignment followed. Returns whether the shard is still
+    /// followed as it was.
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<bool, Ended> {
         let Self {
             projection,

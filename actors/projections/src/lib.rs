@@ -1,5 +1,5 @@
-//! Projections: consumers of the journal that have an effect of their own. Each event is delivered at
-//! least once, in the order of its shard.
+//! Projections: consumers of the journal that have an effect of their own. Each event is delivered
+//! at least once, in the order of its shard.
 //!
 //! A projection takes events and acknowledges later which of their effects are durable. The runner
 //! feeds it with committed events: from the committer's feed while it keeps up, from the journal

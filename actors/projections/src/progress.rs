@@ -87,8 +87,8 @@ impl Progress {
         self.head = self.head.max(head);
     }
 
-    /// Whether the cursor is beyond `head`. That is never so for the journal that the cursor belongs
-    /// to.
+    /// Whether the cursor is beyond `head`. That is never so for the journal that the cursor
+    /// belongs to.
     pub(super) fn is_beyond(&self, head: Position) -> bool {
         self.confirmed > head
     }

@@ -77,8 +77,8 @@ pub trait Projection: Send {
     /// When the projection has failed and must be replaced.
     async fn next_ack(&mut self) -> Result<Ack, ProjectionError>;
 
-    /// Forgets all events taken from a shard: its cursor was reset, or another node owns it now. Events
-    /// taken from it later start at a cursor again.
+    /// Forgets all events taken from a shard: its cursor was reset, or another node owns it now.
+    /// Events taken from it later start at a cursor again.
     fn forget(&mut self, shard: ShardId);
 }
 

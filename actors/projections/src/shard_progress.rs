@@ -1,5 +1,5 @@
-//! The progress of a running projection: how far it is in each shard, which shards are to be read from
-//! the journal, which cursors are to be saved, and which shards are assigned.
+//! The progress of a running projection: how far it is in each shard, which shards are to be read
+//! from the journal, which cursors are to be saved, and which shards are assigned.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem;
@@ -156,9 +156,9 @@ impl<'c> ProgressTable<'c> {
         can_take
     }
 
-    /// Notes that the projection has taken the next event of this shard. Returns `false` if the shard
-    /// was released while it did: then the event is one of those to forget, even if the shard has
-    /// come back since.
+    /// Notes that the projection has taken the next event of this shard. Returns `false` if the
+    /// shard was released while it did: then the event is one of those to forget, even if the shard
+    /// has come back since.
     pub(super) fn taken(&mut self, shard: ShardId, decided_at: Timestamp) -> bool {
         let was_released = self.to_forget.contains(&shard);
         if !was_released && let Some(progress) = self.shards.get_mut(&shard) {

@@ -1,5 +1,5 @@
-//! The projection runner on in-memory stores: each event is delivered at least once and in order, whatever
-//! fails.
+//! The projection runner on in-memory stores: each event is delivered at least once and in order,
+//! whatever fails.
 
 mod ledger;
 mod moving;
@@ -179,7 +179,8 @@ async fn lagging_projection_reads_missed_events_from_journal() {
     let log = Log::default();
     let running = shop.project(&log, Begin::Start).await;
     log.is_full.store(true, SeqCst);
-    // Each account is a batch of its own, and a feed holds 64: at the end it holds none of some shards.
+    // Each account is a batch of its own, and a feed holds 64: at the end it holds none of some
+    // shards.
     for shard in 0..u128::from(SHARDS) {
         for number in 0..70 {
             let number = number * u128::from(SHARDS) + shard;
