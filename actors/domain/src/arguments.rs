@@ -1,4 +1,4 @@
-//! Arguments as clients write them: text that becomes an id or an amount, or a rejection that names the
+//! Parses arguments of clients: text becomes an id or an amount, or a rejection that names the
 //! argument.
 
 use crate::{AccountId, Currency, Flaw, Money, OrderId, ProductId, Rejection};
@@ -6,7 +6,7 @@ use crate::{AccountId, Currency, Flaw, Money, OrderId, ProductId, Rejection};
 macro_rules! parse_id {
     ($name:ident) => {
         impl $name {
-            /// Reads the id in the argument `field`.
+            /// Parses the id in the argument `field`.
             ///
             /// # Errors
             /// When the text is not a hyphenated UUID ([`Flaw::NotAnId`]).
@@ -22,7 +22,7 @@ parse_id!(ProductId);
 parse_id!(OrderId);
 
 impl Money {
-    /// Reads the amount in the argument `field`, as [`Money::from_decimal`] does.
+    /// Parses the amount in the argument `field`, as [`Money::from_decimal`] does.
     ///
     /// # Errors
     /// When the text is not an amount of this currency; the rejection names `field` and the flaw.

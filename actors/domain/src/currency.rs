@@ -1,16 +1,16 @@
-//! Currencies: those of ISO 4217 that have minor units.
+//! Currencies: those of ISO 4217 with minor units.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An ISO 4217 currency that has minor units (gold and the like have none).
+/// An ISO 4217 currency with minor units; gold and the like have none.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
-    /// US dollar.
+    /// The US dollar.
     pub const USD: Self = Self(iso_currency::Currency::USD);
 
     /// The currency with this three-letter code, in capitals.
@@ -19,12 +19,12 @@ impl Currency {
         currency.exponent().map(|_| Self(currency))
     }
 
-    /// The three-letter code.
+    /// The three-letter code, in capitals.
     pub fn code(self) -> &'static str {
         self.0.code()
     }
 
-    /// Decimals of an amount: 2 for dollars, 0 for yen, 3 for dinars.
+    /// The number of decimals of an amount: 2 for dollars, 0 for yen, 3 for dinars.
     pub fn decimals(self) -> u8 {
         let decimals = self
             .0

@@ -1,36 +1,37 @@
-//! How an entity decides: a command against a state gives events, and an event gives the next state.
+//! The decider of an entity: state and command lead to events, state and event to the next state.
 
 use fritzy_types::Timestamp;
 
 use crate::{CommandId, Rejection};
 
-/// What `decide` may know besides state and command.
+/// The inputs of a decision besides state and command.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionContext {
-    /// The moment of the decision.
+    /// The timestamp of the decision.
     pub now: Timestamp,
-    /// The command being decided; ids of what it creates derive from it.
+    /// The command's id; the ids of entities that it creates derive from it.
     pub command: CommandId,
 }
 
-/// The rules of one kind of entity.
+/// The rules of one kind of entity, as a
+/// [decider](https://thinkbeforecoding.com/post/2021/12/17/functional-event-sourcing-decider).
 pub trait Entity: Sized {
-    /// What it can be asked to do.
+    /// The commands it accepts.
     type Command;
-    /// What can have happened to it.
+    /// The events it records.
     type Event;
 
-    /// Decides a command against the state (`None`: it does not exist). Pure: the same arguments
-    /// always decide the same.
+    /// Decides a command on the state (`None`: the entity does not exist). Pure: the same arguments
+    /// always give the same result.
     ///
     /// # Errors
-    /// A [`Rejection`] when the command cannot be; nothing has happened then.
+    /// When a rule of the entity forbids the command; the state is unchanged.
     fn decide(
         state: Option<&Self>,
         command: Self::Command,
-        env: &DecisionContext,
+        context: &DecisionContext,
     ) -> Result<Vec<Self::Event>, Rejection>;
 
-    /// The state after an event. Total: an event that cannot follow leaves the state as it is.
+    /// The state after an event. Total: an event that is not allowed leaves the state unchanged.
     fn evolve(state: Option<Self>, event: &Self::Event) -> Option<Self>;
 }

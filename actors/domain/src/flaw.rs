@@ -1,4 +1,4 @@
-//! Flaws: what can be wrong with an argument.
+//! Flaws: why an argument is invalid.
 
 use std::borrow::Cow;
 
@@ -6,86 +6,86 @@ use serde::{Deserialize, Serialize};
 
 use crate::Currency;
 
-/// What is wrong with an argument.
+/// Why an argument is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Flaw {
-    /// Nothing, or only white space.
+    /// The text is empty, or only white space.
     #[error("must not be empty")]
     Empty,
-    /// More characters than allowed.
+    /// The text has more characters than allowed.
     #[error("must have at most {max} characters")]
     TooLong {
-        /// Unicode scalar values allowed.
+        /// The number of characters (Unicode scalar values) allowed.
         max: usize,
     },
-    /// More bytes than allowed.
+    /// The text has more bytes than allowed.
     #[error("must have at most {max} bytes in UTF-8")]
     TooManyBytes {
-        /// Bytes allowed.
+        /// The number of bytes allowed.
         max: usize,
     },
-    /// Neither this argument nor the other, of which there must be one.
+    /// Neither this argument nor the other was given, and one is needed.
     #[error("must be given, or {or}: there is nothing to change")]
     NothingToChange {
-        /// The other argument.
+        /// The name of the other argument.
         or: Cow<'static, str>,
     },
-    /// A control character (NUL among them).
+    /// The text has a control character, such as NUL.
     #[error("must not contain control characters")]
     ControlCharacter,
-    /// Not written as an id of this shop.
-    #[error("is not an id of this shop (a UUID with hyphens, as the create mutations answer it)")]
+    /// The text is not a hyphenated UUID.
+    #[error("is not an id of this shop (a UUID with hyphens, as the create mutations return it)")]
     NotAnId,
-    /// Not a decimal number.
+    /// The text is not a decimal number.
     #[error("is not a decimal number")]
     NotANumber,
-    /// Below zero.
+    /// The number is below zero.
     #[error("must not be negative")]
     Negative,
-    /// More decimals than the currency has.
+    /// The amount has more decimals than the currency.
     #[error("has more than the {max} decimals of {currency}")]
     TooManyDecimals {
-        /// Decimals of the currency.
+        /// The number of decimals of the currency.
         max: u8,
-        /// The currency.
+        /// The currency of the amount.
         currency: Currency,
     },
-    /// An amount at or above the limit.
+    /// The amount is at or above the limit.
     #[error("is too large: amounts and totals stay below 10^13 minor units")]
     AmountTooLarge,
-    /// Not a currency that amounts can be in.
+    /// The text is not the code of a currency with minor units.
     #[error("is not an ISO 4217 currency with minor units")]
     UnknownCurrency,
-    /// A number outside its range.
+    /// The number is outside its range.
     #[error("must be from {min} to {max}")]
     OutOfRange {
-        /// Smallest allowed.
+        /// The smallest allowed value.
         min: i64,
-        /// Largest allowed.
+        /// The largest allowed value.
         max: i64,
     },
-    /// The same product on two lines.
+    /// Two lines have the same product.
     #[error("repeats a product of an earlier line; add the quantities up instead")]
     Repeated,
-    /// Not a cursor that a connection answered.
+    /// The text is not a cursor that a connection has returned.
     #[error("is not a cursor of this list")]
     NotACursor,
-    /// An argument that contradicts another.
+    /// The argument contradicts another one.
     #[error("cannot be given together with {other}")]
     NotWith {
-        /// The other argument.
+        /// The name of the other argument.
         other: Cow<'static, str>,
     },
-    /// More entries than allowed.
+    /// The list has more entries than allowed.
     #[error("must have at most {max} entries")]
     TooMany {
-        /// Entries allowed.
+        /// The number of entries allowed.
         max: usize,
     },
 }
 
 impl Flaw {
-    /// A word for programs, beside the sentence for people.
+    /// The reason as a constant for programs; `Display` has the text for people.
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",

@@ -4,14 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The kinds of entities.
+/// The kind of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
-    /// Accounts.
+    /// An account.
     Account,
-    /// Products.
+    /// A product.
     Product,
-    /// Orders.
+    /// An order.
     Order,
 }
 

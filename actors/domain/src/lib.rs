@@ -1,9 +1,9 @@
-//! The pure core of the shop: ids, money, and the three entities as decide and evolve, with the
-//! ports that the outer crates implement.
+//! The pure core of the shop: ids, money, the rules of accounts, products and orders, and the ports
+//! that the outer crates implement.
 //!
-//! Nothing here reads a clock, draws a random number, waits, or touches a file or a socket: time and
-//! ids come in as arguments. So every rule can be tested by calling it, and the same events always
-//! fold to the same state.
+//! No code of this crate reads a clock, draws a random number, waits, or accesses files or sockets:
+//! time and ids are arguments. So every rule is tested by calling it, and the same events always
+//! fold to the same state. The crate's `clippy.toml` enforces this.
 
 mod account;
 mod arguments;

@@ -1,95 +1,95 @@
-//! Rejections: the caller asked for something that cannot be. An answer, not a failure.
+//! Rejections: a rule forbids the request. A result, not a failure.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Code, Currency, Flaw, Kind, OrderStatus, ProductId};
 
-/// Why a command or a query was refused. Nothing was written.
+/// Why a command or a query was rejected. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
-    /// An argument is not acceptable.
+    /// An argument is invalid.
     #[error("{field} {flaw}")]
     Invalid {
-        /// The argument, by the name clients use, such as `products[1].quantity`.
+        /// The argument by its name in the API, such as `products[1].quantity`.
         field: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         flaw: Flaw,
     },
-    /// What an argument names does not exist.
+    /// The entity that an argument names does not exist.
     #[error("{field}: there is no {kind} {id}")]
     NotFound {
-        /// The argument.
+        /// The argument by its name in the API.
         field: String,
-        /// What was looked for.
+        /// The kind of entity that was requested.
         kind: Kind,
-        /// The id as the client wrote it.
+        /// The id as in the request.
         id: String,
     },
-    /// What an argument names does not exist, of whatever kind it were.
+    /// No entity of any kind has the id in an argument.
     #[error("{field}: there is nothing with the id {id}")]
     NothingFound {
-        /// The argument.
+        /// The argument by its name in the API.
         field: String,
-        /// The id as the client wrote it.
+        /// The id as in the request.
         id: String,
     },
-    /// The order's status does not allow the move.
+    /// The status of the order does not allow the transition.
     #[error("an order that is {from} cannot become {to}")]
     IllegalTransition {
-        /// Its status.
+        /// The status of the order.
         from: OrderStatus,
-        /// The status asked for.
+        /// The requested status.
         to: OrderStatus,
     },
     /// The products of one order are priced in different currencies.
     #[error("{field} is priced in {found}, the lines before it in {expected}")]
     CurrencyMismatch {
-        /// The line.
+        /// The line, such as `products[1].productId`.
         field: String,
         /// The currency of the first line.
         expected: Currency,
-        /// The currency of this one.
+        /// The currency of this line.
         found: Currency,
     },
     /// The account is closed.
     #[error("{field}: the account {id} is closed")]
     AccountClosed {
-        /// The argument.
+        /// The argument by its name in the API.
         field: String,
-        /// The account.
+        /// The id of the account.
         id: AccountId,
     },
     /// The product is withdrawn.
     #[error("{field}: the product {id} is withdrawn")]
     ProductWithdrawn {
-        /// The argument.
+        /// The argument by its name in the API.
         field: String,
-        /// The product.
+        /// The id of the product.
         id: ProductId,
     },
-    /// The entity is at another version than the client expects.
+    /// The entity is not at the version that the client expects.
     #[error("expectedVersion is {expected}, but it is at version {found}; read it again")]
     VersionMismatch {
-        /// What the client expects.
+        /// The version that the client expects.
         expected: u64,
-        /// What it is at.
+        /// The version of the entity.
         found: u64,
     },
     /// The idempotency key was used before for another request.
     #[error("this idempotency key was used before with other content; use a new key")]
     KeyReused,
-    /// The answer would take more memory than one may.
+    /// The response would need more memory than one response may.
     #[error(
-        "the answer would take more than {bytes_max} bytes of this node's memory: ask for less at a time"
+        "the response would take more than {bytes_max} bytes of this node's memory: request less at a time"
     )]
     AnswerTooLarge {
-        /// Bytes an answer may take.
+        /// The bytes that one response may take.
         bytes_max: usize,
     },
 }
 
 impl Rejection {
-    /// An argument that is not acceptable.
+    /// The rejection of an invalid argument.
     pub fn invalid(field: impl Into<String>, flaw: Flaw) -> Self {
         Self::Invalid {
             field: field.into(),
@@ -97,7 +97,7 @@ impl Rejection {
         }
     }
 
-    /// The code clients see.
+    /// The error code of the API.
     pub const fn code(&self) -> Code {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,
@@ -117,7 +117,7 @@ impl Rejection {
         }
     }
 
-    /// The argument at fault, where there is one.
+    /// The argument at fault, if the rejection is about one.
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid { field, .. }
@@ -132,8 +132,7 @@ impl Rejection {
         }
     }
 
-    /// The same rejection with the argument's name seen from outside: `name` inside `account` is
-    /// `account.name`.
+    /// The same rejection for a nested argument: `name` inside `account` is `account.name`.
     pub fn inside(mut self, argument: &str) -> Self {
         match &mut self {
             Self::Invalid { field, .. }

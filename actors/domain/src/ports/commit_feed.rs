@@ -1,4 +1,4 @@
-//! What projections live on: everything that is committed, as it happens, and how far each of them has got.
+//! The commit feed: batches of events, as they are committed.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Append, AppendOutcome};
 
-/// An append that is in the journal.
+/// An append that was committed.
 #[derive(Clone, Debug)]
 pub struct Committed {
     /// What was appended.
@@ -15,21 +15,21 @@ pub struct Committed {
     pub outcome: AppendOutcome,
 }
 
-/// What a feed says next.
+/// An item of the feed.
 #[derive(Clone, Debug)]
 pub enum FeedItem {
-    /// A batch that was committed; appends of one shard are in the order of their positions.
+    /// A committed batch. The appends of a shard are in the order of their positions.
     Batch(Arc<[Committed]>),
-    /// Whoever listens was too slow, and batches were left out: they are in the journal.
+    /// The subscriber was too slow and has missed batches. They are in the journal.
     Lagged,
-    /// Nothing will come any more.
+    /// The feed has ended.
     Closed,
 }
 
-/// Batches as they are committed, from the moment it was asked for. What an unknown outcome left in the journal is not
-/// told.
+/// A subscription to committed batches. A batch whose outcome was unknown at first may be in the
+/// journal without having been in the feed.
 #[async_trait]
 pub trait CommitFeed: Send {
-    /// Waits for the next. Nothing is lost when the wait is given up.
+    /// Waits for the next item. Cancel-safe: no item is lost when the future is dropped.
     async fn next(&mut self) -> FeedItem;
 }

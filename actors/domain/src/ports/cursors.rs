@@ -1,57 +1,57 @@
-//! Cursors: how far each projection has got in each shard.
+//! Cursors: the durable progress of each projection in each shard.
 
 use async_trait::async_trait;
 use fritzy_types::{ShardId, ShardLease, StorageError};
 
 use crate::Position;
 
-/// How far a projection has got in one shard.
+/// The progress of a projection in one shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// The shard.
+    /// The shard that the cursor is for.
     pub shard: ShardId,
-    /// Every event up to here has had its effect, 0 for none.
+    /// All events up to this position have had their effect; 0 for none.
     pub position: Position,
-    /// How often it was set by hand.
+    /// How often an operator has reset it.
     pub resets: u64,
-    /// Why the projection has stopped there, if it has: the event behind `position` cannot have its effect.
+    /// Why the projection has stopped behind `position`, if it has: the next event is poisoned.
     pub stopped: Option<String>,
 }
 
-/// A cursor to be saved.
+/// A cursor to save.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CursorMove {
-    /// The right to the shard.
+    /// The right to write to the shard.
     pub lease: ShardLease,
-    /// The cursor as it shall be; it is as often reset as the saved one, and not before it.
+    /// The new cursor. Its `resets` equal those of the saved one, and its position is not smaller.
     pub cursor: Cursor,
 }
 
 /// The saved cursors of projections.
 #[async_trait]
 pub trait Cursors: Send + Sync {
-    /// Those of one projection. Where there is none yet, it has not begun.
+    /// The cursors of a projection. It has none in shards where it has not begun.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable.
     async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, StorageError>;
 
-    /// Saves these durably, and makes those that are missing. Answers the shards whose cursors were not saved: somebody
-    /// else has the shard, or the cursor was set by hand meanwhile.
+    /// Saves these cursors durably, and creates missing ones. Returns the shards whose cursors were
+    /// rejected: another node owns the shard, or the cursor was reset meanwhile.
     ///
     /// # Errors
-    /// [`StorageError`]; some may have been saved then.
+    /// When the store is unavailable. Some cursors may have been saved.
     async fn save_cursors(
         &self,
         projection: &str,
         moves: Vec<CursorMove>,
     ) -> Result<Vec<ShardId>, StorageError>;
 
-    /// Sets one by hand, whoever has the shard: its projection goes on behind this position within some seconds. `false`
-    /// when there is none.
+    /// Resets a cursor, whichever node owns the shard: the projection continues behind this
+    /// position within some seconds. Returns `false` if there is no such cursor.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable.
     async fn set_cursor(
         &self,
         projection: &str,

@@ -1,14 +1,14 @@
-//! How much memory a row takes, to be charged to a memory budget.
+//! The memory size of rows, to be charged to a memory budget.
 
 use super::{RecordedEvent, Stored};
 use crate::{Account, Order, OrderLine, Product};
 
-/// What takes room: a state with all it holds.
+/// The memory that a value takes, including what it owns on the heap.
 pub trait HeapSize: Sized {
-    /// Bytes it holds beside itself.
+    /// The bytes it owns on the heap.
     fn heap_bytes(&self) -> usize;
 
-    /// Bytes it takes.
+    /// All bytes it takes: the value itself and its heap.
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.heap_bytes()
     }
@@ -55,7 +55,7 @@ mod tests {
     use crate::{AccountId, Currency, Money, OrderId, OrderStatus, ProductId};
 
     #[test]
-    fn every_line_of_an_order_and_every_text_takes_room() {
+    fn order_size_counts_lines_and_texts() {
         let line = |name: &str| OrderLine {
             product_id: ProductId::from_uuid(Uuid::nil()),
             product_version: 1,

@@ -1,18 +1,18 @@
-//! Room in memory: what a read may take, and what it has taken.
+//! Memory budgets: how many bytes a read may load.
 
 use fritzy_types::BudgetExceeded;
 
-/// How much memory a read may fill. Whoever reads takes room for each row before the next one is
-/// fetched, so that a read which is too large ends after one row too many.
+/// How much memory a read may use. Each row is charged before the next one is fetched, so that a
+/// read that is too large ends after one row too many.
 pub trait MemoryBudget: Send + Sync {
-    /// Takes room for so many more bytes; they are given back with the room itself.
+    /// Takes bytes from the budget. They are released when the budget is dropped.
     ///
     /// # Errors
-    /// [`BudgetExceeded`]: the read must end.
+    /// When the budget is exceeded: the read must end.
     fn take(&self, bytes: usize) -> Result<(), BudgetExceeded>;
 }
 
-/// Room without an end, for reads that are bounded by other means.
+/// A budget without a limit, for reads that are bounded by other means.
 #[derive(Clone, Copy, Debug)]
 pub struct UnlimitedBudget;
 

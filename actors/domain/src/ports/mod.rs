@@ -1,4 +1,4 @@
-//! The ports: what the core needs from the world, as traits. Every implementation of one passes the
+//! The ports: traits for what the domain needs from outside. All implementations of a port pass the
 //! same conformance suite.
 
 mod append;

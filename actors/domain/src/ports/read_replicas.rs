@@ -1,5 +1,5 @@
-//! Read replicas of the state rows. Lists may be read from one that lags a little, unless the client
-//! holds a consistency token.
+//! Read replicas of the state rows. Lists may be read from one that lags a little, unless the
+//! client holds a consistency token.
 
 use std::fmt;
 use std::str::FromStr;
