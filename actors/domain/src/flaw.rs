@@ -25,7 +25,7 @@ pub enum Flaw {
         max: usize,
     },
     /// Neither this argument nor the other was given, and one is needed.
-    #[error("must be given, or {or}: there is nothing to change")]
+    #[error("must be given, or {or}: nothing would change")]
     NothingToChange {
         /// The name of the other argument.
         or: Cow<'static, str>,

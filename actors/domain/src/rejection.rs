@@ -26,7 +26,7 @@ pub enum Rejection {
         id: String,
     },
     /// No entity of any kind has the id in an argument.
-    #[error("{field}: there is nothing with the id {id}")]
+    #[error("{field}: no entity has the id {id}")]
     NothingFound {
         /// The argument by its name in the API.
         field: String,

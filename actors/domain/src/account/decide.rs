@@ -97,12 +97,12 @@ mod tests {
 
     #[test]
     fn blank_name_is_rejected_naming_the_argument() {
-        let refused = Account::decide(
+        let rejected = Account::decide(
             None,
             AccountCommand::Create { name: "  ".into() },
             &context(),
         );
-        assert_eq!(refused, Err(Rejection::invalid("name", Flaw::Empty)));
+        assert_eq!(rejected, Err(Rejection::invalid("name", Flaw::Empty)));
     }
 
     #[test]
@@ -128,12 +128,12 @@ mod tests {
             AccountCommand::Rename { name: "J".into() },
             AccountCommand::Close,
         ] {
-            let refused = Account::decide(Some(&account), command, &context());
+            let rejected = Account::decide(Some(&account), command, &context());
             let closed = Rejection::AccountClosed {
                 field: "id".into(),
                 id: account.id,
             };
-            assert_eq!(refused, Err(closed));
+            assert_eq!(rejected, Err(closed));
         }
     }
 }

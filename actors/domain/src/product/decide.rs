@@ -171,11 +171,11 @@ mod tests {
             name: None,
             description: None,
         };
-        let refused = Product::decide(Some(&product), nothing, &context);
+        let rejected = Product::decide(Some(&product), nothing, &context);
         let flaw = Flaw::NothingToChange {
             or: "description".into(),
         };
-        assert_eq!(refused, Err(Rejection::invalid("name", flaw)));
+        assert_eq!(rejected, Err(Rejection::invalid("name", flaw)));
         let gone = Rejection::ProductWithdrawn {
             field: "id".into(),
             id: product.id,

@@ -106,8 +106,8 @@ impl TwoNodes {
                 deadline: Deadline::at((Instant::now() + Duration::from_secs(60)).into_std()),
             };
             let shop = &node.expect("it has one").shop;
-            let made = shop.create_account(&request, "N".into()).await;
-            made.expect("created");
+            let created = shop.create_account(&request, "N".into()).await;
+            created.expect("created");
         }
     }
 
@@ -141,22 +141,22 @@ async fn back_and_forth(begin: Begin) {
     // Where it begins is saved before anything is committed: now is the start.
     eventually(|| log.running.load(SeqCst) == 1).await;
     let mut owner = [0; SHARDS as usize];
-    let mut made = 0;
+    let mut created = 0;
     for number in 0..50 {
-        two.accounts(made..made + 7).await;
-        made += 7;
+        two.accounts(created..created + 7).await;
+        created += 7;
         for shard in all() {
             let place = usize::from(shard.0);
             if (place + number) % 3 != 0 {
                 two.hand_off(owner[place], 1 - owner[place], &[shard]).await;
                 owner[place] = 1 - owner[place];
-                two.accounts(made..made + 1).await;
-                made += 1;
+                two.accounts(created..created + 1).await;
+                created += 1;
             }
         }
     }
-    let made = usize::try_from(made).expect("few");
-    eventually(|| log.distinct() == made).await;
+    let created = usize::try_from(created).expect("few");
+    eventually(|| log.distinct() == created).await;
     two.stop().await;
     log.require_all_in_order();
     assert_eq!(two.saved().await, two.heads().await);

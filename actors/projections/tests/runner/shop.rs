@@ -75,8 +75,8 @@ impl TestShop {
                 fingerprint: None,
                 deadline: Deadline::at((Instant::now() + Duration::from_secs(60)).into_std()),
             };
-            let made = self.shop.create_account(&request, "N".into()).await;
-            let id: AccountId = made.expect("created").state.id;
+            let created = self.shop.create_account(&request, "N".into()).await;
+            let id: AccountId = created.expect("created").state.id;
             assert_eq!(
                 u128::from(id.slot().0) % u128::from(SHARDS),
                 number % u128::from(SHARDS)
