@@ -35,7 +35,7 @@ impl ShardLifecycle for ShardsAndProjections {
     async fn start(&self, leases: &[ShardLease]) -> Result<(), Failure> {
         self.local.start_shards(leases).await?;
         if let Some(projections) = &self.projections {
-            projections.own(leases);
+            projections.assign(leases);
         }
         Ok(())
     }
@@ -43,7 +43,7 @@ impl ShardLifecycle for ShardsAndProjections {
     async fn stop(&self, shards: &[ShardId]) {
         self.local.stop_shards(shards).await;
         if let Some(projections) = &self.projections {
-            projections.disown(shards).await;
+            projections.release(shards).await;
         }
     }
 

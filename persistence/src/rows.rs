@@ -36,7 +36,7 @@ pub(crate) fn signed(counter: u64) -> i64 {
 
 /// The version an append leaves its entity at.
 pub(crate) fn version(numbered: &Numbered<'_>) -> i64 {
-    signed(numbered.append.after + numbered.append.events.len() as u64)
+    signed(numbered.append.expected_version + numbered.append.events.len() as u64)
 }
 
 pub(crate) fn micros(moment: Timestamp) -> i64 {

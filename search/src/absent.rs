@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use fritzy_domain::{ProductId, ProductIndex, ProductQuery, SearchError};
 
-/// Answers every search with [`SearchError::Unavailable`].
+/// Fails every search with [`SearchError::Unavailable`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoEngine;
 

@@ -1,5 +1,5 @@
-//! Product search behind the `ProductIndex` port. So far there is no engine: a search says so, and
-//! everything else works.
+//! Product search: implementations of the port `ProductIndex`. There is no search engine yet: a
+//! search fails with an error that says so.
 
 mod absent;
 

@@ -1,21 +1,21 @@
-//! The codes by which clients tell errors apart. `docs/errors.md` is the table for clients.
+//! The error codes of the API. `docs/errors.md` documents them for clients.
 
 use std::fmt;
 
 use fritzy_types::Failure;
 
-/// What `extensions.code` says. A code, once published, keeps its meaning.
+/// The value of `extensions.code`. A published code never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// An argument is not acceptable; `field` and `reason` say which and why.
+    /// An argument is invalid; `field` and `reason` say which and why.
     InvalidArgument,
-    /// No such account.
+    /// The account does not exist.
     AccountNotFound,
-    /// No such product.
+    /// The product does not exist.
     ProductNotFound,
-    /// No such order.
+    /// The order does not exist.
     OrderNotFound,
-    /// Nothing of any kind.
+    /// No entity of any kind has this id.
     NotFound,
     /// The order's status does not allow this.
     IllegalTransition,
@@ -25,26 +25,26 @@ pub enum Code {
     AccountClosed,
     /// The product is withdrawn.
     ProductWithdrawn,
-    /// The thing is at another version than the client expects.
+    /// The entity is not at the version that the client expects.
     VersionMismatch,
     /// The idempotency key was used before, with other content.
     IdempotencyKeyReused,
-    /// The answer would take more memory than one may.
+    /// The response would need more memory than one response may.
     AnswerTooLarge,
-    /// Search cannot answer now; everything else works.
+    /// Search is not available; everything else is.
     SearchUnavailable,
-    /// The node cannot do this now; nothing was written. Try again.
+    /// The node cannot do this now; nothing was written. Retry.
     Unavailable,
-    /// Too much is waiting already; nothing was written. Try again later.
+    /// Too many requests are queued; nothing was written. Retry later.
     Overloaded,
-    /// The time limit passed; a write may or may not have happened. Repeat it with the same key.
+    /// The time limit has passed; a write may have taken effect. Repeat it with the same key.
     DeadlineExceeded,
-    /// A defect here; repeating the request with the same key is safe.
+    /// A defect of the node; repeating the request with the same key is safe.
     Internal,
 }
 
 impl Code {
-    /// Every code.
+    /// All codes.
     pub const ALL: [Self; 17] = [
         Self::InvalidArgument,
         Self::AccountNotFound,
@@ -65,7 +65,7 @@ impl Code {
         Self::Internal,
     ];
 
-    /// The code as clients read it.
+    /// The code as the API writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidArgument => "INVALID_ARGUMENT",
@@ -88,7 +88,7 @@ impl Code {
         }
     }
 
-    /// Whether the same request can work later without being changed.
+    /// Whether the same request can succeed later.
     pub const fn is_retryable(self) -> bool {
         matches!(
             self,

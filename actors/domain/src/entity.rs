@@ -1,82 +1,26 @@
-//! The three entities behind one face: any command, any event, any state. The shells and the
-//! journal speak in these; the rules are in `account`, `product` and `order`.
+//! The three kinds of entities as one: any command, any event, any state. The shells and the
+//! journal use these types; the rules are in `account`, `product` and `order`.
 
 use serde::{Deserialize, Serialize};
 
-use std::fmt;
-
-use fritzy_types::Timestamp;
-
 use crate::{
-    Account, AccountCommand, AccountEvent, CommandId, EntityId, Order, OrderCommand, OrderEvent,
-    Product, ProductCommand, ProductEvent, Rejection, Version,
+    Account, AccountCommand, AccountEvent, DecisionContext, Entity, EntityId, Kind, Order,
+    OrderCommand, OrderEvent, Product, ProductCommand, ProductEvent, Rejection, Version,
 };
 
-/// What `decide` may know besides state and command.
-#[derive(Clone, Copy, Debug)]
-pub struct DecisionContext {
-    /// The moment of the decision.
-    pub now: Timestamp,
-    /// The command being decided; ids of what it creates derive from it.
-    pub command: CommandId,
-}
-
-/// The rules of one kind of entity.
-pub trait Entity: Sized {
-    /// What it can be asked to do.
-    type Command;
-    /// What can have happened to it.
-    type Event;
-
-    /// Decides a command against the state (`None`: it does not exist). Pure: the same arguments
-    /// always decide the same.
-    ///
-    /// # Errors
-    /// A [`Rejection`] when the command cannot be; nothing has happened then.
-    fn decide(
-        state: Option<&Self>,
-        command: Self::Command,
-        env: &DecisionContext,
-    ) -> Result<Vec<Self::Event>, Rejection>;
-
-    /// The state after an event. Total: an event that cannot follow leaves the state as it is.
-    fn evolve(state: Option<Self>, event: &Self::Event) -> Option<Self>;
-}
-
-/// The kinds of entities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Kind {
-    /// Accounts.
-    Account,
-    /// Products.
-    Product,
-    /// Orders.
-    Order,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Account => "account",
-            Self::Product => "product",
-            Self::Order => "order",
-        })
-    }
-}
-
-/// Any command.
+/// A command to any entity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// To an account.
+    /// A command to an account.
     Account(AccountCommand),
-    /// To a product.
+    /// A command to a product.
     Product(ProductCommand),
-    /// To an order.
+    /// A command to an order.
     Order(OrderCommand),
 }
 
 impl Command {
-    /// The kind of entity it goes to.
+    /// The kind of entity that decides it.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Account(_) => Kind::Account,
@@ -86,36 +30,36 @@ impl Command {
     }
 }
 
-/// Any event.
+/// An event of any entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Of an account.
+    /// An event of an account.
     Account(AccountEvent),
-    /// Of a product.
+    /// An event of a product.
     Product(ProductEvent),
-    /// Of an order.
+    /// An event of an order.
     Order(OrderEvent),
 }
 
-/// An event in the journal that this program cannot read; its entity is unavailable here. An event
-/// is never skipped.
+/// An event of the journal that this version cannot decode. Its entity is then unavailable on this
+/// node: events are never skipped.
 #[derive(Debug, thiserror::Error)]
 pub enum EventDecodeError {
-    /// Written by a newer program.
+    /// The event type is unknown: a newer version has written it.
     #[error("event type `{0}` is unknown to this version")]
     UnknownType(String),
-    /// Not the JSON of its type.
-    #[error("event of type `{event_type}` cannot be read: {source}")]
+    /// The JSON does not match the event type.
+    #[error("event of type `{event_type}` cannot be decoded: {source}")]
     Payload {
-        /// The event's type.
+        /// The event type, such as `order.created`.
         event_type: String,
-        /// What the JSON reader said.
+        /// The error of the JSON parser.
         source: serde_json::Error,
     },
 }
 
 impl Event {
-    /// The name in the journal and outside, such as `order.created`.
+    /// The event type in the journal and on Kafka, such as `order.created`.
     pub const fn event_type(&self) -> &'static str {
         match self {
             Self::Account(event) => event.event_type(),
@@ -124,7 +68,7 @@ impl Event {
         }
     }
 
-    /// The JSON the journal keeps. Forms only ever gain optional fields.
+    /// The JSON in the journal. Its forms only ever gain optional fields.
     pub fn payload(&self) -> String {
         let json = match self {
             Self::Account(event) => serde_json::to_string(event),
@@ -134,10 +78,10 @@ impl Event {
         json.expect("events hold only strings and integers")
     }
 
-    /// Reads an event back from its type and JSON.
+    /// Decodes an event from its type and JSON.
     ///
     /// # Errors
-    /// [`EventDecodeError`], which makes the entity unavailable.
+    /// When the type is unknown, or the JSON does not match it.
     pub fn decode(event_type: &str, payload: &str) -> Result<Self, EventDecodeError> {
         let decoded = match event_type {
             AccountEvent::CREATED => from_json(payload)
@@ -187,23 +131,24 @@ fn from_json<T: serde::de::DeserializeOwned>(payload: &str) -> Result<T, serde_j
 /// The state of any entity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
-    /// An account.
+    /// The state of an account.
     Account(Account),
-    /// A product.
+    /// The state of a product.
     Product(Product),
-    /// An order.
+    /// The state of an order.
     Order(Order),
 }
 
 impl State {
-    /// Decides any command; a command to another kind of entity is a defect of the router and panics.
+    /// Decides any command. Panics if the command is for another kind of entity: that is a defect
+    /// of the router.
     ///
     /// # Errors
-    /// The entity's [`Rejection`].
+    /// When a rule of the entity forbids the command.
     pub fn decide(
         state: Option<&Self>,
         command: Command,
-        env: &DecisionContext,
+        context: &DecisionContext,
     ) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Account(command) => {
@@ -211,26 +156,32 @@ impl State {
                     Self::Account(account) => account,
                     other => panic!("account command for {}", other.id()),
                 });
-                Ok(wrap(Account::decide(state, command, env)?, Event::Account))
+                Ok(wrap(
+                    Account::decide(state, command, context)?,
+                    Event::Account,
+                ))
             }
             Command::Product(command) => {
                 let state = state.map(|state| match state {
                     Self::Product(product) => product,
                     other => panic!("product command for {}", other.id()),
                 });
-                Ok(wrap(Product::decide(state, command, env)?, Event::Product))
+                Ok(wrap(
+                    Product::decide(state, command, context)?,
+                    Event::Product,
+                ))
             }
             Command::Order(command) => {
                 let state = state.map(|state| match state {
                     Self::Order(order) => order,
                     other => panic!("order command for {}", other.id()),
                 });
-                Ok(wrap(Order::decide(state, command, env)?, Event::Order))
+                Ok(wrap(Order::decide(state, command, context)?, Event::Order))
             }
         }
     }
 
-    /// The state after any event. An event of another kind of entity leaves the state as it is.
+    /// The state after any event. An event of another kind of entity leaves the state unchanged.
     pub fn evolve(state: Option<Self>, event: &Event) -> Option<Self> {
         match (state, event) {
             (None, Event::Account(event)) => Account::evolve(None, event).map(Self::Account),
@@ -249,7 +200,7 @@ impl State {
         }
     }
 
-    /// Whose state this is.
+    /// The id of the entity.
     pub const fn id(&self) -> EntityId {
         match self {
             Self::Account(account) => EntityId::Account(account.id),
@@ -263,10 +214,10 @@ fn wrap<E>(events: Vec<E>, any: fn(E) -> Event) -> Vec<Event> {
     events.into_iter().map(any).collect()
 }
 
-/// Refuses a command that was decided on by a client who saw another version.
+/// Checks the version that a client expects: optimistic locking.
 ///
 /// # Errors
-/// [`Rejection::VersionMismatch`]
+/// When a version is expected and the entity is at another one.
 pub fn check_version(expected: Option<Version>, found: Version) -> Result<(), Rejection> {
     match expected {
         Some(expected) if expected != found => Err(Rejection::VersionMismatch { expected, found }),
@@ -274,7 +225,7 @@ pub fn check_version(expected: Option<Version>, found: Version) -> Result<(), Re
     }
 }
 
-/// The state that events lead to, from nothing.
+/// The state after all events of an entity; `None` if there are none.
 pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<State> {
     events.into_iter().fold(None, State::evolve)
 }

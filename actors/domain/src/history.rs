@@ -1,12 +1,12 @@
-//! What a reader of the journal asks of an event besides what it did: whose it is, when it was decided,
-//! and whether it can follow what came before.
+//! What readers of the journal need to know of an event: its entity, the time of its decision, and
+//! whether it is valid after the events before it.
 
 use fritzy_types::Timestamp;
 
 use crate::{AccountEvent, EntityId, Event, Kind, OrderEvent, OrderStatus, ProductEvent, State};
 
 impl Event {
-    /// The kind of entity it happened to.
+    /// The kind of its entity.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Account(_) => Kind::Account,
@@ -15,7 +15,7 @@ impl Event {
         }
     }
 
-    /// The entity that its content names.
+    /// The entity that the content names.
     pub const fn entity(&self) -> EntityId {
         match self {
             Self::Account(event) => EntityId::Account(match event {
@@ -38,7 +38,7 @@ impl Event {
         }
     }
 
-    /// When it was decided. The events of one command have one moment.
+    /// When it was decided. The events of a command have the same timestamp.
     pub const fn at(&self) -> Timestamp {
         match self {
             Self::Account(AccountEvent::Created(event)) => event.at,
@@ -57,8 +57,9 @@ impl Event {
 }
 
 impl State {
-    /// Whether `decide` can have led from this state (`None`: nothing yet) to `event`. `evolve` takes
-    /// any event; a journal in which one cannot follow was not written by the rules.
+    /// Whether `decide` can return `event` for this state (`None`: the entity does not exist).
+    /// `evolve` accepts any event; a journal with one that is not allowed breaks the rules of the
+    /// domain.
     pub fn allows(state: Option<&Self>, event: &Event) -> bool {
         let creates = matches!(
             event,
@@ -97,13 +98,13 @@ mod tests {
     use super::*;
     use crate::{Account, AccountCommand, Command, CommandId, DecisionContext, ProductCommand};
 
-    const ENV: DecisionContext = DecisionContext {
+    const CONTEXT: DecisionContext = DecisionContext {
         now: Timestamp::from_micros(5),
         command: CommandId::from_uuid(Uuid::from_u128(0xB)),
     };
 
     fn decided(state: Option<&State>, command: Command) -> Event {
-        let mut events = State::decide(state, command, &ENV).expect("accepted");
+        let mut events = State::decide(state, command, &CONTEXT).expect("accepted");
         events.remove(0)
     }
 
@@ -115,17 +116,17 @@ mod tests {
     }
 
     #[test]
-    fn an_event_says_whose_it_is_and_when_it_was() {
+    fn event_names_its_entity_and_timestamp() {
         let (created, state) = account();
         assert_eq!(
             (created.kind(), created.entity()),
             (Kind::Account, state.id())
         );
-        assert_eq!(created.at(), ENV.now);
+        assert_eq!(created.at(), CONTEXT.now);
     }
 
     #[test]
-    fn what_decide_makes_is_allowed_and_nothing_else() {
+    fn only_events_that_decide_returns_are_allowed() {
         let (created, state) = account();
         let close = decided(Some(&state), Command::Account(AccountCommand::Close));
         assert!(State::allows(None, &created));
@@ -146,6 +147,9 @@ mod tests {
             panic!("an account")
         };
         let product = State::evolve(None, &product).expect("exists");
-        assert!(!State::allows(Some(&product), &close), "of another kind");
+        assert!(
+            !State::allows(Some(&product), &close),
+            "another kind of entity"
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! Ids. Every id is a UUID whose last two bytes are its **slot**, the routing key: an account and a
-//! product have a slot of their own, an order carries its account's, so that an account and its
-//! orders live in one shard.
+//! Ids. Every id is a UUID whose last two bytes are its **slot**, the routing key. Accounts and
+//! products have slots of their own. An order has the slot of its account, so that an account and
+//! its orders are in one shard.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use fritzy_types::Slot;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Flaw, Kind, Rejection};
+use crate::Kind;
 
 fn slot_of(id: Uuid) -> Slot {
     let bytes = id.as_bytes();
@@ -21,13 +21,11 @@ fn with_slot(id: Uuid, slot: Slot) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
-/// Reads the one form in which ids are written: 36 characters with hyphens. The other forms of a
-/// UUID are refused, so that one id has one spelling (but for case).
-fn parse_canonical(text: &str, field: &str) -> Result<Uuid, Rejection> {
-    (text.len() == 36)
-        .then(|| Uuid::parse_str(text).ok())
-        .flatten()
-        .ok_or_else(|| Rejection::invalid(field, Flaw::NotAnId))
+fn parse_hyphenated(text: &str) -> Option<Uuid> {
+    if text.len() != 36 {
+        return None;
+    }
+    Uuid::parse_str(text).ok()
 }
 
 macro_rules! id_type {
@@ -38,12 +36,12 @@ macro_rules! id_type {
         pub struct $name(Uuid);
 
         impl $name {
-            /// The id with exactly these 16 bytes.
+            /// The id with these 16 bytes.
             pub const fn from_uuid(id: Uuid) -> Self {
                 Self(id)
             }
 
-            /// The 16 bytes.
+            /// The 16 bytes of the id.
             pub const fn as_uuid(&self) -> &Uuid {
                 &self.0
             }
@@ -62,15 +60,13 @@ macro_rules! entity_id_type {
         id_type!($(#[$doc])* $name);
 
         impl $name {
-            /// Reads an id as clients write it.
-            ///
-            /// # Errors
-            /// [`Flaw::NotAnId`] naming `field` when it is not a hyphenated UUID.
-            pub fn parse(text: &str, field: &str) -> Result<Self, Rejection> {
-                parse_canonical(text, field).map(Self)
+            /// Reads the one form in which ids are written: 36 characters with hyphens. `None` for
+            /// the other forms of a UUID, so that one id has one spelling (but for case).
+            pub fn from_hyphenated(text: &str) -> Option<Self> {
+                parse_hyphenated(text).map(Self)
             }
 
-            /// The routing key this id carries.
+            /// The routing key: the last two bytes of the id.
             pub fn slot(&self) -> Slot {
                 slot_of(self.0)
             }
@@ -79,57 +75,58 @@ macro_rules! entity_id_type {
 }
 
 entity_id_type!(
-    /// An account.
+    /// Identifies an account.
     AccountId
 );
 entity_id_type!(
-    /// A product.
+    /// Identifies a product.
     ProductId
 );
 entity_id_type!(
-    /// An order. Its slot is its account's.
+    /// Identifies an order. Its slot is that of its account.
     OrderId
 );
 id_type!(
-    /// One event; random, stored with it, the same on every topic: consumers dedupe by it.
+    /// Identifies an event. Random, stored with the event, and the same on every topic: consumers
+    /// deduplicate by it.
     EventId
 );
 id_type!(
-    /// One request to change something: random, or derived from an idempotency key, so that a
+    /// Identifies a request for a change. Random, or derived from an idempotency key, so that a
     /// repeated request is the same command.
     CommandId
 );
 
 impl CommandId {
-    /// The account that this command creates: a repeated command creates the same one.
+    /// The id of the account that this command creates. A repeated command has the same one.
     pub fn new_account(self) -> AccountId {
         AccountId(self.0)
     }
 
-    /// The product that this command creates.
+    /// The id of the product that this command creates.
     pub fn new_product(self) -> ProductId {
         ProductId(self.0)
     }
 
-    /// The order that this command creates, in the shard of its account.
+    /// The id of the order that this command creates, in the shard of its account.
     pub fn new_order(self, account: AccountId) -> OrderId {
         OrderId(with_slot(self.0, account.slot()))
     }
 }
 
-/// The id of any entity, with its kind.
+/// The id of an entity, with its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum EntityId {
-    /// An account.
+    /// The id of an account.
     Account(AccountId),
-    /// A product.
+    /// The id of a product.
     Product(ProductId),
-    /// An order.
+    /// The id of an order.
     Order(OrderId),
 }
 
 impl EntityId {
-    /// What kind of entity this is.
+    /// The kind of the entity.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Account(_) => Kind::Account,
@@ -147,7 +144,7 @@ impl EntityId {
         }
     }
 
-    /// The 16 bytes.
+    /// The 16 bytes of the id, without the kind.
     pub const fn as_uuid(&self) -> &Uuid {
         match self {
             Self::Account(id) => &id.0,
@@ -156,7 +153,7 @@ impl EntityId {
         }
     }
 
-    /// The routing key.
+    /// The routing key: the last two bytes of the id.
     pub fn slot(&self) -> Slot {
         slot_of(*self.as_uuid())
     }
@@ -191,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_carries_its_accounts_slot() {
+    fn order_has_the_slot_of_its_account() {
         let account = AccountId::from_uuid(Uuid::from_u128(0xABCD));
         let order = CommandId::from_uuid(Uuid::from_u128(7 << 64)).new_order(account);
         assert_eq!(order.slot(), account.slot());
@@ -199,18 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn one_id_has_one_spelling() {
+    fn only_hyphenated_ids_are_parsed() {
         let id = "0192d3a0-1111-7222-8333-444455556666";
-        let parsed = AccountId::parse(id, "id").expect("canonical");
+        let parsed = AccountId::from_hyphenated(id).expect("hyphenated");
         assert_eq!(parsed.to_string(), id);
         let braced = format!("{{{id}}}");
         let simple = id.replace('-', "");
         for other in ["", "account-id", &braced, &simple, &id[1..]] {
-            assert_eq!(
-                AccountId::parse(other, "accountId"),
-                Err(Rejection::invalid("accountId", Flaw::NotAnId)),
-                "{other}"
-            );
+            assert_eq!(AccountId::from_hyphenated(other), None, "{other}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Idempotency keys: how a client's key becomes a command id, and how a repeat is told from a reuse.
+//! Idempotency keys: how a client's key becomes a command id, and how a repeat is distinguished
+//! from a reuse.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,14 +8,13 @@ use uuid::Builder;
 
 use crate::{CommandId, Flaw, Rejection};
 
-/// Bytes of a key. Keys are made by programs; 255 holds any id with a prefix.
+/// Bytes of a key at most. Programs generate keys; 255 bytes hold any id with a prefix.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
-/// Refuses a key that cannot be meant.
+/// Validates a client's key.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] naming `idempotencyKey`: empty, over [`IDEMPOTENCY_KEY_BYTES_MAX`], or with
-/// control characters.
+/// When the key is empty, longer than [`IDEMPOTENCY_KEY_BYTES_MAX`], or has control characters.
 pub fn check_key(key: &str) -> Result<(), Rejection> {
     let flaw = if key.is_empty() {
         Flaw::Empty
@@ -30,28 +30,28 @@ pub fn check_key(key: &str) -> Result<(), Rejection> {
     Err(Rejection::invalid("idempotencyKey", flaw))
 }
 
-/// All that makes two uses of a key the same use.
+/// The scope of a key: two uses of a key with equal scopes are the same request.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyScope<'a> {
-    /// Whose shop; empty while there is one.
+    /// The shop; empty while there is only one.
     pub tenant: &'a str,
-    /// Who asks; empty for anonymous callers.
+    /// The caller; empty if anonymous.
     pub caller: &'a str,
-    /// The mutation's name in the schema, never its alias.
+    /// The name of the mutation in the schema, never its alias.
     pub mutation: &'a str,
-    /// The id of what is changed; empty for creations. So a key counts for each thing by itself, and
-    /// only its owner needs to remember it.
+    /// The id of the entity to change; empty for creations. So a key is scoped to an entity, and
+    /// only the owner of the entity has to remember it.
     pub target: &'a str,
-    /// The client's key.
+    /// The key as in the request.
     pub key: &'a str,
-    /// For a key of the whole request (header): the response path of the mutation, which keeps two
-    /// mutations of one document apart. Empty for a key given as an argument.
+    /// The response path of the mutation, if the key is a header and so applies to the whole
+    /// request: it separates the mutations of one document. Empty for a key in an argument.
     pub path: &'a str,
 }
 
 impl KeyScope<'_> {
-    /// The command that this key stands for (invariant I8). Each part is hashed behind its length,
-    /// so that no two scopes run into each other.
+    /// The command id of this scope (invariant I8). Each part is hashed behind its length, so that
+    /// different scopes never hash the same bytes.
     pub fn command_id(&self) -> CommandId {
         let mut hash = LengthPrefixed::default();
         let parts = [
@@ -65,28 +65,28 @@ impl KeyScope<'_> {
         for part in parts {
             hash.add(part.as_bytes());
         }
-        // Version 8 of RFC 9562: bytes of our own making.
+        // Version 8 of RFC 9562: custom bytes.
         CommandId::from_uuid(Builder::from_custom_bytes(hash.first_16_bytes()).into_uuid())
     }
 }
 
-/// What a client sent under a key, hashed: the same key with another fingerprint is refused.
+/// The hash of a request's content: the same key with another fingerprint is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint(pub [u8; 16]);
 
-/// Hashes a client's input, field by field, before anything of it is interpreted.
+/// Hashes the input of a request field by field, before it is interpreted.
 #[derive(Default)]
 pub struct FingerprintBuilder(LengthPrefixed);
 
 impl FingerprintBuilder {
-    /// Adds one field's text.
+    /// Adds a text field.
     #[must_use]
     pub fn text(mut self, text: &str) -> Self {
         self.0.add(text.as_bytes());
         self
     }
 
-    /// Adds a field that may be missing; missing and empty differ.
+    /// Adds an optional text field; missing and empty differ.
     #[must_use]
     pub fn optional(mut self, text: Option<&str>) -> Self {
         match text {
@@ -99,14 +99,14 @@ impl FingerprintBuilder {
         self
     }
 
-    /// Adds a whole number.
+    /// Adds an integer field.
     #[must_use]
     pub fn number(mut self, number: i64) -> Self {
         self.0.add(&number.to_be_bytes());
         self
     }
 
-    /// The fingerprint of all that was added.
+    /// The fingerprint of all fields that were added.
     pub fn finish(self) -> Fingerprint {
         Fingerprint(self.0.first_16_bytes())
     }
@@ -143,7 +143,7 @@ mod tests {
     };
 
     #[test]
-    fn the_same_scope_is_the_same_command_and_any_other_part_another() {
+    fn i8_equal_scopes_and_only_those_share_a_command_id() {
         assert_eq!(SCOPE.command_id(), SCOPE.command_id());
         for other in [
             KeyScope {
@@ -164,7 +164,7 @@ mod tests {
             },
             KeyScope { key: "k2", ..SCOPE },
             KeyScope { path: "a", ..SCOPE },
-            // The same letters cut elsewhere.
+            // The same letters, split differently.
             KeyScope {
                 mutation: "createOrderk",
                 key: "1",
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_keeps_fields_apart() {
+    fn fingerprint_separates_fields() {
         let of = |a: &str, b: &str| FingerprintBuilder::default().text(a).text(b).finish();
         assert_eq!(of("ab", "c"), of("ab", "c"));
         assert_ne!(of("ab", "c"), of("a", "bc"));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_bounded_text() {
+    fn key_must_be_bounded_printable_text() {
         assert_eq!(check_key("order 17 of cart é"), Ok(()));
         for (key, flaw) in [
             (String::new(), Flaw::Empty),

@@ -1,19 +1,25 @@
-//! The pure core of the shop: ids, money, and the three entities as decide and evolve, with the
-//! ports that the outer crates implement.
+//! The pure core of the shop: ids, money, the rules of accounts, products and orders, and the ports
+//! that the outer crates implement.
 //!
-//! Nothing here reads a clock, draws a random number, waits, or touches a file or a socket: time and
-//! ids come in as arguments. So every rule can be tested by calling it, and the same events always
-//! fold to the same state.
+//! No code of this crate reads a clock, draws a random number, waits, or accesses files or sockets:
+//! time and ids are arguments. So every rule is tested by calling it, and the same events always
+//! fold to the same state. The crate's `clippy.toml` enforces this.
 
 mod account;
+mod arguments;
 mod code;
+mod currency;
+mod decider;
 mod entity;
+mod flaw;
 mod history;
 mod id;
 mod idempotency;
+mod kind;
 mod money;
 mod order;
 mod ports;
+mod position;
 mod product;
 mod rejection;
 mod text;
@@ -23,14 +29,16 @@ pub use account::{
     AccountRenamed,
 };
 pub use code::Code;
-pub use entity::{
-    Command, DecisionContext, Entity, Event, EventDecodeError, Kind, State, check_version, fold,
-};
+pub use currency::Currency;
+pub use decider::{DecisionContext, Entity};
+pub use entity::{Command, Event, EventDecodeError, State, check_version, fold};
+pub use flaw::Flaw;
 pub use id::{AccountId, CommandId, EntityId, EventId, OrderId, ProductId};
 pub use idempotency::{
     Fingerprint, FingerprintBuilder, IDEMPOTENCY_KEY_BYTES_MAX, KeyScope, check_key,
 };
-pub use money::{Currency, MINOR_UNITS_END, Money};
+pub use kind::Kind;
+pub use money::{MINOR_UNITS_END, Money};
 pub use order::{
     LINES_MAX, Order, OrderCancelled, OrderCommand, OrderCompleted, OrderConfirmed, OrderCreated,
     OrderEvent, OrderLine, OrderStatus, PlaceOrder, QUANTITY_MAX, QuotedLine, RequestedLine,
@@ -39,13 +47,14 @@ pub use order::{
 pub use ports::{
     Append, AppendError, AppendOutcome, Appending, CommandRecord, CommitFeed, Committed,
     Consistency, ConsistencyToken, Cursor, CursorMove, Cursors, FeedItem, HeapSize, InvalidToken,
-    Journal, JournalReader, JournalWriter, KeysetPage, MemoryBudget, Page, Position, PrimaryOnly,
+    Journal, JournalReader, JournalWriter, KeysetPage, MemoryBudget, Page, PrimaryOnly,
     ProductIndex, ProductQuery, ReadModel, ReadReplicas, RecordedEvent, SearchError, SortKey,
-    Stored, UnlimitedBudget, Version,
+    Stored, UnlimitedBudget,
 };
+pub use position::{Position, Version};
 pub use product::{
     Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
     ProductWithdrawn, Quote,
 };
-pub use rejection::{Flaw, Rejection};
+pub use rejection::Rejection;
 pub use text::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX};

@@ -1,80 +1,15 @@
-//! Money: whole minor units and a currency. Amounts are read from and written to decimal text;
-//! no amount is ever computed with as a float.
+//! Money: whole minor units and a currency. Amounts are parsed from and formatted as decimal text,
+//! and never computed as floats.
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::{Flaw, Rejection};
+use crate::{Currency, Flaw};
 
-/// Amounts and totals stay below this many minor units: 10^13, so that with any number of decimals
-/// the shortest decimal of a double is the decimal that was written.
+/// Amounts and totals are below this many minor units, 10^13. Up to there the shortest decimal of a
+/// double is the decimal that was written, for any number of decimals.
 pub const MINOR_UNITS_END: i64 = 10_000_000_000_000;
-
-/// An ISO 4217 currency that has minor units (gold and the like have none).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Currency(iso_currency::Currency);
-
-impl Currency {
-    /// US dollar.
-    pub const USD: Self = Self(iso_currency::Currency::USD);
-
-    /// The currency with this three-letter code, in capitals.
-    pub fn from_code(code: &str) -> Option<Self> {
-        let currency = iso_currency::Currency::from_code(code)?;
-        currency.exponent().map(|_| Self(currency))
-    }
-
-    /// The three-letter code.
-    pub fn code(self) -> &'static str {
-        self.0.code()
-    }
-
-    /// Decimals of an amount: 2 for dollars, 0 for yen, 3 for dinars.
-    pub fn decimals(self) -> u8 {
-        let decimals = self
-            .0
-            .exponent()
-            .and_then(|exponent| u8::try_from(exponent).ok());
-        decimals.expect("from_code admits only currencies with a small exponent")
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl fmt::Debug for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl FromStr for Currency {
-    type Err = String;
-
-    fn from_str(code: &str) -> Result<Self, Self::Err> {
-        Self::from_code(code).ok_or_else(|| {
-            format!("`{code}` is not an ISO 4217 currency with minor units (as USD, JPY or KWD)")
-        })
-    }
-}
-
-impl Serialize for Currency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.code())
-    }
-}
-
-impl<'de> Deserialize<'de> for Currency {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        code.parse().map_err(serde::de::Error::custom)
-    }
-}
 
 /// An amount from 0 up to [`MINOR_UNITS_END`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,7 +20,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// Nothing.
+    /// An amount of zero.
     pub const fn zero(currency: Currency) -> Self {
         Self {
             minor_units: 0,
@@ -93,7 +28,7 @@ impl Money {
         }
     }
 
-    /// So many minor units; `None` outside `0..MINOR_UNITS_END`.
+    /// An amount in minor units; `None` outside `0..MINOR_UNITS_END`.
     pub const fn from_minor_units(minor_units: i64, currency: Currency) -> Option<Self> {
         if minor_units >= 0 && minor_units < MINOR_UNITS_END {
             Some(Self {
@@ -105,26 +40,25 @@ impl Money {
         }
     }
 
-    /// Reads a decimal such as `1999.98`, `20.0`, `5e2` or `0`. Digits beyond the currency's
+    /// Parses a decimal such as `1999.98`, `20.0`, `5e2` or `0`. Digits beyond the currency's
     /// decimals must be zeros.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] naming `field`.
-    pub fn parse(text: &str, currency: Currency, field: &str) -> Result<Self, Rejection> {
-        parse_minor_units(text, currency)
-            .map(|minor_units| Self {
-                minor_units,
-                currency,
-            })
-            .map_err(|flaw| Rejection::invalid(field, flaw))
+    /// When the text is not a decimal number, is negative, is too large, or has too many decimals.
+    pub fn from_decimal(text: &str, currency: Currency) -> Result<Self, Flaw> {
+        let minor_units = parse_minor_units(text, currency)?;
+        Ok(Self {
+            minor_units,
+            currency,
+        })
     }
 
-    /// Whole minor units, such as cents.
+    /// The amount in minor units, such as cents.
     pub const fn minor_units(self) -> i64 {
         self.minor_units
     }
 
-    /// The currency.
+    /// The currency of the amount.
     pub const fn currency(self) -> Currency {
         self.currency
     }
@@ -147,7 +81,7 @@ impl Money {
     }
 }
 
-/// The decimal with exactly the currency's decimals: `1999.98`, `500` (yen), `0.250` (dinars).
+/// The decimal with exactly the decimals of the currency: `1999.98`, `500` (yen), `0.250` (dinars).
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = usize::from(self.currency.decimals());
@@ -161,10 +95,10 @@ impl fmt::Display for Money {
     }
 }
 
-/// `-?digits(.digits)?([eE][+-]?digits)?` as whole minor units. Works on digits alone: the decimal
-/// point is moved by the exponent and the currency's decimals, and what is behind it must be zeros.
+/// Parses `-?digits(.digits)?([eE][+-]?digits)?` as minor units. Works on digits only: exponent and
+/// currency move the decimal point, and the digits behind it must be zeros.
 fn parse_minor_units(text: &str, currency: Currency) -> Result<i64, Flaw> {
-    // No acceptable amount needs more; a megabyte of digits is refused unread.
+    // No valid amount needs more; a megabyte of digits is rejected unparsed.
     const TEXT_BYTES_MAX: usize = 64;
     if text.len() > TEXT_BYTES_MAX {
         return Err(Flaw::NotANumber);
@@ -183,7 +117,7 @@ fn parse_minor_units(text: &str, currency: Currency) -> Result<i64, Flaw> {
         return Err(Flaw::NotANumber);
     }
     let decimals = currency.decimals();
-    // Where the point comes to stand in `whole` followed by `fraction`, counted in digits.
+    // The place of the point in `whole` followed by `fraction`, counted in digits.
     let point = whole.len() as i64 + exponent + i64::from(decimals);
     let mut minor_units: i64 = 0;
     for (place, digit) in whole.bytes().chain(fraction.bytes()).enumerate() {
@@ -228,7 +162,7 @@ fn parse_exponent(text: &str) -> Result<i64, Flaw> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Flaw::NotANumber);
     }
-    // An exponent beyond this is as good as infinite on either side, whatever the mantissa.
+    // Larger exponents have the same effect as this one, whatever the mantissa.
     const EXPONENT_END: i64 = 1_000;
     let size = digits
         .parse::<i64>()
@@ -252,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_follow_the_currency() {
+    fn decimals_depend_on_the_currency() {
         assert_eq!(minor("999.99", "USD"), Ok(99_999));
         assert_eq!(minor("20.0", "JPY"), Ok(20));
         assert_eq!(minor("0.250", "KWD"), Ok(250));
@@ -266,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_number_is_read_exactly() {
+    fn decimals_and_exponents_are_parsed_exactly() {
         for (text, expected) in [
             ("0", 0),
             ("-0.0", 0),
@@ -284,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_exact_or_not_possible_is_refused() {
+    fn inexact_or_invalid_amounts_are_rejected() {
         let too_many = Flaw::TooManyDecimals {
             max: 2,
             currency: Currency::USD,
@@ -322,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_products_stop_at_the_limit() {
+    fn sums_and_products_are_none_beyond_the_limit() {
         let most = Money::from_minor_units(MINOR_UNITS_END - 1, Currency::USD).expect("below");
         let cent = Money::from_minor_units(1, Currency::USD).expect("small");
         assert_eq!(most.checked_add(cent), None);
@@ -338,28 +272,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_and_back_is_the_same_amount(
+        fn amount_round_trips_through_text(
             minor_units in 0..MINOR_UNITS_END,
             code in prop::sample::select(vec!["JPY", "USD", "KWD", "CLF"]),
         ) {
             let money = Money::from_minor_units(minor_units, currency(code)).expect("in range");
-            prop_assert_eq!(Money::parse(&money.to_string(), currency(code), "price"), Ok(money));
+            prop_assert_eq!(Money::from_decimal(&money.to_string(), currency(code)), Ok(money));
         }
 
-        /// The API's numbers pass through doubles: inside the limit none is changed by it.
+        /// The numbers of the API pass through doubles, which must not change them.
         #[test]
-        fn a_double_carries_every_amount_exactly(
+        fn amount_round_trips_through_double(
             minor_units in 0..MINOR_UNITS_END,
             code in prop::sample::select(vec!["JPY", "USD", "KWD", "CLF"]),
         ) {
             let money = Money::from_minor_units(minor_units, currency(code)).expect("in range");
             let double: f64 = money.to_string().parse().expect("a number");
             let json = serde_json::to_string(&double).expect("finite");
-            prop_assert_eq!(Money::parse(&json, currency(code), "price"), Ok(money));
+            prop_assert_eq!(Money::from_decimal(&json, currency(code)), Ok(money));
         }
 
         #[test]
-        fn no_text_panics(text in "\\PC{0,70}") {
+        fn parsing_never_panics(text in "\\PC{0,70}") {
             let _ = parse_minor_units(&text, Currency::USD);
         }
     }

@@ -1,198 +1,95 @@
-//! Rejections: the caller asked for something that cannot be. An answer, not a failure.
-
-use std::borrow::Cow;
+//! Rejections: a rule forbids the request. A result, not a failure.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Code, Currency, Kind, OrderStatus, ProductId};
+use crate::{AccountId, Code, Currency, Flaw, Kind, OrderStatus, ProductId};
 
-/// What is wrong with an argument.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Flaw {
-    /// Nothing, or only white space.
-    #[error("must not be empty")]
-    Empty,
-    /// More characters than allowed.
-    #[error("must have at most {max} characters")]
-    TooLong {
-        /// Unicode scalar values allowed.
-        max: usize,
-    },
-    /// More bytes than allowed.
-    #[error("must have at most {max} bytes in UTF-8")]
-    TooManyBytes {
-        /// Bytes allowed.
-        max: usize,
-    },
-    /// Neither this argument nor the other, of which there must be one.
-    #[error("must be given, or {or}: there is nothing to change")]
-    NothingToChange {
-        /// The other argument.
-        or: Cow<'static, str>,
-    },
-    /// A control character (NUL among them).
-    #[error("must not contain control characters")]
-    ControlCharacter,
-    /// Not written as an id of this shop.
-    #[error("is not an id of this shop (a UUID with hyphens, as the create mutations answer it)")]
-    NotAnId,
-    /// Not a decimal number.
-    #[error("is not a decimal number")]
-    NotANumber,
-    /// Below zero.
-    #[error("must not be negative")]
-    Negative,
-    /// More decimals than the currency has.
-    #[error("has more than the {max} decimals of {currency}")]
-    TooManyDecimals {
-        /// Decimals of the currency.
-        max: u8,
-        /// The currency.
-        currency: Currency,
-    },
-    /// An amount at or above the limit.
-    #[error("is too large: amounts and totals stay below 10^13 minor units")]
-    AmountTooLarge,
-    /// Not a currency that amounts can be in.
-    #[error("is not an ISO 4217 currency with minor units")]
-    UnknownCurrency,
-    /// A number outside its range.
-    #[error("must be from {min} to {max}")]
-    OutOfRange {
-        /// Smallest allowed.
-        min: i64,
-        /// Largest allowed.
-        max: i64,
-    },
-    /// The same product on two lines.
-    #[error("repeats a product of an earlier line; add the quantities up instead")]
-    Repeated,
-    /// Not a cursor that a connection answered.
-    #[error("is not a cursor of this list")]
-    NotACursor,
-    /// An argument that contradicts another.
-    #[error("cannot be given together with {other}")]
-    NotWith {
-        /// The other argument.
-        other: Cow<'static, str>,
-    },
-    /// More entries than allowed.
-    #[error("must have at most {max} entries")]
-    TooMany {
-        /// Entries allowed.
-        max: usize,
-    },
-}
-
-impl Flaw {
-    /// A word for programs, beside the sentence for people.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::Empty => "EMPTY",
-            Self::TooLong { .. } | Self::TooManyBytes { .. } => "TOO_LONG",
-            Self::NothingToChange { .. } => "NOTHING_TO_CHANGE",
-            Self::ControlCharacter => "CONTROL_CHARACTER",
-            Self::NotAnId => "NOT_AN_ID",
-            Self::NotANumber => "NOT_A_NUMBER",
-            Self::Negative => "NEGATIVE",
-            Self::TooManyDecimals { .. } => "TOO_MANY_DECIMALS",
-            Self::AmountTooLarge => "AMOUNT_TOO_LARGE",
-            Self::UnknownCurrency => "UNKNOWN_CURRENCY",
-            Self::OutOfRange { .. } => "OUT_OF_RANGE",
-            Self::Repeated => "REPEATED",
-            Self::NotACursor => "NOT_A_CURSOR",
-            Self::NotWith { .. } => "NOT_WITH",
-            Self::TooMany { .. } => "TOO_MANY",
-        }
-    }
-}
-
-/// Why a command or a query was refused. Nothing was written.
+/// Why a command or a query was rejected. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
-    /// An argument is not acceptable.
+    /// An argument is invalid.
     #[error("{field} {flaw}")]
     Invalid {
-        /// The argument, by the name clients use, such as `products[1].quantity`.
+        /// The argument by its name in the API, such as `products[1].quantity`.
         field: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         flaw: Flaw,
     },
-    /// What an argument names does not exist.
+    /// The entity that an argument names does not exist.
     #[error("{field}: there is no {kind} {id}")]
     NotFound {
-        /// The argument.
+        /// The argument by its name in the API.
         field: String,
-        /// What was looked for.
+        /// The kind of entity that was requested.
         kind: Kind,
-        /// The id as the client wrote it.
+        /// The id as in the request.
         id: String,
     },
-    /// What an argument names does not exist, of whatever kind it were.
-    #[error("{field}: there is nothing with the id {id}")]
+    /// No entity of any kind has the id in an argument.
+    #[error("{field}: no entity has the id {id}")]
     NothingFound {
-        /// The argument.
+        /// The argument by its name in the API.
         field: String,
-        /// The id as the client wrote it.
+        /// The id as in the request.
         id: String,
     },
-    /// The order's status does not allow the move.
+    /// The status of the order does not allow the transition.
     #[error("an order that is {from} cannot become {to}")]
     IllegalTransition {
-        /// Its status.
+        /// The status of the order.
         from: OrderStatus,
-        /// The status asked for.
+        /// The requested status.
         to: OrderStatus,
     },
     /// The products of one order are priced in different currencies.
     #[error("{field} is priced in {found}, the lines before it in {expected}")]
     CurrencyMismatch {
-        /// The line.
+        /// The line, such as `products[1].productId`.
         field: String,
         /// The currency of the first line.
         expected: Currency,
-        /// The currency of this one.
+        /// The currency of this line.
         found: Currency,
     },
     /// The account is closed.
     #[error("{field}: the account {id} is closed")]
     AccountClosed {
-        /// The argument.
+        /// The argument by its name in the API.
         field: String,
-        /// The account.
+        /// The id of the account.
         id: AccountId,
     },
     /// The product is withdrawn.
     #[error("{field}: the product {id} is withdrawn")]
     ProductWithdrawn {
-        /// The argument.
+        /// The argument by its name in the API.
         field: String,
-        /// The product.
+        /// The id of the product.
         id: ProductId,
     },
-    /// The entity is at another version than the client expects.
+    /// The entity is not at the version that the client expects.
     #[error("expectedVersion is {expected}, but it is at version {found}; read it again")]
     VersionMismatch {
-        /// What the client expects.
+        /// The version that the client expects.
         expected: u64,
-        /// What it is at.
+        /// The version of the entity.
         found: u64,
     },
     /// The idempotency key was used before for another request.
     #[error("this idempotency key was used before with other content; use a new key")]
     KeyReused,
-    /// The answer would take more memory than one may.
+    /// The response would need more memory than one response may.
     #[error(
-        "the answer would take more than {bytes_max} bytes of this node's memory: ask for less at a time"
+        "the response would take more than {bytes_max} bytes of this node's memory: request less at a time"
     )]
     AnswerTooLarge {
-        /// Bytes an answer may take.
+        /// The bytes that one response may take.
         bytes_max: usize,
     },
 }
 
 impl Rejection {
-    /// An argument that is not acceptable.
+    /// The rejection of an invalid argument.
     pub fn invalid(field: impl Into<String>, flaw: Flaw) -> Self {
         Self::Invalid {
             field: field.into(),
@@ -200,7 +97,7 @@ impl Rejection {
         }
     }
 
-    /// The code clients see.
+    /// The error code of the API.
     pub const fn code(&self) -> Code {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,
@@ -220,7 +117,7 @@ impl Rejection {
         }
     }
 
-    /// The argument at fault, where there is one.
+    /// The argument at fault, if the rejection is about one.
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid { field, .. }
@@ -235,8 +132,7 @@ impl Rejection {
         }
     }
 
-    /// The same rejection with the argument's name seen from outside: `name` inside `account` is
-    /// `account.name`.
+    /// The same rejection for a nested argument: `name` inside `account` is `account.name`.
     pub fn inside(mut self, argument: &str) -> Self {
         match &mut self {
             Self::Invalid { field, .. }

@@ -1,13 +1,13 @@
-//! What a text must be to be kept: not blank, bounded, and free of characters that stores and
-//! terminals choke on (PostgreSQL cannot hold NUL, and one such row would fail its whole batch).
+//! Validation of text: not blank, bounded, and without control characters. PostgreSQL cannot store
+//! NUL, and one such row would fail its whole batch.
 
 use crate::{Flaw, Rejection};
 
-/// Characters of a name; longer ones are pasted documents.
+/// Characters of a name at most; longer ones are pasted documents.
 pub const NAME_CHARS_MAX: usize = 200;
-/// Characters of a product's description.
+/// Characters of a product's description at most.
 pub const DESCRIPTION_CHARS_MAX: usize = 4_000;
-/// Characters of a reason for cancelling.
+/// Characters of the reason for a cancellation at most.
 pub const REASON_CHARS_MAX: usize = 500;
 
 /// A name: one line, not blank.
@@ -29,7 +29,7 @@ fn check(
     chars_max: usize,
     allowed_control: fn(char) -> bool,
 ) -> Result<(), Rejection> {
-    // A character has at most 4 bytes: a megabyte of text is refused without being counted.
+    // A character has at most 4 bytes: a megabyte of text is rejected without being counted.
     if text.len() > 4 * chars_max || text.chars().count() > chars_max {
         return Err(Rejection::invalid(field, Flaw::TooLong { max: chars_max }));
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_one_bounded_printable_line() {
+    fn name_must_be_one_bounded_printable_line() {
         assert_eq!(check_name("John Doe", "name"), Ok(()));
         assert_eq!(check_name("🧑‍🚀 Ærøskøbing", "name"), Ok(()));
         assert_eq!(check_name(&"é".repeat(NAME_CHARS_MAX), "name"), Ok(()));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_may_be_empty_and_have_lines_but_no_nul() {
+    fn prose_may_be_empty_or_multiline_without_nul() {
         assert_eq!(check_prose("", "description", 10), Ok(()));
         assert_eq!(check_prose("a\r\n\tb", "description", 10), Ok(()));
         assert_eq!(

@@ -1,13 +1,14 @@
-//! The forms of events are a promise to whoever reads them: each that `docs/events.md` shows is read, and
-//! written again as it stands there.
+//! The JSON of events is published: each form in `docs/events.md` is decoded, and encoded again
+//! unchanged.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use fritzy_domain::Event;
 
-/// The types and forms that the table shows.
-fn shown() -> Vec<(String, String)> {
+/// The event types and forms in the table.
+#[expect(clippy::disallowed_methods, reason = "a test may read the document")]
+fn documented() -> Vec<(String, String)> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/events.md");
     let text = std::fs::read_to_string(file).expect("docs/events.md");
     let rows = text.lines().filter_map(|line| {
@@ -19,8 +20,8 @@ fn shown() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_form_is_written_as_the_document_shows_it() {
-    for (event_type, form) in shown() {
+fn every_documented_form_round_trips() {
+    for (event_type, form) in documented() {
         let event = Event::decode(&event_type, &form);
         let event = event.unwrap_or_else(|failure| panic!("{event_type}: {failure}"));
         assert_eq!(event.event_type(), event_type);
@@ -29,7 +30,7 @@ fn every_form_is_written_as_the_document_shows_it() {
 }
 
 #[test]
-fn every_type_is_shown() {
+fn every_event_type_is_documented() {
     let expected = [
         "account.created",
         "account.renamed",
@@ -43,7 +44,7 @@ fn every_type_is_shown() {
         "order.completed",
         "order.cancelled",
     ];
-    let shown = shown();
-    let types: BTreeSet<&str> = shown.iter().map(|(name, _)| name.as_str()).collect();
+    let documented = documented();
+    let types: BTreeSet<&str> = documented.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(types, BTreeSet::from(expected));
 }

@@ -1,4 +1,4 @@
-//! The rules of orders: the total (I4), the refusals, the transition table, and the fold.
+//! The rules of orders: the total (I4), rejections, transitions, and the fold.
 
 use fritzy_domain::{
     AccountId, CommandId, Currency, DecisionContext, Entity, Event, Flaw, LINES_MAX,
@@ -9,7 +9,7 @@ use fritzy_types::Timestamp;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-fn env() -> DecisionContext {
+fn context() -> DecisionContext {
     DecisionContext {
         now: Timestamp::from_micros(1_000_000),
         command: CommandId::from_uuid(Uuid::from_u128(0xC0FFEE)),
@@ -35,13 +35,13 @@ fn priced_line(product: u128, price_minor: i64, currency: Currency, quantity: i6
 fn place(lines: Vec<QuotedLine>) -> Result<Order, Rejection> {
     let account_id = AccountId::from_uuid(Uuid::from_u128(0xACC0));
     let command = OrderCommand::Place(PlaceOrder { account_id, lines });
-    let events = Order::decide(None, command, &env())?;
+    let events = Order::decide(None, command, &context())?;
     assert_eq!(events.len(), 1);
     Ok(Order::evolve(None, &events[0]).expect("an order"))
 }
 
 #[test]
-fn the_seeds_order_costs_1999_98() {
+fn i4_total_of_two_units_at_999_99_is_1999_98() {
     let order = place(vec![line(1, 99_999, 2)]).expect("accepted");
     assert_eq!(order.total.to_string(), "1999.98");
     assert_eq!(order.status, OrderStatus::Created);
@@ -51,7 +51,7 @@ fn the_seeds_order_costs_1999_98() {
 }
 
 #[test]
-fn bad_orders_are_refused_naming_the_line() {
+fn invalid_orders_are_rejected_naming_the_line() {
     let quantity = Flaw::OutOfRange {
         min: 1,
         max: i64::from(QUANTITY_MAX),
@@ -97,18 +97,18 @@ fn bad_orders_are_refused_naming_the_line() {
 }
 
 #[test]
-fn one_order_has_one_currency() {
+fn mixed_currencies_are_rejected() {
     let yen = Currency::from_code("JPY").expect("exists");
-    let refused = place(vec![line(1, 100, 1), priced_line(2, 100, yen, 1)]);
+    let rejected = place(vec![line(1, 100, 1), priced_line(2, 100, yen, 1)]);
     let expected = Rejection::CurrencyMismatch {
         field: "products[1].productId".into(),
         expected: Currency::USD,
         found: yen,
     };
-    assert_eq!(refused, Err(expected));
+    assert_eq!(rejected, Err(expected));
 }
 
-fn arbitrary_move() -> impl Strategy<Value = (OrderCommand, OrderStatus)> {
+fn arbitrary_command() -> impl Strategy<Value = (OrderCommand, OrderStatus)> {
     prop_oneof![
         Just((OrderCommand::Confirm, OrderStatus::Confirmed)),
         Just((OrderCommand::Complete, OrderStatus::Completed)),
@@ -118,9 +118,9 @@ fn arbitrary_move() -> impl Strategy<Value = (OrderCommand, OrderStatus)> {
 }
 
 proptest! {
-    /// I4, against a sum taken another way.
+    /// I4, compared with a sum that is computed in another way.
     #[test]
-    fn the_total_is_the_sum_over_the_lines(
+    fn i4_total_is_the_sum_over_the_lines(
         lines in prop::collection::vec((0_i64..1_000_000, 1_i64..1_000), 1..LINES_MAX)
     ) {
         let quoted = lines.iter().enumerate()
@@ -128,25 +128,25 @@ proptest! {
         let order = place(quoted).expect("accepted");
         let expected: i128 = lines.iter().map(|(p, q)| i128::from(*p) * i128::from(*q)).sum();
         prop_assert_eq!(i128::from(order.total.minor_units()), expected);
-        let kept: i64 = order.lines.iter().map(|l| l.unit_price_minor * i64::from(l.quantity)).sum();
-        prop_assert_eq!(order.total.minor_units(), kept);
+        let stored: i64 = order.lines.iter().map(|l| l.unit_price_minor * i64::from(l.quantity)).sum();
+        prop_assert_eq!(order.total.minor_units(), stored);
     }
 
-    /// No sequence of commands makes a move that the table does not have; a refused one changes
-    /// nothing; and what the events fold to, through their JSON, is the state step by step.
+    /// No sequence of commands makes a transition outside the table, a rejected command changes
+    /// nothing, and the events, decoded from their JSON, fold to the state after each step (I5).
     #[test]
-    fn no_sequence_of_commands_breaks_the_table(
-        moves in prop::collection::vec(arbitrary_move(), 0..12)
+    fn i5_any_command_sequence_folds_to_the_state(
+        commands in prop::collection::vec(arbitrary_command(), 0..12)
     ) {
         let mut order = place(vec![line(1, 1_466, 1), line(2, 1_467, 1)]).expect("accepted");
         let account_id = order.account_id;
         let first = Order::decide(None, OrderCommand::Place(PlaceOrder {
             account_id, lines: vec![line(1, 1_466, 1), line(2, 1_467, 1)],
-        }), &env()).expect("accepted");
+        }), &context()).expect("accepted");
         let mut journal: Vec<Event> = first.into_iter().map(Event::Order).collect();
-        for (command, to) in moves {
+        for (command, to) in commands {
             let from = order.status;
-            match Order::decide(Some(&order), command, &env()) {
+            match Order::decide(Some(&order), command, &context()) {
                 Ok(events) => {
                     prop_assert!(OrderStatus::TRANSITIONS.contains(&(from, to)));
                     for event in events {
@@ -171,28 +171,28 @@ proptest! {
 }
 
 #[test]
-fn the_table_is_the_one_that_was_agreed() {
+fn transitions_match_the_specification() {
     use OrderStatus::{Cancelled, Completed, Confirmed, Created};
     for from in OrderStatus::ALL {
         for to in OrderStatus::ALL {
-            let agreed = matches!(
+            let allowed = matches!(
                 (from, to),
                 (Created, Confirmed | Cancelled) | (Confirmed, Completed | Cancelled)
             );
-            assert_eq!(from.can_become(to), agreed, "{from} to {to}");
+            assert_eq!(from.can_become(to), allowed, "{from} to {to}");
         }
     }
 }
 
 #[test]
-fn an_event_of_a_newer_version_is_not_skipped() {
+fn unknown_event_type_is_an_error() {
     let newer = Event::decode("order.gifted", "{}");
     assert!(newer.is_err_and(|error| error.to_string().contains("order.gifted")));
     assert!(Event::decode("order.created", "{\"order_id\":1}").is_err());
 }
 
 #[test]
-fn an_event_with_fields_of_a_newer_version_is_read() {
+fn unknown_event_fields_are_ignored() {
     let order = "00000000-0000-0000-0000-00000000002a";
     let payload = format!(r#"{{"order_id":"{order}","at":5,"later":true}}"#);
     let event = Event::decode("order.cancelled", &payload).expect("readable");

@@ -1,4 +1,4 @@
-//! The bridge: one producer, what is under way, and what is done.
+//! The bridge: one producer, the messages in flight, and the acknowledgements.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,130 +14,136 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
-use crate::deliveries::{Deliveries, Delivery, Ticket};
+use crate::deliveries::{Delivery, DeliveryContext, DeliveryToken};
+use crate::delivery_watchdog::DeliveryWatchdog;
 use crate::messages::{headers, payload, topics};
-use crate::stall::Stall;
 use crate::window::Window;
 
-/// Bytes that one request carries for a partition, at first: a broker takes a megabyte unless it is told otherwise. One
-/// that does not is sent less: see [`Bridge`].
+/// Bytes that one request carries for a partition, at first. A broker accepts a megabyte unless it
+/// is configured otherwise; one that accepts less is sent less, see [`Bridge`].
 pub(super) const BATCH_BYTES: usize = 512 * 1_024;
-/// Messages under way at most, over all shards: some MB, and enough that a broker's round trip is never waited for.
-const UNDER_WAY_MAX: usize = 20_000;
+/// Messages in flight at most, over all shards: some MB, and enough to keep the producer busy
+/// during a round trip to the broker.
+const IN_FLIGHT_MAX: usize = 20_000;
 
-/// Where nothing else is known.
+/// The reason where the producer reports none.
 const HAS_ENDED: &str = "the producer has ended";
-/// For hearing why the producer has ended.
-const WHY_MAX: Duration = Duration::from_secs(1);
+/// For the delivery report that says why the producer has ended.
+const FATAL_REASON_MAX: Duration = Duration::from_secs(1);
 
-/// Publishes what it is handed. A message that a broker may refuse for its size must be alone under way in its shard:
-/// otherwise what is behind it might have arrived, and come before it in the end. And it must be alone in its batch: a
-/// broker refuses batches, and says nothing about the messages in it. Only one of at least `batch_bytes` is both. So when
-/// a batch is refused, the next producer makes them half as large, until they are taken, or the one message is found.
+/// Publishes the events it takes.
+///
+/// A message that a broker may reject for its size must be the only one in flight in its shard.
+/// Otherwise a message behind it might arrive, and precede it in the end. It must also be alone in
+/// its batch: a broker rejects batches, and does not say which message is at fault. Only a message
+/// of at least `batch_bytes` is both. So when a batch is rejected, the next producer makes batches
+/// half as large, until they are accepted or the one message is found.
 pub(super) struct Bridge {
-    producer: ThreadedProducer<Deliveries>,
-    /// Bounded by what is under way.
+    producer: ThreadedProducer<DeliveryContext>,
+    /// Bounded by the messages in flight.
     delivered: UnboundedReceiver<Delivery>,
-    under_way: usize,
+    in_flight: usize,
     shards: HashMap<ShardId, Window>,
-    /// Of shards that were forgotten: the last generation of their windows.
+    /// The next generation of the windows of shards that were dropped.
     generations: HashMap<ShardId, u8>,
-    /// Bytes of a batch: what this producer makes, and what the next one will.
+    /// Bytes of a batch of this producer; `next_batch_bytes` are those of the next one.
     batch_bytes: usize,
     next_batch_bytes: Arc<AtomicUsize>,
-    /// The message that is alone under way in its shard, and alone in its batch.
-    alone: Option<Ticket>,
-    /// Shards with an event that is refused: nothing behind it goes out before somebody has decided about it.
+    /// The message that is alone in its batch, and alone in flight in its shard.
+    alone: Option<DeliveryToken>,
+    /// Shards with a rejected event: nothing behind it is sent until an operator has decided about
+    /// it.
     stopped: HashSet<ShardId>,
-    /// Whether the next producer's batches may be larger.
-    is_outgrown: bool,
-    /// Whether the producer has given up what waited in it: it sends nothing any more.
+    /// Whether the batches of the next producer may be larger.
+    may_grow: bool,
+    /// Whether the producer has dropped its queue after a fatal error: it sends nothing any more.
     has_ended: bool,
-    stall: Stall,
-    done: VecDeque<Ack>,
+    watchdog: DeliveryWatchdog,
+    acks: VecDeque<Ack>,
 }
 
 impl Bridge {
     pub(super) fn new(
-        producer: ThreadedProducer<Deliveries>,
+        producer: ThreadedProducer<DeliveryContext>,
         delivered: UnboundedReceiver<Delivery>,
         batch_bytes: Arc<AtomicUsize>,
-        stall: Stall,
+        watchdog: DeliveryWatchdog,
     ) -> Self {
         Self {
             producer,
             delivered,
-            under_way: 0,
+            in_flight: 0,
             shards: HashMap::new(),
             generations: HashMap::new(),
             batch_bytes: batch_bytes.load(Ordering::Relaxed),
             next_batch_bytes: batch_bytes,
             alone: None,
             stopped: HashSet::new(),
-            is_outgrown: false,
+            may_grow: false,
             has_ended: false,
-            stall,
-            done: VecDeque::new(),
+            watchdog,
+            acks: VecDeque::new(),
         }
     }
 
-    /// Waits for the next delivery.
-    async fn hear(&mut self) -> Result<(), ProjectionError> {
+    /// Waits for the next delivery report.
+    async fn receive_report(&mut self) -> Result<(), ProjectionError> {
         let delivery = tokio::select! {
             biased;
             delivery = self.delivered.recv() => delivery,
-            stalled = self.stall.noticed(), if self.under_way > 0 => return Err(stalled),
+            stalled = self.watchdog.stalled(), if self.in_flight > 0 => return Err(stalled),
         };
         let Some(delivery) = delivery else {
             return Err(ProjectionError(HAS_ENDED.into()));
         };
-        self.heard(&delivery)?;
+        self.handle_report(&delivery)?;
         if self.has_ended {
-            return Err(self.why_it_ended().await);
+            return Err(self.fatal_reason().await);
         }
         Ok(())
     }
 
-    fn heard(&mut self, delivery: &Delivery) -> Result<(), ProjectionError> {
-        self.under_way = self.under_way.saturating_sub(1);
-        self.stall.is_moving = true;
-        if delivery.failure.is_some_and(is_consequence) {
+    fn handle_report(&mut self, delivery: &Delivery) -> Result<(), ProjectionError> {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.watchdog.delivered();
+        if delivery.error.is_some_and(is_consequence) {
             self.has_ended = true;
             return Ok(());
         }
-        let Ticket {
+        let DeliveryToken {
             shard,
             generation,
             position,
-        } = delivery.message;
+        } = delivery.token;
         let Some(window) = self.shards.get_mut(&shard) else {
             return Ok(());
         };
         if window.generation != generation {
             return Ok(());
         }
-        match delivery.failure {
+        match delivery.error {
             None => {
-                if let Some(up_to) = window.arrived(position) {
-                    self.done.push_back(Ack::UpTo(shard, up_to));
+                if let Some(up_to) = window.delivered(position) {
+                    self.acks.push_back(Ack::UpTo(shard, up_to));
                 }
                 Ok(())
             }
-            Some(code) if is_refusal(code) => self.refused(delivery.message, code),
+            Some(code) if is_rejection(code) => self.rejected(delivery.token, code),
             Some(code) => Err(ProjectionError(format!(
                 "a message was not delivered: {code}"
             ))),
         }
     }
 
-    /// Why the producer takes no more: what became of one that was under way says it, some moments later. Other threads of
-    /// the library than the one that was refused a batch tell what that entails, and may be earlier.
-    async fn why_it_ended(&mut self) -> ProjectionError {
-        while let Ok(Some(delivery)) = timeout(WHY_MAX, self.delivered.recv()).await {
-            if let Err(broken) = self.heard(&delivery) {
-                return broken;
+    /// Why the producer has ended. The report of the rejected message says it, some milliseconds
+    /// later: reports of the messages dropped for it come from other threads of the library, and
+    /// may be earlier.
+    async fn fatal_reason(&mut self) -> ProjectionError {
+        while let Ok(Some(delivery)) = timeout(FATAL_REASON_MAX, self.delivered.recv()).await {
+            if let Err(error) = self.handle_report(&delivery) {
+                return error;
             }
-            if matches!(self.done.back(), Some(Ack::Poisoned { .. })) {
+            if matches!(self.acks.back(), Some(Ack::Poisoned { .. })) {
                 break;
             }
         }
@@ -145,30 +151,34 @@ impl Bridge {
         ProjectionError(fatal.map_or_else(|| HAS_ENDED.to_owned(), |(_, why)| why))
     }
 
-    /// Gives the shard up at this event, if it is certain that the event is what is refused.
-    fn refused(&mut self, message: Ticket, code: RDKafkaErrorCode) -> Result<(), ProjectionError> {
-        if self.alone != Some(message) {
-            // Every message is larger than some hundred bytes: then each is alone, and this ends.
+    /// Stops the shard at this event, if it is certain that this event was rejected.
+    fn rejected(
+        &mut self,
+        token: DeliveryToken,
+        code: RDKafkaErrorCode,
+    ) -> Result<(), ProjectionError> {
+        if self.alone != Some(token) {
+            // Every message has some hundred bytes at least: at the latest then each is alone.
             let half = (self.batch_bytes / 2).max(1);
             self.next_batch_bytes.store(half, Ordering::Relaxed);
             return Err(ProjectionError(format!(
-                "Kafka refuses a batch of up to {} bytes ({code}): the next ones are at most half as large. `fritzy \
-                 topics apply` sets what topics take",
+                "Kafka rejects a batch of up to {} bytes ({code}): the next ones are at most half as large. \
+                 `fritzy topics apply` sets the limit of the topics",
                 self.batch_bytes
             )));
         }
-        self.leave(message.shard);
-        self.stopped.insert(message.shard);
-        self.done.push_back(Ack::Poisoned {
-            shard: message.shard,
-            position: message.position,
-            reason: format!("Kafka refuses it: {code}"),
+        self.drop_window(token.shard);
+        self.stopped.insert(token.shard);
+        self.acks.push_back(Ack::Poisoned {
+            shard: token.shard,
+            position: token.position,
+            reason: format!("Kafka rejects it: {code}"),
         });
         Ok(())
     }
 
-    /// Hears no more of what is under way in this shard.
-    fn leave(&mut self, shard: ShardId) {
+    /// Ignores the reports of all messages in flight in this shard.
+    fn drop_window(&mut self, shard: ShardId) {
         if let Some(window) = self.shards.remove(&shard) {
             self.generations
                 .insert(shard, window.generation.wrapping_add(1));
@@ -180,8 +190,8 @@ impl Bridge {
     }
 }
 
-/// Whether the broker will refuse the message whenever it comes.
-fn is_refusal(code: RDKafkaErrorCode) -> bool {
+/// Whether the broker will reject the message each time.
+fn is_rejection(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::MessageSizeTooLarge
@@ -190,7 +200,7 @@ fn is_refusal(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether it is told of a message that was not sent because the producer has ended, which says nothing about why.
+/// Whether a message was not sent because the producer has ended. That does not say why it has.
 fn is_consequence(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
@@ -201,9 +211,9 @@ fn is_consequence(code: RDKafkaErrorCode) -> bool {
 #[async_trait]
 impl Projection for Bridge {
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
-        if self.is_outgrown {
-            let told = "a shard that was stopped goes on: the next batches may be large again";
-            return Err(ProjectionError(told.into()));
+        if self.may_grow {
+            let reason = "a stopped shard continues: the next batches may be large again";
+            return Err(ProjectionError(reason.into()));
         }
         let (shard, position) = (event.shard, event.position);
         if self.stopped.contains(&shard) {
@@ -221,77 +231,78 @@ impl Projection for Bridge {
                 value: Some(value),
             });
         }
-        while self.under_way + topics.len() > UNDER_WAY_MAX {
-            self.hear().await?;
+        while self.in_flight + topics.len() > IN_FLIGHT_MAX {
+            self.receive_report().await?;
         }
-        // A little less than it will have on its way: at least it is as large as this.
+        // A lower bound: on the wire the message is a little larger.
         let bytes = payload.len() + head_bytes;
         let must_be_alone = bytes >= self.batch_bytes;
         while must_be_alone && !self.is_alone(shard) {
-            self.hear().await?;
+            self.receive_report().await?;
         }
         let generation = self.generations.get(&shard).copied().unwrap_or_default();
         let window = self
             .shards
             .entry(shard)
             .or_insert_with(|| Window::new(generation, position));
-        let message = Ticket {
+        let token = DeliveryToken {
             shard,
             generation: window.generation,
             position,
         };
         window.sent(u8::try_from(topics.len()).expect("few topics"));
-        self.alone = must_be_alone.then_some(message);
+        self.alone = must_be_alone.then_some(token);
         for topic in topics {
-            let mut record = BaseRecord::with_opaque_to(topic, message.packed())
+            let mut record = BaseRecord::with_opaque_to(topic, token.packed())
                 .key(key.as_str())
                 .payload(payload.as_str())
                 .headers(head.clone());
             loop {
                 match self.producer.send(record) {
                     Ok(()) => {
-                        self.under_way += 1;
+                        self.in_flight += 1;
                         break;
                     }
-                    // The library's own queue is full: nothing overtakes what waits here.
-                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
-                        record = again;
-                        self.hear().await?;
+                    // The queue of the library is full: no message overtakes the one that waits
+                    // here.
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), rejected)) => {
+                        record = rejected;
+                        self.receive_report().await?;
                     }
-                    Err((KafkaError::MessageProduction(code), _)) if is_refusal(code) => {
-                        return self.refused(message, code);
+                    Err((KafkaError::MessageProduction(code), _)) if is_rejection(code) => {
+                        return self.rejected(token, code);
                     }
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::Fatal), _)) => {
-                        return Err(self.why_it_ended().await);
+                        return Err(self.fatal_reason().await);
                     }
-                    Err((failure, _)) => return Err(ProjectionError(failure.to_string())),
+                    Err((error, _)) => return Err(ProjectionError(error.to_string())),
                 }
             }
         }
         while must_be_alone && !self.is_alone(shard) {
-            self.hear().await?;
+            self.receive_report().await?;
         }
         Ok(())
     }
 
-    async fn done(&mut self) -> Result<Ack, ProjectionError> {
+    async fn next_ack(&mut self) -> Result<Ack, ProjectionError> {
         loop {
-            if let Some(done) = self.done.pop_front() {
-                return Ok(done);
+            if let Some(ack) = self.acks.pop_front() {
+                return Ok(ack);
             }
-            self.hear().await?;
+            self.receive_report().await?;
         }
     }
 
     fn forget(&mut self, shard: ShardId) {
-        self.leave(shard);
+        self.drop_window(shard);
         if self.stopped.remove(&shard) && self.batch_bytes < BATCH_BYTES {
-            // Somebody has seen to what was refused.
+            // An operator has dealt with the rejected event.
             self.next_batch_bytes.store(BATCH_BYTES, Ordering::Relaxed);
-            self.is_outgrown = true;
+            self.may_grow = true;
         }
-        self.done
-            .retain(|done| !matches!(done, Ack::UpTo(of, _) if *of == shard));
+        self.acks
+            .retain(|ack| !matches!(ack, Ack::UpTo(of, _) if *of == shard));
     }
 }
 
@@ -304,25 +315,25 @@ mod tests {
     use tokio::sync::mpsc::{self, UnboundedSender};
     use uuid::Uuid;
 
-    use super::super::client::Complaints;
     use super::*;
+    use crate::client::ClientErrors;
 
     const CREATED: &str =
         r#"{"account_id":"0192d3a0-1111-7222-8333-444455556666","personal":{"name":"Ada"},"at":1}"#;
 
-    /// A bridge whose brokers are away; what becomes of its messages is told by the test.
+    /// A bridge whose brokers are down. The test sends the delivery reports.
     async fn bridge(batch_bytes: usize) -> (Bridge, UnboundedSender<Delivery>) {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", "127.0.0.1:1");
         let (never, _) = mpsc::unbounded_channel();
-        let deliveries = Deliveries {
-            tell: never,
-            complaints: Complaints::default(),
+        let context = DeliveryContext {
+            sender: never,
+            errors: ClientErrors::default(),
         };
-        let producer = client.create_with_context(deliveries).expect("a client");
-        let (tell, delivered) = mpsc::unbounded_channel();
+        let producer = client.create_with_context(context).expect("a client");
+        let (sender, delivered) = mpsc::unbounded_channel();
         let next = Arc::new(AtomicUsize::new(batch_bytes));
-        let mut bridge = Bridge::new(producer, delivered, next, Stall::new(client));
+        let mut bridge = Bridge::new(producer, delivered, next, DeliveryWatchdog::new(client));
         let created = Event::decode("account.created", CREATED).expect("an event");
         for shard in 0..2 {
             let taken = bridge.take(ProjectedEvent {
@@ -336,30 +347,30 @@ mod tests {
             });
             taken.await.expect("taken");
         }
-        (bridge, tell)
+        (bridge, sender)
     }
 
     fn failed(shard: u16, code: RDKafkaErrorCode) -> Delivery {
-        let message = Ticket {
+        let token = DeliveryToken {
             shard: ShardId(shard),
             generation: 0,
             position: 1,
         };
         Delivery {
-            message,
-            failure: Some(code),
+            token,
+            error: Some(code),
         }
     }
 
-    /// The library tells of both from threads of its own: on a busy machine the consequence came first, the batches stayed
-    /// as large, and were refused again.
+    /// The library sends both reports from threads of its own. On a busy machine the consequence
+    /// came first; the batches stayed as large, and were rejected again.
     #[tokio::test]
-    async fn a_refusal_is_heard_also_behind_what_it_entails() {
-        let (mut bridge, tell) = bridge(BATCH_BYTES).await;
-        let _ = tell.send(failed(1, RDKafkaErrorCode::PurgeQueue));
-        let _ = tell.send(failed(0, RDKafkaErrorCode::MessageSizeTooLarge));
-        let ProjectionError(reason) = bridge.done().await.expect_err("it is broken");
-        assert!(reason.contains("Kafka refuses a batch"), "{reason}");
+    async fn rejected_batch_is_found_behind_its_consequences() {
+        let (mut bridge, sender) = bridge(BATCH_BYTES).await;
+        let _ = sender.send(failed(1, RDKafkaErrorCode::PurgeQueue));
+        let _ = sender.send(failed(0, RDKafkaErrorCode::MessageSizeTooLarge));
+        let ProjectionError(reason) = bridge.next_ack().await.expect_err("it has failed");
+        assert!(reason.contains("Kafka rejects a batch"), "{reason}");
         assert_eq!(
             bridge.next_batch_bytes.load(Ordering::Relaxed),
             BATCH_BYTES / 2
@@ -367,27 +378,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_without_a_reason_is_not_waited_for_long() {
-        let (mut bridge, tell) = bridge(BATCH_BYTES).await;
-        let _ = tell.send(failed(1, RDKafkaErrorCode::PurgeQueue));
+    async fn producer_end_without_reason_is_reported_in_time() {
+        let (mut bridge, sender) = bridge(BATCH_BYTES).await;
+        let _ = sender.send(failed(1, RDKafkaErrorCode::PurgeQueue));
         let began = Instant::now();
-        let ProjectionError(reason) = bridge.done().await.expect_err("it is broken");
+        let ProjectionError(reason) = bridge.next_ack().await.expect_err("it has failed");
         assert_eq!(reason, HAS_ENDED);
-        assert!(began.elapsed() < 3 * WHY_MAX);
+        assert!(began.elapsed() < 3 * FATAL_REASON_MAX);
         assert_eq!(bridge.next_batch_bytes.load(Ordering::Relaxed), BATCH_BYTES);
     }
 
     #[tokio::test]
-    async fn a_message_that_is_refused_alone_is_told_also_behind_what_that_entails() {
-        let (mut bridge, tell) = bridge(BATCH_BYTES).await;
+    async fn rejected_message_is_poisoned_behind_its_consequences() {
+        let (mut bridge, sender) = bridge(BATCH_BYTES).await;
         let alone = failed(0, RDKafkaErrorCode::MessageSizeTooLarge);
-        bridge.alone = Some(alone.message);
-        let _ = tell.send(failed(1, RDKafkaErrorCode::PurgeQueue));
-        let _ = tell.send(alone);
-        bridge.done().await.expect_err("its producer has ended");
-        let done = bridge.done().await.expect("told");
+        bridge.alone = Some(alone.token);
+        let _ = sender.send(failed(1, RDKafkaErrorCode::PurgeQueue));
+        let _ = sender.send(alone);
+        bridge.next_ack().await.expect_err("its producer has ended");
+        let ack = bridge.next_ack().await.expect("acknowledged");
         assert!(matches!(
-            done,
+            ack,
             Ack::Poisoned {
                 shard: ShardId(0),
                 ..

@@ -1,4 +1,5 @@
-//! The settings of every client of Kafka here, and what such a client complains about.
+//! The settings of every Kafka client of this crate, and the last error that such a client
+//! reported.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,23 +13,25 @@ use tracing::{debug, warn};
 
 use crate::KafkaBridgeConfig;
 
-/// What order and durability rest on.
+/// Settings that order and durability depend on.
 pub(super) const FIXED: [(&str, &str); 7] = [
     ("enable.idempotence", "true"),
-    // What is refused for good ends the producer. It would go on with what is behind that otherwise.
+    // A message rejected for good ends the producer. Otherwise it would send the messages behind
+    // it.
     ("enable.gapless.guarantee", "true"),
-    // And nothing behind it is under way already: to a partition that knows nothing of a session yet, any number is its first.
+    // And none behind it is in flight already: a partition without state of this producer accepts
+    // any sequence number as the first one.
     ("max.in.flight.requests.per.connection", "1"),
     ("acks", "all"),
-    // Never: one that is given up here may still arrive, behind what was sent after it.
+    // Never: a message that expires here may still arrive, behind its successors.
     ("message.timeout.ms", "0"),
     ("partitioner", "murmur2_random"),
-    // What has arrived must be told of.
+    // Successful deliveries are reported as well.
     ("delivery.report.only.error", "false"),
 ];
 
-/// What cannot be set by name: the above, their other names, and what is set by other means.
-const REFUSED: [(&str, &str); 14] = [
+/// Names that cannot be set: the above, their aliases, and what is set by other means.
+const NOT_SETTABLE: [(&str, &str); 14] = [
     ("enable.idempotence", ORDER),
     ("enable.gapless.guarantee", ORDER),
     ("max.in.flight.requests.per.connection", ORDER),
@@ -39,7 +42,7 @@ const REFUSED: [(&str, &str); 14] = [
     ("delivery.timeout.ms", ORDER),
     ("partitioner", ORDER),
     ("delivery.report.only.error", ORDER),
-    ("batch.size", "it follows what the brokers take"),
+    ("batch.size", "it follows what the brokers accept"),
     (
         "transactional.id",
         "events are published without transactions",
@@ -47,10 +50,10 @@ const REFUSED: [(&str, &str); 14] = [
     ("bootstrap.servers", BROKERS),
     ("metadata.broker.list", BROKERS),
 ];
-const ORDER: &str = "order and durability rest on it";
-const BROKERS: &str = "the brokers' own setting names them";
+const ORDER: &str = "order and durability depend on it";
+const BROKERS: &str = "the setting of the brokers names them";
 
-/// How to reach the brokers, and who we are.
+/// The client's settings: its id, the properties, and the brokers.
 pub(super) fn client_config(config: &KafkaBridgeConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
     client.set("client.id", "fritzy");
@@ -61,11 +64,12 @@ pub(super) fn client_config(config: &KafkaBridgeConfig) -> ClientConfig {
     client
 }
 
-/// Reads settings of the client library from text: `name=value` a line, `#` begins a comment line, as Kafka's own tools
-/// have it.
+/// Parses settings of the client library: one `name=value` a line, and comment lines that begin
+/// with `#`, as in Kafka's own tools.
 ///
 /// # Errors
-/// What is wrong in which line, without its value: that may be a secret.
+/// When a line is not `name=value`, repeats a name, or sets what cannot be set. The message has the
+/// number of the line and never a value, which may be a secret.
 pub fn kafka_properties(text: &str) -> Result<BTreeMap<String, String>, String> {
     let mut properties = BTreeMap::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -73,76 +77,80 @@ pub fn kafka_properties(text: &str) -> Result<BTreeMap<String, String>, String> 
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let refused = |why: &str| Err(format!("line {number}: {why}"));
+        let invalid = |why: &str| Err(format!("line {number}: {why}"));
         let Some((name, value)) = line.split_once('=') else {
-            return refused("not name=value");
+            return invalid("not name=value");
         };
         let name = name.trim();
         if name.starts_with("test.") {
-            return refused(&format!(
-                "{name} cannot be set here: it is for the client's own tests"
+            return invalid(&format!(
+                "{name} cannot be set here: it is for tests of the client library"
             ));
         }
-        if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
-            return refused(&format!("{name} cannot be set here: {why}"));
+        if let Some((_, why)) = NOT_SETTABLE.iter().find(|(fixed, _)| *fixed == name) {
+            return invalid(&format!("{name} cannot be set here: {why}"));
         }
         if properties
             .insert(name.to_owned(), value.trim().to_owned())
             .is_some()
         {
-            return refused(&format!("{name} is there twice"));
+            return invalid(&format!("{name} is set twice"));
         }
     }
     Ok(properties)
 }
 
-/// What a client has complained about last: why brokers do not answer, where the answer itself says only that they do not.
+/// The last error that a client reported. It says why no broker responds, where the failed request
+/// says only that none does.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Complaints(Arc<Mutex<Heard>>);
+pub(super) struct ClientErrors(Arc<Mutex<LastError>>);
 
 #[derive(Debug, Default)]
-struct Heard {
-    last: Option<String>,
-    told: Option<Instant>,
+struct LastError {
+    reason: Option<String>,
+    logged_at: Option<Instant>,
 }
 
-/// Between two complaints in the log: a client tries again, and complains, many times a second.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Interval between two warnings: a client retries, and reports errors, many times a second.
+const WARN_INTERVAL: Duration = Duration::from_secs(10);
 
-impl Complaints {
-    /// That no broker answers, and why.
-    pub(super) fn no_answer(&self, failure: &KafkaError) -> String {
-        let failure = match failure {
+impl ClientErrors {
+    /// The error message of a request that no broker has responded to.
+    pub(super) fn no_response(&self, error: &KafkaError) -> String {
+        let error = match error {
             KafkaError::MetadataFetch(code) => code.to_string(),
             other => other.to_string(),
         };
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let why = heard.last.as_deref().unwrap_or(&failure);
-        format!("no broker of Kafka answers: {why}")
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = last.reason.as_deref().unwrap_or(&error);
+        format!("no Kafka broker responds: {why}")
     }
 }
 
-impl ClientContext for Complaints {
+impl ClientContext for ClientErrors {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        debug!(facility, message, "Kafka's client");
+        debug!(facility, message, "Kafka client");
     }
 
-    fn error(&self, failure: KafkaError, reason: &str) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            heard.told = Some(Instant::now());
-            warn!(%failure, reason, "Kafka");
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last
+            .logged_at
+            .is_none_or(|logged_at| logged_at.elapsed() >= WARN_INTERVAL)
+        {
+            last.logged_at = Some(Instant::now());
+            warn!(failure = %error, reason, "Kafka client error");
         } else {
-            debug!(%failure, reason, "Kafka");
+            debug!(failure = %error, reason, "Kafka client error");
         }
-        // That all brokers are away says less than why the last one is.
-        if !reason.ends_with("brokers are down") || heard.last.is_none() {
-            heard.last = Some(reason.to_owned());
+        // That all brokers are down says less than why the last one is.
+        if !reason.ends_with("brokers are down") || last.reason.is_none() {
+            last.reason = Some(reason.to_owned());
         }
     }
 }
 
-impl ProducerContext for Complaints {
+impl ProducerContext for ClientErrors {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
@@ -153,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn properties_are_read_as_other_tools_read_them() {
+    fn properties_are_parsed_as_by_kafka_tools() {
         let text = "# how to get in\nsecurity.protocol = SASL_SSL\n\nsasl.password=a=b # c\n";
         let read = kafka_properties(text).expect("sound");
         assert_eq!(read["security.protocol"], "SASL_SSL");
@@ -162,22 +170,22 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_set_is_refused_and_no_value_told() {
+    fn invalid_properties_are_rejected_without_their_values() {
         for (text, expected) in [
             ("a=1\nsecret", "line 2: not name=value"),
             (
                 "acks=1",
-                "line 1: acks cannot be set here: order and durability rest on it",
+                "line 1: acks cannot be set here: order and durability depend on it",
             ),
             (
                 "message.timeout.ms=1",
-                "line 1: message.timeout.ms cannot be set here: order and durability rest on it",
+                "line 1: message.timeout.ms cannot be set here: order and durability depend on it",
             ),
             (
                 "bootstrap.servers=x",
-                "line 1: bootstrap.servers cannot be set here: the brokers' own setting names them",
+                "line 1: bootstrap.servers cannot be set here: the setting of the brokers names them",
             ),
-            ("a=secret\na=other", "line 2: a is there twice"),
+            ("a=secret\na=other", "line 2: a is set twice"),
         ] {
             assert_eq!(kafka_properties(text), Err(expected.to_owned()));
         }

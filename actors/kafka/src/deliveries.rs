@@ -1,4 +1,4 @@
-//! What became of each message, as the producer tells it.
+//! Delivery reports: what became of each message, as the producer reports it.
 
 use fritzy_domain::Position;
 use fritzy_types::ShardId;
@@ -8,33 +8,33 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::client::Complaints;
+use crate::client::ClientErrors;
 
-/// Hears of deliveries on the producer's own thread.
-pub(super) struct Deliveries {
-    /// Bounded by what is under way.
-    pub(super) tell: UnboundedSender<Delivery>,
-    pub(super) complaints: Complaints,
+/// Receives delivery reports on the producer's own thread, and forwards them to the bridge.
+pub(super) struct DeliveryContext {
+    /// Bounded by the messages in flight.
+    pub(super) sender: UnboundedSender<Delivery>,
+    pub(super) errors: ClientErrors,
 }
 
 /// What became of one message.
 pub(super) struct Delivery {
-    pub(super) message: Ticket,
-    pub(super) failure: Option<RDKafkaErrorCode>,
+    pub(super) token: DeliveryToken,
+    pub(super) error: Option<RDKafkaErrorCode>,
 }
 
-/// Which message it was, in one word: 16 bits of shard, 8 of generation, 40 of position.
+/// Identifies a message in one machine word: 16 bits of shard, 8 of generation, 40 of position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticket {
+pub(super) struct DeliveryToken {
     pub(super) shard: ShardId,
     pub(super) generation: u8,
     pub(super) position: Position,
 }
 
-/// Positions are told by so many bits; a shard of a trillion events is not to be expected.
+/// Bits of the position: enough for a trillion events in a shard.
 const POSITION_BITS: u32 = 40;
 
-impl Ticket {
+impl DeliveryToken {
     pub(super) fn packed(self) -> usize {
         let position = self.position & ((1 << POSITION_BITS) - 1);
         let packed =
@@ -52,31 +52,27 @@ impl Ticket {
     }
 }
 
-impl ClientContext for Deliveries {
+impl ClientContext for DeliveryContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.complaints.log(level, facility, message);
+        self.errors.log(level, facility, message);
     }
 
-    fn error(&self, failure: KafkaError, reason: &str) {
-        self.complaints.error(failure, reason);
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.errors.error(error, reason);
     }
 }
 
-impl ProducerContext for Deliveries {
+impl ProducerContext for DeliveryContext {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, packed: usize) {
-        let failure = match result {
+        let error = match result {
             Ok(_) => None,
-            Err((failure, _)) => Some(
-                failure
-                    .rdkafka_error_code()
-                    .unwrap_or(RDKafkaErrorCode::Fail),
-            ),
+            Err((error, _)) => Some(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
         };
-        let message = Ticket::unpacked(packed);
-        // An error means that the bridge is gone: nobody minds any more.
-        let _ = self.tell.send(Delivery { message, failure });
+        let token = DeliveryToken::unpacked(packed);
+        // An error means that the bridge is gone, and nobody needs the report.
+        let _ = self.sender.send(Delivery { token, error });
     }
 }
 
@@ -85,16 +81,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_is_one_word() {
+    fn delivery_token_round_trips_through_one_word() {
         for (shard, generation, position) in
             [(0, 0, 1), (u16::MAX, u8::MAX, (1 << 40) - 1), (17, 3, 42)]
         {
-            let ticket = Ticket {
+            let token = DeliveryToken {
                 shard: ShardId(shard),
                 generation,
                 position,
             };
-            assert_eq!(Ticket::unpacked(ticket.packed()), ticket);
+            assert_eq!(DeliveryToken::unpacked(token.packed()), token);
         }
     }
 }

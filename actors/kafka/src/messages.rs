@@ -1,5 +1,5 @@
-//! From an event to its messages: topics, key, JSON and headers. Pure. The forms are the seed's: flat, prices as JSON
-//! numbers with exactly the decimals of their currency. They only ever gain fields.
+//! From an event to its messages: topics, key, JSON and headers. Pure. The JSON is flat, and prices
+//! are numbers with exactly the decimals of their currency. Its forms only ever gain fields.
 
 use fritzy_domain::{AccountEvent, Event, Money, OrderCreated, OrderEvent, ProductEvent};
 use serde::Serialize;
@@ -8,20 +8,20 @@ use serde_json::value::RawValue;
 use fritzy_projections::ProjectedEvent;
 use fritzy_types::rfc3339;
 
-/// Every event of accounts, of products, and of orders, in order for each of them.
+/// Every event of accounts, in order for each account.
 const ACCOUNT_EVENTS: &str = "account.events";
-/// See there.
+/// Every event of products, in order for each product.
 const CATALOG_EVENTS: &str = "catalog.events";
-/// See there.
+/// Every event of orders, in order for each order.
 const ORDER_EVENTS: &str = "order.events";
-/// Orders that were placed, for those who want nothing else.
+/// Placed orders, for consumers of nothing else.
 const ORDER_CREATED: &str = "order.created";
-/// Orders that were completed.
+/// Completed orders, for consumers of nothing else.
 const ORDER_COMPLETED: &str = "order.completed";
-/// Everything that a customer may be told.
+/// Every event of orders, for notifications to customers.
 const NOTIFICATIONS: &str = "notifications";
 
-/// Every topic.
+/// The topics that the bridge writes to.
 pub const TOPICS: [&str; 6] = [
     ACCOUNT_EVENTS,
     CATALOG_EVENTS,
@@ -31,10 +31,10 @@ pub const TOPICS: [&str; 6] = [
     NOTIFICATIONS,
 ];
 
-/// Where `source` of CloudEvents says it comes from.
+/// The CloudEvents attribute `source`.
 const SOURCE: &str = "/fritzy";
 
-/// Where an event goes.
+/// The topics of an event.
 pub(super) const fn topics(event: &Event) -> &'static [&'static str] {
     match event {
         Event::Account(_) => &[ACCOUNT_EVENTS],
@@ -45,7 +45,7 @@ pub(super) const fn topics(event: &Event) -> &'static [&'static str] {
     }
 }
 
-/// The headers of CloudEvents in binary mode, and the content's type.
+/// The headers: CloudEvents in binary mode, the content type, and a trace.
 pub(super) fn headers(event: &ProjectedEvent<'_>) -> [(&'static str, String); 9] {
     let command = event.command.as_uuid().simple();
     let id = event.event_id.as_uuid().simple().to_string();
@@ -58,7 +58,7 @@ pub(super) fn headers(event: &ProjectedEvent<'_>) -> [(&'static str, String); 9]
         ("ce_time", rfc3339(event.event.at())),
         ("ce_subject", event.entity.as_uuid().to_string()),
         ("ce_entityversion", event.version.to_string()),
-        // The trace is the command: whatever it caused has its id in common.
+        // The trace id is the command id: all events of a command share it.
         ("traceparent", format!("00-{command}-{}-00", &id[..16])),
     ]
 }
@@ -68,74 +68,74 @@ pub(super) fn payload(event: &Event) -> String {
     let event_type = event.event_type();
     let timestamp = rfc3339(event.at());
     match event {
-        Event::Account(AccountEvent::Created(created)) => json(&Told {
+        Event::Account(AccountEvent::Created(created)) => json(&EventPayload {
             account_id: Some(created.account_id.to_string()),
             name: Some(&created.personal.name),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Account(AccountEvent::Renamed(renamed)) => json(&Told {
+        Event::Account(AccountEvent::Renamed(renamed)) => json(&EventPayload {
             account_id: Some(renamed.account_id.to_string()),
             name: Some(&renamed.personal.name),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Account(AccountEvent::Closed(closed)) => json(&Told {
+        Event::Account(AccountEvent::Closed(closed)) => json(&EventPayload {
             account_id: Some(closed.account_id.to_string()),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Product(ProductEvent::Created(created)) => json(&Told {
+        Event::Product(ProductEvent::Created(created)) => json(&EventPayload {
             product_id: Some(created.product_id.to_string()),
             name: Some(&created.name),
             description: Some(&created.description),
             price: Some(number(created.price)),
             currency: Some(created.price.currency().code()),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Product(ProductEvent::Updated(updated)) => json(&Told {
+        Event::Product(ProductEvent::Updated(updated)) => json(&EventPayload {
             product_id: Some(updated.product_id.to_string()),
             name: Some(&updated.name),
             description: Some(&updated.description),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Product(ProductEvent::Repriced(repriced)) => json(&Told {
+        Event::Product(ProductEvent::Repriced(repriced)) => json(&EventPayload {
             product_id: Some(repriced.product_id.to_string()),
             price: Some(number(repriced.price)),
             currency: Some(repriced.price.currency().code()),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Product(ProductEvent::Withdrawn(withdrawn)) => json(&Told {
+        Event::Product(ProductEvent::Withdrawn(withdrawn)) => json(&EventPayload {
             product_id: Some(withdrawn.product_id.to_string()),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Order(OrderEvent::Created(created)) => json(&Told {
+        Event::Order(OrderEvent::Created(created)) => json(&EventPayload {
             order_id: Some(created.order_id.to_string()),
             account_id: Some(created.account_id.to_string()),
             total_price: Some(number(created.total)),
             currency: Some(created.total.currency().code()),
             products: Some(products(created)),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Order(OrderEvent::Confirmed(confirmed)) => json(&Told {
+        Event::Order(OrderEvent::Confirmed(confirmed)) => json(&EventPayload {
             order_id: Some(confirmed.order_id.to_string()),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Order(OrderEvent::Completed(completed)) => json(&Told {
+        Event::Order(OrderEvent::Completed(completed)) => json(&EventPayload {
             order_id: Some(completed.order_id.to_string()),
             account_id: Some(completed.account_id.to_string()),
             total_price: Some(number(completed.total)),
             currency: Some(completed.total.currency().code()),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
-        Event::Order(OrderEvent::Cancelled(cancelled)) => json(&Told {
+        Event::Order(OrderEvent::Cancelled(cancelled)) => json(&EventPayload {
             order_id: Some(cancelled.order_id.to_string()),
             reason: cancelled.reason.as_deref(),
-            ..Told::new(event_type, timestamp)
+            ..EventPayload::new(event_type, timestamp)
         }),
     }
 }
 
-/// What is told, in the order of the seed's examples; each event has some of it.
+/// The payload of an event. The order of the fields is published; each event has some of them.
 #[derive(Serialize)]
-struct Told<'e> {
+struct EventPayload<'e> {
     event_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<String>,
@@ -154,21 +154,21 @@ struct Told<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    products: Option<Vec<Line>>,
+    products: Option<Vec<OrderedProduct>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'e str>,
     timestamp: String,
 }
 
-/// A line of an order: how many, at which price each.
+/// An ordered product, with its quantity and the price of one unit.
 #[derive(Serialize)]
-struct Line {
+struct OrderedProduct {
     product_id: String,
     quantity: u32,
     price: Box<RawValue>,
 }
 
-impl Told<'_> {
+impl EventPayload<'_> {
     fn new(event_type: &'static str, timestamp: String) -> Self {
         Self {
             event_type,
@@ -187,11 +187,11 @@ impl Told<'_> {
     }
 }
 
-fn products(created: &OrderCreated) -> Vec<Line> {
+fn products(created: &OrderCreated) -> Vec<OrderedProduct> {
     let currency = created.total.currency();
     let lines = created.lines.iter().map(|line| {
         let price = Money::from_minor_units(line.unit_price_minor, currency);
-        Line {
+        OrderedProduct {
             product_id: line.product_id.to_string(),
             quantity: line.quantity,
             price: number(price.expect("an event's prices are within the limits of money")),
@@ -205,33 +205,33 @@ fn number(money: Money) -> Box<RawValue> {
     RawValue::from_string(money.to_string()).expect("a decimal is JSON")
 }
 
-fn json(told: &Told<'_>) -> String {
-    serde_json::to_string(told).expect("strings and numbers are JSON")
+fn json(payload: &EventPayload<'_>) -> String {
+    serde_json::to_string(payload).expect("strings and numbers are JSON")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(event_type: &str, form: &str) -> String {
+    fn json_of(event_type: &str, form: &str) -> String {
         payload(&Event::decode(event_type, form).expect("an event"))
     }
 
     #[test]
-    fn the_forms_are_those_of_the_seed_with_exact_prices() {
+    fn payloads_are_flat_with_exact_prices() {
         let order = r#"{"order_id":"0192d3a0-3333-7222-8333-444455556666","account_id":"0192d3a0-1111-7222-8333-444455556666","lines":[{"product_id":"0192d3a0-2222-7222-8333-4444555577aa","product_version":1,"name":"Lamp","unit_price_minor":49999,"quantity":2}],"total":{"minor":99998,"currency":"USD"},"at":1704067200000000}"#;
         assert_eq!(
-            told("order.created", order),
+            json_of("order.created", order),
             r#"{"event_type":"order.created","order_id":"0192d3a0-3333-7222-8333-444455556666","account_id":"0192d3a0-1111-7222-8333-444455556666","total_price":999.98,"currency":"USD","products":[{"product_id":"0192d3a0-2222-7222-8333-4444555577aa","quantity":2,"price":499.99}],"timestamp":"2024-01-01T00:00:00Z"}"#
         );
         let account = r#"{"account_id":"0192d3a0-1111-7222-8333-444455556666","personal":{"name":"\"A\""},"at":1704067200000001}"#;
         assert_eq!(
-            told("account.created", account),
+            json_of("account.created", account),
             r#"{"event_type":"account.created","account_id":"0192d3a0-1111-7222-8333-444455556666","name":"\"A\"","timestamp":"2024-01-01T00:00:00.000001Z"}"#
         );
         let product = r#"{"product_id":"0192d3a0-2222-7222-8333-4444555577aa","name":"Lamp","description":"For desks","price":{"minor":1000,"currency":"JPY"},"at":1704067200000000}"#;
         assert_eq!(
-            told("product.created", product),
+            json_of("product.created", product),
             r#"{"event_type":"product.created","product_id":"0192d3a0-2222-7222-8333-4444555577aa","name":"Lamp","description":"For desks","price":1000,"currency":"JPY","timestamp":"2024-01-01T00:00:00Z"}"#
         );
     }

@@ -1,4 +1,4 @@
-//! The actors of projections: one for each, and a supervisor that starts those anew that die.
+//! The actors of projections: one for each projection, and a supervisor that restarts them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,36 +11,42 @@ use prometheus_client::registry::Registry;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, warn};
 
-use crate::owning::{Owned, Ownership};
-use crate::runner::Runner;
+use crate::assignment::{Assignment, AssignmentTracker};
+use crate::context::Context;
+use crate::runner;
 use crate::status::{Counts, ProjectionMetrics};
 use crate::{ProjectionStart, ProjectionStatus};
 
-/// From the word to stop until cursors are saved: a projection that waits for a world that is away does not hear it.
+/// From the request to stop until cursors are saved. A projection that waits for an unreachable
+/// system does not react to it.
 const STOP_MAX: Duration = Duration::from_secs(3);
-/// For cursors of shards that are left to be saved: what is not saved by then is done again by whoever has them next.
-const DISOWN_MAX: Duration = Duration::from_secs(3);
-/// Before an actor that died is started anew.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// For saving the cursors of shards that are released. Events behind a cursor that is not saved by
+/// then are delivered again, by the next owner.
+const RELEASE_MAX: Duration = Duration::from_secs(3);
+/// Delay before an actor that died is restarted.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// The running projections of a node.
 pub struct Projections {
     supervisor: ActorRef<SupervisorMessage>,
-    stop: watch::Sender<bool>,
-    owned: watch::Sender<Owned>,
-    /// What each of them has taken up.
+    stop: CancellationToken,
+    /// Nothing runs on once this is dropped.
+    _stop_on_drop: DropGuard,
+    assignment: watch::Sender<Assignment>,
+    /// The shards that each of them holds.
     held: Vec<watch::Receiver<HashSet<ShardLease>>>,
     counts: Vec<(&'static str, Counts)>,
 }
 
 impl Projections {
-    /// Starts these, for the shards of these leases; [`Self::own`] and [`Self::disown`] change them. Without any shard, a
-    /// projection waits to be started.
+    /// Starts projections for the shards of these leases; [`Self::assign`] and [`Self::release`]
+    /// change them. A projection is not started before it has a shard.
     ///
     /// # Errors
-    /// [`SpawnErr`]
+    /// When the supervisor cannot be spawned.
     pub async fn start(
         starts: Vec<Arc<dyn ProjectionStart>>,
         leases: &[ShardLease],
@@ -50,88 +56,89 @@ impl Projections {
     ) -> Result<Self, SpawnErr> {
         let metrics = ProjectionMetrics::default();
         metrics.register(registry);
-        let (stop, stopped) = watch::channel(false);
-        let owned = watch::Sender::<Owned>::default();
-        owned.send_modify(|owned| owned.add(leases));
-        let runner = |start: Arc<dyn ProjectionStart>| {
-            Arc::new(Runner {
+        let stop = CancellationToken::new();
+        let assignment = watch::Sender::<Assignment>::default();
+        assignment.send_modify(|assignment| assignment.add(leases));
+        let context = |start: Arc<dyn ProjectionStart>| {
+            Arc::new(Context {
                 counts: metrics.of(start.name()),
                 start,
                 journal: journal.clone(),
                 cursors: cursors.clone(),
-                ownership: Ownership::new(owned.subscribe()),
-                stop: stopped.clone(),
+                assignments: AssignmentTracker::new(assignment.subscribe()),
+                stop: stop.clone(),
             })
         };
-        let runners: Vec<Arc<Runner>> = starts.into_iter().map(runner).collect();
-        let held = runners.iter().map(|runner| runner.ownership.held());
+        let contexts: Vec<Arc<Context>> = starts.into_iter().map(context).collect();
+        let held = contexts.iter().map(|context| context.assignments.held());
         let held = held.collect();
-        let counts = runners.iter();
-        let counts = counts.map(|runner| (runner.start.name(), runner.counts.clone()));
+        let counts = contexts.iter();
+        let counts = counts.map(|context| (context.name(), context.counts.clone()));
         let counts = counts.collect();
-        let (supervisor, _) = Actor::spawn(None, Supervisor, runners).await?;
+        let (supervisor, _) = Actor::spawn(None, Supervisor, contexts).await?;
         Ok(Self {
             supervisor,
+            _stop_on_drop: stop.clone().drop_guard(),
             stop,
-            owned,
+            assignment,
             held,
             counts,
         })
     }
 
-    /// What is known of each.
+    /// The name and status of each projection.
     pub fn status(&self) -> impl Iterator<Item = (&'static str, ProjectionStatus)> {
         self.counts
             .iter()
             .map(|(name, counts)| (*name, counts.status()))
     }
 
-    /// Follows these shards from now on, each behind its saved cursor: nothing that was not confirmed by whoever had it before
-    /// is left out. Call it once they are claimed. One that is followed under another lease is left first.
-    pub fn own(&self, leases: &[ShardLease]) {
-        self.owned.send_modify(|owned| owned.add(leases));
+    /// Follows these shards from now on, each behind its saved cursor, so that no event is left out
+    /// which their last owner had not acknowledged. Call it after the leases were acquired. A shard
+    /// that is followed under another lease is released first.
+    pub fn assign(&self, leases: &[ShardLease]) {
+        self.assignment
+            .send_modify(|assignment| assignment.add(leases));
     }
 
-    /// Leaves these shards: what is done already is saved, and nothing of them is taken or saved any more when this
-    /// returns. A projection that does not come to it within 3 s leaves them later; what it saves then is refused,
-    /// once they have another owner.
-    pub async fn disown(&self, shards: &[ShardId]) {
+    /// Releases these shards. When this returns, acknowledged events are saved, and none of the
+    /// shards is fed or saved any more. A projection that does not react within 3 s releases them
+    /// later; the cursors that it saves then are rejected as soon as the shards have another owner.
+    pub async fn release(&self, shards: &[ShardId]) {
         let mut leases = Vec::new();
-        self.owned
-            .send_modify(|owned| leases = owned.remove(shards));
-        let left = self.held.iter().map(async |held| {
+        self.assignment
+            .send_modify(|assignment| leases = assignment.remove(shards));
+        let released = self.held.iter().map(async |held| {
             let mut held = held.clone();
-            let is_left = |held: &HashSet<_>| leases.iter().all(|lease| !held.contains(lease));
-            // An error means that it has ended.
-            let _ = held.wait_for(is_left).await;
+            let is_released = |held: &HashSet<_>| leases.iter().all(|lease| !held.contains(lease));
+            // An error means that the runner has ended.
+            let _ = held.wait_for(is_released).await;
         });
-        if timeout(DISOWN_MAX, join_all(left)).await.is_err() {
-            warn!("a projection does not leave its shards in time");
+        if timeout(RELEASE_MAX, join_all(released)).await.is_err() {
+            warn!("a projection did not release its shards in time");
         }
     }
 
-    /// Leaves all shards at once: this node was fenced, and others may have them. What runs is ended, producers included, and
-    /// nothing is saved; it is started anew with the next shards.
+    /// Drops all shards at once: this node was fenced, and others may own them. Running projections
+    /// are dropped, producers included, and nothing is saved. They are restarted with the next
+    /// shards.
     pub fn abandon(&self) {
-        self.owned.send_modify(|owned| {
-            owned.leases.clear();
-            owned.abandoned += 1;
-        });
+        self.assignment.send_modify(Assignment::abandon);
     }
 
-    /// Ends all at once, as the end of this process would: nothing is saved any more.
+    /// Ends all projections at once, as a crash of this process would: nothing is saved any more.
     pub fn kill(&self) {
         self.supervisor.kill();
     }
 
-    /// Stops all, once what is done is saved; one that does not come to it in time is ended all the same, and what it has
-    /// not saved is done again.
+    /// Stops all projections, once their acknowledged events are saved. One that does not react
+    /// within 3 s is killed; events whose cursor it has not saved are delivered again.
     pub async fn stop(&self) {
-        self.stop.send_replace(true);
-        // Errors mean that it has stopped already.
+        self.stop.cancel();
+        // Errors mean that the supervisor has stopped already.
         let _ = self.supervisor.send_message(SupervisorMessage::Stop);
         if self.supervisor.wait(Some(STOP_MAX)).await.is_err() {
-            warn!("a projection does not stop; ending it");
+            warn!("a projection did not stop in time; killing it");
             self.kill();
             let _ = self.supervisor.wait(Some(STOP_MAX)).await;
         }
@@ -141,9 +148,9 @@ impl Projections {
 struct Supervisor;
 
 enum SupervisorMessage {
-    /// Start this one, at first or anew.
-    Start(Arc<Runner>),
-    /// Stop when the last has stopped.
+    /// Start this projection, the first time or again.
+    Start(Arc<Context>),
+    /// Stop once the last projection has stopped.
     Stop,
 }
 
@@ -151,16 +158,16 @@ impl ractor::Message for SupervisorMessage {}
 
 impl Actor for Supervisor {
     type Msg = SupervisorMessage;
-    type State = HashMap<ActorId, Arc<Runner>>;
-    type Arguments = Vec<Arc<Runner>>;
+    type State = HashMap<ActorId, Arc<Context>>;
+    type Arguments = Vec<Arc<Context>>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<SupervisorMessage>,
-        runners: Vec<Arc<Runner>>,
+        contexts: Vec<Arc<Context>>,
     ) -> Result<Self::State, ActorProcessingErr> {
-        for runner in runners {
-            myself.send_message(SupervisorMessage::Start(runner))?;
+        for context in contexts {
+            myself.send_message(SupervisorMessage::Start(context))?;
         }
         Ok(HashMap::new())
     }
@@ -171,8 +178,8 @@ impl Actor for Supervisor {
         message: SupervisorMessage,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let runner = match message {
-            SupervisorMessage::Start(runner) if !*runner.stop.borrow() => runner,
+        let context = match message {
+            SupervisorMessage::Start(context) if !context.stop.is_cancelled() => context,
             SupervisorMessage::Start(_) | SupervisorMessage::Stop => {
                 if state.is_empty() {
                     myself.stop(None);
@@ -181,8 +188,8 @@ impl Actor for Supervisor {
             }
         };
         let (actor, _) =
-            Actor::spawn_linked(None, ProjectionActor, runner.clone(), myself.get_cell()).await?;
-        state.insert(actor.get_id(), runner);
+            Actor::spawn_linked(None, ProjectionActor, context.clone(), myself.get_cell()).await?;
+        state.insert(actor.get_id(), context);
         Ok(())
     }
 
@@ -199,53 +206,53 @@ impl Actor for Supervisor {
             SupervisionEvent::ActorFailed(actor, reason) => (actor.get_id(), reason.to_string()),
             _ => return Ok(()),
         };
-        let Some(runner) = state.remove(&actor) else {
+        let Some(context) = state.remove(&actor) else {
             return Ok(());
         };
-        if *runner.stop.borrow() {
+        if context.stop.is_cancelled() {
             if state.is_empty() {
                 myself.stop(None);
             }
             return Ok(());
         }
         error!(
-            projection = runner.start.name(),
-            reason, "a projection's actor died; starting anew"
+            projection = context.name(),
+            reason, "a projection's actor died; restarting it"
         );
-        runner.counts.restarted();
-        myself.send_after(AGAIN_AFTER, || SupervisorMessage::Start(runner));
+        context.counts.restarted();
+        myself.send_after(RESTART_DELAY, || SupervisorMessage::Start(context));
         Ok(())
     }
 }
 
 struct ProjectionActor;
 
-/// Its only message: work.
+/// Its only message: run the projection.
 struct Run;
 
 impl ractor::Message for Run {}
 
 impl Actor for ProjectionActor {
     type Msg = Run;
-    type State = Arc<Runner>;
-    type Arguments = Arc<Runner>;
+    type State = Arc<Context>;
+    type Arguments = Arc<Context>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<Run>,
-        runner: Arc<Runner>,
-    ) -> Result<Arc<Runner>, ActorProcessingErr> {
+        context: Arc<Context>,
+    ) -> Result<Arc<Context>, ActorProcessingErr> {
         myself.send_message(Run)?;
-        Ok(runner)
+        Ok(context)
     }
 
     async fn handle(
         &self,
         myself: ActorRef<Run>,
         Run: Run,
-        runner: &mut Arc<Runner>,
+        context: &mut Arc<Context>,
     ) -> Result<(), ActorProcessingErr> {
-        runner.run().await;
+        runner::run(context).await;
         myself.stop(None);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The wall clock, for the age of what has not been published.
+//! The wall clock, for the age of events that are not acknowledged yet.
 
 use std::time::SystemTime;
 

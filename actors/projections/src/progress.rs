@@ -1,11 +1,11 @@
-//! How far a projection has got in one shard; pure.
+//! How far a projection is in one shard; pure.
 
 use std::collections::VecDeque;
 
 use fritzy_domain::{Cursor, CursorMove, Position};
 use fritzy_types::{ShardLease, Timestamp};
 
-/// One shard of a projection. Positions: `confirmed` < `next`, and what lies between them is under way.
+/// One shard of a projection. `confirmed` < `next`, and the events between them are in flight.
 #[derive(Debug)]
 pub(super) struct Progress {
     lease: ShardLease,
@@ -14,12 +14,12 @@ pub(super) struct Progress {
     confirmed: Position,
     next: Position,
     head: Position,
-    /// When what is under way was decided.
-    under_way: VecDeque<Timestamp>,
+    /// When the events in flight were decided.
+    in_flight: VecDeque<Timestamp>,
     poison: Option<Poison>,
-    /// Whether it waits to be read from the journal.
+    /// Whether the shard waits to be read from the journal.
     pub(super) queued: bool,
-    /// Events in its next read; one by one where one of them cannot be read.
+    /// Events in its next read, 0 for the default; 1 while one of them is unreadable.
     pub(super) page: u32,
 }
 
@@ -31,7 +31,7 @@ struct Poison {
 }
 
 impl Progress {
-    /// As it was saved; where it was not, from `begin` on.
+    /// At the saved cursor; behind `begin` if there is none.
     pub(super) fn new(lease: ShardLease, saved: Option<Cursor>, begin: Position) -> Self {
         let mut progress = Self {
             lease,
@@ -40,7 +40,7 @@ impl Progress {
             confirmed: begin,
             next: begin + 1,
             head: 0,
-            under_way: VecDeque::new(),
+            in_flight: VecDeque::new(),
             poison: None,
             queued: false,
             page: 0,
@@ -51,7 +51,7 @@ impl Progress {
         progress
     }
 
-    /// Goes on from a saved cursor.
+    /// Continues behind a saved cursor.
     pub(super) fn set(&mut self, saved: Cursor) {
         self.confirmed = saved.position;
         self.resets = saved.resets;
@@ -63,10 +63,10 @@ impl Progress {
         self.rewind();
     }
 
-    /// Gives up what is under way.
+    /// Gives up the events in flight.
     pub(super) fn rewind(&mut self) {
         self.next = self.confirmed + 1;
-        self.under_way.clear();
+        self.in_flight.clear();
     }
 
     pub(super) const fn lease(&self) -> ShardLease {
@@ -77,22 +77,23 @@ impl Progress {
         self.resets
     }
 
-    /// The position that is to be taken next.
+    /// The position of the next event to take.
     pub(super) const fn next(&self) -> Position {
         self.next
     }
 
-    /// Notes that the shard has events up to here.
+    /// Notes that the shard has events up to `head`.
     pub(super) fn grown_to(&mut self, head: Position) {
         self.head = self.head.max(head);
     }
 
-    /// The end of the shard as it was read: whether the cursor is beyond it, which no journal of its own allows.
+    /// Whether the cursor is beyond `head`. That is never so for the journal that the cursor
+    /// belongs to.
     pub(super) fn is_beyond(&self, head: Position) -> bool {
         self.confirmed > head
     }
 
-    /// Whether there is something to take.
+    /// Whether there are events to take.
     pub(super) fn is_behind(&self) -> bool {
         self.next <= self.head && self.poison.is_none()
     }
@@ -103,41 +104,41 @@ impl Progress {
 
     /// Notes that the next event was taken.
     pub(super) fn taken(&mut self, decided_at: Timestamp) {
-        self.under_way.push_back(decided_at);
+        self.in_flight.push_back(decided_at);
         self.next += 1;
     }
 
-    /// Notes what is done.
+    /// Notes that the effects of all events up to this position are durable.
     pub(super) fn confirm(&mut self, up_to: Position) {
-        // What was given up may still be told of.
+        // Events that were given up may still be acknowledged.
         let up_to = up_to.min(self.next - 1);
         while self.confirmed < up_to {
             self.confirmed += 1;
-            self.under_way.pop_front();
+            self.in_flight.pop_front();
         }
     }
 
-    /// Stops before the event at this position. The first one counts.
+    /// Stops before the event at this position, unless the shard is stopped already.
     pub(super) fn poisoned(&mut self, position: Position, reason: String) {
         if self.poison.is_none() {
             self.poison = Some(Poison { position, reason });
         }
     }
 
-    /// Events that have not had their effect.
+    /// Events that are not confirmed.
     pub(super) const fn lag(&self) -> u64 {
         self.head.saturating_sub(self.confirmed)
     }
 
-    /// When the oldest of those under way was decided.
+    /// When the oldest event in flight was decided.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.under_way.front().copied()
+        self.in_flight.front().copied()
     }
 
-    /// What is to be saved, if anything has changed since the last time.
+    /// The cursor to save, if it has changed since it was saved last.
     pub(super) fn to_save(&self) -> Option<CursorMove> {
         let stopped = self.poison.as_ref();
-        // Until all before it are done, the cursor stands elsewhere.
+        // The cursor carries the reason only once all events before the poisoned one are confirmed.
         let stopped = stopped.filter(|poison| poison.position == self.confirmed + 1);
         let cursor = Cursor {
             shard: self.lease.shard,
@@ -151,19 +152,19 @@ impl Progress {
         })
     }
 
-    /// What is to be saved where nothing is yet.
+    /// The cursor to save if there is none yet.
     pub(super) fn to_begin(&self) -> Option<CursorMove> {
         self.saved.is_none().then(|| self.to_save()).flatten()
     }
 
-    /// Notes where it begins, if that was not known.
+    /// Notes the first cursor, unless there is one already.
     pub(super) fn begun(&mut self, cursor: Cursor) {
         if self.saved.is_none() {
             self.set(cursor);
         }
     }
 
-    /// Notes what was saved.
+    /// Notes that this cursor was saved.
     pub(super) fn saved(&mut self, cursor: Cursor) {
         self.saved = Some(cursor);
     }
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_follows_what_is_done_and_nothing_else() {
+    fn cursor_follows_confirmed_events_only() {
         let mut progress = progress(10);
         progress.grown_to(15);
         assert_eq!((progress.next(), progress.lag()), (11, 5));
@@ -207,11 +208,11 @@ mod tests {
         progress.rewind();
         assert_eq!((progress.next(), progress.oldest()), (13, None));
         progress.confirm(14);
-        assert_eq!(progress.lag(), 3, "what was given up is not done");
+        assert_eq!(progress.lag(), 3, "a rewound event is not confirmed");
     }
 
     #[test]
-    fn a_poisoned_event_stops_the_shard_where_all_before_it_are_done() {
+    fn poisoned_event_stops_shard_once_earlier_ones_are_confirmed() {
         let mut progress = progress(0);
         progress.grown_to(9);
         take(&mut progress, 5);
@@ -222,13 +223,13 @@ mod tests {
         progress.confirm(3);
         let saved = progress.to_save().expect("moved").cursor;
         assert_eq!(saved.stopped.as_deref(), Some("too large"));
-        let by_hand = Cursor {
+        let reset = Cursor {
             position: 4,
             resets: 1,
             stopped: None,
             ..saved
         };
-        progress.set(by_hand);
+        progress.set(reset);
         assert!(progress.is_behind());
         assert_eq!((progress.next(), progress.resets()), (5, 1));
     }

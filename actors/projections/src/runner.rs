@@ -1,44 +1,36 @@
-//! The runner of one projection on this node: one task that hands events to it, hears what is done, and saves cursors.
+//! The runner of one projection on this node: one task that feeds it with events, receives its
+//! acknowledgements, and saves cursors.
 //!
-//! Shards that keep up are fed by the committer. One that has missed something is read from the journal, page by page,
-//! in turn with the others that are behind, until it has caught up.
+//! Shards that keep up are fed by the committer. A shard that has missed something is read from the
+//! journal, page by page, in turn with the others that lag, until it has caught up.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{CommitFeed, Cursors, Journal, Position};
-use fritzy_types::{ShardId, ShardLease, StorageError};
+use fritzy_domain::CommitFeed;
+use fritzy_types::{ShardId, ShardLease};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use tracing::{error, warn};
+use tracing::warn;
 
-use crate::books::Books;
-use crate::clock::now;
-use crate::owning::{Owned, Ownership};
+use crate::Projection;
+use crate::assignment::Assignment;
+use crate::context::Context;
+use crate::ended::Ended;
+use crate::event_loop::ProjectionLoop;
 use crate::progress::Progress;
-use crate::running::Running;
-use crate::status::Counts;
-use crate::{Begin, Projection, ProjectionError, ProjectionStart};
+use crate::shard_progress::ProgressTable;
 
-/// Before a projection that broke, or a store that did not answer, is tried again.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// One that broke so soon may do so again, and each time repeats what it was not sure of: after a dozen of these in a row it
-/// is tried more seldom. What cannot start, or waits for the store, repeats nothing.
+/// Delay before a failed projection, or an unavailable store, is tried again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// A run that fails so soon counts as short. The next one may fail likewise, and each run repeats
+/// what the last one had not acknowledged: after a dozen short runs in a row the delay is longer. A
+/// projection that cannot start, or waits for the store, repeats nothing.
 const SHORT_RUN: Duration = Duration::from_secs(30);
-/// See there.
+/// Short runs in a row that are retried after [`RETRY_DELAY`].
 const SHORT_RUNS_MAX: u32 = 12;
-/// See there.
-const LATER: Duration = Duration::from_secs(30);
-
-pub(super) struct Runner {
-    pub(super) start: Arc<dyn ProjectionStart>,
-    pub(super) journal: Journal,
-    pub(super) cursors: Arc<dyn Cursors>,
-    pub(super) ownership: Ownership,
-    pub(super) counts: Counts,
-    pub(super) stop: watch::Receiver<bool>,
-}
+/// Delay after more short runs than that.
+const LONG_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 type Opened = (
     Box<dyn CommitFeed>,
@@ -46,189 +38,93 @@ type Opened = (
     Box<dyn Projection>,
 );
 
-/// Why a projection does not go on.
-pub(super) enum Ended {
-    /// It was told to.
-    Stopped,
-    /// Its shards were given up all at once.
-    Abandoned,
-    /// It broke.
-    ProjectionError(ProjectionError),
-    /// It could not even start: nothing was taken.
-    NotStarted(ProjectionError),
-    /// The store does not answer.
-    Store(StorageError),
-}
-
-impl From<ProjectionError> for Ended {
-    fn from(broken: ProjectionError) -> Self {
-        Self::ProjectionError(broken)
-    }
-}
-
-impl From<StorageError> for Ended {
-    fn from(failure: StorageError) -> Self {
-        Self::Store(failure)
-    }
-}
-
-impl Runner {
-    /// Runs until it is told to stop. What is done by then is saved.
-    pub(super) async fn run(&self) {
-        let name = self.start.name();
-        let mut short_runs = 0;
-        loop {
-            let began = Instant::now();
-            let abandoned = self.ownership.abandoned();
-            let ended = tokio::select! {
-                biased;
-                // The projection ends wherever it is, and saves nothing: others have its shards.
-                () = self.ownership.abandoned_since(abandoned) => Ended::Abandoned,
-                ended = self.run_once() => ended,
-            };
-            short_runs =
-                if matches!(ended, Ended::ProjectionError(_)) && began.elapsed() < SHORT_RUN {
-                    short_runs + 1
-                } else {
-                    0
-                };
-            match ended {
-                Ended::Stopped => return,
-                Ended::Abandoned => {
-                    warn!(projection = name, "a projection gives up its shards");
-                    continue;
-                }
-                Ended::ProjectionError(broken) | Ended::NotStarted(broken) => {
-                    self.counts.restarted();
-                    warn!(projection = name, reason = %broken, "a projection broke; starting anew from its cursors");
-                }
-                Ended::Store(failure) => {
-                    warn!(projection = name, %failure, "a projection waits for the store");
-                }
-            }
-            let mut stop = self.stop.clone();
-            tokio::select! {
-                () = asked(&mut stop) => return,
-                () = sleep(if short_runs > SHORT_RUNS_MAX { LATER } else { AGAIN_AFTER }) => {}
-            }
-        }
-    }
-
-    async fn run_once(&self) -> Ended {
-        let _holding = self.ownership.until_dropped();
-        let (mut stop, mut owned) = (self.stop.clone(), self.ownership.watch());
-        let opened = tokio::select! {
-            () = asked(&mut stop) => return Ended::Stopped,
-            opened = self.open(&mut owned) => opened,
+/// Runs until a stop is requested. What is acknowledged by then is saved.
+pub(super) async fn run(context: &Context) {
+    let name = context.name();
+    let mut short_runs = 0;
+    loop {
+        let began = Instant::now();
+        let abandoned = context.assignments.abandoned();
+        let ended = tokio::select! {
+            biased;
+            // The projection is dropped wherever it is, and saves nothing: others own its shards.
+            () = context.assignments.abandoned_since(abandoned) => Ended::Abandoned,
+            ended = run_once(context) => ended,
         };
-        let (feed, shards, projection) = match opened {
-            Ok(opened) => opened,
-            Err(ended) => return ended,
+        short_runs = if matches!(ended, Ended::Failed(_)) && began.elapsed() < SHORT_RUN {
+            short_runs + 1
+        } else {
+            0
         };
-        let books = Books::new(self, owned, shards);
-        let mut running = Running::new(projection, feed, books);
-        let ended = running.go_on().await;
-        // Also after it broke: what is done needs not be done again.
-        if let Err(failure) = running.books.save().await {
-            let name = self.start.name();
-            warn!(projection = name, %failure, "cursors were not saved");
+        match ended {
+            Ended::Stopped => return,
+            Ended::Abandoned => {
+                warn!(projection = name, "a projection abandoned its shards");
+                continue;
+            }
+            Ended::Failed(error) | Ended::NotStarted(error) => {
+                context.counts.restarted();
+                warn!(projection = name, reason = %error, "a projection failed; restarting it at its cursors");
+            }
+            Ended::Store(failure) => {
+                warn!(projection = name, %failure, "a projection waits for the store");
+            }
         }
-        running.books.tell();
-        ended
+        let delay = if short_runs > SHORT_RUNS_MAX {
+            LONG_RETRY_DELAY
+        } else {
+            RETRY_DELAY
+        };
+        tokio::select! {
+            () = context.stop.cancelled() => return,
+            () = sleep(delay) => {}
+        }
     }
+}
 
-    /// Starts the projection once there are shards, for those that are owned then.
-    async fn open(&self, owned: &mut watch::Receiver<Owned>) -> Result<Opened, Ended> {
-        tell(self, &HashMap::new());
-        if owned
-            .wait_for(|owned| !owned.leases.is_empty())
-            .await
-            .is_err()
-        {
-            return Err(Ended::Stopped);
-        }
-        let feed = self.journal.feed();
-        let mut starting = self.start.start();
-        loop {
-            let leases = self.ownership.hold(owned, &[]);
-            let leases = leases.expect("nothing is followed yet");
-            let leases: Vec<ShardLease> = leases.into_values().collect();
-            let shards = self.open_shards(&leases).await?;
-            // It may be long until it can start.
-            tell(self, &shards);
-            tokio::select! {
-                biased;
-                Ok(()) = owned.changed() => {}
-                started = &mut starting => {
-                    return Ok((feed, shards, started.map_err(Ended::NotStarted)?));
-                }
+async fn run_once(context: &Context) -> Ended {
+    let _holding = context.assignments.release_on_drop();
+    let mut assignment = context.assignments.watch();
+    let opened = tokio::select! {
+        () = context.stop.cancelled() => return Ended::Stopped,
+        opened = open(context, &mut assignment) => opened,
+    };
+    let (feed, shards, projection) = match opened {
+        Ok(opened) => opened,
+        Err(ended) => return ended,
+    };
+    let progress = ProgressTable::new(context, assignment, shards);
+    ProjectionLoop::new(projection, feed, progress).run().await
+}
+
+/// Starts the projection as soon as shards are assigned, with those that are assigned then.
+async fn open(
+    context: &Context,
+    assignment: &mut watch::Receiver<Assignment>,
+) -> Result<Opened, Ended> {
+    context.report_lag(&HashMap::new());
+    if assignment
+        .wait_for(|assignment| !assignment.leases.is_empty())
+        .await
+        .is_err()
+    {
+        return Err(Ended::Stopped);
+    }
+    let feed = context.journal.feed();
+    let mut starting = context.start.start();
+    loop {
+        let leases = context.assignments.hold(assignment, &[]);
+        let leases = leases.expect("nothing is followed yet");
+        let leases: Vec<ShardLease> = leases.into_values().collect();
+        let shards = context.open_shards(&leases).await?;
+        // The start may take long.
+        context.report_lag(&shards);
+        tokio::select! {
+            biased;
+            Ok(()) = assignment.changed() => {}
+            started = &mut starting => {
+                return Ok((feed, shards, started.map_err(Ended::NotStarted)?));
             }
         }
     }
-
-    /// The shards as they were saved; the ends are read after the feed has begun, so that nothing falls between.
-    pub(super) async fn open_shards(
-        &self,
-        leases: &[ShardLease],
-    ) -> Result<HashMap<ShardId, Progress>, StorageError> {
-        let saved = self.cursors.cursors(self.start.name()).await?;
-        let mut saved: HashMap<ShardId, _> = saved
-            .into_iter()
-            .map(|cursor| (cursor.shard, cursor))
-            .collect();
-        let heads = self.journal.heads().await?;
-        let mut shards = HashMap::with_capacity(leases.len());
-        for &lease in leases {
-            let head = heads.get(&lease.shard).copied().unwrap_or_default();
-            let begin = match self.start.begin() {
-                Begin::Now => head,
-                Begin::Start => 0,
-            };
-            let mut progress = Progress::new(lease, saved.remove(&lease.shard), begin);
-            meet(&mut progress, head, self.start.name());
-            shards.insert(lease.shard, progress);
-        }
-        // What a first look settles is settled, whatever comes then: now is now, not when Kafka answers.
-        let begun: Vec<_> = shards.values().filter_map(Progress::to_begin).collect();
-        if !begun.is_empty() {
-            self.cursors.save_cursors(self.start.name(), begun).await?;
-            let saved = self.cursors.cursors(self.start.name()).await?;
-            for cursor in saved {
-                if let Some(progress) = shards.get_mut(&cursor.shard) {
-                    progress.begun(cursor);
-                }
-            }
-        }
-        Ok(shards)
-    }
-}
-
-/// Tells a shard where its journal ends, as it was read.
-fn meet(progress: &mut Progress, head: Position, projection: &'static str) {
-    progress.grown_to(head);
-    if progress.is_beyond(head) && !progress.is_stopped() {
-        let shard = progress.lease().shard;
-        let reason = format!(
-            "its cursor is beyond the end of the journal, {head}: the database was restored, or is another"
-        );
-        error!(projection, %shard, reason, "a projection stops in a shard");
-        progress.poisoned(progress.next(), reason);
-    }
-}
-
-/// Tells how far it is behind.
-pub(super) fn tell(runner: &Runner, shards: &HashMap<ShardId, Progress>) {
-    let shards = shards.values();
-    let lag = shards.clone().map(Progress::lag).sum();
-    let oldest = shards.clone().filter_map(Progress::oldest).min();
-    let lag_micros = oldest.map_or(0, |oldest| now().as_micros() - oldest.as_micros());
-    let stopped = shards.filter(|shard| shard.is_stopped()).count();
-    let lag_s = lag_micros.max(0) as f64 / 1e6;
-    runner.counts.tell(lag, lag_s, stopped);
-}
-
-/// Returns when it is told to stop.
-pub(super) async fn asked(stop: &mut watch::Receiver<bool>) {
-    // An error means that whoever could tell is gone.
-    let _ = stop.wait_for(|asked| *asked).await;
 }

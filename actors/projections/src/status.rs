@@ -1,4 +1,4 @@
-//! What is known of a running projection, for metrics and people.
+//! The status of a running projection, as metrics and for operators.
 
 use std::sync::atomic::AtomicU64;
 
@@ -19,23 +19,22 @@ pub(super) struct ProjectionMetrics {
     lag_events: Family<Name, Gauge>,
     lag_seconds: Family<Name, Gauge<f64, AtomicU64>>,
     stopped_shards: Family<Name, Gauge>,
-    done: Family<Name, Counter>,
+    confirmed: Family<Name, Counter>,
     restarts: Family<Name, Counter>,
 }
 
 impl ProjectionMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "Events of the journal that a projection has not confirmed";
+        let help = "Events of the journal that a projection has not acknowledged";
         registry.register("projection_lag_events", help, self.lag_events.clone());
-        let help = "Age of the oldest event that a projection has taken and not confirmed";
+        let help = "Age of the oldest event that a projection has taken and not acknowledged";
         registry.register("projection_lag_seconds", help, self.lag_seconds.clone());
-        let help =
-            "Shards in which a projection has stopped before an event that cannot have its effect";
+        let help = "Shards in which a projection has stopped before a poisoned event";
         let gauge = self.stopped_shards.clone();
         registry.register("projection_stopped_shards", help, gauge);
-        let help = "Events whose effects a projection has confirmed";
-        registry.register("projection_events", help, self.done.clone());
-        let help = "Times a projection broke and was started anew";
+        let help = "Events that a projection has acknowledged";
+        registry.register("projection_events", help, self.confirmed.clone());
+        let help = "Restarts of a projection after a failure";
         registry.register("projection_restarts", help, self.restarts.clone());
     }
 
@@ -45,47 +44,47 @@ impl ProjectionMetrics {
             lag_events: self.lag_events.get_or_create_owned(&name),
             lag_seconds: self.lag_seconds.get_or_create_owned(&name),
             stopped_shards: self.stopped_shards.get_or_create_owned(&name),
-            done: self.done.get_or_create_owned(&name),
+            confirmed: self.confirmed.get_or_create_owned(&name),
             restarts: self.restarts.get_or_create_owned(&name),
         }
     }
 }
 
-/// Those of one.
+/// The metrics of one projection.
 #[derive(Clone)]
 pub(super) struct Counts {
     lag_events: Gauge,
     lag_seconds: Gauge<f64, AtomicU64>,
     stopped_shards: Gauge,
-    done: Counter,
+    confirmed: Counter,
     restarts: Counter,
 }
 
-/// What is known of a projection.
+/// The status of a projection on this node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProjectionStatus {
-    /// Events of the journal that it has not confirmed, as of a second ago at most.
+    /// Events of the journal that it has not acknowledged. At most some seconds old, like `lag_s`.
     pub lag_events: u64,
-    /// The age of the oldest event that it has taken and not confirmed, in seconds, as of then.
+    /// Age of the oldest event that it has taken and not acknowledged, in seconds.
     pub lag_s: f64,
-    /// Shards in which it has stopped.
+    /// Shards in which it has stopped before a poisoned event.
     pub stopped_shards: u64,
-    /// Events that it has confirmed since the node was started.
-    pub done: u64,
-    /// How often it broke and was started anew.
+    /// Events acknowledged since the node was started.
+    pub confirmed: u64,
+    /// Restarts after a failure, since the node was started.
     pub restarts: u64,
 }
 
 impl Counts {
-    pub(super) fn tell(&self, lag_events: u64, lag_s: f64, stopped_shards: usize) {
+    pub(super) fn set_lag(&self, lag_events: u64, lag_s: f64, stopped_shards: usize) {
         self.lag_events.set(lag_events.cast_signed());
         self.lag_seconds.set(lag_s);
         let stopped = i64::try_from(stopped_shards).unwrap_or(i64::MAX);
         self.stopped_shards.set(stopped);
     }
 
-    pub(super) fn done(&self, events: u64) {
-        self.done.inc_by(events);
+    pub(super) fn confirmed(&self, events: u64) {
+        self.confirmed.inc_by(events);
     }
 
     pub(super) fn restarted(&self) {
@@ -97,7 +96,7 @@ impl Counts {
             lag_events: self.lag_events.get().cast_unsigned(),
             lag_s: self.lag_seconds.get(),
             stopped_shards: self.stopped_shards.get().cast_unsigned(),
-            done: self.done.get(),
+            confirmed: self.confirmed.get(),
             restarts: self.restarts.get(),
         }
     }

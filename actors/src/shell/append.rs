@@ -21,7 +21,7 @@ pub(crate) fn build_append(
     Append {
         lease,
         entity: state.id(),
-        after,
+        expected_version: after,
         command: request.command,
         fingerprint: request.fingerprint,
         events: events

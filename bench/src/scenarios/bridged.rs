@@ -209,8 +209,8 @@ impl Projection for TimedBridge {
         self.bridge.take(event).await
     }
 
-    async fn done(&mut self) -> Result<Ack, ProjectionError> {
-        let done = self.bridge.done().await?;
+    async fn next_ack(&mut self) -> Result<Ack, ProjectionError> {
+        let done = self.bridge.next_ack().await?;
         if let Ack::UpTo(shard, position) = done
             && let Some(under_way) = self.under_way.get_mut(&shard)
         {

@@ -116,7 +116,7 @@ impl Subject for CatchingUp {
             .expect("checked at the start");
         let begin = Begin::Start;
         let bridged = Bridged::start(brokers, &self.shop, &self.stores, begin).await?;
-        while bridged.status().done == 0 {
+        while bridged.status().confirmed == 0 {
             sleep(LOOK_EVERY).await;
         }
         let window = Window::beginning_now(plan.warmup, plan.duration);

@@ -68,7 +68,7 @@ pub(crate) fn request<'c>(context: &Context<'c>) -> &'c RequestContext {
 pub(crate) async fn lists<'c>(context: &Context<'c>) -> &'c Lists {
     let request = request(context);
     let choose = || async {
-        let chosen = app(context).copies.lists(request.freshness).await;
+        let chosen = app(context).copies.read_model(request.freshness).await;
         Lists::new(chosen)
     };
     request.lists.get_or_init(choose).await

@@ -72,6 +72,6 @@ pub(crate) fn leases(batch: &[Numbered<'_>]) -> Vec<ShardLease> {
 
 /// A keyed creation is unique by its command over all shards.
 pub(crate) fn creation_key(append: &Append) -> Option<Uuid> {
-    let keyed_creation = append.after == 0 && append.fingerprint.is_some();
+    let keyed_creation = append.expected_version == 0 && append.fingerprint.is_some();
     keyed_creation.then(|| *append.command.as_uuid())
 }

@@ -229,7 +229,7 @@ impl<S: BatchStore> Task<S> {
         for (Request { append, answer }, positions) in batch.into_iter().zip(positions) {
             let _ = answer.send(Ok(positions));
             if wanted {
-                committed.push(Committed { append, positions });
+                committed.push(Committed { append, outcome: positions });
             }
         }
         if wanted {
@@ -268,7 +268,7 @@ impl<S: BatchStore> Task<S> {
             .iter()
             .map(|Numbered { append, first }| AppendOutcome {
                 first: *first,
-                version: append.after + append.events.len() as u64,
+                version: append.expected_version + append.events.len() as u64,
             })
             .collect();
         for (shard, position) in heads {

@@ -82,8 +82,8 @@ fn conflicts(state: &MemoryState, numbered: &Numbered<'_>) -> bool {
         .states
         .get(&append.entity)
         .map_or(0, |stored| stored.version);
-    let keyed_creation = append.after == 0 && append.fingerprint.is_some();
-    version != append.after || keyed_creation && state.creations.contains_key(&append.command)
+    let keyed_creation = append.expected_version == 0 && append.fingerprint.is_some();
+    version != append.expected_version || keyed_creation && state.creations.contains_key(&append.command)
 }
 
 fn apply(state: &mut MemoryState, Numbered { append, first }: &Numbered<'_>) {
@@ -95,17 +95,17 @@ fn apply(state: &mut MemoryState, Numbered { append, first }: &Numbered<'_>) {
             shard: append.lease.shard,
             position: first + offset as Position,
             entity: append.entity,
-            version: append.after + 1 + offset as u64,
+            version: append.expected_version + 1 + offset as u64,
             event_id: *event_id,
             command: append.command,
             fingerprint: append.fingerprint,
             event: event.clone(),
         });
     }
-    if append.after == 0 && append.fingerprint.is_some() {
+    if append.expected_version == 0 && append.fingerprint.is_some() {
         state.creations.insert(append.command, append.entity);
     }
-    let version = append.after + append.events.len() as u64;
+    let version = append.expected_version + append.events.len() as u64;
     state.states.insert(
         append.entity,
         Stored {

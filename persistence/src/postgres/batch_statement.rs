@@ -52,7 +52,7 @@ impl<'a> States<'a> {
     fn of(batch: &'a [Numbered<'a>]) -> Self {
         let mut states = Self::default();
         for numbered in batch {
-            let new = numbered.append.after == 0;
+            let new = numbered.append.expected_version == 0;
             match &numbered.append.state {
                 State::Account(account) if new => states.new_accounts.push((numbered, account)),
                 State::Account(account) => states.changed_accounts.push((numbered, account)),
@@ -132,7 +132,7 @@ impl Statement {
             .column("int8[]", |(n, offset, _)| signed(n.first + offset))
             .column("uuid[]", |(n, _, _)| *n.append.entity.as_uuid())
             .column("int8[]", |(n, offset, _)| {
-                signed(n.append.after + 1 + offset)
+                signed(n.append.expected_version + 1 + offset)
             })
             .column("uuid[]", |(_, _, (id, _))| *id.as_uuid())
             .column("text[]", |(_, _, (_, event))| event.event_type())
@@ -224,7 +224,7 @@ impl Statement {
                 UPDATE account SET name = s.name, closed = s.closed, version = s.version FROM fence, unnest(",
         );
         self.states(rows)
-            .column("int8[]", |(n, _)| signed(n.append.after))
+            .column("int8[]", |(n, _)| signed(n.append.expected_version))
             .column("text[]", |(_, account)| account.personal.name.as_str())
             .column("boolean[]", |(_, account)| account.closed);
         self.text(
@@ -244,7 +244,7 @@ impl Statement {
                 FROM fence, unnest(",
         );
         self.states(rows)
-            .column("int8[]", |(n, _)| signed(n.append.after))
+            .column("int8[]", |(n, _)| signed(n.append.expected_version))
             .column("text[]", |(_, product)| product.name.as_str())
             .column("text[]", |(_, product)| product.description.as_str())
             .column("int8[]", |(_, product)| product.price.minor_units())
@@ -267,7 +267,7 @@ impl Statement {
                 FROM fence, unnest(",
         );
         self.states(rows)
-            .column("int8[]", |(n, _)| signed(n.append.after))
+            .column("int8[]", |(n, _)| signed(n.append.expected_version))
             .column("text[]", |(_, order)| order.status.as_str())
             .column("text[]", |(_, order)| order.cancel_reason.as_deref());
         self.text(

@@ -196,7 +196,7 @@ impl ReadReplicas for Replicated {
         })
     }
 
-    async fn lists(&self, freshness: Consistency) -> Arc<dyn ReadModel> {
+    async fn read_model(&self, freshness: Consistency) -> Arc<dyn ReadModel> {
         if let Some(replica) = &self.replica {
             let fresh = match freshness {
                 Consistency::Strong => false,

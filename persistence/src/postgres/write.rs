@@ -168,7 +168,7 @@ impl PostgresBatches {
         let each = batch.iter();
         let ids: Vec<_> = each.map(|n| *n.append.entity.as_uuid()).collect();
         let each = batch.iter();
-        let afters: Vec<i64> = each.map(|n| signed(n.append.after)).collect();
+        let afters: Vec<i64> = each.map(|n| signed(n.append.expected_version)).collect();
         let keys: Vec<_> = batch.iter().map(|n| creation_key(n.append)).collect();
         let connection = self.connection();
         let rows = sqlx::query(

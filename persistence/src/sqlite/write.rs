@@ -111,7 +111,7 @@ impl SqliteBatches {
                 query = query
                     .bind(*number as i64)
                     .bind(*append.entity.as_uuid())
-                    .bind(signed(append.after + 1))
+                    .bind(signed(append.expected_version + 1))
                     .bind(creation_key(append));
             }
             for row in query.fetch_all(&mut self.connection).await? {
@@ -313,7 +313,7 @@ async fn insert_events(
                 .bind(append.lease.shard.0)
                 .bind(signed(first + offset))
                 .bind(*append.entity.as_uuid())
-                .bind(signed(append.after + 1 + offset))
+                .bind(signed(append.expected_version + 1 + offset))
                 .bind(*event_id.as_uuid())
                 .bind(event.event_type())
                 .bind(event.payload())

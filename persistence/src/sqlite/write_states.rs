@@ -19,7 +19,7 @@ pub(super) async fn write_states(
     let mut new_products: Vec<(&Numbered<'_>, &Product)> = Vec::new();
     let mut new_orders: Vec<(&Numbered<'_>, &Order)> = Vec::new();
     for (index, numbered) in batch.iter().enumerate() {
-        if numbered.append.after > 0 {
+        if numbered.append.expected_version > 0 {
             if !update_state(connection, numbered).await? {
                 return Err(WriteError::Conflicts(vec![index]));
             }
@@ -106,7 +106,7 @@ async fn update_state(
     let done = query
         .bind(version(numbered))
         .bind(*numbered.append.entity.as_uuid())
-        .bind(signed(numbered.append.after))
+        .bind(signed(numbered.append.expected_version))
         .execute(&mut *connection)
         .await?;
     Ok(done.rows_affected() == 1)

@@ -192,7 +192,7 @@ impl Fixture {
         Append {
             lease: self.lease_of(entity),
             entity,
-            after,
+            expected_version: after,
             command: id,
             fingerprint,
             events,

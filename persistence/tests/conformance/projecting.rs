@@ -62,7 +62,7 @@ pub(crate) async fn the_feed_tells_what_is_committed_in_order(fixture: Fixture) 
             let shard = committed.append.lease.shard;
             told.entry(shard)
                 .or_default()
-                .push(committed.positions.first);
+                .push(committed.outcome.first);
             count += 1;
         }
     }

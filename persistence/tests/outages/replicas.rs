@@ -39,7 +39,7 @@ impl Pair {
             skip: 0,
             take: 1_000,
         };
-        let lists = self.ground.fixture.stores.copies.lists(freshness).await;
+        let lists = self.ground.fixture.stores.copies.read_model(freshness).await;
         let accounts = lists.accounts(page, &UnlimitedBudget).await;
         accounts.ok().map(|accounts| accounts.len())
     }

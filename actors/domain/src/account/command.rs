@@ -1,20 +1,20 @@
-//! What an account can be asked to do.
+//! The commands to an account.
 
 use serde::{Deserialize, Serialize};
 
 /// A command to an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountCommand {
-    /// Come into being.
+    /// Creates the account.
     Create {
-        /// The person's name, as the client wrote it.
+        /// The person's name, not validated yet.
         name: String,
     },
-    /// Be known by another name.
+    /// Changes the name.
     Rename {
-        /// The new name, as the client wrote it.
+        /// The new name, not validated yet.
         name: String,
     },
-    /// Order no more; final.
+    /// Closes the account for good: it is read-only and cannot order.
     Close,
 }

@@ -1,4 +1,4 @@
-//! What an account answers to a command.
+//! How an account decides a command.
 
 use super::{
     Account, AccountClosed, AccountCommand, AccountCreated, AccountEvent, AccountPersonal,
@@ -13,15 +13,15 @@ impl Entity for Account {
     fn decide(
         state: Option<&Self>,
         command: AccountCommand,
-        env: &DecisionContext,
+        context: &DecisionContext,
     ) -> Result<Vec<AccountEvent>, Rejection> {
         let event = match (state, command) {
             (None, AccountCommand::Create { name }) => {
                 check_name(&name, "name")?;
                 AccountEvent::Created(AccountCreated {
-                    account_id: env.command.new_account(),
+                    account_id: context.command.new_account(),
                     personal: AccountPersonal { name },
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(account), AccountCommand::Rename { name }) => {
@@ -30,20 +30,20 @@ impl Entity for Account {
                 AccountEvent::Renamed(AccountRenamed {
                     account_id: account.id,
                     personal: AccountPersonal { name },
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(account), AccountCommand::Close) => {
                 check_open(account)?;
                 AccountEvent::Closed(AccountClosed {
                     account_id: account.id,
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(_), AccountCommand::Create { .. }) => {
-                panic!("creations are decided where nothing exists yet")
+                panic!("a creation is decided without a state")
             }
-            (None, _) => panic!("a shell answers for accounts that do not exist"),
+            (None, _) => panic!("commands to a missing account are rejected before the decision"),
         };
         Ok(vec![event])
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::{CommandId, Flaw};
 
-    fn env() -> DecisionContext {
+    fn context() -> DecisionContext {
         DecisionContext {
             now: Timestamp::from_micros(17),
             command: CommandId::from_uuid(Uuid::from_u128(0xA)),
@@ -80,29 +80,33 @@ mod tests {
     }
 
     #[test]
-    fn creating_answers_the_account_that_was_asked_for() {
+    fn create_returns_the_requested_account() {
         let events = Account::decide(
             None,
             AccountCommand::Create {
                 name: "John Doe".into(),
             },
-            &env(),
+            &context(),
         )
         .expect("accepted");
         let account = Account::evolve(None, &events[0]).expect("exists");
         assert_eq!(account.personal.name, "John Doe");
-        assert_eq!(account.id, env().command.new_account());
+        assert_eq!(account.id, context().command.new_account());
         assert_eq!(account.created_at, Timestamp::from_micros(17));
     }
 
     #[test]
-    fn a_blank_name_is_refused_by_name() {
-        let refused = Account::decide(None, AccountCommand::Create { name: "  ".into() }, &env());
-        assert_eq!(refused, Err(Rejection::invalid("name", Flaw::Empty)));
+    fn blank_name_is_rejected_naming_the_argument() {
+        let rejected = Account::decide(
+            None,
+            AccountCommand::Create { name: "  ".into() },
+            &context(),
+        );
+        assert_eq!(rejected, Err(Rejection::invalid("name", Flaw::Empty)));
     }
 
     #[test]
-    fn a_closed_account_changes_no_more() {
+    fn closed_account_rejects_all_commands() {
         let created = AccountCommand::Create {
             name: "John".into(),
         };
@@ -112,7 +116,7 @@ mod tests {
             AccountCommand::Rename { name: "Jo".into() },
             AccountCommand::Close,
         ] {
-            let events = Account::decide(account.as_ref(), command, &env()).expect("accepted");
+            let events = Account::decide(account.as_ref(), command, &context()).expect("accepted");
             account = Account::evolve(account, &events[0]);
         }
         let account = account.expect("exists");
@@ -124,12 +128,12 @@ mod tests {
             AccountCommand::Rename { name: "J".into() },
             AccountCommand::Close,
         ] {
-            let refused = Account::decide(Some(&account), command, &env());
+            let rejected = Account::decide(Some(&account), command, &context());
             let closed = Rejection::AccountClosed {
                 field: "id".into(),
                 id: account.id,
             };
-            assert_eq!(refused, Err(closed));
+            assert_eq!(rejected, Err(closed));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What can have happened to an account.
+//! The events of an account.
 
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, AccountPersonal};
 
-/// An event of an account. It serializes as its content; the type is kept beside it.
+/// An event of an account. It serializes as its content; the type is stored in a field of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum AccountEvent {
@@ -31,33 +31,33 @@ impl AccountEvent {
     }
 }
 
-/// An account came into being.
+/// An account was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountCreated {
-    /// Its id.
+    /// The id of the new account.
     pub account_id: AccountId,
-    /// The personal part.
+    /// The personal data of its holder.
     pub personal: AccountPersonal,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
-/// An account got another name.
+/// An account was renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountRenamed {
-    /// Which.
+    /// The id of the account.
     pub account_id: AccountId,
-    /// The personal part, as it is from now on.
+    /// The personal data after the change.
     pub personal: AccountPersonal,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
-/// An account was closed.
+/// An account was closed for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountClosed {
-    /// Which.
+    /// The id of the account.
     pub account_id: AccountId,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! What an account becomes by an event.
+//! How an event changes an account.
 
 use super::{Account, AccountEvent};
 

@@ -1,4 +1,4 @@
-//! Accounts: who orders.
+//! Accounts: the customers, who place orders.
 
 mod command;
 mod decide;

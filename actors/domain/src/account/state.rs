@@ -1,4 +1,4 @@
-//! What an account is.
+//! The state of an account.
 
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,20 +8,20 @@ use crate::AccountId;
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Its id.
+    /// The id, which carries the slot of the account.
     pub id: AccountId,
-    /// When it was created.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// Whether it still orders; final.
+    /// Whether it is closed, for good: it is read-only and cannot order.
     pub closed: bool,
-    /// What is known of the person.
+    /// The personal data of its holder.
     pub personal: AccountPersonal,
 }
 
-/// Personal data, kept apart in events and state: one day it is encrypted under a key of the
-/// account's own, and erased by deleting that key.
+/// Personal data, a field of its own in events and state. So it can be encrypted one day under a
+/// key of the account, and erased by deleting that key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountPersonal {
-    /// The person's name.
+    /// The name of the person.
     pub name: String,
 }

@@ -1,4 +1,4 @@
-//! What an order can be asked to do.
+//! The commands to an order.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,42 +7,42 @@ use crate::{AccountId, ProductId, Quote};
 /// A command to an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderCommand {
-    /// Come into being. Self-contained: everything it needs was asked for before.
+    /// Places the order. The command carries all data that the decision needs.
     Place(PlaceOrder),
-    /// Be accepted.
+    /// Confirms the order.
     Confirm,
-    /// Be delivered.
+    /// Completes the order: it is delivered.
     Complete,
-    /// Be called off.
+    /// Cancels the order.
     Cancel {
-        /// Why, as the client wrote it.
+        /// Why, not validated yet.
         reason: Option<String>,
     },
 }
 
-/// An order to be placed, with the quotes it is placed at.
+/// An order to place, at these quotes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceOrder {
-    /// Whose it will be; the account's owner has said that it exists.
+    /// The account that orders. The node that owns it has confirmed that it exists.
     pub account_id: AccountId,
-    /// What is ordered, in the client's order.
+    /// The lines, in the order of the request.
     pub lines: Vec<QuotedLine>,
 }
 
-/// One line to be placed.
+/// A line to place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotedLine {
-    /// The product at the moment of ordering.
+    /// The product as it is at the time of ordering.
     pub quote: Quote,
-    /// How many, as the client wrote it.
+    /// The number of units, not validated yet.
     pub quantity: i64,
 }
 
-/// One line as the client asked for it, before anything is known of the product.
+/// A line as the client requested it, before the product was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestedLine {
-    /// The product.
+    /// The product to order.
     pub product_id: ProductId,
-    /// How many, as the client wrote it.
+    /// The number of units, not validated yet.
     pub quantity: i64,
 }

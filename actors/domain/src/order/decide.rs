@@ -1,4 +1,4 @@
-//! What an order answers to a command.
+//! How an order decides a command.
 
 use super::{
     Order, OrderCancelled, OrderCommand, OrderCompleted, OrderConfirmed, OrderCreated, OrderEvent,
@@ -7,9 +7,10 @@ use super::{
 use crate::text::{REASON_CHARS_MAX, check_prose};
 use crate::{DecisionContext, Entity, Flaw, Money, Rejection};
 
-/// Lines of one order. An order is one command, one row and one event; a hundred lines keep it so.
+/// Lines of an order at most. An order is one command, one row and one event; with a hundred lines
+/// they stay small.
 pub const LINES_MAX: usize = 100;
-/// Units of one line; more is a typing mistake.
+/// Units of a line at most; more is a typing mistake.
 pub const QUANTITY_MAX: u32 = 1_000_000;
 
 impl Entity for Order {
@@ -19,15 +20,15 @@ impl Entity for Order {
     fn decide(
         state: Option<&Self>,
         command: OrderCommand,
-        env: &DecisionContext,
+        context: &DecisionContext,
     ) -> Result<Vec<OrderEvent>, Rejection> {
         let event = match (state, command) {
-            (None, OrderCommand::Place(order)) => OrderEvent::Created(place(order, env)?),
+            (None, OrderCommand::Place(order)) => OrderEvent::Created(place(order, context)?),
             (Some(order), OrderCommand::Confirm) => {
                 check_move(order, OrderStatus::Confirmed)?;
                 OrderEvent::Confirmed(OrderConfirmed {
                     order_id: order.id,
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(order), OrderCommand::Complete) => {
@@ -36,7 +37,7 @@ impl Entity for Order {
                     order_id: order.id,
                     account_id: order.account_id,
                     total: order.total,
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(order), OrderCommand::Cancel { reason }) => {
@@ -47,13 +48,13 @@ impl Entity for Order {
                 OrderEvent::Cancelled(OrderCancelled {
                     order_id: order.id,
                     reason,
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(_), OrderCommand::Place(_)) => {
-                panic!("creations are decided where nothing exists yet")
+                panic!("a creation is decided without a state")
             }
-            (None, _) => panic!("a shell answers for orders that do not exist"),
+            (None, _) => panic!("commands to a missing order are rejected before the decision"),
         };
         Ok(vec![event])
     }
@@ -74,11 +75,11 @@ fn check_move(order: &Order, to: OrderStatus) -> Result<(), Rejection> {
     }
 }
 
-/// Refuses what no quote can make right: no lines, too many, a repeated product, a quantity out of
-/// range.
+/// Validates the lines before the products are read.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] naming the line.
+/// When there are no lines, more than [`LINES_MAX`], a repeated product, or a quantity not in
+/// 1..=[`QUANTITY_MAX`]. The rejection names the line.
 pub fn check_lines(lines: &[RequestedLine]) -> Result<(), Rejection> {
     if lines.is_empty() {
         return Err(Rejection::invalid("products", Flaw::Empty));
@@ -100,7 +101,7 @@ pub fn check_lines(lines: &[RequestedLine]) -> Result<(), Rejection> {
                 flaw,
             ));
         }
-        // At most 100 lines: looking back at each beats a set.
+        // With at most 100 lines, a scan is faster than a set.
         if lines[..index]
             .iter()
             .any(|earlier| earlier.product_id == line.product_id)
@@ -114,7 +115,7 @@ pub fn check_lines(lines: &[RequestedLine]) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn place(order: PlaceOrder, env: &DecisionContext) -> Result<OrderCreated, Rejection> {
+fn place(order: PlaceOrder, context: &DecisionContext) -> Result<OrderCreated, Rejection> {
     let requested: Vec<RequestedLine> = order
         .lines
         .iter()
@@ -152,10 +153,10 @@ fn place(order: PlaceOrder, env: &DecisionContext) -> Result<OrderCreated, Rejec
         });
     }
     Ok(OrderCreated {
-        order_id: env.command.new_order(order.account_id),
+        order_id: context.command.new_order(order.account_id),
         account_id: order.account_id,
         lines,
         total,
-        at: env.now,
+        at: context.now,
     })
 }

@@ -1,11 +1,11 @@
-//! What can have happened to an order.
+//! The events of an order.
 
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Money, OrderId, OrderLine};
 
-/// An event of an order. It serializes as its content; the type is kept beside it.
+/// An event of an order. It serializes as its content; the type is stored in a field of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum OrderEvent {
@@ -38,48 +38,48 @@ impl OrderEvent {
 /// An order was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCreated {
-    /// Its id.
+    /// The id of the new order.
     pub order_id: OrderId,
-    /// Whose it is.
+    /// The account that ordered.
     pub account_id: AccountId,
-    /// What was ordered.
+    /// The lines; at least one.
     pub lines: Vec<OrderLine>,
-    /// The sum over the lines.
+    /// The sum over the lines (invariant I4).
     pub total: Money,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
-/// An order was accepted.
+/// An order was confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderConfirmed {
-    /// Which.
+    /// The id of the order.
     pub order_id: OrderId,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
-/// An order was delivered.
+/// An order was completed: it was delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCompleted {
-    /// Which.
+    /// The id of the order.
     pub order_id: OrderId,
-    /// Whose; the outside event names it.
+    /// The account that ordered; for the published event.
     pub account_id: AccountId,
-    /// Its total; the outside event names it.
+    /// The total; for the published event.
     pub total: Money,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
-/// An order was called off.
+/// An order was cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCancelled {
-    /// Which.
+    /// The id of the order.
     pub order_id: OrderId,
-    /// Why, if somebody said.
+    /// Why, if a reason was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! What an order becomes by an event.
+//! How an event changes an order.
 
 use super::{Order, OrderEvent, OrderStatus};
 
@@ -13,16 +13,16 @@ pub(super) fn evolve(state: Option<Order>, event: &OrderEvent) -> Option<Order> 
             total: created.total,
             cancel_reason: None,
         }),
-        (Some(order), OrderEvent::Confirmed(_)) => Some(moved(order, OrderStatus::Confirmed)),
-        (Some(order), OrderEvent::Completed(_)) => Some(moved(order, OrderStatus::Completed)),
+        (Some(order), OrderEvent::Confirmed(_)) => Some(with_status(order, OrderStatus::Confirmed)),
+        (Some(order), OrderEvent::Completed(_)) => Some(with_status(order, OrderStatus::Completed)),
         (Some(order), OrderEvent::Cancelled(cancelled)) => Some(Order {
             cancel_reason: cancelled.reason.clone(),
-            ..moved(order, OrderStatus::Cancelled)
+            ..with_status(order, OrderStatus::Cancelled)
         }),
         (state, _) => state,
     }
 }
 
-fn moved(order: Order, status: OrderStatus) -> Order {
+fn with_status(order: Order, status: OrderStatus) -> Order {
     Order { status, ..order }
 }

@@ -1,4 +1,4 @@
-//! Orders: what was bought, by whom, at the price of that moment, and how far it has come.
+//! Orders: what an account has bought, at the prices of that time, and its status.
 
 mod command;
 mod decide;

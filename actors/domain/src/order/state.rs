@@ -1,4 +1,4 @@
-//! What an order is, and the table of the moves it can make.
+//! The state of an order, and the transitions of its status.
 
 use std::fmt;
 
@@ -10,53 +10,53 @@ use crate::{AccountId, Money, OrderId, ProductId};
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// Its id; its slot is the account's.
+    /// The id; its slot is that of the account.
     pub id: OrderId,
-    /// Whose it is.
+    /// The account that ordered.
     pub account_id: AccountId,
-    /// When it was placed.
+    /// The time at which it was placed.
     pub created_at: Timestamp,
-    /// How far it has come.
+    /// The status; see [`OrderStatus::TRANSITIONS`].
     pub status: OrderStatus,
-    /// What was ordered, at the prices of that moment; at least one line.
+    /// The lines at the prices of that time; at least one.
     pub lines: Vec<OrderLine>,
     /// The sum over the lines (invariant I4).
     pub total: Money,
-    /// Why it was cancelled, if it was and somebody said why.
+    /// The reason of the cancellation, if it was cancelled with one.
     pub cancel_reason: Option<String>,
 }
 
-/// One line of an order: a product as it was at the moment of ordering.
+/// A line of an order: a product as it was at the time of ordering.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderLine {
-    /// The product.
+    /// The id of the product.
     pub product_id: ProductId,
-    /// Which state of the product was quoted.
+    /// The version of the product at that time.
     pub product_version: u64,
-    /// Its name then.
+    /// The name at that version.
     pub name: String,
-    /// The price of one unit then, in minor units of the order's currency.
+    /// The price of one unit at that version, in minor units of the order's currency.
     pub unit_price_minor: i64,
-    /// How many; at least 1.
+    /// The number of units; at least 1.
     pub quantity: u32,
 }
 
-/// How far an order has come.
+/// The status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderStatus {
-    /// Placed.
+    /// Placed, and not confirmed yet.
     Created,
-    /// Accepted.
+    /// Confirmed, and not delivered yet.
     Confirmed,
     /// Delivered; final.
     Completed,
-    /// Called off; final.
+    /// Cancelled; final.
     Cancelled,
 }
 
 impl OrderStatus {
-    /// Every status.
+    /// All statuses.
     pub const ALL: [Self; 4] = [
         Self::Created,
         Self::Confirmed,
@@ -64,7 +64,7 @@ impl OrderStatus {
         Self::Cancelled,
     ];
 
-    /// The moves that exist; there are no others.
+    /// All allowed transitions: (from, to).
     pub const TRANSITIONS: [(Self, Self); 4] = [
         (Self::Created, Self::Confirmed),
         (Self::Confirmed, Self::Completed),
@@ -72,12 +72,12 @@ impl OrderStatus {
         (Self::Confirmed, Self::Cancelled),
     ];
 
-    /// Whether the table has the move.
+    /// Whether [`Self::TRANSITIONS`] has this transition.
     pub fn can_become(self, to: Self) -> bool {
         Self::TRANSITIONS.contains(&(self, to))
     }
 
-    /// The name stores keep.
+    /// The name in stores.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -87,7 +87,7 @@ impl OrderStatus {
         }
     }
 
-    /// The status with this name.
+    /// The status with this name in stores.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }

@@ -1,142 +1,56 @@
-//! The journal: every event that ever happened, in order, and the only way to make one happen.
+//! The journal: the ordered log of all events, and the only place where they are written.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_types::{Deadline, ShardId, ShardLease, StorageError};
+use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
-use super::{CommitFeed, HeapSize, MemoryBudget, Page};
-use crate::{CommandId, EntityId, Event, EventId, Fingerprint, State};
+use super::{Append, Appending, CommitFeed, MemoryBudget, Page};
+use crate::{CommandId, EntityId, Event, EventId, Fingerprint, Position, Version};
 
-/// An event's number within its shard: 1, 2, 3 … without a gap (invariant I2).
-pub type Position = u64;
-/// An event's number within its entity: 1, 2, 3 … without a gap (invariant I2).
-pub type Version = u64;
-
-/// One decided command, to be made durable whole or not at all.
-#[derive(Clone, Debug)]
-pub struct Append {
-    /// The right to write.
-    pub lease: ShardLease,
-    /// The entity it happened to.
-    pub entity: EntityId,
-    /// The entity's version before; the first event gets the next. 0 for a creation.
-    pub after: Version,
-    /// The command that was decided; kept with each event.
-    pub command: CommandId,
-    /// What the client sent, if it gave an idempotency key. A keyed creation is unique by its command
-    /// over the whole database (invariant I8).
-    pub fingerprint: Option<Fingerprint>,
-    /// What happened, at least one, each with its id.
-    pub events: Vec<(EventId, Event)>,
-    /// The fold of all the entity's events, these included; becomes its state row in the same commit
-    /// (invariant I5).
-    pub state: State,
-    /// Not begun by then, it is dropped.
-    pub deadline: Deadline,
-}
-
-/// Where an append came to stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AppendOutcome {
-    /// The position of its first event.
-    pub first: Position,
-    /// The entity's version after it.
-    pub version: Version,
-}
-
-/// Why an append was not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The entity has moved on, or the keyed creation exists already.
-    #[error("the entity is not at the version this command was decided on")]
-    Conflict,
-    /// Somebody else has claimed the shard since.
-    #[error("shard {0} has a newer owner")]
-    Fenced(ShardId),
-    /// The queue is full.
-    #[error("the journal's queue is full")]
-    Overloaded,
-    /// The deadline passed before the write began.
-    #[error("the deadline passed before the write began")]
-    Expired,
-    /// The store could not do it.
-    #[error("the store could not write: {reason}")]
-    Unavailable {
-        /// What it said.
-        reason: String,
-        /// Whether the events are certainly absent, now and later.
-        certainly_not_written: bool,
-    },
-}
-
-impl AppendError {
-    /// Whether the events are certainly absent from the journal, now and later.
-    pub const fn certainly_not_written(&self) -> bool {
-        match self {
-            Self::Conflict | Self::Fenced(_) | Self::Overloaded | Self::Expired => true,
-            Self::Unavailable {
-                certainly_not_written,
-                ..
-            } => *certainly_not_written,
-        }
-    }
-}
-
-/// An append under way. It is in the queue when this is handed out, in the order of the calls; it
-/// goes on when this is dropped.
-pub type Appending = Pin<Box<dyn Future<Output = Result<AppendOutcome, AppendError>> + Send>>;
-
-/// One event as the journal keeps it.
+/// An event as stored in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedEvent {
-    /// Its shard.
+    /// The shard of its entity.
     pub shard: ShardId,
-    /// Its number there.
+    /// Its number in the shard, from 1.
     pub position: Position,
-    /// Whose it is.
+    /// The entity that it belongs to.
     pub entity: EntityId,
-    /// Its number there.
+    /// Its number in the entity, from 1.
     pub version: Version,
-    /// Its own id.
+    /// Stable over redeliveries: consumers deduplicate by it.
     pub event_id: EventId,
-    /// The command that made it.
+    /// The command that caused it.
     pub command: CommandId,
-    /// What the client had sent, for a command with a key.
+    /// The hash of the request, if it had an idempotency key.
     pub fingerprint: Option<Fingerprint>,
-    /// What happened.
+    /// The content.
     pub event: Event,
 }
 
-impl HeapSize for RecordedEvent {
-    fn heap_bytes(&self) -> usize {
-        self.event.payload().len()
-    }
-}
-
-/// What a command did when it was first given.
+/// The effect of a command when it was first executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandRecord {
-    /// To which entity.
+    /// The entity it has changed.
     pub entity: EntityId,
-    /// The version the command left it at.
+    /// The version of the entity after the command.
     pub version: Version,
-    /// What the client had sent.
+    /// The hash of the request, if it had an idempotency key.
     pub fingerprint: Option<Fingerprint>,
 }
 
 /// The side of the journal that writes.
 #[async_trait]
 pub trait JournalWriter: Send + Sync {
-    /// Queues a decided command at its shard's committer. The future completes once the events are durable (invariant I1).
+    /// Queues a decided command at its shard's committer. The future completes once the events are
+    /// durable (invariant I1).
     fn append(&self, append: Append) -> Appending;
 
-    /// Returns once every append queued before this call has completed. What is read afterwards holds all of them that
-    /// succeeded.
+    /// Returns once every append queued before this call has completed. What is read afterwards
+    /// holds all of them that succeeded.
     async fn barrier(&self);
 }
 
@@ -149,13 +63,13 @@ pub trait JournalReader: Send + Sync {
     /// The last position of each shard that has events.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable.
     async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError>;
 
     /// Up to `limit` events of a shard behind position `after`, in order.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, or an event is unreadable.
     async fn read_shard(
         &self,
         shard: ShardId,
@@ -166,7 +80,7 @@ pub trait JournalReader: Send + Sync {
     /// The events of one entity up to and including version `until`, in order.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, or an event is unreadable.
     async fn read_entity(
         &self,
         shard: ShardId,
@@ -174,11 +88,11 @@ pub trait JournalReader: Send + Sync {
         until: Version,
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// A page of the events of the entity with this id, oldest first; empty when there is no such entity. Each event is
-    /// charged to `budget` before the next is fetched.
+    /// A page of the events of the entity with this id, oldest first; empty when there is no such
+    /// entity. Each event is charged to `budget` before the next is fetched.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, an event is unreadable, or the budget is exceeded.
     async fn history(
         &self,
         shard: ShardId,
@@ -187,10 +101,10 @@ pub trait JournalReader: Send + Sync {
         budget: &dyn MemoryBudget,
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// What `command` did in this shard, if it did anything.
+    /// The effect of `command` in this shard, if it had any.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable.
     async fn find_command(
         &self,
         shard: ShardId,
@@ -198,12 +112,13 @@ pub trait JournalReader: Send + Sync {
     ) -> Result<Option<CommandRecord>, StorageError>;
 }
 
-/// Both sides of one journal. They are two ports, so that a test can replace one and keep the other.
+/// Both sides of one journal. They are two ports, so that a test can replace one and keep the
+/// other.
 #[derive(Clone)]
 pub struct Journal {
-    /// Writes.
+    /// The port for writing.
     pub writer: Arc<dyn JournalWriter>,
-    /// Reads.
+    /// The port for reading.
     pub reader: Arc<dyn JournalReader>,
 }
 
@@ -216,33 +131,33 @@ impl Journal {
         }
     }
 
-    /// [`JournalWriter::append`]
+    /// See [`JournalWriter::append`].
     pub fn append(&self, append: Append) -> Appending {
         self.writer.append(append)
     }
 
-    /// [`JournalWriter::barrier`]
+    /// See [`JournalWriter::barrier`].
     pub async fn barrier(&self) {
         self.writer.barrier().await;
     }
 
-    /// [`JournalReader::feed`]
+    /// See [`JournalReader::feed`].
     pub fn feed(&self) -> Box<dyn CommitFeed> {
         self.reader.feed()
     }
 
-    /// [`JournalReader::heads`]
+    /// See [`JournalReader::heads`].
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// See there.
     pub async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         self.reader.heads().await
     }
 
-    /// [`JournalReader::read_shard`]
+    /// See [`JournalReader::read_shard`].
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// See there.
     pub async fn read_shard(
         &self,
         shard: ShardId,
@@ -252,10 +167,10 @@ impl Journal {
         self.reader.read_shard(shard, after, limit).await
     }
 
-    /// [`JournalReader::read_entity`]
+    /// See [`JournalReader::read_entity`].
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// See there.
     pub async fn read_entity(
         &self,
         shard: ShardId,
@@ -265,10 +180,10 @@ impl Journal {
         self.reader.read_entity(shard, entity, until).await
     }
 
-    /// [`JournalReader::history`]
+    /// See [`JournalReader::history`].
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// See there.
     pub async fn history(
         &self,
         shard: ShardId,
@@ -279,10 +194,10 @@ impl Journal {
         self.reader.history(shard, id, page, budget).await
     }
 
-    /// [`JournalReader::find_command`]
+    /// See [`JournalReader::find_command`].
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// See there.
     pub async fn find_command(
         &self,
         shard: ShardId,

@@ -1,19 +1,22 @@
-//! The ports: what the core needs from the world, as traits. Every implementation of one passes the
+//! The ports: traits for what the domain needs from outside. All implementations of a port pass the
 //! same conformance suite.
 
-mod copies;
+mod append;
+mod commit_feed;
+mod cursors;
+mod heap_size;
 mod journal;
+mod memory_budget;
 mod product_index;
-mod projections;
 mod read_model;
-mod room;
+mod read_replicas;
 
-pub use copies::{Consistency, ConsistencyToken, InvalidToken, PrimaryOnly, ReadReplicas};
-pub use journal::{
-    Append, AppendError, AppendOutcome, Appending, CommandRecord, Journal, JournalReader,
-    JournalWriter, Position, RecordedEvent, Version,
-};
+pub use append::{Append, AppendError, AppendOutcome, Appending};
+pub use commit_feed::{CommitFeed, Committed, FeedItem};
+pub use cursors::{Cursor, CursorMove, Cursors};
+pub use heap_size::HeapSize;
+pub use journal::{CommandRecord, Journal, JournalReader, JournalWriter, RecordedEvent};
+pub use memory_budget::{MemoryBudget, UnlimitedBudget};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
-pub use projections::{CommitFeed, Committed, Cursor, CursorMove, Cursors, FeedItem};
 pub use read_model::{KeysetPage, Page, ReadModel, SortKey, Stored};
-pub use room::{HeapSize, MemoryBudget, UnlimitedBudget};
+pub use read_replicas::{Consistency, ConsistencyToken, InvalidToken, PrimaryOnly, ReadReplicas};

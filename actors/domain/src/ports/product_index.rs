@@ -5,29 +5,29 @@ use async_trait::async_trait;
 use super::Page;
 use crate::ProductId;
 
-/// A search.
+/// A full-text query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductQuery {
-    /// What the client typed.
+    /// The text as in the request.
     pub text: String,
-    /// Which part of the hits, best first.
+    /// Which of the hits to return, best first.
     pub page: Page,
 }
 
 /// Why a search failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SearchError {
-    /// There is no engine, or it does not answer.
+    /// There is no search engine, or it does not respond.
     #[error("search is not available: {0}")]
     Unavailable(String),
 }
 
-/// The product index.
+/// A full-text index of the products.
 #[async_trait]
 pub trait ProductIndex: Send + Sync {
-    /// The products that match, best first.
+    /// The ids of matching products, best first.
     ///
     /// # Errors
-    /// [`SearchError`]
+    /// When there is no search engine, or it does not respond.
     async fn search(&self, query: &ProductQuery) -> Result<Vec<ProductId>, SearchError>;
 }

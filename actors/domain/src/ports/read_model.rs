@@ -1,4 +1,4 @@
-//! The read model: one state row for each entity, written in the commit of its events.
+//! The read model: one state row for each entity, written in the transaction of its events.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,33 +6,33 @@ use async_trait::async_trait;
 use fritzy_types::{StorageError, Timestamp};
 use uuid::Uuid;
 
-use super::{MemoryBudget, Version};
-use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State};
+use super::MemoryBudget;
+use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State, Version};
 
-/// A state with the version it is at.
+/// A state with its version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored<T> {
-    /// The number of its last event.
+    /// The version of its last event.
     pub version: Version,
-    /// The fold of its events (invariant I5).
+    /// The fold of all its events (invariant I5).
     pub state: T,
 }
 
-/// A part of a list ordered by (created at, id).
+/// A page of a list ordered by (created at, id), by offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Rows left out at the start.
+    /// Rows to skip at the start.
     pub skip: u64,
-    /// Rows at most.
+    /// Rows to return at most.
     pub take: u32,
 }
 
-/// Where a row stands in a list ordered by (created at, id). It stays there for ever.
+/// The place of a row in a list ordered by (created at, id). It never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SortKey {
-    /// When it was created.
+    /// When the entity was created.
     pub created_at: Timestamp,
-    /// Its id.
+    /// The id of the entity.
     pub id: Uuid,
 }
 
@@ -49,99 +49,101 @@ impl SortKey {
     };
 }
 
-/// A part of a list by keys: rows that come and go elsewhere do not move it.
+/// A page of a list by keys (keyset pagination). Rows added or removed elsewhere do not shift it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeysetPage {
-    /// Only rows behind this one.
+    /// Only rows behind this key.
     pub after: SortKey,
-    /// Only rows before this one.
+    /// Only rows before this key.
     pub before: SortKey,
-    /// Rows at most.
+    /// Rows to return at most.
     pub take: u32,
-    /// Whether to take them from the end. They come in ascending order either way.
+    /// Whether to take the last rows instead of the first. They are in ascending order either way.
     pub from_end: bool,
 }
 
-/// The state rows. Lists take room for each row (its [`bytes`](super::Footprint::bytes)) before they fetch the next.
+/// The state rows. Lists charge each row to the budget (its [`bytes`](super::HeapSize::bytes))
+/// before they fetch the next.
 #[async_trait]
 pub trait ReadModel: Send + Sync {
-    /// The states of `ids`, in their order; `None` for what does not exist.
+    /// The states of `ids`, in their order; `None` where the entity does not exist.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, or a row is unreadable.
     async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError>;
 
-    /// What a keyed creation made, over all shards: an order's shard is not known from its key alone.
+    /// The entity that a keyed creation has created, over all shards: the shard of an order does
+    /// not follow from the key alone.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable.
     async fn find_creation(
         &self,
         kind: Kind,
         command: CommandId,
     ) -> Result<Option<EntityId>, StorageError>;
 
-    /// Accounts by (created at, id).
+    /// A page of the accounts, by offset.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, a row is unreadable, or the budget is exceeded.
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError>;
 
-    /// Products that are not withdrawn, by (created at, id).
+    /// A page of the products that are not withdrawn, by offset.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, a row is unreadable, or the budget is exceeded.
     async fn products(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError>;
 
-    /// A slice of the accounts.
+    /// A page of the accounts, by keys.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, a row is unreadable, or the budget is exceeded.
     async fn account_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError>;
 
-    /// A slice of the products that are not withdrawn.
+    /// A page of the products that are not withdrawn, by keys.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, a row is unreadable, or the budget is exceeded.
     async fn product_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError>;
 
-    /// The same slice of the orders of each of `accounts` (no account twice), in their order, in one
-    /// read.
+    /// The same page, by keys, of the orders of each of `accounts`, in the order of `accounts`. One
+    /// query; no account may be repeated.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, a row is unreadable, or the budget is exceeded.
     async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError>;
 
-    /// The orders of each of `accounts` (no account twice), in their order, each list by (created at,
-    /// id), in one read.
+    /// The same page, by offset, of the orders of each of `accounts`, in the order of `accounts`.
+    /// One query; no account may be repeated.
     ///
     /// # Errors
-    /// [`StorageError`]
+    /// When the store is unavailable, a row is unreadable, or the budget is exceeded.
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError>;
 }

@@ -1,4 +1,4 @@
-//! What a product can be asked to do.
+//! The commands to a product.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,27 +7,28 @@ use crate::Money;
 /// A command to a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProductCommand {
-    /// Come into being.
+    /// Creates the product.
     Create {
-        /// Its name, as the client wrote it.
+        /// Its name, not validated yet.
         name: String,
-        /// Its description, as the client wrote it.
+        /// Its description, not validated yet.
         description: String,
         /// The price of one unit.
         price: Money,
     },
-    /// Have another name or description.
+    /// Changes the name, the description, or both.
     Update {
-        /// The new name, as the client wrote it; `None` keeps it.
+        /// The new name, not validated yet; `None` keeps the old one.
         name: Option<String>,
-        /// The new description, as the client wrote it; `None` keeps it.
+        /// The new description, not validated yet; `None` keeps the old one.
         description: Option<String>,
     },
-    /// Have another price.
+    /// Changes the price.
     Reprice {
         /// The new price of one unit.
         price: Money,
     },
-    /// Be no longer to be had; final. Orders placed before keep their lines.
+    /// Withdraws the product for good: it is read-only and cannot be ordered. Earlier orders keep
+    /// it.
     Withdraw,
 }

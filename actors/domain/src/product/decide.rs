@@ -1,4 +1,4 @@
-//! What a product answers to a command.
+//! How a product decides a command.
 
 use super::{
     Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
@@ -14,7 +14,7 @@ impl Entity for Product {
     fn decide(
         state: Option<&Self>,
         command: ProductCommand,
-        env: &DecisionContext,
+        context: &DecisionContext,
     ) -> Result<Vec<ProductEvent>, Rejection> {
         let event = match (state, command) {
             (
@@ -27,11 +27,11 @@ impl Entity for Product {
             ) => {
                 check_texts(&name, &description)?;
                 ProductEvent::Created(ProductCreated {
-                    product_id: env.command.new_product(),
+                    product_id: context.command.new_product(),
                     name,
                     description,
                     price,
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(product), ProductCommand::Update { name, description }) => {
@@ -49,7 +49,7 @@ impl Entity for Product {
                     product_id: product.id,
                     name,
                     description,
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(product), ProductCommand::Reprice { price }) => {
@@ -57,20 +57,20 @@ impl Entity for Product {
                 ProductEvent::Repriced(ProductRepriced {
                     product_id: product.id,
                     price,
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(product), ProductCommand::Withdraw) => {
                 check_available(product)?;
                 ProductEvent::Withdrawn(ProductWithdrawn {
                     product_id: product.id,
-                    at: env.now,
+                    at: context.now,
                 })
             }
             (Some(_), ProductCommand::Create { .. }) => {
-                panic!("creations are decided where nothing exists yet")
+                panic!("a creation is decided without a state")
             }
-            (None, _) => panic!("a shell answers for products that do not exist"),
+            (None, _) => panic!("commands to a missing product are rejected before the decision"),
         };
         Ok(vec![event])
     }
@@ -105,7 +105,7 @@ mod tests {
     use crate::{CommandId, Currency, Money};
 
     fn create(name: &str, description: &str) -> Result<Vec<ProductEvent>, Rejection> {
-        let env = DecisionContext {
+        let context = DecisionContext {
             now: Timestamp::from_micros(5),
             command: CommandId::from_uuid(Uuid::from_u128(0xB)),
         };
@@ -114,18 +114,18 @@ mod tests {
             description: description.into(),
             price: Money::zero(Currency::USD),
         };
-        Product::decide(None, command, &env)
+        Product::decide(None, command, &context)
     }
 
     #[test]
-    fn a_free_product_without_description_is_legal() {
+    fn free_product_without_description_is_accepted() {
         let events = create("Sampler", "").expect("accepted");
         let product = Product::evolve(None, &events[0]).expect("exists");
         assert_eq!(product.price, Money::zero(Currency::USD));
     }
 
     #[test]
-    fn bad_texts_are_refused_by_name() {
+    fn invalid_texts_are_rejected_naming_the_argument() {
         assert_eq!(
             create("", "x"),
             Err(Rejection::invalid("name", Flaw::Empty))
@@ -142,8 +142,8 @@ mod tests {
     }
 
     #[test]
-    fn a_product_changes_until_it_is_withdrawn() {
-        let env = DecisionContext {
+    fn product_changes_until_withdrawn() {
+        let context = DecisionContext {
             now: Timestamp::from_micros(5),
             command: CommandId::from_uuid(Uuid::from_u128(0xB)),
         };
@@ -159,7 +159,7 @@ mod tests {
             ProductCommand::Reprice { price },
             ProductCommand::Withdraw,
         ] {
-            let events = Product::decide(Some(&product), command, &env).expect("accepted");
+            let events = Product::decide(Some(&product), command, &context).expect("accepted");
             product = Product::evolve(Some(product), &events[0]).expect("exists");
         }
         assert_eq!(
@@ -171,18 +171,18 @@ mod tests {
             name: None,
             description: None,
         };
-        let refused = Product::decide(Some(&product), nothing, &env);
+        let rejected = Product::decide(Some(&product), nothing, &context);
         let flaw = Flaw::NothingToChange {
             or: "description".into(),
         };
-        assert_eq!(refused, Err(Rejection::invalid("name", flaw)));
+        assert_eq!(rejected, Err(Rejection::invalid("name", flaw)));
         let gone = Rejection::ProductWithdrawn {
             field: "id".into(),
             id: product.id,
         };
         for command in [ProductCommand::Reprice { price }, ProductCommand::Withdraw] {
             assert_eq!(
-                Product::decide(Some(&product), command, &env),
+                Product::decide(Some(&product), command, &context),
                 Err(gone.clone())
             );
         }

@@ -1,11 +1,11 @@
-//! What can have happened to a product.
+//! The events of a product.
 
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Money, ProductId};
 
-/// An event of a product. It serializes as its content; the type is kept beside it.
+/// An event of a product. It serializes as its content; the type is stored in a field of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ProductEvent {
@@ -35,50 +35,50 @@ impl ProductEvent {
     }
 }
 
-/// A product came into being.
+/// A product was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductCreated {
-    /// Its id.
+    /// The id of the new product.
     pub product_id: ProductId,
-    /// Its name.
+    /// The name; never blank.
     pub name: String,
-    /// Its description.
+    /// The description; may be empty.
     pub description: String,
     /// The price of one unit.
     pub price: Money,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
-/// A product got another name or description.
+/// The name or description of a product was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductUpdated {
-    /// Which.
+    /// The id of the product.
     pub product_id: ProductId,
-    /// Its name from now on.
+    /// The name after the change.
     pub name: String,
-    /// Its description from now on.
+    /// The description after the change.
     pub description: String,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
-/// A product got another price.
+/// The price of a product was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductRepriced {
-    /// Which.
+    /// The id of the product.
     pub product_id: ProductId,
-    /// The price of one unit from now on.
+    /// The price of one unit after the change.
     pub price: Money,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }
 
-/// A product is no longer to be had.
+/// A product was withdrawn for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductWithdrawn {
-    /// Which.
+    /// The id of the product.
     pub product_id: ProductId,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! What a product becomes by an event.
+//! How an event changes a product.
 
 use super::{Product, ProductEvent};
 

@@ -1,4 +1,4 @@
-//! Products: what is ordered.
+//! Products: what accounts order.
 
 mod command;
 mod decide;

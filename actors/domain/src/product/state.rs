@@ -1,4 +1,4 @@
-//! What a product is, and what it tells an order.
+//! The state of a product, and the quote that orders keep of it.
 
 use fritzy_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,29 +8,29 @@ use crate::{Money, ProductId};
 /// A product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
-    /// Its id.
+    /// The id, which carries the slot of the product.
     pub id: ProductId,
-    /// When it was created.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// Its name.
+    /// The name; never blank.
     pub name: String,
-    /// Its description; may be empty.
+    /// The description; may be empty.
     pub description: String,
     /// The price of one unit; may be zero.
     pub price: Money,
-    /// Whether it is no longer to be had; final.
+    /// Whether it is withdrawn, for good: it is read-only and cannot be ordered.
     pub withdrawn: bool,
 }
 
-/// A product at one moment, as an order line keeps it.
+/// A product at one version, as an order line keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
-    /// The product.
+    /// The id of the product.
     pub product_id: ProductId,
-    /// Which state of the product was quoted.
+    /// The version of the product.
     pub version: u64,
-    /// Its name then.
+    /// The name at that version.
     pub name: String,
-    /// The price of one unit then.
+    /// The price of one unit at that version.
     pub unit_price: Money,
 }

@@ -1,4 +1,4 @@
-//! Brokers of a test, and what is done to their topics behind the product's back.
+//! The brokers of a test, and changes to their topics that bypass the product.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, Producer};
 
-/// `None` where this machine has no Kafka; then the test is counted as skipped.
+/// `None` where this machine has no Kafka; the test then counts as skipped.
 pub(crate) fn brokers(test: &str, config: &KafkaConfig) -> Option<KafkaCluster> {
     match tokio::task::block_in_place(|| KafkaCluster::start(config)) {
         Ok(cluster) => Some(cluster),
@@ -20,16 +20,16 @@ pub(crate) fn brokers(test: &str, config: &KafkaConfig) -> Option<KafkaCluster> 
     }
 }
 
-/// So many of them, as they come.
-pub(crate) fn plain(test: &str, brokers_wanted: usize) -> Option<KafkaCluster> {
+/// A cluster of so many brokers with default settings.
+pub(crate) fn plain(test: &str, count: usize) -> Option<KafkaCluster> {
     let config = KafkaConfig {
-        brokers: brokers_wanted,
+        brokers: count,
         ..KafkaConfig::default()
     };
     brokers(test, &config)
 }
 
-/// Does something to brokers, which takes a while.
+/// Performs a blocking operation on brokers.
 pub(crate) fn act<T>(act: impl FnOnce() -> Result<T, ServiceError>) -> T {
     tokio::task::block_in_place(act).expect("done")
 }
@@ -40,18 +40,18 @@ pub(crate) fn client(brokers: &str) -> ClientConfig {
     client
 }
 
-/// Sets something of a topic; what was set before is gone.
+/// Sets one setting of a topic, and resets its others.
 pub(crate) async fn set_topic(brokers: &str, topic: &str, name: &str, value: &str) {
     let admin: AdminClient<DefaultClientContext> = client(brokers).create().expect("a client");
     let config = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
     let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(30)));
     let set = admin.alter_configs([&config], &options).await;
-    for set in set.expect("asked") {
+    for set in set.expect("a response") {
         set.expect("set");
     }
 }
 
-/// How many partitions of the topics each broker leads; ids count from 1.
+/// How many partitions of the topics each broker leads. The first entry is broker 1.
 pub(crate) fn leaderships(brokers: &str, topics: &[&str]) -> Vec<usize> {
     let producer: BaseProducer = client(brokers).create().expect("a client");
     let limit = Duration::from_secs(30);
@@ -61,7 +61,7 @@ pub(crate) fn leaderships(brokers: &str, topics: &[&str]) -> Vec<usize> {
     let ours = metadata.topics().iter();
     for topic in ours.filter(|topic| topics.contains(&topic.name())) {
         for partition in topic.partitions() {
-            let leader = usize::try_from(partition.leader()).expect("there is one");
+            let leader = usize::try_from(partition.leader()).expect("it has a leader");
             led[leader - 1] += 1;
         }
     }

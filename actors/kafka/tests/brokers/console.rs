@@ -1,20 +1,21 @@
-//! The same by a consumer in another language: Kafka's own, in Java, which shares no line with librdkafka.
+//! Reads the topics with Kafka's own console consumer, in Java, which shares no code with
+//! librdkafka.
 
 use std::thread;
 use std::time::Duration;
 
 use fritzy_testbed::KafkaCluster;
 
-use crate::consumed::{Consumed, Found, counts};
+use crate::consumed::{Consumed, Received, counts};
 
 const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-/// For thousands of messages, beside others.
+/// For thousands of messages, with other consumers running.
 const CONSUMER_MAX: Duration = Duration::from_secs(180);
 
 /// Reads every topic to its end.
 pub(crate) fn consume_in_java(cluster: &KafkaCluster) -> Consumed {
     let counts = counts(&cluster.bootstrap());
-    let found: Vec<Found> = tokio::task::block_in_place(|| {
+    let found: Vec<Received> = tokio::task::block_in_place(|| {
         thread::scope(|scope| {
             let topics = counts.iter().filter(|(_, count)| *count > 0);
             let reading = topics.map(|(topic, count)| scope.spawn(|| read(cluster, topic, *count)));
@@ -28,7 +29,7 @@ pub(crate) fn consume_in_java(cluster: &KafkaCluster) -> Consumed {
     Consumed::new(found)
 }
 
-fn read(cluster: &KafkaCluster, topic: &str, count: i64) -> Vec<Found> {
+fn read(cluster: &KafkaCluster, topic: &str, count: i64) -> Vec<Received> {
     let count = count.to_string();
     let arguments = [
         "--topic",
@@ -45,13 +46,13 @@ fn read(cluster: &KafkaCluster, topic: &str, count: i64) -> Vec<Found> {
     ];
     let printed = cluster.tool(CONSUMER, &arguments, CONSUMER_MAX);
     let printed = printed.expect("it reads");
-    let found: Vec<Found> = printed.lines().map(|line| parse(topic, line)).collect();
+    let found: Vec<Received> = printed.lines().map(|line| parse(topic, line)).collect();
     assert_eq!(found.len().to_string(), count, "{topic}");
     found
 }
 
 /// `name:value,name:value`, the key, the value, with tabs between.
-fn parse(topic: &str, line: &str) -> Found {
+fn parse(topic: &str, line: &str) -> Received {
     let mut parts = line.splitn(3, '\t');
     let mut part = || {
         parts
@@ -62,7 +63,7 @@ fn parse(topic: &str, line: &str) -> Found {
         let (name, value) = header.split_once(':').expect("a header");
         (name.to_owned(), value.to_owned())
     });
-    Found {
+    Received {
         topic: topic.to_owned(),
         headers: headers.collect(),
         key: part().to_owned(),

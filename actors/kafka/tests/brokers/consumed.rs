@@ -1,4 +1,4 @@
-//! What consumers of all topics find, compared with the journal.
+//! The messages that consumers of all topics receive, compared with the journal.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -12,15 +12,15 @@ use serde_json::Value;
 
 use crate::brokers::client;
 
-/// A message as it was found.
-pub(crate) struct Found {
+/// A message as it was received.
+pub(crate) struct Received {
     pub(crate) topic: String,
     pub(crate) key: String,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) payload: Value,
 }
 
-/// By topic and key: ids and versions.
+/// Event ids and versions, by topic and key.
 type ByKey = BTreeMap<(String, String), Vec<(String, u64)>>;
 
 /// Messages by topic, without repeats.
@@ -32,13 +32,13 @@ pub(crate) struct Consumed {
 }
 
 impl Consumed {
-    /// What was found, in the order of each partition.
-    pub(crate) fn new(found: impl IntoIterator<Item = Found>) -> Self {
+    /// Takes messages in the order of each partition.
+    pub(crate) fn new(received: impl IntoIterator<Item = Received>) -> Self {
         let mut seen = ByKey::new();
         let mut ids = HashSet::new();
         let (mut messages, mut repeats) = (0, 0);
-        for message in found {
-            let Found {
+        for message in received {
+            let Received {
                 topic,
                 key,
                 headers,
@@ -67,13 +67,14 @@ impl Consumed {
         Self::new(read_all(brokers))
     }
 
-    /// Different events on a topic.
+    /// The number of distinct events on a topic.
     pub(crate) fn distinct(&self, topic: &str) -> usize {
         let on_it = self.seen.iter().filter(|((of, _), _)| of == topic);
         on_it.map(|(_, events)| events.len()).sum()
     }
 
-    /// Every event of the journal is on its topics, and no other; for each entity in the order of versions.
+    /// Asserts that every event of the journal is on its topics, and no other, in the order of
+    /// versions for each entity.
     pub(crate) fn require_whole(&self, journal: &[RecordedEvent]) {
         let mut expected = ByKey::new();
         for event in journal {
@@ -93,7 +94,7 @@ impl Consumed {
     }
 }
 
-/// Where an event of this type must be; written down here once more, so that it is not the product that says so.
+/// The topics of an event type. Repeated here, so that the product is not compared with itself.
 fn topics_of(event_type: &str) -> &'static [&'static str] {
     match event_type {
         "order.created" => &["order.events", "order.created", "notifications"],
@@ -104,7 +105,7 @@ fn topics_of(event_type: &str) -> &'static [&'static str] {
     }
 }
 
-/// How many messages each topic has.
+/// The number of messages on each topic.
 pub(crate) fn counts(brokers: &str) -> Vec<(&'static str, i64)> {
     let consumer = consumer(brokers);
     let counts = TOPICS.into_iter().map(|topic| {
@@ -115,7 +116,7 @@ pub(crate) fn counts(brokers: &str) -> Vec<(&'static str, i64)> {
 }
 
 /// Every message of every topic, in the order of each partition.
-pub(crate) fn read_all(brokers: &str) -> Vec<Found> {
+pub(crate) fn read_all(brokers: &str) -> Vec<Received> {
     let consumer = consumer(brokers);
     let mut partitions = TopicPartitionList::new();
     let mut left = 0;
@@ -131,7 +132,7 @@ pub(crate) fn read_all(brokers: &str) -> Vec<Found> {
     let began = Instant::now();
     while left > 0 {
         let in_time = began.elapsed() < Duration::from_secs(120);
-        assert!(in_time, "{left} messages do not come");
+        assert!(in_time, "{left} messages are missing");
         let Some(message) = consumer.poll(Duration::from_millis(200)) else {
             continue;
         };
@@ -143,7 +144,7 @@ pub(crate) fn read_all(brokers: &str) -> Vec<Found> {
             let value = header.value.expect("a value");
             (header.key.to_owned(), text(value))
         });
-        all.push(Found {
+        all.push(Received {
             topic: message.topic().to_owned(),
             key: text(message.key().expect("a key")),
             headers: headers.collect(),
@@ -159,7 +160,7 @@ fn consumer(brokers: &str) -> BaseConsumer {
     config.create().expect("a consumer")
 }
 
-/// Partitions, and where they begin and end.
+/// The partitions of a topic, with their low and high watermarks.
 fn ends(consumer: &BaseConsumer, topic: &str) -> Vec<(i32, i64, i64)> {
     let limit = Duration::from_secs(60);
     let metadata = consumer.fetch_metadata(Some(topic), limit);

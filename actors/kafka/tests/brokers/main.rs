@@ -1,12 +1,12 @@
-//! The bridge on real brokers: what is in the journal is on Kafka, first occurrences in order (invariant I6), through all
-//! that can happen to brokers and bridges.
+//! The bridge on real brokers: every event of the journal is on Kafka, and first occurrences are in
+//! order (invariant I6), whatever fails on brokers and bridges.
 
 mod brokers;
 mod console;
 mod consumed;
 mod outages;
-mod panicking;
-mod refusals;
+mod rejections;
+mod restarts;
 mod schema;
 mod secure;
 mod shop;
@@ -17,8 +17,8 @@ use consumed::Consumed;
 use shop::KafkaShop;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_is_published_in_order_once_and_on_every_topic() {
-    let test = "everything_is_published_in_order_once_and_on_every_topic";
+async fn i6_events_are_published_once_in_order_on_every_topic() {
+    let test = "i6_events_are_published_once_in_order_on_every_topic";
     let Some(cluster) = plain(test, 1) else {
         return;
     };
@@ -28,7 +28,7 @@ async fn everything_is_published_in_order_once_and_on_every_topic() {
     shop.orders(50).await;
     shop.until_published(&running).await;
     running.stop().await;
-    // Another one goes on behind what was acknowledged.
+    // The next bridge continues behind what was acknowledged.
     let running = shop.bridge().await;
     shop.orders(20).await;
     shop.until_published(&running).await;

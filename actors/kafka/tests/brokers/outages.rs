@@ -1,4 +1,5 @@
-//! Brokers that are away, and a library that has no room. What is in the journal comes, in order, when they are back.
+//! Brokers that are down, and a full queue of the library. All events arrive in order after
+//! recovery.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,10 +13,10 @@ use crate::console::consume_in_java;
 use crate::consumed::Consumed;
 use crate::shop::{KafkaShop, status};
 
-/// A producer that has stalled is replaced by then.
+/// A stalled producer is replaced by then.
 const STALLED_MAX: Duration = Duration::from_secs(120);
 
-/// Compares what two consumers find with the journal, and tells how often something came again.
+/// Compares what two consumers receive with the journal, and returns the number of repeats.
 #[expect(clippy::print_stdout, reason = "a report of the test")]
 pub(crate) async fn require_whole(fault: &str, cluster: &KafkaCluster, shop: &KafkaShop) -> usize {
     let journal = shop.journal().await;
@@ -35,8 +36,8 @@ pub(crate) async fn require_whole(fault: &str, cluster: &KafkaCluster, shop: &Ka
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_stopped_for_a_minute_under_load() {
-    let test = "a_broker_that_is_stopped_for_a_minute_under_load";
+async fn i6_broker_stopped_for_a_minute_loses_no_events() {
+    let test = "i6_broker_stopped_for_a_minute_loses_no_events";
     let Some(mut cluster) = plain(test, 1) else {
         return;
     };
@@ -49,20 +50,20 @@ async fn a_broker_that_is_stopped_for_a_minute_under_load() {
     let behind = status(&running).lag_events;
     assert!(
         behind > 1_000,
-        "{behind} are behind: it is told while it is away"
+        "lag {behind}: it is published during the outage"
     );
     act(|| cluster.start_again(0));
     sleep(Duration::from_secs(3)).await;
     load.stop().await;
     shop.until_published(&running).await;
-    assert_eq!(status(&running).restarts, 0, "nothing was given up");
+    assert_eq!(status(&running).restarts, 0, "no restart");
     running.stop().await;
-    require_whole("a broker away for a minute", &cluster, &shop).await;
+    require_whole("a broker down for a minute", &cluster, &shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_paused_and_one_that_is_killed_cost_nothing_but_time() {
-    let test = "a_broker_that_is_paused_and_one_that_is_killed_cost_nothing_but_time";
+async fn i6_broker_paused_then_killed_loses_no_events() {
+    let test = "i6_broker_paused_then_killed_loses_no_events";
     let Some(mut cluster) = plain(test, 1) else {
         return;
     };
@@ -85,8 +86,8 @@ async fn a_broker_that_is_paused_and_one_that_is_killed_cost_nothing_but_time() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn leaders_of_three_that_are_killed_one_after_another() {
-    let test = "leaders_of_three_that_are_killed_one_after_another";
+async fn i6_leaders_of_three_killed_in_turn_lose_no_events() {
+    let test = "i6_leaders_of_three_killed_in_turn_lose_no_events";
     let Some(mut cluster) = plain(test, 3) else {
         return;
     };
@@ -100,13 +101,13 @@ async fn leaders_of_three_that_are_killed_one_after_another() {
         assert!(led[leader] > 0, "{led:?}");
         act(|| cluster.kill(leader));
         let placed = load.placed();
-        let before = status(&running).done;
+        let before = status(&running).confirmed;
         sleep(Duration::from_secs(15)).await;
         assert!(load.placed() > placed);
-        // The two that are left are enough.
+        // The two remaining brokers are enough.
         assert!(
-            status(&running).done > before + 100,
-            "it goes on without one"
+            status(&running).confirmed > before + 100,
+            "it continues without one"
         );
         act(|| cluster.start_again(leader));
         sleep(Duration::from_secs(8)).await;
@@ -118,19 +119,19 @@ async fn leaders_of_three_that_are_killed_one_after_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_library_without_room_is_waited_for_and_nothing_overtakes() {
-    let test = "a_library_without_room_is_waited_for_and_nothing_overtakes";
+async fn i6_full_producer_queue_keeps_the_order() {
+    let test = "i6_full_producer_queue_keeps_the_order";
     let Some(mut cluster) = plain(test, 1) else {
         return;
     };
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
-    // Less than the messages of three orders.
+    // Fewer than the messages of three orders.
     let shop = Arc::new(shop.set(&[("queue.buffering.max.messages", "17")]));
     let running = shop.bridge().await;
     shop.orders(200).await;
     act(|| cluster.pause(0));
     shop.orders(200).await;
-    // It looks how much has come every ten seconds.
+    // Heads are read every ten seconds.
     sleep(Duration::from_secs(12)).await;
     let behind = status(&running).lag_events;
     assert!(behind > 100, "{behind}");
@@ -144,13 +145,13 @@ async fn a_library_without_room_is_waited_for_and_nothing_overtakes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_producer_that_delivers_nothing_while_brokers_are_well_is_replaced() {
-    let test = "a_producer_that_delivers_nothing_while_brokers_are_well_is_replaced";
+async fn stalled_producer_is_replaced_while_brokers_are_healthy() {
+    let test = "stalled_producer_is_replaced_while_brokers_are_healthy";
     let Some(cluster) = plain(test, 1) else {
         return;
     };
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
-    // It keeps what it has for a quarter of an hour.
+    // The producer keeps its messages for a quarter of an hour.
     let shop = Arc::new(shop.set(&[("linger.ms", "900000")]));
     let running = shop.bridge().await;
     shop.orders(10).await;
@@ -160,7 +161,10 @@ async fn a_producer_that_delivers_nothing_while_brokers_are_well_is_replaced() {
         sleep(Duration::from_secs(1)).await;
     }
     let took = began.elapsed();
-    assert!(took > Duration::from_secs(60), "{took:?}: it may be slow");
-    assert_eq!(status(&running).done, 0, "nothing was delivered");
+    assert!(
+        took > Duration::from_secs(60),
+        "{took:?}: too early, it might only be slow"
+    );
+    assert_eq!(status(&running).confirmed, 0, "nothing was delivered");
     running.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Every type of event as it really comes, against the JSON Schema that consumers are given.
+//! Every event type as it is published, against the JSON Schema for consumers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +18,14 @@ fn schema() -> (Value, Validator) {
     (schema, validator)
 }
 
-/// What the schema says of a type of event.
+/// The schema's definition of an event type.
 fn definition<'s>(schema: &'s Value, event_type: &str) -> &'s Value {
     let definition = &schema["$defs"][event_type];
-    assert!(definition.is_object(), "nothing on {event_type}");
+    assert!(definition.is_object(), "no definition of {event_type}");
     definition
 }
 
-/// What a reader may rely on cannot be missing nor be of another kind, and everything that comes is described.
+/// Asserts that the schema describes every field of the event, and its presence and its type.
 fn require_described(schema: &Value, validator: &Validator, event: &Value) {
     let errors: Vec<String> = validator
         .iter_errors(event)
@@ -51,22 +51,22 @@ fn require_described(schema: &Value, validator: &Validator, event: &Value) {
         };
         assert!(
             !validator.is_valid(&changed),
-            "{name} of another kind: {changed}"
+            "{name} of another type: {changed}"
         );
         let mut without = event.clone();
         without.as_object_mut().expect("an object").remove(name);
         let is_required = required.contains(name.as_str());
         assert_eq!(validator.is_valid(&without), !is_required, "without {name}");
     }
-    // It may gain something.
+    // New fields may be added.
     let mut more = event.clone();
     more["more"] = json!([1]);
     assert!(validator.is_valid(&more));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_event_is_as_its_schema_has_it() {
-    let test = "every_event_is_as_its_schema_has_it";
+async fn every_event_type_matches_its_schema() {
+    let test = "every_event_type_matches_its_schema";
     let Some(cluster) = plain(test, 1) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Brokers that ask who comes, and are asked who they are.
+//! Brokers with TLS that authenticate clients, and clients that verify brokers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::shop::{KafkaShop, TOPIC_SETTINGS};
 
 const PASSWORD: &str = "right-4711";
 
-/// An authority, and who it has signed for.
+/// A certificate authority, and the folder of its certificates.
 struct Authority {
     folder: TempDir,
     issuer: Issuer<'static, KeyPair>,
@@ -26,7 +26,7 @@ impl Authority {
         let folder = TempDir::new().expect("a folder");
         let key = KeyPair::generate().expect("a key");
         let mut authority = CertificateParams::new(vec![]).expect("sound");
-        // One whose name is that of whom it signs for looks like its own.
+        // With the name of the subject, a certificate would look self-signed.
         let named = &mut authority.distinguished_name;
         named.push(DnType::CommonName, "an authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -40,7 +40,7 @@ impl Authority {
         }
     }
 
-    /// The certificate of this name, and its key.
+    /// Signs a certificate for this name; returns its file and that of its key.
     fn sign(&self, name: &str) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
@@ -61,8 +61,8 @@ fn write(folder: &Path, file: &str, text: &str) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobody_else() {
-    let test = "brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobody_else";
+async fn tls_brokers_accept_valid_credentials_only() {
+    let test = "tls_brokers_accept_valid_credentials_only";
     let (ours, foreign) = (Authority::new(), Authority::new());
     let (certificate, key) = ours.sign("localhost");
     let (client, client_key) = ours.sign("fritzy");
@@ -98,7 +98,7 @@ async fn brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobo
         ("ssl.certificate.location", &*client),
         ("ssl.key.location", &*client_key),
     ];
-    // Three ways in.
+    // Three valid ways to authenticate.
     let ways = [
         (by_password, password("PLAIN", PASSWORD, &root)),
         (by_password, password("SCRAM-SHA-512", PASSWORD, &root)),
@@ -108,9 +108,9 @@ async fn brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobo
         let shop = KafkaShop::new(&format!("localhost:{port}"))
             .await
             .set(properties);
-        let (_, remains) = shop.topics().apply().await.expect("let in");
+        let (_, remains) = shop.topics().apply().await.expect("accepted");
         assert!(remains.is_empty(), "{remains:?}");
-        // The last one publishes everything, over its own way.
+        // The last one publishes everything.
         if number + 1 == ways.len() {
             let running = shop.bridge().await;
             shop.orders(20).await;
@@ -119,8 +119,8 @@ async fn brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobo
             Consumed::all(&cluster.bootstrap()).require_whole(&shop.journal().await);
         }
     }
-    // And no other; each takes the time that a broker has to answer, so all at once.
-    let refused = [
+    // All others are rejected. Each takes the response time limit, so they run at once.
+    let rejected = [
         (
             "localhost",
             by_password,
@@ -152,24 +152,24 @@ async fn brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobo
             "certificate",
         ),
     ];
-    let mut asking = Vec::new();
-    for (host, port, properties, why) in refused {
+    let mut checks = Vec::new();
+    for (host, port, properties, why) in rejected {
         let shop = KafkaShop::new(&format!("{host}:{port}"))
             .await
             .set(&properties);
         let topics = shop.topics();
-        asking.push((host, why, tokio::spawn(async move { topics.check().await })));
+        checks.push((host, why, tokio::spawn(async move { topics.check().await })));
     }
-    for (host, why, asking) in asking {
-        let refused = asking.await.expect("asks").expect_err("nobody lets it in");
-        let text = refused.to_string();
+    for (host, why, check) in checks {
+        let rejected = check.await.expect("it runs").expect_err("rejected");
+        let text = rejected.to_string();
         assert!(text.contains(why), "{host}: {text}");
         assert!(!text.contains("4711") && !text.contains("4712"), "{text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn settings_that_mean_nothing_are_refused_before_anything_starts() {
+async fn invalid_client_settings_are_rejected_at_creation() {
     let shop = KafkaShop::new("127.0.0.1:1").await;
     for (name, value, expected) in [
         ("sasl.pasword", "secret", "sasl.pasword"),
@@ -181,8 +181,8 @@ async fn settings_that_mean_nothing_are_refused_before_anything_starts() {
         let bridge = KafkaBridge::new(config.clone()).err();
         let topics = Topics::new(&config, TOPIC_SETTINGS).err();
         for text in [
-            bridge.expect("refused").to_string(),
-            topics.expect("refused").to_string(),
+            bridge.expect("rejected").to_string(),
+            topics.expect("rejected").to_string(),
         ] {
             assert!(
                 text.contains(expected) && !text.contains("secret"),
@@ -197,6 +197,9 @@ async fn settings_that_mean_nothing_are_refused_before_anything_starts() {
     config
         .properties
         .insert("ssl.ca.location".into(), "/nonexistent.pem".into());
-    let refused = KafkaBridge::new(config).err().expect("refused").to_string();
-    assert!(refused.contains("ssl.ca.location"), "{refused}");
+    let rejected = KafkaBridge::new(config)
+        .err()
+        .expect("rejected")
+        .to_string();
+    assert!(rejected.contains("ssl.ca.location"), "{rejected}");
 }

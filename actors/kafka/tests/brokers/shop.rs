@@ -1,4 +1,4 @@
-//! A shop on stores in memory, whose events go to Kafka.
+//! A shop on in-memory stores, whose events are published to Kafka.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// Accounts, whose orders are in as many shards, or nearly.
+/// The accounts; their orders are in as many shards, or nearly.
 const ACCOUNTS: usize = 8;
 
 pub(crate) const TOPIC_SETTINGS: TopicSettings = TopicSettings {
@@ -43,7 +43,7 @@ fn request() -> Request {
     }
 }
 
-/// Orders that are placed until it is told to stop.
+/// A load of orders, until it is stopped.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     placed: Arc<AtomicUsize>,
@@ -55,7 +55,7 @@ impl Load {
         self.placed.load(SeqCst)
     }
 
-    /// Stops it, and returns how many were placed.
+    /// Stops the load, and returns the number of orders placed.
     pub(crate) async fn stop(self) -> usize {
         self.stop.store(true, SeqCst);
         self.placing.await.expect("places");
@@ -64,7 +64,7 @@ impl Load {
 }
 
 impl KafkaShop {
-    /// A shop that is told these brokers.
+    /// A shop with these brokers.
     pub(crate) async fn new(brokers: &str) -> Self {
         let stores = Stores::in_memory(MemoryConfig {
             shards: ShardCount::new(16).expect("in range"),
@@ -98,7 +98,7 @@ impl KafkaShop {
         }
     }
 
-    /// The same, with topics.
+    /// The same, with the topics created.
     pub(crate) async fn with_topics(brokers: &str) -> Self {
         let shop = Self::new(brokers).await;
         let (done, remains) = shop.topics().apply().await.expect("made");
@@ -106,7 +106,7 @@ impl KafkaShop {
         shop
     }
 
-    /// The same, with settings of the bridge.
+    /// The same, with properties of the bridge.
     pub(crate) fn set(mut self, properties: &[(&str, &str)]) -> Self {
         let properties = properties.iter();
         let properties = properties.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -145,7 +145,7 @@ impl KafkaShop {
         placed.expect("placed").state.id.to_string()
     }
 
-    /// An order with so many lines, and its id.
+    /// Places an order with so many lines, and returns its id.
     pub(crate) async fn long_order(&self, account: &str, lines: usize) -> String {
         let mut products = Vec::new();
         for _ in 0..lines {
@@ -154,7 +154,7 @@ impl KafkaShop {
         self.order(account, products).await
     }
 
-    /// A product at this price, and its id.
+    /// Creates a product at this price, and returns its id.
     pub(crate) async fn product(&self, amount: &str) -> String {
         create_product(&self.shop, amount).await
     }
@@ -190,8 +190,8 @@ impl KafkaShop {
         }
     }
 
-    /// Places ten orders every tenth of a second until it is stopped, confirms them a second later and completes them
-    /// after another two: events of one order are far enough apart to be overtaken.
+    /// Places ten orders every tenth of a second, confirms them a second later, and completes them
+    /// after another two: the events of an order are far enough apart to be overtaken.
     pub(crate) fn load(self: &Arc<Self>) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let placed = Arc::new(AtomicUsize::new(0));
@@ -248,7 +248,7 @@ impl KafkaShop {
         cursors.expect("reads")
     }
 
-    /// Waits until all is published, but for shards that are stopped.
+    /// Waits until all events are published, except in stopped shards.
     pub(crate) async fn until_published(&self, running: &Projections) {
         let began = Instant::now();
         loop {
@@ -298,5 +298,5 @@ async fn create_product(shop: &Shop, amount: &str) -> String {
 }
 
 pub(crate) fn status(running: &Projections) -> ProjectionStatus {
-    running.status().next().expect("there is one").1
+    running.status().next().expect("one projection").1
 }

@@ -1,4 +1,4 @@
-//! Topics as they must be: made, compared, mended where that can be done.
+//! Topics are created, compared with the required settings, and corrected where possible.
 
 use fritzy_kafka::{KafkaBridge, TopicDifference};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -7,14 +7,14 @@ use rdkafka::client::DefaultClientContext;
 use crate::brokers::{act, client, plain};
 use crate::shop::KafkaShop;
 
-async fn make(brokers: &str, topic: NewTopic<'_>) {
+async fn create(brokers: &str, topic: NewTopic<'_>) {
     let admin: AdminClient<DefaultClientContext> = client(brokers).create().expect("a client");
-    for made in admin
+    for created in admin
         .create_topics([&topic], &AdminOptions::new())
         .await
-        .expect("asked")
+        .expect("a response")
     {
-        made.expect("made");
+        created.expect("created");
     }
 }
 
@@ -23,8 +23,8 @@ fn lines(differences: &[TopicDifference]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_differs_is_told_and_what_can_be_mended_is() {
-    let test = "what_differs_is_told_and_what_can_be_mended_is";
+async fn topic_differences_are_reported_and_corrected() {
+    let test = "topic_differences_are_reported_and_corrected";
     let Some(cluster) = plain(test, 1) else {
         return;
     };
@@ -34,15 +34,15 @@ async fn what_differs_is_told_and_what_can_be_mended_is() {
         .set("retention.ms", "1000")
         .set("cleanup.policy", "compact")
         .set("segment.ms", "60000");
-    make(&brokers, orders).await;
-    // Whoever keeps more, or takes more, means it.
+    create(&brokers, orders).await;
+    // Longer retention and larger messages than required are an operator's choice.
     let accounts = NewTopic::new("account.events", 3, TopicReplication::Fixed(1))
         .set("retention.ms", "-1")
         .set("max.message.bytes", "2000000")
         .set("cleanup.policy", "delete")
         .set("retention.bytes", "5000000");
-    make(&brokers, accounts).await;
-    let found = lines(&shop.topics().check().await.expect("asked"));
+    create(&brokers, accounts).await;
+    let found = lines(&shop.topics().check().await.expect("a response"));
     assert_eq!(found.len(), 8, "{found:?}");
     for expected in [
         "order.events: partitions is 5, should be 3",
@@ -56,17 +56,17 @@ async fn what_differs_is_told_and_what_can_be_mended_is() {
             "{expected}: {found:?}"
         );
     }
-    // A bridge that finds topics missing says which, and what to do.
+    // A bridge without its topics names them, and the command that creates them.
     let mut config = shop.config.clone();
     config.brokers.clone_from(&brokers);
-    let refused = KafkaBridge::new(config).expect("a client");
-    let refused = fritzy_projections::ProjectionStart::start(&refused)
+    let bridge = KafkaBridge::new(config).expect("a client");
+    let error = fritzy_projections::ProjectionStart::start(&bridge)
         .await
         .err();
-    let refused = refused.expect("topics are missing").to_string();
+    let error = error.expect("topics are missing").to_string();
     assert!(
-        refused.contains("notifications") && refused.contains("fritzy topics apply"),
-        "{refused}"
+        error.contains("notifications") && error.contains("fritzy topics apply"),
+        "{error}"
     );
 
     let (done, remains) = shop.topics().apply().await.expect("applied");
@@ -76,32 +76,32 @@ async fn what_differs_is_told_and_what_can_be_mended_is() {
         lines(&remains),
         ["order.events: partitions is 5, should be 3"]
     );
-    // What somebody has set besides stays.
+    // Other settings of the topic stay.
     let arguments = ["--describe", "--topic", "order.events"];
     let limit = std::time::Duration::from_secs(60);
-    let told = act(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit));
+    let described = act(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit));
     assert!(
-        told.contains("segment.ms=60000") && told.contains("retention.ms=86400000"),
-        "{told}"
+        described.contains("segment.ms=60000") && described.contains("retention.ms=86400000"),
+        "{described}"
     );
     let (done, remains) = shop.topics().apply().await.expect("applied");
     assert_eq!(
         (done.len(), remains.len()),
         (0, 1),
-        "twice is the same as once"
+        "applying twice changes nothing"
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_brokers_keep_three_copies_of_which_two_must_have_it() {
-    let test = "three_brokers_keep_three_copies_of_which_two_must_have_it";
+async fn three_brokers_hold_three_replicas_two_in_sync() {
+    let test = "three_brokers_hold_three_replicas_two_in_sync";
     let Some(mut cluster) = plain(test, 3) else {
         return;
     };
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::new(&brokers).await;
-    // As long as there was one broker.
-    make(
+    // Created while there was one broker.
+    create(
         &brokers,
         NewTopic::new("account.events", 3, TopicReplication::Fixed(1)),
     )
@@ -118,20 +118,20 @@ async fn three_brokers_keep_three_copies_of_which_two_must_have_it() {
         ["account.events: copies is 1, should be 3"]
     );
     let limit = std::time::Duration::from_secs(60);
-    let told = |topic: &str| {
+    let describe = |topic: &str| {
         let arguments = ["--describe", "--topic", topic];
         act(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit))
     };
-    let of_orders = told("order.events");
+    let of_orders = describe("order.events");
     assert!(of_orders.contains("ReplicationFactor: 3"), "{of_orders}");
     assert!(of_orders.contains("min.insync.replicas=2"), "{of_orders}");
-    // One copy would never be two: nothing could be written any more.
-    let of_accounts = told("account.events");
+    // With one replica, two would never be in sync: all writes would fail.
+    let of_accounts = describe("account.events");
     assert!(
         !of_accounts.contains("min.insync.replicas=2"),
         "{of_accounts}"
     );
-    // While one is away nothing is taken back.
+    // While one broker is down, no setting is reverted.
     act(|| cluster.kill(2));
     let (done, remains) = shop.topics().apply().await.expect("applied");
     assert!(done.is_empty(), "{done:?}");
@@ -142,10 +142,14 @@ async fn three_brokers_keep_three_copies_of_which_two_must_have_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_nobody_answers_the_reason_is_told() {
+async fn unreachable_brokers_are_reported_with_the_reason() {
     let shop = KafkaShop::new("127.0.0.1:1").await;
-    let refused = shop.topics().check().await.expect_err("nobody is there");
-    let text = refused.to_string();
+    let error = shop
+        .topics()
+        .check()
+        .await
+        .expect_err("no broker listens there");
+    let text = error.to_string();
     assert!(
         text.contains("127.0.0.1:1") && text.contains("refused"),
         "{text}"

@@ -1,4 +1,4 @@
-//! A projection that writes down what it takes, and fails as it is told.
+//! A projection that records what it takes, and fails on demand.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst};
@@ -12,7 +12,7 @@ use fritzy_projections::{
 use fritzy_types::ShardId;
 use tokio::sync::Notify;
 
-/// What was taken by all that ran, and what the running one shall do.
+/// The events taken by all ledgers that share it, and how the running one has to behave.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Inner>);
 
@@ -20,19 +20,19 @@ pub(crate) struct Log(Arc<Inner>);
 pub(crate) struct Inner {
     taken: Mutex<Vec<(ShardId, Position)>>,
     poison: Mutex<BTreeSet<(ShardId, Position)>>,
-    /// How often a poisoned event was met.
-    pub(crate) met: AtomicUsize,
-    /// Whether what is taken is not said to be done.
-    pub(crate) holds_back: AtomicBool,
+    /// How often a poisoned event was delivered.
+    pub(crate) poison_deliveries: AtomicUsize,
+    /// Whether events are taken without being acknowledged.
+    pub(crate) withholds_acks: AtomicBool,
     /// Whether it cannot start.
-    pub(crate) is_away: AtomicBool,
-    /// Whether it takes no more.
+    pub(crate) is_unreachable: AtomicBool,
+    /// Whether it takes no more events.
     pub(crate) is_full: AtomicBool,
-    room: Notify,
-    /// How many run now.
+    has_capacity: Notify,
+    /// How many ledgers run now.
     pub(crate) running: AtomicUsize,
-    /// Events until it breaks or panics; not above 0: never.
-    breaks_in: AtomicI64,
+    /// Events until it fails or panics; never if not above 0.
+    fails_in: AtomicI64,
     panics_in: AtomicI64,
 }
 
@@ -45,7 +45,7 @@ impl std::ops::Deref for Log {
 }
 
 impl Inner {
-    pub(crate) fn note(&self, shard: ShardId, position: Position) {
+    pub(crate) fn record(&self, shard: ShardId, position: Position) {
         let mut taken = self
             .taken
             .lock()
@@ -61,22 +61,22 @@ impl Inner {
         taken.clone()
     }
 
-    /// Events of one shard that had their effect, repeats included.
+    /// Events taken in one shard, repeats included.
     pub(crate) fn len_in(&self, shard: ShardId) -> usize {
-        self.len() - self.done_outside(shard)
+        self.len() - self.taken_outside(shard)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.taken().len()
     }
 
-    /// Events that had their effect, each counted once, the poisoned that were left out included.
+    /// Events taken, each counted once; those left out as poisoned count too.
     pub(crate) fn distinct(&self) -> usize {
         let left_out = self.poison.lock().expect("not poisoned").len();
         self.taken().into_iter().collect::<BTreeSet<_>>().len() + left_out
     }
 
-    pub(crate) fn done(&self, shard: ShardId, position: Position) -> usize {
+    pub(crate) fn times_taken(&self, shard: ShardId, position: Position) -> usize {
         let taken = self.taken();
         taken
             .iter()
@@ -84,7 +84,7 @@ impl Inner {
             .count()
     }
 
-    pub(crate) fn done_outside(&self, shard: ShardId) -> usize {
+    pub(crate) fn taken_outside(&self, shard: ShardId) -> usize {
         let taken = self.taken();
         taken.iter().filter(|(of, _)| *of != shard).count()
     }
@@ -96,25 +96,25 @@ impl Inner {
             .insert((shard, position));
     }
 
-    pub(crate) fn breaks_in(&self, events: i64) {
-        self.breaks_in.store(events, SeqCst);
+    pub(crate) fn fails_in(&self, events: i64) {
+        self.fails_in.store(events, SeqCst);
     }
 
     pub(crate) fn panics_in(&self, events: i64) {
         self.panics_in.store(events, SeqCst);
     }
 
-    pub(crate) fn make_room(&self) {
+    pub(crate) fn free_capacity(&self) {
         self.is_full.store(false, SeqCst);
-        self.room.notify_waiters();
+        self.has_capacity.notify_waiters();
     }
 
-    /// First occurrences in order, without a gap.
+    /// Asserts that first occurrences are in order, without a gap.
     pub(crate) fn require_all_in_order(&self) {
         self.require_all_from(1);
     }
 
-    /// First occurrences in order, without a gap, from this position on in each shard.
+    /// The same from this position on in each shard.
     pub(crate) fn require_all_from(&self, first: Position) {
         let mut heads: BTreeMap<ShardId, Position> = BTreeMap::new();
         for (shard, position) in self.taken() {
@@ -152,8 +152,8 @@ impl ProjectionStart for Start {
     }
 
     async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
-        if self.0.is_away.load(SeqCst) {
-            return Err(ProjectionError("its world is away".into()));
+        if self.0.is_unreachable.load(SeqCst) {
+            return Err(ProjectionError("not reachable".into()));
         }
         Ok(Box::new(Ledger::new(self.0.clone())))
     }
@@ -161,20 +161,20 @@ impl ProjectionStart for Start {
 
 pub(crate) struct Ledger {
     log: Log,
-    done: VecDeque<Ack>,
+    acks: VecDeque<Ack>,
     stopped: BTreeSet<ShardId>,
-    something: Notify,
+    ack_ready: Notify,
 }
 
 impl Ledger {
     pub(crate) fn new(log: Log) -> Self {
-        let (done, stopped, something) = Default::default();
+        let (acks, stopped, ack_ready) = Default::default();
         log.running.fetch_add(1, SeqCst);
         Self {
             log,
-            done,
+            acks,
             stopped,
-            something,
+            ack_ready,
         }
     }
 }
@@ -189,20 +189,23 @@ impl Drop for Ledger {
 impl Projection for Ledger {
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
         while self.log.is_full.load(SeqCst) {
-            self.log.room.notified().await;
+            self.log.has_capacity.notified().await;
         }
-        assert!(self.log.panics_in.fetch_sub(1, SeqCst) != 1, "told to");
-        if self.log.breaks_in.fetch_sub(1, SeqCst) == 1 {
-            return Err(ProjectionError("told to".into()));
+        assert!(
+            self.log.panics_in.fetch_sub(1, SeqCst) != 1,
+            "requested by the test"
+        );
+        if self.log.fails_in.fetch_sub(1, SeqCst) == 1 {
+            return Err(ProjectionError("requested by the test".into()));
         }
         let (shard, position) = (event.shard, event.position);
         if self.stopped.contains(&shard) {
             return Ok(());
         }
         let poison = self.log.poison.lock().expect("not poisoned");
-        let done = if poison.contains(&(shard, position)) {
+        let ack = if poison.contains(&(shard, position)) {
             self.stopped.insert(shard);
-            self.log.met.fetch_add(1, SeqCst);
+            self.log.poison_deliveries.fetch_add(1, SeqCst);
             let reason = "poison".into();
             Ack::Poisoned {
                 shard,
@@ -210,28 +213,28 @@ impl Projection for Ledger {
                 reason,
             }
         } else {
-            self.log.note(shard, position);
+            self.log.record(shard, position);
             Ack::UpTo(shard, position)
         };
-        if !self.log.holds_back.load(SeqCst) {
-            self.done.push_back(done);
-            self.something.notify_one();
+        if !self.log.withholds_acks.load(SeqCst) {
+            self.acks.push_back(ack);
+            self.ack_ready.notify_one();
         }
         Ok(())
     }
 
-    async fn done(&mut self) -> Result<Ack, ProjectionError> {
+    async fn next_ack(&mut self) -> Result<Ack, ProjectionError> {
         loop {
-            if let Some(done) = self.done.pop_front() {
-                return Ok(done);
+            if let Some(ack) = self.acks.pop_front() {
+                return Ok(ack);
             }
-            self.something.notified().await;
+            self.ack_ready.notified().await;
         }
     }
 
     fn forget(&mut self, shard: ShardId) {
         self.stopped.remove(&shard);
-        self.done
-            .retain(|done| !matches!(done, Ack::UpTo(of, _) if *of == shard));
+        self.acks
+            .retain(|ack| !matches!(ack, Ack::UpTo(of, _) if *of == shard));
     }
 }

@@ -1,4 +1,5 @@
-//! The projection runner on stores in memory: every event once at least, in order, through all that can go wrong.
+//! The projection runner on in-memory stores: each event is delivered at least once and in order,
+//! whatever fails.
 
 mod ledger;
 mod moving;
@@ -14,7 +15,7 @@ use ledger::{Ledger, Log};
 use shop::{SHARDS, TestShop, eventually};
 
 #[tokio::test(start_paused = true)]
-async fn what_is_committed_is_taken_once_and_in_order_and_the_cursors_follow() {
+async fn committed_events_are_taken_once_in_order_and_saved() {
     let shop = TestShop::new().await;
     shop.accounts(0..50).await;
     let log = Log::default();
@@ -24,7 +25,7 @@ async fn what_is_committed_is_taken_once_and_in_order_and_the_cursors_follow() {
     running.stop().await;
     log.require_each_once_in_order();
     assert_eq!(shop.saved().await, shop.heads().await);
-    // The next one goes on behind what was done.
+    // The next run continues behind the saved cursors.
     shop.accounts(200..220).await;
     let running = shop.project(&log, Begin::Start).await;
     eventually(|| log.len() == 220).await;
@@ -33,7 +34,7 @@ async fn what_is_committed_is_taken_once_and_in_order_and_the_cursors_follow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_begins_now_never_tells_what_was_before() {
+async fn begin_now_skips_earlier_events_for_good() {
     let shop = TestShop::new().await;
     shop.accounts(0..50).await;
     let log = Log::default();
@@ -47,7 +48,7 @@ async fn one_that_begins_now_never_tells_what_was_before() {
     .await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     running.stop().await;
-    // Not even what came while nothing ran is left out, nor what was before told later.
+    // Events committed while nothing ran are taken, and earlier ones never.
     shop.accounts(50..60).await;
     let running = shop.project(&log, Begin::Now).await;
     shop.accounts(60..70).await;
@@ -57,19 +58,19 @@ async fn one_that_begins_now_never_tells_what_was_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn now_is_when_it_was_set_and_not_when_its_world_answers() {
+async fn begin_now_counts_from_first_start_attempt() {
     let shop = TestShop::new().await;
     shop.accounts(0..20).await;
     let log = Log::default();
-    log.is_away.store(true, SeqCst);
+    log.is_unreachable.store(true, SeqCst);
     let running = shop.project(&log, Begin::Now).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     shop.accounts(20..50).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    // How far it is behind is told meanwhile.
+    // The lag is published meanwhile.
     let (_, status) = running.status().next().expect("there is one");
     assert_eq!((status.lag_events, log.len()), (30, 0));
-    log.is_away.store(false, SeqCst);
+    log.is_unreachable.store(false, SeqCst);
     eventually(|| log.len() == 30).await;
     running.stop().await;
     assert_eq!(log.distinct(), 30);
@@ -77,17 +78,17 @@ async fn now_is_when_it_was_set_and_not_when_its_world_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_done_when_it_broke_is_taken_again() {
+async fn unacknowledged_events_are_redelivered_after_failure() {
     let shop = TestShop::new().await;
     let log = Log::default();
-    log.holds_back.store(true, SeqCst);
+    log.withholds_acks.store(true, SeqCst);
     let running = shop.project(&log, Begin::Start).await;
     shop.accounts(0..40).await;
     eventually(|| log.len() == 40).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(shop.saved().await.values().all(|position| *position == 0));
-    log.holds_back.store(false, SeqCst);
-    log.breaks_in(1);
+    log.withholds_acks.store(false, SeqCst);
+    log.fails_in(1);
     shop.accounts(40..41).await;
     eventually(|| log.distinct() == 41).await;
     shop.accounts(41..80).await;
@@ -99,7 +100,7 @@ async fn what_was_not_done_when_it_broke_is_taken_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_dies_is_started_anew_and_goes_on() {
+async fn panicking_projection_is_restarted_and_continues() {
     let shop = TestShop::new().await;
     let log = Log::default();
     let running = shop.project(&log, Begin::Start).await;
@@ -116,14 +117,14 @@ async fn an_actor_that_dies_is_started_anew_and_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poisoned_event_stops_its_shard_and_no_other_until_somebody_decides() {
+async fn poisoned_event_stops_only_its_shard_until_skipped() {
     let shop = TestShop::new().await;
     let log = Log::default();
     log.poison(ShardId(1), 3);
     let running = shop.project(&log, Begin::Start).await;
     shop.accounts(0..80).await;
     let others = 80 - 80 / usize::from(SHARDS);
-    eventually(|| log.done_outside(ShardId(1)) == others).await;
+    eventually(|| log.taken_outside(ShardId(1)) == others).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (_, status) = running.status().next().expect("one");
     assert_eq!(status.stopped_shards, 1);
@@ -135,46 +136,51 @@ async fn a_poisoned_event_stops_its_shard_and_no_other_until_somebody_decides() 
             .stopped
             .is_some_and(|reason| reason.contains("poison"))
     );
-    // A node that is started anew stays before it.
+    // A restarted node stays stopped before it.
     running.stop().await;
     let running = shop.project(&log, Begin::Start).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(shop.cursor(ShardId(1)).await.position, 2);
-    assert_eq!(log.met.load(SeqCst), 1, "it is not tried again by itself");
+    assert_eq!(
+        log.poison_deliveries.load(SeqCst),
+        1,
+        "it is not redelivered by itself"
+    );
     shop.set_cursor(ShardId(1), 3).await;
     eventually(|| log.distinct() == 80).await;
     running.stop().await;
     assert_eq!(shop.saved().await, shop.heads().await);
-    assert_eq!(log.done(ShardId(1), 3), 0, "it was left out");
+    assert_eq!(log.times_taken(ShardId(1), 3), 0, "it was skipped");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cursor_that_is_set_back_by_hand_has_all_of_it_told_again() {
+async fn reset_cursor_redelivers_the_shard() {
     let shop = TestShop::new().await;
     let log = Log::default();
     let running = shop.project(&log, Begin::Start).await;
     shop.accounts(0..40).await;
     eventually(|| log.len() == 40).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    // Its owner notices, also when nothing happens.
+    // The owner notices the reset, also while nothing is committed.
     shop.set_cursor(ShardId(2), 0).await;
     let again = 40 / usize::from(SHARDS);
     eventually(|| log.len() >= 40 + again).await;
     shop.accounts(40..44).await;
     eventually(|| log.len() >= 44 + again).await;
     running.stop().await;
-    assert_eq!(log.done(ShardId(2), 1), 2);
-    assert_eq!(log.done(ShardId(3), 1), 1);
+    assert_eq!(log.times_taken(ShardId(2), 1), 2);
+    assert_eq!(log.times_taken(ShardId(3), 1), 1);
     assert_eq!(shop.saved().await, shop.heads().await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_too_slow_for_the_feed_reads_what_it_missed() {
+async fn lagging_projection_reads_missed_events_from_journal() {
     let shop = TestShop::new().await;
     let log = Log::default();
     let running = shop.project(&log, Begin::Start).await;
     log.is_full.store(true, SeqCst);
-    // Each is a batch of its own, and a feed holds 64: of some shards it holds nothing in the end.
+    // Each account is a batch of its own, and a feed holds 64: at the end it holds none of some
+    // shards.
     for shard in 0..u128::from(SHARDS) {
         for number in 0..70 {
             let number = number * u128::from(SHARDS) + shard;
@@ -182,21 +188,21 @@ async fn one_that_is_too_slow_for_the_feed_reads_what_it_missed() {
         }
     }
     assert!(log.len() < 2);
-    // Nor is it silent while it waits, however long.
+    // The lag is published while it waits, however long.
     tokio::time::sleep(Duration::from_secs(15)).await;
     let (_, status) = running.status().next().expect("there is one");
     assert_eq!(status.lag_events, 70 * u64::from(SHARDS));
-    log.make_room();
+    log.free_capacity();
     let began = tokio::time::Instant::now();
     eventually(|| log.len() == 70 * usize::from(SHARDS)).await;
-    assert!(began.elapsed() < Duration::from_secs(5), "it looks at once");
+    assert!(began.elapsed() < Duration::from_secs(5), "it reads at once");
     running.stop().await;
     log.require_each_once_in_order();
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_feed_has_told_is_found() {
-    let shop = TestShop::deaf().await;
+async fn events_missing_from_the_feed_are_found() {
+    let shop = TestShop::without_feed().await;
     let log = Log::default();
     let running = shop.project(&log, Begin::Start).await;
     shop.accounts(0..40).await;
@@ -206,7 +212,7 @@ async fn what_no_feed_has_told_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_in_the_journal_stops_its_shard() {
+async fn i2_gap_in_journal_stops_its_shard() {
     let shop = TestShop::lossy(ShardId(1), 4).await;
     shop.accounts(0..40).await;
     let log = Log::default();
@@ -222,7 +228,7 @@ async fn a_gap_in_the_journal_stops_its_shard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cursor_beyond_the_journal_stops_its_shard() {
+async fn cursor_beyond_journal_stops_its_shard() {
     let shop = TestShop::new().await;
     let log = Log::default();
     let running = shop.project(&log, Begin::Start).await;
@@ -243,7 +249,7 @@ async fn a_cursor_beyond_the_journal_stops_its_shard() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_done_is_saved_when_it_is_told_to_stop() {
+async fn acknowledged_events_are_saved_on_stop() {
     let shop = TestShop::new().await;
     let log = Log::default();
     for round in 1..=20 {
@@ -258,7 +264,7 @@ async fn what_is_done_is_saved_when_it_is_told_to_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_waits_for_a_world_that_is_away_does_not_keep_a_node_from_stopping() {
+async fn stop_does_not_wait_for_unreachable_projection() {
     let shop = TestShop::new().await;
     let log = Log::default();
     let running = shop.project(&log, Begin::Start).await;
@@ -266,25 +272,25 @@ async fn one_that_waits_for_a_world_that_is_away_does_not_keep_a_node_from_stopp
     shop.accounts(0..10).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let stopping = tokio::time::timeout(Duration::from_secs(20), running.stop());
-    assert!(stopping.await.is_ok(), "it does not stop");
-    log.make_room();
+    assert!(stopping.await.is_ok(), "it did not stop");
+    log.free_capacity();
     let running = shop.project(&log, Begin::Start).await;
     eventually(|| log.distinct() == 10).await;
     running.stop().await;
     log.require_all_in_order();
 }
 
-/// A ledger is what the tests read; that it is itself right is seen by its own end.
+/// The other tests rely on the ledger, so it has a test of its own.
 #[test]
-fn the_ledger_notices_what_is_out_of_order() {
+fn ledger_detects_repeats_and_gaps() {
     let log = Log::default();
     for position in [1, 2, 2, 3] {
-        log.note(ShardId(0), position);
+        log.record(ShardId(0), position);
     }
     log.require_all_in_order();
     let repeated = std::panic::catch_unwind(|| log.require_each_once_in_order());
     assert!(repeated.is_err());
-    log.note(ShardId(0), 5);
+    log.record(ShardId(0), 5);
     let gap = std::panic::catch_unwind(|| log.require_all_in_order());
     assert!(gap.is_err());
     let _: fn(Log) -> Ledger = Ledger::new;

@@ -1,4 +1,5 @@
-//! Projections of two nodes on one set of stores, between which shards move: the next owner goes on where the last one was.
+//! Projections of two nodes on one set of stores. Shards move between the nodes, and the next owner
+//! continues where the last one stopped.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,8 +20,8 @@ use uuid::Uuid;
 use crate::ledger::Log;
 use crate::shop::{SHARDS, eventually};
 
-/// More than its cursors are saved in, or set by hand are noticed in.
-const A_WHILE: Duration = Duration::from_secs(6);
+/// Longer than the intervals at which cursors are saved and resets are noticed.
+const SETTLE_TIME: Duration = Duration::from_secs(6);
 
 struct Node {
     id: NodeId,
@@ -35,7 +36,7 @@ struct TwoNodes {
 }
 
 impl TwoNodes {
-    /// Each with a projection of its own; no shard is anybody's.
+    /// Each with a projection of its own; no shard is owned yet.
     async fn new(logs: [&Log; 2], begin: Begin) -> Self {
         let shards = ShardCount::new(SHARDS).expect("in range");
         let stores = Stores::in_memory(MemoryConfig {
@@ -70,14 +71,14 @@ impl TwoNodes {
         Self { stores, map, nodes }
     }
 
-    /// A node takes these shards, and its projections follow them.
+    /// A node claims these shards, and its projections follow them.
     async fn claim(&self, node: usize, shards: &[ShardId]) {
-        let leases = self.take(node, shards).await;
-        self.nodes[node].projections.own(&leases);
+        let leases = self.claim_unnoticed(node, shards).await;
+        self.nodes[node].projections.assign(&leases);
     }
 
-    /// A node takes these shards, and its projections have not heard of it.
-    async fn take(&self, node: usize, shards: &[ShardId]) -> Vec<ShardLease> {
+    /// A node claims these shards, and its projections do not know of it.
+    async fn claim_unnoticed(&self, node: usize, shards: &[ShardId]) -> Vec<ShardLease> {
         let Node { id, shop, .. } = &self.nodes[node];
         let leases = self.stores.ownership.claim(*id, shards).await;
         let leases = leases.expect("claimed");
@@ -86,13 +87,13 @@ impl TwoNodes {
         leases
     }
 
-    async fn hand_over(&self, from: usize, to: usize, shards: &[ShardId]) {
+    async fn hand_off(&self, from: usize, to: usize, shards: &[ShardId]) {
         self.nodes[from].shop.stop_shards(shards).await;
-        self.nodes[from].projections.disown(shards).await;
+        self.nodes[from].projections.release(shards).await;
         self.claim(to, shards).await;
     }
 
-    /// Creates accounts in one shard after the other, each at its owner.
+    /// Creates accounts in one shard after the other, each on the node that owns it.
     async fn accounts(&self, numbers: Range<u128>) {
         for number in numbers {
             let command = CommandId::from_uuid(Uuid::from_u128(number));
@@ -105,8 +106,8 @@ impl TwoNodes {
                 deadline: Deadline::at((Instant::now() + Duration::from_secs(60)).into_std()),
             };
             let shop = &node.expect("it has one").shop;
-            let made = shop.create_account(&request, "N".into()).await;
-            made.expect("created");
+            let created = shop.create_account(&request, "N".into()).await;
+            created.expect("created");
         }
     }
 
@@ -137,56 +138,55 @@ async fn back_and_forth(begin: Begin) {
     let log = Log::default();
     let two = TwoNodes::new([&log, &log], begin).await;
     two.claim(0, &all()).await;
-    // Where it begins is settled before there is anything: now is the start.
+    // Where it begins is saved before anything is committed: now is the start.
     eventually(|| log.running.load(SeqCst) == 1).await;
     let mut owner = [0; SHARDS as usize];
-    let mut made = 0;
+    let mut created = 0;
     for number in 0..50 {
-        two.accounts(made..made + 7).await;
-        made += 7;
+        two.accounts(created..created + 7).await;
+        created += 7;
         for shard in all() {
             let place = usize::from(shard.0);
             if (place + number) % 3 != 0 {
-                two.hand_over(owner[place], 1 - owner[place], &[shard])
-                    .await;
+                two.hand_off(owner[place], 1 - owner[place], &[shard]).await;
                 owner[place] = 1 - owner[place];
-                two.accounts(made..made + 1).await;
-                made += 1;
+                two.accounts(created..created + 1).await;
+                created += 1;
             }
         }
     }
-    let made = usize::try_from(made).expect("few");
-    eventually(|| log.distinct() == made).await;
+    let created = usize::try_from(created).expect("few");
+    eventually(|| log.distinct() == created).await;
     two.stop().await;
     log.require_all_in_order();
     assert_eq!(two.saved().await, two.heads().await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn shards_move_and_every_event_is_told_in_order() {
+async fn moving_shards_deliver_every_event_in_order() {
     back_and_forth(Begin::Start).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_began_now_leaves_nothing_out_when_shards_move() {
+async fn moving_shards_deliver_every_event_after_begin_now() {
     back_and_forth(Begin::Now).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn shards_move_and_every_event_is_told_in_order_on_two_threads() {
+async fn moving_shards_deliver_every_event_on_two_threads() {
     back_and_forth(Begin::Start).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_done_is_saved_before_a_shard_is_left_and_not_done_again() {
+async fn released_shard_is_saved_and_not_redelivered() {
     let (one, other) = (Log::default(), Log::default());
     let two = TwoNodes::new([&one, &other], Begin::Start).await;
     two.claim(0, &all()).await;
     eventually(|| one.running.load(SeqCst) == 1).await;
-    sleep(A_WHILE).await;
-    assert_eq!(other.running.load(SeqCst), 0, "it has nothing to do");
+    sleep(SETTLE_TIME).await;
+    assert_eq!(other.running.load(SeqCst), 0, "it has no shard");
     two.accounts(0..40).await;
-    // Within the second in which nothing is saved by itself.
+    // Within the second in which no cursor is saved.
     while one.len() < 40 {
         tokio::task::yield_now().await;
     }
@@ -194,8 +194,8 @@ async fn what_is_done_is_saved_before_a_shard_is_left_and_not_done_again() {
     two.nodes[0].shop.stop_shards(&moving).await;
     let projections = two.nodes[0].projections.clone();
     let began = Instant::now();
-    let disowned = tokio::spawn(async move { projections.disown(&moving).await });
-    disowned.await.expect("left");
+    let released = tokio::spawn(async move { projections.release(&moving).await });
+    released.await.expect("released");
     assert!(began.elapsed() < Duration::from_millis(100));
     let saved = two.saved().await;
     assert_eq!((saved[&moving[0]], saved[&moving[1]]), (10, 10));
@@ -204,10 +204,13 @@ async fn what_is_done_is_saved_before_a_shard_is_left_and_not_done_again() {
     two.accounts(40..80).await;
     eventually(|| other.len() == 20).await;
     eventually(|| one.len() == 60).await;
-    sleep(A_WHILE).await;
+    sleep(SETTLE_TIME).await;
     one.require_each_once_in_order();
     assert_eq!(
-        (other.done(moving[0], 10), other.done(moving[0], 11)),
+        (
+            other.times_taken(moving[0], 10),
+            other.times_taken(moving[0], 11)
+        ),
         (0, 1)
     );
     two.stop().await;
@@ -215,18 +218,18 @@ async fn what_is_done_is_saved_before_a_shard_is_left_and_not_done_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_projection_without_room_leaves_its_shards_all_the_same() {
+async fn full_projection_still_releases_its_shards() {
     let (one, other) = (Log::default(), Log::default());
     let two = TwoNodes::new([&one, &other], Begin::Start).await;
     two.claim(0, &all()).await;
     two.accounts(0..20).await;
     eventually(|| one.len() == 20).await;
     one.is_full.store(true, SeqCst);
-    // The first of them waits for room while its shard goes, and comes back.
+    // The first of them waits for capacity while its shard moves away and comes back.
     two.accounts(20..40).await;
-    sleep(A_WHILE).await;
+    sleep(SETTLE_TIME).await;
     let began = Instant::now();
-    two.hand_over(0, 1, &all()).await;
+    two.hand_off(0, 1, &all()).await;
     assert!(
         began.elapsed() < Duration::from_millis(500),
         "{:?}",
@@ -234,44 +237,45 @@ async fn a_projection_without_room_leaves_its_shards_all_the_same() {
     );
     eventually(|| other.len() == 20).await;
     two.accounts(40..44).await;
-    two.hand_over(1, 0, &all()).await;
+    two.hand_off(1, 0, &all()).await;
     two.accounts(44..48).await;
-    sleep(A_WHILE).await;
-    one.make_room();
-    eventually(|| one.distinct() + other.distinct() >= 48 && one.done(ShardId(3), 12) == 1).await;
-    sleep(A_WHILE).await;
+    sleep(SETTLE_TIME).await;
+    one.free_capacity();
+    eventually(|| one.distinct() + other.distinct() >= 48 && one.times_taken(ShardId(3), 12) == 1)
+        .await;
+    sleep(SETTLE_TIME).await;
     two.stop().await;
-    // What waited was taken all the same, once; the rest of it was left to the other node.
+    // The waiting event was taken once all the same; the others were left to the other node.
     assert_eq!((one.len(), other.len()), (20 + 1 + 4, 24));
     assert_eq!(two.saved().await, two.heads().await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_has_not_heard_of_it_saves_nothing_for_what_it_has_lost() {
+async fn i3_deposed_node_saves_no_cursors() {
     let (one, other) = (Log::default(), Log::default());
     let two = TwoNodes::new([&one, &other], Begin::Start).await;
     two.claim(0, &all()).await;
     two.accounts(0..20).await;
     eventually(|| one.len() == 20).await;
-    sleep(A_WHILE).await;
-    other.holds_back.store(true, SeqCst);
+    sleep(SETTLE_TIME).await;
+    other.withholds_acks.store(true, SeqCst);
     two.claim(1, &all()).await;
     two.accounts(20..40).await;
-    // Both tell it, since the first one listens still; its cursors are refused.
+    // Both take the events, since the first one is still subscribed; its cursors are rejected.
     eventually(|| one.len() == 40 && other.len() == 20).await;
-    sleep(A_WHILE).await;
+    sleep(SETTLE_TIME).await;
     assert!(two.saved().await.values().all(|position| *position == 5));
 
     two.nodes[0].shop.abandon().await;
     two.nodes[0].projections.abandon();
     eventually(|| one.running.load(SeqCst) == 0).await;
-    other.holds_back.store(false, SeqCst);
-    other.breaks_in(1);
+    other.withholds_acks.store(false, SeqCst);
+    other.fails_in(1);
     two.accounts(40..60).await;
     eventually(|| other.distinct() == 40).await;
     assert_eq!(one.len(), 40, "it has ended");
-    // With new leases, it goes on.
-    two.hand_over(1, 0, &all()).await;
+    // With new leases, it continues.
+    two.hand_off(1, 0, &all()).await;
     two.accounts(60..80).await;
     eventually(|| one.len() == 60).await;
     two.stop().await;
@@ -280,7 +284,7 @@ async fn a_node_that_has_not_heard_of_it_saves_nothing_for_what_it_has_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_projection_is_given_up_wherever_it_is() {
+async fn abandon_drops_a_projection_in_any_state() {
     let (one, other) = (Log::default(), Log::default());
     let two = TwoNodes::new([&one, &other], Begin::Start).await;
     let projections = &two.nodes[0].projections;
@@ -288,26 +292,26 @@ async fn a_projection_is_given_up_wherever_it_is() {
     one.is_full.store(true, SeqCst);
     two.accounts(0..20).await;
     eventually(|| one.running.load(SeqCst) == 1).await;
-    sleep(A_WHILE).await;
+    sleep(SETTLE_TIME).await;
     projections.abandon();
     eventually(|| one.running.load(SeqCst) == 0).await;
-    // Owned again before it has come to its end.
-    one.make_room();
+    // Assigned again before the run has ended.
+    one.free_capacity();
     two.claim(0, &all()).await;
     projections.abandon();
     two.claim(0, &all()[..2]).await;
     eventually(|| one.len() == 10).await;
-    sleep(A_WHILE).await;
+    sleep(SETTLE_TIME).await;
     assert_eq!((one.len(), one.len_in(ShardId(0))), (10, 5));
-    // It cannot start: its shards come and go all the same.
+    // While it cannot start, its shards are assigned and released all the same.
     projections.abandon();
-    one.is_away.store(true, SeqCst);
+    one.is_unreachable.store(true, SeqCst);
     two.claim(0, &all()).await;
-    sleep(A_WHILE).await;
+    sleep(SETTLE_TIME).await;
     let began = Instant::now();
-    projections.disown(&all()[2..]).await;
+    projections.release(&all()[2..]).await;
     assert!(began.elapsed() < Duration::from_millis(500));
-    one.is_away.store(false, SeqCst);
+    one.is_unreachable.store(false, SeqCst);
     two.accounts(20..40).await;
     eventually(|| one.len() == 20).await;
     two.stop().await;

@@ -1,4 +1,4 @@
-//! A shop on stores in memory, whose journal can be made to keep things to itself.
+//! A shop on in-memory stores, whose journal can withhold events.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub(crate) const SHARDS: u16 = 4;
 pub(crate) struct TestShop {
     stores: Stores,
     shop: Shop,
-    /// As projections see it.
+    /// The journal as the projections see it.
     journal: Journal,
 }
 
@@ -34,19 +34,20 @@ impl TestShop {
         Self::with(|journal| journal).await
     }
 
-    /// Its feed tells nothing.
-    pub(crate) async fn deaf() -> Self {
-        let deaf = |inner: Journal| Reticent::over(inner, true, None);
-        Self::with(deaf).await
+    /// A shop whose feed delivers nothing.
+    pub(crate) async fn without_feed() -> Self {
+        let silent = |inner: Journal| WithholdingReader::over(inner, true, None);
+        Self::with(silent).await
     }
 
-    /// Its journal has lost an event.
+    /// A shop whose journal has lost this event.
     pub(crate) async fn lossy(shard: ShardId, position: Position) -> Self {
-        let lossy = move |inner: Journal| Reticent::over(inner, false, Some((shard, position)));
+        let lossy =
+            move |inner: Journal| WithholdingReader::over(inner, false, Some((shard, position)));
         Self::with(lossy).await
     }
 
-    async fn with(seen: impl FnOnce(Journal) -> Journal) -> Self {
+    async fn with(wrap: impl FnOnce(Journal) -> Journal) -> Self {
         let stores = Stores::in_memory(MemoryConfig {
             shards: ShardCount::new(SHARDS).expect("in range"),
             committer: CommitterConfig::default(),
@@ -60,12 +61,12 @@ impl TestShop {
         );
         Self {
             shop: shop.await.expect("starts"),
-            journal: seen(stores.journal.clone()),
+            journal: wrap(stores.journal.clone()),
             stores,
         }
     }
 
-    /// Creates accounts, in one shard after the other; each is there when the next is begun.
+    /// Creates accounts in one shard after the other; each is durable before the next is begun.
     pub(crate) async fn accounts(&self, numbers: Range<u128>) {
         for number in numbers {
             let command = CommandId::from_uuid(Uuid::from_u128(number));
@@ -74,8 +75,8 @@ impl TestShop {
                 fingerprint: None,
                 deadline: Deadline::at((Instant::now() + Duration::from_secs(60)).into_std()),
             };
-            let made = self.shop.create_account(&request, "N".into()).await;
-            let id: AccountId = made.expect("created").state.id;
+            let created = self.shop.create_account(&request, "N".into()).await;
+            let id: AccountId = created.expect("created").state.id;
             assert_eq!(
                 u128::from(id.slot().0) % u128::from(SHARDS),
                 number % u128::from(SHARDS)
@@ -122,47 +123,51 @@ impl TestShop {
     }
 }
 
-/// Waits until it is so; time is paused, so it passes when everybody waits.
-pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool) {
+/// Waits for the condition. Time is paused, so it advances whenever every task waits.
+pub(crate) async fn eventually(mut condition: impl FnMut() -> bool) {
     let began = Instant::now();
-    while !is_so() {
+    while !condition() {
         assert!(
             began.elapsed() < Duration::from_secs(120),
-            "it does not come"
+            "the condition did not hold in time"
         );
         sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// A journal that does not tell all.
-struct Reticent {
+/// A journal reader that withholds events.
+struct WithholdingReader {
     inner: Journal,
-    deaf: bool,
+    is_silent: bool,
     lost: Option<(ShardId, Position)>,
 }
 
-impl Reticent {
-    fn over(inner: Journal, deaf: bool, lost: Option<(ShardId, Position)>) -> Journal {
+impl WithholdingReader {
+    fn over(inner: Journal, is_silent: bool, lost: Option<(ShardId, Position)>) -> Journal {
         let writer = inner.writer.clone();
-        let reader = Arc::new(Self { inner, deaf, lost });
+        let reader = Arc::new(Self {
+            inner,
+            is_silent,
+            lost,
+        });
         Journal { writer, reader }
     }
 }
 
-struct Silence;
+struct SilentFeed;
 
 #[async_trait]
-impl CommitFeed for Silence {
+impl CommitFeed for SilentFeed {
     async fn next(&mut self) -> FeedItem {
         std::future::pending().await
     }
 }
 
 #[async_trait]
-impl JournalReader for Reticent {
+impl JournalReader for WithholdingReader {
     fn feed(&self) -> Box<dyn CommitFeed> {
-        if self.deaf {
-            Box::new(Silence)
+        if self.is_silent {
+            Box::new(SilentFeed)
         } else {
             self.inner.feed()
         }
@@ -197,9 +202,9 @@ impl JournalReader for Reticent {
         shard: ShardId,
         id: Uuid,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<RecordedEvent>, StorageError> {
-        self.inner.history(shard, id, page, room).await
+        self.inner.history(shard, id, page, budget).await
     }
 
     async fn find_command(

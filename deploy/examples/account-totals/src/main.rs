@@ -1,10 +1,10 @@
-//! An example of a consumer of `order.events`: what each account has ordered and not cancelled, each order counted
-//! exactly once.
+//! An example consumer of `order.events`: the total that each account has ordered and not
+//! cancelled, with each order counted exactly once.
 //!
-//! Kafka tells everything at least once, and each order's events in the order of their versions, repeats aside. That is
-//! enough, with two rules: how far it has read and what came of it are stored in one transaction of its own database, so
-//! it goes on exactly there after any end; and a version of an order that it has passed is left out, however often it
-//! comes again.
+//! Kafka delivers every event at least once, and the events of an order in the order of their
+//! versions, repeats aside. Two rules make that exactly once. Offsets and totals are stored in one
+//! transaction of the consumer's own database, so it continues exactly there after a crash. A
+//! version of an order that it has processed is skipped whenever it is delivered again.
 
 mod message;
 mod reader;
@@ -19,16 +19,16 @@ use clap::Parser;
 use reader::{Next, Reader};
 use totals::Totals;
 
-/// Counts what each account has ordered and not cancelled, from `order.events` on Kafka
+/// Totals what each account has ordered and not cancelled, from `order.events` on Kafka
 #[derive(Parser)]
 struct Arguments {
     /// Addresses of brokers, host:port, separated by commas
     #[arg(long, env = "KAFKA_BROKERS")]
     brokers: String,
-    /// The database with the totals, made if missing. One consumer each
+    /// The database of the totals, created if missing. For one consumer at a time
     #[arg(long, default_value = "account-totals.db")]
     state: PathBuf,
-    /// End at what is the end of the topic now; otherwise at Ctrl-C
+    /// Stop at the current end of the topic instead of at Ctrl-C
     #[arg(long)]
     until_end: bool,
 }
@@ -37,7 +37,10 @@ struct Arguments {
 async fn main() -> ExitCode {
     match run(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        #[expect(clippy::print_stderr, reason = "for whoever started it")]
+        #[expect(
+            clippy::print_stderr,
+            reason = "the error is the output of the program"
+        )]
         Err(failure) => {
             eprintln!("account-totals: {failure:#}");
             ExitCode::FAILURE
@@ -59,7 +62,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
             Next::End => break,
         }
     }
-    #[expect(clippy::print_stdout, reason = "this is what it is for")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "the totals are the output of the program"
+    )]
     for line in totals.lines().await? {
         println!("{line}");
     }

@@ -1,37 +1,37 @@
-//! What a message on `order.events` says. Only what is needed is read; what else there is may grow.
+//! Messages on `order.events`. Only the fields needed here are parsed: producers may add others.
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A message, where it stands, and what it means for the totals.
+/// A message: its offset, and its effect on the totals.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) partition: i32,
     pub(crate) offset: i64,
-    /// The order: the message's key.
+    /// The id of the order: the key of the message.
     pub(crate) order: String,
-    /// The event's number among those of the order, from the header `ce_entityversion`.
+    /// The version of the order after the event, from the header `ce_entityversion`.
     pub(crate) version: i64,
     pub(crate) change: Change,
 }
 
-/// What becomes of an order.
+/// The effect of an event on the totals.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Placed {
         account: String,
         currency: String,
-        /// In minor units: cents.
+        /// In minor units, such as cents.
         amount: i64,
     },
     Cancelled,
-    /// Nothing that matters here; also types that are not known yet.
+    /// No effect; also for event types that are not known yet.
     Other,
 }
 
 #[derive(Deserialize)]
-struct Told<'t> {
+struct Payload<'t> {
     event_type: &'t str,
     account_id: Option<&'t str>,
     currency: Option<&'t str>,
@@ -39,31 +39,32 @@ struct Told<'t> {
     total_price: Option<&'t RawValue>,
 }
 
-/// Reads the JSON of an event.
+/// Parses the JSON of an event.
 ///
 /// # Errors
-/// When it is not what the schema promises.
+/// When it does not match the schema.
 pub(crate) fn change(payload: &[u8]) -> Result<Change> {
-    let told: Told<'_> = serde_json::from_slice(payload).context("not the JSON of an event")?;
-    Ok(match told.event_type {
+    let payload: Payload<'_> =
+        serde_json::from_slice(payload).context("not the JSON of an event")?;
+    Ok(match payload.event_type {
         "order.created" => Change::Placed {
-            account: told.account_id.context("no account_id")?.to_owned(),
-            currency: told.currency.context("no currency")?.to_owned(),
-            amount: minor_units(told.total_price.context("no total_price")?.get())?,
+            account: payload.account_id.context("no account_id")?.to_owned(),
+            currency: payload.currency.context("no currency")?.to_owned(),
+            amount: minor_units(payload.total_price.context("no total_price")?.get())?,
         },
         "order.cancelled" => Change::Cancelled,
         _ => Change::Other,
     })
 }
 
-/// Amounts come with exactly the decimals of their currency, so that the digits without the point are minor units. As a
-/// binary number some of them would be a little less or more.
+/// Amounts have exactly the decimals of their currency, so the digits without the point are minor
+/// units. As binary floating-point numbers, some of them would be inexact.
 fn minor_units(number: &str) -> Result<i64> {
     let digits: String = number.split('.').collect();
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         bail!("{number} is not an amount");
     }
-    digits.parse().context("an amount beyond all bounds")
+    digits.parse().context("the amount is too large")
 }
 
 #[cfg(test)]
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_exact() {
+    fn amounts_are_parsed_exactly() {
         for (number, expected) in [
             ("39.98", 3_998),
             ("1000", 1_000),
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_passed_over() {
+    fn unknown_fields_and_types_are_ignored() {
         let placed = r#"{"event_type":"order.created","more":[1],"account_id":"a","total_price":1.50,"currency":"USD"}"#;
         let expected = Change::Placed {
             account: "a".into(),

@@ -1,6 +1,7 @@
-//! Reads `order.events` from given places on. The offsets are kept with the totals, not with Kafka: so there is no group,
-//! and all partitions are read. An offset is one of a topic: one that was deleted and made anew is noticed only while it is
-//! shorter than what was read of the old one.
+//! Reads `order.events` from given offsets on. The offsets are stored with the totals, not in
+//! Kafka: so there is no consumer group, and all partitions are read. Offsets belong to a topic: a
+//! topic that was deleted and created again is detected only while it is shorter than what was read
+//! of the old one.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,52 +16,54 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use crate::message::{Message, change};
 
 const TOPIC: &str = "order.events";
-/// In one transaction at most: its cost is spread over enough of them.
+/// Messages in one transaction at most: enough to spread its cost.
 const BATCH_MAX: usize = 500;
-/// For brokers to answer.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
-/// Between two looks, where nothing comes.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// For a response of the brokers.
+const RESPONSE_MAX: Duration = Duration::from_secs(30);
+/// Interval between two polls while no messages arrive.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What comes next.
+/// The result of a read.
 pub(crate) enum Next {
     Messages(Vec<Message>),
+    /// All partitions are read to their ends.
     End,
 }
 
 pub(crate) struct Reader {
     consumer: BaseConsumer,
-    /// Of each partition that is not at its end yet: where it ended in the beginning. `None`: it has no end.
+    /// The end offset, at the start, of each partition that is not read to it yet. `None`: reads
+    /// on.
     ends: Option<HashMap<i32, i64>>,
 }
 
 impl Reader {
-    /// Reads from these offsets on, and where there is none, from the beginning.
+    /// Reads from these offsets on; partitions without one are read from the beginning.
     pub(crate) fn new(brokers: &str, from: &HashMap<i32, i64>, until_end: bool) -> Result<Self> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", brokers)
-            // The library wants one; nothing is committed to it.
+            // The library requires one; no offset is committed to it.
             .set("group.id", "account-totals")
             .set("enable.auto.commit", "false")
-            // Events that were deleted before they were read are to be noticed, not passed over.
+            // Events that were deleted before they were read must be detected, not skipped.
             .set("auto.offset.reset", "error")
             .create()?;
-        let metadata = consumer.fetch_metadata(Some(TOPIC), ANSWER_MAX);
-        let metadata = metadata.context("no broker answers")?;
+        let metadata = consumer.fetch_metadata(Some(TOPIC), RESPONSE_MAX);
+        let metadata = metadata.context("no broker responds")?;
         let topic = metadata.topics().first().context("no topic")?;
         if topic.partitions().is_empty() {
-            bail!("there is no topic {TOPIC}: `fritzy topics apply` makes it");
+            bail!("the topic {TOPIC} does not exist: `fritzy topics apply` creates it");
         }
         let mut partitions = TopicPartitionList::new();
         let mut ends = HashMap::new();
         for partition in topic.partitions() {
             let id = partition.id();
-            let (begin, end) = consumer.fetch_watermarks(TOPIC, id, ANSWER_MAX)?;
+            let (begin, end) = consumer.fetch_watermarks(TOPIC, id, RESPONSE_MAX)?;
             let next = from.get(&id).copied().unwrap_or(begin);
             if next > end {
                 bail!(
-                    "partition {id} of {TOPIC} ends at {end}, and was read to {next}: the topic was made anew; begin \
-                     anew with an empty state"
+                    "partition {id} of {TOPIC} ends at {end}, but was read to {next}: the topic was created again; \
+                     start again with an empty state"
                 );
             }
             partitions.add_partition_offset(TOPIC, id, Offset::Offset(next))?;
@@ -75,7 +78,7 @@ impl Reader {
         })
     }
 
-    /// Waits for what comes next: what is there already, in the order of each partition.
+    /// Waits for the next messages. They are in the order of each partition.
     pub(crate) async fn next(&mut self) -> Result<Next> {
         loop {
             if self.ends.as_ref().is_some_and(HashMap::is_empty) {
@@ -89,13 +92,13 @@ impl Reader {
                     Ok(message) => message,
                     Err(KafkaError::MessageConsumption(code)) if is_lost(code) => {
                         bail!(
-                            "{code}: events were deleted before they were read; begin anew with an empty state"
+                            "{code}: events were deleted before they were read; start again with an empty state"
                         )
                     }
                     Err(failure @ KafkaError::MessageConsumptionFatal(_)) => {
                         return Err(failure.into());
                     }
-                    // Brokers that are away come back.
+                    // Transient: the library reconnects to brokers that are down.
                     Err(_) => continue,
                 };
                 let read = read(&message)?;
@@ -111,12 +114,12 @@ impl Reader {
             if !messages.is_empty() {
                 return Ok(Next::Messages(messages));
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-/// Whether what is to be read next is not there any more.
+/// Whether the next message no longer exists.
 const fn is_lost(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,

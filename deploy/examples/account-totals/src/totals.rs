@@ -1,4 +1,4 @@
-//! The totals, and how far the topic was read, in one database: they change together or not at all.
+//! The totals and the offsets in one database, so that they change atomically.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,8 +9,8 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use crate::message::{Change, Message};
 
-/// `placed` remembers of each order which version was the last, and what it counts for. One that was completed or
-/// cancelled could be forgotten once the topic does not hold it any more.
+/// `placed` has the last version and the amount of each order. Completed and cancelled orders could
+/// be deleted once the topic has no event of them any more.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS read_up_to (partition_id INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS placed (
@@ -23,7 +23,7 @@ CREATE INDEX IF NOT EXISTS placed_by_account ON placed (account, currency);
 pub(crate) struct Totals(SqliteConnection);
 
 impl Totals {
-    /// Opens the file for itself alone: two that count into it would count twice.
+    /// Opens the file exclusively: two consumers on one file would count twice.
     pub(crate) async fn open(file: &Path) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(file)
@@ -32,12 +32,12 @@ impl Totals {
             .synchronous(SqliteSynchronous::Full);
         let why = || {
             format!(
-                "{} cannot be used (is another consumer on it?)",
+                "{} cannot be used (is another consumer using it?)",
                 file.display()
             )
         };
         let mut connection = options.connect().await.with_context(why)?;
-        // Takes the lock, and keeps it.
+        // Acquires the lock, which is held until the connection is closed.
         let schema = format!("BEGIN EXCLUSIVE; {SCHEMA} COMMIT;");
         sqlx::raw_sql(sqlx::AssertSqlSafe(schema))
             .execute(&mut connection)
@@ -53,7 +53,7 @@ impl Totals {
         Ok(rows.into_iter().collect())
     }
 
-    /// Counts these, which come next in their partitions.
+    /// Applies messages, the next ones of their partitions, in one transaction.
     pub(crate) async fn apply(&mut self, messages: &[Message]) -> Result<()> {
         let mut transaction = self.0.begin().await?;
         for message in messages {
@@ -83,7 +83,7 @@ impl Totals {
     }
 }
 
-/// A version that was passed has no effect: that is all it takes.
+/// Applies one message. A version that was processed already has no effect.
 async fn change(connection: &mut SqliteConnection, message: &Message) -> Result<()> {
     match &message.change {
         Change::Placed {
@@ -102,7 +102,8 @@ async fn change(connection: &mut SqliteConnection, message: &Message) -> Result<
                 .await?;
         }
         later => {
-            // An order that was placed before the topic begins is not there, and counts for nothing.
+            // An order placed before the first event of the topic is not in the table, and not
+            // counted.
             let moved = "UPDATE placed SET version = ?2, cancelled = cancelled OR ?3
                 WHERE order_id = ?1 AND version < ?2";
             sqlx::query(moved)

@@ -1,5 +1,5 @@
-//! The consumer on a real Kafka: killed again and again, and fed by bridges that repeat themselves, it counts each order
-//! once.
+//! The consumer on real brokers: it is killed repeatedly, and bridges repeat events. It counts each
+//! order once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// By account and currency: minor units and orders.
+/// Minor units and number of orders, by account and currency.
 type Expected = BTreeMap<String, (i64, usize)>;
 
 fn request() -> Request {
@@ -31,13 +31,13 @@ fn request() -> Request {
     }
 }
 
-struct Ordering {
+struct OrderingShop {
     stores: Stores,
     shop: Shop,
     kafka: KafkaBridgeConfig,
 }
 
-impl Ordering {
+impl OrderingShop {
     async fn new(brokers: String) -> Self {
         let stores = Stores::in_memory(MemoryConfig {
             shards: ShardCount::new(8).expect("in range"),
@@ -58,7 +58,7 @@ impl Ordering {
             retention_ms: 86_400_000,
         };
         let topics = Topics::new(&kafka, settings).expect("a client");
-        topics.apply().await.expect("made");
+        topics.apply().await.expect("created");
         Self {
             stores,
             shop,
@@ -101,7 +101,7 @@ impl Ordering {
         product.expect("created").state.id.to_string()
     }
 
-    /// Places an order of so many; every third is cancelled, the others are confirmed.
+    /// Places an order; every third is cancelled, the others are confirmed.
     async fn order(&self, account: &str, product: &str, number: u32) {
         let input = OrderInput {
             account_id: account.to_owned(),
@@ -136,13 +136,13 @@ impl Ordering {
             }
             assert!(
                 began.elapsed() < Duration::from_secs(60),
-                "it is not published"
+                "not published in time"
             );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// From the journal.
+    /// The totals by the journal.
     async fn expected(&self) -> Expected {
         let mut placed = BTreeMap::new();
         for shard in self.stores.ownership.shard_count().all() {
@@ -177,13 +177,13 @@ fn consumer(brokers: &str, state: &Path) -> Command {
     command
 }
 
-/// Runs it to the end of the topic, and reads what it says.
+/// Runs a consumer to the end of the topic, and parses its output.
 fn counted(brokers: &str, state: &Path) -> Expected {
-    let told = consumer(brokers, state).arg("--until-end").output();
-    let told = told.expect("it runs");
-    let error = String::from_utf8_lossy(&told.stderr);
-    assert!(told.status.success(), "{error}");
-    let lines = String::from_utf8(told.stdout).expect("UTF-8");
+    let output = consumer(brokers, state).arg("--until-end").output();
+    let output = output.expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
     let lines = lines.lines().map(|line| {
         let words: Vec<&str> = line.split(' ').collect();
         let key = format!("{} {}", words[0], words[1]);
@@ -195,8 +195,8 @@ fn counted(brokers: &str, state: &Path) -> Expected {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_order_counts_once_whatever_is_killed_and_repeated() {
-    let test = "each_order_counts_once_whatever_is_killed_and_repeated";
+async fn each_order_counts_once_despite_kills_and_repeats() {
+    let test = "each_order_counts_once_despite_kills_and_repeats";
     let started = tokio::task::block_in_place(|| KafkaCluster::start(&KafkaConfig::default()));
     let cluster = match started {
         Ok(cluster) => cluster,
@@ -204,7 +204,7 @@ async fn each_order_counts_once_whatever_is_killed_and_repeated() {
         Err(failure) => panic!("{failure}"),
     };
     let brokers = cluster.bootstrap();
-    let ordering = Ordering::new(brokers.clone()).await;
+    let ordering = OrderingShop::new(brokers.clone()).await;
     let accounts = [
         ordering.account("Ada").await,
         ordering.account("Grace").await,
@@ -217,7 +217,7 @@ async fn each_order_counts_once_whatever_is_killed_and_repeated() {
     let folder = TempDir::new().expect("a folder");
     let state = folder.path().join("totals.db");
     for round in 0..6_u32 {
-        // Its cursors are not saved: the next one repeats what this one told.
+        // Its cursors are not saved: the next bridge repeats the events.
         let bridge = ordering.bridge().await;
         let mut killed = consumer(&brokers, &state)
             .stdout(Stdio::null())
@@ -246,13 +246,13 @@ async fn each_order_counts_once_whatever_is_killed_and_repeated() {
     assert_eq!(
         counted(&brokers, &state),
         expected,
-        "again is the same as once"
+        "a second run changes nothing"
     );
-    // From the beginning, repeats and all, it comes to the same.
-    let anew = folder.path().join("anew.db");
-    assert_eq!(counted(&brokers, &anew), expected);
+    // A new consumer, which reads all repeats, gets the same totals.
+    let fresh = folder.path().join("fresh.db");
+    assert_eq!(counted(&brokers, &fresh), expected);
 
-    // Two that count into one file would count twice.
+    // Two consumers on one file would count twice: the second one fails.
     let mut one = consumer(&brokers, &state)
         .stdout(Stdio::null())
         .spawn()
@@ -260,24 +260,23 @@ async fn each_order_counts_once_whatever_is_killed_and_repeated() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let other = consumer(&brokers, &state).output().expect("it runs");
     assert!(!other.status.success());
-    let told = String::from_utf8_lossy(&other.stderr).into_owned();
-    assert!(told.contains("is another consumer on it?"), "{told}");
-    // Asked to end, it ends, and says what it has counted.
+    let error = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(error.contains("is another consumer using it?"), "{error}");
     one.kill().expect("it ran");
     one.wait().expect("it ends");
 }
 
 #[test]
-fn what_it_cannot_do_it_says_in_a_line() {
+fn unusable_state_file_is_reported_in_one_line() {
     let folder = TempDir::new().expect("a folder");
-    let told = consumer(
+    let output = consumer(
         "127.0.0.1:1",
         &folder.path().join("nowhere").join("totals.db"),
     )
     .output();
-    let told = told.expect("it runs");
-    assert!(!told.status.success());
-    let error = String::from_utf8(told.stderr).expect("UTF-8");
+    let output = output.expect("it runs");
+    assert!(!output.status.success());
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(
         error.starts_with("account-totals: ") && error.lines().count() == 1,
         "{error}"

@@ -122,7 +122,7 @@ fn append(number: u128) -> Append {
             epoch: Epoch(1),
         },
         entity: id.into(),
-        after: 0,
+        expected_version: 0,
         command: CommandId::from_uuid(Uuid::from_u128(number)),
         fingerprint: None,
         events: vec![(

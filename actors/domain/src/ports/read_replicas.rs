@@ -1,5 +1,5 @@
-//! Copies of the state rows: lists may be read from one that lags a little, unless the client has a token of
-//! what it must see.
+//! Read replicas of the state rows. Lists may be read from one that lags a little, unless the
+//! client holds a consistency token.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use async_trait::async_trait;
 
 use super::ReadModel;
 
-/// How far the database had come at some moment. Clients hold it as text, and need not understand it.
+/// How far the database was at some time. Opaque to clients, which hold it as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsistencyToken {
-    /// Tells databases apart: a position in another one says nothing.
+    /// Identifies the database: a position in another one has no meaning.
     pub database: u32,
-    /// A position in its log.
+    /// A position in the write-ahead log of that database.
     pub position: u64,
 }
 
@@ -24,9 +24,9 @@ impl fmt::Display for ConsistencyToken {
     }
 }
 
-/// A text that is no token.
+/// The text is not a consistency token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a token that this API has handed out")]
+#[error("not a consistency token of this API")]
 pub struct InvalidToken;
 
 impl FromStr for ConsistencyToken {
@@ -50,28 +50,28 @@ impl FromStr for ConsistencyToken {
     }
 }
 
-/// How new the rows of a list must be.
+/// How recent the rows of a list must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consistency {
-    /// As new as the limit of lag demands.
+    /// Any replica whose lag is within the limit.
     BoundedStaleness,
-    /// With everything that the token stands for.
+    /// With every write that was acknowledged before the token was issued.
     AtLeast(ConsistencyToken),
-    /// With everything that was acknowledged.
+    /// With every acknowledged write.
     Strong,
 }
 
-/// The state rows and their copies.
+/// The primary and its read replicas.
 #[async_trait]
 pub trait ReadReplicas: Send + Sync {
-    /// A token for everything that was acknowledged before this call; `None` where there are no copies.
+    /// A token for every write acknowledged before this call; `None` where there are no replicas.
     async fn token(&self) -> Option<ConsistencyToken>;
 
-    /// State rows that are fresh enough. For lists only: nothing is decided or settled by them.
-    async fn lists(&self, freshness: Consistency) -> Arc<dyn ReadModel>;
+    /// State rows that are recent enough. For lists only: no command is decided on them.
+    async fn read_model(&self, consistency: Consistency) -> Arc<dyn ReadModel>;
 }
 
-/// State rows without copies.
+/// A primary without replicas.
 pub struct PrimaryOnly(pub Arc<dyn ReadModel>);
 
 #[async_trait]
@@ -80,7 +80,7 @@ impl ReadReplicas for PrimaryOnly {
         None
     }
 
-    async fn lists(&self, _freshness: Consistency) -> Arc<dyn ReadModel> {
+    async fn read_model(&self, _consistency: Consistency) -> Arc<dyn ReadModel> {
         self.0.clone()
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_come_back_as_they_were_and_nothing_else_does() {
+    fn token_round_trips_and_other_text_is_rejected() {
         let token = ConsistencyToken {
             database: 0xAB,
             position: 0x1_6B3C_9120,

@@ -1,4 +1,4 @@
-//! Bridges that end in the middle: killed, panicking, or with a fatal error of their producer.
+//! Bridges that end abruptly: killed, panicking, or with a fatal error of their producer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
@@ -19,8 +19,8 @@ use crate::outages::require_whole;
 use crate::shop::{KafkaShop, TOPIC_SETTINGS, status};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bridge_that_is_given_up_in_the_middle_repeats_and_loses_nothing() {
-    let test = "a_bridge_that_is_given_up_in_the_middle_repeats_and_loses_nothing";
+async fn i6_killed_bridge_repeats_and_loses_no_events() {
+    let test = "i6_killed_bridge_repeats_and_loses_no_events";
     let Some(cluster) = plain(test, 1) else {
         return;
     };
@@ -28,17 +28,17 @@ async fn a_bridge_that_is_given_up_in_the_middle_repeats_and_loses_nothing() {
     for _ in 0..4 {
         let running = shop.bridge().await;
         shop.orders(200).await;
-        // As a kill would: cursors are not saved, and nothing is waited for.
+        // Like a crash: cursors are not saved, and nothing is awaited.
         running.kill();
     }
     let running = shop.bridge().await;
     shop.until_published(&running).await;
     running.stop().await;
-    let repeats = require_whole("bridges given up", &cluster, &shop).await;
-    assert!(repeats > 0, "what was not saved is told again");
+    let repeats = require_whole("killed bridges", &cluster, &shop).await;
+    assert!(repeats > 0, "events behind unsaved cursors are repeated");
 }
 
-/// Bridges, each of which panics when it has taken so many events. Everything else about them is real.
+/// Starts real bridges, each of which panics after so many events.
 struct Panicking {
     bridges: KafkaBridge,
     events: i64,
@@ -72,12 +72,12 @@ impl ProjectionStart for Panicking {
 impl Projection for PanicIn {
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
         self.events -= 1;
-        assert!(self.events > 0, "told to");
+        assert!(self.events > 0, "requested by the test");
         self.bridge.take(event).await
     }
 
-    async fn done(&mut self) -> Result<Ack, ProjectionError> {
-        self.bridge.done().await
+    async fn next_ack(&mut self) -> Result<Ack, ProjectionError> {
+        self.bridge.next_ack().await
     }
 
     fn forget(&mut self, shard: ShardId) {
@@ -86,8 +86,8 @@ impl Projection for PanicIn {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bridge_that_panics_is_started_anew_from_its_cursors() {
-    let test = "a_bridge_that_panics_is_started_anew_from_its_cursors";
+async fn i6_panicking_bridge_restarts_from_its_cursors() {
+    let test = "i6_panicking_bridge_restarts_from_its_cursors";
     let Some(cluster) = plain(test, 1) else {
         return;
     };
@@ -105,9 +105,10 @@ async fn a_bridge_that_panics_is_started_anew_from_its_cursors() {
     require_whole("a panicking bridge", &cluster, &shop).await;
 }
 
-/// No real broker gives a producer up on demand; the library's own does, over a real socket.
+/// No real broker causes a fatal error on demand. The library's mock broker does, over a real
+/// socket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fatal_error_of_the_producer_makes_a_new_one_from_the_cursor() {
+async fn i6_fatal_producer_error_restarts_from_the_cursors() {
     let kafka = MockCluster::new(1).expect("a broker");
     for topic in TOPICS {
         let made = kafka.create_topic(topic, TOPIC_SETTINGS.partitions, 1);
@@ -122,8 +123,8 @@ async fn a_fatal_error_of_the_producer_makes_a_new_one_from_the_cursor() {
     shop.orders(50).await;
     shop.until_published(&running).await;
     let restarts = status(&running).restarts;
-    assert!(restarts > 0, "it was fatal");
-    // One that has nothing to do finds out with the next event.
+    assert!(restarts > 0, "the error was fatal");
+    // An idle producer would notice an error with the next event only.
     tokio::time::sleep(Duration::from_secs(2)).await;
     shop.orders(10).await;
     shop.until_published(&running).await;

@@ -1,4 +1,5 @@
-//! What a broker refuses as too large: one message stops its shard, and nothing behind it goes out; batches become smaller.
+//! Messages and batches that a broker rejects as too large. A message stops its shard, and nothing
+//! behind it is sent; batches become smaller.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::consumed::Consumed;
 use crate::outages::require_whole;
 use crate::shop::{KafkaShop, status};
 
-/// Bytes a topic takes at once.
+/// The bytes of a batch that a topic accepts.
 const LIMIT: &str = "max.message.bytes";
 
 fn stopped(cursors: &[Cursor]) -> Vec<&Cursor> {
@@ -19,8 +20,8 @@ fn stopped(cursors: &[Cursor]) -> Vec<&Cursor> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_that_is_too_large_stops_its_shard_before_it_and_no_other() {
-    let test = "a_message_that_is_too_large_stops_its_shard_before_it_and_no_other";
+async fn too_large_message_stops_only_its_shard() {
+    let test = "too_large_message_stops_only_its_shard";
     let Some(cluster) = plain(test, 1) else {
         return;
     };
@@ -36,34 +37,34 @@ async fn a_message_that_is_too_large_stops_its_shard_before_it_and_no_other() {
     shop.until_published(&running).await;
     let cursors = shop.cursors().await;
     let [cursor] = stopped(&cursors)[..] else {
-        panic!("one shard is stopped: {cursors:?}");
+        panic!("not one stopped shard: {cursors:?}");
     };
     let reason = cursor.stopped.as_deref().unwrap_or_default();
     assert!(reason.contains("too large"), "{reason}");
     let journal = shop.journal().await;
-    let refused = journal
+    let rejected = journal
         .iter()
         .find(|event| event.entity.as_uuid().to_string() == long);
-    let refused = refused.expect("it was placed");
+    let rejected = rejected.expect("it was placed");
     assert_eq!(
-        (refused.shard, refused.position),
+        (rejected.shard, rejected.position),
         (cursor.shard, cursor.position + 1)
     );
-    // Nothing behind it has gone out.
+    // Nothing behind it was sent.
     let is_out =
-        |event: &&RecordedEvent| event.shard != refused.shard || event.position < refused.position;
+        |event: &&RecordedEvent| event.shard != rejected.shard || event.position < rejected.position;
     let expected = journal.iter().filter(is_out);
     let expected = expected.filter(|event| event.event.event_type().starts_with("order."));
     assert_eq!(
         Consumed::all(&brokers).distinct("order.events"),
         expected.count()
     );
-    // A node that is started anew is stopped there as well.
+    // A restarted node stays stopped there.
     running.stop().await;
     let running = shop.bridge().await;
     sleep(Duration::from_secs(2)).await;
     assert_eq!(status(&running).stopped_shards, 1);
-    // Whoever looks after it lets it through, and has it tried again.
+    // An operator raises the limit, and has the event retried.
     set_topic(&brokers, "order.events", LIMIT, "1048588").await;
     let again = shop
         .stores
@@ -80,8 +81,8 @@ async fn a_message_that_is_too_large_stops_its_shard_before_it_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn batches_that_are_too_large_become_smaller_until_they_are_taken() {
-    let test = "batches_that_are_too_large_become_smaller_until_they_are_taken";
+async fn too_large_batches_shrink_until_accepted() {
+    let test = "too_large_batches_shrink_until_accepted";
     let Some(mut cluster) = plain(test, 1) else {
         return;
     };
@@ -94,15 +95,15 @@ async fn batches_that_are_too_large_become_smaller_until_they_are_taken() {
     let running = shop.bridge().await;
     shop.orders(5).await;
     shop.until_published(&running).await;
-    // So that much waits, and goes out together.
+    // So that many messages wait, and are sent together.
     act(|| cluster.pause(0));
     shop.orders(300).await;
     act(|| cluster.resume(0));
     shop.until_published(&running).await;
     assert!(stopped(&shop.cursors().await).is_empty());
     let restarts = status(&running).restarts;
-    // Each break makes them half as large: 4 KB of 512 at the seventh.
-    assert!((1..=7).contains(&restarts), "{restarts} times");
+    // Each restart halves them: from 512 KB to 4 KB at the seventh.
+    assert!((1..=7).contains(&restarts), "{restarts} restarts");
     running.stop().await;
     require_whole("batches too large", &cluster, &shop).await;
 }

@@ -1,4 +1,4 @@
-//! How bridges are started: the producer's settings, and whether the topics are there.
+//! The factory of bridges: the producer's settings, and the check that all topics exist.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,35 +15,36 @@ use tracing::info;
 
 use crate::KafkaBridgeConfig;
 use crate::bridge::{BATCH_BYTES, Bridge};
-use crate::client::{Complaints, FIXED, client_config};
-use crate::deliveries::{Deliveries, Delivery};
+use crate::client::{ClientErrors, FIXED, client_config};
+use crate::deliveries::{Delivery, DeliveryContext};
+use crate::delivery_watchdog::DeliveryWatchdog;
 use crate::messages::TOPICS;
-use crate::stall::Stall;
 
-/// Asking for topics at most.
+/// For the request of the topics.
 const METADATA_MAX: Duration = Duration::from_secs(10);
 
-/// What may be overruled, by either of its names.
+/// Defaults that the properties may override, by either name: name, alias, value.
 const DEFAULTS: [(&str, &str, &str); 5] = [
     ("compression.type", "compression.codec", "lz4"),
-    // A request carries one partition, and costs the broker and us more than what is in it. At 2 000 orders a second, 20 ms put
-    // two or three messages into each.
+    // A request carries one partition, and costs the broker and this node more than its content. At
+    // 2 000 orders a second, 20 ms put two or three messages into each.
     ("linger.ms", "queue.buffering.max.ms", "20"),
-    // 64 MB: long orders fill the memory before their number does. When it is full, what waits is sent before anything else.
+    // 64 MB: long orders reach this limit before the number of messages. While the queue is full,
+    // the message that waits is sent before any other.
     ("queue.buffering.max.kbytes", "", "65536"),
     ("queue.buffering.max.messages", "", "20000"),
     ("topic.metadata.propagation.max.ms", "", "10000"),
 ];
 
-/// Settings that the client library refuses.
+/// The client library has rejected the settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Kafka's client cannot be made of these settings: {0}")]
+#[error("the Kafka client rejects these settings: {0}")]
 pub struct KafkaSettingsError(pub(super) String);
 
 impl From<KafkaError> for KafkaSettingsError {
-    fn from(failure: KafkaError) -> Self {
-        Self(match failure {
-            // The value may be a secret that stands in the wrong place.
+    fn from(error: KafkaError) -> Self {
+        Self(match error {
+            // The value may be a secret in the wrong place.
             KafkaError::ClientConfig(_, why, name, value) if value.is_empty() => {
                 format!("{name}: {why}")
             }
@@ -56,37 +57,38 @@ impl From<KafkaError> for KafkaSettingsError {
     }
 }
 
-/// Starts bridges.
+/// The factory of bridges: a [`ProjectionStart`].
 pub struct KafkaBridge {
     config: KafkaBridgeConfig,
-    /// How much one request carries for a partition; less, once a broker has refused that.
+    /// Bytes that one request carries for a partition; less after a broker has rejected a batch.
     batch_bytes: Arc<AtomicUsize>,
 }
 
 impl KafkaBridge {
-    /// A bridge by this configuration. Nothing is connected yet.
+    /// A factory with this configuration. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`KafkaSettingsError`], for an unknown name, a value that means nothing, a file that is not there.
+    /// When a property has an unknown name or an invalid value, or names a file that does not
+    /// exist.
     pub fn new(config: KafkaBridgeConfig) -> Result<Self, KafkaSettingsError> {
         let batch_bytes = Arc::new(AtomicUsize::new(BATCH_BYTES));
         let bridge = Self {
             config,
             batch_bytes,
         };
-        // Some of it is found out only by making one.
-        let (tell, _) = mpsc::unbounded_channel();
-        drop(bridge.producer(tell, Complaints::default())?);
+        // Some settings are checked only when a client is created.
+        let (sender, _) = mpsc::unbounded_channel();
+        drop(bridge.producer(sender, ClientErrors::default())?);
         Ok(bridge)
     }
 
     fn producer(
         &self,
-        tell: UnboundedSender<Delivery>,
-        complaints: Complaints,
-    ) -> Result<ThreadedProducer<Deliveries>, KafkaError> {
-        let deliveries = Deliveries { tell, complaints };
-        self.client().create_with_context(deliveries)
+        sender: UnboundedSender<Delivery>,
+        errors: ClientErrors,
+    ) -> Result<ThreadedProducer<DeliveryContext>, KafkaError> {
+        let context = DeliveryContext { sender, errors };
+        self.client().create_with_context(context)
     }
 
     fn client(&self) -> ClientConfig {
@@ -117,32 +119,32 @@ impl ProjectionStart for KafkaBridge {
     }
 
     async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
-        let (tell, delivered) = mpsc::unbounded_channel();
-        let complaints = Complaints::default();
-        let producer = self.producer(tell, complaints.clone());
-        let producer = producer.map_err(|failure| ProjectionError(failure.to_string()))?;
-        let asking = tokio::task::spawn_blocking(move || {
-            let missing = missing_topics(&producer, &complaints);
-            (producer, missing)
+        let (sender, delivered) = mpsc::unbounded_channel();
+        let errors = ClientErrors::default();
+        let producer = self.producer(sender, errors.clone());
+        let producer = producer.map_err(|error| ProjectionError(error.to_string()))?;
+        let checking = tokio::task::spawn_blocking(move || {
+            let checked = check_topics(&producer, &errors);
+            (producer, checked)
         });
-        let (producer, missing) = asking
+        let (producer, checked) = checking
             .await
-            .map_err(|failure| ProjectionError(failure.to_string()))?;
-        missing?;
+            .map_err(|error| ProjectionError(error.to_string()))?;
+        checked?;
         info!(brokers = self.config.brokers, "publishing to Kafka");
-        let stall = Stall::new(client_config(&self.config));
-        let bridge = Bridge::new(producer, delivered, self.batch_bytes.clone(), stall);
+        let watchdog = DeliveryWatchdog::new(client_config(&self.config));
+        let bridge = Bridge::new(producer, delivered, self.batch_bytes.clone(), watchdog);
         Ok(Box::new(bridge))
     }
 }
 
-/// A message to a topic that is not there would wait, and its shard with it.
-fn missing_topics(
-    producer: &ThreadedProducer<Deliveries>,
-    complaints: &Complaints,
+/// Fails if a topic is missing: a message to it would wait, and block its shard.
+fn check_topics(
+    producer: &ThreadedProducer<DeliveryContext>,
+    errors: &ClientErrors,
 ) -> Result<(), ProjectionError> {
     let found = producer.client().fetch_metadata(None, METADATA_MAX);
-    let found = found.map_err(|failure| complaints.no_answer(&failure));
+    let found = found.map_err(|error| errors.no_response(&error));
     let found = found.map_err(ProjectionError)?;
     let found: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
     let missing: Vec<&str> = TOPICS
@@ -154,6 +156,6 @@ fn missing_topics(
     }
     let missing = missing.join(", ");
     Err(ProjectionError(format!(
-        "there is no topic {missing}: make them with `fritzy topics apply`"
+        "topics are missing: {missing}; create them with `fritzy topics apply`"
     )))
 }

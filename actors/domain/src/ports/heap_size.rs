@@ -1,36 +1,14 @@
-//! Room in memory: what a read may take, and what it has taken.
+//! The memory size of rows, to be charged to a memory budget.
 
-use fritzy_types::BudgetExceeded;
-
-use super::Stored;
+use super::{RecordedEvent, Stored};
 use crate::{Account, Order, OrderLine, Product};
 
-/// How much memory a read may fill. Whoever reads takes room for each row before the next one is
-/// fetched, so that a read which is too large ends after one row too many.
-pub trait MemoryBudget: Send + Sync {
-    /// Takes room for so many more bytes; they are given back with the room itself.
-    ///
-    /// # Errors
-    /// [`BudgetExceeded`]: the read must end.
-    fn take(&self, bytes: usize) -> Result<(), BudgetExceeded>;
-}
-
-/// Room without an end, for reads that are bounded by other means.
-#[derive(Clone, Copy, Debug)]
-pub struct UnlimitedBudget;
-
-impl MemoryBudget for UnlimitedBudget {
-    fn take(&self, _bytes: usize) -> Result<(), BudgetExceeded> {
-        Ok(())
-    }
-}
-
-/// What takes room: a state with all it holds.
+/// The memory that a value takes, including what it owns on the heap.
 pub trait HeapSize: Sized {
-    /// Bytes it holds beside itself.
+    /// The bytes it owns on the heap.
     fn heap_bytes(&self) -> usize;
 
-    /// Bytes it takes.
+    /// All bytes it takes: the value itself and its heap.
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.heap_bytes()
     }
@@ -62,6 +40,12 @@ impl HeapSize for Order {
     }
 }
 
+impl HeapSize for RecordedEvent {
+    fn heap_bytes(&self) -> usize {
+        self.event.payload().len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use fritzy_types::Timestamp;
@@ -71,7 +55,7 @@ mod tests {
     use crate::{AccountId, Currency, Money, OrderId, OrderStatus, ProductId};
 
     #[test]
-    fn every_line_of_an_order_and_every_text_takes_room() {
+    fn order_size_counts_lines_and_texts() {
         let line = |name: &str| OrderLine {
             product_id: ProductId::from_uuid(Uuid::nil()),
             product_version: 1,

@@ -1,0 +1,26 @@
+//! The kinds of entities.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Kind {
+    /// An account.
+    Account,
+    /// A product.
+    Product,
+    /// An order.
+    Order,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Account => "account",
+            Self::Product => "product",
+            Self::Order => "order",
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! The port of this crate: what a projection implements, and what it is fed with.
+
+use async_trait::async_trait;
+use fritzy_domain::{CommandId, EntityId, Event, EventId, Position, RecordedEvent, Version};
+use fritzy_types::ShardId;
+
+/// An event on its way to a projection.
+#[derive(Clone, Copy, Debug)]
+pub struct ProjectedEvent<'a> {
+    /// The shard of its entity.
+    pub shard: ShardId,
+    /// Its number in the shard, from 1.
+    pub position: Position,
+    /// The entity that it belongs to.
+    pub entity: EntityId,
+    /// Its number in the entity, from 1.
+    pub version: Version,
+    /// Stable over redeliveries: consumers deduplicate by it.
+    pub event_id: EventId,
+    /// The command that caused it.
+    pub command: CommandId,
+    /// The content.
+    pub event: &'a Event,
+}
+
+impl<'a> From<&'a RecordedEvent> for ProjectedEvent<'a> {
+    fn from(recorded: &'a RecordedEvent) -> Self {
+        Self {
+            shard: recorded.shard,
+            position: recorded.position,
+            entity: recorded.entity,
+            version: recorded.version,
+            event_id: recorded.event_id,
+            command: recorded.command,
+            event: &recorded.event,
+        }
+    }
+}
+
+/// What became of events that a projection has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ack {
+    /// In this shard, the effects of all events up to and including this position are durable.
+    UpTo(ShardId, Position),
+    /// A poison message: the event there cannot have its effect, and retrying does not help.
+    Poisoned {
+        /// The shard of the event.
+        shard: ShardId,
+        /// The position of the event.
+        position: Position,
+        /// Why, for the operators who decide what becomes of it.
+        reason: String,
+    },
+}
+
+/// A projection failed and is of no further use. What it has not acknowledged is delivered to a new
+/// one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ProjectionError(pub String);
+
+/// An effect for each event.
+#[async_trait]
+pub trait Projection: Send {
+    /// Takes an event; those of a shard are delivered in order. Waits for free capacity; the runner
+    /// awaits the call to its end. Events behind a poisoned one may still be delivered. They must
+    /// have no effect until [`Self::forget`].
+    ///
+    /// # Errors
+    /// When the projection can take no more events and must be replaced.
+    async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError>;
+
+    /// Waits for the next acknowledgement. Cancel-safe: nothing is lost when the future is dropped.
+    /// Positions of a shard only grow, and none behind a poisoned event is acknowledged.
+    ///
+    /// # Errors
+    /// When the projection has failed and must be replaced.
+    async fn next_ack(&mut self) -> Result<Ack, ProjectionError>;
+
+    /// Forgets all events taken from a shard: its cursor was reset, or another node owns it now.
+    /// Events taken from it later start at a cursor again.
+    fn forget(&mut self, shard: ShardId);
+}
+
+/// Where a projection without a cursor begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With the first event of the journal.
+    Start,
+    /// With the first event committed from now on.
+    Now,
+}
+
+/// Starts a projection: the first time, and again after each failure.
+#[async_trait]
+pub trait ProjectionStart: Send + Sync + 'static {
+    /// The projection's name. Its cursors are stored under it.
+    fn name(&self) -> &'static str;
+
+    /// Where the projection begins if it has no cursor yet.
+    fn begin(&self) -> Begin;
+
+    /// Starts a new projection that has taken nothing.
+    ///
+    /// # Errors
+    /// When what the projection writes to is not reachable or not usable. The runner tries again.
+    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError>;
+}
