@@ -10,7 +10,7 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Executor, Positioned, Request, Response as GraphqlResponse, Value, Variables};
 use bytes::Buf;
-use fritzy_cluster::aside::{self, Places};
+use fritzy_cluster::admission::{self, Places};
 use fritzy_domain::ReadReplicas;
 use futures_util::{FutureExt as _, Stream};
 use serde::Deserialize;
@@ -107,7 +107,7 @@ impl<E: Executor> Endpoint<E> {
             let negotiating = self.negotiate(began, &method, &headers, &query, body);
             let response = match trace {
                 None => negotiating.await,
-                trace => fritzy_cluster::trace::within(trace, negotiating).await,
+                trace => fritzy_cluster::trace_context::within(trace, negotiating).await,
             };
             let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             debug!(%method, status = response.status().as_u16(), micros, "answered");
@@ -153,7 +153,7 @@ impl<E: Executor> Endpoint<E> {
             // What the body held is in use until the request is carried out.
             (Ok((parameters, _reserved)), Some(place)) => {
                 let executing = self.execute(began, method, headers, parameters, room.clone());
-                aside::within(place, executing).await
+                admission::within(place, executing).await
             }
             (Ok(_), None) => Err(Refused::overloaded()),
             (Err(refused), _) => Err(refused),

@@ -7,9 +7,9 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::*;
-use crate::codec::Unreadable;
-use crate::hello::Met;
-use crate::link::AskError;
+use crate::protocol::codec::Unreadable;
+use crate::transport::connection::AskError;
+use crate::transport::handshake::Met;
 
 const SHARD: ShardId = ShardId(3);
 
@@ -77,7 +77,7 @@ impl Here {
         let met = Met {
             node: self.peer,
             name: "peer".into(),
-            wire: crate::wire::WIRE_MAX,
+            wire: crate::protocol::frame::WIRE_MAX,
             connection,
             probes: false,
         };
@@ -97,7 +97,7 @@ impl Here {
             connection,
             entries: vec![entry],
         };
-        let bytes = frame.encode(crate::wire::WIRE_MAX);
+        let bytes = frame.encode(crate::protocol::frame::WIRE_MAX);
         let heard = self.gate.send_message(GateMessage::Frame(bytes));
         heard.expect("it runs");
     }

@@ -12,10 +12,10 @@ use ractor_cluster::RactorClusterMessage;
 use tokio::sync::mpsc;
 use tracing::{Instrument, debug, error, info_span, warn};
 
-use crate::link::Link;
-use crate::router::{HostError, ShardHost};
-use crate::shard_map::ShardMap;
-use crate::wire::{Ask, Entry, Frame, News, Reply, Trace, node_id};
+use crate::protocol::frame::{Ask, Entry, Frame, News, Reply, Trace, node_id};
+use crate::routing::router::{HostError, ShardHost};
+use crate::routing::shard_map::ShardMap;
+use crate::transport::connection::Link;
 
 /// No ask waits for longer, whatever the asker says.
 const REMAINING_MAX: Duration = Duration::from_secs(600);

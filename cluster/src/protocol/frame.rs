@@ -5,7 +5,7 @@ use bincode::{Decode, Encode};
 use fritzy_types::{Epoch, Failure, NodeId, ShardId};
 use uuid::Uuid;
 
-use crate::codec::{Unreadable, pack, unpack};
+use crate::protocol::codec::{Unreadable, pack, unpack};
 
 /// The oldest and newest form of frames that this program understands. A node that speaks none of ours is not let in; with
 /// the others, the newest that both understand is spoken.

@@ -15,8 +15,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::codec::{pack, unpack};
-use crate::wire::{self, agree};
+use crate::protocol::codec::{pack, unpack};
+use crate::protocol::frame;
+use crate::protocol::frame::agree;
 
 /// For all of it: three short messages.
 const HELLO_MAX: Duration = Duration::from_secs(3);
@@ -99,7 +100,7 @@ pub(crate) enum HelloError {
     OtherNode { wanted: NodeId, found: NodeId },
     #[error("it uses another database")]
     OtherDatabase,
-    #[error("it speaks versions {0} to {1} of the protocol between nodes, this one {min} to {max}", min = wire::WIRE_MIN, max = wire::WIRE_MAX)]
+    #[error("it speaks versions {0} to {1} of the protocol between nodes, this one {min} to {max}", min = frame::WIRE_MIN, max = frame::WIRE_MAX)]
     OtherVersion(u16, u16),
 }
 
@@ -120,8 +121,8 @@ impl Identity {
             name: self.name.clone(),
             database: self.database.clone(),
             to: to.map(|to| *to.as_uuid().as_bytes()),
-            wire_min: wire::WIRE_MIN,
-            wire_max: wire::WIRE_MAX,
+            wire_min: frame::WIRE_MIN,
+            wire_max: frame::WIRE_MAX,
         }
     }
 
@@ -142,7 +143,7 @@ impl Identity {
         let wire = agree(hello.wire_min, hello.wire_max)
             .ok_or(HelloError::OtherVersion(hello.wire_min, hello.wire_max))?;
         Ok(Met {
-            node: wire::node_id(hello.node),
+            node: frame::node_id(hello.node),
             name: hello.name.clone(),
             wire,
             connection: number_of(nonces),
@@ -174,7 +175,7 @@ impl Identity {
             write(stream, &Reply::HostError(reason.clone())).await?;
             return Err(HelloError::HostError(reason));
         }
-        let wanted = call.hello.to.map(wire::node_id);
+        let wanted = call.hello.to.map(frame::node_id);
         if let Some(wanted) = wanted.filter(|wanted| *wanted != self.me) {
             let found = self.me;
             write(stream, &Reply::OtherNode(*found.as_uuid().as_bytes())).await?;
@@ -244,7 +245,7 @@ impl Identity {
             Reply::HostError(reason) => Err(HelloError::HostError(reason)),
             Reply::OtherNode(found) => Err(HelloError::OtherNode {
                 wanted: to,
-                found: wire::node_id(found),
+                found: frame::node_id(found),
             }),
             Reply::Welcome { hello, proof } => {
                 let expected = self.mac(b"reply", [&theirs, &nonce], &hello);
@@ -321,7 +322,7 @@ mod tests {
         let (called, accepted) = meet(&a, b.me, &b).await;
         let (called, accepted) = (called.expect("welcome"), accepted.expect("welcome"));
         assert_eq!((called.node, called.name.as_str()), (b.me, "node-2"));
-        assert_eq!((accepted.node, accepted.wire), (a.me, wire::WIRE_MAX));
+        assert_eq!((accepted.node, accepted.wire), (a.me, frame::WIRE_MAX));
         assert_eq!(called.connection, accepted.connection);
         let again = meet(&a, b.me, &b).await.0.expect("welcome");
         assert_ne!(called.connection, again.connection);

@@ -13,15 +13,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use crate::gate::{Heard, PeerNotice};
-use crate::handing_over::STEP_MAX;
-use crate::liveness::{FailureDetector, watched};
-use crate::member::{Life, MemberStatus, Order, ShardLifecycle, owners};
-use crate::peers::Peers;
-use crate::rebalance::{Planner, STABLE_FOR, View};
-use crate::renewing::Standing;
-use crate::router::{Router, ShardHost};
-use crate::{LocalLease, TTL};
+use crate::membership::failure_detector::{FailureDetector, watched};
+use crate::membership::handoff::STEP_MAX;
+use crate::membership::heartbeat::Standing;
+use crate::membership::lease::{LocalLease, TTL};
+use crate::membership::member::{Life, MemberStatus, Order, ShardLifecycle, owners};
+use crate::placement::rebalance::{Planner, STABLE_FOR, View};
+use crate::routing::router::{Router, ShardHost};
+use crate::transport::dispatcher::{Heard, PeerNotice};
+use crate::transport::peers::Peers;
 
 /// Between two looks at the tables: a little less than half of what counts as a gap, so that one lost look is none.
 const LOOK_EVERY: Duration = Duration::from_millis(900);

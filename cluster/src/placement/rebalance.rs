@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fritzy_types::{NodeId, NodeRecord, ShardCount, ShardId};
 
-use crate::Placement;
+use crate::placement::rendezvous::Placement;
 
 /// How long the nodes must have been the same before shards move that have an owner: nodes that are started together join
 /// within it, and are given their shards in one go.
@@ -99,7 +99,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::place;
+    use crate::placement::rendezvous::place;
 
     const SHARDS: u16 = 64;
     const ME: u128 = 1;

@@ -1,6 +1,6 @@
 //! The trace that the current task works for, so that what it asks of other nodes carries it along.
 
-use crate::wire::Trace;
+use crate::protocol::frame::Trace;
 
 tokio::task_local! {
     static CURRENT: Option<Trace>;

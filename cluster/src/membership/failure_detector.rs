@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_types::NodeId;
 
-use crate::placement::spread;
+use crate::placement::rendezvous::spread;
 
 /// How many others a node watches: what a look reads stays the same in a cluster of any size, and a node still has somebody
 /// who watches it when a third of all die at once (all 16 dead: once in 43 million).
@@ -32,7 +32,7 @@ struct Evidence {
 }
 
 impl FailureDetector {
-    /// Of node `me`, which takes others for dead after `ttl`: [`crate::TTL`] outside tests.
+    /// Of node `me`, which takes others for dead after `ttl`: [`crate::membership::lease::TTL`] outside tests.
     pub fn new(me: NodeId, ttl: Duration) -> Self {
         Self {
             me,
@@ -112,7 +112,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::TTL;
+    use crate::membership::lease::TTL;
 
     fn node(number: u128) -> NodeId {
         NodeId::from_uuid(Uuid::from_u128(number))

@@ -11,14 +11,14 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::TTL;
-use crate::gate::PeerNotice;
-use crate::hello::Identity;
-use crate::keeper::Keeper;
-use crate::member::{AGAIN_AFTER, Life, MemberError, Network};
-use crate::peers::{Peers, check_address, refusal};
-use crate::router::ShardHost;
-use crate::wire::{WIRE_MAX, WIRE_MIN};
+use crate::membership::coordinator::Keeper;
+use crate::membership::lease::TTL;
+use crate::membership::member::{AGAIN_AFTER, Life, MemberError, Network};
+use crate::protocol::frame::{WIRE_MAX, WIRE_MIN};
+use crate::routing::router::ShardHost;
+use crate::transport::dispatcher::PeerNotice;
+use crate::transport::handshake::Identity;
+use crate::transport::peers::{Peers, check_address, refusal};
 
 /// Nodes that are asked before this one joins at most: they have one cookie.
 const ASKED_MAX: usize = 16;

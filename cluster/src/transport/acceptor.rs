@@ -11,9 +11,9 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use crate::connections::{Happening, Newcomer};
-use crate::hello::Identity;
-use crate::peers::other_end;
+use crate::transport::connection_manager::{Happening, Newcomer};
+use crate::transport::handshake::Identity;
+use crate::transport::peers::other_end;
 
 /// Callers who have not shown the cookie yet at most.
 const STRANGERS_MAX: usize = 64;

@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::connections::{Happening, Newcomer};
-use crate::hello::Identity;
-use crate::peers::connect;
+use crate::transport::connection_manager::{Happening, Newcomer};
+use crate::transport::handshake::Identity;
+use crate::transport::peers::connect;
 
 /// Before the second call; doubled with each that fails.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);

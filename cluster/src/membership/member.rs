@@ -14,11 +14,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use crate::LocalLease;
-use crate::keeper::{Keeper, Kept};
-use crate::peers::PeerStatus;
-use crate::renewing::Renewals;
-use crate::router::{Router, ShardHost};
+use crate::membership::coordinator::{Keeper, Kept};
+use crate::membership::heartbeat::Renewals;
+use crate::membership::lease::LocalLease;
+use crate::routing::router::{Router, ShardHost};
+use crate::transport::peers::PeerStatus;
 
 /// Before another life, and between two tries to join.
 pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tracing::{error, warn};
 
-use crate::lease::{BootTime, LocalLease};
+use crate::membership::lease::{BootTime, LocalLease};
 
 /// Between two renewals.
 const RENEW_EVERY: Duration = Duration::from_secs(1);

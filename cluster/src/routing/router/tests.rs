@@ -9,8 +9,9 @@ use fritzy_types::{ShardCount, ShardLease};
 use uuid::Uuid;
 
 use super::*;
-use crate::aside::{self, Places};
-use crate::wire::News;
+use crate::protocol::frame::News;
+use crate::routing::admission;
+use crate::routing::admission::Places;
 
 const SHARD: ShardId = ShardId(5);
 /// A request that may be given twice, and one that may not.
@@ -329,7 +330,7 @@ async fn a_request_that_waits_stands_aside_and_is_refused_where_too_many_do() {
     let ask = |place| {
         let router = here.router.clone();
         let deadline = Deadline::at(Instant::now() + Duration::from_millis(300));
-        tokio::spawn(aside::within(place, async move {
+        tokio::spawn(admission::within(place, async move {
             router.ask(SHARD, deadline, KEYED).await
         }))
     };

@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use crate::link::Link;
-use crate::peers::Peers;
-use crate::router::ShardHost;
-use crate::wire::Entry;
+use crate::protocol::frame::Entry;
+use crate::routing::router::ShardHost;
+use crate::transport::connection::Link;
+use crate::transport::peers::Peers;
 
 /// For all of it: a peer that does not answer is left without.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);

@@ -6,10 +6,10 @@ use fritzy_types::{Epoch, ShardId};
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::gate::Heard;
-use crate::keeper::Keeper;
-use crate::renewing::Standing;
-use crate::router::ShardHost;
+use crate::membership::coordinator::Keeper;
+use crate::membership::heartbeat::Standing;
+use crate::routing::router::ShardHost;
+use crate::transport::dispatcher::Heard;
 
 /// Shards in one step of a hand-over: a step takes as long as the longest command under way.
 pub(crate) const STEP_MAX: usize = 16;

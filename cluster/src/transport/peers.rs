@@ -19,13 +19,13 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::connections::{Connections, Happening};
-use crate::gate::{Gate, Heard, Inside, PeerNotice, gates_of};
-use crate::hello::{HelloError, Identity};
-use crate::link::{AskError, Link};
-use crate::router::ShardHost;
-use crate::shard_map::ShardMap;
-use crate::wire::{Entry, News, Reply};
+use crate::protocol::frame::{Entry, News, Reply};
+use crate::routing::router::ShardHost;
+use crate::routing::shard_map::ShardMap;
+use crate::transport::connection::{AskError, Link};
+use crate::transport::connection_manager::{Connections, Happening};
+use crate::transport::dispatcher::{Gate, Heard, Inside, PeerNotice, gates_of};
+use crate::transport::handshake::{HelloError, Identity};
 
 /// Opening a connection at most.
 pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -115,7 +115,7 @@ impl<H: ShardHost> Peers<H> {
             happenings.clone(),
         );
         let connecting = tokio::spawn(connections.run(happening));
-        let accepting = crate::accepting::accept(identity, listener, happenings.clone());
+        let accepting = crate::transport::acceptor::accept(identity, listener, happenings.clone());
         let accepting = tokio::spawn(accepting);
         let peers = Self {
             inside,
@@ -205,8 +205,13 @@ impl<H: ShardHost> Remote for Peers<H> {
         body: Vec<u8>,
     ) -> Result<Reply, AskError> {
         let link = self.inside.link(owner).ok_or(AskError::NotSent)?;
-        link.ask(shard, deadline, crate::trace::current(), body)
-            .await
+        link.ask(
+            shard,
+            deadline,
+            crate::protocol::trace_context::current(),
+            body,
+        )
+        .await
     }
 }
 

@@ -13,9 +13,9 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::*;
-use crate::HostError;
-use crate::codec::Unreadable;
-use crate::wire::{WIRE_MAX, WIRE_MIN, WireFailure};
+use crate::protocol::codec::Unreadable;
+use crate::protocol::frame::{WIRE_MAX, WIRE_MIN, WireFailure};
+use crate::routing::router::HostError;
 
 /// Set for the process that is the other node: its number.
 const OTHER: &str = "FRITZY_TEST_OTHER_NODE";
@@ -151,7 +151,11 @@ struct There {
 impl There {
     fn start(number: u128) -> Self {
         let mut process = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "peers::tests::the_other_node", "--nocapture"])
+            .args([
+                "--exact",
+                "transport::peers::tests::the_other_node",
+                "--nocapture",
+            ])
             .env(OTHER, number.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -14,12 +14,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::calling::call_for_ever;
-use crate::gate::{GateMessage, Inside, PeerNotice, gates_of};
-use crate::guarded::{Closer, Guarded};
-use crate::hello::{Identity, Met};
-use crate::link::Link;
-use crate::router::ShardHost;
+use crate::routing::router::ShardHost;
+use crate::transport::closable_stream::{Closer, Guarded};
+use crate::transport::connection::Link;
+use crate::transport::dialer::call_for_ever;
+use crate::transport::dispatcher::{GateMessage, Inside, PeerNotice, gates_of};
+use crate::transport::handshake::{Identity, Met};
 
 /// Between two heartbeats.
 const BEAT_EVERY: Duration = Duration::from_secs(1);

@@ -12,12 +12,12 @@ use fritzy_types::{Deadline, Epoch, Failure, NodeId, ShardId, Slot};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout_at;
 
-use crate::aside;
-use crate::codec::Unreadable;
-use crate::link::AskError;
-use crate::peers::Remote;
-use crate::shard_map::{ShardLocation, ShardMap};
-use crate::wire::{Reply, WireFailure};
+use crate::protocol::codec::Unreadable;
+use crate::protocol::frame::{Reply, WireFailure};
+use crate::routing::admission;
+use crate::routing::shard_map::{ShardLocation, ShardMap};
+use crate::transport::connection::AskError;
+use crate::transport::peers::Remote;
 
 /// Asks that wait for a shard on the move at most; one more is refused as overload. As many requests of clients stand aside
 /// as are worked on, 128 by default, and each asks some times: so many wait only when everything moves.
@@ -183,7 +183,7 @@ impl<H: ShardHost> Router<H> {
                 return Err(Failure::Unavailable(reason));
             }
             if waiting.is_none() {
-                match (self.waiting.try_acquire(), aside::stand()) {
+                match (self.waiting.try_acquire(), admission::stand()) {
                     (Ok(place), Ok(())) => waiting = Some(place),
                     _ if lost => return Err(lost_on_the_way()),
                     _ => return Err(Failure::Overloaded),

@@ -12,10 +12,10 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout_at;
 use tracing::warn;
 
-use crate::aside;
-use crate::gate::GateMessage;
-use crate::hello::Met;
-use crate::wire::{Ask, Entry, Frame, Reply, Trace};
+use crate::protocol::frame::{Ask, Entry, Frame, Reply, Trace};
+use crate::routing::admission;
+use crate::transport::dispatcher::GateMessage;
+use crate::transport::handshake::Met;
 
 /// Asks under way to one peer at most; one more is refused as overload. At 100 000 asks a second nobody among them waits
 /// for longer than a twentieth of a second.
@@ -146,7 +146,7 @@ impl Link {
         let mut heard = timeout_at(soon.into(), &mut answered).await;
         if heard.is_err() && soon < deadline.moment() {
             // Where so many stand already it keeps its place: what is sent cannot be taken back.
-            let _ = aside::stand();
+            let _ = admission::stand();
             heard = timeout_at(deadline.moment().into(), &mut answered).await;
         }
         match heard {

@@ -1,0 +1,5 @@
+//! The wire format between nodes: frames, their encoding, and the trace context they carry.
+
+pub mod codec;
+pub(crate) mod frame;
+pub mod trace_context;

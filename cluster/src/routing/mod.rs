@@ -1,0 +1,5 @@
+//! The path of a request to the owner of its shard, on this node or another.
+
+pub mod admission;
+pub(crate) mod router;
+pub(crate) mod shard_map;
