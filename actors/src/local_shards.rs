@@ -246,7 +246,7 @@ impl ShardHost for LocalShards {
         let (answer, answered) = oneshot::channel();
         let writes = request.writes();
         let lease = self.hand_in(shard, deadline, request, answer)?;
-        let answered = timeout_at(Instant::from_std(deadline.moment()), answered).await;
+        let answered = timeout_at(Instant::from_std(deadline.instant()), answered).await;
         let answer = match answered {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) if crate::clock::is_late(deadline) => Err(Failure::DeadlineExceeded),

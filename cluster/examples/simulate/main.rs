@@ -84,7 +84,7 @@ fn print_row(shards: u32, nodes: usize, draws: usize, of: &Placements) {
         of.emptiest,
         moved(of.join, of.join_worst),
         moved(of.leave, of.leave_worst),
-        of.place_took.as_secs_f64() * 1e3,
+        of.assign_took.as_secs_f64() * 1e3,
     );
 }
 

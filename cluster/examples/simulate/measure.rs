@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use fritzy_cluster::{FailureDetector, TTL, WATCHED_MAX, place, watched};
+use fritzy_cluster::{FailureDetector, TTL, WATCHED_MAX, assign, watched};
 use fritzy_types::NodeId;
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ pub(crate) struct Placements {
     /// The worst draw.
     pub(crate) leave_worst: f64,
     /// The longest of all.
-    pub(crate) place_took: Duration,
+    pub(crate) assign_took: Duration,
 }
 
 pub(crate) fn placements(
@@ -67,17 +67,17 @@ pub(crate) fn placements(
         join_worst: 0.0,
         leave: Moves::default(),
         leave_worst: 0.0,
-        place_took: Duration::ZERO,
+        assign_took: Duration::ZERO,
     };
     for _ in 0..draws {
         let ids = node_ids(nodes + 1, rng);
         let (new, present) = ids.split_last().expect("one at least");
         let began = Instant::now();
-        let placed = place(shards, present);
-        all.place_took = all.place_took.max(began.elapsed());
+        let assigned = assign(shards, present);
+        all.assign_took = all.assign_took.max(began.elapsed());
 
         let mut loads: HashMap<NodeId, u32> = present.iter().map(|node| (*node, 0)).collect();
-        for node in placed.iter().flatten() {
+        for node in assigned.iter().flatten() {
             *loads.entry(*node).or_default() += 1;
         }
         let share = |load: u32| f64::from(load) * nodes as f64 / f64::from(shards);
@@ -86,11 +86,11 @@ pub(crate) fn placements(
             all.emptiest = all.emptiest.min(load);
         }
 
-        let join = moves(&placed, &place(shards, &ids), *new);
+        let join = moves(&assigned, &assign(shards, &ids), *new);
         all.join_worst = all.join_worst.max(join.ratio());
         all.join.add(join);
         if let Some((leaver, others @ [_, ..])) = present.split_first() {
-            let leave = moves(&placed, &place(shards, others), *leaver);
+            let leave = moves(&assigned, &assign(shards, others), *leaver);
             all.leave_worst = all.leave_worst.max(leave.ratio());
             all.leave.add(leave);
         }
@@ -140,7 +140,7 @@ pub(crate) fn all_fenced_after(ids: &[NodeId], dead: usize) -> Duration {
         for (n, (me, observer)) in living.iter().zip(&mut observers).enumerate() {
             let part = Duration::from_millis((n * 1_000 / living.len()) as u64);
             let at = Duration::from_secs(second) + part;
-            let beat = |node: &NodeId| {
+            let heartbeat = |node: &NodeId| {
                 let alive = living.contains(node) || at < dies_at;
                 (
                     *node,
@@ -153,9 +153,9 @@ pub(crate) fn all_fenced_after(ids: &[NodeId], dead: usize) -> Duration {
             };
             let watched = watched(*me, &standing);
             assert!(watched.len() <= WATCHED_MAX);
-            let beats: Vec<(NodeId, u64)> = watched.iter().map(beat).collect();
+            let heartbeats: Vec<(NodeId, u64)> = watched.iter().map(heartbeat).collect();
             let now = began + at;
-            let found = observer.observe(now, Some(now), &beats);
+            let found = observer.observe(now, Some(now), &heartbeats);
             assert!(
                 found.iter().all(|(node, _)| !living.contains(node)),
                 "alive"

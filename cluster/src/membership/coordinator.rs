@@ -1,7 +1,7 @@
-//! What a node does while it is a member: it looks at the tables each second, fences the dead, takes what falls to it, and
-//! hands over what should be elsewhere.
+//! The reconciliation loop of a member. Each second it reads the tables of nodes and shards, fences dead nodes, acquires the
+//! shards assigned to this node, and hands off those assigned to others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,216 +11,214 @@ use fritzy_types::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use crate::membership::command::MemberCommand;
+use crate::membership::context::MemberContext;
 use crate::membership::failure_detector::{FailureDetector, watched};
-use crate::membership::handoff::STEP_MAX;
-use crate::membership::heartbeat::Standing;
+use crate::membership::handoff::{Handoffs, MOVING_MAX};
+use crate::membership::heartbeat::MembershipState;
 use crate::membership::lease::{LocalLease, TTL};
-use crate::membership::member::{Life, MemberStatus, Order, ShardLifecycle, owners};
+use crate::membership::status::MemberStatus;
 use crate::placement::rebalance::{Planner, STABLE_FOR, View};
-use crate::routing::router::{Router, ShardHost};
-use crate::transport::dispatcher::{Heard, PeerNotice};
+use crate::routing::host::ShardHost;
+use crate::routing::router::Router;
 use crate::transport::peers::Peers;
+use crate::transport::shared::{OwnershipRecord, PeerNotice};
 
-/// Between two looks at the tables: a little less than half of what counts as a gap, so that one lost look is none.
-const LOOK_EVERY: Duration = Duration::from_millis(900);
-/// Shards on the move from one node at most: requests to them wait meanwhile, for some milliseconds.
-const IN_MOTION_MAX: usize = 64;
+/// Between two reads of the tables: a little less than half of what the failure detector counts as a gap, so that one lost read is
+/// no gap.
+const POLL_INTERVAL: Duration = Duration::from_millis(900);
 
-/// Why a life is over.
+/// Why an incarnation has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum ExitReason {
     /// The node has left.
     Left,
-    /// It was fenced.
+    /// The node was fenced.
     Fenced,
 }
 
-/// One life of a member.
-pub(crate) struct Keeper<H> {
-    pub(crate) me: NodeId,
-    pub(crate) membership: Arc<dyn Membership>,
-    pub(crate) router: Arc<Router<H>>,
-    pub(crate) shards: Arc<dyn ShardLifecycle>,
-    pub(crate) lease: LocalLease,
-    pub(crate) status: watch::Sender<MemberStatus>,
-    pub(crate) peers: Arc<Peers<H>>,
-    pub(crate) heard: mpsc::Receiver<PeerNotice>,
-    pub(crate) standing: watch::Receiver<Standing>,
-    pub(crate) liveness: FailureDetector,
-    pub(crate) planner: Planner,
-    pub(crate) known: Option<u64>,
-    pub(crate) state: Arc<ClusterState>,
-    pub(crate) looked: Option<Instant>,
-    /// The nodes that may own shards, and since when they are the same.
-    pub(crate) owning: (Vec<NodeId>, Instant),
-    /// What runs here, and under which leases.
-    pub(crate) running: HashMap<ShardId, ShardLease>,
-    /// What is being handed over.
-    pub(crate) moving: HashSet<ShardId>,
-    /// Steps of hand-overs that are done.
-    pub(crate) moved: (mpsc::Sender<Vec<ShardId>>, mpsc::Receiver<Vec<ShardId>>),
-    /// Those who wait until everything is given away.
-    pub(crate) draining: Vec<oneshot::Sender<()>>,
-    /// What the table shall say of it, until it does.
-    pub(crate) drain: Option<bool>,
-    /// What it says.
-    pub(crate) is_draining: bool,
-    /// Whether to move at once.
-    pub(crate) hurried: bool,
+/// One incarnation of a member.
+pub(crate) struct MembershipCoordinator<H> {
+    me: NodeId,
+    membership: Arc<dyn Membership>,
+    router: Arc<Router<H>>,
+    lease: LocalLease,
+    status: watch::Sender<MemberStatus>,
+    peers: Arc<Peers<H>>,
+    notices: mpsc::Receiver<PeerNotice>,
+    membership_state: watch::Receiver<MembershipState>,
+    failure_detector: FailureDetector,
+    planner: Planner,
+    handoffs: Handoffs<H>,
+    /// The version of the tables that `state` was read at.
+    known_version: Option<u64>,
+    state: Arc<ClusterState>,
+    polled_at: Option<Instant>,
+    /// The nodes that may own shards, and since when they have been the same.
+    owning: (Vec<NodeId>, Instant),
+    /// Callers that wait until everything is handed off.
+    drain_waiters: Vec<oneshot::Sender<()>>,
+    /// Whether the node table must still be told that this node drains.
+    drain_requested: bool,
+    /// Whether this node drains by the node table.
+    is_draining: bool,
+    /// Whether to move shards at once.
+    rebalance_requested: bool,
 }
 
-impl<H: ShardHost> Keeper<H> {
+impl<H: ShardHost> MembershipCoordinator<H> {
     pub(crate) fn new(
-        life: &Life<H>,
+        context: &MemberContext<H>,
         me: NodeId,
         peers: Arc<Peers<H>>,
-        heard: mpsc::Receiver<PeerNotice>,
-        standing: watch::Receiver<Standing>,
+        notices: mpsc::Receiver<PeerNotice>,
+        membership_state: watch::Receiver<MembershipState>,
     ) -> Self {
         Self {
             me,
-            membership: life.membership.clone(),
-            router: life.router.clone(),
-            shards: life.shards.clone(),
-            lease: life.lease.clone(),
-            status: life.status.clone(),
+            membership: context.membership.clone(),
+            router: context.router.clone(),
+            lease: context.lease.clone(),
+            status: context.status.clone(),
+            handoffs: Handoffs::new(context, me, peers.clone(), membership_state.clone()),
             peers,
-            heard,
-            standing,
-            liveness: FailureDetector::new(me, TTL),
-            planner: Planner::new(me, life.router.map().count(), IN_MOTION_MAX),
-            known: None,
+            notices,
+            membership_state,
+            failure_detector: FailureDetector::new(me, TTL),
+            planner: Planner::new(me, context.router.map().count(), MOVING_MAX),
+            known_version: None,
             state: Arc::default(),
-            looked: None,
+            polled_at: None,
             owning: (Vec::new(), Instant::now()),
-            running: HashMap::new(),
-            moving: HashSet::new(),
-            moved: mpsc::channel(IN_MOTION_MAX),
-            draining: Vec::new(),
-            drain: None,
+            drain_waiters: Vec::new(),
+            drain_requested: false,
             is_draining: false,
-            hurried: false,
+            rebalance_requested: false,
         }
     }
 
-    /// Keeps its shards until it leaves or is fenced.
-    pub(crate) async fn keep(&mut self, orders: &mut mpsc::Receiver<Order>) -> Kept {
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Reconciles until the node leaves or is fenced.
+    pub(crate) async fn run(&mut self, commands: &mut mpsc::Receiver<MemberCommand>) -> ExitReason {
+        let mut poll = interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if *self.standing.borrow() == Standing::Fenced {
-                return Kept::Fenced;
+            if *self.membership_state.borrow() == MembershipState::Fenced {
+                return ExitReason::Fenced;
             }
             tokio::select! {
-                changed = self.standing.changed() => match changed {
+                changed = self.membership_state.changed() => match changed {
                     Ok(()) => continue,
-                    // The renewals have died: so will the lease.
-                    Err(_) => return Kept::Fenced,
+                    // The heartbeat thread has died, so the lease will expire.
+                    Err(_) => return ExitReason::Fenced,
                 },
-                _ = look.tick() => {}
-                Some(told) = self.heard.recv() => match told {
-                    PeerNotice::Rebalance => {
-                        info!("another node wants shards to move to where they should be");
-                        self.hurried = true;
-                    }
-                    PeerNotice::Newcomer | PeerNotice::Connected => {}
-                    PeerNotice::News(news) => {
-                        self.router.map().learn(self.me, news.iter().copied());
-                        // Shards that were given back may be ours.
-                        if news.iter().all(|(_, owner, _)| owner.is_some()) {
-                            continue;
-                        }
-                    }
-                },
-                Some(shards) = self.moved.1.recv() => {
-                    for shard in shards {
-                        self.moving.remove(&shard);
-                        self.running.remove(&shard);
+                _ = poll.tick() => {}
+                Some(notice) = self.notices.recv() => {
+                    if !self.handle_notice(notice) {
+                        continue;
                     }
                 }
-                order = orders.recv() => match order {
-                    Some(Order::Leave(done)) => {
+                () = self.handoffs.finish_step() => {}
+                command = commands.recv() => match command {
+                    Some(MemberCommand::Leave(reply)) => {
                         self.leave().await;
-                        let _ = done.send(());
-                        return Kept::Left;
+                        let _ = reply.send(());
+                        return ExitReason::Left;
                     }
-                    Some(order) => self.obey(order).await,
+                    Some(MemberCommand::Drain(reply)) => {
+                        self.drain_waiters.push(reply);
+                        self.drain_requested = true;
+                    }
+                    Some(MemberCommand::Rebalance(reply)) => {
+                        self.rebalance_requested = true;
+                        let _ = reply.send(1 + self.peers.broadcast_rebalance());
+                    }
                     None => {
                         self.leave().await;
-                        return Kept::Left;
+                        return ExitReason::Left;
                     }
                 },
             }
-            if let Err(failure) = self.look_and_act().await {
-                warn!(%failure, "the tables of nodes and shards are out of reach; what runs, runs on");
+            if let Err(failure) = self.reconcile().await {
+                warn!(%failure, "the tables of nodes and shards are unavailable; running shards continue");
             }
-            self.show();
+            self.publish_status();
         }
     }
 
-    /// Puts away what holds the outside world.
+    /// Closes the connections, and releases callers that still wait.
     pub(crate) async fn close(self) {
         self.peers.stop().await;
-        for done in self.draining {
-            let _ = done.send(());
+        for waiter in self.drain_waiters {
+            let _ = waiter.send(());
         }
     }
 
-    async fn obey(&mut self, order: Order) {
-        match order {
-            Order::Drain(done) => {
-                self.draining.push(done);
-                self.drain = Some(true);
+    /// Notes what a peer has sent. Returns whether it is a reason to reconcile now.
+    fn handle_notice(&mut self, notice: PeerNotice) -> bool {
+        match notice {
+            PeerNotice::Rebalance => {
+                info!("rebalancing at the request of another node");
+                self.rebalance_requested = true;
+                true
             }
-            Order::Stay(done) => {
-                self.drain = Some(false);
-                let _ = done.send(());
+            PeerNotice::UnknownNode | PeerNotice::Connected => true,
+            PeerNotice::OwnershipChanged(records) => {
+                self.router.map().apply(self.me, records.iter().copied());
+                // Released shards may be assigned to this node.
+                records.iter().any(|(_, owner, _)| owner.is_none())
             }
-            Order::Rebalance(done) => {
-                self.hurried = true;
-                let _ = done.send(());
-            }
-            Order::RebalanceAll(told) => {
-                self.hurried = true;
-                let _ = told.send(1 + self.peers.tell_rebalance());
-            }
-            Order::Leave(_) => unreachable!("handled where the life ends"),
         }
     }
 
-    async fn look_and_act(&mut self) -> Result<(), StorageError> {
-        if let Some(drain) = self.drain {
-            self.membership.set_draining(self.me, drain).await?;
-            self.drain = None;
+    /// Hands off all shards, closes the connections in order, and removes this node from the node table.
+    async fn leave(&mut self) {
+        if !self.handoffs.hand_off_all().await {
+            return;
         }
-        let standing: Vec<NodeId> = self
+        // Before the node is removed from the table: peers drop connections of nodes that are not in it.
+        self.peers.close_gracefully().await;
+        if let Err(failure) = self.membership.leave(self.me).await {
+            warn!(%failure, "this node stays in the node table until others declare it dead");
+        }
+    }
+
+    /// Reads the tables, and does what follows from them.
+    async fn reconcile(&mut self) -> Result<(), StorageError> {
+        if self.drain_requested {
+            self.membership.set_draining(self.me, true).await?;
+            self.drain_requested = false;
+        }
+        let unfenced: Vec<NodeId> = self
             .state
             .nodes
             .iter()
             .filter(|record| !record.fenced)
             .map(|record| record.node.id)
             .collect();
-        let watched = watched(self.me, &standing);
+        let watched = watched(self.me, &unfenced);
         let ClusterSnapshot {
             version,
             state,
-            beats,
-        } = self.membership.read_state(self.known, &watched).await?;
+            heartbeats,
+        } = self
+            .membership
+            .read_state(self.known_version, &watched)
+            .await?;
         let now = Instant::now();
-        self.looked = Some(now);
+        self.polled_at = Some(now);
         if let Some(state) = state {
-            self.take_notice(state).await;
-            self.known = Some(version);
+            self.apply_state(state).await;
+            self.known_version = Some(version);
         }
-        self.fence_the_dead(now, &beats).await?;
-        self.act().await
+        self.fence_dead_nodes(now, &heartbeats).await?;
+        self.move_shards().await
     }
 
     /// Notes a change of nodes or owners.
-    async fn take_notice(&mut self, state: ClusterState) {
-        self.router.map().learn(self.me, owners(&state));
+    async fn apply_state(&mut self, state: ClusterState) {
+        self.router.map().apply(self.me, ownership_of(&state));
         let may_own =
             |record: &&NodeRecord| !record.fenced && !record.draining && record.node.roles.entities;
         let owning: Vec<NodeId> = state
@@ -232,7 +230,7 @@ impl<H: ShardHost> Keeper<H> {
         if owning != self.owning.0 {
             info!(
                 nodes = owning.len(),
-                "the nodes that own shards have changed"
+                "the set of nodes that own shards has changed"
             );
             self.owning = (owning, Instant::now());
         }
@@ -242,72 +240,72 @@ impl<H: ShardHost> Keeper<H> {
         self.state = Arc::new(state);
     }
 
-    async fn fence_the_dead(
+    async fn fence_dead_nodes(
         &mut self,
         now: Instant,
-        beats: &[(NodeId, u64)],
+        heartbeats: &[(NodeId, u64)],
     ) -> Result<(), StorageError> {
-        let renewed = match *self.standing.borrow() {
-            Standing::Member(renewed) => renewed,
-            Standing::Fenced => None,
+        let renewed = match *self.membership_state.borrow() {
+            MembershipState::Member(renewed) => renewed,
+            MembershipState::Fenced => None,
         };
-        for (node, beat) in self.liveness.observe(now, renewed, beats) {
-            if self.membership.fence(node, beat).await? {
-                warn!(%node, beat, "a node is taken for dead");
-                // Its shards are to be had now, not with the next look.
-                let look = self.membership.read_state(self.known, &[]).await?;
-                if let Some(state) = look.state {
-                    self.take_notice(state).await;
-                    self.known = Some(look.version);
+        for (node, heartbeat) in self.failure_detector.observe(now, renewed, heartbeats) {
+            if self.membership.fence(node, heartbeat).await? {
+                warn!(%node, heartbeat, "a node is declared dead");
+                // Its shards can be acquired now, not only after the next poll.
+                let snapshot = self.membership.read_state(self.known_version, &[]).await?;
+                if let Some(state) = snapshot.state {
+                    self.apply_state(state).await;
+                    self.known_version = Some(snapshot.version);
                 }
             }
         }
         Ok(())
     }
 
-    async fn act(&mut self) -> Result<(), StorageError> {
+    /// Acquires and hands off shards as the plan says, and ends a drain that is complete.
+    async fn move_shards(&mut self) -> Result<(), StorageError> {
         let state = self.state.clone();
-        let all: Vec<Option<NodeId>> = state.shards.iter().map(|owned| owned.owner).collect();
-        let moving: Vec<ShardId> = self.moving.iter().copied().collect();
+        let owners: Vec<Option<NodeId>> = state.shards.iter().map(|owned| owned.owner).collect();
         let plan = self.planner.plan(&View {
             nodes: &state.nodes,
-            owners: &all,
-            in_motion: &moving,
-            stable: self.hurried || self.owning.1.elapsed() >= STABLE_FOR,
+            owners: &owners,
+            moving: &self.handoffs.moving(),
+            stable: self.rebalance_requested || self.owning.1.elapsed() >= STABLE_FOR,
         });
-        if !plan.take.is_empty() {
-            let taken = self.membership.acquire(self.me, &plan.take).await?;
-            self.start(taken).await;
+        if !plan.acquire.is_empty() {
+            let acquired = self.membership.acquire(self.me, &plan.acquire).await?;
+            self.handoffs.start(acquired).await;
         }
-        self.start_forgotten(&state).await;
-        let here: Vec<ShardId> = plan
-            .hand_over
+        self.start_owned(&state).await;
+        let running: Vec<ShardId> = plan
+            .hand_off
             .iter()
             .map(|(shard, _)| *shard)
-            .filter(|shard| self.running.contains_key(shard))
+            .filter(|shard| self.handoffs.is_running(*shard))
             .collect();
-        if plan.hand_over.is_empty() && self.moving.is_empty() {
-            self.hurried = false;
+        if plan.hand_off.is_empty() && !self.handoffs.is_moving() {
+            self.rebalance_requested = false;
         }
-        for step in here.chunks(STEP_MAX) {
-            self.hand_over(step.to_vec());
-        }
-        let nobody_else = self.owning.0.iter().all(|node| *node == self.me);
-        if self.is_draining && (self.running.is_empty() || nobody_else) && self.moving.is_empty() {
-            for done in self.draining.drain(..) {
-                let _ = done.send(());
+        self.handoffs.hand_off(&running);
+        let no_other_owner = self.owning.0.iter().all(|node| *node == self.me);
+        let is_empty = self.handoffs.running_len() == 0 || no_other_owner;
+        if self.is_draining && is_empty && !self.handoffs.is_moving() {
+            for waiter in self.drain_waiters.drain(..) {
+                let _ = waiter.send(());
             }
         }
         Ok(())
     }
 
-    /// Shards that are ours by the table but do not run: the answer to the call that took them was lost.
-    async fn start_forgotten(&mut self, state: &ClusterState) {
-        let forgotten: Vec<ShardLease> = state
+    /// Starts shards that this node owns by the table and that do not run: the response to their acquisition was lost, or they
+    /// failed to start.
+    async fn start_owned(&mut self, state: &ClusterState) {
+        let missing: Vec<ShardLease> = state
             .shards
             .iter()
             .filter(|owned| owned.owner == Some(self.me))
-            .filter(|owned| !self.running.contains_key(&owned.shard))
+            .filter(|owned| !self.handoffs.is_running(owned.shard))
             .map(|owned| ShardLease {
                 shard: owned.shard,
                 owner: self.me,
@@ -315,41 +313,34 @@ impl<H: ShardHost> Keeper<H> {
             })
             .filter(|lease| self.router.map().owner(lease.shard).1 <= lease.epoch)
             .collect();
-        if !forgotten.is_empty() {
-            self.start(forgotten).await;
-        }
+        self.handoffs.start(missing).await;
     }
 
-    async fn start(&mut self, leases: Vec<ShardLease>) {
-        if leases.is_empty() {
-            return;
-        }
-        info!(shards = leases.len(), "shards are taken");
-        if let Err(failure) = self.shards.start(&leases).await {
-            // They are ours by the table: the next look starts them again.
-            return error!(%failure, shards = leases.len(), "shards did not start");
-        }
-        self.router.map().record(&leases);
-        let news: Vec<Heard> = leases
-            .iter()
-            .map(|lease| (lease.shard, Some(self.me), lease.epoch))
-            .collect();
-        for lease in leases {
-            self.running.insert(lease.shard, lease);
-        }
-        self.peers.tell(&news);
-    }
-
-    fn show(&self) {
+    fn publish_status(&self) {
         self.status.send_replace(MemberStatus {
             me: Some(self.me),
             state: self.state.clone(),
-            looked: self.looked,
-            running: self.running.len(),
-            moving: self.moving.iter().copied().collect(),
+            polled_at: self.polled_at,
+            running: self.handoffs.running_len(),
+            moving: self.handoffs.moving(),
             peers: self.peers.status(),
             lease: self.lease.remaining(),
             draining: self.is_draining,
         });
     }
+}
+
+/// The owners in a state as the shard map takes them: owners that are fenced or have left count as none.
+fn ownership_of(state: &ClusterState) -> impl Iterator<Item = OwnershipRecord> + '_ {
+    let fenced: HashMap<NodeId, bool> = state
+        .nodes
+        .iter()
+        .map(|record| (record.node.id, record.fenced))
+        .collect();
+    state.shards.iter().map(move |owned| {
+        let alive = owned
+            .owner
+            .filter(|owner| fenced.get(owner) == Some(&false));
+        (owned.shard, alive, owned.epoch)
+    })
 }

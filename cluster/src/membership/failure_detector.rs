@@ -1,4 +1,4 @@
-//! Who is taken for dead. A node lives as long as its beat grows; a beat that stands still is evidence only while the
+//! Who is taken for dead. A node lives as long as its heartbeat grows; a heartbeat that stands still is evidence only while the
 //! database could be read and written, as far as this node can tell: when it was away, nobody could renew.
 
 use std::collections::HashMap;
@@ -6,29 +6,29 @@ use std::time::{Duration, Instant};
 
 use fritzy_types::NodeId;
 
-use crate::placement::rendezvous::spread;
+use crate::placement::rendezvous::hash_node;
 
 /// How many others a node watches: what a look reads stays the same in a cluster of any size, and a node still has somebody
 /// who watches it when a third of all die at once (all 16 dead: once in 43 million).
 pub const WATCHED_MAX: usize = 16;
-/// In how many looks a beat must have stood still, besides for how long: two looks say nothing of the time between them.
-const LOOKS_MIN: u32 = 3;
+/// In how many polls a heartbeat must have stood still, besides for how long: two polls say nothing of the time between them.
+const POLLS_MIN: u32 = 3;
 
-/// What one node knows of the beats of others.
+/// What one node knows of the heartbeats of others.
 #[derive(Debug)]
 pub struct FailureDetector {
     me: NodeId,
     ttl: Duration,
-    looked: Option<Instant>,
+    polled_at: Option<Instant>,
     evidence: HashMap<NodeId, Evidence>,
 }
 
-/// A beat, since when it was read, and how often.
+/// A heartbeat, since when it was read, and how often.
 #[derive(Clone, Copy, Debug)]
 struct Evidence {
-    beat: u64,
+    heartbeat: u64,
     since: Instant,
-    looks: u32,
+    polls: u32,
 }
 
 impl FailureDetector {
@@ -37,43 +37,45 @@ impl FailureDetector {
         Self {
             me,
             ttl,
-            looked: None,
+            polled_at: None,
             evidence: HashMap::new(),
         }
     }
 
-    /// The longest time without a look, or without a renewal of our own, after which a beat that stands still says something
+    /// The longest time without a look, or without a renewal of our own, after which a heartbeat that stands still says something
     /// of its node: half of the TTL. Nodes renew four times in a TTL, so one that could not for so long still has a try to
     /// spare when the database is back.
     fn gap_max(&self) -> Duration {
         self.ttl / 2
     }
 
-    /// Notes what a look found, and answers the nodes to fence, each with the beat it stopped at: those whose beat was the
-    /// same in at least three looks over at least a TTL. They are answered again by each look until their beat moves or they
-    /// are not among the `beats` any more. Never this node itself.
+    /// Notes what a look found, and answers the nodes to fence, each with the heartbeat it stopped at: those whose heartbeat was the
+    /// same in at least three polls over at least a TTL. They are answered again by each look until their heartbeat moves or they
+    /// are not among the `heartbeats` any more. Never this node itself.
     ///
-    /// `now` is when the look was answered, not when it was asked: a beat that was read first is as old as that answer at
+    /// `now` is when the look was answered, not when it was asked: a heartbeat that was read first is as old as that answer at
     /// least. `renewed` is when this node's own last renewal succeeded: a database that can be read but not written, for
-    /// want of space or of its standby, stops all beats at once.
+    /// want of space or of its standby, stops all heartbeats at once.
     pub fn observe(
         &mut self,
         now: Instant,
         renewed: Option<Instant>,
-        beats: &[(NodeId, u64)],
+        heartbeats: &[(NodeId, u64)],
     ) -> Vec<(NodeId, u64)> {
         let gone_for = |last: Instant| now.saturating_duration_since(last) > self.gap_max();
-        if self.looked.is_none_or(gone_for) || renewed.is_none_or(gone_for) {
+        if self.polled_at.is_none_or(gone_for) || renewed.is_none_or(gone_for) {
             self.evidence.clear();
         }
-        self.looked = Some(now);
+        self.polled_at = Some(now);
         let known = std::mem::take(&mut self.evidence);
-        for (node, beat) in beats.iter().filter(|(node, _)| *node != self.me) {
-            let same = known.get(node).filter(|known| known.beat == *beat);
+        for (node, heartbeat) in heartbeats.iter().filter(|(node, _)| *node != self.me) {
+            let same = known
+                .get(node)
+                .filter(|known| known.heartbeat == *heartbeat);
             let evidence = Evidence {
-                beat: *beat,
+                heartbeat: *heartbeat,
                 since: same.map_or(now, |known| known.since),
-                looks: same.map_or(1, |known| known.looks.saturating_add(1)),
+                polls: same.map_or(1, |known| known.polls.saturating_add(1)),
             };
             self.evidence.insert(*node, evidence);
         }
@@ -81,10 +83,10 @@ impl FailureDetector {
             .evidence
             .iter()
             .filter(|(_, evidence)| {
-                evidence.looks >= LOOKS_MIN
+                evidence.polls >= POLLS_MIN
                     && now.saturating_duration_since(evidence.since) >= self.ttl
             })
-            .map(|(node, evidence)| (*node, evidence.beat))
+            .map(|(node, evidence)| (*node, evidence.heartbeat))
             .collect();
         dead.sort_unstable();
         dead
@@ -97,11 +99,11 @@ impl FailureDetector {
 /// The ring is in the order of hashed ids: ids begin with the time, and nodes that start together, as on one machine, also
 /// die together.
 pub fn watched(me: NodeId, nodes: &[NodeId]) -> Vec<NodeId> {
-    let place = |node: NodeId| (spread(node), node);
+    let ring_key = |node: NodeId| (hash_node(node), node);
     let mut ring: Vec<NodeId> = nodes.iter().copied().filter(|node| *node != me).collect();
-    ring.sort_unstable_by_key(|node| place(*node));
+    ring.sort_unstable_by_key(|node| ring_key(*node));
     ring.dedup();
-    let behind = ring.partition_point(|node| place(*node) < place(me));
+    let behind = ring.partition_point(|node| ring_key(*node) < ring_key(me));
     ring.rotate_left(behind);
     ring.truncate(WATCHED_MAX);
     ring
@@ -123,44 +125,46 @@ mod tests {
 
     /// An observer of nodes 2 and 3, by milliseconds since it began.
     struct Observer {
-        liveness: FailureDetector,
+        detector: FailureDetector,
         began: Instant,
     }
 
     impl Observer {
         fn new() -> Self {
             Self {
-                liveness: FailureDetector::new(node(ME), TTL),
+                detector: FailureDetector::new(node(ME), TTL),
                 began: Instant::now(),
             }
         }
 
-        /// A look that found these beats, while this node could write as well.
-        fn look(&mut self, at_ms: u64, beats: &[(u128, u64)]) -> Vec<(NodeId, u64)> {
-            self.look_renewed(at_ms, Some(at_ms), beats)
+        /// A look that found these heartbeats, while this node could write as well.
+        fn poll(&mut self, at_ms: u64, heartbeats: &[(u128, u64)]) -> Vec<(NodeId, u64)> {
+            self.poll_renewed(at_ms, Some(at_ms), heartbeats)
         }
 
-        fn look_renewed(
+        fn poll_renewed(
             &mut self,
             at_ms: u64,
             renewed_ms: Option<u64>,
-            beats: &[(u128, u64)],
+            heartbeats: &[(u128, u64)],
         ) -> Vec<(NodeId, u64)> {
             let at = |ms| self.began + Duration::from_millis(ms);
-            let beats: Vec<(NodeId, u64)> = beats.iter().map(|(id, n)| (node(*id), *n)).collect();
-            self.liveness.observe(at(at_ms), renewed_ms.map(at), &beats)
+            let heartbeats: Vec<(NodeId, u64)> =
+                heartbeats.iter().map(|(id, n)| (node(*id), *n)).collect();
+            self.detector
+                .observe(at(at_ms), renewed_ms.map(at), &heartbeats)
         }
 
-        /// When node 2 is fenced, with looks at these times and its beat as given; node 3 lives and is never fenced.
+        /// When node 2 is fenced, with polls at these times and its heartbeat as given; node 3 lives and is never fenced.
         fn fenced_at(
             &mut self,
-            looks_ms: impl IntoIterator<Item = u64>,
-            beat: impl Fn(u64) -> u64,
+            polls_ms: impl IntoIterator<Item = u64>,
+            heartbeat: impl Fn(u64) -> u64,
         ) -> Option<u64> {
-            looks_ms.into_iter().find(|at| {
-                let dead = self.look(*at, &[(2, beat(*at)), (3, at / SECOND)]);
+            polls_ms.into_iter().find(|at| {
+                let dead = self.poll(*at, &[(2, heartbeat(*at)), (3, at / SECOND)]);
                 assert!(
-                    dead.is_empty() || dead == [(node(2), beat(*at))],
+                    dead.is_empty() || dead == [(node(2), heartbeat(*at))],
                     "{dead:?}"
                 );
                 !dead.is_empty()
@@ -175,10 +179,12 @@ mod tests {
     #[test]
     fn a_dead_node_is_found_within_four_to_six_seconds() {
         for offset_ms in (0..1_000).step_by(50) {
-            // It beats at 0, 1, ... 10 s and no more.
-            let beat = |at: u64| at.min(10 * SECOND) / SECOND;
-            let looks = each_second(0, 30).map(|at| at + offset_ms);
-            let found = Observer::new().fenced_at(looks, beat).expect("it is dead");
+            // It heartbeats at 0, 1, ... 10 s and no more.
+            let heartbeat = |at: u64| at.min(10 * SECOND) / SECOND;
+            let polls = each_second(0, 30).map(|at| at + offset_ms);
+            let found = Observer::new()
+                .fenced_at(polls, heartbeat)
+                .expect("it is dead");
             let after = found - 10 * SECOND;
             assert!((4 * SECOND..=6 * SECOND).contains(&after), "{after} ms");
         }
@@ -187,33 +193,37 @@ mod tests {
     #[test]
     fn a_slow_node_is_never_fenced() {
         for offset_ms in (0..1_000).step_by(50) {
-            let looks = each_second(0, 600).map(|at| at + offset_ms);
-            let fenced = Observer::new().fenced_at(looks, |at| at / 3_900);
-            assert_eq!(fenced, None, "looks {offset_ms} ms late");
+            let polls = each_second(0, 600).map(|at| at + offset_ms);
+            let fenced = Observer::new().fenced_at(polls, |at| at / 3_900);
+            assert_eq!(fenced, None, "polls {offset_ms} ms late");
         }
     }
 
     #[test]
     fn a_stalled_database_kills_nobody() {
         let mut observer = Observer::new();
-        // No look from 10 s to 20 s, and no beat; the first of nodes 2 and 3 comes a second after the database is back.
+        // No look from 10 s to 20 s, and no heartbeat; the first of nodes 2 and 3 comes a second after the database is back.
         for at in each_second(0, 10).chain(each_second(20, 40)) {
-            let beat = match at / SECOND {
+            let heartbeat = match at / SECOND {
                 s @ 0..=10 => s,
                 s => s.max(21) - 11,
             };
-            assert_eq!(observer.look(at, &[(2, beat), (3, beat)]), [], "{at} ms");
+            assert_eq!(
+                observer.poll(at, &[(2, heartbeat), (3, heartbeat)]),
+                [],
+                "{at} ms"
+            );
         }
     }
 
     #[test]
     fn an_observer_that_was_stopped_fences_nobody_on_waking() {
         let mut observer = Observer::new();
-        // Node 2 is seen with one beat at 8, 9, 10 and, ten seconds of not looking later, at 20 s: alive or not, who knows.
-        let beat = |at: u64| at.min(8 * SECOND) / SECOND;
-        let looks = each_second(0, 10).chain(each_second(20, 40));
+        // Node 2 is seen with one heartbeat at 8, 9, 10 and, ten seconds of not looking later, at 20 s: alive or not, who knows.
+        let heartbeat = |at: u64| at.min(8 * SECOND) / SECOND;
+        let polls = each_second(0, 10).chain(each_second(20, 40));
         // The evidence of after the waking counts.
-        assert_eq!(observer.fenced_at(looks, beat), Some(24 * SECOND));
+        assert_eq!(observer.fenced_at(polls, heartbeat), Some(24 * SECOND));
     }
 
     #[test]
@@ -225,22 +235,22 @@ mod tests {
                 11..=20 => 10 * SECOND,
                 _ => at,
             };
-            let beat = renewed / SECOND;
-            let dead = observer.look_renewed(at, Some(renewed), &[(2, beat), (3, beat)]);
+            let heartbeat = renewed / SECOND;
+            let dead = observer.poll_renewed(at, Some(renewed), &[(2, heartbeat), (3, heartbeat)]);
             assert_eq!(dead, [], "{at} ms");
         }
         for at in each_second(41, 60) {
-            assert_eq!(observer.look_renewed(at, None, &[(2, 40)]), [], "{at} ms");
+            assert_eq!(observer.poll_renewed(at, None, &[(2, 40)]), [], "{at} ms");
         }
     }
 
     #[test]
     fn a_lost_look_delays_nothing_and_two_in_a_row_start_anew() {
-        let beat = |at: u64| at.min(10 * SECOND) / SECOND;
+        let heartbeat = |at: u64| at.min(10 * SECOND) / SECOND;
         let without = |lost: &'static [u64]| {
             each_second(0, 30).filter(move |at| !lost.contains(&(at / SECOND)))
         };
-        let found = |lost| Observer::new().fenced_at(without(lost), beat);
+        let found = |lost| Observer::new().fenced_at(without(lost), heartbeat);
         assert_eq!(found(&[12]), Some(14 * SECOND));
         assert_eq!(found(&[11, 13]), Some(14 * SECOND));
         assert_eq!(found(&[12, 13]), Some(18 * SECOND));
@@ -249,16 +259,16 @@ mod tests {
     #[test]
     fn looks_far_apart_are_no_evidence_however_long() {
         let mut observer = Observer::new();
-        let looks = (0..100).map(|n| n * 2_001);
-        assert_eq!(observer.fenced_at(looks, |_| 7), None);
+        let polls = (0..100).map(|n| n * 2_001);
+        assert_eq!(observer.fenced_at(polls, |_| 7), None);
     }
 
     #[test]
     fn however_short_the_ttl_it_takes_three_looks() {
         let mut observer = Observer::new();
-        observer.liveness = FailureDetector::new(node(ME), Duration::ZERO);
+        observer.detector = FailureDetector::new(node(ME), Duration::ZERO);
         let dead: Vec<usize> = [0, 0, 0]
-            .map(|at| observer.look(at, &[(2, 7)]).len())
+            .map(|at| observer.poll(at, &[(2, 7)]).len())
             .into();
         assert_eq!(dead, [0, 0, 1]);
     }
@@ -267,16 +277,16 @@ mod tests {
     fn a_dead_node_is_answered_until_it_beats_or_is_gone() {
         let mut observer = Observer::new();
         for at in each_second(0, 3) {
-            assert_eq!(observer.look(at, &[(2, 7)]), []);
+            assert_eq!(observer.poll(at, &[(2, 7)]), []);
         }
         for at in each_second(4, 6) {
-            assert_eq!(observer.look(at, &[(2, 7)]), [(node(2), 7)]);
+            assert_eq!(observer.poll(at, &[(2, 7)]), [(node(2), 7)]);
         }
-        assert_eq!(observer.look(7 * SECOND, &[(2, 8)]), [], "it beats");
-        assert_eq!(observer.look(8 * SECOND, &[]), [], "it is gone");
-        assert!(observer.liveness.evidence.is_empty(), "and forgotten");
+        assert_eq!(observer.poll(7 * SECOND, &[(2, 8)]), [], "it heartbeats");
+        assert_eq!(observer.poll(8 * SECOND, &[]), [], "it is gone");
+        assert!(observer.detector.evidence.is_empty(), "and forgotten");
         for at in each_second(9, 12) {
-            assert_eq!(observer.look(at, &[(2, 8)]), [], "it is back");
+            assert_eq!(observer.poll(at, &[(2, 8)]), [], "it is back");
         }
     }
 
@@ -284,7 +294,7 @@ mod tests {
     fn a_node_never_fences_itself() {
         let mut observer = Observer::new();
         for at in each_second(0, 20) {
-            assert_eq!(observer.look(at, &[(ME, 7)]), []);
+            assert_eq!(observer.poll(at, &[(ME, 7)]), []);
         }
     }
 

@@ -1,4 +1,5 @@
-//! Renewing this node's membership each second, on a thread of its own: a runtime that is busy must not cost a node its shards.
+//! Heartbeats: this node renews its membership each second, on a thread of its own. A busy runtime must not cost a node its
+//! shards.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,86 +13,86 @@ use tracing::{error, warn};
 
 use crate::membership::lease::{BootTime, LocalLease};
 
-/// Between two renewals.
-const RENEW_EVERY: Duration = Duration::from_secs(1);
-/// After one that failed.
-const AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// Between two heartbeats.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// After a heartbeat that failed.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// How a node's membership stands.
+/// The state of one incarnation's membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It was renewed then, for the first time or again; `None` before the first time.
+pub(crate) enum MembershipState {
+    /// A member, with the time of its last heartbeat; `None` before the first one.
     Member(Option<Instant>),
-    /// It was fenced.
+    /// The node was fenced.
     Fenced,
 }
 
-/// One life to be renewed, and who is told how it stands.
-type Renewed = (NodeId, watch::Sender<Standing>);
+/// An incarnation that sends heartbeats, and where its state is published.
+type Incarnation = (NodeId, watch::Sender<MembershipState>);
 
-/// The thread that renews this node's lives, one after the other.
-pub(crate) struct Renewals(mpsc::UnboundedSender<Renewed>);
+/// The thread that sends the heartbeats of this node's incarnations, one after the other.
+pub(crate) struct Heartbeats(mpsc::UnboundedSender<Incarnation>);
 
-impl Renewals {
-    /// Starts it; it ends when this is dropped, and the life it renews.
+impl Heartbeats {
+    /// Starts the thread. It ends once this handle is dropped and the current incarnation has ended.
     pub(crate) fn start(membership: Arc<dyn Membership>, lease: LocalLease) -> io::Result<Self> {
-        let (lives, mut begun) = mpsc::unbounded_channel::<Renewed>();
+        let (sender, mut incarnations) = mpsc::unbounded_channel::<Incarnation>();
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let renewing = async move {
-            while let Some((me, tell)) = begun.recv().await {
-                renew(membership.as_ref(), me, &lease, &tell).await;
+        let sending = async move {
+            while let Some((me, state)) = incarnations.recv().await {
+                send_heartbeats(membership.as_ref(), me, &lease, &state).await;
             }
         };
         thread::Builder::new()
-            .name("renewing".into())
-            .spawn(move || runtime.block_on(renewing))?;
-        Ok(Self(lives))
+            .name("heartbeat".into())
+            .spawn(move || runtime.block_on(sending))?;
+        Ok(Self(sender))
     }
 
-    /// Renews a life from now on, until it is fenced or nobody is interested any more.
-    pub(crate) fn begin(&self, me: NodeId) -> watch::Receiver<Standing> {
-        let (tell, standing) = watch::channel(Standing::Member(None));
-        // Should the thread have died, the dropped sender tells.
-        let _ = self.0.send((me, tell));
-        standing
+    /// Sends heartbeats for `me` from now on, until it is fenced or the receiver is dropped.
+    pub(crate) fn start_for(&self, me: NodeId) -> watch::Receiver<MembershipState> {
+        let (sender, state) = watch::channel(MembershipState::Member(None));
+        // Should the thread have died, the dropped sender ends the incarnation.
+        let _ = self.0.send((me, sender));
+        state
     }
 }
 
-async fn renew(
+async fn send_heartbeats(
     membership: &dyn Membership,
     me: NodeId,
     lease: &LocalLease,
-    tell: &watch::Sender<Standing>,
+    state: &watch::Sender<MembershipState>,
 ) {
     let mut failing = false;
-    while !tell.is_closed() {
+    while !state.is_closed() {
         let sent = BootTime::now();
-        let after = match membership.heartbeat(me).await {
+        let delay = match membership.heartbeat(me).await {
             Ok(true) => {
                 failing = false;
                 lease.renewed(sent);
-                tell.send_replace(Standing::Member(Some(Instant::now())));
-                RENEW_EVERY
+                state.send_replace(MembershipState::Member(Some(Instant::now())));
+                HEARTBEAT_INTERVAL
             }
             Ok(false) => {
                 lease.end();
-                error!(node = %me, "this node was taken for dead by others, and has lost its shards");
-                tell.send_replace(Standing::Fenced);
+                error!(node = %me, "this node was declared dead by others and has lost its shards");
+                state.send_replace(MembershipState::Fenced);
                 return;
             }
             Err(failure) => {
                 if !failing {
-                    warn!(%failure, "the membership could not be renewed; trying again");
+                    warn!(%failure, "the heartbeat could not be written; retrying");
                 }
                 failing = true;
-                AGAIN_AFTER
+                RETRY_DELAY
             }
         };
         tokio::select! {
-            () = sleep(after) => {}
-            () = tell.closed() => {}
+            () = sleep(delay) => {}
+            () = state.closed() => {}
         }
     }
 }

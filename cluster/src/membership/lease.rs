@@ -34,8 +34,8 @@ impl BootTime {
 #[derive(Clone, Debug)]
 pub struct LocalLease {
     until: Arc<AtomicU64>,
-    /// How often it was ended.
-    ended: Arc<AtomicU64>,
+    /// How often it was generation_count.
+    generation_count: Arc<AtomicU64>,
 }
 
 /// The time from one end of a lease to the next. What was read in one proves nothing in another: meanwhile others had the shards.
@@ -56,13 +56,13 @@ impl LocalLease {
     fn until(until: u64) -> Self {
         Self {
             until: Arc::new(AtomicU64::new(until)),
-            ended: Arc::default(),
+            generation_count: Arc::default(),
         }
     }
 
-    /// The life that it is in.
-    pub fn life(&self) -> LeaseGeneration {
-        LeaseGeneration(self.ended.load(Ordering::Acquire))
+    /// The generation that it is in.
+    pub fn generation(&self) -> LeaseGeneration {
+        LeaseGeneration(self.generation_count.load(Ordering::Acquire))
     }
 
     /// Notes a renewal that has succeeded, and was sent at `sent` or later.
@@ -73,7 +73,7 @@ impl LocalLease {
 
     /// Ends it: this node was fenced.
     pub fn end(&self) {
-        self.ended.fetch_add(1, Ordering::AcqRel);
+        self.generation_count.fetch_add(1, Ordering::AcqRel);
         self.until.store(0, Ordering::Release);
     }
 
@@ -85,10 +85,10 @@ impl LocalLease {
         }
     }
 
-    /// Whether it holds, and has held or lapsed since `life` without an end.
-    pub fn holds_in(&self, life: LeaseGeneration) -> bool {
+    /// Whether it holds, and has held or lapsed since `generation` without an end.
+    pub fn holds_in(&self, generation: LeaseGeneration) -> bool {
         // In this order: an end between the two is seen.
-        self.holds() && self.life() == life
+        self.holds() && self.generation() == generation
     }
 
     /// How long it still holds; `None` when it has lapsed.
@@ -115,13 +115,13 @@ mod tests {
         // An older renewal that is heard of later takes nothing away.
         lease.renewed(BootTime(now.0 - 1_000_000_000));
         assert!(lease.remaining().expect("it holds") > Duration::from_secs(2));
-        let life = lease.life();
-        assert!(lease.holds_in(life));
+        let generation = lease.generation();
+        assert!(lease.holds_in(generation));
         lease.end();
         assert!(!lease.holds());
         lease.renewed(now);
-        assert!(lease.holds_in(lease.life()));
-        assert!(!lease.holds_in(life), "of before");
+        assert!(lease.holds_in(lease.generation()));
+        assert!(!lease.holds_in(generation), "of before");
         let late = LocalLease::lapsed();
         late.renewed(BootTime(now.0 - TTL.as_nanos() as u64));
         assert!(!late.holds(), "sent too long ago");

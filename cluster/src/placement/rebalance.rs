@@ -1,6 +1,6 @@
 //! What to do about shards that are not where they should be: which to take, and which to hand over to whom.
 //!
-//! Shards without a living owner are taken at once, each by the node that the placement gives it to. Shards with one move
+//! Shards without a living owner are acquired at once, each by the node that the placement gives it to. Shards with one move
 //! only when the nodes have been the same for a while: a node that restarts should find its shards not moved twice.
 
 use std::collections::HashSet;
@@ -22,7 +22,7 @@ pub struct View<'a> {
     /// Who owns each shard, all of them; owners that are fenced or not among the nodes are gone.
     pub owners: &'a [Option<NodeId>],
     /// The shards that this node is handing over already.
-    pub in_motion: &'a [ShardId],
+    pub moving: &'a [ShardId],
     /// Whether the nodes have been the same for [`STABLE_FOR`].
     pub stable: bool,
 }
@@ -31,25 +31,25 @@ pub struct View<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Shards to take, each with the owner it was seen with: nobody, or one that is gone.
-    pub take: Vec<(ShardId, Option<NodeId>)>,
+    pub acquire: Vec<(ShardId, Option<NodeId>)>,
     /// Shards to hand over, each with its next owner, besides those in motion.
-    pub hand_over: Vec<(ShardId, NodeId)>,
+    pub hand_off: Vec<(ShardId, NodeId)>,
 }
 
 /// Plans for one node.
 #[derive(Debug)]
 pub struct Planner {
     me: NodeId,
-    in_motion_max: usize,
+    moving_max: usize,
     placement: Placement,
 }
 
 impl Planner {
-    /// For node `me`, which hands over at most `in_motion_max` shards at a time: requests to a shard in motion wait.
-    pub fn new(me: NodeId, shards: ShardCount, in_motion_max: usize) -> Self {
+    /// For node `me`, which hands over at most `moving_max` shards at a time: requests to a shard in motion wait.
+    pub fn new(me: NodeId, shards: ShardCount, moving_max: usize) -> Self {
         Self {
             me,
-            in_motion_max,
+            moving_max,
             placement: Placement::new(u32::from(shards.get())),
         }
     }
@@ -67,26 +67,30 @@ impl Planner {
             .collect();
         let standing: HashSet<NodeId> = standing().map(|record| record.node.id).collect();
         let mut plan = Plan::default();
-        let placed = self.placement.of(&owning);
-        assert_eq!(placed.len(), view.owners.len(), "one owner for each shard");
-        for ((shard, owner), next) in (0..).map(ShardId).zip(view.owners).zip(placed) {
-            if view.in_motion.contains(&shard) {
+        let assigned = self.placement.of(&owning);
+        assert_eq!(
+            assigned.len(),
+            view.owners.len(),
+            "one owner for each shard"
+        );
+        for ((shard, owner), next) in (0..).map(ShardId).zip(view.owners).zip(assigned) {
+            if view.moving.contains(&shard) {
                 continue;
             }
             let Some(next) = *next else { continue };
             if owner.is_none_or(|owner| !standing.contains(&owner)) {
                 if next == self.me {
-                    plan.take.push((shard, *owner));
+                    plan.acquire.push((shard, *owner));
                 }
             } else if *owner == Some(self.me) && next != self.me {
-                plan.hand_over.push((shard, next));
+                plan.hand_off.push((shard, next));
             }
         }
         if view.stable || me.draining {
-            let free = self.in_motion_max.saturating_sub(view.in_motion.len());
-            plan.hand_over.truncate(free);
+            let free = self.moving_max.saturating_sub(view.moving.len());
+            plan.hand_off.truncate(free);
         } else {
-            plan.hand_over.clear();
+            plan.hand_off.clear();
         }
         plan
     }
@@ -99,7 +103,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::placement::rendezvous::place;
+    use crate::placement::rendezvous::assign;
 
     const SHARDS: u16 = 64;
     const ME: u128 = 1;
@@ -119,7 +123,7 @@ mod tests {
                 wire_min: 1,
                 wire_max: 1,
             },
-            beat: 0,
+            heartbeat: 0,
             fenced: false,
             draining: false,
         }
@@ -129,21 +133,21 @@ mod tests {
         numbers.map(record).to_vec()
     }
 
-    fn placed(numbers: &[u128]) -> Vec<Option<NodeId>> {
+    fn assigned(numbers: &[u128]) -> Vec<Option<NodeId>> {
         let nodes: Vec<NodeId> = numbers.iter().copied().map(node).collect();
-        place(u32::from(SHARDS), &nodes)
+        assign(u32::from(SHARDS), &nodes)
     }
 
-    fn planner(me: u128, in_motion_max: usize) -> Planner {
+    fn planner(me: u128, moving_max: usize) -> Planner {
         let shards = ShardCount::new(SHARDS).expect("in range");
-        Planner::new(node(me), shards, in_motion_max)
+        Planner::new(node(me), shards, moving_max)
     }
 
     fn view<'a>(nodes: &'a [NodeRecord], owners: &'a [Option<NodeId>]) -> View<'a> {
         View {
             nodes,
             owners,
-            in_motion: &[],
+            moving: &[],
             stable: true,
         }
     }
@@ -161,13 +165,13 @@ mod tests {
             .collect()
     }
 
-    fn taken(plan: &Plan) -> Vec<ShardId> {
-        plan.take.iter().map(|(shard, _)| *shard).collect()
+    fn acquired(plan: &Plan) -> Vec<ShardId> {
+        plan.acquire.iter().map(|(shard, _)| *shard).collect()
     }
 
     #[test]
     fn where_all_is_as_it_should_be_there_is_nothing_to_do() {
-        let owners = placed(&[1, 2, 3]);
+        let owners = assigned(&[1, 2, 3]);
         assert_eq!(plan(&view(&records([1, 2, 3]), &owners)), Plan::default());
     }
 
@@ -179,14 +183,14 @@ mod tests {
             stable: false,
             ..view(&nodes, &owners)
         });
-        assert_eq!(taken(&plan), of(&placed(&[1, 2, 3]), Some(node(ME))));
-        assert!(plan.take.iter().all(|(_, owner)| owner.is_none()));
-        assert_eq!(plan.hand_over, []);
+        assert_eq!(acquired(&plan), of(&assigned(&[1, 2, 3]), Some(node(ME))));
+        assert!(plan.acquire.iter().all(|(_, owner)| owner.is_none()));
+        assert_eq!(plan.hand_off, []);
     }
 
     #[test]
     fn shards_of_the_fenced_and_of_those_that_left_are_taken_with_their_last_owner() {
-        let owners = placed(&[1, 2, 3]);
+        let owners = assigned(&[1, 2, 3]);
         let mut fenced = records([1, 2, 3]);
         fenced[2].fenced = true;
         for nodes in [fenced, records([1, 2])] {
@@ -194,7 +198,7 @@ mod tests {
                 stable: false,
                 ..view(&nodes, &owners)
             });
-            let mine = of(&placed(&[1, 2]), Some(node(ME)));
+            let mine = of(&assigned(&[1, 2]), Some(node(ME)));
             let orphans = of(&owners, Some(node(3)));
             let expected: Vec<_> = orphans
                 .into_iter()
@@ -202,22 +206,22 @@ mod tests {
                 .map(|shard| (shard, Some(node(3))))
                 .collect();
             assert!(!expected.is_empty());
-            assert_eq!(plan.take, expected);
-            assert_eq!(plan.hand_over, []);
+            assert_eq!(plan.acquire, expected);
+            assert_eq!(plan.hand_off, []);
         }
     }
 
     #[test]
     fn shards_move_to_a_new_node_once_the_nodes_are_stable_and_few_at_a_time() {
         let nodes = records([1, 2, 3]);
-        let owners = placed(&[1, 2]);
-        let moving = |in_motion: &[ShardId], stable| {
+        let owners = assigned(&[1, 2]);
+        let moving = |moving: &[ShardId], stable| {
             let view = View {
-                in_motion,
+                moving,
                 stable,
                 ..view(&nodes, &owners)
             };
-            planner(ME, 3).plan(&view).hand_over
+            planner(ME, 3).plan(&view).hand_off
         };
         assert_eq!(moving(&[], false), []);
         let first = moving(&[], true);
@@ -233,18 +237,18 @@ mod tests {
     fn a_draining_node_takes_nothing_and_hands_over_at_once() {
         let mut nodes = records([1, 2, 3]);
         nodes[0].draining = true;
-        let mut owners = placed(&[1, 2, 3]);
+        let mut owners = assigned(&[1, 2, 3]);
         owners[0] = None;
         let mine = of(&owners, Some(node(ME)));
         let plan = plan(&View {
             stable: false,
             ..view(&nodes, &owners)
         });
-        assert_eq!(plan.take, []);
-        let handed: Vec<ShardId> = plan.hand_over.iter().map(|(shard, _)| *shard).collect();
+        assert_eq!(plan.acquire, []);
+        let handed: Vec<ShardId> = plan.hand_off.iter().map(|(shard, _)| *shard).collect();
         assert_eq!(handed, mine);
-        let after = placed(&[2, 3]);
-        for (shard, next) in plan.hand_over {
+        let after = assigned(&[2, 3]);
+        for (shard, next) in plan.hand_off {
             assert_eq!(after[usize::from(shard.0)], Some(next));
         }
     }
@@ -254,7 +258,7 @@ mod tests {
         let mut nodes = records([1, 2]);
         nodes[0].draining = true;
         nodes[1].node.roles.entities = false;
-        let mut owners = placed(&[1, 2]);
+        let mut owners = assigned(&[1, 2]);
         owners[0] = None;
         assert_eq!(plan(&view(&nodes, &owners)), Plan::default());
     }
@@ -280,13 +284,13 @@ mod tests {
     fn what_is_in_motion_is_not_taken_back_half_way() {
         let owners = vec![None; usize::from(SHARDS)];
         let nodes = records([1]);
-        let in_motion = [ShardId(5)];
+        let moving = [ShardId(5)];
         let plan = plan(&View {
-            in_motion: &in_motion,
+            moving: &moving,
             ..view(&nodes, &owners)
         });
-        assert_eq!(plan.take.len(), usize::from(SHARDS) - 1);
-        assert!(!taken(&plan).contains(&ShardId(5)));
+        assert_eq!(plan.acquire.len(), usize::from(SHARDS) - 1);
+        assert!(!acquired(&plan).contains(&ShardId(5)));
     }
 
     proptest! {
@@ -308,20 +312,20 @@ mod tests {
                     planners.iter_mut().map(|planner| planner.plan(&view(&nodes, &owners))).collect();
                 let mut planned = HashSet::new();
                 for (planner, plan) in planners.iter().zip(plans) {
-                    prop_assert!(plan.hand_over.len() <= limit);
-                    for (shard, seen) in plan.take {
+                    prop_assert!(plan.hand_off.len() <= limit);
+                    for (shard, seen) in plan.acquire {
                         prop_assert!(planned.insert(shard));
                         prop_assert_eq!(owners[usize::from(shard.0)], seen);
                         owners[usize::from(shard.0)] = Some(planner.me);
                     }
-                    for (shard, next) in plan.hand_over {
+                    for (shard, next) in plan.hand_off {
                         prop_assert!(planned.insert(shard));
                         prop_assert_eq!(owners[usize::from(shard.0)], Some(planner.me));
                         owners[usize::from(shard.0)] = Some(next);
                     }
                 }
             }
-            prop_assert_eq!(owners, placed(&[1, 2, 3, 4]));
+            prop_assert_eq!(owners, assigned(&[1, 2, 3, 4]));
         }
     }
 }

@@ -2,74 +2,74 @@
 //!
 //! Rendezvous hashing (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998): a shard goes to the
 //! node with which it has the highest score. By chance alone some nodes would get half as much again as others, so each has
-//! room for a tenth more than the mean and no further (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded
+//! capacity for a tenth more than the mean and no further (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded
 //! loads", 2018, there on a ring): what does not fit goes to its next best node.
 
 use fritzy_types::{NodeId, ShardId};
 
-/// How much a node may own, as a share of the mean: 11 tenths. Less room evens out more and moves more shards when a node
-/// comes or goes, since a full node passes on what it has no room for.
-const ROOM: (u64, u64) = (11, 10);
-/// Stands in for a shard where a node's room is rounded; shards are numbered in 32 bits, so that none has this number.
+/// How much a node may own, as a share of the mean: 11 tenths. Less capacity evens out more and moves more shards when a node
+/// comes or goes, since a full node passes on what it has no capacity for.
+const CAPACITY_FACTOR: (u64, u64) = (11, 10);
+/// Stands in for a shard where a node's capacity is rounded; shards are numbered in 32 bits, so that none has this number.
 const ROUNDING: u64 = u64::MAX;
 
 /// The node of each of `shards` shards among `nodes`, in whatever order they are given; all `None` when there is no node.
 /// No node gets more than 1.1 times the mean, rounded up.
 ///
-/// In rounds: each shard without a node asks the best of those it has not asked, and a node with more askers than room takes
+/// In rounds: each shard without a node asks the best of those it has not asked, and a node with more askers than capacity takes
 /// those with the highest scores. What a node has taken it keeps, so that shards on their best node move only when that
 /// changes.
 ///
 /// Takes time in proportion to shards times nodes: some 0.3 s for 65 536 shards on 1 000 nodes.
-pub fn place(shards: u32, nodes: &[NodeId]) -> Vec<Option<NodeId>> {
+pub fn assign(shards: u32, nodes: &[NodeId]) -> Vec<Option<NodeId>> {
     let nodes = in_order(nodes);
-    let mut placed = vec![None; shards as usize];
+    let mut assigned = vec![None; shards as usize];
     if nodes.is_empty() {
-        return placed;
+        return assigned;
     }
-    let keys: Vec<u64> = nodes.iter().map(|node| spread(*node)).collect();
-    let mut room: Vec<u64> = keys
+    let keys: Vec<u64> = nodes.iter().map(|node| hash_node(*node)).collect();
+    let mut capacity: Vec<u64> = keys
         .iter()
-        .map(|key| room(*key, u64::from(shards), nodes.len() as u64))
+        .map(|key| capacity(*key, u64::from(shards), nodes.len() as u64))
         .collect();
-    let mut asking: Vec<Ask> = (0..shards).map(Ask::first).collect();
-    while !asking.is_empty() {
-        for ask in &mut asking {
-            ask.next(&keys);
+    let mut bids: Vec<Bid> = (0..shards).map(Bid::first).collect();
+    while !bids.is_empty() {
+        for bid in &mut bids {
+            bid.next(&keys);
         }
-        asking.sort_unstable_by_key(|ask| (ask.node, std::cmp::Reverse(ask.score)));
-        asking.retain(|ask| {
-            let room = &mut room[ask.node];
-            if *room == 0 {
+        bids.sort_unstable_by_key(|bid| (bid.node, std::cmp::Reverse(bid.score)));
+        bids.retain(|bid| {
+            let capacity = &mut capacity[bid.node];
+            if *capacity == 0 {
                 return true;
             }
-            *room -= 1;
-            placed[ask.shard as usize] = Some(nodes[ask.node]);
+            *capacity -= 1;
+            assigned[bid.shard as usize] = Some(nodes[bid.node]);
             false
         });
     }
-    placed
+    assigned
 }
 
-/// The nodes in the order in which [`place`] has a shard ask them, each once: the first that has room takes it.
+/// The nodes in the order in which [`assign`] has a shard bid them, each once: the first that has capacity takes it.
 pub fn preference(shard: ShardId, nodes: &[NodeId]) -> Vec<NodeId> {
-    let shard = mix(u64::from(shard.0));
+    let shard = splitmix64(u64::from(shard.0));
     let nodes = in_order(nodes).into_iter();
     let mut scored: Vec<(u64, NodeId)> = nodes
-        .map(|node| (mix(spread(node) ^ shard), node))
+        .map(|node| (splitmix64(hash_node(node) ^ shard), node))
         .collect();
     scored.sort_unstable_by(|one, other| other.cmp(one));
     scored.into_iter().map(|(_, node)| node).collect()
 }
 
 /// A shard, and the node it asks: an index, with their score.
-struct Ask {
+struct Bid {
     shard: u32,
     score: u64,
     node: usize,
 }
 
-impl Ask {
+impl Bid {
     /// Before the first.
     const fn first(shard: u32) -> Self {
         Self {
@@ -80,45 +80,45 @@ impl Ask {
     }
 
     /// Goes on to the best node below the present one. All nodes' scores are worked out again, which is cheaper than keeping
-    /// them: few shards ask twice.
+    /// them: few shards bid twice.
     ///
-    /// There is one, as the nodes have room for all shards: one that all of them refused would find all of that taken.
+    /// There is one, as the nodes have capacity for all shards: one that all of them refused would find all of that taken.
     fn next(&mut self, keys: &[u64]) {
-        let shard = mix(u64::from(self.shard));
+        let shard = splitmix64(u64::from(self.shard));
         let asked = (self.score, self.node);
         let mut best = None;
         for (node, key) in keys.iter().enumerate() {
-            let scored = (mix(key ^ shard), node);
+            let scored = (splitmix64(key ^ shard), node);
             if scored < asked && best.is_none_or(|best| scored > best) {
                 best = Some(scored);
             }
         }
-        (self.score, self.node) = best.expect("the nodes have room for all shards");
+        (self.score, self.node) = best.expect("the nodes have capacity for all shards");
     }
 }
 
 /// How many shards a node takes: 1.1 times the mean, rounded up by some nodes and down by others, in proportion to the
 /// fraction, and at least the mean. If all rounded up, the step to the next whole number would come for all full nodes with
 /// the same join: at 51 to 120 nodes with 1 024 shards the worst then moved seven times as many as needed, instead of four.
-fn room(key: u64, shards: u64, nodes: u64) -> u64 {
+fn capacity(key: u64, shards: u64, nodes: u64) -> u64 {
     let (whole, rest) = (
-        ROOM.0 * shards / (ROOM.1 * nodes),
-        ROOM.0 * shards % (ROOM.1 * nodes),
+        CAPACITY_FACTOR.0 * shards / (CAPACITY_FACTOR.1 * nodes),
+        CAPACITY_FACTOR.0 * shards % (CAPACITY_FACTOR.1 * nodes),
     );
-    let chance = mix(key ^ mix(ROUNDING)) >> 32;
-    let up = (chance * ROOM.1 * nodes) >> 32 < rest;
+    let chance = splitmix64(key ^ splitmix64(ROUNDING)) >> 32;
+    let up = (chance * CAPACITY_FACTOR.1 * nodes) >> 32 < rest;
     (whole + u64::from(up)).max(shards.div_ceil(nodes))
 }
 
 /// A number for a node that looks random, also for ids that were drawn one after the other.
-pub(crate) fn spread(node: NodeId) -> u64 {
+pub(crate) fn hash_node(node: NodeId) -> u64 {
     let (high, low) = node.as_uuid().as_u64_pair();
-    mix(mix(high) ^ low)
+    splitmix64(splitmix64(high) ^ low)
 }
 
 /// The output function of `SplitMix64` (Steele, Lea and Flood, 2014, with constants by Stafford), its increment included: a
 /// bijection, so that no two shards have one score on a node.
-const fn mix(bits: u64) -> u64 {
+const fn splitmix64(bits: u64) -> u64 {
     let bits = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -137,7 +137,7 @@ fn in_order(nodes: &[NodeId]) -> Vec<NodeId> {
 #[derive(Debug)]
 pub struct Placement {
     nodes: Vec<NodeId>,
-    placed: Vec<Option<NodeId>>,
+    assigned: Vec<Option<NodeId>>,
 }
 
 impl Placement {
@@ -145,18 +145,18 @@ impl Placement {
     pub fn new(shards: u32) -> Self {
         Self {
             nodes: Vec::new(),
-            placed: place(shards, &[]),
+            assigned: assign(shards, &[]),
         }
     }
 
-    /// The node of each shard among `nodes`, as [`place`] has it.
+    /// The node of each shard among `nodes`, as [`assign`] has it.
     pub fn of(&mut self, nodes: &[NodeId]) -> &[Option<NodeId>] {
         let nodes = in_order(nodes);
         if nodes != self.nodes {
-            self.placed = place(self.placed.len() as u32, &nodes);
+            self.assigned = assign(self.assigned.len() as u32, &nodes);
             self.nodes = nodes;
         }
-        &self.placed
+        &self.assigned
     }
 }
 
@@ -173,9 +173,9 @@ mod tests {
         NodeId::from_uuid(Uuid::from_u128(number))
     }
 
-    fn loads(placed: &[Option<NodeId>]) -> HashMap<NodeId, u64> {
+    fn loads(assigned: &[Option<NodeId>]) -> HashMap<NodeId, u64> {
         let mut loads = HashMap::new();
-        for node in placed.iter().flatten() {
+        for node in assigned.iter().flatten() {
             *loads.entry(*node).or_default() += 1;
         }
         loads
@@ -187,35 +187,35 @@ mod tests {
 
     #[test]
     fn without_nodes_no_shard_has_one_and_a_single_node_has_all() {
-        assert_eq!(place(3, &[]), [None; 3]);
-        assert_eq!(place(3, &[node(7)]), [Some(node(7)); 3]);
-        assert_eq!(place(0, &[node(7)]), []);
+        assert_eq!(assign(3, &[]), [None; 3]);
+        assert_eq!(assign(3, &[node(7)]), [Some(node(7)); 3]);
+        assert_eq!(assign(0, &[node(7)]), []);
     }
 
-    /// Two versions of the program that placed differently would pass shards to and fro for ever: whoever changes these
+    /// Two versions of the program that assigned differently would pass shards to and fro for ever: whoever changes these
     /// figures needs a plan for clusters in which both run.
     #[test]
     fn the_placement_is_the_same_in_every_version() {
         let nodes = [1, 2, 3].map(node);
-        let placed: Vec<u128> = place(16, &nodes)
+        let assigned: Vec<u128> = assign(16, &nodes)
             .iter()
             .flatten()
             .map(|node| node.as_uuid().as_u128())
             .collect();
-        assert_eq!(placed, [1, 2, 2, 2, 3, 3, 1, 2, 2, 1, 1, 1, 3, 3, 1, 3]);
+        assert_eq!(assigned, [1, 2, 2, 2, 3, 3, 1, 2, 2, 1, 1, 1, 3, 3, 1, 3]);
     }
 
     #[test]
     fn mixing_is_the_published_function() {
         // The first outputs of SplitMix64 seeded with 0, where the state grows by its increment.
-        assert_eq!(mix(0), 0xE220_A839_7B1D_CDAF);
-        assert_eq!(mix(0x9E37_79B9_7F4A_7C15), 0x6E78_9E6A_A1B9_65F4);
+        assert_eq!(splitmix64(0), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(splitmix64(0x9E37_79B9_7F4A_7C15), 0x6E78_9E6A_A1B9_65F4);
     }
 
     #[test]
     fn a_kept_placement_follows_its_nodes() {
         let mut placement = Placement::new(64);
-        assert_eq!(placement.of(&[]), place(64, &[]));
+        assert_eq!(placement.of(&[]), assign(64, &[]));
         for nodes in [
             vec![1, 2, 3],
             vec![3, 2, 1],
@@ -225,7 +225,7 @@ mod tests {
             vec![9],
         ] {
             let nodes: Vec<NodeId> = nodes.into_iter().map(node).collect();
-            assert_eq!(placement.of(&nodes), place(64, &nodes), "{nodes:?}");
+            assert_eq!(placement.of(&nodes), assign(64, &nodes), "{nodes:?}");
         }
     }
 
@@ -237,19 +237,19 @@ mod tests {
     proptest! {
         #[test]
         fn every_shard_has_a_node_and_no_node_more_than_its_room(nodes in ids(), shards in 0_u32..600) {
-            let placed = place(shards, &nodes);
-            prop_assert_eq!(placed.len(), shards as usize);
-            prop_assert!(placed.iter().all(|owner| owner.is_some_and(|owner| nodes.contains(&owner))));
+            let assigned = assign(shards, &nodes);
+            prop_assert_eq!(assigned.len(), shards as usize);
+            prop_assert!(assigned.iter().all(|owner| owner.is_some_and(|owner| nodes.contains(&owner))));
             let most = (11 * u64::from(shards)).div_ceil(10 * nodes.len() as u64);
-            for (node, load) in loads(&placed) {
+            for (node, load) in loads(&assigned) {
                 prop_assert!(load <= most, "{} has {} of {}", node, load, most);
             }
         }
 
         #[test]
         fn a_shard_is_where_it_prefers_to_be_when_there_is_room(nodes in ids()) {
-            // A node has room for one at least.
-            prop_assert_eq!(place(1, &nodes)[0], preference(ShardId(0), &nodes).first().copied());
+            // A node has capacity for one at least.
+            prop_assert_eq!(assign(1, &nodes)[0], preference(ShardId(0), &nodes).first().copied());
         }
 
         #[test]
@@ -257,17 +257,17 @@ mod tests {
             (nodes, shuffled) in ids().prop_flat_map(|ids| (Just(ids.clone()), Just(ids).prop_shuffle())),
         ) {
             let twice = [shuffled.clone(), nodes.clone()].concat();
-            let placed = place(300, &nodes);
-            prop_assert_eq!(&placed, &place(300, &shuffled));
-            prop_assert_eq!(&placed, &place(300, &twice));
+            let assigned = assign(300, &nodes);
+            prop_assert_eq!(&assigned, &assign(300, &shuffled));
+            prop_assert_eq!(&assigned, &assign(300, &twice));
         }
 
         #[test]
         fn a_join_moves_little_more_than_what_the_new_node_gets(nodes in ids(), new in any::<u128>()) {
             prop_assume!(!nodes.contains(&node(new)));
             let shards = 20 * (nodes.len() as u32 + 1);
-            let after = place(shards, &[nodes.as_slice(), &[node(new)]].concat());
-            let (moved, needed) = (moved(&place(shards, &nodes), &after), loads(&after)[&node(new)]);
+            let after = assign(shards, &[nodes.as_slice(), &[node(new)]].concat());
+            let (moved, needed) = (moved(&assign(shards, &nodes), &after), loads(&after)[&node(new)]);
             // On average it is 1.2 times as many; chance does the rest.
             prop_assert!(moved <= 3 * needed + 20, "{} moved, {} needed", moved, needed);
         }

@@ -22,32 +22,32 @@ pub(crate) struct Frame {
     /// connection between the same nodes has begun, where their numbers mean other asks.
     pub(crate) connection: u64,
     /// What it says.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) messages: Vec<Message>,
 }
 
 #[derive(Debug, PartialEq, Encode, Decode)]
-pub(crate) enum Entry {
-    Ask(Ask),
+pub(crate) enum Message {
+    Request(Request),
     Reply {
         /// The ask's number.
         id: u64,
-        answer: Reply,
+        reply: Reply,
     },
     /// Shards have changed hands.
-    News(Vec<News>),
+    OwnershipUpdates(Vec<OwnershipUpdate>),
     /// To be answered at once.
     Ping(u64),
     Pong(u64),
     /// The speaker is leaving: it is to be asked nothing more.
-    Farewell,
+    GoAway,
     /// Nothing is asked behind this.
-    FarewellHeard,
+    GoAwayAck,
     /// Somebody wants shards to move to where they should be, without waiting for the nodes to be the same for a while.
     Rebalance,
 }
 
 #[derive(Debug, PartialEq, Encode, Decode)]
-pub(crate) struct Ask {
+pub(crate) struct Request {
     /// The asker's number for it.
     pub(crate) id: u64,
     pub(crate) shard: u16,
@@ -90,9 +90,9 @@ fn hex(bytes: &[u8]) -> String {
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum Reply {
     /// As the host writes it.
-    Reply(Vec<u8>),
+    Success(Vec<u8>),
     /// The shard is not here; its owner is, as far as is known. Nothing was done.
-    NotMine(Option<News>),
+    NotOwner { hint: Option<OwnershipUpdate> },
     /// The ask could not be read. Nothing was done.
     Unreadable(String),
     /// The host failed.
@@ -103,8 +103,8 @@ impl Reply {
     /// What it is, for the log.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
-            Self::Reply(_) => "reply",
-            Self::NotMine(_) => "not mine",
+            Self::Success(_) => "reply",
+            Self::NotOwner { .. } => "not owner",
             Self::Unreadable(_) => "unreadable",
             Self::Failed(_) => "failed",
         }
@@ -113,13 +113,13 @@ impl Reply {
 
 /// Who owns a shard from an epoch on.
 #[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
-pub struct News {
+pub struct OwnershipUpdate {
     pub(crate) shard: u16,
     pub(crate) owner: Option<[u8; 16]>,
     pub(crate) epoch: u64,
 }
 
-impl News {
+impl OwnershipUpdate {
     pub(crate) fn new(shard: ShardId, owner: Option<NodeId>, epoch: Epoch) -> Self {
         Self {
             shard: shard.0,
@@ -200,7 +200,7 @@ impl Frame {
 }
 
 /// The newest form that both sides understand.
-pub(crate) fn agree(theirs_min: u16, theirs_max: u16) -> Option<u16> {
+pub(crate) fn negotiate_version(theirs_min: u16, theirs_max: u16) -> Option<u16> {
     let version = theirs_max.min(WIRE_MAX);
     (version >= WIRE_MIN && version >= theirs_min).then_some(version)
 }
@@ -212,17 +212,19 @@ mod tests {
     #[test]
     fn frames_come_back_as_they_were_and_nothing_else_does() {
         let failed = Reply::Failed(WireFailure::OutcomeUnknown("lost".into()));
-        let not_mine = Reply::NotMine(Some(News {
-            shard: 7,
-            owner: Some([3; 16]),
-            epoch: 9,
-        }));
-        let answer = |id, answer| Entry::Reply { id, answer };
+        let not_owner = Reply::NotOwner {
+            hint: Some(OwnershipUpdate {
+                shard: 7,
+                owner: Some([3; 16]),
+                epoch: 9,
+            }),
+        };
+        let reply = |id, reply| Message::Reply { id, reply };
         let frame = Frame {
             from: [1; 16],
             connection: u64::MAX,
-            entries: vec![
-                Entry::Ask(Ask {
+            messages: vec![
+                Message::Request(Request {
                     id: 1,
                     shard: 1_023,
                     remaining_ms: 10_000,
@@ -233,11 +235,11 @@ mod tests {
                     }),
                     body: vec![0, 255],
                 }),
-                answer(2, Reply::Reply(vec![1])),
-                answer(3, not_mine),
-                answer(4, failed),
-                Entry::Ping(5),
-                Entry::Rebalance,
+                reply(2, Reply::Success(vec![1])),
+                reply(3, not_owner),
+                reply(4, failed),
+                Message::Ping(5),
+                Message::Rebalance,
             ],
         };
         let bytes = frame.encode(WIRE_MAX);
@@ -251,9 +253,9 @@ mod tests {
 
     #[test]
     fn the_newest_form_that_both_understand_is_spoken() {
-        assert_eq!(agree(WIRE_MIN, WIRE_MAX), Some(WIRE_MAX));
-        assert_eq!(agree(WIRE_MIN, WIRE_MAX + 3), Some(WIRE_MAX));
-        assert_eq!(agree(WIRE_MAX + 1, WIRE_MAX + 3), None);
-        assert_eq!(agree(0, WIRE_MIN - 1), None);
+        assert_eq!(negotiate_version(WIRE_MIN, WIRE_MAX), Some(WIRE_MAX));
+        assert_eq!(negotiate_version(WIRE_MIN, WIRE_MAX + 3), Some(WIRE_MAX));
+        assert_eq!(negotiate_version(WIRE_MAX + 1, WIRE_MAX + 3), None);
+        assert_eq!(negotiate_version(0, WIRE_MIN - 1), None);
     }
 }

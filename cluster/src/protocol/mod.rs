@@ -2,4 +2,5 @@
 
 pub mod codec;
 pub(crate) mod frame;
+pub(crate) mod gate_message;
 pub mod trace_context;

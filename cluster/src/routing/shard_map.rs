@@ -17,8 +17,8 @@ pub enum ShardLocation {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    place: ShardLocation,
+struct ShardEntry {
+    location: ShardLocation,
     /// The owner, this node or another.
     owner: Option<NodeId>,
     epoch: Epoch,
@@ -28,21 +28,21 @@ struct Entry {
 #[derive(Debug)]
 pub struct ShardMap {
     count: ShardCount,
-    entries: RwLock<Vec<Entry>>,
+    entries: RwLock<Vec<ShardEntry>>,
     changes: watch::Sender<u64>,
 }
 
 impl ShardMap {
     /// A map in which no shard has an owner.
     pub fn new(count: ShardCount) -> Self {
-        let nowhere = Entry {
-            place: ShardLocation::Unassigned,
+        let unassigned = ShardEntry {
+            location: ShardLocation::Unassigned,
             owner: None,
             epoch: Epoch(0),
         };
         Self {
             count,
-            entries: RwLock::new(vec![nowhere; usize::from(count.get())]),
+            entries: RwLock::new(vec![unassigned; usize::from(count.get())]),
             changes: watch::Sender::new(0),
         }
     }
@@ -58,11 +58,11 @@ impl ShardMap {
     }
 
     /// Where a shard is.
-    pub fn place(&self, shard: ShardId) -> ShardLocation {
+    pub fn location(&self, shard: ShardId) -> ShardLocation {
         let entries = self.entries.read().expect("no writer panics");
         entries
             .get(usize::from(shard.0))
-            .map_or(ShardLocation::Unassigned, |entry| entry.place)
+            .map_or(ShardLocation::Unassigned, |entry| entry.location)
     }
 
     /// Who owns a shard, and since which epoch.
@@ -83,17 +83,17 @@ impl ShardMap {
 
     /// Notes owners that are heard of; `me` for shards of this node, which are not here before [`Self::record`] says so.
     /// What is older than what is known changes nothing.
-    pub fn learn(
+    pub fn apply(
         &self,
         me: NodeId,
         owners: impl IntoIterator<Item = (ShardId, Option<NodeId>, Epoch)>,
     ) {
         self.change(owners.into_iter().map(|(shard, owner, epoch)| {
-            let place = match owner {
+            let location = match owner {
                 Some(owner) if owner != me => ShardLocation::Remote(owner),
                 _ => ShardLocation::Unassigned,
             };
-            (shard, place, owner, epoch)
+            (shard, location, owner, epoch)
         }));
     }
 
@@ -102,11 +102,11 @@ impl ShardMap {
         let mut entries = self.entries.write().expect("no writer panics");
         for shard in shards {
             if let Some(entry) = entries.get_mut(usize::from(shard.0)) {
-                entry.place = ShardLocation::Unassigned;
+                entry.location = ShardLocation::Unassigned;
             }
         }
         drop(entries);
-        self.touch();
+        self.notify_waiters();
     }
 
     fn change(
@@ -115,22 +115,22 @@ impl ShardMap {
     ) {
         let mut entries = self.entries.write().expect("no writer panics");
         let mut changed = false;
-        for (shard, place, owner, epoch) in changes {
+        for (shard, location, owner, epoch) in changes {
             let Some(entry) = entries.get_mut(usize::from(shard.0)) else {
                 continue;
             };
             // A shard that runs here stays here until it is forgotten or somebody else has it; that its owner has raised
             // the epoch itself moves nothing.
-            let newer = match entry.place {
+            let newer = match entry.location {
                 ShardLocation::Local => epoch > entry.epoch && owner != entry.owner,
                 _ => {
-                    let says_other = owner != entry.owner || place != entry.place;
-                    epoch > entry.epoch || epoch == entry.epoch && says_other
+                    let differs = owner != entry.owner || location != entry.location;
+                    epoch > entry.epoch || epoch == entry.epoch && differs
                 }
             };
-            if newer || place == ShardLocation::Local {
-                *entry = Entry {
-                    place,
+            if newer || location == ShardLocation::Local {
+                *entry = ShardEntry {
+                    location,
                     owner,
                     epoch,
                 };
@@ -139,12 +139,12 @@ impl ShardMap {
         }
         drop(entries);
         if changed {
-            self.touch();
+            self.notify_waiters();
         }
     }
 
     /// Has those who wait look again: a way to a node has opened, or the like.
-    pub fn touch(&self) {
+    pub fn notify_waiters(&self) {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
@@ -181,62 +181,62 @@ mod tests {
     #[test]
     fn what_is_older_than_what_is_known_changes_nothing() {
         let (map, me) = (map(), node(1));
-        map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
-        map.learn(me, [(SHARD, Some(node(3)), Epoch(4))]);
-        assert_eq!(map.place(SHARD), ShardLocation::Remote(node(2)));
-        map.learn(me, [(SHARD, None, Epoch(5))]);
+        map.apply(me, [(SHARD, Some(node(2)), Epoch(5))]);
+        map.apply(me, [(SHARD, Some(node(3)), Epoch(4))]);
+        assert_eq!(map.location(SHARD), ShardLocation::Remote(node(2)));
+        map.apply(me, [(SHARD, None, Epoch(5))]);
         assert_eq!(
-            map.place(SHARD),
+            map.location(SHARD),
             ShardLocation::Unassigned,
             "it was given back"
         );
-        map.learn(me, [(SHARD, Some(node(3)), Epoch(6))]);
-        assert_eq!(map.place(SHARD), ShardLocation::Remote(node(3)));
+        map.apply(me, [(SHARD, Some(node(3)), Epoch(6))]);
+        assert_eq!(map.location(SHARD), ShardLocation::Remote(node(3)));
     }
 
     #[test]
     fn a_shard_is_here_from_when_it_runs_until_it_is_forgotten_or_taken() {
         let (map, me) = (map(), node(1));
-        map.learn(me, [(SHARD, Some(me), Epoch(5))]);
+        map.apply(me, [(SHARD, Some(me), Epoch(5))]);
         assert_eq!(
-            map.place(SHARD),
+            map.location(SHARD),
             ShardLocation::Unassigned,
             "owned, not running"
         );
         map.record(&[lease(1, 5)]);
-        assert_eq!(map.place(SHARD), ShardLocation::Local);
-        map.learn(me, [(SHARD, Some(me), Epoch(7))]);
+        assert_eq!(map.location(SHARD), ShardLocation::Local);
+        map.apply(me, [(SHARD, Some(me), Epoch(7))]);
         assert_eq!(
-            map.place(SHARD),
+            map.location(SHARD),
             ShardLocation::Local,
             "its owner raised the epoch"
         );
-        map.learn(me, [(SHARD, None, Epoch(5))]);
-        assert_eq!(map.place(SHARD), ShardLocation::Local, "an old look");
-        map.learn(me, [(SHARD, Some(node(2)), Epoch(8))]);
-        assert_eq!(map.place(SHARD), ShardLocation::Remote(node(2)));
+        map.apply(me, [(SHARD, None, Epoch(5))]);
+        assert_eq!(map.location(SHARD), ShardLocation::Local, "an old look");
+        map.apply(me, [(SHARD, Some(node(2)), Epoch(8))]);
+        assert_eq!(map.location(SHARD), ShardLocation::Remote(node(2)));
         map.record(&[lease(1, 9)]);
         map.forget(&[SHARD]);
-        assert_eq!(map.place(SHARD), ShardLocation::Unassigned);
+        assert_eq!(map.location(SHARD), ShardLocation::Unassigned);
     }
 
     #[test]
     fn what_was_forgotten_is_learned_again() {
         let (map, me) = (map(), node(1));
-        map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
+        map.apply(me, [(SHARD, Some(node(2)), Epoch(5))]);
         map.forget(&[SHARD]);
-        assert_eq!(map.place(SHARD), ShardLocation::Unassigned);
-        map.learn(me, [(SHARD, Some(node(2)), Epoch(5))]);
+        assert_eq!(map.location(SHARD), ShardLocation::Unassigned);
+        map.apply(me, [(SHARD, Some(node(2)), Epoch(5))]);
         assert_eq!(
-            map.place(SHARD),
+            map.location(SHARD),
             ShardLocation::Remote(node(2)),
             "of another life"
         );
         map.record(&[lease(1, 6)]);
         map.forget(&[SHARD]);
-        map.learn(me, [(SHARD, Some(me), Epoch(6))]);
+        map.apply(me, [(SHARD, Some(me), Epoch(6))]);
         assert_eq!(
-            map.place(SHARD),
+            map.location(SHARD),
             ShardLocation::Unassigned,
             "it does not run here any more"
         );
@@ -246,9 +246,9 @@ mod tests {
     async fn whoever_waits_is_told() {
         let (map, me) = (map(), node(1));
         let mut changes = map.watch();
-        map.learn(me, [(SHARD, Some(node(2)), Epoch(1))]);
+        map.apply(me, [(SHARD, Some(node(2)), Epoch(1))]);
         changes.changed().await.expect("the map is there");
-        map.learn(me, [(SHARD, Some(node(2)), Epoch(1))]);
+        map.apply(me, [(SHARD, Some(node(2)), Epoch(1))]);
         assert!(!changes.has_changed().expect("the map is there"));
     }
 }

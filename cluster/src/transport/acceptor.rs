@@ -1,5 +1,5 @@
-//! Accepting calls from other nodes. Strangers take a place for some seconds at most, and no actor; while many call, those that
-//! were there longest make room.
+//! Accepting connections from other nodes. Unauthenticated connections are held for some seconds at most, and have no actor; while
+//! there are many, the oldest are closed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,77 +11,83 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use crate::transport::connection_manager::{Happening, Newcomer};
+use crate::transport::event::{ConnectionEvent, NewConnection};
 use crate::transport::handshake::Identity;
-use crate::transport::peers::other_end;
+use crate::transport::tcp::peer_address;
 
-/// Callers who have not shown the cookie yet at most.
-const STRANGERS_MAX: usize = 64;
-/// Each has so long for itself, whoever else waits to be accepted: showing the cookie takes a node some milliseconds. So 640
-/// callers a second have their turn.
-const STRANGER_MIN: Duration = Duration::from_millis(100);
-/// After a call could not be accepted: no more files may be opened, or the like.
-const AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// Unauthenticated connections at most.
+const UNAUTHENTICATED_MAX: usize = 64;
+/// Each has at least so long for its handshake, which takes a node some milliseconds. So 640 connections a second have their turn.
+const UNAUTHENTICATED_MIN_AGE: Duration = Duration::from_millis(100);
+/// After an accept that failed: the limit of open files is reached, or the like.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Accepts calls for ever.
+/// Handshakes in progress, the oldest first.
+type Handshakes = VecDeque<(Instant, AbortHandle)>;
+
+/// Accepts connections until the task is aborted.
 pub(crate) async fn accept(
     identity: Identity,
     listener: Arc<TcpListener>,
-    happenings: mpsc::Sender<Happening>,
+    events: mpsc::Sender<ConnectionEvent>,
 ) {
-    let mut strangers: VecDeque<(Instant, AbortHandle)> = VecDeque::new();
+    let mut unauthenticated = Handshakes::new();
     let identity = Arc::new(identity);
     loop {
-        make_room(&mut strangers).await;
+        evict_oldest(&mut unauthenticated).await;
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(failure) => {
-                warn!(%failure, "a call from another node could not be accepted");
-                sleep(AGAIN_AFTER).await;
+                warn!(%failure, "a connection from another node could not be accepted");
+                sleep(RETRY_DELAY).await;
                 continue;
             }
         };
-        let (identity, happenings) = (identity.clone(), happenings.clone());
-        let meeting = async move { meet(&identity, stream, &happenings).await };
-        strangers.push_back((Instant::now(), tokio::spawn(meeting).abort_handle()));
+        let (identity, events) = (identity.clone(), events.clone());
+        let handshake = async move { authenticate(&identity, stream, &events).await };
+        unauthenticated.push_back((Instant::now(), tokio::spawn(handshake).abort_handle()));
     }
 }
 
-/// Lets the one go that was there longest, if there are too many. A node that this happens to calls again.
-async fn make_room(strangers: &mut VecDeque<(Instant, AbortHandle)>) {
-    let are_many = |strangers: &mut VecDeque<(Instant, AbortHandle)>| {
-        strangers.retain(|(_, meeting)| !meeting.is_finished());
-        strangers.len() >= STRANGERS_MAX
+/// Closes the oldest connection if there are too many. A node whose connection is closed dials again.
+async fn evict_oldest(unauthenticated: &mut Handshakes) {
+    let is_full = |unauthenticated: &mut Handshakes| {
+        unauthenticated.retain(|(_, handshake)| !handshake.is_finished());
+        unauthenticated.len() >= UNAUTHENTICATED_MAX
     };
-    if are_many(strangers)
-        && let Some((since, _)) = strangers.front()
+    if is_full(unauthenticated)
+        && let Some((since, _)) = unauthenticated.front()
     {
-        sleep_until(*since + STRANGER_MIN).await;
-        if are_many(strangers)
-            && let Some((_, longest)) = strangers.pop_front()
+        sleep_until(*since + UNAUTHENTICATED_MIN_AGE).await;
+        if is_full(unauthenticated)
+            && let Some((_, oldest)) = unauthenticated.pop_front()
         {
-            longest.abort();
+            oldest.abort();
         }
     }
 }
 
-async fn meet(identity: &Identity, mut stream: TcpStream, happenings: &mpsc::Sender<Happening>) {
-    let from = other_end(&stream);
+async fn authenticate(
+    identity: &Identity,
+    mut stream: TcpStream,
+    events: &mpsc::Sender<ConnectionEvent>,
+) {
+    let from = peer_address(&stream);
     if let Err(failure) = stream.set_nodelay(true) {
-        return debug!(%failure, from, "a caller has left");
+        return debug!(%failure, from, "a connection was closed before its handshake");
     }
     match identity.accept(&mut stream).await {
-        Ok(met) if met.probes => {}
-        Ok(met) => {
-            let (called, gone) = (false, None);
-            let newcomer = Newcomer {
-                met,
+        Ok(peer) if peer.is_probe => {}
+        Ok(peer) => {
+            let (dialed, alive) = (false, None);
+            let connection = NewConnection {
+                peer,
                 stream,
-                called,
-                gone,
+                dialed,
+                alive,
             };
-            let _ = happenings.send(Happening::Met(newcomer)).await;
+            let _ = events.send(ConnectionEvent::Handshake(connection)).await;
         }
-        Err(failure) => warn!(%failure, from, "a caller on the port for nodes is not let in"),
+        Err(failure) => warn!(%failure, from, "a connection on the port for nodes is rejected"),
     }
 }

@@ -10,31 +10,31 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::oneshot;
 
 /// Ends a connection when it is dropped.
-pub(crate) struct Closer {
+pub(crate) struct CloseHandle {
     _close: oneshot::Sender<()>,
 }
 
 /// A connection on its way to a session.
-pub(crate) struct Guarded {
-    read: GuardedRead,
+pub(crate) struct ClosableStream {
+    read: ClosableRead,
     write: BoxWrite,
     label: String,
 }
 
-impl Guarded {
+impl ClosableStream {
     /// A connection of these halves, until the other one is dropped.
-    pub(crate) fn new(read: BoxRead, write: BoxWrite, label: String) -> (Self, Closer) {
+    pub(crate) fn new(read: BoxRead, write: BoxWrite, label: String) -> (Self, CloseHandle) {
         let (close, closed) = oneshot::channel();
-        let read = GuardedRead {
+        let read = ClosableRead {
             read,
             closed: Some(closed),
         };
-        let guarded = Self { read, write, label };
-        (guarded, Closer { _close: close })
+        let stream = Self { read, write, label };
+        (stream, CloseHandle { _close: close })
     }
 }
 
-impl ClusterBidiStream for Guarded {
+impl ClusterBidiStream for ClosableStream {
     fn split(self: Box<Self>) -> (BoxRead, BoxWrite) {
         (Box::new(self.read), self.write)
     }
@@ -44,13 +44,13 @@ impl ClusterBidiStream for Guarded {
     }
 }
 
-struct GuardedRead {
+struct ClosableRead {
     read: BoxRead,
     /// `None` once it is closed.
     closed: Option<oneshot::Receiver<()>>,
 }
 
-impl AsyncRead for GuardedRead {
+impl AsyncRead for ClosableRead {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -79,8 +79,9 @@ mod tests {
     async fn a_silent_connection_ends_when_it_is_told_to() {
         let (here, mut there) = duplex(64);
         let (read, write) = split(here);
-        let (guarded, closer) = Guarded::new(Box::new(read), Box::new(write), "label".into());
-        let (mut read, _write) = Box::new(guarded).split();
+        let (stream, close_handle) =
+            ClosableStream::new(Box::new(read), Box::new(write), "label".into());
+        let (mut read, _write) = Box::new(stream).split();
         there.write_all(b"word").await.expect("there is room");
         let mut word = [0; 4];
         read.read_exact(&mut word).await.expect("it is open");
@@ -89,7 +90,7 @@ mod tests {
             (first, read.read(&mut [0; 4]).await)
         });
         tokio::task::yield_now().await;
-        drop(closer);
+        drop(close_handle);
         let (first, second) = waiting.await.expect("no panic");
         assert_eq!(
             (first.expect("an end"), second.expect("the same again")),

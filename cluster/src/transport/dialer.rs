@@ -1,4 +1,5 @@
-//! Calling one other node for as long as it is there: again after a while when it does not answer, or the connection ends.
+//! Dialing one other node for as long as it is in the node table: again after a delay, when it does not respond or the connection
+//! ends.
 
 use std::time::{Duration, Instant};
 
@@ -7,64 +8,69 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::transport::connection_manager::{Happening, Newcomer};
+use crate::transport::event::{ConnectionEvent, NewConnection};
 use crate::transport::handshake::Identity;
-use crate::transport::peers::connect;
+use crate::transport::tcp::connect;
 
-/// Before the second call; doubled with each that fails.
-const AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// Before another at most: a node that comes back is called within some seconds.
-const AGAIN_AFTER_MAX: Duration = Duration::from_secs(2);
-/// A connection that lasted for so long was a good one.
-const LASTED: Duration = Duration::from_secs(5);
+/// Before the second attempt; doubled with each that fails. `backon` has no jitter around the delay and no reset after success, so
+/// the loop is written out.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+/// Between two attempts at most: a node that comes back is dialed within some seconds.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
+/// A connection that lasted for so long resets the delay.
+const STABLE_AFTER: Duration = Duration::from_secs(5);
 
-/// Calls for ever.
-pub(crate) async fn call_for_ever(
+/// Dials until the task is aborted.
+pub(crate) async fn dial_forever(
     identity: Identity,
     node: NodeId,
     name: String,
     address: String,
-    happenings: mpsc::Sender<Happening>,
+    events: mpsc::Sender<ConnectionEvent>,
 ) {
-    let mut after = AGAIN_AFTER;
+    let mut delay = RETRY_DELAY;
     loop {
         let began = Instant::now();
-        match call(&identity, node, &address, &happenings).await {
-            Ok(()) if began.elapsed() >= LASTED => after = AGAIN_AFTER,
+        match dial(&identity, node, &address, &events).await {
+            Ok(()) if began.elapsed() >= STABLE_AFTER => delay = RETRY_DELAY,
             Ok(()) => info!(
                 peer = name,
-                address, "a connection did not last; calling again"
+                address, "a connection ended early; dialing again"
             ),
             Err(reason) => warn!(
                 peer = name,
-                address, reason, "a node cannot be reached; calling again"
+                address, reason, "a node cannot be reached; dialing again"
             ),
         }
-        // So that nodes which lost each other at once do not all call at once.
-        sleep(after.mul_f64(0.5 + fastrand::f64())).await;
-        after = (after * 2).min(AGAIN_AFTER_MAX);
+        // Jitter, so that nodes which lost each other at once do not all dial at once.
+        sleep(delay.mul_f64(0.5 + fastrand::f64())).await;
+        delay = (delay * 2).min(RETRY_DELAY_MAX);
     }
 }
 
-/// Calls once; returns when the connection is gone.
-async fn call(
+/// Dials once; returns when the connection has ended.
+async fn dial(
     identity: &Identity,
     node: NodeId,
     address: &str,
-    happenings: &mpsc::Sender<Happening>,
+    events: &mpsc::Sender<ConnectionEvent>,
 ) -> Result<(), String> {
     let mut stream = connect(address).await?;
-    let met = identity.call(&mut stream, node).await;
-    let met = met.map_err(|failure| failure.to_string())?;
-    let (gone, ended) = oneshot::channel();
-    let newcomer = Newcomer {
-        met,
+    let peer = identity.dial(&mut stream, node).await;
+    let peer = peer.map_err(|failure| failure.to_string())?;
+    let (alive, ended) = oneshot::channel();
+    let connection = NewConnection {
+        peer,
         stream,
-        called: true,
-        gone: Some(gone),
+        dialed: true,
+        alive: Some(alive),
     };
-    if happenings.send(Happening::Met(newcomer)).await.is_ok() {
-        // Its other end is dropped with the connection.
+    if events
+        .send(ConnectionEvent::Handshake(connection))
+        .await
+        .is_ok()
+    {
+        // The sender is dropped with the connection.
         let _ = ended.await;
     }
     Ok(())

@@ -17,12 +17,12 @@ use uuid::Uuid;
 
 use crate::protocol::codec::{pack, unpack};
 use crate::protocol::frame;
-use crate::protocol::frame::agree;
+use crate::protocol::frame::negotiate_version;
 
 /// For all of it: three short messages.
-const HELLO_MAX: Duration = Duration::from_secs(3);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 /// One of them: names have 255 bytes at most.
-const HELLO_BYTES_MAX: usize = 2_048;
+const MESSAGE_BYTES_MAX: usize = 2_048;
 /// So that the other protocols of this world are told at once.
 const MAGIC: [u8; 8] = *b"fritzy\0\x01";
 
@@ -47,32 +47,32 @@ struct Hello {
     /// Whom it means to reach.
     to: Option<[u8; 16]>,
     /// Whether it only asks whether it would be let in.
-    probes: bool,
+    is_probe: bool,
     wire_min: u16,
     wire_max: u16,
 }
 
 #[derive(Encode, Decode)]
-struct Call {
+struct SignedHello {
     hello: Hello,
     nonce: [u8; 16],
     proof: [u8; 32],
 }
 
 #[derive(Encode, Decode)]
-enum Reply {
+enum HandshakeReply {
     Welcome {
         hello: Hello,
         proof: [u8; 32],
     },
     /// Another node is here than the one that was called: perhaps a later run of it.
     OtherNode([u8; 16]),
-    HostError(String),
+    Rejected(String),
 }
 
 /// Who is at the other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Met {
+pub(crate) struct PeerInfo {
     pub(crate) node: NodeId,
     pub(crate) name: String,
     /// The form of frames to speak.
@@ -80,20 +80,20 @@ pub(crate) struct Met {
     /// The number of this connection: the same on both sides, and no other's.
     pub(crate) connection: u64,
     /// Whether it has only looked, and the connection is of no use.
-    pub(crate) probes: bool,
+    pub(crate) is_probe: bool,
 }
 
 /// Why two nodes do not come together.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum HelloError {
+pub(crate) enum HandshakeError {
     #[error("it does not speak Fritzy's protocol between nodes")]
     OtherProtocol,
-    #[error("it said nothing for {} s", HELLO_MAX.as_secs())]
-    Silent,
+    #[error("it said nothing for {} s", HANDSHAKE_TIMEOUT.as_secs())]
+    Timeout,
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     #[error("{0}")]
-    HostError(String),
+    Rejected(String),
     #[error("it answers without knowing the cookie")]
     NoCookie,
     #[error("{found} answers there, and not {wanted}")]
@@ -114,9 +114,9 @@ impl Identity {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn hello(&self, to: Option<NodeId>, probes: bool) -> Hello {
+    fn hello(&self, to: Option<NodeId>, is_probe: bool) -> Hello {
         Hello {
-            probes,
+            is_probe,
             node: *self.me.as_uuid().as_bytes(),
             name: self.name.clone(),
             database: self.database.clone(),
@@ -136,137 +136,149 @@ impl Identity {
         mac
     }
 
-    fn check(&self, hello: &Hello, nonces: [&[u8; 16]; 2]) -> Result<Met, HelloError> {
+    fn check(&self, hello: &Hello, nonces: [&[u8; 16]; 2]) -> Result<PeerInfo, HandshakeError> {
         if hello.database != self.database {
-            return Err(HelloError::OtherDatabase);
+            return Err(HandshakeError::OtherDatabase);
         }
-        let wire = agree(hello.wire_min, hello.wire_max)
-            .ok_or(HelloError::OtherVersion(hello.wire_min, hello.wire_max))?;
-        Ok(Met {
+        let wire = negotiate_version(hello.wire_min, hello.wire_max)
+            .ok_or(HandshakeError::OtherVersion(hello.wire_min, hello.wire_max))?;
+        Ok(PeerInfo {
             node: frame::node_id(hello.node),
             name: hello.name.clone(),
             wire,
-            connection: number_of(nonces),
-            probes: hello.probes,
+            connection: connection_number(nonces),
+            is_probe: hello.is_probe,
         })
     }
 
     /// Meets whoever has called.
-    pub(crate) async fn accept<S>(&self, stream: &mut S) -> Result<Met, HelloError>
+    pub(crate) async fn accept<S>(&self, stream: &mut S) -> Result<PeerInfo, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        timeout(HELLO_MAX, self.accept_unhurried(stream))
+        timeout(HANDSHAKE_TIMEOUT, self.accept_inner(stream))
             .await
-            .unwrap_or(Err(HelloError::Silent))
+            .unwrap_or(Err(HandshakeError::Timeout))
     }
 
-    async fn accept_unhurried<S>(&self, stream: &mut S) -> Result<Met, HelloError>
+    async fn accept_inner<S>(&self, stream: &mut S) -> Result<PeerInfo, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mine = *Uuid::new_v4().as_bytes();
         stream.write_all(&MAGIC).await?;
         stream.write_all(&mine).await?;
-        let call: Call = read(stream).await?;
+        let call: SignedHello = read(stream).await?;
         let proof = self.mac(b"call", [&mine, &call.nonce], &call.hello);
         if proof.verify_slice(&call.proof).is_err() {
             let reason = "its cookie differs from this one's".to_owned();
-            write(stream, &Reply::HostError(reason.clone())).await?;
-            return Err(HelloError::HostError(reason));
+            write(stream, &HandshakeReply::Rejected(reason.clone())).await?;
+            return Err(HandshakeError::Rejected(reason));
         }
         let wanted = call.hello.to.map(frame::node_id);
         if let Some(wanted) = wanted.filter(|wanted| *wanted != self.me) {
             let found = self.me;
-            write(stream, &Reply::OtherNode(*found.as_uuid().as_bytes())).await?;
-            return Err(HelloError::OtherNode { wanted, found });
+            write(
+                stream,
+                &HandshakeReply::OtherNode(*found.as_uuid().as_bytes()),
+            )
+            .await?;
+            return Err(HandshakeError::OtherNode { wanted, found });
         }
         match self.check(&call.hello, [&mine, &call.nonce]) {
-            Ok(met) => {
+            Ok(peer) => {
                 let hello = self.hello(None, false);
                 let proof = self.mac(b"reply", [&mine, &call.nonce], &hello);
                 let proof = proof.finalize().into_bytes().into();
-                write(stream, &Reply::Welcome { hello, proof }).await?;
-                Ok(met)
+                write(stream, &HandshakeReply::Welcome { hello, proof }).await?;
+                Ok(peer)
             }
             Err(error) => {
-                write(stream, &Reply::HostError(error.to_string())).await?;
+                write(stream, &HandshakeReply::Rejected(error.to_string())).await?;
                 Err(error)
             }
         }
     }
 
     /// Calls the node `to`.
-    pub(crate) async fn call<S>(&self, stream: &mut S, to: NodeId) -> Result<Met, HelloError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let calling = self.call_unhurried(stream, to, false);
-        let called = timeout(HELLO_MAX, calling).await;
-        called.unwrap_or(Err(HelloError::Silent))
-    }
-
-    /// Asks the node `to` whether it would let this one in; the connection is of no use then.
-    pub(crate) async fn probe<S>(&self, stream: &mut S, to: NodeId) -> Result<Met, HelloError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let calling = self.call_unhurried(stream, to, true);
-        let called = timeout(HELLO_MAX, calling).await;
-        called.unwrap_or(Err(HelloError::Silent))
-    }
-
-    async fn call_unhurried<S>(
+    pub(crate) async fn dial<S>(
         &self,
         stream: &mut S,
         to: NodeId,
-        probes: bool,
-    ) -> Result<Met, HelloError>
+    ) -> Result<PeerInfo, HandshakeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let calling = self.dial_inner(stream, to, false);
+        let called = timeout(HANDSHAKE_TIMEOUT, calling).await;
+        called.unwrap_or(Err(HandshakeError::Timeout))
+    }
+
+    /// Asks the node `to` whether it would let this one in; the connection is of no use then.
+    pub(crate) async fn probe<S>(
+        &self,
+        stream: &mut S,
+        to: NodeId,
+    ) -> Result<PeerInfo, HandshakeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let calling = self.dial_inner(stream, to, true);
+        let called = timeout(HANDSHAKE_TIMEOUT, calling).await;
+        called.unwrap_or(Err(HandshakeError::Timeout))
+    }
+
+    async fn dial_inner<S>(
+        &self,
+        stream: &mut S,
+        to: NodeId,
+        is_probe: bool,
+    ) -> Result<PeerInfo, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut magic = [0; MAGIC.len()];
         stream.read_exact(&mut magic).await?;
         if magic != MAGIC {
-            return Err(HelloError::OtherProtocol);
+            return Err(HandshakeError::OtherProtocol);
         }
         let mut theirs = [0; 16];
         stream.read_exact(&mut theirs).await?;
-        let (hello, nonce) = (self.hello(Some(to), probes), *Uuid::new_v4().as_bytes());
+        let (hello, nonce) = (self.hello(Some(to), is_probe), *Uuid::new_v4().as_bytes());
         let proof = self.mac(b"call", [&theirs, &nonce], &hello);
         let proof = proof.finalize().into_bytes().into();
-        let call = Call {
+        let call = SignedHello {
             hello,
             nonce,
             proof,
         };
         write(stream, &call).await?;
         match read(stream).await? {
-            Reply::HostError(reason) => Err(HelloError::HostError(reason)),
-            Reply::OtherNode(found) => Err(HelloError::OtherNode {
+            HandshakeReply::Rejected(reason) => Err(HandshakeError::Rejected(reason)),
+            HandshakeReply::OtherNode(found) => Err(HandshakeError::OtherNode {
                 wanted: to,
                 found: frame::node_id(found),
             }),
-            Reply::Welcome { hello, proof } => {
+            HandshakeReply::Welcome { hello, proof } => {
                 let expected = self.mac(b"reply", [&theirs, &nonce], &hello);
                 if expected.verify_slice(&proof).is_err() {
-                    return Err(HelloError::NoCookie);
+                    return Err(HandshakeError::NoCookie);
                 }
-                let met = self.check(&hello, [&theirs, &nonce])?;
-                if met.node != to {
-                    return Err(HelloError::OtherNode {
+                let peer = self.check(&hello, [&theirs, &nonce])?;
+                if peer.node != to {
+                    return Err(HandshakeError::OtherNode {
                         wanted: to,
-                        found: met.node,
+                        found: peer.node,
                     });
                 }
-                Ok(met)
+                Ok(peer)
             }
         }
     }
 }
 
 /// Made of what both sides have drawn at random.
-fn number_of(nonces: [&[u8; 16]; 2]) -> u64 {
+fn connection_number(nonces: [&[u8; 16]; 2]) -> u64 {
     let [accepter, caller] = nonces.map(|nonce| Uuid::from_bytes(*nonce).as_u64_pair().1);
     accepter ^ caller
 }
@@ -274,22 +286,22 @@ fn number_of(nonces: [&[u8; 16]; 2]) -> u64 {
 async fn write<S: AsyncWrite + Unpin>(
     stream: &mut S,
     message: &impl Encode,
-) -> Result<(), HelloError> {
+) -> Result<(), HandshakeError> {
     let bytes = pack(message);
-    let length = u16::try_from(bytes.len()).map_err(|_| HelloError::OtherProtocol)?;
+    let length = u16::try_from(bytes.len()).map_err(|_| HandshakeError::OtherProtocol)?;
     stream.write_all(&length.to_be_bytes()).await?;
     stream.write_all(&bytes).await?;
     Ok(stream.flush().await?)
 }
 
-async fn read<S: AsyncRead + Unpin, T: Decode<()>>(stream: &mut S) -> Result<T, HelloError> {
+async fn read<S: AsyncRead + Unpin, T: Decode<()>>(stream: &mut S) -> Result<T, HandshakeError> {
     let length = usize::from(stream.read_u16().await?);
-    if length > HELLO_BYTES_MAX {
-        return Err(HelloError::OtherProtocol);
+    if length > MESSAGE_BYTES_MAX {
+        return Err(HandshakeError::OtherProtocol);
     }
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).await?;
-    unpack(&bytes).map_err(|_| HelloError::OtherProtocol)
+    unpack(&bytes).map_err(|_| HandshakeError::OtherProtocol)
 }
 
 #[cfg(test)]
@@ -311,9 +323,12 @@ mod tests {
         caller: &Identity,
         to: NodeId,
         other: &Identity,
-    ) -> (Result<Met, HelloError>, Result<Met, HelloError>) {
+    ) -> (
+        Result<PeerInfo, HandshakeError>,
+        Result<PeerInfo, HandshakeError>,
+    ) {
         let (mut here, mut there) = duplex(4_096);
-        tokio::join!(caller.call(&mut here, to), other.accept(&mut there))
+        tokio::join!(caller.dial(&mut here, to), other.accept(&mut there))
     }
 
     #[tokio::test]
@@ -326,11 +341,11 @@ mod tests {
         assert_eq!(called.connection, accepted.connection);
         let again = meet(&a, b.me, &b).await.0.expect("welcome");
         assert_ne!(called.connection, again.connection);
-        assert!(!accepted.probes);
+        assert!(!accepted.is_probe);
         let (mut here, mut there) = duplex(4_096);
         let (probed, accepted) = tokio::join!(a.probe(&mut here, b.me), b.accept(&mut there));
         assert!(probed.is_ok());
-        assert!(accepted.expect("welcome").probes);
+        assert!(accepted.expect("welcome").is_probe);
     }
 
     #[tokio::test]
@@ -362,14 +377,17 @@ mod tests {
         assert!(accepted.is_err());
         drop(there);
         let (mut here, _silent) = duplex(4_096);
-        assert!(matches!(a.accept(&mut here).await, Err(HelloError::Silent)));
+        assert!(matches!(
+            a.accept(&mut here).await,
+            Err(HandshakeError::Timeout)
+        ));
         let (mut here, mut there) = duplex(4_096);
         there
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             .await
             .expect("there is room");
-        let called = a.call(&mut here, a.me).await;
-        assert!(matches!(called, Err(HelloError::OtherProtocol)));
+        let called = a.dial(&mut here, a.me).await;
+        assert!(matches!(called, Err(HandshakeError::OtherProtocol)));
     }
 
     #[tokio::test]
@@ -379,14 +397,17 @@ mod tests {
         let impostor = async {
             there.write_all(&MAGIC).await.expect("there is room");
             there.write_all(&[0; 16]).await.expect("there is room");
-            let call: Call = read(&mut there).await.expect("a call");
+            let call: SignedHello = read(&mut there).await.expect("a call");
             let hello = b.hello(None, false);
             let proof = b.mac(b"reply", [&[0; 16], &call.nonce], &hello);
             let proof = proof.finalize().into_bytes().into();
-            let welcome = Reply::Welcome { hello, proof };
+            let welcome = HandshakeReply::Welcome { hello, proof };
             write(&mut there, &welcome).await.expect("there is room");
         };
-        let (called, ()) = tokio::join!(a.call(&mut here, b.me), impostor);
-        assert!(matches!(called, Err(HelloError::NoCookie)), "{called:?}");
+        let (called, ()) = tokio::join!(a.dial(&mut here, b.me), impostor);
+        assert!(
+            matches!(called, Err(HandshakeError::NoCookie)),
+            "{called:?}"
+        );
     }
 }

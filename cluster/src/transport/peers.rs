@@ -1,200 +1,166 @@
-//! The other nodes: connections to them, kept and watched, and the way to ask them.
+//! The other nodes: connections to them, which are kept and watched, and requests to their shards.
 //!
-//! Of two nodes the one that joined later calls the other, so that there is one connection. ractor's sessions neither
-//! notice a peer that is silent nor come back by themselves; both is done here.
+//! Of two nodes the one that joined later dials the other, so that there is one connection. ractor's sessions neither notice a
+//! silent peer nor reconnect; both is done here.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::num::NonZero;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_types::{Deadline, NodeId, NodeRecord, ShardId};
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
 use ractor_cluster::{NodeServer, NodeServerMessage};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::protocol::frame::{Entry, News, Reply};
-use crate::routing::router::ShardHost;
+use crate::protocol::frame::{Message, OwnershipUpdate, Reply};
+use crate::protocol::trace_context;
+use crate::routing::host::ShardHost;
+use crate::routing::remote::{AskError, PeerStatus, Remote};
 use crate::routing::shard_map::ShardMap;
-use crate::transport::connection::{AskError, Link};
-use crate::transport::connection_manager::{Connections, Happening};
-use crate::transport::dispatcher::{Gate, Heard, Inside, PeerNotice, gates_of};
-use crate::transport::handshake::{HelloError, Identity};
+use crate::transport::acceptor::accept;
+use crate::transport::connection_manager::ConnectionManager;
+use crate::transport::dispatcher::Dispatcher;
+use crate::transport::event::ConnectionEvent;
+use crate::transport::graceful_close::close_gracefully;
+use crate::transport::handshake::{HandshakeError, Identity};
+use crate::transport::shared::{NodeShared, OwnershipRecord, PeerNotice, gate_group};
+use crate::transport::tcp::{CONNECT_TIMEOUT, connect};
 
-/// Opening a connection at most.
-pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// Frames between nodes at most: one holds 256 KiB, or a single entry; the largest is an order of 100 lines or a product.
-const FRAME_BYTES_MAX: u64 = 4 << 20;
-/// What others tell, and waits to be heard.
-const TOLD_MAX: usize = 256;
+/// Bytes in a received frame at most: one holds 256 KiB, or a single message; the largest is an order of 100 lines or a product.
+const INBOUND_FRAME_BYTES_MAX: u64 = 4 << 20;
+/// Notices from other nodes that wait to be handled at most.
+const NOTICES_MAX: usize = 256;
 
-/// A way to ask other nodes.
-#[async_trait]
-pub trait Remote: Send + Sync {
-    /// Which node asks.
-    fn me(&self) -> NodeId;
-
-    /// Asks a shard of the node `owner`.
-    async fn ask(
-        &self,
-        owner: NodeId,
-        shard: ShardId,
-        deadline: Deadline,
-        body: Vec<u8>,
-    ) -> Result<Reply, AskError>;
-}
-
-/// A node that this one is connected to.
-#[derive(Clone, Debug)]
-pub struct PeerStatus {
-    /// This run of it.
-    pub node: NodeId,
-    /// A ping's way there and back.
-    pub round_trip: Option<Duration>,
-    /// For how long nothing was heard.
-    pub silent_for: Duration,
-}
-
-/// The connections of one run of a node.
+/// The connections of one incarnation of a node.
 pub struct Peers<H> {
-    pub(crate) inside: Arc<Inside<H>>,
-    happenings: mpsc::Sender<Happening>,
+    shared: Arc<NodeShared<H>>,
+    events: mpsc::Sender<ConnectionEvent>,
     server: ActorRef<NodeServerMessage>,
-    gates: Vec<ActorCell>,
-    tasks: Vec<AbortHandle>,
+    dispatchers: Vec<ActorCell>,
+    tasks: [AbortOnDropHandle<()>; 2],
 }
 
 impl<H: ShardHost> Peers<H> {
-    /// Accepts calls on `listener`, and calls nobody yet. What others tell goes to the receiver.
+    /// Accepts connections on `listener`, and dials no node yet. The receiver gets the notices of other nodes.
+    ///
+    /// # Errors
+    /// [`SpawnErr`] when an actor of the transport does not start.
     pub async fn start(
         identity: Identity,
         listener: Arc<TcpListener>,
         host: Arc<H>,
         map: Arc<ShardMap>,
     ) -> Result<(Self, mpsc::Receiver<PeerNotice>), SpawnErr> {
-        let (told, heard) = mpsc::channel(TOLD_MAX);
+        let (notices, received) = mpsc::channel(NOTICES_MAX);
         let me = identity.me;
-        let inside = Arc::new(Inside {
-            me,
-            host,
-            map,
-            links: RwLock::new(HashMap::new()),
-            told,
-        });
-        let mut gates = Vec::new();
+        let shared = Arc::new(NodeShared::new(me, host, map, notices));
+        let mut dispatchers = Vec::new();
         for _ in 0..available_parallelism().map_or(1, NonZero::get) {
-            let (gate, _) = Actor::spawn(None, Gate(inside.clone()), ()).await?;
-            gates.push(gate.get_cell());
+            let (dispatcher, _) = Actor::spawn(None, Dispatcher(shared.clone()), ()).await?;
+            dispatchers.push(dispatcher.get_cell());
         }
-        ractor::pg::join(gates_of(me), gates.clone());
-        // Its own listener cannot be left out; nobody is told of it, and it is reached from this machine only.
-        let nowhere = std::net::IpAddr::from([127, 0, 0, 1]);
-        let server = NodeServer::new(
-            0,
-            identity.session_cookie(),
-            me.to_string(),
-            "fritzy".into(),
-            None,
-            None,
-        );
-        let server = server
-            .with_listen_addr(nowhere)
-            .with_max_inbound_frame_size(FRAME_BYTES_MAX);
+        ractor::pg::join(gate_group(me), dispatchers.clone());
+        let server = node_server(&identity);
         let (server, _) = Actor::spawn(None, server, ()).await?;
-        let (happenings, happening) = mpsc::channel(64);
-        let connections = Connections::new(
+        let (events, received_events) = mpsc::channel(64);
+        let manager = ConnectionManager::new(
             identity.clone(),
-            inside.clone(),
+            shared.clone(),
             server.clone(),
-            happenings.clone(),
+            events.clone(),
         );
-        let connecting = tokio::spawn(connections.run(happening));
-        let accepting = crate::transport::acceptor::accept(identity, listener, happenings.clone());
-        let accepting = tokio::spawn(accepting);
+        let managing = tokio::spawn(manager.run(received_events));
+        let accepting = tokio::spawn(accept(identity, listener, events.clone()));
         let peers = Self {
-            inside,
-            happenings,
+            shared,
+            events,
             server,
-            gates,
-            tasks: vec![connecting.abort_handle(), accepting.abort_handle()],
+            dispatchers,
+            tasks: [managing, accepting].map(AbortOnDropHandle::new),
         };
-        Ok((peers, heard))
+        Ok((peers, received))
     }
 
-    /// Notes which nodes there are: those are called that joined before this one, and left alone that are gone.
+    /// Updates the nodes of the cluster: those that joined before this one are dialed, and those that are gone no longer.
     pub async fn set_nodes(&self, nodes: Vec<NodeRecord>) {
-        // Ends only with this.
-        let _ = self.happenings.send(Happening::Nodes(nodes)).await;
+        // The receiver is dropped only with this.
+        let _ = self.events.send(ConnectionEvent::Nodes(nodes)).await;
     }
 
-    /// Tells all peers of shards that have changed hands; who does not hear it looks it up within a second.
-    pub(crate) fn tell(&self, news: &[Heard]) {
-        let links = self.inside.links.read().expect("no writer panics");
-        for link in links.values() {
-            let news = news.iter();
-            let news = news.map(|&(shard, owner, epoch)| News::new(shard, owner, epoch));
-            link.try_send(Entry::News(news.collect()));
+    /// Announces shards that have changed owners to all peers. A peer that misses it reads it from the table within a second.
+    pub(crate) fn broadcast(&self, records: &[OwnershipRecord]) {
+        for connection in self.shared.connections() {
+            let updates = records.iter();
+            let updates =
+                updates.map(|&(shard, owner, epoch)| OwnershipUpdate::new(shard, owner, epoch));
+            connection.try_send(Message::OwnershipUpdates(updates.collect()));
         }
     }
 
-    /// Tells all peers to move shards to where they should be: how many were told.
-    pub(crate) fn tell_rebalance(&self) -> usize {
-        let links = self.inside.links.read().expect("no writer panics");
-        let told = links.values().map(|link| link.try_send(Entry::Rebalance));
-        told.filter(|is_told| *is_told).count()
+    /// Asks all peers to move shards to their assigned nodes. Returns how many were notified.
+    pub(crate) fn broadcast_rebalance(&self) -> usize {
+        let connections = self.shared.connections();
+        let notified = connections.iter();
+        let notified = notified.map(|connection| connection.try_send(Message::Rebalance));
+        notified.filter(|is_notified| *is_notified).count()
     }
 
-    /// The nodes that are connected.
+    /// The connected nodes, in no order.
     pub fn status(&self) -> Vec<PeerStatus> {
-        let links = self.inside.links.read().expect("no writer panics");
-        let status = |link: &Arc<Link>| PeerStatus {
-            node: link.peer,
-            round_trip: link.round_trip(),
-            silent_for: link.silent_for(),
-        };
-        links.values().map(status).collect()
+        let connections = self.shared.connections();
+        let status = connections.iter().map(|connection| PeerStatus {
+            node: connection.peer,
+            round_trip: connection.round_trip(),
+            silent_for: connection.silent_for(),
+        });
+        status.collect()
     }
 
-    /// Ends all connections; what is under way on them is lost.
+    /// Drains all connections, so that no reply in flight is lost.
+    pub(crate) async fn close_gracefully(&self) {
+        close_gracefully(&self.shared.connections()).await;
+    }
+
+    /// Closes all connections; requests in flight on them are lost.
     pub async fn stop(&self) {
         for task in &self.tasks {
             task.abort();
         }
-        let links: Vec<_> = {
-            let mut links = self.inside.links.write().expect("no writer panics");
-            links.drain().map(|(_, link)| link).collect()
-        };
-        for link in links {
-            link.down();
+        for connection in self.shared.remove_all() {
+            connection.close();
         }
-        self.inside.map.touch();
-        ractor::pg::leave(gates_of(self.inside.me), self.gates.clone());
+        self.shared.map.notify_waiters();
+        ractor::pg::leave(gate_group(self.shared.me), self.dispatchers.clone());
         // Errors mean that it has stopped already.
-        let _ = self.server.stop_and_wait(None, Some(CONNECT_MAX)).await;
-        for gate in &self.gates {
-            gate.stop(None);
+        let _ = self.server.stop_and_wait(None, Some(CONNECT_TIMEOUT)).await;
+        for dispatcher in &self.dispatchers {
+            dispatcher.stop(None);
         }
     }
 }
 
-impl<H> Drop for Peers<H> {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
+/// ractor's server of sessions. Its own listener cannot be omitted; its port is not announced, and reachable from this machine only.
+fn node_server(identity: &Identity) -> NodeServer {
+    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
+    NodeServer::new(
+        0,
+        identity.session_cookie(),
+        identity.me.to_string(),
+        "fritzy".into(),
+        None,
+        None,
+    )
+    .with_listen_addr(loopback)
+    .with_max_inbound_frame_size(INBOUND_FRAME_BYTES_MAX)
 }
 
 #[async_trait]
 impl<H: ShardHost> Remote for Peers<H> {
     fn me(&self) -> NodeId {
-        self.inside.me
+        self.shared.me
     }
 
     async fn ask(
@@ -204,18 +170,14 @@ impl<H: ShardHost> Remote for Peers<H> {
         deadline: Deadline,
         body: Vec<u8>,
     ) -> Result<Reply, AskError> {
-        let link = self.inside.link(owner).ok_or(AskError::NotSent)?;
-        link.ask(
-            shard,
-            deadline,
-            crate::protocol::trace_context::current(),
-            body,
-        )
-        .await
+        let connection = self.shared.connection(owner).ok_or(AskError::NotSent)?;
+        connection
+            .ask(shard, deadline, trace_context::current(), body)
+            .await
     }
 }
 
-/// Calls the address at which this node is to be reached, and makes sure that it is the one that answers.
+/// Dials the address at which this node is to be reached, and checks that this node accepts there.
 pub(crate) async fn check_address(identity: &Identity, address: &str) -> Result<(), String> {
     let mut stream = connect(address).await?;
     match identity.probe(&mut stream, identity.me).await {
@@ -224,37 +186,20 @@ pub(crate) async fn check_address(identity: &Identity, address: &str) -> Result<
     }
 }
 
-/// Asks a node whether it would let this one in: the reason why not, when it answers and does not.
-pub(crate) async fn refusal(identity: &Identity, node: NodeId, address: &str) -> Option<String> {
-    // One that is not reached may be over, which the table will tell.
+/// Probes whether a node accepts this one. Returns the reason when it responds and rejects.
+pub(crate) async fn probe_rejection(
+    identity: &Identity,
+    node: NodeId,
+    address: &str,
+) -> Option<String> {
+    // A node that is not reached may have ended, which its heartbeat will show.
     let mut stream = connect(address).await.ok()?;
     match identity.probe(&mut stream, node).await {
-        // Another run has the address by now.
-        Err(HelloError::OtherNode { .. } | HelloError::Io(_) | HelloError::Silent) | Ok(_) => None,
-        Err(refused) => Some(refused.to_string()),
+        // Another incarnation has the address by now.
+        Err(HandshakeError::OtherNode { .. } | HandshakeError::Io(_) | HandshakeError::Timeout)
+        | Ok(_) => None,
+        Err(rejected) => Some(rejected.to_string()),
     }
-}
-
-/// Opens a connection; words are sent as they come.
-pub(crate) async fn connect(address: &str) -> Result<TcpStream, String> {
-    let connected = timeout(CONNECT_MAX, TcpStream::connect(address)).await;
-    let stream = match connected {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(failure)) => return Err(failure.to_string()),
-        Err(_) => return Err(format!("no answer for {} s", CONNECT_MAX.as_secs())),
-    };
-    stream
-        .set_nodelay(true)
-        .map_err(|failure| failure.to_string())?;
-    Ok(stream)
-}
-
-/// The address of the other end, for the log.
-pub(crate) fn other_end(stream: &TcpStream) -> String {
-    let unknown = |_| "unknown".to_owned();
-    stream
-        .peer_addr()
-        .map_or_else(unknown, |address: SocketAddr| address.to_string())
 }
 
 #[cfg(test)]

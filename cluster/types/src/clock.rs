@@ -29,12 +29,12 @@ pub struct Deadline(Instant);
 
 impl Deadline {
     /// A deadline at `moment`.
-    pub const fn at(moment: Instant) -> Self {
-        Self(moment)
+    pub const fn at(instant: Instant) -> Self {
+        Self(instant)
     }
 
     /// The moment itself.
-    pub const fn moment(self) -> Instant {
+    pub const fn instant(self) -> Instant {
         self.0
     }
 

@@ -55,7 +55,7 @@ pub struct NodeRecord {
     /// How it presented itself.
     pub node: NewNode,
     /// How often it has renewed its membership.
-    pub beat: u64,
+    pub heartbeat: u64,
     /// Whether it was taken for dead: it can do nothing any more.
     pub fenced: bool,
     /// Whether it is giving its shards away, to leave.
@@ -90,7 +90,7 @@ pub struct ClusterSnapshot {
     /// The whole, when `version` is not the one that was known. Never older than `version`; it may be newer.
     pub state: Option<ClusterState>,
     /// The beats of the nodes that were asked for, of those that are there and not fenced.
-    pub beats: Vec<(NodeId, u64)>,
+    pub heartbeats: Vec<(NodeId, u64)>,
 }
 
 /// Why a node did not join.
@@ -135,7 +135,7 @@ pub trait Membership: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::Unavailable`]: it may or may not be fenced.
-    async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, StorageError>;
+    async fn fence(&self, id: NodeId, heartbeat: u64) -> Result<bool, StorageError>;
 
     /// How long ago each node that is fenced was fenced, by the store's clock: for people. Those that were put away since are
     /// not among them.

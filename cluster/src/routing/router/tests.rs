@@ -9,9 +9,9 @@ use fritzy_types::{ShardCount, ShardLease};
 use uuid::Uuid;
 
 use super::*;
-use crate::protocol::frame::News;
+use crate::protocol::frame::OwnershipUpdate;
 use crate::routing::admission;
-use crate::routing::admission::Places;
+use crate::routing::admission::AdmissionControl;
 
 const SHARD: ShardId = ShardId(5);
 /// A request that may be given twice, and one that may not.
@@ -116,7 +116,7 @@ fn start(answers: impl IntoIterator<Item = Result<Reply, AskError>>) -> Here {
 impl Here {
     fn learn(&self, owner: Option<u128>, epoch: u64) {
         let map = self.router.map();
-        map.learn(node(1), [(SHARD, owner.map(node), Epoch(epoch))]);
+        map.apply(node(1), [(SHARD, owner.map(node), Epoch(epoch))]);
     }
 
     fn run_here(&self, epoch: u64) {
@@ -139,7 +139,7 @@ impl Here {
 }
 
 fn reply(request: u8) -> Result<Reply, AskError> {
-    Ok(Reply::Reply(vec![request]))
+    Ok(Reply::Success(vec![request]))
 }
 
 #[tokio::test]
@@ -171,14 +171,14 @@ async fn a_request_to_a_shard_on_the_move_waits_for_it() {
 
 #[tokio::test]
 async fn a_node_that_has_it_no_more_says_who_has() {
-    let news = News::new(SHARD, Some(node(3)), Epoch(7));
-    let here = start([Ok(Reply::NotMine(Some(news))), reply(UNKEYED)]);
+    let hint = OwnershipUpdate::new(SHARD, Some(node(3)), Epoch(7));
+    let here = start([Ok(Reply::NotOwner { hint: Some(hint) }), reply(UNKEYED)]);
     here.learn(Some(2), 6);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
     assert_eq!(here.asked(), [node(2), node(3)]);
     // What it says is older than what is known.
-    let news = News::new(SHARD, Some(node(2)), Epoch(6));
-    let here = start([Ok(Reply::NotMine(Some(news))), reply(UNKEYED)]);
+    let hint = OwnershipUpdate::new(SHARD, Some(node(2)), Epoch(6));
+    let here = start([Ok(Reply::NotOwner { hint: Some(hint) }), reply(UNKEYED)]);
     here.learn(Some(3), 7);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
     assert_eq!(here.asked(), [node(3), node(3)]);
@@ -187,7 +187,11 @@ async fn a_node_that_has_it_no_more_says_who_has() {
 #[tokio::test]
 async fn what_was_not_begun_is_given_again_with_or_without_a_key() {
     let deposed = Ok(Reply::Failed(WireFailure::NotOwner));
-    let not_begun = [Err(AskError::NotSent), Ok(Reply::NotMine(None)), deposed];
+    let not_begun = [
+        Err(AskError::NotSent),
+        Ok(Reply::NotOwner { hint: None }),
+        deposed,
+    ];
     for request in [KEYED, UNKEYED] {
         let here = start(not_begun.clone().into_iter().chain([reply(request)]));
         here.learn(Some(2), 1);
@@ -205,7 +209,7 @@ async fn what_was_lost_once_is_not_said_to_be_undone_by_a_second_try() {
         Ok(Reply::Unreadable("of another version".into())),
     ];
     for second in second {
-        let here = start([Err(AskError::Lost), second.clone()]);
+        let here = start([Err(AskError::ConnectionLost), second.clone()]);
         here.learn(Some(2), 1);
         let told = here.ask(KEYED).await.expect_err("not done, or done");
         let unknown = matches!(told, Failure::OutcomeUnknown(_));
@@ -252,11 +256,11 @@ async fn a_deposed_node_that_hears_of_no_other_owner_says_that_nothing_was_done(
 
 #[tokio::test]
 async fn what_was_lost_on_the_way_is_given_again_only_with_a_key() {
-    let here = start([Err(AskError::Lost), reply(KEYED)]);
+    let here = start([Err(AskError::ConnectionLost), reply(KEYED)]);
     here.learn(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Ok((SHARD, KEYED)));
     assert_eq!(here.asked().len(), 2);
-    let here = start([Err(AskError::Lost), reply(UNKEYED)]);
+    let here = start([Err(AskError::ConnectionLost), reply(UNKEYED)]);
     here.learn(Some(2), 1);
     let failure = here.ask(UNKEYED).await;
     assert!(
@@ -274,7 +278,7 @@ async fn at_the_deadline_it_is_told_whether_it_may_have_been_done() {
         matches!(failure, Err(Failure::Unavailable(_))),
         "{failure:?}"
     );
-    let here = start([Err(AskError::Lost)]);
+    let here = start([Err(AskError::ConnectionLost)]);
     here.learn(Some(2), 1);
     let failure = here.ask(KEYED).await;
     assert!(
@@ -287,7 +291,7 @@ async fn at_the_deadline_it_is_told_whether_it_may_have_been_done() {
 async fn what_the_owner_answers_is_answered() {
     let late = Ok(Reply::Failed(WireFailure::DeadlineExceeded));
     let unreadable = Ok(Reply::Unreadable("newer".into()));
-    let odd = Ok(Reply::Reply(vec![]));
+    let odd = Ok(Reply::Success(vec![]));
     let here = start([late, Err(AskError::Overloaded), unreadable, odd]);
     here.learn(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Err(Failure::DeadlineExceeded));
@@ -312,7 +316,7 @@ async fn only_so_many_wait() {
         let deadline = Deadline::at(Instant::now() + Duration::from_millis(300));
         tokio::spawn(async move { router.ask(SHARD, deadline, KEYED).await })
     };
-    let asking: Vec<_> = (0..WAITING_MAX + 10).map(ask).collect();
+    let asking: Vec<_> = (0..WAITING_REQUESTS_MAX + 10).map(ask).collect();
     let mut refused = 0;
     for asked in asking {
         match asked.await.expect("no panic") {
@@ -324,21 +328,21 @@ async fn only_so_many_wait() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_stands_aside_and_is_refused_where_too_many_do() {
+async fn a_request_that_waits_stands_admission_and_is_refused_where_too_many_do() {
     let here = start([]);
-    let places = Places::new(1);
-    let ask = |place| {
+    let control = AdmissionControl::new(1);
+    let ask = |permit| {
         let router = here.router.clone();
         let deadline = Deadline::at(Instant::now() + Duration::from_millis(300));
-        tokio::spawn(admission::within(place, async move {
+        tokio::spawn(admission::within(permit, async move {
             router.ask(SHARD, deadline, KEYED).await
         }))
     };
-    let first = ask(places.take().expect("free"));
-    while places.are_taken() {
+    let first = ask(control.admit().expect("free"));
+    while control.is_full() {
         tokio::task::yield_now().await;
     }
-    let second = ask(places.take().expect("the first stands aside"));
+    let second = ask(control.admit().expect("the first stands admission"));
     assert_eq!(second.await.expect("no panic"), Err(Failure::Overloaded));
     let first = first.await.expect("no panic");
     assert!(matches!(first, Err(Failure::Unavailable(_))), "{first:?}");

@@ -1,15 +1,18 @@
-//! What a gate makes of frames that were read when the connection they came by was over, or not yet noted.
+//! What a dispatcher makes of frames that were read when the connection they came by was over, or not yet noted.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fritzy_types::ShardCount;
+use fritzy_types::{NodeId, ShardCount};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::*;
 use crate::protocol::codec::Unreadable;
-use crate::transport::connection::AskError;
-use crate::transport::handshake::Met;
+use crate::protocol::frame::WIRE_MAX;
+use crate::routing::remote::AskError;
+use crate::routing::shard_map::ShardMap;
+use crate::transport::handshake::PeerInfo;
 
 const SHARD: ShardId = ShardId(3);
 
@@ -47,87 +50,83 @@ impl ShardHost for Counting {
     }
 }
 
-/// A gate, and a peer that says nothing by itself.
+/// A dispatcher, and a peer that says nothing by itself.
 struct Here {
-    inside: Arc<Inside<Counting>>,
-    gate: ActorRef<GateMessage>,
+    shared: Arc<NodeShared<Counting>>,
+    dispatcher: ActorRef<GateMessage>,
     peer: NodeId,
 }
 
 impl Here {
     async fn start() -> Self {
         let id = |number| NodeId::from_uuid(Uuid::from_u128(number));
-        let inside = Arc::new(Inside {
-            me: id(1),
-            host: Arc::default(),
-            map: Arc::new(ShardMap::new(ShardCount::new(8).expect("in range"))),
-            links: RwLock::default(),
-            told: mpsc::channel(1).0,
-        });
-        let gate = Actor::spawn(None, Gate(inside.clone()), ()).await;
+        let map = ShardMap::new(ShardCount::new(8).expect("in range"));
+        let (notices, _) = mpsc::channel(1);
+        let shared = NodeShared::new(id(1), Arc::default(), Arc::new(map), notices);
+        let shared = Arc::new(shared);
+        let dispatcher = Actor::spawn(None, Dispatcher(shared.clone()), ()).await;
         Self {
-            inside,
-            gate: gate.expect("starts").0,
+            shared,
+            dispatcher: dispatcher.expect("starts").0,
             peer: id(2),
         }
     }
 
     /// The connection with this number is there now, and no other. What is written on it stays in the queue.
-    fn connect(&self, connection: u64) -> (Arc<Link>, mpsc::Receiver<Entry>) {
-        let met = Met {
+    fn connect(&self, connection: u64) -> (Arc<PeerConnection>, mpsc::Receiver<Message>) {
+        let peer = PeerInfo {
             node: self.peer,
             name: "peer".into(),
-            wire: crate::protocol::frame::WIRE_MAX,
+            wire: WIRE_MAX,
             connection,
-            probes: false,
+            is_probe: false,
         };
-        let (link, queued) = Link::new(&met, Vec::new());
-        let link = Arc::new(link);
-        let mut links = self.inside.links.write().expect("no panic");
-        if let Some(before) = links.insert(self.peer, link.clone()) {
-            before.down();
+        let (connection, queued) = PeerConnection::new(&peer, Vec::new());
+        let connection = Arc::new(connection);
+        if let Some(previous) = self.shared.insert(connection.clone()) {
+            previous.close();
         }
-        (link, queued)
+        (connection, queued)
     }
 
     /// The peer has said this over that connection.
-    fn hear(&self, connection: u64, entry: Entry) {
+    fn hear(&self, connection: u64, message: Message) {
         let frame = Frame {
             from: *self.peer.as_uuid().as_bytes(),
             connection,
-            entries: vec![entry],
+            messages: vec![message],
         };
-        let bytes = frame.encode(crate::protocol::frame::WIRE_MAX);
-        let heard = self.gate.send_message(GateMessage::Frame(bytes));
+        let bytes = frame.encode(WIRE_MAX);
+        let heard = self.dispatcher.send_message(GateMessage::Frame(bytes));
         heard.expect("it runs");
     }
 
     fn done(&self) -> usize {
-        self.inside.host.0.load(Ordering::SeqCst)
+        self.shared.host.0.load(Ordering::SeqCst)
     }
 }
 
-fn ask(link: &Arc<Link>) -> JoinHandle<Result<Reply, AskError>> {
-    let link = link.clone();
+fn ask(connection: &Arc<PeerConnection>) -> JoinHandle<Result<Reply, AskError>> {
+    let connection = connection.clone();
     let deadline = Deadline::at(Instant::now() + Duration::from_secs(60));
-    tokio::spawn(async move { link.ask(SHARD, deadline, None, vec![7]).await })
+    tokio::spawn(async move { connection.ask(SHARD, deadline, None, vec![7]).await })
 }
 
 /// The number of the next ask in the queue.
-async fn asked(queued: &mut mpsc::Receiver<Entry>) -> u64 {
+async fn asked(queued: &mut mpsc::Receiver<Message>) -> u64 {
     match queued.recv().await {
-        Some(Entry::Ask(ask)) => ask.id,
+        Some(Message::Request(request)) => request.id,
         other => panic!("no ask: {other:?}"),
     }
 }
 
-fn reply(id: u64, byte: u8) -> Entry {
-    let answer = Reply::Reply(vec![byte]);
-    Entry::Reply { id, answer }
+fn reply(id: u64, byte: u8) -> Message {
+    let reply = Reply::Success(vec![byte]);
+    Message::Reply { id, reply }
 }
 
-fn asking(id: u64) -> Entry {
-    Entry::Ask(Ask {
+fn asking(id: u64) -> Message {
+    Message::Request(Request {
         id,
         shard: SHARD.0,
         remaining_ms: 60_000,
@@ -143,15 +142,15 @@ async fn an_answer_that_is_read_when_its_connection_is_over_is_nobody_else_s() {
     let lost = ask(&before);
     let id = asked(&mut queued).await;
     let (now, mut queued) = here.connect(11);
-    assert_eq!(lost.await.expect("no panic"), Err(AskError::Lost));
+    assert_eq!(lost.await.expect("no panic"), Err(AskError::ConnectionLost));
     let asking = ask(&now);
     assert_eq!(asked(&mut queued).await, id, "the same number once more");
     here.hear(10, reply(id, 1));
-    tokio::time::sleep(2 * LINK_WAIT_MAX).await;
+    tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
     assert!(!asking.is_finished());
     here.hear(11, reply(id, 2));
     let answer = asking.await.expect("no panic");
-    assert_eq!(answer, Ok(Reply::Reply(vec![2])));
+    assert_eq!(answer, Ok(Reply::Success(vec![2])));
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,12 +159,12 @@ async fn what_was_asked_by_a_connection_that_is_over_is_not_done() {
     let (_before, _) = here.connect(10);
     let (now, mut queued) = here.connect(11);
     here.hear(10, asking(0));
-    tokio::time::sleep(2 * LINK_WAIT_MAX).await;
+    tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
     assert_eq!(here.done(), 0, "it was told to be lost");
-    here.hear(10, Entry::Farewell);
-    here.hear(10, Entry::FarewellHeard);
-    here.hear(10, Entry::Pong(0));
-    tokio::time::sleep(2 * LINK_WAIT_MAX).await;
+    here.hear(10, Message::GoAway);
+    here.hear(10, Message::GoAwayAck);
+    here.hear(10, Message::Pong(0));
+    tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
     assert!(queued.try_recv().is_err(), "nothing is answered");
     assert_eq!(now.round_trip(), None);
     here.hear(11, asking(0));
@@ -178,7 +177,7 @@ async fn what_comes_before_its_connection_is_noted_is_done_then() {
     let here = Here::start().await;
     here.hear(10, asking(0));
     let (_before, mut queued) = here.connect(9);
-    tokio::time::sleep(LINK_WAIT_MAX / 2).await;
+    tokio::time::sleep(CONNECTION_TIMEOUT / 2).await;
     assert!(queued.try_recv().is_err(), "not by another");
     let (_link, mut queued) = here.connect(10);
     let answered = queued.recv().await.expect("it is there");

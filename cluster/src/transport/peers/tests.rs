@@ -3,19 +3,19 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fritzy_types::{Failure, NewNode, Roles, ShardCount};
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::*;
 use crate::protocol::codec::Unreadable;
 use crate::protocol::frame::{WIRE_MAX, WIRE_MIN, WireFailure};
-use crate::routing::router::HostError;
+use crate::routing::host::HostError;
 
 /// Set for the process that is the other node: its number.
 const OTHER: &str = "FRITZY_TEST_OTHER_NODE";
@@ -54,7 +54,7 @@ impl ShardHost for Echo {
             FAIL => Err(HostError::Failed(Failure::Overloaded)),
             _ => {
                 // Longer than whoever asks waits.
-                let after = deadline.moment() + Duration::from_millis(500);
+                let after = deadline.instant() + Duration::from_millis(500);
                 tokio::time::sleep_until(after.into()).await;
                 Ok(request)
             }
@@ -107,7 +107,7 @@ fn record(number: u128, port: u16) -> NodeRecord {
             wire_min: WIRE_MIN,
             wire_max: WIRE_MAX,
         },
-        beat: 0,
+        heartbeat: 0,
         fenced: false,
         draining: false,
     }
@@ -202,7 +202,7 @@ fn the_other_node() {
     let mut told = std::io::stdin().lines().map_while(Result::ok);
     if told.next().is_some() {
         runtime.block_on(async {
-            here.peers.say_farewell().await;
+            here.peers.close_gracefully().await;
             here.peers.stop().await;
         });
         println!("left");
@@ -212,7 +212,7 @@ fn the_other_node() {
 impl Here {
     async fn is_connected(&mut self, to: NodeId, connected: bool) {
         let change = async {
-            while self.peers.inside.link(to).is_some() != connected {
+            while self.peers.shared.connection(to).is_some() != connected {
                 self.changes.changed().await.expect("the map is there");
             }
         };
@@ -236,9 +236,9 @@ async fn every_ask_is_answered_by_itself() {
     here.peers.set_nodes(vec![record(first, there.port)]).await;
     here.is_connected(node(first), true).await;
     let answer = here.ask(node(first), ANSWER, LONG).await;
-    assert_eq!(answer, Ok(Reply::Reply(vec![ANSWER, 9])));
+    assert_eq!(answer, Ok(Reply::Success(vec![ANSWER, 9])));
     let answer = here.ask(node(first), NOT_HERE, LONG).await;
-    assert_eq!(answer, Ok(Reply::NotMine(None)));
+    assert_eq!(answer, Ok(Reply::NotOwner { hint: None }));
     let answer = here.ask(node(first), FAIL, LONG).await;
     assert_eq!(answer, Ok(Reply::Failed(WireFailure::Overloaded)));
     let answer = here.ask(node(first), UNREADABLE, LONG).await;
@@ -246,12 +246,12 @@ async fn every_ask_is_answered_by_itself() {
     let answer = here
         .ask(node(first), NEVER, Duration::from_millis(50))
         .await;
-    assert_eq!(answer, Err(AskError::Late));
+    assert_eq!(answer, Err(AskError::DeadlineExceeded));
     let answer = here.ask(node(first + 5), ANSWER, LONG).await;
     assert_eq!(answer, Err(AskError::NotSent), "nobody is there");
     let many = (0..3_000).map(|_| here.ask(node(first), ANSWER, LONG));
     for answer in join_all(many).await {
-        assert_eq!(answer, Ok(Reply::Reply(vec![ANSWER, 9])));
+        assert_eq!(answer, Ok(Reply::Success(vec![ANSWER, 9])));
     }
 }
 
@@ -287,7 +287,7 @@ async fn what_is_asked_of_a_killed_node_is_lost_at_once() {
         Instant::now()
     };
     let (answer, killed) = tokio::join!(asked, kill);
-    assert_eq!(answer, Err(AskError::Lost));
+    assert_eq!(answer, Err(AskError::ConnectionLost));
     assert!(killed.elapsed() < Duration::from_secs(2));
     here.is_connected(node(first), false).await;
     assert_eq!(
@@ -314,7 +314,7 @@ async fn a_peer_that_is_silent_is_dropped_and_comes_back() {
     sleep(Duration::from_millis(100)).await;
     let began = Instant::now();
     let answer = here.ask(node(first), ANSWER, LONG).await;
-    assert_eq!(answer, Err(AskError::Lost));
+    assert_eq!(answer, Err(AskError::ConnectionLost));
     let waited = began.elapsed();
     assert!(waited < Duration::from_secs(6), "{waited:?}");
     here.is_connected(node(first), false).await;
@@ -335,7 +335,7 @@ async fn a_node_that_has_left_is_left_alone() {
     here.is_connected(node(first), false).await;
     let there = There::start(first);
     sleep(Duration::from_secs(3)).await;
-    assert!(here.peers.inside.link(node(first)).is_none());
+    assert!(here.peers.shared.connection(node(first)).is_none());
     drop(there);
 }
 
@@ -358,7 +358,7 @@ async fn a_node_that_leaves_answers_all_that_it_was_asked() {
                     SLOWLY
                 };
                 match here.ask(node(first), what, LONG).await {
-                    Ok(Reply::Reply(_)) => answered += 1,
+                    Ok(Reply::Success(_)) => answered += 1,
                     // It has said farewell, or is gone.
                     Err(AskError::NotSent) => return answered,
                     other => panic!("after {answered} answers: {other:?}"),
