@@ -1,5 +1,5 @@
-//! The reconciliation loop of a member. Each second it reads the tables of nodes and shards, fences dead nodes, acquires the
-//! shards assigned to this node, and hands off those assigned to others.
+//! The reconciliation loop of a member. Each second it reads the tables of nodes and shards, fences
+//! dead nodes, acquires the shards assigned to this node, and hands off those assigned to others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use crate::routing::router::Router;
 use crate::transport::peers::Peers;
 use crate::transport::shared::{OwnershipRecord, PeerNotice};
 
-/// Between two reads of the tables: a little less than half of what the failure detector counts as a gap, so that one lost read is
-/// no gap.
+/// Between two reads of the tables: a little less than half of what the failure detector counts as
+/// a gap, so that one lost read is no gap.
 const POLL_INTERVAL: Duration = Duration::from_millis(900);
 
 /// Why an incarnation has ended.
@@ -172,12 +172,14 @@ impl<H: ShardHost> MembershipCoordinator<H> {
         }
     }
 
-    /// Hands off all shards, closes the connections in order, and removes this node from the node table.
+    /// Hands off all shards, closes the connections in order, and removes this node from the node
+    /// table.
     async fn leave(&mut self) {
         if !self.handoffs.hand_off_all().await {
             return;
         }
-        // Before the node is removed from the table: peers drop connections of nodes that are not in it.
+        // Before the node is removed from the table: peers drop connections of nodes that are not
+        // in it.
         self.peers.close_gracefully().await;
         if let Err(failure) = self.membership.leave(self.me).await {
             warn!(%failure, "this node stays in the node table until others declare it dead");
@@ -298,8 +300,8 @@ impl<H: ShardHost> MembershipCoordinator<H> {
         Ok(())
     }
 
-    /// Starts shards that this node owns by the table and that do not run: the response to their acquisition was lost, or they
-    /// failed to start.
+    /// Starts shards that this node owns by the table and that do not run: the response to their
+    /// acquisition was lost, or they failed to start.
     async fn start_owned(&mut self, state: &ClusterState) {
         let missing: Vec<ShardLease> = state
             .shards
@@ -330,7 +332,8 @@ impl<H: ShardHost> MembershipCoordinator<H> {
     }
 }
 
-/// The owners in a state as the shard map takes them: owners that are fenced or have left count as none.
+/// The owners in a state as the shard map takes them: owners that are fenced or have left count as
+/// none.
 fn ownership_of(state: &ClusterState) -> impl Iterator<Item = OwnershipRecord> + '_ {
     let fenced: HashMap<NodeId, bool> = state
         .nodes

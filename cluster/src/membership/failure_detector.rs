@@ -1,5 +1,6 @@
-//! Who is taken for dead. A node lives as long as its heartbeat grows; a heartbeat that stands still is evidence only while the
-//! database could be read and written, as far as this node can tell: when it was away, nobody could renew.
+//! Which nodes are declared dead. A node is alive as long as its heartbeat grows. A heartbeat that
+//! has stopped is evidence only while the database could be read and written, as far as this node
+//! can tell: during an outage no node could write its heartbeat.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,13 +9,14 @@ use fritzy_types::NodeId;
 
 use crate::placement::rendezvous::hash_node;
 
-/// How many others a node watches: what a look reads stays the same in a cluster of any size, and a node still has somebody
-/// who watches it when a third of all die at once (all 16 dead: once in 43 million).
+/// How many others a node watches. What a poll reads stays the same in a cluster of any size, and a
+/// node is still watched when a third of all die at once (all 16 dead: once in 43 million).
 pub const WATCHED_MAX: usize = 16;
-/// In how many polls a heartbeat must have stood still, besides for how long: two polls say nothing of the time between them.
+/// In how many polls a heartbeat must have been the same, besides for how long: two polls say
+/// nothing of the time between them.
 const POLLS_MIN: u32 = 3;
 
-/// What one node knows of the heartbeats of others.
+/// The heartbeats of other nodes, as one node has seen them.
 #[derive(Debug)]
 pub struct FailureDetector {
     me: NodeId,
@@ -23,7 +25,7 @@ pub struct FailureDetector {
     evidence: HashMap<NodeId, Evidence>,
 }
 
-/// A heartbeat, since when it was read, and how often.
+/// A heartbeat, since when it has been the same, and in how many polls.
 #[derive(Clone, Copy, Debug)]
 struct Evidence {
     heartbeat: u64,
@@ -32,7 +34,8 @@ struct Evidence {
 }
 
 impl FailureDetector {
-    /// Of node `me`, which takes others for dead after `ttl`: [`crate::membership::lease::TTL`] outside tests.
+    /// A detector on node `me`, which declares others dead after `ttl`: [`crate::TTL`] outside
+    /// tests.
     pub fn new(me: NodeId, ttl: Duration) -> Self {
         Self {
             me,
@@ -42,20 +45,22 @@ impl FailureDetector {
         }
     }
 
-    /// The longest time without a look, or without a renewal of our own, after which a heartbeat that stands still says something
-    /// of its node: half of the TTL. Nodes renew four times in a TTL, so one that could not for so long still has a try to
-    /// spare when the database is back.
+    /// The longest time without a poll, or without a heartbeat of our own, after which a stopped
+    /// heartbeat is still evidence: half of the TTL. Nodes send four heartbeats in a TTL, so one
+    /// that could not for so long still has one attempt to spare when the database is back.
     fn gap_max(&self) -> Duration {
         self.ttl / 2
     }
 
-    /// Notes what a look found, and answers the nodes to fence, each with the heartbeat it stopped at: those whose heartbeat was the
-    /// same in at least three polls over at least a TTL. They are answered again by each look until their heartbeat moves or they
-    /// are not among the `heartbeats` any more. Never this node itself.
+    /// Records the result of a poll. Returns the nodes to fence, each with the heartbeat at which
+    /// it stopped: those whose heartbeat was the same in at least three polls over at least a TTL.
+    /// Each poll returns them again until their heartbeat grows or they are missing in
+    /// `heartbeats`. Never returns this node itself.
     ///
-    /// `now` is when the look was answered, not when it was asked: a heartbeat that was read first is as old as that answer at
-    /// least. `renewed` is when this node's own last renewal succeeded: a database that can be read but not written, for
-    /// want of space or of its standby, stops all heartbeats at once.
+    /// `now` is when the result of the poll arrived, not when the poll was sent: a heartbeat that
+    /// was read for the first time is at least as old as that result. `renewed` is when this node's
+    /// own last heartbeat succeeded: a database that can be read but not written, because its disk
+    /// is full or its standby is away, stops all heartbeats at once.
     pub fn observe(
         &mut self,
         now: Instant,
@@ -67,15 +72,15 @@ impl FailureDetector {
             self.evidence.clear();
         }
         self.polled_at = Some(now);
-        let known = std::mem::take(&mut self.evidence);
+        let previous = std::mem::take(&mut self.evidence);
         for (node, heartbeat) in heartbeats.iter().filter(|(node, _)| *node != self.me) {
-            let same = known
+            let same = previous
                 .get(node)
-                .filter(|known| known.heartbeat == *heartbeat);
+                .filter(|previous| previous.heartbeat == *heartbeat);
             let evidence = Evidence {
                 heartbeat: *heartbeat,
-                since: same.map_or(now, |known| known.since),
-                polls: same.map_or(1, |known| known.polls.saturating_add(1)),
+                since: same.map_or(now, |previous| previous.since),
+                polls: same.map_or(1, |previous| previous.polls.saturating_add(1)),
             };
             self.evidence.insert(*node, evidence);
         }
@@ -93,11 +98,12 @@ impl FailureDetector {
     }
 }
 
-/// Whom `me` watches among `nodes`, those that are not fenced: all others while they are few, else the next
-/// [`WATCHED_MAX`] on the ring. A fenced node leaves the ring, so that the next behind it is watched.
+/// Which nodes `me` watches among the unfenced `nodes`: all others while they are few, else the
+/// next [`WATCHED_MAX`] on the ring. A fenced node leaves the ring, so that the next behind it is
+/// watched.
 ///
-/// The ring is in the order of hashed ids: ids begin with the time, and nodes that start together, as on one machine, also
-/// die together.
+/// The ring is in the order of hashed ids. Ids begin with the time, and nodes that start together,
+/// as on one machine, also die together.
 pub fn watched(me: NodeId, nodes: &[NodeId]) -> Vec<NodeId> {
     let ring_key = |node: NodeId| (hash_node(node), node);
     let mut ring: Vec<NodeId> = nodes.iter().copied().filter(|node| *node != me).collect();
@@ -123,7 +129,7 @@ mod tests {
     const ME: u128 = 1;
     const SECOND: u64 = 1_000;
 
-    /// An observer of nodes 2 and 3, by milliseconds since it began.
+    /// An observer of nodes 2 and 3; times are in milliseconds since it began.
     struct Observer {
         detector: FailureDetector,
         began: Instant,
@@ -137,7 +143,7 @@ mod tests {
             }
         }
 
-        /// A look that found these heartbeats, while this node could write as well.
+        /// A poll that read these heartbeats, while this node could also write.
         fn poll(&mut self, at_ms: u64, heartbeats: &[(u128, u64)]) -> Vec<(NodeId, u64)> {
             self.poll_renewed(at_ms, Some(at_ms), heartbeats)
         }
@@ -155,7 +161,8 @@ mod tests {
                 .observe(at(at_ms), renewed_ms.map(at), &heartbeats)
         }
 
-        /// When node 2 is fenced, with polls at these times and its heartbeat as given; node 3 lives and is never fenced.
+        /// When node 2 is fenced, with polls at these times and its heartbeat as given; node 3 is
+        /// alive and must never be fenced.
         fn fenced_at(
             &mut self,
             polls_ms: impl IntoIterator<Item = u64>,
@@ -177,9 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_node_is_found_within_four_to_six_seconds() {
+    fn dead_node_is_detected_within_four_to_six_seconds() {
         for offset_ms in (0..1_000).step_by(50) {
-            // It heartbeats at 0, 1, ... 10 s and no more.
+            // Its heartbeats are at 0, 1, ... 10 s, and then none.
             let heartbeat = |at: u64| at.min(10 * SECOND) / SECOND;
             let polls = each_second(0, 30).map(|at| at + offset_ms);
             let found = Observer::new()
@@ -191,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_node_is_never_fenced() {
+    fn slow_node_is_never_fenced() {
         for offset_ms in (0..1_000).step_by(50) {
             let polls = each_second(0, 600).map(|at| at + offset_ms);
             let fenced = Observer::new().fenced_at(polls, |at| at / 3_900);
@@ -200,9 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stalled_database_kills_nobody() {
+    fn stalled_database_fences_no_node() {
         let mut observer = Observer::new();
-        // No look from 10 s to 20 s, and no heartbeat; the first of nodes 2 and 3 comes a second after the database is back.
+        // No poll from 10 s to 20 s, and no heartbeat; the first of nodes 2 and 3 is written a
+        // second after the database is back.
         for at in each_second(0, 10).chain(each_second(20, 40)) {
             let heartbeat = match at / SECOND {
                 s @ 0..=10 => s,
@@ -217,19 +225,20 @@ mod tests {
     }
 
     #[test]
-    fn an_observer_that_was_stopped_fences_nobody_on_waking() {
+    fn paused_observer_fences_no_node_on_resume() {
         let mut observer = Observer::new();
-        // Node 2 is seen with one heartbeat at 8, 9, 10 and, ten seconds of not looking later, at 20 s: alive or not, who knows.
+        // Node 2 has the same heartbeat at 8, 9, 10 s and, after ten seconds without a poll, at 20
+        // s: it may be alive or not.
         let heartbeat = |at: u64| at.min(8 * SECOND) / SECOND;
         let polls = each_second(0, 10).chain(each_second(20, 40));
-        // The evidence of after the waking counts.
+        // Only evidence from after the pause counts.
         assert_eq!(observer.fenced_at(polls, heartbeat), Some(24 * SECOND));
     }
 
     #[test]
-    fn a_database_that_cannot_be_written_kills_nobody() {
+    fn read_only_database_fences_no_node() {
         let mut observer = Observer::new();
-        // Looks succeed all the time; from 10 to 20 s nobody's renewals do, ours included.
+        // Polls always succeed; from 10 to 20 s no node's heartbeats do, ours included.
         for at in each_second(0, 40) {
             let renewed = match at / SECOND {
                 11..=20 => 10 * SECOND,
@@ -245,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_look_delays_nothing_and_two_in_a_row_start_anew() {
+    fn one_lost_poll_is_no_gap_and_two_reset_the_evidence() {
         let heartbeat = |at: u64| at.min(10 * SECOND) / SECOND;
         let without = |lost: &'static [u64]| {
             each_second(0, 30).filter(move |at| !lost.contains(&(at / SECOND)))
@@ -257,14 +266,14 @@ mod tests {
     }
 
     #[test]
-    fn looks_far_apart_are_no_evidence_however_long() {
+    fn polls_far_apart_are_no_evidence() {
         let mut observer = Observer::new();
         let polls = (0..100).map(|n| n * 2_001);
         assert_eq!(observer.fenced_at(polls, |_| 7), None);
     }
 
     #[test]
-    fn however_short_the_ttl_it_takes_three_looks() {
+    fn detection_takes_three_polls_for_any_ttl() {
         let mut observer = Observer::new();
         observer.detector = FailureDetector::new(node(ME), Duration::ZERO);
         let dead: Vec<usize> = [0, 0, 0]
@@ -274,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_node_is_answered_until_it_beats_or_is_gone() {
+    fn dead_node_is_reported_until_its_heartbeat_grows() {
         let mut observer = Observer::new();
         for at in each_second(0, 3) {
             assert_eq!(observer.poll(at, &[(2, 7)]), []);
@@ -282,16 +291,19 @@ mod tests {
         for at in each_second(4, 6) {
             assert_eq!(observer.poll(at, &[(2, 7)]), [(node(2), 7)]);
         }
-        assert_eq!(observer.poll(7 * SECOND, &[(2, 8)]), [], "it heartbeats");
-        assert_eq!(observer.poll(8 * SECOND, &[]), [], "it is gone");
-        assert!(observer.detector.evidence.is_empty(), "and forgotten");
+        assert_eq!(observer.poll(7 * SECOND, &[(2, 8)]), [], "it is alive");
+        assert_eq!(observer.poll(8 * SECOND, &[]), [], "it has left");
+        assert!(
+            observer.detector.evidence.is_empty(),
+            "and its evidence is dropped"
+        );
         for at in each_second(9, 12) {
             assert_eq!(observer.poll(at, &[(2, 8)]), [], "it is back");
         }
     }
 
     #[test]
-    fn a_node_never_fences_itself() {
+    fn node_never_fences_itself() {
         let mut observer = Observer::new();
         for at in each_second(0, 20) {
             assert_eq!(observer.poll(at, &[(ME, 7)]), []);
@@ -299,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn few_watch_all_others_and_many_watch_sixteen() {
+    fn each_node_watches_at_most_sixteen_others() {
         for count in [1, 2, 17, 18, 100] {
             let nodes: Vec<NodeId> = (0..count).map(node).collect();
             let mut watchers: HashMap<NodeId, usize> = HashMap::new();
@@ -318,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_fenced_makes_room_for_the_next_on_the_ring() {
+    fn fenced_node_is_replaced_by_the_next_on_the_ring() {
         let mut nodes: Vec<NodeId> = (0..100).map(node).collect();
         let me = node(ME);
         let first = watched(me, &nodes);
@@ -327,7 +339,7 @@ mod tests {
         assert_eq!(second[..3], first[..3]);
         assert_eq!(second[3..15], first[4..]);
         assert!(!first.contains(&second[15]));
-        // One that is not in the table, or not yet, watches the same.
+        // A node that is not in the table, or not yet, watches the same.
         nodes.retain(|node| *node != me);
         assert_eq!(watched(me, &nodes), second);
     }

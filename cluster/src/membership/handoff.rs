@@ -1,5 +1,6 @@
-//! The shards that run on this node, from their start to the end of their hand-off. A shard is handed off to the node that it is
-//! assigned to, or, when this node leaves, to any node that acquires it.
+//! The shards that run on this node, from their start to the end of their hand-off. A shard is
+//! handed off to the node that it is assigned to, or, when this node leaves, to any node that
+//! acquires it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use crate::routing::router::Router;
 use crate::transport::peers::Peers;
 use crate::transport::shared::OwnershipRecord;
 
-/// Shards being handed off from one node at most: requests to them wait meanwhile, for some milliseconds.
+/// Shards being handed off from one node at most: requests to them wait meanwhile, for some
+/// milliseconds.
 pub(crate) const MOVING_MAX: usize = 64;
 /// Shards in one step of a hand-off: a step takes as long as the longest command in flight.
 const STEP_MAX: usize = 16;
@@ -28,7 +30,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(200);
 /// The running shards of one incarnation, and their hand-offs.
 pub(crate) struct Handoffs<H> {
     me: NodeId,
-    /// The running shards, with their leases. A shard that is being handed off is among them until that is done.
+    /// The running shards, with their leases. A shard that is being handed off is among them until
+    /// that is done.
     running: HashMap<ShardId, ShardLease>,
     /// The shards that are being handed off.
     moving: HashSet<ShardId>,
@@ -107,7 +110,8 @@ impl<H: ShardHost> Handoffs<H> {
         }
     }
 
-    /// Hands shards off in a task of its own, because requests in flight may take a while to finish.
+    /// Hands shards off in a task of its own, because requests in flight may take a while to
+    /// finish.
     fn hand_off_step(&mut self, shards: Vec<ShardId>) {
         self.moving.extend(&shards);
         let (me, membership, lifecycle) = (self.me, self.membership.clone(), self.shards.clone());
@@ -146,7 +150,8 @@ impl<H: ShardHost> Handoffs<H> {
         }
     }
 
-    /// Hands off all shards. `false` when the node was fenced meanwhile: then none of them is left to release.
+    /// Hands off all shards. `false` when the node was fenced meanwhile: then none of them is left
+    /// to release.
     pub(crate) async fn hand_off_all(&mut self) -> bool {
         let rest: Vec<ShardId> = self
             .running

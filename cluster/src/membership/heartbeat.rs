@@ -1,5 +1,5 @@
-//! Heartbeats: this node renews its membership each second, on a thread of its own. A busy runtime must not cost a node its
-//! shards.
+//! Heartbeats: this node renews its membership each second, on a thread of its own. A busy runtime
+//! must not cost a node its shards.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +34,8 @@ type Incarnation = (NodeId, watch::Sender<MembershipState>);
 pub(crate) struct Heartbeats(mpsc::UnboundedSender<Incarnation>);
 
 impl Heartbeats {
-    /// Starts the thread. It ends once this handle is dropped and the current incarnation has ended.
+    /// Starts the thread. It ends once this handle is dropped and the current incarnation has
+    /// ended.
     pub(crate) fn start(membership: Arc<dyn Membership>, lease: LocalLease) -> io::Result<Self> {
         let (sender, mut incarnations) = mpsc::unbounded_channel::<Incarnation>();
         let runtime = runtime::Builder::new_current_thread()

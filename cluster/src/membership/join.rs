@@ -1,5 +1,5 @@
-//! Joining. A node checks that it can be reached and is accepted by the others before it is in the node table: otherwise it
-//! would acquire shards that no other node could reach.
+//! Joining. A node checks that it can be reached and is accepted by the others before it is in the
+//! node table: otherwise it would acquire shards that no other node could reach.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -126,7 +126,8 @@ async fn probe_others<H: ShardHost>(
     }
 }
 
-/// Inserts the node into the node table. An earlier incarnation with the same name must have ended: its heartbeat has stopped.
+/// Inserts the node into the node table. An earlier incarnation with the same name must have ended:
+/// its heartbeat has stopped.
 async fn register<H: ShardHost>(
     context: &MemberContext<H>,
     node: &NewNode,
@@ -146,7 +147,8 @@ async fn register<H: ShardHost>(
     }
 }
 
-/// Whether another incarnation has ended. One whose heartbeat stays the same for the duration of a lease is fenced.
+/// Whether another incarnation has ended. One whose heartbeat stays the same for the duration of a
+/// lease is fenced.
 async fn has_ended<H: ShardHost>(
     context: &MemberContext<H>,
     other: &NodeRecord,

@@ -1,4 +1,4 @@
-//! Until when this node may answer from memory.
+//! Until when this node may serve reads from memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A node whose beat stands still for so long may be fenced by others.
+/// A node whose heartbeat has stopped for so long may be fenced by others.
 pub const TTL: Duration = Duration::from_secs(4);
-/// A node stops answering so long before: clocks do not run alike, and a word takes its way.
+/// A node stops serving from memory so long before: clocks run at different speeds, and messages
+/// take time.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// A moment on the clock that goes on while the machine sleeps: a node that was suspended must not take its lease for
-/// valid when it wakes up.
+/// A timestamp of the clock that continues while the machine sleeps: a node that was suspended must
+/// not take its lease for valid when it wakes up. In nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BootTime(u64);
 
 impl BootTime {
-    /// Now.
+    /// The current time.
     pub fn now() -> Self {
         let now = clock_gettime(ClockId::Boottime);
         let (seconds, nanos) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
@@ -29,26 +30,28 @@ impl BootTime {
     }
 }
 
-/// The right of a node to answer what its own commit does not prove: reads, refusals, repeats. Nobody takes its shards while
-/// it holds. Looked at after the state was read, and before it is answered.
+/// The right of a node to return what no commit of its own proves: reads, rejections, and replayed
+/// responses. No other node acquires its shards while the lease holds. Check it after reading the
+/// state and before returning it.
 #[derive(Clone, Debug)]
 pub struct LocalLease {
     until: Arc<AtomicU64>,
-    /// How often it was generation_count.
+    /// How often the lease was ended.
     generation_count: Arc<AtomicU64>,
 }
 
-/// The time from one end of a lease to the next. What was read in one proves nothing in another: meanwhile others had the shards.
+/// The time from one end of a lease to the next. State that was read in one generation proves
+/// nothing in another: meanwhile others may have owned the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseGeneration(u64);
 
 impl LocalLease {
-    /// One that always holds: nobody else can take this node's shards.
+    /// A lease that always holds, for a node that is alone: no other can acquire its shards.
     pub fn unlimited() -> Self {
         Self::until(u64::MAX)
     }
 
-    /// One that does not hold yet.
+    /// A lease that does not hold before it is renewed.
     pub fn lapsed() -> Self {
         Self::until(0)
     }
@@ -60,24 +63,25 @@ impl LocalLease {
         }
     }
 
-    /// The generation that it is in.
+    /// The current generation.
     pub fn generation(&self) -> LeaseGeneration {
         LeaseGeneration(self.generation_count.load(Ordering::Acquire))
     }
 
-    /// Notes a renewal that has succeeded, and was sent at `sent` or later.
+    /// Renews the lease after a heartbeat that succeeded. `sent` is a time at or before the sending
+    /// of that heartbeat.
     pub fn renewed(&self, sent: BootTime) {
         let until = sent.plus(TTL - MARGIN).0;
         self.until.fetch_max(until, Ordering::Release);
     }
 
-    /// Ends it: this node was fenced.
+    /// Ends the lease and its generation: this node was fenced or has left.
     pub fn end(&self) {
         self.generation_count.fetch_add(1, Ordering::AcqRel);
         self.until.store(0, Ordering::Release);
     }
 
-    /// Whether it holds.
+    /// Whether the lease holds now.
     pub fn holds(&self) -> bool {
         match self.until.load(Ordering::Acquire) {
             u64::MAX => true,
@@ -85,13 +89,14 @@ impl LocalLease {
         }
     }
 
-    /// Whether it holds, and has held or lapsed since `generation` without an end.
+    /// Whether the lease holds now and was not ended since `generation` was read. It may have
+    /// expired and been renewed in between.
     pub fn holds_in(&self, generation: LeaseGeneration) -> bool {
-        // In this order: an end between the two is seen.
+        // In this order, so that an end between the two is seen.
         self.holds() && self.generation() == generation
     }
 
-    /// How long it still holds; `None` when it has lapsed.
+    /// For how long the lease still holds; `None` when it has expired.
     pub fn remaining(&self) -> Option<Duration> {
         let until = self.until.load(Ordering::Acquire);
         let now = BootTime::now().0;
@@ -104,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_holds_from_when_its_renewal_was_sent_and_for_less_than_others_wait() {
+    fn i3_lease_expires_before_others_fence_its_node() {
         let lease = LocalLease::lapsed();
         assert!(!lease.holds());
         let now = BootTime::now();
@@ -112,7 +117,7 @@ mod tests {
         assert!(lease.holds());
         let remaining = lease.remaining().expect("it holds");
         assert!(remaining <= TTL - MARGIN, "{remaining:?}");
-        // An older renewal that is heard of later takes nothing away.
+        // An older renewal that is noted later shortens nothing.
         lease.renewed(BootTime(now.0 - 1_000_000_000));
         assert!(lease.remaining().expect("it holds") > Duration::from_secs(2));
         let generation = lease.generation();
@@ -121,7 +126,7 @@ mod tests {
         assert!(!lease.holds());
         lease.renewed(now);
         assert!(lease.holds_in(lease.generation()));
-        assert!(!lease.holds_in(generation), "of before");
+        assert!(!lease.holds_in(generation), "an earlier generation");
         let late = LocalLease::lapsed();
         late.renewed(BootTime(now.0 - TTL.as_nanos() as u64));
         assert!(!late.holds(), "sent too long ago");

@@ -1,4 +1,5 @@
-//! The handle of a node's membership: the node joins, acquires and releases shards as the nodes change, and leaves.
+//! The handle of a node's membership: the node joins, acquires and releases shards as the nodes
+//! change, and leaves.
 
 use std::sync::Arc;
 
@@ -25,12 +26,14 @@ pub struct Member {
 }
 
 impl Member {
-    /// Joins the cluster. When this returns, the node is in the node table and acquires the shards assigned to it. A node that is
-    /// fenced later stops all shards at once, and joins again under a new id.
+    /// Joins the cluster. When this returns, the node is in the node table and acquires the shards
+    /// assigned to it. A node that is fenced later stops all shards at once, and joins again under
+    /// a new id.
     ///
     /// # Errors
-    /// [`MemberError`] when the name is taken, the advertised address does not lead here, another node rejects this one, the node
-    /// table is unavailable, or the machine refuses a thread or a socket.
+    /// [`MemberError`] when the name is taken, the advertised address does not lead here, another
+    /// node rejects this one, the node table is unavailable, or the machine refuses a thread or a
+    /// socket.
     pub async fn start<H: ShardHost>(
         config: MemberConfig,
         membership: Arc<dyn Membership>,
@@ -75,9 +78,10 @@ impl Member {
         self.command(MemberCommand::Drain).await;
     }
 
-    /// Moves shards to their assigned nodes now, on all nodes: each hands off its own. Returns how many nodes were notified, this
-    /// one included. A node that is not connected is not notified; it moves its shards once the set of nodes has been unchanged
-    /// for [`STABLE_FOR`](crate::STABLE_FOR).
+    /// Moves shards to their assigned nodes now, on all nodes: each hands off its own. Returns how
+    /// many nodes were notified, this one included. A node that is not connected is not notified;
+    /// it moves its shards once the set of nodes has been unchanged for
+    /// [`STABLE_FOR`](crate::STABLE_FOR).
     pub async fn rebalance_all(&self) -> usize {
         let (reply, notified) = oneshot::channel();
         // Errors mean that this node is currently no member.

@@ -1,4 +1,5 @@
-//! A node's membership: joining, heartbeats, failure detection, leases, and the shards it acquires and hands off.
+//! A node's membership: joining, heartbeats, failure detection, leases, and the shards it acquires
+//! and hands off.
 
 pub(crate) mod command;
 pub(crate) mod config;

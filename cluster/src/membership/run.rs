@@ -39,7 +39,8 @@ pub(crate) async fn run_incarnations<H: ShardHost>(
     }
 }
 
-/// Stops all that an incarnation has started. Whether it has left in order or was fenced makes no difference.
+/// Stops all that an incarnation has started. Whether it has left in order or was fenced makes no
+/// difference.
 async fn end_incarnation<H: ShardHost>(
     context: &MemberContext<H>,
     coordinator: MembershipCoordinator<H>,

@@ -12,9 +12,11 @@ pub trait ShardLifecycle: Send + Sync + 'static {
     /// [`Failure`] when a shard cannot be started; none of them runs then.
     async fn start(&self, leases: &[ShardLease]) -> Result<(), Failure>;
 
-    /// Stops shards in order: no new request is accepted, and those accepted are finished and written.
+    /// Stops shards in order: no new request is accepted, and those accepted are finished and
+    /// written.
     async fn stop(&self, shards: &[ShardId]);
 
-    /// Stops all shards at once, because others own them. Takes a second or two at most; no shard replies afterwards.
+    /// Stops all shards at once, because others own them. Takes a second or two at most; no shard
+    /// replies afterwards.
     async fn abandon(&self);
 }

@@ -1,7 +1,9 @@
-//! What to do about shards that are not where they should be: which to take, and which to hand over to whom.
+//! Which shards a node acquires, and which it hands off to which node, so that each shard gets to
+//! its assigned node.
 //!
-//! Shards without a living owner are acquired at once, each by the node that the placement gives it to. Shards with one move
-//! only when the nodes have been the same for a while: a node that restarts should find its shards not moved twice.
+//! Shards without an owner that is alive are acquired at once, each by the node that it is assigned
+//! to. Shards with an owner move only when the set of nodes has been the same for a while: a node
+//! that restarts should not have its shards moved twice.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,33 +12,35 @@ use fritzy_types::{NodeId, NodeRecord, ShardCount, ShardId};
 
 use crate::placement::rendezvous::Placement;
 
-/// How long the nodes must have been the same before shards move that have an owner: nodes that are started together join
-/// within it, and are given their shards in one go.
+/// How long the set of nodes must have been the same before shards move that have an owner: nodes
+/// that are started together join within it, and get their shards in one move.
 pub const STABLE_FOR: Duration = Duration::from_secs(3);
 
-/// What a node knows when it plans.
+/// The input of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// The nodes that have not left.
     pub nodes: &'a [NodeRecord],
-    /// Who owns each shard, all of them; owners that are fenced or not among the nodes are gone.
+    /// The owner of every shard, in ascending order of shards. Owners that are fenced or not among
+    /// the nodes count as none.
     pub owners: &'a [Option<NodeId>],
-    /// The shards that this node is handing over already.
+    /// The shards that this node is handing off already.
     pub moving: &'a [ShardId],
-    /// Whether the nodes have been the same for [`STABLE_FOR`].
+    /// Whether the nodes have been the same for [`STABLE_FOR`], or a rebalance was requested.
     pub stable: bool,
 }
 
-/// What a node should do now.
+/// What a node does next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Shards to take, each with the owner it was seen with: nobody, or one that is gone.
+    /// Shards to acquire, each with the owner it was seen with: none, or one that is fenced or has
+    /// left.
     pub acquire: Vec<(ShardId, Option<NodeId>)>,
-    /// Shards to hand over, each with its next owner, besides those in motion.
+    /// Shards to hand off, each with its next owner, besides those being handed off.
     pub hand_off: Vec<(ShardId, NodeId)>,
 }
 
-/// Plans for one node.
+/// Computes the plans of one node.
 #[derive(Debug)]
 pub struct Planner {
     me: NodeId,
@@ -45,7 +49,8 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// For node `me`, which hands over at most `moving_max` shards at a time: requests to a shard in motion wait.
+    /// A planner for node `me`, which hands off at most `moving_max` shards at a time: requests to
+    /// a shard being handed off wait.
     pub fn new(me: NodeId, shards: ShardCount, moving_max: usize) -> Self {
         Self {
             me,
@@ -54,8 +59,9 @@ impl Planner {
         }
     }
 
-    /// What to do. Nothing for a node that is fenced or not among the nodes. One that drains takes nothing and hands over at
-    /// once, as long as there is somebody to hand over to.
+    /// The plan for a view. It is empty for a node that is fenced or not among the nodes. A
+    /// draining node acquires nothing and hands off at once, as long as another node can own
+    /// shards.
     pub fn plan(&mut self, view: &View<'_>) -> Plan {
         let standing = || view.nodes.iter().filter(|record| !record.fenced);
         let Some(me) = standing().find(|record| record.node.id == self.me) else {
@@ -156,7 +162,7 @@ mod tests {
         planner(ME, usize::MAX).plan(view)
     }
 
-    /// Shards that `owners` gives to `owner`.
+    /// The shards that `owner` owns in `owners`.
     fn of(owners: &[Option<NodeId>], owner: Option<NodeId>) -> Vec<ShardId> {
         let shards = (0..).map(ShardId).zip(owners);
         shards
@@ -170,13 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn where_all_is_as_it_should_be_there_is_nothing_to_do() {
+    fn plan_is_empty_when_all_shards_are_assigned() {
         let owners = assigned(&[1, 2, 3]);
         assert_eq!(plan(&view(&records([1, 2, 3]), &owners)), Plan::default());
     }
 
     #[test]
-    fn shards_of_nobody_are_taken_by_whom_the_placement_names() {
+    fn unowned_shards_are_acquired_by_their_assigned_node() {
         let nodes = records([1, 2, 3]);
         let owners = vec![None; usize::from(SHARDS)];
         let plan = plan(&View {
@@ -189,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_of_the_fenced_and_of_those_that_left_are_taken_with_their_last_owner() {
+    fn orphaned_shards_are_acquired_with_their_last_owner() {
         let owners = assigned(&[1, 2, 3]);
         let mut fenced = records([1, 2, 3]);
         fenced[2].fenced = true;
@@ -212,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_move_to_a_new_node_once_the_nodes_are_stable_and_few_at_a_time() {
+    fn shards_move_to_new_node_in_steps_once_nodes_are_stable() {
         let nodes = records([1, 2, 3]);
         let owners = assigned(&[1, 2]);
         let moving = |moving: &[ShardId], stable| {
@@ -228,13 +234,13 @@ mod tests {
         assert_eq!(first.len(), 3);
         assert!(first.iter().all(|(_, next)| *next == node(3)), "{first:?}");
         let moved: Vec<ShardId> = first.iter().map(|(shard, _)| *shard).collect();
-        assert_eq!(moving(&moved, true), [], "as many as may be are in motion");
+        assert_eq!(moving(&moved, true), [], "the limit is reached");
         let next = moving(&moved[..1], true);
-        assert_eq!(next, first[1..], "the room of two that have arrived");
+        assert_eq!(next, first[1..], "two more, once two have moved");
     }
 
     #[test]
-    fn a_draining_node_takes_nothing_and_hands_over_at_once() {
+    fn draining_node_acquires_nothing_and_hands_off_at_once() {
         let mut nodes = records([1, 2, 3]);
         nodes[0].draining = true;
         let mut owners = assigned(&[1, 2, 3]);
@@ -254,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn without_anybody_to_own_shards_they_stay() {
+    fn shards_stay_when_no_node_can_own_them() {
         let mut nodes = records([1, 2]);
         nodes[0].draining = true;
         nodes[1].node.roles.entities = false;
@@ -264,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shards_of_a_node_that_lives_are_left_to_it() {
+    fn shards_of_an_unfenced_node_are_not_acquired() {
         let mut nodes = records([1, 2]);
         nodes[1].draining = true;
         let owners = vec![Some(node(2)); usize::from(SHARDS)];
@@ -272,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fenced_node_and_one_that_has_not_joined_do_nothing() {
+    fn fenced_or_unknown_node_plans_nothing() {
         let owners = vec![None; usize::from(SHARDS)];
         let mut fenced = records([1, 2]);
         fenced[0].fenced = true;
@@ -281,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_motion_is_not_taken_back_half_way() {
+    fn moving_shard_is_not_acquired_back() {
         let owners = vec![None; usize::from(SHARDS)];
         let nodes = records([1]);
         let moving = [ShardId(5)];
@@ -294,10 +300,10 @@ mod tests {
     }
 
     proptest! {
-        /// From any owners whatever, the plans of all nodes, each carried out, lead to the placement; no shard is planned
-        /// for by two, and none stays behind.
+        /// From any owners, the plans of all nodes, each carried out, lead to the assignment; no
+        /// shard is in the plans of two nodes, and none is missed.
         #[test]
-        fn plans_lead_to_the_placement(
+        fn plans_converge_to_the_assignment(
             owners in proptest::collection::vec(proptest::option::of(0_u128..7), usize::from(SHARDS)),
             limit in 1_usize..9,
         ) {

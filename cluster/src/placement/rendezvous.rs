@@ -1,24 +1,27 @@
-//! Which node should own which shard: worked out by every node for itself, with the same result.
+//! Which node should own which shard: computed by every node for itself, with the same result.
 //!
-//! Rendezvous hashing (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998): a shard goes to the
-//! node with which it has the highest score. By chance alone some nodes would get half as much again as others, so each has
-//! capacity for a tenth more than the mean and no further (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded
-//! loads", 2018, there on a ring): what does not fit goes to its next best node.
+//! Rendezvous hashing (Thaler and Ravishankar, "Using name-based mappings to increase hit rates",
+//! 1998): a shard is assigned to the node with which it has the highest score. By chance alone some
+//! nodes would get half as much again as others, so the capacity of each is a tenth more than the
+//! mean (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads", 2018, there
+//! on a ring): shards beyond it are assigned to their next best node.
 
 use fritzy_types::{NodeId, ShardId};
 
-/// How much a node may own, as a share of the mean: 11 tenths. Less capacity evens out more and moves more shards when a node
-/// comes or goes, since a full node passes on what it has no capacity for.
+/// How much a node may own, as a share of the mean: 11 tenths. Less capacity evens out more and
+/// moves more shards when a node joins or leaves, since a full node passes on the shards beyond its
+/// capacity.
 const CAPACITY_FACTOR: (u64, u64) = (11, 10);
-/// Stands in for a shard where a node's capacity is rounded; shards are numbered in 32 bits, so that none has this number.
+/// Stands for a shard where a node's capacity is rounded. Shards are numbered in 32 bits, so that
+/// no shard has this number.
 const ROUNDING: u64 = u64::MAX;
 
-/// The node of each of `shards` shards among `nodes`, in whatever order they are given; all `None` when there is no node.
-/// No node gets more than 1.1 times the mean, rounded up.
+/// The node of each of `shards` shards among `nodes`, in any order; all `None` when there is no
+/// node. No node gets more than 1.1 times the mean, rounded up.
 ///
-/// In rounds: each shard without a node asks the best of those it has not asked, and a node with more askers than capacity takes
-/// those with the highest scores. What a node has taken it keeps, so that shards on their best node move only when that
-/// changes.
+/// In rounds: each shard without a node bids for the best of those that it has not bid for, and a
+/// node with more bids than capacity takes those with the highest scores. It keeps them, so that
+/// shards on their best node move only when that changes.
 ///
 /// Takes time in proportion to shards times nodes: some 0.3 s for 65 536 shards on 1 000 nodes.
 pub fn assign(shards: u32, nodes: &[NodeId]) -> Vec<Option<NodeId>> {
@@ -51,7 +54,8 @@ pub fn assign(shards: u32, nodes: &[NodeId]) -> Vec<Option<NodeId>> {
     assigned
 }
 
-/// The nodes in the order in which [`assign`] has a shard bid them, each once: the first that has capacity takes it.
+/// The nodes in the order in which [`assign`] has a shard bid for them, each once: the first with
+/// capacity left gets it.
 pub fn preference(shard: ShardId, nodes: &[NodeId]) -> Vec<NodeId> {
     let shard = splitmix64(u64::from(shard.0));
     let nodes = in_order(nodes).into_iter();
@@ -62,7 +66,7 @@ pub fn preference(shard: ShardId, nodes: &[NodeId]) -> Vec<NodeId> {
     scored.into_iter().map(|(_, node)| node).collect()
 }
 
-/// A shard, and the node it asks: an index, with their score.
+/// A shard, the index of the node that it bids for, and their score.
 struct Bid {
     shard: u32,
     score: u64,
@@ -70,7 +74,7 @@ struct Bid {
 }
 
 impl Bid {
-    /// Before the first.
+    /// Before the first round.
     const fn first(shard: u32) -> Self {
         Self {
             shard,
@@ -79,10 +83,11 @@ impl Bid {
         }
     }
 
-    /// Goes on to the best node below the present one. All nodes' scores are worked out again, which is cheaper than keeping
-    /// them: few shards bid twice.
+    /// Advances to the best node below the present one. All nodes' scores are computed again, which
+    /// is cheaper than keeping them: few shards bid twice.
     ///
-    /// There is one, as the nodes have capacity for all shards: one that all of them refused would find all of that taken.
+    /// There is such a node, because the nodes have capacity for all shards: if all had turned a
+    /// shard down, their whole capacity would be used by others.
     fn next(&mut self, keys: &[u64]) {
         let shard = splitmix64(u64::from(self.shard));
         let asked = (self.score, self.node);
@@ -97,9 +102,10 @@ impl Bid {
     }
 }
 
-/// How many shards a node takes: 1.1 times the mean, rounded up by some nodes and down by others, in proportion to the
-/// fraction, and at least the mean. If all rounded up, the step to the next whole number would come for all full nodes with
-/// the same join: at 51 to 120 nodes with 1 024 shards the worst then moved seven times as many as needed, instead of four.
+/// How many shards a node takes: 1.1 times the mean, rounded up by some nodes and down by others,
+/// in proportion to the fraction, and at least the mean. If all rounded up, all full nodes would
+/// reach the next whole number with the same join: at 51 to 120 nodes with 1 024 shards the worst
+/// join then moved seven times as many shards as needed, instead of four.
 fn capacity(key: u64, shards: u64, nodes: u64) -> u64 {
     let (whole, rest) = (
         CAPACITY_FACTOR.0 * shards / (CAPACITY_FACTOR.1 * nodes),
@@ -110,14 +116,18 @@ fn capacity(key: u64, shards: u64, nodes: u64) -> u64 {
     (whole + u64::from(up)).max(shards.div_ceil(nodes))
 }
 
-/// A number for a node that looks random, also for ids that were drawn one after the other.
+/// A number for a node that is evenly distributed, also for ids that were generated one after the
+/// other.
 pub(crate) fn hash_node(node: NodeId) -> u64 {
     let (high, low) = node.as_uuid().as_u64_pair();
     splitmix64(splitmix64(high) ^ low)
 }
 
-/// The output function of `SplitMix64` (Steele, Lea and Flood, 2014, with constants by Stafford), its increment included: a
-/// bijection, so that no two shards have one score on a node.
+/// The output function of `SplitMix64` (Steele, Lea and Flood, 2014, with constants by Stafford),
+/// its increment included: a bijection, so that no two shards have the same score on a node.
+///
+/// Its output decides the assignment, which nodes of all versions must agree on. So it is written
+/// out here instead of taken from a crate of random numbers, whose output may change.
 const fn splitmix64(bits: u64) -> u64 {
     let bits = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -125,7 +135,7 @@ const fn splitmix64(bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// In ascending order, each once: so that equal sets look equal.
+/// In ascending order, each once, so that equal sets compare equal.
 fn in_order(nodes: &[NodeId]) -> Vec<NodeId> {
     let mut nodes = nodes.to_vec();
     nodes.sort_unstable();
@@ -133,7 +143,7 @@ fn in_order(nodes: &[NodeId]) -> Vec<NodeId> {
     nodes
 }
 
-/// The placement for the nodes that were last asked for, worked out only when they change.
+/// The last assignment, computed again only when the nodes change.
 #[derive(Debug)]
 pub struct Placement {
     nodes: Vec<NodeId>,
@@ -141,7 +151,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Of so many shards on no node.
+    /// An assignment of `shards` shards to no node.
     pub fn new(shards: u32) -> Self {
         Self {
             nodes: Vec::new(),
@@ -149,7 +159,7 @@ impl Placement {
         }
     }
 
-    /// The node of each shard among `nodes`, as [`assign`] has it.
+    /// The node of each shard among `nodes`, as [`assign`] computes it.
     pub fn of(&mut self, nodes: &[NodeId]) -> &[Option<NodeId>] {
         let nodes = in_order(nodes);
         if nodes != self.nodes {
@@ -186,16 +196,16 @@ mod tests {
     }
 
     #[test]
-    fn without_nodes_no_shard_has_one_and_a_single_node_has_all() {
+    fn no_node_gets_no_shard_and_a_single_node_gets_all() {
         assert_eq!(assign(3, &[]), [None; 3]);
         assert_eq!(assign(3, &[node(7)]), [Some(node(7)); 3]);
         assert_eq!(assign(0, &[node(7)]), []);
     }
 
-    /// Two versions of the program that assigned differently would pass shards to and fro for ever: whoever changes these
-    /// figures needs a plan for clusters in which both run.
+    /// Two versions of the program that assign differently would move shards back and forth for
+    /// ever. To change these figures, plan for clusters in which both versions run.
     #[test]
-    fn the_placement_is_the_same_in_every_version() {
+    fn assignment_is_the_same_in_every_version() {
         let nodes = [1, 2, 3].map(node);
         let assigned: Vec<u128> = assign(16, &nodes)
             .iter()
@@ -206,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn mixing_is_the_published_function() {
+    fn splitmix64_matches_published_outputs() {
         // The first outputs of SplitMix64 seeded with 0, where the state grows by its increment.
         assert_eq!(splitmix64(0), 0xE220_A839_7B1D_CDAF);
         assert_eq!(splitmix64(0x9E37_79B9_7F4A_7C15), 0x6E78_9E6A_A1B9_65F4);
     }
 
     #[test]
-    fn a_kept_placement_follows_its_nodes() {
+    fn cached_placement_follows_its_nodes() {
         let mut placement = Placement::new(64);
         assert_eq!(placement.of(&[]), assign(64, &[]));
         for nodes in [
@@ -236,7 +246,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_shard_has_a_node_and_no_node_more_than_its_room(nodes in ids(), shards in 0_u32..600) {
+        fn every_shard_is_assigned_within_node_capacity(nodes in ids(), shards in 0_u32..600) {
             let assigned = assign(shards, &nodes);
             prop_assert_eq!(assigned.len(), shards as usize);
             prop_assert!(assigned.iter().all(|owner| owner.is_some_and(|owner| nodes.contains(&owner))));
@@ -247,13 +257,13 @@ mod tests {
         }
 
         #[test]
-        fn a_shard_is_where_it_prefers_to_be_when_there_is_room(nodes in ids()) {
-            // A node has capacity for one at least.
+        fn shard_with_capacity_gets_its_preferred_node(nodes in ids()) {
+            // The capacity of a node is one at least.
             prop_assert_eq!(assign(1, &nodes)[0], preference(ShardId(0), &nodes).first().copied());
         }
 
         #[test]
-        fn the_order_of_the_nodes_makes_no_difference(
+        fn assignment_ignores_node_order_and_duplicates(
             (nodes, shuffled) in ids().prop_flat_map(|ids| (Just(ids.clone()), Just(ids).prop_shuffle())),
         ) {
             let twice = [shuffled.clone(), nodes.clone()].concat();
@@ -263,12 +273,12 @@ mod tests {
         }
 
         #[test]
-        fn a_join_moves_little_more_than_what_the_new_node_gets(nodes in ids(), new in any::<u128>()) {
+        fn join_moves_little_more_than_the_new_node_gets(nodes in ids(), new in any::<u128>()) {
             prop_assume!(!nodes.contains(&node(new)));
             let shards = 20 * (nodes.len() as u32 + 1);
             let after = assign(shards, &[nodes.as_slice(), &[node(new)]].concat());
             let (moved, needed) = (moved(&assign(shards, &nodes), &after), loads(&after)[&node(new)]);
-            // On average it is 1.2 times as many; chance does the rest.
+            // On average it is 1.2 times as many; the rest is chance.
             prop_assert!(moved <= 3 * needed + 20, "{} moved, {} needed", moved, needed);
         }
     }

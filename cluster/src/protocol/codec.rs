@@ -1,11 +1,13 @@
-//! The form of everything that goes from node to node: bincode, in this one place. It never touches a disk.
+//! The encoding of all messages between nodes: bincode, in this one place. It is never used for
+//! stored data.
 
 use bincode::config::{Configuration, standard};
 use bincode::error::DecodeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What one message may claim to hold: a length that is larger is a mistake or an attack, and nothing is reserved for it.
+/// The most bytes that one message may claim to hold: a larger length is a defect or an attack, and
+/// no memory is reserved for it.
 pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
 type Limited = Configuration<
@@ -18,9 +20,9 @@ const fn config() -> Limited {
     standard().with_limit::<MESSAGE_BYTES_MAX>()
 }
 
-/// Bytes that cannot be read.
+/// Bytes that cannot be decoded, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot be read: {0}")]
+#[error("cannot be decoded: {0}")]
 pub struct Unreadable(pub String);
 
 impl From<DecodeError> for Unreadable {
@@ -29,26 +31,26 @@ impl From<DecodeError> for Unreadable {
     }
 }
 
-/// The bytes of `value`.
+/// Encodes `value`.
 pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
-    bincode::serde::encode_to_vec(value, config()).expect("these types have a form in bincode")
+    bincode::serde::encode_to_vec(value, config()).expect("these types can be encoded")
 }
 
-/// The value of all of `bytes`.
+/// Decodes a value that takes all of `bytes`.
 ///
 /// # Errors
-/// [`Unreadable`], also when something is left over.
+/// [`Unreadable`] when `bytes` are no such value, are cut off, or are followed by more.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unreadable> {
     let (value, read) = bincode::serde::decode_from_slice(bytes, config())?;
     whole(value, read, bytes)
 }
 
-/// The same by bincode's own derivation, which copies bytes as they are.
+/// Encodes by bincode's own derivation, which copies bytes as they are.
 pub(crate) fn pack(value: &impl bincode::Encode) -> Vec<u8> {
-    bincode::encode_to_vec(value, config()).expect("these types have a form in bincode")
+    bincode::encode_to_vec(value, config()).expect("these types can be encoded")
 }
 
-/// See [`pack`].
+/// Decodes what [`pack`] has encoded.
 pub(crate) fn unpack<T: bincode::Decode<()>>(bytes: &[u8]) -> Result<T, Unreadable> {
     let (value, read) = bincode::decode_from_slice(bytes, config())?;
     whole(value, read, bytes)
@@ -59,7 +61,7 @@ fn whole<T>(value: T, read: usize, bytes: &[u8]) -> Result<T, Unreadable> {
         Ok(value)
     } else {
         let over = bytes.len() - read;
-        Err(Unreadable(format!("{over} bytes are left over")))
+        Err(Unreadable(format!("{over} bytes follow the value")))
     }
 }
 
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_cut_off_or_too_long_or_claims_too_much_is_refused() {
+    fn truncated_trailing_and_oversized_input_is_rejected() {
         let bytes = pack(&vec![7_u8; 100]);
         assert_eq!(unpack::<Vec<u8>>(&bytes), Ok(vec![7; 100]));
         assert!(unpack::<Vec<u8>>(&bytes[..50]).is_err());

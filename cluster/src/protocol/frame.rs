@@ -1,5 +1,5 @@
-//! What nodes say to each other. A frame holds whatever had gathered for one peer: many asks and answers share the
-//! way, and each is answered by itself.
+//! The messages between nodes. A frame holds those that were queued for one peer: many requests and
+//! replies share a frame, and each request gets a reply of its own.
 
 use bincode::{Decode, Encode};
 use fritzy_types::{Epoch, Failure, NodeId, ShardId};
@@ -7,21 +7,21 @@ use uuid::Uuid;
 
 use crate::protocol::codec::{Unreadable, pack, unpack};
 
-/// The oldest and newest form of frames that this program understands. A node that speaks none of ours is not let in; with
-/// the others, the newest that both understand is spoken.
+/// The oldest version of the wire format that this program supports. A node with no version in
+/// common is rejected; otherwise the newest common version is used.
 pub const WIRE_MIN: u16 = 2;
-/// See [`WIRE_MIN`].
+/// The newest version of the wire format that this program supports.
 pub const WIRE_MAX: u16 = 2;
 
-/// One message between gates.
+/// What one dispatcher receives in one piece.
 #[derive(Debug, PartialEq, Encode, Decode)]
 pub(crate) struct Frame {
-    /// Who speaks.
+    /// The id of the sending node.
     pub(crate) from: [u8; 16],
-    /// Over which connection, by the number that both sides know it by. Frames wait in mailboxes, and can be read when another
-    /// connection between the same nodes has begun, where their numbers mean other asks.
+    /// The number of the connection, the same on both sides. Frames wait in mailboxes, and may be
+    /// read when another connection between the same nodes has begun, where the same numbers mean
+    /// other requests.
     pub(crate) connection: u64,
-    /// What it says.
     pub(crate) messages: Vec<Message>,
 }
 
@@ -29,78 +29,78 @@ pub(crate) struct Frame {
 pub(crate) enum Message {
     Request(Request),
     Reply {
-        /// The ask's number.
+        /// The number of the request.
         id: u64,
         reply: Reply,
     },
-    /// Shards have changed hands.
+    /// Shards have changed owners.
     OwnershipUpdates(Vec<OwnershipUpdate>),
-    /// To be answered at once.
+    /// Expects a [`Self::Pong`] with the same number at once.
     Ping(u64),
     Pong(u64),
-    /// The speaker is leaving: it is to be asked nothing more.
+    /// The sender is leaving: it must be sent no more requests.
     GoAway,
-    /// Nothing is asked behind this.
+    /// No request follows.
     GoAwayAck,
-    /// Somebody wants shards to move to where they should be, without waiting for the nodes to be the same for a while.
+    /// Shards must move to their assigned nodes, without waiting until the nodes have been the same
+    /// for a while.
     Rebalance,
 }
 
 #[derive(Debug, PartialEq, Encode, Decode)]
 pub(crate) struct Request {
-    /// The asker's number for it.
+    /// The sender's number for it.
     pub(crate) id: u64,
     pub(crate) shard: u16,
-    /// Until nobody waits any more, in milliseconds: clocks differ, so no moment travels.
+    /// The time until the deadline in milliseconds. Clocks differ, so no timestamp is sent.
     pub(crate) remaining_ms: u32,
-    /// The request that this is part of, by W3C's trace context: its id, the span that asks, and flags.
+    /// The trace that this request is a part of, after W3C's Trace Context.
     pub(crate) trace: Option<Trace>,
-    /// The request, as the host writes it.
+    /// The request, as the host encodes it.
     pub(crate) body: Vec<u8>,
 }
 
-/// A trace context.
+/// A trace context, after W3C's Trace Context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Trace {
-    /// The trace's id.
+    /// The id of the trace.
     pub trace: [u8; 16],
-    /// The span's that asks.
+    /// The id of the requesting span.
     pub span: [u8; 8],
-    /// Its flags.
+    /// The trace flags; bit 0 says that the trace is sampled.
     pub flags: u8,
 }
 
 impl Trace {
-    /// The trace's id as logs have it, in hexadecimal digits.
+    /// The id of the trace as logs have it, in hexadecimal digits.
     pub fn id(&self) -> String {
-        hex(&self.trace)
+        hex::encode(self.trace)
     }
 
-    /// The same of the span that asks.
+    /// The id of the requesting span, in hexadecimal digits.
     pub fn parent(&self) -> String {
-        hex(&self.span)
+        hex::encode(self.span)
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The response of another node to one request.
+/// The reply of another node to one request.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum Reply {
-    /// As the host writes it.
+    /// The shard's reply, as the host encodes it.
     Success(Vec<u8>),
-    /// The shard is not here; its owner is, as far as is known. Nothing was done.
-    NotOwner { hint: Option<OwnershipUpdate> },
-    /// The ask could not be read. Nothing was done.
+    /// The shard does not run there. Nothing was done.
+    NotOwner {
+        /// The owner, if the node knows one.
+        hint: Option<OwnershipUpdate>,
+    },
+    /// The request could not be decoded. Nothing was done.
     Unreadable(String),
-    /// The host failed.
+    /// The shard failed to handle the request.
     Failed(WireFailure),
 }
 
 impl Reply {
-    /// What it is, for the log.
+    /// The kind of reply, for the log.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Success(_) => "reply",
@@ -111,7 +111,7 @@ impl Reply {
     }
 }
 
-/// Who owns a shard from an epoch on.
+/// The owner of a shard from an epoch on.
 #[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
 pub struct OwnershipUpdate {
     pub(crate) shard: u16,
@@ -137,7 +137,8 @@ pub(crate) fn node_id(bytes: [u8; 16]) -> NodeId {
     NodeId::from_uuid(Uuid::from_bytes(bytes))
 }
 
-/// A [`Failure`] in a frame. A form of its own, so that [`Failure`] may change without the frames.
+/// A [`Failure`] in a frame. It has a type of its own, so that [`Failure`] may change without the
+/// wire format.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum WireFailure {
     /// [`Failure::Unavailable`]
@@ -181,7 +182,7 @@ impl From<WireFailure> for Failure {
 }
 
 impl Frame {
-    /// The frame in the form of `version`.
+    /// Encodes the frame in wire format `version`.
     pub(crate) fn encode(&self, version: u16) -> Vec<u8> {
         let mut bytes = version.to_le_bytes().to_vec();
         bytes.append(&mut pack(self));
@@ -199,7 +200,7 @@ impl Frame {
     }
 }
 
-/// The newest form that both sides understand.
+/// The newest version that both nodes support, `None` when there is none.
 pub(crate) fn negotiate_version(theirs_min: u16, theirs_max: u16) -> Option<u16> {
     let version = theirs_max.min(WIRE_MAX);
     (version >= WIRE_MIN && version >= theirs_min).then_some(version)
@@ -210,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_come_back_as_they_were_and_nothing_else_does() {
+    fn frame_round_trips_and_truncated_frames_are_rejected() {
         let failed = Reply::Failed(WireFailure::OutcomeUnknown("lost".into()));
         let not_owner = Reply::NotOwner {
             hint: Some(OwnershipUpdate {
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_form_that_both_understand_is_spoken() {
+    fn negotiation_picks_the_newest_common_version() {
         assert_eq!(negotiate_version(WIRE_MIN, WIRE_MAX), Some(WIRE_MAX));
         assert_eq!(negotiate_version(WIRE_MIN, WIRE_MAX + 3), Some(WIRE_MAX));
         assert_eq!(negotiate_version(WIRE_MAX + 1, WIRE_MAX + 3), None);

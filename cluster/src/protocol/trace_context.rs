@@ -1,4 +1,4 @@
-//! The trace that the current task works for, so that what it asks of other nodes carries it along.
+//! The trace that the current task is a part of. Requests to other nodes carry it along.
 
 use crate::protocol::frame::Trace;
 
@@ -6,7 +6,7 @@ tokio::task_local! {
     static CURRENT: Option<Trace>;
 }
 
-/// Does `work` as a part of `trace`.
+/// Runs `work` as a part of `trace`.
 pub async fn within<T>(trace: Option<Trace>, work: impl Future<Output = T>) -> T {
     CURRENT.scope(trace, work).await
 }

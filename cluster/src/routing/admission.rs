@@ -1,11 +1,12 @@
-//! Requests that wait for another node park parked: their admission go to others, which need nothing of it. Otherwise a shard
-//! without an owner, or a node that is silent, would soon have all admission of this one, and nobody would be served.
+//! How many client requests a node works on at once. A request that waits for another node is
+//! parked: it releases its permit to requests that need no other node. Otherwise a shard without an
+//! owner, or a silent node, would soon hold all permits, and no request would be served.
 
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-/// AdmissionControl for requests, and as many again for such that park parked.
+/// Permits for active requests, and as many again for parked ones.
 #[derive(Debug)]
 pub struct AdmissionControl {
     active: Arc<Semaphore>,
@@ -19,14 +20,15 @@ pub struct RequestPermit {
     parked: Arc<Semaphore>,
 }
 
-/// A request that has parking parked goes on from there: there are no more of these than of the others.
+/// A request that was parked continues under its parked permit, so there are at most as many of
+/// them as of active ones.
 #[derive(Debug)]
 enum Held {
     Active { _permit: OwnedSemaphorePermit },
     Parked { _permit: OwnedSemaphorePermit },
 }
 
-/// So many park parked already.
+/// As many requests are parked as may be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ParkedFull;
 
@@ -35,21 +37,21 @@ tokio::task_local! {
 }
 
 impl AdmissionControl {
-    /// AdmissionControl for so many.
+    /// Permits for `max` active requests.
     pub fn new(max: usize) -> Self {
-        let admission = || Arc::new(Semaphore::new(max));
+        let permits = || Arc::new(Semaphore::new(max));
         Self {
-            active: admission(),
-            parked: admission(),
+            active: permits(),
+            parked: permits(),
         }
     }
 
-    /// Whether every permit is taken.
+    /// Whether no further request can be admitted.
     pub fn is_full(&self) -> bool {
         self.active.available_permits() == 0
     }
 
-    /// A permit, if one is free.
+    /// Admits a request; `None` when all permits are taken.
     pub fn admit(&self) -> Option<RequestPermit> {
         let _permit = self.active.clone().try_acquire_owned().ok()?;
         Some(RequestPermit {
@@ -59,14 +61,16 @@ impl AdmissionControl {
     }
 }
 
-/// Does `work` for the request that has this permit.
+/// Runs `work` for the request that holds this permit. Waiting for another node within it parks the
+/// request.
 pub async fn within<T>(permit: RequestPermit, work: impl Future<Output = T>) -> T {
     CURRENT.scope(permit, work).await
 }
 
-/// From now on the current task's request, if it has a permit, takes it from nobody.
+/// Parks the current task's request, which releases its active permit. Nothing happens outside of a
+/// request, or when it is parked already.
 pub(crate) fn park() -> Result<(), ParkedFull> {
-    let parking = CURRENT.try_with(|permit| {
+    let parked = CURRENT.try_with(|permit| {
         let mut held = permit.held.lock().expect("no holder panics");
         if let Held::Active { .. } = *held {
             let permit = permit.parked.clone().try_acquire_owned();
@@ -75,7 +79,7 @@ pub(crate) fn park() -> Result<(), ParkedFull> {
         }
         Ok(())
     });
-    parking.unwrap_or(Ok(()))
+    parked.unwrap_or(Ok(()))
 }
 
 #[cfg(test)]
@@ -83,26 +87,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_that_stands_aside_gives_its_place_to_another_and_only_so_many_do() {
+    async fn parked_request_releases_its_permit_up_to_the_limit() {
         let admission = AdmissionControl::new(1);
         let first = admission.admit().expect("free");
         assert!(admission.admit().is_none() && admission.is_full());
         within(first, async {
             assert_eq!(park(), Ok(()));
-            assert_eq!(park(), Ok(()), "it stands there already");
+            assert_eq!(park(), Ok(()), "it is parked already");
             let second = admission.admit().expect("free again");
             within(second, async {
                 assert_eq!(park(), Err(ParkedFull));
-                assert!(admission.is_full(), "it keeps its own");
+                assert!(admission.is_full(), "it keeps its permit");
             })
             .await;
             assert!(!admission.is_full());
         })
         .await;
         within(admission.admit().expect("free"), async {
-            assert_eq!(park(), Ok(()), "the first has gone");
+            assert_eq!(park(), Ok(()), "the first has ended");
         })
         .await;
-        assert_eq!(park(), Ok(()), "whoever has no permit takes none");
+        assert_eq!(park(), Ok(()), "outside of a request");
     }
 }

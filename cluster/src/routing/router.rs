@@ -1,7 +1,7 @@
-//! The router: from a shard to its owner, wherever that is. Callers never know where an entity lives.
+//! The router: from a shard to its owner, on any node. Callers never know where an entity is.
 //!
-//! What meets a shard on the move waits for it, up to its deadline. A request is given a second time only where it is
-//! known not to have been begun, or where giving it twice does no harm.
+//! A request to a shard that is being handed off waits for it, up to its deadline. A request is
+//! repeated only when it is known not to have been started, or when it is idempotent.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
@@ -19,29 +19,30 @@ use crate::routing::host::{HostError, ShardHost};
 use crate::routing::remote::{AskError, Remote};
 use crate::routing::shard_map::{ShardLocation, ShardMap};
 
-/// Asks that wait for a shard on the move at most; one more is refused as overload. As many requests of clients stand aside
-/// as are worked on, 128 by default, and each asks some times: so many wait only when everything moves.
+/// Requests that wait for a shard being handed off at most; further ones fail as overload. As many
+/// client requests are parked as are active, 128 by default, and each sends some requests: so many
+/// wait only when all shards move.
 const WAITING_REQUESTS_MAX: usize = 4_096;
-/// Between two tries of a request that was told to try elsewhere, when nothing new is heard.
+/// Between two attempts of a request that was redirected, when no change is noted meanwhile.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A router on one node.
+/// The router of one node.
 pub struct Router<H> {
     map: Arc<ShardMap>,
     local: Arc<H>,
-    /// The way to other nodes, while this one is among them.
+    /// The transport to other nodes, while this node is a member.
     remote: RwLock<Option<Arc<dyn Remote>>>,
     waiting: Semaphore,
-    /// Whether shards that are not here may be elsewhere.
+    /// Whether shards that are not here may be on other nodes.
     has_others: AtomicBool,
 }
 
-/// What one try has come to.
+/// The outcome of one attempt.
 enum Attempt<H: ShardHost> {
     Done(Result<H::Reply, Failure>),
-    /// It was not begun; try again once something has changed.
+    /// The request was not started: repeat it once something has changed.
     Retry(H::Request),
-    /// It may have been done; try again if that does no harm.
+    /// The request may have been done: repeat it only if it is idempotent.
     Unknown(H::Request),
 }
 
@@ -57,17 +58,18 @@ impl<H: ShardHost> Router<H> {
         }
     }
 
-    /// What runs this node's own shards.
+    /// The host of this node's own shards.
     pub const fn local(&self) -> &Arc<H> {
         &self.local
     }
 
-    /// Where the shards are.
+    /// Which node runs which shard.
     pub const fn map(&self) -> &Arc<ShardMap> {
         &self.map
     }
 
-    /// From now on a request to a shard that is not here waits for a way to it, also between two lives of this node.
+    /// From now on a request to a shard that is not here waits until its owner is known, also
+    /// between two incarnations of this node.
     pub fn expect_others(&self) {
         self.has_others.store(true, Ordering::Relaxed);
     }
@@ -87,18 +89,20 @@ impl<H: ShardHost> Router<H> {
         self.map.shard_of(slot)
     }
 
-    /// Asks the owner of `shard`.
+    /// Sends a request to the owner of `shard`.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`] when the shard had no owner within reach until the deadline: nothing was done;
-    /// [`Failure::OutcomeUnknown`] when a connection was lost on the way back; otherwise what the owner answers.
+    /// [`Failure::Unavailable`] when the shard had no reachable owner until the deadline: nothing
+    /// was done. [`Failure::OutcomeUnknown`] when the connection was lost before the reply.
+    /// [`Failure::Overloaded`] when too many requests wait. Otherwise the failure that the owner
+    /// returns.
     pub async fn ask(
         &self,
         shard: ShardId,
         deadline: Deadline,
         request: H::Request,
     ) -> Result<H::Reply, Failure> {
-        // The usual case, without any more.
+        // The common case needs none of what follows.
         let request = match self.map.location(shard) {
             ShardLocation::Local => match self.ask_local(shard, deadline, request).await {
                 Ok(reply) => return Ok(reply),
@@ -132,7 +136,7 @@ impl<H: ShardHost> Router<H> {
                 Attempt::Unknown(_) => return Err(connection_lost()),
             };
             if !self.has_others() && !lost {
-                // Nobody is there who could take it.
+                // No other node could run it.
                 let reason = format!("shard {shard} is not running here");
                 return Err(Failure::Unavailable(reason));
             }
@@ -147,7 +151,7 @@ impl<H: ShardHost> Router<H> {
                 return Err(if lost {
                     connection_lost()
                 } else {
-                    let reason = format!("shard {shard} has no owner within reach");
+                    let reason = format!("shard {shard} has no reachable owner");
                     Failure::Unavailable(reason)
                 });
             }
@@ -171,8 +175,9 @@ impl<H: ShardHost> Router<H> {
         }
     }
 
-    /// Asks a shard of this node. What was not written because another node has taken the shard is given back, like what
-    /// was not begun: its owner will be asked, once this node has heard of it.
+    /// Sends a request to a shard of this node. A request that was not written because another node
+    /// has acquired the shard is returned like one that was not started: it is sent to the new
+    /// owner once that is known here.
     async fn ask_local(
         &self,
         shard: ShardId,
@@ -200,12 +205,14 @@ impl<H: ShardHost> Router<H> {
             return Attempt::Retry(request);
         };
         let body = H::encode_request(&request);
-        let unreadable = |what: String| Failure::Unavailable(format!("the nodes differ: {what}"));
+        let unreadable = |what: String| {
+            Failure::Unavailable(format!("the nodes run different versions: {what}"))
+        };
         match remote.ask(owner, shard, deadline, body).await {
             Ok(Reply::Success(bytes)) => {
                 let reply = H::decode_reply(&bytes);
-                // What was done was done.
-                let lost = |Unreadable(what)| Failure::OutcomeUnknown(format!("its answer {what}"));
+                // The request was done, so it must not count as undone.
+                let lost = |Unreadable(what)| Failure::OutcomeUnknown(format!("its reply {what}"));
                 Attempt::Done(reply.map_err(lost))
             }
             Ok(Reply::NotOwner { hint }) => {
@@ -216,7 +223,7 @@ impl<H: ShardHost> Router<H> {
                 Attempt::Retry(request)
             }
             Ok(Reply::Unreadable(what)) => Attempt::Done(Err(unreadable(what))),
-            // It was deposed before it could write.
+            // The owner was deposed before it could write.
             Ok(Reply::Failed(WireFailure::NotOwner)) => Attempt::Retry(request),
             Ok(Reply::Failed(failure)) => Attempt::Done(Err(failure.into())),
             Err(AskError::NotSent) => Attempt::Retry(request),
@@ -227,10 +234,10 @@ impl<H: ShardHost> Router<H> {
     }
 }
 
-/// Waits until something has changed, or for a while; `false` once the deadline has passed.
+/// Waits for a change of the map, at most [`RETRY_INTERVAL`]; `false` once the deadline has passed.
 async fn wait(changes: &mut watch::Receiver<u64>, deadline: Deadline) -> bool {
     let until = deadline.instant().min(Instant::now() + RETRY_INTERVAL);
-    // Errors mean that time has passed, or that the map is gone with its node.
+    // Errors mean that the time has passed, or that the map is gone with its node.
     let _ = timeout_at(until.into(), changes.changed()).await;
     !deadline.has_passed(Instant::now())
 }

@@ -5,14 +5,14 @@ use std::sync::RwLock;
 use fritzy_types::{Epoch, NodeId, ShardCount, ShardId, ShardLease, Slot};
 use tokio::sync::watch;
 
-/// Where a shard is.
+/// Where a shard runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShardLocation {
-    /// Here.
+    /// The shard runs on this node.
     Local,
-    /// On another node.
+    /// Another node owns the shard.
     Remote(NodeId),
-    /// Nobody has it, as far as is known.
+    /// No owner is known, or this node owns the shard and does not run it yet.
     Unassigned,
 }
 
@@ -24,7 +24,7 @@ struct ShardEntry {
     epoch: Epoch,
 }
 
-/// The places of all shards. Shared; changed as ownership moves.
+/// The locations of all shards. Shared, and changed as ownership moves.
 #[derive(Debug)]
 pub struct ShardMap {
     count: ShardCount,
@@ -57,7 +57,7 @@ impl ShardMap {
         self.count.shard_of(slot)
     }
 
-    /// Where a shard is.
+    /// Where a shard runs.
     pub fn location(&self, shard: ShardId) -> ShardLocation {
         let entries = self.entries.read().expect("no writer panics");
         entries
@@ -65,7 +65,7 @@ impl ShardMap {
             .map_or(ShardLocation::Unassigned, |entry| entry.location)
     }
 
-    /// Who owns a shard, and since which epoch.
+    /// The owner of a shard, and the epoch since which it owns it.
     pub fn owner(&self, shard: ShardId) -> (Option<NodeId>, Epoch) {
         let entries = self.entries.read().expect("no writer panics");
         entries
@@ -73,7 +73,7 @@ impl ShardMap {
             .map_or((None, Epoch(0)), |entry| (entry.owner, entry.epoch))
     }
 
-    /// Notes shards that run here from now on.
+    /// Records shards that run here from now on.
     pub fn record(&self, leases: &[ShardLease]) {
         self.change(leases.iter().map(|lease| {
             let owner = Some(lease.owner);
@@ -81,8 +81,8 @@ impl ShardMap {
         }));
     }
 
-    /// Notes owners that are heard of; `me` for shards of this node, which are not here before [`Self::record`] says so.
-    /// What is older than what is known changes nothing.
+    /// Applies ownership as read from the table or received from peers. Shards of this node, `me`,
+    /// are not here before [`Self::record`]. Older epochs than the known one change nothing.
     pub fn apply(
         &self,
         me: NodeId,
@@ -97,7 +97,7 @@ impl ShardMap {
         }));
     }
 
-    /// Notes that shards do not run here any more; who has them is told later.
+    /// Records that shards do not run here any more; their next owner is applied later.
     pub fn forget(&self, shards: &[ShardId]) {
         let mut entries = self.entries.write().expect("no writer panics");
         for shard in shards {
@@ -119,8 +119,8 @@ impl ShardMap {
             let Some(entry) = entries.get_mut(usize::from(shard.0)) else {
                 continue;
             };
-            // A shard that runs here stays here until it is forgotten or somebody else has it; that its owner has raised
-            // the epoch itself moves nothing.
+            // A shard that runs here stays here until it is forgotten or another node owns it; that
+            // its owner has raised the epoch itself moves nothing.
             let newer = match entry.location {
                 ShardLocation::Local => epoch > entry.epoch && owner != entry.owner,
                 _ => {
@@ -143,12 +143,12 @@ impl ShardMap {
         }
     }
 
-    /// Has those who wait look again: a way to a node has opened, or the like.
+    /// Wakes up waiting requests: a connection to a node has opened, or the like.
     pub fn notify_waiters(&self) {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
-    /// To be told of changes.
+    /// A receiver that changes with each change of the map, and with [`Self::notify_waiters`].
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_what_is_known_changes_nothing() {
+    fn apply_ignores_epochs_older_than_the_known_one() {
         let (map, me) = (map(), node(1));
         map.apply(me, [(SHARD, Some(node(2)), Epoch(5))]);
         map.apply(me, [(SHARD, Some(node(3)), Epoch(4))]);
@@ -188,14 +188,14 @@ mod tests {
         assert_eq!(
             map.location(SHARD),
             ShardLocation::Unassigned,
-            "it was given back"
+            "it was released"
         );
         map.apply(me, [(SHARD, Some(node(3)), Epoch(6))]);
         assert_eq!(map.location(SHARD), ShardLocation::Remote(node(3)));
     }
 
     #[test]
-    fn a_shard_is_here_from_when_it_runs_until_it_is_forgotten_or_taken() {
+    fn shard_is_local_from_record_until_forgotten_or_reassigned() {
         let (map, me) = (map(), node(1));
         map.apply(me, [(SHARD, Some(me), Epoch(5))]);
         assert_eq!(
@@ -212,7 +212,11 @@ mod tests {
             "its owner raised the epoch"
         );
         map.apply(me, [(SHARD, None, Epoch(5))]);
-        assert_eq!(map.location(SHARD), ShardLocation::Local, "an old look");
+        assert_eq!(
+            map.location(SHARD),
+            ShardLocation::Local,
+            "an outdated read"
+        );
         map.apply(me, [(SHARD, Some(node(2)), Epoch(8))]);
         assert_eq!(map.location(SHARD), ShardLocation::Remote(node(2)));
         map.record(&[lease(1, 9)]);
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_forgotten_is_learned_again() {
+    fn forgotten_owner_is_applied_again_at_the_same_epoch() {
         let (map, me) = (map(), node(1));
         map.apply(me, [(SHARD, Some(node(2)), Epoch(5))]);
         map.forget(&[SHARD]);
@@ -230,7 +234,7 @@ mod tests {
         assert_eq!(
             map.location(SHARD),
             ShardLocation::Remote(node(2)),
-            "of another life"
+            "of another incarnation"
         );
         map.record(&[lease(1, 6)]);
         map.forget(&[SHARD]);
@@ -243,12 +247,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_is_told() {
+    async fn watchers_are_notified_of_changes_only() {
         let (map, me) = (map(), node(1));
         let mut changes = map.watch();
         map.apply(me, [(SHARD, Some(node(2)), Epoch(1))]);
-        changes.changed().await.expect("the map is there");
+        changes.changed().await.expect("the map exists");
         map.apply(me, [(SHARD, Some(node(2)), Epoch(1))]);
-        assert!(!changes.has_changed().expect("the map is there"));
+        assert!(!changes.has_changed().expect("the map exists"));
     }
 }

@@ -1,5 +1,5 @@
-//! Accepting connections from other nodes. Unauthenticated connections are held for some seconds at most, and have no actor; while
-//! there are many, the oldest are closed.
+//! Accepting connections from other nodes. Unauthenticated connections are held for some seconds at
+//! most, and have no actor; while there are many, the oldest are closed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use crate::transport::tcp::peer_address;
 
 /// Unauthenticated connections at most.
 const UNAUTHENTICATED_MAX: usize = 64;
-/// Each has at least so long for its handshake, which takes a node some milliseconds. So 640 connections a second have their turn.
+/// Each has at least so long for its handshake, which takes a node some milliseconds. So 640
+/// connections a second have their turn.
 const UNAUTHENTICATED_MIN_AGE: Duration = Duration::from_millis(100);
 /// After an accept that failed: the limit of open files is reached, or the like.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -49,7 +50,8 @@ pub(crate) async fn accept(
     }
 }
 
-/// Closes the oldest connection if there are too many. A node whose connection is closed dials again.
+/// Closes the oldest connection if there are too many. A node whose connection is closed dials
+/// again.
 async fn evict_oldest(unauthenticated: &mut Handshakes) {
     let is_full = |unauthenticated: &mut Handshakes| {
         unauthenticated.retain(|(_, handshake)| !handshake.is_finished());

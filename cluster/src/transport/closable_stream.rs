@@ -1,4 +1,5 @@
-//! A connection that can be closed from outside: ractor's sessions hold the stream, and take a half-open one for alive.
+//! A connection that can be closed from outside: ractor's sessions own the stream, and do not
+//! detect a half-open one.
 
 use std::io;
 use std::pin::Pin;
@@ -9,12 +10,12 @@ use ractor_cluster::{BoxRead, BoxWrite, ClusterBidiStream};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::oneshot;
 
-/// Ends a connection when it is dropped.
+/// Closes a connection when it is dropped.
 pub(crate) struct CloseHandle {
     _close: oneshot::Sender<()>,
 }
 
-/// A connection on its way to a session.
+/// A connection that is handed to a session.
 pub(crate) struct ClosableStream {
     read: ClosableRead,
     write: BoxWrite,
@@ -22,7 +23,7 @@ pub(crate) struct ClosableStream {
 }
 
 impl ClosableStream {
-    /// A connection of these halves, until the other one is dropped.
+    /// Combines two halves into a connection, which ends when the returned handle is dropped.
     pub(crate) fn new(read: BoxRead, write: BoxWrite, label: String) -> (Self, CloseHandle) {
         let (close, closed) = oneshot::channel();
         let read = ClosableRead {
@@ -76,13 +77,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_silent_connection_ends_when_it_is_told_to() {
+    async fn silent_connection_ends_when_its_handle_is_dropped() {
         let (here, mut there) = duplex(64);
         let (read, write) = split(here);
         let (stream, close_handle) =
             ClosableStream::new(Box::new(read), Box::new(write), "label".into());
         let (mut read, _write) = Box::new(stream).split();
-        there.write_all(b"word").await.expect("there is room");
+        there.write_all(b"word").await.expect("it has capacity");
         let mut word = [0; 4];
         read.read_exact(&mut word).await.expect("it is open");
         let waiting = tokio::spawn(async move {

@@ -1,5 +1,5 @@
-//! The requests and replies on the connection to one peer. They are batched into frames without a timer: while one frame is being
-//! written, the next one fills.
+//! The requests and replies on the connection to one peer. They are batched into frames without a
+//! timer: while one frame is being written, the next one fills.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -20,17 +20,19 @@ use crate::routing::admission;
 use crate::routing::remote::AskError;
 use crate::transport::handshake::PeerInfo;
 
-/// Requests in flight to one peer at most; further ones fail as overload. At 100 000 requests a second none of them waits for longer
-/// than a twentieth of a second.
+/// Requests in flight to one peer at most; further ones fail as overload. At 100 000 requests a
+/// second none of them waits for longer than a twentieth of a second.
 const IN_FLIGHT_MAX: usize = 4_096;
-/// Messages queued for writing at most: our requests, replies to as many of theirs, and some ownership updates.
+/// Messages queued for writing at most: our requests, replies to as many of theirs, and some
+/// ownership updates.
 const QUEUE_LEN_MAX: usize = 3 * IN_FLIGHT_MAX;
 /// Messages in one frame at most, so that the first need not wait long to be read.
 const FRAME_LEN_MAX: usize = 128;
 /// Bytes in one frame at most, except for a single larger message.
 const FRAME_BYTES_MAX: usize = 256 << 10;
 
-/// A request is parked when no reply has arrived by then: a busy peer replies sooner, a silent one does not.
+/// A request is parked when no reply has arrived by then: a busy peer replies sooner, a silent one
+/// does not.
 const PARK_AFTER: Duration = Duration::from_millis(500);
 
 /// The requests that wait for a reply, by their numbers.
@@ -135,7 +137,8 @@ impl PeerConnection {
         let park_at = deadline.instant().min(now + PARK_AFTER);
         let mut received = timeout_at(park_at.into(), &mut reply).await;
         if received.is_err() && park_at < deadline.instant() {
-            // Where too many are parked it keeps its permit: a request that was sent cannot be taken back.
+            // Where too many are parked it keeps its permit: a request that was sent cannot be
+            // taken back.
             let _ = admission::park();
             received = timeout_at(deadline.instant().into(), &mut reply).await;
         }
@@ -146,7 +149,8 @@ impl PeerConnection {
         }
     }
 
-    /// Under the lock of the pending requests, so that no request is queued behind a GOAWAY's acknowledgement.
+    /// Under the lock of the pending requests, so that no request is queued behind a GOAWAY's
+    /// acknowledgement.
     fn queue_request(
         &self,
         request: Request,
@@ -195,7 +199,8 @@ impl PeerConnection {
         self.go_away_acknowledged.notified().await;
     }
 
-    /// Sends no more requests to the peer, because it is leaving, and acknowledges that behind all that were sent.
+    /// Sends no more requests to the peer, because it is leaving, and acknowledges that behind all
+    /// that were sent.
     pub(crate) async fn on_go_away(&self) {
         {
             let mut pending = self.pending();
@@ -210,7 +215,8 @@ impl PeerConnection {
         self.go_away_acknowledged.notify_one();
     }
 
-    /// Returns when all frames sent before have arrived on either side: each dispatcher has had a frame of its own there and back.
+    /// Returns when all frames sent before have arrived on either side: each dispatcher has had a
+    /// frame of its own there and back.
     pub(crate) async fn flush(&self) {
         for _ in &self.dispatchers {
             self.ping();
@@ -257,7 +263,8 @@ impl PeerConnection {
         }
     }
 
-    /// Marks the connection as closed: the outcome of pending requests is unknown, and no further one is sent.
+    /// Marks the connection as closed: the outcome of pending requests is unknown, and no further
+    /// one is sent.
     pub(crate) fn close(&self) {
         *self.pending() = PendingRequests::Closed;
     }

@@ -1,4 +1,5 @@
-//! The task that keeps one connection to each other node, ready or being opened, and watches them by heartbeats.
+//! The task that keeps one connection to each other node, ready or being opened, and watches them
+//! by heartbeats.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,14 +25,15 @@ use crate::transport::shared::{NodeShared, PeerNotice, gate_group};
 
 /// Between two heartbeats on a connection.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
-/// A peer that sends nothing for so long is disconnected, whatever its socket says. Shorter than a node's lease, so that requests go
-/// to the next owner as soon as there is one.
+/// A peer that sends nothing for so long is disconnected, whatever its socket says. Shorter than a
+/// node's lease, so that requests go to the next owner as soon as there is one.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// From the handshake until ractor's session is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a connected node to appear in the node table.
 const UNKNOWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections from nodes that are not in the table yet at most; each has shown the cookie, and dials again.
+/// Connections from nodes that are not in the table yet at most; each has shown the cookie, and
+/// dials again.
 const UNKNOWN_LEN_MAX: usize = 64;
 
 /// A connection whose handshake has succeeded.
@@ -55,8 +57,9 @@ pub(crate) struct ConnectionManager<H> {
     open: HashMap<u64, OpenConnection>,
     /// Connections that wait until the previous one to the same peer has ended.
     next: HashMap<NodeId, NewConnection>,
-    /// Connections from nodes that are not in the node table as last read, and since when. They get no session before they are in
-    /// it: a node on a copy of the database has the same generation, and would announce owners that are not.
+    /// Connections from nodes that are not in the node table as last read, and since when. They get
+    /// no session before they are in it: a node on a copy of the database has the same generation,
+    /// and would announce owners that are not.
     unknown: HashMap<NodeId, (NewConnection, Instant)>,
     dialers: HashMap<NodeId, AbortOnDropHandle<()>>,
     nodes: HashMap<NodeId, NodeRecord>,
@@ -115,8 +118,8 @@ impl<H: ShardHost> ConnectionManager<H> {
         }
     }
 
-    /// Opens a session on a new connection, once an older one to the same node has ended: a peer that connects anew knows that the
-    /// older one is lost.
+    /// Opens a session on a new connection, once an older one to the same node has ended: a peer
+    /// that connects anew knows that the older one is lost.
     fn on_handshake(&mut self, new: NewConnection) {
         let node = new.peer.node;
         if !new.dialed && !self.nodes.contains_key(&node) {
@@ -251,7 +254,8 @@ impl<H: ShardHost> ConnectionManager<H> {
         }
     }
 
-    /// Pings all peers, and drops connections that are silent, not ready in time, or to unknown nodes.
+    /// Pings all peers, and drops connections that are silent, not ready in time, or to unknown
+    /// nodes.
     fn on_heartbeat(&mut self) {
         self.unknown.retain(|node, (connection, since)| {
             let waits = since.elapsed() <= UNKNOWN_TIMEOUT;

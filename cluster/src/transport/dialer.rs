@@ -1,5 +1,5 @@
-//! Dialing one other node for as long as it is in the node table: again after a delay, when it does not respond or the connection
-//! ends.
+//! Dialing one other node for as long as it is in the node table: again after a delay, when it does
+//! not respond or the connection ends.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use crate::transport::event::{ConnectionEvent, NewConnection};
 use crate::transport::handshake::Identity;
 use crate::transport::tcp::connect;
 
-/// Before the second attempt; doubled with each that fails. `backon` has no jitter around the delay and no reset after success, so
-/// the loop is written out.
+/// Before the second attempt; doubled with each that fails. `backon` has no jitter around the delay
+/// and no reset after success, so the loop is written out.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Between two attempts at most: a node that comes back is dialed within some seconds.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);

@@ -1,5 +1,6 @@
-//! Dispatchers: the only actors that other nodes can reach. Each reads frames and dispatches their messages; a node has one for each
-//! CPU. Every request gets a reply, also one that cannot be decoded.
+//! Dispatchers: the only actors that other nodes can reach. Each reads frames and dispatches their
+//! messages; a node has one for each CPU. Every request gets a reply, also one that cannot be
+//! decoded.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,8 +18,8 @@ use crate::transport::shared::{NodeShared, PeerNotice};
 
 /// The longest deadline that a peer's request can have, whatever the peer says.
 const REMAINING_MAX: Duration = Duration::from_secs(600);
-/// A frame can arrive shortly before its connection is registered here. Frames of a connection that has ended wait as long, and are
-/// dropped.
+/// A frame can arrive shortly before its connection is registered here. Frames of a connection that
+/// has ended wait as long, and are dropped.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two checks whether the connection is registered.
 const CONNECTION_POLL_INTERVAL: Duration = Duration::from_millis(2);

@@ -1,5 +1,6 @@
-//! Closing connections in order, after the model of HTTP/2's GOAWAY: peers stop sending requests, those in flight are replied to,
-//! and the replies arrive before the connections end. Otherwise the outcome of requests in flight would be unknown.
+//! Closing connections in order, after the model of HTTP/2's GOAWAY: peers stop sending requests,
+//! those in flight are replied to, and the replies arrive before the connections end. Otherwise the
+//! outcome of requests in flight would be unknown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::transport::connection::PeerConnection;
 /// For all of it: a peer that does not respond is closed without.
 const GRACEFUL_CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Drains all connections. No shard runs here any more, so requests that still arrive are redirected at once.
+/// Drains all connections. No shard runs here any more, so requests that still arrive are
+/// redirected at once.
 pub(crate) async fn close_gracefully(connections: &[Arc<PeerConnection>]) {
     let draining = connections.iter().map(async |connection| {
         let drained = timeout(GRACEFUL_CLOSE_TIMEOUT, drain_peer(connection));

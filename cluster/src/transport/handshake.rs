@@ -1,8 +1,9 @@
-//! The first words on a connection between nodes: both show that they know the cookie, and find out whether they belong
-//! together. Nothing else is read from a stranger.
+//! The handshake on a connection between nodes: both prove that they know the cookie, and check
+//! that they belong to the same cluster. Nothing else is read from an unauthenticated connection.
 //!
-//! Whoever accepts sends a nonce; whoever has called answers with its hello and a proof over both; only then the first
-//! one shows its own. Proofs are HMAC-SHA-256 under the cookie. The words behind are not protected by it: that is what TLS is for.
+//! The accepting node sends a nonce. The dialing node sends its hello, a nonce and a proof over
+//! both. Only then the accepting node sends its own hello and proof. Proofs are HMAC-SHA-256 under
+//! the cookie. They do not protect the frames that follow: that takes TLS.
 
 use std::io;
 use std::time::Duration;
@@ -19,23 +20,23 @@ use crate::protocol::codec::{pack, unpack};
 use crate::protocol::frame;
 use crate::protocol::frame::negotiate_version;
 
-/// For all of it: three short messages.
+/// For the whole handshake: three short messages.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
-/// One of them: names have 255 bytes at most.
+/// For one message: names have 255 bytes at most.
 const MESSAGE_BYTES_MAX: usize = 2_048;
-/// So that the other protocols of this world are told at once.
+/// Sent first, so that clients of other protocols are detected at once.
 const MAGIC: [u8; 8] = *b"fritzy\0\x01";
 
-/// What a node knows of its cluster before it meets anybody.
+/// How a node identifies itself to others.
 #[derive(Clone)]
 pub struct Identity {
-    /// This run of this node.
+    /// The id of this incarnation of the node.
     pub me: NodeId,
-    /// Its name.
+    /// The node's name, at most 255 bytes.
     pub name: String,
     /// The generation of its database.
     pub database: String,
-    /// What all nodes of the cluster know.
+    /// The secret that all nodes of the cluster share.
     pub cookie: String,
 }
 
@@ -44,9 +45,9 @@ struct Hello {
     node: [u8; 16],
     name: String,
     database: String,
-    /// Whom it means to reach.
+    /// The node that is expected to accept.
     to: Option<[u8; 16]>,
-    /// Whether it only asks whether it would be let in.
+    /// Whether the dialing node only checks that it is accepted.
     is_probe: bool,
     wire_min: u16,
     wire_max: u16,
@@ -65,53 +66,53 @@ enum HandshakeReply {
         hello: Hello,
         proof: [u8; 32],
     },
-    /// Another node is here than the one that was called: perhaps a later run of it.
+    /// Another node accepts here than the one that was dialed: perhaps a later incarnation of it.
     OtherNode([u8; 16]),
     Rejected(String),
 }
 
-/// Who is at the other end.
+/// The peer of a connection, after a successful handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PeerInfo {
     pub(crate) node: NodeId,
     pub(crate) name: String,
-    /// The form of frames to speak.
+    /// The version of the wire format to use.
     pub(crate) wire: u16,
-    /// The number of this connection: the same on both sides, and no other's.
+    /// The number of this connection: the same on both sides, and unique.
     pub(crate) connection: u64,
-    /// Whether it has only looked, and the connection is of no use.
+    /// Whether the peer only checked that it is accepted; the connection must not be used then.
     pub(crate) is_probe: bool,
 }
 
-/// Why two nodes do not come together.
+/// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
-    #[error("it does not speak Fritzy's protocol between nodes")]
+    #[error("it does not use Fritzy's protocol between nodes")]
     OtherProtocol,
-    #[error("it said nothing for {} s", HANDSHAKE_TIMEOUT.as_secs())]
+    #[error("it did not complete the handshake within {} s", HANDSHAKE_TIMEOUT.as_secs())]
     Timeout,
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     #[error("{0}")]
     Rejected(String),
-    #[error("it answers without knowing the cookie")]
+    #[error("it does not know the cookie")]
     NoCookie,
-    #[error("{found} answers there, and not {wanted}")]
+    #[error("node {found} accepts there, and not {wanted}")]
     OtherNode { wanted: NodeId, found: NodeId },
     #[error("it uses another database")]
     OtherDatabase,
-    #[error("it speaks versions {0} to {1} of the protocol between nodes, this one {min} to {max}", min = frame::WIRE_MIN, max = frame::WIRE_MAX)]
+    #[error("it supports versions {0} to {1} of the protocol between nodes, this one {min} to {max}", min = frame::WIRE_MIN, max = frame::WIRE_MAX)]
     OtherVersion(u16, u16),
 }
 
 impl Identity {
-    /// What ractor's sessions are opened with: they show it less carefully than it is done here, so not the cookie itself.
+    /// The cookie of ractor's sessions. They prove it less carefully than this handshake does, so
+    /// it is derived from the cookie and not the cookie itself.
     pub(crate) fn session_cookie(&self) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.cookie.as_bytes())
-            .expect("keys of any length are taken");
+            .expect("keys of any length are valid");
         mac.update(b"session");
-        let bytes = mac.finalize().into_bytes();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(mac.finalize().into_bytes())
     }
 
     fn hello(&self, to: Option<NodeId>, is_probe: bool) -> Hello {
@@ -128,7 +129,7 @@ impl Identity {
 
     fn mac(&self, side: &[u8], nonces: [&[u8; 16]; 2], hello: &Hello) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.cookie.as_bytes())
-            .expect("keys of any length are taken");
+            .expect("keys of any length are valid");
         mac.update(side);
         mac.update(nonces[0]);
         mac.update(nonces[1]);
@@ -151,7 +152,11 @@ impl Identity {
         })
     }
 
-    /// Meets whoever has called.
+    /// Performs the handshake on an accepted connection.
+    ///
+    /// # Errors
+    /// [`HandshakeError`] when the peer is not a node of this cluster, or does not complete within
+    /// [`HANDSHAKE_TIMEOUT`].
     pub(crate) async fn accept<S>(&self, stream: &mut S) -> Result<PeerInfo, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -168,14 +173,14 @@ impl Identity {
         let mine = *Uuid::new_v4().as_bytes();
         stream.write_all(&MAGIC).await?;
         stream.write_all(&mine).await?;
-        let call: SignedHello = read(stream).await?;
-        let proof = self.mac(b"call", [&mine, &call.nonce], &call.hello);
-        if proof.verify_slice(&call.proof).is_err() {
+        let signed: SignedHello = read(stream).await?;
+        let proof = self.mac(b"call", [&mine, &signed.nonce], &signed.hello);
+        if proof.verify_slice(&signed.proof).is_err() {
             let reason = "its cookie differs from this one's".to_owned();
             write(stream, &HandshakeReply::Rejected(reason.clone())).await?;
             return Err(HandshakeError::Rejected(reason));
         }
-        let wanted = call.hello.to.map(frame::node_id);
+        let wanted = signed.hello.to.map(frame::node_id);
         if let Some(wanted) = wanted.filter(|wanted| *wanted != self.me) {
             let found = self.me;
             write(
@@ -185,10 +190,10 @@ impl Identity {
             .await?;
             return Err(HandshakeError::OtherNode { wanted, found });
         }
-        match self.check(&call.hello, [&mine, &call.nonce]) {
+        match self.check(&signed.hello, [&mine, &signed.nonce]) {
             Ok(peer) => {
                 let hello = self.hello(None, false);
-                let proof = self.mac(b"reply", [&mine, &call.nonce], &hello);
+                let proof = self.mac(b"reply", [&mine, &signed.nonce], &hello);
                 let proof = proof.finalize().into_bytes().into();
                 write(stream, &HandshakeReply::Welcome { hello, proof }).await?;
                 Ok(peer)
@@ -200,7 +205,11 @@ impl Identity {
         }
     }
 
-    /// Calls the node `to`.
+    /// Performs the handshake on a connection that was dialed to reach the node `to`.
+    ///
+    /// # Errors
+    /// [`HandshakeError`] when another node accepts, it rejects this one, or it does not complete
+    /// within [`HANDSHAKE_TIMEOUT`].
     pub(crate) async fn dial<S>(
         &self,
         stream: &mut S,
@@ -209,12 +218,15 @@ impl Identity {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let calling = self.dial_inner(stream, to, false);
-        let called = timeout(HANDSHAKE_TIMEOUT, calling).await;
-        called.unwrap_or(Err(HandshakeError::Timeout))
+        let dialing = self.dial_inner(stream, to, false);
+        let dialed = timeout(HANDSHAKE_TIMEOUT, dialing).await;
+        dialed.unwrap_or(Err(HandshakeError::Timeout))
     }
 
-    /// Asks the node `to` whether it would let this one in; the connection is of no use then.
+    /// Checks whether the node `to` accepts this one; the connection must not be used afterwards.
+    ///
+    /// # Errors
+    /// [`HandshakeError`], as with [`Self::dial`].
     pub(crate) async fn probe<S>(
         &self,
         stream: &mut S,
@@ -223,9 +235,9 @@ impl Identity {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let calling = self.dial_inner(stream, to, true);
-        let called = timeout(HANDSHAKE_TIMEOUT, calling).await;
-        called.unwrap_or(Err(HandshakeError::Timeout))
+        let dialing = self.dial_inner(stream, to, true);
+        let dialed = timeout(HANDSHAKE_TIMEOUT, dialing).await;
+        dialed.unwrap_or(Err(HandshakeError::Timeout))
     }
 
     async fn dial_inner<S>(
@@ -247,12 +259,12 @@ impl Identity {
         let (hello, nonce) = (self.hello(Some(to), is_probe), *Uuid::new_v4().as_bytes());
         let proof = self.mac(b"call", [&theirs, &nonce], &hello);
         let proof = proof.finalize().into_bytes().into();
-        let call = SignedHello {
+        let signed = SignedHello {
             hello,
             nonce,
             proof,
         };
-        write(stream, &call).await?;
+        write(stream, &signed).await?;
         match read(stream).await? {
             HandshakeReply::Rejected(reason) => Err(HandshakeError::Rejected(reason)),
             HandshakeReply::OtherNode(found) => Err(HandshakeError::OtherNode {
@@ -277,10 +289,10 @@ impl Identity {
     }
 }
 
-/// Made of what both sides have drawn at random.
+/// Derived from the random nonces of both sides.
 fn connection_number(nonces: [&[u8; 16]; 2]) -> u64 {
-    let [accepter, caller] = nonces.map(|nonce| Uuid::from_bytes(*nonce).as_u64_pair().1);
-    accepter ^ caller
+    let [accepting, dialing] = nonces.map(|nonce| Uuid::from_bytes(*nonce).as_u64_pair().1);
+    accepting ^ dialing
 }
 
 async fn write<S: AsyncWrite + Unpin>(
@@ -320,7 +332,7 @@ mod tests {
     }
 
     async fn meet(
-        caller: &Identity,
+        dialer: &Identity,
         to: NodeId,
         other: &Identity,
     ) -> (
@@ -328,19 +340,19 @@ mod tests {
         Result<PeerInfo, HandshakeError>,
     ) {
         let (mut here, mut there) = duplex(4_096);
-        tokio::join!(caller.dial(&mut here, to), other.accept(&mut there))
+        tokio::join!(dialer.dial(&mut here, to), other.accept(&mut there))
     }
 
     #[tokio::test]
-    async fn nodes_of_one_cluster_meet() {
+    async fn handshake_succeeds_within_one_cluster() {
         let (a, b) = (identity(1, "secret", "db"), identity(2, "secret", "db"));
-        let (called, accepted) = meet(&a, b.me, &b).await;
-        let (called, accepted) = (called.expect("welcome"), accepted.expect("welcome"));
-        assert_eq!((called.node, called.name.as_str()), (b.me, "node-2"));
+        let (dialed, accepted) = meet(&a, b.me, &b).await;
+        let (dialed, accepted) = (dialed.expect("welcome"), accepted.expect("welcome"));
+        assert_eq!((dialed.node, dialed.name.as_str()), (b.me, "node-2"));
         assert_eq!((accepted.node, accepted.wire), (a.me, frame::WIRE_MAX));
-        assert_eq!(called.connection, accepted.connection);
+        assert_eq!(dialed.connection, accepted.connection);
         let again = meet(&a, b.me, &b).await.0.expect("welcome");
-        assert_ne!(called.connection, again.connection);
+        assert_ne!(dialed.connection, again.connection);
         assert!(!accepted.is_probe);
         let (mut here, mut there) = duplex(4_096);
         let (probed, accepted) = tokio::join!(a.probe(&mut here, b.me), b.accept(&mut there));
@@ -349,7 +361,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_are_told_why_they_are_not_let_in() {
+    async fn rejected_peer_receives_the_reason() {
         let a = identity(1, "secret", "db");
         let cases = [
             (identity(2, "other", "db"), 2, "cookie differs"),
@@ -358,19 +370,19 @@ mod tests {
         ];
         for (other, to, reason) in cases {
             let to = NodeId::from_uuid(Uuid::from_u128(to));
-            let (called, accepted) = meet(&a, to, &other).await;
-            let called = called.expect_err("refused").to_string();
-            assert!(called.contains(reason), "{called}");
+            let (dialed, accepted) = meet(&a, to, &other).await;
+            let dialed = dialed.expect_err("refused").to_string();
+            assert!(dialed.contains(reason), "{dialed}");
             assert!(accepted.is_err());
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn garbage_and_silence_end_it() {
+    async fn handshake_fails_on_garbage_and_silence() {
         let a = identity(1, "secret", "db");
         let (mut here, mut there) = duplex(4_096);
         let garbage = async {
-            there.write_all(&[255; 600]).await.expect("there is room");
+            there.write_all(&[255; 600]).await.expect("it has capacity");
             there
         };
         let (accepted, there) = tokio::join!(a.accept(&mut here), garbage);
@@ -385,29 +397,29 @@ mod tests {
         there
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             .await
-            .expect("there is room");
-        let called = a.dial(&mut here, a.me).await;
-        assert!(matches!(called, Err(HandshakeError::OtherProtocol)));
+            .expect("it has capacity");
+        let dialed = a.dial(&mut here, a.me).await;
+        assert!(matches!(dialed, Err(HandshakeError::OtherProtocol)));
     }
 
     #[tokio::test]
-    async fn an_answer_without_the_cookie_is_no_welcome() {
+    async fn welcome_without_cookie_proof_is_rejected() {
         let (a, b) = (identity(1, "secret", "db"), identity(2, "other", "db"));
         let (mut here, mut there) = duplex(4_096);
         let impostor = async {
-            there.write_all(&MAGIC).await.expect("there is room");
-            there.write_all(&[0; 16]).await.expect("there is room");
-            let call: SignedHello = read(&mut there).await.expect("a call");
+            there.write_all(&MAGIC).await.expect("it has capacity");
+            there.write_all(&[0; 16]).await.expect("it has capacity");
+            let signed: SignedHello = read(&mut there).await.expect("a hello");
             let hello = b.hello(None, false);
-            let proof = b.mac(b"reply", [&[0; 16], &call.nonce], &hello);
+            let proof = b.mac(b"reply", [&[0; 16], &signed.nonce], &hello);
             let proof = proof.finalize().into_bytes().into();
             let welcome = HandshakeReply::Welcome { hello, proof };
-            write(&mut there, &welcome).await.expect("there is room");
+            write(&mut there, &welcome).await.expect("it has capacity");
         };
-        let (called, ()) = tokio::join!(a.dial(&mut here, b.me), impostor);
+        let (dialed, ()) = tokio::join!(a.dial(&mut here, b.me), impostor);
         assert!(
-            matches!(called, Err(HandshakeError::NoCookie)),
-            "{called:?}"
+            matches!(dialed, Err(HandshakeError::NoCookie)),
+            "{dialed:?}"
         );
     }
 }

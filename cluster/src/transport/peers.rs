@@ -1,7 +1,7 @@
 //! The other nodes: connections to them, which are kept and watched, and requests to their shards.
 //!
-//! Of two nodes the one that joined later dials the other, so that there is one connection. ractor's sessions neither notice a
-//! silent peer nor reconnect; both is done here.
+//! Of two nodes the one that joined later dials the other, so that there is one connection.
+//! ractor's sessions neither notice a silent peer nor reconnect; both is done here.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ use crate::transport::handshake::{HandshakeError, Identity};
 use crate::transport::shared::{NodeShared, OwnershipRecord, PeerNotice, gate_group};
 use crate::transport::tcp::{CONNECT_TIMEOUT, connect};
 
-/// Bytes in a received frame at most: one holds 256 KiB, or a single message; the largest is an order of 100 lines or a product.
+/// Bytes in a received frame at most: one holds 256 KiB, or a single message; the largest is an
+/// order of 100 lines or a product.
 const INBOUND_FRAME_BYTES_MAX: u64 = 4 << 20;
 /// Notices from other nodes that wait to be handled at most.
 const NOTICES_MAX: usize = 256;
@@ -44,7 +45,8 @@ pub struct Peers<H> {
 }
 
 impl<H: ShardHost> Peers<H> {
-    /// Accepts connections on `listener`, and dials no node yet. The receiver gets the notices of other nodes.
+    /// Accepts connections on `listener`, and dials no node yet. The receiver gets the notices of
+    /// other nodes.
     ///
     /// # Errors
     /// [`SpawnErr`] when an actor of the transport does not start.
@@ -84,13 +86,15 @@ impl<H: ShardHost> Peers<H> {
         Ok((peers, received))
     }
 
-    /// Updates the nodes of the cluster: those that joined before this one are dialed, and those that are gone no longer.
+    /// Updates the nodes of the cluster: those that joined before this one are dialed, and those
+    /// that are gone no longer.
     pub async fn set_nodes(&self, nodes: Vec<NodeRecord>) {
         // The receiver is dropped only with this.
         let _ = self.events.send(ConnectionEvent::Nodes(nodes)).await;
     }
 
-    /// Announces shards that have changed owners to all peers. A peer that misses it reads it from the table within a second.
+    /// Announces shards that have changed owners to all peers. A peer that misses it reads it from
+    /// the table within a second.
     pub(crate) fn broadcast(&self, records: &[OwnershipRecord]) {
         for connection in self.shared.connections() {
             let updates = records.iter();
@@ -142,7 +146,8 @@ impl<H: ShardHost> Peers<H> {
     }
 }
 
-/// ractor's server of sessions. Its own listener cannot be omitted; its port is not announced, and reachable from this machine only.
+/// ractor's server of sessions. Its own listener cannot be omitted; its port is not announced, and
+/// reachable from this machine only.
 fn node_server(identity: &Identity) -> NodeServer {
     let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
     NodeServer::new(

@@ -32,7 +32,8 @@ pub(crate) struct NodeShared<H> {
     pub(crate) host: Arc<H>,
     pub(crate) map: Arc<ShardMap>,
     connections: RwLock<HashMap<NodeId, Arc<PeerConnection>>>,
-    /// Notices for which the channel has no capacity are dropped: the next poll of the tables makes up for them.
+    /// Notices for which the channel has no capacity are dropped: the next poll of the tables makes
+    /// up for them.
     notices: mpsc::Sender<PeerNotice>,
 }
 
@@ -64,8 +65,8 @@ impl<H> NodeShared<H> {
         connections.values().cloned().collect()
     }
 
-    /// The connection that a frame arrived on. A reply that belongs to an earlier connection must not be matched to a request on
-    /// this one.
+    /// The connection that a frame arrived on. A reply that belongs to an earlier connection must
+    /// not be matched to a request on this one.
     pub(crate) fn connection_of(&self, frame: &Frame) -> Option<Arc<PeerConnection>> {
         let connection = self.connection(node_id(frame.from));
         connection.filter(|connection| connection.id == frame.connection)
@@ -77,7 +78,8 @@ impl<H> NodeShared<H> {
         connections.insert(connection.peer, connection)
     }
 
-    /// Removes a connection, unless another one to the same peer has replaced it. Returns whether it was there.
+    /// Removes a connection, unless another one to the same peer has replaced it. Returns whether
+    /// it was there.
     pub(crate) fn remove(&self, connection: &Arc<PeerConnection>) -> bool {
         let mut connections = self.connections.write().expect("no writer panics");
         let is_current = connections
@@ -101,7 +103,8 @@ impl<H> NodeShared<H> {
     }
 }
 
-/// The name of the process group of a node's dispatchers. Nodes of other versions look it up, so it must stay the same.
+/// The name of the process group of a node's dispatchers. Nodes of other versions look it up, so it
+/// must stay the same.
 pub(crate) fn gate_group(node: NodeId) -> String {
     format!("gates of {node}")
 }

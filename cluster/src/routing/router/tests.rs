@@ -1,4 +1,4 @@
-//! The router with another node that answers as it is told.
+//! The router, with a scripted other node.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use crate::routing::admission;
 use crate::routing::admission::AdmissionControl;
 
 const SHARD: ShardId = ShardId(5);
-/// A request that may be given twice, and one that may not.
+/// An idempotent request, and one that is not.
 const KEYED: u8 = 1;
 const UNKEYED: u8 = 2;
 
@@ -22,7 +22,7 @@ fn node(number: u128) -> NodeId {
     NodeId::from_uuid(Uuid::from_u128(number))
 }
 
-/// Answers what it was asked, while the shard is here and nobody has taken it.
+/// Echoes requests while the shard is here and no other node has acquired it.
 #[derive(Default)]
 struct Echo {
     is_here: AtomicBool,
@@ -72,7 +72,7 @@ impl ShardHost for Echo {
     }
 }
 
-/// Answers in turn, then nothing any more; notes whom it asked.
+/// Returns its replies in turn, then fails; records the nodes that were addressed.
 #[derive(Default)]
 struct Script {
     answers: Mutex<VecDeque<Result<Reply, AskError>>>,
@@ -143,7 +143,7 @@ fn reply(request: u8) -> Result<Reply, AskError> {
 }
 
 #[tokio::test]
-async fn requests_go_to_the_owner_wherever_it_is() {
+async fn request_reaches_remote_and_local_owner() {
     let here = start([reply(KEYED)]);
     assert_eq!(here.router.shard_of(Slot(13)), SHARD);
     here.learn(Some(2), 1);
@@ -155,7 +155,7 @@ async fn requests_go_to_the_owner_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn a_request_to_a_shard_on_the_move_waits_for_it() {
+async fn request_to_unassigned_shard_waits_for_an_owner() {
     let here = start([]);
     let asking = tokio::spawn({
         let router = here.router.clone();
@@ -170,13 +170,13 @@ async fn a_request_to_a_shard_on_the_move_waits_for_it() {
 }
 
 #[tokio::test]
-async fn a_node_that_has_it_no_more_says_who_has() {
+async fn not_owner_hint_redirects_unless_outdated() {
     let hint = OwnershipUpdate::new(SHARD, Some(node(3)), Epoch(7));
     let here = start([Ok(Reply::NotOwner { hint: Some(hint) }), reply(UNKEYED)]);
     here.learn(Some(2), 6);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
     assert_eq!(here.asked(), [node(2), node(3)]);
-    // What it says is older than what is known.
+    // A hint that is older than what is known.
     let hint = OwnershipUpdate::new(SHARD, Some(node(2)), Epoch(6));
     let here = start([Ok(Reply::NotOwner { hint: Some(hint) }), reply(UNKEYED)]);
     here.learn(Some(3), 7);
@@ -185,7 +185,7 @@ async fn a_node_that_has_it_no_more_says_who_has() {
 }
 
 #[tokio::test]
-async fn what_was_not_begun_is_given_again_with_or_without_a_key() {
+async fn unstarted_request_is_retried_even_if_not_idempotent() {
     let deposed = Ok(Reply::Failed(WireFailure::NotOwner));
     let not_begun = [
         Err(AskError::NotSent),
@@ -200,7 +200,7 @@ async fn what_was_not_begun_is_given_again_with_or_without_a_key() {
 }
 
 #[tokio::test]
-async fn what_was_lost_once_is_not_said_to_be_undone_by_a_second_try() {
+async fn lost_request_stays_unknown_after_failed_retry() {
     let unavailable = WireFailure::Unavailable("its store cannot read".into());
     let second = [
         Err(AskError::Overloaded),
@@ -219,7 +219,7 @@ async fn what_was_lost_once_is_not_said_to_be_undone_by_a_second_try() {
 }
 
 #[tokio::test]
-async fn a_node_that_finds_itself_deposed_asks_the_new_owner_once_it_has_heard_of_it() {
+async fn deposed_node_forwards_request_once_new_owner_is_known() {
     for request in [KEYED, UNKEYED] {
         let here = start([reply(request)]);
         here.run_here(1);
@@ -242,7 +242,7 @@ async fn a_node_that_finds_itself_deposed_asks_the_new_owner_once_it_has_heard_o
 }
 
 #[tokio::test]
-async fn a_deposed_node_that_hears_of_no_other_owner_says_that_nothing_was_done() {
+async fn deposed_node_without_new_owner_returns_unavailable() {
     let here = start([]);
     here.run_here(1);
     here.router
@@ -255,7 +255,7 @@ async fn a_deposed_node_that_hears_of_no_other_owner_says_that_nothing_was_done(
 }
 
 #[tokio::test]
-async fn what_was_lost_on_the_way_is_given_again_only_with_a_key() {
+async fn lost_request_is_retried_only_if_idempotent() {
     let here = start([Err(AskError::ConnectionLost), reply(KEYED)]);
     here.learn(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Ok((SHARD, KEYED)));
@@ -271,7 +271,7 @@ async fn what_was_lost_on_the_way_is_given_again_only_with_a_key() {
 }
 
 #[tokio::test]
-async fn at_the_deadline_it_is_told_whether_it_may_have_been_done() {
+async fn deadline_failure_tells_whether_request_may_have_run() {
     let here = start([]);
     let failure = here.ask(KEYED).await;
     assert!(
@@ -288,7 +288,7 @@ async fn at_the_deadline_it_is_told_whether_it_may_have_been_done() {
 }
 
 #[tokio::test]
-async fn what_the_owner_answers_is_answered() {
+async fn owner_failures_are_mapped_for_the_caller() {
     let late = Ok(Reply::Failed(WireFailure::DeadlineExceeded));
     let unreadable = Ok(Reply::Unreadable("newer".into()));
     let odd = Ok(Reply::Success(vec![]));
@@ -309,7 +309,7 @@ async fn what_the_owner_answers_is_answered() {
 }
 
 #[tokio::test]
-async fn only_so_many_wait() {
+async fn waiting_requests_beyond_the_limit_are_overload() {
     let here = start([]);
     let ask = |_| {
         let router = here.router.clone();
@@ -328,7 +328,7 @@ async fn only_so_many_wait() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_stands_admission_and_is_refused_where_too_many_do() {
+async fn waiting_request_is_parked_or_refused_as_overload() {
     let here = start([]);
     let control = AdmissionControl::new(1);
     let ask = |permit| {
@@ -349,7 +349,7 @@ async fn a_request_that_waits_stands_admission_and_is_refused_where_too_many_do(
 }
 
 #[tokio::test]
-async fn a_node_that_is_alone_says_at_once_that_a_shard_is_not_there() {
+async fn single_node_fails_at_once_for_a_missing_shard() {
     let map = Arc::new(ShardMap::new(ShardCount::new(8).expect("in range")));
     let router = Router::<Echo>::new(map, Arc::default());
     let deadline = Deadline::at(Instant::now() + Duration::from_secs(20));
@@ -359,7 +359,7 @@ async fn a_node_that_is_alone_says_at_once_that_a_shard_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_request_waits_while_its_node_is_no_member() {
+async fn request_waits_while_its_node_is_not_a_member() {
     let here = start([reply(UNKEYED)]);
     here.learn(Some(2), 1);
     here.router.set_remote(None);

@@ -1,4 +1,4 @@
-//! What a dispatcher makes of frames that were read when the connection they came by was over, or not yet noted.
+//! Frames that are read when the connection they arrived on has ended, or is not registered yet.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,7 +16,7 @@ use crate::transport::handshake::PeerInfo;
 
 const SHARD: ShardId = ShardId(3);
 
-/// Counts what it is asked.
+/// Counts its requests.
 #[derive(Default)]
 struct Counting(AtomicUsize);
 
@@ -50,7 +50,7 @@ impl ShardHost for Counting {
     }
 }
 
-/// A dispatcher, and a peer that says nothing by itself.
+/// A dispatcher, and a peer that sends nothing by itself.
 struct Here {
     shared: Arc<NodeShared<Counting>>,
     dispatcher: ActorRef<GateMessage>,
@@ -72,7 +72,8 @@ impl Here {
         }
     }
 
-    /// The connection with this number is there now, and no other. What is written on it stays in the queue.
+    /// Registers a connection with this number, which replaces any other. Messages written on it
+    /// stay in the queue.
     fn connect(&self, connection: u64) -> (Arc<PeerConnection>, mpsc::Receiver<Message>) {
         let peer = PeerInfo {
             node: self.peer,
@@ -89,7 +90,7 @@ impl Here {
         (connection, queued)
     }
 
-    /// The peer has said this over that connection.
+    /// Delivers a message of the peer on that connection.
     fn hear(&self, connection: u64, message: Message) {
         let frame = Frame {
             from: *self.peer.as_uuid().as_bytes(),
@@ -112,7 +113,7 @@ fn ask(connection: &Arc<PeerConnection>) -> JoinHandle<Result<Reply, AskError>> 
     tokio::spawn(async move { connection.ask(SHARD, deadline, None, vec![7]).await })
 }
 
-/// The number of the next ask in the queue.
+/// The number of the next request in the queue.
 async fn asked(queued: &mut mpsc::Receiver<Message>) -> u64 {
     match queued.recv().await {
         Some(Message::Request(request)) => request.id,
@@ -136,7 +137,7 @@ fn asking(id: u64) -> Message {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_read_when_its_connection_is_over_is_nobody_else_s() {
+async fn reply_of_an_ended_connection_matches_no_other_request() {
     let here = Here::start().await;
     let (before, mut queued) = here.connect(10);
     let lost = ask(&before);
@@ -154,7 +155,7 @@ async fn an_answer_that_is_read_when_its_connection_is_over_is_nobody_else_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_asked_by_a_connection_that_is_over_is_not_done() {
+async fn requests_of_an_ended_connection_are_not_handled() {
     let here = Here::start().await;
     let (_before, _) = here.connect(10);
     let (now, mut queued) = here.connect(11);
@@ -173,7 +174,7 @@ async fn what_was_asked_by_a_connection_that_is_over_is_not_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_before_its_connection_is_noted_is_done_then() {
+async fn early_frame_is_dispatched_once_its_connection_registers() {
     let here = Here::start().await;
     here.hear(10, asking(0));
     let (_before, mut queued) = here.connect(9);

@@ -30,7 +30,7 @@ const FAIL: u8 = 2;
 const NEVER: u8 = 3;
 const UNREADABLE: u8 = 4;
 const SLOWLY: u8 = 5;
-/// What that takes.
+/// How long [`SLOWLY`] takes.
 const SLOW: Duration = Duration::from_millis(20);
 
 impl ShardHost for Echo {
@@ -53,7 +53,7 @@ impl ShardHost for Echo {
             NOT_HERE => Err(HostError::NotHere(request)),
             FAIL => Err(HostError::Failed(Failure::Overloaded)),
             _ => {
-                // Longer than whoever asks waits.
+                // Longer than the caller waits.
                 let after = deadline.instant() + Duration::from_millis(500);
                 tokio::time::sleep_until(after.into()).await;
                 Ok(request)
@@ -85,7 +85,8 @@ impl ShardHost for Echo {
     }
 }
 
-/// Numbers that no other test of this process has: gates are known by their node to all of it. The second one is the later.
+/// Numbers that no other test of this process uses: dispatchers are grouped by their node
+/// throughout the process. The second node joined later.
 fn two_numbers() -> (u128, u128) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let first = u128::from(NEXT.fetch_add(10, Ordering::Relaxed));
@@ -185,7 +186,7 @@ impl Drop for There {
     }
 }
 
-/// Not a test of its own: the other node of those below.
+/// Not a test of its own: the other node of the tests below.
 #[test]
 fn the_other_node() {
     let Ok(number) = std::env::var(OTHER) else {
@@ -194,11 +195,11 @@ fn the_other_node() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let number = number.parse().expect("a number");
     let here = runtime.block_on(start(number));
-    // Whoever calls is in its table: one of the next two.
+    // The nodes that may dial are in its table: one of the next two.
     let callers = [1, 2].map(|further| record(number + further, here.port));
     runtime.block_on(here.peers.set_nodes(callers.to_vec()));
     println!("port={}", here.port);
-    // Ends with its parent, or leaves when it is told to.
+    // Ends with its parent, or leaves when a line arrives.
     let mut told = std::io::stdin().lines().map_while(Result::ok);
     if told.next().is_some() {
         runtime.block_on(async {
@@ -229,7 +230,7 @@ impl Here {
 const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn every_ask_is_answered_by_itself() {
+async fn each_request_gets_its_own_reply() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
     let there = There::start(first);
@@ -256,7 +257,7 @@ async fn every_ask_is_answered_by_itself() {
 }
 
 #[tokio::test]
-async fn no_more_is_under_way_than_may_be() {
+async fn requests_beyond_the_in_flight_limit_are_overload() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
     let there = There::start(first);
@@ -274,7 +275,7 @@ async fn no_more_is_under_way_than_may_be() {
 }
 
 #[tokio::test]
-async fn what_is_asked_of_a_killed_node_is_lost_at_once() {
+async fn requests_to_a_killed_node_are_lost_at_once() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
     let there = There::start(first);
@@ -294,7 +295,7 @@ async fn what_is_asked_of_a_killed_node_is_lost_at_once() {
         here.ask(node(first), ANSWER, LONG).await,
         Err(AskError::NotSent)
     );
-    // Its next run is another node.
+    // Its next incarnation is another node.
     let there = There::start(first - 1);
     here.peers
         .set_nodes(vec![record(first - 1, there.port)])
@@ -304,7 +305,7 @@ async fn what_is_asked_of_a_killed_node_is_lost_at_once() {
 }
 
 #[tokio::test]
-async fn a_peer_that_is_silent_is_dropped_and_comes_back() {
+async fn silent_peer_is_disconnected_and_reconnects() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
     let there = There::start(first);
@@ -324,7 +325,7 @@ async fn a_peer_that_is_silent_is_dropped_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_node_that_has_left_is_left_alone() {
+async fn removed_node_is_not_dialed_again() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
     let there = There::start(first);
@@ -340,7 +341,7 @@ async fn a_node_that_has_left_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_leaves_answers_all_that_it_was_asked() {
+async fn leaving_node_replies_to_all_requests_in_flight() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
     let mut there = There::start(first);
@@ -359,7 +360,7 @@ async fn a_node_that_leaves_answers_all_that_it_was_asked() {
                 };
                 match here.ask(node(first), what, LONG).await {
                     Ok(Reply::Success(_)) => answered += 1,
-                    // It has said farewell, or is gone.
+                    // It has sent GOAWAY, or has ended.
                     Err(AskError::NotSent) => return answered,
                     other => panic!("after {answered} answers: {other:?}"),
                 }
