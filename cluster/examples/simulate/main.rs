@@ -66,8 +66,8 @@ fn print_placements(options: &Options, rng: &mut fastrand::Rng) {
     println!("|---|---|---|---|---|---|---|");
     let small = [3, 4, 5, 10, 30].map(|nodes| (1_024, nodes));
     let large = [3, 4, 5, 10, 30, 100, 300].map(|nodes| (options.shards, nodes));
-    let asked = [(options.shards, options.nodes)];
-    for (shards, nodes) in small.into_iter().chain(large).chain(asked) {
+    let requested = [(options.shards, options.nodes)];
+    for (shards, nodes) in small.into_iter().chain(large).chain(requested) {
         let draws = if nodes < LARGE { DRAWS.0 } else { DRAWS.1 };
         let of = placements(nodes, shards, draws, rng);
         print_row(shards, nodes, draws, &of);

@@ -1,4 +1,4 @@
-//! What a [`Member`](crate::Member) asks of the task that runs its membership.
+//! The commands of a [`Member`](crate::Member) to the task that runs its membership.
 
 use tokio::sync::oneshot;
 

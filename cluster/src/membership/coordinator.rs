@@ -60,7 +60,7 @@ pub(crate) struct MembershipCoordinator<H> {
     owning: (Vec<NodeId>, Instant),
     /// Callers that wait until everything is handed off.
     drain_waiters: Vec<oneshot::Sender<()>>,
-    /// Whether the node table must still be told that this node drains.
+    /// Whether this node must still be marked as draining in the node table.
     drain_requested: bool,
     /// Whether this node drains by the node table.
     is_draining: bool,

@@ -90,11 +90,11 @@ impl Bid {
     /// shard down, their whole capacity would be used by others.
     fn next(&mut self, keys: &[u64]) {
         let shard = splitmix64(u64::from(self.shard));
-        let asked = (self.score, self.node);
+        let present = (self.score, self.node);
         let mut best = None;
         for (node, key) in keys.iter().enumerate() {
             let scored = (splitmix64(key ^ shard), node);
-            if scored < asked && best.is_none_or(|best| scored > best) {
+            if scored < present && best.is_none_or(|best| scored > best) {
                 best = Some(scored);
             }
         }

@@ -126,8 +126,8 @@ impl<H: ShardHost> Router<H> {
         loop {
             changes.mark_unchanged();
             request = match self.try_once(shard, deadline, request).await {
-                Attempt::Done(answer) if lost => return answer.map_err(after_unknown_outcome),
-                Attempt::Done(answer) => return answer,
+                Attempt::Done(result) if lost => return result.map_err(after_unknown_outcome),
+                Attempt::Done(result) => return result,
                 Attempt::Retry(request) => request,
                 Attempt::Unknown(request) if H::is_idempotent(&request) => {
                     lost = true;
@@ -142,7 +142,7 @@ impl<H: ShardHost> Router<H> {
             }
             if waiting.is_none() {
                 match (self.waiting.try_acquire(), admission::park()) {
-                    (Ok(place), Ok(())) => waiting = Some(place),
+                    (Ok(permit), Ok(())) => waiting = Some(permit),
                     _ if lost => return Err(connection_lost()),
                     _ => return Err(Failure::Overloaded),
                 }
@@ -189,7 +189,7 @@ impl<H: ShardHost> Router<H> {
             (Err(HostError::Failed(Failure::NotOwner)), Some(spare)) => {
                 Err(HostError::NotHere(spare))
             }
-            (answer, _) => answer,
+            (result, _) => result,
         }
     }
 
@@ -237,7 +237,7 @@ impl<H: ShardHost> Router<H> {
 /// Waits for a change of the map, at most [`RETRY_INTERVAL`]; `false` once the deadline has passed.
 async fn wait(changes: &mut watch::Receiver<u64>, deadline: Deadline) -> bool {
     let until = deadline.instant().min(Instant::now() + RETRY_INTERVAL);
-    // Errors mean that the time has passed, or that the map is gone with its node.
+    // Errors mean that the time has passed, or that the map was dropped with its node.
     let _ = timeout_at(until.into(), changes.changed()).await;
     !deadline.has_passed(Instant::now())
 }

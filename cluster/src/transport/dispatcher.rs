@@ -16,7 +16,7 @@ use crate::routing::host::{HostError, ShardHost};
 use crate::transport::connection::PeerConnection;
 use crate::transport::shared::{NodeShared, PeerNotice};
 
-/// The longest deadline that a peer's request can have, whatever the peer says.
+/// The longest deadline that a peer's request can have, whatever it sends.
 const REMAINING_MAX: Duration = Duration::from_secs(600);
 /// A frame can arrive shortly before its connection is registered here. Frames of a connection that
 /// has ended wait as long, and are dropped.

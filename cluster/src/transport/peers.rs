@@ -87,7 +87,7 @@ impl<H: ShardHost> Peers<H> {
     }
 
     /// Updates the nodes of the cluster: those that joined before this one are dialed, and those
-    /// that are gone no longer.
+    /// that have left are not dialed any more.
     pub async fn set_nodes(&self, nodes: Vec<NodeRecord>) {
         // The receiver is dropped only with this.
         let _ = self.events.send(ConnectionEvent::Nodes(nodes)).await;

@@ -29,8 +29,8 @@ pub fn from_rfc3339(text: &str) -> Result<Timestamp, TimestampError> {
 }
 
 /// Formats a timestamp, in UTC.
-pub fn rfc3339(time: Timestamp) -> String {
-    let nanos = i128::from(time.as_micros()) * 1_000;
+pub fn rfc3339(timestamp: Timestamp) -> String {
+    let nanos = i128::from(timestamp.as_micros()) * 1_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos)
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())

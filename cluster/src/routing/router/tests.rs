@@ -75,8 +75,8 @@ impl ShardHost for Echo {
 /// Returns its replies in turn, then fails; records the nodes that were addressed.
 #[derive(Default)]
 struct Script {
-    answers: Mutex<VecDeque<Result<Reply, AskError>>>,
-    asked: Mutex<Vec<NodeId>>,
+    replies: Mutex<VecDeque<Result<Reply, AskError>>>,
+    requested: Mutex<Vec<NodeId>>,
 }
 
 #[async_trait]
@@ -92,8 +92,8 @@ impl Remote for Script {
         _deadline: Deadline,
         _body: Vec<u8>,
     ) -> Result<Reply, AskError> {
-        self.asked.lock().expect("no panic").push(owner);
-        let next = self.answers.lock().expect("no panic").pop_front();
+        self.requested.lock().expect("no panic").push(owner);
+        let next = self.replies.lock().expect("no panic").pop_front();
         next.unwrap_or(Err(AskError::NotSent))
     }
 }
@@ -103,11 +103,11 @@ struct Here {
     script: Arc<Script>,
 }
 
-fn start(answers: impl IntoIterator<Item = Result<Reply, AskError>>) -> Here {
+fn start(replies: impl IntoIterator<Item = Result<Reply, AskError>>) -> Here {
     let map = Arc::new(ShardMap::new(ShardCount::new(8).expect("in range")));
     let router = Arc::new(Router::new(map, Arc::default()));
     let script = Arc::new(Script::default());
-    script.answers.lock().expect("no panic").extend(answers);
+    script.replies.lock().expect("no panic").extend(replies);
     router.expect_others();
     router.set_remote(Some(script.clone()));
     Here { router, script }
@@ -133,8 +133,8 @@ impl Here {
         self.router.ask(SHARD, deadline, request).await
     }
 
-    fn asked(&self) -> Vec<NodeId> {
-        self.script.asked.lock().expect("no panic").clone()
+    fn requested(&self) -> Vec<NodeId> {
+        self.script.requested.lock().expect("no panic").clone()
     }
 }
 
@@ -148,25 +148,25 @@ async fn request_reaches_remote_and_local_owner() {
     assert_eq!(here.router.shard_of(Slot(13)), SHARD);
     here.learn(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Ok((SHARD, KEYED)));
-    assert_eq!(here.asked(), [node(2)]);
+    assert_eq!(here.requested(), [node(2)]);
     here.run_here(2);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
-    assert_eq!(here.asked().len(), 1);
+    assert_eq!(here.requested().len(), 1);
 }
 
 #[tokio::test]
 async fn request_to_unassigned_shard_waits_for_an_owner() {
     let here = start([]);
-    let asking = tokio::spawn({
+    let pending = tokio::spawn({
         let router = here.router.clone();
         let deadline = Deadline::at(Instant::now() + Duration::from_secs(20));
         async move { router.ask(SHARD, deadline, UNKEYED).await }
     });
     tokio::task::yield_now().await;
-    assert!(!asking.is_finished());
+    assert!(!pending.is_finished());
     here.run_here(1);
-    let answer = asking.await.expect("no panic");
-    assert_eq!(answer, Ok((SHARD, UNKEYED)));
+    let reply = pending.await.expect("no panic");
+    assert_eq!(reply, Ok((SHARD, UNKEYED)));
 }
 
 #[tokio::test]
@@ -175,13 +175,13 @@ async fn not_owner_hint_redirects_unless_outdated() {
     let here = start([Ok(Reply::NotOwner { hint: Some(hint) }), reply(UNKEYED)]);
     here.learn(Some(2), 6);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
-    assert_eq!(here.asked(), [node(2), node(3)]);
+    assert_eq!(here.requested(), [node(2), node(3)]);
     // A hint that is older than what is known.
     let hint = OwnershipUpdate::new(SHARD, Some(node(2)), Epoch(6));
     let here = start([Ok(Reply::NotOwner { hint: Some(hint) }), reply(UNKEYED)]);
     here.learn(Some(3), 7);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
-    assert_eq!(here.asked(), [node(3), node(3)]);
+    assert_eq!(here.requested(), [node(3), node(3)]);
 }
 
 #[tokio::test]
@@ -211,10 +211,10 @@ async fn lost_request_stays_unknown_after_failed_retry() {
     for second in second {
         let here = start([Err(AskError::ConnectionLost), second.clone()]);
         here.learn(Some(2), 1);
-        let told = here.ask(KEYED).await.expect_err("not done, or done");
-        let unknown = matches!(told, Failure::OutcomeUnknown(_));
-        assert!(unknown, "{second:?}: {told:?}");
-        assert_eq!(here.asked().len(), 2);
+        let failure = here.ask(KEYED).await.expect_err("not done, or done");
+        let unknown = matches!(failure, Failure::OutcomeUnknown(_));
+        assert!(unknown, "{second:?}: {failure:?}");
+        assert_eq!(here.requested().len(), 2);
     }
 }
 
@@ -227,17 +227,17 @@ async fn deposed_node_forwards_request_once_new_owner_is_known() {
             .local()
             .is_deposed
             .store(true, Ordering::Relaxed);
-        let asking = tokio::spawn({
+        let pending = tokio::spawn({
             let router = here.router.clone();
             let deadline = Deadline::at(Instant::now() + Duration::from_secs(20));
             async move { router.ask(SHARD, deadline, request).await }
         });
         tokio::task::yield_now().await;
-        assert!(!asking.is_finished());
+        assert!(!pending.is_finished());
         here.learn(Some(2), 2);
-        let answer = asking.await.expect("no panic");
-        assert_eq!(answer, Ok((SHARD, request)));
-        assert_eq!(here.asked(), [node(2)]);
+        let reply = pending.await.expect("no panic");
+        assert_eq!(reply, Ok((SHARD, request)));
+        assert_eq!(here.requested(), [node(2)]);
     }
 }
 
@@ -249,9 +249,9 @@ async fn deposed_node_without_new_owner_returns_unavailable() {
         .local()
         .is_deposed
         .store(true, Ordering::Relaxed);
-    let refused = here.ask(UNKEYED).await.expect_err("nobody has it");
+    let refused = here.ask(UNKEYED).await.expect_err("it has no owner");
     assert!(matches!(refused, Failure::Unavailable(_)), "{refused:?}");
-    assert_eq!(here.asked(), []);
+    assert_eq!(here.requested(), []);
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn lost_request_is_retried_only_if_idempotent() {
     let here = start([Err(AskError::ConnectionLost), reply(KEYED)]);
     here.learn(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Ok((SHARD, KEYED)));
-    assert_eq!(here.asked().len(), 2);
+    assert_eq!(here.requested().len(), 2);
     let here = start([Err(AskError::ConnectionLost), reply(UNKEYED)]);
     here.learn(Some(2), 1);
     let failure = here.ask(UNKEYED).await;
@@ -267,7 +267,7 @@ async fn lost_request_is_retried_only_if_idempotent() {
         matches!(failure, Err(Failure::OutcomeUnknown(_))),
         "{failure:?}"
     );
-    assert_eq!(here.asked().len(), 1, "it may have been done");
+    assert_eq!(here.requested().len(), 1, "it may have been done");
 }
 
 #[tokio::test]
@@ -316,10 +316,10 @@ async fn waiting_requests_beyond_the_limit_are_overload() {
         let deadline = Deadline::at(Instant::now() + Duration::from_millis(300));
         tokio::spawn(async move { router.ask(SHARD, deadline, KEYED).await })
     };
-    let asking: Vec<_> = (0..WAITING_REQUESTS_MAX + 10).map(ask).collect();
+    let requests: Vec<_> = (0..WAITING_REQUESTS_MAX + 10).map(ask).collect();
     let mut refused = 0;
-    for asked in asking {
-        match asked.await.expect("no panic") {
+    for pending in requests {
+        match pending.await.expect("no panic") {
             Err(Failure::Overloaded) => refused += 1,
             other => assert!(matches!(other, Err(Failure::Unavailable(_))), "{other:?}"),
         }
@@ -363,9 +363,9 @@ async fn request_waits_while_its_node_is_not_a_member() {
     let here = start([reply(UNKEYED)]);
     here.learn(Some(2), 1);
     here.router.set_remote(None);
-    let (answer, ()) = tokio::join!(here.ask(UNKEYED), async {
+    let (reply, ()) = tokio::join!(here.ask(UNKEYED), async {
         tokio::task::yield_now().await;
         here.router.set_remote(Some(here.script.clone()));
     });
-    assert_eq!(answer, Ok((SHARD, UNKEYED)));
+    assert_eq!(reply, Ok((SHARD, UNKEYED)));
 }

@@ -91,15 +91,15 @@ impl Here {
     }
 
     /// Delivers a message of the peer on that connection.
-    fn hear(&self, connection: u64, message: Message) {
+    fn deliver(&self, connection: u64, message: Message) {
         let frame = Frame {
             from: *self.peer.as_uuid().as_bytes(),
             connection,
             messages: vec![message],
         };
         let bytes = frame.encode(WIRE_MAX);
-        let heard = self.dispatcher.send_message(GateMessage::Frame(bytes));
-        heard.expect("it runs");
+        let sent = self.dispatcher.send_message(GateMessage::Frame(bytes));
+        sent.expect("it runs");
     }
 
     fn done(&self) -> usize {
@@ -114,10 +114,10 @@ fn ask(connection: &Arc<PeerConnection>) -> JoinHandle<Result<Reply, AskError>> 
 }
 
 /// The number of the next request in the queue.
-async fn asked(queued: &mut mpsc::Receiver<Message>) -> u64 {
+async fn next_request(queued: &mut mpsc::Receiver<Message>) -> u64 {
     match queued.recv().await {
         Some(Message::Request(request)) => request.id,
-        other => panic!("no ask: {other:?}"),
+        other => panic!("no request: {other:?}"),
     }
 }
 
@@ -126,7 +126,7 @@ fn reply(id: u64, byte: u8) -> Message {
     Message::Reply { id, reply }
 }
 
-fn asking(id: u64) -> Message {
+fn request(id: u64) -> Message {
     Message::Request(Request {
         id,
         shard: SHARD.0,
@@ -141,17 +141,17 @@ async fn reply_of_an_ended_connection_matches_no_other_request() {
     let here = Here::start().await;
     let (before, mut queued) = here.connect(10);
     let lost = ask(&before);
-    let id = asked(&mut queued).await;
+    let id = next_request(&mut queued).await;
     let (now, mut queued) = here.connect(11);
     assert_eq!(lost.await.expect("no panic"), Err(AskError::ConnectionLost));
-    let asking = ask(&now);
-    assert_eq!(asked(&mut queued).await, id, "the same number once more");
-    here.hear(10, reply(id, 1));
+    let pending = ask(&now);
+    assert_eq!(next_request(&mut queued).await, id, "the same number again");
+    here.deliver(10, reply(id, 1));
     tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
-    assert!(!asking.is_finished());
-    here.hear(11, reply(id, 2));
-    let answer = asking.await.expect("no panic");
-    assert_eq!(answer, Ok(Reply::Success(vec![2])));
+    assert!(!pending.is_finished());
+    here.deliver(11, reply(id, 2));
+    let received = pending.await.expect("no panic");
+    assert_eq!(received, Ok(Reply::Success(vec![2])));
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,28 +159,28 @@ async fn requests_of_an_ended_connection_are_not_handled() {
     let here = Here::start().await;
     let (_before, _) = here.connect(10);
     let (now, mut queued) = here.connect(11);
-    here.hear(10, asking(0));
+    here.deliver(10, request(0));
     tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
-    assert_eq!(here.done(), 0, "it was told to be lost");
-    here.hear(10, Message::GoAway);
-    here.hear(10, Message::GoAwayAck);
-    here.hear(10, Message::Pong(0));
+    assert_eq!(here.done(), 0, "it was reported as lost");
+    here.deliver(10, Message::GoAway);
+    here.deliver(10, Message::GoAwayAck);
+    here.deliver(10, Message::Pong(0));
     tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
-    assert!(queued.try_recv().is_err(), "nothing is answered");
+    assert!(queued.try_recv().is_err(), "no reply is sent");
     assert_eq!(now.round_trip(), None);
-    here.hear(11, asking(0));
-    let answered = queued.recv().await.expect("it is there");
-    assert_eq!((answered, here.done()), (reply(0, 9), 1));
+    here.deliver(11, request(0));
+    let replied = queued.recv().await.expect("it is queued");
+    assert_eq!((replied, here.done()), (reply(0, 9), 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn early_frame_is_dispatched_once_its_connection_registers() {
     let here = Here::start().await;
-    here.hear(10, asking(0));
+    here.deliver(10, request(0));
     let (_before, mut queued) = here.connect(9);
     tokio::time::sleep(CONNECTION_TIMEOUT / 2).await;
-    assert!(queued.try_recv().is_err(), "not by another");
+    assert!(queued.try_recv().is_err(), "not on another connection");
     let (_link, mut queued) = here.connect(10);
-    let answered = queued.recv().await.expect("it is there");
-    assert_eq!((answered, here.done()), (reply(0, 9), 1));
+    let replied = queued.recv().await.expect("it is queued");
+    assert_eq!((replied, here.done()), (reply(0, 9), 1));
 }

@@ -24,7 +24,7 @@ const SHARD: ShardId = ShardId(7);
 /// Does what the first byte of a request says.
 struct Echo;
 
-const ANSWER: u8 = 0;
+const ECHO: u8 = 0;
 const NOT_HERE: u8 = 1;
 const FAIL: u8 = 2;
 const NEVER: u8 = 3;
@@ -45,7 +45,7 @@ impl ShardHost for Echo {
     ) -> Result<Vec<u8>, HostError<Vec<u8>>> {
         assert_eq!(shard, SHARD);
         match request[0] {
-            ANSWER => Ok(request),
+            ECHO => Ok(request),
             SLOWLY => {
                 sleep(SLOW).await;
                 Ok(request)
@@ -132,7 +132,7 @@ async fn start(number: u128) -> Here {
     };
     let changes = map.watch();
     let started = Peers::start(identity.clone(), Arc::new(listener), Arc::new(Echo), map).await;
-    let (peers, _heard) = started.expect("starts");
+    let (peers, _notices) = started.expect("starts");
     let address = format!("127.0.0.1:{port}");
     let checked = check_address(&identity, &address).await;
     assert_eq!(checked, Ok(()), "it reaches itself");
@@ -169,7 +169,7 @@ impl There {
         });
         Self {
             process,
-            port: port.expect("it says its port"),
+            port: port.expect("it prints its port"),
         }
     }
 
@@ -200,8 +200,8 @@ fn the_other_node() {
     runtime.block_on(here.peers.set_nodes(callers.to_vec()));
     println!("port={}", here.port);
     // Ends with its parent, or leaves when a line arrives.
-    let mut told = std::io::stdin().lines().map_while(Result::ok);
-    if told.next().is_some() {
+    let mut lines = std::io::stdin().lines().map_while(Result::ok);
+    if lines.next().is_some() {
         runtime.block_on(async {
             here.peers.close_gracefully().await;
             here.peers.stop().await;
@@ -236,23 +236,23 @@ async fn each_request_gets_its_own_reply() {
     let there = There::start(first);
     here.peers.set_nodes(vec![record(first, there.port)]).await;
     here.is_connected(node(first), true).await;
-    let answer = here.ask(node(first), ANSWER, LONG).await;
-    assert_eq!(answer, Ok(Reply::Success(vec![ANSWER, 9])));
-    let answer = here.ask(node(first), NOT_HERE, LONG).await;
-    assert_eq!(answer, Ok(Reply::NotOwner { hint: None }));
-    let answer = here.ask(node(first), FAIL, LONG).await;
-    assert_eq!(answer, Ok(Reply::Failed(WireFailure::Overloaded)));
-    let answer = here.ask(node(first), UNREADABLE, LONG).await;
-    assert!(matches!(answer, Ok(Reply::Unreadable(_))), "{answer:?}");
-    let answer = here
+    let reply = here.ask(node(first), ECHO, LONG).await;
+    assert_eq!(reply, Ok(Reply::Success(vec![ECHO, 9])));
+    let reply = here.ask(node(first), NOT_HERE, LONG).await;
+    assert_eq!(reply, Ok(Reply::NotOwner { hint: None }));
+    let reply = here.ask(node(first), FAIL, LONG).await;
+    assert_eq!(reply, Ok(Reply::Failed(WireFailure::Overloaded)));
+    let reply = here.ask(node(first), UNREADABLE, LONG).await;
+    assert!(matches!(reply, Ok(Reply::Unreadable(_))), "{reply:?}");
+    let reply = here
         .ask(node(first), NEVER, Duration::from_millis(50))
         .await;
-    assert_eq!(answer, Err(AskError::DeadlineExceeded));
-    let answer = here.ask(node(first + 5), ANSWER, LONG).await;
-    assert_eq!(answer, Err(AskError::NotSent), "nobody is there");
-    let many = (0..3_000).map(|_| here.ask(node(first), ANSWER, LONG));
-    for answer in join_all(many).await {
-        assert_eq!(answer, Ok(Reply::Success(vec![ANSWER, 9])));
+    assert_eq!(reply, Err(AskError::DeadlineExceeded));
+    let reply = here.ask(node(first + 5), ECHO, LONG).await;
+    assert_eq!(reply, Err(AskError::NotSent), "no such node");
+    let many = (0..3_000).map(|_| here.ask(node(first), ECHO, LONG));
+    for reply in join_all(many).await {
+        assert_eq!(reply, Ok(Reply::Success(vec![ECHO, 9])));
     }
 }
 
@@ -265,13 +265,13 @@ async fn requests_beyond_the_in_flight_limit_are_overload() {
     here.is_connected(node(first), true).await;
     let short = Duration::from_secs(1);
     let many = (0..5_000).map(|_| here.ask(node(first), NEVER, short));
-    let answers = join_all(many).await;
-    let refused = answers
+    let replies = join_all(many).await;
+    let refused = replies
         .iter()
-        .filter(|answer| **answer == Err(AskError::Overloaded));
+        .filter(|reply| **reply == Err(AskError::Overloaded));
     assert_eq!(refused.count(), 5_000 - 4_096);
-    let answer = here.ask(node(first), ANSWER, LONG).await;
-    assert!(answer.is_ok(), "the places are free again: {answer:?}");
+    let reply = here.ask(node(first), ECHO, LONG).await;
+    assert!(reply.is_ok(), "the permits are free again: {reply:?}");
 }
 
 #[tokio::test]
@@ -281,18 +281,18 @@ async fn requests_to_a_killed_node_are_lost_at_once() {
     let there = There::start(first);
     here.peers.set_nodes(vec![record(first, there.port)]).await;
     here.is_connected(node(first), true).await;
-    let asked = here.ask(node(first), NEVER, LONG);
+    let request = here.ask(node(first), NEVER, LONG);
     let kill = async {
         sleep(Duration::from_millis(100)).await;
         there.signal(Signal::KILL);
         Instant::now()
     };
-    let (answer, killed) = tokio::join!(asked, kill);
-    assert_eq!(answer, Err(AskError::ConnectionLost));
+    let (reply, killed) = tokio::join!(request, kill);
+    assert_eq!(reply, Err(AskError::ConnectionLost));
     assert!(killed.elapsed() < Duration::from_secs(2));
     here.is_connected(node(first), false).await;
     assert_eq!(
-        here.ask(node(first), ANSWER, LONG).await,
+        here.ask(node(first), ECHO, LONG).await,
         Err(AskError::NotSent)
     );
     // Its next incarnation is another node.
@@ -301,7 +301,7 @@ async fn requests_to_a_killed_node_are_lost_at_once() {
         .set_nodes(vec![record(first - 1, there.port)])
         .await;
     here.is_connected(node(first - 1), true).await;
-    assert!(here.ask(node(first - 1), ANSWER, LONG).await.is_ok());
+    assert!(here.ask(node(first - 1), ECHO, LONG).await.is_ok());
 }
 
 #[tokio::test]
@@ -314,14 +314,14 @@ async fn silent_peer_is_disconnected_and_reconnects() {
     there.signal(Signal::STOP);
     sleep(Duration::from_millis(100)).await;
     let began = Instant::now();
-    let answer = here.ask(node(first), ANSWER, LONG).await;
-    assert_eq!(answer, Err(AskError::ConnectionLost));
+    let reply = here.ask(node(first), ECHO, LONG).await;
+    assert_eq!(reply, Err(AskError::ConnectionLost));
     let waited = began.elapsed();
     assert!(waited < Duration::from_secs(6), "{waited:?}");
     here.is_connected(node(first), false).await;
     there.signal(Signal::CONT);
     here.is_connected(node(first), true).await;
-    assert!(here.ask(node(first), ANSWER, LONG).await.is_ok());
+    assert!(here.ask(node(first), ECHO, LONG).await.is_ok());
 }
 
 #[tokio::test]
@@ -348,31 +348,31 @@ async fn leaving_node_replies_to_all_requests_in_flight() {
     here.peers.set_nodes(vec![record(first, there.port)]).await;
     here.is_connected(node(first), true).await;
     let here = Arc::new(here);
-    let asking = (0..64_u64).map(|number| {
+    let requests = (0..64_u64).map(|number| {
         let here = here.clone();
         tokio::spawn(async move {
-            let mut answered = 0;
+            let mut replies = 0;
             loop {
                 let what = if number.is_multiple_of(2) {
-                    ANSWER
+                    ECHO
                 } else {
                     SLOWLY
                 };
                 match here.ask(node(first), what, LONG).await {
-                    Ok(Reply::Success(_)) => answered += 1,
+                    Ok(Reply::Success(_)) => replies += 1,
                     // It has sent GOAWAY, or has ended.
-                    Err(AskError::NotSent) => return answered,
-                    other => panic!("after {answered} answers: {other:?}"),
+                    Err(AskError::NotSent) => return replies,
+                    other => panic!("after {replies} replies: {other:?}"),
                 }
             }
         })
     });
-    let asking: Vec<_> = asking.collect();
+    let requests: Vec<_> = requests.collect();
     sleep(Duration::from_millis(300)).await;
     let mut stdin = there.process.stdin.take().expect("piped");
     writeln!(stdin, "leave").expect("it reads");
-    for asked in asking {
-        let answered = asked.await.expect("nothing is lost");
-        assert!(answered > 0);
+    for request in requests {
+        let replies = request.await.expect("nothing is lost");
+        assert!(replies > 0);
     }
 }
