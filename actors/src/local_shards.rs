@@ -254,7 +254,7 @@ impl ShardHost for LocalShards {
         let (sender, receiver) = oneshot::channel();
         let writes = request.writes();
         let lease = self.enqueue(shard, deadline, request, sender)?;
-        let received = timeout_at(Instant::from_std(deadline.moment()), receiver).await;
+        let received = timeout_at(Instant::from_std(deadline.instant()), receiver).await;
         let reply = match received {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) if is_late(deadline) => Err(Failure::DeadlineExceeded),

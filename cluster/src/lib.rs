@@ -1,40 +1,29 @@
-//! Nodes, shards and the way between them: who is there, who owns which shard, and how a request gets to its owner.
-//! Knows nothing of accounts, products or orders, and nothing of how a shard does its work.
+//! Nodes, shards and the transport between them: which nodes are members, which node owns which
+//! shard, and how a request reaches the owner. It knows no accounts, products or orders, and
+//! nothing of how a shard handles a request.
 
-mod accepting;
-pub mod aside;
-mod calling;
-pub mod codec;
-mod connections;
-mod farewell;
-mod gate;
-mod guarded;
-mod handing_over;
-mod hello;
-mod joining;
-mod keeper;
-mod lease;
-mod link;
-mod liveness;
-mod member;
-mod peers;
+mod membership;
 mod placement;
-mod rebalance;
-mod renewing;
-mod router;
-mod shard_map;
-pub mod trace;
-mod wire;
+mod protocol;
+mod routing;
+mod transport;
 
-pub use gate::{Heard, PeerNotice};
-pub use hello::Identity;
-pub use lease::{BootTime, LeaseGeneration, LocalLease, TTL};
-pub use link::AskError;
-pub use liveness::{FailureDetector, WATCHED_MAX, watched};
-pub use member::{Member, MemberConfig, MemberError, MemberStatus, Network, ShardLifecycle};
-pub use peers::{PeerStatus, Peers, Remote};
-pub use placement::{Placement, place, preference};
-pub use rebalance::{Plan, Planner, STABLE_FOR, View};
-pub use router::{HostError, Router, ShardHost};
-pub use shard_map::{ShardLocation, ShardMap};
-pub use wire::{News, Reply, Trace, WIRE_MAX, WIRE_MIN, WireFailure};
+pub use membership::config::{MemberConfig, Network};
+pub use membership::error::MemberError;
+pub use membership::failure_detector::{FailureDetector, WATCHED_MAX, watched};
+pub use membership::lease::{BootTime, LeaseGeneration, LocalLease, TTL};
+pub use membership::member::Member;
+pub use membership::shard_lifecycle::ShardLifecycle;
+pub use membership::status::MemberStatus;
+pub use placement::rebalance::{Plan, Planner, STABLE_FOR, View};
+pub use placement::rendezvous::{Placement, assign, preference};
+pub use protocol::frame::{OwnershipUpdate, Reply, Trace, WIRE_MAX, WIRE_MIN, WireFailure};
+pub use protocol::{codec, trace_context};
+pub use routing::admission;
+pub use routing::host::{HostError, ShardHost};
+pub use routing::remote::{AskError, PeerStatus, Remote};
+pub use routing::router::Router;
+pub use routing::shard_map::{ShardLocation, ShardMap};
+pub use transport::handshake::Identity;
+pub use transport::peers::Peers;
+pub use transport::shared::{OwnershipRecord, PeerNotice};

@@ -1,4 +1,5 @@
-//! The simulation of shards and nodes, at a size for every day. The bounds are wide; the example `simulate` prints figures.
+//! The simulation of shards and nodes, at a size for every test run. The bounds are wide; the
+//! example `simulate` prints figures.
 
 #[path = "../examples/simulate/measure.rs"]
 mod measure;
@@ -7,11 +8,11 @@ use std::time::Duration;
 
 use measure::{all_fenced_after, database_load, node_ids, placements};
 
-/// Fixed, as the bounds are of chance; the example takes others.
+/// Fixed, because the bounds depend on chance; the example takes others.
 const SEED: u64 = 1;
 
 #[test]
-fn shards_lie_evenly_and_few_move() {
+fn assignment_is_even_and_few_shards_move() {
     let mut rng = fastrand::Rng::with_seed(SEED);
     for (nodes, shards, draws, most) in [
         (3, 1_024, 10, 1.1),
@@ -33,13 +34,14 @@ fn shards_lie_evenly_and_few_move() {
             assert!((1.0..=most + 0.2).contains(&worst), "{nodes} nodes: {of:?}");
         }
         assert!(
-            of.place_took < Duration::from_secs(5),
+            of.assign_took < Duration::from_secs(5),
             "{nodes} nodes: {of:?}"
         );
     }
 }
 
-/// As nodes come, a full node's room shrinks by one now and then; not that of all full nodes with the same join.
+/// As nodes join, a full node's capacity shrinks by one now and then, but not that of all full
+/// nodes with the same join.
 #[test]
 fn no_join_moves_much_more_than_others() {
     let mut rng = fastrand::Rng::with_seed(SEED);
@@ -50,7 +52,7 @@ fn no_join_moves_much_more_than_others() {
 }
 
 #[test]
-fn what_a_look_reads_does_not_grow_with_the_cluster() {
+fn rows_read_per_poll_do_not_grow_with_the_cluster() {
     let ids = node_ids(200, &mut fastrand::Rng::with_seed(SEED));
     for (nodes, rows) in [
         (1, 0),
@@ -66,7 +68,7 @@ fn what_a_look_reads_does_not_grow_with_the_cluster() {
 }
 
 #[test]
-fn the_dead_are_found_one_or_many_of_them() {
+fn one_or_many_dead_nodes_are_detected_in_time() {
     let ids = node_ids(100, &mut fastrand::Rng::with_seed(SEED));
     let seconds = Duration::from_secs;
     for dead in [1, 33, 66] {
@@ -76,7 +78,7 @@ fn the_dead_are_found_one_or_many_of_them() {
             "{dead}: {after:?}"
         );
     }
-    // Four live, who find 64 in a round.
+    // Four are alive, which detect 64 in a round.
     let after = all_fenced_after(&ids, 96);
     assert!((seconds(8)..=seconds(30)).contains(&after), "{after:?}");
 }

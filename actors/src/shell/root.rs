@@ -81,7 +81,7 @@ pub(crate) async fn spawn_shard(
     let context = ShardContext {
         lease,
         node: node.clone(),
-        generation: node.local_lease.life(),
+        generation: node.local_lease.generation(),
         after_crash,
     };
     let (actor, _) = Actor::spawn_linked(None, ShardActor, context, root.get_cell()).await?;

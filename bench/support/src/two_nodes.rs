@@ -64,7 +64,7 @@ impl MeasuredNode {
             .count()
             .all()
             .map(|shard| (shard, Some(node(OWNER)), Epoch(1)));
-        map.learn(node(ASKER), owned);
+        map.apply(node(ASKER), owned);
         let measured = Self::of(router, peers);
         if connected.is_err() {
             measured.end().await;
@@ -127,7 +127,7 @@ fn record(number: u128, address: Option<String>) -> NodeRecord {
             wire_min: WIRE_MIN,
             wire_max: WIRE_MAX,
         },
-        beat: 0,
+        heartbeat: 0,
         fenced: false,
         draining: false,
     }

@@ -1,7 +1,8 @@
-//! How evenly shards lie, how many move when a node comes or goes, how fast that is worked out, and what membership asks of
-//! the database: `cargo run --release -p fritzy-cluster --example simulate -- [--nodes 1000] [--shards 65536] [--seed 1]`.
+//! How evenly shards are assigned, how many move when a node joins or leaves, how long an
+//! assignment takes, and the load of membership on the database: `cargo run --release -p
+//! fritzy-cluster --example simulate -- [--nodes 1000] [--shards 65536] [--seed 1]`.
 
-#![expect(clippy::print_stdout, reason = "this is what it is for")]
+#![expect(clippy::print_stdout, reason = "prints a report")]
 
 mod measure;
 
@@ -10,7 +11,8 @@ use std::time::Duration;
 
 use measure::{Placements, all_fenced_after, database_load, node_ids, placements};
 
-/// How often each size is drawn: enough for a mean of small clusters, few enough for large ones to take seconds.
+/// How often each size is drawn: enough for a mean of small clusters, few enough for large ones to
+/// take seconds.
 const DRAWS: (usize, usize) = (100, 10);
 /// From how many nodes on a cluster is large here.
 const LARGE: usize = 100;
@@ -59,13 +61,13 @@ fn print_placements(options: &Options, rng: &mut fastrand::Rng) {
     );
     println!();
     println!(
-        "| shards | nodes | fullest | emptiest | moved by a join | moved by a leave | time of one placement |"
+        "| shards | nodes | fullest | emptiest | moved by a join | moved by a leave | time of one assignment |"
     );
     println!("|---|---|---|---|---|---|---|");
     let small = [3, 4, 5, 10, 30].map(|nodes| (1_024, nodes));
     let large = [3, 4, 5, 10, 30, 100, 300].map(|nodes| (options.shards, nodes));
-    let asked = [(options.shards, options.nodes)];
-    for (shards, nodes) in small.into_iter().chain(large).chain(asked) {
+    let requested = [(options.shards, options.nodes)];
+    for (shards, nodes) in small.into_iter().chain(large).chain(requested) {
         let draws = if nodes < LARGE { DRAWS.0 } else { DRAWS.1 };
         let of = placements(nodes, shards, draws, rng);
         print_row(shards, nodes, draws, &of);
@@ -84,13 +86,13 @@ fn print_row(shards: u32, nodes: usize, draws: usize, of: &Placements) {
         of.emptiest,
         moved(of.join, of.join_worst),
         moved(of.leave, of.leave_worst),
-        of.place_took.as_secs_f64() * 1e3,
+        of.assign_took.as_secs_f64() * 1e3,
     );
 }
 
 fn print_membership(options: &Options, rng: &mut fastrand::Rng) {
     println!(
-        "statements: one renewal and one look a second for each node; rows: the beats that those looks read; fenced: after the last beat"
+        "statements: one heartbeat and one poll a second for each node; rows: the heartbeats that those polls read; fenced: after the last heartbeat"
     );
     println!();
     println!(

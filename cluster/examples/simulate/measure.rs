@@ -1,13 +1,14 @@
-//! What the simulation measures. Shared by the example, at full size, and the test, at a smaller one.
+//! What the simulation measures. Shared by the example, at full size, and the test, at a smaller
+//! one.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use fritzy_cluster::{FailureDetector, TTL, WATCHED_MAX, place, watched};
+use fritzy_cluster::{FailureDetector, TTL, WATCHED_MAX, assign, watched};
 use fritzy_types::NodeId;
 use uuid::Uuid;
 
-/// Ids as nodes draw them: the time, here one millisecond after the other, then chance.
+/// Ids as nodes generate them: the time, here one millisecond after the other, then random bits.
 pub(crate) fn node_ids(count: usize, rng: &mut fastrand::Rng) -> Vec<NodeId> {
     let began_ms = 1_790_000_000_000_u128;
     (0..count as u128)
@@ -16,7 +17,7 @@ pub(crate) fn node_ids(count: usize, rng: &mut fastrand::Rng) -> Vec<NodeId> {
         .collect()
 }
 
-/// Shards that moved, and those that had to: what the new node got or what the one that left had had.
+/// Shards that moved, and those that had to: the new node's shards, or those of the node that left.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moves {
     pub(crate) moved: usize,
@@ -24,7 +25,7 @@ pub(crate) struct Moves {
 }
 
 impl Moves {
-    /// How many times as many as needed.
+    /// How many times as many moved as needed.
     pub(crate) fn ratio(self) -> f64 {
         self.moved as f64 / self.needed as f64
     }
@@ -35,23 +36,24 @@ impl Moves {
     }
 }
 
-/// Placements of so many shards on so many nodes, one node more and one less, over several draws of ids.
+/// Assignments of a number of shards to a number of nodes, to one node more and to one less, over
+/// several draws of ids.
 #[derive(Debug)]
 pub(crate) struct Placements {
     /// The shards of the fullest node, as a share of the mean; the worst draw.
     pub(crate) fullest: f64,
-    /// The same of the emptiest.
+    /// The shards of the emptiest node, as a share of the mean; the worst draw.
     pub(crate) emptiest: f64,
     /// Over all draws.
     pub(crate) join: Moves,
-    /// The worst draw.
+    /// The ratio of the worst draw.
     pub(crate) join_worst: f64,
     /// Over all draws.
     pub(crate) leave: Moves,
-    /// The worst draw.
+    /// The ratio of the worst draw.
     pub(crate) leave_worst: f64,
-    /// The longest of all.
-    pub(crate) place_took: Duration,
+    /// The longest of all draws.
+    pub(crate) assign_took: Duration,
 }
 
 pub(crate) fn placements(
@@ -67,17 +69,17 @@ pub(crate) fn placements(
         join_worst: 0.0,
         leave: Moves::default(),
         leave_worst: 0.0,
-        place_took: Duration::ZERO,
+        assign_took: Duration::ZERO,
     };
     for _ in 0..draws {
         let ids = node_ids(nodes + 1, rng);
         let (new, present) = ids.split_last().expect("one at least");
         let began = Instant::now();
-        let placed = place(shards, present);
-        all.place_took = all.place_took.max(began.elapsed());
+        let assigned = assign(shards, present);
+        all.assign_took = all.assign_took.max(began.elapsed());
 
         let mut loads: HashMap<NodeId, u32> = present.iter().map(|node| (*node, 0)).collect();
-        for node in placed.iter().flatten() {
+        for node in assigned.iter().flatten() {
             *loads.entry(*node).or_default() += 1;
         }
         let share = |load: u32| f64::from(load) * nodes as f64 / f64::from(shards);
@@ -86,11 +88,11 @@ pub(crate) fn placements(
             all.emptiest = all.emptiest.min(load);
         }
 
-        let join = moves(&placed, &place(shards, &ids), *new);
+        let join = moves(&assigned, &assign(shards, &ids), *new);
         all.join_worst = all.join_worst.max(join.ratio());
         all.join.add(join);
         if let Some((leaver, others @ [_, ..])) = present.split_first() {
-            let leave = moves(&placed, &place(shards, others), *leaver);
+            let leave = moves(&assigned, &assign(shards, others), *leaver);
             all.leave_worst = all.leave_worst.max(leave.ratio());
             all.leave.add(leave);
         }
@@ -98,7 +100,7 @@ pub(crate) fn placements(
     all
 }
 
-/// Between two placements of which one has `node` and the other not.
+/// The moves between two assignments of which one has `node` and the other has not.
 fn moves(before: &[Option<NodeId>], after: &[Option<NodeId>], node: NodeId) -> Moves {
     let pairs = || before.iter().zip(after);
     Moves {
@@ -109,12 +111,12 @@ fn moves(before: &[Option<NodeId>], after: &[Option<NodeId>], node: NodeId) -> M
     }
 }
 
-/// What membership asks of the database, while nothing happens.
+/// The load of membership on the database while no node joins, leaves or dies.
 #[derive(Debug)]
 pub(crate) struct DatabaseLoad {
-    /// A renewal and a look for each node.
+    /// A heartbeat and a poll for each node.
     pub(crate) statements_per_s: usize,
-    /// The beats that looks read.
+    /// The heartbeats that polls read.
     pub(crate) rows_read_per_s: usize,
 }
 
@@ -125,8 +127,9 @@ pub(crate) fn database_load(ids: &[NodeId]) -> DatabaseLoad {
     }
 }
 
-/// How long until the last of the dead is fenced, when the first `dead` of the nodes, which started one after the other,
-/// die at once. All look each second, each in its own part of it, and fence what they find.
+/// How long until the last of the dead is fenced, when the first `dead` of the nodes, which started
+/// one after the other, die at once. All poll each second, each in its own part of it, and fence
+/// the dead they detect.
 pub(crate) fn all_fenced_after(ids: &[NodeId], dead: usize) -> Duration {
     let began = Instant::now();
     let mut standing = ids.to_vec();
@@ -140,7 +143,7 @@ pub(crate) fn all_fenced_after(ids: &[NodeId], dead: usize) -> Duration {
         for (n, (me, observer)) in living.iter().zip(&mut observers).enumerate() {
             let part = Duration::from_millis((n * 1_000 / living.len()) as u64);
             let at = Duration::from_secs(second) + part;
-            let beat = |node: &NodeId| {
+            let heartbeat = |node: &NodeId| {
                 let alive = living.contains(node) || at < dies_at;
                 (
                     *node,
@@ -153,9 +156,9 @@ pub(crate) fn all_fenced_after(ids: &[NodeId], dead: usize) -> Duration {
             };
             let watched = watched(*me, &standing);
             assert!(watched.len() <= WATCHED_MAX);
-            let beats: Vec<(NodeId, u64)> = watched.iter().map(beat).collect();
+            let heartbeats: Vec<(NodeId, u64)> = watched.iter().map(heartbeat).collect();
             let now = began + at;
-            let found = observer.observe(now, Some(now), &beats);
+            let found = observer.observe(now, Some(now), &heartbeats);
             assert!(
                 found.iter().all(|(node, _)| !living.contains(node)),
                 "alive"

@@ -1,30 +1,33 @@
-//! Failures of the world on the way to an answer; never the caller's fault.
+//! Failures of the system while it handles a request; never the caller's fault.
 
-/// Why there is no answer.
+/// Why a request has no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// It cannot be done now. Nothing was written.
-    #[error("not available now, nothing was written: {0}")]
+    /// The request cannot be handled now. Nothing was written.
+    #[error("temporarily unavailable, nothing was written: {0}")]
     Unavailable(String),
-    /// This node does not own the shard any more. Nothing was written; its owner can be asked.
-    #[error("another node has taken this shard; nothing was written")]
+    /// This node does not own the shard any more. Nothing was written; the request can be sent to
+    /// the owner.
+    #[error("another node owns this shard now; nothing was written")]
     NotOwner,
-    /// Too much is waiting. Nothing was written.
-    #[error("too much is waiting already, nothing was written; try again later")]
+    /// Too many requests wait. Nothing was written.
+    #[error("too many requests are waiting, nothing was written; try again later")]
     Overloaded,
     /// The deadline passed. A write may or may not have happened.
     #[error(
-        "the time limit passed; whether a mutation took effect is not known: repeat it with the same \
+        "the deadline passed; whether a mutation took effect is unknown: repeat it with the same \
          idempotency key"
     )]
     DeadlineExceeded,
-    /// A write may or may not have happened.
+    /// The response was lost, with the reason. A write may or may not have happened.
     #[error(
-        "the answer was lost ({0}); whether the request took effect is not known: repeat it with the \
+        "the response was lost ({0}); whether the request took effect is unknown: repeat it with the \
          same idempotency key"
     )]
     OutcomeUnknown(String),
     /// A defect of this program. A write may or may not have happened.
-    #[error("an internal error, logged here; repeating the request with the same key is safe")]
+    #[error(
+        "an internal error, which is in the log; repeating the request with the same key is safe"
+    )]
     Internal,
 }

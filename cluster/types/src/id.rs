@@ -1,4 +1,5 @@
-//! Ids that belong to no product: a run of a node, and the routing key of whatever is distributed over shards.
+//! The id of a node's incarnation, and the routing key of entities that are distributed over
+//! shards.
 
 use std::fmt;
 
@@ -9,8 +10,8 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(pub u16);
 
-/// One run of one node: generated at every start, so that a restarted node is a different owner. Version 7 UUIDs, so that
-/// a node that started later has the greater id.
+/// One incarnation of a node: generated at every start, so that a restarted node is a different
+/// owner. Version 7 UUIDs, so that a node that started later has the greater id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeId(Uuid);
@@ -21,7 +22,7 @@ impl NodeId {
         Self(id)
     }
 
-    /// The 16 bytes.
+    /// The 16 bytes of the id.
     pub const fn as_uuid(&self) -> &Uuid {
         &self.0
     }

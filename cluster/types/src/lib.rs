@@ -1,5 +1,6 @@
-//! The ground floor: what every crate that knows of nodes and shards agrees on, and the two ports that the cluster needs
-//! from a store. It has no word of the shop: no kind of entity, no money, no error code of the API.
+//! The ground floor: the types that every crate that knows of nodes and shards shares, and the two
+//! ports that the cluster needs from a store. It has no word of the shop: no kind of entity, no
+//! money, no error code of the API.
 //!
 //! Nothing here reads a clock, draws a random number, waits, or touches a file or a socket.
 

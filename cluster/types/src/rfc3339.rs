@@ -1,38 +1,38 @@
-//! Moments as people and programs write them: RFC 3339.
+//! Timestamps as text, in the format of RFC 3339.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::Timestamp;
 
-/// Why a text is no moment.
+/// Why a text is not a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
-    /// It is written otherwise.
-    #[error("is not a moment as RFC 3339 writes it")]
+    /// The text is not in the format of RFC 3339.
+    #[error("is not an RFC 3339 timestamp")]
     NotRfc3339,
-    /// It is beyond what is counted in microseconds.
-    #[error("is too far away")]
-    TooFar,
+    /// The time does not fit into 64 bits of microseconds.
+    #[error("is out of range")]
+    OutOfRange,
 }
 
-/// Reads a moment.
+/// Parses a timestamp.
 ///
 /// # Errors
-/// [`TimestampError`]
+/// [`TimestampError`] when the text is not in the format of RFC 3339, or the time is out of range.
 pub fn from_rfc3339(text: &str) -> Result<Timestamp, TimestampError> {
-    let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError::NotRfc3339)?;
-    let micros = i64::try_from(moment.unix_timestamp_nanos() / 1_000);
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError::NotRfc3339)?;
+    let micros = i64::try_from(time.unix_timestamp_nanos() / 1_000);
     micros
         .map(Timestamp::from_micros)
-        .map_err(|_| TimestampError::TooFar)
+        .map_err(|_| TimestampError::OutOfRange)
 }
 
-/// Writes a moment, in UTC.
-pub fn rfc3339(moment: Timestamp) -> String {
-    let nanos = i128::from(moment.as_micros()) * 1_000;
+/// Formats a timestamp, in UTC.
+pub fn rfc3339(timestamp: Timestamp) -> String {
+    let nanos = i128::from(timestamp.as_micros()) * 1_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos)
         .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .expect("moments in the journal are between the years 0 and 9999")
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .expect("timestamps in the journal are between the years 0 and 9999")
 }

@@ -1,10 +1,10 @@
-//! Shards: the unit of ownership. A shard has one owner, one ordered stream, one committer.
+//! Shards: the unit of ownership. A shard has one owner, one ordered stream, and one committer.
 
 use std::fmt;
 
 use crate::Slot;
 
-/// One shard, `0..count`.
+/// The number of one shard, `0..count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShardId(pub u16);
 
@@ -31,12 +31,13 @@ impl ShardCount {
         }
     }
 
-    /// The number itself.
+    /// The number of shards.
     pub const fn get(self) -> u16 {
         self.0
     }
 
-    /// The shard of a routing key. Slots are random or hashed already, so a remainder spreads them.
+    /// The shard of a routing key. Slots are random or hashed already, so a remainder distributes
+    /// them evenly.
     pub const fn shard_of(self, slot: Slot) -> ShardId {
         ShardId(slot.0 % self.0)
     }

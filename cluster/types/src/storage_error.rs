@@ -1,29 +1,29 @@
-//! Why a store did not do what it was asked to.
+//! Why a store did not complete a read.
 
-/// Why there is no more room.
+/// Which limit of the memory budget was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetExceeded {
-    /// One answer would be larger than any may be: the caller must ask for less.
-    #[error("one answer may take {bytes_max} bytes of memory, and this one would take more")]
+    /// One response would be larger than any may be: the caller must request less.
+    #[error("one response may take {bytes_max} bytes of memory, and this one would take more")]
     PerResponse {
-        /// What one answer may take.
+        /// The limit for one response, in bytes.
         bytes_max: usize,
     },
-    /// All answers under way have taken what there is: the same request can work later.
-    #[error("large answers under way have taken all the room there is for them")]
+    /// The responses in flight have used up the shared budget: the same request can succeed later.
+    #[error("large responses in flight have used up their shared memory budget")]
     Shared,
 }
 
 /// Why a read failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
-    /// The store does not answer.
+    /// The store does not respond.
     #[error("the store could not read: {0}")]
     Unavailable(String),
-    /// What is stored cannot be read; that entity is unavailable, it is never skipped.
+    /// Stored data cannot be decoded; that entity is unavailable, and never skipped.
     #[error("stored data cannot be read: {0}")]
     Unreadable(String),
-    /// The rows would take more room than there is; nothing is kept of them.
+    /// The rows exceed the memory budget; none of them is kept.
     #[error(transparent)]
     BudgetExceeded(#[from] BudgetExceeded),
 }

@@ -170,7 +170,7 @@ impl Clustered {
 /// Returns when every shard has a place.
 async fn placed(map: &ShardMap) {
     let mut changes = map.watch();
-    let has_place = |shard| map.place(shard) != ShardLocation::Unassigned;
+    let has_place = |shard| map.location(shard) != ShardLocation::Unassigned;
     while !map.count().all().all(has_place) {
         if changes.changed().await.is_err() {
             return;
@@ -199,7 +199,7 @@ async fn ready(member: Arc<Member>, readiness: Readiness) {
     loop {
         let is_ready = {
             let status = status.borrow_and_update();
-            let me = status.me.filter(|_| status.looked.is_some());
+            let me = status.me.filter(|_| status.polled_at.is_some());
             if life.map(|(me, _)| me) != me {
                 life = me.map(|me| (me, Instant::now()));
                 has_met = false;

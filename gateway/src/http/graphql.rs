@@ -10,7 +10,7 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Executor, Positioned, Request, Response as GraphqlResponse, Value, Variables};
 use bytes::Buf;
-use fritzy_cluster::aside::{self, Places};
+use fritzy_cluster::admission::{self, AdmissionControl};
 use fritzy_domain::ReadReplicas;
 use futures_util::{FutureExt as _, Stream};
 use serde::Deserialize;
@@ -33,9 +33,9 @@ use crate::graphql::{AnswerRoom, Answers, RequestContext, Stage, answer_excess, 
 pub(super) struct Endpoint<E> {
     schema: E,
     config: HttpConfig,
-    /// Places for requests being worked on. Taken before a document is parsed: refusing must cost
+    /// Permits for requests being worked on. Taken before a document is parsed: refusing must cost
     /// next to nothing, or it would be an overload of its own.
-    places: Places,
+    places: AdmissionControl,
     bodies: Bodies,
     answers: Answers,
     metrics: HttpMetrics,
@@ -72,7 +72,7 @@ impl<E: Executor> Endpoint<E> {
         input_types: InputTypes,
         copies: Option<Arc<dyn ReadReplicas>>,
     ) -> Self {
-        let places = Places::new(config.requests_max);
+        let places = AdmissionControl::new(config.requests_max);
         let bodies = Bodies::new(config.body_bytes_max, config.body_bytes_total_max);
         let answers = Answers::new(config.answer_bytes_max, config.answer_bytes_total_max);
         Self {
@@ -107,7 +107,7 @@ impl<E: Executor> Endpoint<E> {
             let negotiating = self.negotiate(began, &method, &headers, &query, body);
             let response = match trace {
                 None => negotiating.await,
-                trace => fritzy_cluster::trace::within(trace, negotiating).await,
+                trace => fritzy_cluster::trace_context::within(trace, negotiating).await,
             };
             let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             debug!(%method, status = response.status().as_u16(), micros, "answered");
@@ -134,7 +134,7 @@ impl<E: Executor> Endpoint<E> {
         };
         let parameters = match *method {
             // A full house is seen at the door: what is refused anyway is neither read nor parsed.
-            Method::POST if self.places.are_taken() => Err(Refused::overloaded()),
+            Method::POST if self.places.is_full() => Err(Refused::overloaded()),
             Method::POST => {
                 let deadline = began + self.config.request_timeout;
                 let reading = self.read_body(headers, body);
@@ -149,11 +149,11 @@ impl<E: Executor> Endpoint<E> {
             )),
         };
         let room = Arc::new(self.answers.room());
-        let executed = match (parameters, self.places.take()) {
+        let executed = match (parameters, self.places.admit()) {
             // What the body held is in use until the request is carried out.
             (Ok((parameters, _reserved)), Some(place)) => {
                 let executing = self.execute(began, method, headers, parameters, room.clone());
-                aside::within(place, executing).await
+                admission::within(place, executing).await
             }
             (Ok(_), None) => Err(Refused::overloaded()),
             (Err(refused), _) => Err(refused),

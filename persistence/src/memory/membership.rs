@@ -55,7 +55,7 @@ impl Membership for MemoryStore {
             }
             let record = NodeRecord {
                 node: node.clone(),
-                beat: 0,
+                heartbeat: 0,
                 fenced: false,
                 draining: false,
             };
@@ -73,7 +73,7 @@ impl Membership for MemoryStore {
         Ok(self.change(|state| {
             let live = state.lives(id);
             if let Some(member) = state.nodes.get_mut(&id).filter(|_| live) {
-                member.record.beat += 1;
+                member.record.heartbeat += 1;
             }
             live
         }))
@@ -89,7 +89,7 @@ impl Membership for MemoryStore {
             ClusterSnapshot {
                 version: state.version,
                 state: (known != Some(state.version)).then(|| self.cluster_state(state)),
-                beats: live.map(|id| (*id, state.nodes[id].record.beat)).collect(),
+                heartbeats: live.map(|id| (*id, state.nodes[id].record.heartbeat)).collect(),
             }
         }))
     }
@@ -99,7 +99,7 @@ impl Membership for MemoryStore {
             let Some(member) = state.nodes.get_mut(&id) else {
                 return true;
             };
-            if !member.record.fenced && member.record.beat == beat {
+            if !member.record.fenced && member.record.heartbeat == beat {
                 member.record.fenced = true;
                 member.fenced_at = Some(Instant::now());
                 state.version += 1;

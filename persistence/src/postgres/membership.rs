@@ -220,7 +220,7 @@ impl Membership for Nodes {
         Ok(ClusterSnapshot {
             version,
             state,
-            beats,
+            heartbeats: beats,
         })
     }
 
@@ -352,7 +352,7 @@ fn node_record(row: &PgRow) -> Result<NodeRecord, StorageError> {
             wire_min: wire("wire_min")?,
             wire_max: wire("wire_max")?,
         },
-        beat: row.int("beat")?.cast_unsigned(),
+        heartbeat: row.int("beat")?.cast_unsigned(),
         fenced: row.flag("fenced")?,
         draining: row.flag("draining")?,
     })

@@ -36,7 +36,7 @@ impl PostgresBatches {
         }
         let deadlines = batch
             .iter()
-            .map(|numbered| numbered.append.deadline.moment());
+            .map(|numbered| numbered.append.deadline.instant());
         let deadline = deadlines.max().map_or_else(Instant::now, Instant::from_std);
         loop {
             let again = match self.try_settle(batch).await {

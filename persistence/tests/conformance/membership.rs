@@ -17,7 +17,7 @@ pub(crate) async fn a_name_is_one_run_s_until_that_is_fenced_or_has_left(cluster
     let taken = cluster.members_of(1).join(&second).await;
     let there = NodeRecord {
         node: first.clone(),
-        beat: 1,
+        heartbeat: 1,
         fenced: false,
         draining: false,
     };
@@ -33,7 +33,7 @@ pub(crate) async fn a_name_is_one_run_s_until_that_is_fenced_or_has_left(cluster
     };
     assert_eq!(nodes.len(), 3);
     assert_eq!(nodes[0], fenced);
-    assert_eq!((&nodes[1].node, nodes[1].beat), (&second, 0));
+    assert_eq!((&nodes[1].node, nodes[1].heartbeat), (&second, 0));
 
     members.leave(second.id).await.expect("leaves");
     let alone = new_node(4, "kiosk");
@@ -59,7 +59,7 @@ pub(crate) async fn a_node_renews_until_it_is_fenced_or_has_left(cluster: Cluste
         let looked = cluster.members_of(1).read_state(None, &watched).await;
         looked
             .expect("looks")
-            .beats
+            .heartbeats
             .into_iter()
             .collect::<BTreeSet<_>>()
     };
@@ -91,7 +91,7 @@ pub(crate) async fn a_fencing_needs_the_beat_that_was_seen(cluster: Cluster) {
     assert!(cluster.fence(id, 0).await, "it is fenced already");
     assert!(cluster.fence(node(9), 0).await, "it is gone");
     let fenced = &cluster.state().await.nodes[0];
-    assert!(fenced.fenced && fenced.beat == 2, "{fenced:?}");
+    assert!(fenced.fenced && fenced.heartbeat == 2, "{fenced:?}");
     let [(whose, first)] = ages().await[..] else {
         panic!("one is fenced")
     };
@@ -125,8 +125,8 @@ pub(crate) async fn a_renewal_and_a_fencing_never_both_count(cluster: Cluster) {
         let record = nodes.iter().find(|record| record.node.id == id);
         let record = record.expect("it has not left");
         assert_eq!(record.fenced, !renewed);
-        assert_eq!(record.beat, beat + u64::from(renewed));
-        beat = record.beat;
+        assert_eq!(record.heartbeat, beat + u64::from(renewed));
+        beat = record.heartbeat;
         if record.fenced {
             fencings += 1;
             number += 1;
@@ -188,7 +188,7 @@ pub(crate) async fn a_look_tells_the_whole_when_it_is_not_known(cluster: Cluster
     let id = cluster.join(1).await;
     let members = cluster.members();
     let first = members.read_state(None, &[]).await.expect("looks");
-    assert_eq!(first.beats, []);
+    assert_eq!(first.heartbeats, []);
     let state = first.state.expect("nothing was known");
     assert_eq!(state.nodes.len(), 1);
     let free = |shard| ShardOwner {
@@ -201,7 +201,7 @@ pub(crate) async fn a_look_tells_the_whole_when_it_is_not_known(cluster: Cluster
     let known = Some(first.version);
     let again = members.read_state(known, &[id]).await.expect("looks");
     assert_eq!((again.version, again.state), (first.version, None));
-    assert_eq!(again.beats, [(id, 0)]);
+    assert_eq!(again.heartbeats, [(id, 0)]);
 
     let taken = members.acquire(id, &[(ShardId(3), None)]).await;
     assert_eq!(taken.expect("takes").len(), 1);

@@ -126,12 +126,12 @@ async fn a_renewal_that_is_not_answered_is_given_up_and_does_not_count_later() {
     );
     assert!(began.elapsed() < Duration::from_millis(2_500));
     let look = cluster.members_of(1).read_state(None, &[id]).await;
-    assert_eq!(look.expect("looks go on").beats, [(id, 1)]);
+    assert_eq!(look.expect("looks go on").heartbeats, [(id, 1)]);
     holding.rollback().await.expect("lets go");
     assert!(members.heartbeat(id).await.expect("answers"));
     let look = members.read_state(None, &[id]).await.expect("looks");
     assert_eq!(
-        look.beats,
+        look.heartbeats,
         [(id, 2)],
         "the one that was given up is not there"
     );
@@ -153,7 +153,7 @@ async fn calls_go_on_after_their_connections_were_cut() {
     assert!(members.heartbeat(id).await.is_err() && members.read_state(None, &[]).await.is_err());
     assert!(members.heartbeat(id).await.expect("answers again"));
     let look = members.read_state(None, &[id]).await.expect("looks again");
-    assert_eq!(look.beats, [(id, 2)]);
+    assert_eq!(look.heartbeats, [(id, 2)]);
     cluster.stores[0].close().await;
     let closed = members.heartbeat(id).await;
     assert!(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use fritzy_cluster::{MemberStatus, PeerStatus, ShardLocation, ShardMap, place, preference};
+use fritzy_cluster::{MemberStatus, PeerStatus, ShardLocation, ShardMap, assign, preference};
 use fritzy_types::{ClusterState, NodeId, NodeRecord, Roles, ShardId};
 
 use super::views::{
@@ -83,12 +83,12 @@ fn asked_view(seen: &Seen<'_>) -> AskedView {
     let mut moving: Vec<u16> = status.moving.iter().map(|shard| shard.0).collect();
     moving.sort_unstable();
     let all = seen.map.count().all();
-    let nowhere = all.filter(|shard| seen.map.place(*shard) == ShardLocation::Unassigned);
+    let nowhere = all.filter(|shard| seen.map.location(*shard) == ShardLocation::Unassigned);
     AskedView {
         name: seen.name.to_owned(),
         id: status.me.map(|me| me.to_string()),
         lease_ms: seen.lease.map(millis),
-        looked_ms_ago: status.looked.map(|looked| millis(looked.elapsed())),
+        looked_ms_ago: status.polled_at.map(|looked| millis(looked.elapsed())),
         tables_failure: seen.failure.clone(),
         running: status.running,
         moving: ShardList::of(moving),
@@ -113,7 +113,7 @@ fn node_view(
         wire_max: node.wire_max,
         shards: owned.get(&node.id).copied().unwrap_or_default(),
         draining: record.draining,
-        beat: record.beat,
+        beat: record.heartbeat,
         asked: me == Some(node.id),
         connected: peer.is_some(),
         round_trip_us: peer
@@ -132,9 +132,9 @@ pub(super) fn shard_view(seen: &Seen<'_>, state: &ClusterState, shard: ShardId) 
         .filter(|record| may_own(record))
         .map(|record| record.node.id)
         .collect();
-    let placed = place(u32::from(seen.map.count().get()), &owning);
+    let placed = assign(u32::from(seen.map.count().get()), &owning);
     let belongs = placed.get(usize::from(shard.0)).copied().flatten();
-    let (place, node) = match seen.map.place(shard) {
+    let (place, node) = match seen.map.location(shard) {
         ShardLocation::Local => (SeenPlace::Here, None),
         ShardLocation::Remote(node) => (SeenPlace::Elsewhere, Some(named(state, node))),
         ShardLocation::Unassigned => (SeenPlace::Nowhere, None),

@@ -244,7 +244,7 @@ impl Desk {
                 |record: &fritzy_types::NodeRecord| record.node.id == id && !record.draining;
             // A look from before the mark tells nothing.
             let is_old = status.state.nodes.iter().any(drains);
-            status.looked.is_some() && !is_old && owned_by(&status.state, id) == 0
+            status.polled_at.is_some() && !is_old && owned_by(&status.state, id) == 0
         });
         // Errors mean that the time is over, or this node.
         let _ = timeout(wait, empty).await;

@@ -70,7 +70,7 @@ mod tests {
                 wire_min: 1,
                 wire_max: 1,
             },
-            beat: 0,
+            heartbeat: 0,
             fenced,
             draining: false,
         }

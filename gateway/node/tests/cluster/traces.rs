@@ -45,7 +45,7 @@ async fn a_client_s_trace_is_in_the_log_of_the_node_that_owns_what_it_asks_for()
     let renamed = asked.api.send(request, body.to_string()).await;
     assert_eq!(renamed.data("/renameAccount/version"), 2);
 
-    let at_owner = logged(owner, "answered another node").await;
+    let at_owner = logged(owner, "replied to another node").await;
     let shard = shard_of(&account).to_string();
     assert_eq!(at_owner["shard"], json!(shard), "{at_owner}");
     assert_eq!(at_owner["span"]["parent"], json!(SPAN), "{at_owner}");

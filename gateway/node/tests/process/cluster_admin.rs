@@ -70,7 +70,7 @@ fn require_true_to_the_table(status: &Value, table: &ClusterState) {
         assert_eq!(node["draining"], record.draining);
         assert!(!record.fenced);
         let beat = node["beat"].as_u64();
-        assert!(beat.is_some_and(|beat| beat <= record.beat), "{status:#}");
+        assert!(beat.is_some_and(|beat| beat <= record.heartbeat), "{status:#}");
     }
 }
 
@@ -207,7 +207,7 @@ async fn operators_see_and_steer_a_cluster() {
         while !cluster.nodes[other]
             .0
             .log()
-            .contains("another node wants shards to move")
+            .contains("rebalancing at the request of another node")
         {
             assert!(began.elapsed() < SETTLED_MAX, "node {other} has not heard");
             sleep(Duration::from_millis(20)).await;

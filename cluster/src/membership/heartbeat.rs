@@ -1,0 +1,99 @@
+//! Heartbeats: this node renews its membership each second, on a thread of its own. A busy runtime
+//! must not cost a node its shards.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use fritzy_types::{Membership, NodeId};
+use tokio::runtime;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+use tracing::{error, warn};
+
+use crate::membership::lease::{BootTime, LocalLease};
+
+/// Between two heartbeats.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// After a heartbeat that failed.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+
+/// The state of one incarnation's membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MembershipState {
+    /// A member, with the time of its last heartbeat; `None` before the first one.
+    Member(Option<Instant>),
+    /// The node was fenced.
+    Fenced,
+}
+
+/// An incarnation that sends heartbeats, and where its state is published.
+type Incarnation = (NodeId, watch::Sender<MembershipState>);
+
+/// The thread that sends the heartbeats of this node's incarnations, one after the other.
+pub(crate) struct Heartbeats(mpsc::UnboundedSender<Incarnation>);
+
+impl Heartbeats {
+    /// Starts the thread. It ends once this handle is dropped and the current incarnation has
+    /// ended.
+    pub(crate) fn start(membership: Arc<dyn Membership>, lease: LocalLease) -> io::Result<Self> {
+        let (sender, mut incarnations) = mpsc::unbounded_channel::<Incarnation>();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let sending = async move {
+            while let Some((me, state)) = incarnations.recv().await {
+                send_heartbeats(membership.as_ref(), me, &lease, &state).await;
+            }
+        };
+        thread::Builder::new()
+            .name("heartbeat".into())
+            .spawn(move || runtime.block_on(sending))?;
+        Ok(Self(sender))
+    }
+
+    /// Sends heartbeats for `me` from now on, until it is fenced or the receiver is dropped.
+    pub(crate) fn start_for(&self, me: NodeId) -> watch::Receiver<MembershipState> {
+        let (sender, state) = watch::channel(MembershipState::Member(None));
+        // Should the thread have died, the dropped sender ends the incarnation.
+        let _ = self.0.send((me, sender));
+        state
+    }
+}
+
+async fn send_heartbeats(
+    membership: &dyn Membership,
+    me: NodeId,
+    lease: &LocalLease,
+    state: &watch::Sender<MembershipState>,
+) {
+    let mut failing = false;
+    while !state.is_closed() {
+        let sent = BootTime::now();
+        let delay = match membership.heartbeat(me).await {
+            Ok(true) => {
+                failing = false;
+                lease.renewed(sent);
+                state.send_replace(MembershipState::Member(Some(Instant::now())));
+                HEARTBEAT_INTERVAL
+            }
+            Ok(false) => {
+                lease.end();
+                error!(node = %me, "this node was declared dead by others and has lost its shards");
+                state.send_replace(MembershipState::Fenced);
+                return;
+            }
+            Err(failure) => {
+                if !failing {
+                    warn!(%failure, "the heartbeat could not be written; retrying");
+                }
+                failing = true;
+                RETRY_DELAY
+            }
+        };
+        tokio::select! {
+            () = sleep(delay) => {}
+            () = state.closed() => {}
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The port through which requests reach the shards of this node.
+
+use std::future::Future;
+
+use fritzy_types::{Deadline, Failure, ShardId};
+
+use crate::protocol::codec::Unreadable;
+
+/// Why a host returns no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostError<R> {
+    /// The shard does not run here, or not any more. The request was not started, and is returned.
+    NotHere(R),
+    /// The shard failed to handle the request.
+    Failed(Failure),
+}
+
+/// Runs the shards that a node owns.
+pub trait ShardHost: Send + Sync + 'static {
+    /// A request to a shard.
+    type Request: Clone + Send + Sync;
+    /// The shard's reply.
+    type Reply: Send + Sync;
+
+    /// Sends a request to one of this node's shards. Returns by the deadline.
+    fn ask(
+        &self,
+        shard: ShardId,
+        deadline: Deadline,
+        request: Self::Request,
+    ) -> impl Future<Output = Result<Self::Reply, HostError<Self::Request>>> + Send;
+
+    /// Whether a request may be sent again when its outcome is unknown.
+    fn is_idempotent(request: &Self::Request) -> bool;
+
+    /// Encodes a request for another node, without its deadline.
+    fn encode_request(request: &Self::Request) -> Vec<u8>;
+
+    /// Decodes a request from another node.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when a newer version of the program encoded it.
+    fn decode_request(bytes: &[u8], deadline: Deadline) -> Result<Self::Request, Unreadable>;
+
+    /// Encodes a reply for another node.
+    fn encode_reply(reply: &Self::Reply) -> Vec<u8>;
+
+    /// Decodes a reply from another node.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when a newer version of the program encoded it.
+    fn decode_reply(bytes: &[u8]) -> Result<Self::Reply, Unreadable>;
+}
