@@ -1,18 +1,18 @@
-//! What a tail asks of a database.
+//! What tails and cursor administration need from a database, whichever store it is in.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{Position, RecordedEvent};
+use fritzy_domain::{Cursor, Position, RecordedEvent};
 use fritzy_types::{ShardId, StorageError};
 
-/// A database opened for reading only; each call is a transaction of its own.
+/// A database opened read-only; each call is a transaction of its own.
 #[async_trait]
 pub(crate) trait EventSource: Send {
     /// The last position of each shard that has events.
     async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, StorageError>;
 
-    /// Up to `limit` events of a shard behind position `after`, in order.
+    /// Up to `limit` events of a shard after position `after`, in order.
     async fn page(
         &mut self,
         shard: ShardId,
@@ -20,12 +20,30 @@ pub(crate) trait EventSource: Send {
         limit: u32,
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// The events at these places (no more than 1 000), in any order; none for a place without one.
+    /// The events at these positions (at most 1 000), in any order; positions without an event are left out.
     async fn at(
         &mut self,
-        places: &[(ShardId, Position)],
+        positions: &[(ShardId, Position)],
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// Closes it.
+    /// Closes the connection.
+    async fn close(self: Box<Self>);
+}
+
+/// The table of projection cursors, on a connection of its own that may write.
+#[async_trait]
+pub(crate) trait CursorTable: Send {
+    /// All cursors, each with the name of its projection, ordered by that name.
+    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, StorageError>;
+
+    /// Sets a cursor if it is unchanged since it was read; `false` if it has moved.
+    async fn set(
+        &mut self,
+        projection: &str,
+        read: &Cursor,
+        position: Position,
+    ) -> Result<bool, StorageError>;
+
+    /// Closes the connection.
     async fn close(self: Box<Self>);
 }

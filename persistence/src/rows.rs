@@ -14,7 +14,7 @@ use futures_util::stream::BoxStream;
 use tokio::task::coop::consume_budget;
 use uuid::Uuid;
 
-use crate::committer::Numbered;
+use crate::committer::Sequenced;
 
 /// A row by its columns' names. Reading one fails as [`StorageError::Unreadable`].
 pub(crate) trait Columns {
@@ -35,12 +35,12 @@ pub(crate) fn signed(counter: u64) -> i64 {
 }
 
 /// The version an append leaves its entity at.
-pub(crate) fn version(numbered: &Numbered<'_>) -> i64 {
-    signed(numbered.append.after + numbered.append.events.len() as u64)
+pub(crate) fn version(sequenced: &Sequenced<'_>) -> i64 {
+    signed(sequenced.append.after + sequenced.append.events.len() as u64)
 }
 
-pub(crate) fn micros(moment: Timestamp) -> i64 {
-    moment.as_micros()
+pub(crate) fn micros(at: Timestamp) -> i64 {
+    at.as_micros()
 }
 
 pub(crate) fn lines_json(order: &Order) -> String {
@@ -51,7 +51,7 @@ fn counter(row: &impl Columns, column: &str) -> Result<u64, StorageError> {
     row.int(column).map(i64::cast_unsigned)
 }
 
-fn moment(row: &impl Columns, column: &str) -> Result<Timestamp, StorageError> {
+fn timestamp(row: &impl Columns, column: &str) -> Result<Timestamp, StorageError> {
     row.int(column).map(Timestamp::from_micros)
 }
 
@@ -77,7 +77,7 @@ fn fingerprint(row: &impl Columns) -> Result<Option<Fingerprint>, StorageError> 
 pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, StorageError> {
     let state = Account {
         id: AccountId::from_uuid(row.uuid("id")?),
-        created_at: moment(row, "created_at")?,
+        created_at: timestamp(row, "created_at")?,
         closed: row.flag("closed")?,
         personal: AccountPersonal {
             name: row.text("name")?,
@@ -92,7 +92,7 @@ pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, StorageErro
 pub(crate) fn product(row: &impl Columns) -> Result<Stored<Product>, StorageError> {
     let state = Product {
         id: ProductId::from_uuid(row.uuid("id")?),
-        created_at: moment(row, "created_at")?,
+        created_at: timestamp(row, "created_at")?,
         name: row.text("name")?,
         description: row.text("description")?,
         price: money(row, "price_minor")?,
@@ -110,7 +110,7 @@ pub(crate) fn order(row: &impl Columns) -> Result<Stored<Order>, StorageError> {
     let state = Order {
         id: OrderId::from_uuid(row.uuid("id")?),
         account_id: AccountId::from_uuid(row.uuid("account_id")?),
-        created_at: moment(row, "created_at")?,
+        created_at: timestamp(row, "created_at")?,
         status: OrderStatus::from_name(&status).ok_or_else(|| {
             StorageError::Unreadable(format!("order status `{status}` is unknown"))
         })?,
@@ -179,15 +179,15 @@ pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, Storag
 }
 
 /// Reads rows one by one: each takes room before the next is fetched.
-pub(crate) async fn keep<R: Send, T: HeapSize>(
+pub(crate) async fn collect_rows<R: Send, T: HeapSize>(
     list: &mut Vec<T>,
     mut rows: BoxStream<'_, Result<R, sqlx::Error>>,
     read: fn(&R) -> Result<T, StorageError>,
-    room: &dyn MemoryBudget,
-) -> Result<(), Unread> {
+    budget: &dyn MemoryBudget,
+) -> Result<(), CollectError> {
     while let Some(row) = rows.try_next().await? {
         let read = read(&row)?;
-        room.take(read.bytes()).map_err(StorageError::from)?;
+        budget.take(read.bytes()).map_err(StorageError::from)?;
         list.push(read);
         // Rows that are there already are taken without waiting; others have their turn in between.
         consume_budget().await;
@@ -196,30 +196,30 @@ pub(crate) async fn keep<R: Send, T: HeapSize>(
 }
 
 /// Why rows were not kept.
-pub(crate) enum Unread {
+pub(crate) enum CollectError {
     /// They did not come.
     Store(sqlx::Error),
     /// They came, and are of no use.
     Rows(StorageError),
 }
 
-impl From<sqlx::Error> for Unread {
+impl From<sqlx::Error> for CollectError {
     fn from(failure: sqlx::Error) -> Self {
         Self::Store(failure)
     }
 }
 
-impl From<StorageError> for Unread {
+impl From<StorageError> for CollectError {
     fn from(failure: StorageError) -> Self {
         Self::Rows(failure)
     }
 }
 
-impl From<Unread> for StorageError {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::Store(failure) => read_error(failure),
-            Unread::Rows(failure) => failure,
+impl From<CollectError> for StorageError {
+    fn from(failure: CollectError) -> Self {
+        match failure {
+            CollectError::Store(failure) => read_error(failure),
+            CollectError::Rows(failure) => failure,
         }
     }
 }

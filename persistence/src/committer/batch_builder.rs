@@ -1,99 +1,75 @@
-//! What waits for the committer, and how a batch is put together from it.
+//! Builds a batch from what is queued (group commit).
 
 use std::collections::HashSet;
 
-use fritzy_domain::{Append, AppendError, AppendOutcome, CommandId, CursorMove, EntityId};
-use fritzy_types::{ShardId, StorageError};
+use fritzy_domain::{CommandId, EntityId};
 use tokio::sync::oneshot;
 
-/// An append and who waits for its answer.
-pub(super) struct Request {
-    pub(super) append: Append,
-    pub(super) answer: oneshot::Sender<Result<AppendOutcome, AppendError>>,
-}
+use super::command::{AppendRequest, CommitterCommand, CursorSave};
 
-/// Cursors to be saved, and who waits for the shards whose were not.
-pub(super) struct Saving {
-    pub(super) projection: String,
-    pub(super) moves: Vec<CursorMove>,
-    pub(super) answer: oneshot::Sender<Result<Vec<ShardId>, StorageError>>,
-}
-
-/// One entry of the queue.
-pub(super) enum Work {
-    Commit(Request),
-    /// Saved behind the batch that it is gathered with.
-    Cursors(Saving),
-    /// To be told once everything before it has been answered.
-    Barrier(oneshot::Sender<()>),
-    /// The same, and the end.
-    Close(oneshot::Sender<()>),
-}
-
-/// A batch being put together. One that would hold two appends of an entity, or two of one key, ends
-/// before the second: whether that is right depends on the first.
+/// Builds batches. A batch that would hold two appends of an entity, or two of one idempotency key, ends before
+/// the second: whether the second is right depends on the first.
 #[derive(Default)]
-pub(super) struct Gathering {
-    gathered: Gathered,
+pub(super) struct BatchBuilder {
+    batch: Batch,
     entities: HashSet<EntityId>,
     keyed: HashSet<CommandId>,
     /// Begins the next batch.
-    left_over: Option<Request>,
+    deferred: Option<AppendRequest>,
 }
 
-/// What is to be done next: write the batch, save the cursors, then tell the barriers, then perhaps end.
+/// One round of the committer: write the appends, save the cursors, complete the barriers, then perhaps
+/// stop.
 #[derive(Default)]
-pub(super) struct Gathered {
-    pub(super) batch: Vec<Request>,
-    pub(super) cursors: Vec<Saving>,
+pub(super) struct Batch {
+    pub(super) appends: Vec<AppendRequest>,
+    pub(super) cursors: Vec<CursorSave>,
     pub(super) barriers: Vec<oneshot::Sender<()>>,
     pub(super) closing: bool,
 }
 
-impl Gathering {
+impl BatchBuilder {
     pub(super) fn is_empty(&self) -> bool {
-        self.gathered.batch.is_empty()
+        self.batch.appends.is_empty()
     }
 
-    /// Whether to take more. Never behind a left-over, so that a barrier taken later is behind all
-    /// that came before it.
-    pub(super) fn has_room(&self, batch_len_max: usize) -> bool {
-        self.left_over.is_none()
-            && !self.gathered.closing
-            && self.gathered.batch.len() < batch_len_max
+    /// Whether the batch takes more commands. Never after a deferred append, so that a barrier taken later covers
+    /// everything queued before it.
+    pub(super) fn accepts_more(&self, batch_len_max: usize) -> bool {
+        self.deferred.is_none() && !self.batch.closing && self.batch.appends.len() < batch_len_max
     }
 
-    pub(super) fn take(&mut self, work: Work) {
-        match work {
-            Work::Cursors(saving) => self.gathered.cursors.push(saving),
-            Work::Barrier(passed) => self.gathered.barriers.push(passed),
-            Work::Close(passed) => {
-                self.gathered.barriers.push(passed);
-                self.gathered.closing = true;
+    pub(super) fn push(&mut self, command: CommitterCommand) {
+        match command {
+            CommitterCommand::SaveCursors(save) => self.batch.cursors.push(save),
+            CommitterCommand::Barrier(reached) => self.batch.barriers.push(reached),
+            CommitterCommand::Close(closed) => {
+                self.batch.barriers.push(closed);
+                self.batch.closing = true;
             }
-            Work::Commit(request) => {
+            CommitterCommand::Append(request) => {
                 let keyed = request.append.fingerprint.map(|_| request.append.command);
                 if self.entities.contains(&request.append.entity)
                     || keyed.is_some_and(|command| self.keyed.contains(&command))
                 {
-                    self.left_over = Some(request);
+                    self.deferred = Some(request);
                     return;
                 }
                 self.entities.insert(request.append.entity);
                 self.keyed.extend(keyed);
-                self.gathered.batch.push(request);
+                self.batch.appends.push(request);
             }
         }
     }
 
-    /// What was gathered; a left-over begins the next.
-    pub(super) fn finish(&mut self) -> Gathered {
+    /// Takes the batch; a deferred append begins the next one.
+    pub(super) fn finish(&mut self) -> Batch {
         self.entities.clear();
         self.keyed.clear();
-        let gathered = std::mem::take(&mut self.gathered);
-        if let Some(left_over) = self.left_over.take() {
-            self.take(Work::Commit(left_over));
+        let batch = std::mem::take(&mut self.batch);
+        if let Some(deferred) = self.deferred.take() {
+            self.push(CommitterCommand::Append(deferred));
         }
-        gathered
+        batch
     }
 }

@@ -1,4 +1,5 @@
-//! Feeding what was committed to whoever listens: no copies, no waiting, and a bound on what the slow hold up.
+//! Sends committed batches to subscribers: without copies, without waiting, and with a bound on what slow subscribers
+//! retain.
 
 use std::sync::Arc;
 
@@ -7,41 +8,40 @@ use fritzy_domain::{CommitFeed, Committed, FeedItem};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Batches that wait for the slowest listener at most. Batches have 512 appends of some KB at most: some 30 MB. One who
-/// is further behind reads the journal.
+/// Batches kept for the slowest subscriber. A batch has at most 512 appends of some KB: some 30 MB in all. A
+/// subscriber that lags further reads the journal.
 const BATCHES_MAX: usize = 64;
 
-/// Where committed batches go.
+/// Where committed batches are sent.
 #[derive(Clone)]
-pub(super) struct Feeds(broadcast::Sender<Arc<[Committed]>>);
+pub(super) struct CommitFeeds(broadcast::Sender<Arc<[Committed]>>);
 
-impl Default for Feeds {
+impl Default for CommitFeeds {
     fn default() -> Self {
         Self(broadcast::Sender::new(BATCHES_MAX))
     }
 }
 
-impl Feeds {
-    /// Whether anybody listens.
-    pub(super) fn are_wanted(&self) -> bool {
+impl CommitFeeds {
+    pub(super) fn has_subscribers(&self) -> bool {
         self.0.receiver_count() > 0
     }
 
     pub(super) fn send(&self, batch: Vec<Committed>) {
-        // An error means that the last listener has just left.
+        // An error means that the last subscriber has just gone.
         let _ = self.0.send(batch.into());
     }
 
-    /// Everything that is committed from now on.
-    pub(super) fn listen(&self) -> Box<dyn CommitFeed> {
-        Box::new(Listener(self.0.subscribe()))
+    /// Receives every batch committed from now on.
+    pub(super) fn subscribe(&self) -> Box<dyn CommitFeed> {
+        Box::new(Subscription(self.0.subscribe()))
     }
 }
 
-struct Listener(broadcast::Receiver<Arc<[Committed]>>);
+struct Subscription(broadcast::Receiver<Arc<[Committed]>>);
 
 #[async_trait]
-impl CommitFeed for Listener {
+impl CommitFeed for Subscription {
     async fn next(&mut self) -> FeedItem {
         match self.0.recv().await {
             Ok(batch) => FeedItem::Batch(batch),

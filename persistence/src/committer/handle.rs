@@ -1,11 +1,4 @@
-//! The committer: takes whatever waits, writes it in one transaction, then answers all. No timer:
-//! while one batch is being synced the next one gathers, so batches grow with the load.
-
-mod batch;
-mod feed;
-mod gathering;
-mod metrics;
-mod task;
+//! The handle of the committers: queues appends, cursors and barriers.
 
 use std::sync::Arc;
 
@@ -13,20 +6,22 @@ use fritzy_domain::{Append, AppendError, Appending, CommitFeed, CursorMove};
 use fritzy_types::{ShardId, StorageError};
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
-pub(crate) use batch::{BatchError, BatchStore, Numbered, creation_key, leases};
-use feed::Feeds;
-use gathering::{Request, Saving, Work};
-use metrics::CommitterMetrics;
+use super::batch_store::BatchStore;
+use super::command::{AppendRequest, CommitterCommand, CursorSave, append_stopped, save_stopped};
+use super::commit_feeds::CommitFeeds;
+use super::metrics::CommitterMetrics;
+use super::task;
 
 /// The limits of a committer.
 #[derive(Clone, Copy, Debug)]
 pub struct CommitterConfig {
-    /// Appends waiting at most; one more is refused as overload. Default 8 192: at 10 000 a second
-    /// nobody in it waits for much longer than a second.
+    /// Queued appends; one more is rejected as overload. Default 8 192: at 10 000 a second
+    /// none of them waits for much longer than a second.
     pub queue_len_max: usize,
-    /// Appends in one transaction at most. Default 512: by then the cost of the sync is spread so
+    /// Appends in one transaction. Default 512: by then the cost of the sync is spread so
     /// thin that a larger batch only adds latency.
     pub batch_len_max: usize,
 }
@@ -40,14 +35,14 @@ impl Default for CommitterConfig {
     }
 }
 
-/// A handle to running committers: each has a store of its own, and a shard belongs to one of them.
+/// A handle to running committers: each has a store of its own, and each shard belongs to one of them.
 #[derive(Clone)]
 pub(crate) struct Committer {
-    queues: Arc<[mpsc::Sender<Work>]>,
+    queues: Arc<[mpsc::Sender<CommitterCommand>]>,
     metrics: CommitterMetrics,
-    feeds: Feeds,
-    /// Whether one of them has panicked.
-    died: watch::Sender<bool>,
+    feeds: CommitFeeds,
+    /// Cancelled when one of them has panicked.
+    panicked: CancellationToken,
 }
 
 impl Committer {
@@ -56,25 +51,25 @@ impl Committer {
         Self::start_many(config, vec![store])
     }
 
-    /// Starts a committer on each of `stores`, at least one. The queue's limit is shared out among them.
+    /// Starts a committer on each of `stores`, at least one. They share the limit of the queue equally.
     pub(crate) fn start_many(config: CommitterConfig, stores: Vec<impl BatchStore>) -> Self {
-        let (metrics, feeds) = (CommitterMetrics::default(), Feeds::default());
+        let (metrics, feeds) = (CommitterMetrics::default(), CommitFeeds::default());
         let queue_len_max = config.queue_len_max.div_ceil(stores.len());
-        let died = watch::Sender::new(false);
+        let panicked = CancellationToken::new();
         let start = |store| {
-            let (queue, work) = mpsc::channel(queue_len_max);
+            let (queue, commands) = mpsc::channel(queue_len_max);
             let running = task::run(
                 store,
-                work,
+                commands,
                 config.batch_len_max,
                 metrics.clone(),
                 feeds.clone(),
             );
             let running = tokio::spawn(running);
-            let died = died.clone();
+            let panicked = panicked.clone();
             tokio::spawn(async move {
                 if running.await.is_err_and(|failure| failure.is_panic()) {
-                    died.send_replace(true);
+                    panicked.cancel();
                 }
             });
             queue
@@ -84,43 +79,42 @@ impl Committer {
             queues,
             metrics,
             feeds,
-            died,
+            panicked,
         }
     }
 
     /// Returns when a committer has panicked: its shards can be read, and never written again.
-    pub(crate) async fn died(&self) {
-        // This is a sender of it.
-        let _ = self.died.subscribe().wait_for(|died| *died).await;
+    pub(crate) async fn panicked(&self) {
+        self.panicked.cancelled().await;
     }
 
     pub(crate) fn append(&self, append: Append) -> Appending {
-        let (answer, answered) = oneshot::channel();
+        let (reply, result) = oneshot::channel();
         let queue = &self.queues[self.queue_of(append.lease.shard)];
-        let queued = queue.try_send(Work::Commit(Request { append, answer }));
+        let queued = queue.try_send(CommitterCommand::Append(AppendRequest { append, reply }));
         if let Err(mpsc::error::TrySendError::Full(_)) = &queued {
             self.metrics.refused.inc();
         }
         Box::pin(async move {
             match queued {
-                Ok(()) => answered.await.unwrap_or_else(|_| Err(stopped(false))),
+                Ok(()) => result.await.unwrap_or_else(|_| Err(append_stopped(false))),
                 Err(mpsc::error::TrySendError::Full(_)) => Err(AppendError::Overloaded),
-                Err(mpsc::error::TrySendError::Closed(_)) => Err(stopped(true)),
+                Err(mpsc::error::TrySendError::Closed(_)) => Err(append_stopped(true)),
             }
         })
     }
 
-    /// Which committer a shard belongs to.
+    /// The index of the committer that a shard belongs to.
     fn queue_of(&self, shard: ShardId) -> usize {
         usize::from(shard.0) % self.queues.len()
     }
 
-    /// Batches as they are committed, from now on.
+    /// Receives every batch committed from now on.
     pub(crate) fn feed(&self) -> Box<dyn CommitFeed> {
-        self.feeds.listen()
+        self.feeds.subscribe()
     }
 
-    /// Has each committer save the cursors of its shards; answers the shards whose were not saved.
+    /// Has each committer save the cursors of its shards. Returns the shards whose cursors were not saved.
     pub(crate) async fn save_cursors(
         &self,
         projection: &str,
@@ -130,7 +124,6 @@ impl Committer {
         for saved in moves {
             by_queue[self.queue_of(saved.lease.shard)].push(saved);
         }
-        let stopped = || StorageError::Unavailable("the committer has stopped".into());
         let saving = self
             .queues
             .iter()
@@ -139,15 +132,15 @@ impl Committer {
                 if moves.is_empty() {
                     return Ok(Vec::new());
                 }
-                let (answer, answered) = oneshot::channel();
+                let (reply, result) = oneshot::channel();
                 let projection = projection.to_owned();
-                let saving = Work::Cursors(Saving {
+                let save = CommitterCommand::SaveCursors(CursorSave {
                     projection,
                     moves,
-                    answer,
+                    reply,
                 });
-                queue.send(saving).await.map_err(|_| stopped())?;
-                answered.await.map_err(|_| stopped())?
+                queue.send(save).await.map_err(|_| save_stopped())?;
+                result.await.map_err(|_| save_stopped())?
             });
         let saved: Result<Vec<Vec<ShardId>>, StorageError> =
             join_all(saving).await.into_iter().collect();
@@ -158,38 +151,31 @@ impl Committer {
         self.metrics.register(registry);
     }
 
-    /// Appends that wait now.
+    /// Appends that are queued now.
     pub(crate) fn queue_len(&self) -> usize {
-        let len = |queue: &mpsc::Sender<Work>| queue.max_capacity() - queue.capacity();
+        let len = |queue: &mpsc::Sender<CommitterCommand>| queue.max_capacity() - queue.capacity();
         self.queues.iter().map(len).sum()
     }
 
-    /// Returns when everything queued before has been answered.
+    /// Returns when everything queued before has its result.
     pub(crate) async fn barrier(&self) {
-        self.pass(Work::Barrier).await;
+        self.pass(CommitterCommand::Barrier).await;
     }
 
     /// Returns when everything queued before has been written and the committers have stopped.
     pub(crate) async fn close(&self) {
-        self.pass(Work::Close).await;
+        self.pass(CommitterCommand::Close).await;
     }
 
-    /// Puts a barrier into every queue, and waits until all are passed.
-    async fn pass(&self, barrier: fn(oneshot::Sender<()>) -> Work) {
-        let pass = async |queue: &mpsc::Sender<Work>| {
-            let (answer, done) = oneshot::channel();
-            if queue.send(barrier(answer)).await.is_ok() {
+    /// Puts a barrier into every queue, and waits until all are reached.
+    async fn pass(&self, barrier: fn(oneshot::Sender<()>) -> CommitterCommand) {
+        let pass = async |queue: &mpsc::Sender<CommitterCommand>| {
+            let (reply, reached) = oneshot::channel();
+            if queue.send(barrier(reply)).await.is_ok() {
                 // An error means that the task is gone, and with it everything that was queued.
-                let _ = done.await;
+                let _ = reached.await;
             }
         };
         join_all(self.queues.iter().map(pass)).await;
-    }
-}
-
-fn stopped(certainly_not_written: bool) -> AppendError {
-    AppendError::Unavailable {
-        reason: "the committer has stopped".into(),
-        certainly_not_written,
     }
 }

@@ -1,60 +1,18 @@
 //! The cursors of projections, as people see and set them: with or without a node on the database.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod error;
 
-use async_trait::async_trait;
+use std::collections::BTreeMap;
+
 use fritzy_domain::{Cursor, Position};
 use fritzy_types::{ShardId, StorageError, Timestamp};
 
-use crate::postgres::PostgresError;
-use crate::sqlite::ReadOnlyError;
-use crate::tail::EventSource;
+use crate::read_ports::{CursorTable, EventSource};
+
+pub use error::CursorAdminError;
 
 /// Places in one read.
-const PLACES_MAX: usize = 1_000;
-
-/// Why nothing can be said, or was set.
-#[derive(Debug, thiserror::Error)]
-pub enum CursorAdminError {
-    /// The file cannot be looked at.
-    #[error(transparent)]
-    File(#[from] ReadOnlyError),
-    /// The server cannot be asked.
-    #[error(transparent)]
-    Server(#[from] PostgresError),
-    /// A read or a write failed.
-    #[error("{0}")]
-    Store(#[from] StorageError),
-    /// No cursor to be set.
-    #[error(
-        "projection {projection} has no cursor in shard {shard}; `fritzy projections status` names those there are"
-    )]
-    NoCursor {
-        /// As it was asked for.
-        projection: String,
-        /// As it was asked for.
-        shard: ShardId,
-    },
-    /// Nothing to be left out.
-    #[error("projection {projection} has not stopped in shard {shard}: there is nothing to skip")]
-    NotStopped {
-        /// As it was asked for.
-        projection: String,
-        /// As it was asked for.
-        shard: ShardId,
-    },
-    /// It would go on behind events that are not there.
-    #[error("shard {shard} ends at position {head}: a cursor cannot stand at {position}")]
-    Beyond {
-        /// As it was asked for.
-        shard: ShardId,
-        /// The last position there is.
-        head: Position,
-        /// As it was asked for.
-        position: Position,
-    },
-}
+const POSITIONS_MAX: usize = 1_000;
 
 /// A projection in one shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,24 +36,6 @@ pub enum ResetPosition {
     Position(Position),
 }
 
-/// The table of cursors, opened by itself.
-#[async_trait]
-pub(crate) trait CursorTable: Send {
-    /// All, by the names of their projections.
-    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, StorageError>;
-
-    /// Sets a cursor that is still as it was read; `false` when it has moved.
-    async fn set(
-        &mut self,
-        projection: &str,
-        read: &Cursor,
-        position: Position,
-    ) -> Result<bool, StorageError>;
-
-    /// Closes it.
-    async fn close(self: Box<Self>);
-}
-
 /// The cursors of a database.
 pub struct CursorAdmin {
     source: Box<dyn EventSource>,
@@ -103,29 +43,9 @@ pub struct CursorAdmin {
 }
 
 impl CursorAdmin {
-    /// Opens those of a SQLite file.
-    ///
-    /// # Errors
-    /// [`CursorAdminError`]
-    pub async fn open_sqlite(file: &Path) -> Result<Self, CursorAdminError> {
-        let source = crate::sqlite::tail(file).await?;
-        match crate::sqlite::cursor_table(file).await {
-            Ok(table) => Ok(Self { source, table }),
-            Err(failure) => {
-                source.close().await;
-                Err(failure.into())
-            }
-        }
-    }
-
-    /// Opens those of the database at `url` on a PostgreSQL server.
-    ///
-    /// # Errors
-    /// [`CursorAdminError`]
-    pub async fn open_postgres(url: &str) -> Result<Self, CursorAdminError> {
-        let source = crate::postgres::tail(url).await?;
-        let table = crate::postgres::cursor_table(url).await?;
-        Ok(Self { source, table })
+    /// The cursors of `table`, compared with the journal in `source`.
+    pub(crate) const fn new(source: Box<dyn EventSource>, table: Box<dyn CursorTable>) -> Self {
+        Self { source, table }
     }
 
     /// Closes the database.
@@ -148,11 +68,11 @@ impl CursorAdmin {
             .map(|(_, cursor)| (cursor.shard, cursor.position + 1));
         let late: Vec<(ShardId, Position)> = late.collect();
         let mut oldest = BTreeMap::new();
-        for places in late.chunks(PLACES_MAX) {
-            match self.source.at(places).await {
+        for positions in late.chunks(POSITIONS_MAX) {
+            match self.source.at(positions).await {
                 Ok(events) => oldest.extend(events.into_iter().map(|event| {
-                    let place = (event.shard, event.position);
-                    (place, event.event.at())
+                    let key = (event.shard, event.position);
+                    (key, event.event.at())
                 })),
                 // The one that cannot be read is told by its projection, which has stopped before it.
                 Err(StorageError::Unreadable(_)) => {}

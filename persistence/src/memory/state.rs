@@ -1,11 +1,34 @@
 //! What the stores in memory hold.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use fritzy_domain::{CommandId, Cursor, EntityId, RecordedEvent, State, Stored};
 use fritzy_types::{Epoch, NodeId, NodeRecord, ShardCount, ShardId, ShardLease};
 use tokio::time::Instant;
 
+/// The memory behind one or several stores, as one database is behind several nodes. Clones share it.
+#[derive(Clone, Default)]
+pub struct SharedMemoryStore(Arc<Mutex<MemoryState>>);
+
+impl fmt::Debug for SharedMemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedMemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl SharedMemoryStore {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&MemoryState) -> T) -> T {
+        read(&self.0.lock().expect("no writer panics"))
+    }
+
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut MemoryState) -> T) -> T {
+        change(&mut self.0.lock().expect("no writer panics"))
+    }
+}
+
+/// The tables of a database, as collections.
 #[derive(Default)]
 pub(super) struct MemoryState {
     /// Of the first stores on this memory.
@@ -36,12 +59,18 @@ pub(super) struct Member {
 }
 
 impl MemoryState {
+    /// The events of a shard.
+    pub(super) fn stream(&self, shard: ShardId) -> &[RecordedEvent] {
+        let stream = self.journal.get(&shard);
+        stream.map(Vec::as_slice).unwrap_or_default()
+    }
+
     pub(super) fn owned(&self, shard: ShardId) -> Owned {
         self.owners.get(&shard).copied().unwrap_or_default()
     }
 
     /// Gives a shard to `owner`, raising its epoch.
-    pub(super) fn hand_to(&mut self, owner: NodeId, shard: ShardId) -> ShardLease {
+    pub(super) fn assign(&mut self, owner: NodeId, shard: ShardId) -> ShardLease {
         let owned = self.owners.entry(shard).or_default();
         owned.owner = Some(owner);
         owned.epoch += 1;
@@ -59,7 +88,7 @@ impl MemoryState {
     }
 
     /// Whether a node has joined, not left, and was not fenced.
-    pub(super) fn lives(&self, node: NodeId) -> bool {
+    pub(super) fn is_live(&self, node: NodeId) -> bool {
         let member = self.nodes.get(&node);
         member.is_some_and(|member| !member.record.fenced)
     }

@@ -9,7 +9,7 @@ use fritzy_types::ShardLease;
 use sqlx::{Postgres, QueryBuilder};
 
 use super::unnest::Unnest;
-use crate::committer::{Numbered, creation_key};
+use crate::committer::{Sequenced, creation_key};
 use crate::rows::{lines_json, micros, signed, version};
 
 /// The statement of a batch that is written under `leases`, which stand in ascending order of shards.
@@ -17,7 +17,7 @@ use crate::rows::{lines_json, micros, signed, version};
 /// It answers one row: the shards whose lease is the newest (`held`). When one is missing, nothing was
 /// written. When a changed state is not at the version it was decided on, it fails by dividing by zero.
 pub(super) fn batch_statement(
-    batch: &[Numbered<'_>],
+    batch: &[Sequenced<'_>],
     leases: &[ShardLease],
 ) -> QueryBuilder<Postgres> {
     let mut statement = Statement(QueryBuilder::new("WITH "));
@@ -31,11 +31,11 @@ pub(super) fn batch_statement(
     statement.changed_accounts(&states.changed_accounts, &mut checks);
     statement.changed_products(&states.changed_products, &mut checks);
     statement.changed_orders(&states.changed_orders, &mut checks);
-    statement.answer(&checks);
+    statement.result(&checks);
     statement.0
 }
 
-type Row<'a, T> = (&'a Numbered<'a>, &'a T);
+type Row<'a, T> = (&'a Sequenced<'a>, &'a T);
 
 /// The states of a batch by what is to be done with them.
 #[derive(Default)]
@@ -49,17 +49,17 @@ struct States<'a> {
 }
 
 impl<'a> States<'a> {
-    fn of(batch: &'a [Numbered<'a>]) -> Self {
+    fn of(batch: &'a [Sequenced<'a>]) -> Self {
         let mut states = Self::default();
-        for numbered in batch {
-            let new = numbered.append.after == 0;
-            match &numbered.append.state {
-                State::Account(account) if new => states.new_accounts.push((numbered, account)),
-                State::Account(account) => states.changed_accounts.push((numbered, account)),
-                State::Product(product) if new => states.new_products.push((numbered, product)),
-                State::Product(product) => states.changed_products.push((numbered, product)),
-                State::Order(order) if new => states.new_orders.push((numbered, order)),
-                State::Order(order) => states.changed_orders.push((numbered, order)),
+        for sequenced in batch {
+            let new = sequenced.append.after == 0;
+            match &sequenced.append.state {
+                State::Account(account) if new => states.new_accounts.push((sequenced, account)),
+                State::Account(account) => states.changed_accounts.push((sequenced, account)),
+                State::Product(product) if new => states.new_products.push((sequenced, product)),
+                State::Product(product) => states.changed_products.push((sequenced, product)),
+                State::Order(order) if new => states.new_orders.push((sequenced, order)),
+                State::Order(order) => states.changed_orders.push((sequenced, order)),
             }
         }
         states
@@ -111,12 +111,12 @@ impl Statement {
         self.text(" AS holds FROM held)");
     }
 
-    fn events(&mut self, batch: &[Numbered<'_>]) {
+    fn events(&mut self, batch: &[Sequenced<'_>]) {
         let rows: Vec<_> = batch
             .iter()
-            .flat_map(|numbered| {
-                let events = numbered.append.events.iter().enumerate();
-                events.map(move |(offset, event)| (numbered, offset as u64, event))
+            .flat_map(|sequenced| {
+                let events = sequenced.append.events.iter().enumerate();
+                events.map(move |(offset, event)| (sequenced, offset as u64, event))
             })
             .collect();
         self.text(
@@ -190,7 +190,7 @@ impl Statement {
         if rows.is_empty() {
             return;
         }
-        rows.sort_by_key(|(numbered, _)| creation_key(numbered.append));
+        rows.sort_by_key(|(sequenced, _)| creation_key(sequenced.append));
         self.text(
             ", new_order AS (
                 INSERT INTO customer_order (id, version, created_at, account_id, status, total_minor,
@@ -277,7 +277,7 @@ impl Statement {
         );
     }
 
-    fn answer(&mut self, checks: &[Check]) {
+    fn result(&mut self, checks: &[Check]) {
         self.text(" SELECT (SELECT array_agg(shard) FROM held) AS held");
         for check in checks {
             self.text(", 1 / (CASE WHEN NOT fence.holds OR (SELECT count(*) FROM ");

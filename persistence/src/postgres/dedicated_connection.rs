@@ -9,12 +9,12 @@ use sqlx::postgres::{PgConnection, PgRow};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 
-use super::reads::Statement;
-use super::session::Server;
+use super::read_pool::Statement;
+use super::server::Server;
 use crate::rows::read_error;
 
 /// One connection, when it is needed.
-pub(super) struct Line {
+pub(super) struct DedicatedConnection {
     server: Server,
     /// As the server lists it.
     name: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct Line {
     closed: AtomicBool,
 }
 
-impl Line {
+impl DedicatedConnection {
     pub(super) fn new(
         server: Server,
         name: &'static str,
@@ -48,9 +48,9 @@ impl Line {
     pub(super) async fn call(&self) -> Result<Call<'_>, StorageError> {
         let until = Instant::now() + self.call_max;
         let held = timeout_at(until, self.held.lock()).await;
-        let held = held.map_err(|_| late())?;
+        let held = held.map_err(|_| timed_out())?;
         Ok(Call {
-            line: self,
+            dedicated: self,
             held,
             until,
         })
@@ -76,9 +76,9 @@ impl Line {
 }
 
 /// One call, of one or more statements.
-pub(super) struct Call<'l> {
-    line: &'l Line,
-    held: MutexGuard<'l, Option<PgConnection>>,
+pub(super) struct Call<'c> {
+    dedicated: &'c DedicatedConnection,
+    held: MutexGuard<'c, Option<PgConnection>>,
     until: Instant,
 }
 
@@ -88,26 +88,28 @@ impl Call<'_> {
         &mut self,
         statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, StorageError> {
-        let line = self.line;
+        let dedicated = self.dedicated;
         // Out of its place while it is at work: a call that is given up must not leave half an answer to the next one.
         let held = self.held.take();
-        let usable = !line.server.is_unsafe_now() && !line.closed.load(Ordering::Relaxed);
-        let asking = async {
+        let usable = !dedicated.server.is_unsafe_now() && !dedicated.closed.load(Ordering::Relaxed);
+        let running = async {
             let mut connection = match held.filter(|_| usable) {
                 Some(connection) => connection,
-                None => line.connect().await?,
+                None => dedicated.connect().await?,
             };
             let rows = statement.fetch_all(&mut connection).await;
             rows.map(|rows| (connection, rows)).map_err(read_error)
         };
-        let (connection, rows) = timeout_at(self.until, asking).await.map_err(|_| late())??;
-        if !line.closed.load(Ordering::Relaxed) {
+        let (connection, rows) = timeout_at(self.until, running)
+            .await
+            .map_err(|_| timed_out())??;
+        if !dedicated.closed.load(Ordering::Relaxed) {
             *self.held = Some(connection);
         }
         Ok(rows)
     }
 }
 
-fn late() -> StorageError {
-    StorageError::Unavailable("the database did not answer in time".into())
+fn timed_out() -> StorageError {
+    StorageError::Unavailable("the database did not respond in time".into())
 }

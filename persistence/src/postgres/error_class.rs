@@ -5,25 +5,25 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// What is to be done about a failed statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ErrorClass {
     /// The connection is gone, or going: the statement may have happened, or may still happen.
-    Lost,
+    ConnectionLost,
     /// Rolled back for a reason that passes: a deadlock, a lock not had in time, a server that is full
     /// of connections, starting, or a standby.
-    Passing,
+    Transient,
     /// Rolled back because of what it said: a key that exists, a value that cannot be.
-    Refused,
+    Rejected,
     /// Rolled back because a check of ours in the statement did not hold.
     CheckFailed,
     /// Rolled back for a reason that asking again does not mend, such as a full disk.
-    Failed,
+    Permanent,
 }
 
 /// SQLSTATE of the check in a batch's statement: a division by zero.
 const CHECK_FAILED: &str = "22012";
 
-/// Classes (two characters) and codes of [`Fault::Passing`].
-const PASSING: [&str; 7] = [
+/// Classes (two characters) and codes of [`ErrorClass::Transient`].
+const TRANSIENT: [&str; 7] = [
     "40",    // serialization failure, deadlock
     "55P03", // lock_timeout
     "57014", // statement_timeout
@@ -34,36 +34,36 @@ const PASSING: [&str; 7] = [
 ];
 
 /// What `failure` means.
-pub(super) fn fault(failure: &sqlx::Error) -> Fault {
+pub(super) fn classify(failure: &sqlx::Error) -> ErrorClass {
     let sqlx::Error::Database(failure) = failure else {
         return match failure {
             // Our own mistakes in talking to the driver, found before anything is sent.
-            sqlx::Error::Encode(_) | sqlx::Error::Configuration(_) => Fault::Failed,
-            _ => Fault::Lost,
+            sqlx::Error::Encode(_) | sqlx::Error::Configuration(_) => ErrorClass::Permanent,
+            _ => ErrorClass::ConnectionLost,
         };
     };
     let failure = failure.downcast_ref::<PgDatabaseError>();
     // A fatal error ends the session, maybe between a commit and its answer.
     if matches!(failure.severity(), PgSeverity::Fatal | PgSeverity::Panic) {
-        return Fault::Lost;
+        return ErrorClass::ConnectionLost;
     }
-    by_code(failure.code())
+    class_of_code(failure.code())
 }
 
-fn by_code(code: &str) -> Fault {
+fn class_of_code(code: &str) -> ErrorClass {
     if code == CHECK_FAILED {
-        Fault::CheckFailed
-    } else if PASSING.iter().any(|passing| code.starts_with(passing)) {
-        Fault::Passing
+        ErrorClass::CheckFailed
+    } else if TRANSIENT.iter().any(|prefix| code.starts_with(prefix)) {
+        ErrorClass::Transient
     } else if code.starts_with("22") || code.starts_with("23") {
-        Fault::Refused
+        ErrorClass::Rejected
     } else {
-        Fault::Failed
+        ErrorClass::Permanent
     }
 }
 
 /// Whether a connection is of no use after this failure, although it still stands.
-pub(super) fn spoils_connection(failure: &sqlx::Error) -> bool {
+pub(super) fn requires_reconnect(failure: &sqlx::Error) -> bool {
     let sqlx::Error::Database(failure) = failure else {
         return true;
     };
@@ -77,26 +77,32 @@ mod tests {
 
     #[test]
     fn codes_are_told_apart() {
-        for (code, fault) in [
-            ("40001", Fault::Passing),
-            ("40P01", Fault::Passing),
-            ("55P03", Fault::Passing),
-            ("53300", Fault::Passing),
-            ("23505", Fault::Refused),
-            ("22021", Fault::Refused),
-            ("22012", Fault::CheckFailed),
-            ("53100", Fault::Failed),
-            ("58030", Fault::Failed),
-            ("42P01", Fault::Failed),
+        for (code, class) in [
+            ("40001", ErrorClass::Transient),
+            ("40P01", ErrorClass::Transient),
+            ("55P03", ErrorClass::Transient),
+            ("53300", ErrorClass::Transient),
+            ("23505", ErrorClass::Rejected),
+            ("22021", ErrorClass::Rejected),
+            ("22012", ErrorClass::CheckFailed),
+            ("53100", ErrorClass::Permanent),
+            ("58030", ErrorClass::Permanent),
+            ("42P01", ErrorClass::Permanent),
         ] {
-            assert_eq!(by_code(code), fault, "{code}");
+            assert_eq!(class_of_code(code), class, "{code}");
         }
     }
 
     #[test]
     fn whatever_is_not_the_server_s_own_word_leaves_the_outcome_open() {
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        assert_eq!(fault(&sqlx::Error::Io(broken)), Fault::Lost);
-        assert_eq!(fault(&sqlx::Error::PoolTimedOut), Fault::Lost);
+        assert_eq!(
+            classify(&sqlx::Error::Io(broken)),
+            ErrorClass::ConnectionLost
+        );
+        assert_eq!(
+            classify(&sqlx::Error::PoolTimedOut),
+            ErrorClass::ConnectionLost
+        );
     }
 }

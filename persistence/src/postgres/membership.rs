@@ -16,16 +16,16 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::batch_statement::small;
-use super::line::{Call, Line};
-use super::session::Server;
+use super::dedicated_connection::{Call, DedicatedConnection};
+use super::server::Server;
 use crate::rows::{Columns, read_error, signed};
 
 /// A renewal at most: two more can follow before a lease of 4 s has run out.
-const RENEWAL_MAX: Duration = Duration::from_secs(2);
+const HEARTBEAT_MAX: Duration = Duration::from_secs(2);
 /// Any other call at most. A take waits for batches that are under way, which the server ends.
 const CALL_MAX: Duration = Duration::from_secs(3);
 /// Tries to find out who has a name, when whoever had it is gone at each second look.
-const JOIN_TRIES_MAX: u32 = 3;
+const JOIN_ATTEMPTS_MAX: u32 = 3;
 
 /// Counts a change by the rows of the part named, which is carried out whole before the version's row is locked: a count
 /// needs all of its rows.
@@ -57,11 +57,11 @@ const JOIN: &str = concat!(
     " SELECT count(*) > 0 FROM joined"
 );
 
-const RENEW: &str =
+const HEARTBEAT: &str =
     "UPDATE node SET beat = beat + 1 WHERE id = $1 AND NOT fenced RETURNING true AS renewed";
 
 /// A row for each beat, or one without.
-const LOOK: &str =
+const READ_STATE: &str =
     "SELECT version, id, beat FROM cluster_version LEFT JOIN node ON id = ANY($1) AND NOT fenced";
 
 /// Of this and a renewal that come at once the second waits for the first and looks at the row again: either the beat
@@ -99,7 +99,7 @@ const LEAVE: &str = concat!(
 /// the nodes as they stood.
 ///
 /// The epoch is raised from where it stands then: the owner may have raised it by itself.
-const TAKE: &str = concat!(
+const ACQUIRE: &str = concat!(
     "WITH seen AS (
         SELECT shard, owner FROM unnest($2::int2[], $3::uuid[]) AS s (shard, owner)
     ), locked AS (
@@ -119,12 +119,12 @@ const TAKE: &str = concat!(
 /// A batch that has passed its fence and hears nothing more of its node holds its shards, and the server waits for that word for
 /// ever. Committers give a batch up after 6 s, so one that is older is nobody's any more: it is ended, and with it
 /// undone.
-const END_LEFT_BEHIND: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity AS a
+const END_ORPHANED_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity AS a
     WHERE datname = current_database() AND application_name = 'fritzy committer'
         AND xact_start < now() - interval '6 seconds'
         AND EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.pid = a.pid AND l.relation = 'shard'::regclass)";
 
-const GIVE_BACK: &str = concat!(
+const RELEASE: &str = concat!(
     "WITH locked AS (
         SELECT shard FROM shard WHERE shard = ANY($2) AND owner = $1 ORDER BY shard FOR UPDATE
     ), given AS (
@@ -135,31 +135,36 @@ const GIVE_BACK: &str = concat!(
 );
 
 /// The tables of nodes and owners, over connections of their own: the pool for reading may be busy with lists.
-pub(super) struct Nodes {
+pub(super) struct PostgresMembership {
     /// By itself, so that a renewal waits for nothing.
-    renewing: Line,
-    others: Line,
+    heartbeats: DedicatedConnection,
+    others: DedicatedConnection,
 }
 
-impl Nodes {
+impl PostgresMembership {
     pub(super) fn new(server: &Server) -> Self {
         Self {
-            renewing: Line::new(server.clone(), "fritzy renewal", RENEWAL_MAX, "1500"),
-            others: Line::new(server.clone(), "fritzy membership", CALL_MAX, "2500"),
+            heartbeats: DedicatedConnection::new(
+                server.clone(),
+                "fritzy renewal",
+                HEARTBEAT_MAX,
+                "1500",
+            ),
+            others: DedicatedConnection::new(server.clone(), "fritzy membership", CALL_MAX, "2500"),
         }
     }
 
     pub(super) fn close(&self) {
-        self.renewing.close();
+        self.heartbeats.close();
         self.others.close();
     }
 }
 
 #[async_trait]
-impl Membership for Nodes {
+impl Membership for PostgresMembership {
     async fn join(&self, node: &NewNode) -> Result<(), JoinError> {
         let mut call = self.others.call().await?;
-        for _ in 0..JOIN_TRIES_MAX {
+        for _ in 0..JOIN_ATTEMPTS_MAX {
             let joining = sqlx::query(JOIN)
                 .bind(*node.id.as_uuid())
                 .bind(&node.name)
@@ -187,8 +192,8 @@ impl Membership for Nodes {
     }
 
     async fn heartbeat(&self, id: NodeId) -> Result<bool, StorageError> {
-        let renewing = sqlx::query(RENEW).bind(*id.as_uuid());
-        let rows = self.renewing.call().await?.rows(renewing).await?;
+        let heartbeat = sqlx::query(HEARTBEAT).bind(*id.as_uuid());
+        let rows = self.heartbeats.call().await?.rows(heartbeat).await?;
         Ok(!rows.is_empty())
     }
 
@@ -199,7 +204,7 @@ impl Membership for Nodes {
     ) -> Result<ClusterSnapshot, StorageError> {
         let watched: Vec<Uuid> = watched.iter().map(|id| *id.as_uuid()).collect();
         let mut call = self.others.call().await?;
-        let rows = call.rows(sqlx::query(LOOK).bind(watched)).await?;
+        let rows = call.rows(sqlx::query(READ_STATE).bind(watched)).await?;
         let version = rows.first().ok_or_else(|| {
             StorageError::Unreadable("the table cluster_version has not its one row".into())
         })?;
@@ -275,15 +280,15 @@ impl Membership for Nodes {
         let owners: Vec<Option<Uuid>> = owners
             .map(|(_, owner)| owner.map(|owner| *owner.as_uuid()))
             .collect();
-        let taking = sqlx::query(TAKE).bind(*owner.as_uuid());
-        let taking = taking.bind(numbers).bind(owners);
-        let taken = self.others.call().await?.rows(taking).await;
-        if taken.is_err() {
+        let acquiring = sqlx::query(ACQUIRE).bind(*owner.as_uuid());
+        let acquiring = acquiring.bind(numbers).bind(owners);
+        let acquired = self.others.call().await?.rows(acquiring).await;
+        if acquired.is_err() {
             // Perhaps because it waited for one of these; the next take will not.
-            let ending = sqlx::query(END_LEFT_BEHIND);
+            let ending = sqlx::query(END_ORPHANED_SESSIONS);
             self.others.call().await?.rows(ending).await?;
         }
-        let rows = taken?;
+        let rows = acquired?;
         let lease = |row: &PgRow| {
             Ok(ShardLease {
                 shard: ShardId(row.shard()?),
@@ -299,8 +304,8 @@ impl Membership for Nodes {
             return Ok(());
         }
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
-        let giving = sqlx::query(GIVE_BACK).bind(*owner.as_uuid()).bind(numbers);
-        self.others.call().await?.rows(giving).await.map(drop)
+        let releasing = sqlx::query(RELEASE).bind(*owner.as_uuid()).bind(numbers);
+        self.others.call().await?.rows(releasing).await.map(drop)
     }
 }
 
@@ -320,7 +325,7 @@ async fn state(call: &mut Call<'_>) -> Result<ClusterState, StorageError> {
 /// The one value of one row.
 fn is_true(rows: &[PgRow]) -> Result<bool, StorageError> {
     let row = rows.first();
-    let row = row.ok_or_else(|| StorageError::Unreadable("an answer without a row".into()))?;
+    let row = row.ok_or_else(|| StorageError::Unreadable("a result without a row".into()))?;
     row.try_get(0).map_err(read_error)
 }
 

@@ -5,8 +5,8 @@ use fritzy_types::{Epoch, NodeId, Ownership, ShardCount, ShardId, ShardLease, St
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
-use super::PostgresStore;
 use super::batch_statement::small;
+use super::read_pool::ReadPool;
 use crate::rows::read_error;
 
 /// Writes what a new database needs to know of itself, once; answers the number of shards it has.
@@ -38,8 +38,19 @@ pub(super) async fn prepare_shards(
     Ok(found)
 }
 
+pub(super) struct PostgresOwnership {
+    shards: ShardCount,
+    reads: ReadPool,
+}
+
+impl PostgresOwnership {
+    pub(super) const fn new(shards: ShardCount, reads: ReadPool) -> Self {
+        Self { shards, reads }
+    }
+}
+
 #[async_trait]
-impl Ownership for PostgresStore {
+impl Ownership for PostgresOwnership {
     fn shard_count(&self) -> ShardCount {
         self.shards
     }

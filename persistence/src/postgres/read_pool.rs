@@ -1,22 +1,22 @@
 //! Reading by a pool of connections, again where that can help: a read changes nothing.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_domain::{HeapSize, MemoryBudget};
 use fritzy_types::StorageError;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Connection, PgPool};
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use super::faults::{Fault, fault};
-use super::session::{REPLACED, Server, generation};
-use crate::rows::{Unread, keep, read_error};
+use super::error_class::{ErrorClass, classify};
+use super::server::{REPLACED, Server, generation};
+use crate::rows::{CollectError, collect_rows, read_error};
 
 /// A read waits for a connection at most; requests themselves wait for 10 s.
 const ACQUIRE_MAX: Duration = Duration::from_secs(5);
@@ -24,42 +24,40 @@ const ACQUIRE_MAX: Duration = Duration::from_secs(5);
 /// have been restarted meanwhile. A busy one finds out by itself.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Tries of one read. A pool may hold several connections that a restart of the server has cut.
-const TRIES_MAX: u32 = 4;
+const ATTEMPTS_MAX: u32 = 4;
 /// A list from a replica at most, waiting for a connection included; then the primary is asked. One that has stopped
 /// would be waited for as long as the request lasts.
 const REPLICA_MAX: Duration = Duration::from_secs(1);
 /// Before a read is tried again: a server that restarts refuses for some tenths of a second.
-const AGAIN_AFTER: Duration = Duration::from_millis(50);
+const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// A statement with its values.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 /// From a row to what it holds.
-pub(super) type Reading<T> = fn(&PgRow) -> Result<T, StorageError>;
+pub(super) type ReadRow<T> = fn(&PgRow) -> Result<T, StorageError>;
 
-/// The reading side of a server.
-pub(super) struct Reads {
-    /// Where a read is tried first.
+/// The connections for reading from a server. Clones share them.
+#[derive(Clone)]
+pub(super) struct ReadPool {
+    /// Where a read is attempted first.
     first: PgPool,
-    /// Where it is tried again.
-    again: PgPool,
+    /// Where it is retried.
+    retry: PgPool,
     is_replica: bool,
-    /// Statements that were run.
-    pub(super) count: Counter,
-    /// Whether another database was found in the place of the primary's: nothing is read any more.
-    replaced: Replaced,
+    statements: Counter,
+    /// Cancelled when another database was found at the primary's address: every read fails from then on.
+    replaced: CancellationToken,
 }
 
-type Replaced = Arc<watch::Sender<bool>>;
-
-impl Reads {
+impl ReadPool {
     pub(super) fn new(server: &Server, connections_max: u32) -> Self {
-        let replaced = Replaced::default();
+        let replaced = CancellationToken::new();
         let pool = pool(server, connections_max, &replaced);
         Self {
             first: pool.clone(),
-            again: pool,
+            retry: pool,
             is_replica: false,
-            count: Counter::default(),
+            statements: Counter::default(),
             replaced,
         }
     }
@@ -68,15 +66,20 @@ impl Reads {
     pub(super) fn of_replica(&self, server: &Server, connections_max: u32) -> Self {
         Self {
             first: pool(server, connections_max, &self.replaced),
-            again: self.again.clone(),
+            retry: self.retry.clone(),
             is_replica: true,
-            count: Counter::default(),
+            statements: Counter::default(),
             replaced: self.replaced.clone(),
         }
     }
 
     pub(super) fn pool(&self) -> &PgPool {
         &self.first
+    }
+
+    /// Adds the count of statements under `name`.
+    pub(super) fn register(&self, registry: &mut Registry, name: &str, help: &str) {
+        registry.register(name, help, self.statements.clone());
     }
 
     pub(super) async fn close(&self) {
@@ -88,19 +91,19 @@ impl Reads {
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        let mut tries = 1;
+        let mut attempt = 1;
         loop {
-            let reading = read(self.pool_of(tries));
+            let reading = read(self.pool_for(attempt));
             let read = tokio::select! {
                 biased;
-                () = self.is_replaced() => return Err(StorageError::Unavailable(REPLACED.into())),
+                () = self.replaced.cancelled() => return Err(StorageError::Unavailable(REPLACED.into())),
                 read = reading => read,
             };
             match read {
                 Ok(read) => return Ok(read),
-                Err(failure) if may_pass(&failure, tries) => {
-                    tries += 1;
-                    sleep(AGAIN_AFTER).await;
+                Err(failure) if may_retry(&failure, attempt) => {
+                    attempt += 1;
+                    sleep(RETRY_AFTER).await;
                 }
                 Err(failure) => return Err(read_error(failure)),
             }
@@ -111,65 +114,68 @@ impl Reads {
     pub(super) async fn list<'q, T: HeapSize>(
         &self,
         statement: impl Fn() -> Statement<'q>,
-        read: Reading<T>,
-        room: &dyn MemoryBudget,
+        read: ReadRow<T>,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<T>, StorageError> {
         let mut list = Vec::new();
-        let mut tries = 1;
+        let mut attempt = 1;
         loop {
-            let pool = self.pool_of(tries);
-            let reading = keep(&mut list, statement().fetch(&pool), read, room);
-            let from_replica = tries == 1 && self.is_replica;
+            let pool = self.pool_for(attempt);
+            let reading = collect_rows(&mut list, statement().fetch(&pool), read, budget);
+            let from_replica = attempt == 1 && self.is_replica;
             let limit = if from_replica {
                 REPLICA_MAX
             } else {
                 Duration::MAX
             };
-            let kept = tokio::select! {
+            let collected = tokio::select! {
                 biased;
-                () = self.is_replaced() => return Err(StorageError::Unavailable(REPLACED.into())),
-                kept = timeout(limit, reading) => kept,
+                () = self.replaced.cancelled() => return Err(StorageError::Unavailable(REPLACED.into())),
+                collected = timeout(limit, reading) => collected,
             };
-            let kept = match kept {
-                Ok(kept) => kept,
-                Err(_) => Err(Unread::Store(sqlx::Error::PoolTimedOut)),
+            let collected = match collected {
+                Ok(collected) => collected,
+                Err(_) => Err(CollectError::Store(sqlx::Error::PoolTimedOut)),
             };
-            match kept {
+            match collected {
                 Ok(()) => return Ok(list),
-                Err(Unread::Store(_)) if from_replica => {
-                    tries += 1;
+                Err(CollectError::Store(_)) if from_replica => {
+                    attempt += 1;
                     list.clear();
                 }
-                Err(Unread::Store(failure)) if list.is_empty() && may_pass(&failure, tries) => {
-                    tries += 1;
-                    sleep(AGAIN_AFTER).await;
+                Err(CollectError::Store(failure))
+                    if list.is_empty() && may_retry(&failure, attempt) =>
+                {
+                    attempt += 1;
+                    sleep(RETRY_AFTER).await;
                 }
                 Err(failure) => return Err(failure.into()),
             }
         }
     }
 
-    /// Returns once it is: a pool would go on trying for as long as its callers wait.
-    async fn is_replaced(&self) {
-        let mut replaced = self.replaced.subscribe();
-        // It cannot fail: the other end is here.
-        let _ = replaced.wait_for(|is_so| *is_so).await;
-    }
-
-    fn pool_of(&self, tries: u32) -> PgPool {
-        self.count.inc();
-        let pool = if tries == 1 { &self.first } else { &self.again };
+    fn pool_for(&self, attempt: u32) -> PgPool {
+        self.statements.inc();
+        let pool = if attempt == 1 {
+            &self.first
+        } else {
+            &self.retry
+        };
         pool.clone()
     }
 }
 
-fn may_pass(failure: &sqlx::Error, tries: u32) -> bool {
-    tries < TRIES_MAX && matches!(fault(failure), Fault::Lost | Fault::Passing)
+fn may_retry(failure: &sqlx::Error, attempt: u32) -> bool {
+    attempt < ATTEMPTS_MAX
+        && matches!(
+            classify(failure),
+            ErrorClass::ConnectionLost | ErrorClass::Transient
+        )
 }
 
-fn pool(server: &Server, connections_max: u32, replaced: &Replaced) -> PgPool {
+fn pool(server: &Server, connections_max: u32, replaced: &CancellationToken) -> PgPool {
     let (name, replaced) = (server.name(), replaced.clone());
-    let expected = server.generation_wanted();
+    let expected = server.expected_generation();
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_MAX)
@@ -191,7 +197,8 @@ fn pool(server: &Server, connections_max: u32, replaced: &Replaced) -> PgPool {
                 if generation(connection).await?.as_ref() == Some(&expected) {
                     return Ok(());
                 }
-                if !replaced.send_replace(true) {
+                if !replaced.is_cancelled() {
+                    replaced.cancel();
                     error!(server = name, "{REPLACED}");
                 }
                 Err(sqlx::Error::Protocol(REPLACED.into()))

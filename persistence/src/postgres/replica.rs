@@ -15,18 +15,19 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use sqlx::{PgPool, Row};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::config::PostgresConfig;
-use super::reads::Reads;
-use super::session::Server;
+use super::read_model::PostgresReadModel;
+use super::read_pool::ReadPool;
+use super::server::Server;
 
 /// Between two questions. A list without a token can be this much older than its limit says.
-const EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// An answer at most; a server that takes longer is as good as away.
-const ANSWER_MAX: Duration = Duration::from_secs(1);
+const RESPONSE_MAX: Duration = Duration::from_secs(1);
 /// Answers of the primary that are kept: a minute's, beyond any sensible limit of lag.
 const MARKS_MAX: usize = 120;
 /// Tokens that are waited for; each waits for one small statement.
@@ -35,13 +36,14 @@ const TOKENS_MAX: usize = 4_096;
 const PRIMARY_ONLY: u64 = u64::MAX;
 
 /// The state rows of the primary, with a replica or without.
-pub(super) struct Replicated {
-    primary: Arc<Reads>,
+pub(super) struct PostgresReplicas {
+    primary: Arc<PostgresReadModel>,
     replica: Option<Replica>,
 }
 
 struct Replica {
-    reads: Arc<Reads>,
+    reads: ReadPool,
+    read_model: Arc<PostgresReadModel>,
     /// Tells this database from others, in tokens.
     database: u32,
     lag_max: Duration,
@@ -49,13 +51,7 @@ struct Replica {
     tokens: mpsc::Sender<oneshot::Sender<u64>>,
     generation: String,
     lag: Gauge<f64, std::sync::atomic::AtomicU64>,
-    watching: AbortHandle,
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        self.watching.abort();
-    }
+    watcher: AbortOnDropHandle<()>,
 }
 
 /// How far the replica is known to have come.
@@ -86,7 +82,7 @@ impl Progress {
         }
     }
 
-    fn gone(&mut self) {
+    fn reset(&mut self) {
         *self = Self::default();
     }
 
@@ -96,20 +92,20 @@ impl Progress {
     }
 }
 
-impl Replicated {
+impl PostgresReplicas {
     pub(super) fn start(
         server: &Server,
-        primary: Arc<Reads>,
+        primary: &ReadPool,
         replica: Option<Server>,
         config: &PostgresConfig,
     ) -> Arc<Self> {
         let replica = replica.map(|at| {
-            let reads = Arc::new(primary.of_replica(&at, config.readers));
+            let reads = primary.of_replica(&at, config.readers);
             let progress = Arc::new(Mutex::new(Progress::default()));
-            let (tokens, wanted) = mpsc::channel(TOKENS_MAX);
-            tokio::spawn(answer_tokens(primary.pool().clone(), wanted));
+            let (tokens, requests) = mpsc::channel(TOKENS_MAX);
+            tokio::spawn(serve_tokens(primary.pool().clone(), requests));
             let generation = server.generation().to_owned();
-            let watching = tokio::spawn(watch(
+            let watcher = tokio::spawn(watch(
                 at.name(),
                 primary.pool().clone(),
                 reads.pool().clone(),
@@ -117,24 +113,26 @@ impl Replicated {
                 progress.clone(),
             ));
             Replica {
+                read_model: Arc::new(PostgresReadModel::new(reads.clone())),
                 reads,
-                database: of_generation(&generation),
+                database: database_id(&generation),
                 lag_max: config.replica_lag_max,
                 progress,
                 tokens,
                 generation,
                 lag: Gauge::default(),
-                watching: watching.abort_handle(),
+                watcher: AbortOnDropHandle::new(watcher),
             }
         });
+        let primary = Arc::new(PostgresReadModel::new(primary.clone()));
         Arc::new(Self { primary, replica })
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
         if let Some(replica) = &self.replica {
             let help = "Statements run to read lists from the replica, or tried there first";
-            let count = replica.reads.count.clone();
-            registry.register("replica_read_statements", help, count);
+            let name = "replica_read_statements";
+            replica.reads.register(registry, name, help);
             let help = "How old lists from the replica may be, when last asked";
             let lag = replica.lag.clone();
             registry.register_with_unit("replica_lag", help, Unit::Seconds, lag);
@@ -143,7 +141,7 @@ impl Replicated {
 
     pub(super) async fn close(&self) {
         if let Some(replica) = &self.replica {
-            replica.watching.abort();
+            replica.watcher.abort();
             replica.reads.close().await;
         }
     }
@@ -163,7 +161,7 @@ impl Replica {
         if self.has(token.position) {
             return true;
         }
-        match timeout(ANSWER_MAX, replayed(self.reads.pool(), &self.generation)).await {
+        match timeout(RESPONSE_MAX, replayed(self.reads.pool(), &self.generation)).await {
             Ok(Ok(Some(position))) => {
                 let mut progress = self.progress.lock().expect("no holder panics");
                 progress.replayed(position);
@@ -182,12 +180,12 @@ impl Replica {
 }
 
 #[async_trait]
-impl ReadReplicas for Replicated {
+impl ReadReplicas for PostgresReplicas {
     async fn token(&self) -> Option<ConsistencyToken> {
         let replica = self.replica.as_ref()?;
-        let (answer, answered) = oneshot::channel();
-        let position = match replica.tokens.try_send(answer) {
-            Ok(()) => answered.await.unwrap_or(PRIMARY_ONLY),
+        let (reply, position) = oneshot::channel();
+        let position = match replica.tokens.try_send(reply) {
+            Ok(()) => position.await.unwrap_or(PRIMARY_ONLY),
             Err(_) => PRIMARY_ONLY,
         };
         Some(ConsistencyToken {
@@ -196,15 +194,15 @@ impl ReadReplicas for Replicated {
         })
     }
 
-    async fn lists(&self, freshness: Consistency) -> Arc<dyn ReadModel> {
+    async fn lists(&self, consistency: Consistency) -> Arc<dyn ReadModel> {
         if let Some(replica) = &self.replica {
-            let fresh = match freshness {
+            let fresh = match consistency {
                 Consistency::Strong => false,
                 Consistency::BoundedStaleness => replica.is_within_lag(),
                 Consistency::AtLeast(token) => replica.satisfies(token).await,
             };
             if fresh {
-                return replica.reads.clone();
+                return replica.read_model.clone();
             }
         }
         self.primary.clone()
@@ -212,17 +210,17 @@ impl ReadReplicas for Replicated {
 }
 
 /// Asks the primary how far it has come, once for all who wait: what they were told of was committed before.
-async fn answer_tokens(primary: PgPool, mut wanted: mpsc::Receiver<oneshot::Sender<u64>>) {
+async fn serve_tokens(primary: PgPool, mut requests: mpsc::Receiver<oneshot::Sender<u64>>) {
     let mut waiting = Vec::new();
-    while wanted.recv_many(&mut waiting, TOKENS_MAX).await > 0 {
-        let position = match timeout(ANSWER_MAX, position(&primary)).await {
+    while requests.recv_many(&mut waiting, TOKENS_MAX).await > 0 {
+        let position = match timeout(RESPONSE_MAX, position(&primary)).await {
             Ok(Ok(position)) => position,
             // It is not known; the primary has it in any case.
             _ => PRIMARY_ONLY,
         };
-        for answer in waiting.drain(..) {
+        for reply in waiting.drain(..) {
             // A request that was given up needs no token.
-            let _ = answer.send(position);
+            let _ = reply.send(position);
         }
     }
 }
@@ -237,8 +235,8 @@ async fn watch(
     let mut was_there = None;
     loop {
         let asked = Instant::now();
-        let mark = timeout(ANSWER_MAX, position(&primary)).await;
-        let found = timeout(ANSWER_MAX, replayed(&replica, &generation)).await;
+        let mark = timeout(RESPONSE_MAX, position(&primary)).await;
+        let found = timeout(RESPONSE_MAX, replayed(&replica, &generation)).await;
         let there = matches!(found, Ok(Ok(Some(_))));
         {
             let mut progress = progress.lock().expect("no holder panics");
@@ -247,17 +245,17 @@ async fn watch(
             }
             match found {
                 Ok(Ok(Some(position))) => progress.replayed(position),
-                _ => progress.gone(),
+                _ => progress.reset(),
             }
         }
         if was_there.replace(there) != Some(there) {
             if there {
                 info!(replica = %name, "lists may be read from the replica");
             } else {
-                warn!(replica = %name, "the replica does not answer, or is none of this database; lists come from the primary");
+                warn!(replica = %name, "the replica does not respond, or is not of this database; lists are read from the primary");
             }
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -284,7 +282,7 @@ async fn replayed(replica: &PgPool, generation: &str) -> Result<Option<u64>, sql
 }
 
 /// The first eight hexadecimal digits of a generation, which is a random UUID.
-fn of_generation(generation: &str) -> u32 {
+fn database_id(generation: &str) -> u32 {
     generation
         .get(..8)
         .and_then(|digits| u32::from_str_radix(digits, 16).ok())
@@ -313,7 +311,7 @@ mod tests {
         progress.mark(at(10), 300);
         progress.replayed(300);
         assert_eq!(progress.lag(at(10)), Some(Duration::ZERO));
-        progress.gone();
+        progress.reset();
         assert_eq!(progress.lag(at(10)), None);
     }
 

@@ -8,9 +8,10 @@ use sqlx::Row;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::MIGRATIONS;
-use super::config::{PostgresConfig, PostgresError};
-use super::session::Server;
+use super::config::PostgresConfig;
+use super::error::PostgresError;
+use super::migrations::MIGRATIONS;
+use super::server::Server;
 
 /// Brings the schema of the database at `config.url` up to date. Several may do so at once: the server lets
 /// one after the other.
@@ -21,16 +22,16 @@ pub async fn migrate_postgres(config: &PostgresConfig) -> Result<Vec<i64>, Postg
     let server = Server::new(&config.url, config.allow_unsafe)?;
     let migrating = server.options("fritzy migrate");
     let mut connection = server.connect_within(config.wait, &migrating).await?;
-    let server = at_home(server, &mut connection).await?;
+    let server = pin_schema(server, &mut connection).await?;
     migrate(&server, &mut connection).await
 }
 
-/// As [`Server::at_home`].
-pub(super) async fn at_home(
+/// As [`Server::pin_schema`].
+pub(super) async fn pin_schema(
     server: Server,
     connection: &mut PgConnection,
 ) -> Result<Server, PostgresError> {
-    let found = server.clone().at_home(connection).await;
+    let found = server.clone().pin_schema(connection).await;
     found.map_err(|failure| unreachable(&server, &failure))
 }
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use backon::Retryable;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
-use super::config::PostgresError;
-use crate::backoff::Backoff;
+use super::error::PostgresError;
+use crate::backoff;
 
 /// Opening a connection at most. A server that answers does so in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -46,7 +47,7 @@ const BY_KEYS: [(&str, &str); 4] = [
 ];
 
 /// The schema of our tables, as a search path: the first that has them, or where new ones would go.
-const HOME: &str = "
+const SCHEMA: &str = "
     SELECT quote_ident(coalesce(
         (SELECT nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, nr)
             JOIN pg_namespace ON nspname = name
@@ -78,7 +79,7 @@ pub(super) struct Server {
     options: PgConnectOptions,
     allow_unsafe: bool,
     /// The search path of every connection.
-    home: Option<String>,
+    schema: Option<String>,
     /// The generation of the database that was opened; another one under the same address is another
     /// database, or this one before it was restored.
     generation: Option<String>,
@@ -93,7 +94,7 @@ impl Server {
         Ok(Self {
             options: options.options(LIMITS),
             allow_unsafe,
-            home: None,
+            schema: None,
             generation: None,
             unsafe_now: Arc::default(),
         })
@@ -105,7 +106,7 @@ impl Server {
     }
 
     /// Looks at what durability rests on again (invariant I1): a reload changes it without a restart.
-    pub(super) async fn look_again(
+    pub(super) async fn check_durability(
         &self,
         connection: &mut PgConnection,
     ) -> Result<(), sqlx::Error> {
@@ -128,34 +129,37 @@ impl Server {
 
     /// The same server, whose every connection means the tables that `connection` finds, whatever schemas are put before
     /// theirs in the search path later: the shop would be gone without a word, and an empty one in its place.
-    pub(super) async fn at_home(self, connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let found = sqlx::query(HOME).fetch_one(&mut *connection).await?;
+    pub(super) async fn pin_schema(
+        self,
+        connection: &mut PgConnection,
+    ) -> Result<Self, sqlx::Error> {
+        let found = sqlx::query(SCHEMA).fetch_one(&mut *connection).await?;
         // Without any schema, whoever wants to make a table is told so.
-        let Some(home) = found.try_get::<Option<String>, _>(0)? else {
+        let Some(schema) = found.try_get::<Option<String>, _>(0)? else {
             return Ok(self);
         };
         sqlx::query("SELECT set_config('search_path', $1, false)")
-            .bind(&home)
+            .bind(&schema)
             .execute(connection)
             .await?;
-        Ok(self.with_home(home))
+        Ok(self.with_schema(schema))
     }
 
-    fn with_home(mut self, home: String) -> Self {
-        self.options = self.options.options([("search_path", &home)]);
-        self.home = Some(home);
+    fn with_schema(mut self, schema: String) -> Self {
+        self.options = self.options.options([("search_path", &schema)]);
+        self.schema = Some(schema);
         self
     }
 
     /// The schema of its tables, as it stands in a search path.
-    pub(super) fn home(&self) -> &str {
-        self.home.as_deref().unwrap_or_default()
+    pub(super) fn schema(&self) -> &str {
+        self.schema.as_deref().unwrap_or_default()
     }
 
     /// The same server, whose tables are where those of `other` are.
-    pub(super) fn with_home_of(self, other: &Self) -> Self {
-        match &other.home {
-            Some(home) => self.with_home(home.clone()),
+    pub(super) fn with_schema_of(self, other: &Self) -> Self {
+        match &other.schema {
+            Some(schema) => self.with_schema(schema.clone()),
             None => self,
         }
     }
@@ -172,7 +176,7 @@ impl Server {
     }
 
     /// The same where there is one: a replica has none, it is compared with the primary all the time.
-    pub(super) fn generation_wanted(&self) -> Option<String> {
+    pub(super) fn expected_generation(&self) -> Option<String> {
         self.generation.clone()
     }
 
@@ -212,30 +216,22 @@ impl Server {
         options: &PgConnectOptions,
     ) -> Result<PgConnection, PostgresError> {
         let until = Instant::now() + wait;
-        let mut backoff = Backoff::default();
-        loop {
-            match self.connect(options).await {
-                Err(failure @ PostgresError::Unreachable { .. }) => {
-                    let after = backoff.next();
-                    if Instant::now() + after >= until {
-                        return Err(failure);
-                    }
-                    warn!(%failure, "waiting for the database");
-                    sleep(after).await;
-                }
-                opened => return opened,
-            }
-        }
+        let in_time = move |delay: &Duration| Instant::now() + *delay < until;
+        (|| self.connect(options))
+            .retry(backoff::full_jitter().take_while(in_time))
+            .when(|failure| matches!(failure, PostgresError::Unreachable { .. }))
+            .notify(|failure, _| warn!(%failure, "waiting for the database"))
+            .await
     }
 
     /// Why a connection was not opened. A server that says why does not change its mind soon, unless it is
     /// starting, stopping or full.
-    fn refusal(&self, failure: &sqlx::Error) -> PostgresError {
+    fn connect_error(&self, failure: &sqlx::Error) -> PostgresError {
         let (server, reason) = (self.name(), failure.to_string());
         let code = failure.as_database_error().and_then(DatabaseError::code);
-        let passing = ["57P", "53"];
+        let transient = ["57P", "53"];
         match code {
-            Some(code) if !passing.iter().any(|passing| code.starts_with(passing)) => {
+            Some(code) if !transient.iter().any(|prefix| code.starts_with(prefix)) => {
                 PostgresError::Refused { server, reason }
             }
             _ => PostgresError::Unreachable { server, reason },
@@ -273,9 +269,9 @@ impl Server {
             reason,
         };
         let opened = timeout(CONNECT_MAX, opening).await;
-        let opened = opened.map_err(|_| unreachable("it does not answer".into()))?;
+        let opened = opened.map_err(|_| unreachable("it does not respond".into()))?;
         let (mut connection, (number, version, fsync, synchronous, standby, encoding)) =
-            opened.map_err(|failure| self.refusal(&failure))?;
+            opened.map_err(|failure| self.connect_error(&failure))?;
         if number < VERSION_MIN {
             let found = version;
             return Err(PostgresError::OldServer { server, found });

@@ -8,70 +8,8 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::MIGRATIONS;
-use super::write::primary_code;
-
-/// Why a database could not be looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadOnlyError {
-    /// There is none.
-    #[error("there is no database {file}. Name the folder of a node's data with --data-dir")]
-    Missing {
-        /// The file.
-        file: PathBuf,
-    },
-    /// It is something else.
-    #[error(
-        "{file} is not a database of fritzy: {reason}. Name the folder of a node's data with --data-dir"
-    )]
-    Foreign {
-        /// The file.
-        file: PathBuf,
-        /// What it lacks.
-        reason: String,
-    },
-    /// A newer program has changed the schema.
-    #[error(
-        "the database {file} was written by a newer version of fritzy ({reason}). Read it with that version"
-    )]
-    Newer {
-        /// The file.
-        file: PathBuf,
-        /// What is unknown here.
-        reason: String,
-    },
-    /// This program has not yet changed the schema.
-    #[error(
-        "the database {file} was written by an older version of fritzy ({reason}). Read it with that version, or start a node of this one on it first"
-    )]
-    Older {
-        /// The file.
-        file: PathBuf,
-        /// What is missing.
-        reason: String,
-    },
-    /// The system does not let it be read.
-    #[error(
-        "the database {file} cannot be read: {reason}. Run this as the node's user: the file must be readable, \
-         and its folder writable for what SQLite keeps beside it"
-    )]
-    Unreadable {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// Another process has locked it.
-    #[error(
-        "the database {file} is locked by another process ({reason}). End that process, or read a backup"
-    )]
-    Locked {
-        /// The file.
-        file: PathBuf,
-        /// What SQLite said.
-        reason: String,
-    },
-}
+use super::error::{CORRUPT, ReadOnlyError, connect_error, foreign, primary_code, unreadable};
+use super::migrations::MIGRATIONS;
 
 /// The file behind a connection that only reads.
 pub(super) struct ReadOnly {
@@ -85,7 +23,7 @@ impl ReadOnly {
         check_file(file)?;
         let had_log = log_of(file).exists();
         let connection = SqliteConnection::connect_with(&options(file).read_only(true)).await;
-        let connection = connection.map_err(|failure| refusal(file, &failure))?;
+        let connection = connection.map_err(|failure| connect_error(file, &failure))?;
         let file = file.to_owned();
         Ok((Self { file, had_log }, connection))
     }
@@ -164,7 +102,7 @@ async fn check_schema(
     file: &Path,
     before: &[&'static str],
 ) -> Result<(), ReadOnlyError> {
-    let refused = |failure: sqlx::Error| refusal(file, &failure);
+    let refused = |failure: sqlx::Error| connect_error(file, &failure);
     for &statement in before {
         let done = sqlx::query(statement).execute(&mut *connection).await;
         done.map_err(refused)?;
@@ -207,36 +145,5 @@ async fn check_schema(
             file: file.to_owned(),
             reason: format!("its schema lacks step {}", step.version),
         }),
-    }
-}
-
-/// SQLite's primary result codes.
-pub(super) const CORRUPT: u32 = 11;
-pub(super) const NOT_A_DATABASE: u32 = 26;
-const BUSY: u32 = 5;
-const LOCKED: u32 = 6;
-
-fn refusal(file: &Path, failure: &sqlx::Error) -> ReadOnlyError {
-    match primary_code(failure) {
-        Some(NOT_A_DATABASE) => foreign(file, "it is not SQLite's"),
-        Some(BUSY | LOCKED) => ReadOnlyError::Locked {
-            file: file.to_owned(),
-            reason: failure.to_string(),
-        },
-        _ => unreadable(file, &failure.to_string()),
-    }
-}
-
-fn foreign(file: &Path, reason: &str) -> ReadOnlyError {
-    ReadOnlyError::Foreign {
-        file: file.to_owned(),
-        reason: reason.to_owned(),
-    }
-}
-
-pub(super) fn unreadable(file: &Path, reason: &str) -> ReadOnlyError {
-    ReadOnlyError::Unreadable {
-        file: file.to_owned(),
-        reason: reason.to_owned(),
     }
 }

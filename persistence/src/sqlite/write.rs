@@ -8,10 +8,11 @@ use fritzy_types::{ShardId, ShardLease, StorageError};
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
-use super::cursors;
-use super::statements::ManyRows;
+use super::error::{WriteError, is_full, is_rejection};
+use super::many_rows::ManyRows;
+use super::save_cursors::save_cursors;
 use super::write_states::write_states;
-use crate::committer::{BatchError, BatchStore, Numbered, creation_key, leases};
+use crate::committer::{BatchError, BatchStore, Sequenced, creation_key, leases};
 use crate::rows::signed;
 
 /// The writer connection with its statements.
@@ -78,7 +79,7 @@ impl SqliteBatches {
         }
     }
 
-    async fn write(&mut self, batch: &[Numbered<'_>]) -> Result<(), WriteError> {
+    async fn write(&mut self, batch: &[Sequenced<'_>]) -> Result<(), WriteError> {
         let connection = &mut self.connection;
         // Plain statements: on a full disk SQLite ends the transaction by itself, which the library's
         // own count of open transactions does not notice; it would never begin one again.
@@ -102,12 +103,12 @@ impl SqliteBatches {
     }
 
     /// Which appends of a batch meet a version or a creation key that exists.
-    async fn find_conflicts(&mut self, batch: &[Numbered<'_>]) -> Result<Vec<usize>, sqlx::Error> {
+    async fn find_conflicts(&mut self, batch: &[Sequenced<'_>]) -> Result<Vec<usize>, sqlx::Error> {
         let candidates: Vec<_> = batch.iter().enumerate().collect();
         let mut conflicts = Vec::new();
         for (statement, run) in self.existing.cut(&candidates) {
             let mut query = sqlx::query(statement);
-            for (number, Numbered { append, .. }) in run {
+            for (number, Sequenced { append, .. }) in run {
                 query = query
                     .bind(*number as i64)
                     .bind(*append.entity.as_uuid())
@@ -119,22 +120,6 @@ impl SqliteBatches {
             }
         }
         Ok(conflicts)
-    }
-}
-
-/// Why a transaction did not happen.
-pub(super) enum WriteError {
-    Fenced(Vec<ShardLease>),
-    Conflicts(Vec<usize>),
-    /// Before the commit was asked for.
-    Statement(sqlx::Error),
-    /// While it was under way.
-    Commit(sqlx::Error),
-}
-
-impl From<sqlx::Error> for WriteError {
-    fn from(failure: sqlx::Error) -> Self {
-        Self::Statement(failure)
     }
 }
 
@@ -174,7 +159,7 @@ impl BatchStore for SqliteBatches {
             sqlx::query("BEGIN IMMEDIATE")
                 .execute(&mut *connection)
                 .await?;
-            let refused = cursors::save(connection, projection, moves).await?;
+            let refused = save_cursors(connection, projection, moves).await?;
             let committed = sqlx::query("COMMIT").execute(&mut *connection).await;
             committed.map_err(WriteError::Commit)?;
             Ok(refused)
@@ -203,7 +188,7 @@ impl BatchStore for SqliteBatches {
         }
     }
 
-    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
+    async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
         if let Some(reason) = &self.broken {
             return Err(BatchError::Failed {
                 reason: reason.clone(),
@@ -214,10 +199,10 @@ impl BatchStore for SqliteBatches {
             Ok(()) => Ok(()),
             Err(WriteError::Fenced(leases)) => Err(BatchError::Fenced(leases)),
             Err(WriteError::Conflicts(indexes)) => Err(BatchError::Conflicts(indexes)),
-            Err(WriteError::Statement(failure)) if is_refusal(&failure) => {
+            Err(WriteError::Statement(failure)) if is_rejection(&failure) => {
                 match self.find_conflicts(batch).await {
                     Ok(conflicts) if !conflicts.is_empty() => Err(BatchError::Conflicts(conflicts)),
-                    _ => Err(BatchError::Refused(failure.to_string())),
+                    _ => Err(BatchError::Rejected(failure.to_string())),
                 }
             }
             Err(WriteError::Statement(failure)) => Err(BatchError::Failed {
@@ -242,28 +227,6 @@ impl BatchStore for SqliteBatches {
             }
         }
     }
-}
-
-/// Whether SQLite refused the content, rather than failed to store it.
-fn is_refusal(failure: &sqlx::Error) -> bool {
-    const CONSTRAINT: u32 = 19;
-    const TOO_BIG: u32 = 18;
-    matches!(primary_code(failure), Some(CONSTRAINT | TOO_BIG))
-}
-
-/// Whether there was no room on the disk.
-fn is_full(failure: &sqlx::Error) -> bool {
-    const FULL: u32 = 13;
-    primary_code(failure) == Some(FULL)
-}
-
-pub(super) fn primary_code(failure: &sqlx::Error) -> Option<u32> {
-    let sqlx::Error::Database(failure) = failure else {
-        return None;
-    };
-    let code: u32 = failure.code()?.parse().ok()?;
-    // The low byte of an extended code is the primary one.
-    Some(code & 0xFF)
 }
 
 async fn check_fence(
@@ -297,18 +260,18 @@ async fn check_fence(
 async fn insert_events(
     journal: &ManyRows,
     connection: &mut SqliteConnection,
-    batch: &[Numbered<'_>],
+    batch: &[Sequenced<'_>],
 ) -> Result<(), sqlx::Error> {
-    let rows: Vec<(&Numbered<'_>, u64, &(EventId, Event))> = batch
+    let rows: Vec<(&Sequenced<'_>, u64, &(EventId, Event))> = batch
         .iter()
-        .flat_map(|numbered| {
-            let events = numbered.append.events.iter().enumerate();
-            events.map(move |(offset, event)| (numbered, offset as u64, event))
+        .flat_map(|sequenced| {
+            let events = sequenced.append.events.iter().enumerate();
+            events.map(move |(offset, event)| (sequenced, offset as u64, event))
         })
         .collect();
     for (statement, run) in journal.cut(&rows) {
         let mut query = sqlx::query(statement);
-        for (Numbered { append, first }, offset, (event_id, event)) in run {
+        for (Sequenced { append, first }, offset, (event_id, event)) in run {
             query = query
                 .bind(append.lease.shard.0)
                 .bind(signed(first + offset))

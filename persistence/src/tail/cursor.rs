@@ -67,22 +67,22 @@ impl FromStr for TailCursor {
         if text == "start" {
             return Ok(Self::default());
         }
-        let place = |part: &str| {
+        let pair = |part: &str| {
             let (shard, position) = part.split_once(':')?;
             let position: Position = position.parse().ok()?;
             // Databases count in signed integers.
             let position = i64::try_from(position).ok()?.cast_unsigned();
             Some((ShardId(shard.parse().ok()?), position))
         };
-        let places = text.split(',').map(|part| {
+        let pairs = text.split(',').map(|part| {
             let part = part.trim();
-            place(part).ok_or_else(|| CursorError {
+            pair(part).ok_or_else(|| CursorError {
                 part: part.chars().take(40).collect(),
             })
         });
         let mut cursor = BTreeMap::new();
-        for (place, part) in places.zip(text.split(',')) {
-            let (shard, position) = place?;
+        for (pair, part) in pairs.zip(text.split(',')) {
+            let (shard, position) = pair?;
             if cursor.insert(shard, position).is_some() {
                 let part = format!("{}, its shard for the second time,", part.trim());
                 return Err(CursorError { part });

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BinaryHeap};
 use fritzy_domain::{Position, RecordedEvent};
 use fritzy_types::{ShardId, Timestamp};
 
-use super::{EventSource, TailCursor, TailError};
+use super::cursor::TailCursor;
+use super::error::TailError;
+use crate::read_ports::EventSource;
 
 /// Places in one read.
-const PLACES_MAX: usize = 1_000;
+const POSITIONS_MAX: usize = 1_000;
 /// An event is dated before it is written, and a write waits no longer than its request may: 10 minutes at the
 /// very most (`request_timeout_ms`). So an event of some moment stands behind none that is older by more, as long as
 /// nobody sets clocks back by more.
@@ -32,7 +34,7 @@ pub enum TailFrom {
 impl TailFrom {
     pub(super) const fn since(&self) -> Option<Timestamp> {
         match self {
-            Self::At(moment) => Some(*moment),
+            Self::At(at) => Some(*at),
             _ => None,
         }
     }
@@ -51,19 +53,19 @@ pub(super) async fn first_cursor(
         TailFrom::Cursor(cursor) => return Ok((cursor.clone(), None)),
         TailFrom::Now => 0,
         TailFrom::Last(count) => *count,
-        TailFrom::At(moment) => {
-            let moment = moment.as_micros().saturating_sub(LATE_MICROS_MAX);
-            let cursor = before(source, Timestamp::from_micros(moment)).await?;
+        TailFrom::At(at) => {
+            let at = at.as_micros().saturating_sub(LATE_MICROS_MAX);
+            let cursor = before(source, Timestamp::from_micros(at)).await?;
             return Ok((cursor, None));
         }
     };
     let heads = source.heads().await?;
-    let cursor = before_the_last(source, &heads, count).await?;
+    let cursor = before_last(source, &heads, count).await?;
     Ok((cursor, Some(heads)))
 }
 
 /// Goes back from the ends of the shards, always in the one whose last event is the latest.
-async fn before_the_last(
+async fn before_last(
     source: &mut dyn EventSource,
     heads: &Heads,
     count: u32,
@@ -72,9 +74,9 @@ async fn before_the_last(
     if count == 0 {
         return Ok(cursor);
     }
-    let places: Vec<_> = heads.clone().into_iter().collect();
+    let positions: Vec<_> = heads.clone().into_iter().collect();
     let key = |event: &RecordedEvent| (event.event.at(), event.shard, event.position);
-    let mut last: BinaryHeap<_> = read(source, &places, heads)
+    let mut last: BinaryHeap<_> = read(source, &positions, heads)
         .await?
         .iter()
         .map(key)
@@ -92,9 +94,9 @@ async fn before_the_last(
     Ok(cursor)
 }
 
-/// Looks for the first event at or after `moment` in all shards at once, each time in the middle of what is
+/// Looks for the first event at or after `at` in all shards at once, each time in the middle of what is
 /// left of each.
-async fn before(source: &mut dyn EventSource, moment: Timestamp) -> Result<TailCursor, TailError> {
+async fn before(source: &mut dyn EventSource, at: Timestamp) -> Result<TailCursor, TailError> {
     let heads = source.heads().await?;
     // Of each shard: a position that is before it, and one that is not.
     let mut bounds: BTreeMap<ShardId, (Position, Position)> = heads
@@ -111,8 +113,8 @@ async fn before(source: &mut dyn EventSource, moment: Timestamp) -> Result<TailC
         }
         for event in read(source, &middles, &heads).await? {
             let bound = bounds.get_mut(&event.shard);
-            let (low, high) = bound.expect("the shard was asked for");
-            if event.event.at() < moment {
+            let (low, high) = bound.expect("the shard was read");
+            if event.event.at() < at {
                 *low = event.position;
             } else {
                 *high = event.position;
@@ -126,21 +128,21 @@ async fn before(source: &mut dyn EventSource, moment: Timestamp) -> Result<TailC
 /// The events at all of these places, which are not behind the ends of their shards.
 async fn read(
     source: &mut dyn EventSource,
-    places: &[(ShardId, Position)],
+    positions: &[(ShardId, Position)],
     heads: &BTreeMap<ShardId, Position>,
 ) -> Result<Vec<RecordedEvent>, TailError> {
-    let mut events = Vec::with_capacity(places.len());
-    for some in places.chunks(PLACES_MAX) {
-        let found = source.at(some).await?;
-        if found.len() != some.len() {
-            let is_there = |place: &(ShardId, Position)| {
-                let (shard, position) = *place;
+    let mut events = Vec::with_capacity(positions.len());
+    for page in positions.chunks(POSITIONS_MAX) {
+        let found = source.at(page).await?;
+        if found.len() != page.len() {
+            let is_there = |wanted: &(ShardId, Position)| {
+                let (shard, position) = *wanted;
                 found
                     .iter()
                     .any(|event| event.shard == shard && event.position == position)
             };
-            let missing = some.iter().find(|place| !is_there(place));
-            let (shard, missing) = *missing.expect("no place is asked for twice");
+            let missing = page.iter().find(|wanted| !is_there(wanted));
+            let (shard, missing) = *missing.expect("no position is read twice");
             let head = heads.get(&shard).copied().unwrap_or_default();
             return Err(TailError::Gap {
                 shard,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::violation::{Place, Violation, ViolationKind};
+use super::location::Location;
+use super::violation::{Violation, ViolationKind};
 
 /// The violations of one check.
 pub(crate) struct Findings {
@@ -25,13 +26,14 @@ impl Findings {
     pub(crate) fn add(
         &mut self,
         kind: ViolationKind,
-        place: Place,
+        location: Location,
         found: impl fmt::Display,
         expected: impl fmt::Display,
     ) {
         *self.counts.entry(kind).or_default() += 1;
         if self.kept.len() < self.kept_max {
-            self.kept.push(Violation::new(kind, place, found, expected));
+            self.kept
+                .push(Violation::new(kind, location, found, expected));
         }
     }
 
@@ -48,12 +50,12 @@ mod tests {
     fn what_is_beyond_the_limit_is_counted() {
         let mut findings = Findings::new(2);
         for position in 1..=5 {
-            let place = Place::position(0, Some(position));
-            findings.add(ViolationKind::PositionGap, place, "nothing", "an event");
+            let location = Location::position(0, Some(position));
+            findings.add(ViolationKind::PositionGap, location, "nothing", "an event");
         }
         findings.add(
             ViolationKind::StateMissing,
-            Place::default(),
+            Location::default(),
             "nothing",
             "a row",
         );

@@ -8,14 +8,16 @@ use fritzy_types::ShardCount;
 
 use super::entity::{EntityCheck, KINDS};
 use super::findings::Findings;
+use super::location::Location;
+use super::progress::VerifyProgress;
+use super::report::Checked;
 use super::source::{EventKey, EventRow, Source, SourceError, StateRow};
-use super::violation::{Place, ViolationKind};
-use super::{Checked, VerifyProgress};
+use super::violation::ViolationKind;
 
 const OUT_OF_ORDER: &str = "rows are not in the order of their index";
 
 /// Checks every entity that has an event or a state row.
-pub(super) async fn entities(
+pub(super) async fn check_entities(
     source: &mut dyn Source,
     shards: Option<ShardCount>,
     progress: &VerifyProgress,
@@ -75,7 +77,7 @@ impl Events {
             return Ok(());
         }
         self.page = source.events(self.last.as_ref()).await?.into();
-        progress.rows(self.page.len());
+        progress.add_rows(self.page.len());
         let Some(last) = self.page.back() else {
             self.ended = true;
             return Ok(());
@@ -141,9 +143,9 @@ impl States {
             Err(failure) => return Err(failure),
         };
         (self.ended, self.broken) = (true, true);
-        let place = Place::part(format!("state rows of the kind {}", self.kind));
+        let location = Location::part(format!("state rows of the kind {}", self.kind));
         let found = format_args!("{reason}; the rest of them was not checked");
-        findings.add(ViolationKind::FileDamaged, place, found, "readable rows");
+        findings.add(ViolationKind::FileDamaged, location, found, "readable rows");
         Ok(())
     }
 

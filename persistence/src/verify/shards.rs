@@ -3,8 +3,9 @@
 use fritzy_types::ShardCount;
 
 use super::findings::Findings;
+use super::location::Location;
 use super::source::ShardRow;
-use super::violation::{Place, ViolationKind};
+use super::violation::ViolationKind;
 
 /// The shards of a database under check.
 pub(super) struct ShardCheck {
@@ -57,8 +58,8 @@ impl ShardCheck {
     pub(super) fn finish_rows(&self, findings: &mut Findings) {
         for (shard, row) in (0..).zip(&self.rows) {
             if row.is_none() {
-                let place = Place::position(shard, None);
-                findings.add(ViolationKind::ShardMissing, place, "no row", "a row");
+                let location = Location::position(shard, None);
+                findings.add(ViolationKind::ShardMissing, location, "no row", "a row");
             }
         }
     }
@@ -75,15 +76,15 @@ impl ShardCheck {
         };
         let expected = last.saturating_add(1);
         if position == last && position > 0 {
-            let (rule, place) = (
+            let (rule, location) = (
                 ViolationKind::PositionRepeated,
-                Place::position(shard, Some(position)),
+                Location::position(shard, Some(position)),
             );
-            findings.add(rule, place, "a second event", "one event for a position");
+            findings.add(rule, location, "a second event", "one event for a position");
         } else if position != expected {
-            let place = Place::position(shard, Some(expected));
+            let location = Location::position(shard, Some(expected));
             let found = format_args!("no event; the next is at position {position}");
-            findings.add(ViolationKind::PositionGap, place, found, "an event");
+            findings.add(ViolationKind::PositionGap, location, found, "an event");
         }
         self.current = Some((shard, position));
     }
@@ -102,9 +103,17 @@ impl ShardCheck {
             .and_then(|index| self.rows.get(index))
         {
             Some(Some(false)) => {
-                let (rule, place) = (ViolationKind::ShardUnclaimed, Place::position(shard, None));
+                let (rule, location) = (
+                    ViolationKind::ShardUnclaimed,
+                    Location::position(shard, None),
+                );
                 let expected = "an epoch, for it has events";
-                findings.add(rule, place, "a shard that no node ever claimed", expected);
+                findings.add(
+                    rule,
+                    location,
+                    "a shard that no node ever claimed",
+                    expected,
+                );
             }
             // One without a row was told of already.
             Some(_) => {}
@@ -114,18 +123,18 @@ impl ShardCheck {
 
     fn unknown(&self, shard: i64, what: &str, findings: &mut Findings) {
         let Some(count) = self.count else { return };
-        let place = Place::position(shard, None);
+        let location = Location::position(shard, None);
         let expected = format_args!("a shard from 0 to {}", count.get() - 1);
-        findings.add(ViolationKind::ShardUnknown, place, what, expected);
+        findings.add(ViolationKind::ShardUnknown, location, what, expected);
     }
 }
 
 fn uncounted(found: &str, findings: &mut Findings) {
-    let (rule, place) = (
+    let (rule, location) = (
         ViolationKind::ShardCountUnreadable,
-        Place::part("table meta"),
+        Location::part("table meta"),
     );
-    findings.add(rule, place, found, "a number of shards from 1 to 32768");
+    findings.add(rule, location, found, "a number of shards from 1 to 32768");
 }
 
 #[cfg(test)]

@@ -16,6 +16,35 @@ pub(crate) enum Value {
     Bytes(Vec<u8>),
 }
 
+/// The column of an order that is not of its state: the command of a keyed creation.
+pub(super) const CREATION_KEY: &str = "creation_key";
+pub(super) const LINES: &str = "lines";
+
+/// The columns of a kind's state rows besides id and version.
+pub(crate) const fn columns(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Account => &["created_at", "name", "closed"],
+        Kind::Product => &[
+            "created_at",
+            "name",
+            "description",
+            "price_minor",
+            "currency",
+            "withdrawn",
+        ],
+        Kind::Order => &[
+            "created_at",
+            "account_id",
+            "total_minor",
+            "currency",
+            LINES,
+            CREATION_KEY,
+            "status",
+            "cancel_reason",
+        ],
+    }
+}
+
 /// A row of the journal, without what only other parts of the check ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct EventRow {
@@ -36,7 +65,7 @@ pub(crate) struct EventKey {
     pub(crate) row: i64,
 }
 
-/// A state row. `columns` are those of [`super::states::columns`] of its kind, in that order.
+/// A state row. `columns` are those of [`columns`] of its kind, in that order.
 #[derive(Clone, Debug)]
 pub(crate) struct StateRow {
     pub(crate) id: Vec<u8>,
@@ -53,9 +82,9 @@ pub(crate) struct ShardRow {
 
 /// An event whose id, or whose command, is not its alone.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedRow {
+pub(crate) struct DuplicateRow {
     /// The id that is shared; rows come in its order, then by entity and version.
-    pub(crate) shared: Vec<u8>,
+    pub(crate) key: Vec<u8>,
     pub(crate) entity: Vec<u8>,
     pub(crate) version: i64,
     pub(crate) shard: i64,
@@ -117,11 +146,17 @@ pub(crate) trait Source: Send {
     ) -> Result<Vec<StateRow>, SourceError>;
 
     /// Every event with an id that another has too.
-    async fn shared_event_ids(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError>;
+    async fn duplicate_event_ids(
+        &mut self,
+        each: Each<'_, DuplicateRow>,
+    ) -> Result<(), SourceError>;
 
     /// Every event of a command that has several.
-    async fn shared_commands(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError>;
+    async fn repeated_commands(&mut self, each: Each<'_, DuplicateRow>) -> Result<(), SourceError>;
 
     /// Id and account of every order whose account has no creation in the journal.
-    async fn orphans(&mut self, each: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError>;
+    async fn orders_without_account(
+        &mut self,
+        each: Each<'_, (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), SourceError>;
 }

@@ -16,8 +16,8 @@ use fritzy_types::{Deadline, Epoch, NodeId, ShardId, ShardLease, StorageError, T
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::PATIENCE;
-use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Numbered};
+use super::RETRY_BUDGET;
+use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Sequenced};
 
 /// Each entry: the positions and entities of one committed batch.
 type Log = Arc<Mutex<Vec<Vec<(Position, EntityId)>>>>;
@@ -58,20 +58,20 @@ impl BatchStore for Scripted {
 
     async fn close(self) {}
 
-    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
+    async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
         self.gate.acquire().await.expect("open").forget();
         if !self.script.is_empty() {
             return Err(self.script.remove(0));
         }
         if batch
             .iter()
-            .any(|numbered| Some(numbered.append.entity) == self.refuses)
+            .any(|sequenced| Some(sequenced.append.entity) == self.refuses)
         {
-            return Err(BatchError::Refused("no such thing here".into()));
+            return Err(BatchError::Rejected("no such thing here".into()));
         }
         let written = batch
             .iter()
-            .map(|numbered| (numbered.first, numbered.append.entity));
+            .map(|sequenced| (sequenced.first, sequenced.append.entity));
         self.log
             .lock()
             .expect("not poisoned")

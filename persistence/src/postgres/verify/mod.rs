@@ -6,9 +6,9 @@ mod schema;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use super::config::PostgresError;
-use super::schema::{at_home, check_usable, exists};
-use super::session::Server;
+use super::error::PostgresError;
+use super::schema::{check_usable, exists, pin_schema};
+use super::server::Server;
 use crate::verify::{self, VerifyProgress, VerifyReport};
 use rows::PostgresRows;
 
@@ -32,7 +32,7 @@ pub async fn verify_postgres(
     let server = Server::new(url, true)?;
     let options = server.options("fritzy journal verify");
     let mut connection = server.connect(&options).await?;
-    let server = at_home(server, &mut connection).await?;
+    let server = pin_schema(server, &mut connection).await?;
     if !exists(&server, &mut connection, "meta").await?
         || !exists(&server, &mut connection, "_sqlx_migrations").await?
     {

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, Row, TypeInfo, ValueRef};
 
 use super::schema::{self, Schema};
 use crate::verify::{
-    Each, EventKey, EventRow, SchemaDifference, ShardRow, SharedRow, Source, SourceError, StateRow,
-    Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, SchemaDifference, ShardRow, Source, SourceError,
+    StateRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
@@ -165,26 +165,32 @@ impl Source for PostgresRows {
         self.page(query, state).await
     }
 
-    async fn shared_event_ids(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn duplicate_event_ids(
+        &mut self,
+        each: Each<'_, DuplicateRow>,
+    ) -> Result<(), SourceError> {
         let statement = "SELECT uuid_send(event_id), uuid_send(entity_id), version, shard::bigint,
                 position, event_type, payload::text, fingerprint
              FROM journal WHERE event_id IN
                 (SELECT event_id FROM journal GROUP BY event_id HAVING count(*) > 1)
              ORDER BY event_id, entity_id, version";
-        self.each(statement, shared, each).await
+        self.each(statement, duplicate, each).await
     }
 
-    async fn shared_commands(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn repeated_commands(&mut self, each: Each<'_, DuplicateRow>) -> Result<(), SourceError> {
         let statement =
             "SELECT uuid_send(command_id), uuid_send(entity_id), version, shard::bigint,
                 position, event_type, payload::text, fingerprint
              FROM journal WHERE command_id IN
                 (SELECT command_id FROM journal GROUP BY command_id HAVING count(*) > 1)
              ORDER BY command_id, entity_id, version";
-        self.each(statement, shared, each).await
+        self.each(statement, duplicate, each).await
     }
 
-    async fn orphans(&mut self, each: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError> {
+    async fn orders_without_account(
+        &mut self,
+        each: Each<'_, (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), SourceError> {
         let statement = "SELECT uuid_send(id), uuid_send(account_id) FROM customer_order AS o
              WHERE NOT EXISTS (SELECT 1 FROM journal WHERE entity_id = o.account_id
                 AND event_type LIKE 'account.%')
@@ -220,9 +226,9 @@ fn event(row: &PgRow) -> Result<EventRow, sqlx::Error> {
     })
 }
 
-fn shared(row: &PgRow) -> Result<SharedRow, sqlx::Error> {
-    Ok(SharedRow {
-        shared: row.try_get(0)?,
+fn duplicate(row: &PgRow) -> Result<DuplicateRow, sqlx::Error> {
+    Ok(DuplicateRow {
+        key: row.try_get(0)?,
         entity: row.try_get(1)?,
         version: row.try_get(2)?,
         shard: row.try_get(3)?,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, Row};
 
-use crate::postgres::MIGRATIONS;
+use crate::postgres::migrations::MIGRATIONS;
 use crate::verify::SchemaDifference;
 
 /// What each object is, by its kind and name.

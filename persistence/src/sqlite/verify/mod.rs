@@ -6,7 +6,8 @@ mod schema;
 
 use std::path::PathBuf;
 
-use super::read_only::{ReadOnly, ReadOnlyError};
+use super::error::ReadOnlyError;
+use super::read_only::ReadOnly;
 use crate::verify::{self, VerifyProgress, VerifyReport};
 
 /// What to check.

@@ -9,11 +9,10 @@ use sqlx::sqlite::{SqliteRow, SqliteValueRef};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef};
 
 use super::schema;
-use crate::sqlite::read_only::{CORRUPT, NOT_A_DATABASE};
-use crate::sqlite::write::primary_code;
+use crate::sqlite::error::{CORRUPT, NOT_A_DATABASE, primary_code};
 use crate::verify::{
-    Each, EventKey, EventRow, SchemaDifference, ShardRow, SharedRow, Source, SourceError, StateRow,
-    Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, SchemaDifference, ShardRow, Source, SourceError,
+    StateRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
@@ -190,25 +189,31 @@ impl Source for SqliteRows {
             .collect()
     }
 
-    async fn shared_event_ids(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn duplicate_event_ids(
+        &mut self,
+        each: Each<'_, DuplicateRow>,
+    ) -> Result<(), SourceError> {
         let statement = "SELECT event_id, entity_id, version, shard, position, event_type, payload,
                 fingerprint
              FROM main.journal WHERE event_id IN
                 (SELECT event_id FROM main.journal GROUP BY event_id HAVING count(*) > 1)
              ORDER BY event_id, entity_id, version";
-        self.each(statement, shared, each).await
+        self.each(statement, duplicate, each).await
     }
 
-    async fn shared_commands(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn repeated_commands(&mut self, each: Each<'_, DuplicateRow>) -> Result<(), SourceError> {
         let statement = "SELECT command_id, entity_id, version, shard, position, event_type,
                 payload, fingerprint
              FROM main.journal WHERE command_id IN
                 (SELECT command_id FROM main.journal GROUP BY command_id HAVING count(*) > 1)
              ORDER BY command_id, entity_id, version";
-        self.each(statement, shared, each).await
+        self.each(statement, duplicate, each).await
     }
 
-    async fn orphans(&mut self, each: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError> {
+    async fn orders_without_account(
+        &mut self,
+        each: Each<'_, (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), SourceError> {
         let statement = "SELECT id, account_id FROM main.customer_order AS o WHERE NOT EXISTS
                 (SELECT 1 FROM by_version WHERE entity_id = o.account_id
                     AND event_type LIKE 'account.%')
@@ -234,9 +239,9 @@ fn event(row: &SqliteRow) -> Result<EventRow, sqlx::Error> {
     })
 }
 
-fn shared(row: &SqliteRow) -> Result<SharedRow, sqlx::Error> {
-    Ok(SharedRow {
-        shared: bytes(row, 0)?,
+fn duplicate(row: &SqliteRow) -> Result<DuplicateRow, sqlx::Error> {
+    Ok(DuplicateRow {
+        key: bytes(row, 0)?,
         entity: bytes(row, 1)?,
         version: int(row, 2)?,
         shard: int(row, 3)?,

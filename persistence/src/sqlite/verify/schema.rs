@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::sqlite::MIGRATIONS;
+use crate::sqlite::migrations::MIGRATIONS;
 use crate::verify::SchemaDifference;
 
 /// Type, and the statement that made it, by name.

@@ -8,7 +8,7 @@ use fritzy_types::Timestamp;
 use uuid::Uuid;
 
 use super::*;
-use crate::verify::{Each, SchemaDifference, ShardRow, SharedRow, Value, check};
+use crate::verify::{DuplicateRow, Each, SchemaDifference, ShardRow, Value, check};
 
 /// Rows as a store would have them.
 #[derive(Clone, Default)]
@@ -17,7 +17,7 @@ struct Rows {
     events: Vec<EventRow>,
     accounts: Vec<StateRow>,
     /// Answers the same page again and again, as an index with a damaged key can.
-    circle: bool,
+    repeats: bool,
     damaged_states: bool,
 }
 
@@ -46,7 +46,7 @@ impl Source for Rows {
     }
 
     async fn events(&mut self, after: Option<&EventKey>) -> Result<Vec<EventRow>, SourceError> {
-        let behind = |row: &&EventRow| self.circle || after.is_none_or(|after| row.key > *after);
+        let behind = |row: &&EventRow| self.repeats || after.is_none_or(|after| row.key > *after);
         let rows = self.events.iter().filter(behind);
         Ok(rows.take(self.page_rows).cloned().collect())
     }
@@ -67,15 +67,18 @@ impl Source for Rows {
         Ok(rows.take(self.page_rows).cloned().collect())
     }
 
-    async fn shared_event_ids(&mut self, _: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn duplicate_event_ids(&mut self, _: Each<'_, DuplicateRow>) -> Result<(), SourceError> {
         Ok(())
     }
 
-    async fn shared_commands(&mut self, _: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn repeated_commands(&mut self, _: Each<'_, DuplicateRow>) -> Result<(), SourceError> {
         Ok(())
     }
 
-    async fn orphans(&mut self, _: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError> {
+    async fn orders_without_account(
+        &mut self,
+        _: Each<'_, (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), SourceError> {
         Ok(())
     }
 }
@@ -173,7 +176,7 @@ async fn a_fault_is_told_the_same_whatever_the_page() {
 #[tokio::test]
 async fn rows_in_disorder_end_the_walk_and_not_the_check() {
     let mut rows = accounts(3);
-    rows.circle = true;
+    rows.repeats = true;
     let (lines, _) = told(rows).await;
     let damaged = lines
         .iter()

@@ -3,7 +3,7 @@
 use super::*;
 
 fn again() -> BatchError {
-    BatchError::Again {
+    BatchError::Retry {
         reason: "the server restarts".into(),
         after: Duration::from_millis(100),
     }
@@ -75,7 +75,10 @@ async fn a_long_outage_is_told_at_once() {
     let began = tokio::time::Instant::now();
     let first = bench.committer.append(append(1)).await;
     let patience = began.elapsed();
-    assert!((PATIENCE..2 * PATIENCE).contains(&patience), "{patience:?}");
+    assert!(
+        (RETRY_BUDGET..2 * RETRY_BUDGET).contains(&patience),
+        "{patience:?}"
+    );
     for number in 2..=50 {
         let refused = bench.committer.append(append(number)).await;
         assert_eq!(refused, first);

@@ -1,0 +1,14 @@
+//! The committer: takes all queued appends, writes them in one transaction, then replies to each. It has no timer:
+//! while one batch is being synced the next one fills, so batches grow with the load.
+
+mod batch_builder;
+mod batch_store;
+mod command;
+mod commit_feeds;
+mod handle;
+mod metrics;
+mod task;
+
+pub(crate) use batch_store::{BatchError, BatchStore, Sequenced, creation_key, leases};
+pub(crate) use handle::Committer;
+pub use handle::CommitterConfig;

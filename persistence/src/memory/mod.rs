@@ -1,0 +1,14 @@
+//! The stores in memory: the same committer, nothing durable. For tests, and for measuring the cost of everything
+//! but the database.
+
+mod cursors;
+mod journal;
+mod membership;
+mod open;
+mod ownership;
+mod read_model;
+mod state;
+mod write;
+
+pub use open::MemoryConfig;
+pub use state::SharedMemoryStore;
