@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use fritzy_cluster::MemberError;
 use fritzy_kafka::KafkaSettingsError;
-use fritzy_persistence::{SqliteError, PostgresError};
+use fritzy_persistence::{PostgresError, SqliteError};
 use fritzy_types::Failure;
 
 /// Why a node did not start.

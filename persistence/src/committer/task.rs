@@ -204,15 +204,15 @@ impl<S: BatchStore> Task<S> {
 
     /// Replies to the appends of a written batch, then sends it to the subscribers.
     fn acknowledge(&self, batch: Vec<AppendRequest>, outcomes: Vec<AppendOutcome>) {
-        let wanted = self.feeds.has_subscribers();
-        let mut committed = Vec::with_capacity(if wanted { batch.len() } else { 0 });
+        let subscribed = self.feeds.has_subscribers();
+        let mut committed = Vec::with_capacity(if subscribed { batch.len() } else { 0 });
         for (AppendRequest { append, reply }, positions) in batch.into_iter().zip(outcomes) {
             let _ = reply.send(Ok(positions));
-            if wanted {
+            if subscribed {
                 committed.push(Committed { append, positions });
             }
         }
-        if wanted {
+        if subscribed {
             self.feeds.send(committed);
         }
     }

@@ -41,7 +41,7 @@ impl DatabaseLock {
         let locked = lock(&server, sharing).await?;
         let connection: LockConnection = Arc::new(Mutex::new(Some(locked)));
         let (report, lost) = watch::channel(None);
-        let watcher = tokio::spawn(keep(server, sharing, connection.clone(), report));
+        let watcher = tokio::spawn(keep_locked(server, sharing, connection.clone(), report));
         Ok(Self {
             connection,
             watcher: AbortOnDropHandle::new(watcher),
@@ -116,7 +116,7 @@ const fn is_in_use(failure: &PostgresError) -> bool {
     )
 }
 
-async fn keep(
+async fn keep_locked(
     server: Server,
     sharing: Sharing,
     connection: LockConnection,

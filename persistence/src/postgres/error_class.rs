@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_told_apart() {
+    fn sqlstate_is_mapped_to_its_error_class() {
         for (code, class) in [
             ("40001", ErrorClass::Transient),
             ("40P01", ErrorClass::Transient),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_the_server_s_own_word_leaves_the_outcome_open() {
+    fn error_without_sqlstate_leaves_the_outcome_open() {
         let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         assert_eq!(
             classify(&sqlx::Error::Io(broken)),

@@ -87,9 +87,9 @@ const DRAIN: &str = concat!(
 );
 
 const LEAVE: &str = concat!(
-    "WITH gone AS (DELETE FROM node WHERE id = $1 RETURNING id), ",
-    bumped!("gone"),
-    " SELECT count(*) FROM gone"
+    "WITH left AS (DELETE FROM node WHERE id = $1 RETURNING id), ",
+    bumped!("left"),
+    " SELECT count(*) FROM left"
 );
 
 /// The rows of `shard` are looked at again once they are locked, but those of `node` only as they stood when the statement
@@ -108,12 +108,12 @@ const ACQUIRE: &str = concat!(
         WHERE NOT EXISTS (SELECT 1 FROM node WHERE node.id = seen.owner AND NOT fenced)
             AND EXISTS (SELECT 1 FROM node WHERE node.id = $1 AND NOT fenced)
         ORDER BY shard.shard FOR UPDATE OF shard
-    ), taken AS (
+    ), acquired AS (
         UPDATE shard SET owner = $1, epoch = shard.epoch + 1 FROM locked WHERE shard.shard = locked.shard
         RETURNING shard.shard, shard.epoch
     ), ",
-    bumped!("taken"),
-    " SELECT shard, epoch FROM taken ORDER BY shard"
+    bumped!("acquired"),
+    " SELECT shard, epoch FROM acquired ORDER BY shard"
 );
 
 /// A batch that has passed its fence and hears nothing more of its node holds its shards, and the server waits for that word for
@@ -127,11 +127,11 @@ const END_ORPHANED_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_st
 const RELEASE: &str = concat!(
     "WITH locked AS (
         SELECT shard FROM shard WHERE shard = ANY($2) AND owner = $1 ORDER BY shard FOR UPDATE
-    ), given AS (
+    ), released AS (
         UPDATE shard SET owner = NULL FROM locked WHERE shard.shard = locked.shard RETURNING shard.shard
     ), ",
-    bumped!("given"),
-    " SELECT count(*) FROM given"
+    bumped!("released"),
+    " SELECT count(*) FROM released"
 );
 
 /// The tables of nodes and owners, over connections of their own: the pool for reading may be busy with lists.
@@ -187,7 +187,7 @@ impl Membership for PostgresMembership {
                 None => {}
             }
         }
-        let reason = format!("the name {} changes hands all the time", node.name);
+        let reason = format!("the name {} is taken by another node each time", node.name);
         Err(StorageError::Unavailable(reason).into())
     }
 
@@ -236,8 +236,8 @@ impl Membership for PostgresMembership {
             return Ok(true);
         }
         // By a new statement: another may have fenced it while this one waited.
-        let gone = sqlx::query(IS_GONE).bind(*id.as_uuid());
-        is_true(&call.rows(gone).await?)
+        let is_gone = sqlx::query(IS_GONE).bind(*id.as_uuid());
+        is_true(&call.rows(is_gone).await?)
     }
 
     async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, StorageError> {

@@ -1,6 +1,6 @@
 //! Lists from a streaming replica, when it is fresh enough.
 //!
-//! How far it is behind is told by the primary's own log: the primary is asked now and then how far it has
+//! How far it is behind is told by the primary's own log: the primary is at now and then how far it has
 //! come, and the replica how far it has got. What the replica had replayed at some moment is at least as old as
 //! the newest question to the primary whose answer it covers. No clock of another machine counts, and a replica that
 //! is cut off from its primary ages.
@@ -57,7 +57,7 @@ struct Replica {
 /// How far the replica is known to have come.
 #[derive(Debug, Default)]
 struct Progress {
-    /// When the primary was asked, and how far it had come, the oldest first.
+    /// When the primary was at, and how far it had come, the oldest first.
     marks: VecDeque<(Instant, u64)>,
     replayed: u64,
     /// The replica has everything that was committed before this moment. `None` when it is of no use.
@@ -65,8 +65,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn mark(&mut self, asked: Instant, position: u64) {
-        self.marks.push_back((asked, position));
+    fn mark(&mut self, at: Instant, position: u64) {
+        self.marks.push_back((at, position));
         if self.marks.len() > MARKS_MAX {
             self.marks.pop_front();
         }
@@ -74,10 +74,10 @@ impl Progress {
 
     fn replayed(&mut self, position: u64) {
         self.replayed = position;
-        while let Some((asked, mark)) = self.marks.front().copied()
+        while let Some((at, mark)) = self.marks.front().copied()
             && mark <= position
         {
-            self.fresh_as_of = Some(asked);
+            self.fresh_as_of = Some(at);
             self.marks.pop_front();
         }
     }
@@ -130,10 +130,10 @@ impl PostgresReplicas {
 
     pub(super) fn register(&self, registry: &mut Registry) {
         if let Some(replica) = &self.replica {
-            let help = "Statements run to read lists from the replica, or tried there first";
+            let help = "Statements run to read lists from the replica, attempts included";
             let name = "replica_read_statements";
             replica.reads.register(registry, name, help);
-            let help = "How old lists from the replica may be, when last asked";
+            let help = "Upper bound of the age of lists from the replica, at the last read";
             let lag = replica.lag.clone();
             registry.register_with_unit("replica_lag", help, Unit::Seconds, lag);
         }
@@ -232,24 +232,24 @@ async fn watch(
     generation: String,
     progress: Arc<Mutex<Progress>>,
 ) {
-    let mut was_there = None;
+    let mut was_usable = None;
     loop {
-        let asked = Instant::now();
+        let at = Instant::now();
         let mark = timeout(RESPONSE_MAX, position(&primary)).await;
         let found = timeout(RESPONSE_MAX, replayed(&replica, &generation)).await;
-        let there = matches!(found, Ok(Ok(Some(_))));
+        let usable = matches!(found, Ok(Ok(Some(_))));
         {
             let mut progress = progress.lock().expect("no holder panics");
             if let Ok(Ok(position)) = mark {
-                progress.mark(asked, position);
+                progress.mark(at, position);
             }
             match found {
                 Ok(Ok(Some(position))) => progress.replayed(position),
                 _ => progress.reset(),
             }
         }
-        if was_there.replace(there) != Some(there) {
-            if there {
+        if was_usable.replace(usable) != Some(usable) {
+            if usable {
                 info!(replica = %name, "lists may be read from the replica");
             } else {
                 warn!(replica = %name, "the replica does not respond, or is not of this database; lists are read from the primary");
@@ -294,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replica_is_as_fresh_as_the_newest_mark_it_has_passed() {
+    fn replica_is_as_fresh_as_the_newest_replayed_mark() {
         let start = Instant::now();
         let at = |second: u64| start + Duration::from_secs(second);
         let mut progress = Progress::default();
@@ -307,7 +307,7 @@ mod tests {
         progress.mark(at(2), 300);
         progress.replayed(150);
         assert_eq!(progress.lag(at(9)), Some(Duration::from_secs(9)));
-        // The primary stands still as well: what was asked last counts.
+        // The primary stands still as well: what was at last counts.
         progress.mark(at(10), 300);
         progress.replayed(300);
         assert_eq!(progress.lag(at(10)), Some(Duration::ZERO));
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_bounded() {
+    fn number_of_marks_is_bounded() {
         let mut progress = Progress::default();
         for number in 0..1_000 {
             progress.mark(Instant::now(), 1_000 + number);

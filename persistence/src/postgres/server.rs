@@ -119,9 +119,9 @@ impl Server {
         if self.unsafe_now.swap(is_unsafe, Ordering::Relaxed) != is_unsafe {
             let server = self.name();
             if is_unsafe {
-                error!(%server, fsync, synchronous_commit = synchronous, "the database may lose what it acknowledges; nothing is written until that is mended");
+                error!(%server, fsync, synchronous_commit = synchronous, "the database may lose acknowledged commits; nothing is written until its settings are corrected");
             } else {
-                info!(%server, "the database keeps what it acknowledges again");
+                info!(%server, "the database makes acknowledged commits durable again");
             }
         }
         Ok(())
@@ -238,60 +238,25 @@ impl Server {
         }
     }
 
-    /// Opens a connection that may write, and checks what durability rests on (invariant I1): a server can be
+    /// Opens a connection that may write, and checks what durability depends on (invariant I1): a server can be
     /// restarted with other settings.
     pub(super) async fn connect(
         &self,
         options: &PgConnectOptions,
     ) -> Result<PgConnection, PostgresError> {
-        let server = self.name();
         let opening = async {
             let mut connection = PgConnection::connect_with(options).await?;
-            let row = sqlx::query(
-                "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-                    current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
-                    current_setting('server_encoding')",
-            )
-            .fetch_one(&mut connection)
-            .await?;
-            let found: (i32, String, String, String, bool, String) = (
-                row.try_get(0)?,
-                row.try_get(1)?,
-                row.try_get(2)?,
-                row.try_get(3)?,
-                row.try_get(4)?,
-                row.try_get(5)?,
-            );
-            Ok::<_, sqlx::Error>((connection, found))
+            let facts = ServerFacts::read(&mut connection).await?;
+            Ok::<_, sqlx::Error>((connection, facts))
         };
         let unreachable = |reason: String| PostgresError::Unreachable {
-            server: server.clone(),
+            server: self.name(),
             reason,
         };
         let opened = timeout(CONNECT_MAX, opening).await;
         let opened = opened.map_err(|_| unreachable("it does not respond".into()))?;
-        let (mut connection, (number, version, fsync, synchronous, standby, encoding)) =
-            opened.map_err(|failure| self.connect_error(&failure))?;
-        if number < VERSION_MIN {
-            let found = version;
-            return Err(PostgresError::OldServer { server, found });
-        }
-        if encoding != "UTF8" {
-            let found = encoding;
-            return Err(PostgresError::Encoding { server, found });
-        }
-        if standby {
-            return Err(PostgresError::Standby { server });
-        }
-        for (setting, found) in [("fsync", fsync), ("synchronous_commit", synchronous)] {
-            if found == "off" && !self.allow_unsafe {
-                return Err(PostgresError::NotDurable {
-                    server,
-                    setting,
-                    found,
-                });
-            }
-        }
+        let (mut connection, facts) = opened.map_err(|failure| self.connect_error(&failure))?;
+        facts.check(self.name(), self.allow_unsafe)?;
         if let Some(expected) = &self.generation {
             let found = generation(&mut connection).await;
             let found = found.map_err(|failure| unreachable(failure.to_string()))?;
@@ -300,6 +265,66 @@ impl Server {
             }
         }
         Ok(connection)
+    }
+}
+
+/// What a server says about itself at the beginning of a connection.
+struct ServerFacts {
+    /// `server_version_num`.
+    number: i32,
+    version: String,
+    fsync: String,
+    synchronous_commit: String,
+    is_standby: bool,
+    encoding: String,
+}
+
+impl ServerFacts {
+    async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
+                current_setting('server_encoding')",
+        )
+        .fetch_one(connection)
+        .await?;
+        Ok(Self {
+            number: row.try_get(0)?,
+            version: row.try_get(1)?,
+            fsync: row.try_get(2)?,
+            synchronous_commit: row.try_get(3)?,
+            is_standby: row.try_get(4)?,
+            encoding: row.try_get(5)?,
+        })
+    }
+
+    /// Whether a node can use the server called `server`.
+    fn check(self, server: String, allow_unsafe: bool) -> Result<(), PostgresError> {
+        if self.number < VERSION_MIN {
+            let found = self.version;
+            return Err(PostgresError::OldServer { server, found });
+        }
+        if self.encoding != "UTF8" {
+            let found = self.encoding;
+            return Err(PostgresError::Encoding { server, found });
+        }
+        if self.is_standby {
+            return Err(PostgresError::Standby { server });
+        }
+        let durability = [
+            ("fsync", self.fsync),
+            ("synchronous_commit", self.synchronous_commit),
+        ];
+        for (setting, found) in durability {
+            if found == "off" && !allow_unsafe {
+                return Err(PostgresError::NotDurable {
+                    server,
+                    setting,
+                    found,
+                });
+            }
+        }
+        Ok(())
     }
 }
 

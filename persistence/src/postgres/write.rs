@@ -173,7 +173,7 @@ impl BatchStore for PostgresBatches {
             }
             Err(_) => {
                 self.connection.disconnect();
-                Err(unavailable("the database did not answer in time".into()))
+                Err(unavailable("the database did not respond in time".into()))
             }
         }
     }

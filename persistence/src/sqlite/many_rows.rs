@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_is_cut_whole_and_in_order() {
+    fn rows_are_split_completely_and_in_order() {
         let many = ManyRows::new("INSERT INTO t VALUES", "(?)", "");
         for len in [0, 1, 7, 8, 200, 512] {
             let items: Vec<usize> = (0..len).collect();

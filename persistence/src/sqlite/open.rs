@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_connection_that_would_not_sync_is_refused_by_the_setting_at_fault() {
+    async fn i1_connection_without_sync_is_rejected_with_its_setting() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("fritzy.db");
         let durable = connect_options(&file);

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written() {
+    fn cursor_round_trips_through_its_text() {
         for text in ["start", "0:1", "3:17,1023:9223372036854775807"] {
             let cursor: TailCursor = text.parse().expect("a cursor");
             assert_eq!(cursor.to_string(), text);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused_by_the_part_at_fault() {
+    fn malformed_cursor_is_rejected_with_the_bad_part() {
         for (text, part) in [
             ("", "``"),
             ("yesterday", "`yesterday`"),

@@ -1,6 +1,7 @@
 //! The check: part by part, over the rows of one database.
 
 use fritzy_domain::Kind;
+use fritzy_types::ShardCount;
 
 use super::findings::Findings;
 use super::location::{Location, id_text};
@@ -78,6 +79,14 @@ impl Check<'_> {
     }
 
     async fn rows(&mut self) -> Result<(), String> {
+        let shards = self.shards().await?;
+        self.entities(shards).await?;
+        self.uniqueness().await?;
+        self.accounts_of_orders().await
+    }
+
+    /// Returns the number of shards, if the database has one that can be read.
+    async fn shards(&mut self) -> Result<Option<ShardCount>, String> {
         let progress = self.progress;
         let part = "the table of shards";
         progress.begin(part);
@@ -103,35 +112,42 @@ impl Check<'_> {
         };
         let read = self.source.positions(each).await;
         self.noted(part, read)?;
+        Ok(shards.count())
+    }
 
+    async fn entities(&mut self, shards: Option<ShardCount>) -> Result<(), String> {
         let part = "entities";
-        progress.begin(part);
-        let merged = check_entities(
+        self.progress.begin(part);
+        let checked = check_entities(
             self.source,
-            shards.count(),
-            progress,
+            shards,
+            self.progress,
             &mut self.checked,
             &mut self.findings,
         );
-        let merged = merged.await;
-        self.noted(part, merged)?;
+        let checked = checked.await;
+        self.noted(part, checked).map(drop)
+    }
 
+    async fn uniqueness(&mut self) -> Result<(), String> {
         let part = "event ids";
-        progress.begin(part);
+        self.progress.begin(part);
         let (findings, mut unique) = (&mut self.findings, UniquenessCheck::default());
         let each = &mut |row| unique.take_event(row, findings);
         let read = self.source.duplicate_event_ids(each).await;
         self.noted(part, read)?;
 
         let part = "commands";
-        progress.begin(part);
+        self.progress.begin(part);
         let (findings, mut unique) = (&mut self.findings, UniquenessCheck::default());
         let each = &mut |row| unique.take_command(row, findings);
         let read = self.source.repeated_commands(each).await;
-        self.noted(part, read)?;
+        self.noted(part, read).map(drop)
+    }
 
+    async fn accounts_of_orders(&mut self) -> Result<(), String> {
         let part = "accounts of orders";
-        progress.begin(part);
+        self.progress.begin(part);
         let findings = &mut self.findings;
         let each = &mut |(order, account): (Vec<u8>, Vec<u8>)| {
             let location = Location::entity(Some(Kind::Order), &order);
@@ -141,8 +157,7 @@ impl Check<'_> {
             findings.add(rule, location, found, "an account of the journal");
         };
         let read = self.source.orders_without_account(each).await;
-        self.noted(part, read)?;
-        Ok(())
+        self.noted(part, read).map(drop)
     }
 
     /// Damage is noted, and the check goes on without that part.

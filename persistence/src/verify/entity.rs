@@ -25,7 +25,7 @@ pub(super) struct EntityCheck {
     last: i64,
     state: Option<State>,
     /// Whether every event so far is there, could be read, and belongs here.
-    whole: bool,
+    complete: bool,
     /// The command of a keyed creation.
     creation_key: Option<Vec<u8>>,
 }
@@ -39,7 +39,7 @@ impl EntityCheck {
             seen: false,
             last: 0,
             state: None,
-            whole: true,
+            complete: true,
             creation_key: None,
         }
     }
@@ -67,7 +67,7 @@ impl EntityCheck {
         let event = match event {
             Ok(event) => event,
             Err(failure) => {
-                self.whole = false;
+                self.complete = false;
                 let rule = ViolationKind::EventUnreadable;
                 let expected = "JSON of a known type of event";
                 return findings.add(rule, location, failure, expected);
@@ -76,7 +76,7 @@ impl EntityCheck {
         if let Some(own) = self.kind
             && own != event.kind()
         {
-            self.whole = false;
+            self.complete = false;
             let (rule, found) = (ViolationKind::EventForeign, event.event_type());
             return findings.add(rule, location, found, format_args!("an event of the {own}"));
         }
@@ -90,7 +90,7 @@ impl EntityCheck {
         self.check_total(&event, &location, findings);
         self.check_order(&event, &location, findings);
         // Behind a gap, what can follow is not known.
-        if self.whole && !State::allows(self.state.as_ref(), &event) {
+        if self.complete && !State::allows(self.state.as_ref(), &event) {
             let rule = ViolationKind::EventImpossible;
             let found = format_args!("{} {}", event.event_type(), self.before());
             findings.add(rule, location, found, "an event that the rules allow there");
@@ -129,7 +129,7 @@ impl EntityCheck {
                 && state.id().kind() == kind
             {
                 let key = self.creation_key.as_deref();
-                states::compare(&row, state, key, self.whole, &location, findings);
+                states::compare(&row, state, key, self.complete, &location, findings);
             }
         }
         let mut kinds = KINDS.into_iter().zip(unknown);
@@ -178,7 +178,7 @@ impl EntityCheck {
             );
             return false;
         }
-        self.whole = false;
+        self.complete = false;
         let missing = self.location().version(expected);
         let next = format_args!("no event; the next is version {found}");
         findings.add(ViolationKind::VersionGap, missing, next, "an event");

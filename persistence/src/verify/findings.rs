@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_beyond_the_limit_is_counted() {
+    fn violations_beyond_the_limit_are_counted() {
         let mut findings = Findings::new(2);
         for position in 1..=5 {
             let location = Location::position(0, Some(position));

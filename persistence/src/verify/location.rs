@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_id_is_shown_as_it_stands() {
+    fn malformed_id_is_shown_as_bytes() {
         assert_eq!(id_text(&[0xAB, 1]), "x'ab01' (2 bytes)");
         assert!(id_text(&[7; 5_000]).ends_with(" (5000 bytes)"));
     }

@@ -24,8 +24,8 @@ pub(super) async fn check_entities(
     checked: &mut Checked,
     findings: &mut Findings,
 ) -> Result<(), SourceError> {
-    let mut events = Events::default();
-    let mut states = KINDS.map(States::new);
+    let mut events = EventCursor::default();
+    let mut states = KINDS.map(StateCursor::new);
     loop {
         events.fill(source, progress).await?;
         for states in &mut states {
@@ -39,13 +39,13 @@ pub(super) async fn check_entities(
         };
         let mut entity = EntityCheck::new(id, shards);
         let mut has_events = false;
-        while let Some(row) = events.next_of(entity.id()) {
+        while let Some(row) = events.next_for(entity.id()) {
             has_events = true;
             entity.take(&row, findings);
             events.fill(source, progress).await?;
         }
         checked.entities += u64::from(has_events);
-        let rows = states.each_mut().map(|states| states.next_of(entity.id()));
+        let rows = states.each_mut().map(|states| states.next_for(entity.id()));
         let counts = [
             &mut checked.accounts,
             &mut checked.products,
@@ -61,13 +61,13 @@ pub(super) async fn check_entities(
 
 /// The events that come next.
 #[derive(Default)]
-struct Events {
+struct EventCursor {
     page: VecDeque<EventRow>,
     last: Option<EventKey>,
     ended: bool,
 }
 
-impl Events {
+impl EventCursor {
     async fn fill(
         &mut self,
         source: &mut dyn Source,
@@ -90,13 +90,13 @@ impl Events {
         Ok(())
     }
 
-    fn next_of(&mut self, id: &[u8]) -> Option<EventRow> {
+    fn next_for(&mut self, id: &[u8]) -> Option<EventRow> {
         self.page.pop_front_if(|row| row.key.entity == id)
     }
 }
 
 /// The state rows of one kind that come next.
-struct States {
+struct StateCursor {
     kind: Kind,
     page: VecDeque<StateRow>,
     last: Option<Vec<u8>>,
@@ -105,7 +105,7 @@ struct States {
     broken: bool,
 }
 
-impl States {
+impl StateCursor {
     fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -149,7 +149,7 @@ impl States {
         Ok(())
     }
 
-    fn next_of(&mut self, id: &[u8]) -> Option<StateRow> {
+    fn next_for(&mut self, id: &[u8]) -> Option<StateRow> {
         self.page.pop_front_if(|row| row.id == id)
     }
 }

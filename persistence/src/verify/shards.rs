@@ -25,7 +25,7 @@ impl ShardCheck {
             .and_then(|text| text.parse().ok())
             .and_then(ShardCount::new);
         if let (None, Some(written)) = (count, written) {
-            uncounted(written, findings);
+            unreadable_count(written, findings);
         }
         Self {
             count,
@@ -92,7 +92,7 @@ impl ShardCheck {
     /// Something is in a shard.
     fn decide(&mut self, findings: &mut Findings) {
         if std::mem::take(&mut self.undecided) {
-            uncounted("nothing", findings);
+            unreadable_count("nothing", findings);
         }
     }
 
@@ -129,7 +129,7 @@ impl ShardCheck {
     }
 }
 
-fn uncounted(found: &str, findings: &mut Findings) {
+fn unreadable_count(found: &str, findings: &mut Findings) {
     let (rule, location) = (
         ViolationKind::ShardCountUnreadable,
         Location::part("table meta"),
@@ -141,7 +141,7 @@ fn uncounted(found: &str, findings: &mut Findings) {
 mod tests {
     use super::*;
 
-    fn told(written: Option<&str>, rows: &[(i64, i64)], positions: &[(i64, i64)]) -> Vec<String> {
+    fn found(written: Option<&str>, rows: &[(i64, i64)], positions: &[(i64, i64)]) -> Vec<String> {
         let mut findings = Findings::new(100);
         let mut check = ShardCheck::new(written, &mut findings);
         for &(shard, epoch) in rows {
@@ -165,16 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn positions_from_one_on_without_a_gap_are_sound() {
+    fn i2_contiguous_positions_are_accepted() {
         let sound = [(0, 1), (0, 2), (1, 1)];
-        assert_eq!(told(Some("2"), &[(0, 1), (1, 4)], &sound), [""; 0]);
+        assert_eq!(found(Some("2"), &[(0, 1), (1, 4)], &sound), [""; 0]);
     }
 
     #[test]
-    fn every_gap_and_repeat_is_told_where_it_is() {
+    fn i2_every_gap_and_repeat_is_reported_at_its_position() {
         let positions = [(0, 2), (0, 5), (0, 5), (0, 5), (0, 6), (1, 0), (1, 1)];
         assert_eq!(
-            told(Some("2"), &[(0, 1), (1, 1)], &positions),
+            found(Some("2"), &[(0, 1), (1, 1)], &positions),
             [
                 "I2 position-gap: shard 0, position 1",
                 "I2 position-gap: shard 0, position 3",
@@ -186,9 +186,9 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_shards_is_that_of_the_count() {
+    fn i3_shard_table_must_match_the_shard_count() {
         assert_eq!(
-            told(
+            found(
                 Some("3"),
                 &[(0, 0), (1, 0), (7, 1), (-1, 0)],
                 &[(1, 1), (9, 1)]
@@ -202,8 +202,8 @@ mod tests {
             ]
         );
         for written in [None, Some("0"), Some("70000"), Some("many")] {
-            let told = told(written, &[], &[(3, 1)]);
-            assert_eq!(told, ["shard-count-unreadable: table meta"], "{written:?}");
+            let found = found(written, &[], &[(3, 1)]);
+            assert_eq!(found, ["shard-count-unreadable: table meta"], "{written:?}");
         }
     }
 }

@@ -53,12 +53,12 @@ pub(super) fn compare(
     row: &StateRow,
     state: &State,
     creation_key: Option<&[u8]>,
-    whole: bool,
+    complete: bool,
     location: &Location,
     findings: &mut Findings,
 ) {
     let kind = state.id().kind();
-    let known = if whole {
+    let known = if complete {
         usize::MAX
     } else {
         immutable_columns(kind)

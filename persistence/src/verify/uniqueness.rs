@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn events_appended_together_are_one_effect_and_nothing_else_is() {
+    fn i8_only_events_appended_together_count_as_one_effect() {
         let first = row(1, 1, 2, 7, 50);
         assert_eq!(commands(&[first.clone(), row(1, 1, 3, 8, 50)]), 0);
         assert_eq!(
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_further_event_of_an_id_is_told() {
+    fn i1_every_repeated_event_id_is_reported() {
         let mut findings = Findings::new(9);
         let mut check = UniquenessCheck::default();
         for position in 1..=3 {

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_violation_is_one_bounded_line_that_shows_what_differs() {
+    fn violation_is_one_bounded_line_around_the_difference() {
         let before = "é\n".repeat(2_000);
         let violation = Violation::new(
             ViolationKind::StateDiffers,

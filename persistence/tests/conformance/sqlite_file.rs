@@ -1,7 +1,7 @@
 //! What only a file can show: that it is locked, kept, and refused when it is not ours.
 
 use fritzy_domain::UnlimitedBudget;
-use fritzy_persistence::{SqliteError, SqliteConfig, Stores};
+use fritzy_persistence::{SqliteConfig, SqliteError, Stores};
 use fritzy_types::{Epoch, ShardCount};
 use tempfile::TempDir;
 

@@ -213,7 +213,7 @@ fn violation(violation: &Violation) -> Value {
     json!({
         "kind": violation.kind.name(),
         "invariant": violation.kind.invariant(),
-        "where": place(&violation.place),
+        "where": place(&violation.location),
         "found": violation.found,
         "expected": violation.expected,
     })

@@ -21,7 +21,7 @@ const DAMAGED: [&str; 2] = ["XX001", "XX002"];
 
 /// Before each part of the check: an error would end the whole transaction otherwise.
 const SAVE: &str = "SAVEPOINT part";
-const GO_ON: &str = "ROLLBACK TO SAVEPOINT part";
+const ROLL_BACK: &str = "ROLLBACK TO SAVEPOINT part";
 
 /// One connection in one transaction.
 pub(super) struct PostgresRows {
@@ -48,10 +48,10 @@ impl PostgresRows {
 
     /// What a failure means; the transaction can be used further.
     async fn failed(&mut self, failure: sqlx::Error) -> SourceError {
-        let meant = failed(&failure);
-        match self.command(GO_ON).await {
-            Ok(()) => meant,
-            Err(gone) => gone,
+        let error = failed(&failure);
+        match self.command(ROLL_BACK).await {
+            Ok(()) => error,
+            Err(lost) => lost,
         }
     }
 
@@ -130,7 +130,7 @@ impl Source for PostgresRows {
             self.command(SAVE).await?;
             // No index has this order over all shards; the server sorts once, and the cursor walks.
             self.command(
-                "DECLARE walk NO SCROLL CURSOR FOR
+                "DECLARE by_entity NO SCROLL CURSOR FOR
                  SELECT uuid_send(entity_id), version,
                     row_number() OVER (ORDER BY entity_id, version, shard, position), shard::bigint, position,
                     event_type, payload::text, uuid_send(command_id), fingerprint
@@ -138,7 +138,7 @@ impl Source for PostgresRows {
             )
             .await?;
         }
-        let fetch = AssertSqlSafe(format!("FETCH {PAGE_ROWS} FROM walk"));
+        let fetch = AssertSqlSafe(format!("FETCH {PAGE_ROWS} FROM by_entity"));
         self.page(sqlx::query(fetch), event).await
     }
 
@@ -152,7 +152,10 @@ impl Source for PostgresRows {
             Kind::Product => "product",
             Kind::Order => "customer_order",
         };
-        let columns: Vec<String> = columns(kind).iter().map(|column| plain(column)).collect();
+        let columns: Vec<String> = columns(kind)
+            .iter()
+            .map(|column| comparable(column))
+            .collect();
         // All parts are literals of this crate.
         let statement = AssertSqlSafe(format!(
             "SELECT uuid_send(id), version, {} FROM {table}
@@ -201,7 +204,7 @@ impl Source for PostgresRows {
 }
 
 /// A column as one of the types that the check compares.
-fn plain(column: &str) -> String {
+fn comparable(column: &str) -> String {
     match column {
         "closed" | "withdrawn" => format!("{column}::int::bigint"),
         "account_id" | "creation_key" => format!("uuid_send({column})"),

@@ -77,7 +77,7 @@ pub(super) async fn differences(
     )
     .await?;
     let mut differences = Vec::new();
-    let is_gone: Vec<String> = expected
+    let missing_tables: Vec<String> = expected
         .keys()
         .filter(|object| !found.contains_key(*object))
         .filter_map(|object| object.strip_prefix("table "))
@@ -86,9 +86,11 @@ pub(super) async fn differences(
     for (object, definition) in expected {
         let found = found.remove(object);
         // That a table is gone says what became of its columns.
-        let told = is_gone.iter().any(|columns| object.starts_with(columns));
-        if found.as_ref() != Some(definition) && !told {
-            let as_read = found.as_deref().map(bare) == Some(bare(definition));
+        let reported = missing_tables
+            .iter()
+            .any(|columns| object.starts_with(columns));
+        if found.as_ref() != Some(definition) && !reported {
+            let as_read = found.as_deref().map(column_type) == Some(column_type(definition));
             let readable = object.starts_with("index ")
                 || object.starts_with("column ") && as_read
                 || object.starts_with("table ") && (found.is_some() || definition.contains(" of "));
@@ -102,7 +104,7 @@ pub(super) async fn differences(
     }
     // A further table, column or index is a newer version's, or for somebody's queries; but what makes a table of ours
     // refuse rows is a difference.
-    let harmless = ["table ", "column ", "index ", "constraint "];
+    let allowed = ["table ", "column ", "index ", "constraint "];
     let ours = |part: &dyn Fn(&str) -> bool| {
         let mut tables = expected.keys().filter_map(|key| key.strip_prefix("table "));
         tables.any(part)
@@ -118,7 +120,7 @@ pub(super) async fn differences(
             object.starts_with("constraint ")
                 && ours(&|table| object.ends_with(&format!(" on {table}")))
         };
-        if refuses || !harmless.iter().any(|kind| object.starts_with(kind)) {
+        if refuses || !allowed.iter().any(|kind| object.starts_with(kind)) {
             differences.push(SchemaDifference {
                 object,
                 found: format!("`{definition}`"),
@@ -131,7 +133,7 @@ pub(super) async fn differences(
 }
 
 /// A column without what matters only to those who write it.
-fn bare(definition: &str) -> &str {
+fn column_type(definition: &str) -> &str {
     let ends = [" default ", " generated ", " collate "];
     let ends = ends.iter().filter_map(|end| definition.find(end));
     &definition[..ends.min().unwrap_or(definition.len())]

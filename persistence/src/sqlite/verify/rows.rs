@@ -35,7 +35,7 @@ impl SqliteRows {
     /// Names the journal in the order of the walk; before anything else, for SQLite makes no temporary
     /// object in a transaction that has met damage. Without its index a page would sort everything, so
     /// then everything is sorted once, beside the database.
-    async fn prepare_walk(&mut self, indexed: bool) -> Result<(), sqlx::Error> {
+    async fn prepare_order(&mut self, indexed: bool) -> Result<(), sqlx::Error> {
         let statements: &[&'static str] = if indexed {
             &["CREATE TEMP VIEW by_version AS SELECT rowid AS row, * FROM main.journal"]
         } else {
@@ -90,7 +90,7 @@ impl Source for SqliteRows {
             let indexed = found
                 .iter()
                 .all(|difference| difference.object != BY_VERSION);
-            self.prepare_walk(indexed).await.map_err(failed)?;
+            self.prepare_order(indexed).await.map_err(failed)?;
         }
         Ok(found)
     }
