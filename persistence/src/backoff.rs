@@ -1,5 +1,5 @@
-//! Delays between attempts to reach a server: doubling up to a limit, with full jitter, so that clients that lost
-//! the same server do not return at the same time
+//! Delays between attempts to reach a server: doubling up to a limit, with full jitter, so that
+//! clients that lost the same server do not return at the same time
 //! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 
 use std::iter::Map;
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// Upper bound of the first delay. A restarting server refuses connections for some tenths of a second.
+/// Upper bound of the first delay. A restarting server refuses connections for some tenths of a
+/// second.
 const FIRST: Duration = Duration::from_millis(20);
 /// Upper bound of every delay: how long a server that is back can stay unnoticed.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -15,7 +16,8 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// The delays of one series of attempts; it never ends.
 pub(crate) type Backoff = Map<ExponentialBackoff, fn(Duration) -> Duration>;
 
-/// A new series of delays. `backon` doubles them; its own jitter only lengthens delays, so the jitter is added here.
+/// A new series of delays. `backon` doubles them; its own jitter only lengthens delays, so the
+/// jitter is added here.
 pub(crate) fn full_jitter() -> Backoff {
     let limits = ExponentialBuilder::new()
         .with_min_delay(FIRST)

@@ -1,7 +1,9 @@
-//! The journal, its committer, the state rows and shard ownership, on SQLite, on PostgreSQL and in memory.
+//! The journal, its committer, the state rows and shard ownership, on SQLite, on PostgreSQL and in
+//! memory.
 //!
-//! This crate holds all SQL of the project and no business rule: a batch is written as it was decided, or
-//! rejected. Every store passes the suite in `tests/conformance`, which uses the ports alone.
+//! This crate holds all SQL of the project and no business rule: a batch is written as it was
+//! decided, or rejected. Every store passes the suite in `tests/conformance`, which uses the ports
+//! alone.
 
 mod backoff;
 mod committer;

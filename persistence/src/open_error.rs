@@ -2,8 +2,9 @@
 
 use std::error::Error;
 
-/// Why a database could not be opened for its events or cursors. The text names the database and says what
-/// to do; it is that of [`ReadOnlyError`](crate::ReadOnlyError) or [`PostgresError`](crate::PostgresError).
+/// Why a database could not be opened for its events or cursors. The text names the database and
+/// says what to do; it is that of [`ReadOnlyError`](crate::ReadOnlyError) or
+/// [`PostgresError`](crate::PostgresError).
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct OpenError(Box<dyn Error + Send + Sync>);

@@ -20,7 +20,8 @@ pub(crate) trait EventSource: Send {
         limit: u32,
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// The events at these positions (at most 1 000), in any order; positions without an event are left out.
+    /// The events at these positions (at most 1 000), in any order; positions without an event are
+    /// left out.
     async fn at(
         &mut self,
         positions: &[(ShardId, Position)],

@@ -1,4 +1,4 @@
-//! Rows to values and back, whatever the database. What a row holds was written here; anything else is
+//! Converts rows to values and back, for every database. Rows that this crate has not written are
 //! unreadable.
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::committer::Sequenced;
 
-/// A row by its columns' names. Reading one fails as [`StorageError::Unreadable`].
+/// Reads the columns of a row by name. Fails with [`StorageError::Unreadable`].
 pub(crate) trait Columns {
     fn int(&self, column: &str) -> Result<i64, StorageError>;
     fn flag(&self, column: &str) -> Result<bool, StorageError>;
@@ -34,7 +34,7 @@ pub(crate) fn signed(counter: u64) -> i64 {
     i64::try_from(counter).expect("counters stay below 2^63")
 }
 
-/// The version an append leaves its entity at.
+/// The version of the entity after an append.
 pub(crate) fn version(sequenced: &Sequenced<'_>) -> i64 {
     signed(sequenced.append.after + sequenced.append.events.len() as u64)
 }
@@ -67,9 +67,9 @@ fn money(row: &impl Columns, minor_units: &str) -> Result<Money, StorageError> {
 fn fingerprint(row: &impl Columns) -> Result<Option<Fingerprint>, StorageError> {
     row.bytes_or_null("fingerprint")?
         .map(|bytes| {
-            <[u8; 16]>::try_from(bytes)
-                .map(Fingerprint)
-                .map_err(|_| StorageError::Unreadable("a fingerprint has not 16 bytes".into()))
+            <[u8; 16]>::try_from(bytes).map(Fingerprint).map_err(|_| {
+                StorageError::Unreadable("a fingerprint does not have 16 bytes".into())
+            })
         })
         .transpose()
 }
@@ -178,7 +178,7 @@ pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, Storag
     })
 }
 
-/// Reads rows one by one: each takes room before the next is fetched.
+/// Reads rows one by one: each takes its size from the budget before the next is fetched.
 pub(crate) async fn collect_rows<R: Send, T: HeapSize>(
     list: &mut Vec<T>,
     mut rows: BoxStream<'_, Result<R, sqlx::Error>>,
@@ -189,17 +189,18 @@ pub(crate) async fn collect_rows<R: Send, T: HeapSize>(
         let read = read(&row)?;
         budget.take(read.bytes()).map_err(StorageError::from)?;
         list.push(read);
-        // Rows that are there already are taken without waiting; others have their turn in between.
+        // Rows that were received already are read without waiting; this lets other tasks run in
+        // between.
         consume_budget().await;
     }
     Ok(())
 }
 
-/// Why rows were not kept.
+/// Why rows were not collected.
 pub(crate) enum CollectError {
-    /// They did not come.
+    /// The read failed.
     Store(sqlx::Error),
-    /// They came, and are of no use.
+    /// A row is unreadable, or exceeds the budget.
     Rows(StorageError),
 }
 
@@ -224,7 +225,7 @@ impl From<CollectError> for StorageError {
     }
 }
 
-/// A failed read, as the ports tell it.
+/// A failed read as an error of the ports.
 pub(crate) fn read_error(failure: sqlx::Error) -> StorageError {
     match failure {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
@@ -242,7 +243,7 @@ pub(crate) fn of_kind(ids: &[EntityId], kind: Kind) -> Vec<Uuid> {
         .collect()
 }
 
-/// The orders of each of `accounts`, in their order, each list by (created at, id).
+/// The orders of each of `accounts`, in the order of the accounts, each list by (created at, id).
 pub(crate) fn orders_by_account(
     accounts: &[AccountId],
     orders: Vec<Stored<Order>>,

@@ -24,8 +24,8 @@ pub struct Stores {
     pub cursors: Arc<dyn Cursors>,
     /// The nodes that share the database; `None` for a database that only one node can use.
     pub membership: Option<Arc<dyn Membership>>,
-    /// Identifies the database: another database at the same address has another generation. Empty for a
-    /// database of a single node.
+    /// Identifies the database: another database at the same address has another generation. Empty
+    /// for a database of a single node.
     pub generation: String,
     /// The committer and the connections behind the ports.
     pub(crate) engine: StoreEngine,
@@ -42,14 +42,15 @@ impl Stores {
         self.engine.committer.queue_len()
     }
 
-    /// Returns when another program has taken the database, or when a committer has panicked, with the reason as a
-    /// sentence for the log. Nothing can be written any more then, and reads may return old states.
+    /// Returns when another program has taken the database, or when a committer has panicked, with
+    /// the reason as a sentence for the log. Nothing can be written any more then, and reads may
+    /// return old states.
     pub async fn lost(&self) -> String {
         self.engine.lost().await
     }
 
-    /// Writes all queued appends, stops the committer, and releases the database. Later appends and reads
-    /// fail.
+    /// Writes all queued appends, stops the committer, and releases the database. Later appends and
+    /// reads fail.
     pub async fn close(&self) {
         self.engine.close().await;
     }

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use super::command::{AppendRequest, CommitterCommand, CursorSave};
 
-/// Builds batches. A batch that would hold two appends of an entity, or two of one idempotency key, ends before
-/// the second: whether the second is right depends on the first.
+/// Builds batches. A batch that would hold two appends of an entity, or two of one idempotency key,
+/// ends before the second: whether the second is right depends on the first.
 #[derive(Default)]
 pub(super) struct BatchBuilder {
     batch: Batch,
@@ -18,8 +18,8 @@ pub(super) struct BatchBuilder {
     deferred: Option<AppendRequest>,
 }
 
-/// One round of the committer: write the appends, save the cursors, complete the barriers, then perhaps
-/// stop.
+/// One round of the committer: write the appends, save the cursors, complete the barriers, then
+/// perhaps stop.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) appends: Vec<AppendRequest>,
@@ -33,8 +33,8 @@ impl BatchBuilder {
         self.batch.appends.is_empty()
     }
 
-    /// Whether the batch takes more commands. Never after a deferred append, so that a barrier taken later covers
-    /// everything queued before it.
+    /// Whether the batch takes more commands. Never after a deferred append, so that a barrier
+    /// taken later covers everything queued before it.
     pub(super) fn accepts_more(&self, batch_len_max: usize) -> bool {
         self.deferred.is_none() && !self.batch.closing && self.batch.appends.len() < batch_len_max
     }

@@ -36,17 +36,18 @@ pub(crate) enum BatchError {
 /// A store that writes batches. Its one caller waits for each result.
 #[async_trait]
 pub(crate) trait BatchStore: Send + 'static {
-    /// The highest position of each shard, 0 for an empty one. Called after the shard was claimed, so that an
-    /// earlier owner can add nothing after the result.
+    /// The highest position of each shard, 0 for an empty one. Called after the shard was claimed,
+    /// so that an earlier owner can add nothing after the result.
     async fn heads(&mut self, shards: &[ShardId])
     -> Result<HashMap<ShardId, Position>, BatchError>;
 
-    /// Writes events and states of the whole batch durably, or nothing. Rejects the batch when any lease in it
-    /// is not the newest. No two appends of a batch have the same entity or the same keyed command.
+    /// Writes events and states of the whole batch durably, or nothing. Rejects the batch when any
+    /// lease in it is not the newest. No two appends of a batch have the same entity or the same
+    /// keyed command.
     async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError>;
 
-    /// Saves cursors of a projection durably. Returns the shards whose cursors were not saved: their leases are not
-    /// the newest, or an operator has set the cursors meanwhile.
+    /// Saves cursors of a projection durably. Returns the shards whose cursors were not saved:
+    /// their leases are not the newest, or an operator has set the cursors meanwhile.
     async fn save_cursors(
         &mut self,
         projection: &str,

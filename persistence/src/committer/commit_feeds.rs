@@ -1,5 +1,5 @@
-//! Sends committed batches to subscribers: without copies, without waiting, and with a bound on what slow subscribers
-//! retain.
+//! Sends committed batches to subscribers: without copies, without waiting, and with a bound on
+//! what slow subscribers retain.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use fritzy_domain::{CommitFeed, Committed, FeedItem};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Batches kept for the slowest subscriber. A batch has at most 512 appends of some KB: some 30 MB in all. A
-/// subscriber that lags further reads the journal.
+/// Batches kept for the slowest subscriber. A batch has at most 512 appends of some KB: some 30 MB
+/// in all. A subscriber that lags further reads the journal.
 const BATCHES_MAX: usize = 64;
 
 /// Where committed batches are sent.

@@ -35,7 +35,8 @@ impl Default for CommitterConfig {
     }
 }
 
-/// A handle to running committers: each has a store of its own, and each shard belongs to one of them.
+/// A handle to running committers: each has a store of its own, and each shard belongs to one of
+/// them.
 #[derive(Clone)]
 pub(crate) struct Committer {
     queues: Arc<[mpsc::Sender<CommitterCommand>]>,
@@ -51,7 +52,8 @@ impl Committer {
         Self::start_many(config, vec![store])
     }
 
-    /// Starts a committer on each of `stores`, at least one. They share the limit of the queue equally.
+    /// Starts a committer on each of `stores`, at least one. They share the limit of the queue
+    /// equally.
     pub(crate) fn start_many(config: CommitterConfig, stores: Vec<impl BatchStore>) -> Self {
         let (metrics, feeds) = (CommitterMetrics::default(), CommitFeeds::default());
         let queue_len_max = config.queue_len_max.div_ceil(stores.len());
@@ -114,7 +116,8 @@ impl Committer {
         self.feeds.subscribe()
     }
 
-    /// Has each committer save the cursors of its shards. Returns the shards whose cursors were not saved.
+    /// Has each committer save the cursors of its shards. Returns the shards whose cursors were not
+    /// saved.
     pub(crate) async fn save_cursors(
         &self,
         projection: &str,

@@ -1,5 +1,6 @@
-//! The committer: takes all queued appends, writes them in one transaction, then replies to each. It has no timer:
-//! while one batch is being synced the next one fills, so batches grow with the load.
+//! The committer: takes all queued appends, writes them in one transaction, then replies to each.
+//! It has no timer: while one batch is being synced the next one fills, so batches grow with the
+//! load.
 
 mod batch_builder;
 mod batch_store;

@@ -15,8 +15,9 @@ use super::command::{AppendRequest, CommitterCommand, append_stopped, save_stopp
 use super::commit_feeds::CommitFeeds;
 use super::metrics::CommitterMetrics;
 
-/// How long appends are kept and retried while the store cannot write, counted from the first failure; after that
-/// they fail at once until it can. A server has restarted by then, and no client has given up yet.
+/// How long appends are kept and retried while the store cannot write, counted from the first
+/// failure; after that they fail at once until it can. A server has restarted by then, and no
+/// client has given up yet.
 const RETRY_BUDGET: Duration = Duration::from_secs(2);
 
 /// Between two attempts to resolve an in-doubt batch while a barrier waits for it.
@@ -131,8 +132,8 @@ impl<S: BatchStore> Task<S> {
         }
     }
 
-    /// Writes a batch and replies to its appends. Appends that cannot be written are removed, and the rest gets new
-    /// positions.
+    /// Writes a batch and replies to its appends. Appends that cannot be written are removed, and
+    /// the rest gets new positions.
     async fn write(&mut self, batch: Vec<AppendRequest>) {
         let mut batch = drop_expired(batch);
         // Parts still to be written: a batch is split to find an append that the store rejects.
@@ -176,8 +177,8 @@ impl<S: BatchStore> Task<S> {
         }
     }
 
-    /// Waits before the next attempt, or fails the batch when the store has been failing for too long. Returns the
-    /// appends to try again.
+    /// Waits before the next attempt, or fails the batch when the store has been failing for too
+    /// long. Returns the appends to try again.
     async fn retry_or_fail(
         &mut self,
         batch: Vec<AppendRequest>,
@@ -260,8 +261,8 @@ impl<S: BatchStore> Task<S> {
         Ok(outcomes)
     }
 
-    /// Reads the heads that are not known under the leases of the appends. An append whose lease is older than that
-    /// of a known head needs none: it is fenced.
+    /// Reads the heads that are not known under the leases of the appends. An append whose lease is
+    /// older than that of a known head needs none: it is fenced.
     async fn read_heads(&mut self, batch: &[AppendRequest]) -> Result<(), BatchError> {
         let mut unknown: Vec<ShardId> = batch
             .iter()

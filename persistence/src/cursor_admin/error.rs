@@ -5,7 +5,7 @@ use fritzy_types::{ShardId, StorageError};
 
 use crate::open_error::OpenError;
 
-/// Why nothing can be said, or was set.
+/// Why cursors could not be read or set.
 #[derive(Debug, thiserror::Error)]
 pub enum CursorAdminError {
     /// The database could not be opened.
@@ -14,32 +14,32 @@ pub enum CursorAdminError {
     /// A read or a write failed.
     #[error("{0}")]
     Store(#[from] StorageError),
-    /// No cursor to be set.
+    /// The projection has no cursor in this shard.
     #[error(
-        "projection {projection} has no cursor in shard {shard}; `fritzy projections status` names those there are"
+        "projection {projection} has no cursor in shard {shard}; `fritzy projections status` lists the cursors"
     )]
     NoCursor {
-        /// As it was asked for.
+        /// The requested projection.
         projection: String,
-        /// As it was asked for.
+        /// The requested shard.
         shard: ShardId,
     },
-    /// Nothing to be left out.
+    /// The projection has not stopped in this shard, so there is no event to skip.
     #[error("projection {projection} has not stopped in shard {shard}: there is nothing to skip")]
     NotStopped {
-        /// As it was asked for.
+        /// The requested projection.
         projection: String,
-        /// As it was asked for.
+        /// The requested shard.
         shard: ShardId,
     },
-    /// It would go on behind events that are not there.
-    #[error("shard {shard} ends at position {head}: a cursor cannot stand at {position}")]
+    /// The requested position is beyond the last event: the projection would miss events.
+    #[error("shard {shard} ends at position {head}: the cursor cannot be set to {position}")]
     Beyond {
-        /// As it was asked for.
+        /// The requested shard.
         shard: ShardId,
-        /// The last position there is.
+        /// The position of the shard's last event, 0 where there is none.
         head: Position,
-        /// As it was asked for.
+        /// The requested position.
         position: Position,
     },
 }

@@ -1,4 +1,5 @@
-//! The cursors of projections, as people see and set them: with or without a node on the database.
+//! Reading and setting the cursors of projections for operators, with or without a node on the
+//! database.
 
 mod error;
 
@@ -11,32 +12,33 @@ use crate::read_ports::{CursorTable, EventSource};
 
 pub use error::CursorAdminError;
 
-/// Places in one read.
+/// Positions in one read: the limit of [`EventSource::at`].
 const POSITIONS_MAX: usize = 1_000;
 
-/// A projection in one shard.
+/// How far a projection is in one shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardLag {
-    /// Where it stands.
+    /// The position of the last event handled, and whether the projection has stopped.
     pub cursor: Cursor,
-    /// The last position there is.
+    /// The position of the shard's last event, 0 where there is none.
     pub head: Position,
-    /// When the first event behind the cursor was decided, if there is one that can be read.
+    /// When the first event after the cursor was decided; `None` if there is none, or if it cannot
+    /// be read.
     pub oldest: Option<Timestamp>,
 }
 
-/// Where a cursor is set to.
+/// The position that a cursor is reset to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetPosition {
-    /// Before the first event.
+    /// Before the first event: the projection reads everything again.
     Start,
-    /// Behind the last.
+    /// After the last event: the projection skips everything there is.
     Now,
-    /// Behind this one.
+    /// After the event at this position.
     Position(Position),
 }
 
-/// The cursors of a database.
+/// The projection cursors of one database.
 pub struct CursorAdmin {
     source: Box<dyn EventSource>,
     table: Box<dyn CursorTable>,
@@ -54,10 +56,10 @@ impl CursorAdmin {
         self.source.close().await;
     }
 
-    /// Each projection with its shards.
+    /// The lag of each projection, by its name, in each of its shards.
     ///
     /// # Errors
-    /// [`CursorAdminError`]
+    /// [`CursorAdminError::Store`] when a read fails.
     pub async fn status(&mut self) -> Result<BTreeMap<String, Vec<ShardLag>>, CursorAdminError> {
         let cursors = self.table.all().await?;
         let heads = self.source.heads().await?;
@@ -74,7 +76,8 @@ impl CursorAdmin {
                     let key = (event.shard, event.position);
                     (key, event.event.at())
                 })),
-                // The one that cannot be read is told by its projection, which has stopped before it.
+                // The projection has stopped before an event that cannot be read, and its cursor
+                // says so.
                 Err(StorageError::Unreadable(_)) => {}
                 Err(failure) => return Err(failure.into()),
             }
@@ -91,10 +94,12 @@ impl CursorAdmin {
         Ok(projections)
     }
 
-    /// Leaves out the event that a projection has stopped before, and answers its position.
+    /// Skips the event that a projection has stopped before. Returns the position of that event.
     ///
     /// # Errors
-    /// [`CursorAdminError`]
+    /// [`CursorAdminError::NoCursor`] when the projection has no cursor there,
+    /// [`CursorAdminError::NotStopped`] when it has not stopped, [`CursorAdminError::Store`] when a
+    /// read or the write fails.
     pub async fn skip(
         &mut self,
         projection: &str,
@@ -113,10 +118,12 @@ impl CursorAdmin {
         if set { Ok(skipped) } else { Err(not_stopped()) }
     }
 
-    /// Sets the cursor of a shard, and answers where it stands.
+    /// Sets the cursor of a shard. Returns its new position.
     ///
     /// # Errors
-    /// [`CursorAdminError`]
+    /// [`CursorAdminError::NoCursor`] when the projection has no cursor there,
+    /// [`CursorAdminError::Beyond`] when the position is after the last event,
+    /// [`CursorAdminError::Store`] when a read or the write fails.
     pub async fn reset(
         &mut self,
         projection: &str,
@@ -139,7 +146,8 @@ impl CursorAdmin {
                 }
                 ResetPosition::Position(position) => position,
             };
-            // A running projection moves it on once a second: again from what it says then.
+            // A running projection advances it once a second; then this starts again from the new
+            // position.
             if self.table.set(projection, &cursor, position).await? {
                 return Ok(position);
             }

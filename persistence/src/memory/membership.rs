@@ -1,4 +1,5 @@
-//! Nodes and the owners of shards in memory: several stores on one memory are the nodes of a cluster in one process.
+//! Nodes and shard owners in memory. Several stores on one memory are the nodes of a cluster in one
+//! process.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::state::{Member, MemoryState, SharedMemoryStore};
 
-/// Nodes that were fenced longer ago and own nothing go when another joins.
+/// Nodes that were fenced longer ago and own no shard are removed when another node joins.
 const FENCED_RETENTION: Duration = Duration::from_secs(600);
 
 pub(super) struct MemoryMembership {

@@ -1,5 +1,5 @@
-//! The stores in memory: the same committer, nothing durable. For tests, and for measuring the cost of everything
-//! but the database.
+//! The stores in memory: the same committer, nothing durable. For tests, and for measuring the cost
+//! of everything but the database.
 
 mod cursors;
 mod journal;

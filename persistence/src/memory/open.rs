@@ -1,4 +1,4 @@
-//! Making stores in memory.
+//! Creating stores in memory.
 
 use std::sync::Arc;
 
@@ -39,7 +39,8 @@ impl Stores {
         Self::in_shared_memory(config, &SharedMemoryStore::default())
     }
 
-    /// Creates stores on a memory that others may use at the same time, each with a committer of its own.
+    /// Creates stores on a memory that others may use at the same time, each with a committer of
+    /// its own.
     ///
     /// # Panics
     /// When the memory was first used with another number of shards.

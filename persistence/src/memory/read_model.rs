@@ -1,4 +1,4 @@
-//! Lists from memory: sorted at each read, which is fine for what it is used for.
+//! Lists in memory: sorted at each read, which is fast enough for tests.
 
 use async_trait::async_trait;
 use fritzy_domain::{
@@ -47,7 +47,7 @@ impl MemoryReadModel {
         collect(rows.into_iter().skip(skip).take(take), budget)
     }
 
-    /// All rows that are picked, in the order of lists.
+    /// All rows that are picked, by (created at, id).
     fn rows<T: Clone>(&self, pick: impl Fn(&State) -> Picked<'_, T>) -> Vec<(SortKey, Stored<T>)> {
         self.memory.read(|state| {
             let picked = state.states.values().filter_map(|stored| {
@@ -65,7 +65,7 @@ impl MemoryReadModel {
     }
 }
 
-/// Takes room for each row.
+/// Takes the size of each row from the budget.
 fn collect<T: HeapSize>(
     rows: impl Iterator<Item = (SortKey, Stored<T>)>,
     budget: &dyn MemoryBudget,
@@ -77,7 +77,7 @@ fn collect<T: HeapSize>(
     .collect()
 }
 
-/// A row of one list: where it stands, and what it is.
+/// A row of a list: creation time, id and state.
 type Picked<'s, T> = Option<(Timestamp, Uuid, &'s T)>;
 
 fn any_account(state: &State) -> Picked<'_, Account> {

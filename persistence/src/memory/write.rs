@@ -1,4 +1,4 @@
-//! Batches in memory: checked whole, then applied whole.
+//! Batches in memory: checked as a whole, then applied as a whole.
 
 use std::collections::HashMap;
 

@@ -1,8 +1,8 @@
 //! A batch as one statement: the fence, the journal rows and the state rows, all or nothing.
 //!
-//! One statement that commits by itself needs one round trip, and leaves no open transaction for a stopped
-//! process to be caught in. Rows come as one array for each column, so the text depends only on which kinds
-//! of state are in the batch, and stays prepared.
+//! One statement that commits by itself needs one round trip, and a stopped process leaves no open
+//! transaction behind. Rows are bound as one array for each column, so the text depends only on
+//! which kinds of state are in the batch, and stays prepared.
 
 use fritzy_domain::{Account, Append, Order, Product, State};
 use fritzy_types::ShardLease;
@@ -12,10 +12,11 @@ use super::unnest::Unnest;
 use crate::committer::{Sequenced, creation_key};
 use crate::rows::{lines_json, micros, signed, version};
 
-/// The statement of a batch that is written under `leases`, which stand in ascending order of shards.
+/// The statement that writes a batch under `leases`, which are in ascending order of shards.
 ///
-/// It answers one row: the shards whose lease is the newest (`held`). When one is missing, nothing was
-/// written. When a changed state is not at the version it was decided on, it fails by dividing by zero.
+/// It returns one row: the shards whose lease is the newest (`held`). When one is missing, nothing
+/// was written. When a changed state is not at the version it was decided on, the statement fails
+/// with a division by zero.
 pub(super) fn batch_statement(
     batch: &[Sequenced<'_>],
     leases: &[ShardLease],
@@ -37,7 +38,7 @@ pub(super) fn batch_statement(
 
 type Row<'a, T> = (&'a Sequenced<'a>, &'a T);
 
-/// The states of a batch by what is to be done with them.
+/// The states of a batch, by kind and by whether they are new.
 #[derive(Default)]
 struct States<'a> {
     new_accounts: Vec<Row<'a, Account>>,
@@ -66,7 +67,7 @@ impl<'a> States<'a> {
     }
 }
 
-/// How many rows a part changes, and how many it must.
+/// The number of rows that a part of the statement must change.
 struct Check {
     part: &'static str,
     rows: i64,
@@ -83,7 +84,7 @@ impl Statement {
         Unnest::new(&mut self.0, rows)
     }
 
-    /// Rows that begin with id and version.
+    /// Adds rows that begin with id and version.
     fn states<'s, 'r, 'a, T>(&'s mut self, rows: &'r [Row<'a, T>]) -> Unnest<'s, 'r, Row<'a, T>> {
         self.rows(rows)
             .column("uuid[]", |(n, _)| *n.append.entity.as_uuid())
@@ -91,8 +92,9 @@ impl Statement {
     }
 
     fn fence(&mut self, leases: &[ShardLease]) {
-        // Locked in ascending order, as every claim locks them. A claim waits for this statement to end; a
-        // statement that had to wait for a claim looks at the row again, and finds the lease gone.
+        // Locked in ascending order, like every claim does. A claim waits for this statement to
+        // end. A statement that had to wait for a claim reads the row again, and finds its lease
+        // replaced.
         self.text(
             "held AS MATERIALIZED (
                 SELECT shard.shard FROM shard JOIN unnest(",
@@ -184,8 +186,8 @@ impl Statement {
         );
     }
 
-    /// Orders come in the order of their keys: two committers that write the same keys wait for each other
-    /// instead of locking each other out.
+    /// Inserts orders in the order of their keys: two committers that write the same keys wait for
+    /// each other instead of deadlocking.
     fn new_orders(&mut self, mut rows: Vec<Row<'_, Order>>) {
         if rows.is_empty() {
             return;
@@ -290,7 +292,7 @@ impl Statement {
     }
 }
 
-/// Notes that a part must change each of its rows; `false` when it has none.
+/// Requires that a part changes each of its rows. Returns `false` when it has none.
 fn check<T>(rows: &[Row<'_, T>], part: &'static str, checks: &mut Vec<Check>) -> bool {
     if rows.is_empty() {
         return false;
@@ -307,7 +309,7 @@ fn fingerprint(append: &Append) -> Option<&[u8]> {
         .map(|fingerprint| &fingerprint.0[..])
 }
 
-/// Shards stay below 32 768.
+/// A shard as PostgreSQL stores it: shards stay below 32 768.
 pub(super) fn small(shard: u16) -> i16 {
     shard.cast_signed()
 }

@@ -14,10 +14,11 @@ use crate::committer::BatchError;
 
 /// Lost sessions that are remembered: each may hold locks that the next one waits for.
 const ORPHANED_MAX: usize = 16;
-/// Limit of one statement that resolves an in-doubt batch: it waits for the statement of that batch, which the server
-/// ends after 5 s.
+/// Limit of one statement that resolves an in-doubt batch: it waits for the statement of that
+/// batch, which the server ends after 5 s.
 pub(super) const STEP_MAX: Duration = Duration::from_secs(6);
-/// Before another attempt after a deadlock or a lock timeout: the other transaction needs some milliseconds.
+/// Before another attempt after a deadlock or a lock timeout: the other transaction needs some
+/// milliseconds.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
 pub(super) struct CommitterConnection {
@@ -100,8 +101,9 @@ impl CommitterConnection {
         self.in_doubt = in_doubt;
     }
 
-    /// Has the server end the processes of lost connections that are still running: of the connection that was sent the
-    /// batch, and of those that were lost while they waited for its shards.
+    /// Has the server end the processes of lost connections that are still running: of the
+    /// connection that was sent the batch, and of those that were lost while they waited for its
+    /// shards.
     pub(super) async fn end_orphaned_sessions(&mut self) -> Result<(), BatchError> {
         let orphaned = self.orphaned.iter().cloned();
         let (pids, started): (Vec<i32>, Vec<String>) = orphaned

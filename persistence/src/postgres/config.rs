@@ -6,43 +6,43 @@ use fritzy_types::ShardCount;
 
 use crate::committer::CommitterConfig;
 
-/// With whom a database is shared.
+/// Who else may use a database at the same time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sharing {
-    /// With nobody: another node is refused, alone or of a cluster.
+    /// Nobody: another node is rejected, whether it is of a cluster or not.
     #[default]
     Alone,
-    /// With the other nodes of a cluster; one that is alone is refused.
+    /// The other nodes of a cluster. A node without a cluster is rejected.
     Cluster,
 }
 
 /// Settings of the stores on PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
-    /// Where the database is: `postgres://user:password@host:port/database`, with `sslmode`,
-    /// `sslrootcert` and the like behind a question mark.
+    /// Address of the database: `postgres://user:password@host:port/database`, with `sslmode`,
+    /// `sslrootcert` and the like after a question mark.
     pub url: String,
-    /// How many shards a new database gets; an existing one must have as many.
+    /// Number of shards of a new database; an existing one must have as many.
     pub shards: ShardCount,
-    /// Connections for reading at most. Default 8: a read takes a fraction of a millisecond.
+    /// Limit of connections for reading. Default 8: a read takes a fraction of a millisecond.
     pub readers: u32,
-    /// How long opening waits for a server that does not answer yet. Default 10 s: it starts together with
+    /// How long opening waits for an unreachable server. Default 10 s: it may start together with
     /// the node.
     pub wait: Duration,
-    /// A streaming replica that lists may be read from, by its address.
+    /// Address of a streaming replica to read lists from. Default none.
     pub replica: Option<String>,
-    /// How far behind lists may be that come without a token. Default 5 s.
+    /// Age limit of lists from the replica, for requests without a consistency token. Default 5 s.
     pub replica_lag_max: Duration,
-    /// Committers, each with a connection of its own. Default 2: while one waits for its sync, the other
-    /// writes; more make the batches smaller.
+    /// Number of committers, each with a connection of its own. Default 2: while one waits for its
+    /// sync, the other writes; with more, batches become smaller.
     pub committers: u16,
-    /// With whom the database is shared. Default alone: a second node is then a mistake.
+    /// Who else may use the database. Default nobody: a second node is then a mistake.
     pub sharing: Sharing,
-    /// Limits of the committers, together.
+    /// Limits of the committers in total.
     pub committer: CommitterConfig,
-    /// Whether opening brings the schema up to date. Default true.
+    /// Whether opening migrates the schema. Default true.
     pub migrate: bool,
-    /// Whether a server is accepted that may lose what it has acknowledged. Default false.
+    /// Whether to accept a server that may lose acknowledged commits. Default false.
     pub allow_unsafe: bool,
 }
 

@@ -20,8 +20,8 @@ impl CursorAdmin {
     /// Opens the cursors of the database at `url` on a PostgreSQL server.
     ///
     /// # Errors
-    /// [`CursorAdminError::Open`] when the server cannot be reached, rejects the connection, or its database is not
-    /// one of this version.
+    /// [`CursorAdminError::Open`] when the server cannot be reached, rejects the connection, or its
+    /// database is not one of this version.
     pub async fn open_postgres(url: &str) -> Result<Self, CursorAdminError> {
         let source = event_source(url).await.map_err(OpenError::from)?;
         let table = open_table(url).await.map_err(OpenError::from)?;

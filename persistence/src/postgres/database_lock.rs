@@ -1,8 +1,8 @@
-//! One node for one database, or one cluster: an advisory lock, held by a connection of its own. The server gives it
-//! free when that connection ends, however the node ends.
+//! Keeps a database for one node or one cluster, with an advisory lock on a connection of its own.
+//! The server releases the lock when that connection ends, however the node ends.
 //!
-//! A node that is alone holds it by itself, the nodes of a cluster share it: so neither starts beside the other by mistake.
-//! What keeps a deposed one from writing is the fence.
+//! A single node locks it exclusively; the nodes of a cluster share it. So neither starts beside
+//! the other by mistake. What keeps a deposed node from writing is the fence.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use super::error::PostgresError;
 use super::server::Server;
 use crate::backoff;
 
-/// The lock's number in its database: "fritzy" in ASCII.
+/// The number of the lock in its database: "fritzy" in ASCII.
 const LOCK: i64 = 0x6672_6974_7a79;
-/// How often the connection is looked after. Also how long another node could go unnoticed.
+/// How often the connection is checked. Also how long another node could stay unnoticed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// An answer to that at most.
+/// Time limit of that check.
 const RESPONSE_MAX: Duration = Duration::from_secs(3);
 
 type LockConnection = Arc<Mutex<Option<PgConnection>>>;
 
-/// The lock, held until it is released or lost.
+/// The lock, held until it is released or another node takes it.
 pub(super) struct DatabaseLock {
     connection: LockConnection,
     watcher: AbortOnDropHandle<()>,
@@ -36,7 +36,7 @@ pub(super) struct DatabaseLock {
 }
 
 impl DatabaseLock {
-    /// Takes the lock, and keeps it across lost connections.
+    /// Locks the database, and locks it again when the connection was lost.
     pub(super) async fn acquire(server: Server, sharing: Sharing) -> Result<Self, PostgresError> {
         let locked = lock(&server, sharing).await?;
         let connection: LockConnection = Arc::new(Mutex::new(Some(locked)));
@@ -49,7 +49,7 @@ impl DatabaseLock {
         })
     }
 
-    /// Returns when another node has taken the lock and shares it not with this one, with what is known of it.
+    /// Returns when a node that does not share the lock has taken it, with a text that says which.
     pub(super) async fn lost(&self) -> String {
         let mut lost = self.lost.clone();
         loop {

@@ -1,5 +1,5 @@
-//! A connection for calls that come one after the other and must not wait behind anything else: opened by the first of
-//! them, in its runtime, and given up after any failure.
+//! A connection for calls that run one after the other and must not wait for anything else. The
+//! first call opens it, in its own runtime; any failure closes it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,15 +13,14 @@ use super::read_pool::Statement;
 use super::server::Server;
 use crate::rows::read_error;
 
-/// One connection, when it is needed.
 pub(super) struct DedicatedConnection {
     server: Server,
-    /// As the server lists it.
+    /// The `application_name` of the connection.
     name: &'static str,
-    /// A call at most: waiting for the one before, connecting, and all its statements.
+    /// Time limit of a call: waiting for the call before, connecting, and all its statements.
     call_max: Duration,
-    /// The server's own limit for a statement, in milliseconds: shorter, so that what a caller has given up does not
-    /// happen behind its back later, unless the word is lost on the way.
+    /// The server's own limit for a statement, in milliseconds. It is shorter, so that the server
+    /// does not execute later what a caller has given up, unless the cancellation is lost.
     statement_ms_max: &'static str,
     held: Mutex<Option<PgConnection>>,
     closed: AtomicBool,
@@ -44,7 +43,7 @@ impl DedicatedConnection {
         }
     }
 
-    /// Begins a call, behind the one that is under way.
+    /// Begins a call, after the one in flight.
     pub(super) async fn call(&self) -> Result<Call<'_>, StorageError> {
         let until = Instant::now() + self.call_max;
         let held = timeout_at(until, self.held.lock()).await;
@@ -56,7 +55,8 @@ impl DedicatedConnection {
         })
     }
 
-    /// Lets no further call through. Nothing is said to the server: the runtime of the connection may have ended.
+    /// Rejects further calls. Sends nothing to the server: the runtime of the connection may have
+    /// ended.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         if let Ok(mut held) = self.held.try_lock() {
@@ -83,13 +83,14 @@ pub(super) struct Call<'c> {
 }
 
 impl Call<'_> {
-    /// Runs a statement that commits by itself. After a failure it may or may not have happened.
+    /// Runs a statement that commits by itself. After a failure its outcome is unknown.
     pub(super) async fn rows(
         &mut self,
         statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, StorageError> {
         let dedicated = self.dedicated;
-        // Out of its place while it is at work: a call that is given up must not leave half an answer to the next one.
+        // Taken out while it is in use: a cancelled call must not leave half a response for the
+        // next one.
         let held = self.held.take();
         let usable = !dedicated.server.is_unsafe_now() && !dedicated.closed.load(Ordering::Relaxed);
         let running = async {

@@ -5,179 +5,179 @@ use crate::open_error::OpenError;
 /// Why a database on PostgreSQL could not be opened. `server` is its address without the password.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// The address is none.
+    /// The URL is malformed.
     #[error(
-        "the database URL cannot be read: {0}. It looks like postgres://user:password@host:5432/database"
+        "the database URL is malformed: {0}. Its form is postgres://user:password@host:5432/database"
     )]
     Url(String),
-    /// The server does not let us in.
+    /// The server rejects the connection.
     #[error(
-        "the database {server} does not let this node in: {reason}. Check user, password and database in \
+        "the database {server} rejects the connection: {reason}. Check user, password and database in \
          DATABASE_URL"
     )]
     Refused {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the server said.
+        /// The server's message.
         reason: String,
     },
-    /// The role may not do what has to be done.
+    /// The role lacks a privilege.
     #[error(
-        "the database {server} does not let this role do what it must: {reason}. Make it the owner of the tables, \
-         or grant it what is missing"
+        "the role lacks a privilege on the database {server}: {reason}. Make it the owner of the tables, or grant the \
+         privilege"
     )]
     NoRight {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the server said.
+        /// The server's message.
         reason: String,
     },
-    /// Nobody answers.
+    /// The server does not respond.
     #[error(
         "the database {server} cannot be reached: {reason}. Check DATABASE_URL, and that the server runs"
     )]
     Unreachable {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the system or the server said.
+        /// The message of the system or the server.
         reason: String,
     },
-    /// It was reached, and then something in it could not be read.
+    /// The server was reached, but something in the database could not be read.
     #[error("the database {server} cannot be read: {reason}")]
     Unreadable {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the server said.
+        /// The server's message.
         reason: String,
     },
-    /// The server is too old.
+    /// The server is older than PostgreSQL 15.
     #[error("the database {server} is PostgreSQL {found}; fritzy needs 15 or newer")]
     OldServer {
-        /// Its address.
+        /// Address of the server.
         server: String,
         /// Its version.
         found: String,
     },
-    /// The server acknowledges what it has not synced.
+    /// The server acknowledges commits before they are synced.
     #[error(
-        "the database {server} may lose what it has acknowledged: {setting} is {found}. Set it to on, or \
+        "the database {server} may lose acknowledged commits: {setting} is {found}. Set it to on, or \
          accept the loss with --database-unsafe"
     )]
     NotDurable {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// The server's setting.
+        /// Name of the server's setting.
         setting: &'static str,
-        /// What it is.
+        /// Value of the setting.
         found: String,
     },
-    /// It cannot hold every name.
-    #[error("the database {server} is encoded in {found}. Make one with ENCODING 'UTF8'")]
+    /// The database is not encoded in UTF-8.
+    #[error("the database {server} is encoded in {found}. Create one with ENCODING 'UTF8'")]
     Encoding {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// Its encoding.
+        /// Encoding of the database.
         found: String,
     },
-    /// The server takes no writes.
+    /// The server is a standby, which rejects writes.
     #[error(
-        "the database {server} is a standby, which takes no writes. Name the primary in DATABASE_URL"
+        "the database {server} is a standby, which rejects writes. Name the primary in DATABASE_URL"
     )]
     Standby {
-        /// Its address.
+        /// Address of the server.
         server: String,
     },
-    /// Another node uses it.
+    /// Another node uses the database.
     #[error(
         "the database {server} is in use by another node ({holder}). Stop it, or name another database"
     )]
     InUse {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the server knows of that node's connection.
+        /// Where that node's connection is from, and since when.
         holder: String,
     },
-    /// The nodes of a cluster use it, and this one would be alone.
+    /// The nodes of a cluster use the database, and this node is not in a cluster.
     #[error(
-        "the database {server} is in use by the nodes of a cluster (one is {holder}). Give this node the settings of a \
-         cluster, or stop them, or name another database"
+        "the database {server} is in use by the nodes of a cluster (one is {holder}). Give this node the settings of the \
+         cluster, stop them, or name another database"
     )]
     InUseByCluster {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the server knows of the connection of one of them.
+        /// Where the connection of one of them is from, and since when.
         holder: String,
     },
-    /// A node that is alone uses it, and this one is of a cluster.
+    /// A node without a cluster uses the database, and this node is in a cluster.
     #[error(
-        "the database {server} is in use by a node that is alone ({holder}). Stop it and give it the settings of the \
+        "the database {server} is in use by a node without a cluster ({holder}). Stop it and give it the settings of the \
          cluster, or name another database"
     )]
     InUseAlone {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the server knows of that node's connection.
+        /// Where that node's connection is from, and since when.
         holder: String,
     },
-    /// It is something else.
+    /// The database was not created by fritzy.
     #[error("{server} is not a database of fritzy. Name one in DATABASE_URL")]
     Foreign {
-        /// Its address.
+        /// Address of the server.
         server: String,
     },
-    /// Somebody else's tables are in it, and none of ours.
+    /// The schema holds foreign tables, and none of fritzy's.
     #[error(
-        "the database {server} is somebody else's: it holds {found}, and nothing of fritzy's. Make an empty one (CREATE \
+        "the database {server} is not fritzy's: it holds {found}, and no tables of fritzy. Create an empty one (CREATE \
          DATABASE fritzy), and name it in DATABASE_URL"
     )]
     NotEmpty {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// One of the tables and views.
+        /// One of the foreign tables and views.
         found: String,
     },
-    /// The schema is not up to date.
+    /// A migration is missing.
     #[error(
         "the database {server} lacks step {step} of the schema. Run `fritzy migrate`, or start without --migrate off"
     )]
     SchemaBehind {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// The first step it lacks.
+        /// The first missing migration.
         step: i64,
     },
-    /// The schema has been changed so that this version cannot use it.
+    /// A migration requires a newer version.
     #[error(
         "the database {server} needs a version of fritzy that knows step {required} of its schema; this one knows \
          {known}. Start a newer version"
     )]
     SchemaAhead {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// The step that must be known.
+        /// The migration that a version must know.
         required: i64,
-        /// The last step known here.
+        /// The last migration that this version knows.
         known: i64,
     },
-    /// A step could not be taken, or is not what this version has under its number.
-    #[error("the schema of the database {server} cannot be brought up to date: {reason}")]
+    /// A migration failed, or differs from this version's migration with the same number.
+    #[error("the schema of the database {server} cannot be migrated: {reason}")]
     Migration {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the migrator said.
+        /// The migrator's message.
         reason: String,
     },
-    /// It has another number of shards.
+    /// The database has another number of shards than the settings.
     #[error(
         "the database {server} was created with {found} shards, the settings say {expected}. The number is \
          fixed when a database is created: set it to {found}"
     )]
     OtherShardCount {
-        /// Its address.
+        /// Address of the server.
         server: String,
-        /// What the database has.
+        /// Number of shards of the database.
         found: String,
-        /// What the settings say.
+        /// Number of shards in the settings.
         expected: u16,
     },
 }

@@ -1,21 +1,21 @@
-//! What a failure of PostgreSQL means for what was asked: whether it certainly did not happen, and whether
-//! asking again can help.
+//! Classifies PostgreSQL's errors: whether the statement certainly had no effect, and whether a
+//! retry can help.
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
-/// What is to be done about a failed statement.
+/// What an error says about the failed statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorClass {
-    /// The connection is gone, or going: the statement may have happened, or may still happen.
+    /// The connection is lost: the statement may have taken effect, or may still take effect.
     ConnectionLost,
-    /// Rolled back for a reason that passes: a deadlock, a lock not had in time, a server that is full
-    /// of connections, starting, or a standby.
+    /// Rolled back for a transient reason: a deadlock, a lock timeout, a server that has no
+    /// connections left, is starting, or is a standby.
     Transient,
-    /// Rolled back because of what it said: a key that exists, a value that cannot be.
+    /// Rolled back because of its values: a key that exists, or a value that cannot be stored.
     Rejected,
-    /// Rolled back because a check of ours in the statement did not hold.
+    /// Rolled back because a check in the statement did not hold.
     CheckFailed,
-    /// Rolled back for a reason that asking again does not mend, such as a full disk.
+    /// Rolled back for a reason that a retry does not remove, such as a full disk.
     Permanent,
 }
 
@@ -33,17 +33,17 @@ const TRANSIENT: [&str; 7] = [
     "0A000", // a cached plan that a migration has made stale
 ];
 
-/// What `failure` means.
+/// The class of an error.
 pub(super) fn classify(failure: &sqlx::Error) -> ErrorClass {
     let sqlx::Error::Database(failure) = failure else {
         return match failure {
-            // Our own mistakes in talking to the driver, found before anything is sent.
+            // Mistakes in the use of the driver, found before anything is sent.
             sqlx::Error::Encode(_) | sqlx::Error::Configuration(_) => ErrorClass::Permanent,
             _ => ErrorClass::ConnectionLost,
         };
     };
     let failure = failure.downcast_ref::<PgDatabaseError>();
-    // A fatal error ends the session, maybe between a commit and its answer.
+    // A fatal error ends the session, possibly between a commit and its result.
     if matches!(failure.severity(), PgSeverity::Fatal | PgSeverity::Panic) {
         return ErrorClass::ConnectionLost;
     }
@@ -62,7 +62,7 @@ fn class_of_code(code: &str) -> ErrorClass {
     }
 }
 
-/// Whether a connection is of no use after this failure, although it still stands.
+/// Whether a connection that is still open cannot be used after this error.
 pub(super) fn requires_reconnect(failure: &sqlx::Error) -> bool {
     let sqlx::Error::Database(failure) = failure else {
         return true;

@@ -15,7 +15,8 @@ use super::read_pool::ReadPool;
 use crate::committer::Committer;
 use crate::rows::{command_record, heads, recorded, signed};
 
-/// The last position of each shard: one seek for each; grouping would walk the whole index.
+/// The last position of each shard: one index seek per shard, where grouping would scan the whole
+/// index.
 pub(super) const HEADS: &str = "SELECT shard, coalesce(
     (SELECT position FROM journal WHERE journal.shard = shard.shard ORDER BY position DESC LIMIT 1), 0
 ) AS position FROM shard";
@@ -120,7 +121,7 @@ impl JournalReader for PostgresJournal {
         shard: ShardId,
         command: CommandId,
     ) -> Result<Option<CommandRecord>, StorageError> {
-        // Only commands with a key have a fingerprint, and only they are looked up: by their index.
+        // Only keyed commands have a fingerprint, and only they are looked up: by their index.
         let read = async |pool| {
             sqlx::query(
                 "SELECT entity_id, event_type, version, fingerprint FROM journal

@@ -1,8 +1,8 @@
-//! Nodes and the owners of shards on PostgreSQL.
+//! Nodes and shard owners on PostgreSQL.
 //!
-//! Every change is one statement that commits by itself. It locks rows of `shard` first, in ascending order like batches and
-//! claims, then rows of `node`, and the version last: so no two of them wait for each other, and versions are counted in
-//! the order of commits.
+//! Every change is one statement that commits by itself. It locks rows of `shard` first, in
+//! ascending order like batches and claims, then rows of `node`, and the version last. So no two of
+//! them deadlock, and versions are counted in the order of commits.
 
 use std::time::Duration;
 
@@ -20,15 +20,15 @@ use super::dedicated_connection::{Call, DedicatedConnection};
 use super::server::Server;
 use crate::rows::{Columns, read_error, signed};
 
-/// A renewal at most: two more can follow before a lease of 4 s has run out.
+/// Time limit of a heartbeat: two more fit into a lease of 4 s.
 const HEARTBEAT_MAX: Duration = Duration::from_secs(2);
-/// Any other call at most. A take waits for batches that are under way, which the server ends.
+/// Time limit of any other call. An acquisition waits for batches in flight, which the server ends.
 const CALL_MAX: Duration = Duration::from_secs(3);
-/// Tries to find out who has a name, when whoever had it is gone at each second look.
+/// Attempts to join, when the node with the same name has left again at each look-up.
 const JOIN_ATTEMPTS_MAX: u32 = 3;
 
-/// Counts a change by the rows of the part named, which is carried out whole before the version's row is locked: a count
-/// needs all of its rows.
+/// Raises the version if the named part has changed rows. The part is executed completely before
+/// the version's row is locked, since the count needs all of its rows.
 macro_rules! bumped {
     ($changed:literal) => {
         concat!(
@@ -39,8 +39,8 @@ macro_rules! bumped {
     };
 }
 
-/// Nodes that were fenced long ago and own nothing go, so that the table does not grow with every restart. What another
-/// joining node is putting away is left to it.
+/// Removes nodes that were fenced long ago and own no shard, so that the table does not grow with
+/// every restart. Skips the rows that another joining node is removing.
 const JOIN: &str = concat!(
     "WITH swept AS (
         DELETE FROM node WHERE id IN (
@@ -60,12 +60,12 @@ const JOIN: &str = concat!(
 const HEARTBEAT: &str =
     "UPDATE node SET beat = beat + 1 WHERE id = $1 AND NOT fenced RETURNING true AS renewed";
 
-/// A row for each beat, or one without.
+/// Returns a row for each heartbeat counter, or one row without.
 const READ_STATE: &str =
     "SELECT version, id, beat FROM cluster_version LEFT JOIN node ON id = ANY($1) AND NOT fenced";
 
-/// Of this and a renewal that come at once the second waits for the first and looks at the row again: either the beat
-/// has moved, or the node is fenced.
+/// When this and a heartbeat run at once, the second waits for the first and reads the row again:
+/// either the counter has moved, or the node is fenced.
 const FENCE: &str = concat!(
     "WITH done AS (
         UPDATE node SET fenced = true, fenced_at = now() WHERE id = $1 AND beat = $2 AND NOT fenced RETURNING id
@@ -92,13 +92,14 @@ const LEAVE: &str = concat!(
     " SELECT count(*) FROM left"
 );
 
-/// The rows of `shard` are looked at again once they are locked, but those of `node` only as they stood when the statement
-/// began. That is enough because a node that was fenced or has left by then stays so: its id is never used again. What
-/// could have changed meanwhile is who owns a shard. So its owner is compared, after the wait, with the one that was judged;
-/// were only "its owner is gone" asked, a shard could be taken from one that had just taken it, and that is not among
-/// the nodes as they stood.
+/// Rows of `shard` are read again once they are locked, but those of `node` only as of the
+/// beginning of the statement. That is enough because a node that was fenced or had left by then
+/// stays so: its id is never used again. What could have changed meanwhile is the owner of a shard.
+/// So the owner is compared, after the wait, with the one that was seen. Asking only whether the
+/// owner is gone would not do: a shard could be taken from a node that has just acquired it, which
+/// is not among the nodes as of the beginning.
 ///
-/// The epoch is raised from where it stands then: the owner may have raised it by itself.
+/// The epoch is raised from its current value: the owner may have raised it by itself.
 const ACQUIRE: &str = concat!(
     "WITH seen AS (
         SELECT shard, owner FROM unnest($2::int2[], $3::uuid[]) AS s (shard, owner)
@@ -116,9 +117,9 @@ const ACQUIRE: &str = concat!(
     " SELECT shard, epoch FROM acquired ORDER BY shard"
 );
 
-/// A batch that has passed its fence and hears nothing more of its node holds its shards, and the server waits for that word for
-/// ever. Committers give a batch up after 6 s, so one that is older is nobody's any more: it is ended, and with it
-/// undone.
+/// A batch that has passed its fence and whose node has stopped holds its shards, and the server
+/// waits forever for the rest of the protocol. Committers give a batch up after 6 s, so an older
+/// one has no owner any more: its session is ended, and with it the batch is rolled back.
 const END_ORPHANED_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity AS a
     WHERE datname = current_database() AND application_name = 'fritzy committer'
         AND xact_start < now() - interval '6 seconds'
@@ -134,9 +135,10 @@ const RELEASE: &str = concat!(
     " SELECT count(*) FROM released"
 );
 
-/// The tables of nodes and owners, over connections of their own: the pool for reading may be busy with lists.
+/// The tables of nodes and owners, on connections of their own: the read pool may be busy with
+/// lists.
 pub(super) struct PostgresMembership {
-    /// By itself, so that a renewal waits for nothing.
+    /// A connection of its own, so that a heartbeat waits for nothing.
     heartbeats: DedicatedConnection,
     others: DedicatedConnection,
 }
@@ -181,7 +183,7 @@ impl Membership for PostgresMembership {
             let by_name = sqlx::query("SELECT * FROM node WHERE name = $1 AND NOT fenced");
             let found = call.rows(by_name.bind(&node.name)).await?;
             match found.first().map(node_record).transpose()? {
-                // An earlier call of this run, whose answer was lost.
+                // An earlier call of this run, whose result was lost.
                 Some(itself) if itself.node.id == node.id => return Ok(()),
                 Some(other) => return Err(JoinError::NameTaken(Box::new(other))),
                 None => {}
@@ -206,7 +208,9 @@ impl Membership for PostgresMembership {
         let mut call = self.others.call().await?;
         let rows = call.rows(sqlx::query(READ_STATE).bind(watched)).await?;
         let version = rows.first().ok_or_else(|| {
-            StorageError::Unreadable("the table cluster_version has not its one row".into())
+            StorageError::Unreadable(
+                "the table cluster_version does not have exactly one row".into(),
+            )
         })?;
         let version = version.int("version")?.cast_unsigned();
         let mut beats = Vec::with_capacity(rows.len());
@@ -216,7 +220,7 @@ impl Membership for PostgresMembership {
                 beats.push((NodeId::from_uuid(id), row.int("beat")?.cast_unsigned()));
             }
         }
-        // Behind the version, so that nothing that it counts is missing.
+        // Read after the version, so that it contains every change counted there.
         let state = if known == Some(version) {
             None
         } else {
@@ -235,7 +239,7 @@ impl Membership for PostgresMembership {
         if is_true(&call.rows(fencing).await?)? {
             return Ok(true);
         }
-        // By a new statement: another may have fenced it while this one waited.
+        // A new statement, since another node may have fenced it while this one waited.
         let is_gone = sqlx::query(IS_GONE).bind(*id.as_uuid());
         is_true(&call.rows(is_gone).await?)
     }
@@ -284,7 +288,7 @@ impl Membership for PostgresMembership {
         let acquiring = acquiring.bind(numbers).bind(owners);
         let acquired = self.others.call().await?.rows(acquiring).await;
         if acquired.is_err() {
-            // Perhaps because it waited for one of these; the next take will not.
+            // Perhaps it waited for such a session; the next acquisition will not.
             let ending = sqlx::query(END_ORPHANED_SESSIONS);
             self.others.call().await?.rows(ending).await?;
         }
@@ -309,7 +313,8 @@ impl Membership for PostgresMembership {
     }
 }
 
-/// Owners first: each of them had joined by then, and is among the nodes unless it is gone.
+/// Reads the owners first: each of them had joined by then, and is among the nodes unless it has
+/// left.
 async fn state(call: &mut Call<'_>) -> Result<ClusterState, StorageError> {
     let shards = sqlx::query("SELECT shard, owner, epoch FROM shard ORDER BY shard");
     let shards = call.rows(shards).await?;
@@ -322,7 +327,7 @@ async fn state(call: &mut Call<'_>) -> Result<ClusterState, StorageError> {
     })
 }
 
-/// The one value of one row.
+/// The only value of the only row.
 fn is_true(rows: &[PgRow]) -> Result<bool, StorageError> {
     let row = rows.first();
     let row = row.ok_or_else(|| StorageError::Unreadable("a result without a row".into()))?;

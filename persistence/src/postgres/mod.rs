@@ -1,4 +1,5 @@
-//! The stores on a PostgreSQL server: a few committers with a connection each, and a pool for reading.
+//! The stores on a PostgreSQL server: a few committers with a connection each, and a pool for
+//! reading.
 
 mod backend;
 mod batch_statement;

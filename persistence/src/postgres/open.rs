@@ -28,9 +28,9 @@ impl Stores {
     /// Opens a database on PostgreSQL; migrates it if the settings say so.
     ///
     /// # Errors
-    /// [`PostgresError`] when the server cannot be reached or rejects the connection, when it may lose commits, when
-    /// another node has the database, or when the database is of another version or number of shards. The
-    /// text says what to do.
+    /// [`PostgresError`] when the server cannot be reached or rejects the connection, when it may
+    /// lose commits, when another node has the database, or when the database is of another version
+    /// or number of shards. The text says what to do.
     pub async fn open_postgres(config: PostgresConfig) -> Result<Self, PostgresError> {
         let server = prepare(&config).await?;
         let lock = DatabaseLock::acquire(server.clone(), config.sharing).await?;
@@ -65,7 +65,8 @@ impl Stores {
     }
 }
 
-/// Connects for the first time: finds the schema, migrates it, and creates the shards of a new database.
+/// Connects for the first time: finds the schema, migrates it, and creates the shards of a new
+/// database.
 async fn prepare(config: &PostgresConfig) -> Result<Server, PostgresError> {
     let server = Server::new(&config.url, config.allow_unsafe)?;
     let starting = server.options("fritzy start");
@@ -74,7 +75,7 @@ async fn prepare(config: &PostgresConfig) -> Result<Server, PostgresError> {
     info!(
         server = server.name(),
         schema = server.schema(),
-        "the database"
+        "connected to the database"
     );
     if config.migrate {
         migrate(&server, &mut connection).await?;

@@ -1,4 +1,4 @@
-//! The state rows: by id, and in lists.
+//! The state rows, by id and in lists.
 
 use std::collections::HashMap;
 
@@ -60,7 +60,7 @@ impl PostgresReadModel {
         self.reads.list(statement, read, budget).await
     }
 
-    /// Reads a slice by a pair of statements, one for each end.
+    /// Reads a page by one of two statements: from the start of the list, or from its end.
     async fn keyset_page<T: HeapSize>(
         &self,
         statements: [&'static str; 2],
@@ -79,7 +79,7 @@ impl PostgresReadModel {
     }
 }
 
-/// The statement of the pair for a slice, with its limit and keys as the first values.
+/// The statement of the pair for a page, with its limit and keys as the first values.
 fn keyset_statement(
     [from_start, from_end]: [&'static str; 2],
     page: KeysetPage,
@@ -196,7 +196,7 @@ impl ReadModel for PostgresReadModel {
         page: KeysetPage,
         budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        // One limited walk along the index for each account, from either end.
+        // One limited index scan for each account, from either end.
         let statements = [
             "SELECT found.* FROM unnest($6::uuid[]) AS wanted (id) CROSS JOIN LATERAL
                 (SELECT * FROM customer_order WHERE account_id = wanted.id
@@ -209,7 +209,7 @@ impl ReadModel for PostgresReadModel {
         ];
         let statement = || keyset_statement(statements, page).bind(uuids(accounts));
         let orders = self.reads.list(statement, order, budget).await?;
-        // A join promises no order between or within its parts.
+        // A join guarantees no order between or within its parts.
         Ok(orders_by_account(accounts, orders))
     }
 

@@ -1,4 +1,5 @@
-//! Reading by a pool of connections, again where that can help: a read changes nothing.
+//! A pool of connections for reading. Reads change nothing, so they are retried where that can
+//! help.
 
 use std::future::Future;
 use std::time::Duration;
@@ -18,22 +19,22 @@ use super::error_class::{ErrorClass, classify};
 use super::server::{REPLACED, Server, generation};
 use crate::rows::{CollectError, collect_rows, read_error};
 
-/// A read waits for a connection at most; requests themselves wait for 10 s.
+/// How long a read waits for a connection; requests themselves wait for 10 s.
 const ACQUIRE_MAX: Duration = Duration::from_secs(5);
-/// A connection that was unused for longer is asked whether it is alive before it is used: the server may
-/// have been restarted meanwhile. A busy one finds out by itself.
+/// A connection that was idle for longer is pinged before it is used: the server may have been
+/// restarted meanwhile. A busy one notices by itself.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
-/// Tries of one read. A pool may hold several connections that a restart of the server has cut.
+/// Attempts of one read. A pool may hold several connections that a restart of the server has cut.
 const ATTEMPTS_MAX: u32 = 4;
-/// A list from a replica at most, waiting for a connection included; then the primary is asked. One that has stopped
-/// would be waited for as long as the request lasts.
+/// Time limit of a list from a replica, waiting for a connection included; then the primary is
+/// read. A stopped replica would otherwise delay the list until the request's deadline.
 const REPLICA_MAX: Duration = Duration::from_secs(1);
-/// Before a read is tried again: a server that restarts refuses for some tenths of a second.
+/// Delay before a retry: a restarting server refuses connections for some tenths of a second.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// A statement with its values.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
-/// From a row to what it holds.
+/// Decodes a row.
 pub(super) type ReadRow<T> = fn(&PgRow) -> Result<T, StorageError>;
 
 /// The connections for reading from a server. Clones share them.
@@ -45,7 +46,8 @@ pub(super) struct ReadPool {
     retry: PgPool,
     is_replica: bool,
     statements: Counter,
-    /// Cancelled when another database was found at the primary's address: every read fails from then on.
+    /// Cancelled when another database was found at the primary's address: every read fails from
+    /// then on.
     replaced: CancellationToken,
 }
 
@@ -62,7 +64,7 @@ impl ReadPool {
         }
     }
 
-    /// Reads from `server`, and where that fails from the one behind `self`.
+    /// A pool on `server`; failed reads are retried on the primary.
     pub(super) fn of_replica(&self, server: &Server, connections_max: u32) -> Self {
         Self {
             first: pool(server, connections_max, &self.replaced),
@@ -86,7 +88,7 @@ impl ReadPool {
         self.first.close().await;
     }
 
-    /// Runs a read, again where the connection was lost or the server asks for it.
+    /// Runs a read. Retries it when the connection was lost or the error is transient.
     pub(super) async fn run<T, F>(&self, read: impl Fn(PgPool) -> F) -> Result<T, StorageError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
@@ -110,7 +112,8 @@ impl ReadPool {
         }
     }
 
-    /// Reads rows, each taking room before the next is fetched; again where that can help, before any came.
+    /// Reads rows, each within the budget before the next is fetched. Retries as [`run`](Self::run)
+    /// does, as long as no row was received.
     pub(super) async fn list<'q, T: HeapSize>(
         &self,
         statement: impl Fn() -> Statement<'q>,

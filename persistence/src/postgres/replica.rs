@@ -1,9 +1,9 @@
-//! Lists from a streaming replica, when it is fresh enough.
+//! Lists from a streaming replica that is fresh enough.
 //!
-//! How far it is behind is told by the primary's own log: the primary is at now and then how far it has
-//! come, and the replica how far it has got. What the replica had replayed at some moment is at least as old as
-//! the newest question to the primary whose answer it covers. No clock of another machine counts, and a replica that
-//! is cut off from its primary ages.
+//! The primary's log tells how far the replica lags: both are polled, the primary for its log
+//! position and the replica for the position it has replayed. A replica is as fresh as the newest
+//! mark that it has replayed: the time at which the primary was polled for that position. No clock
+//! of another machine counts, and a replica that is cut off from its primary ages.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -24,18 +24,18 @@ use super::read_model::PostgresReadModel;
 use super::read_pool::ReadPool;
 use super::server::Server;
 
-/// Between two questions. A list without a token can be this much older than its limit says.
+/// Time between two polls. A list without a token can be this much older than its limit says.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// An answer at most; a server that takes longer is as good as away.
+/// Time limit of a response; a slower server counts as unreachable.
 const RESPONSE_MAX: Duration = Duration::from_secs(1);
-/// Answers of the primary that are kept: a minute's, beyond any sensible limit of lag.
+/// Marks that are kept: those of a minute, beyond any sensible limit of lag.
 const MARKS_MAX: usize = 120;
-/// Tokens that are waited for; each waits for one small statement.
+/// Requests for tokens in the queue; each waits for one small statement.
 const TOKENS_MAX: usize = 4_096;
 /// The position of a token that only the primary satisfies.
 const PRIMARY_ONLY: u64 = u64::MAX;
 
-/// The state rows of the primary, with a replica or without.
+/// The state rows of the primary and, if there is one, of its replica.
 pub(super) struct PostgresReplicas {
     primary: Arc<PostgresReadModel>,
     replica: Option<Replica>,
@@ -44,7 +44,7 @@ pub(super) struct PostgresReplicas {
 struct Replica {
     reads: ReadPool,
     read_model: Arc<PostgresReadModel>,
-    /// Tells this database from others, in tokens.
+    /// Identifies this database in tokens.
     database: u32,
     lag_max: Duration,
     progress: Arc<Mutex<Progress>>,
@@ -54,13 +54,14 @@ struct Replica {
     watcher: AbortOnDropHandle<()>,
 }
 
-/// How far the replica is known to have come.
+/// How far the replica has replayed the primary's log, as far as is known.
 #[derive(Debug, Default)]
 struct Progress {
-    /// When the primary was at, and how far it had come, the oldest first.
+    /// The times at which the primary was polled, with its positions, the oldest first.
     marks: VecDeque<(Instant, u64)>,
     replayed: u64,
-    /// The replica has everything that was committed before this moment. `None` when it is of no use.
+    /// The replica has everything that was committed before this time. `None` when it cannot be
+    /// used.
     fresh_as_of: Option<Instant>,
 }
 
@@ -153,7 +154,8 @@ impl Replica {
         progress.fresh_as_of.is_some() && progress.replayed >= position
     }
 
-    /// Whether it has replayed the log up to a token's position, by what is known or by asking.
+    /// Whether it has replayed the log up to a token's position. Queries the replica if that is not
+    /// known yet.
     async fn satisfies(&self, token: ConsistencyToken) -> bool {
         if token.database != self.database || token.position == PRIMARY_ONLY {
             return false;
@@ -209,17 +211,18 @@ impl ReadReplicas for PostgresReplicas {
     }
 }
 
-/// Asks the primary how far it has come, once for all who wait: what they were told of was committed before.
+/// Queries the primary's position, once for all waiting requests: their commits were acknowledged
+/// before.
 async fn serve_tokens(primary: PgPool, mut requests: mpsc::Receiver<oneshot::Sender<u64>>) {
     let mut waiting = Vec::new();
     while requests.recv_many(&mut waiting, TOKENS_MAX).await > 0 {
         let position = match timeout(RESPONSE_MAX, position(&primary)).await {
             Ok(Ok(position)) => position,
-            // It is not known; the primary has it in any case.
+            // Unknown, but the primary has it in any case.
             _ => PRIMARY_ONLY,
         };
         for reply in waiting.drain(..) {
-            // A request that was given up needs no token.
+            // A cancelled request needs no token.
             let _ = reply.send(position);
         }
     }
@@ -259,8 +262,9 @@ async fn watch(
     }
 }
 
-/// How far the primary's log is synced. Everything acknowledged before the question is within the answer. (The
-/// position up to which records were made may lie behind a page's head, where replay does not get until there is more.)
+/// The position up to which the primary's log is synced. It covers everything acknowledged before
+/// the query. (The insert position may be after a page header, which replay does not reach until
+/// more is written.)
 async fn position(primary: &PgPool) -> Result<u64, sqlx::Error> {
     let row = sqlx::query("SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint")
         .fetch_one(primary)
@@ -268,7 +272,8 @@ async fn position(primary: &PgPool) -> Result<u64, sqlx::Error> {
     row.try_get::<i64, _>(0).map(i64::cast_unsigned)
 }
 
-/// How far the replica has replayed it; `None` when it is no replica of this database (any more).
+/// The position that the replica has replayed; `None` when it is no replica of this database, or no
+/// longer one.
 async fn replayed(replica: &PgPool, generation: &str) -> Result<Option<u64>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT CASE WHEN pg_is_in_recovery() AND (SELECT value FROM meta WHERE name = 'generation') = $1
@@ -303,11 +308,11 @@ mod tests {
         progress.mark(at(1), 200);
         progress.replayed(150);
         assert_eq!(progress.lag(at(1)), Some(Duration::from_secs(1)));
-        // It stands still while the primary goes on: it ages.
+        // The replica stands still while the primary continues: it ages.
         progress.mark(at(2), 300);
         progress.replayed(150);
         assert_eq!(progress.lag(at(9)), Some(Duration::from_secs(9)));
-        // The primary stands still as well: what was at last counts.
+        // The primary stands still as well: the last poll counts.
         progress.mark(at(10), 300);
         progress.replayed(300);
         assert_eq!(progress.lag(at(10)), Some(Duration::ZERO));

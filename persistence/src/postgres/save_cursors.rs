@@ -23,7 +23,8 @@ pub(super) async fn save_cursors(
         .column("int8[]", |(_, cursor)| signed(cursor.position))
         .column("int8[]", |(_, cursor)| signed(cursor.resets))
         .column("text[]", |(_, cursor)| cursor.stopped.clone());
-    // The fence is that of a batch: a claim waits for this statement, or this one for the claim.
+    // The fence is that of a batch: a claim waits for this statement, or this statement for the
+    // claim.
     statement
         .push(
             ") AS w (shard, owner, epoch, position, resets, stopped)

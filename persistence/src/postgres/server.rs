@@ -1,4 +1,4 @@
-//! Opening a connection to the server, and making sure on each that what is acknowledged will be there.
+//! Opens connections to the server, and checks on each that acknowledged commits are durable.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,30 +15,30 @@ use tracing::{error, info, warn};
 use super::error::PostgresError;
 use crate::backoff;
 
-/// Opening a connection at most. A server that answers does so in milliseconds.
+/// Time limit of opening a connection. A server that responds does so in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// The oldest server that this was tried with, as `server_version_num` has it.
+/// The oldest supported server, as `server_version_num`.
 const VERSION_MIN: i32 = 150_000;
 
-/// Limits that the server keeps for us, in milliseconds. A node that is stopped or cut off must not hold
-/// what others wait for, and a statement must end before whoever waits for it has given up.
+/// Limits that the server enforces, in milliseconds. A node that is stopped or cut off must not
+/// hold locks that others wait for, and a statement must end before its caller has given up.
 const LIMITS: [(&str, &str); 8] = [
     // A batch takes some milliseconds, a list some more; requests wait for 10 s.
     ("statement_timeout", "5000"),
     // A claim waits for a batch, and a batch for a claim; neither takes longer.
     ("lock_timeout", "2000"),
     ("idle_in_transaction_session_timeout", "2000"),
-    // A peer that is gone without a word is noticed in some 5 s (probing after 2 s, each second, 3 times).
+    // A peer that disappears is noticed within some 5 s (probes after 2 s, each second, 3 times).
     ("tcp_keepalives_idle", "2"),
     ("tcp_keepalives_interval", "1"),
     ("tcp_keepalives_count", "3"),
     ("tcp_user_timeout", "5000"),
-    // Somebody may have set another default for the database; batches rest on this level.
+    // The database may have another default; batches depend on this level.
     ("default_transaction_isolation", "read committed"),
 ];
 
-/// For committers: rows are found by their keys, however few there are now. A plan made for an empty table
-/// would read all of it once it is full.
+/// For committers: rows are found by index, however few there are now. A plan made for an empty
+/// table would scan all of it once it is full.
 const BY_KEYS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -46,7 +46,8 @@ const BY_KEYS: [(&str, &str); 4] = [
     ("enable_mergejoin", "off"),
 ];
 
-/// The schema of our tables, as a search path: the first that has them, or where new ones would go.
+/// The schema of fritzy's tables, quoted for a search path: the first schema that has them, or the
+/// one where new tables would be created.
 const SCHEMA: &str = "
     SELECT quote_ident(coalesce(
         (SELECT nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, nr)
@@ -56,7 +57,7 @@ const SCHEMA: &str = "
             ORDER BY nr LIMIT 1),
         current_schema()))";
 
-/// What is said of a database of another generation.
+/// The reason of failures on a database of another generation.
 pub(super) const REPLACED: &str =
     "the database has been replaced since this node started; restart the node";
 
@@ -66,24 +67,25 @@ pub(super) struct Session {
     pub(super) backend: Backend,
 }
 
-/// The server's process behind a connection, told apart from a later one with the same number.
+/// The server's process of a connection; its start time distinguishes it from a later process with
+/// the same number.
 #[derive(Clone, Debug)]
 pub(super) struct Backend {
     pub(super) pid: i32,
     pub(super) started: String,
 }
 
-/// A server to connect to.
+/// A server to connect to. Clones share what is known about its durability.
 #[derive(Clone)]
 pub(super) struct Server {
     options: PgConnectOptions,
     allow_unsafe: bool,
-    /// The search path of every connection.
+    /// The schema that every connection has as its search path.
     schema: Option<String>,
-    /// The generation of the database that was opened; another one under the same address is another
-    /// database, or this one before it was restored.
+    /// The generation of the database that was opened. Another one at the same address is another
+    /// database, or this one restored from a backup.
     generation: Option<String>,
-    /// Whether the server has been found to lose what it acknowledges, since it was connected to.
+    /// Whether the server's settings, changed since the start, let it lose acknowledged commits.
     unsafe_now: Arc<AtomicBool>,
 }
 
@@ -100,12 +102,14 @@ impl Server {
         })
     }
 
-    /// Whether connections that stand must not be written with: the settings were changed under them.
+    /// Whether open connections must not be used for writing: the server's settings have become
+    /// unsafe.
     pub(super) fn is_unsafe_now(&self) -> bool {
         self.unsafe_now.load(Ordering::Relaxed)
     }
 
-    /// Looks at what durability rests on again (invariant I1): a reload changes it without a restart.
+    /// Reads the settings that durability depends on again (invariant I1): a reload changes them
+    /// without a restart.
     pub(super) async fn check_durability(
         &self,
         connection: &mut PgConnection,
@@ -127,14 +131,15 @@ impl Server {
         Ok(())
     }
 
-    /// The same server, whose every connection means the tables that `connection` finds, whatever schemas are put before
-    /// theirs in the search path later: the shop would be gone without a word, and an empty one in its place.
+    /// The same server, with every connection bound to the schema that `connection` finds, whatever
+    /// schemas are added to the search path later. Otherwise all data would seem to be gone, and
+    /// new tables would be created beside it.
     pub(super) async fn pin_schema(
         self,
         connection: &mut PgConnection,
     ) -> Result<Self, sqlx::Error> {
         let found = sqlx::query(SCHEMA).fetch_one(&mut *connection).await?;
-        // Without any schema, whoever wants to make a table is told so.
+        // Without any schema, the migration fails with the server's message.
         let Some(schema) = found.try_get::<Option<String>, _>(0)? else {
             return Ok(self);
         };
@@ -151,12 +156,12 @@ impl Server {
         self
     }
 
-    /// The schema of its tables, as it stands in a search path.
+    /// The schema of its tables, quoted for a search path.
     pub(super) fn schema(&self) -> &str {
         self.schema.as_deref().unwrap_or_default()
     }
 
-    /// The same server, whose tables are where those of `other` are.
+    /// The same server, with the schema of `other`.
     pub(super) fn with_schema_of(self, other: &Self) -> Self {
         match &other.schema {
             Some(schema) => self.with_schema(schema.clone()),
@@ -164,23 +169,23 @@ impl Server {
         }
     }
 
-    /// The same server, of which only the database of this generation will do.
+    /// The same server, which rejects databases of another generation.
     pub(super) fn with_generation(mut self, generation: String) -> Self {
         self.generation = Some(generation);
         self
     }
 
-    /// The generation of the database that must be found there.
+    /// The generation of the opened database, empty if none is required.
     pub(super) fn generation(&self) -> &str {
         self.generation.as_deref().unwrap_or_default()
     }
 
-    /// The same where there is one: a replica has none, it is compared with the primary all the time.
+    /// The required generation. A replica has none: it is compared with the primary at each poll.
     pub(super) fn expected_generation(&self) -> Option<String> {
         self.generation.clone()
     }
 
-    /// Its address as people may see it.
+    /// Address of the server without credentials, for messages.
     pub(super) fn name(&self) -> String {
         let options = &self.options;
         let database = options
@@ -189,12 +194,12 @@ impl Server {
         format!("{}:{}/{database}", options.get_host(), options.get_port())
     }
 
-    /// Settings of a connection that the server will list under `name`.
+    /// Options of a connection that the server lists under `name`.
     pub(super) fn options(&self, name: &str) -> PgConnectOptions {
         self.options.clone().application_name(name)
     }
 
-    /// A connection for a committer.
+    /// Opens a connection for a committer.
     pub(super) async fn committer(&self) -> Result<Session, PostgresError> {
         let options = self.options("fritzy committer").options(BY_KEYS);
         let mut connection = self.connect(&options).await?;
@@ -209,7 +214,7 @@ impl Server {
         })
     }
 
-    /// Waits for so long until the server answers.
+    /// Connects; retries for `wait` while the server is unreachable.
     pub(super) async fn connect_within(
         &self,
         wait: Duration,
@@ -224,8 +229,8 @@ impl Server {
             .await
     }
 
-    /// Why a connection was not opened. A server that says why does not change its mind soon, unless it is
-    /// starting, stopping or full.
+    /// The error of a connection that was not opened. A server that states a reason keeps to it,
+    /// unless it is starting, stopping or has no connections left.
     fn connect_error(&self, failure: &sqlx::Error) -> PostgresError {
         let (server, reason) = (self.name(), failure.to_string());
         let code = failure.as_database_error().and_then(DatabaseError::code);
@@ -238,8 +243,8 @@ impl Server {
         }
     }
 
-    /// Opens a connection that may write, and checks what durability depends on (invariant I1): a server can be
-    /// restarted with other settings.
+    /// Opens a connection that may write, and checks what durability depends on (invariant I1): a
+    /// server can be restarted with other settings.
     pub(super) async fn connect(
         &self,
         options: &PgConnectOptions,
@@ -268,7 +273,7 @@ impl Server {
     }
 }
 
-/// What a server says about itself at the beginning of a connection.
+/// The facts about a server that decide whether it can be used.
 struct ServerFacts {
     /// `server_version_num`.
     number: i32,
@@ -298,7 +303,7 @@ impl ServerFacts {
         })
     }
 
-    /// Whether a node can use the server called `server`.
+    /// Checks whether a node can use this server; `server` is its address.
     fn check(self, server: String, allow_unsafe: bool) -> Result<(), PostgresError> {
         if self.number < VERSION_MIN {
             let found = self.version;

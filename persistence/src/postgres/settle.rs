@@ -1,8 +1,9 @@
 //! Resolving in-doubt batches: finding out whether a batch whose result was lost was written.
 //!
-//! Reading the journal alone proves nothing: the server may still be executing the batch, and commit it
-//! after the read. So the epochs of its shards are raised first. That waits for the old statement to
-//! end, if it has begun, and makes its fence fail, if it has not. What is not in the journal then never will be.
+//! Reading the journal alone proves nothing: the server may still be executing the batch, and
+//! commit it after the read. So the epochs of its shards are raised first. That waits for the old
+//! statement to end, if it has begun, and makes its fence fail, if it has not. What is not in the
+//! journal then never will be.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,14 +23,14 @@ use crate::rows::signed;
 /// The shards of in-doubt batches, and the epochs that were raised to resolve earlier ones.
 #[derive(Default)]
 pub(super) struct InDoubt {
-    /// Shards in which a lost batch may still be committed, each with the newest lease of that batch. Their epochs must be
-    /// raised before anything else is read or written there.
+    /// Shards in which a lost batch may still be committed, each with the newest lease of that
+    /// batch. Their epochs must be raised before anything else is read or written there.
     shards: HashMap<ShardId, ShardLease>,
     bumps: HashMap<ShardId, EpochBump>,
 }
 
-/// An epoch that this committer has raised by itself. The owner under one of the replaced epochs continues under the
-/// new one.
+/// An epoch that this committer has raised by itself. The owner under one of the replaced epochs
+/// continues under the new one.
 #[derive(Clone, Copy)]
 struct EpochBump {
     owner: NodeId,
@@ -49,8 +50,8 @@ impl InDoubt {
         self.shards.is_empty()
     }
 
-    /// The lease under which an append is written: the one it was decided under, or the one that has replaced
-    /// it here.
+    /// The lease under which an append is written: the one it was decided under, or the one that
+    /// has replaced it here.
     pub(super) fn current(&self, lease: ShardLease) -> ShardLease {
         match self.bumps.get(&lease.shard) {
             Some(bump) if bump.replaces(lease) => ShardLease {
@@ -61,8 +62,8 @@ impl InDoubt {
         }
     }
 
-    /// Returns what the lost commit of `batch` would have returned. Retries until the deadlines of all its appends have
-    /// passed.
+    /// Returns what the lost commit of `batch` would have returned. Retries until the deadlines of
+    /// all its appends have passed.
     pub(super) async fn settle(
         &mut self,
         connection: &mut CommitterConnection,
@@ -137,7 +138,8 @@ impl InDoubt {
             .iter()
             .map(|(shard, lease)| (small(shard.0), *lease.owner.as_uuid()))
             .unzip();
-        // A shard that another node has claimed is left out: that claim has waited for the batch, too.
+        // A shard that another node has claimed is left out: that claim has waited for the batch,
+        // too.
         let raising = sqlx::query(
             "UPDATE shard SET epoch = shard.epoch + 1
              FROM (SELECT shard.shard FROM shard JOIN unnest($1::int2[], $2::uuid[]) AS mine (shard, owner)
@@ -151,14 +153,15 @@ impl InDoubt {
         if let Ok(Err(failure)) = &raised
             && classify(failure) == ErrorClass::Transient
         {
-            // The old transaction holds its shards for longer than any batch takes: the message that would end
-            // it was lost as well.
+            // The old transaction holds its shards for longer than any batch takes: the message
+            // that would end it was lost as well.
             connection.end_orphaned_sessions().await?;
             return Err(retry_soon(failure.to_string()));
         }
         for row in connection.completed(raised)? {
             let (shard, to) = raised_epoch(&row)?;
-            // The present owner has the lease that the shard was acquired under. Older leases are from before a release.
+            // The present owner has the lease that the shard was acquired under. Older leases are
+            // from before a release.
             let ShardLease { owner, epoch, .. } = self.shards[&shard];
             let from = epoch;
             self.bumps.insert(shard, EpochBump { owner, from, to });
@@ -169,8 +172,9 @@ impl InDoubt {
     }
 }
 
-/// Whether the events of a batch are in the journal: all of them are, or none. Looked up by their own ids: another owner
-/// that was sent the same command meanwhile has written events of its own, perhaps at the same positions.
+/// Whether the events of a batch are in the journal: all of them are, or none. Looked up by their
+/// own ids: another owner that was sent the same command meanwhile has written events of its own,
+/// perhaps at the same positions.
 async fn is_written(
     connection: &mut CommitterConnection,
     batch: &[Sequenced<'_>],

@@ -1,4 +1,4 @@
-//! The events of a database on PostgreSQL, for a tail.
+//! The events of a database on PostgreSQL as a source for tails.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,15 +23,15 @@ use crate::read_ports::EventSource;
 use crate::rows::{heads, read_error, recorded, signed};
 use crate::tail::{EventTail, TailError, TailFrom};
 
-/// A server that went away is waited for so long: a restart or a promotion takes seconds.
+/// How long an unreachable server is waited for: a restart or a promotion takes seconds.
 const AWAY_MAX: Duration = Duration::from_secs(60);
 
 impl EventTail {
     /// Opens the database at `url` on a PostgreSQL server.
     ///
     /// # Errors
-    /// [`TailError::Open`] when the server cannot be reached, rejects the connection, or its database is not
-    /// one of this version; the others when reading where to start fails.
+    /// [`TailError::Open`] when the server cannot be reached, rejects the connection, or its
+    /// database is not one of this version; the others when reading where to start fails.
     pub async fn open_postgres(url: &str, from: &TailFrom) -> Result<Self, TailError> {
         let source = event_source(url).await.map_err(OpenError::from)?;
         Self::over(source, from).await
@@ -49,9 +49,9 @@ fn options_of(server: &Server) -> PgConnectOptions {
     options.options([("default_transaction_read_only", "on")])
 }
 
-/// Opens a connection that only reads.
+/// Opens a read-only connection.
 pub(super) async fn event_source(url: &str) -> Result<Box<dyn EventSource>, PostgresError> {
-    // What a server may lose is no reason not to look at what it has.
+    // A server that may lose commits can be read all the same.
     let server = Server::new(url, true)?;
     let options = options_of(&server);
     let mut connection = server.connect(&options).await?;
@@ -73,8 +73,8 @@ pub(super) async fn event_source(url: &str) -> Result<Box<dyn EventSource>, Post
 }
 
 impl PostgresEvents {
-    /// Reads, again with a new connection where the server was lost or is a standby just now, until it has been away for
-    /// too long: a read changes nothing.
+    /// Reads. Reconnects and retries while the server is unreachable or a standby, up to the limit:
+    /// a read changes nothing.
     async fn rows<'q>(
         &mut self,
         statement: impl Fn() -> Statement<'q>,

@@ -68,7 +68,8 @@ impl PostgresBatches {
             .collect())
     }
 
-    /// Which appends of a batch meet a version or a key that exists, or a state row at another version.
+    /// The indexes of the appends that conflict with a version or key that exists, or with a state
+    /// row at another version.
     async fn find_conflicts(&mut self, batch: &[Sequenced<'_>]) -> Result<Vec<usize>, sqlx::Error> {
         let each = batch.iter();
         let shards: Vec<i16> = each.map(|n| small(n.append.lease.shard.0)).collect();
@@ -104,7 +105,7 @@ impl PostgresBatches {
         match timeout(BATCH_MAX, self.find_conflicts(batch)).await {
             Ok(Ok(conflicts)) if !conflicts.is_empty() => BatchError::Conflicts(conflicts),
             Ok(Ok(_)) => BatchError::Rejected(failure.to_string()),
-            // The refused batch is absent whatever became of the look-up.
+            // The rejected batch is not written, whatever the query returned.
             Ok(Err(_)) | Err(_) => {
                 self.connection.disconnect();
                 retry_soon(failure.to_string())
@@ -163,7 +164,8 @@ impl BatchStore for PostgresBatches {
         let saving = save_cursors(self.connection.get(), projection, &current);
         match timeout(BATCH_MAX, saving).await {
             Ok(Ok(not_saved)) => Ok(not_saved),
-            // Whether they were saved makes no difference: cursors only advance, and are saved again.
+            // Whether they were saved makes no difference: cursors only advance, and are saved
+            // again.
             Ok(Err(failure)) => {
                 if classify(&failure) == ErrorClass::ConnectionLost || requires_reconnect(&failure)
                 {

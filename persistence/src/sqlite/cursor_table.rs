@@ -20,8 +20,8 @@ impl CursorAdmin {
     /// Opens the cursors of a SQLite file.
     ///
     /// # Errors
-    /// [`CursorAdminError::Open`] when the file is missing, is not a database of this version, or cannot be
-    /// read.
+    /// [`CursorAdminError::Open`] when the file is missing, is not a database of this version, or
+    /// cannot be read.
     pub async fn open_sqlite(file: &Path) -> Result<Self, CursorAdminError> {
         let source = event_source(file).await.map_err(OpenError::from)?;
         match open_table(file).await {

@@ -9,7 +9,7 @@ use crate::open_error::OpenError;
 /// Why a SQLite database could not be opened for a node.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
-    /// Another process has it.
+    /// Another process uses the database.
     #[error(
         "the database {file} is in use by another process{}. One file serves one node: stop that node, \
          or start this one with another data folder (--data-dir)",
@@ -18,7 +18,7 @@ pub enum SqliteError {
     InUse {
         /// The database file.
         file: PathBuf,
-        /// The other process, where it is known.
+        /// Process id of the other process, if known.
         holder: Option<u32>,
     },
     /// The folder or the file cannot be used.
@@ -28,20 +28,20 @@ pub enum SqliteError {
     Unusable {
         /// The database file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's message.
         reason: String,
     },
-    /// A newer program has changed the schema.
+    /// The database was written by a newer version.
     #[error(
         "the database {file} was written by a newer version of fritzy ({reason}). Start that version"
     )]
     Newer {
         /// The database file.
         file: PathBuf,
-        /// What the migrator said.
+        /// The migrator's message.
         reason: String,
     },
-    /// It has another number of shards.
+    /// The database has another number of shards than the settings.
     #[error(
         "the database {file} was created with {found} shards, the settings say {expected}. \
          The number is fixed when a database is created: set it to {found}"
@@ -49,83 +49,83 @@ pub enum SqliteError {
     OtherShardCount {
         /// The database file.
         file: PathBuf,
-        /// What the database has.
+        /// Number of shards of the database.
         found: u16,
-        /// What the settings say.
+        /// Number of shards in the settings.
         expected: u16,
     },
-    /// SQLite did not take a setting that durability rests on.
+    /// SQLite did not accept a setting that durability depends on.
     #[error("the database {file} is not durable here: {pragma} is {found}, not {expected}")]
     NotDurable {
         /// The database file.
         file: PathBuf,
-        /// The setting.
+        /// Name of the pragma.
         pragma: &'static str,
-        /// What it is.
+        /// Its value.
         found: String,
-        /// What it must be.
+        /// The required value.
         expected: &'static str,
     },
 }
 
-/// Why a database could not be looked at.
+/// Why a SQLite database could not be opened read-only.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadOnlyError {
-    /// There is none.
+    /// There is no such file.
     #[error("there is no database {file}. Name the folder of a node's data with --data-dir")]
     Missing {
-        /// The file.
+        /// The database file.
         file: PathBuf,
     },
-    /// It is something else.
+    /// The file is no database of fritzy.
     #[error(
         "{file} is not a database of fritzy: {reason}. Name the folder of a node's data with --data-dir"
     )]
     Foreign {
-        /// The file.
+        /// The database file.
         file: PathBuf,
-        /// What it lacks.
+        /// What is wrong with it, as a clause.
         reason: String,
     },
-    /// A newer program has changed the schema.
+    /// The database was written by a newer version.
     #[error(
         "the database {file} was written by a newer version of fritzy ({reason}). Read it with that version"
     )]
     Newer {
-        /// The file.
+        /// The database file.
         file: PathBuf,
-        /// What is unknown here.
+        /// The unknown migration, as a clause.
         reason: String,
     },
-    /// This program has not yet changed the schema.
+    /// The database was written by an older version and has not been migrated.
     #[error(
-        "the database {file} was written by an older version of fritzy ({reason}). Read it with that version, or start a node of this one on it first"
+        "the database {file} was written by an older version of fritzy ({reason}). Read it with that version, or start a node of this version on it first"
     )]
     Older {
-        /// The file.
+        /// The database file.
         file: PathBuf,
-        /// What is missing.
+        /// The missing migration, as a clause.
         reason: String,
     },
-    /// The system does not let it be read.
+    /// The system does not let the file be read.
     #[error(
         "the database {file} cannot be read: {reason}. Run this as the node's user: the file must be readable, \
          and its folder writable for what SQLite keeps beside it"
     )]
     Unreadable {
-        /// The file.
+        /// The database file.
         file: PathBuf,
-        /// What the system said.
+        /// The message of the system or of SQLite.
         reason: String,
     },
-    /// Another process has locked it.
+    /// Another process has locked the database.
     #[error(
         "the database {file} is locked by another process ({reason}). End that process, or read a backup"
     )]
     Locked {
-        /// The file.
+        /// The database file.
         file: PathBuf,
-        /// What SQLite said.
+        /// SQLite's message.
         reason: String,
     },
 }
@@ -136,7 +136,7 @@ impl From<ReadOnlyError> for OpenError {
     }
 }
 
-/// Why a transaction did not happen.
+/// Why a transaction was not committed.
 pub(super) enum WriteError {
     Fenced(Vec<ShardLease>),
     Conflicts(Vec<usize>),
@@ -158,14 +158,14 @@ pub(super) const NOT_A_DATABASE: u32 = 26;
 pub(super) const BUSY: u32 = 5;
 pub(super) const LOCKED: u32 = 6;
 
-/// Whether SQLite refused the content, rather than failed to store it.
+/// Whether SQLite rejected the values, rather than failed to store them.
 pub(super) fn is_rejection(failure: &sqlx::Error) -> bool {
     const CONSTRAINT: u32 = 19;
     const TOO_BIG: u32 = 18;
     matches!(primary_code(failure), Some(CONSTRAINT | TOO_BIG))
 }
 
-/// Whether there was no room on the disk.
+/// Whether the disk was full.
 pub(super) fn is_full(failure: &sqlx::Error) -> bool {
     const FULL: u32 = 13;
     primary_code(failure) == Some(FULL)
@@ -182,7 +182,7 @@ pub(super) fn primary_code(failure: &sqlx::Error) -> Option<u32> {
 
 pub(super) fn connect_error(file: &Path, failure: &sqlx::Error) -> ReadOnlyError {
     match primary_code(failure) {
-        Some(NOT_A_DATABASE) => foreign(file, "it is not SQLite's"),
+        Some(NOT_A_DATABASE) => foreign(file, "it is not a SQLite file"),
         Some(BUSY | LOCKED) => ReadOnlyError::Locked {
             file: file.to_owned(),
             reason: failure.to_string(),

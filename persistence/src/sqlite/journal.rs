@@ -14,7 +14,8 @@ use super::reader::SqliteReader;
 use crate::committer::Committer;
 use crate::rows::{collect_rows, command_record, heads, read_error, recorded, signed};
 
-/// The last position of each shard: one seek for each; grouping would walk the whole index.
+/// The last position of each shard: one index seek per shard, where grouping would scan the whole
+/// index.
 pub(super) const HEADS: &str = "SELECT shard, coalesce(
     (SELECT max(position) FROM journal WHERE journal.shard = shard.shard), 0
 ) AS position FROM shard";

@@ -1,4 +1,5 @@
-//! Opening the file: lock, create, migrate, and check that every acknowledged commit will be on disk.
+//! Opening the file: lock, create, migrate, and check that every acknowledged commit will be on
+//! disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +28,8 @@ impl Stores {
     /// Opens the database file; creates or migrates it if necessary.
     ///
     /// # Errors
-    /// [`SqliteError`] when another process has the file, when it cannot be used or made durable, or when it is of
-    /// another version or number of shards. The text says what to do.
+    /// [`SqliteError`] when another process has the file, when it cannot be used or made durable,
+    /// or when it is of another version or number of shards. The text says what to do.
     pub async fn open_sqlite(config: SqliteConfig) -> Result<Self, SqliteError> {
         let file = &config.file;
         let lock = FileLock::acquire(&lock_path(file)).map_err(|failure| match failure {
@@ -46,7 +47,8 @@ impl Stores {
         check_durable(&mut connection, file).await?;
         create_shards(&mut connection, file, config.shards).await?;
         let reader = SqliteReader::new(options.clone(), config.readers);
-        // Claims and cursors set by operators are rare, and wait for the committer like any second writer.
+        // Claims and cursors set by operators are rare, and wait for the committer like any second
+        // writer.
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_lazy_with(options);
@@ -109,7 +111,8 @@ fn lock_path(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// Reads back, on the committer's own connection, what durability rests on (invariant I1).
+/// Reads back, on the committer's own connection, the settings that durability depends on
+/// (invariant I1).
 async fn check_durable(writer: &mut SqliteConnection, file: &Path) -> Result<(), SqliteError> {
     let checks = [
         ("journal_mode", "PRAGMA journal_mode", "wal"),

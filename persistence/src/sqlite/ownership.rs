@@ -1,5 +1,5 @@
-//! Owners of shards. The file lock keeps other processes away; the epochs fence off the earlier runs
-//! and the earlier claims of this one.
+//! Claims of shards. The file lock excludes other processes; the epochs fence the earlier runs and
+//! the earlier claims of this process.
 
 use async_trait::async_trait;
 use fritzy_types::{Epoch, NodeId, Ownership, ShardCount, ShardId, ShardLease, StorageError};
@@ -7,7 +7,8 @@ use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 
 use crate::rows::read_error;
 
-/// Writes the number of shards and their rows into a new database; answers the number it has.
+/// Writes the number of shards and their rows into a new database. Returns the number of shards
+/// that the database has.
 pub(super) async fn prepare_shards(
     writer: &mut SqliteConnection,
     shards: ShardCount,

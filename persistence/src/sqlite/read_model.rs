@@ -1,4 +1,4 @@
-//! The state rows: by id, and in lists.
+//! The state rows, by id and in lists.
 
 use std::collections::HashMap;
 
@@ -17,11 +17,11 @@ use crate::rows::{
     account, collect_rows, micros, of_kind, order, orders_by_account, product, read_error, signed,
 };
 
-/// Sizes of the statements that take a list; a shorter list is filled up with NULL, which matches
+/// Sizes of the statements that take a list. A shorter list is padded with NULL, which matches
 /// nothing, so that a few statements stay prepared instead of one for each length.
 const LIST_SIZES: [usize; 3] = [1, 10, 100];
 
-/// A value of a statement that is repeated for each id of a list.
+/// A value that is bound again for each id of a list.
 #[derive(Clone, Copy)]
 enum Bound {
     Number(i64),
@@ -37,7 +37,8 @@ impl SqliteReadModel {
         Self { reader }
     }
 
-    /// Reads rows for a list of ids, `part` repeated once for each id, which `bound` follows each time.
+    /// Reads rows for a list of ids, `part` repeated once for each id; `bound` is bound after each
+    /// id.
     async fn read_list<T: HeapSize>(
         &self,
         [head, part, separator, tail]: [&str; 4],
@@ -89,7 +90,8 @@ impl SqliteReadModel {
         Ok(())
     }
 
-    /// Reads orders for each of `accounts`, `part` repeated for each; every list by (created at, id).
+    /// Reads orders for each of `accounts`, `part` repeated for each; every list by (created at,
+    /// id).
     async fn lists_of_orders(
         &self,
         part: &str,
@@ -102,11 +104,11 @@ impl SqliteReadModel {
         let rows = self
             .read_list(statement, &ids, bound, order, budget)
             .await?;
-        // UNION ALL promises no order between or within its parts.
+        // UNION ALL guarantees no order between or within its parts.
         Ok(orders_by_account(accounts, rows))
     }
 
-    /// Reads a slice by a pair of statements, one for each end.
+    /// Reads a page by one of two statements: from the start of the list, or from its end.
     async fn keyset_page<T: HeapSize>(
         &self,
         [from_start, from_end]: [&'static str; 2],
@@ -143,7 +145,7 @@ impl SqliteReadModel {
     }
 }
 
-/// From a row to what it holds.
+/// Decodes a row.
 type Reading<T> = fn(&SqliteRow) -> Result<T, StorageError>;
 
 #[async_trait]
@@ -257,7 +259,7 @@ impl ReadModel for SqliteReadModel {
         page: KeysetPage,
         budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        // One limited walk along the index for each account, from either end, all in one statement.
+        // One limited index scan for each account, from either end, all in one statement.
         let part = if page.from_end {
             "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
              AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
@@ -283,7 +285,7 @@ impl ReadModel for SqliteReadModel {
         page: Page,
         budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        // One limited walk along the index for each account, all in one statement.
+        // One limited index scan for each account, all in one statement.
         let part = "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
                         ORDER BY created_at, id LIMIT ? OFFSET ?)";
         let bound = [

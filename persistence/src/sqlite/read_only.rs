@@ -1,4 +1,5 @@
-//! Opening a file to look at it: nothing of it is changed, nothing is left beside it, nobody is kept out.
+//! Opens a file read-only: nothing in it is changed, nothing is left beside it, nobody is locked
+//! out.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,10 +12,10 @@ use sqlx::{Connection, Row, SqliteConnection};
 use super::error::{CORRUPT, ReadOnlyError, connect_error, foreign, primary_code, unreadable};
 use super::migrations::MIGRATIONS;
 
-/// The file behind a connection that only reads.
+/// The file of a read-only connection.
 pub(super) struct ReadOnly {
     file: PathBuf,
-    /// Whether a log stood beside it before.
+    /// Whether there was a log beside the file before.
     had_log: bool,
 }
 
@@ -28,8 +29,8 @@ impl ReadOnly {
         Ok((Self { file, had_log }, connection))
     }
 
-    /// Runs statements that prepare the connection, then makes sure that the file is one of this version's.
-    /// Closes it where it is not.
+    /// Runs statements that prepare the connection, then checks that the file is of this version.
+    /// Closes it otherwise.
     pub(super) async fn check(
         self,
         mut connection: SqliteConnection,
@@ -44,20 +45,21 @@ impl ReadOnly {
         }
     }
 
-    /// A read of the file that failed.
+    /// The error of a failed read.
     pub(super) fn failed(&self, reason: &str) -> ReadOnlyError {
         unreadable(&self.file, reason)
     }
 
-    /// A reader of a database in WAL mode makes an empty log where there was none, and cannot remove it.
-    /// So SQLite is asked to: the last connection that may write puts it away, if it is the last.
+    /// Closes the connection, and removes the log that it has created. A reader of a database in
+    /// WAL mode creates an empty log if there is none, and cannot remove it. The last connection
+    /// that may write can, so one is opened for that.
     pub(super) async fn close(self, connection: SqliteConnection) {
         let _ = connection.close().await;
         if self.had_log || fs::metadata(log_of(&self.file)).map_or(true, |log| log.len() > 0) {
             return;
         }
         if let Ok(mut connection) = SqliteConnection::connect_with(&options(&self.file)).await {
-            // A connection meets the log at its first read.
+            // A connection opens the log at its first read.
             let _ = sqlx::query("SELECT count(*) FROM sqlite_schema")
                 .fetch_one(&mut connection)
                 .await;
@@ -70,7 +72,7 @@ fn options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(false)
-        // Readers wait for nobody in WAL mode, but for one who recovers a log.
+        // In WAL mode readers wait only for a connection that recovers a log.
         .busy_timeout(Duration::from_secs(5))
 }
 
@@ -88,7 +90,7 @@ fn check_file(file: &Path) -> Result<(), ReadOnlyError> {
         _ => unreadable(file, &failure.to_string()),
     })?;
     let reason = if !found.is_file() {
-        "it is no regular file"
+        "it is not a regular file"
     } else if found.len() == 0 {
         "it is empty"
     } else {
@@ -111,7 +113,7 @@ async fn check_schema(
         .fetch_one(&mut *connection)
         .await;
     let found = match found {
-        // A damaged schema is something to tell, not a reason to say nothing.
+        // The check reports a damaged schema; it is no reason not to open the file.
         Err(failure) if primary_code(&failure) == Some(CORRUPT) => return Ok(()),
         found => found.map_err(refused)?,
     };

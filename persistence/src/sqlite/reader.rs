@@ -13,7 +13,7 @@ pub(super) struct SqliteReader {
 }
 
 impl SqliteReader {
-    /// Connects at the first read.
+    /// A pool that connects at the first read.
     pub(super) fn new(options: SqliteConnectOptions, connections_max: u32) -> Self {
         Self {
             pool: SqlitePoolOptions::new()
@@ -23,7 +23,7 @@ impl SqliteReader {
         }
     }
 
-    /// The pool, for one statement, which is counted.
+    /// The pool for one statement, which is counted.
     pub(super) fn pool(&self) -> &SqlitePool {
         self.statements.inc();
         &self.pool

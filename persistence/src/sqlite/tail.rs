@@ -1,4 +1,4 @@
-//! The events of a SQLite file, for a tail.
+//! The events of a SQLite file as a source for tails.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,8 +20,8 @@ impl EventTail {
     /// Opens a SQLite file.
     ///
     /// # Errors
-    /// [`TailError::Open`] when the file is missing, is not a database of this version, or cannot be
-    /// read; the others when reading where to start fails.
+    /// [`TailError::Open`] when the file is missing, is not a database of this version, or cannot
+    /// be read; the others when reading where to start fails.
     pub async fn open_sqlite(file: &Path, from: &TailFrom) -> Result<Self, TailError> {
         let source = event_source(file).await.map_err(OpenError::from)?;
         Self::over(source, from).await
@@ -76,7 +76,7 @@ impl EventSource for SqliteEvents {
         let pairs: Vec<String> = pairs
             .map(|(shard, position)| format!("[{shard},{position}]"))
             .collect();
-        // CROSS JOIN has SQLite go from the places to the journal, not the other way round.
+        // CROSS JOIN makes SQLite look up each position in the journal, not the other way round.
         let rows = sqlx::query(
             "SELECT journal.* FROM json_each(?) AS place CROSS JOIN journal
              ON journal.shard = place.value ->> 0 AND journal.position = place.value ->> 1",

@@ -40,8 +40,9 @@ impl SqliteBatches {
                     AND shard.owner = lease.owner AND shard.epoch = lease.epoch
                    WHERE shard.shard IS NULL",
             ),
-            // OR ROLLBACK: whatever is refused ends the whole transaction. Otherwise SQLite would copy each page before
-            // a statement changes it, to undo that statement alone, and into a file of its own from 64 KiB on.
+            // OR ROLLBACK: a rejected row ends the whole transaction. Otherwise SQLite would copy
+            // each page before a statement changes it, to undo that statement alone, and into a
+            // file of its own from 64 KiB on.
             journal: ManyRows::new(
                 "INSERT OR ROLLBACK INTO journal (shard, position, entity_id, version, event_id, event_type,
                     payload, command_id, fingerprint) VALUES",
@@ -81,8 +82,8 @@ impl SqliteBatches {
 
     async fn write(&mut self, batch: &[Sequenced<'_>]) -> Result<(), WriteError> {
         let connection = &mut self.connection;
-        // Plain statements: on a full disk SQLite ends the transaction by itself, which the library's
-        // own count of open transactions does not notice; it would never begin one again.
+        // Plain statements: on a full disk SQLite ends the transaction by itself. The library's own
+        // count of open transactions does not notice, and it would never begin one again.
         let written = async {
             sqlx::query("BEGIN IMMEDIATE")
                 .execute(&mut *connection)
@@ -96,13 +97,13 @@ impl SqliteBatches {
         };
         let written = written.await;
         if written.is_err() {
-            // Refused where SQLite has rolled back already, as after a row that it refused.
+            // Fails if SQLite has rolled back already, as after a row that it rejected.
             let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
         }
         written
     }
 
-    /// Which appends of a batch meet a version or a creation key that exists.
+    /// The indexes of the appends that conflict with a version or a creation key that exists.
     async fn find_conflicts(&mut self, batch: &[Sequenced<'_>]) -> Result<Vec<usize>, sqlx::Error> {
         let candidates: Vec<_> = batch.iter().enumerate().collect();
         let mut conflicts = Vec::new();
@@ -182,9 +183,9 @@ impl BatchStore for SqliteBatches {
     }
 
     async fn close(self) {
-        // The last connection to go moves the log into the file, which then stands alone.
+        // The last connection to be closed moves the log into the file, which is complete then.
         if let Err(failure) = self.connection.close().await {
-            warn!(%failure, "the database was not closed in order; its log stays beside it");
+            warn!(%failure, "the database was not closed gracefully; its log remains beside it");
         }
     }
 
@@ -209,15 +210,15 @@ impl BatchStore for SqliteBatches {
                 reason: failure.to_string(),
                 certainly_not_written: true,
             }),
-            // No room for the batch: without its end in the log it is absent, now and later.
+            // The disk is full: without its end in the log the batch is not written, now or later.
             Err(WriteError::Commit(failure)) if is_full(&failure) => Err(BatchError::Failed {
                 reason: failure.to_string(),
                 certainly_not_written: true,
             }),
             Err(WriteError::Commit(failure)) => {
-                // The log may hold the batch although SQLite gave it up, and whether it reached the
-                // disk cannot be asked again: the kernel reports a failed sync once. Only opening
-                // the file anew tells.
+                // The log may hold the batch although SQLite gave it up. Whether it reached the
+                // disk cannot be queried: the kernel reports a failed sync once. Only opening the
+                // file anew tells.
                 let reason = format!("a commit failed ({failure}); restart the node");
                 self.broken = Some(reason.clone());
                 Err(BatchError::Failed {

@@ -8,7 +8,7 @@ use super::many_rows::ManyRows;
 use crate::committer::{Sequenced, creation_key};
 use crate::rows::{lines_json, micros, signed, version};
 
-/// New entities by kind in multi-row statements; changed ones one by one, each checked to be at the
+/// New entities in multi-row statements by kind; changed ones one by one, each checked to be at the
 /// version its command was decided on.
 pub(super) async fn write_states(
     (accounts, products, orders): (&ManyRows, &ManyRows, &ManyRows),
@@ -76,7 +76,7 @@ pub(super) async fn write_states(
     Ok(())
 }
 
-/// Writes a changed state; `false` when its row is not at the version before.
+/// Writes a changed state. Returns `false` when its row is not at the version before.
 async fn update_state(
     connection: &mut SqliteConnection,
     sequenced: &Sequenced<'_>,

@@ -1,5 +1,5 @@
-//! A cursor: how far each shard was read. Written as `shard:position` with commas in between, so that whoever
-//! handles events one by one can keep his own.
+//! A cursor: how far each shard was read. Its text is `shard:position` pairs with commas in
+//! between, so that clients that handle events one by one can store it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,25 +8,25 @@ use std::str::FromStr;
 use fritzy_domain::Position;
 use fritzy_types::ShardId;
 
-/// The last position that was read of each shard; those that are not named were not read at all.
+/// The last position read of each shard; of shards that are not listed nothing was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TailCursor(BTreeMap<ShardId, Position>);
 
-/// Why a text is no cursor.
+/// Why a text is not a cursor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{part}` is not a shard and a position such as 17:42")]
 pub struct CursorError {
-    /// The part that is at fault.
+    /// The malformed part, at most 40 characters of it.
     part: String,
 }
 
 impl TailCursor {
-    /// The position that was read in `shard`, 0 where none was.
+    /// The position up to which `shard` was read, 0 where nothing was.
     pub fn of(&self, shard: ShardId) -> Position {
         self.0.get(&shard).copied().unwrap_or_default()
     }
 
-    /// Says how far `shard` was read.
+    /// Records how far `shard` was read.
     pub fn set(&mut self, shard: ShardId, position: Position) {
         if position == 0 {
             self.0.remove(&shard);
@@ -70,7 +70,7 @@ impl FromStr for TailCursor {
         let pair = |part: &str| {
             let (shard, position) = part.split_once(':')?;
             let position: Position = position.parse().ok()?;
-            // Databases count in signed integers.
+            // Databases have signed integers.
             let position = i64::try_from(position).ok()?.cast_unsigned();
             Some((ShardId(shard.parse().ok()?), position))
         };

@@ -5,7 +5,7 @@ use fritzy_types::{ShardId, StorageError};
 
 use crate::open_error::OpenError;
 
-/// Why there are no more events to be had.
+/// Why a tail returned no event.
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
     /// The database could not be opened.
@@ -13,33 +13,33 @@ pub enum TailError {
     Open(#[from] OpenError),
     /// A read failed.
     #[error(
-        "{0}. Run `fritzy journal verify`; if that finds nothing, run this again from where it ended"
+        "{0}. Run `fritzy journal verify`; if that finds nothing, run this again from the last cursor"
     )]
     Read(#[from] StorageError),
-    /// An event is missing in the midst of a shard (invariant I2).
+    /// An event is missing within a shard (invariant I2).
     #[error(
         "shard {shard} has a gap: it has no event at position {missing}, and {head} is its last. Events were lost: \
          run `fritzy journal verify`, and restore a backup"
     )]
     Gap {
-        /// The shard.
+        /// The shard with the gap.
         shard: ShardId,
-        /// The first position that is missing.
+        /// The first missing position.
         missing: Position,
-        /// The last position there is.
+        /// The shard's last position.
         head: Position,
     },
-    /// The cursor is not of this database, or the database has lost its end.
+    /// The cursor is of another database, or the database has lost its last events.
     #[error(
-        "shard {shard} ends at position {head}, and {read} was read already: the cursor is another database's, \
-         or this one was restored from a backup. Begin anew with --from start, or from a time"
+        "shard {shard} ends at position {head}, but the cursor is at {read}: it is of another database, \
+         or this one was restored from a backup. Start again with --from start, or from a time"
     )]
     CursorAhead {
-        /// The shard.
+        /// The first shard where this was found.
         shard: ShardId,
-        /// The last position there is, 0 where there is none.
+        /// The shard's last position, 0 where there is none.
         head: Position,
-        /// The position that was read.
+        /// The position in the cursor.
         read: Position,
     },
 }

@@ -11,31 +11,31 @@ use super::error::TailError;
 use super::start::{TailFrom, first_cursor};
 use crate::read_ports::EventSource;
 
-/// Events held at once, or one for each shard, if that is more: some megabyte, as most have half a KB. An
-/// order of 100 lines with long names has 100 KB.
+/// Buffered events, or one for each shard if that is more: some megabytes, as most have half a KB.
+/// An order of 100 lines with long names has 100 KB.
 const BUFFERED_MAX: usize = 2_048;
 /// Events of one shard in one read: the cost of a statement is spread over enough of them.
 const PAGE_MAX: usize = 500;
 
-/// A database that is read along its events. It is opened for reading only, beside running nodes or without
-/// any, and no transaction stays open between two calls.
+/// Reads the events of one database. It is opened read-only, with or without running nodes, and no
+/// transaction stays open between two calls.
 pub struct EventTail {
     source: Box<dyn EventSource>,
-    /// What was handed out.
+    /// How far events were returned.
     read: TailCursor,
-    /// Where the shards ended when the beginning was looked for: the first look is that one.
+    /// The last positions that were read to find the start; the first poll uses them.
     start_heads: Option<BTreeMap<ShardId, Position>>,
-    /// The last position of each shard, at the last look.
+    /// The last position of each shard at the last poll.
     heads: BTreeMap<ShardId, Position>,
-    /// Events that were fetched and not yet handed out.
+    /// Events that were fetched and not yet returned.
     buffered: HashMap<ShardId, VecDeque<RecordedEvent>>,
-    /// The first held event of each shard by its moment, the earliest at the top.
+    /// The time of the first buffered event of each shard, the earliest on top.
     next: BinaryHeap<Reverse<(Timestamp, ShardId)>>,
-    /// The shard whose last held event was handed out.
+    /// The shard whose last buffered event was returned.
     drained: Option<ShardId>,
     /// Events of one shard in one read.
     page: usize,
-    /// Events dated before are not handed out.
+    /// Events dated before are not returned.
     since: Option<Timestamp>,
 }
 
@@ -65,15 +65,17 @@ impl EventTail {
         })
     }
 
-    /// Behind what was handed out: a tail that begins there hands out exactly the rest.
+    /// The cursor after the returned events: a tail that starts there returns exactly the rest.
     pub const fn cursor(&self) -> &TailCursor {
         &self.read
     }
 
-    /// Looks for events behind those that were handed out. [`next`](Self::next) hands out what is there now.
+    /// Polls for events after those that were returned. [`next`](Self::next) returns the events
+    /// found.
     ///
     /// # Errors
-    /// [`TailError`]
+    /// [`TailError::Read`] when a read fails, [`TailError::Gap`] when an event is missing,
+    /// [`TailError::CursorAhead`] when a shard ends before the cursor.
     pub async fn poll(&mut self) -> Result<(), TailError> {
         self.heads = match self.start_heads.take() {
             Some(heads) => heads,
@@ -97,10 +99,10 @@ impl EventTail {
         Ok(())
     }
 
-    /// The next event of those that were there at the last look; `None` when all were handed out.
+    /// The next event of those that the last poll found; `None` when all were returned.
     ///
     /// # Errors
-    /// [`TailError`]
+    /// [`TailError::Read`] when a read fails, [`TailError::Gap`] when an event is missing.
     pub async fn next(&mut self) -> Result<Option<RecordedEvent>, TailError> {
         loop {
             if let Some(shard) = self.drained.take() {
@@ -134,14 +136,14 @@ impl EventTail {
         self.source.close().await;
     }
 
-    /// Fetches what follows in a shard, of which nothing is held.
+    /// Fetches the next events of a shard that has none buffered.
     async fn fetch(&mut self, shard: ShardId) -> Result<(), TailError> {
         let head = self.heads.get(&shard).copied().unwrap_or_default();
         let read = self.read.of(shard);
         let limit = u64::min(self.page as u64, head - read);
         let limit = u32::try_from(limit).expect("a page has at most so many");
         let page = self.source.page(shard, read, limit).await?;
-        // What comes before a gap is handed out; the fetch behind it finds the gap at its beginning.
+        // Events before a gap are returned; the next fetch finds the gap at its beginning.
         let contiguous = page.into_iter().zip(read + 1..);
         let contiguous = contiguous.take_while(|(event, position)| event.position == *position);
         let buffered: VecDeque<RecordedEvent> = contiguous.map(|(event, _)| event).collect();

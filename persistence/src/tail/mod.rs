@@ -1,8 +1,8 @@
 //! The events of a database one by one, and then the new ones: in order within each shard, without
 //! gaps (invariant I2), and across shards by the time they were decided.
 //!
-//! A shard is an ordered stream, a database has many, and only time orders them among each other. So
-//! the events that one poll finds are merged by time; those of the next poll follow.
+//! A shard is an ordered stream, a database has many, and only time orders them among each other.
+//! So the events that one poll finds are merged by time; those of the next poll follow.
 
 mod cursor;
 mod error;

@@ -1,4 +1,4 @@
-//! Where a tail begins: the cursor before its first event.
+//! Where a tail starts: the cursor before its first event.
 
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -9,25 +9,25 @@ use super::cursor::TailCursor;
 use super::error::TailError;
 use crate::read_ports::EventSource;
 
-/// Places in one read.
+/// Positions in one read: the limit of [`EventSource::at`].
 const POSITIONS_MAX: usize = 1_000;
-/// An event is dated before it is written, and a write waits no longer than its request may: 10 minutes at the
-/// very most (`request_timeout_ms`). So an event of some moment stands behind none that is older by more, as long as
-/// nobody sets clocks back by more.
+/// An event is dated before it is written, and a write waits no longer than its request may: 10
+/// minutes at the very most (`request_timeout_ms`). So an event is never after one that is older by
+/// more, as long as no clock is set back by more.
 const LATE_MICROS_MAX: i64 = 600_000_000;
 
-/// Where to begin.
+/// Where a tail starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TailFrom {
     /// At the first event of each shard.
     Start,
-    /// Behind the last event of each.
+    /// After the last event of each shard.
     Now,
-    /// At the last so many events, by their moments.
+    /// At the last so many events of all shards, by their times.
     Last(u32),
-    /// At the events that are dated at this moment or later.
+    /// At the events dated at this time or later.
     At(Timestamp),
-    /// Behind what was read already.
+    /// After the events that were read already.
     Cursor(TailCursor),
 }
 
@@ -40,10 +40,10 @@ impl TailFrom {
     }
 }
 
-/// The ends of the shards.
+/// The last position of each shard.
 type Heads = BTreeMap<ShardId, Position>;
 
-/// The cursor to begin with, and the ends of the shards where these were needed to find it.
+/// The cursor to start with, and the heads of the shards if they were needed to find it.
 pub(super) async fn first_cursor(
     source: &mut dyn EventSource,
     from: &TailFrom,
@@ -64,7 +64,7 @@ pub(super) async fn first_cursor(
     Ok((cursor, Some(heads)))
 }
 
-/// Goes back from the ends of the shards, always in the one whose last event is the latest.
+/// Moves back from the heads of the shards, always in the shard whose event is the latest.
 async fn before_last(
     source: &mut dyn EventSource,
     heads: &Heads,
@@ -94,11 +94,10 @@ async fn before_last(
     Ok(cursor)
 }
 
-/// Looks for the first event at or after `at` in all shards at once, each time in the middle of what is
-/// left of each.
+/// Finds the first event at or after `at` by bisection, in all shards at once.
 async fn before(source: &mut dyn EventSource, at: Timestamp) -> Result<TailCursor, TailError> {
     let heads = source.heads().await?;
-    // Of each shard: a position that is before it, and one that is not.
+    // Of each shard: a position before it, and one that is not.
     let mut bounds: BTreeMap<ShardId, (Position, Position)> = heads
         .iter()
         .map(|(shard, head)| (*shard, (0, head + 1)))
@@ -125,7 +124,7 @@ async fn before(source: &mut dyn EventSource, at: Timestamp) -> Result<TailCurso
     Ok(cursor.collect())
 }
 
-/// The events at all of these places, which are not behind the ends of their shards.
+/// The events at all of these positions, which exist unless the shard has a gap.
 async fn read(
     source: &mut dyn EventSource,
     positions: &[(ShardId, Position)],

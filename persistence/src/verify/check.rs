@@ -13,14 +13,15 @@ use super::source::{Source, SourceError};
 use super::uniqueness::UniquenessCheck;
 use super::violation::ViolationKind;
 
-/// What SQLite's own check lists at most; more says no more about what to do, which is to restore.
+/// Findings of SQLite's own check that are listed; more would not change what to do, which is to
+/// restore a backup.
 const DAMAGES_MAX: u32 = 100;
 
-/// Checks every invariant that rows can show. A damaged part is a violation, and the others are checked
-/// all the same.
+/// Checks every invariant that rows can show. A damaged part is a violation, and the others are
+/// still checked.
 ///
 /// # Errors
-/// What the store said, when rows cannot be had: then nothing is known.
+/// The store's message when rows cannot be read: then nothing is known.
 pub(crate) async fn check(
     source: &mut dyn Source,
     violations_max: usize,
@@ -53,7 +54,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// The schema and the file; `false` when rows cannot be read at all.
+    /// Checks the schema and the file. Returns `false` when rows cannot be read at all.
     async fn structure(&mut self) -> Result<bool, String> {
         let part = "the schema";
         self.progress.begin(part);
@@ -160,7 +161,7 @@ impl Check<'_> {
         self.noted(part, read).map(drop)
     }
 
-    /// Damage is noted, and the check goes on without that part.
+    /// Reports damage as a violation, so that the check continues without that part.
     fn noted<T>(&mut self, part: &str, read: Result<T, SourceError>) -> Result<Option<T>, String> {
         match read {
             Ok(read) => Ok(Some(read)),

@@ -1,4 +1,4 @@
-//! The events of one entity, in order, and its state row: versions, routing, the fold, the sum.
+//! Checks the events of one entity, in order, and its state row: versions, routing, fold, total.
 
 use fritzy_domain::{Event, Kind, OrderCreated, OrderEvent, RequestedLine, State, check_lines};
 use fritzy_types::{ShardCount, Slot};
@@ -10,21 +10,21 @@ use super::source::{EventRow, StateRow};
 use super::states;
 use super::violation::ViolationKind;
 
-/// The kinds of state rows, in the order in which rows are handed to [`EntityCheck::finish`].
+/// The kinds of state rows, in the order in which rows are passed to [`EntityCheck::finish`].
 pub(super) const KINDS: [Kind; 3] = [Kind::Account, Kind::Product, Kind::Order];
 
 /// One entity under check.
 pub(super) struct EntityCheck {
     id: Vec<u8>,
     shards: Option<ShardCount>,
-    /// By the first event whose type is known.
+    /// The kind of the first event whose type is known.
     kind: Option<Kind>,
-    /// Whether it has an event.
+    /// Whether the entity has an event.
     seen: bool,
     /// The version of the last event; 0 before the first.
     last: i64,
     state: Option<State>,
-    /// Whether every event so far is there, could be read, and belongs here.
+    /// Whether every event so far exists, could be read, and belongs to this entity.
     complete: bool,
     /// The command of a keyed creation.
     creation_key: Option<Vec<u8>>,
@@ -89,7 +89,7 @@ impl EntityCheck {
         self.check_creation(row, &event, &location, findings);
         self.check_total(&event, &location, findings);
         self.check_order(&event, &location, findings);
-        // Behind a gap, what can follow is not known.
+        // After a gap, the state is not known.
         if self.complete && !State::allows(self.state.as_ref(), &event) {
             let rule = ViolationKind::EventImpossible;
             let found = format_args!("{} {}", event.event_type(), self.before());
@@ -98,8 +98,8 @@ impl EntityCheck {
         self.state = State::evolve(self.state.take(), &event);
     }
 
-    /// The entity's state rows, one location for each of [`KINDS`], and of which kinds there may be others
-    /// that cannot be read.
+    /// Checks the entity's state rows, one for each of [`KINDS`]. `unknown` says for which kinds
+    /// some rows cannot be read.
     pub(super) fn finish(
         self,
         rows: [Option<StateRow>; 3],
@@ -156,7 +156,8 @@ impl EntityCheck {
         }
     }
 
-    /// Versions are 1..n (invariant I2). `false`: another event has this version already.
+    /// Versions are 1..n (invariant I2). Returns `false` when another event has this version
+    /// already.
     fn check_version(
         &mut self,
         row: &EventRow,
@@ -186,7 +187,7 @@ impl EntityCheck {
         true
     }
 
-    /// The shard is that of the id's slot.
+    /// The shard must be that of the id's slot.
     fn check_routing(&self, row: &EventRow, location: &Location, findings: &mut Findings) {
         let Ok(id) = Uuid::from_slice(&self.id) else {
             let rule = ViolationKind::IdMalformed;
@@ -205,7 +206,7 @@ impl EntityCheck {
         }
     }
 
-    /// What a creation makes has an id that derives from its command (invariant I8).
+    /// The id of a created entity derives from its command (invariant I8).
     fn check_creation(
         &mut self,
         row: &EventRow,
@@ -244,7 +245,7 @@ impl EntityCheck {
         }
     }
 
-    /// What the shop refuses stands in no order, also where event and row agree.
+    /// No order holds what the domain rejects, even if event and row agree.
     fn check_order(&self, event: &Event, location: &Location, findings: &mut Findings) {
         let rule = ViolationKind::EventImpossible;
         match event {
@@ -303,6 +304,6 @@ fn kind_of(event_type: &str) -> Option<Kind> {
 }
 
 fn slot_of(id: Uuid) -> Slot {
-    // Every kind of id carries its slot alike.
+    // All kinds of id carry their slot in the same way.
     fritzy_domain::EntityId::from_uuid(Kind::Account, id).slot()
 }

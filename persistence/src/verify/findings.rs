@@ -1,4 +1,4 @@
-//! What was found so far: the first violations whole, all of them counted.
+//! The violations found so far: the first ones completely, all of them counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ impl Findings {
         }
     }
 
-    /// Notes one more. Beyond the limit it is only counted.
+    /// Adds a violation. Beyond the limit it is only counted.
     pub(crate) fn add(
         &mut self,
         kind: ViolationKind,

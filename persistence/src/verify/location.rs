@@ -5,10 +5,11 @@ use std::fmt;
 use fritzy_domain::Kind;
 use uuid::Uuid;
 
-/// Where something is: as much as is known of it.
+/// Where a violation is, as far as that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Location {
-    /// What of the database, where it is neither shard nor entity: an index, a table, a part of the check.
+    /// The part of the database, where it is neither shard nor entity: an index, a table, a part of
+    /// the check.
     pub part: Option<String>,
     /// The shard that a row names.
     pub shard: Option<i64>,
@@ -16,7 +17,7 @@ pub struct Location {
     pub position: Option<i64>,
     /// The kind of the entity.
     pub kind: Option<Kind>,
-    /// The entity's id: a UUID, or the bytes that stand in its place.
+    /// The entity's id: a UUID, or the bytes that are stored instead of one.
     pub id: Option<String>,
     /// The version of the entity.
     pub version: Option<i64>,
@@ -89,7 +90,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// An id as clients write it; what is no id, as its bytes.
+/// An id as clients write it; malformed ids as their bytes.
 pub(crate) fn id_text(id: &[u8]) -> String {
     const BYTES_MAX: usize = 32;
     match Uuid::from_slice(id) {

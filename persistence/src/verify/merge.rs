@@ -1,5 +1,5 @@
-//! The walk over all entities: events by entity and version beside the three kinds of state rows by id,
-//! merged, a page of each in memory.
+//! Merges the events, by entity and version, with the three kinds of state rows, by id. One page of
+//! each is in memory.
 
 use std::collections::VecDeque;
 
@@ -59,7 +59,7 @@ pub(super) async fn check_entities(
     }
 }
 
-/// The events that come next.
+/// The events in order, a page at a time.
 #[derive(Default)]
 struct EventCursor {
     page: VecDeque<EventRow>,
@@ -82,7 +82,7 @@ impl EventCursor {
             self.ended = true;
             return Ok(());
         };
-        // A damaged row may sort elsewhere than it reads; without this the walk would go in circles.
+        // A damaged row may sort elsewhere than it reads; without this the merge would never end.
         if self.last.as_ref().is_some_and(|before| *before >= last.key) {
             return Err(SourceError::Damaged(OUT_OF_ORDER.into()));
         }
@@ -95,13 +95,13 @@ impl EventCursor {
     }
 }
 
-/// The state rows of one kind that come next.
+/// The state rows of one kind in order, a page at a time.
 struct StateCursor {
     kind: Kind,
     page: VecDeque<StateRow>,
     last: Option<Vec<u8>>,
     ended: bool,
-    /// Whether there are more that cannot be read.
+    /// Whether further rows cannot be read.
     broken: bool,
 }
 
@@ -116,7 +116,7 @@ impl StateCursor {
         }
     }
 
-    /// Damage among the rows of one kind is told, and the walk goes on without them.
+    /// Reports damage among the rows of one kind as a violation; the merge continues without them.
     async fn fill(
         &mut self,
         source: &mut dyn Source,

@@ -1,7 +1,7 @@
 //! Checks a database against the invariants, row by row, whichever store it is in.
 //!
-//! The rows come from a [`source::Source`], in order and in pages, so memory stays bounded however long
-//! the journal is. What they mean is decided here and in the domain; there is no SQL.
+//! The rows come from a [`source::Source`], in order and in pages, so memory stays bounded however
+//! long the journal is. What they mean is decided here and in the domain; there is no SQL.
 
 mod check;
 mod entity;

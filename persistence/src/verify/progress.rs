@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How far a check has come, for whoever shows it.
+/// How far a check has come, for display while it runs.
 #[derive(Debug, Default)]
 pub struct VerifyProgress {
     part: Mutex<&'static str>,
@@ -11,7 +11,7 @@ pub struct VerifyProgress {
 }
 
 impl VerifyProgress {
-    /// What is being checked now, and how many rows of it were.
+    /// The part being checked now, and how many of its rows were checked.
     pub fn now(&self) -> (&'static str, u64) {
         let part = *self.part.lock().expect("no holder panics");
         (part, self.rows.load(Ordering::Relaxed))

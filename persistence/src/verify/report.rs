@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 
 use super::violation::{Violation, ViolationKind};
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug)]
 pub struct VerifyReport {
-    /// What was looked at.
+    /// How many rows were checked.
     pub checked: Checked,
     /// The first violations, in the order in which they were found.
     pub violations: Vec<Violation>,
-    /// All of them, by kind.
+    /// The number of violations of each kind.
     pub counts: BTreeMap<ViolationKind, u64>,
 }
 
 impl VerifyReport {
-    /// All violations, those that are only counted included.
+    /// The number of violations, those included that are only counted.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
     }
 }
 
-/// How many rows were looked at.
+/// How many rows were checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Rows of the table of shards.

@@ -1,4 +1,5 @@
-//! The table of shards, and the positions of each: 1..n without a gap (invariants I2 and I3).
+//! Checks the table of shards, and the positions of each shard: 1..n without gaps (invariants I2
+//! and I3).
 
 use fritzy_types::ShardCount;
 
@@ -7,19 +8,18 @@ use super::location::Location;
 use super::source::ShardRow;
 use super::violation::ViolationKind;
 
-/// The shards of a database under check.
 pub(super) struct ShardCheck {
     count: Option<ShardCount>,
     /// For each shard of the count, whether it has a row, and whether a node ever claimed it.
     rows: Vec<Option<bool>>,
-    /// Whether no number of shards is written, and nothing was found so far that is in one.
+    /// Whether the number of shards is not stored, and no row of a shard was found so far.
     undecided: bool,
-    /// The shard whose positions are walked, with its last.
+    /// The shard whose positions are being checked, with its last position.
     current: Option<(i64, i64)>,
 }
 
 impl ShardCheck {
-    /// `written` is the number of shards as the database has it.
+    /// `written` is the stored number of shards.
     pub(super) fn new(written: Option<&str>, findings: &mut Findings) -> Self {
         let count = written
             .and_then(|text| text.parse().ok())
@@ -29,7 +29,7 @@ impl ShardCheck {
         }
         Self {
             count,
-            // One that was only migrated has none: the first node decides.
+            // A database that was only migrated has none: the first node decides.
             undecided: written.is_none(),
             rows: vec![None; count.map_or(0, |count| usize::from(count.get()))],
             current: None,
@@ -40,10 +40,10 @@ impl ShardCheck {
         self.count
     }
 
-    /// Takes a row of the table.
+    /// Checks the next row of the table.
     pub(super) fn take_row(&mut self, row: ShardRow, findings: &mut Findings) {
         self.decide(findings);
-        // An owner that gave its shard back has left none; the epoch stays.
+        // A release leaves no owner; the epoch stays.
         let claimed = row.epoch > 0;
         match usize::try_from(row.shard)
             .ok()
@@ -54,7 +54,7 @@ impl ShardCheck {
         }
     }
 
-    /// Every row was taken.
+    /// Reports missing rows, after the last one.
     pub(super) fn finish_rows(&self, findings: &mut Findings) {
         for (shard, row) in (0..).zip(&self.rows) {
             if row.is_none() {
@@ -64,7 +64,7 @@ impl ShardCheck {
         }
     }
 
-    /// Takes the next event's shard and position.
+    /// Checks the next event's shard and position.
     pub(super) fn take_position(&mut self, shard: i64, position: i64, findings: &mut Findings) {
         self.decide(findings);
         let last = match self.current {
@@ -89,14 +89,14 @@ impl ShardCheck {
         self.current = Some((shard, position));
     }
 
-    /// Something is in a shard.
+    /// Called for every row of a shard: a number of shards must be stored then.
     fn decide(&mut self, findings: &mut Findings) {
         if std::mem::take(&mut self.undecided) {
             unreadable_count("nothing", findings);
         }
     }
 
-    /// The first event of a shard.
+    /// Checks a shard at its first event.
     fn begin(&self, shard: i64, findings: &mut Findings) {
         match usize::try_from(shard)
             .ok()
@@ -115,7 +115,7 @@ impl ShardCheck {
                     expected,
                 );
             }
-            // One without a row was told of already.
+            // A missing row was reported already.
             Some(_) => {}
             None => self.unknown(shard, "events", findings),
         }

@@ -1,4 +1,4 @@
-//! A state row against the fold of its entity's events: column by column (invariant I5).
+//! Compares a state row with the fold of its entity's events, column by column (invariant I5).
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::location::{Location, id_text};
 use super::source::{CREATION_KEY, LINES, StateRow, Value, columns};
 use super::violation::ViolationKind;
 
-/// How many of [`columns`] stand since the creation and never change: they can be told even when later
+/// How many of [`columns`] never change after the creation: they are compared even when later
 /// events cannot be read.
 const fn immutable_columns(kind: Kind) -> usize {
     match kind {
@@ -18,7 +18,7 @@ const fn immutable_columns(kind: Kind) -> usize {
     }
 }
 
-/// The same columns as the fold has them.
+/// The values of [`columns`] according to the fold.
 fn expected(state: &State, creation_key: Option<&[u8]>) -> Vec<Value> {
     let text = |text: &str| Value::Text(text.to_owned());
     match state {
@@ -48,7 +48,7 @@ fn expected(state: &State, creation_key: Option<&[u8]>) -> Vec<Value> {
     }
 }
 
-/// Compares; `whole` says whether every event of the entity is in the fold.
+/// Compares a row with the fold; `complete` says whether every event of the entity is in the fold.
 pub(super) fn compare(
     row: &StateRow,
     state: &State,
@@ -81,7 +81,7 @@ pub(super) fn compare(
     }
 }
 
-/// Names the lines that differ, where there are as many as there should be; `false` where not.
+/// Reports the lines that differ, if the number of lines is right. Returns `false` if it is not.
 fn compare_lines(
     found: &Value,
     state: &State,

@@ -1,5 +1,5 @@
-//! Events that have an id or a command in common: ids are unique (I1), and a command takes effect once
-//! (I8).
+//! Events that have an id or a command in common: ids are unique (I1), and a command takes effect
+//! once (I8).
 
 use fritzy_domain::Event;
 use fritzy_types::Timestamp;
@@ -9,14 +9,14 @@ use super::location::{Location, id_text};
 use super::source::DuplicateRow;
 use super::violation::ViolationKind;
 
-/// Rows that share something, one after the other.
+/// Checks consecutive rows with a common id.
 #[derive(Default)]
 pub(super) struct UniquenessCheck {
     before: Option<DuplicateRow>,
 }
 
 impl UniquenessCheck {
-    /// Takes the next event whose id another has too.
+    /// Checks the next event whose id another event has too.
     pub(super) fn take_event(&mut self, row: DuplicateRow, findings: &mut Findings) {
         if let Some(before) = self.before_of(&row) {
             let found = format_args!(
@@ -35,8 +35,9 @@ impl UniquenessCheck {
         self.before = Some(row);
     }
 
-    /// Takes the next event of a command that has several. They are one effect if they were appended
-    /// together: neighbours in entity and shard, of one moment, of one input of the client.
+    /// Checks the next event of a command that has several. They are one effect if they were
+    /// appended together: consecutive in entity and shard, with the same time and the same
+    /// fingerprint.
     pub(super) fn take_command(&mut self, row: DuplicateRow, findings: &mut Findings) {
         if let Some(before) = self.before_of(&row)
             && !is_next(before, &row)
@@ -65,7 +66,7 @@ fn is_next(before: &DuplicateRow, row: &DuplicateRow) -> bool {
         && before.fingerprint == row.fingerprint
         && match (timestamp(before), timestamp(row)) {
             (Some(before), Some(now)) => before == now,
-            // What cannot be read is told elsewhere.
+            // Unreadable events are reported elsewhere.
             _ => true,
         }
 }

@@ -1,15 +1,15 @@
-//! One thing that is wrong: which rule, where, what was found, and what should stand there.
+//! A violation: its kind, its location, what was found, and what was expected.
 
 use std::fmt;
 
 use super::location::Location;
 
-/// Characters of a found or expected value that are told. A description has 4 000; what differs is shown.
+/// Characters shown of a found or expected value. A description has 4 000; the difference is shown.
 const VALUE_CHARS_MAX: usize = 200;
-/// Characters before the first difference, so that one sees where it is.
+/// Characters shown before the first difference.
 const BEFORE_DIFFERENCE: usize = 20;
 
-/// The rules. `docs/reference/verify.md` says of each what it means.
+/// The kinds of violations. `docs/reference/verify.md` explains each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     missing_docs,
@@ -44,7 +44,7 @@ pub enum ViolationKind {
 }
 
 impl ViolationKind {
-    /// The name that is printed; once published, it stays.
+    /// The name in the output; it never changes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FileDamaged => "file-damaged",
@@ -75,7 +75,7 @@ impl ViolationKind {
         }
     }
 
-    /// The invariant of ARCHITECTURE.md that it breaks, where it has a number.
+    /// The invariant of ARCHITECTURE.md that it breaks, if it has a number.
     pub const fn invariant(self) -> Option<&'static str> {
         match self {
             Self::EventRepeated => Some("I1"),
@@ -103,16 +103,16 @@ impl ViolationKind {
     }
 }
 
-/// One thing that is wrong.
+/// One violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The rule.
+    /// The kind of violation.
     pub kind: ViolationKind,
-    /// Where.
+    /// Where it is.
     pub location: Location,
-    /// What stands there, on one line.
+    /// The stored value, on one line.
     pub found: String,
-    /// What should.
+    /// The expected value, on one line.
     pub expected: String,
 }
 
@@ -150,7 +150,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Both on one line, cut to where they differ.
+/// Both on one line, cut around their first difference.
 fn excerpts(found: &str, expected: &str) -> (String, String) {
     let same = found
         .chars()

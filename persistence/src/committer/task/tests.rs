@@ -1,4 +1,4 @@
-//! The committer against a store that does what a real one cannot be made to do on demand.
+//! The committer on a scripted store, which fails in ways that a real one cannot be made to.
 
 mod defects;
 mod retries;
@@ -22,13 +22,13 @@ use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Seque
 /// Each entry: the positions and entities of one committed batch.
 type Log = Arc<Mutex<Vec<Vec<(Position, EntityId)>>>>;
 
-/// Commits one batch for each permit; fails as told.
+/// Commits one batch for each permit, after the scripted failures.
 struct ScriptedStore {
     gate: Arc<Semaphore>,
     log: Log,
-    /// What to answer to the next commits; then they succeed.
+    /// The results of the next commits; later ones succeed.
     script: Vec<BatchError>,
-    /// An entity that this store refuses to hold.
+    /// An entity whose appends this store rejects.
     rejects: Option<EntityId>,
 }
 
@@ -161,7 +161,7 @@ const AMPLE: usize = 1_000;
 async fn appends_queued_during_a_commit_share_the_next_batch() {
     let fixture = fixture(CommitterConfig::default(), vec![], None);
     let first = fixture.committer.append(append(1));
-    // Lets the task take the first alone and wait in its commit.
+    // Lets the task take the first append alone and wait in its commit.
     tokio::task::yield_now().await;
     let rest: Vec<_> = (2..=100)
         .map(|number| fixture.committer.append(append(number)))
@@ -329,7 +329,7 @@ async fn expired_append_is_dropped_before_it_is_written() {
 async fn append_that_expires_during_a_slow_commit_is_dropped() {
     let fixture = fixture(CommitterConfig::default(), vec![], None);
     let slow = fixture.committer.append(append(1));
-    // Lets the task take the first alone and wait in its commit.
+    // Lets the task take the first append alone and wait in its commit.
     tokio::task::yield_now().await;
     let expiry = Instant::now() + Duration::from_millis(20);
     let expired = fixture.committer.append(Append {
@@ -356,7 +356,7 @@ async fn append_that_expires_during_a_slow_commit_is_dropped() {
 #[tokio::test]
 async fn barrier_completes_after_all_earlier_appends() {
     let fixture = fixture(CommitterConfig::default(), vec![], None);
-    // The second of one entity is left over for a batch of its own.
+    // The second append of an entity is deferred to a batch of its own.
     let before = [append(1), append(1), append(2)].map(|append| fixture.committer.append(append));
     let committer = fixture.committer.clone();
     let barrier = tokio::spawn(async move { committer.barrier().await });

@@ -1,4 +1,4 @@
-//! The rows of a database on PostgreSQL, as the check asks for them.
+//! The rows of a database on PostgreSQL as a source for the check.
 
 use async_trait::async_trait;
 use fritzy_domain::Kind;
@@ -16,10 +16,10 @@ use crate::verify::{
 /// mostly 200 KB.
 const PAGE_ROWS: u32 = 500;
 
-/// SQLSTATEs of what cannot be read because it is damaged.
+/// SQLSTATEs of damaged data and indexes.
 const DAMAGED: [&str; 2] = ["XX001", "XX002"];
 
-/// Before each part of the check: an error would end the whole transaction otherwise.
+/// Set before each part of the check: an error would end the whole transaction otherwise.
 const SAVE: &str = "SAVEPOINT part";
 const ROLL_BACK: &str = "ROLLBACK TO SAVEPOINT part";
 
@@ -46,7 +46,7 @@ impl PostgresRows {
         done.map(drop).map_err(|failure| self::failed(&failure))
     }
 
-    /// What a failure means; the transaction can be used further.
+    /// Classifies a failure; rolls back to the savepoint so that the transaction can continue.
     async fn failed(&mut self, failure: sqlx::Error) -> SourceError {
         let error = failed(&failure);
         match self.command(ROLL_BACK).await {
@@ -96,7 +96,8 @@ impl Source for PostgresRows {
         found.map_err(|failure| failed(&failure))
     }
 
-    /// The server keeps its files itself; pages whose checksums are wrong are met while rows are read.
+    /// The server looks after its own files; pages with wrong checksums are met while rows are
+    /// read.
     async fn damages(&mut self, _limit: u32) -> Result<Vec<String>, SourceError> {
         Ok(vec![])
     }
@@ -128,7 +129,7 @@ impl Source for PostgresRows {
     async fn events(&mut self, after: Option<&EventKey>) -> Result<Vec<EventRow>, SourceError> {
         if after.is_none() {
             self.command(SAVE).await?;
-            // No index has this order over all shards; the server sorts once, and the cursor walks.
+            // No index has this order over all shards: the server sorts once, for this cursor.
             self.command(
                 "DECLARE by_entity NO SCROLL CURSOR FOR
                  SELECT uuid_send(entity_id), version,
@@ -203,7 +204,7 @@ impl Source for PostgresRows {
     }
 }
 
-/// A column as one of the types that the check compares.
+/// A column, converted to one of the types that the check compares.
 fn comparable(column: &str) -> String {
     match column {
         "closed" | "withdrawn" => format!("{column}::int::bigint"),

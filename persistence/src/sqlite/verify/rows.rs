@@ -1,6 +1,7 @@
-//! The rows of an opened file, as the check asks for them.
+//! The rows of an opened file as a source for the check.
 //!
-//! Values are read as they stand, whatever their type: a damaged row must be told, not end the check.
+//! Values are read as they are stored, whatever their type: a damaged row must be reported, not end
+//! the check.
 
 use async_trait::async_trait;
 use fritzy_domain::Kind;
@@ -19,7 +20,7 @@ use crate::verify::{
 /// mostly 200 KB.
 const PAGE_ROWS: u32 = 500;
 
-/// The index that the walk over entities follows.
+/// The index that has the order of the merge.
 const BY_VERSION: &str = "index journal_version";
 
 /// One connection in one transaction.
@@ -32,9 +33,9 @@ impl SqliteRows {
         Self { connection }
     }
 
-    /// Names the journal in the order of the walk; before anything else, for SQLite makes no temporary
-    /// object in a transaction that has met damage. Without its index a page would sort everything, so
-    /// then everything is sorted once, beside the database.
+    /// Names the journal in the order of the merge. Runs first, since SQLite creates no temporary
+    /// object in a transaction that has met damage. Without its index each page would sort
+    /// everything, so then everything is sorted once, into a temporary table.
     async fn prepare_order(&mut self, indexed: bool) -> Result<(), sqlx::Error> {
         let statements: &[&'static str] = if indexed {
             &["CREATE TEMP VIEW by_version AS SELECT rowid AS row, * FROM main.journal"]
@@ -57,7 +58,8 @@ impl SqliteRows {
         Ok(())
     }
 
-    /// What SQLite finds wrong with a table (its name, quoted), or with all, up to a number of things.
+    /// What SQLite reports about a table (its name, quoted), or about all tables, up to a number of
+    /// findings.
     async fn integrity(&mut self, what: &str) -> Result<Vec<String>, sqlx::Error> {
         let statement = AssertSqlSafe(format!("PRAGMA integrity_check({what})"));
         let rows = sqlx::query(statement)
@@ -100,7 +102,7 @@ impl Source for SqliteRows {
             Ok(lines) => return Ok(lines),
             Err(failure) => drop(damage(failure)?),
         }
-        // One page that is no page ends the check of all; the other tables are still worth it.
+        // One malformed page ends the check of all tables; the others are still worth checking.
         let tables = sqlx::query("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
             .fetch_all(&mut self.connection)
             .await
@@ -150,7 +152,7 @@ impl Source for SqliteRows {
              FROM by_version WHERE (entity_id, version, row) > (?, ?, ?)
              ORDER BY entity_id, version, row LIMIT ?",
         );
-        // A text sorts before all bytes: even an id of no bytes comes behind it.
+        // A text sorts before all blobs: even an empty id comes after it.
         let query = match after {
             None => query.bind("").bind(0_i64).bind(0_i64),
             Some(key) => query.bind(&key.entity[..]).bind(key.version).bind(key.row),
@@ -285,7 +287,7 @@ fn text(row: &SqliteRow, column: usize) -> Result<String, sqlx::Error> {
     bytes(row, column).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What is damaged, if that is what failed.
+/// The damage, if that was the failure.
 fn damage(failure: sqlx::Error) -> Result<String, SourceError> {
     match failed(failure) {
         SourceError::Damaged(reason) => Ok(reason),

@@ -1,4 +1,4 @@
-//! The walk over rows that stand in memory, in pages of every size, and over rows in disorder.
+//! The merge over rows in memory, in pages of every size, and over rows in the wrong order.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use uuid::Uuid;
 use super::*;
 use crate::verify::{DuplicateRow, Each, SchemaDifference, ShardRow, Value, check};
 
-/// Rows as a store would have them.
+/// The rows of a store.
 #[derive(Clone, Default)]
 struct Rows {
     page_rows: usize,
     events: Vec<EventRow>,
     accounts: Vec<StateRow>,
-    /// Answers the same page again and again, as an index with a damaged key can.
+    /// Whether it returns the same page again and again, as an index with a damaged key can.
     repeats: bool,
     damaged_states: bool,
 }
@@ -83,7 +83,7 @@ impl Source for Rows {
     }
 }
 
-/// Accounts with one to four events each, in the order of their ids.
+/// Accounts with one to four events each, by their ids.
 fn accounts(page_rows: usize) -> Rows {
     let mut rows = Rows {
         page_rows,

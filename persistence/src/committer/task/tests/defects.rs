@@ -1,4 +1,4 @@
-//! A committer that has died.
+//! A committer that has panicked.
 
 use super::*;
 
@@ -11,7 +11,7 @@ async fn panic_in_the_store_is_reported_to_its_owner() {
     };
     tokio::task::yield_now().await;
     assert!(!panicked.is_finished());
-    // It panics over this.
+    // The store panics when it acquires from a closed semaphore.
     fixture.gate.close();
     let failed = fixture.committer.append(append(1)).await;
     assert!(failed.is_err_and(|failure| !failure.certainly_not_written()));

@@ -1,4 +1,4 @@
-//! Stores that cannot write for a while, or that lose their answers.
+//! Stores that cannot write for a while, or whose results are lost.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn retry() -> BatchError {
     }
 }
 
-/// So often that it is longer than anybody waits.
+/// Enough failures for an outage longer than any deadline.
 fn outage(attempts: usize) -> Vec<BatchError> {
     (0..attempts).map(|_| retry()).collect()
 }
@@ -67,7 +67,7 @@ async fn append_that_expires_during_an_outage_is_dropped() {
     assert_eq!(other.map(|positions| positions.first), Ok(1));
 }
 
-/// Not every append of a long outage waits for it: once it is known, they are refused as they come.
+/// Once an outage is known to be long, appends fail without waiting for it.
 #[tokio::test(start_paused = true)]
 async fn long_outage_fails_appends_at_once() {
     let fixture = fixture(CommitterConfig::default(), outage(1_000), None);
