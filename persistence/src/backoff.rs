@@ -1,27 +1,36 @@
-//! Waits between tries: doubling, up to a limit, with full jitter, so that many who lost the same server do
-//! not come back at the same moments
+//! Delays between attempts to reach a server: doubling up to a limit, with full jitter, so that
+//! clients that lost the same server do not return at the same time
 //! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 
+use std::iter::Map;
 use std::time::Duration;
 
-/// The first wait at most. A server that was restarted refuses for some tenths of a second.
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+/// Upper bound of the first delay. A restarting server refuses connections for some tenths of a
+/// second.
 const FIRST: Duration = Duration::from_millis(20);
-/// A wait at most: how long a server can be back without being noticed.
+/// Upper bound of every delay: how long a server that is back can stay unnoticed.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The waits of one series of tries.
-#[derive(Debug, Default)]
-pub(crate) struct Backoff {
-    tries: u32,
+/// The delays of one series of attempts; it never ends.
+pub(crate) type Backoff = Map<ExponentialBackoff, fn(Duration) -> Duration>;
+
+/// A new series of delays. `backon` doubles them; its own jitter only lengthens delays, so the
+/// jitter is added here.
+pub(crate) fn full_jitter() -> Backoff {
+    let limits = ExponentialBuilder::new()
+        .with_min_delay(FIRST)
+        .with_max_delay(LONGEST)
+        .with_factor(2.0)
+        .without_max_times();
+    let jitter: fn(Duration) -> Duration = |limit| limit.mul_f64(fastrand::f64());
+    limits.build().map(jitter)
 }
 
-impl Backoff {
-    /// The next wait.
-    pub(crate) fn next(&mut self) -> Duration {
-        let limit = FIRST.saturating_mul(1 << self.tries.min(16)).min(LONGEST);
-        self.tries = self.tries.saturating_add(1);
-        limit.mul_f64(fastrand::f64())
-    }
+/// The next delay of a series.
+pub(crate) fn next_delay(backoff: &mut Backoff) -> Duration {
+    backoff.next().expect("the series has no last delay")
 }
 
 #[cfg(test)]
@@ -29,16 +38,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_a_limit_and_differ() {
-        let mut limits = Vec::new();
-        for tries in 0..100 {
-            let longest = (0..200).map(|_| Backoff { tries }.next()).max();
-            limits.push(longest.expect("some"));
+    fn delays_double_up_to_the_limit_with_jitter() {
+        let mut longest = vec![Duration::ZERO; 100];
+        for _ in 0..200 {
+            for (longest, delay) in longest.iter_mut().zip(full_jitter()) {
+                *longest = delay.max(*longest);
+            }
         }
-        assert!(limits[0] <= FIRST && limits[1] <= 2 * FIRST);
-        assert!(limits[99] <= LONGEST && limits[99] > LONGEST / 2);
-        let mut backoff = Backoff::default();
-        let some: std::collections::BTreeSet<Duration> = (0..10).map(|_| backoff.next()).collect();
+        assert!(longest[0] <= FIRST && longest[1] <= 2 * FIRST);
+        assert!(longest[99] <= LONGEST && longest[99] > LONGEST / 2);
+        let some: std::collections::BTreeSet<Duration> = full_jitter().take(10).collect();
         assert!(some.len() > 5);
     }
 }

@@ -1,13 +1,17 @@
-//! The journal, its committer, the state rows and the owners of shards, on SQLite and in memory.
+//! The journal, its committer, the state rows and shard ownership, on SQLite, on PostgreSQL and in
+//! memory.
 //!
-//! All SQL of the project is here, and no rule of the shop: a batch is written as it was decided, or
-//! refused. Every store passes the suite in `tests/conformance`, written against the ports alone.
+//! This crate holds all SQL of the project and no business rule: a batch is written as it was
+//! decided, or rejected. Every store passes the suite in `tests/conformance`, which uses the ports
+//! alone.
 
 mod backoff;
 mod committer;
-mod desk;
+mod cursor_admin;
 mod memory;
+mod open_error;
 mod postgres;
+mod read_ports;
 mod rows;
 mod sqlite;
 mod stores;
@@ -15,10 +19,11 @@ mod tail;
 mod verify;
 
 pub use committer::CommitterConfig;
-pub use desk::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
+pub use cursor_admin::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
 pub use memory::{MemoryConfig, SharedMemoryStore};
+pub use open_error::OpenError;
 pub use postgres::{PostgresConfig, PostgresError, Sharing, migrate_postgres, verify_postgres};
-pub use sqlite::{OpenError, ReadOnlyError, SqliteConfig, VerifyConfig, verify_sqlite};
+pub use sqlite::{ReadOnlyError, SqliteConfig, SqliteError, VerifyConfig, verify_sqlite};
 pub use stores::Stores;
 pub use tail::{CursorError, EventTail, TailCursor, TailError, TailFrom};
-pub use verify::{Checked, Place, VerifyProgress, VerifyReport, Violation, ViolationKind};
+pub use verify::{Checked, Location, VerifyProgress, VerifyReport, Violation, ViolationKind};

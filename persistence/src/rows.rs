@@ -1,4 +1,4 @@
-//! Rows to values and back, whatever the database. What a row holds was written here; anything else is
+//! Converts rows to values and back, for every database. Rows that this crate has not written are
 //! unreadable.
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,9 +14,9 @@ use futures_util::stream::BoxStream;
 use tokio::task::coop::consume_budget;
 use uuid::Uuid;
 
-use crate::committer::Numbered;
+use crate::committer::Sequenced;
 
-/// A row by its columns' names. Reading one fails as [`StorageError::Unreadable`].
+/// Reads the columns of a row by name. Fails with [`StorageError::Unreadable`].
 pub(crate) trait Columns {
     fn int(&self, column: &str) -> Result<i64, StorageError>;
     fn flag(&self, column: &str) -> Result<bool, StorageError>;
@@ -34,13 +34,13 @@ pub(crate) fn signed(counter: u64) -> i64 {
     i64::try_from(counter).expect("counters stay below 2^63")
 }
 
-/// The version an append leaves its entity at.
-pub(crate) fn version(numbered: &Numbered<'_>) -> i64 {
-    signed(numbered.append.expected_version + numbered.append.events.len() as u64)
+/// The version of the entity after an append.
+pub(crate) fn version(sequenced: &Sequenced<'_>) -> i64 {
+    signed(sequenced.append.expected_version + sequenced.append.events.len() as u64)
 }
 
-pub(crate) fn micros(moment: Timestamp) -> i64 {
-    moment.as_micros()
+pub(crate) fn micros(at: Timestamp) -> i64 {
+    at.as_micros()
 }
 
 pub(crate) fn lines_json(order: &Order) -> String {
@@ -51,7 +51,7 @@ fn counter(row: &impl Columns, column: &str) -> Result<u64, StorageError> {
     row.int(column).map(i64::cast_unsigned)
 }
 
-fn moment(row: &impl Columns, column: &str) -> Result<Timestamp, StorageError> {
+fn timestamp(row: &impl Columns, column: &str) -> Result<Timestamp, StorageError> {
     row.int(column).map(Timestamp::from_micros)
 }
 
@@ -67,9 +67,9 @@ fn money(row: &impl Columns, minor_units: &str) -> Result<Money, StorageError> {
 fn fingerprint(row: &impl Columns) -> Result<Option<Fingerprint>, StorageError> {
     row.bytes_or_null("fingerprint")?
         .map(|bytes| {
-            <[u8; 16]>::try_from(bytes)
-                .map(Fingerprint)
-                .map_err(|_| StorageError::Unreadable("a fingerprint has not 16 bytes".into()))
+            <[u8; 16]>::try_from(bytes).map(Fingerprint).map_err(|_| {
+                StorageError::Unreadable("a fingerprint does not have 16 bytes".into())
+            })
         })
         .transpose()
 }
@@ -77,7 +77,7 @@ fn fingerprint(row: &impl Columns) -> Result<Option<Fingerprint>, StorageError> 
 pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, StorageError> {
     let state = Account {
         id: AccountId::from_uuid(row.uuid("id")?),
-        created_at: moment(row, "created_at")?,
+        created_at: timestamp(row, "created_at")?,
         closed: row.flag("closed")?,
         personal: AccountPersonal {
             name: row.text("name")?,
@@ -92,7 +92,7 @@ pub(crate) fn account(row: &impl Columns) -> Result<Stored<Account>, StorageErro
 pub(crate) fn product(row: &impl Columns) -> Result<Stored<Product>, StorageError> {
     let state = Product {
         id: ProductId::from_uuid(row.uuid("id")?),
-        created_at: moment(row, "created_at")?,
+        created_at: timestamp(row, "created_at")?,
         name: row.text("name")?,
         description: row.text("description")?,
         price: money(row, "price_minor")?,
@@ -110,7 +110,7 @@ pub(crate) fn order(row: &impl Columns) -> Result<Stored<Order>, StorageError> {
     let state = Order {
         id: OrderId::from_uuid(row.uuid("id")?),
         account_id: AccountId::from_uuid(row.uuid("account_id")?),
-        created_at: moment(row, "created_at")?,
+        created_at: timestamp(row, "created_at")?,
         status: OrderStatus::from_name(&status).ok_or_else(|| {
             StorageError::Unreadable(format!("order status `{status}` is unknown"))
         })?,
@@ -178,53 +178,54 @@ pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, Storag
     })
 }
 
-/// Reads rows one by one: each takes room before the next is fetched.
-pub(crate) async fn keep<R: Send, T: HeapSize>(
+/// Reads rows one by one: each takes its size from the budget before the next is fetched.
+pub(crate) async fn collect_rows<R: Send, T: HeapSize>(
     list: &mut Vec<T>,
     mut rows: BoxStream<'_, Result<R, sqlx::Error>>,
     read: fn(&R) -> Result<T, StorageError>,
-    room: &dyn MemoryBudget,
-) -> Result<(), Unread> {
+    budget: &dyn MemoryBudget,
+) -> Result<(), CollectError> {
     while let Some(row) = rows.try_next().await? {
         let read = read(&row)?;
-        room.take(read.bytes()).map_err(StorageError::from)?;
+        budget.take(read.bytes()).map_err(StorageError::from)?;
         list.push(read);
-        // Rows that are there already are taken without waiting; others have their turn in between.
+        // Rows that were received already are read without waiting; this lets other tasks run in
+        // between.
         consume_budget().await;
     }
     Ok(())
 }
 
-/// Why rows were not kept.
-pub(crate) enum Unread {
-    /// They did not come.
+/// Why rows were not collected.
+pub(crate) enum CollectError {
+    /// The read failed.
     Store(sqlx::Error),
-    /// They came, and are of no use.
+    /// A row is unreadable, or exceeds the budget.
     Rows(StorageError),
 }
 
-impl From<sqlx::Error> for Unread {
+impl From<sqlx::Error> for CollectError {
     fn from(failure: sqlx::Error) -> Self {
         Self::Store(failure)
     }
 }
 
-impl From<StorageError> for Unread {
+impl From<StorageError> for CollectError {
     fn from(failure: StorageError) -> Self {
         Self::Rows(failure)
     }
 }
 
-impl From<Unread> for StorageError {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::Store(failure) => read_error(failure),
-            Unread::Rows(failure) => failure,
+impl From<CollectError> for StorageError {
+    fn from(failure: CollectError) -> Self {
+        match failure {
+            CollectError::Store(failure) => read_error(failure),
+            CollectError::Rows(failure) => failure,
         }
     }
 }
 
-/// A failed read, as the ports tell it.
+/// A failed read as an error of the ports.
 pub(crate) fn read_error(failure: sqlx::Error) -> StorageError {
     match failure {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
@@ -242,7 +243,7 @@ pub(crate) fn of_kind(ids: &[EntityId], kind: Kind) -> Vec<Uuid> {
         .collect()
 }
 
-/// The orders of each of `accounts`, in their order, each list by (created at, id).
+/// The orders of each of `accounts`, in the order of the accounts, each list by (created at, id).
 pub(crate) fn orders_by_account(
     accounts: &[AccountId],
     orders: Vec<Stored<Order>>,

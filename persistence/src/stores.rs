@@ -1,4 +1,4 @@
-//! One opened database, as the ports the rest of the program uses.
+//! One opened database, as the ports that the rest of the program uses.
 
 use std::sync::Arc;
 
@@ -9,86 +9,124 @@ use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;
 
-/// One opened database.
+/// One opened database. Clones share it.
 #[derive(Clone)]
 pub struct Stores {
-    /// The events.
+    /// Appends and reads events.
     pub journal: Journal,
-    /// The states.
+    /// Reads the state rows.
     pub read_model: Arc<dyn ReadModel>,
-    /// The states and their copies, for lists.
-    pub copies: Arc<dyn ReadReplicas>,
-    /// The owners of shards.
+    /// Chooses where lists are read from: a replica or the primary.
+    pub replicas: Arc<dyn ReadReplicas>,
+    /// Claims shards for a node.
     pub ownership: Arc<dyn Ownership>,
-    /// How far projections have got.
+    /// Stores how far projections have read each shard.
     pub cursors: Arc<dyn Cursors>,
-    /// The nodes that share the database; `None` for one that only one node can use.
+    /// The nodes that share the database; `None` for a database that only one node can use.
     pub membership: Option<Arc<dyn Membership>>,
-    /// Which database this is: another one under the same address has another generation. Empty for one of a single node.
+    /// Identifies the database: another database at the same address has another generation. Empty
+    /// for a database of a single node.
     pub generation: String,
-    pub(crate) committer: Committer,
-    /// The store behind the ports, where it holds something of the world.
-    pub(crate) behind: Option<Arc<dyn Behind>>,
-}
-
-/// What a store that holds a file or connections is asked besides the ports.
-#[async_trait]
-pub(crate) trait Behind: Send + Sync {
-    /// Adds its metrics.
-    fn register(&self, registry: &mut Registry);
-
-    /// Closes what reads and claims. The committer writes on.
-    async fn close_readers(&self);
-
-    /// Gives the database free for others; the committer has stopped.
-    async fn release(&self);
-
-    /// Returns when the database is no longer this program's, with the reason.
-    async fn lost(&self) -> String {
-        std::future::pending().await
-    }
+    /// The committer and the connections behind the ports.
+    pub(crate) engine: StoreEngine,
 }
 
 impl Stores {
     /// Adds the stores' metrics to `registry`.
     pub fn register(&self, registry: &mut Registry) {
-        self.committer.register(registry);
-        if let Some(behind) = &self.behind {
-            behind.register(registry);
+        self.engine.register(registry);
+    }
+
+    /// Appends that are queued and not yet written.
+    pub fn queue_len(&self) -> usize {
+        self.engine.committer.queue_len()
+    }
+
+    /// Returns when another program has taken the database, or when a committer has panicked, with
+    /// the reason as a sentence for the log. Nothing can be written any more then, and reads may
+    /// return old states.
+    pub async fn lost(&self) -> String {
+        self.engine.lost().await
+    }
+
+    /// Writes all queued appends, stops the committer, and releases the database. Later appends and
+    /// reads fail.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+}
+
+/// What a store that holds a file or connections does besides its ports.
+#[async_trait]
+pub(crate) trait StoreBackend: Send + Sync {
+    /// Adds its metrics.
+    fn register(&self, registry: &mut Registry);
+
+    /// Closes the connections for reads and claims. The committer continues.
+    async fn close_readers(&self);
+
+    /// Releases the database for other nodes. The committer has stopped by then.
+    async fn release(&self);
+
+    /// Returns when this node has lost the database to another one, with the reason.
+    async fn lost(&self) -> String {
+        std::future::pending().await
+    }
+}
+
+/// The committer, and the backend of stores that have one.
+#[derive(Clone)]
+pub(crate) struct StoreEngine {
+    committer: Committer,
+    backend: Option<Arc<dyn StoreBackend>>,
+}
+
+impl StoreEngine {
+    /// An engine without files or connections.
+    pub(crate) const fn in_memory(committer: Committer) -> Self {
+        Self {
+            committer,
+            backend: None,
         }
     }
 
-    /// Appends that wait to be written, now.
-    pub fn queue_len(&self) -> usize {
-        self.committer.queue_len()
+    /// An engine whose files or connections `backend` holds.
+    pub(crate) fn with_backend(committer: Committer, backend: impl StoreBackend + 'static) -> Self {
+        Self {
+            committer,
+            backend: Some(Arc::new(backend)),
+        }
     }
 
-    /// Returns when another program has taken the database, or what writes has died, with what is known of it; until then it
-    /// waits. Nothing can be written any more, and what is read may be old.
-    pub async fn lost(&self) -> String {
+    fn register(&self, registry: &mut Registry) {
+        self.committer.register(registry);
+        if let Some(backend) = &self.backend {
+            backend.register(registry);
+        }
+    }
+
+    async fn lost(&self) -> String {
         let taken = async {
-            match &self.behind {
-                Some(behind) => behind.lost().await,
+            match &self.backend {
+                Some(backend) => backend.lost().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             reason = taken => reason,
-            () = self.committer.died() => {
-                "a defect has ended what writes; it is logged above. Start it again".to_owned()
+            () = self.committer.panicked() => {
+                "a committer has panicked; the panic is logged above. Restart the node".to_owned()
             }
         }
     }
 
-    /// Writes what is queued, stops the committer, and gives the database free. Later appends and reads are
-    /// refused.
-    pub async fn close(&self) {
-        if let Some(behind) = &self.behind {
-            behind.close_readers().await;
+    async fn close(&self) {
+        if let Some(backend) = &self.backend {
+            backend.close_readers().await;
         }
         self.committer.close().await;
-        if let Some(behind) = &self.behind {
-            behind.release().await;
+        if let Some(backend) = &self.backend {
+            backend.release().await;
         }
     }
 }

@@ -82,7 +82,7 @@ impl Node {
 
         let schema = build_schema(
             shop.clone(),
-            stores.copies.clone(),
+            stores.replicas.clone(),
             Arc::new(NoEngine),
             settings.currency,
         );
@@ -120,7 +120,7 @@ impl Node {
             types,
             metrics,
             scrape,
-            Some(stores.copies.clone()),
+            Some(stores.replicas.clone()),
         );
         let limits = settings.connections();
         let serving = tokio::spawn(serve(listener, routes, limits, async {

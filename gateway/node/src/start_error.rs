@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use fritzy_cluster::MemberError;
 use fritzy_kafka::KafkaSettingsError;
-use fritzy_persistence::{OpenError, PostgresError};
+use fritzy_persistence::{PostgresError, SqliteError};
 use fritzy_types::Failure;
 
 /// Why a node did not start.
@@ -92,7 +92,7 @@ pub enum StartError {
     },
     /// The database file cannot be opened.
     #[error(transparent)]
-    Database(#[from] OpenError),
+    Database(#[from] SqliteError),
     /// The database on PostgreSQL cannot be opened.
     #[error(transparent)]
     Postgres(#[from] PostgresError),

@@ -1,4 +1,4 @@
-//! What `/metrics` says of the committer.
+//! The committer's metrics.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
@@ -13,7 +13,7 @@ pub(crate) struct CommitterMetrics {
     pub(crate) commit: Histogram,
     /// Commits that failed and were not retried.
     pub(crate) failures: Counter,
-    /// Appends refused because the queue was full.
+    /// Appends rejected because the queue was full.
     pub(crate) refused: Counter,
 }
 

@@ -1,28 +1,29 @@
-//! The task behind a committer: gather, number, write, answer.
+//! The task behind a committer: build a batch, assign positions, write it, reply.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use fritzy_domain::{AppendError, AppendOutcome, Committed, Position};
-use fritzy_types::{Epoch, ShardId, StorageError};
+use fritzy_types::{Epoch, ShardId, ShardLease};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
-use super::batch::{BatchError, BatchStore, Numbered};
-use super::feed::Feeds;
-use super::gathering::{Gathering, Request, Work};
+use super::batch_builder::BatchBuilder;
+use super::batch_store::{BatchError, BatchStore, Sequenced};
+use super::command::{AppendRequest, CommitterCommand, append_stopped, save_stopped};
+use super::commit_feeds::CommitFeeds;
 use super::metrics::CommitterMetrics;
 
-/// How long appends are kept and tried again while the store cannot write, from the first failure on; then
-/// they are refused at once until it can. A restart of a server is over by then, and whoever waits has not
-/// given up yet.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long appends are kept and retried while the store cannot write, counted from the first
+/// failure; after that they fail at once until it can. A server has restarted by then, and no
+/// client has given up yet.
+const RETRY_BUDGET: Duration = Duration::from_secs(2);
 
-/// Between two tries to find out what became of a batch, while somebody waits for that.
-const CERTAIN_AGAIN: Duration = Duration::from_millis(100);
+/// Between two attempts to resolve an in-doubt batch while a barrier waits for it.
+const RESOLVE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How far a shard has got, as known under one claim of it.
+/// The last position of a shard, as known under one claim of it.
 struct Head {
     epoch: Epoch,
     position: Position,
@@ -30,10 +31,10 @@ struct Head {
 
 struct Task<S> {
     store: S,
-    /// Advanced only after a commit, forgotten after any failure: what is not known is read again.
+    /// Advanced only after a commit and forgotten after any failure: unknown heads are read again.
     heads: HashMap<ShardId, Head>,
     metrics: CommitterMetrics,
-    feeds: Feeds,
+    feeds: CommitFeeds,
     /// Since when the store cannot write.
     failing_since: Option<tokio::time::Instant>,
     /// Barriers that were reached, and wait until nothing before them can still be written.
@@ -42,10 +43,10 @@ struct Task<S> {
 
 pub(super) async fn run(
     store: impl BatchStore,
-    mut work: mpsc::Receiver<Work>,
+    mut commands: mpsc::Receiver<CommitterCommand>,
     batch_len_max: usize,
     metrics: CommitterMetrics,
-    feeds: Feeds,
+    feeds: CommitFeeds,
 ) {
     let mut task = Task {
         store,
@@ -55,15 +56,15 @@ pub(super) async fn run(
         failing_since: None,
         reached: Vec::new(),
     };
-    let mut gathering = Gathering::default();
+    let mut builder = BatchBuilder::default();
     loop {
-        if gathering.is_empty() {
+        if builder.is_empty() {
             let next = match task.reached.is_empty() {
-                true => Ok(work.recv().await),
-                false => timeout(CERTAIN_AGAIN, work.recv()).await,
+                true => Ok(commands.recv().await),
+                false => timeout(RESOLVE_INTERVAL, commands.recv()).await,
             };
             match next {
-                Ok(Some(next)) => gathering.take(next),
+                Ok(Some(next)) => builder.push(next),
                 Ok(None) => return,
                 Err(_) => {
                     task.pass_barriers().await;
@@ -71,24 +72,24 @@ pub(super) async fn run(
                 }
             }
         }
-        while gathering.has_room(batch_len_max) {
-            match work.try_recv() {
-                Ok(next) => gathering.take(next),
+        while builder.accepts_more(batch_len_max) {
+            match commands.try_recv() {
+                Ok(next) => builder.push(next),
                 Err(_) => break,
             }
         }
-        let gathered = gathering.finish();
-        task.write(gathered.batch).await;
-        for saving in gathered.cursors {
-            let saved = task.store.save_cursors(&saving.projection, &saving.moves);
-            let _ = saving.answer.send(saved.await);
+        let batch = builder.finish();
+        task.write(batch.appends).await;
+        for save in batch.cursors {
+            let saved = task.store.save_cursors(&save.projection, &save.moves);
+            let _ = save.reply.send(saved.await);
         }
-        task.reached.extend(gathered.barriers);
-        if gathered.closing {
-            refuse_the_rest(&mut work).await;
+        task.reached.extend(batch.barriers);
+        if batch.closing {
+            reject_remaining(&mut commands).await;
             task.store.close().await;
-            for passed in task.reached {
-                let _ = passed.send(());
+            for reached in task.reached {
+                let _ = reached.send(());
             }
             return;
         }
@@ -96,164 +97,147 @@ pub(super) async fn run(
     }
 }
 
-/// Lets nobody in any more, and answers those that came behind the call to close.
-async fn refuse_the_rest(work: &mut mpsc::Receiver<Work>) {
-    work.close();
-    while let Some(late) = work.recv().await {
+/// Closes the queue, and fails everything queued after the call to close.
+async fn reject_remaining(commands: &mut mpsc::Receiver<CommitterCommand>) {
+    commands.close();
+    while let Some(late) = commands.recv().await {
         match late {
-            Work::Commit(request) => {
-                let _ = request.answer.send(Err(super::stopped(true)));
+            CommitterCommand::Append(request) => {
+                let _ = request.reply.send(Err(append_stopped(true)));
             }
-            Work::Cursors(saving) => {
-                let stopped = StorageError::Unavailable("the committer has stopped".into());
-                let _ = saving.answer.send(Err(stopped));
+            CommitterCommand::SaveCursors(save) => {
+                let _ = save.reply.send(Err(save_stopped()));
             }
-            Work::Barrier(passed) | Work::Close(passed) => {
-                let _ = passed.send(());
+            CommitterCommand::Barrier(reached) | CommitterCommand::Close(reached) => {
+                let _ = reached.send(());
             }
         }
     }
 }
 
 impl<S: BatchStore> Task<S> {
-    /// Lets those go on who wait for everything before them, once it is certain what became of it.
+    /// Completes the barriers that were reached, once no batch before them is in doubt.
     async fn pass_barriers(&mut self) {
-        self.reached.retain(|passed| !passed.is_closed());
+        self.reached.retain(|reached| !reached.is_closed());
         if self.reached.is_empty() {
             return;
         }
-        match self.store.be_certain().await {
+        match self.store.ensure_resolved().await {
             Ok(()) => {
-                for passed in self.reached.drain(..) {
-                    let _ = passed.send(());
+                for reached in self.reached.drain(..) {
+                    let _ = reached.send(());
                 }
             }
-            Err(failure) => debug!(?failure, "what is unknown stays so for now"),
+            Err(failure) => debug!(?failure, "a batch stays in doubt for now"),
         }
     }
 
-    /// Writes and answers a batch. What cannot be written is taken out, and the rest numbered anew.
-    async fn write(&mut self, batch: Vec<Request>) {
+    /// Writes a batch and replies to its appends. Appends that cannot be written are removed, and
+    /// the rest gets new positions.
+    async fn write(&mut self, batch: Vec<AppendRequest>) {
         let mut batch = drop_expired(batch);
-        // Parts still to be written; more than one once a batch had to be cut to find a bad append.
+        // Parts still to be written: a batch is split to find an append that the store rejects.
         let mut parts = Vec::new();
         while !batch.is_empty() {
             let written = self.try_write(&batch).await;
-            if !matches!(written, Err(BatchError::Again { .. })) {
+            if !matches!(written, Err(BatchError::Retry { .. })) {
                 self.failing_since = None;
             }
-            match written {
-                Ok(positions) => self.acknowledge(std::mem::take(&mut batch), positions),
-                Err(BatchError::Fenced(leases)) => {
-                    warn!(
-                        ?leases,
-                        "shards have a newer owner; appends under older leases are refused"
-                    );
-                    let (fenced, rest): (Vec<_>, Vec<_>) = batch
-                        .into_iter()
-                        .partition(|request| leases.contains(&request.append.lease));
-                    for request in fenced {
-                        let shard = request.append.lease.shard;
-                        let _ = request.answer.send(Err(AppendError::Fenced(shard)));
-                    }
-                    batch = rest;
+            batch = match written {
+                Ok(outcomes) => {
+                    self.acknowledge(batch, outcomes);
+                    Vec::new()
                 }
-                Err(BatchError::Conflicts(indexes)) => {
-                    debug!(
-                        conflicts = indexes.len(),
-                        "appends meet what exists already"
-                    );
-                    let mut rest = Vec::with_capacity(batch.len());
-                    for (index, request) in batch.into_iter().enumerate() {
-                        if indexes.contains(&index) {
-                            let _ = request.answer.send(Err(AppendError::Conflict));
-                        } else {
-                            rest.push(request);
-                        }
-                    }
-                    batch = rest;
-                }
-                Err(BatchError::Refused(reason)) if batch.len() > 1 => {
-                    debug!(%reason, "the store refuses the batch; looking for the append at fault");
+                Err(BatchError::Fenced(leases)) => reply_fenced(batch, &leases),
+                Err(BatchError::Conflicts(indexes)) => reply_conflicts(batch, &indexes),
+                Err(BatchError::Rejected(reason)) if batch.len() > 1 => {
+                    debug!(%reason, "the store rejects a batch; splitting it to find the append");
                     parts.push(batch.split_off(batch.len() / 2));
+                    batch
                 }
-                Err(BatchError::Refused(reason)) => {
-                    error!(%reason, entity = %batch[0].append.entity, "the store refuses an append");
-                    let failure = AppendError::Unavailable {
-                        reason,
-                        certainly_not_written: true,
-                    };
-                    answer_all(std::mem::take(&mut batch), &failure);
+                Err(BatchError::Rejected(reason)) => {
+                    error!(%reason, entity = %batch[0].append.entity, "the store rejects an append");
+                    reply_unavailable(batch, reason, true);
+                    Vec::new()
                 }
-                Err(BatchError::Again { reason, after }) => {
-                    let since = *self
-                        .failing_since
-                        .get_or_insert_with(tokio::time::Instant::now);
-                    if since.elapsed() < PATIENCE {
-                        debug!(%reason, "the store cannot write now; trying again");
-                        tokio::time::sleep(after).await;
-                        batch = drop_expired(batch);
-                    } else {
-                        error!(%reason, appends = batch.len(), "the store cannot write");
-                        self.metrics.failures.inc();
-                        let failure = AppendError::Unavailable {
-                            reason,
-                            certainly_not_written: true,
-                        };
-                        answer_all(std::mem::take(&mut batch), &failure);
-                    }
+                Err(BatchError::Retry { reason, after }) => {
+                    self.retry_or_fail(batch, reason, after).await
                 }
                 Err(BatchError::Failed {
                     reason,
                     certainly_not_written,
                 }) => {
-                    error!(%reason, appends = batch.len(), "the store cannot write");
-                    self.metrics.failures.inc();
-                    let failure = AppendError::Unavailable {
-                        reason,
-                        certainly_not_written,
-                    };
-                    answer_all(std::mem::take(&mut batch), &failure);
+                    self.fail(batch, reason, certainly_not_written);
+                    Vec::new()
                 }
-            }
+            };
             if batch.is_empty() {
                 batch = parts.pop().unwrap_or_default();
             }
         }
     }
 
-    /// Answers a batch that is written, then feeds it to whoever listens.
-    fn acknowledge(&self, batch: Vec<Request>, positions: Vec<AppendOutcome>) {
-        let wanted = self.feeds.are_wanted();
-        let mut committed = Vec::with_capacity(if wanted { batch.len() } else { 0 });
-        for (Request { append, answer }, positions) in batch.into_iter().zip(positions) {
-            let _ = answer.send(Ok(positions));
-            if wanted {
-                committed.push(Committed { append, outcome: positions });
+    /// Waits before the next attempt, or fails the batch when the store has been failing for too
+    /// long. Returns the appends to try again.
+    async fn retry_or_fail(
+        &mut self,
+        batch: Vec<AppendRequest>,
+        reason: String,
+        after: Duration,
+    ) -> Vec<AppendRequest> {
+        let since = *self
+            .failing_since
+            .get_or_insert_with(tokio::time::Instant::now);
+        if since.elapsed() >= RETRY_BUDGET {
+            self.fail(batch, reason, true);
+            return Vec::new();
+        }
+        debug!(%reason, "the store cannot write now; retrying");
+        tokio::time::sleep(after).await;
+        drop_expired(batch)
+    }
+
+    fn fail(&self, batch: Vec<AppendRequest>, reason: String, certainly_not_written: bool) {
+        error!(%reason, appends = batch.len(), "the store cannot write");
+        self.metrics.failures.inc();
+        reply_unavailable(batch, reason, certainly_not_written);
+    }
+
+    /// Replies to the appends of a written batch, then sends it to the subscribers.
+    fn acknowledge(&self, batch: Vec<AppendRequest>, outcomes: Vec<AppendOutcome>) {
+        let subscribed = self.feeds.has_subscribers();
+        let mut committed = Vec::with_capacity(if subscribed { batch.len() } else { 0 });
+        for (AppendRequest { append, reply }, positions) in batch.into_iter().zip(outcomes) {
+            let _ = reply.send(Ok(positions));
+            if subscribed {
+                committed.push(Committed { append, positions });
             }
         }
-        if wanted {
+        if subscribed {
             self.feeds.send(committed);
         }
     }
 
-    async fn try_write(&mut self, batch: &[Request]) -> Result<Vec<AppendOutcome>, BatchError> {
-        self.learn_heads(batch).await?;
+    async fn try_write(
+        &mut self,
+        batch: &[AppendRequest],
+    ) -> Result<Vec<AppendOutcome>, BatchError> {
+        self.read_heads(batch).await?;
         let mut heads: HashMap<ShardId, Position> = HashMap::new();
-        let numbered: Vec<Numbered<'_>> = batch
+        let sequenced: Vec<Sequenced<'_>> = batch
             .iter()
-            .map(|Request { append, .. }| {
+            .map(|AppendRequest { append, .. }| {
                 let shard = append.lease.shard;
                 let head = heads
                     .entry(shard)
                     .or_insert_with(|| self.heads[&shard].position);
                 let first = *head + 1;
                 *head += append.events.len() as Position;
-                Numbered { append, first }
+                Sequenced { append, first }
             })
             .collect();
         let began = Instant::now();
-        let written = self.store.commit(&numbered).await;
+        let written = self.store.commit(&sequenced).await;
         self.metrics.commit.observe(began.elapsed().as_secs_f64());
         if written.is_ok() {
             self.metrics.batch_appends.observe(batch.len() as f64);
@@ -264,22 +248,22 @@ impl<S: BatchStore> Task<S> {
             }
         }
         written?;
-        let positions = numbered
+        let outcomes = sequenced
             .iter()
-            .map(|Numbered { append, first }| AppendOutcome {
+            .map(|Sequenced { append, first }| AppendOutcome {
                 first: *first,
                 version: append.expected_version + append.events.len() as u64,
             })
             .collect();
         for (shard, position) in heads {
-            self.heads.get_mut(&shard).expect("learned above").position = position;
+            self.heads.get_mut(&shard).expect("read above").position = position;
         }
-        Ok(positions)
+        Ok(outcomes)
     }
 
-    /// Reads the heads that are not known under the lease of each append. An older lease than the one
-    /// a head is known under needs no head: the fence refuses it.
-    async fn learn_heads(&mut self, batch: &[Request]) -> Result<(), BatchError> {
+    /// Reads the heads that are not known under the leases of the appends. An append whose lease is
+    /// older than that of a known head needs none: it is fenced.
+    async fn read_heads(&mut self, batch: &[AppendRequest]) -> Result<(), BatchError> {
         let mut unknown: Vec<ShardId> = batch
             .iter()
             .map(|request| request.append.lease)
@@ -311,19 +295,60 @@ impl<S: BatchStore> Task<S> {
     }
 }
 
-/// Answers those that nobody waits for any more; the others stay.
-fn drop_expired(batch: Vec<Request>) -> Vec<Request> {
+/// Replies to the appends whose deadline has passed, and returns the others.
+fn drop_expired(batch: Vec<AppendRequest>) -> Vec<AppendRequest> {
     let now = Instant::now();
     let (expired, batch) = batch
         .into_iter()
         .partition(|request| request.append.deadline.has_passed(now));
-    answer_all(expired, &AppendError::Expired);
+    reply_all(expired, &AppendError::Expired);
     batch
 }
 
-fn answer_all(requests: Vec<Request>, failure: &AppendError) {
+/// Fails the appends under fenced leases, and returns the others.
+fn reply_fenced(batch: Vec<AppendRequest>, leases: &[ShardLease]) -> Vec<AppendRequest> {
+    warn!(
+        ?leases,
+        "appends under old leases are fenced: their shards have a newer owner"
+    );
+    let (fenced, rest): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .partition(|request| leases.contains(&request.append.lease));
+    for request in fenced {
+        let shard = request.append.lease.shard;
+        let _ = request.reply.send(Err(AppendError::Fenced(shard)));
+    }
+    rest
+}
+
+/// Fails the appends at `indexes`, and returns the others.
+fn reply_conflicts(batch: Vec<AppendRequest>, indexes: &[usize]) -> Vec<AppendRequest> {
+    debug!(
+        conflicts = indexes.len(),
+        "appends conflict with rows that exist"
+    );
+    let mut rest = Vec::with_capacity(batch.len());
+    for (index, request) in batch.into_iter().enumerate() {
+        if indexes.contains(&index) {
+            let _ = request.reply.send(Err(AppendError::Conflict));
+        } else {
+            rest.push(request);
+        }
+    }
+    rest
+}
+
+fn reply_unavailable(batch: Vec<AppendRequest>, reason: String, certainly_not_written: bool) {
+    let failure = AppendError::Unavailable {
+        reason,
+        certainly_not_written,
+    };
+    reply_all(batch, &failure);
+}
+
+fn reply_all(requests: Vec<AppendRequest>, failure: &AppendError) {
     for request in requests {
-        let _ = request.answer.send(Err(failure.clone()));
+        let _ = request.reply.send(Err(failure.clone()));
     }
 }
 

@@ -1,23 +1,28 @@
-//! Nodes and the owners of shards in memory: several stores on one memory are the nodes of a cluster in one process.
+//! Nodes and shard owners in memory. Several stores on one memory are the nodes of a cluster in one
+//! process.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_types::{
     ClusterSnapshot, ClusterState, Epoch, JoinError, Membership, NewNode, NodeId, NodeRecord,
-    ShardId, ShardLease, ShardOwner, StorageError,
+    ShardCount, ShardId, ShardLease, ShardOwner, StorageError,
 };
 use tokio::time::Instant;
 
-use super::MemoryStore;
-use super::state::{Member, MemoryState};
+use super::state::{Member, MemoryState, SharedMemoryStore};
 
-/// Nodes that were fenced longer ago and own nothing go when another joins.
-const FENCED_KEPT_FOR: Duration = Duration::from_secs(600);
+/// Nodes that were fenced longer ago and own no shard are removed when another node joins.
+const FENCED_RETENTION: Duration = Duration::from_secs(600);
 
-impl MemoryStore {
-    fn change<T>(&self, change: impl FnOnce(&mut MemoryState) -> T) -> T {
-        change(&mut self.state.lock().expect("no writer panics"))
+pub(super) struct MemoryMembership {
+    memory: SharedMemoryStore,
+    shards: ShardCount,
+}
+
+impl MemoryMembership {
+    pub(super) const fn new(memory: SharedMemoryStore, shards: ShardCount) -> Self {
+        Self { memory, shards }
     }
 
     fn cluster_state(&self, state: &MemoryState) -> ClusterState {
@@ -38,10 +43,10 @@ impl MemoryStore {
 }
 
 #[async_trait]
-impl Membership for MemoryStore {
+impl Membership for MemoryMembership {
     async fn join(&self, node: &NewNode) -> Result<(), JoinError> {
-        self.change(|state| {
-            sweep(state);
+        self.memory.change(|state| {
+            remove_old_fenced(state);
             let mut live = state.nodes.values().map(|member| &member.record);
             let same = live.find(|record| !record.fenced && record.node.name == node.name);
             match same {
@@ -70,8 +75,8 @@ impl Membership for MemoryStore {
     }
 
     async fn heartbeat(&self, id: NodeId) -> Result<bool, StorageError> {
-        Ok(self.change(|state| {
-            let live = state.lives(id);
+        Ok(self.memory.change(|state| {
+            let live = state.is_live(id);
             if let Some(member) = state.nodes.get_mut(&id).filter(|_| live) {
                 member.record.heartbeat += 1;
             }
@@ -84,8 +89,8 @@ impl Membership for MemoryStore {
         known: Option<u64>,
         watched: &[NodeId],
     ) -> Result<ClusterSnapshot, StorageError> {
-        Ok(self.read(|state| {
-            let live = watched.iter().filter(|id| state.lives(**id));
+        Ok(self.memory.read(|state| {
+            let live = watched.iter().filter(|id| state.is_live(**id));
             ClusterSnapshot {
                 version: state.version,
                 state: (known != Some(state.version)).then(|| self.cluster_state(state)),
@@ -95,7 +100,7 @@ impl Membership for MemoryStore {
     }
 
     async fn fence(&self, id: NodeId, beat: u64) -> Result<bool, StorageError> {
-        Ok(self.change(|state| {
+        Ok(self.memory.change(|state| {
             let Some(member) = state.nodes.get_mut(&id) else {
                 return true;
             };
@@ -104,12 +109,12 @@ impl Membership for MemoryStore {
                 member.fenced_at = Some(Instant::now());
                 state.version += 1;
             }
-            !state.lives(id)
+            !state.is_live(id)
         }))
     }
 
     async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, StorageError> {
-        Ok(self.read(|state| {
+        Ok(self.memory.read(|state| {
             let members = state.nodes.iter();
             let age = |(id, member): (&NodeId, &Member)| Some((*id, member.fenced_at?.elapsed()));
             members.filter_map(age).collect()
@@ -117,7 +122,7 @@ impl Membership for MemoryStore {
     }
 
     async fn set_draining(&self, id: NodeId, draining: bool) -> Result<(), StorageError> {
-        self.change(|state| {
+        self.memory.change(|state| {
             if let Some(member) = state.nodes.get_mut(&id)
                 && member.record.draining != draining
             {
@@ -129,7 +134,7 @@ impl Membership for MemoryStore {
     }
 
     async fn leave(&self, id: NodeId) -> Result<(), StorageError> {
-        self.change(|state| {
+        self.memory.change(|state| {
             if state.nodes.remove(&id).is_some() {
                 state.version += 1;
             }
@@ -142,21 +147,21 @@ impl Membership for MemoryStore {
         owner: NodeId,
         shards: &[(ShardId, Option<NodeId>)],
     ) -> Result<Vec<ShardLease>, StorageError> {
-        Ok(self.change(|state| {
-            if !state.lives(owner) {
+        Ok(self.memory.change(|state| {
+            if !state.is_live(owner) {
                 return vec![];
             }
             let mut free: Vec<ShardId> = shards
                 .iter()
                 .filter(|(shard, seen)| state.owned(*shard).owner == *seen)
-                .filter(|(_, seen)| seen.is_none_or(|seen| !state.lives(seen)))
+                .filter(|(_, seen)| seen.is_none_or(|seen| !state.is_live(seen)))
                 .map(|(shard, _)| *shard)
                 .collect();
             free.sort_unstable();
             free.dedup();
             let taken: Vec<ShardLease> = free
                 .into_iter()
-                .map(|shard| state.hand_to(owner, shard))
+                .map(|shard| state.assign(owner, shard))
                 .collect();
             state.version += u64::from(!taken.is_empty());
             taken
@@ -164,28 +169,28 @@ impl Membership for MemoryStore {
     }
 
     async fn release(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), StorageError> {
-        self.change(|state| {
-            let mut given = false;
+        self.memory.change(|state| {
+            let mut released = false;
             for shard in shards {
                 if let Some(owned) = state.owners.get_mut(shard)
                     && owned.owner == Some(owner)
                 {
                     owned.owner = None;
-                    given = true;
+                    released = true;
                 }
             }
-            state.version += u64::from(given);
+            state.version += u64::from(released);
         });
         Ok(())
     }
 }
 
-fn sweep(state: &mut MemoryState) {
+fn remove_old_fenced(state: &mut MemoryState) {
     let owners: Vec<NodeId> = state.owners.values().filter_map(|o| o.owner).collect();
     let before = state.nodes.len();
     state.nodes.retain(|id, member| {
-        let long_ago = |at: Instant| at.elapsed() > FENCED_KEPT_FOR;
-        !member.fenced_at.is_some_and(long_ago) || owners.contains(id)
+        let is_old = |at: Instant| at.elapsed() > FENCED_RETENTION;
+        !member.fenced_at.is_some_and(is_old) || owners.contains(id)
     });
     state.version += u64::from(state.nodes.len() < before);
 }

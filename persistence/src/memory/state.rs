@@ -1,16 +1,40 @@
-//! What the stores in memory hold.
+//! The shared state of stores in memory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use fritzy_domain::{CommandId, Cursor, EntityId, RecordedEvent, State, Stored};
 use fritzy_types::{Epoch, NodeId, NodeRecord, ShardCount, ShardId, ShardLease};
 use tokio::time::Instant;
 
+/// The memory behind one or several stores, as one database is behind several nodes. Clones share
+/// it.
+#[derive(Clone, Default)]
+pub struct SharedMemoryStore(Arc<Mutex<MemoryState>>);
+
+impl fmt::Debug for SharedMemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedMemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl SharedMemoryStore {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&MemoryState) -> T) -> T {
+        read(&self.0.lock().expect("no writer panics"))
+    }
+
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut MemoryState) -> T) -> T {
+        change(&mut self.0.lock().expect("no writer panics"))
+    }
+}
+
+/// The tables of a database, as collections.
 #[derive(Default)]
 pub(super) struct MemoryState {
-    /// Of the first stores on this memory.
+    /// Set by the first stores on this memory.
     pub(super) shards: Option<ShardCount>,
-    /// Shards that were claimed once.
+    /// Shards that were claimed at least once.
     pub(super) owners: HashMap<ShardId, Owned>,
     pub(super) nodes: BTreeMap<NodeId, Member>,
     /// Counts the changes of nodes and owners.
@@ -18,30 +42,35 @@ pub(super) struct MemoryState {
     pub(super) journal: HashMap<ShardId, Vec<RecordedEvent>>,
     pub(super) states: BTreeMap<EntityId, Stored<State>>,
     pub(super) cursors: BTreeMap<(String, ShardId), Cursor>,
-    /// What each keyed creation made.
+    /// The entity that each keyed creation has created.
     pub(super) creations: HashMap<CommandId, EntityId>,
 }
 
-/// Who owns a shard.
+/// The owner of a shard, `None` after a release, and its epoch.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Owned {
     pub(super) owner: Option<NodeId>,
     pub(super) epoch: u64,
 }
 
-/// A node that has joined.
 pub(super) struct Member {
     pub(super) record: NodeRecord,
     pub(super) fenced_at: Option<Instant>,
 }
 
 impl MemoryState {
+    /// The events of a shard, by position.
+    pub(super) fn stream(&self, shard: ShardId) -> &[RecordedEvent] {
+        let stream = self.journal.get(&shard);
+        stream.map(Vec::as_slice).unwrap_or_default()
+    }
+
     pub(super) fn owned(&self, shard: ShardId) -> Owned {
         self.owners.get(&shard).copied().unwrap_or_default()
     }
 
-    /// Gives a shard to `owner`, raising its epoch.
-    pub(super) fn hand_to(&mut self, owner: NodeId, shard: ShardId) -> ShardLease {
+    /// Assigns a shard to `owner`, and raises its epoch.
+    pub(super) fn assign(&mut self, owner: NodeId, shard: ShardId) -> ShardLease {
         let owned = self.owners.entry(shard).or_default();
         owned.owner = Some(owner);
         owned.epoch += 1;
@@ -58,8 +87,8 @@ impl MemoryState {
         owned.owner == Some(lease.owner) && Epoch(owned.epoch) == lease.epoch
     }
 
-    /// Whether a node has joined, not left, and was not fenced.
-    pub(super) fn lives(&self, node: NodeId) -> bool {
+    /// Whether a node has joined, has not left, and is not fenced.
+    pub(super) fn is_live(&self, node: NodeId) -> bool {
         let member = self.nodes.get(&node);
         member.is_some_and(|member| !member.record.fenced)
     }

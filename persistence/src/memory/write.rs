@@ -1,4 +1,4 @@
-//! Batches in memory: checked whole, then applied whole.
+//! Batches in memory: checked as a whole, then applied as a whole.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,18 @@ use async_trait::async_trait;
 use fritzy_domain::{Cursor, CursorMove, Position, RecordedEvent, Stored};
 use fritzy_types::{ShardId, StorageError};
 
-use super::Shared;
-use super::state::MemoryState;
-use crate::committer::{BatchError, BatchStore, Numbered, leases};
+use super::state::{MemoryState, SharedMemoryStore};
+use crate::committer::{BatchError, BatchStore, Sequenced, leases};
 
-pub(super) struct MemoryBatches(pub(super) Shared);
+pub(super) struct MemoryBatches {
+    memory: SharedMemoryStore,
+}
+
+impl MemoryBatches {
+    pub(super) const fn new(memory: SharedMemoryStore) -> Self {
+        Self { memory }
+    }
+}
 
 #[async_trait]
 impl BatchStore for MemoryBatches {
@@ -18,17 +25,13 @@ impl BatchStore for MemoryBatches {
         &mut self,
         shards: &[ShardId],
     ) -> Result<HashMap<ShardId, Position>, BatchError> {
-        let state = self.0.lock().expect("no writer panics");
-        let head = |shard: &ShardId| {
-            let stream = state.journal.get(shard);
-            (
-                *shard,
-                stream
-                    .and_then(|s| s.last())
-                    .map_or(0, |last| last.position),
-            )
-        };
-        Ok(shards.iter().map(head).collect())
+        Ok(self.memory.read(|state| {
+            let head = |shard: &ShardId| {
+                let last = state.stream(*shard).last();
+                (*shard, last.map_or(0, |last| last.position))
+            };
+            shards.iter().map(head).collect()
+        }))
     }
 
     async fn save_cursors(
@@ -36,48 +39,51 @@ impl BatchStore for MemoryBatches {
         projection: &str,
         moves: &[CursorMove],
     ) -> Result<Vec<ShardId>, StorageError> {
-        let mut state = self.0.lock().expect("no writer panics");
-        let mut refused = Vec::new();
-        for CursorMove { lease, cursor } in moves {
-            let key = (projection.to_owned(), lease.shard);
-            let held = state.holds(lease);
-            let goes_on =
-                |kept: &Cursor| kept.resets == cursor.resets && kept.position <= cursor.position;
-            if held && state.cursors.get(&key).is_none_or(goes_on) {
-                state.cursors.insert(key, cursor.clone());
-            } else {
-                refused.push(lease.shard);
+        Ok(self.memory.change(|state| {
+            let mut not_saved = Vec::new();
+            for CursorMove { lease, cursor } in moves {
+                let key = (projection.to_owned(), lease.shard);
+                let held = state.holds(lease);
+                let advances = |stored: &Cursor| {
+                    stored.resets == cursor.resets && stored.position <= cursor.position
+                };
+                if held && state.cursors.get(&key).is_none_or(advances) {
+                    state.cursors.insert(key, cursor.clone());
+                } else {
+                    not_saved.push(lease.shard);
+                }
             }
-        }
-        Ok(refused)
+            not_saved
+        }))
     }
 
     async fn close(self) {}
 
-    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
-        let mut state = self.0.lock().expect("no writer panics");
-        let fenced: Vec<_> = leases(batch)
-            .into_iter()
-            .filter(|lease| !state.holds(lease))
-            .collect();
-        if !fenced.is_empty() {
-            return Err(BatchError::Fenced(fenced));
-        }
-        let conflicts: Vec<usize> = (0..batch.len())
-            .filter(|&index| conflicts(&state, &batch[index]))
-            .collect();
-        if !conflicts.is_empty() {
-            return Err(BatchError::Conflicts(conflicts));
-        }
-        for numbered in batch {
-            apply(&mut state, numbered);
-        }
-        Ok(())
+    async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
+        self.memory.change(|state| {
+            let fenced: Vec<_> = leases(batch)
+                .into_iter()
+                .filter(|lease| !state.holds(lease))
+                .collect();
+            if !fenced.is_empty() {
+                return Err(BatchError::Fenced(fenced));
+            }
+            let conflicts: Vec<usize> = (0..batch.len())
+                .filter(|&index| conflicts(state, &batch[index]))
+                .collect();
+            if !conflicts.is_empty() {
+                return Err(BatchError::Conflicts(conflicts));
+            }
+            for sequenced in batch {
+                apply(state, sequenced);
+            }
+            Ok(())
+        })
     }
 }
 
-fn conflicts(state: &MemoryState, numbered: &Numbered<'_>) -> bool {
-    let append = numbered.append;
+fn conflicts(state: &MemoryState, sequenced: &Sequenced<'_>) -> bool {
+    let append = sequenced.append;
     let version = state
         .states
         .get(&append.entity)
@@ -86,7 +92,7 @@ fn conflicts(state: &MemoryState, numbered: &Numbered<'_>) -> bool {
     version != append.expected_version || keyed_creation && state.creations.contains_key(&append.command)
 }
 
-fn apply(state: &mut MemoryState, Numbered { append, first }: &Numbered<'_>) {
+fn apply(state: &mut MemoryState, Sequenced { append, first }: &Sequenced<'_>) {
     let stream = state.journal.entry(append.lease.shard).or_default();
     let head = stream.last().map_or(0, |last| last.position);
     assert_eq!(*first, head + 1, "positions of a shard are contiguous (I2)");

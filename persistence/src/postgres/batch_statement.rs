@@ -1,23 +1,24 @@
 //! A batch as one statement: the fence, the journal rows and the state rows, all or nothing.
 //!
-//! One statement that commits by itself needs one round trip, and leaves no open transaction for a stopped
-//! process to be caught in. Rows come as one array for each column, so the text depends only on which kinds
-//! of state are in the batch, and stays prepared.
+//! One statement that commits by itself needs one round trip, and a stopped process leaves no open
+//! transaction behind. Rows are bound as one array for each column, so the text depends only on
+//! which kinds of state are in the batch, and stays prepared.
 
 use fritzy_domain::{Account, Append, Order, Product, State};
 use fritzy_types::ShardLease;
 use sqlx::{Postgres, QueryBuilder};
 
 use super::unnest::Unnest;
-use crate::committer::{Numbered, creation_key};
+use crate::committer::{Sequenced, creation_key};
 use crate::rows::{lines_json, micros, signed, version};
 
-/// The statement of a batch that is written under `leases`, which stand in ascending order of shards.
+/// The statement that writes a batch under `leases`, which are in ascending order of shards.
 ///
-/// It answers one row: the shards whose lease is the newest (`held`). When one is missing, nothing was
-/// written. When a changed state is not at the version it was decided on, it fails by dividing by zero.
+/// It returns one row: the shards whose lease is the newest (`held`). When one is missing, nothing
+/// was written. When a changed state is not at the version it was decided on, the statement fails
+/// with a division by zero.
 pub(super) fn batch_statement(
-    batch: &[Numbered<'_>],
+    batch: &[Sequenced<'_>],
     leases: &[ShardLease],
 ) -> QueryBuilder<Postgres> {
     let mut statement = Statement(QueryBuilder::new("WITH "));
@@ -31,13 +32,13 @@ pub(super) fn batch_statement(
     statement.changed_accounts(&states.changed_accounts, &mut checks);
     statement.changed_products(&states.changed_products, &mut checks);
     statement.changed_orders(&states.changed_orders, &mut checks);
-    statement.answer(&checks);
+    statement.result(&checks);
     statement.0
 }
 
-type Row<'a, T> = (&'a Numbered<'a>, &'a T);
+type Row<'a, T> = (&'a Sequenced<'a>, &'a T);
 
-/// The states of a batch by what is to be done with them.
+/// The states of a batch, by kind and by whether they are new.
 #[derive(Default)]
 struct States<'a> {
     new_accounts: Vec<Row<'a, Account>>,
@@ -49,24 +50,24 @@ struct States<'a> {
 }
 
 impl<'a> States<'a> {
-    fn of(batch: &'a [Numbered<'a>]) -> Self {
+    fn of(batch: &'a [Sequenced<'a>]) -> Self {
         let mut states = Self::default();
-        for numbered in batch {
-            let new = numbered.append.expected_version == 0;
-            match &numbered.append.state {
-                State::Account(account) if new => states.new_accounts.push((numbered, account)),
-                State::Account(account) => states.changed_accounts.push((numbered, account)),
-                State::Product(product) if new => states.new_products.push((numbered, product)),
-                State::Product(product) => states.changed_products.push((numbered, product)),
-                State::Order(order) if new => states.new_orders.push((numbered, order)),
-                State::Order(order) => states.changed_orders.push((numbered, order)),
+        for sequenced in batch {
+            let new = sequenced.append.expected_version == 0;
+            match &sequenced.append.state {
+                State::Account(account) if new => states.new_accounts.push((sequenced, account)),
+                State::Account(account) => states.changed_accounts.push((sequenced, account)),
+                State::Product(product) if new => states.new_products.push((sequenced, product)),
+                State::Product(product) => states.changed_products.push((sequenced, product)),
+                State::Order(order) if new => states.new_orders.push((sequenced, order)),
+                State::Order(order) => states.changed_orders.push((sequenced, order)),
             }
         }
         states
     }
 }
 
-/// How many rows a part changes, and how many it must.
+/// The number of rows that a part of the statement must change.
 struct Check {
     part: &'static str,
     rows: i64,
@@ -83,7 +84,7 @@ impl Statement {
         Unnest::new(&mut self.0, rows)
     }
 
-    /// Rows that begin with id and version.
+    /// Adds rows that begin with id and version.
     fn states<'s, 'r, 'a, T>(&'s mut self, rows: &'r [Row<'a, T>]) -> Unnest<'s, 'r, Row<'a, T>> {
         self.rows(rows)
             .column("uuid[]", |(n, _)| *n.append.entity.as_uuid())
@@ -91,8 +92,9 @@ impl Statement {
     }
 
     fn fence(&mut self, leases: &[ShardLease]) {
-        // Locked in ascending order, as every claim locks them. A claim waits for this statement to end; a
-        // statement that had to wait for a claim looks at the row again, and finds the lease gone.
+        // Locked in ascending order, like every claim does. A claim waits for this statement to
+        // end. A statement that had to wait for a claim reads the row again, and finds its lease
+        // replaced.
         self.text(
             "held AS MATERIALIZED (
                 SELECT shard.shard FROM shard JOIN unnest(",
@@ -111,12 +113,12 @@ impl Statement {
         self.text(" AS holds FROM held)");
     }
 
-    fn events(&mut self, batch: &[Numbered<'_>]) {
+    fn events(&mut self, batch: &[Sequenced<'_>]) {
         let rows: Vec<_> = batch
             .iter()
-            .flat_map(|numbered| {
-                let events = numbered.append.events.iter().enumerate();
-                events.map(move |(offset, event)| (numbered, offset as u64, event))
+            .flat_map(|sequenced| {
+                let events = sequenced.append.events.iter().enumerate();
+                events.map(move |(offset, event)| (sequenced, offset as u64, event))
             })
             .collect();
         self.text(
@@ -184,13 +186,13 @@ impl Statement {
         );
     }
 
-    /// Orders come in the order of their keys: two committers that write the same keys wait for each other
-    /// instead of locking each other out.
+    /// Inserts orders in the order of their keys: two committers that write the same keys wait for
+    /// each other instead of deadlocking.
     fn new_orders(&mut self, mut rows: Vec<Row<'_, Order>>) {
         if rows.is_empty() {
             return;
         }
-        rows.sort_by_key(|(numbered, _)| creation_key(numbered.append));
+        rows.sort_by_key(|(sequenced, _)| creation_key(sequenced.append));
         self.text(
             ", new_order AS (
                 INSERT INTO customer_order (id, version, created_at, account_id, status, total_minor,
@@ -277,7 +279,7 @@ impl Statement {
         );
     }
 
-    fn answer(&mut self, checks: &[Check]) {
+    fn result(&mut self, checks: &[Check]) {
         self.text(" SELECT (SELECT array_agg(shard) FROM held) AS held");
         for check in checks {
             self.text(", 1 / (CASE WHEN NOT fence.holds OR (SELECT count(*) FROM ");
@@ -290,7 +292,7 @@ impl Statement {
     }
 }
 
-/// Notes that a part must change each of its rows; `false` when it has none.
+/// Requires that a part changes each of its rows. Returns `false` when it has none.
 fn check<T>(rows: &[Row<'_, T>], part: &'static str, checks: &mut Vec<Check>) -> bool {
     if rows.is_empty() {
         return false;
@@ -307,7 +309,7 @@ fn fingerprint(append: &Append) -> Option<&[u8]> {
         .map(|fingerprint| &fingerprint.0[..])
 }
 
-/// Shards stay below 32 768.
+/// A shard as PostgreSQL stores it: shards stay below 32 768.
 pub(super) fn small(shard: u16) -> i16 {
     shard.cast_signed()
 }

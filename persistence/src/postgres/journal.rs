@@ -1,4 +1,4 @@
-//! The journal's port: appends go to the committers, reads to the pool.
+//! The journal: appends go to the committers, reads to the pool.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,30 @@ use fritzy_domain::{
 use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::batch_statement::small;
+use super::read_pool::ReadPool;
+use crate::committer::Committer;
 use crate::rows::{command_record, heads, recorded, signed};
 
-/// The last position of each shard: one seek for each; grouping would walk the whole index.
+/// The last position of each shard: one index seek per shard, where grouping would scan the whole
+/// index.
 pub(super) const HEADS: &str = "SELECT shard, coalesce(
     (SELECT position FROM journal WHERE journal.shard = shard.shard ORDER BY position DESC LIMIT 1), 0
 ) AS position FROM shard";
 
+pub(super) struct PostgresJournal {
+    reads: ReadPool,
+    committer: Committer,
+}
+
+impl PostgresJournal {
+    pub(super) const fn new(reads: ReadPool, committer: Committer) -> Self {
+        Self { reads, committer }
+    }
+}
+
 #[async_trait]
-impl JournalWriter for PostgresStore {
+impl JournalWriter for PostgresJournal {
     fn append(&self, append: Append) -> Appending {
         self.committer.append(append)
     }
@@ -31,7 +44,7 @@ impl JournalWriter for PostgresStore {
 }
 
 #[async_trait]
-impl JournalReader for PostgresStore {
+impl JournalReader for PostgresJournal {
     fn feed(&self) -> Box<dyn CommitFeed> {
         self.committer.feed()
     }
@@ -88,7 +101,7 @@ impl JournalReader for PostgresStore {
         shard: ShardId,
         id: Uuid,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<RecordedEvent>, StorageError> {
         let statement = || {
             sqlx::query(
@@ -100,7 +113,7 @@ impl JournalReader for PostgresStore {
             .bind(signed(page.skip))
             .bind(i64::from(page.take))
         };
-        self.reads.list(statement, recorded, room).await
+        self.reads.list(statement, recorded, budget).await
     }
 
     async fn find_command(
@@ -108,7 +121,7 @@ impl JournalReader for PostgresStore {
         shard: ShardId,
         command: CommandId,
     ) -> Result<Option<CommandRecord>, StorageError> {
-        // Only commands with a key have a fingerprint, and only they are looked up: by their index.
+        // Only keyed commands have a fingerprint, and only they are looked up: by their index.
         let read = async |pool| {
             sqlx::query(
                 "SELECT entity_id, event_type, version, fingerprint FROM journal

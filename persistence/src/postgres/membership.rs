@@ -1,8 +1,8 @@
-//! Nodes and the owners of shards on PostgreSQL.
+//! Nodes and shard owners on PostgreSQL.
 //!
-//! Every change is one statement that commits by itself. It locks rows of `shard` first, in ascending order like batches and
-//! claims, then rows of `node`, and the version last: so no two of them wait for each other, and versions are counted in
-//! the order of commits.
+//! Every change is one statement that commits by itself. It locks rows of `shard` first, in
+//! ascending order like batches and claims, then rows of `node`, and the version last. So no two of
+//! them deadlock, and versions are counted in the order of commits.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::batch_statement::small;
-use super::line::{Call, Line};
-use super::session::Server;
+use super::dedicated_connection::{Call, DedicatedConnection};
+use super::server::Server;
 use crate::rows::{Columns, read_error, signed};
 
-/// A renewal at most: two more can follow before a lease of 4 s has run out.
-const RENEWAL_MAX: Duration = Duration::from_secs(2);
-/// Any other call at most. A take waits for batches that are under way, which the server ends.
+/// Time limit of a heartbeat: two more fit into a lease of 4 s.
+const HEARTBEAT_MAX: Duration = Duration::from_secs(2);
+/// Time limit of any other call. An acquisition waits for batches in flight, which the server ends.
 const CALL_MAX: Duration = Duration::from_secs(3);
-/// Tries to find out who has a name, when whoever had it is gone at each second look.
-const JOIN_TRIES_MAX: u32 = 3;
+/// Attempts to join, when the node with the same name has left again at each look-up.
+const JOIN_ATTEMPTS_MAX: u32 = 3;
 
-/// Counts a change by the rows of the part named, which is carried out whole before the version's row is locked: a count
-/// needs all of its rows.
+/// Raises the version if the named part has changed rows. The part is executed completely before
+/// the version's row is locked, since the count needs all of its rows.
 macro_rules! bumped {
     ($changed:literal) => {
         concat!(
@@ -39,8 +39,8 @@ macro_rules! bumped {
     };
 }
 
-/// Nodes that were fenced long ago and own nothing go, so that the table does not grow with every restart. What another
-/// joining node is putting away is left to it.
+/// Removes nodes that were fenced long ago and own no shard, so that the table does not grow with
+/// every restart. Skips the rows that another joining node is removing.
 const JOIN: &str = concat!(
     "WITH swept AS (
         DELETE FROM node WHERE id IN (
@@ -57,15 +57,15 @@ const JOIN: &str = concat!(
     " SELECT count(*) > 0 FROM joined"
 );
 
-const RENEW: &str =
+const HEARTBEAT: &str =
     "UPDATE node SET beat = beat + 1 WHERE id = $1 AND NOT fenced RETURNING true AS renewed";
 
-/// A row for each beat, or one without.
-const LOOK: &str =
+/// Returns a row for each heartbeat counter, or one row without.
+const READ_STATE: &str =
     "SELECT version, id, beat FROM cluster_version LEFT JOIN node ON id = ANY($1) AND NOT fenced";
 
-/// Of this and a renewal that come at once the second waits for the first and looks at the row again: either the beat
-/// has moved, or the node is fenced.
+/// When this and a heartbeat run at once, the second waits for the first and reads the row again:
+/// either the counter has moved, or the node is fenced.
 const FENCE: &str = concat!(
     "WITH done AS (
         UPDATE node SET fenced = true, fenced_at = now() WHERE id = $1 AND beat = $2 AND NOT fenced RETURNING id
@@ -87,19 +87,20 @@ const DRAIN: &str = concat!(
 );
 
 const LEAVE: &str = concat!(
-    "WITH gone AS (DELETE FROM node WHERE id = $1 RETURNING id), ",
-    bumped!("gone"),
-    " SELECT count(*) FROM gone"
+    "WITH left AS (DELETE FROM node WHERE id = $1 RETURNING id), ",
+    bumped!("left"),
+    " SELECT count(*) FROM left"
 );
 
-/// The rows of `shard` are looked at again once they are locked, but those of `node` only as they stood when the statement
-/// began. That is enough because a node that was fenced or has left by then stays so: its id is never used again. What
-/// could have changed meanwhile is who owns a shard. So its owner is compared, after the wait, with the one that was judged;
-/// were only "its owner is gone" asked, a shard could be taken from one that had just taken it, and that is not among
-/// the nodes as they stood.
+/// Rows of `shard` are read again once they are locked, but those of `node` only as of the
+/// beginning of the statement. That is enough because a node that was fenced or had left by then
+/// stays so: its id is never used again. What could have changed meanwhile is the owner of a shard.
+/// So the owner is compared, after the wait, with the one that was seen. Asking only whether the
+/// owner is gone would not do: a shard could be taken from a node that has just acquired it, which
+/// is not among the nodes as of the beginning.
 ///
-/// The epoch is raised from where it stands then: the owner may have raised it by itself.
-const TAKE: &str = concat!(
+/// The epoch is raised from its current value: the owner may have raised it by itself.
+const ACQUIRE: &str = concat!(
     "WITH seen AS (
         SELECT shard, owner FROM unnest($2::int2[], $3::uuid[]) AS s (shard, owner)
     ), locked AS (
@@ -108,58 +109,64 @@ const TAKE: &str = concat!(
         WHERE NOT EXISTS (SELECT 1 FROM node WHERE node.id = seen.owner AND NOT fenced)
             AND EXISTS (SELECT 1 FROM node WHERE node.id = $1 AND NOT fenced)
         ORDER BY shard.shard FOR UPDATE OF shard
-    ), taken AS (
+    ), acquired AS (
         UPDATE shard SET owner = $1, epoch = shard.epoch + 1 FROM locked WHERE shard.shard = locked.shard
         RETURNING shard.shard, shard.epoch
     ), ",
-    bumped!("taken"),
-    " SELECT shard, epoch FROM taken ORDER BY shard"
+    bumped!("acquired"),
+    " SELECT shard, epoch FROM acquired ORDER BY shard"
 );
 
-/// A batch that has passed its fence and hears nothing more of its node holds its shards, and the server waits for that word for
-/// ever. Committers give a batch up after 6 s, so one that is older is nobody's any more: it is ended, and with it
-/// undone.
-const END_LEFT_BEHIND: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity AS a
+/// A batch that has passed its fence and whose node has stopped holds its shards, and the server
+/// waits forever for the rest of the protocol. Committers give a batch up after 6 s, so an older
+/// one has no owner any more: its session is ended, and with it the batch is rolled back.
+const END_ORPHANED_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity AS a
     WHERE datname = current_database() AND application_name = 'fritzy committer'
         AND xact_start < now() - interval '6 seconds'
         AND EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.pid = a.pid AND l.relation = 'shard'::regclass)";
 
-const GIVE_BACK: &str = concat!(
+const RELEASE: &str = concat!(
     "WITH locked AS (
         SELECT shard FROM shard WHERE shard = ANY($2) AND owner = $1 ORDER BY shard FOR UPDATE
-    ), given AS (
+    ), released AS (
         UPDATE shard SET owner = NULL FROM locked WHERE shard.shard = locked.shard RETURNING shard.shard
     ), ",
-    bumped!("given"),
-    " SELECT count(*) FROM given"
+    bumped!("released"),
+    " SELECT count(*) FROM released"
 );
 
-/// The tables of nodes and owners, over connections of their own: the pool for reading may be busy with lists.
-pub(super) struct Nodes {
-    /// By itself, so that a renewal waits for nothing.
-    renewing: Line,
-    others: Line,
+/// The tables of nodes and owners, on connections of their own: the read pool may be busy with
+/// lists.
+pub(super) struct PostgresMembership {
+    /// A connection of its own, so that a heartbeat waits for nothing.
+    heartbeats: DedicatedConnection,
+    others: DedicatedConnection,
 }
 
-impl Nodes {
+impl PostgresMembership {
     pub(super) fn new(server: &Server) -> Self {
         Self {
-            renewing: Line::new(server.clone(), "fritzy renewal", RENEWAL_MAX, "1500"),
-            others: Line::new(server.clone(), "fritzy membership", CALL_MAX, "2500"),
+            heartbeats: DedicatedConnection::new(
+                server.clone(),
+                "fritzy renewal",
+                HEARTBEAT_MAX,
+                "1500",
+            ),
+            others: DedicatedConnection::new(server.clone(), "fritzy membership", CALL_MAX, "2500"),
         }
     }
 
     pub(super) fn close(&self) {
-        self.renewing.close();
+        self.heartbeats.close();
         self.others.close();
     }
 }
 
 #[async_trait]
-impl Membership for Nodes {
+impl Membership for PostgresMembership {
     async fn join(&self, node: &NewNode) -> Result<(), JoinError> {
         let mut call = self.others.call().await?;
-        for _ in 0..JOIN_TRIES_MAX {
+        for _ in 0..JOIN_ATTEMPTS_MAX {
             let joining = sqlx::query(JOIN)
                 .bind(*node.id.as_uuid())
                 .bind(&node.name)
@@ -176,19 +183,19 @@ impl Membership for Nodes {
             let by_name = sqlx::query("SELECT * FROM node WHERE name = $1 AND NOT fenced");
             let found = call.rows(by_name.bind(&node.name)).await?;
             match found.first().map(node_record).transpose()? {
-                // An earlier call of this run, whose answer was lost.
+                // An earlier call of this run, whose result was lost.
                 Some(itself) if itself.node.id == node.id => return Ok(()),
                 Some(other) => return Err(JoinError::NameTaken(Box::new(other))),
                 None => {}
             }
         }
-        let reason = format!("the name {} changes hands all the time", node.name);
+        let reason = format!("the name {} is taken by another node each time", node.name);
         Err(StorageError::Unavailable(reason).into())
     }
 
     async fn heartbeat(&self, id: NodeId) -> Result<bool, StorageError> {
-        let renewing = sqlx::query(RENEW).bind(*id.as_uuid());
-        let rows = self.renewing.call().await?.rows(renewing).await?;
+        let heartbeat = sqlx::query(HEARTBEAT).bind(*id.as_uuid());
+        let rows = self.heartbeats.call().await?.rows(heartbeat).await?;
         Ok(!rows.is_empty())
     }
 
@@ -199,9 +206,11 @@ impl Membership for Nodes {
     ) -> Result<ClusterSnapshot, StorageError> {
         let watched: Vec<Uuid> = watched.iter().map(|id| *id.as_uuid()).collect();
         let mut call = self.others.call().await?;
-        let rows = call.rows(sqlx::query(LOOK).bind(watched)).await?;
+        let rows = call.rows(sqlx::query(READ_STATE).bind(watched)).await?;
         let version = rows.first().ok_or_else(|| {
-            StorageError::Unreadable("the table cluster_version has not its one row".into())
+            StorageError::Unreadable(
+                "the table cluster_version does not have exactly one row".into(),
+            )
         })?;
         let version = version.int("version")?.cast_unsigned();
         let mut beats = Vec::with_capacity(rows.len());
@@ -211,7 +220,7 @@ impl Membership for Nodes {
                 beats.push((NodeId::from_uuid(id), row.int("beat")?.cast_unsigned()));
             }
         }
-        // Behind the version, so that nothing that it counts is missing.
+        // Read after the version, so that it contains every change counted there.
         let state = if known == Some(version) {
             None
         } else {
@@ -230,9 +239,9 @@ impl Membership for Nodes {
         if is_true(&call.rows(fencing).await?)? {
             return Ok(true);
         }
-        // By a new statement: another may have fenced it while this one waited.
-        let gone = sqlx::query(IS_GONE).bind(*id.as_uuid());
-        is_true(&call.rows(gone).await?)
+        // A new statement, since another node may have fenced it while this one waited.
+        let is_gone = sqlx::query(IS_GONE).bind(*id.as_uuid());
+        is_true(&call.rows(is_gone).await?)
     }
 
     async fn fenced_for(&self) -> Result<Vec<(NodeId, Duration)>, StorageError> {
@@ -275,15 +284,15 @@ impl Membership for Nodes {
         let owners: Vec<Option<Uuid>> = owners
             .map(|(_, owner)| owner.map(|owner| *owner.as_uuid()))
             .collect();
-        let taking = sqlx::query(TAKE).bind(*owner.as_uuid());
-        let taking = taking.bind(numbers).bind(owners);
-        let taken = self.others.call().await?.rows(taking).await;
-        if taken.is_err() {
-            // Perhaps because it waited for one of these; the next take will not.
-            let ending = sqlx::query(END_LEFT_BEHIND);
+        let acquiring = sqlx::query(ACQUIRE).bind(*owner.as_uuid());
+        let acquiring = acquiring.bind(numbers).bind(owners);
+        let acquired = self.others.call().await?.rows(acquiring).await;
+        if acquired.is_err() {
+            // Perhaps it waited for such a session; the next acquisition will not.
+            let ending = sqlx::query(END_ORPHANED_SESSIONS);
             self.others.call().await?.rows(ending).await?;
         }
-        let rows = taken?;
+        let rows = acquired?;
         let lease = |row: &PgRow| {
             Ok(ShardLease {
                 shard: ShardId(row.shard()?),
@@ -299,12 +308,13 @@ impl Membership for Nodes {
             return Ok(());
         }
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
-        let giving = sqlx::query(GIVE_BACK).bind(*owner.as_uuid()).bind(numbers);
-        self.others.call().await?.rows(giving).await.map(drop)
+        let releasing = sqlx::query(RELEASE).bind(*owner.as_uuid()).bind(numbers);
+        self.others.call().await?.rows(releasing).await.map(drop)
     }
 }
 
-/// Owners first: each of them had joined by then, and is among the nodes unless it is gone.
+/// Reads the owners first: each of them had joined by then, and is among the nodes unless it has
+/// left.
 async fn state(call: &mut Call<'_>) -> Result<ClusterState, StorageError> {
     let shards = sqlx::query("SELECT shard, owner, epoch FROM shard ORDER BY shard");
     let shards = call.rows(shards).await?;
@@ -317,10 +327,10 @@ async fn state(call: &mut Call<'_>) -> Result<ClusterState, StorageError> {
     })
 }
 
-/// The one value of one row.
+/// The only value of the only row.
 fn is_true(rows: &[PgRow]) -> Result<bool, StorageError> {
     let row = rows.first();
-    let row = row.ok_or_else(|| StorageError::Unreadable("an answer without a row".into()))?;
+    let row = row.ok_or_else(|| StorageError::Unreadable("a result without a row".into()))?;
     row.try_get(0).map_err(read_error)
 }
 

@@ -1,93 +1,111 @@
-//! Opening the database: connect, migrate, take it, start the committers.
+//! Opening the database: connect, migrate, lock it, start the committers.
 
 use std::sync::Arc;
 
 use fritzy_domain::Journal;
 use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use tracing::info;
 
-use super::config::{PostgresConfig, PostgresError};
-use super::holding::Holding;
-use super::membership::Nodes;
-use super::reads::Reads;
-use super::replica::Replicated;
-use super::session::{Server, generation};
+use super::backend::PostgresBackend;
+use super::config::PostgresConfig;
+use super::cursors::PostgresCursors;
+use super::database_lock::DatabaseLock;
+use super::error::PostgresError;
+use super::journal::PostgresJournal;
+use super::membership::PostgresMembership;
+use super::ownership::{PostgresOwnership, prepare_shards};
+use super::read_model::PostgresReadModel;
+use super::read_pool::ReadPool;
+use super::replica::PostgresReplicas;
+use super::schema::{check_usable, migrate, pin_schema};
+use super::server::{Server, generation};
 use super::write::PostgresBatches;
-use super::{PostgresStore, ownership, schema};
 use crate::committer::Committer;
-use crate::stores::{Behind, Stores};
+use crate::stores::{StoreEngine, Stores};
 
 impl Stores {
-    /// Opens a database on PostgreSQL, migrating it where that is wanted.
+    /// Opens a database on PostgreSQL; migrates it if the settings say so.
     ///
     /// # Errors
-    /// [`PostgresError`], each with what to do about it.
+    /// [`PostgresError`] when the server cannot be reached or rejects the connection, when it may
+    /// lose commits, when another node has the database, or when the database is of another version
+    /// or number of shards. The text says what to do.
     pub async fn open_postgres(config: PostgresConfig) -> Result<Self, PostgresError> {
-        let server = Server::new(&config.url, config.allow_unsafe)?;
-        let starting = server.options("fritzy start");
-        let mut connection = server.connect_within(config.wait, &starting).await?;
-        let server = schema::at_home(server, &mut connection).await?;
-        info!(
-            server = server.name(),
-            schema = server.home(),
-            "the database"
-        );
-        if config.migrate {
-            schema::migrate(&server, &mut connection).await?;
-        }
-        schema::check_usable(&server, &mut connection).await?;
-        let unreachable = |failure: sqlx::Error| PostgresError::Unreachable {
-            server: server.name(),
-            reason: failure.to_string(),
-        };
-        let found = ownership::prepare_shards(&mut connection, config.shards).await;
-        let found = found.map_err(unreachable)?;
-        if found != config.shards.get().to_string() {
-            let expected = config.shards.get();
-            let server = server.name();
-            return Err(PostgresError::OtherShardCount {
-                server,
-                found,
-                expected,
-            });
-        }
-        let generation = generation(&mut connection).await.map_err(unreachable)?;
-        let _ = connection.close().await;
-        let generation = generation.unwrap_or_default();
-        let server = server.with_generation(generation.clone());
-        let holding = Holding::take(server.clone(), config.sharing).await?;
+        let server = prepare(&config).await?;
+        let lock = DatabaseLock::acquire(server.clone(), config.sharing).await?;
         let mut batches = Vec::new();
         for _ in 0..config.committers.max(1) {
             let session = server.committer().await?;
             batches.push(PostgresBatches::new(server.clone(), session));
         }
-        let reads = Arc::new(Reads::new(&server, config.readers));
+        let reads = ReadPool::new(&server, config.readers);
         let replica = match &config.replica {
             None => None,
-            Some(url) => Some(Server::new(url, true)?.with_home_of(&server)),
+            Some(url) => Some(Server::new(url, true)?.with_schema_of(&server)),
         };
-        let copies = Replicated::start(&server, reads.clone(), replica, &config);
-        let nodes = Arc::new(Nodes::new(&server));
+        let replicas = PostgresReplicas::start(&server, &reads, replica, &config);
+        let membership = Arc::new(PostgresMembership::new(&server));
         let committer = Committer::start_many(config.committer, batches);
-        let store = Arc::new(PostgresStore {
-            shards: config.shards,
-            reads: reads.clone(),
-            copies: copies.clone(),
-            committer: committer.clone(),
-            nodes: nodes.clone(),
-            holding,
-        });
-        let behind: Arc<dyn Behind> = store.clone();
+        let journal = PostgresJournal::new(reads.clone(), committer.clone());
+        let cursors = PostgresCursors::new(reads.clone(), committer.clone());
         Ok(Self {
-            journal: Journal::of(store.clone()),
-            read_model: reads,
-            copies,
-            ownership: store.clone(),
-            cursors: store,
-            membership: Some(nodes),
-            generation,
-            committer,
-            behind: Some(behind),
+            journal: Journal::of(Arc::new(journal)),
+            read_model: Arc::new(PostgresReadModel::new(reads.clone())),
+            replicas: replicas.clone(),
+            ownership: Arc::new(PostgresOwnership::new(config.shards, reads.clone())),
+            cursors: Arc::new(cursors),
+            membership: Some(membership.clone()),
+            generation: server.generation().to_owned(),
+            engine: StoreEngine::with_backend(
+                committer,
+                PostgresBackend::new(reads, replicas, membership, lock),
+            ),
         })
     }
+}
+
+/// Connects for the first time: finds the schema, migrates it, and creates the shards of a new
+/// database.
+async fn prepare(config: &PostgresConfig) -> Result<Server, PostgresError> {
+    let server = Server::new(&config.url, config.allow_unsafe)?;
+    let starting = server.options("fritzy start");
+    let mut connection = server.connect_within(config.wait, &starting).await?;
+    let server = pin_schema(server, &mut connection).await?;
+    info!(
+        server = server.name(),
+        schema = server.schema(),
+        "connected to the database"
+    );
+    if config.migrate {
+        migrate(&server, &mut connection).await?;
+    }
+    check_usable(&server, &mut connection).await?;
+    let generation = create_shards(&server, &mut connection, config).await?;
+    let _ = connection.close().await;
+    Ok(server.with_generation(generation))
+}
+
+/// Returns the generation of the database.
+async fn create_shards(
+    server: &Server,
+    connection: &mut PgConnection,
+    config: &PostgresConfig,
+) -> Result<String, PostgresError> {
+    let unreachable = |failure: sqlx::Error| PostgresError::Unreachable {
+        server: server.name(),
+        reason: failure.to_string(),
+    };
+    let expected = config.shards.get();
+    let found = prepare_shards(connection, config.shards).await;
+    let found = found.map_err(unreachable)?;
+    if found != expected.to_string() {
+        return Err(PostgresError::OtherShardCount {
+            server: server.name(),
+            found,
+            expected,
+        });
+    }
+    let generation = generation(connection).await.map_err(unreachable)?;
+    Ok(generation.unwrap_or_default())
 }

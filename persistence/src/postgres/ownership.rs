@@ -1,21 +1,22 @@
-//! Owners of shards.
+//! Claims of shards.
 
 use async_trait::async_trait;
 use fritzy_types::{Epoch, NodeId, Ownership, ShardCount, ShardId, ShardLease, StorageError};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
-use super::PostgresStore;
 use super::batch_statement::small;
+use super::read_pool::ReadPool;
 use crate::rows::read_error;
 
-/// Writes what a new database needs to know of itself, once; answers the number of shards it has.
+/// Writes the number of shards, the generation and the rows of the shards into a new database.
+/// Returns the number of shards that the database has.
 pub(super) async fn prepare_shards(
     connection: &mut PgConnection,
     shards: ShardCount,
 ) -> Result<String, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    // Two nodes may get here at once: the second waits here for the first, and finds its work done.
+    // Two nodes may get here at once: the second waits for the first, and finds the rows written.
     sqlx::query(
         "INSERT INTO meta (name, value) VALUES ('shards', $1), ('generation', gen_random_uuid()::text)
          ON CONFLICT DO NOTHING",
@@ -38,8 +39,19 @@ pub(super) async fn prepare_shards(
     Ok(found)
 }
 
+pub(super) struct PostgresOwnership {
+    shards: ShardCount,
+    reads: ReadPool,
+}
+
+impl PostgresOwnership {
+    pub(super) const fn new(shards: ShardCount, reads: ReadPool) -> Self {
+        Self { shards, reads }
+    }
+}
+
 #[async_trait]
-impl Ownership for PostgresStore {
+impl Ownership for PostgresOwnership {
     fn shard_count(&self) -> ShardCount {
         self.shards
     }
@@ -50,8 +62,8 @@ impl Ownership for PostgresStore {
         shards: &[ShardId],
     ) -> Result<Vec<ShardLease>, StorageError> {
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
-        // Rows are locked in the order in which batches lock them. Epochs are read by a claim that knows
-        // that it succeeded, so a second try after a lost answer only raises them once more.
+        // Rows are locked in the order in which batches lock them. Only a claim that knows that it
+        // has succeeded reads epochs, so a retry after a lost result just raises them once more.
         let rows = self
             .reads
             .run(|pool| {

@@ -1,4 +1,4 @@
-//! The state rows: by id, and in lists.
+//! The state rows, by id and in lists.
 
 use std::collections::HashMap;
 
@@ -11,17 +11,26 @@ use fritzy_types::StorageError;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::reads::{Reading, Reads, Statement};
+use super::read_pool::{ReadPool, ReadRow, Statement};
 use crate::rows::{
     account, micros, of_kind, order, orders_by_account, product, read_error, signed,
 };
 
-impl Reads {
+/// The state rows of one server, or of a replica with the primary behind it.
+pub(super) struct PostgresReadModel {
+    reads: ReadPool,
+}
+
+impl PostgresReadModel {
+    pub(super) const fn new(reads: ReadPool) -> Self {
+        Self { reads }
+    }
+
     async fn load_kind<T: HeapSize>(
         &self,
         statement: &'static str,
         ids: Vec<Uuid>,
-        read: Reading<Stored<T>>,
+        read: ReadRow<Stored<T>>,
         any: fn(T) -> State,
         found: &mut HashMap<EntityId, Stored<State>>,
     ) -> Result<(), StorageError> {
@@ -29,49 +38,55 @@ impl Reads {
             return Ok(());
         }
         let statement = || sqlx::query(statement).bind(ids.clone());
-        for Stored { version, state } in self.list(statement, read, &UnlimitedBudget).await? {
+        for Stored { version, state } in self.reads.list(statement, read, &UnlimitedBudget).await? {
             let state = any(state);
             found.insert(state.id(), Stored { version, state });
         }
         Ok(())
     }
 
-    async fn page<T: HeapSize>(
+    async fn offset_page<T: HeapSize>(
         &self,
         statement: &'static str,
         page: Page,
-        read: Reading<Stored<T>>,
-        room: &dyn MemoryBudget,
+        read: ReadRow<Stored<T>>,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<T>>, StorageError> {
         let statement = || {
             sqlx::query(statement)
                 .bind(i64::from(page.take))
                 .bind(signed(page.skip))
         };
-        self.list(statement, read, room).await
+        self.reads.list(statement, read, budget).await
     }
 
-    /// Reads a slice by a pair of statements, one for each end.
-    async fn slice<T: HeapSize>(
+    /// Reads a page by one of two statements: from the start of the list, or from its end.
+    async fn keyset_page<T: HeapSize>(
         &self,
         statements: [&'static str; 2],
-        slice: KeysetPage,
-        read: Reading<Stored<T>>,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        read: ReadRow<Stored<T>>,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<T>>, StorageError> {
-        let mut list = self.list(|| sliced(statements, slice), read, room).await?;
-        if slice.from_end {
+        let mut list = self
+            .reads
+            .list(|| keyset_statement(statements, page), read, budget)
+            .await?;
+        if page.from_end {
             list.reverse();
         }
         Ok(list)
     }
 }
 
-/// The statement of the pair for a slice, with its limit and keys as the first values.
-fn sliced([from_start, from_end]: [&'static str; 2], slice: KeysetPage) -> Statement<'static> {
-    let statement = if slice.from_end { from_end } else { from_start };
-    let mut query = sqlx::query(statement).bind(i64::from(slice.take));
-    for key in [slice.after, slice.before] {
+/// The statement of the pair for a page, with its limit and keys as the first values.
+fn keyset_statement(
+    [from_start, from_end]: [&'static str; 2],
+    page: KeysetPage,
+) -> Statement<'static> {
+    let statement = if page.from_end { from_end } else { from_start };
+    let mut query = sqlx::query(statement).bind(i64::from(page.take));
+    for key in [page.after, page.before] {
         query = query.bind(micros(key.created_at)).bind(key.id);
     }
     query
@@ -82,7 +97,7 @@ fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {
 }
 
 #[async_trait]
-impl ReadModel for Reads {
+impl ReadModel for PostgresReadModel {
     async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError> {
         let mut found = HashMap::with_capacity(ids.len());
         let accounts = of_kind(ids, Kind::Account);
@@ -111,6 +126,7 @@ impl ReadModel for Reads {
             Kind::Order => "SELECT id FROM customer_order WHERE creation_key = $1",
         };
         let row = self
+            .reads
             .run(async |pool| {
                 sqlx::query(statement)
                     .bind(*command.as_uuid())
@@ -126,26 +142,26 @@ impl ReadModel for Reads {
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError> {
         let statement = "SELECT * FROM account ORDER BY created_at, id LIMIT $1 OFFSET $2";
-        self.page(statement, page, account, room).await
+        self.offset_page(statement, page, account, budget).await
     }
 
     async fn products(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError> {
         let statement = "SELECT * FROM product WHERE NOT withdrawn
              ORDER BY created_at, id LIMIT $1 OFFSET $2";
-        self.page(statement, page, product, room).await
+        self.offset_page(statement, page, product, budget).await
     }
 
     async fn account_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError> {
         let statements = [
             "SELECT * FROM account
@@ -155,13 +171,13 @@ impl ReadModel for Reads {
              WHERE (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
              ORDER BY created_at DESC, id DESC LIMIT $1",
         ];
-        self.slice(statements, slice, account, room).await
+        self.keyset_page(statements, page, account, budget).await
     }
 
     async fn product_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError> {
         let statements = [
             "SELECT * FROM product WHERE NOT withdrawn
@@ -171,16 +187,16 @@ impl ReadModel for Reads {
              AND (created_at, id) > ($2, $3) AND (created_at, id) < ($4, $5)
              ORDER BY created_at DESC, id DESC LIMIT $1",
         ];
-        self.slice(statements, slice, product, room).await
+        self.keyset_page(statements, page, product, budget).await
     }
 
     async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        // One limited walk along the index for each account, from either end.
+        // One limited index scan for each account, from either end.
         let statements = [
             "SELECT found.* FROM unnest($6::uuid[]) AS wanted (id) CROSS JOIN LATERAL
                 (SELECT * FROM customer_order WHERE account_id = wanted.id
@@ -191,9 +207,9 @@ impl ReadModel for Reads {
                  AND (created_at, customer_order.id) > ($2, $3) AND (created_at, customer_order.id) < ($4, $5)
                  ORDER BY created_at DESC, customer_order.id DESC LIMIT $1) AS found",
         ];
-        let statement = || sliced(statements, slice).bind(uuids(accounts));
-        let orders = self.list(statement, order, room).await?;
-        // A join promises no order between or within its parts.
+        let statement = || keyset_statement(statements, page).bind(uuids(accounts));
+        let orders = self.reads.list(statement, order, budget).await?;
+        // A join guarantees no order between or within its parts.
         Ok(orders_by_account(accounts, orders))
     }
 
@@ -201,7 +217,7 @@ impl ReadModel for Reads {
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         let statement = || {
             sqlx::query(
@@ -213,7 +229,7 @@ impl ReadModel for Reads {
             .bind(i64::from(page.take))
             .bind(signed(page.skip))
         };
-        let orders = self.list(statement, order, room).await?;
+        let orders = self.reads.list(statement, order, budget).await?;
         Ok(orders_by_account(accounts, orders))
     }
 }

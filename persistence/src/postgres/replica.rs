@@ -1,9 +1,9 @@
-//! Lists from a streaming replica, when it is fresh enough.
+//! Lists from a streaming replica that is fresh enough.
 //!
-//! How far it is behind is told by the primary's own log: the primary is asked now and then how far it has
-//! come, and the replica how far it has got. What the replica had replayed at some moment is at least as old as
-//! the newest question to the primary whose answer it covers. No clock of another machine counts, and a replica that
-//! is cut off from its primary ages.
+//! The primary's log tells how far the replica lags: both are polled, the primary for its log
+//! position and the replica for the position it has replayed. A replica is as fresh as the newest
+//! mark that it has replayed: the time at which the primary was polled for that position. No clock
+//! of another machine counts, and a replica that is cut off from its primary ages.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -15,62 +15,59 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use sqlx::{PgPool, Row};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::config::PostgresConfig;
-use super::reads::Reads;
-use super::session::Server;
+use super::read_model::PostgresReadModel;
+use super::read_pool::ReadPool;
+use super::server::Server;
 
-/// Between two questions. A list without a token can be this much older than its limit says.
-const EVERY: Duration = Duration::from_millis(500);
-/// An answer at most; a server that takes longer is as good as away.
-const ANSWER_MAX: Duration = Duration::from_secs(1);
-/// Answers of the primary that are kept: a minute's, beyond any sensible limit of lag.
+/// Time between two polls. A list without a token can be this much older than its limit says.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Time limit of a response; a slower server counts as unreachable.
+const RESPONSE_MAX: Duration = Duration::from_secs(1);
+/// Marks that are kept: those of a minute, beyond any sensible limit of lag.
 const MARKS_MAX: usize = 120;
-/// Tokens that are waited for; each waits for one small statement.
+/// Requests for tokens in the queue; each waits for one small statement.
 const TOKENS_MAX: usize = 4_096;
 /// The position of a token that only the primary satisfies.
 const PRIMARY_ONLY: u64 = u64::MAX;
 
-/// The state rows of the primary, with a replica or without.
-pub(super) struct Replicated {
-    primary: Arc<Reads>,
+/// The state rows of the primary and, if there is one, of its replica.
+pub(super) struct PostgresReplicas {
+    primary: Arc<PostgresReadModel>,
     replica: Option<Replica>,
 }
 
 struct Replica {
-    reads: Arc<Reads>,
-    /// Tells this database from others, in tokens.
+    reads: ReadPool,
+    read_model: Arc<PostgresReadModel>,
+    /// Identifies this database in tokens.
     database: u32,
     lag_max: Duration,
     progress: Arc<Mutex<Progress>>,
     tokens: mpsc::Sender<oneshot::Sender<u64>>,
     generation: String,
     lag: Gauge<f64, std::sync::atomic::AtomicU64>,
-    watching: AbortHandle,
+    watcher: AbortOnDropHandle<()>,
 }
 
-impl Drop for Replica {
-    fn drop(&mut self) {
-        self.watching.abort();
-    }
-}
-
-/// How far the replica is known to have come.
+/// How far the replica has replayed the primary's log, as far as is known.
 #[derive(Debug, Default)]
 struct Progress {
-    /// When the primary was asked, and how far it had come, the oldest first.
+    /// The times at which the primary was polled, with its positions, the oldest first.
     marks: VecDeque<(Instant, u64)>,
     replayed: u64,
-    /// The replica has everything that was committed before this moment. `None` when it is of no use.
+    /// The replica has everything that was committed before this time. `None` when it cannot be
+    /// used.
     fresh_as_of: Option<Instant>,
 }
 
 impl Progress {
-    fn mark(&mut self, asked: Instant, position: u64) {
-        self.marks.push_back((asked, position));
+    fn mark(&mut self, at: Instant, position: u64) {
+        self.marks.push_back((at, position));
         if self.marks.len() > MARKS_MAX {
             self.marks.pop_front();
         }
@@ -78,15 +75,15 @@ impl Progress {
 
     fn replayed(&mut self, position: u64) {
         self.replayed = position;
-        while let Some((asked, mark)) = self.marks.front().copied()
+        while let Some((at, mark)) = self.marks.front().copied()
             && mark <= position
         {
-            self.fresh_as_of = Some(asked);
+            self.fresh_as_of = Some(at);
             self.marks.pop_front();
         }
     }
 
-    fn gone(&mut self) {
+    fn reset(&mut self) {
         *self = Self::default();
     }
 
@@ -96,20 +93,20 @@ impl Progress {
     }
 }
 
-impl Replicated {
+impl PostgresReplicas {
     pub(super) fn start(
         server: &Server,
-        primary: Arc<Reads>,
+        primary: &ReadPool,
         replica: Option<Server>,
         config: &PostgresConfig,
     ) -> Arc<Self> {
         let replica = replica.map(|at| {
-            let reads = Arc::new(primary.of_replica(&at, config.readers));
+            let reads = primary.of_replica(&at, config.readers);
             let progress = Arc::new(Mutex::new(Progress::default()));
-            let (tokens, wanted) = mpsc::channel(TOKENS_MAX);
-            tokio::spawn(answer_tokens(primary.pool().clone(), wanted));
+            let (tokens, requests) = mpsc::channel(TOKENS_MAX);
+            tokio::spawn(serve_tokens(primary.pool().clone(), requests));
             let generation = server.generation().to_owned();
-            let watching = tokio::spawn(watch(
+            let watcher = tokio::spawn(watch(
                 at.name(),
                 primary.pool().clone(),
                 reads.pool().clone(),
@@ -117,25 +114,27 @@ impl Replicated {
                 progress.clone(),
             ));
             Replica {
+                read_model: Arc::new(PostgresReadModel::new(reads.clone())),
                 reads,
-                database: of_generation(&generation),
+                database: database_id(&generation),
                 lag_max: config.replica_lag_max,
                 progress,
                 tokens,
                 generation,
                 lag: Gauge::default(),
-                watching: watching.abort_handle(),
+                watcher: AbortOnDropHandle::new(watcher),
             }
         });
+        let primary = Arc::new(PostgresReadModel::new(primary.clone()));
         Arc::new(Self { primary, replica })
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
         if let Some(replica) = &self.replica {
-            let help = "Statements run to read lists from the replica, or tried there first";
-            let count = replica.reads.count.clone();
-            registry.register("replica_read_statements", help, count);
-            let help = "How old lists from the replica may be, when last asked";
+            let help = "Statements run to read lists from the replica, attempts included";
+            let name = "replica_read_statements";
+            replica.reads.register(registry, name, help);
+            let help = "Upper bound of the age of lists from the replica, at the last read";
             let lag = replica.lag.clone();
             registry.register_with_unit("replica_lag", help, Unit::Seconds, lag);
         }
@@ -143,7 +142,7 @@ impl Replicated {
 
     pub(super) async fn close(&self) {
         if let Some(replica) = &self.replica {
-            replica.watching.abort();
+            replica.watcher.abort();
             replica.reads.close().await;
         }
     }
@@ -155,7 +154,8 @@ impl Replica {
         progress.fresh_as_of.is_some() && progress.replayed >= position
     }
 
-    /// Whether it has replayed the log up to a token's position, by what is known or by asking.
+    /// Whether it has replayed the log up to a token's position. Queries the replica if that is not
+    /// known yet.
     async fn satisfies(&self, token: ConsistencyToken) -> bool {
         if token.database != self.database || token.position == PRIMARY_ONLY {
             return false;
@@ -163,7 +163,7 @@ impl Replica {
         if self.has(token.position) {
             return true;
         }
-        match timeout(ANSWER_MAX, replayed(self.reads.pool(), &self.generation)).await {
+        match timeout(RESPONSE_MAX, replayed(self.reads.pool(), &self.generation)).await {
             Ok(Ok(Some(position))) => {
                 let mut progress = self.progress.lock().expect("no holder panics");
                 progress.replayed(position);
@@ -182,12 +182,12 @@ impl Replica {
 }
 
 #[async_trait]
-impl ReadReplicas for Replicated {
+impl ReadReplicas for PostgresReplicas {
     async fn token(&self) -> Option<ConsistencyToken> {
         let replica = self.replica.as_ref()?;
-        let (answer, answered) = oneshot::channel();
-        let position = match replica.tokens.try_send(answer) {
-            Ok(()) => answered.await.unwrap_or(PRIMARY_ONLY),
+        let (reply, position) = oneshot::channel();
+        let position = match replica.tokens.try_send(reply) {
+            Ok(()) => position.await.unwrap_or(PRIMARY_ONLY),
             Err(_) => PRIMARY_ONLY,
         };
         Some(ConsistencyToken {
@@ -196,33 +196,34 @@ impl ReadReplicas for Replicated {
         })
     }
 
-    async fn read_model(&self, freshness: Consistency) -> Arc<dyn ReadModel> {
+    async fn read_model(&self, consistency: Consistency) -> Arc<dyn ReadModel> {
         if let Some(replica) = &self.replica {
-            let fresh = match freshness {
+            let fresh = match consistency {
                 Consistency::Strong => false,
                 Consistency::BoundedStaleness => replica.is_within_lag(),
                 Consistency::AtLeast(token) => replica.satisfies(token).await,
             };
             if fresh {
-                return replica.reads.clone();
+                return replica.read_model.clone();
             }
         }
         self.primary.clone()
     }
 }
 
-/// Asks the primary how far it has come, once for all who wait: what they were told of was committed before.
-async fn answer_tokens(primary: PgPool, mut wanted: mpsc::Receiver<oneshot::Sender<u64>>) {
+/// Queries the primary's position, once for all waiting requests: their commits were acknowledged
+/// before.
+async fn serve_tokens(primary: PgPool, mut requests: mpsc::Receiver<oneshot::Sender<u64>>) {
     let mut waiting = Vec::new();
-    while wanted.recv_many(&mut waiting, TOKENS_MAX).await > 0 {
-        let position = match timeout(ANSWER_MAX, position(&primary)).await {
+    while requests.recv_many(&mut waiting, TOKENS_MAX).await > 0 {
+        let position = match timeout(RESPONSE_MAX, position(&primary)).await {
             Ok(Ok(position)) => position,
-            // It is not known; the primary has it in any case.
+            // Unknown, but the primary has it in any case.
             _ => PRIMARY_ONLY,
         };
-        for answer in waiting.drain(..) {
-            // A request that was given up needs no token.
-            let _ = answer.send(position);
+        for reply in waiting.drain(..) {
+            // A cancelled request needs no token.
+            let _ = reply.send(position);
         }
     }
 }
@@ -234,35 +235,36 @@ async fn watch(
     generation: String,
     progress: Arc<Mutex<Progress>>,
 ) {
-    let mut was_there = None;
+    let mut was_usable = None;
     loop {
-        let asked = Instant::now();
-        let mark = timeout(ANSWER_MAX, position(&primary)).await;
-        let found = timeout(ANSWER_MAX, replayed(&replica, &generation)).await;
-        let there = matches!(found, Ok(Ok(Some(_))));
+        let at = Instant::now();
+        let mark = timeout(RESPONSE_MAX, position(&primary)).await;
+        let found = timeout(RESPONSE_MAX, replayed(&replica, &generation)).await;
+        let usable = matches!(found, Ok(Ok(Some(_))));
         {
             let mut progress = progress.lock().expect("no holder panics");
             if let Ok(Ok(position)) = mark {
-                progress.mark(asked, position);
+                progress.mark(at, position);
             }
             match found {
                 Ok(Ok(Some(position))) => progress.replayed(position),
-                _ => progress.gone(),
+                _ => progress.reset(),
             }
         }
-        if was_there.replace(there) != Some(there) {
-            if there {
+        if was_usable.replace(usable) != Some(usable) {
+            if usable {
                 info!(replica = %name, "lists may be read from the replica");
             } else {
-                warn!(replica = %name, "the replica does not answer, or is none of this database; lists come from the primary");
+                warn!(replica = %name, "the replica does not respond, or is not of this database; lists are read from the primary");
             }
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// How far the primary's log is synced. Everything acknowledged before the question is within the answer. (The
-/// position up to which records were made may lie behind a page's head, where replay does not get until there is more.)
+/// The position up to which the primary's log is synced. It covers everything acknowledged before
+/// the query. (The insert position may be after a page header, which replay does not reach until
+/// more is written.)
 async fn position(primary: &PgPool) -> Result<u64, sqlx::Error> {
     let row = sqlx::query("SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint")
         .fetch_one(primary)
@@ -270,7 +272,8 @@ async fn position(primary: &PgPool) -> Result<u64, sqlx::Error> {
     row.try_get::<i64, _>(0).map(i64::cast_unsigned)
 }
 
-/// How far the replica has replayed it; `None` when it is no replica of this database (any more).
+/// The position that the replica has replayed; `None` when it is no replica of this database, or no
+/// longer one.
 async fn replayed(replica: &PgPool, generation: &str) -> Result<Option<u64>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT CASE WHEN pg_is_in_recovery() AND (SELECT value FROM meta WHERE name = 'generation') = $1
@@ -284,7 +287,7 @@ async fn replayed(replica: &PgPool, generation: &str) -> Result<Option<u64>, sql
 }
 
 /// The first eight hexadecimal digits of a generation, which is a random UUID.
-fn of_generation(generation: &str) -> u32 {
+fn database_id(generation: &str) -> u32 {
     generation
         .get(..8)
         .and_then(|digits| u32::from_str_radix(digits, 16).ok())
@@ -296,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replica_is_as_fresh_as_the_newest_mark_it_has_passed() {
+    fn replica_is_as_fresh_as_the_newest_replayed_mark() {
         let start = Instant::now();
         let at = |second: u64| start + Duration::from_secs(second);
         let mut progress = Progress::default();
@@ -305,20 +308,20 @@ mod tests {
         progress.mark(at(1), 200);
         progress.replayed(150);
         assert_eq!(progress.lag(at(1)), Some(Duration::from_secs(1)));
-        // It stands still while the primary goes on: it ages.
+        // The replica stands still while the primary continues: it ages.
         progress.mark(at(2), 300);
         progress.replayed(150);
         assert_eq!(progress.lag(at(9)), Some(Duration::from_secs(9)));
-        // The primary stands still as well: what was asked last counts.
+        // The primary stands still as well: the last poll counts.
         progress.mark(at(10), 300);
         progress.replayed(300);
         assert_eq!(progress.lag(at(10)), Some(Duration::ZERO));
-        progress.gone();
+        progress.reset();
         assert_eq!(progress.lag(at(10)), None);
     }
 
     #[test]
-    fn marks_are_bounded() {
+    fn number_of_marks_is_bounded() {
         let mut progress = Progress::default();
         for number in 0..1_000 {
             progress.mark(Instant::now(), 1_000 + number);

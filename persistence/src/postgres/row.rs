@@ -1,4 +1,4 @@
-//! A row of PostgreSQL, by its columns' names.
+//! Reads the columns of a PostgreSQL row by name.
 
 use fritzy_types::StorageError;
 use sqlx::postgres::PgRow;
@@ -32,7 +32,7 @@ impl Columns for PgRow {
     }
 
     fn json(&self, column: &str) -> Result<String, StorageError> {
-        // The type json is sent as its text; the library wants it parsed, which is done elsewhere.
+        // The type json is sent as its text; sqlx would parse it, which is done elsewhere.
         self.try_get_unchecked(column).map_err(read_error)
     }
 

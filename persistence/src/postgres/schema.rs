@@ -1,46 +1,49 @@
-//! Bringing the schema up to date, and telling whether this version can use what it finds.
+//! Migrates the schema, and checks whether this version can use the schema it finds.
 //!
-//! Steps only add (expand); one that takes something away (contract) also raises `schema_required` in the
-//! table `meta`, to the last step a program must know. So an older version goes on beside a newer one until
-//! the contracting step, and is then refused.
+//! Migrations only add (expand). One that removes something (contract) also raises
+//! `schema_required` in the table `meta`, to the last migration that a program must know. So an
+//! older version continues beside a newer one until the contracting migration, and is rejected
+//! after it.
 
 use sqlx::Row;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::MIGRATIONS;
-use super::config::{PostgresConfig, PostgresError};
-use super::session::Server;
+use super::config::PostgresConfig;
+use super::error::PostgresError;
+use super::migrations::MIGRATIONS;
+use super::server::Server;
 
-/// Brings the schema of the database at `config.url` up to date. Several may do so at once: the server lets
-/// one after the other.
+/// Migrates the schema of the database at `config.url`. Returns the migrations it has applied.
+/// Several processes may call this at once: the server serializes them.
 ///
 /// # Errors
-/// [`PostgresError`]
+/// [`PostgresError`] when the server cannot be used, when the schema is not fritzy's or of a newer
+/// version, or when a migration fails.
 pub async fn migrate_postgres(config: &PostgresConfig) -> Result<Vec<i64>, PostgresError> {
     let server = Server::new(&config.url, config.allow_unsafe)?;
     let migrating = server.options("fritzy migrate");
     let mut connection = server.connect_within(config.wait, &migrating).await?;
-    let server = at_home(server, &mut connection).await?;
+    let server = pin_schema(server, &mut connection).await?;
     migrate(&server, &mut connection).await
 }
 
-/// As [`Server::at_home`].
-pub(super) async fn at_home(
+/// As [`Server::pin_schema`].
+pub(super) async fn pin_schema(
     server: Server,
     connection: &mut PgConnection,
 ) -> Result<Server, PostgresError> {
-    let found = server.clone().at_home(connection).await;
+    let found = server.clone().pin_schema(connection).await;
     found.map_err(|failure| unreachable(&server, &failure))
 }
 
-/// Takes the steps that are missing, and says which.
+/// Applies the missing migrations, and returns them.
 pub(super) async fn migrate(
     server: &Server,
     connection: &mut PgConnection,
 ) -> Result<Vec<i64>, PostgresError> {
-    // An index on a large table takes longer than a statement of a request may, and so may the node that
-    // migrates before us.
+    // Creating an index on a large table takes longer than a request's statement may, and so does
+    // waiting for another node that migrates.
     let unlimited = "SET statement_timeout = 0; SET lock_timeout = 0";
     let failed = |failure: MigrateError| PostgresError::Migration {
         server: server.name(),
@@ -60,7 +63,7 @@ pub(super) async fn migrate(
         .collect())
 }
 
-/// Makes sure that every step known here has been taken, and that no step demands a newer program.
+/// Checks that every known migration was applied, and that none requires a newer version.
 pub(super) async fn check_usable(
     server: &Server,
     connection: &mut PgConnection,
@@ -79,7 +82,8 @@ pub(super) async fn check_usable(
     }
 }
 
-/// One statement, so that it sees a first step of another node's as a whole or not at all. What extensions bring is nobody's.
+/// One statement, so that it sees the first migration of another node completely or not at all.
+/// Objects of extensions are left out.
 const THEIRS: &str = "
     WITH here AS (
         SELECT relname, relkind, pg_class.oid FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -91,13 +95,14 @@ const THEIRS: &str = "
             AND relname IN ('meta', 'journal', 'shard', '_sqlx_migrations')) < 4
         AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = here.oid AND deptype = 'e')
     ORDER BY relname LIMIT 1";
-/// The same of a table that every program has which is migrated as we are: ours gets its first row with our first table.
+/// The same for `_sqlx_migrations`, which every program has that uses this migrator. Fritzy's gets
+/// its first row together with fritzy's first table.
 const THEIR_STEPS: &str = "
     SELECT EXISTS (SELECT FROM _sqlx_migrations) AND NOT EXISTS (
         SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
         WHERE nspname = current_schema() AND relname = 'meta')";
 
-/// Makes sure that nothing of ours is put among what is somebody else's.
+/// Checks that the schema is empty or fritzy's, so that no tables are added to foreign ones.
 async fn check_ours(server: &Server, connection: &mut PgConnection) -> Result<(), PostgresError> {
     let failed = |failure: sqlx::Error| unreachable(server, &failure);
     let not_empty = |found: String| PostgresError::NotEmpty {
@@ -117,7 +122,7 @@ async fn check_ours(server: &Server, connection: &mut PgConnection) -> Result<()
     Ok(())
 }
 
-/// Makes sure that no step demands a newer program.
+/// Checks that no applied migration requires a newer version.
 async fn check_known(server: &Server, connection: &mut PgConnection) -> Result<(), PostgresError> {
     if !exists(server, connection, "meta").await? {
         return Ok(());
@@ -131,7 +136,7 @@ async fn check_known(server: &Server, connection: &mut PgConnection) -> Result<(
     let written: String = row.try_get(0).map_err(failed)?;
     let required: i64 = written.parse().map_err(|_| PostgresError::Unreadable {
         server: server.name(),
-        reason: format!("schema_required in its table meta is `{written}`, which is no number"),
+        reason: format!("schema_required in its table meta is `{written}`, which is not a number"),
     })?;
     let known = MIGRATIONS.iter().map(|step| step.version).max();
     let known = known.unwrap_or_default();
@@ -145,7 +150,7 @@ async fn check_known(server: &Server, connection: &mut PgConnection) -> Result<(
     })
 }
 
-/// The steps that have been taken.
+/// The migrations that were applied.
 async fn applied(
     server: &Server,
     connection: &mut PgConnection,
@@ -176,9 +181,9 @@ pub(super) async fn exists(
     row.try_get(0).map_err(failed)
 }
 
-/// SQLSTATE of what the role may not do.
+/// SQLSTATE of a missing privilege.
 const NO_RIGHT: &str = "42501";
-/// SQLSTATE of a column that a table of the name does not have.
+/// SQLSTATE of a missing column: a foreign table of the same name.
 const NO_COLUMN: &str = "42703";
 
 pub(super) fn unreachable(server: &Server, failure: &sqlx::Error) -> PostgresError {

@@ -1,4 +1,4 @@
-//! The events of a database on PostgreSQL, for a tail.
+//! The events of a database on PostgreSQL as a source for tails.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,18 +11,32 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use tokio::time::{Instant, sleep};
 
 use super::batch_statement::small;
-use super::config::PostgresError;
-use super::faults::{Fault, fault};
+use super::error::PostgresError;
+use super::error_class::{ErrorClass, classify};
 use super::journal::HEADS;
-use super::reads::Statement;
-use super::schema::{at_home, check_usable, exists};
-use super::session::Server;
-use crate::backoff::Backoff;
+use super::read_pool::Statement;
+use super::schema::{check_usable, exists, pin_schema};
+use super::server::Server;
+use crate::backoff;
+use crate::open_error::OpenError;
+use crate::read_ports::EventSource;
 use crate::rows::{heads, read_error, recorded, signed};
-use crate::tail::EventSource;
+use crate::tail::{EventTail, TailError, TailFrom};
 
-/// A server that went away is waited for so long: a restart or a promotion takes seconds.
+/// How long an unreachable server is waited for: a restart or a promotion takes seconds.
 const AWAY_MAX: Duration = Duration::from_secs(60);
+
+impl EventTail {
+    /// Opens the database at `url` on a PostgreSQL server.
+    ///
+    /// # Errors
+    /// [`TailError::Open`] when the server cannot be reached, rejects the connection, or its
+    /// database is not one of this version; the others when reading where to start fails.
+    pub async fn open_postgres(url: &str, from: &TailFrom) -> Result<Self, TailError> {
+        let source = event_source(url).await.map_err(OpenError::from)?;
+        Self::over(source, from).await
+    }
+}
 
 struct PostgresEvents {
     server: Server,
@@ -35,13 +49,13 @@ fn options_of(server: &Server) -> PgConnectOptions {
     options.options([("default_transaction_read_only", "on")])
 }
 
-/// Opens a connection that only reads.
-pub(crate) async fn tail(url: &str) -> Result<Box<dyn EventSource>, PostgresError> {
-    // What a server may lose is no reason not to look at what it has.
+/// Opens a read-only connection.
+pub(super) async fn event_source(url: &str) -> Result<Box<dyn EventSource>, PostgresError> {
+    // A server that may lose commits can be read all the same.
     let server = Server::new(url, true)?;
     let options = options_of(&server);
     let mut connection = server.connect(&options).await?;
-    let server = at_home(server, &mut connection).await?;
+    let server = pin_schema(server, &mut connection).await?;
     let options = options_of(&server);
     for table in ["meta", "_sqlx_migrations"] {
         if !exists(&server, &mut connection, table).await? {
@@ -59,30 +73,34 @@ pub(crate) async fn tail(url: &str) -> Result<Box<dyn EventSource>, PostgresErro
 }
 
 impl PostgresEvents {
-    /// Reads, again with a new connection where the server was lost or is a standby just now, until it has been away for
-    /// too long: a read changes nothing.
+    /// Reads. Reconnects and retries while the server is unreachable or a standby, up to the limit:
+    /// a read changes nothing.
     async fn rows<'q>(
         &mut self,
         statement: impl Fn() -> Statement<'q>,
     ) -> Result<Vec<PgRow>, StorageError> {
         let until = Instant::now() + AWAY_MAX;
-        let mut backoff = Backoff::default();
+        let mut delays = backoff::full_jitter();
         loop {
             let failure = match statement().fetch_all(&mut self.connection).await {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
-            if !matches!(fault(&failure), Fault::Lost | Fault::Passing) || Instant::now() >= until {
+            if !matches!(
+                classify(&failure),
+                ErrorClass::ConnectionLost | ErrorClass::Transient
+            ) || Instant::now() >= until
+            {
                 return Err(read_error(failure));
             }
-            sleep(backoff.next()).await;
+            sleep(backoff::next_delay(&mut delays)).await;
             self.connection = loop {
                 match self.server.connect(&self.options).await {
                     Ok(connection) => break connection,
                     Err(PostgresError::Unreachable { .. } | PostgresError::Standby { .. })
                         if Instant::now() < until =>
                     {
-                        sleep(backoff.next()).await;
+                        sleep(backoff::next_delay(&mut delays)).await;
                     }
                     Err(failure) => return Err(StorageError::Unavailable(failure.to_string())),
                 }
@@ -111,10 +129,10 @@ impl EventSource for PostgresEvents {
 
     async fn at(
         &mut self,
-        places: &[(ShardId, Position)],
+        positions: &[(ShardId, Position)],
     ) -> Result<Vec<RecordedEvent>, StorageError> {
-        let shards: Vec<i16> = places.iter().map(|(shard, _)| small(shard.0)).collect();
-        let positions: Vec<i64> = places
+        let shards: Vec<i16> = positions.iter().map(|(shard, _)| small(shard.0)).collect();
+        let positions: Vec<i64> = positions
             .iter()
             .map(|(_, position)| signed(*position))
             .collect();

@@ -1,8 +1,8 @@
-//! Rows as parameters: one array for each column, so that any number of rows is one text.
+//! Rows as parameters: one array for each column, so that one text serves any number of rows.
 
 use sqlx::{Encode, Postgres, QueryBuilder, Type};
 
-/// Adds the columns of `rows` to a statement that has just said `unnest(`.
+/// Adds the columns of `rows` to a statement that ends with `unnest(`.
 pub(super) struct Unnest<'s, 'r, R> {
     statement: &'s mut QueryBuilder<Postgres>,
     rows: &'r [R],

@@ -5,146 +5,53 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::{Cursor, CursorMove, Position};
-use fritzy_types::{Epoch, NodeId, ShardId, ShardLease, StorageError};
-use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Row};
-use tokio::time::{Instant, timeout};
-use tracing::{info, warn};
+use fritzy_types::{ShardId, ShardLease, StorageError};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use tokio::time::timeout;
+use tracing::warn;
 
 use super::batch_statement::{batch_statement, small};
-use super::cursors;
-use super::faults::{Fault, fault, spoils_connection};
-use super::session::{Backend, Server, Session};
-use crate::backoff::Backoff;
-use crate::committer::{BatchError, BatchStore, Numbered, creation_key, leases};
+use super::committer_connection::{CommitterConnection, retry_soon};
+use super::error_class::{ErrorClass, classify, requires_reconnect};
+use super::save_cursors::save_cursors;
+use super::server::{Server, Session};
+use super::settle::InDoubt;
+use crate::committer::{BatchError, BatchStore, Sequenced, creation_key, leases};
 use crate::rows::signed;
 
-/// A batch that has not been answered by then is taken for lost. The server ends a statement after 5 s; one
-/// that does not answer for longer has stopped, or is out of reach.
+/// After this time without a result a batch is in doubt. The server ends a statement after 5 s; one
+/// that sends no result for longer has stopped, or is unreachable.
 const BATCH_MAX: Duration = Duration::from_secs(6);
-/// Before a batch that met a deadlock or a lock is tried again: the other one needs some milliseconds.
-const AGAIN_AFTER: Duration = Duration::from_millis(10);
-/// Lost sessions that are remembered: each may hold what the next one waits for.
-const LEFT_BEHIND_MAX: usize = 16;
 
-/// One committer's connection, and what it must remember across connections.
+/// The batches of one committer.
 pub(super) struct PostgresBatches {
-    pub(super) server: Server,
-    pub(super) session: Option<Session>,
-    /// Of sessions that were lost, the oldest first; they may still be at work. Those before it are of no interest once there is
-    /// no doubt.
-    pub(super) left_behind: Vec<Backend>,
-    backoff: Backoff,
-    /// No connection is tried before.
-    next_try: Instant,
-    /// Shards in which a lost batch may still land: their epochs must be raised before anything else is
-    /// read or written there. With the newest lease of that batch.
-    pub(super) doubtful: HashMap<ShardId, ShardLease>,
-    /// Epochs raised here, with the lease they replace: whoever holds that one goes on under the new one.
-    pub(super) raised: HashMap<ShardId, Raised>,
-}
-
-/// An epoch that this committer has raised by itself.
-#[derive(Clone, Copy)]
-pub(super) struct Raised {
-    pub(super) owner: NodeId,
-    /// The lowest epoch that counts as the new one.
-    pub(super) from: Epoch,
-    pub(super) to: Epoch,
+    connection: CommitterConnection,
+    in_doubt: InDoubt,
 }
 
 impl PostgresBatches {
     pub(super) fn new(server: Server, session: Session) -> Self {
         Self {
-            server,
-            session: Some(session),
-            left_behind: Vec::new(),
-            backoff: Backoff::default(),
-            next_try: Instant::now(),
-            doubtful: HashMap::new(),
-            raised: HashMap::new(),
+            connection: CommitterConnection::new(server, session),
+            in_doubt: InDoubt::default(),
         }
     }
 
-    /// Makes sure that there is a connection, and no doubt about what earlier ones left.
+    /// Makes sure that there is a connection, and that no batch is in doubt.
     async fn ready(&mut self) -> Result<(), BatchError> {
-        self.reconnect().await?;
-        self.dispel_doubts().await
+        self.connection.reconnect().await?;
+        self.in_doubt.resolve_in_doubt(&mut self.connection).await
     }
 
-    /// Connects where there is no connection.
-    pub(super) async fn reconnect(&mut self) -> Result<(), BatchError> {
-        if self.session.is_some() && self.server.is_unsafe_now() {
-            // The next one is refused for as long as that is so.
-            self.disconnect();
-        }
-        if self.session.is_some() {
-            return Ok(());
-        }
-        let now = Instant::now();
-        if now < self.next_try {
-            return Err(BatchError::Again {
-                reason: "the database is out of reach".into(),
-                after: self.next_try - now,
-            });
-        }
-        match self.server.committer().await {
-            Ok(session) => {
-                info!(database = %self.server.name(), "connected again");
-                self.session = Some(session);
-                self.backoff = Backoff::default();
-                Ok(())
-            }
-            Err(failure) => {
-                let after = self.backoff.next();
-                self.next_try = Instant::now() + after;
-                let reason = failure.to_string();
-                Err(BatchError::Again { reason, after })
-            }
-        }
-    }
-
-    /// The connection, once [`Self::reconnect`] has said that there is one.
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.session.as_mut().expect("connected").connection
-    }
-
-    /// Gives the connection up. What was asked over it may still be done.
-    pub(super) fn disconnect(&mut self) {
-        if let Some(session) = self.session.take() {
-            if self.doubtful.is_empty() {
-                self.left_behind.clear();
-            }
-            // The first was given the batch; those behind it were only waiting.
-            if self.left_behind.len() == LEFT_BEHIND_MAX {
-                self.left_behind.remove(1);
-            }
-            self.left_behind.push(session.backend);
-        }
-    }
-
-    /// The lease under which an append is written: the one it was decided under, or the one that this
-    /// committer has made of it.
-    fn current(&self, lease: ShardLease) -> ShardLease {
-        match self.raised.get(&lease.shard) {
-            Some(raised)
-                if raised.owner == lease.owner
-                    && (raised.from..raised.to).contains(&lease.epoch) =>
-            {
-                ShardLease {
-                    epoch: raised.to,
-                    ..lease
-                }
-            }
-            _ => lease,
-        }
-    }
-
-    async fn write(&mut self, batch: &[Numbered<'_>]) -> Result<Vec<ShardLease>, sqlx::Error> {
+    async fn write(&mut self, batch: &[Sequenced<'_>]) -> Result<Vec<ShardLease>, sqlx::Error> {
         let leases = leases(batch);
-        let current: Vec<ShardLease> = leases.iter().map(|lease| self.current(*lease)).collect();
+        let current: Vec<ShardLease> = leases
+            .iter()
+            .map(|lease| self.in_doubt.current(*lease))
+            .collect();
         let mut statement = batch_statement(batch, &current);
-        let connection = self.connection();
+        let connection = self.connection.get();
         let row = statement.build().fetch_one(connection).await?;
         let held: Option<Vec<i16>> = row.try_get(0)?;
         let held = held.unwrap_or_default();
@@ -161,8 +68,9 @@ impl PostgresBatches {
             .collect())
     }
 
-    /// Which appends of a batch meet a version or a key that exists, or a state row at another version.
-    async fn find_conflicts(&mut self, batch: &[Numbered<'_>]) -> Result<Vec<usize>, sqlx::Error> {
+    /// The indexes of the appends that conflict with a version or key that exists, or with a state
+    /// row at another version.
+    async fn find_conflicts(&mut self, batch: &[Sequenced<'_>]) -> Result<Vec<usize>, sqlx::Error> {
         let each = batch.iter();
         let shards: Vec<i16> = each.map(|n| small(n.append.lease.shard.0)).collect();
         let each = batch.iter();
@@ -170,7 +78,7 @@ impl PostgresBatches {
         let each = batch.iter();
         let afters: Vec<i64> = each.map(|n| signed(n.append.expected_version)).collect();
         let keys: Vec<_> = batch.iter().map(|n| creation_key(n.append)).collect();
-        let connection = self.connection();
+        let connection = self.connection.get();
         let rows = sqlx::query(
             "SELECT number FROM unnest($1::int2[], $2::uuid[], $3::int8[], $4::uuid[]) WITH ORDINALITY
                 AS candidate (shard, id, after, creation_key, number)
@@ -189,27 +97,20 @@ impl PostgresBatches {
         .bind(keys)
         .fetch_all(connection)
         .await?;
-        let index = |row: &sqlx::postgres::PgRow| Ok(row.try_get::<i64, _>(0)? as usize - 1);
+        let index = |row: &PgRow| Ok(row.try_get::<i64, _>(0)? as usize - 1);
         rows.iter().map(index).collect()
     }
 
-    async fn refused(&mut self, batch: &[Numbered<'_>], failure: &sqlx::Error) -> BatchError {
+    async fn rejection(&mut self, batch: &[Sequenced<'_>], failure: &sqlx::Error) -> BatchError {
         match timeout(BATCH_MAX, self.find_conflicts(batch)).await {
             Ok(Ok(conflicts)) if !conflicts.is_empty() => BatchError::Conflicts(conflicts),
-            Ok(Ok(_)) => BatchError::Refused(failure.to_string()),
-            // The refused batch is absent whatever became of the look-up.
+            Ok(Ok(_)) => BatchError::Rejected(failure.to_string()),
+            // The rejected batch is not written, whatever the query returned.
             Ok(Err(_)) | Err(_) => {
-                self.disconnect();
-                again(failure)
+                self.connection.disconnect();
+                retry_soon(failure.to_string())
             }
         }
-    }
-}
-
-fn again(failure: &sqlx::Error) -> BatchError {
-    BatchError::Again {
-        reason: failure.to_string(),
-        after: AGAIN_AFTER,
     }
 }
 
@@ -221,7 +122,7 @@ impl BatchStore for PostgresBatches {
     ) -> Result<HashMap<ShardId, Position>, BatchError> {
         self.ready().await?;
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
-        let connection = self.connection();
+        let connection = self.connection.get();
         let reading = sqlx::query(
             "SELECT wanted.shard, coalesce((SELECT position FROM journal WHERE journal.shard = wanted.shard
                 ORDER BY position DESC LIMIT 1), 0)
@@ -232,20 +133,20 @@ impl BatchStore for PostgresBatches {
         let rows = match timeout(BATCH_MAX, reading).await {
             Ok(Ok(rows)) => rows,
             Ok(Err(failure)) => {
-                self.disconnect();
-                return Err(again(&failure));
+                self.connection.disconnect();
+                return Err(retry_soon(failure.to_string()));
             }
             Err(_) => {
-                self.disconnect();
-                return Err(again(&sqlx::Error::PoolTimedOut));
+                self.connection.disconnect();
+                return Err(retry_soon(sqlx::Error::PoolTimedOut.to_string()));
             }
         };
-        let head = |row: &sqlx::postgres::PgRow| {
+        let head = |row: &PgRow| {
             let (shard, position): (i16, i64) = (row.try_get(0)?, row.try_get(1)?);
             Ok((ShardId(shard.cast_unsigned()), position.cast_unsigned()))
         };
         let heads: Result<_, sqlx::Error> = rows.iter().map(head).collect();
-        heads.map_err(|failure| again(&failure))
+        heads.map_err(|failure| retry_soon(failure.to_string()))
     }
 
     async fn save_cursors(
@@ -258,62 +159,63 @@ impl BatchStore for PostgresBatches {
         ready.map_err(|failure| unavailable(format!("{failure:?}")))?;
         let current = moves
             .iter()
-            .map(|saved| (self.current(saved.lease), &saved.cursor));
+            .map(|saved| (self.in_doubt.current(saved.lease), &saved.cursor));
         let current: Vec<(ShardLease, &Cursor)> = current.collect();
-        let saving = cursors::save(self.connection(), projection, &current);
+        let saving = save_cursors(self.connection.get(), projection, &current);
         match timeout(BATCH_MAX, saving).await {
-            Ok(Ok(refused)) => Ok(refused),
-            // What was saved or was not is as good: cursors only go forward, and are saved again.
+            Ok(Ok(not_saved)) => Ok(not_saved),
+            // Whether they were saved makes no difference: cursors only advance, and are saved
+            // again.
             Ok(Err(failure)) => {
-                if fault(&failure) == Fault::Lost || spoils_connection(&failure) {
-                    self.disconnect();
+                if classify(&failure) == ErrorClass::ConnectionLost || requires_reconnect(&failure)
+                {
+                    self.connection.disconnect();
                 }
                 Err(unavailable(failure.to_string()))
             }
             Err(_) => {
-                self.disconnect();
-                Err(unavailable("the database did not answer in time".into()))
+                self.connection.disconnect();
+                Err(unavailable("the database did not respond in time".into()))
             }
         }
     }
 
-    async fn be_certain(&mut self) -> Result<(), BatchError> {
-        if self.doubtful.is_empty() {
+    async fn ensure_resolved(&mut self) -> Result<(), BatchError> {
+        if self.in_doubt.is_empty() {
             return Ok(());
         }
         self.ready().await
     }
 
     async fn close(self) {
-        if let Some(session) = self.session {
-            // The server notices a closed connection anyway.
-            let _ = session.connection.close().await;
-        }
+        self.connection.close().await;
     }
 
-    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
+    async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
         self.ready().await?;
         let failure = match timeout(BATCH_MAX, self.write(batch)).await {
             Ok(Ok(fenced)) if fenced.is_empty() => return Ok(()),
             Ok(Ok(fenced)) => return Err(BatchError::Fenced(fenced)),
             Ok(Err(failure)) => failure,
             Err(_) => {
-                warn!("a batch was not answered in time; finding out what became of it");
-                return self.settle(batch).await;
+                warn!("a batch has no result in time; resolving it");
+                return self.in_doubt.settle(&mut self.connection, batch).await;
             }
         };
-        let fault = fault(&failure);
-        if fault != Fault::Lost && spoils_connection(&failure) {
-            self.disconnect();
+        let class = classify(&failure);
+        if class != ErrorClass::ConnectionLost && requires_reconnect(&failure) {
+            self.connection.disconnect();
         }
-        match fault {
-            Fault::Lost => {
-                warn!(%failure, "the connection was lost during a commit; finding out what became of it");
-                self.settle(batch).await
+        match class {
+            ErrorClass::ConnectionLost => {
+                warn!(%failure, "the connection was lost during a commit; resolving the batch");
+                self.in_doubt.settle(&mut self.connection, batch).await
             }
-            Fault::Passing => Err(again(&failure)),
-            Fault::Refused | Fault::CheckFailed => Err(self.refused(batch, &failure).await),
-            Fault::Failed => Err(BatchError::Failed {
+            ErrorClass::Transient => Err(retry_soon(failure.to_string())),
+            ErrorClass::Rejected | ErrorClass::CheckFailed => {
+                Err(self.rejection(batch, &failure).await)
+            }
+            ErrorClass::Permanent => Err(BatchError::Failed {
                 reason: failure.to_string(),
                 certainly_not_written: true,
             }),

@@ -1,4 +1,4 @@
-//! The journal's port: appends go to the committer, reads to the readers.
+//! The journal: appends go to the committer, reads to the reader pool.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,29 @@ use fritzy_domain::{
 use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
-use super::SqliteStore;
-use crate::rows::{command_record, heads, keep, read_error, recorded, signed};
+use super::reader::SqliteReader;
+use crate::committer::Committer;
+use crate::rows::{collect_rows, command_record, heads, read_error, recorded, signed};
 
-/// The last position of each shard: one seek for each; grouping would walk the whole index.
+/// The last position of each shard: one index seek per shard, where grouping would scan the whole
+/// index.
 pub(super) const HEADS: &str = "SELECT shard, coalesce(
     (SELECT max(position) FROM journal WHERE journal.shard = shard.shard), 0
 ) AS position FROM shard";
 
+pub(super) struct SqliteJournal {
+    reader: SqliteReader,
+    committer: Committer,
+}
+
+impl SqliteJournal {
+    pub(super) const fn new(reader: SqliteReader, committer: Committer) -> Self {
+        Self { reader, committer }
+    }
+}
+
 #[async_trait]
-impl JournalWriter for SqliteStore {
+impl JournalWriter for SqliteJournal {
     fn append(&self, append: Append) -> Appending {
         self.committer.append(append)
     }
@@ -30,13 +43,13 @@ impl JournalWriter for SqliteStore {
 }
 
 #[async_trait]
-impl JournalReader for SqliteStore {
+impl JournalReader for SqliteJournal {
     fn feed(&self) -> Box<dyn CommitFeed> {
         self.committer.feed()
     }
 
     async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
-        let rows = sqlx::query(HEADS).fetch_all(self.reading()).await;
+        let rows = sqlx::query(HEADS).fetch_all(self.reader.pool()).await;
         heads(&rows.map_err(read_error)?)
     }
 
@@ -52,7 +65,7 @@ impl JournalReader for SqliteStore {
         .bind(shard.0)
         .bind(signed(after))
         .bind(limit)
-        .fetch_all(self.reading())
+        .fetch_all(self.reader.pool())
         .await
         .map_err(read_error)?;
         rows.iter().map(recorded).collect()
@@ -71,7 +84,7 @@ impl JournalReader for SqliteStore {
         .bind(shard.0)
         .bind(*entity.as_uuid())
         .bind(signed(until))
-        .fetch_all(self.reading())
+        .fetch_all(self.reader.pool())
         .await
         .map_err(read_error)?;
         rows.iter().map(recorded).collect()
@@ -82,7 +95,7 @@ impl JournalReader for SqliteStore {
         shard: ShardId,
         id: Uuid,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<RecordedEvent>, StorageError> {
         let rows = sqlx::query(
             "SELECT * FROM journal WHERE shard = ? AND entity_id = ? AND version > ?
@@ -92,9 +105,9 @@ impl JournalReader for SqliteStore {
         .bind(id)
         .bind(signed(page.skip))
         .bind(page.take)
-        .fetch(self.reading());
+        .fetch(self.reader.pool());
         let mut history = Vec::new();
-        keep(&mut history, rows, recorded, room).await?;
+        collect_rows(&mut history, rows, recorded, budget).await?;
         Ok(history)
     }
 
@@ -109,7 +122,7 @@ impl JournalReader for SqliteStore {
         )
         .bind(shard.0)
         .bind(*command.as_uuid())
-        .fetch_optional(self.reading())
+        .fetch_optional(self.reader.pool())
         .await
         .map_err(read_error)?;
         row.as_ref().map(command_record).transpose()

@@ -1,14 +1,14 @@
-//! Owners of shards. The file lock keeps other processes away; the epochs fence off the earlier runs
-//! and the earlier claims of this one.
+//! Claims of shards. The file lock excludes other processes; the epochs fence the earlier runs and
+//! the earlier claims of this process.
 
 use async_trait::async_trait;
 use fritzy_types::{Epoch, NodeId, Ownership, ShardCount, ShardId, ShardLease, StorageError};
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 
-use super::SqliteStore;
 use crate::rows::read_error;
 
-/// Writes the number of shards and their rows into a new database; answers the number it has.
+/// Writes the number of shards and their rows into a new database. Returns the number of shards
+/// that the database has.
 pub(super) async fn prepare_shards(
     writer: &mut SqliteConnection,
     shards: ShardCount,
@@ -36,8 +36,20 @@ pub(super) async fn prepare_shards(
     Ok(found)
 }
 
+pub(super) struct SqliteOwnership {
+    shards: ShardCount,
+    /// Claims are rare and wait for the committer's transactions like any second writer.
+    writer: SqlitePool,
+}
+
+impl SqliteOwnership {
+    pub(super) const fn new(shards: ShardCount, writer: SqlitePool) -> Self {
+        Self { shards, writer }
+    }
+}
+
 #[async_trait]
-impl Ownership for SqliteStore {
+impl Ownership for SqliteOwnership {
     fn shard_count(&self) -> ShardCount {
         self.shards
     }
@@ -47,7 +59,7 @@ impl Ownership for SqliteStore {
         owner: NodeId,
         shards: &[ShardId],
     ) -> Result<Vec<ShardLease>, StorageError> {
-        let mut connection = self.claims.acquire().await.map_err(read_error)?;
+        let mut connection = self.writer.acquire().await.map_err(read_error)?;
         let mut transaction = connection
             .begin_with("BEGIN IMMEDIATE")
             .await

@@ -1,4 +1,4 @@
-//! The state rows: by id, and in lists.
+//! The state rows, by id and in lists.
 
 use std::collections::HashMap;
 
@@ -12,31 +12,40 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::SqliteStore;
+use super::reader::SqliteReader;
 use crate::rows::{
-    account, keep, micros, of_kind, order, orders_by_account, product, read_error, signed,
+    account, collect_rows, micros, of_kind, order, orders_by_account, product, read_error, signed,
 };
 
-/// Sizes of the statements that take a list; a shorter list is filled up with NULL, which matches
+/// Sizes of the statements that take a list. A shorter list is padded with NULL, which matches
 /// nothing, so that a few statements stay prepared instead of one for each length.
 const LIST_SIZES: [usize; 3] = [1, 10, 100];
 
-/// A value of a statement that is repeated for each id of a list.
+/// A value that is bound again for each id of a list.
 #[derive(Clone, Copy)]
 enum Bound {
     Number(i64),
     Id(Uuid),
 }
 
-impl SqliteStore {
-    /// Reads rows for a list of ids, `part` repeated once for each id, which `bound` follows each time.
+pub(super) struct SqliteReadModel {
+    reader: SqliteReader,
+}
+
+impl SqliteReadModel {
+    pub(super) const fn new(reader: SqliteReader) -> Self {
+        Self { reader }
+    }
+
+    /// Reads rows for a list of ids, `part` repeated once for each id; `bound` is bound after each
+    /// id.
     async fn read_list<T: HeapSize>(
         &self,
         [head, part, separator, tail]: [&str; 4],
         ids: &[Uuid],
         bound: &[Bound],
         read: Reading<Stored<T>>,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<T>>, StorageError> {
         let mut list = Vec::new();
         let [.., largest] = LIST_SIZES;
@@ -57,7 +66,7 @@ impl SqliteStore {
                     };
                 }
             }
-            keep(&mut list, query.fetch(self.reading()), read, room).await?;
+            collect_rows(&mut list, query.fetch(self.reader.pool()), read, budget).await?;
         }
         Ok(list)
     }
@@ -81,63 +90,66 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Reads orders for each of `accounts`, `part` repeated for each; every list by (created at, id).
+    /// Reads orders for each of `accounts`, `part` repeated for each; every list by (created at,
+    /// id).
     async fn lists_of_orders(
         &self,
         part: &str,
         accounts: &[AccountId],
         bound: &[Bound],
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         let ids: Vec<Uuid> = accounts.iter().map(|id| *id.as_uuid()).collect();
         let statement = ["", part, " UNION ALL ", ""];
-        let rows = self.read_list(statement, &ids, bound, order, room).await?;
-        // UNION ALL promises no order between or within its parts.
+        let rows = self
+            .read_list(statement, &ids, bound, order, budget)
+            .await?;
+        // UNION ALL guarantees no order between or within its parts.
         Ok(orders_by_account(accounts, rows))
     }
 
-    /// Reads a slice by a pair of statements, one for each end.
-    async fn slice<T: HeapSize>(
+    /// Reads a page by one of two statements: from the start of the list, or from its end.
+    async fn keyset_page<T: HeapSize>(
         &self,
         [from_start, from_end]: [&'static str; 2],
-        slice: KeysetPage,
+        page: KeysetPage,
         read: Reading<Stored<T>>,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<T>>, StorageError> {
-        let mut query = sqlx::query(if slice.from_end { from_end } else { from_start });
-        for key in [slice.after, slice.before] {
+        let mut query = sqlx::query(if page.from_end { from_end } else { from_start });
+        for key in [page.after, page.before] {
             query = query.bind(micros(key.created_at)).bind(key.id);
         }
         let mut list = Vec::new();
-        let rows = query.bind(slice.take).fetch(self.reading());
-        keep(&mut list, rows, read, room).await?;
-        if slice.from_end {
+        let rows = query.bind(page.take).fetch(self.reader.pool());
+        collect_rows(&mut list, rows, read, budget).await?;
+        if page.from_end {
             list.reverse();
         }
         Ok(list)
     }
 
-    async fn page<T: HeapSize>(
+    async fn offset_page<T: HeapSize>(
         &self,
         statement: &'static str,
         page: Page,
         read: Reading<Stored<T>>,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<T>>, StorageError> {
         let query = sqlx::query(statement)
             .bind(page.take)
             .bind(signed(page.skip));
         let mut list = Vec::new();
-        keep(&mut list, query.fetch(self.reading()), read, room).await?;
+        collect_rows(&mut list, query.fetch(self.reader.pool()), read, budget).await?;
         Ok(list)
     }
 }
 
-/// From a row to what it holds.
+/// Decodes a row.
 type Reading<T> = fn(&SqliteRow) -> Result<T, StorageError>;
 
 #[async_trait]
-impl ReadModel for SqliteStore {
+impl ReadModel for SqliteReadModel {
     async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError> {
         let mut found = HashMap::with_capacity(ids.len());
         let accounts = of_kind(ids, Kind::Account);
@@ -182,7 +194,7 @@ impl ReadModel for SqliteStore {
         };
         let row = sqlx::query(statement)
             .bind(*command.as_uuid())
-            .fetch_optional(self.reading())
+            .fetch_optional(self.reader.pool())
             .await
             .map_err(read_error)?;
         row.map(|row| row.try_get(0).map(|id| EntityId::from_uuid(kind, id)))
@@ -193,26 +205,26 @@ impl ReadModel for SqliteStore {
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError> {
         let statement = "SELECT * FROM account ORDER BY created_at, id LIMIT ? OFFSET ?";
-        self.page(statement, page, account, room).await
+        self.offset_page(statement, page, account, budget).await
     }
 
     async fn products(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError> {
         let statement = "SELECT * FROM product WHERE withdrawn = 0
              ORDER BY created_at, id LIMIT ? OFFSET ?";
-        self.page(statement, page, product, room).await
+        self.offset_page(statement, page, product, budget).await
     }
 
     async fn account_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError> {
         let statements = [
             "SELECT * FROM account WHERE true
@@ -222,13 +234,13 @@ impl ReadModel for SqliteStore {
              AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
              ORDER BY created_at DESC, id DESC LIMIT ?",
         ];
-        self.slice(statements, slice, account, room).await
+        self.keyset_page(statements, page, account, budget).await
     }
 
     async fn product_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError> {
         let statements = [
             "SELECT * FROM product WHERE withdrawn = 0
@@ -238,17 +250,17 @@ impl ReadModel for SqliteStore {
              AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
              ORDER BY created_at DESC, id DESC LIMIT ?",
         ];
-        self.slice(statements, slice, product, room).await
+        self.keyset_page(statements, page, product, budget).await
     }
 
     async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        // One limited walk along the index for each account, from either end, all in one statement.
-        let part = if slice.from_end {
+        // One limited index scan for each account, from either end, all in one statement.
+        let part = if page.from_end {
             "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
              AND (created_at, id) > (?, ?) AND (created_at, id) < (?, ?)
              ORDER BY created_at DESC, id DESC LIMIT ?)"
@@ -258,28 +270,28 @@ impl ReadModel for SqliteStore {
              ORDER BY created_at, id LIMIT ?)"
         };
         let bound = [
-            Bound::Number(micros(slice.after.created_at)),
-            Bound::Id(slice.after.id),
-            Bound::Number(micros(slice.before.created_at)),
-            Bound::Id(slice.before.id),
-            Bound::Number(slice.take.into()),
+            Bound::Number(micros(page.after.created_at)),
+            Bound::Id(page.after.id),
+            Bound::Number(micros(page.before.created_at)),
+            Bound::Id(page.before.id),
+            Bound::Number(page.take.into()),
         ];
-        self.lists_of_orders(part, accounts, &bound, room).await
+        self.lists_of_orders(part, accounts, &bound, budget).await
     }
 
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        // One limited walk along the index for each account, all in one statement.
+        // One limited index scan for each account, all in one statement.
         let part = "SELECT * FROM (SELECT * FROM customer_order WHERE account_id = ?
                         ORDER BY created_at, id LIMIT ? OFFSET ?)";
         let bound = [
             Bound::Number(page.take.into()),
             Bound::Number(signed(page.skip)),
         ];
-        self.lists_of_orders(part, accounts, &bound, room).await
+        self.lists_of_orders(part, accounts, &bound, budget).await
     }
 }

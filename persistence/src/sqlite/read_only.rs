@@ -1,4 +1,5 @@
-//! Opening a file to look at it: nothing of it is changed, nothing is left beside it, nobody is kept out.
+//! Opens a file read-only: nothing in it is changed, nothing is left beside it, nobody is locked
+//! out.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,75 +9,13 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::MIGRATIONS;
-use super::write::primary_code;
+use super::error::{CORRUPT, ReadOnlyError, connect_error, foreign, primary_code, unreadable};
+use super::migrations::MIGRATIONS;
 
-/// Why a database could not be looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadOnlyError {
-    /// There is none.
-    #[error("there is no database {file}. Name the folder of a node's data with --data-dir")]
-    Missing {
-        /// The file.
-        file: PathBuf,
-    },
-    /// It is something else.
-    #[error(
-        "{file} is not a database of fritzy: {reason}. Name the folder of a node's data with --data-dir"
-    )]
-    Foreign {
-        /// The file.
-        file: PathBuf,
-        /// What it lacks.
-        reason: String,
-    },
-    /// A newer program has changed the schema.
-    #[error(
-        "the database {file} was written by a newer version of fritzy ({reason}). Read it with that version"
-    )]
-    Newer {
-        /// The file.
-        file: PathBuf,
-        /// What is unknown here.
-        reason: String,
-    },
-    /// This program has not yet changed the schema.
-    #[error(
-        "the database {file} was written by an older version of fritzy ({reason}). Read it with that version, or start a node of this one on it first"
-    )]
-    Older {
-        /// The file.
-        file: PathBuf,
-        /// What is missing.
-        reason: String,
-    },
-    /// The system does not let it be read.
-    #[error(
-        "the database {file} cannot be read: {reason}. Run this as the node's user: the file must be readable, \
-         and its folder writable for what SQLite keeps beside it"
-    )]
-    Unreadable {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// Another process has locked it.
-    #[error(
-        "the database {file} is locked by another process ({reason}). End that process, or read a backup"
-    )]
-    Locked {
-        /// The file.
-        file: PathBuf,
-        /// What SQLite said.
-        reason: String,
-    },
-}
-
-/// The file behind a connection that only reads.
+/// The file of a read-only connection.
 pub(super) struct ReadOnly {
     file: PathBuf,
-    /// Whether a log stood beside it before.
+    /// Whether there was a log beside the file before.
     had_log: bool,
 }
 
@@ -85,13 +24,13 @@ impl ReadOnly {
         check_file(file)?;
         let had_log = log_of(file).exists();
         let connection = SqliteConnection::connect_with(&options(file).read_only(true)).await;
-        let connection = connection.map_err(|failure| refusal(file, &failure))?;
+        let connection = connection.map_err(|failure| connect_error(file, &failure))?;
         let file = file.to_owned();
         Ok((Self { file, had_log }, connection))
     }
 
-    /// Runs statements that prepare the connection, then makes sure that the file is one of this version's.
-    /// Closes it where it is not.
+    /// Runs statements that prepare the connection, then checks that the file is of this version.
+    /// Closes it otherwise.
     pub(super) async fn check(
         self,
         mut connection: SqliteConnection,
@@ -106,20 +45,21 @@ impl ReadOnly {
         }
     }
 
-    /// A read of the file that failed.
+    /// The error of a failed read.
     pub(super) fn failed(&self, reason: &str) -> ReadOnlyError {
         unreadable(&self.file, reason)
     }
 
-    /// A reader of a database in WAL mode makes an empty log where there was none, and cannot remove it.
-    /// So SQLite is asked to: the last connection that may write puts it away, if it is the last.
+    /// Closes the connection, and removes the log that it has created. A reader of a database in
+    /// WAL mode creates an empty log if there is none, and cannot remove it. The last connection
+    /// that may write can, so one is opened for that.
     pub(super) async fn close(self, connection: SqliteConnection) {
         let _ = connection.close().await;
         if self.had_log || fs::metadata(log_of(&self.file)).map_or(true, |log| log.len() > 0) {
             return;
         }
         if let Ok(mut connection) = SqliteConnection::connect_with(&options(&self.file)).await {
-            // A connection meets the log at its first read.
+            // A connection opens the log at its first read.
             let _ = sqlx::query("SELECT count(*) FROM sqlite_schema")
                 .fetch_one(&mut connection)
                 .await;
@@ -132,7 +72,7 @@ fn options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(false)
-        // Readers wait for nobody in WAL mode, but for one who recovers a log.
+        // In WAL mode readers wait only for a connection that recovers a log.
         .busy_timeout(Duration::from_secs(5))
 }
 
@@ -150,7 +90,7 @@ fn check_file(file: &Path) -> Result<(), ReadOnlyError> {
         _ => unreadable(file, &failure.to_string()),
     })?;
     let reason = if !found.is_file() {
-        "it is no regular file"
+        "it is not a regular file"
     } else if found.len() == 0 {
         "it is empty"
     } else {
@@ -164,7 +104,7 @@ async fn check_schema(
     file: &Path,
     before: &[&'static str],
 ) -> Result<(), ReadOnlyError> {
-    let refused = |failure: sqlx::Error| refusal(file, &failure);
+    let refused = |failure: sqlx::Error| connect_error(file, &failure);
     for &statement in before {
         let done = sqlx::query(statement).execute(&mut *connection).await;
         done.map_err(refused)?;
@@ -173,7 +113,7 @@ async fn check_schema(
         .fetch_one(&mut *connection)
         .await;
     let found = match found {
-        // A damaged schema is something to tell, not a reason to say nothing.
+        // The check reports a damaged schema; it is no reason not to open the file.
         Err(failure) if primary_code(&failure) == Some(CORRUPT) => return Ok(()),
         found => found.map_err(refused)?,
     };
@@ -207,36 +147,5 @@ async fn check_schema(
             file: file.to_owned(),
             reason: format!("its schema lacks step {}", step.version),
         }),
-    }
-}
-
-/// SQLite's primary result codes.
-pub(super) const CORRUPT: u32 = 11;
-pub(super) const NOT_A_DATABASE: u32 = 26;
-const BUSY: u32 = 5;
-const LOCKED: u32 = 6;
-
-fn refusal(file: &Path, failure: &sqlx::Error) -> ReadOnlyError {
-    match primary_code(failure) {
-        Some(NOT_A_DATABASE) => foreign(file, "it is not SQLite's"),
-        Some(BUSY | LOCKED) => ReadOnlyError::Locked {
-            file: file.to_owned(),
-            reason: failure.to_string(),
-        },
-        _ => unreadable(file, &failure.to_string()),
-    }
-}
-
-fn foreign(file: &Path, reason: &str) -> ReadOnlyError {
-    ReadOnlyError::Foreign {
-        file: file.to_owned(),
-        reason: reason.to_owned(),
-    }
-}
-
-pub(super) fn unreadable(file: &Path, reason: &str) -> ReadOnlyError {
-    ReadOnlyError::Unreadable {
-        file: file.to_owned(),
-        reason: reason.to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! A row of SQLite, by its columns' names.
+//! Reads the columns of a SQLite row by name.
 
 use fritzy_types::StorageError;
 use sqlx::sqlite::SqliteRow;

@@ -1,4 +1,4 @@
-//! The events of a SQLite file, for a tail.
+//! The events of a SQLite file as a source for tails.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,18 +8,33 @@ use fritzy_domain::{Position, RecordedEvent};
 use fritzy_types::{ShardId, StorageError};
 use sqlx::SqliteConnection;
 
+use super::error::ReadOnlyError;
 use super::journal::HEADS;
-use super::read_only::{ReadOnly, ReadOnlyError};
+use super::read_only::ReadOnly;
+use crate::open_error::OpenError;
+use crate::read_ports::EventSource;
 use crate::rows::{heads, read_error, recorded, signed};
-use crate::tail::EventSource;
+use crate::tail::{EventTail, TailError, TailFrom};
+
+impl EventTail {
+    /// Opens a SQLite file.
+    ///
+    /// # Errors
+    /// [`TailError::Open`] when the file is missing, is not a database of this version, or cannot
+    /// be read; the others when reading where to start fails.
+    pub async fn open_sqlite(file: &Path, from: &TailFrom) -> Result<Self, TailError> {
+        let source = event_source(file).await.map_err(OpenError::from)?;
+        Self::over(source, from).await
+    }
+}
 
 struct SqliteEvents {
     file: ReadOnly,
     connection: SqliteConnection,
 }
 
-/// Opens the file for reading only.
-pub(crate) async fn tail(file: &Path) -> Result<Box<dyn EventSource>, ReadOnlyError> {
+/// Opens the file read-only.
+pub(super) async fn event_source(file: &Path) -> Result<Box<dyn EventSource>, ReadOnlyError> {
     let (file, connection) = ReadOnly::open(file).await?;
     let (file, connection) = file.check(connection, &[]).await?;
     Ok(Box::new(SqliteEvents { file, connection }))
@@ -55,13 +70,13 @@ impl EventSource for SqliteEvents {
 
     async fn at(
         &mut self,
-        places: &[(ShardId, Position)],
+        positions: &[(ShardId, Position)],
     ) -> Result<Vec<RecordedEvent>, StorageError> {
-        let pairs = places.iter();
+        let pairs = positions.iter();
         let pairs: Vec<String> = pairs
             .map(|(shard, position)| format!("[{shard},{position}]"))
             .collect();
-        // CROSS JOIN has SQLite go from the places to the journal, not the other way round.
+        // CROSS JOIN makes SQLite look up each position in the journal, not the other way round.
         let rows = sqlx::query(
             "SELECT journal.* FROM json_each(?) AS place CROSS JOIN journal
              ON journal.shard = place.value ->> 0 AND journal.position = place.value ->> 1",

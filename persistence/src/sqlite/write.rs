@@ -8,10 +8,11 @@ use fritzy_types::{ShardId, ShardLease, StorageError};
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
-use super::cursors;
-use super::statements::ManyRows;
+use super::error::{WriteError, is_full, is_rejection};
+use super::many_rows::ManyRows;
+use super::save_cursors::save_cursors;
 use super::write_states::write_states;
-use crate::committer::{BatchError, BatchStore, Numbered, creation_key, leases};
+use crate::committer::{BatchError, BatchStore, Sequenced, creation_key, leases};
 use crate::rows::signed;
 
 /// The writer connection with its statements.
@@ -39,8 +40,9 @@ impl SqliteBatches {
                     AND shard.owner = lease.owner AND shard.epoch = lease.epoch
                    WHERE shard.shard IS NULL",
             ),
-            // OR ROLLBACK: whatever is refused ends the whole transaction. Otherwise SQLite would copy each page before
-            // a statement changes it, to undo that statement alone, and into a file of its own from 64 KiB on.
+            // OR ROLLBACK: a rejected row ends the whole transaction. Otherwise SQLite would copy
+            // each page before a statement changes it, to undo that statement alone, and into a
+            // file of its own from 64 KiB on.
             journal: ManyRows::new(
                 "INSERT OR ROLLBACK INTO journal (shard, position, entity_id, version, event_id, event_type,
                     payload, command_id, fingerprint) VALUES",
@@ -78,10 +80,10 @@ impl SqliteBatches {
         }
     }
 
-    async fn write(&mut self, batch: &[Numbered<'_>]) -> Result<(), WriteError> {
+    async fn write(&mut self, batch: &[Sequenced<'_>]) -> Result<(), WriteError> {
         let connection = &mut self.connection;
-        // Plain statements: on a full disk SQLite ends the transaction by itself, which the library's
-        // own count of open transactions does not notice; it would never begin one again.
+        // Plain statements: on a full disk SQLite ends the transaction by itself. The library's own
+        // count of open transactions does not notice, and it would never begin one again.
         let written = async {
             sqlx::query("BEGIN IMMEDIATE")
                 .execute(&mut *connection)
@@ -95,19 +97,19 @@ impl SqliteBatches {
         };
         let written = written.await;
         if written.is_err() {
-            // Refused where SQLite has rolled back already, as after a row that it refused.
+            // Fails if SQLite has rolled back already, as after a row that it rejected.
             let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
         }
         written
     }
 
-    /// Which appends of a batch meet a version or a creation key that exists.
-    async fn find_conflicts(&mut self, batch: &[Numbered<'_>]) -> Result<Vec<usize>, sqlx::Error> {
+    /// The indexes of the appends that conflict with a version or a creation key that exists.
+    async fn find_conflicts(&mut self, batch: &[Sequenced<'_>]) -> Result<Vec<usize>, sqlx::Error> {
         let candidates: Vec<_> = batch.iter().enumerate().collect();
         let mut conflicts = Vec::new();
         for (statement, run) in self.existing.cut(&candidates) {
             let mut query = sqlx::query(statement);
-            for (number, Numbered { append, .. }) in run {
+            for (number, Sequenced { append, .. }) in run {
                 query = query
                     .bind(*number as i64)
                     .bind(*append.entity.as_uuid())
@@ -119,22 +121,6 @@ impl SqliteBatches {
             }
         }
         Ok(conflicts)
-    }
-}
-
-/// Why a transaction did not happen.
-pub(super) enum WriteError {
-    Fenced(Vec<ShardLease>),
-    Conflicts(Vec<usize>),
-    /// Before the commit was asked for.
-    Statement(sqlx::Error),
-    /// While it was under way.
-    Commit(sqlx::Error),
-}
-
-impl From<sqlx::Error> for WriteError {
-    fn from(failure: sqlx::Error) -> Self {
-        Self::Statement(failure)
     }
 }
 
@@ -174,7 +160,7 @@ impl BatchStore for SqliteBatches {
             sqlx::query("BEGIN IMMEDIATE")
                 .execute(&mut *connection)
                 .await?;
-            let refused = cursors::save(connection, projection, moves).await?;
+            let refused = save_cursors(connection, projection, moves).await?;
             let committed = sqlx::query("COMMIT").execute(&mut *connection).await;
             committed.map_err(WriteError::Commit)?;
             Ok(refused)
@@ -197,13 +183,13 @@ impl BatchStore for SqliteBatches {
     }
 
     async fn close(self) {
-        // The last connection to go moves the log into the file, which then stands alone.
+        // The last connection to be closed moves the log into the file, which is complete then.
         if let Err(failure) = self.connection.close().await {
-            warn!(%failure, "the database was not closed in order; its log stays beside it");
+            warn!(%failure, "the database was not closed gracefully; its log remains beside it");
         }
     }
 
-    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
+    async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
         if let Some(reason) = &self.broken {
             return Err(BatchError::Failed {
                 reason: reason.clone(),
@@ -214,25 +200,25 @@ impl BatchStore for SqliteBatches {
             Ok(()) => Ok(()),
             Err(WriteError::Fenced(leases)) => Err(BatchError::Fenced(leases)),
             Err(WriteError::Conflicts(indexes)) => Err(BatchError::Conflicts(indexes)),
-            Err(WriteError::Statement(failure)) if is_refusal(&failure) => {
+            Err(WriteError::Statement(failure)) if is_rejection(&failure) => {
                 match self.find_conflicts(batch).await {
                     Ok(conflicts) if !conflicts.is_empty() => Err(BatchError::Conflicts(conflicts)),
-                    _ => Err(BatchError::Refused(failure.to_string())),
+                    _ => Err(BatchError::Rejected(failure.to_string())),
                 }
             }
             Err(WriteError::Statement(failure)) => Err(BatchError::Failed {
                 reason: failure.to_string(),
                 certainly_not_written: true,
             }),
-            // No room for the batch: without its end in the log it is absent, now and later.
+            // The disk is full: without its end in the log the batch is not written, now or later.
             Err(WriteError::Commit(failure)) if is_full(&failure) => Err(BatchError::Failed {
                 reason: failure.to_string(),
                 certainly_not_written: true,
             }),
             Err(WriteError::Commit(failure)) => {
-                // The log may hold the batch although SQLite gave it up, and whether it reached the
-                // disk cannot be asked again: the kernel reports a failed sync once. Only opening
-                // the file anew tells.
+                // The log may hold the batch although SQLite gave it up. Whether it reached the
+                // disk cannot be queried: the kernel reports a failed sync once. Only opening the
+                // file anew tells.
                 let reason = format!("a commit failed ({failure}); restart the node");
                 self.broken = Some(reason.clone());
                 Err(BatchError::Failed {
@@ -242,28 +228,6 @@ impl BatchStore for SqliteBatches {
             }
         }
     }
-}
-
-/// Whether SQLite refused the content, rather than failed to store it.
-fn is_refusal(failure: &sqlx::Error) -> bool {
-    const CONSTRAINT: u32 = 19;
-    const TOO_BIG: u32 = 18;
-    matches!(primary_code(failure), Some(CONSTRAINT | TOO_BIG))
-}
-
-/// Whether there was no room on the disk.
-fn is_full(failure: &sqlx::Error) -> bool {
-    const FULL: u32 = 13;
-    primary_code(failure) == Some(FULL)
-}
-
-pub(super) fn primary_code(failure: &sqlx::Error) -> Option<u32> {
-    let sqlx::Error::Database(failure) = failure else {
-        return None;
-    };
-    let code: u32 = failure.code()?.parse().ok()?;
-    // The low byte of an extended code is the primary one.
-    Some(code & 0xFF)
 }
 
 async fn check_fence(
@@ -297,18 +261,18 @@ async fn check_fence(
 async fn insert_events(
     journal: &ManyRows,
     connection: &mut SqliteConnection,
-    batch: &[Numbered<'_>],
+    batch: &[Sequenced<'_>],
 ) -> Result<(), sqlx::Error> {
-    let rows: Vec<(&Numbered<'_>, u64, &(EventId, Event))> = batch
+    let rows: Vec<(&Sequenced<'_>, u64, &(EventId, Event))> = batch
         .iter()
-        .flat_map(|numbered| {
-            let events = numbered.append.events.iter().enumerate();
-            events.map(move |(offset, event)| (numbered, offset as u64, event))
+        .flat_map(|sequenced| {
+            let events = sequenced.append.events.iter().enumerate();
+            events.map(move |(offset, event)| (sequenced, offset as u64, event))
         })
         .collect();
     for (statement, run) in journal.cut(&rows) {
         let mut query = sqlx::query(statement);
-        for (Numbered { append, first }, offset, (event_id, event)) in run {
+        for (Sequenced { append, first }, offset, (event_id, event)) in run {
             query = query
                 .bind(append.lease.shard.0)
                 .bind(signed(first + offset))

@@ -3,40 +3,40 @@
 use fritzy_domain::{Account, Order, Product, State};
 use sqlx::SqliteConnection;
 
-use super::statements::ManyRows;
-use super::write::WriteError;
-use crate::committer::{Numbered, creation_key};
-use crate::rows::{micros, signed, version};
+use super::error::WriteError;
+use super::many_rows::ManyRows;
+use crate::committer::{Sequenced, creation_key};
+use crate::rows::{lines_json, micros, signed, version};
 
-/// New entities by kind in multi-row statements; changed ones one by one, each checked to be at the
+/// New entities in multi-row statements by kind; changed ones one by one, each checked to be at the
 /// version its command was decided on.
 pub(super) async fn write_states(
     (accounts, products, orders): (&ManyRows, &ManyRows, &ManyRows),
     connection: &mut SqliteConnection,
-    batch: &[Numbered<'_>],
+    batch: &[Sequenced<'_>],
 ) -> Result<(), WriteError> {
-    let mut new_accounts: Vec<(&Numbered<'_>, &Account)> = Vec::new();
-    let mut new_products: Vec<(&Numbered<'_>, &Product)> = Vec::new();
-    let mut new_orders: Vec<(&Numbered<'_>, &Order)> = Vec::new();
-    for (index, numbered) in batch.iter().enumerate() {
-        if numbered.append.expected_version > 0 {
-            if !update_state(connection, numbered).await? {
+    let mut new_accounts: Vec<(&Sequenced<'_>, &Account)> = Vec::new();
+    let mut new_products: Vec<(&Sequenced<'_>, &Product)> = Vec::new();
+    let mut new_orders: Vec<(&Sequenced<'_>, &Order)> = Vec::new();
+    for (index, sequenced) in batch.iter().enumerate() {
+        if sequenced.append.expected_version > 0 {
+            if !update_state(connection, sequenced).await? {
                 return Err(WriteError::Conflicts(vec![index]));
             }
             continue;
         }
-        match &numbered.append.state {
-            State::Account(account) => new_accounts.push((numbered, account)),
-            State::Product(product) => new_products.push((numbered, product)),
-            State::Order(order) => new_orders.push((numbered, order)),
+        match &sequenced.append.state {
+            State::Account(account) => new_accounts.push((sequenced, account)),
+            State::Product(product) => new_products.push((sequenced, product)),
+            State::Order(order) => new_orders.push((sequenced, order)),
         }
     }
     for (statement, run) in accounts.cut(&new_accounts) {
         let mut query = sqlx::query(statement);
-        for (numbered, account) in run {
+        for (sequenced, account) in run {
             query = query
                 .bind(*account.id.as_uuid())
-                .bind(version(numbered))
+                .bind(version(sequenced))
                 .bind(micros(account.created_at))
                 .bind(account.personal.name.as_str());
         }
@@ -44,10 +44,10 @@ pub(super) async fn write_states(
     }
     for (statement, run) in products.cut(&new_products) {
         let mut query = sqlx::query(statement);
-        for (numbered, product) in run {
+        for (sequenced, product) in run {
             query = query
                 .bind(*product.id.as_uuid())
-                .bind(version(numbered))
+                .bind(version(sequenced))
                 .bind(micros(product.created_at))
                 .bind(product.name.as_str())
                 .bind(product.description.as_str())
@@ -58,30 +58,30 @@ pub(super) async fn write_states(
     }
     for (statement, run) in orders.cut(&new_orders) {
         let mut query = sqlx::query(statement);
-        for (numbered, order) in run {
+        for (sequenced, order) in run {
             query = query
                 .bind(*order.id.as_uuid())
-                .bind(version(numbered))
+                .bind(version(sequenced))
                 .bind(micros(order.created_at))
                 .bind(*order.account_id.as_uuid())
                 .bind(order.status.as_str())
                 .bind(order.total.minor_units())
                 .bind(order.total.currency().code())
-                .bind(crate::rows::lines_json(order))
+                .bind(lines_json(order))
                 .bind(order.cancel_reason.as_deref())
-                .bind(creation_key(numbered.append));
+                .bind(creation_key(sequenced.append));
         }
         query.execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-/// Writes a changed state; `false` when its row is not at the version before.
+/// Writes a changed state. Returns `false` when its row is not at the version before.
 async fn update_state(
     connection: &mut SqliteConnection,
-    numbered: &Numbered<'_>,
+    sequenced: &Sequenced<'_>,
 ) -> Result<bool, sqlx::Error> {
-    let query = match &numbered.append.state {
+    let query = match &sequenced.append.state {
         State::Account(account) => sqlx::query(
             "UPDATE account SET name = ?, closed = ?, version = ? WHERE id = ? AND version = ?",
         )
@@ -104,9 +104,9 @@ async fn update_state(
         .bind(order.cancel_reason.as_deref()),
     };
     let done = query
-        .bind(version(numbered))
-        .bind(*numbered.append.entity.as_uuid())
-        .bind(signed(numbered.append.expected_version))
+        .bind(version(sequenced))
+        .bind(*sequenced.append.entity.as_uuid())
+        .bind(signed(sequenced.append.expected_version))
         .execute(&mut *connection)
         .await?;
     Ok(done.rows_affected() == 1)

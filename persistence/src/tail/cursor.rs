@@ -1,5 +1,5 @@
-//! A cursor: how far each shard was read. Written as `shard:position` with commas in between, so that whoever
-//! handles events one by one can keep his own.
+//! A cursor: how far each shard was read. Its text is `shard:position` pairs with commas in
+//! between, so that clients that handle events one by one can store it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,25 +8,25 @@ use std::str::FromStr;
 use fritzy_domain::Position;
 use fritzy_types::ShardId;
 
-/// The last position that was read of each shard; those that are not named were not read at all.
+/// The last position read of each shard; of shards that are not listed nothing was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TailCursor(BTreeMap<ShardId, Position>);
 
-/// Why a text is no cursor.
+/// Why a text is not a cursor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{part}` is not a shard and a position such as 17:42")]
 pub struct CursorError {
-    /// The part that is at fault.
+    /// The malformed part, at most 40 characters of it.
     part: String,
 }
 
 impl TailCursor {
-    /// The position that was read in `shard`, 0 where none was.
+    /// The position up to which `shard` was read, 0 where nothing was.
     pub fn of(&self, shard: ShardId) -> Position {
         self.0.get(&shard).copied().unwrap_or_default()
     }
 
-    /// Says how far `shard` was read.
+    /// Records how far `shard` was read.
     pub fn set(&mut self, shard: ShardId, position: Position) {
         if position == 0 {
             self.0.remove(&shard);
@@ -67,22 +67,22 @@ impl FromStr for TailCursor {
         if text == "start" {
             return Ok(Self::default());
         }
-        let place = |part: &str| {
+        let pair = |part: &str| {
             let (shard, position) = part.split_once(':')?;
             let position: Position = position.parse().ok()?;
-            // Databases count in signed integers.
+            // Databases have signed integers.
             let position = i64::try_from(position).ok()?.cast_unsigned();
             Some((ShardId(shard.parse().ok()?), position))
         };
-        let places = text.split(',').map(|part| {
+        let pairs = text.split(',').map(|part| {
             let part = part.trim();
-            place(part).ok_or_else(|| CursorError {
+            pair(part).ok_or_else(|| CursorError {
                 part: part.chars().take(40).collect(),
             })
         });
         let mut cursor = BTreeMap::new();
-        for (place, part) in places.zip(text.split(',')) {
-            let (shard, position) = place?;
+        for (pair, part) in pairs.zip(text.split(',')) {
+            let (shard, position) = pair?;
             if cursor.insert(shard, position).is_some() {
                 let part = format!("{}, its shard for the second time,", part.trim());
                 return Err(CursorError { part });
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written() {
+    fn cursor_round_trips_through_its_text() {
         for text in ["start", "0:1", "3:17,1023:9223372036854775807"] {
             let cursor: TailCursor = text.parse().expect("a cursor");
             assert_eq!(cursor.to_string(), text);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused_by_the_part_at_fault() {
+    fn malformed_cursor_is_rejected_with_the_bad_part() {
         for (text, part) in [
             ("", "``"),
             ("yesterday", "`yesterday`"),

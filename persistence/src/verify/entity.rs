@@ -1,30 +1,31 @@
-//! The events of one entity, in order, and its state row: versions, routing, the fold, the sum.
+//! Checks the events of one entity, in order, and its state row: versions, routing, fold, total.
 
 use fritzy_domain::{Event, Kind, OrderCreated, OrderEvent, RequestedLine, State, check_lines};
 use fritzy_types::{ShardCount, Slot};
 use uuid::Uuid;
 
 use super::findings::Findings;
+use super::location::{Location, id_text};
 use super::source::{EventRow, StateRow};
 use super::states;
-use super::violation::{Place, ViolationKind, id_text};
+use super::violation::ViolationKind;
 
-/// The kinds of state rows, in the order in which rows are handed to [`EntityCheck::finish`].
+/// The kinds of state rows, in the order in which rows are passed to [`EntityCheck::finish`].
 pub(super) const KINDS: [Kind; 3] = [Kind::Account, Kind::Product, Kind::Order];
 
 /// One entity under check.
 pub(super) struct EntityCheck {
     id: Vec<u8>,
     shards: Option<ShardCount>,
-    /// By the first event whose type is known.
+    /// The kind of the first event whose type is known.
     kind: Option<Kind>,
-    /// Whether it has an event.
+    /// Whether the entity has an event.
     seen: bool,
     /// The version of the last event; 0 before the first.
     last: i64,
     state: Option<State>,
-    /// Whether every event so far is there, could be read, and belongs here.
-    whole: bool,
+    /// Whether every event so far exists, could be read, and belongs to this entity.
+    complete: bool,
     /// The command of a keyed creation.
     creation_key: Option<Vec<u8>>,
 }
@@ -38,7 +39,7 @@ impl EntityCheck {
             seen: false,
             last: 0,
             state: None,
-            whole: true,
+            complete: true,
             creation_key: None,
         }
     }
@@ -52,10 +53,10 @@ impl EntityCheck {
         self.seen = true;
         let kind = kind_of(&row.event_type);
         self.kind = self.kind.or(kind);
-        let place = self.place().version(row.key.version);
-        let place = place.at(row.shard, row.position);
-        self.check_routing(row, &place, findings);
-        if !self.check_version(row, &place, findings) {
+        let location = self.location().version(row.key.version);
+        let location = location.at(row.shard, row.position);
+        self.check_routing(row, &location, findings);
+        if !self.check_version(row, &location, findings) {
             return;
         }
         let event = std::str::from_utf8(&row.payload)
@@ -66,39 +67,39 @@ impl EntityCheck {
         let event = match event {
             Ok(event) => event,
             Err(failure) => {
-                self.whole = false;
+                self.complete = false;
                 let rule = ViolationKind::EventUnreadable;
                 let expected = "JSON of a known type of event";
-                return findings.add(rule, place, failure, expected);
+                return findings.add(rule, location, failure, expected);
             }
         };
         if let Some(own) = self.kind
             && own != event.kind()
         {
-            self.whole = false;
+            self.complete = false;
             let (rule, found) = (ViolationKind::EventForeign, event.event_type());
-            return findings.add(rule, place, found, format_args!("an event of the {own}"));
+            return findings.add(rule, location, found, format_args!("an event of the {own}"));
         }
         let named = event.entity();
         if named.as_uuid().as_bytes()[..] != self.id {
             let rule = ViolationKind::EventForeign;
             let found = format_args!("an event that names {named}");
-            findings.add(rule, place.clone(), found, id_text(&self.id));
+            findings.add(rule, location.clone(), found, id_text(&self.id));
         }
-        self.check_creation(row, &event, &place, findings);
-        self.check_total(&event, &place, findings);
-        self.check_order(&event, &place, findings);
-        // Behind a gap, what can follow is not known.
-        if self.whole && !State::allows(self.state.as_ref(), &event) {
+        self.check_creation(row, &event, &location, findings);
+        self.check_total(&event, &location, findings);
+        self.check_order(&event, &location, findings);
+        // After a gap, the state is not known.
+        if self.complete && !State::allows(self.state.as_ref(), &event) {
             let rule = ViolationKind::EventImpossible;
             let found = format_args!("{} {}", event.event_type(), self.before());
-            findings.add(rule, place, found, "an event that the rules allow there");
+            findings.add(rule, location, found, "an event that the rules allow there");
         }
         self.state = State::evolve(self.state.take(), &event);
     }
 
-    /// The entity's state rows, one place for each of [`KINDS`], and of which kinds there may be others
-    /// that cannot be read.
+    /// Checks the entity's state rows, one for each of [`KINDS`]. `unknown` says for which kinds
+    /// some rows cannot be read.
     pub(super) fn finish(
         self,
         rows: [Option<StateRow>; 3],
@@ -108,37 +109,43 @@ impl EntityCheck {
         let mut found_own = false;
         for (kind, row) in KINDS.into_iter().zip(rows) {
             let Some(row) = row else { continue };
-            let place = Place::entity(Some(kind), &self.id);
+            let location = Location::entity(Some(kind), &self.id);
             if !self.seen || self.kind.is_some_and(|own| own != kind) {
                 let rule = ViolationKind::StateWithoutEvents;
                 let found = format_args!("a state row at version {}", row.version);
-                findings.add(rule, place, found, "events that lead to it");
+                findings.add(rule, location, found, "events that lead to it");
                 continue;
             }
             found_own = true;
-            let place = place.version(self.last);
+            let location = location.version(self.last);
             if row.version != self.last {
-                let (rule, place) = (ViolationKind::StateDiffers, place.clone().field("version"));
-                findings.add(rule, place, row.version, self.last);
+                let (rule, location) = (
+                    ViolationKind::StateDiffers,
+                    location.clone().field("version"),
+                );
+                findings.add(rule, location, row.version, self.last);
             }
             if let Some(state) = &self.state
                 && state.id().kind() == kind
             {
                 let key = self.creation_key.as_deref();
-                states::compare(&row, state, key, self.whole, &place, findings);
+                states::compare(&row, state, key, self.complete, &location, findings);
             }
         }
         let mut kinds = KINDS.into_iter().zip(unknown);
         let unreadable =
             kinds.any(|(kind, unknown)| unknown && self.kind.is_none_or(|own| own == kind));
         if self.seen && !found_own && !unreadable {
-            let (rule, place) = (ViolationKind::StateMissing, self.place().version(self.last));
-            findings.add(rule, place, "no state row", "the fold of its events");
+            let (rule, location) = (
+                ViolationKind::StateMissing,
+                self.location().version(self.last),
+            );
+            findings.add(rule, location, "no state row", "the fold of its events");
         }
     }
 
-    fn place(&self) -> Place {
-        Place::entity(self.kind, &self.id)
+    fn location(&self) -> Location {
+        Location::entity(self.kind, &self.id)
     }
 
     fn before(&self) -> String {
@@ -149,8 +156,14 @@ impl EntityCheck {
         }
     }
 
-    /// Versions are 1..n (invariant I2). `false`: another event has this version already.
-    fn check_version(&mut self, row: &EventRow, place: &Place, findings: &mut Findings) -> bool {
+    /// Versions are 1..n (invariant I2). Returns `false` when another event has this version
+    /// already.
+    fn check_version(
+        &mut self,
+        row: &EventRow,
+        location: &Location,
+        findings: &mut Findings,
+    ) -> bool {
         let (found, expected) = (row.key.version, self.last.saturating_add(1));
         if found == expected {
             self.last = found;
@@ -160,40 +173,45 @@ impl EntityCheck {
             let rule = ViolationKind::VersionRepeated;
             findings.add(
                 rule,
-                place.clone(),
+                location.clone(),
                 "a second event",
                 "one event for a version",
             );
             return false;
         }
-        self.whole = false;
-        let missing = self.place().version(expected);
+        self.complete = false;
+        let missing = self.location().version(expected);
         let next = format_args!("no event; the next is version {found}");
         findings.add(ViolationKind::VersionGap, missing, next, "an event");
         self.last = found;
         true
     }
 
-    /// The shard is that of the id's slot.
-    fn check_routing(&self, row: &EventRow, place: &Place, findings: &mut Findings) {
+    /// The shard must be that of the id's slot.
+    fn check_routing(&self, row: &EventRow, location: &Location, findings: &mut Findings) {
         let Ok(id) = Uuid::from_slice(&self.id) else {
             let rule = ViolationKind::IdMalformed;
-            return findings.add(rule, place.clone(), id_text(&self.id), "16 bytes");
+            return findings.add(rule, location.clone(), id_text(&self.id), "16 bytes");
         };
         let Some(shards) = self.shards else { return };
         let expected = i64::from(shards.shard_of(slot_of(id)).0);
         if row.shard != expected {
             let (rule, found) = (ViolationKind::ShardWrong, format!("shard {}", row.shard));
-            findings.add(rule, place.clone(), found, format_args!("shard {expected}"));
+            findings.add(
+                rule,
+                location.clone(),
+                found,
+                format_args!("shard {expected}"),
+            );
         }
     }
 
-    /// What a creation makes has an id that derives from its command (invariant I8).
+    /// The id of a created entity derives from its command (invariant I8).
     fn check_creation(
         &mut self,
         row: &EventRow,
         event: &Event,
-        place: &Place,
+        location: &Location,
         findings: &mut Findings,
     ) {
         if !State::allows(None, event) || self.state.is_some() {
@@ -207,7 +225,7 @@ impl EntityCheck {
                 let rule = ViolationKind::SlotDiffers;
                 let (found, expected) = (named.slot().0, account_id.slot().0);
                 let expected = format_args!("slot {expected} of account {account_id}");
-                findings.add(rule, place.clone(), format!("slot {found}"), expected);
+                findings.add(rule, location.clone(), format!("slot {found}"), expected);
                 return;
             }
             if let Ok(command) = Uuid::from_slice(&row.command) {
@@ -220,15 +238,15 @@ impl EntityCheck {
             let found = format_args!("command {}", id_text(&row.command));
             findings.add(
                 rule,
-                place.clone(),
+                location.clone(),
                 found,
                 "the command that its id derives from",
             );
         }
     }
 
-    /// What the shop refuses stands in no order, also where event and row agree.
-    fn check_order(&self, event: &Event, place: &Place, findings: &mut Findings) {
+    /// No order holds what the domain rejects, even if event and row agree.
+    fn check_order(&self, event: &Event, location: &Location, findings: &mut Findings) {
         let rule = ViolationKind::EventImpossible;
         match event {
             Event::Order(OrderEvent::Created(created)) => {
@@ -239,7 +257,7 @@ impl EntityCheck {
                 let requested: Vec<RequestedLine> = requested.collect();
                 if let Err(refusal) = check_lines(&requested) {
                     let found = format_args!("lines that are refused: {refusal}");
-                    findings.add(rule, place.clone(), found, "lines that the rules allow");
+                    findings.add(rule, location.clone(), found, "lines that the rules allow");
                 }
             }
             Event::Order(OrderEvent::Completed(completed)) => {
@@ -247,7 +265,7 @@ impl EntityCheck {
                     && completed.account_id != order.account_id
                 {
                     let found = format_args!("a completion for account {}", completed.account_id);
-                    findings.add(rule, place.clone(), found, order.account_id);
+                    findings.add(rule, location.clone(), found, order.account_id);
                 }
             }
             _ => {}
@@ -255,7 +273,7 @@ impl EntityCheck {
     }
 
     /// A total is the sum over the lines (invariant I4).
-    fn check_total(&self, event: &Event, place: &Place, findings: &mut Findings) {
+    fn check_total(&self, event: &Event, location: &Location, findings: &mut Findings) {
         let (found, expected) = match event {
             Event::Order(OrderEvent::Created(created)) => {
                 // Neither factor can make a sum of 128 bits overflow in any text that fits a row.
@@ -275,7 +293,7 @@ impl EntityCheck {
         if i128::from(found.minor_units()) != expected {
             let (rule, found) = (ViolationKind::TotalWrong, found.minor_units());
             let expected = format_args!("{expected}, the sum over its lines");
-            findings.add(rule, place.clone(), found, expected);
+            findings.add(rule, location.clone(), found, expected);
         }
     }
 }
@@ -286,6 +304,6 @@ fn kind_of(event_type: &str) -> Option<Kind> {
 }
 
 fn slot_of(id: Uuid) -> Slot {
-    // Every kind of id carries its slot alike.
+    // All kinds of id carry their slot in the same way.
     fritzy_domain::EntityId::from_uuid(Kind::Account, id).slot()
 }

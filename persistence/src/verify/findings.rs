@@ -1,9 +1,10 @@
-//! What was found so far: the first violations whole, all of them counted.
+//! The violations found so far: the first ones completely, all of them counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::violation::{Place, Violation, ViolationKind};
+use super::location::Location;
+use super::violation::{Violation, ViolationKind};
 
 /// The violations of one check.
 pub(crate) struct Findings {
@@ -21,17 +22,18 @@ impl Findings {
         }
     }
 
-    /// Notes one more. Beyond the limit it is only counted.
+    /// Adds a violation. Beyond the limit it is only counted.
     pub(crate) fn add(
         &mut self,
         kind: ViolationKind,
-        place: Place,
+        location: Location,
         found: impl fmt::Display,
         expected: impl fmt::Display,
     ) {
         *self.counts.entry(kind).or_default() += 1;
         if self.kept.len() < self.kept_max {
-            self.kept.push(Violation::new(kind, place, found, expected));
+            self.kept
+                .push(Violation::new(kind, location, found, expected));
         }
     }
 
@@ -45,15 +47,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_beyond_the_limit_is_counted() {
+    fn violations_beyond_the_limit_are_counted() {
         let mut findings = Findings::new(2);
         for position in 1..=5 {
-            let place = Place::position(0, Some(position));
-            findings.add(ViolationKind::PositionGap, place, "nothing", "an event");
+            let location = Location::position(0, Some(position));
+            findings.add(ViolationKind::PositionGap, location, "nothing", "an event");
         }
         findings.add(
             ViolationKind::StateMissing,
-            Place::default(),
+            Location::default(),
             "nothing",
             "a row",
         );

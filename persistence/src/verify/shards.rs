@@ -1,34 +1,35 @@
-//! The table of shards, and the positions of each: 1..n without a gap (invariants I2 and I3).
+//! Checks the table of shards, and the positions of each shard: 1..n without gaps (invariants I2
+//! and I3).
 
 use fritzy_types::ShardCount;
 
 use super::findings::Findings;
+use super::location::Location;
 use super::source::ShardRow;
-use super::violation::{Place, ViolationKind};
+use super::violation::ViolationKind;
 
-/// The shards of a database under check.
 pub(super) struct ShardCheck {
     count: Option<ShardCount>,
     /// For each shard of the count, whether it has a row, and whether a node ever claimed it.
     rows: Vec<Option<bool>>,
-    /// Whether no number of shards is written, and nothing was found so far that is in one.
+    /// Whether the number of shards is not stored, and no row of a shard was found so far.
     undecided: bool,
-    /// The shard whose positions are walked, with its last.
+    /// The shard whose positions are being checked, with its last position.
     current: Option<(i64, i64)>,
 }
 
 impl ShardCheck {
-    /// `written` is the number of shards as the database has it.
+    /// `written` is the stored number of shards.
     pub(super) fn new(written: Option<&str>, findings: &mut Findings) -> Self {
         let count = written
             .and_then(|text| text.parse().ok())
             .and_then(ShardCount::new);
         if let (None, Some(written)) = (count, written) {
-            uncounted(written, findings);
+            unreadable_count(written, findings);
         }
         Self {
             count,
-            // One that was only migrated has none: the first node decides.
+            // A database that was only migrated has none: the first node decides.
             undecided: written.is_none(),
             rows: vec![None; count.map_or(0, |count| usize::from(count.get()))],
             current: None,
@@ -39,10 +40,10 @@ impl ShardCheck {
         self.count
     }
 
-    /// Takes a row of the table.
+    /// Checks the next row of the table.
     pub(super) fn take_row(&mut self, row: ShardRow, findings: &mut Findings) {
         self.decide(findings);
-        // An owner that gave its shard back has left none; the epoch stays.
+        // A release leaves no owner; the epoch stays.
         let claimed = row.epoch > 0;
         match usize::try_from(row.shard)
             .ok()
@@ -53,17 +54,17 @@ impl ShardCheck {
         }
     }
 
-    /// Every row was taken.
+    /// Reports missing rows, after the last one.
     pub(super) fn finish_rows(&self, findings: &mut Findings) {
         for (shard, row) in (0..).zip(&self.rows) {
             if row.is_none() {
-                let place = Place::position(shard, None);
-                findings.add(ViolationKind::ShardMissing, place, "no row", "a row");
+                let location = Location::position(shard, None);
+                findings.add(ViolationKind::ShardMissing, location, "no row", "a row");
             }
         }
     }
 
-    /// Takes the next event's shard and position.
+    /// Checks the next event's shard and position.
     pub(super) fn take_position(&mut self, shard: i64, position: i64, findings: &mut Findings) {
         self.decide(findings);
         let last = match self.current {
@@ -75,38 +76,46 @@ impl ShardCheck {
         };
         let expected = last.saturating_add(1);
         if position == last && position > 0 {
-            let (rule, place) = (
+            let (rule, location) = (
                 ViolationKind::PositionRepeated,
-                Place::position(shard, Some(position)),
+                Location::position(shard, Some(position)),
             );
-            findings.add(rule, place, "a second event", "one event for a position");
+            findings.add(rule, location, "a second event", "one event for a position");
         } else if position != expected {
-            let place = Place::position(shard, Some(expected));
+            let location = Location::position(shard, Some(expected));
             let found = format_args!("no event; the next is at position {position}");
-            findings.add(ViolationKind::PositionGap, place, found, "an event");
+            findings.add(ViolationKind::PositionGap, location, found, "an event");
         }
         self.current = Some((shard, position));
     }
 
-    /// Something is in a shard.
+    /// Called for every row of a shard: a number of shards must be stored then.
     fn decide(&mut self, findings: &mut Findings) {
         if std::mem::take(&mut self.undecided) {
-            uncounted("nothing", findings);
+            unreadable_count("nothing", findings);
         }
     }
 
-    /// The first event of a shard.
+    /// Checks a shard at its first event.
     fn begin(&self, shard: i64, findings: &mut Findings) {
         match usize::try_from(shard)
             .ok()
             .and_then(|index| self.rows.get(index))
         {
             Some(Some(false)) => {
-                let (rule, place) = (ViolationKind::ShardUnclaimed, Place::position(shard, None));
+                let (rule, location) = (
+                    ViolationKind::ShardUnclaimed,
+                    Location::position(shard, None),
+                );
                 let expected = "an epoch, for it has events";
-                findings.add(rule, place, "a shard that no node ever claimed", expected);
+                findings.add(
+                    rule,
+                    location,
+                    "a shard that no node ever claimed",
+                    expected,
+                );
             }
-            // One without a row was told of already.
+            // A missing row was reported already.
             Some(_) => {}
             None => self.unknown(shard, "events", findings),
         }
@@ -114,25 +123,25 @@ impl ShardCheck {
 
     fn unknown(&self, shard: i64, what: &str, findings: &mut Findings) {
         let Some(count) = self.count else { return };
-        let place = Place::position(shard, None);
+        let location = Location::position(shard, None);
         let expected = format_args!("a shard from 0 to {}", count.get() - 1);
-        findings.add(ViolationKind::ShardUnknown, place, what, expected);
+        findings.add(ViolationKind::ShardUnknown, location, what, expected);
     }
 }
 
-fn uncounted(found: &str, findings: &mut Findings) {
-    let (rule, place) = (
+fn unreadable_count(found: &str, findings: &mut Findings) {
+    let (rule, location) = (
         ViolationKind::ShardCountUnreadable,
-        Place::part("table meta"),
+        Location::part("table meta"),
     );
-    findings.add(rule, place, found, "a number of shards from 1 to 32768");
+    findings.add(rule, location, found, "a number of shards from 1 to 32768");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(written: Option<&str>, rows: &[(i64, i64)], positions: &[(i64, i64)]) -> Vec<String> {
+    fn found(written: Option<&str>, rows: &[(i64, i64)], positions: &[(i64, i64)]) -> Vec<String> {
         let mut findings = Findings::new(100);
         let mut check = ShardCheck::new(written, &mut findings);
         for &(shard, epoch) in rows {
@@ -156,16 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn positions_from_one_on_without_a_gap_are_sound() {
+    fn i2_contiguous_positions_are_accepted() {
         let sound = [(0, 1), (0, 2), (1, 1)];
-        assert_eq!(told(Some("2"), &[(0, 1), (1, 4)], &sound), [""; 0]);
+        assert_eq!(found(Some("2"), &[(0, 1), (1, 4)], &sound), [""; 0]);
     }
 
     #[test]
-    fn every_gap_and_repeat_is_told_where_it_is() {
+    fn i2_every_gap_and_repeat_is_reported_at_its_position() {
         let positions = [(0, 2), (0, 5), (0, 5), (0, 5), (0, 6), (1, 0), (1, 1)];
         assert_eq!(
-            told(Some("2"), &[(0, 1), (1, 1)], &positions),
+            found(Some("2"), &[(0, 1), (1, 1)], &positions),
             [
                 "I2 position-gap: shard 0, position 1",
                 "I2 position-gap: shard 0, position 3",
@@ -177,9 +186,9 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_shards_is_that_of_the_count() {
+    fn i3_shard_table_must_match_the_shard_count() {
         assert_eq!(
-            told(
+            found(
                 Some("3"),
                 &[(0, 0), (1, 0), (7, 1), (-1, 0)],
                 &[(1, 1), (9, 1)]
@@ -193,8 +202,8 @@ mod tests {
             ]
         );
         for written in [None, Some("0"), Some("70000"), Some("many")] {
-            let told = told(written, &[], &[(3, 1)]);
-            assert_eq!(told, ["shard-count-unreadable: table meta"], "{written:?}");
+            let found = found(written, &[], &[(3, 1)]);
+            assert_eq!(found, ["shard-count-unreadable: table meta"], "{written:?}");
         }
     }
 }

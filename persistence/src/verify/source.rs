@@ -1,4 +1,4 @@
-//! Where the rows to check come from, whatever the store: rows as they stand, not as they should be.
+//! The rows to check, whichever store they are in: as they are stored, not as they should be.
 
 use async_trait::async_trait;
 use fritzy_domain::Kind;
@@ -6,17 +6,43 @@ use fritzy_domain::Kind;
 /// A value of a state row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// No value.
     Null,
-    /// A number.
     Int(i64),
-    /// A text; what is not UTF-8 in it is replaced.
+    /// A text; bytes that are not UTF-8 are replaced.
     Text(String),
-    /// Bytes.
     Bytes(Vec<u8>),
 }
 
-/// A row of the journal, without what only other parts of the check ask for.
+/// The column of an order that is not part of its state: the command of a keyed creation.
+pub(super) const CREATION_KEY: &str = "creation_key";
+pub(super) const LINES: &str = "lines";
+
+/// The columns of a kind's state rows besides id and version.
+pub(crate) const fn columns(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Account => &["created_at", "name", "closed"],
+        Kind::Product => &[
+            "created_at",
+            "name",
+            "description",
+            "price_minor",
+            "currency",
+            "withdrawn",
+        ],
+        Kind::Order => &[
+            "created_at",
+            "account_id",
+            "total_minor",
+            "currency",
+            LINES,
+            CREATION_KEY,
+            "status",
+            "cancel_reason",
+        ],
+    }
+}
+
+/// A row of the journal, without the columns that only other parts of the check read.
 #[derive(Clone, Debug)]
 pub(crate) struct EventRow {
     pub(crate) key: EventKey,
@@ -28,7 +54,7 @@ pub(crate) struct EventRow {
     pub(crate) fingerprint: Option<Vec<u8>>,
 }
 
-/// The order in which entities are walked. `row` tells rows apart that have everything else in common.
+/// The order of the merge. `row` distinguishes rows that are equal otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EventKey {
     pub(crate) entity: Vec<u8>,
@@ -36,7 +62,7 @@ pub(crate) struct EventKey {
     pub(crate) row: i64,
 }
 
-/// A state row. `columns` are those of [`super::states::columns`] of its kind, in that order.
+/// A state row. `columns` are those of [`columns`] of its kind, in that order.
 #[derive(Clone, Debug)]
 pub(crate) struct StateRow {
     pub(crate) id: Vec<u8>,
@@ -51,11 +77,11 @@ pub(crate) struct ShardRow {
     pub(crate) epoch: i64,
 }
 
-/// An event whose id, or whose command, is not its alone.
+/// An event whose id, or whose command, another event has too.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedRow {
-    /// The id that is shared; rows come in its order, then by entity and version.
-    pub(crate) shared: Vec<u8>,
+pub(crate) struct DuplicateRow {
+    /// The common id; rows are ordered by it, then by entity and version.
+    pub(crate) key: Vec<u8>,
     pub(crate) entity: Vec<u8>,
     pub(crate) version: i64,
     pub(crate) shard: i64,
@@ -65,7 +91,7 @@ pub(crate) struct SharedRow {
     pub(crate) fingerprint: Option<Vec<u8>>,
 }
 
-/// Something of the schema that is not as the migrations make it.
+/// An object of the schema that differs from the migrations.
 #[derive(Clone, Debug)]
 pub(crate) struct SchemaDifference {
     /// Such as `index journal_version`.
@@ -76,28 +102,29 @@ pub(crate) struct SchemaDifference {
     pub(crate) readable: bool,
 }
 
-/// Why rows did not come.
+/// Why rows were not read.
 #[derive(Debug)]
 pub(crate) enum SourceError {
-    /// What holds them is damaged: a violation, and other parts of the check go on.
+    /// The data is damaged: a violation, and other parts of the check continue.
     Damaged(String),
-    /// They cannot be had now: nothing is known.
+    /// The data cannot be read now: nothing is known.
     Unavailable(String),
 }
 
-/// What a row is handed to.
+/// Called with each row.
 pub(crate) type Each<'a, T> = &'a mut (dyn FnMut(T) + Send);
 
-/// The rows of one database, all at one moment.
+/// The rows of one database, all of one snapshot.
 #[async_trait]
 pub(crate) trait Source: Send {
-    /// What is not as the migrations make it. Asked first: it prepares what the others read.
+    /// The objects that differ from the migrations. Called first: it prepares the order of the
+    /// others.
     async fn schema_differences(&mut self) -> Result<Vec<SchemaDifference>, SourceError>;
 
-    /// What the store itself finds wrong with its file, at most `limit` of it.
+    /// What the store itself reports about its file, at most `limit` findings.
     async fn damages(&mut self, limit: u32) -> Result<Vec<String>, SourceError>;
 
-    /// The number of shards as it is written.
+    /// The stored number of shards.
     async fn shard_count(&mut self) -> Result<Option<String>, SourceError>;
 
     /// Every row of the table of shards.
@@ -106,22 +133,28 @@ pub(crate) trait Source: Send {
     /// Shard and position of every event, in that order.
     async fn positions(&mut self, each: Each<'_, (i64, i64)>) -> Result<(), SourceError>;
 
-    /// The next events behind `after`, by entity and version; none at the end.
+    /// The next events after `after`, by entity and version; none at the end.
     async fn events(&mut self, after: Option<&EventKey>) -> Result<Vec<EventRow>, SourceError>;
 
-    /// The next state rows behind `after`, by id; none at the end.
+    /// The next state rows after `after`, by id; none at the end.
     async fn states(
         &mut self,
         kind: Kind,
         after: Option<&[u8]>,
     ) -> Result<Vec<StateRow>, SourceError>;
 
-    /// Every event with an id that another has too.
-    async fn shared_event_ids(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError>;
+    /// Every event whose id another event has too.
+    async fn duplicate_event_ids(
+        &mut self,
+        each: Each<'_, DuplicateRow>,
+    ) -> Result<(), SourceError>;
 
-    /// Every event of a command that has several.
-    async fn shared_commands(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError>;
+    /// Every event of a command that has several events.
+    async fn repeated_commands(&mut self, each: Each<'_, DuplicateRow>) -> Result<(), SourceError>;
 
     /// Id and account of every order whose account has no creation in the journal.
-    async fn orphans(&mut self, each: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError>;
+    async fn orders_without_account(
+        &mut self,
+        each: Each<'_, (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), SourceError>;
 }

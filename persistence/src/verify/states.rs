@@ -1,52 +1,24 @@
-//! A state row against the fold of its entity's events: column by column (invariant I5).
+//! Compares a state row with the fold of its entity's events, column by column (invariant I5).
 
 use std::fmt;
 
 use fritzy_domain::{Kind, OrderLine, State};
 
 use super::findings::Findings;
-use super::source::{StateRow, Value};
-use super::violation::{Place, ViolationKind, id_text};
+use super::location::{Location, id_text};
+use super::source::{CREATION_KEY, LINES, StateRow, Value, columns};
+use super::violation::ViolationKind;
 
-/// The column of an order that is not of its state: the command of a keyed creation.
-const CREATION_KEY: &str = "creation_key";
-const LINES: &str = "lines";
-
-/// The columns of a kind's state rows besides id and version.
-pub(crate) const fn columns(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Account => &["created_at", "name", "closed"],
-        Kind::Product => &[
-            "created_at",
-            "name",
-            "description",
-            "price_minor",
-            "currency",
-            "withdrawn",
-        ],
-        Kind::Order => &[
-            "created_at",
-            "account_id",
-            "total_minor",
-            "currency",
-            LINES,
-            CREATION_KEY,
-            "status",
-            "cancel_reason",
-        ],
-    }
-}
-
-/// How many of [`columns`] stand since the creation and never change: they can be told even when later
+/// How many of [`columns`] never change after the creation: they are compared even when later
 /// events cannot be read.
-const fn lasting(kind: Kind) -> usize {
+const fn immutable_columns(kind: Kind) -> usize {
     match kind {
         Kind::Account | Kind::Product => 1,
         Kind::Order => 6,
     }
 }
 
-/// The same columns as the fold has them.
+/// The values of [`columns`] according to the fold.
 fn expected(state: &State, creation_key: Option<&[u8]>) -> Vec<Value> {
     let text = |text: &str| Value::Text(text.to_owned());
     match state {
@@ -76,17 +48,21 @@ fn expected(state: &State, creation_key: Option<&[u8]>) -> Vec<Value> {
     }
 }
 
-/// Compares; `whole` says whether every event of the entity is in the fold.
+/// Compares a row with the fold; `complete` says whether every event of the entity is in the fold.
 pub(super) fn compare(
     row: &StateRow,
     state: &State,
     creation_key: Option<&[u8]>,
-    whole: bool,
-    place: &Place,
+    complete: bool,
+    location: &Location,
     findings: &mut Findings,
 ) {
     let kind = state.id().kind();
-    let known = if whole { usize::MAX } else { lasting(kind) };
+    let known = if complete {
+        usize::MAX
+    } else {
+        immutable_columns(kind)
+    };
     let expected = expected(state, creation_key);
     let pairs = columns(kind).iter().zip(row.columns.iter().zip(&expected));
     for (column, (found, expected)) in pairs.take(known) {
@@ -98,15 +74,20 @@ pub(super) fn compare(
         } else {
             ViolationKind::StateDiffers
         };
-        if *column == LINES && compare_lines(found, state, place, findings) {
+        if *column == LINES && compare_lines(found, state, location, findings) {
             continue;
         }
-        findings.add(rule, place.clone().field(*column), found, expected);
+        findings.add(rule, location.clone().field(*column), found, expected);
     }
 }
 
-/// Names the lines that differ, where there are as many as there should be; `false` where not.
-fn compare_lines(found: &Value, state: &State, place: &Place, findings: &mut Findings) -> bool {
+/// Reports the lines that differ, if the number of lines is right. Returns `false` if it is not.
+fn compare_lines(
+    found: &Value,
+    state: &State,
+    location: &Location,
+    findings: &mut Findings,
+) -> bool {
     let (Value::Text(found), State::Order(order)) = (found, state) else {
         return false;
     };
@@ -120,8 +101,8 @@ fn compare_lines(found: &Value, state: &State, place: &Place, findings: &mut Fin
     for (index, (found, expected)) in pairs.filter(|(_, (found, expected))| found != expected) {
         let [found, expected] =
             [found, expected].map(|line| lines_text(std::slice::from_ref(line)));
-        let place = place.clone().field(format!("lines[{index}]"));
-        findings.add(ViolationKind::StateDiffers, place, found, expected);
+        let location = location.clone().field(format!("lines[{index}]"));
+        findings.add(ViolationKind::StateDiffers, location, found, expected);
     }
     true
 }

@@ -1,16 +1,15 @@
-//! One thing that is wrong: which rule, where, what was found, and what should stand there.
+//! A violation: its kind, its location, what was found, and what was expected.
 
 use std::fmt;
 
-use fritzy_domain::Kind;
-use uuid::Uuid;
+use super::location::Location;
 
-/// Characters of a found or expected value that are told. A description has 4 000; what differs is shown.
+/// Characters shown of a found or expected value. A description has 4 000; the difference is shown.
 const VALUE_CHARS_MAX: usize = 200;
-/// Characters before the first difference, so that one sees where it is.
+/// Characters shown before the first difference.
 const BEFORE_DIFFERENCE: usize = 20;
 
-/// The rules. `docs/reference/verify.md` says of each what it means.
+/// The kinds of violations. `docs/reference/verify.md` explains each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     missing_docs,
@@ -45,7 +44,7 @@ pub enum ViolationKind {
 }
 
 impl ViolationKind {
-    /// The name that is printed; once published, it stays.
+    /// The name in the output; it never changes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FileDamaged => "file-damaged",
@@ -76,7 +75,7 @@ impl ViolationKind {
         }
     }
 
-    /// The invariant of ARCHITECTURE.md that it breaks, where it has a number.
+    /// The invariant of ARCHITECTURE.md that it breaks, if it has a number.
     pub const fn invariant(self) -> Option<&'static str> {
         match self {
             Self::EventRepeated => Some("I1"),
@@ -104,127 +103,30 @@ impl ViolationKind {
     }
 }
 
-/// Where something is: as much as is known of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// What of the database, where it is neither shard nor entity: an index, a table, a part of the check.
-    pub part: Option<String>,
-    /// The shard that a row names.
-    pub shard: Option<i64>,
-    /// The position in the shard.
-    pub position: Option<i64>,
-    /// The kind of the entity.
-    pub kind: Option<Kind>,
-    /// The entity's id: a UUID, or the bytes that stand in its place.
-    pub id: Option<String>,
-    /// The version of the entity.
-    pub version: Option<i64>,
-    /// The column of a state row; a line of an order as `lines[2]`.
-    pub field: Option<String>,
-}
-
-impl Place {
-    pub(crate) fn part(part: impl Into<String>) -> Self {
-        Self {
-            part: Some(part.into()),
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn position(shard: i64, position: Option<i64>) -> Self {
-        Self {
-            shard: Some(shard),
-            position,
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn entity(kind: Option<Kind>, id: &[u8]) -> Self {
-        Self {
-            kind,
-            id: Some(id_text(id)),
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn version(self, version: i64) -> Self {
-        Self {
-            version: Some(version),
-            ..self
-        }
-    }
-
-    pub(crate) fn at(self, shard: i64, position: i64) -> Self {
-        Self {
-            shard: Some(shard),
-            position: Some(position),
-            ..self
-        }
-    }
-
-    pub(crate) fn field(self, field: impl Into<String>) -> Self {
-        Self {
-            field: Some(field.into()),
-            ..self
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts: Vec<String> = Vec::new();
-        parts.extend(self.part.clone());
-        parts.extend(self.shard.map(|shard| format!("shard {shard}")));
-        parts.extend(self.position.map(|position| format!("position {position}")));
-        if let Some(id) = &self.id {
-            match self.kind {
-                Some(kind) => parts.push(format!("{kind} {id}")),
-                None => parts.push(format!("entity {id}")),
-            }
-        }
-        parts.extend(self.version.map(|version| format!("version {version}")));
-        parts.extend(self.field.clone());
-        f.write_str(&parts.join(", "))
-    }
-}
-
-/// An id as clients write it; what is no id, as its bytes.
-pub(crate) fn id_text(id: &[u8]) -> String {
-    const BYTES_MAX: usize = 32;
-    match Uuid::from_slice(id) {
-        Ok(id) => id.hyphenated().to_string(),
-        Err(_) => {
-            let shown = &id[..id.len().min(BYTES_MAX)];
-            let hex: String = shown.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("x'{hex}' ({} bytes)", id.len())
-        }
-    }
-}
-
-/// One thing that is wrong.
+/// One violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The rule.
+    /// The kind of violation.
     pub kind: ViolationKind,
-    /// Where.
-    pub place: Place,
-    /// What stands there, on one line.
+    /// Where it is.
+    pub location: Location,
+    /// The stored value, on one line.
     pub found: String,
-    /// What should.
+    /// The expected value, on one line.
     pub expected: String,
 }
 
 impl Violation {
     pub(crate) fn new(
         kind: ViolationKind,
-        place: Place,
+        location: Location,
         found: impl fmt::Display,
         expected: impl fmt::Display,
     ) -> Self {
         let (found, expected) = excerpts(&found.to_string(), &expected.to_string());
         Self {
             kind,
-            place,
+            location,
             found,
             expected,
         }
@@ -239,16 +141,16 @@ impl fmt::Display for Violation {
         }
         let Self {
             kind,
-            place,
+            location,
             found,
             expected,
         } = self;
         let kind = kind.name();
-        write!(f, "{kind}: {place}: found {found}, expected {expected}")
+        write!(f, "{kind}: {location}: found {found}, expected {expected}")
     }
 }
 
-/// Both on one line, cut to where they differ.
+/// Both on one line, cut around their first difference.
 fn excerpts(found: &str, expected: &str) -> (String, String) {
     let same = found
         .chars()
@@ -282,14 +184,16 @@ fn excerpt(text: &str, from: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use fritzy_domain::Kind;
+
     use super::*;
 
     #[test]
-    fn a_violation_is_one_bounded_line_that_shows_what_differs() {
+    fn violation_is_one_bounded_line_around_the_difference() {
         let before = "é\n".repeat(2_000);
         let violation = Violation::new(
             ViolationKind::StateDiffers,
-            Place::entity(Some(Kind::Product), &[1; 16])
+            Location::entity(Some(Kind::Product), &[1; 16])
                 .version(4)
                 .field("description"),
             format!("{before}found"),
@@ -305,11 +209,5 @@ mod tests {
         assert!(line.starts_with(&begin), "{line}");
         assert!(line.contains("\\nfound, expected …"), "{line}");
         assert!(line.contains("\\nother") && line.ends_with('…'), "{line}");
-    }
-
-    #[test]
-    fn what_is_no_id_is_shown_as_it_stands() {
-        assert_eq!(id_text(&[0xAB, 1]), "x'ab01' (2 bytes)");
-        assert!(id_text(&[7; 5_000]).ends_with(" (5000 bytes)"));
     }
 }

@@ -54,7 +54,7 @@ async fn a_node_that_is_alone_and_a_cluster_keep_each_other_out() {
     assert!(by_cluster, "{refused}");
     let text = refused.to_string();
     assert!(text.contains("connected from 127.0.0.1"), "{text}");
-    assert!(text.contains("settings of a cluster"), "{text}");
+    assert!(text.contains("settings of the cluster"), "{text}");
     first.close().await;
     let refused = refusal(&alone(&shared)).await;
     assert!(
@@ -101,7 +101,7 @@ async fn a_cluster_s_node_survives_its_lock_and_ends_by_a_node_that_is_alone() {
     taken.expect("the lock of the one that was cut is free");
     let lost = tokio::time::timeout(PATIENT, stores.lost()).await;
     let lost = lost.expect("it ends");
-    assert!(lost.contains("a node that is alone"), "{lost}");
+    assert!(lost.contains("a node without a cluster"), "{lost}");
     stores.close().await;
 }
 

@@ -1,7 +1,7 @@
 //! What only a file can show: that it is locked, kept, and refused when it is not ours.
 
 use fritzy_domain::UnlimitedBudget;
-use fritzy_persistence::{OpenError, SqliteConfig, Stores};
+use fritzy_persistence::{SqliteConfig, SqliteError, Stores};
 use fritzy_types::{Epoch, ShardCount};
 use tempfile::TempDir;
 
@@ -14,7 +14,7 @@ async fn a_file_in_use_is_refused_with_what_to_do() {
         .await
         .expect("opens");
     let second = Stores::open_sqlite(sqlite_config(&folder)).await;
-    let Err(refused @ OpenError::InUse { .. }) = second else {
+    let Err(refused @ SqliteError::InUse { .. }) = second else {
         panic!("opened twice")
     };
     let text = refused.to_string();

@@ -98,7 +98,7 @@ async fn claimed(stores: Stores) -> Fixture {
 
 /// What one look finds.
 async fn rest(tail: &mut EventTail) -> Result<Vec<RecordedEvent>, TailError> {
-    tail.look().await?;
+    tail.poll().await?;
     let mut events = Vec::new();
     while let Some(event) = tail.next().await? {
         events.push(event);
@@ -174,7 +174,7 @@ async fn a_tail_goes_on_with_what_is_new_and_from_its_cursor(database: Database)
     assert_eq!(seconds(&news), (21..=30).collect::<Vec<_>>());
     // It ends in the midst of a look; another goes on behind what was handed out.
     database.create(31..=40).await;
-    tail.look().await.expect("looks");
+    tail.poll().await.expect("looks");
     for second in 31..=35 {
         let event = tail.next().await.expect("no gap").expect("there is more");
         assert_eq!(seconds(&[event]), [second]);
@@ -192,7 +192,7 @@ async fn a_gap_is_named_and_nothing_behind_it_is_handed_out(database: Database) 
     let missing = "DELETE FROM journal WHERE shard = 1 AND position = 4";
     database.execute(missing).await;
     let mut tail = database.tail(&TailFrom::Start).await.expect("opens");
-    tail.look().await.expect("looks");
+    tail.poll().await.expect("looks");
     let mut handed_out = Vec::new();
     let gap = loop {
         match tail.next().await {
@@ -230,7 +230,7 @@ async fn a_cursor_behind_the_end_is_refused(database: Database) {
     ] {
         let cursor = TailFrom::Cursor(cursor.parse().expect("a cursor"));
         let mut tail = database.tail(&cursor).await.expect("opens");
-        let refused = tail.look().await.expect_err("refused").to_string();
+        let refused = tail.poll().await.expect_err("refused").to_string();
         assert!(
             refused.contains(text) && refused.contains("--from start"),
             "{refused}"

@@ -39,7 +39,7 @@ impl Pair {
             skip: 0,
             take: 1_000,
         };
-        let lists = self.ground.fixture.stores.copies.read_model(freshness).await;
+        let lists = self.ground.fixture.stores.replicas.read_model(freshness).await;
         let accounts = lists.accounts(page, &UnlimitedBudget).await;
         accounts.ok().map(|accounts| accounts.len())
     }
@@ -47,7 +47,7 @@ impl Pair {
     async fn write(&self, number: u128) -> ConsistencyToken {
         let told = self.ground.tell(self.ground.account(number, PATIENT)).await;
         told.1.expect("written");
-        let token = self.ground.fixture.stores.copies.token().await;
+        let token = self.ground.fixture.stores.replicas.token().await;
         token.expect("there is a replica")
     }
 

@@ -254,7 +254,7 @@ async fn a_tail_waits_for_a_standby_to_be_promoted() {
     let mut tail = EventTail::open_postgres(&url, &TailFrom::Start)
         .await
         .expect("opens");
-    tail.look().await.expect("is there");
+    tail.poll().await.expect("is there");
     for _ in 0..20 {
         tail.next().await.expect("reads").expect("there are 50");
     }
@@ -267,7 +267,7 @@ async fn a_tail_waits_for_a_standby_to_be_promoted() {
         execute(&url, "SELECT pg_promote()").await;
     });
     let mut seen = 20;
-    tail.look().await.expect("waits for the promotion");
+    tail.poll().await.expect("waits for the promotion");
     while tail.next().await.expect("reads").is_some() {
         seen += 1;
     }
@@ -292,7 +292,7 @@ async fn a_tail_goes_on_behind_a_restart_with_exactly_the_rest() {
         let told = ground.tell_many(round * 1_000, 200, PATIENT).await;
         written.extend(told.iter().map(|(append, _)| append.entity));
         // Some of what is there is fetched before the restart, the rest behind it.
-        tail.look().await.expect("is there");
+        tail.poll().await.expect("is there");
         for _ in 0..50 {
             seen.extend(tail.next().await.expect("reads"));
         }
@@ -305,7 +305,7 @@ async fn a_tail_goes_on_behind_a_restart_with_exactly_the_rest() {
         while let Some(event) = tail.next().await.expect("waits for the server") {
             seen.push(event);
         }
-        tail.look().await.expect("waits for the server");
+        tail.poll().await.expect("waits for the server");
         restarted.await.expect("restarted");
     }
     let mut seen: Vec<_> = seen.iter().map(|event| event.entity).collect();

@@ -216,7 +216,7 @@ impl Printer {
 
     async fn print_events(&mut self, follow: bool) -> Result<(), Ended> {
         loop {
-            match self.stop.or(self.tail.look()).await {
+            match self.stop.or(self.tail.poll()).await {
                 None => return Ok(()),
                 Some(looked) => looked?,
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use fritzy_persistence::{
-    Place, VerifyConfig, VerifyProgress, VerifyReport, Violation, verify_postgres, verify_sqlite,
+    Location, VerifyConfig, VerifyProgress, VerifyReport, Violation, verify_postgres, verify_sqlite,
 };
 use serde_json::{Map, Value, json};
 
@@ -213,14 +213,14 @@ fn violation(violation: &Violation) -> Value {
     json!({
         "kind": violation.kind.name(),
         "invariant": violation.kind.invariant(),
-        "where": place(&violation.place),
+        "where": place(&violation.location),
         "found": violation.found,
         "expected": violation.expected,
     })
 }
 
 /// What is known of a place; the rest is left out.
-fn place(place: &Place) -> Value {
+fn place(place: &Location) -> Value {
     let parts = [
         ("part", json!(place.part)),
         ("shard", json!(place.shard)),

@@ -274,7 +274,7 @@ fn what_is_no_database_of_ours_is_refused() {
     let file = data.join("fritzy.db");
     for (bytes, why) in [
         (Vec::new(), "empty"),
-        (b"not a database\n".repeat(1_000), "not SQLite's"),
+        (b"not a database\n".repeat(1_000), "not a SQLite file"),
     ] {
         fs::write(&file, &bytes).expect("written");
         require_cannot(&verify(&ground), &["./data/fritzy.db", why]);
@@ -284,7 +284,7 @@ fn what_is_no_database_of_ours_is_refused() {
     }
     fs::remove_file(&file).expect("removed");
     fs::create_dir(&file).expect("a folder");
-    require_cannot(&verify(&ground), &["./data/fritzy.db", "no regular file"]);
+    require_cannot(&verify(&ground), &["./data/fritzy.db", "not a regular file"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The committer against a store that does what a real one cannot be made to do on demand.
+//! The committer on a scripted store, which fails in ways that a real one cannot be made to.
 
 mod defects;
 mod retries;
@@ -16,24 +16,24 @@ use fritzy_types::{Deadline, Epoch, NodeId, ShardId, ShardLease, StorageError, T
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::PATIENCE;
-use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Numbered};
+use super::RETRY_BUDGET;
+use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Sequenced};
 
 /// Each entry: the positions and entities of one committed batch.
 type Log = Arc<Mutex<Vec<Vec<(Position, EntityId)>>>>;
 
-/// Commits one batch for each permit; fails as told.
-struct Scripted {
+/// Commits one batch for each permit, after the scripted failures.
+struct ScriptedStore {
     gate: Arc<Semaphore>,
     log: Log,
-    /// What to answer to the next commits; then they succeed.
+    /// The results of the next commits; later ones succeed.
     script: Vec<BatchError>,
-    /// An entity that this store refuses to hold.
-    refuses: Option<EntityId>,
+    /// An entity whose appends this store rejects.
+    rejects: Option<EntityId>,
 }
 
 #[async_trait]
-impl BatchStore for Scripted {
+impl BatchStore for ScriptedStore {
     async fn heads(
         &mut self,
         shards: &[ShardId],
@@ -58,20 +58,20 @@ impl BatchStore for Scripted {
 
     async fn close(self) {}
 
-    async fn commit(&mut self, batch: &[Numbered<'_>]) -> Result<(), BatchError> {
+    async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
         self.gate.acquire().await.expect("open").forget();
         if !self.script.is_empty() {
             return Err(self.script.remove(0));
         }
         if batch
             .iter()
-            .any(|numbered| Some(numbered.append.entity) == self.refuses)
+            .any(|sequenced| Some(sequenced.append.entity) == self.rejects)
         {
-            return Err(BatchError::Refused("no such thing here".into()));
+            return Err(BatchError::Rejected("not accepted by this store".into()));
         }
         let written = batch
             .iter()
-            .map(|numbered| (numbered.first, numbered.append.entity));
+            .map(|sequenced| (sequenced.first, sequenced.append.entity));
         self.log
             .lock()
             .expect("not poisoned")
@@ -80,22 +80,22 @@ impl BatchStore for Scripted {
     }
 }
 
-struct Bench {
+struct Fixture {
     committer: Committer,
     gate: Arc<Semaphore>,
     log: Log,
 }
 
-fn bench(config: CommitterConfig, script: Vec<BatchError>, refuses: Option<EntityId>) -> Bench {
+fn fixture(config: CommitterConfig, script: Vec<BatchError>, rejects: Option<EntityId>) -> Fixture {
     let gate = Arc::new(Semaphore::new(0));
     let log = Log::default();
-    let store = Scripted {
+    let store = ScriptedStore {
         gate: gate.clone(),
         log: log.clone(),
         script,
-        refuses,
+        rejects,
     };
-    Bench {
+    Fixture {
         committer: Committer::start(config, store),
         gate,
         log,
@@ -139,8 +139,8 @@ fn append(number: u128) -> Append {
     }
 }
 
-impl Bench {
-    fn commits(&self, number: usize) {
+impl Fixture {
+    fn permit_commits(&self, number: usize) {
         self.gate.add_permits(number);
     }
 
@@ -158,15 +158,15 @@ impl Bench {
 const AMPLE: usize = 1_000;
 
 #[tokio::test]
-async fn what_waits_behind_a_commit_goes_into_the_next_one_together() {
-    let bench = bench(CommitterConfig::default(), vec![], None);
-    let first = bench.committer.append(append(1));
-    // Lets the task take the first alone and wait in its commit.
+async fn appends_queued_during_a_commit_share_the_next_batch() {
+    let fixture = fixture(CommitterConfig::default(), vec![], None);
+    let first = fixture.committer.append(append(1));
+    // Lets the task take the first append alone and wait in its commit.
     tokio::task::yield_now().await;
     let rest: Vec<_> = (2..=100)
-        .map(|number| bench.committer.append(append(number)))
+        .map(|number| fixture.committer.append(append(number)))
         .collect();
-    bench.commits(AMPLE);
+    fixture.permit_commits(AMPLE);
     assert_eq!(
         first.await,
         Ok(AppendOutcome {
@@ -174,52 +174,52 @@ async fn what_waits_behind_a_commit_goes_into_the_next_one_together() {
             version: 1
         })
     );
-    for (index, answer) in rest.into_iter().enumerate() {
+    for (index, outcome) in rest.into_iter().enumerate() {
         assert_eq!(
-            answer.await,
+            outcome.await,
             Ok(AppendOutcome {
                 first: index as u64 + 2,
                 version: 1
             })
         );
     }
-    assert_eq!(bench.batch_lens(), [1, 99]);
+    assert_eq!(fixture.batch_lens(), [1, 99]);
 }
 
 #[tokio::test]
-async fn a_batch_and_the_queue_are_bounded() {
+async fn batch_and_queue_lengths_are_bounded() {
     let config = CommitterConfig {
         queue_len_max: 8,
         batch_len_max: 3,
     };
-    let bench = bench(config, vec![], None);
-    let answers: Vec<_> = (0..10)
-        .map(|number| bench.committer.append(append(number)))
+    let fixture = fixture(config, vec![], None);
+    let outcomes: Vec<_> = (0..10)
+        .map(|number| fixture.committer.append(append(number)))
         .collect();
-    bench.commits(AMPLE);
+    fixture.permit_commits(AMPLE);
     let mut overloaded = 0;
-    for answer in answers {
-        match answer.await {
+    for outcome in outcomes {
+        match outcome.await {
             Ok(_) => {}
             Err(AppendError::Overloaded) => overloaded += 1,
             Err(other) => panic!("{other}"),
         }
     }
     assert_eq!(overloaded, 2);
-    assert_eq!(bench.batch_lens(), [3, 3, 2]);
+    assert_eq!(fixture.batch_lens(), [3, 3, 2]);
 }
 
 #[tokio::test]
-async fn a_failed_batch_leaves_no_gap_in_the_positions() {
+async fn i2_failed_batch_leaves_no_gap_in_positions() {
     let failed = BatchError::Failed {
         reason: "disk".into(),
         certainly_not_written: true,
     };
-    let bench = bench(CommitterConfig::default(), vec![failed], None);
-    bench.commits(AMPLE);
-    let refused = bench.committer.append(append(1)).await;
-    assert!(refused.is_err_and(|failure| failure.certainly_not_written()));
-    let written = bench.committer.append(append(2)).await;
+    let fixture = fixture(CommitterConfig::default(), vec![failed], None);
+    fixture.permit_commits(AMPLE);
+    let failed = fixture.committer.append(append(1)).await;
+    assert!(failed.is_err_and(|failure| failure.certainly_not_written()));
+    let written = fixture.committer.append(append(2)).await;
     assert_eq!(
         written,
         Ok(AppendOutcome {
@@ -230,54 +230,57 @@ async fn a_failed_batch_leaves_no_gap_in_the_positions() {
 }
 
 #[tokio::test]
-async fn a_conflict_fails_alone_and_its_neighbours_close_ranks() {
-    let bench = bench(
+async fn i2_conflicting_append_fails_alone_without_a_gap() {
+    let fixture = fixture(
         CommitterConfig::default(),
         vec![BatchError::Conflicts(vec![1])],
         None,
     );
-    let answers: Vec<_> = (1..=3)
-        .map(|number| bench.committer.append(append(number)))
+    let outcomes: Vec<_> = (1..=3)
+        .map(|number| fixture.committer.append(append(number)))
         .collect();
-    bench.commits(AMPLE);
+    fixture.permit_commits(AMPLE);
     let mut seen = Vec::new();
-    for answer in answers {
-        seen.push(answer.await.map(|positions| positions.first));
+    for outcome in outcomes {
+        seen.push(outcome.await.map(|positions| positions.first));
     }
     assert_eq!(seen, [Ok(1), Err(AppendError::Conflict), Ok(2)]);
 }
 
 #[tokio::test]
-async fn an_append_that_the_store_refuses_is_found_and_fails_alone() {
-    let bench = bench(CommitterConfig::default(), vec![], Some(entity(5)));
-    let answers: Vec<_> = (1..=8)
-        .map(|number| bench.committer.append(append(number)))
+async fn rejected_append_is_found_and_fails_alone() {
+    let fixture = fixture(CommitterConfig::default(), vec![], Some(entity(5)));
+    let outcomes: Vec<_> = (1..=8)
+        .map(|number| fixture.committer.append(append(number)))
         .collect();
-    bench.commits(AMPLE);
-    for (index, answer) in answers.into_iter().enumerate() {
-        let answer = answer.await;
+    fixture.permit_commits(AMPLE);
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        let outcome = outcome.await;
         if index == 4 {
-            assert!(answer.is_err_and(|failure| failure.certainly_not_written()));
+            assert!(outcome.is_err_and(|failure| failure.certainly_not_written()));
         } else {
-            assert!(answer.is_ok(), "{answer:?}");
+            assert!(outcome.is_ok(), "{outcome:?}");
         }
     }
     let mut positions: Vec<Position> = Vec::new();
-    for batch in bench.log.lock().expect("not poisoned").iter() {
+    for batch in fixture.log.lock().expect("not poisoned").iter() {
         positions.extend(batch.iter().map(|(position, _)| *position));
     }
     assert_eq!(positions, [1, 2, 3, 4, 5, 6, 7]);
 }
 
 #[tokio::test]
-async fn an_older_lease_is_refused_without_its_newer_neighbours() {
+async fn i3_append_under_older_lease_is_fenced_alone() {
     let older = append(1);
     let mut newer = append(2);
     newer.lease.epoch = Epoch(2);
     let fenced = BatchError::Fenced(vec![older.lease]);
-    let bench = bench(CommitterConfig::default(), vec![fenced], None);
-    let (older, newer) = (bench.committer.append(older), bench.committer.append(newer));
-    bench.commits(AMPLE);
+    let fixture = fixture(CommitterConfig::default(), vec![fenced], None);
+    let (older, newer) = (
+        fixture.committer.append(older),
+        fixture.committer.append(newer),
+    );
+    fixture.permit_commits(AMPLE);
     assert_eq!(older.await, Err(AppendError::Fenced(ShardId(0))));
     assert_eq!(
         newer.await,
@@ -289,75 +292,75 @@ async fn an_older_lease_is_refused_without_its_newer_neighbours() {
 }
 
 #[tokio::test]
-async fn two_appends_of_one_entity_or_key_are_never_in_one_batch() {
-    let bench = bench(CommitterConfig::default(), vec![], None);
+async fn appends_of_one_entity_or_key_are_in_separate_batches() {
+    let fixture = fixture(CommitterConfig::default(), vec![], None);
     let key = fritzy_domain::Fingerprint([0; 16]);
     let keyed = |number: u128| Append {
         command: CommandId::from_uuid(Uuid::from_u128(77)),
         fingerprint: Some(key),
         ..append(number)
     };
-    let answers: Vec<_> = [append(1), append(1), keyed(2), keyed(3), append(4)]
-        .map(|append| bench.committer.append(append))
+    let outcomes: Vec<_> = [append(1), append(1), keyed(2), keyed(3), append(4)]
+        .map(|append| fixture.committer.append(append))
         .into();
-    bench.commits(AMPLE);
-    for answer in answers {
-        assert!(answer.await.is_ok());
+    fixture.permit_commits(AMPLE);
+    for outcome in outcomes {
+        assert!(outcome.await.is_ok());
     }
-    assert_eq!(bench.batch_lens(), [1, 2, 2]);
+    assert_eq!(fixture.batch_lens(), [1, 2, 2]);
 }
 
 #[tokio::test]
-async fn what_is_late_is_dropped_before_it_is_written() {
-    let bench = bench(CommitterConfig::default(), vec![], None);
-    bench.commits(AMPLE);
-    let late = Append {
+async fn expired_append_is_dropped_before_it_is_written() {
+    let fixture = fixture(CommitterConfig::default(), vec![], None);
+    fixture.permit_commits(AMPLE);
+    let expired = Append {
         deadline: Deadline::at(Instant::now()),
         ..append(1)
     };
     assert_eq!(
-        bench.committer.append(late).await,
+        fixture.committer.append(expired).await,
         Err(AppendError::Expired)
     );
-    assert!(bench.batch_lens().is_empty());
+    assert!(fixture.batch_lens().is_empty());
 }
 
 #[tokio::test]
-async fn what_becomes_late_behind_a_slow_commit_is_dropped() {
-    let bench = bench(CommitterConfig::default(), vec![], None);
-    let slow = bench.committer.append(append(1));
-    // Lets the task take the first alone and wait in its commit.
+async fn append_that_expires_during_a_slow_commit_is_dropped() {
+    let fixture = fixture(CommitterConfig::default(), vec![], None);
+    let slow = fixture.committer.append(append(1));
+    // Lets the task take the first append alone and wait in its commit.
     tokio::task::yield_now().await;
-    let moment = Instant::now() + Duration::from_millis(20);
-    let late = bench.committer.append(Append {
-        deadline: Deadline::at(moment),
+    let expiry = Instant::now() + Duration::from_millis(20);
+    let expired = fixture.committer.append(Append {
+        deadline: Deadline::at(expiry),
         ..append(2)
     });
-    let patient = bench.committer.append(append(3));
-    while Instant::now() < moment {
+    let other = fixture.committer.append(append(3));
+    while Instant::now() < expiry {
         tokio::task::yield_now().await;
     }
-    bench.commits(AMPLE);
-    assert!(slow.await.is_ok(), "what was begun is finished");
-    assert_eq!(late.await, Err(AppendError::Expired));
+    fixture.permit_commits(AMPLE);
+    assert!(slow.await.is_ok(), "a commit in flight completes");
+    assert_eq!(expired.await, Err(AppendError::Expired));
     assert_eq!(
-        patient.await,
+        other.await,
         Ok(AppendOutcome {
             first: 2,
             version: 1
         })
     );
-    assert_eq!(bench.batch_lens(), [1, 1]);
+    assert_eq!(fixture.batch_lens(), [1, 1]);
 }
 
 #[tokio::test]
-async fn a_barrier_passes_when_all_before_it_is_answered() {
-    let bench = bench(CommitterConfig::default(), vec![], None);
-    // The second of one entity is left over for a batch of its own.
-    let before = [append(1), append(1), append(2)].map(|append| bench.committer.append(append));
-    let committer = bench.committer.clone();
+async fn barrier_completes_after_all_earlier_appends() {
+    let fixture = fixture(CommitterConfig::default(), vec![], None);
+    // The second append of an entity is deferred to a batch of its own.
+    let before = [append(1), append(1), append(2)].map(|append| fixture.committer.append(append));
+    let committer = fixture.committer.clone();
     let barrier = tokio::spawn(async move { committer.barrier().await });
-    bench.commits(1);
+    fixture.permit_commits(1);
     tokio::time::timeout(Duration::from_millis(50), async {
         while !barrier.is_finished() {
             tokio::task::yield_now().await;
@@ -365,26 +368,26 @@ async fn a_barrier_passes_when_all_before_it_is_answered() {
     })
     .await
     .expect_err("the second batch is not written yet");
-    bench.commits(AMPLE);
-    barrier.await.expect("passes");
-    assert_eq!(bench.batch_lens(), [1, 2]);
-    for answer in before {
-        assert!(answer.await.is_ok());
+    fixture.permit_commits(AMPLE);
+    barrier.await.expect("completes");
+    assert_eq!(fixture.batch_lens(), [1, 2]);
+    for outcome in before {
+        assert!(outcome.await.is_ok());
     }
 }
 
 #[tokio::test]
-async fn closing_writes_what_is_queued_and_refuses_what_comes_after() {
-    let bench = bench(CommitterConfig::default(), vec![], None);
+async fn close_writes_queued_appends_and_rejects_later_ones() {
+    let fixture = fixture(CommitterConfig::default(), vec![], None);
     let queued: Vec<_> = (1..=5)
-        .map(|number| bench.committer.append(append(number)))
+        .map(|number| fixture.committer.append(append(number)))
         .collect();
-    bench.commits(AMPLE);
-    bench.committer.close().await;
-    assert_eq!(bench.batch_lens().iter().sum::<usize>(), 5);
-    for answer in queued {
-        assert!(answer.await.is_ok());
+    fixture.permit_commits(AMPLE);
+    fixture.committer.close().await;
+    assert_eq!(fixture.batch_lens().iter().sum::<usize>(), 5);
+    for outcome in queued {
+        assert!(outcome.await.is_ok());
     }
-    let late = bench.committer.append(append(6)).await;
-    assert!(late.is_err_and(|failure| failure.certainly_not_written()));
+    let expired = fixture.committer.append(append(6)).await;
+    assert!(expired.is_err_and(|failure| failure.certainly_not_written()));
 }

@@ -1,4 +1,4 @@
-//! Checking a database on PostgreSQL: in one transaction that only reads, beside running nodes or without any.
+//! Verifies a database on PostgreSQL in one read-only transaction, with or without running nodes.
 
 mod rows;
 mod schema;
@@ -6,33 +6,34 @@ mod schema;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use super::config::PostgresError;
-use super::schema::{at_home, check_usable, exists};
-use super::session::Server;
+use super::error::PostgresError;
+use super::schema::{check_usable, exists, pin_schema};
+use super::server::Server;
 use crate::verify::{self, VerifyProgress, VerifyReport};
 use rows::PostgresRows;
 
-/// A check reads everything, at its own pace; what it sorts goes to the server's temporary files.
+/// A check reads everything, without time limits. Large sorts use the server's temporary files.
 const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
      SET work_mem = '64MB'; SET cursor_tuple_fraction = 1;
      BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Checks the database at `url` against the invariants of ARCHITECTURE.md, keeping at most
-/// `violations_max` violations whole (some 1 KB each). Everything is read as of one moment, so nodes may go
-/// on writing; nothing is changed.
+/// Checks the database at `url` against the invariants of ARCHITECTURE.md. At most `violations_max`
+/// violations are kept completely (some 1 KB each); the others are counted. Reads one snapshot, so
+/// nodes may continue to write; changes nothing.
 ///
 /// # Errors
-/// [`PostgresError`], when nothing can be said about the database.
+/// [`PostgresError`] when the server or the database cannot be read, so that nothing is known about
+/// it.
 pub async fn verify_postgres(
     url: &str,
     violations_max: usize,
     progress: &VerifyProgress,
 ) -> Result<VerifyReport, PostgresError> {
-    // What a server may lose is no reason not to look at what it has.
+    // A server that may lose commits can be checked all the same.
     let server = Server::new(url, true)?;
     let options = server.options("fritzy journal verify");
     let mut connection = server.connect(&options).await?;
-    let server = at_home(server, &mut connection).await?;
+    let server = pin_schema(server, &mut connection).await?;
     if !exists(&server, &mut connection, "meta").await?
         || !exists(&server, &mut connection, "_sqlx_migrations").await?
     {
@@ -59,7 +60,7 @@ fn unreadable(server: &Server, reason: String) -> PostgresError {
     }
 }
 
-/// The schema as the migrations make it: made in a schema of temporary tables, looked at, and given up.
+/// The schema as the migrations create it: created from temporary tables, read, and rolled back.
 async fn expected_schema(server: &Server) -> Result<schema::Schema, PostgresError> {
     let options = server.options("fritzy journal verify, model");
     let mut connection: PgConnection = server.connect(&options).await?;

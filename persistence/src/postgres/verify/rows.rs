@@ -1,4 +1,4 @@
-//! The rows of a database on PostgreSQL, as the check asks for them.
+//! The rows of a database on PostgreSQL as a source for the check.
 
 use async_trait::async_trait;
 use fritzy_domain::Kind;
@@ -8,20 +8,20 @@ use sqlx::{AssertSqlSafe, Connection, Row, TypeInfo, ValueRef};
 
 use super::schema::{self, Schema};
 use crate::verify::{
-    Each, EventKey, EventRow, SchemaDifference, ShardRow, SharedRow, Source, SourceError, StateRow,
-    Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, SchemaDifference, ShardRow, Source, SourceError,
+    StateRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
 /// mostly 200 KB.
 const PAGE_ROWS: u32 = 500;
 
-/// SQLSTATEs of what cannot be read because it is damaged.
+/// SQLSTATEs of damaged data and indexes.
 const DAMAGED: [&str; 2] = ["XX001", "XX002"];
 
-/// Before each part of the check: an error would end the whole transaction otherwise.
+/// Set before each part of the check: an error would end the whole transaction otherwise.
 const SAVE: &str = "SAVEPOINT part";
-const GO_ON: &str = "ROLLBACK TO SAVEPOINT part";
+const ROLL_BACK: &str = "ROLLBACK TO SAVEPOINT part";
 
 /// One connection in one transaction.
 pub(super) struct PostgresRows {
@@ -46,12 +46,12 @@ impl PostgresRows {
         done.map(drop).map_err(|failure| self::failed(&failure))
     }
 
-    /// What a failure means; the transaction can be used further.
+    /// Classifies a failure; rolls back to the savepoint so that the transaction can continue.
     async fn failed(&mut self, failure: sqlx::Error) -> SourceError {
-        let meant = failed(&failure);
-        match self.command(GO_ON).await {
-            Ok(()) => meant,
-            Err(gone) => gone,
+        let error = failed(&failure);
+        match self.command(ROLL_BACK).await {
+            Ok(()) => error,
+            Err(lost) => lost,
         }
     }
 
@@ -96,7 +96,8 @@ impl Source for PostgresRows {
         found.map_err(|failure| failed(&failure))
     }
 
-    /// The server keeps its files itself; pages whose checksums are wrong are met while rows are read.
+    /// The server looks after its own files; pages with wrong checksums are met while rows are
+    /// read.
     async fn damages(&mut self, _limit: u32) -> Result<Vec<String>, SourceError> {
         Ok(vec![])
     }
@@ -128,9 +129,9 @@ impl Source for PostgresRows {
     async fn events(&mut self, after: Option<&EventKey>) -> Result<Vec<EventRow>, SourceError> {
         if after.is_none() {
             self.command(SAVE).await?;
-            // No index has this order over all shards; the server sorts once, and the cursor walks.
+            // No index has this order over all shards: the server sorts once, for this cursor.
             self.command(
-                "DECLARE walk NO SCROLL CURSOR FOR
+                "DECLARE by_entity NO SCROLL CURSOR FOR
                  SELECT uuid_send(entity_id), version,
                     row_number() OVER (ORDER BY entity_id, version, shard, position), shard::bigint, position,
                     event_type, payload::text, uuid_send(command_id), fingerprint
@@ -138,7 +139,7 @@ impl Source for PostgresRows {
             )
             .await?;
         }
-        let fetch = AssertSqlSafe(format!("FETCH {PAGE_ROWS} FROM walk"));
+        let fetch = AssertSqlSafe(format!("FETCH {PAGE_ROWS} FROM by_entity"));
         self.page(sqlx::query(fetch), event).await
     }
 
@@ -152,7 +153,10 @@ impl Source for PostgresRows {
             Kind::Product => "product",
             Kind::Order => "customer_order",
         };
-        let columns: Vec<String> = columns(kind).iter().map(|column| plain(column)).collect();
+        let columns: Vec<String> = columns(kind)
+            .iter()
+            .map(|column| comparable(column))
+            .collect();
         // All parts are literals of this crate.
         let statement = AssertSqlSafe(format!(
             "SELECT uuid_send(id), version, {} FROM {table}
@@ -165,26 +169,32 @@ impl Source for PostgresRows {
         self.page(query, state).await
     }
 
-    async fn shared_event_ids(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn duplicate_event_ids(
+        &mut self,
+        each: Each<'_, DuplicateRow>,
+    ) -> Result<(), SourceError> {
         let statement = "SELECT uuid_send(event_id), uuid_send(entity_id), version, shard::bigint,
                 position, event_type, payload::text, fingerprint
              FROM journal WHERE event_id IN
                 (SELECT event_id FROM journal GROUP BY event_id HAVING count(*) > 1)
              ORDER BY event_id, entity_id, version";
-        self.each(statement, shared, each).await
+        self.each(statement, duplicate, each).await
     }
 
-    async fn shared_commands(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn repeated_commands(&mut self, each: Each<'_, DuplicateRow>) -> Result<(), SourceError> {
         let statement =
             "SELECT uuid_send(command_id), uuid_send(entity_id), version, shard::bigint,
                 position, event_type, payload::text, fingerprint
              FROM journal WHERE command_id IN
                 (SELECT command_id FROM journal GROUP BY command_id HAVING count(*) > 1)
              ORDER BY command_id, entity_id, version";
-        self.each(statement, shared, each).await
+        self.each(statement, duplicate, each).await
     }
 
-    async fn orphans(&mut self, each: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError> {
+    async fn orders_without_account(
+        &mut self,
+        each: Each<'_, (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), SourceError> {
         let statement = "SELECT uuid_send(id), uuid_send(account_id) FROM customer_order AS o
              WHERE NOT EXISTS (SELECT 1 FROM journal WHERE entity_id = o.account_id
                 AND event_type LIKE 'account.%')
@@ -194,8 +204,8 @@ impl Source for PostgresRows {
     }
 }
 
-/// A column as one of the types that the check compares.
-fn plain(column: &str) -> String {
+/// A column, converted to one of the types that the check compares.
+fn comparable(column: &str) -> String {
     match column {
         "closed" | "withdrawn" => format!("{column}::int::bigint"),
         "account_id" | "creation_key" => format!("uuid_send({column})"),
@@ -220,9 +230,9 @@ fn event(row: &PgRow) -> Result<EventRow, sqlx::Error> {
     })
 }
 
-fn shared(row: &PgRow) -> Result<SharedRow, sqlx::Error> {
-    Ok(SharedRow {
-        shared: row.try_get(0)?,
+fn duplicate(row: &PgRow) -> Result<DuplicateRow, sqlx::Error> {
+    Ok(DuplicateRow {
+        key: row.try_get(0)?,
         entity: row.try_get(1)?,
         version: row.try_get(2)?,
         shard: row.try_get(3)?,

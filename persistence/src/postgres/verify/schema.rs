@@ -1,19 +1,19 @@
-//! The schema as it is beside the schema as the migrations make it: a unique index that is gone guards
-//! nothing, and a trigger changes what rows mean.
+//! Compares the schema with that of the migrations: a missing unique index guards nothing, and a
+//! trigger changes what rows mean.
 
 use std::collections::BTreeMap;
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, Row};
 
-use crate::postgres::MIGRATIONS;
+use crate::postgres::migrations::MIGRATIONS;
 use crate::verify::SchemaDifference;
 
-/// What each object is, by its kind and name.
+/// The definition of each object, by its kind and name.
 pub(super) type Schema = BTreeMap<String, String>;
 
-/// Everything in one schema that decides what its rows are. Names of schemas are left out of definitions.
-/// Columns and indexes of a part follow from those of the whole: while it is one, it cannot lose them.
+/// Everything in one schema that affects its rows. Definitions leave out names of schemas. Columns
+/// and indexes of a partition follow from its table: an attached partition cannot lose them.
 const OBJECTS: &str = "
     WITH here AS (SELECT $1::oid AS oid), relation AS (
         SELECT c.* FROM pg_class AS c JOIN here ON c.relnamespace = here.oid
@@ -50,7 +50,7 @@ const OBJECTS: &str = "
     UNION ALL
     SELECT 'row security on ' || relname, 'on' FROM relation WHERE relrowsecurity";
 
-/// The schema as the migrations make it, from temporary tables that nobody else sees.
+/// The schema as the migrations create it, from temporary tables that no other session sees.
 pub(super) async fn model(connection: &mut PgConnection) -> Result<Schema, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     sqlx::raw_sql("SET LOCAL search_path = pg_temp")
@@ -66,7 +66,7 @@ pub(super) async fn model(connection: &mut PgConnection) -> Result<Schema, sqlx:
     found
 }
 
-/// What is missing or different in the database behind `connection`.
+/// The objects that are missing or different in the database of `connection`.
 pub(super) async fn differences(
     connection: &mut PgConnection,
     expected: &Schema,
@@ -77,7 +77,7 @@ pub(super) async fn differences(
     )
     .await?;
     let mut differences = Vec::new();
-    let is_gone: Vec<String> = expected
+    let missing_tables: Vec<String> = expected
         .keys()
         .filter(|object| !found.contains_key(*object))
         .filter_map(|object| object.strip_prefix("table "))
@@ -85,10 +85,12 @@ pub(super) async fn differences(
         .collect();
     for (object, definition) in expected {
         let found = found.remove(object);
-        // That a table is gone says what became of its columns.
-        let told = is_gone.iter().any(|columns| object.starts_with(columns));
-        if found.as_ref() != Some(definition) && !told {
-            let as_read = found.as_deref().map(bare) == Some(bare(definition));
+        // A missing table implies its missing columns.
+        let reported = missing_tables
+            .iter()
+            .any(|columns| object.starts_with(columns));
+        if found.as_ref() != Some(definition) && !reported {
+            let as_read = found.as_deref().map(column_type) == Some(column_type(definition));
             let readable = object.starts_with("index ")
                 || object.starts_with("column ") && as_read
                 || object.starts_with("table ") && (found.is_some() || definition.contains(" of "));
@@ -100,9 +102,9 @@ pub(super) async fn differences(
             });
         }
     }
-    // A further table, column or index is a newer version's, or for somebody's queries; but what makes a table of ours
-    // refuse rows is a difference.
-    let harmless = ["table ", "column ", "index ", "constraint "];
+    // A further table, column or index is a newer version's, or serves somebody's queries; but one
+    // that makes a table of fritzy's reject rows is a difference.
+    let allowed = ["table ", "column ", "index ", "constraint "];
     let ours = |part: &dyn Fn(&str) -> bool| {
         let mut tables = expected.keys().filter_map(|key| key.strip_prefix("table "));
         tables.any(part)
@@ -118,7 +120,7 @@ pub(super) async fn differences(
             object.starts_with("constraint ")
                 && ours(&|table| object.ends_with(&format!(" on {table}")))
         };
-        if refuses || !harmless.iter().any(|kind| object.starts_with(kind)) {
+        if refuses || !allowed.iter().any(|kind| object.starts_with(kind)) {
             differences.push(SchemaDifference {
                 object,
                 found: format!("`{definition}`"),
@@ -130,8 +132,8 @@ pub(super) async fn differences(
     Ok(differences)
 }
 
-/// A column without what matters only to those who write it.
-fn bare(definition: &str) -> &str {
+/// The part of a column's definition that matters to readers.
+fn column_type(definition: &str) -> &str {
     let ends = [" default ", " generated ", " collate "];
     let ends = ends.iter().filter_map(|end| definition.find(end));
     &definition[..ends.min().unwrap_or(definition.len())]

@@ -1,37 +1,37 @@
-//! Checking a SQLite file: opened for reading only, in one transaction, beside a running node or without
-//! one.
+//! Verifies a SQLite file, opened read-only, in one transaction, with or without a running node.
 
 mod rows;
 mod schema;
 
 use std::path::PathBuf;
 
-use super::read_only::{ReadOnly, ReadOnlyError};
+use super::error::ReadOnlyError;
+use super::read_only::ReadOnly;
 use crate::verify::{self, VerifyProgress, VerifyReport};
 
-/// What to check.
+/// What to verify.
 #[derive(Clone, Debug)]
 pub struct VerifyConfig {
     /// The database file.
     pub file: PathBuf,
-    /// Violations that are kept whole, some 1 KB each; further ones are counted.
+    /// Violations that are kept completely, some 1 KB each; further ones are counted.
     pub violations_max: usize,
 }
 
-/// What begins the one transaction.
+/// Begins the one transaction.
 const BEGIN: [&str; 3] = [
-    // The walk reads rows by an index, in random order where keys were used: 64 MiB of pages.
+    // Rows are read by an index, in random order where keys were used: 64 MiB of pages.
     "PRAGMA cache_size = -65536",
-    // What is sorted on the way goes to a file, not into memory.
+    // Sorts use a file, not memory.
     "PRAGMA temp_store = FILE",
     "BEGIN",
 ];
 
-/// Checks the database of a node against the invariants of ARCHITECTURE.md. Everything is read in one
-/// transaction, so a running node may go on writing; nothing is ever written to the database or its log.
+/// Checks the database of a node against the invariants of ARCHITECTURE.md. Reads everything in one
+/// transaction, so a running node may continue to write; writes nothing to the database or its log.
 ///
 /// # Errors
-/// [`ReadOnlyError`], when nothing can be said about the database.
+/// [`ReadOnlyError`] when the file cannot be opened or read, so that nothing is known about it.
 pub async fn verify_sqlite(
     config: &VerifyConfig,
     progress: &VerifyProgress,

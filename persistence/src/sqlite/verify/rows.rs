@@ -1,6 +1,7 @@
-//! The rows of an opened file, as the check asks for them.
+//! The rows of an opened file as a source for the check.
 //!
-//! Values are read as they stand, whatever their type: a damaged row must be told, not end the check.
+//! Values are read as they are stored, whatever their type: a damaged row must be reported, not end
+//! the check.
 
 use async_trait::async_trait;
 use fritzy_domain::Kind;
@@ -9,18 +10,17 @@ use sqlx::sqlite::{SqliteRow, SqliteValueRef};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef};
 
 use super::schema;
-use crate::sqlite::read_only::{CORRUPT, NOT_A_DATABASE};
-use crate::sqlite::write::primary_code;
+use crate::sqlite::error::{CORRUPT, NOT_A_DATABASE, primary_code};
 use crate::verify::{
-    Each, EventKey, EventRow, SchemaDifference, ShardRow, SharedRow, Source, SourceError, StateRow,
-    Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, SchemaDifference, ShardRow, Source, SourceError,
+    StateRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
 /// mostly 200 KB.
 const PAGE_ROWS: u32 = 500;
 
-/// The index that the walk over entities follows.
+/// The index that has the order of the merge.
 const BY_VERSION: &str = "index journal_version";
 
 /// One connection in one transaction.
@@ -33,10 +33,10 @@ impl SqliteRows {
         Self { connection }
     }
 
-    /// Names the journal in the order of the walk; before anything else, for SQLite makes no temporary
-    /// object in a transaction that has met damage. Without its index a page would sort everything, so
-    /// then everything is sorted once, beside the database.
-    async fn prepare_walk(&mut self, indexed: bool) -> Result<(), sqlx::Error> {
+    /// Names the journal in the order of the merge. Runs first, since SQLite creates no temporary
+    /// object in a transaction that has met damage. Without its index each page would sort
+    /// everything, so then everything is sorted once, into a temporary table.
+    async fn prepare_order(&mut self, indexed: bool) -> Result<(), sqlx::Error> {
         let statements: &[&'static str] = if indexed {
             &["CREATE TEMP VIEW by_version AS SELECT rowid AS row, * FROM main.journal"]
         } else {
@@ -58,7 +58,8 @@ impl SqliteRows {
         Ok(())
     }
 
-    /// What SQLite finds wrong with a table (its name, quoted), or with all, up to a number of things.
+    /// What SQLite reports about a table (its name, quoted), or about all tables, up to a number of
+    /// findings.
     async fn integrity(&mut self, what: &str) -> Result<Vec<String>, sqlx::Error> {
         let statement = AssertSqlSafe(format!("PRAGMA integrity_check({what})"));
         let rows = sqlx::query(statement)
@@ -91,7 +92,7 @@ impl Source for SqliteRows {
             let indexed = found
                 .iter()
                 .all(|difference| difference.object != BY_VERSION);
-            self.prepare_walk(indexed).await.map_err(failed)?;
+            self.prepare_order(indexed).await.map_err(failed)?;
         }
         Ok(found)
     }
@@ -101,7 +102,7 @@ impl Source for SqliteRows {
             Ok(lines) => return Ok(lines),
             Err(failure) => drop(damage(failure)?),
         }
-        // One page that is no page ends the check of all; the other tables are still worth it.
+        // One malformed page ends the check of all tables; the others are still worth checking.
         let tables = sqlx::query("SELECT name FROM main.sqlite_schema WHERE type = 'table'")
             .fetch_all(&mut self.connection)
             .await
@@ -151,7 +152,7 @@ impl Source for SqliteRows {
              FROM by_version WHERE (entity_id, version, row) > (?, ?, ?)
              ORDER BY entity_id, version, row LIMIT ?",
         );
-        // A text sorts before all bytes: even an id of no bytes comes behind it.
+        // A text sorts before all blobs: even an empty id comes after it.
         let query = match after {
             None => query.bind("").bind(0_i64).bind(0_i64),
             Some(key) => query.bind(&key.entity[..]).bind(key.version).bind(key.row),
@@ -190,25 +191,31 @@ impl Source for SqliteRows {
             .collect()
     }
 
-    async fn shared_event_ids(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn duplicate_event_ids(
+        &mut self,
+        each: Each<'_, DuplicateRow>,
+    ) -> Result<(), SourceError> {
         let statement = "SELECT event_id, entity_id, version, shard, position, event_type, payload,
                 fingerprint
              FROM main.journal WHERE event_id IN
                 (SELECT event_id FROM main.journal GROUP BY event_id HAVING count(*) > 1)
              ORDER BY event_id, entity_id, version";
-        self.each(statement, shared, each).await
+        self.each(statement, duplicate, each).await
     }
 
-    async fn shared_commands(&mut self, each: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn repeated_commands(&mut self, each: Each<'_, DuplicateRow>) -> Result<(), SourceError> {
         let statement = "SELECT command_id, entity_id, version, shard, position, event_type,
                 payload, fingerprint
              FROM main.journal WHERE command_id IN
                 (SELECT command_id FROM main.journal GROUP BY command_id HAVING count(*) > 1)
              ORDER BY command_id, entity_id, version";
-        self.each(statement, shared, each).await
+        self.each(statement, duplicate, each).await
     }
 
-    async fn orphans(&mut self, each: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError> {
+    async fn orders_without_account(
+        &mut self,
+        each: Each<'_, (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), SourceError> {
         let statement = "SELECT id, account_id FROM main.customer_order AS o WHERE NOT EXISTS
                 (SELECT 1 FROM by_version WHERE entity_id = o.account_id
                     AND event_type LIKE 'account.%')
@@ -234,9 +241,9 @@ fn event(row: &SqliteRow) -> Result<EventRow, sqlx::Error> {
     })
 }
 
-fn shared(row: &SqliteRow) -> Result<SharedRow, sqlx::Error> {
-    Ok(SharedRow {
-        shared: bytes(row, 0)?,
+fn duplicate(row: &SqliteRow) -> Result<DuplicateRow, sqlx::Error> {
+    Ok(DuplicateRow {
+        key: bytes(row, 0)?,
         entity: bytes(row, 1)?,
         version: int(row, 2)?,
         shard: int(row, 3)?,
@@ -280,7 +287,7 @@ fn text(row: &SqliteRow, column: usize) -> Result<String, sqlx::Error> {
     bytes(row, column).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What is damaged, if that is what failed.
+/// The damage, if that was the failure.
 fn damage(failure: sqlx::Error) -> Result<String, SourceError> {
     match failed(failure) {
         SourceError::Damaged(reason) => Ok(reason),

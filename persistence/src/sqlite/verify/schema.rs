@@ -1,17 +1,17 @@
-//! The schema as it is beside the schema as the migrations make it: a unique index that is gone guards
-//! nothing, and one that differs hides rows.
+//! Compares the schema with that of the migrations: a missing unique index guards nothing, and a
+//! different one hides rows.
 
 use std::collections::BTreeMap;
 
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::sqlite::MIGRATIONS;
+use crate::sqlite::migrations::MIGRATIONS;
 use crate::verify::SchemaDifference;
 
-/// Type, and the statement that made it, by name.
+/// Type and SQL of each object, by its name.
 type Schema = BTreeMap<String, (String, String)>;
 
-/// What is missing or different in the opened file.
+/// The objects that are missing or different in the opened file.
 pub(super) async fn differences(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<SchemaDifference>, sqlx::Error> {
@@ -36,7 +36,7 @@ pub(super) async fn differences(
             readable: kind == "index",
         });
     }
-    // A further index is somebody's query; a trigger or a view changes what rows mean.
+    // A further index serves somebody's queries; a trigger or a view changes what rows mean.
     for (name, (kind, statement)) in found {
         if kind == "trigger" || kind == "view" {
             differences.push(SchemaDifference {

@@ -1,20 +1,20 @@
-//! A committer that has died.
+//! A committer that has panicked.
 
 use super::*;
 
 #[tokio::test]
-async fn a_defect_in_the_store_is_told_to_whoever_keeps_it() {
-    let bench = bench(CommitterConfig::default(), Vec::new(), None);
-    let dying = {
-        let committer = bench.committer.clone();
-        tokio::spawn(async move { committer.died().await })
+async fn panic_in_the_store_is_reported_to_its_owner() {
+    let fixture = fixture(CommitterConfig::default(), Vec::new(), None);
+    let panicked = {
+        let committer = fixture.committer.clone();
+        tokio::spawn(async move { committer.panicked().await })
     };
     tokio::task::yield_now().await;
-    assert!(!dying.is_finished());
-    // It panics over this.
-    bench.gate.close();
-    let lost = bench.committer.append(append(1)).await;
-    assert!(lost.is_err_and(|failure| !failure.certainly_not_written()));
-    dying.await.expect("told");
-    bench.committer.died().await;
+    assert!(!panicked.is_finished());
+    // The store panics when it acquires from a closed semaphore.
+    fixture.gate.close();
+    let failed = fixture.committer.append(append(1)).await;
+    assert!(failed.is_err_and(|failure| !failure.certainly_not_written()));
+    panicked.await.expect("reported");
+    fixture.committer.panicked().await;
 }

@@ -1,131 +1,53 @@
-//! The cursors of projections, as people see and set them: with or without a node on the database.
+//! Reading and setting the cursors of projections for operators, with or without a node on the
+//! database.
+
+mod error;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use async_trait::async_trait;
 use fritzy_domain::{Cursor, Position};
 use fritzy_types::{ShardId, StorageError, Timestamp};
 
-use crate::postgres::PostgresError;
-use crate::sqlite::ReadOnlyError;
-use crate::tail::EventSource;
+use crate::read_ports::{CursorTable, EventSource};
 
-/// Places in one read.
-const PLACES_MAX: usize = 1_000;
+pub use error::CursorAdminError;
 
-/// Why nothing can be said, or was set.
-#[derive(Debug, thiserror::Error)]
-pub enum CursorAdminError {
-    /// The file cannot be looked at.
-    #[error(transparent)]
-    File(#[from] ReadOnlyError),
-    /// The server cannot be asked.
-    #[error(transparent)]
-    Server(#[from] PostgresError),
-    /// A read or a write failed.
-    #[error("{0}")]
-    Store(#[from] StorageError),
-    /// No cursor to be set.
-    #[error(
-        "projection {projection} has no cursor in shard {shard}; `fritzy projections status` names those there are"
-    )]
-    NoCursor {
-        /// As it was asked for.
-        projection: String,
-        /// As it was asked for.
-        shard: ShardId,
-    },
-    /// Nothing to be left out.
-    #[error("projection {projection} has not stopped in shard {shard}: there is nothing to skip")]
-    NotStopped {
-        /// As it was asked for.
-        projection: String,
-        /// As it was asked for.
-        shard: ShardId,
-    },
-    /// It would go on behind events that are not there.
-    #[error("shard {shard} ends at position {head}: a cursor cannot stand at {position}")]
-    Beyond {
-        /// As it was asked for.
-        shard: ShardId,
-        /// The last position there is.
-        head: Position,
-        /// As it was asked for.
-        position: Position,
-    },
-}
+/// Positions in one read: the limit of [`EventSource::at`].
+const POSITIONS_MAX: usize = 1_000;
 
-/// A projection in one shard.
+/// How far a projection is in one shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardLag {
-    /// Where it stands.
+    /// The position of the last event handled, and whether the projection has stopped.
     pub cursor: Cursor,
-    /// The last position there is.
+    /// The position of the shard's last event, 0 where there is none.
     pub head: Position,
-    /// When the first event behind the cursor was decided, if there is one that can be read.
+    /// When the first event after the cursor was decided; `None` if there is none, or if it cannot
+    /// be read.
     pub oldest: Option<Timestamp>,
 }
 
-/// Where a cursor is set to.
+/// The position that a cursor is reset to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetPosition {
-    /// Before the first event.
+    /// Before the first event: the projection reads everything again.
     Start,
-    /// Behind the last.
+    /// After the last event: the projection skips everything there is.
     Now,
-    /// Behind this one.
+    /// After the event at this position.
     Position(Position),
 }
 
-/// The table of cursors, opened by itself.
-#[async_trait]
-pub(crate) trait CursorTable: Send {
-    /// All, by the names of their projections.
-    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, StorageError>;
-
-    /// Sets a cursor that is still as it was read; `false` when it has moved.
-    async fn set(
-        &mut self,
-        projection: &str,
-        read: &Cursor,
-        position: Position,
-    ) -> Result<bool, StorageError>;
-
-    /// Closes it.
-    async fn close(self: Box<Self>);
-}
-
-/// The cursors of a database.
+/// The projection cursors of one database.
 pub struct CursorAdmin {
     source: Box<dyn EventSource>,
     table: Box<dyn CursorTable>,
 }
 
 impl CursorAdmin {
-    /// Opens those of a SQLite file.
-    ///
-    /// # Errors
-    /// [`CursorAdminError`]
-    pub async fn open_sqlite(file: &Path) -> Result<Self, CursorAdminError> {
-        let source = crate::sqlite::tail(file).await?;
-        match crate::sqlite::cursor_table(file).await {
-            Ok(table) => Ok(Self { source, table }),
-            Err(failure) => {
-                source.close().await;
-                Err(failure.into())
-            }
-        }
-    }
-
-    /// Opens those of the database at `url` on a PostgreSQL server.
-    ///
-    /// # Errors
-    /// [`CursorAdminError`]
-    pub async fn open_postgres(url: &str) -> Result<Self, CursorAdminError> {
-        let source = crate::postgres::tail(url).await?;
-        let table = crate::postgres::cursor_table(url).await?;
-        Ok(Self { source, table })
+    /// The cursors of `table`, compared with the journal in `source`.
+    pub(crate) const fn new(source: Box<dyn EventSource>, table: Box<dyn CursorTable>) -> Self {
+        Self { source, table }
     }
 
     /// Closes the database.
@@ -134,10 +56,10 @@ impl CursorAdmin {
         self.source.close().await;
     }
 
-    /// Each projection with its shards.
+    /// The lag of each projection, by its name, in each of its shards.
     ///
     /// # Errors
-    /// [`CursorAdminError`]
+    /// [`CursorAdminError::Store`] when a read fails.
     pub async fn status(&mut self) -> Result<BTreeMap<String, Vec<ShardLag>>, CursorAdminError> {
         let cursors = self.table.all().await?;
         let heads = self.source.heads().await?;
@@ -148,13 +70,14 @@ impl CursorAdmin {
             .map(|(_, cursor)| (cursor.shard, cursor.position + 1));
         let late: Vec<(ShardId, Position)> = late.collect();
         let mut oldest = BTreeMap::new();
-        for places in late.chunks(PLACES_MAX) {
-            match self.source.at(places).await {
+        for positions in late.chunks(POSITIONS_MAX) {
+            match self.source.at(positions).await {
                 Ok(events) => oldest.extend(events.into_iter().map(|event| {
-                    let place = (event.shard, event.position);
-                    (place, event.event.at())
+                    let key = (event.shard, event.position);
+                    (key, event.event.at())
                 })),
-                // The one that cannot be read is told by its projection, which has stopped before it.
+                // The projection has stopped before an event that cannot be read, and its cursor
+                // says so.
                 Err(StorageError::Unreadable(_)) => {}
                 Err(failure) => return Err(failure.into()),
             }
@@ -171,10 +94,12 @@ impl CursorAdmin {
         Ok(projections)
     }
 
-    /// Leaves out the event that a projection has stopped before, and answers its position.
+    /// Skips the event that a projection has stopped before. Returns the position of that event.
     ///
     /// # Errors
-    /// [`CursorAdminError`]
+    /// [`CursorAdminError::NoCursor`] when the projection has no cursor there,
+    /// [`CursorAdminError::NotStopped`] when it has not stopped, [`CursorAdminError::Store`] when a
+    /// read or the write fails.
     pub async fn skip(
         &mut self,
         projection: &str,
@@ -193,10 +118,12 @@ impl CursorAdmin {
         if set { Ok(skipped) } else { Err(not_stopped()) }
     }
 
-    /// Sets the cursor of a shard, and answers where it stands.
+    /// Sets the cursor of a shard. Returns its new position.
     ///
     /// # Errors
-    /// [`CursorAdminError`]
+    /// [`CursorAdminError::NoCursor`] when the projection has no cursor there,
+    /// [`CursorAdminError::Beyond`] when the position is after the last event,
+    /// [`CursorAdminError::Store`] when a read or the write fails.
     pub async fn reset(
         &mut self,
         projection: &str,
@@ -219,7 +146,8 @@ impl CursorAdmin {
                 }
                 ResetPosition::Position(position) => position,
             };
-            // A running projection moves it on once a second: again from what it says then.
+            // A running projection advances it once a second; then this starts again from the new
+            // position.
             if self.table.set(projection, &cursor, position).await? {
                 return Ok(position);
             }

@@ -1,23 +1,22 @@
-//! One process for one database: a lock on a file beside it, released by the kernel however the
+//! Keeps a database for one process: a lock on a file beside it, released by the kernel however the
 //! process ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-/// A held lock.
 pub(super) struct FileLock(File);
 
-/// Why the lock was not had.
+/// Why the lock was not acquired.
 pub(super) enum LockError {
-    /// Another process has it; its process id, where it could be read.
+    /// Another process holds it; with its process id, if that could be read.
     Held(Option<u32>),
-    /// The file cannot be made or locked.
+    /// The file cannot be created or locked.
     Io(io::Error),
 }
 
 impl FileLock {
-    /// Locks `path`, creating it, and writes this process's id into it.
+    /// Locks `path`, creates it if necessary, and writes this process's id into it.
     pub(super) fn acquire(path: &Path) -> Result<Self, LockError> {
         let options = OpenOptions::new()
             .read(true)
@@ -45,7 +44,7 @@ impl FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // Closing the file releases the lock as well; this only says so.
+        // Closing the file releases the lock as well; this makes it explicit.
         let _ = self.0.unlock();
     }
 }

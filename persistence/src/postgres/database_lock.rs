@@ -1,8 +1,8 @@
-//! One node for one database, or one cluster: an advisory lock, held by a connection of its own. The server gives it
-//! free when that connection ends, however the node ends.
+//! Keeps a database for one node or one cluster, with an advisory lock on a connection of its own.
+//! The server releases the lock when that connection ends, however the node ends.
 //!
-//! A node that is alone holds it by itself, the nodes of a cluster share it: so neither starts beside the other by mistake.
-//! What keeps a deposed one from writing is the fence.
+//! A single node locks it exclusively; the nodes of a cluster share it. So neither starts beside
+//! the other by mistake. What keeps a deposed node from writing is the fence.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,44 +10,46 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 use tokio::sync::{Mutex, watch};
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use super::config::{PostgresError, Sharing};
-use super::session::Server;
-use crate::backoff::Backoff;
+use super::config::Sharing;
+use super::error::PostgresError;
+use super::server::Server;
+use crate::backoff;
 
-/// The lock's number in its database: "fritzy" in ASCII.
+/// The number of the lock in its database: "fritzy" in ASCII.
 const LOCK: i64 = 0x6672_6974_7a79;
-/// How often the connection is looked after. Also how long another node could go unnoticed.
-const EVERY: Duration = Duration::from_secs(1);
-/// An answer to that at most.
-const ANSWER_MAX: Duration = Duration::from_secs(3);
+/// How often the connection is checked. Also how long another node could stay unnoticed.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time limit of that check.
+const RESPONSE_MAX: Duration = Duration::from_secs(3);
 
-type Held = Arc<Mutex<Option<PgConnection>>>;
+type LockConnection = Arc<Mutex<Option<PgConnection>>>;
 
-/// The lock, held until it is released or lost.
-pub(super) struct Holding {
-    held: Held,
-    watching: AbortHandle,
+/// The lock, held until it is released or another node takes it.
+pub(super) struct DatabaseLock {
+    connection: LockConnection,
+    watcher: AbortOnDropHandle<()>,
     lost: watch::Receiver<Option<String>>,
 }
 
-impl Holding {
-    /// Takes the lock, and keeps it across lost connections.
-    pub(super) async fn take(server: Server, sharing: Sharing) -> Result<Self, PostgresError> {
-        let held: Held = Arc::new(Mutex::new(Some(lock(&server, sharing).await?)));
-        let (tell, lost) = watch::channel(None);
-        let watching = tokio::spawn(keep(server, sharing, held.clone(), tell)).abort_handle();
+impl DatabaseLock {
+    /// Locks the database, and locks it again when the connection was lost.
+    pub(super) async fn acquire(server: Server, sharing: Sharing) -> Result<Self, PostgresError> {
+        let locked = lock(&server, sharing).await?;
+        let connection: LockConnection = Arc::new(Mutex::new(Some(locked)));
+        let (report, lost) = watch::channel(None);
+        let watcher = tokio::spawn(keep_locked(server, sharing, connection.clone(), report));
         Ok(Self {
-            held,
-            watching,
+            connection,
+            watcher: AbortOnDropHandle::new(watcher),
             lost,
         })
     }
 
-    /// Returns when another node has taken the lock and shares it not with this one, with what is known of it.
+    /// Returns when a node that does not share the lock has taken it, with a text that says which.
     pub(super) async fn lost(&self) -> String {
         let mut lost = self.lost.clone();
         loop {
@@ -61,22 +63,16 @@ impl Holding {
     }
 
     pub(super) async fn release(&self) {
-        self.watching.abort();
-        if let Some(connection) = self.held.lock().await.take() {
+        self.watcher.abort();
+        if let Some(connection) = self.connection.lock().await.take() {
             let _ = connection.close().await;
         }
     }
 }
 
-impl Drop for Holding {
-    fn drop(&mut self) {
-        self.watching.abort();
-    }
-}
-
 async fn lock(server: &Server, sharing: Sharing) -> Result<PgConnection, PostgresError> {
     let mut connection = server.connect(&server.options("fritzy node")).await?;
-    let asked = sqlx::query(
+    let locking = sqlx::query(
         "SELECT CASE WHEN $2 THEN pg_try_advisory_lock_shared($1) ELSE pg_try_advisory_lock($1) END, holder, shares
          FROM (VALUES (1)) AS one LEFT JOIN (
             SELECT concat_ws(' ', 'connected from', client_addr, 'since',
@@ -94,9 +90,9 @@ async fn lock(server: &Server, sharing: Sharing) -> Result<PgConnection, Postgre
         server: server.name(),
         reason: failure.to_string(),
     };
-    let row = asked.await.map_err(unreachable)?;
-    let taken: bool = row.try_get(0).map_err(unreachable)?;
-    if taken {
+    let row = locking.await.map_err(unreachable)?;
+    let locked: bool = row.try_get(0).map_err(unreachable)?;
+    if locked {
         return Ok(connection);
     }
     let holder: Option<String> = row.try_get(1).map_err(unreachable)?;
@@ -120,33 +116,38 @@ const fn is_in_use(failure: &PostgresError) -> bool {
     )
 }
 
-async fn keep(server: Server, sharing: Sharing, held: Held, tell: watch::Sender<Option<String>>) {
-    let mut backoff = Backoff::default();
+async fn keep_locked(
+    server: Server,
+    sharing: Sharing,
+    connection: LockConnection,
+    lost: watch::Sender<Option<String>>,
+) {
+    let mut delays = backoff::full_jitter();
     loop {
-        tokio::time::sleep(EVERY).await;
-        let mut held = held.lock().await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
+        let mut held = connection.lock().await;
         let alive = match held.as_mut() {
             Some(connection) => {
-                let looked = timeout(ANSWER_MAX, server.look_again(connection)).await;
-                matches!(looked, Ok(Ok(())))
+                let checked = timeout(RESPONSE_MAX, server.check_durability(connection)).await;
+                matches!(checked, Ok(Ok(())))
             }
             None => false,
         };
         if alive {
-            backoff = Backoff::default();
+            delays = backoff::full_jitter();
             continue;
         }
         *held = None;
         match lock(&server, sharing).await {
             Ok(connection) => *held = Some(connection),
             Err(failure) if is_in_use(&failure) => {
-                tell.send_replace(Some(failure.to_string()));
+                lost.send_replace(Some(failure.to_string()));
                 return;
             }
             Err(failure) => {
-                warn!(%failure, "the database is out of reach");
+                warn!(%failure, "the database is unreachable");
                 drop(held);
-                tokio::time::sleep(backoff.next()).await;
+                tokio::time::sleep(backoff::next_delay(&mut delays)).await;
             }
         }
     }

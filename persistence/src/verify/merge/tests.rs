@@ -1,4 +1,4 @@
-//! The walk over rows that stand in memory, in pages of every size, and over rows in disorder.
+//! The merge over rows in memory, in pages of every size, and over rows in the wrong order.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use fritzy_types::Timestamp;
 use uuid::Uuid;
 
 use super::*;
-use crate::verify::{Each, SchemaDifference, ShardRow, SharedRow, Value, check};
+use crate::verify::{DuplicateRow, Each, SchemaDifference, ShardRow, Value, check};
 
-/// Rows as a store would have them.
+/// The rows of a store.
 #[derive(Clone, Default)]
 struct Rows {
     page_rows: usize,
     events: Vec<EventRow>,
     accounts: Vec<StateRow>,
-    /// Answers the same page again and again, as an index with a damaged key can.
-    circle: bool,
+    /// Whether it returns the same page again and again, as an index with a damaged key can.
+    repeats: bool,
     damaged_states: bool,
 }
 
@@ -46,7 +46,7 @@ impl Source for Rows {
     }
 
     async fn events(&mut self, after: Option<&EventKey>) -> Result<Vec<EventRow>, SourceError> {
-        let behind = |row: &&EventRow| self.circle || after.is_none_or(|after| row.key > *after);
+        let behind = |row: &&EventRow| self.repeats || after.is_none_or(|after| row.key > *after);
         let rows = self.events.iter().filter(behind);
         Ok(rows.take(self.page_rows).cloned().collect())
     }
@@ -67,20 +67,23 @@ impl Source for Rows {
         Ok(rows.take(self.page_rows).cloned().collect())
     }
 
-    async fn shared_event_ids(&mut self, _: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn duplicate_event_ids(&mut self, _: Each<'_, DuplicateRow>) -> Result<(), SourceError> {
         Ok(())
     }
 
-    async fn shared_commands(&mut self, _: Each<'_, SharedRow>) -> Result<(), SourceError> {
+    async fn repeated_commands(&mut self, _: Each<'_, DuplicateRow>) -> Result<(), SourceError> {
         Ok(())
     }
 
-    async fn orphans(&mut self, _: Each<'_, (Vec<u8>, Vec<u8>)>) -> Result<(), SourceError> {
+    async fn orders_without_account(
+        &mut self,
+        _: Each<'_, (Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), SourceError> {
         Ok(())
     }
 }
 
-/// Accounts with one to four events each, in the order of their ids.
+/// Accounts with one to four events each, by their ids.
 fn accounts(page_rows: usize) -> Rows {
     let mut rows = Rows {
         page_rows,
@@ -133,19 +136,19 @@ fn accounts(page_rows: usize) -> Rows {
     rows
 }
 
-async fn told(mut rows: Rows) -> (Vec<String>, Checked) {
+async fn report(mut rows: Rows) -> (Vec<String>, Checked) {
     let report = check(&mut rows, 100, &VerifyProgress::default()).await;
-    let report = report.expect("rows can be had");
+    let report = report.expect("rows can be read");
     let lines = report.violations.iter().map(ToString::to_string).collect();
     (lines, report.checked)
 }
 
 #[tokio::test]
-async fn no_row_is_lost_or_taken_twice_where_pages_meet() {
+async fn page_boundaries_neither_lose_nor_repeat_rows() {
     for page_rows in 1..=25 {
         let rows = accounts(page_rows);
         let events = rows.events.len() as u64;
-        let (lines, checked) = told(rows).await;
+        let (lines, checked) = report(rows).await;
         assert_eq!(lines, [""; 0], "{page_rows} rows in a page");
         assert_eq!((checked.events, checked.entities), (events, 9));
         assert_eq!(checked.accounts, 9);
@@ -153,7 +156,7 @@ async fn no_row_is_lost_or_taken_twice_where_pages_meet() {
 }
 
 #[tokio::test]
-async fn a_fault_is_told_the_same_whatever_the_page() {
+async fn findings_do_not_depend_on_the_page_size() {
     let mut known = BTreeMap::new();
     for page_rows in 1..=25 {
         let mut rows = accounts(page_rows);
@@ -162,7 +165,7 @@ async fn a_fault_is_told_the_same_whatever_the_page() {
         rows.events[4].payload = b"{".to_vec();
         rows.events[7].key.version += 9;
         rows.events.sort_by(|a, b| a.key.cmp(&b.key));
-        let (lines, _) = told(rows).await;
+        let (lines, _) = report(rows).await;
         known.insert(lines, page_rows);
     }
     assert_eq!(known.len(), 1, "{known:#?}");
@@ -171,10 +174,10 @@ async fn a_fault_is_told_the_same_whatever_the_page() {
 }
 
 #[tokio::test]
-async fn rows_in_disorder_end_the_walk_and_not_the_check() {
+async fn unordered_rows_end_the_merge_but_not_the_check() {
     let mut rows = accounts(3);
-    rows.circle = true;
-    let (lines, _) = told(rows).await;
+    rows.repeats = true;
+    let (lines, _) = report(rows).await;
     let damaged = lines
         .iter()
         .any(|line| line.starts_with("file-damaged: entities"));
@@ -182,13 +185,13 @@ async fn rows_in_disorder_end_the_walk_and_not_the_check() {
 }
 
 #[tokio::test]
-async fn state_rows_that_cannot_be_read_are_not_called_missing() {
+async fn i5_unreadable_state_rows_are_not_reported_missing() {
     let mut rows = accounts(3);
     rows.damaged_states = true;
     rows.events[0].payload = b"{".to_vec();
-    let (lines, checked) = told(rows).await;
+    let (lines, checked) = report(rows).await;
     assert_eq!(lines.len(), 2, "{lines:#?}");
     assert!(lines[0].starts_with("file-damaged: state rows of the kind account"));
     assert!(lines[1].starts_with("I5 event-unreadable: "), "{lines:#?}");
-    assert_eq!(checked.entities, 9, "the journal was walked to its end");
+    assert_eq!(checked.entities, 9, "the journal was read to its end");
 }

@@ -1,5 +1,5 @@
-//! The walk over all entities: events by entity and version beside the three kinds of state rows by id,
-//! merged, a page of each in memory.
+//! Merges the events, by entity and version, with the three kinds of state rows, by id. One page of
+//! each is in memory.
 
 use std::collections::VecDeque;
 
@@ -8,22 +8,24 @@ use fritzy_types::ShardCount;
 
 use super::entity::{EntityCheck, KINDS};
 use super::findings::Findings;
+use super::location::Location;
+use super::progress::VerifyProgress;
+use super::report::Checked;
 use super::source::{EventKey, EventRow, Source, SourceError, StateRow};
-use super::violation::{Place, ViolationKind};
-use super::{Checked, VerifyProgress};
+use super::violation::ViolationKind;
 
 const OUT_OF_ORDER: &str = "rows are not in the order of their index";
 
 /// Checks every entity that has an event or a state row.
-pub(super) async fn entities(
+pub(super) async fn check_entities(
     source: &mut dyn Source,
     shards: Option<ShardCount>,
     progress: &VerifyProgress,
     checked: &mut Checked,
     findings: &mut Findings,
 ) -> Result<(), SourceError> {
-    let mut events = Events::default();
-    let mut states = KINDS.map(States::new);
+    let mut events = EventCursor::default();
+    let mut states = KINDS.map(StateCursor::new);
     loop {
         events.fill(source, progress).await?;
         for states in &mut states {
@@ -37,13 +39,13 @@ pub(super) async fn entities(
         };
         let mut entity = EntityCheck::new(id, shards);
         let mut has_events = false;
-        while let Some(row) = events.next_of(entity.id()) {
+        while let Some(row) = events.next_for(entity.id()) {
             has_events = true;
             entity.take(&row, findings);
             events.fill(source, progress).await?;
         }
         checked.entities += u64::from(has_events);
-        let rows = states.each_mut().map(|states| states.next_of(entity.id()));
+        let rows = states.each_mut().map(|states| states.next_for(entity.id()));
         let counts = [
             &mut checked.accounts,
             &mut checked.products,
@@ -57,15 +59,15 @@ pub(super) async fn entities(
     }
 }
 
-/// The events that come next.
+/// The events in order, a page at a time.
 #[derive(Default)]
-struct Events {
+struct EventCursor {
     page: VecDeque<EventRow>,
     last: Option<EventKey>,
     ended: bool,
 }
 
-impl Events {
+impl EventCursor {
     async fn fill(
         &mut self,
         source: &mut dyn Source,
@@ -75,12 +77,12 @@ impl Events {
             return Ok(());
         }
         self.page = source.events(self.last.as_ref()).await?.into();
-        progress.rows(self.page.len());
+        progress.add_rows(self.page.len());
         let Some(last) = self.page.back() else {
             self.ended = true;
             return Ok(());
         };
-        // A damaged row may sort elsewhere than it reads; without this the walk would go in circles.
+        // A damaged row may sort elsewhere than it reads; without this the merge would never end.
         if self.last.as_ref().is_some_and(|before| *before >= last.key) {
             return Err(SourceError::Damaged(OUT_OF_ORDER.into()));
         }
@@ -88,22 +90,22 @@ impl Events {
         Ok(())
     }
 
-    fn next_of(&mut self, id: &[u8]) -> Option<EventRow> {
+    fn next_for(&mut self, id: &[u8]) -> Option<EventRow> {
         self.page.pop_front_if(|row| row.key.entity == id)
     }
 }
 
-/// The state rows of one kind that come next.
-struct States {
+/// The state rows of one kind in order, a page at a time.
+struct StateCursor {
     kind: Kind,
     page: VecDeque<StateRow>,
     last: Option<Vec<u8>>,
     ended: bool,
-    /// Whether there are more that cannot be read.
+    /// Whether further rows cannot be read.
     broken: bool,
 }
 
-impl States {
+impl StateCursor {
     fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -114,7 +116,7 @@ impl States {
         }
     }
 
-    /// Damage among the rows of one kind is told, and the walk goes on without them.
+    /// Reports damage among the rows of one kind as a violation; the merge continues without them.
     async fn fill(
         &mut self,
         source: &mut dyn Source,
@@ -141,13 +143,13 @@ impl States {
             Err(failure) => return Err(failure),
         };
         (self.ended, self.broken) = (true, true);
-        let place = Place::part(format!("state rows of the kind {}", self.kind));
+        let location = Location::part(format!("state rows of the kind {}", self.kind));
         let found = format_args!("{reason}; the rest of them was not checked");
-        findings.add(ViolationKind::FileDamaged, place, found, "readable rows");
+        findings.add(ViolationKind::FileDamaged, location, found, "readable rows");
         Ok(())
     }
 
-    fn next_of(&mut self, id: &[u8]) -> Option<StateRow> {
+    fn next_for(&mut self, id: &[u8]) -> Option<StateRow> {
         self.page.pop_front_if(|row| row.id == id)
     }
 }

@@ -1,5 +1,5 @@
-//! A connection for calls that come one after the other and must not wait behind anything else: opened by the first of
-//! them, in its runtime, and given up after any failure.
+//! A connection for calls that run one after the other and must not wait for anything else. The
+//! first call opens it, in its own runtime; any failure closes it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,25 +9,24 @@ use sqlx::postgres::{PgConnection, PgRow};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 
-use super::reads::Statement;
-use super::session::Server;
+use super::read_pool::Statement;
+use super::server::Server;
 use crate::rows::read_error;
 
-/// One connection, when it is needed.
-pub(super) struct Line {
+pub(super) struct DedicatedConnection {
     server: Server,
-    /// As the server lists it.
+    /// The `application_name` of the connection.
     name: &'static str,
-    /// A call at most: waiting for the one before, connecting, and all its statements.
+    /// Time limit of a call: waiting for the call before, connecting, and all its statements.
     call_max: Duration,
-    /// The server's own limit for a statement, in milliseconds: shorter, so that what a caller has given up does not
-    /// happen behind its back later, unless the word is lost on the way.
+    /// The server's own limit for a statement, in milliseconds. It is shorter, so that the server
+    /// does not execute later what a caller has given up, unless the cancellation is lost.
     statement_ms_max: &'static str,
     held: Mutex<Option<PgConnection>>,
     closed: AtomicBool,
 }
 
-impl Line {
+impl DedicatedConnection {
     pub(super) fn new(
         server: Server,
         name: &'static str,
@@ -44,19 +43,20 @@ impl Line {
         }
     }
 
-    /// Begins a call, behind the one that is under way.
+    /// Begins a call, after the one in flight.
     pub(super) async fn call(&self) -> Result<Call<'_>, StorageError> {
         let until = Instant::now() + self.call_max;
         let held = timeout_at(until, self.held.lock()).await;
-        let held = held.map_err(|_| late())?;
+        let held = held.map_err(|_| timed_out())?;
         Ok(Call {
-            line: self,
+            dedicated: self,
             held,
             until,
         })
     }
 
-    /// Lets no further call through. Nothing is said to the server: the runtime of the connection may have ended.
+    /// Rejects further calls. Sends nothing to the server: the runtime of the connection may have
+    /// ended.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         if let Ok(mut held) = self.held.try_lock() {
@@ -76,38 +76,41 @@ impl Line {
 }
 
 /// One call, of one or more statements.
-pub(super) struct Call<'l> {
-    line: &'l Line,
-    held: MutexGuard<'l, Option<PgConnection>>,
+pub(super) struct Call<'c> {
+    dedicated: &'c DedicatedConnection,
+    held: MutexGuard<'c, Option<PgConnection>>,
     until: Instant,
 }
 
 impl Call<'_> {
-    /// Runs a statement that commits by itself. After a failure it may or may not have happened.
+    /// Runs a statement that commits by itself. After a failure its outcome is unknown.
     pub(super) async fn rows(
         &mut self,
         statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, StorageError> {
-        let line = self.line;
-        // Out of its place while it is at work: a call that is given up must not leave half an answer to the next one.
+        let dedicated = self.dedicated;
+        // Taken out while it is in use: a cancelled call must not leave half a response for the
+        // next one.
         let held = self.held.take();
-        let usable = !line.server.is_unsafe_now() && !line.closed.load(Ordering::Relaxed);
-        let asking = async {
+        let usable = !dedicated.server.is_unsafe_now() && !dedicated.closed.load(Ordering::Relaxed);
+        let running = async {
             let mut connection = match held.filter(|_| usable) {
                 Some(connection) => connection,
-                None => line.connect().await?,
+                None => dedicated.connect().await?,
             };
             let rows = statement.fetch_all(&mut connection).await;
             rows.map(|rows| (connection, rows)).map_err(read_error)
         };
-        let (connection, rows) = timeout_at(self.until, asking).await.map_err(|_| late())??;
-        if !line.closed.load(Ordering::Relaxed) {
+        let (connection, rows) = timeout_at(self.until, running)
+            .await
+            .map_err(|_| timed_out())??;
+        if !dedicated.closed.load(Ordering::Relaxed) {
             *self.held = Some(connection);
         }
         Ok(rows)
     }
 }
 
-fn late() -> StorageError {
-    StorageError::Unavailable("the database did not answer in time".into())
+fn timed_out() -> StorageError {
+    StorageError::Unavailable("the database did not respond in time".into())
 }

@@ -1,4 +1,4 @@
-//! Lists from memory: sorted at each read, which is fine for what it is used for.
+//! Lists in memory: sorted at each read, which is fast enough for tests.
 
 use async_trait::async_trait;
 use fritzy_domain::{
@@ -8,40 +8,48 @@ use fritzy_domain::{
 use fritzy_types::{StorageError, Timestamp};
 use uuid::Uuid;
 
-use super::MemoryStore;
+use super::state::SharedMemoryStore;
 
-impl MemoryStore {
-    fn list<T: Clone + HeapSize>(
+pub(super) struct MemoryReadModel {
+    memory: SharedMemoryStore,
+}
+
+impl MemoryReadModel {
+    pub(super) const fn new(memory: SharedMemoryStore) -> Self {
+        Self { memory }
+    }
+
+    fn offset_page<T: Clone + HeapSize>(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
         pick: impl Fn(&State) -> Picked<'_, T>,
     ) -> Result<Vec<Stored<T>>, StorageError> {
         let skip = usize::try_from(page.skip).unwrap_or(usize::MAX);
         let rows = self.rows(pick).into_iter();
-        keep(rows.skip(skip).take(page.take as usize), room)
+        collect(rows.skip(skip).take(page.take as usize), budget)
     }
 
-    fn slice<T: Clone + HeapSize>(
+    fn keyset_page<T: Clone + HeapSize>(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
         pick: impl Fn(&State) -> Picked<'_, T>,
     ) -> Result<Vec<Stored<T>>, StorageError> {
         let mut rows = self.rows(pick);
-        rows.retain(|(key, _)| slice.after < *key && *key < slice.before);
-        let take = slice.take as usize;
-        let skip = if slice.from_end {
+        rows.retain(|(key, _)| page.after < *key && *key < page.before);
+        let take = page.take as usize;
+        let skip = if page.from_end {
             rows.len().saturating_sub(take)
         } else {
             0
         };
-        keep(rows.into_iter().skip(skip).take(take), room)
+        collect(rows.into_iter().skip(skip).take(take), budget)
     }
 
-    /// All rows that are picked, in the order of lists.
+    /// All rows that are picked, by (created at, id).
     fn rows<T: Clone>(&self, pick: impl Fn(&State) -> Picked<'_, T>) -> Vec<(SortKey, Stored<T>)> {
-        self.read(|state| {
+        self.memory.read(|state| {
             let picked = state.states.values().filter_map(|stored| {
                 let (created_at, id, row) = pick(&stored.state)?;
                 let row = Stored {
@@ -57,19 +65,19 @@ impl MemoryStore {
     }
 }
 
-/// Takes room for each row.
-fn keep<T: HeapSize>(
+/// Takes the size of each row from the budget.
+fn collect<T: HeapSize>(
     rows: impl Iterator<Item = (SortKey, Stored<T>)>,
-    room: &dyn MemoryBudget,
+    budget: &dyn MemoryBudget,
 ) -> Result<Vec<Stored<T>>, StorageError> {
     rows.map(|(_, row)| {
-        room.take(row.bytes())?;
+        budget.take(row.bytes())?;
         Ok(row)
     })
     .collect()
 }
 
-/// A row of one list: where it stands, and what it is.
+/// A row of a list: creation time, id and state.
 type Picked<'s, T> = Option<(Timestamp, Uuid, &'s T)>;
 
 fn any_account(state: &State) -> Picked<'_, Account> {
@@ -98,9 +106,11 @@ fn available(state: &State) -> Picked<'_, Product> {
 }
 
 #[async_trait]
-impl ReadModel for MemoryStore {
+impl ReadModel for MemoryReadModel {
     async fn load(&self, ids: &[EntityId]) -> Result<Vec<Option<Stored<State>>>, StorageError> {
-        Ok(self.read(|state| ids.iter().map(|id| state.states.get(id).cloned()).collect()))
+        Ok(self
+            .memory
+            .read(|state| ids.iter().map(|id| state.states.get(id).cloned()).collect()))
     }
 
     async fn find_creation(
@@ -108,51 +118,53 @@ impl ReadModel for MemoryStore {
         kind: Kind,
         command: CommandId,
     ) -> Result<Option<EntityId>, StorageError> {
-        let found = self.read(|state| state.creations.get(&command).copied());
+        let found = self
+            .memory
+            .read(|state| state.creations.get(&command).copied());
         Ok(found.filter(|entity| entity.kind() == kind))
     }
 
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError> {
-        self.list(page, room, any_account)
+        self.offset_page(page, budget, any_account)
     }
 
     async fn products(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError> {
-        self.list(page, room, available)
+        self.offset_page(page, budget, available)
     }
 
     async fn account_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError> {
-        self.slice(slice, room, any_account)
+        self.keyset_page(page, budget, any_account)
     }
 
     async fn product_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError> {
-        self.slice(slice, room, available)
+        self.keyset_page(page, budget, available)
     }
 
     async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        let slices = accounts.iter();
-        slices
-            .map(|account| self.slice(slice, room, order_of(*account)))
+        let pages = accounts.iter();
+        pages
+            .map(|account| self.keyset_page(page, budget, order_of(*account)))
             .collect()
     }
 
@@ -160,11 +172,11 @@ impl ReadModel for MemoryStore {
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
         let lists = accounts.iter();
         lists
-            .map(|account| self.list(page, room, order_of(*account)))
+            .map(|account| self.offset_page(page, budget, order_of(*account)))
             .collect()
     }
 }

@@ -1,32 +1,33 @@
-//! Events that have an id or a command in common: ids are unique (I1), and a command takes effect once
-//! (I8).
+//! Events that have an id or a command in common: ids are unique (I1), and a command takes effect
+//! once (I8).
 
 use fritzy_domain::Event;
 use fritzy_types::Timestamp;
 
 use super::findings::Findings;
-use super::source::SharedRow;
-use super::violation::{Place, ViolationKind, id_text};
+use super::location::{Location, id_text};
+use super::source::DuplicateRow;
+use super::violation::ViolationKind;
 
-/// Rows that share something, one after the other.
+/// Checks consecutive rows with a common id.
 #[derive(Default)]
-pub(super) struct SharedCheck {
-    before: Option<SharedRow>,
+pub(super) struct UniquenessCheck {
+    before: Option<DuplicateRow>,
 }
 
-impl SharedCheck {
-    /// Takes the next event whose id another has too.
-    pub(super) fn take_event(&mut self, row: SharedRow, findings: &mut Findings) {
+impl UniquenessCheck {
+    /// Checks the next event whose id another event has too.
+    pub(super) fn take_event(&mut self, row: DuplicateRow, findings: &mut Findings) {
         if let Some(before) = self.before_of(&row) {
             let found = format_args!(
                 "event id {}, also of {}",
-                id_text(&row.shared),
-                place_of(before)
+                id_text(&row.key),
+                location_of(before)
             );
-            let place = place_of(&row);
+            let location = location_of(&row);
             findings.add(
                 ViolationKind::EventRepeated,
-                place,
+                location,
                 found,
                 "an id of its own",
             );
@@ -34,62 +35,61 @@ impl SharedCheck {
         self.before = Some(row);
     }
 
-    /// Takes the next event of a command that has several. They are one effect if they were appended
-    /// together: neighbours in entity and shard, of one moment, of one input of the client.
-    pub(super) fn take_command(&mut self, row: SharedRow, findings: &mut Findings) {
+    /// Checks the next event of a command that has several. They are one effect if they were
+    /// appended together: consecutive in entity and shard, with the same time and the same
+    /// fingerprint.
+    pub(super) fn take_command(&mut self, row: DuplicateRow, findings: &mut Findings) {
         if let Some(before) = self.before_of(&row)
             && !is_next(before, &row)
         {
             let found = format_args!(
                 "command {}, also of {}",
-                id_text(&row.shared),
-                place_of(before)
+                id_text(&row.key),
+                location_of(before)
             );
-            let (rule, place) = (ViolationKind::CommandRepeated, place_of(&row));
-            findings.add(rule, place, found, "a command that takes effect once");
+            let (rule, location) = (ViolationKind::CommandRepeated, location_of(&row));
+            findings.add(rule, location, found, "a command that takes effect once");
         }
         self.before = Some(row);
     }
 
-    fn before_of(&self, row: &SharedRow) -> Option<&SharedRow> {
-        self.before
-            .as_ref()
-            .filter(|before| before.shared == row.shared)
+    fn before_of(&self, row: &DuplicateRow) -> Option<&DuplicateRow> {
+        self.before.as_ref().filter(|before| before.key == row.key)
     }
 }
 
-fn is_next(before: &SharedRow, row: &SharedRow) -> bool {
+fn is_next(before: &DuplicateRow, row: &DuplicateRow) -> bool {
     before.entity == row.entity
         && before.shard == row.shard
         && before.version.checked_add(1) == Some(row.version)
         && before.position.checked_add(1) == Some(row.position)
         && before.fingerprint == row.fingerprint
-        && match (moment(before), moment(row)) {
+        && match (timestamp(before), timestamp(row)) {
             (Some(before), Some(now)) => before == now,
-            // What cannot be read is told elsewhere.
+            // Unreadable events are reported elsewhere.
             _ => true,
         }
 }
 
-fn moment(row: &SharedRow) -> Option<Timestamp> {
+fn timestamp(row: &DuplicateRow) -> Option<Timestamp> {
     let payload = std::str::from_utf8(&row.payload).ok()?;
     let event = Event::decode(&row.event_type, payload).ok()?;
     Some(event.at())
 }
 
-fn place_of(row: &SharedRow) -> Place {
-    let place = Place::entity(None, &row.entity).version(row.version);
-    place.at(row.shard, row.position)
+fn location_of(row: &DuplicateRow) -> Location {
+    let location = Location::entity(None, &row.entity).version(row.version);
+    location.at(row.shard, row.position)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(shared: u8, entity: u8, version: i64, position: i64, at: i64) -> SharedRow {
+    fn row(key: u8, entity: u8, version: i64, position: i64, at: i64) -> DuplicateRow {
         let id = uuid::Uuid::from_bytes([entity; 16]);
-        SharedRow {
-            shared: vec![shared; 16],
+        DuplicateRow {
+            key: vec![key; 16],
             entity: vec![entity; 16],
             version,
             shard: 0,
@@ -100,9 +100,9 @@ mod tests {
         }
     }
 
-    fn commands(rows: &[SharedRow]) -> usize {
+    fn commands(rows: &[DuplicateRow]) -> usize {
         let mut findings = Findings::new(0);
-        let mut check = SharedCheck::default();
+        let mut check = UniquenessCheck::default();
         for row in rows {
             check.take_command(row.clone(), &mut findings);
         }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn events_appended_together_are_one_effect_and_nothing_else_is() {
+    fn i8_only_events_appended_together_count_as_one_effect() {
         let first = row(1, 1, 2, 7, 50);
         assert_eq!(commands(&[first.clone(), row(1, 1, 3, 8, 50)]), 0);
         assert_eq!(
@@ -123,7 +123,7 @@ mod tests {
             row(1, 1, 3, 9, 50),
             row(1, 1, 4, 8, 50),
             row(1, 2, 3, 8, 50),
-            SharedRow {
+            DuplicateRow {
                 fingerprint: Some(vec![1]),
                 ..row(1, 1, 3, 8, 50)
             },
@@ -133,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn every_further_event_of_an_id_is_told() {
+    fn i1_every_repeated_event_id_is_reported() {
         let mut findings = Findings::new(9);
-        let mut check = SharedCheck::default();
+        let mut check = UniquenessCheck::default();
         for position in 1..=3 {
             check.take_event(row(1, 1, position, position, 0), &mut findings);
         }

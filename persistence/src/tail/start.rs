@@ -1,47 +1,49 @@
-//! Where a tail begins: the cursor before its first event.
+//! Where a tail starts: the cursor before its first event.
 
 use std::collections::{BTreeMap, BinaryHeap};
 
 use fritzy_domain::{Position, RecordedEvent};
 use fritzy_types::{ShardId, Timestamp};
 
-use super::{EventSource, TailCursor, TailError};
+use super::cursor::TailCursor;
+use super::error::TailError;
+use crate::read_ports::EventSource;
 
-/// Places in one read.
-const PLACES_MAX: usize = 1_000;
-/// An event is dated before it is written, and a write waits no longer than its request may: 10 minutes at the
-/// very most (`request_timeout_ms`). So an event of some moment stands behind none that is older by more, as long as
-/// nobody sets clocks back by more.
+/// Positions in one read: the limit of [`EventSource::at`].
+const POSITIONS_MAX: usize = 1_000;
+/// An event is dated before it is written, and a write waits no longer than its request may: 10
+/// minutes at the very most (`request_timeout_ms`). So an event is never after one that is older by
+/// more, as long as no clock is set back by more.
 const LATE_MICROS_MAX: i64 = 600_000_000;
 
-/// Where to begin.
+/// Where a tail starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TailFrom {
     /// At the first event of each shard.
     Start,
-    /// Behind the last event of each.
+    /// After the last event of each shard.
     Now,
-    /// At the last so many events, by their moments.
+    /// At the last so many events of all shards, by their times.
     Last(u32),
-    /// At the events that are dated at this moment or later.
+    /// At the events dated at this time or later.
     At(Timestamp),
-    /// Behind what was read already.
+    /// After the events that were read already.
     Cursor(TailCursor),
 }
 
 impl TailFrom {
     pub(super) const fn since(&self) -> Option<Timestamp> {
         match self {
-            Self::At(moment) => Some(*moment),
+            Self::At(at) => Some(*at),
             _ => None,
         }
     }
 }
 
-/// The ends of the shards.
+/// The last position of each shard.
 type Heads = BTreeMap<ShardId, Position>;
 
-/// The cursor to begin with, and the ends of the shards where these were needed to find it.
+/// The cursor to start with, and the heads of the shards if they were needed to find it.
 pub(super) async fn first_cursor(
     source: &mut dyn EventSource,
     from: &TailFrom,
@@ -51,19 +53,19 @@ pub(super) async fn first_cursor(
         TailFrom::Cursor(cursor) => return Ok((cursor.clone(), None)),
         TailFrom::Now => 0,
         TailFrom::Last(count) => *count,
-        TailFrom::At(moment) => {
-            let moment = moment.as_micros().saturating_sub(LATE_MICROS_MAX);
-            let cursor = before(source, Timestamp::from_micros(moment)).await?;
+        TailFrom::At(at) => {
+            let at = at.as_micros().saturating_sub(LATE_MICROS_MAX);
+            let cursor = before(source, Timestamp::from_micros(at)).await?;
             return Ok((cursor, None));
         }
     };
     let heads = source.heads().await?;
-    let cursor = before_the_last(source, &heads, count).await?;
+    let cursor = before_last(source, &heads, count).await?;
     Ok((cursor, Some(heads)))
 }
 
-/// Goes back from the ends of the shards, always in the one whose last event is the latest.
-async fn before_the_last(
+/// Moves back from the heads of the shards, always in the shard whose event is the latest.
+async fn before_last(
     source: &mut dyn EventSource,
     heads: &Heads,
     count: u32,
@@ -72,9 +74,9 @@ async fn before_the_last(
     if count == 0 {
         return Ok(cursor);
     }
-    let places: Vec<_> = heads.clone().into_iter().collect();
+    let positions: Vec<_> = heads.clone().into_iter().collect();
     let key = |event: &RecordedEvent| (event.event.at(), event.shard, event.position);
-    let mut last: BinaryHeap<_> = read(source, &places, heads)
+    let mut last: BinaryHeap<_> = read(source, &positions, heads)
         .await?
         .iter()
         .map(key)
@@ -92,11 +94,10 @@ async fn before_the_last(
     Ok(cursor)
 }
 
-/// Looks for the first event at or after `moment` in all shards at once, each time in the middle of what is
-/// left of each.
-async fn before(source: &mut dyn EventSource, moment: Timestamp) -> Result<TailCursor, TailError> {
+/// Finds the first event at or after `at` by bisection, in all shards at once.
+async fn before(source: &mut dyn EventSource, at: Timestamp) -> Result<TailCursor, TailError> {
     let heads = source.heads().await?;
-    // Of each shard: a position that is before it, and one that is not.
+    // Of each shard: a position before it, and one that is not.
     let mut bounds: BTreeMap<ShardId, (Position, Position)> = heads
         .iter()
         .map(|(shard, head)| (*shard, (0, head + 1)))
@@ -111,8 +112,8 @@ async fn before(source: &mut dyn EventSource, moment: Timestamp) -> Result<TailC
         }
         for event in read(source, &middles, &heads).await? {
             let bound = bounds.get_mut(&event.shard);
-            let (low, high) = bound.expect("the shard was asked for");
-            if event.event.at() < moment {
+            let (low, high) = bound.expect("the shard was read");
+            if event.event.at() < at {
                 *low = event.position;
             } else {
                 *high = event.position;
@@ -123,24 +124,24 @@ async fn before(source: &mut dyn EventSource, moment: Timestamp) -> Result<TailC
     Ok(cursor.collect())
 }
 
-/// The events at all of these places, which are not behind the ends of their shards.
+/// The events at all of these positions, which exist unless the shard has a gap.
 async fn read(
     source: &mut dyn EventSource,
-    places: &[(ShardId, Position)],
+    positions: &[(ShardId, Position)],
     heads: &BTreeMap<ShardId, Position>,
 ) -> Result<Vec<RecordedEvent>, TailError> {
-    let mut events = Vec::with_capacity(places.len());
-    for some in places.chunks(PLACES_MAX) {
-        let found = source.at(some).await?;
-        if found.len() != some.len() {
-            let is_there = |place: &(ShardId, Position)| {
-                let (shard, position) = *place;
+    let mut events = Vec::with_capacity(positions.len());
+    for page in positions.chunks(POSITIONS_MAX) {
+        let found = source.at(page).await?;
+        if found.len() != page.len() {
+            let is_there = |wanted: &(ShardId, Position)| {
+                let (shard, position) = *wanted;
                 found
                     .iter()
                     .any(|event| event.shard == shard && event.position == position)
             };
-            let missing = some.iter().find(|place| !is_there(place));
-            let (shard, missing) = *missing.expect("no place is asked for twice");
+            let missing = page.iter().find(|wanted| !is_there(wanted));
+            let (shard, missing) = *missing.expect("no position is read twice");
             let head = heads.get(&shard).copied().unwrap_or_default();
             return Err(TailError::Gap {
                 shard,

@@ -1,0 +1,211 @@
+//! A pool of connections for reading. Reads change nothing, so they are retried where that can
+//! help.
+
+use std::future::Future;
+use std::time::Duration;
+
+use fritzy_domain::{HeapSize, MemoryBudget};
+use fritzy_types::StorageError;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
+use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow, Postgres};
+use sqlx::query::Query;
+use sqlx::{Connection, PgPool};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::error_class::{ErrorClass, classify};
+use super::server::{REPLACED, Server, generation};
+use crate::rows::{CollectError, collect_rows, read_error};
+
+/// How long a read waits for a connection; requests themselves wait for 10 s.
+const ACQUIRE_MAX: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer is pinged before it is used: the server may have been
+/// restarted meanwhile. A busy one notices by itself.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// Attempts of one read. A pool may hold several connections that a restart of the server has cut.
+const ATTEMPTS_MAX: u32 = 4;
+/// Time limit of a list from a replica, waiting for a connection included; then the primary is
+/// read. A stopped replica would otherwise delay the list until the request's deadline.
+const REPLICA_MAX: Duration = Duration::from_secs(1);
+/// Delay before a retry: a restarting server refuses connections for some tenths of a second.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// A statement with its values.
+pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+/// Decodes a row.
+pub(super) type ReadRow<T> = fn(&PgRow) -> Result<T, StorageError>;
+
+/// The connections for reading from a server. Clones share them.
+#[derive(Clone)]
+pub(super) struct ReadPool {
+    /// Where a read is attempted first.
+    first: PgPool,
+    /// Where it is retried.
+    retry: PgPool,
+    is_replica: bool,
+    statements: Counter,
+    /// Cancelled when another database was found at the primary's address: every read fails from
+    /// then on.
+    replaced: CancellationToken,
+}
+
+impl ReadPool {
+    pub(super) fn new(server: &Server, connections_max: u32) -> Self {
+        let replaced = CancellationToken::new();
+        let pool = pool(server, connections_max, &replaced);
+        Self {
+            first: pool.clone(),
+            retry: pool,
+            is_replica: false,
+            statements: Counter::default(),
+            replaced,
+        }
+    }
+
+    /// A pool on `server`; failed reads are retried on the primary.
+    pub(super) fn of_replica(&self, server: &Server, connections_max: u32) -> Self {
+        Self {
+            first: pool(server, connections_max, &self.replaced),
+            retry: self.retry.clone(),
+            is_replica: true,
+            statements: Counter::default(),
+            replaced: self.replaced.clone(),
+        }
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.first
+    }
+
+    /// Adds the count of statements under `name`.
+    pub(super) fn register(&self, registry: &mut Registry, name: &str, help: &str) {
+        registry.register(name, help, self.statements.clone());
+    }
+
+    pub(super) async fn close(&self) {
+        self.first.close().await;
+    }
+
+    /// Runs a read. Retries it when the connection was lost or the error is transient.
+    pub(super) async fn run<T, F>(&self, read: impl Fn(PgPool) -> F) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let mut attempt = 1;
+        loop {
+            let reading = read(self.pool_for(attempt));
+            let read = tokio::select! {
+                biased;
+                () = self.replaced.cancelled() => return Err(StorageError::Unavailable(REPLACED.into())),
+                read = reading => read,
+            };
+            match read {
+                Ok(read) => return Ok(read),
+                Err(failure) if may_retry(&failure, attempt) => {
+                    attempt += 1;
+                    sleep(RETRY_AFTER).await;
+                }
+                Err(failure) => return Err(read_error(failure)),
+            }
+        }
+    }
+
+    /// Reads rows, each within the budget before the next is fetched. Retries as [`run`](Self::run)
+    /// does, as long as no row was received.
+    pub(super) async fn list<'q, T: HeapSize>(
+        &self,
+        statement: impl Fn() -> Statement<'q>,
+        read: ReadRow<T>,
+        budget: &dyn MemoryBudget,
+    ) -> Result<Vec<T>, StorageError> {
+        let mut list = Vec::new();
+        let mut attempt = 1;
+        loop {
+            let pool = self.pool_for(attempt);
+            let reading = collect_rows(&mut list, statement().fetch(&pool), read, budget);
+            let from_replica = attempt == 1 && self.is_replica;
+            let limit = if from_replica {
+                REPLICA_MAX
+            } else {
+                Duration::MAX
+            };
+            let collected = tokio::select! {
+                biased;
+                () = self.replaced.cancelled() => return Err(StorageError::Unavailable(REPLACED.into())),
+                collected = timeout(limit, reading) => collected,
+            };
+            let collected = match collected {
+                Ok(collected) => collected,
+                Err(_) => Err(CollectError::Store(sqlx::Error::PoolTimedOut)),
+            };
+            match collected {
+                Ok(()) => return Ok(list),
+                Err(CollectError::Store(_)) if from_replica => {
+                    attempt += 1;
+                    list.clear();
+                }
+                Err(CollectError::Store(failure))
+                    if list.is_empty() && may_retry(&failure, attempt) =>
+                {
+                    attempt += 1;
+                    sleep(RETRY_AFTER).await;
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+    }
+
+    fn pool_for(&self, attempt: u32) -> PgPool {
+        self.statements.inc();
+        let pool = if attempt == 1 {
+            &self.first
+        } else {
+            &self.retry
+        };
+        pool.clone()
+    }
+}
+
+fn may_retry(failure: &sqlx::Error, attempt: u32) -> bool {
+    attempt < ATTEMPTS_MAX
+        && matches!(
+            classify(failure),
+            ErrorClass::ConnectionLost | ErrorClass::Transient
+        )
+}
+
+fn pool(server: &Server, connections_max: u32, replaced: &CancellationToken) -> PgPool {
+    let (name, replaced) = (server.name(), replaced.clone());
+    let expected = server.expected_generation();
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_MAX)
+        .test_before_acquire(false)
+        .before_acquire(|connection, about| {
+            Box::pin(async move {
+                if about.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(move |connection, _| {
+            let (expected, name, replaced) = (expected.clone(), name.clone(), replaced.clone());
+            Box::pin(async move {
+                let Some(expected) = expected else {
+                    return Ok(());
+                };
+                if generation(connection).await?.as_ref() == Some(&expected) {
+                    return Ok(());
+                }
+                if !replaced.is_cancelled() {
+                    replaced.cancel();
+                    error!(server = name, "{REPLACED}");
+                }
+                Err(sqlx::Error::Protocol(REPLACED.into()))
+            })
+        })
+        .connect_lazy_with(server.options("fritzy reader"))
+}

@@ -1,0 +1,356 @@
+//! Opens connections to the server, and checks on each that acknowledged commits are durable.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use backon::Retryable;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Row};
+use tokio::time::{Instant, timeout};
+use tracing::{error, info, warn};
+
+use super::error::PostgresError;
+use crate::backoff;
+
+/// Time limit of opening a connection. A server that responds does so in milliseconds.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// The oldest supported server, as `server_version_num`.
+const VERSION_MIN: i32 = 150_000;
+
+/// Limits that the server enforces, in milliseconds. A node that is stopped or cut off must not
+/// hold locks that others wait for, and a statement must end before its caller has given up.
+const LIMITS: [(&str, &str); 8] = [
+    // A batch takes some milliseconds, a list some more; requests wait for 10 s.
+    ("statement_timeout", "5000"),
+    // A claim waits for a batch, and a batch for a claim; neither takes longer.
+    ("lock_timeout", "2000"),
+    ("idle_in_transaction_session_timeout", "2000"),
+    // A peer that disappears is noticed within some 5 s (probes after 2 s, each second, 3 times).
+    ("tcp_keepalives_idle", "2"),
+    ("tcp_keepalives_interval", "1"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "5000"),
+    // The database may have another default; batches depend on this level.
+    ("default_transaction_isolation", "read committed"),
+];
+
+/// For committers: rows are found by index, however few there are now. A plan made for an empty
+/// table would scan all of it once it is full.
+const BY_KEYS: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
+/// The schema of fritzy's tables, quoted for a search path: the first schema that has them, or the
+/// one where new tables would be created.
+const SCHEMA: &str = "
+    SELECT quote_ident(coalesce(
+        (SELECT nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, nr)
+            JOIN pg_namespace ON nspname = name
+            WHERE (SELECT count(*) FROM pg_class WHERE relnamespace = pg_namespace.oid AND relkind IN ('r', 'p')
+                AND relname IN ('meta', 'journal', 'shard', '_sqlx_migrations')) = 4
+            ORDER BY nr LIMIT 1),
+        current_schema()))";
+
+/// The reason of failures on a database of another generation.
+pub(super) const REPLACED: &str =
+    "the database has been replaced since this node started; restart the node";
+
+/// A committer's connection.
+pub(super) struct Session {
+    pub(super) connection: PgConnection,
+    pub(super) backend: Backend,
+}
+
+/// The server's process of a connection; its start time distinguishes it from a later process with
+/// the same number.
+#[derive(Clone, Debug)]
+pub(super) struct Backend {
+    pub(super) pid: i32,
+    pub(super) started: String,
+}
+
+/// A server to connect to. Clones share what is known about its durability.
+#[derive(Clone)]
+pub(super) struct Server {
+    options: PgConnectOptions,
+    allow_unsafe: bool,
+    /// The schema that every connection has as its search path.
+    schema: Option<String>,
+    /// The generation of the database that was opened. Another one at the same address is another
+    /// database, or this one restored from a backup.
+    generation: Option<String>,
+    /// Whether the server's settings, changed since the start, let it lose acknowledged commits.
+    unsafe_now: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub(super) fn new(url: &str, allow_unsafe: bool) -> Result<Self, PostgresError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|failure| PostgresError::Url(failure.to_string()))?;
+        Ok(Self {
+            options: options.options(LIMITS),
+            allow_unsafe,
+            schema: None,
+            generation: None,
+            unsafe_now: Arc::default(),
+        })
+    }
+
+    /// Whether open connections must not be used for writing: the server's settings have become
+    /// unsafe.
+    pub(super) fn is_unsafe_now(&self) -> bool {
+        self.unsafe_now.load(Ordering::Relaxed)
+    }
+
+    /// Reads the settings that durability depends on again (invariant I1): a reload changes them
+    /// without a restart.
+    pub(super) async fn check_durability(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<(), sqlx::Error> {
+        let row =
+            sqlx::query("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
+                .fetch_one(connection)
+                .await?;
+        let (fsync, synchronous): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let is_unsafe = !self.allow_unsafe && [&fsync, &synchronous].contains(&&"off".to_owned());
+        if self.unsafe_now.swap(is_unsafe, Ordering::Relaxed) != is_unsafe {
+            let server = self.name();
+            if is_unsafe {
+                error!(%server, fsync, synchronous_commit = synchronous, "the database may lose acknowledged commits; nothing is written until its settings are corrected");
+            } else {
+                info!(%server, "the database makes acknowledged commits durable again");
+            }
+        }
+        Ok(())
+    }
+
+    /// The same server, with every connection bound to the schema that `connection` finds, whatever
+    /// schemas are added to the search path later. Otherwise all data would seem to be gone, and
+    /// new tables would be created beside it.
+    pub(super) async fn pin_schema(
+        self,
+        connection: &mut PgConnection,
+    ) -> Result<Self, sqlx::Error> {
+        let found = sqlx::query(SCHEMA).fetch_one(&mut *connection).await?;
+        // Without any schema, the migration fails with the server's message.
+        let Some(schema) = found.try_get::<Option<String>, _>(0)? else {
+            return Ok(self);
+        };
+        sqlx::query("SELECT set_config('search_path', $1, false)")
+            .bind(&schema)
+            .execute(connection)
+            .await?;
+        Ok(self.with_schema(schema))
+    }
+
+    fn with_schema(mut self, schema: String) -> Self {
+        self.options = self.options.options([("search_path", &schema)]);
+        self.schema = Some(schema);
+        self
+    }
+
+    /// The schema of its tables, quoted for a search path.
+    pub(super) fn schema(&self) -> &str {
+        self.schema.as_deref().unwrap_or_default()
+    }
+
+    /// The same server, with the schema of `other`.
+    pub(super) fn with_schema_of(self, other: &Self) -> Self {
+        match &other.schema {
+            Some(schema) => self.with_schema(schema.clone()),
+            None => self,
+        }
+    }
+
+    /// The same server, which rejects databases of another generation.
+    pub(super) fn with_generation(mut self, generation: String) -> Self {
+        self.generation = Some(generation);
+        self
+    }
+
+    /// The generation of the opened database, empty if none is required.
+    pub(super) fn generation(&self) -> &str {
+        self.generation.as_deref().unwrap_or_default()
+    }
+
+    /// The required generation. A replica has none: it is compared with the primary at each poll.
+    pub(super) fn expected_generation(&self) -> Option<String> {
+        self.generation.clone()
+    }
+
+    /// Address of the server without credentials, for messages.
+    pub(super) fn name(&self) -> String {
+        let options = &self.options;
+        let database = options
+            .get_database()
+            .unwrap_or_else(|| options.get_username());
+        format!("{}:{}/{database}", options.get_host(), options.get_port())
+    }
+
+    /// Options of a connection that the server lists under `name`.
+    pub(super) fn options(&self, name: &str) -> PgConnectOptions {
+        self.options.clone().application_name(name)
+    }
+
+    /// Opens a connection for a committer.
+    pub(super) async fn committer(&self) -> Result<Session, PostgresError> {
+        let options = self.options("fritzy committer").options(BY_KEYS);
+        let mut connection = self.connect(&options).await?;
+        let backend = backend(&mut connection).await;
+        let backend = backend.map_err(|failure| PostgresError::Unreachable {
+            server: self.name(),
+            reason: failure.to_string(),
+        })?;
+        Ok(Session {
+            connection,
+            backend,
+        })
+    }
+
+    /// Connects; retries for `wait` while the server is unreachable.
+    pub(super) async fn connect_within(
+        &self,
+        wait: Duration,
+        options: &PgConnectOptions,
+    ) -> Result<PgConnection, PostgresError> {
+        let until = Instant::now() + wait;
+        let in_time = move |delay: &Duration| Instant::now() + *delay < until;
+        (|| self.connect(options))
+            .retry(backoff::full_jitter().take_while(in_time))
+            .when(|failure| matches!(failure, PostgresError::Unreachable { .. }))
+            .notify(|failure, _| warn!(%failure, "waiting for the database"))
+            .await
+    }
+
+    /// The error of a connection that was not opened. A server that states a reason keeps to it,
+    /// unless it is starting, stopping or has no connections left.
+    fn connect_error(&self, failure: &sqlx::Error) -> PostgresError {
+        let (server, reason) = (self.name(), failure.to_string());
+        let code = failure.as_database_error().and_then(DatabaseError::code);
+        let transient = ["57P", "53"];
+        match code {
+            Some(code) if !transient.iter().any(|prefix| code.starts_with(prefix)) => {
+                PostgresError::Refused { server, reason }
+            }
+            _ => PostgresError::Unreachable { server, reason },
+        }
+    }
+
+    /// Opens a connection that may write, and checks what durability depends on (invariant I1): a
+    /// server can be restarted with other settings.
+    pub(super) async fn connect(
+        &self,
+        options: &PgConnectOptions,
+    ) -> Result<PgConnection, PostgresError> {
+        let opening = async {
+            let mut connection = PgConnection::connect_with(options).await?;
+            let facts = ServerFacts::read(&mut connection).await?;
+            Ok::<_, sqlx::Error>((connection, facts))
+        };
+        let unreachable = |reason: String| PostgresError::Unreachable {
+            server: self.name(),
+            reason,
+        };
+        let opened = timeout(CONNECT_MAX, opening).await;
+        let opened = opened.map_err(|_| unreachable("it does not respond".into()))?;
+        let (mut connection, facts) = opened.map_err(|failure| self.connect_error(&failure))?;
+        facts.check(self.name(), self.allow_unsafe)?;
+        if let Some(expected) = &self.generation {
+            let found = generation(&mut connection).await;
+            let found = found.map_err(|failure| unreachable(failure.to_string()))?;
+            if found.as_ref() != Some(expected) {
+                return Err(unreachable(REPLACED.into()));
+            }
+        }
+        Ok(connection)
+    }
+}
+
+/// The facts about a server that decide whether it can be used.
+struct ServerFacts {
+    /// `server_version_num`.
+    number: i32,
+    version: String,
+    fsync: String,
+    synchronous_commit: String,
+    is_standby: bool,
+    encoding: String,
+}
+
+impl ServerFacts {
+    async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+                current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
+                current_setting('server_encoding')",
+        )
+        .fetch_one(connection)
+        .await?;
+        Ok(Self {
+            number: row.try_get(0)?,
+            version: row.try_get(1)?,
+            fsync: row.try_get(2)?,
+            synchronous_commit: row.try_get(3)?,
+            is_standby: row.try_get(4)?,
+            encoding: row.try_get(5)?,
+        })
+    }
+
+    /// Checks whether a node can use this server; `server` is its address.
+    fn check(self, server: String, allow_unsafe: bool) -> Result<(), PostgresError> {
+        if self.number < VERSION_MIN {
+            let found = self.version;
+            return Err(PostgresError::OldServer { server, found });
+        }
+        if self.encoding != "UTF8" {
+            let found = self.encoding;
+            return Err(PostgresError::Encoding { server, found });
+        }
+        if self.is_standby {
+            return Err(PostgresError::Standby { server });
+        }
+        let durability = [
+            ("fsync", self.fsync),
+            ("synchronous_commit", self.synchronous_commit),
+        ];
+        for (setting, found) in durability {
+            if found == "off" && !allow_unsafe {
+                return Err(PostgresError::NotDurable {
+                    server,
+                    setting,
+                    found,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn backend(connection: &mut PgConnection) -> Result<Backend, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Backend {
+        pid: row.try_get(0)?,
+        started: row.try_get(1)?,
+    })
+}
+
+/// The generation of the database behind `connection`.
+pub(super) async fn generation(
+    connection: &mut PgConnection,
+) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query("SELECT value FROM meta WHERE name = 'generation'")
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| row.try_get(0)).transpose()
+}

@@ -1,0 +1,50 @@
+//! What tails and cursor administration need from a database, whichever store it is in.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use fritzy_domain::{Cursor, Position, RecordedEvent};
+use fritzy_types::{ShardId, StorageError};
+
+/// A database opened read-only; each call is a transaction of its own.
+#[async_trait]
+pub(crate) trait EventSource: Send {
+    /// The last position of each shard that has events.
+    async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, StorageError>;
+
+    /// Up to `limit` events of a shard after position `after`, in order.
+    async fn page(
+        &mut self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StorageError>;
+
+    /// The events at these positions (at most 1 000), in any order; positions without an event are
+    /// left out.
+    async fn at(
+        &mut self,
+        positions: &[(ShardId, Position)],
+    ) -> Result<Vec<RecordedEvent>, StorageError>;
+
+    /// Closes the connection.
+    async fn close(self: Box<Self>);
+}
+
+/// The table of projection cursors, on a connection of its own that may write.
+#[async_trait]
+pub(crate) trait CursorTable: Send {
+    /// All cursors, each with the name of its projection, ordered by that name.
+    async fn all(&mut self) -> Result<Vec<(String, Cursor)>, StorageError>;
+
+    /// Sets a cursor if it is unchanged since it was read; `false` if it has moved.
+    async fn set(
+        &mut self,
+        projection: &str,
+        read: &Cursor,
+        position: Position,
+    ) -> Result<bool, StorageError>;
+
+    /// Closes the connection.
+    async fn close(self: Box<Self>);
+}

@@ -1,0 +1,45 @@
+//! What the store holds besides its ports: the file lock and the connections.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+use sqlx::SqlitePool;
+
+use super::file_lock::FileLock;
+use super::reader::SqliteReader;
+use crate::stores::StoreBackend;
+
+pub(super) struct SqliteBackend {
+    reader: SqliteReader,
+    writer: SqlitePool,
+    /// Held until the store is closed, or this process ends.
+    lock: Mutex<Option<FileLock>>,
+}
+
+impl SqliteBackend {
+    pub(super) const fn new(reader: SqliteReader, writer: SqlitePool, lock: FileLock) -> Self {
+        Self {
+            reader,
+            writer,
+            lock: Mutex::new(Some(lock)),
+        }
+    }
+}
+
+#[async_trait]
+impl StoreBackend for SqliteBackend {
+    fn register(&self, registry: &mut Registry) {
+        self.reader.register(registry);
+    }
+
+    /// Leaves the committer's connection as the last one, which moves the log into the file.
+    async fn close_readers(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    async fn release(&self) {
+        self.lock.lock().expect("no holder panics").take();
+    }
+}
