@@ -1,7 +1,7 @@
 //! The journal, its committer, the state rows and the owners of shards, on SQLite and in memory.
 //!
 //! All SQL of the project is here, and no rule of the shop: a batch is written as it was decided, or
-//! refused. Every store passes the suite in `tests/conformance`, written against the ports alone.
+//! refused. Every store passes the suite in `tests/stores/conformance`, written against the ports alone.
 
 mod backoff;
 mod committer;

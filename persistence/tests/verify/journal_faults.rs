@@ -1,6 +1,6 @@
 //! Faults in the journal: numbers, routing, contents, ids.
 
-use crate::ground::{Ground, id};
+use crate::workspace::{Ground, id};
 
 /// The shard with most events, and its last position.
 const BUSIEST: &str =

@@ -4,8 +4,8 @@
 //! The tests are here and not in the gateway because statements are written in this crate only; the binary
 //! is looked for beside the test, and built when it is not there.
 
-mod cannot;
-mod ground;
+mod unverifiable;
+mod workspace;
 mod journal_faults;
 #[path = "../../../bench/tests/node_binary/mod.rs"]
 mod node_binary;

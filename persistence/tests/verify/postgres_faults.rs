@@ -6,7 +6,7 @@ use std::process::Output;
 use fritzy_testbed::{TestPostgres, postgres_for_tests, skipped};
 use serde_json::Value;
 
-use crate::ground::{fritzy, make_everything_on};
+use crate::workspace::{fritzy, make_everything_on};
 
 /// A fault: what it is, how it is planted, and the kinds of violations that must be told.
 type Fault = (&'static str, &'static str, &'static [&'static str]);

@@ -1,6 +1,6 @@
 //! Faults in the state rows, and in what they and the journal say alike.
 
-use crate::ground::{Ground, id};
+use crate::workspace::{Ground, id};
 
 /// The order that was only created, without a key.
 const CREATED: &str = "status = 'created' AND creation_key IS NULL";

@@ -2,7 +2,7 @@
 
 use fritzy_domain::{AppendError, Command, EntityId, OrderCommand, RecordedEvent, fold};
 
-use crate::fixtures::{Fixture, account_id, command_id};
+use crate::fixture::{Fixture, account_id, command_id};
 
 async fn whole_journal(fixture: &Fixture) -> Vec<RecordedEvent> {
     let mut all = Vec::new();

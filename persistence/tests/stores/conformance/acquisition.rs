@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use fritzy_domain::AppendError;
 use fritzy_types::{Epoch, NodeId, ShardId, ShardLease};
 
-use crate::cluster::{Cluster, SHARDS, write};
-use crate::fixtures::node;
+use crate::conformance::cluster::{Cluster, SHARDS, write};
+use crate::fixture::node;
 
 /// Positions of shard 0, which are 1, 2, 3 … (I2).
 async fn last_position(cluster: &Cluster, stores: usize) -> u64 {

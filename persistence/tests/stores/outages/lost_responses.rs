@@ -6,7 +6,7 @@ use fritzy_domain::AppendError;
 use fritzy_testbed::{Hold, HoldFrom};
 use tokio::time::timeout;
 
-use crate::ground::{Ground, PATIENT, Told, blocking, until};
+use crate::outages::workspace::{Ground, PATIENT, Told, blocking, until};
 
 const BATCH: &str = "INSERT INTO journal";
 

@@ -6,8 +6,8 @@ use fritzy_testbed::HoldFrom;
 use fritzy_types::ShardLease;
 use uuid::Uuid;
 
-use crate::fixtures::node;
-use crate::ground::{Ground, PATIENT, blocking, until};
+use crate::fixture::node;
+use crate::outages::workspace::{Ground, PATIENT, blocking, until};
 
 const BATCH: &str = "INSERT INTO journal";
 

@@ -6,7 +6,7 @@ use fritzy_domain::{AccountCommand, Command, MemoryBudget, Page, UnlimitedBudget
 use fritzy_types::{BudgetExceeded, StorageError};
 use uuid::Uuid;
 
-use crate::fixtures::{Fixture, command_id};
+use crate::fixture::{Fixture, command_id};
 
 /// Room for so many events.
 struct Places(AtomicUsize);

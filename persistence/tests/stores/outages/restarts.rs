@@ -7,7 +7,7 @@ use fritzy_domain::{AppendError, Page, UnlimitedBudget};
 use fritzy_persistence::{EventTail, TailFrom};
 use sqlx::{Connection, PgConnection};
 
-use crate::ground::{Ground, PATIENT, Told, acknowledged};
+use crate::outages::workspace::{Ground, PATIENT, Told, acknowledged};
 
 /// Writes without a pause until `fault` is done, and a little longer; each client waits for so long.
 ///

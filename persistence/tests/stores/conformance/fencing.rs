@@ -3,7 +3,7 @@
 use fritzy_domain::AppendError;
 use fritzy_types::Epoch;
 
-use crate::fixtures::{Fixture, node};
+use crate::fixture::{Fixture, node};
 
 pub(crate) async fn claims_raise_epochs_and_fence_off_earlier_owners(fixture: Fixture) {
     let fixture = fixture.claimed().await;

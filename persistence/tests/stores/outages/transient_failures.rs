@@ -5,8 +5,8 @@ use std::time::Duration;
 use fritzy_domain::{AppendError, Fingerprint};
 use futures_util::future::join_all;
 
-use crate::fixtures::account_id;
-use crate::ground::{Ground, PATIENT, acknowledged, server};
+use crate::fixture::account_id;
+use crate::outages::workspace::{Ground, PATIENT, acknowledged, server};
 
 /// Makes the next `times` inserts into the journal fail with `code`.
 fn fail_next(ground: &Ground, code: &str, times: u32) {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
 use tempfile::TempDir;
 
-use crate::ground::{Ground, PATIENT, Told, acknowledged, blocking};
+use crate::outages::workspace::{Ground, PATIENT, Told, acknowledged, blocking};
 
 /// A new server takes some 60 MB with its log.
 const DISK_SIZE: &str = "size=160m";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fritzy_domain::{Consistency, ConsistencyToken, Page, UnlimitedBudget};
 use fritzy_testbed::{PostgresConfig, PostgresServer};
 
-use crate::ground::{Ground, PATIENT, blocking, server, until};
+use crate::outages::workspace::{Ground, PATIENT, blocking, server, until};
 
 /// How far lists may be behind here.
 const LAG_MAX: Duration = Duration::from_secs(3);

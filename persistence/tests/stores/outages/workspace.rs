@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::fixtures::{Fixture, SHARDS, node};
+use crate::fixture::{Fixture, SHARDS, node};
 
 /// How long a client waits.
 pub(crate) const PATIENT: Duration = Duration::from_secs(20);

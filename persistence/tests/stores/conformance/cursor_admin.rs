@@ -5,7 +5,7 @@ use fritzy_persistence::{CursorAdmin, CursorAdminError, ResetPosition, Stores};
 use fritzy_types::{ShardId, Timestamp};
 use tempfile::TempDir;
 
-use crate::fixtures::{Fixture, node, postgres_config, sqlite_config};
+use crate::fixture::{Fixture, node, postgres_config, sqlite_config};
 
 async fn claimed(stores: Stores) -> Fixture {
     let shards: Vec<ShardId> = stores.ownership.shard_count().all().collect();

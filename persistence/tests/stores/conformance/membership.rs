@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use fritzy_types::{Epoch, JoinError, NodeId, NodeRecord, ShardId, ShardOwner};
 
-use crate::cluster::{Cluster, PATIENT, SHARDS, new_node};
-use crate::fixtures::node;
+use crate::conformance::cluster::{Cluster, PATIENT, SHARDS, new_node};
+use crate::fixture::node;
 
 pub(crate) async fn a_name_is_one_run_s_until_that_is_fenced_or_has_left(cluster: Cluster) {
     let members = cluster.members();

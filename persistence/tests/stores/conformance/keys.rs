@@ -3,7 +3,7 @@
 
 use fritzy_domain::{AppendError, CommandRecord, Fingerprint, Kind};
 
-use crate::fixtures::{Fixture, account_id, command_id};
+use crate::fixture::{Fixture, account_id, command_id};
 
 const KEY: Fingerprint = Fingerprint([9; 16]);
 

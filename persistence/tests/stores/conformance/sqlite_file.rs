@@ -5,7 +5,7 @@ use fritzy_persistence::{OpenError, SqliteConfig, Stores};
 use fritzy_types::{Epoch, ShardCount};
 use tempfile::TempDir;
 
-use crate::fixtures::{Fixture, node, sqlite_config};
+use crate::fixture::{Fixture, node, sqlite_config};
 
 #[tokio::test]
 async fn a_file_in_use_is_refused_with_what_to_do() {

@@ -1,6 +1,6 @@
 //! What cannot be checked: exit code 2, and one line that says why and what to do.
 
-use crate::ground::Ground;
+use crate::workspace::Ground;
 
 async fn require_cannot(ground: &mut Ground, named: &[&str]) {
     let output = ground.verify(&[]).await;

@@ -12,7 +12,7 @@ use fritzy_types::{
 
 use sqlx::{Connection, PgConnection};
 
-use crate::fixtures::{Fixture, node, postgres_config};
+use crate::fixture::{Fixture, node, postgres_config};
 
 /// Enough for two that take them at once to meet.
 pub(crate) const SHARDS: u16 = 64;

@@ -6,7 +6,7 @@ use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
 use fritzy_types::{ShardId, StorageError};
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::cluster::{Cluster, PATIENT, cluster_config, new_node};
+use crate::conformance::cluster::{Cluster, PATIENT, cluster_config, new_node};
 
 fn alone(config: &PostgresConfig) -> PostgresConfig {
     PostgresConfig {
@@ -171,14 +171,14 @@ async fn nodes_that_were_fenced_long_ago_and_own_nothing_are_swept() {
     for number in 1..=4 {
         cluster.join(number).await;
     }
-    let owner = crate::fixtures::node(1);
+    let owner = crate::fixture::node(1);
     let taken = cluster
         .members()
         .acquire(owner, &[(ShardId(5), None)])
         .await;
     assert_eq!(taken.expect("takes").len(), 1);
     for number in 1..=3 {
-        assert!(cluster.fence(crate::fixtures::node(number), 0).await);
+        assert!(cluster.fence(crate::fixture::node(number), 0).await);
     }
     let mut connection = cluster.connection().await;
     let long_ago = "UPDATE node SET fenced_at = now() - interval '11 minutes' WHERE name IN ('node-1', 'node-2')";

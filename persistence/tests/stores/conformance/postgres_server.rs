@@ -9,7 +9,7 @@ use fritzy_persistence::{
 use fritzy_testbed::{PostgresServer, skipped};
 use fritzy_types::{ShardCount, StorageError};
 
-use crate::fixtures::{Fixture, node, postgres_config};
+use crate::fixture::{Fixture, node, postgres_config};
 
 async fn refusal(config: PostgresConfig) -> PostgresError {
     match Stores::open_postgres(config).await {

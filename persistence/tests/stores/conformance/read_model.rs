@@ -8,7 +8,7 @@ use fritzy_domain::{
 };
 use fritzy_types::{BudgetExceeded, StorageError, Timestamp};
 
-use crate::fixtures::{Fixture, account_id, account_of, command_id};
+use crate::fixture::{Fixture, account_id, account_of, command_id};
 
 const ALL: Page = Page {
     skip: 0,

@@ -8,7 +8,7 @@ use fritzy_types::{ShardId, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::fixtures::{Fixture, SHARDS, node, postgres_config, sqlite_config};
+use crate::fixture::{Fixture, SHARDS, node, postgres_config, sqlite_config};
 
 /// Enough that each shard is read in several pages.
 const EVENTS: u64 = 4_800;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fritzy_domain::{Cursor, CursorMove, FeedItem, Position};
 use fritzy_types::ShardId;
 
-use crate::fixtures::{Fixture, SHARDS, node};
+use crate::fixture::{Fixture, SHARDS, node};
 
 fn to(fixture: &Fixture, shard: u16, position: Position) -> CursorMove {
     CursorMove {
