@@ -1,103 +1,88 @@
-//! The conformance suite of the stores: written against the ports alone, run on every store.
+//! The conformance suite: written against the ports alone, run on every store.
+//!
+//! A file of checks serves several stores; `suite!` names each test `<store>::<check>`. The other
+//! files test what only one kind of store has.
 
+mod acquisition;
 mod append;
 mod cluster;
 mod cursor_admin;
+mod database_lock;
 mod fencing;
 mod history;
 mod keys;
 mod membership;
+mod postgres_membership;
 mod postgres_server;
 mod projections;
 mod read_model;
-mod database_lock;
 mod sqlite_file;
+#[macro_use]
+mod suite;
 mod tail;
-mod acquisition;
 mod tls;
 
-use cluster::Cluster;
-use crate::fixture::Fixture;
-
-/// Makes one test for each store from each check.
-macro_rules! suite {
-    ($($check:path as $name:ident),+ $(,)?) => {
-        mod memory {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { $check(super::Fixture::memory()).await; })+
-        }
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { $check(super::Fixture::sqlite().await).await; })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(fixture) = super::Fixture::postgres(stringify!($name)).await {
-                    $check(fixture).await;
-                }
-            })+
-        }
-    };
-}
-
 suite! {
-    crate::conformance::append::positions_and_versions_have_no_gaps as positions_and_versions_have_no_gaps,
-    crate::conformance::append::a_bad_append_in_a_batch_fails_alone as a_bad_append_in_a_batch_fails_alone,
-    crate::conformance::append::the_counter_survives_failed_batches as the_counter_survives_failed_batches,
-    crate::conformance::append::an_append_on_another_version_is_refused as an_append_on_another_version_is_refused,
-    crate::conformance::append::state_rows_are_the_fold_of_the_journal as state_rows_are_the_fold_of_the_journal,
-    crate::conformance::append::closing_flushes as closing_flushes,
-    crate::conformance::fencing::claims_raise_epochs_and_fence_off_earlier_owners as claims_raise_epochs_and_fence_off_earlier_owners,
-    crate::conformance::fencing::a_deposed_owner_does_not_hold_up_the_others as a_deposed_owner_does_not_hold_up_the_others,
-    crate::conformance::fencing::the_new_owner_goes_on_where_the_old_one_stopped as the_new_owner_goes_on_where_the_old_one_stopped,
-    crate::conformance::keys::one_key_makes_one_order_over_all_shards as one_key_makes_one_order_over_all_shards,
-    crate::conformance::keys::commands_are_found_with_what_they_did as commands_are_found_with_what_they_did,
-    crate::conformance::read_model::lists_are_ordered_and_paged as lists_are_ordered_and_paged,
-    crate::conformance::read_model::slices_walk_a_list_from_both_ends as slices_walk_a_list_from_both_ends,
-    crate::conformance::read_model::withdrawn_products_leave_the_lists as withdrawn_products_leave_the_lists,
-    crate::conformance::read_model::orders_are_listed_for_many_accounts_at_once as orders_are_listed_for_many_accounts_at_once,
-    crate::conformance::read_model::orders_are_sliced_for_many_accounts_at_once as orders_are_sliced_for_many_accounts_at_once,
-    crate::conformance::read_model::lists_take_room_for_each_row_and_end_without as lists_take_room_for_each_row_and_end_without,
-    crate::conformance::read_model::loading_keeps_the_order_of_the_ids as loading_keeps_the_order_of_the_ids,
-    crate::conformance::read_model::every_field_comes_back as every_field_comes_back,
-    crate::conformance::projections::the_feed_tells_what_is_committed_in_order as the_feed_tells_what_is_committed_in_order,
-    crate::conformance::projections::cursors_go_forward_and_belong_to_one_projection as cursors_go_forward_and_belong_to_one_projection,
-    crate::conformance::projections::a_deposed_owner_saves_no_cursor as a_deposed_owner_saves_no_cursor,
-    crate::conformance::projections::a_cursor_that_was_set_by_hand_is_not_saved_over as a_cursor_that_was_set_by_hand_is_not_saved_over,
-    crate::conformance::history::a_history_is_read_in_pages as a_history_is_read_in_pages,
+    memory = crate::fixture::Fixture::memory,
+    sqlite = crate::fixture::Fixture::sqlite,
+    postgres = crate::fixture::Fixture::postgres => {
+        append::{
+            i2_positions_and_versions_have_no_gaps,
+            conflicting_append_in_a_batch_fails_alone,
+            i2_failed_appends_leave_no_gap_in_positions,
+            i2_append_on_another_version_is_refused,
+            i5_state_rows_equal_the_fold_of_the_journal,
+            close_writes_queued_appends,
+        }
+        fencing::{
+            i3_claim_raises_epochs_and_fences_earlier_owners,
+            fenced_append_in_a_batch_fails_alone,
+            i2_new_owner_continues_the_positions,
+        }
+        history::{history_is_paged_within_a_memory_budget}
+        keys::{
+            i8_key_creates_one_order_across_all_shards,
+            i8_keyed_command_is_found_with_its_effect,
+        }
+        projections::{
+            feed_delivers_commits_in_order,
+            cursors_advance_and_belong_to_one_projection,
+            deposed_owner_cannot_save_cursors,
+            reset_cursor_is_not_overwritten_by_its_owner,
+        }
+        read_model::{
+            lists_are_ordered_and_paged_by_offset,
+            keyset_pages_walk_a_list_from_both_ends,
+            withdrawn_products_are_not_listed,
+            orders_of_many_accounts_are_paged_by_offset,
+            orders_of_many_accounts_are_paged_by_key,
+            lists_charge_the_memory_budget_for_each_row,
+            load_returns_rows_in_the_order_of_the_ids,
+            every_field_is_read_back,
+        }
+    }
 }
 
-/// Makes one test for each store that nodes can share from each check.
-macro_rules! cluster_suite {
-    ($($check:path as $name:ident),+ $(,)?) => {
-        mod memory_cluster {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { $check(super::Cluster::memory()).await; })+
+// Stores that the nodes of a cluster share.
+suite! {
+    memory_cluster = crate::conformance::cluster::Cluster::memory,
+    postgres_cluster = crate::conformance::cluster::Cluster::postgres => {
+        acquisition::{
+            i3_shard_is_acquired_only_from_the_observed_dead_owner,
+            i3_concurrent_acquisitions_assign_each_shard_once,
+            i3_deposed_node_is_fenced_and_its_successor_continues,
+            i3_acquisition_during_writes_loses_and_repeats_nothing,
+            released_shard_can_be_acquired_by_any_node,
+            epoch_bump_by_the_owner_does_not_keep_a_shard,
         }
-        mod postgres_cluster {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(cluster) = super::Cluster::postgres(stringify!($name)).await {
-                    $check(cluster).await;
-                }
-            })+
+        membership::{
+            node_name_is_taken_until_fenced_or_left,
+            heartbeats_count_until_fenced_or_left,
+            i3_fence_requires_the_observed_heartbeat,
+            i3_heartbeat_and_fence_never_both_succeed,
+            version_advances_with_changes_but_not_heartbeats,
+            read_state_returns_everything_for_an_unknown_version,
+            state_is_never_older_than_its_version,
         }
-    };
-}
-
-cluster_suite! {
-    crate::conformance::membership::a_name_is_one_run_s_until_that_is_fenced_or_has_left as a_name_is_one_run_s_until_that_is_fenced_or_has_left,
-    crate::conformance::membership::a_node_renews_until_it_is_fenced_or_has_left as a_node_renews_until_it_is_fenced_or_has_left,
-    crate::conformance::membership::a_fencing_needs_the_beat_that_was_seen as a_fencing_needs_the_beat_that_was_seen,
-    crate::conformance::membership::a_renewal_and_a_fencing_never_both_count as a_renewal_and_a_fencing_never_both_count,
-    crate::conformance::membership::versions_move_with_changes_and_not_with_renewals as versions_move_with_changes_and_not_with_renewals,
-    crate::conformance::membership::a_look_tells_the_whole_when_it_is_not_known as a_look_tells_the_whole_when_it_is_not_known,
-    crate::conformance::membership::a_state_is_never_older_than_its_version as a_state_is_never_older_than_its_version,
-    crate::conformance::acquisition::a_shard_is_taken_from_the_owner_that_was_seen_if_that_is_gone as a_shard_is_taken_from_the_owner_that_was_seen_if_that_is_gone,
-    crate::conformance::acquisition::two_that_take_at_once_share_what_there_is as two_that_take_at_once_share_what_there_is,
-    crate::conformance::acquisition::a_deposed_node_writes_no_more_and_the_next_goes_on as a_deposed_node_writes_no_more_and_the_next_goes_on,
-    crate::conformance::acquisition::shards_are_taken_in_the_midst_of_writing as shards_are_taken_in_the_midst_of_writing,
-    crate::conformance::acquisition::what_was_given_back_is_anybody_s as what_was_given_back_is_anybody_s,
-    crate::conformance::acquisition::an_epoch_that_its_owner_raised_does_not_keep_a_shard as an_epoch_that_its_owner_raised_does_not_keep_a_shard,
+    }
 }

@@ -1,186 +1,187 @@
-//! A commit whose answer is lost: the client still hears what became of it.
+//! A commit whose response is lost: its client still learns the outcome (I1).
 
 use std::time::Duration;
 
-use fritzy_domain::AppendError;
+use fritzy_domain::{Append, AppendError};
 use fritzy_testbed::{Hold, HoldFrom};
 use tokio::time::timeout;
 
-use crate::outages::workspace::{Ground, PATIENT, Told, blocking, until};
-
-const BATCH: &str = "INSERT INTO journal";
+use crate::fixture::TEST_TIMEOUT;
+use crate::outages::workspace::{
+    BATCH, ClientObservation, Workspace, blocking, wait_until, wait_until_held,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_that_was_committed_is_acknowledged_though_its_answer_was_lost() {
-    let test = "a_batch_that_was_committed_is_acknowledged_though_its_answer_was_lost";
-    let Some(ground) = Ground::new(test).await else {
+async fn i1_committed_batch_is_acknowledged_after_a_lost_response() {
+    let test = "i1_committed_batch_is_acknowledged_after_a_lost_response";
+    let Some(workspace) = Workspace::new(test).await else {
         return;
     };
-    let first = ground.tell(ground.account(0, PATIENT)).await;
-    ground.proxy.drop_server_bytes();
-    let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
-        // The server has done it, and said so to nobody.
-        until(|| ground.rows() == 2).await;
-        ground.proxy.heal();
+    let first = workspace.create_account(0).await;
+    workspace.proxy.drop_server_bytes();
+    let (lost, ()) = tokio::join!(workspace.create_account(4), async {
+        // The server has committed it, and its response was dropped.
+        wait_until(|| workspace.journal_rows() == 2).await;
+        workspace.proxy.heal();
     });
-    assert_eq!(told.1.as_ref().map(|positions| positions.first), Ok(2));
-    let next = ground.tell(ground.account(8, PATIENT)).await;
-    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(3));
-    ground.audit(&[first, told, next]).await;
+    assert_eq!(lost.first_position(), Ok(2));
+    let next = workspace.create_account(8).await;
+    assert_eq!(next.first_position(), Ok(3));
+    workspace.audit(&[first, lost, next]).await;
 }
 
-/// The committer goes on under the lease it has raised by itself. What was decided under one that was given back before
-/// must not.
+/// After resolving a batch in doubt, the committer continues under the epoch it raised itself. An
+/// append that was decided under an earlier lease must not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lease_that_was_given_back_does_not_come_back_with_a_raised_one() {
-    let test = "a_lease_that_was_given_back_does_not_come_back_with_a_raised_one";
-    let Some(ground) = Ground::new(test).await else {
+async fn i3_epoch_bump_does_not_revive_an_earlier_lease() {
+    let test = "i3_epoch_bump_does_not_revive_an_earlier_lease";
+    let Some(workspace) = Workspace::new(test).await else {
         return;
     };
-    let first = ground.tell(ground.account(0, PATIENT)).await;
-    let (old, lost) = (ground.account(4, PATIENT), ground.account(8, PATIENT));
+    let first = workspace.create_account(0).await;
+    let (old, lost) = (workspace.new_account(4), workspace.new_account(8));
     let shards = [old.lease.shard];
-    let ownership = &ground.fixture.stores.ownership;
-    let taken = ownership.claim(old.lease.owner, &shards).await;
-    let lease = taken.expect("taken again")[0];
-    // All of these numbers are of one shard.
+    let ownership = &workspace.fixture.stores.ownership;
+    let claimed = ownership.claim(old.lease.owner, &shards).await;
+    let lease = claimed.expect("claimed again")[0];
+    // All of these accounts are in one shard.
     assert_eq!((lease.shard, lost.lease.shard), (shards[0], shards[0]));
-    let under = |append| fritzy_domain::Append { lease, ..append };
-    let second = ground.tell(under(ground.account(12, PATIENT))).await;
-    ground.proxy.drop_server_bytes();
-    let (told, ()) = tokio::join!(ground.tell(under(lost)), async {
-        until(|| ground.rows() == 3).await;
-        ground.proxy.heal();
+    let under = |append| Append { lease, ..append };
+    let second = workspace.append(under(workspace.new_account(12))).await;
+    workspace.proxy.drop_server_bytes();
+    let (lost, ()) = tokio::join!(workspace.append(under(lost)), async {
+        wait_until(|| workspace.journal_rows() == 3).await;
+        workspace.proxy.heal();
     });
-    assert!(told.1.is_ok(), "{:?}", told.1);
-    let refused = ground.tell(old).await;
-    assert_eq!(refused.1, Err(AppendError::Fenced(shards[0])));
-    ground.audit(&[first, second, told, refused]).await;
+    assert!(lost.is_acknowledged(), "{lost:?}");
+    let refused = workspace.append(old).await;
+    assert_eq!(refused.result, Err(AppendError::Fenced(shards[0])));
+    workspace.audit(&[first, second, lost, refused]).await;
 }
 
-/// The server has written the batch and waits for the word to commit it. That word is on its way while the
-/// committer finds out what became of the batch, and arrives before it has found out.
+/// The server has executed the batch and waits for the message that commits it. That message is in
+/// transit while the committer resolves the outcome, and arrives before the resolution ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_delivered_after_settling_has_begun_is_waited_for() {
-    let test = "a_commit_delivered_after_settling_has_begun_is_waited_for";
-    let Some(ground) = Ground::new(test).await else {
+async fn i1_resolution_waits_for_a_commit_delivered_late() {
+    let test = "i1_resolution_waits_for_a_commit_delivered_late";
+    let Some(workspace) = Workspace::new(test).await else {
         return;
     };
-    let first = ground.tell(ground.account(0, PATIENT)).await;
-    let hold = ground.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
-    let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
-        ground.until_written(&hold).await;
-        ground.proxy.cut();
-        ground.proxy.heal();
-        // The claim of the new epoch waits for the old transaction.
-        until(|| ground.waiting_for_locks() > 0).await;
-        assert!(blocking(|| hold.release()), "the word is delivered");
+    let first = workspace.create_account(0).await;
+    let hold = workspace.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
+    let (late, ()) = tokio::join!(workspace.create_account(4), async {
+        workspace.wait_until_executed(&hold).await;
+        workspace.proxy.cut();
+        workspace.proxy.heal();
+        // The statement that raises the epoch waits for the old transaction.
+        wait_until(|| workspace.lock_waiters() > 0).await;
+        assert!(blocking(|| hold.release()), "the commit is delivered");
     });
-    assert_eq!(told.1.as_ref().map(|positions| positions.first), Ok(2));
-    let next = ground.tell(ground.account(8, PATIENT)).await;
-    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(3));
-    ground.audit(&[first, told, next]).await;
+    assert_eq!(late.first_position(), Ok(2));
+    let next = workspace.create_account(8).await;
+    assert_eq!(next.first_position(), Ok(3));
+    workspace.audit(&[first, late, next]).await;
 }
 
-/// The same, but the word never comes: the old transaction would hold its shards for ever.
+/// The same, but the message never arrives: without help the old transaction would lock its shards
+/// for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transaction_that_never_ends_is_ended() {
-    let test = "a_transaction_that_never_ends_is_ended";
-    let Some(ground) = Ground::new(test).await else {
+async fn i1_orphaned_transaction_is_terminated() {
+    let test = "i1_orphaned_transaction_is_terminated";
+    let Some(workspace) = Workspace::new(test).await else {
         return;
     };
-    let first = ground.tell(ground.account(0, PATIENT)).await;
-    let hold = ground.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
-    let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
-        ground.until_written(&hold).await;
-        ground.proxy.cut();
-        ground.proxy.heal();
+    let first = workspace.create_account(0).await;
+    let hold = workspace.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
+    let (lost, ()) = tokio::join!(workspace.create_account(4), async {
+        workspace.wait_until_executed(&hold).await;
+        workspace.proxy.cut();
+        workspace.proxy.heal();
     });
-    assert_eq!(told.1.as_ref().map(|positions| positions.first), Ok(2));
+    assert_eq!(lost.first_position(), Ok(2));
     blocking(|| hold.release());
-    ground.audit(&[first, told]).await;
+    workspace.audit(&[first, lost]).await;
 }
 
-/// The server has not even begun: the whole batch arrives when the same client's next attempt has long been
-/// answered. It must fail at its fence.
+/// The server has not even started: the whole batch arrives after the same client's next attempt
+/// was acknowledged. It must fail at its fence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_delivered_after_it_was_settled_changes_nothing() {
-    let test = "a_batch_delivered_after_it_was_settled_changes_nothing";
-    let Some(ground) = Ground::new(test).await else {
+async fn i1_batch_delivered_after_resolution_changes_nothing() {
+    let test = "i1_batch_delivered_after_resolution_changes_nothing";
+    let Some(workspace) = Workspace::new(test).await else {
         return;
     };
-    let first = ground.tell(ground.account(0, PATIENT)).await;
-    let hold = ground.proxy.hold_client_bytes(HoldFrom::execute_of(BATCH));
-    let (told, ()) = tokio::join!(ground.tell(ground.account(4, PATIENT)), async {
-        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
-        ground.proxy.cut();
-        ground.proxy.heal();
+    let first = workspace.create_account(0).await;
+    let hold = workspace
+        .proxy
+        .hold_client_bytes(HoldFrom::execute_of(BATCH));
+    let (retried, ()) = tokio::join!(workspace.create_account(4), async {
+        wait_until_held(&hold);
+        workspace.proxy.cut();
+        workspace.proxy.heal();
     });
-    assert!(told.1.is_ok(), "{:?}", told.1);
+    assert!(retried.is_acknowledged(), "{retried:?}");
     assert!(blocking(|| hold.release()), "the old batch is delivered");
-    let next = ground.tell(ground.account(8, PATIENT)).await;
-    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(3));
-    until(|| ground.proxy.connections() <= 4).await;
-    ground.audit(&[first, told, next]).await;
+    let next = workspace.create_account(8).await;
+    assert_eq!(next.first_position(), Ok(3));
+    wait_until(|| workspace.proxy.connections() <= 4).await;
+    workspace.audit(&[first, retried, next]).await;
 }
 
-/// A batch that was sent, and has not arrived when the way is cut. Whoever waits for it has heard that nobody knows; the way is
-/// still cut.
-async fn unknown(ground: &Ground) -> (Told, Hold) {
-    let hold = ground.proxy.hold_client_bytes(HoldFrom::execute_of(BATCH));
-    let impatient = ground.account(4, Duration::from_secs(1));
-    let (told, ()) = tokio::join!(ground.tell(impatient), async {
-        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
-        ground.proxy.cut();
+/// Sends a batch that has not reached the server when the connection is cut. The client has learned
+/// that its outcome is unknown; the connection is still cut.
+async fn unknown_outcome(workspace: &Workspace) -> (ClientObservation, Hold) {
+    let hold = workspace
+        .proxy
+        .hold_client_bytes(HoldFrom::execute_of(BATCH));
+    // Long enough to send the batch on a busy machine.
+    let append = workspace.new_account_within(Duration::from_millis(500), 4);
+    let (unknown, ()) = tokio::join!(workspace.append(append), async {
+        wait_until_held(&hold);
+        workspace.proxy.cut();
     });
-    let unknown = matches!(
-        told.1,
-        Err(AppendError::Unavailable {
-            certainly_not_written: false,
-            ..
-        })
-    );
-    assert!(unknown, "{:?}", told.1);
-    (told, hold)
+    assert!(unknown.is_unavailable(false), "{unknown:?}");
+    (unknown, hold)
 }
 
-/// The database stays away for longer than the client waits. It hears that nobody knows; what comes later in
-/// the same shard is not harmed by the old batch, whenever it arrives.
+/// The database is unreachable for longer than the client waits, so the outcome is unknown. Later
+/// appends in the same shard are not harmed by the old batch, whenever it arrives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unknown_is_said_only_when_the_database_stays_away_past_the_deadline() {
-    let test = "unknown_is_said_only_when_the_database_stays_away_past_the_deadline";
-    let Some(ground) = Ground::new(test).await else {
+async fn i1_outcome_is_unknown_only_after_the_deadline() {
+    let test = "i1_outcome_is_unknown_only_after_the_deadline";
+    let Some(workspace) = Workspace::new(test).await else {
         return;
     };
-    let first = ground.tell(ground.account(0, PATIENT)).await;
-    let (told, hold) = unknown(&ground).await;
-    ground.proxy.heal();
-    let next = ground.tell(ground.account(8, PATIENT)).await;
-    assert_eq!(next.1.as_ref().map(|positions| positions.first), Ok(2));
+    let first = workspace.create_account(0).await;
+    let (unknown, hold) = unknown_outcome(&workspace).await;
+    workspace.proxy.heal();
+    let next = workspace.create_account(8).await;
+    assert_eq!(next.first_position(), Ok(2));
     blocking(|| hold.release());
-    let last = ground.tell(ground.account(12, PATIENT)).await;
-    assert_eq!(last.1.as_ref().map(|positions| positions.first), Ok(3));
-    ground.audit(&[first, told, next, last]).await;
+    let last = workspace.create_account(12).await;
+    assert_eq!(last.first_position(), Ok(3));
+    workspace.audit(&[first, unknown, next, last]).await;
 }
 
-/// Whoever waits for everything before it would read what that batch may change yet.
+/// A caller of the barrier reads afterwards; the unknown batch could still change what it reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_for_an_unknown_batch_goes_on_when_it_cannot_come_any_more() {
-    let test = "what_waits_for_an_unknown_batch_goes_on_when_it_cannot_come_any_more";
-    let Some(ground) = Ground::new(test).await else {
+async fn barrier_waits_until_an_unknown_batch_is_resolved() {
+    let test = "barrier_waits_until_an_unknown_batch_is_resolved";
+    let Some(workspace) = Workspace::new(test).await else {
         return;
     };
-    let first = ground.tell(ground.account(0, PATIENT)).await;
-    let (told, hold) = unknown(&ground).await;
-    let journal = &ground.fixture.stores.journal;
-    let settled = timeout(Duration::from_secs(1), journal.barrier()).await;
-    assert!(settled.is_err(), "nothing is known of it");
-    ground.proxy.heal();
-    let settled = timeout(PATIENT, journal.barrier()).await;
-    assert!(settled.is_ok(), "it cannot come any more");
-    assert_eq!(ground.rows(), 1);
+    let first = workspace.create_account(0).await;
+    let (unknown, hold) = unknown_outcome(&workspace).await;
+    let journal = &workspace.fixture.stores.journal;
+    // Several of the committer's attempts, of which there is one each 100 ms.
+    let passed = timeout(Duration::from_millis(400), journal.barrier()).await;
+    assert!(passed.is_err(), "the batch is still in doubt");
+    workspace.proxy.heal();
+    let passed = timeout(TEST_TIMEOUT, journal.barrier()).await;
+    assert!(passed.is_ok(), "the batch cannot be committed any more");
+    assert_eq!(workspace.journal_rows(), 1);
     blocking(|| hold.release());
-    until(|| ground.proxy.connections() <= 4).await;
-    assert_eq!(ground.rows(), 1, "it came, and changed nothing");
-    ground.audit(&[first, told]).await;
+    wait_until(|| workspace.proxy.connections() <= 4).await;
+    assert_eq!(workspace.journal_rows(), 1, "it arrived and was fenced");
+    workspace.audit(&[first, unknown]).await;
 }

@@ -1,4 +1,5 @@
-//! Outages of PostgreSQL, each produced on a real server: responses stay true, and the store recovers by itself.
+//! Outages of PostgreSQL, each produced on a real server: responses stay true, and the store
+//! recovers by itself.
 
 mod claims;
 mod disk_full;

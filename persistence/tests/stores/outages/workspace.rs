@@ -1,33 +1,60 @@
-//! A server, a proxy in front of it, stores behind the proxy, and what clients were told.
+//! A server, a proxy in front of it, stores that connect through the proxy, and what their clients
+//! observed.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{Append, AppendError, AppendOutcome};
+use fritzy_domain::{Append, AppendError, AppendOutcome, Position};
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
 use fritzy_testbed::{ChaosProxy, Hold, PostgresServer, ServiceError, skipped};
-use fritzy_types::Deadline;
+use fritzy_types::{Deadline, ShardCount};
 use futures_util::future::join_all;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, SHARDS, node};
+use crate::fixture::{Fixture, SHARDS, TEST_TIMEOUT, node};
 
-/// How long a client waits.
-pub(crate) const PATIENT: Duration = Duration::from_secs(20);
+/// The start of the statement that writes a batch; holds of the proxy recognise it.
+pub(crate) const BATCH: &str = "INSERT INTO journal";
 
-/// Parts of the shop that meet faults.
-pub(crate) struct Ground {
+/// One shop whose database meets faults.
+pub(crate) struct Workspace {
     pub(crate) server: PostgresServer,
     pub(crate) proxy: ChaosProxy,
     pub(crate) fixture: Fixture,
 }
 
-/// What became of an append, as its client was told.
-pub(crate) type Told = (Append, Result<AppendOutcome, AppendError>);
+/// An append, and the result that its client received.
+#[derive(Debug)]
+pub(crate) struct ClientObservation {
+    pub(crate) append: Append,
+    pub(crate) result: Result<AppendOutcome, AppendError>,
+}
 
-/// A server of the test's own; `None` where this machine has none.
+impl ClientObservation {
+    /// Returns the position of the first event, if it was acknowledged.
+    pub(crate) fn first_position(&self) -> Result<Position, &AppendError> {
+        self.result.as_ref().map(|outcome| outcome.first)
+    }
+
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.result.is_ok()
+    }
+
+    /// Whether the client knows that nothing was written, and may try again.
+    pub(crate) fn is_unavailable(&self, certainly_not_written: bool) -> bool {
+        match &self.result {
+            Err(AppendError::Unavailable {
+                certainly_not_written: certainly,
+                ..
+            }) => *certainly == certainly_not_written,
+            _ => false,
+        }
+    }
+}
+
+/// Starts a server for one test; `None` on a machine without PostgreSQL.
 pub(crate) fn server(test: &str, config: fritzy_testbed::PostgresConfig) -> Option<PostgresServer> {
     match PostgresServer::start(config) {
         Ok(server) => Some(server),
@@ -39,7 +66,7 @@ pub(crate) fn server(test: &str, config: fritzy_testbed::PostgresConfig) -> Opti
     }
 }
 
-impl Ground {
+impl Workspace {
     pub(crate) async fn new(test: &str) -> Option<Self> {
         let server = server(test, fritzy_testbed::PostgresConfig::default())?;
         Some(Self::on(server).await)
@@ -49,7 +76,7 @@ impl Ground {
         Self::with(server, |_| {}).await
     }
 
-    /// With settings of its own.
+    /// Opens the stores with changed settings.
     pub(crate) async fn with(
         server: PostgresServer,
         change: impl FnOnce(&mut PostgresConfig),
@@ -59,14 +86,12 @@ impl Ground {
         let port = format!(":{}/", server.port());
         let through = format!(":{}/", proxy.address().port());
         let mut config = PostgresConfig {
-            shards: fritzy_types::ShardCount::new(SHARDS).expect("in range"),
+            shards: ShardCount::new(SHARDS).expect("in range"),
             ..PostgresConfig::new(server.url("postgres").replace(&port, &through))
         };
         change(&mut config);
         let stores = Stores::open_postgres(config).await.expect("opens");
-        let shards: Vec<_> = stores.ownership.shard_count().all().collect();
-        let leases = stores.ownership.claim(node(1), &shards).await;
-        let fixture = Fixture::on(stores, leases.expect("claims"));
+        let fixture = Fixture::claimed_by(node(1), stores).await;
         Self {
             server,
             proxy,
@@ -74,38 +99,46 @@ impl Ground {
         }
     }
 
-    /// An account's creation whose client waits for so long.
-    pub(crate) fn account(&self, number: u128, waits: Duration) -> Append {
+    /// Makes the creation of an account, whose client waits for [`TEST_TIMEOUT`].
+    pub(crate) fn new_account(&self, number: u128) -> Append {
+        self.new_account_within(TEST_TIMEOUT, number)
+    }
+
+    pub(crate) fn new_account_within(&self, timeout: Duration, number: u128) -> Append {
         Append {
-            deadline: Deadline::at(Instant::now() + waits),
+            deadline: Deadline::at(Instant::now() + timeout),
             ..self.fixture.new_account(number)
         }
     }
 
-    pub(crate) async fn tell(&self, append: Append) -> Told {
-        let answer = self.fixture.stores.journal.append(append.clone()).await;
-        (append, answer)
+    pub(crate) async fn append(&self, append: Append) -> ClientObservation {
+        let result = self.fixture.stores.journal.append(append.clone()).await;
+        ClientObservation { append, result }
     }
 
-    /// Appends many at once, from account number `from` on.
-    pub(crate) async fn tell_many(&self, from: u128, count: u128, waits: Duration) -> Vec<Told> {
-        let appends = (from..from + count).map(|number| self.account(number, waits));
-        join_all(appends.map(|append| self.tell(append))).await
+    pub(crate) async fn create_account(&self, number: u128) -> ClientObservation {
+        self.append(self.new_account(number)).await
     }
 
-    /// Compares what clients were told with the journal, and the database with the invariants: what was
-    /// acknowledged is there once, what was certainly refused is not. Asks the server itself.
-    pub(crate) async fn audit(&self, told: &[Told]) {
-        self.audit_on(&self.server, told).await;
+    /// Creates `count` accounts concurrently, numbered from `from`.
+    pub(crate) async fn create_accounts(&self, from: u128, count: u128) -> Vec<ClientObservation> {
+        join_all((from..from + count).map(|number| self.create_account(number))).await
     }
 
-    pub(crate) async fn audit_on(&self, server: &PostgresServer, told: &[Told]) {
+    /// Compares what clients observed with the journal, and the database with the invariants. What
+    /// was acknowledged is there once (I1); what was certainly not written is absent. Reads from
+    /// the server directly.
+    pub(crate) async fn audit(&self, observed: &[ClientObservation]) {
+        self.audit_on(&self.server, observed).await;
+    }
+
+    pub(crate) async fn audit_on(&self, server: &PostgresServer, observed: &[ClientObservation]) {
         let url = server.url("postgres");
-        let found = events_of(&url, told).await;
-        for (append, answer) in told {
+        let found = events_of(&url, observed).await;
+        for ClientObservation { append, result } in observed {
             let entity = append.entity.as_uuid();
             let found = found.get(entity).copied().unwrap_or_default();
-            match answer {
+            match result {
                 Ok(_) => assert_eq!(found, 1, "I1: {entity} was acknowledged"),
                 Err(failure) if failure.certainly_not_written() => {
                     assert_eq!(found, 0, "{entity} was refused: {failure}");
@@ -114,17 +147,17 @@ impl Ground {
             }
         }
         let report = verify_postgres(&url, 10, &VerifyProgress::default()).await;
-        let report = report.expect("checks");
+        let report = report.expect("the database is read");
         assert_eq!(report.total(), 0, "{:?}", report.violations);
     }
 }
 
-/// How many events each entity has.
-async fn events_of(url: &str, told: &[Told]) -> HashMap<Uuid, i64> {
+/// Counts the events of each entity.
+async fn events_of(url: &str, observed: &[ClientObservation]) -> HashMap<Uuid, i64> {
     let mut connection = PgConnection::connect(url).await.expect("connects");
-    let ids: Vec<Uuid> = told
+    let ids: Vec<Uuid> = observed
         .iter()
-        .map(|(append, _)| *append.entity.as_uuid())
+        .map(|observed| *observed.append.entity.as_uuid())
         .collect();
     let rows = sqlx::query(
         "SELECT entity_id, count(*) FROM journal WHERE entity_id = ANY($1) GROUP BY entity_id",
@@ -136,46 +169,53 @@ async fn events_of(url: &str, told: &[Told]) -> HashMap<Uuid, i64> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// How many were acknowledged.
-pub(crate) fn acknowledged(told: &[Told]) -> usize {
-    told.iter().filter(|(_, answer)| answer.is_ok()).count()
+/// Counts the acknowledged appends.
+pub(crate) fn acknowledged(observed: &[ClientObservation]) -> usize {
+    let acknowledged = |observed: &&ClientObservation| observed.is_acknowledged();
+    observed.iter().filter(acknowledged).count()
 }
 
-impl Ground {
-    fn ask(&self, statement: &str) -> usize {
-        let told = self.server.psql("postgres", statement).expect("asked");
-        told.trim().parse().expect("a number")
+impl Workspace {
+    fn count(&self, statement: &str) -> usize {
+        let printed = self.server.psql("postgres", statement).expect("runs");
+        printed.trim().parse().expect("a number")
     }
 
-    pub(crate) fn rows(&self) -> usize {
-        self.ask("SELECT count(*) FROM journal")
+    pub(crate) fn journal_rows(&self) -> usize {
+        self.count("SELECT count(*) FROM journal")
     }
 
-    /// Waits until the server has carried out a batch, and waits for the word that commits it.
-    pub(crate) async fn until_written(&self, hold: &Hold) {
-        assert!(blocking(|| hold.wait_held(PATIENT)), "the batch was sent");
+    /// Waits until the server has executed a batch and only lacks the message that commits it.
+    pub(crate) async fn wait_until_executed(&self, hold: &Hold) {
+        wait_until_held(hold);
         let waiting =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fritzy committer'
             AND state = 'active' AND wait_event = 'ClientRead'";
-        until(|| self.ask(waiting) > 0).await;
+        wait_until(|| self.count(waiting) > 0).await;
     }
 
-    pub(crate) fn waiting_for_locks(&self) -> usize {
-        self.ask("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    pub(crate) fn lock_waiters(&self) -> usize {
+        self.count("SELECT count(*) FROM pg_locks WHERE NOT granted")
     }
+}
+
+/// Waits until the proxy holds back the batch.
+pub(crate) fn wait_until_held(hold: &Hold) {
+    let held = blocking(|| hold.wait_held(TEST_TIMEOUT));
+    assert!(held, "the batch was sent");
 }
 
 pub(crate) fn blocking<T>(wait: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(wait)
 }
 
-/// Asks again and again, each time taking as long as the server takes to answer.
-pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
-    let asking = async {
-        while !blocking(&mut holds) {
+/// Polls without a pause; each poll takes as long as the server's response.
+pub(crate) async fn wait_until(mut condition: impl FnMut() -> bool) {
+    let polling = async {
+        while !blocking(&mut condition) {
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(PATIENT, asking).await;
-    waited.expect("it becomes so");
+    let waited = tokio::time::timeout(TEST_TIMEOUT, polling).await;
+    waited.expect("the condition holds in time");
 }
