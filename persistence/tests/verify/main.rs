@@ -1,13 +1,13 @@
-//! What `fritzy journal verify` finds: the real binary on databases that a real node made, with faults
-//! planted into copies by statements of SQL.
+//! What `fritzy journal verify` finds: the real binary on databases that a real node made, with
+//! faults planted into copies by SQL statements.
 //!
-//! The tests are here and not in the gateway because statements are written in this crate only; the binary
-//! is looked for beside the test, and built when it is not there.
+//! The tests are here and not in the gateway because only this crate contains SQL. The binary is
+//! expected next to the test's, and built if it is missing.
 
-mod cannot;
-mod ground;
 mod journal_faults;
 #[path = "../../../bench/tests/node_binary/mod.rs"]
 mod node_binary;
 mod postgres_faults;
 mod state_faults;
+mod unverifiable;
+mod workspace;

@@ -1,4 +1,4 @@
-//! Faults planted into a database on PostgreSQL: each is named, and nothing else is.
+//! Faults planted into a database on PostgreSQL: each is reported, and nothing else.
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -6,9 +6,10 @@ use std::process::Output;
 use fritzy_testbed::{TestPostgres, postgres_for_tests, skipped};
 use serde_json::Value;
 
-use crate::ground::{fritzy, make_everything_on};
+use crate::workspace::{fill_database, fritzy};
 
-/// A fault: what it is, how it is planted, and the kinds of violations that must be told.
+/// A fault: its name, the statements that plant it, and the kinds of violations that must be
+/// reported.
 type Fault = (&'static str, &'static str, &'static [&'static str]);
 
 const LAST: &str = "(shard, position) = (SELECT shard, max(position) FROM journal GROUP BY shard
@@ -22,7 +23,7 @@ const FAULTS: [Fault; 32] = [
         &["position-gap"],
     ),
     (
-        "a position twice",
+        "a repeated position",
         "ALTER TABLE journal DROP CONSTRAINT journal_position;
          UPDATE journal SET position = position - 1 WHERE $last",
         &["position-repeated", "schema-differs"],
@@ -44,7 +45,7 @@ const FAULTS: [Fault; 32] = [
         &["state-differs"],
     ),
     (
-        "a closed account that nobody closed",
+        "an account closed without an event",
         "UPDATE account SET closed = true WHERE name = 'Bob'",
         &["state-differs"],
     ),
@@ -65,7 +66,7 @@ const FAULTS: [Fault; 32] = [
         &["state-without-events"],
     ),
     (
-        "a total that is wrong in event and row alike",
+        "a total that is wrong in event and row",
         "UPDATE journal SET payload = replace(payload::text, '4596', '4597')::json
             WHERE event_type = 'order.created' AND entity_id IN
                 (SELECT id FROM customer_order WHERE status = 'created' AND creation_key IS NULL);
@@ -79,44 +80,44 @@ const FAULTS: [Fault; 32] = [
         &["key-differs"],
     ),
     (
-        "an event's id twice",
+        "a repeated event id",
         "UPDATE journal SET event_id = (SELECT event_id FROM journal WHERE event_type = 'product.withdrawn')
             WHERE event_type = 'order.cancelled'",
         &["event-repeated"],
     ),
     (
-        "an event of a type that is none",
+        "an event of an unknown type",
         "UPDATE journal SET event_type = 'order.vanished' WHERE event_type = 'order.cancelled'",
         &["event-unreadable"],
     ),
     (
-        "an event without its content",
+        "an event with an empty payload",
         "UPDATE journal SET payload = '{}' WHERE event_type = 'order.cancelled'",
         &["event-unreadable"],
     ),
     (
-        "a number of shards that is none",
+        "a shard count that is not a number",
         "UPDATE meta SET value = 'many' WHERE name = 'shards'",
         &["shard-count-unreadable"],
     ),
     (
-        "events in a shard that nobody claimed",
+        "events in an unclaimed shard",
         "UPDATE shard SET owner = NULL, epoch = 0 WHERE shard =
             (SELECT shard FROM journal ORDER BY shard LIMIT 1)",
         &["shard-unclaimed"],
     ),
     (
-        "shards whose owners gave them back",
+        "shards that their owners released",
         "UPDATE shard SET owner = NULL",
         &[],
     ),
     (
-        "an index of nodes that is gone",
+        "a missing index of nodes",
         "DROP INDEX node_by_name",
         &["schema-differs"],
     ),
     (
-        "an index that is gone",
+        "a missing index",
         "DROP INDEX customer_order_by_key",
         &["schema-differs"],
     ),
@@ -133,7 +134,7 @@ const FAULTS: [Fault; 32] = [
         &["event-impossible"],
     ),
     (
-        "an order of nothing, in event and row alike",
+        "an order without lines in event and row",
         "UPDATE journal SET payload = (payload::jsonb || '{\"lines\": [], \"total\": {\"minor\": 0, \"currency\": \"USD\"}}')::json
             WHERE event_type = 'order.created' AND entity_id IN
                 (SELECT id FROM customer_order WHERE status = 'created' AND creation_key IS NULL);
@@ -141,7 +142,7 @@ const FAULTS: [Fault; 32] = [
         &["event-impossible"],
     ),
     (
-        "an index that refuses rows",
+        "a unique index that may refuse rows",
         "CREATE UNIQUE INDEX one_of_a_name ON account (name, id)",
         &["schema-differs"],
     ),
@@ -151,12 +152,12 @@ const FAULTS: [Fault; 32] = [
         &[],
     ),
     (
-        "a table that a crash empties",
+        "an unlogged table, which a crash empties",
         "ALTER TABLE account SET UNLOGGED",
         &["schema-differs"],
     ),
     (
-        "a constraint on a part of the journal that refuses every row",
+        "a constraint on a partition of the journal that refuses every row",
         "ALTER TABLE journal_0 ADD CONSTRAINT few CHECK (position < 1) NOT VALID",
         &["schema-differs"],
     ),
@@ -166,7 +167,7 @@ const FAULTS: [Fault; 32] = [
         &["schema-differs"],
     ),
     (
-        "a column that must be written",
+        "a required column",
         "ALTER TABLE account ADD COLUMN extra int NOT NULL DEFAULT 1;
          ALTER TABLE account ALTER COLUMN extra DROP DEFAULT",
         &["schema-differs"],
@@ -177,12 +178,12 @@ const FAULTS: [Fault; 32] = [
         &[],
     ),
     (
-        "a default that is gone",
+        "a missing default",
         "ALTER TABLE account ALTER COLUMN closed DROP DEFAULT",
         &["schema-differs"],
     ),
     (
-        "rows that policies hide",
+        "rows hidden by policies",
         "ALTER TABLE account ENABLE ROW LEVEL SECURITY",
         &["schema-differs"],
     ),
@@ -205,19 +206,19 @@ fn verify(url: &str, arguments: &[&str]) -> Output {
     command.output().expect("the binary starts")
 }
 
-/// The name of the database in an address.
+/// Returns the name of the database in a URL.
 fn name(url: &str) -> &str {
     let path = url.split('?').next().expect("a first part");
     path.rsplit('/').next().expect("a last part")
 }
 
 #[test]
-fn every_fault_is_named_and_nothing_else_is() {
-    let Some(server) = server("every_fault_is_named_and_nothing_else_is") else {
+fn each_planted_fault_is_the_only_one_reported() {
+    let Some(server) = server("each_planted_fault_is_the_only_one_reported") else {
         return;
     };
     let base = server.fresh_database().expect("a database");
-    make_everything_on(&base);
+    fill_database(&base);
     for (fault, plant, expected) in FAULTS {
         let copy = format!("{}_copy", name(&base));
         let made = format!("CREATE DATABASE {copy} TEMPLATE {}", name(&base));
@@ -248,17 +249,17 @@ fn every_fault_is_named_and_nothing_else_is() {
 }
 
 #[test]
-fn what_cannot_be_checked_is_said_in_one_line() {
-    let Some(server) = server("what_cannot_be_checked_is_said_in_one_line") else {
+fn unverifiable_database_is_reported_in_one_line() {
+    let Some(server) = server("unverifiable_database_is_reported_in_one_line") else {
         return;
     };
     let foreign = server.fresh_database().expect("a database");
     let newer = server.fresh_database().expect("a database");
-    make_everything_on(&newer);
+    fill_database(&newer);
     let contract = "UPDATE meta SET value = '900' WHERE name = 'schema_required'";
     server.psql_on(name(&newer), contract).expect("newer");
     let nowhere = foreign.replace(name(&foreign), "nowhere");
-    for (url, told) in [
+    for (url, reason) in [
         (foreign.as_str(), "not a database of fritzy"),
         (newer.as_str(), "newer version"),
         (nowhere.as_str(), "does not exist"),
@@ -267,8 +268,9 @@ fn what_cannot_be_checked_is_said_in_one_line() {
         let output = verify(url, &[]);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert_eq!(output.stdout, b"", "{output:?}");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(told) && said.lines().count() == 1, "{said}");
-        assert!(!said.contains("s3cret"), "{said}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(message.contains(reason), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(!message.contains("s3cret"), "{message}");
     }
 }

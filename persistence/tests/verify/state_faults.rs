@@ -1,11 +1,11 @@
-//! Faults in the state rows, and in what they and the journal say alike.
+//! Faults in the state rows, and faults that the rows and the journal share.
 
-use crate::ground::{Ground, id};
+use crate::workspace::{Workspace, id};
 
 /// The order that was only created, without a key.
 const CREATED: &str = "status = 'created' AND creation_key IS NULL";
 
-/// The field of the row of `table` that `condition` finds.
+/// Location of a field of the row that `condition` finds.
 fn field(field: &str, table: &str, condition: &str) -> String {
     format!(
         "'field', '{field}', 'id', {} OF {table} WHERE {condition}",
@@ -13,17 +13,18 @@ fn field(field: &str, table: &str, condition: &str) -> String {
     )
 }
 
+/// Location of the row that `condition` finds.
 fn row(table: &str, condition: &str) -> String {
     format!("'id', {} OF {table} WHERE {condition}", id("id"))
 }
 
 #[tokio::test]
-async fn i5_every_edited_column_is_named() {
+async fn i5_edited_column_is_reported() {
     for (table, condition, column, value) in [
         ("account", "name = 'Bob'", "name", "'Bobby'"),
         ("account", "name = 'Bob'", "closed", "1"),
         ("account", "name = 'Bob'", "created_at", "created_at + 1"),
-        // The cheapest wrong check folds up to the version that the row has.
+        // Not found by a check that folds only up to the row's version.
         ("account", "version = 3", "version", "2"),
         ("product", "name = 'Lamp'", "version", "4"),
         ("product", "name = 'Lamp'", "name", "'lamp'"),
@@ -78,52 +79,52 @@ async fn i5_every_edited_column_is_named() {
             "(SELECT id FROM account WHERE name = 'Bob')",
         ),
     ] {
-        let mut ground = Ground::new().await;
-        let place = field(column, table, condition);
-        let expected = ground.at("state-differs", &place).await;
+        let mut workspace = Workspace::new().await;
+        let location = field(column, table, condition);
+        let expected = workspace.at("state-differs", &location).await;
         let planted = format!("UPDATE {table} SET {column} = {value} WHERE {condition}");
-        ground.plant(&[&planted]).await;
-        ground.require(&[expected]).await;
+        workspace.plant(&[&planted]).await;
+        workspace.require(&[expected]).await;
     }
 }
 
 #[tokio::test]
-async fn i5_an_edited_line_is_named() {
+async fn i5_edited_order_line_is_reported() {
     for (path, line) in [
         ("$[0].unit_price_minor", 0),
         ("$[1].quantity", 1),
         ("$[1].product_version", 1),
     ] {
-        let mut ground = Ground::new().await;
-        let place = field(&format!("lines[{line}]"), "customer_order", CREATED);
-        let expected = ground.at("state-differs", &place).await;
+        let mut workspace = Workspace::new().await;
+        let location = field(&format!("lines[{line}]"), "customer_order", CREATED);
+        let expected = workspace.at("state-differs", &location).await;
         let planted = format!(
             "UPDATE customer_order SET lines = json_set(lines, '{path}', 77) WHERE {CREATED}"
         );
-        ground.plant(&[&planted]).await;
-        ground.require(&[expected]).await;
+        workspace.plant(&[&planted]).await;
+        workspace.require(&[expected]).await;
     }
 }
 
 #[tokio::test]
-async fn i5_a_missing_state_row() {
+async fn i5_missing_state_row_is_reported() {
     for (table, condition) in [
         ("account", "version = 3"),
         ("product", "name = 'Bulb'"),
         ("customer_order", CREATED),
     ] {
-        let mut ground = Ground::new().await;
-        let expected = ground.at("state-missing", &row(table, condition)).await;
-        ground
+        let mut workspace = Workspace::new().await;
+        let expected = workspace.at("state-missing", &row(table, condition)).await;
+        workspace
             .plant(&[&format!("DELETE FROM {table} WHERE {condition}")])
             .await;
-        ground.require(&[expected]).await;
+        workspace.require(&[expected]).await;
     }
 }
 
 #[tokio::test]
-async fn i5_state_rows_without_events() {
-    // First, in the middle, last, no id at all, and the id of a product.
+async fn i5_state_row_without_events_is_reported() {
+    // The first id, one in the middle, the last, none at all, and the id of a product.
     for id_bytes in [
         "zeroblob(16)",
         "randomblob(16)",
@@ -131,12 +132,12 @@ async fn i5_state_rows_without_events() {
         "x''",
         "(SELECT id FROM product LIMIT 1)",
     ] {
-        let mut ground = Ground::new().await;
+        let mut workspace = Workspace::new().await;
         let planted = format!(
             "INSERT INTO account (id, version, created_at, name) VALUES ({id_bytes}, 1, 0, 'planted')"
         );
-        ground.plant(&[&planted]).await;
-        let place = if id_bytes == "x''" {
+        workspace.plant(&[&planted]).await;
+        let location = if id_bytes == "x''" {
             "'id', 'x'''' (0 bytes)', 'entity', 'account'".into()
         } else {
             format!(
@@ -144,21 +145,21 @@ async fn i5_state_rows_without_events() {
                 row("account", "name = 'planted'")
             )
         };
-        let expected = ground.at("state-without-events", &place).await;
-        ground.require(&[expected]).await;
+        let expected = workspace.at("state-without-events", &location).await;
+        workspace.require(&[expected]).await;
     }
 }
 
 #[tokio::test]
-async fn i4_a_total_that_is_wrong_in_event_and_row_alike() {
-    // The second is beyond what 64 bits hold once it is summed.
+async fn i4_total_wrong_in_event_and_row_is_reported() {
+    // The sum of the second exceeds 64 bits.
     for planted in [
         &["$.total.minor"][..],
         &["$.lines[0].unit_price_minor", "$.lines[0].quantity"],
     ] {
-        let mut ground = Ground::new().await;
-        let place = format!("'version', 1, {}", row("customer_order", CREATED));
-        let expected = ground.at("total-wrong", &place).await;
+        let mut workspace = Workspace::new().await;
+        let location = format!("'version', 1, {}", row("customer_order", CREATED));
+        let expected = workspace.at("total-wrong", &location).await;
         let order = format!("(SELECT id FROM customer_order WHERE {CREATED})");
         for path in planted {
             let value = match *path {
@@ -169,7 +170,7 @@ async fn i4_a_total_that_is_wrong_in_event_and_row_alike() {
             let event = format!(
                 "UPDATE journal SET payload = json_set(payload, '{path}', {value}) WHERE entity_id = {order}"
             );
-            ground.plant(&[&event]).await;
+            workspace.plant(&[&event]).await;
         }
         let state = format!(
             "UPDATE customer_order SET
@@ -177,120 +178,121 @@ async fn i4_a_total_that_is_wrong_in_event_and_row_alike() {
                 lines = (SELECT payload -> '$.lines' FROM journal WHERE entity_id = {order})
              WHERE id = {order}"
         );
-        ground.plant(&[&state]).await;
-        ground.require(&[expected]).await;
+        workspace.plant(&[&state]).await;
+        workspace.require(&[expected]).await;
     }
 }
 
 #[tokio::test]
-async fn i4_a_total_that_the_completion_tells_otherwise() {
-    let mut ground = Ground::new().await;
-    let place = format!(
+async fn i4_different_total_at_completion_is_reported() {
+    let mut workspace = Workspace::new().await;
+    let location = format!(
         "'version', 3, {}",
         row("customer_order", "status = 'completed'")
     );
-    let expected = ground.at("total-wrong", &place).await;
-    ground
+    let expected = workspace.at("total-wrong", &location).await;
+    workspace
         .plant(&[
             "UPDATE journal SET payload = json_set(payload, '$.total.minor', 1)
             WHERE event_type = 'order.completed'",
         ])
         .await;
-    ground.require(&[expected]).await;
+    workspace.require(&[expected]).await;
 }
 
 #[tokio::test]
-async fn i8_an_edited_creation_key() {
+async fn i8_edited_creation_key_is_reported() {
     for (condition, value) in [
         ("status = 'completed'", "randomblob(16)"),
         ("status = 'completed'", "NULL"),
         (CREATED, "randomblob(16)"),
     ] {
-        let mut ground = Ground::new().await;
-        let place = field("creation_key", "customer_order", condition);
-        let expected = ground.at("key-differs", &place).await;
+        let mut workspace = Workspace::new().await;
+        let location = field("creation_key", "customer_order", condition);
+        let expected = workspace.at("key-differs", &location).await;
         let planted = format!("UPDATE customer_order SET creation_key = {value} WHERE {condition}");
-        ground.plant(&[&planted]).await;
-        ground.require(&[expected]).await;
+        workspace.plant(&[&planted]).await;
+        workspace.require(&[expected]).await;
     }
 }
 
-/// The id of an account of the same slot as Bob's, as bytes and as text.
-async fn stranger(ground: &mut Ground, slot: &str) -> (String, String) {
+/// Returns the id of an unknown account in `slot`, or in the slot of Bob's if empty: as bytes and
+/// as text.
+async fn unknown_account(workspace: &mut Workspace, slot: &str) -> (String, String) {
     let bob = "SELECT hex(substr(id, 15, 2)) FROM account WHERE name = 'Bob'";
-    let own = ground.ask(bob).await;
+    let own = workspace.query(bob).await;
     let slot = if slot.is_empty() {
         own
     } else {
         slot.to_owned()
     };
     let hex = format!("{}{slot}", "00000000000070008000000000AB");
-    let text = ground
-        .ask(&format!("SELECT {}", id(&format!("x'{hex}'"))))
+    let text = workspace
+        .query(&format!("SELECT {}", id(&format!("x'{hex}'"))))
         .await;
     (format!("x'{hex}'"), text)
 }
 
 #[tokio::test]
-async fn an_order_of_an_account_that_is_not_in_the_journal() {
-    let mut ground = Ground::new().await;
-    let expected = ground
+async fn order_of_an_unknown_account_is_reported() {
+    let mut workspace = Workspace::new().await;
+    let expected = workspace
         .at("account-missing", &row("customer_order", CREATED))
         .await;
-    let (bytes, text) = stranger(&mut ground, "").await;
-    plant_account(&mut ground, &bytes, &text).await;
-    ground.require(&[expected]).await;
+    let (bytes, text) = unknown_account(&mut workspace, "").await;
+    plant_account(&mut workspace, &bytes, &text).await;
+    workspace.require(&[expected]).await;
 }
 
 #[tokio::test]
-async fn an_order_whose_slot_is_not_its_accounts() {
-    let mut ground = Ground::new().await;
-    let place = row("customer_order", CREATED);
+async fn order_in_another_slot_than_its_account_is_reported() {
+    let mut workspace = Workspace::new().await;
+    let location = row("customer_order", CREATED);
     let expected = [
-        ground.at("account-missing", &place).await,
-        ground.at("slot-differs", &place).await,
+        workspace.at("account-missing", &location).await,
+        workspace.at("slot-differs", &location).await,
     ];
-    let (bytes, text) = stranger(&mut ground, "0000").await;
-    plant_account(&mut ground, &bytes, &text).await;
-    ground.require(&expected).await;
+    let (bytes, text) = unknown_account(&mut workspace, "0000").await;
+    plant_account(&mut workspace, &bytes, &text).await;
+    workspace.require(&expected).await;
 }
 
-async fn plant_account(ground: &mut Ground, bytes: &str, text: &str) {
+async fn plant_account(workspace: &mut Workspace, bytes: &str, text: &str) {
     let event = format!(
         "UPDATE journal SET payload = json_set(payload, '$.account_id', '{text}')
          WHERE entity_id = (SELECT id FROM customer_order WHERE {CREATED})"
     );
     let state = format!("UPDATE customer_order SET account_id = {bytes} WHERE {CREATED}");
-    ground.plant(&[&event, &state]).await;
+    workspace.plant(&[&event, &state]).await;
 }
 
 #[tokio::test]
-async fn faults_do_not_hide_each_other_and_beyond_the_limit_they_are_counted() {
-    let mut ground = Ground::new().await;
+async fn every_fault_is_counted_beyond_the_display_limit() {
+    let mut workspace = Workspace::new().await;
     let expected = [
-        ground
+        workspace
             .at("state-differs", &field("name", "account", "name = 'Bob'"))
             .await,
-        ground
+        workspace
             .at("state-missing", &row("product", "name = 'Bulb'"))
             .await,
-        ground
+        workspace
             .at(
                 "key-differs",
                 &field("creation_key", "customer_order", "status = 'completed'"),
             )
             .await,
-        ground
+        workspace
             .at("state-differs", &field("status", "customer_order", CREATED))
             .await,
-        ground
+        workspace
             .at("event-unreadable", "'version', 2, 'entity', 'account'")
             .await,
-        ground
+        workspace
             .at("schema-differs", "'part', 'index product_by_age'")
             .await,
     ];
-    ground
+    workspace
         .plant(&[
             "UPDATE customer_order SET creation_key = NULL WHERE status = 'completed'",
             &format!("UPDATE customer_order SET status = 'lost' WHERE {CREATED}"),
@@ -300,9 +302,9 @@ async fn faults_do_not_hide_each_other_and_beyond_the_limit_they_are_counted() {
             "UPDATE journal SET payload = '{' WHERE version = 2 AND event_type = 'account.renamed'",
         ])
         .await;
-    ground.require(&expected).await;
+    workspace.require(&expected).await;
 
-    let report = ground.report(&["--violations-max", "2"]).await;
+    let report = workspace.report(&["--violations-max", "2"]).await;
     assert_eq!(report["violations"].as_array().map(Vec::len), Some(2));
     assert_eq!(
         (&report["violations_total"], &report["truncated"]),
@@ -310,10 +312,10 @@ async fn faults_do_not_hide_each_other_and_beyond_the_limit_they_are_counted() {
     );
     assert_eq!(report["violations_by_kind"]["state-differs"], 2, "{report}");
 
-    let output = ground.verify(&["--violations-max", "2"]).await;
+    let output = workspace.verify(&["--violations-max", "2"]).await;
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 3, "two violations and the sum: {text}");
+    assert_eq!(lines.len(), 3, "two violations and the total: {text}");
     assert!(
         lines[2].contains("6 violations, of which 2 are shown"),
         "{text}"

@@ -1,4 +1,4 @@
-//! Connections to a server over TLS: encrypted, and only to who is meant.
+//! Connections to a server over TLS: encrypted, and only to the server that the certificate names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,16 @@ use fritzy_testbed::{PostgresServer, ServiceError, TlsFiles, skipped};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-/// An authority's certificate, and what it has made for a server of this name.
+/// Makes the certificate of an authority, and the files of a server with this name that the
+/// authority has signed.
 fn certificates(folder: &Path, name: &str) -> (PathBuf, TlsFiles) {
     let authority_key = KeyPair::generate().expect("a key");
-    let mut authority = CertificateParams::new(vec![]).expect("sound");
+    let mut authority = CertificateParams::new(vec![]).expect("valid");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let root = authority.self_signed(&authority_key).expect("signed");
     let issuer = Issuer::new(authority, authority_key);
     let server_key = KeyPair::generate().expect("a key");
-    let server = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    let server = CertificateParams::new(vec![name.to_owned()]).expect("a valid name");
     let server = server.signed_by(&server_key, &issuer).expect("signed");
     let write = |file: &str, text: String| {
         let path = folder.join(file);
@@ -39,8 +40,8 @@ async fn open(url: String) -> Result<Stores, PostgresError> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_is_encrypted_and_only_who_is_meant() {
-    let test = "a_server_is_encrypted_and_only_who_is_meant";
+async fn tls_encrypts_and_verifies_the_server() {
+    let test = "tls_encrypts_and_verifies_the_server";
     let (ours, other) = (
         TempDir::new().expect("a folder"),
         TempDir::new().expect("a folder"),
@@ -70,8 +71,8 @@ async fn a_server_is_encrypted_and_only_who_is_meant() {
             .unwrap_or_else(|refused| panic!("{url}: {refused}"));
         let connections = "SELECT count(*) FILTER (WHERE ssl), count(*) FROM pg_stat_ssl
             JOIN pg_stat_activity USING (pid) WHERE application_name LIKE 'fritzy%'";
-        let told = server.psql("postgres", connections).expect("asked");
-        let (encrypted, all) = told.trim().split_once('|').expect("two columns");
+        let printed = server.psql("postgres", connections).expect("runs");
+        let (encrypted, all) = printed.trim().split_once('|').expect("two columns");
         assert_eq!(encrypted, all, "{url}");
         assert_ne!(all, "0", "{url}");
         stores.close().await;
@@ -87,7 +88,7 @@ async fn a_server_is_encrypted_and_only_who_is_meant() {
         let refused = open(url)
             .await
             .err()
-            .unwrap_or_else(|| panic!("{why} was taken"));
+            .unwrap_or_else(|| panic!("{why} was accepted"));
         let text = refused.to_string();
         assert!(
             !text.contains('\n') && !text.contains("postgres:"),

@@ -1,6 +1,4 @@
-//! Several stores on one database, as the nodes of a cluster have them.
-
-use std::time::Duration;
+//! The stores of two nodes of a cluster on one database.
 
 use fritzy_domain::{AppendError, AppendOutcome};
 use fritzy_persistence::{
@@ -9,22 +7,20 @@ use fritzy_persistence::{
 use fritzy_types::{
     ClusterState, Membership, NewNode, NodeId, Roles, ShardCount, ShardId, ShardLease,
 };
-
 use sqlx::{Connection, PgConnection};
 
-use crate::fixtures::{Fixture, node, postgres_config};
+use crate::fixture::{Fixture, node, postgres_config};
 
-/// Enough for two that take them at once to meet.
+/// Enough for two concurrent acquisitions to overlap.
 pub(crate) const SHARDS: u16 = 64;
 
-/// Stores of two nodes.
 pub(crate) struct Cluster {
     pub(crate) stores: [Stores; 2],
-    /// Where the database is, if it is on a server.
+    /// The database's URL, if it is on a server.
     url: Option<String>,
 }
 
-/// A database of the test's own for the nodes of a cluster.
+/// Creates a database that the nodes of a cluster share, for one test.
 pub(crate) fn cluster_config(test: &str) -> Option<PostgresConfig> {
     Some(PostgresConfig {
         shards: ShardCount::new(SHARDS).expect("in range"),
@@ -35,14 +31,15 @@ pub(crate) fn cluster_config(test: &str) -> Option<PostgresConfig> {
 }
 
 impl Cluster {
-    pub(crate) fn memory() -> Self {
+    /// Always there; an option, as the suite expects of each store.
+    pub(crate) async fn memory(_test: &str) -> Option<Self> {
         let memory = SharedMemoryStore::default();
         let config = MemoryConfig {
             shards: ShardCount::new(SHARDS).expect("in range"),
             committer: CommitterConfig::default(),
         };
         let stores = [(); 2].map(|()| Stores::in_shared_memory(config, &memory));
-        Self { stores, url: None }
+        Some(Self { stores, url: None })
     }
 
     pub(crate) async fn postgres(test: &str) -> Option<Self> {
@@ -57,13 +54,13 @@ impl Cluster {
         })
     }
 
-    /// To the server, behind the back of the stores.
+    /// Connects to the server, bypassing the stores.
     pub(crate) async fn connection(&self) -> PgConnection {
         let url = self.url.as_deref().expect("it is on a server");
         PgConnection::connect(url).await.expect("connects")
     }
 
-    /// The table, as the first node's stores show it.
+    /// The membership of the first node's stores.
     pub(crate) fn members(&self) -> &dyn Membership {
         self.members_of(0)
     }
@@ -73,7 +70,7 @@ impl Cluster {
         membership.expect("shared by several nodes")
     }
 
-    /// Adds a node that is named by its number.
+    /// Adds a node named after its number.
     pub(crate) async fn join(&self, number: u128) -> NodeId {
         let new = new_node(number, &format!("node-{number}"));
         self.members().join(&new).await.expect("joins");
@@ -81,38 +78,44 @@ impl Cluster {
     }
 
     pub(crate) async fn version(&self) -> u64 {
-        let looked = self.members().read_state(None, &[]).await;
-        looked.expect("looks").version
+        let snapshot = self.members().read_state(None, &[]).await;
+        snapshot.expect("reads").version
     }
 
     pub(crate) async fn state(&self) -> ClusterState {
-        let looked = self.members().read_state(None, &[]).await.expect("looks");
-        looked.state.expect("no version was known")
+        let snapshot = self.members().read_state(None, &[]).await;
+        let state = snapshot.expect("reads").state;
+        state.expect("no version was known")
     }
 
-    pub(crate) async fn fence(&self, id: NodeId, beat: u64) -> bool {
-        self.members().fence(id, beat).await.expect("answers")
+    /// Fences a node whose last observed heartbeat is this one; returns whether it is fenced.
+    pub(crate) async fn fence(&self, id: NodeId, heartbeat: u64) -> bool {
+        let fenced = self.members().fence(id, heartbeat).await;
+        fenced.expect("succeeds")
     }
 
-    /// Takes every shard for `owner` through the stores of that number, each as seen with `seen`.
-    pub(crate) async fn take_all(
+    /// Acquires every shard for `owner` through the stores of that number, each from the owner
+    /// `observed`.
+    pub(crate) async fn acquire_all(
         &self,
         stores: usize,
         owner: NodeId,
-        seen: Option<NodeId>,
+        observed: Option<NodeId>,
     ) -> Vec<ShardLease> {
-        let shards: Vec<_> = (0..SHARDS).map(|shard| (ShardId(shard), seen)).collect();
-        let taken = self.members_of(stores).acquire(owner, &shards).await;
-        taken.expect("takes")
+        let shards: Vec<_> = (0..SHARDS)
+            .map(|shard| (ShardId(shard), observed))
+            .collect();
+        let acquired = self.members_of(stores).acquire(owner, &shards).await;
+        acquired.expect("acquires")
     }
 
-    /// Appends of the node with these leases, through the stores of that number.
+    /// A fixture that appends under these leases, through the stores of that number.
     pub(crate) fn shop(&self, stores: usize, leases: Vec<ShardLease>) -> Fixture {
         Fixture::on(self.stores[stores].clone(), leases)
     }
 }
 
-/// An account of shard 0, the `number`-th.
+/// Creates the `number`-th account of shard 0.
 pub(crate) async fn write(shop: &Fixture, number: u128) -> Result<AppendOutcome, AppendError> {
     shop.create_account(number * u128::from(SHARDS)).await
 }
@@ -132,6 +135,3 @@ pub(crate) fn new_node(number: u128, name: &str) -> NewNode {
         wire_max: 40_000,
     }
 }
-
-/// Waits for so long that a test which must wait has failed.
-pub(crate) const PATIENT: Duration = Duration::from_secs(20);

@@ -1,4 +1,5 @@
-//! What only a server can show: that it is migrated, taken, kept, and refused when it is not fit.
+//! What only a server can show: migrations, the lock of a database, and databases and servers that
+//! are refused.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use fritzy_persistence::{
 use fritzy_testbed::{PostgresServer, skipped};
 use fritzy_types::{ShardCount, StorageError};
 
-use crate::fixtures::{Fixture, node, postgres_config};
+use crate::fixture::{Fixture, node, postgres_config};
 
 async fn refusal(config: PostgresConfig) -> PostgresError {
     match Stores::open_postgres(config).await {
@@ -18,8 +19,8 @@ async fn refusal(config: PostgresConfig) -> PostgresError {
     }
 }
 
-/// Runs a statement behind the back of the stores.
-async fn change(config: &PostgresConfig, statement: &'static str) {
+/// Runs a statement directly on the server, bypassing the stores.
+async fn execute(config: &PostgresConfig, statement: &'static str) {
     use sqlx::Connection;
     let mut connection = sqlx::PgConnection::connect(&config.url)
         .await
@@ -29,8 +30,8 @@ async fn change(config: &PostgresConfig, statement: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_node_is_refused_until_the_first_has_gone() {
-    let Some(config) = postgres_config("a_second_node_is_refused_until_the_first_has_gone") else {
+async fn second_node_is_refused_while_the_first_runs() {
+    let Some(config) = postgres_config("second_node_is_refused_while_the_first_runs") else {
         return;
     };
     let first = Stores::open_postgres(config.clone()).await.expect("opens");
@@ -45,41 +46,40 @@ async fn a_second_node_is_refused_until_the_first_has_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_written_is_there_after_a_close() {
-    let Some(config) = postgres_config("what_is_written_is_there_after_a_close") else {
+async fn i1_reopened_database_has_every_write() {
+    let Some(config) = postgres_config("i1_reopened_database_has_every_write") else {
         return;
     };
     for run in 1..=3_u128 {
         let stores = Stores::open_postgres(config.clone()).await.expect("opens");
-        let shards: Vec<_> = stores.ownership.shard_count().all().collect();
-        let leases = stores.ownership.claim(node(run), &shards).await;
-        let leases = leases.expect("claims");
+        let fixture = Fixture::claimed_by(node(run), stores).await;
+        let leases = &fixture.leases;
         assert!(leases.iter().all(|lease| u128::from(lease.epoch.0) == run));
         let page = Page {
             skip: 0,
             take: 1_000,
         };
-        let found = stores
+        let found = fixture
+            .stores
             .read_model
             .accounts(page, &UnlimitedBudget)
             .await
             .expect("reads");
         assert_eq!(found.len() as u128, (run - 1) * 50);
-        let fixture = Fixture::on(stores, leases);
         let appends = (0..50).map(|n| fixture.new_account(run * 1_000 + n));
         let pending: Vec<_> = appends.map(|a| fixture.stores.journal.append(a)).collect();
         fixture.stores.close().await;
-        for answer in pending {
-            answer
+        for result in pending {
+            result
                 .await
-                .expect("what was queued is written before the stores close");
+                .expect("queued appends are written before the stores close");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_nodes_migrate_at_once() {
-    let Some(config) = postgres_config("many_nodes_migrate_at_once") else {
+async fn concurrent_migrations_succeed() {
+    let Some(config) = postgres_config("concurrent_migrations_succeed") else {
         return;
     };
     let migrating: Vec<_> = (0..8)
@@ -88,20 +88,19 @@ async fn many_nodes_migrate_at_once() {
             tokio::spawn(async move { migrate_postgres(&config).await })
         })
         .collect();
-    let mut took = Vec::new();
+    let mut steps = Vec::new();
     for migrated in migrating {
-        took.push(migrated.await.expect("no panic").expect("migrates"));
+        steps.push(migrated.await.expect("no panic").expect("migrates"));
     }
-    assert!(took.iter().any(|steps| !steps.is_empty()), "{took:?}");
+    assert!(steps.iter().any(|steps| !steps.is_empty()), "{steps:?}");
     assert_eq!(migrate_postgres(&config).await.expect("again"), [0; 0]);
     let stores = Stores::open_postgres(config).await.expect("opens");
     stores.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schema_is_refused_where_it_does_not_fit_and_only_there() {
-    let Some(config) = postgres_config("a_schema_is_refused_where_it_does_not_fit_and_only_there")
-    else {
+async fn schema_is_refused_only_if_incompatible() {
+    let Some(config) = postgres_config("schema_is_refused_only_if_incompatible") else {
         return;
     };
     let unmigrated = PostgresConfig {
@@ -109,15 +108,15 @@ async fn a_schema_is_refused_where_it_does_not_fit_and_only_there() {
         ..config.clone()
     };
     let refused = refusal(unmigrated.clone()).await;
-    let behind = matches!(refused, PostgresError::SchemaBehind { step: 1, .. });
-    assert!(behind, "{refused}");
+    let outdated = matches!(refused, PostgresError::SchemaBehind { step: 1, .. });
+    assert!(outdated, "{refused}");
     assert!(refused.to_string().contains("fritzy migrate"), "{refused}");
     migrate_postgres(&config).await.expect("migrates");
     let stores = Stores::open_postgres(unmigrated).await;
-    stores.expect("opens what is up to date").close().await;
+    stores.expect("opens a current schema").close().await;
 
-    // A newer version has added something: this one goes on.
-    change(
+    // A newer version has added a column: this version still works.
+    execute(
         &config,
         "ALTER TABLE account ADD COLUMN language text NOT NULL DEFAULT 'en';
          INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -125,27 +124,25 @@ async fn a_schema_is_refused_where_it_does_not_fit_and_only_there() {
     )
     .await;
     let stores = Stores::open_postgres(config.clone()).await;
-    let stores = stores.expect("an older program beside a newer schema");
-    let shards: Vec<_> = stores.ownership.shard_count().all().collect();
-    let leases = stores.ownership.claim(node(1), &shards).await;
-    let fixture = Fixture::on(stores, leases.expect("claims"));
+    let stores = stores.expect("opens a newer schema");
+    let fixture = Fixture::claimed_by(node(1), stores).await;
     fixture.create_account(1).await.expect("writes");
     fixture.stores.close().await;
 
-    // A newer version has taken something away.
+    // A newer version has removed something.
     let contracted = "UPDATE meta SET value = '901' WHERE name = 'schema_required'";
-    change(&config, contracted).await;
+    execute(&config, contracted).await;
     let refused = refusal(config).await;
     let ahead = matches!(refused, PostgresError::SchemaAhead { required: 901, .. });
     assert!(ahead, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_of_somebody_else_is_left_as_it_is() {
-    let Some(config) = postgres_config("a_database_of_somebody_else_is_left_as_it_is") else {
+async fn foreign_database_is_refused_unchanged() {
+    let Some(config) = postgres_config("foreign_database_is_refused_unchanged") else {
         return;
     };
-    for (theirs, table) in [
+    for (foreign, table) in [
         ("CREATE TABLE customer (id int)", "customer"),
         ("CREATE VIEW customers AS SELECT 1", "customers"),
         ("CREATE TABLE meta (id int)", "meta"),
@@ -166,20 +163,20 @@ async fn a_database_of_somebody_else_is_left_as_it_is() {
             "_sqlx_migrations",
         ),
     ] {
-        change(&config, theirs).await;
+        execute(&config, foreign).await;
         for refused in [
             refusal(config.clone()).await,
-            migrate_postgres(&config).await.expect_err("it is theirs"),
+            migrate_postgres(&config).await.expect_err("it is foreign"),
         ] {
-            let is_so = matches!(&refused, PostgresError::NotEmpty { found, .. } if found == table);
-            assert!(is_so, "{theirs}: {refused}");
+            let named = matches!(&refused, PostgresError::NotEmpty { found, .. } if found == table);
+            assert!(named, "{foreign}: {refused}");
         }
-        let anew = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
-        change(&config, anew).await;
+        let emptied = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+        execute(&config, emptied).await;
     }
-    // What is beside it is nobody's business.
-    let beside = "CREATE SCHEMA theirs; CREATE TABLE theirs.customer (id int)";
-    change(&config, beside).await;
+    // Other schemas do not matter.
+    let beside = "CREATE SCHEMA other; CREATE TABLE other.customer (id int)";
+    execute(&config, beside).await;
     let stores = Stores::open_postgres(config).await.expect("opens");
     stores.close().await;
 }
@@ -193,17 +190,15 @@ async fn accounts(stores: &Stores) -> Result<usize, StorageError> {
     Ok(found.len())
 }
 
-/// A schema of the role's name is enough: by default it is looked into first.
+/// A schema named after the role has the same effect: by default it is first in the search path.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schema_that_comes_before_theirs_takes_nothing_from_the_tables() {
-    let test = "a_schema_that_comes_before_theirs_takes_nothing_from_the_tables";
+async fn schema_earlier_in_the_search_path_hides_no_table() {
+    let test = "schema_earlier_in_the_search_path_hides_no_table";
     let Some(config) = postgres_config(test) else {
         return;
     };
     let stores = Stores::open_postgres(config.clone()).await.expect("opens");
-    let shards: Vec<_> = stores.ownership.shard_count().all().collect();
-    let leases = stores.ownership.claim(node(1), &shards).await;
-    let fixture = Fixture::on(stores, leases.expect("claims"));
+    let fixture = Fixture::claimed_by(node(1), stores).await;
     fixture.create_account(1).await.expect("writes");
     let before = r#"CREATE SCHEMA "The first"; CREATE VIEW "The first".account AS SELECT 1 AS id;
         CREATE VIEW "The first".meta AS SELECT 1 AS name; CREATE VIEW "The first".journal AS SELECT 1 AS id;
@@ -211,47 +206,47 @@ async fn a_schema_that_comes_before_theirs_takes_nothing_from_the_tables() {
         DO $$ BEGIN
             EXECUTE format('ALTER DATABASE %I SET search_path = "The first", public', current_database());
         END $$"#;
-    change(&config, before).await;
+    execute(&config, before).await;
     let migrated = migrate_postgres(&config).await;
-    assert_eq!(migrated.expect("all is there"), [0; 0]);
-    change(&config, CUT).await;
+    assert_eq!(migrated.expect("nothing to migrate"), [0; 0]);
+    execute(&config, CUT).await;
     assert_eq!(accounts(&fixture.stores).await, Ok(1));
     fixture.stores.close().await;
-    let again = Stores::open_postgres(config.clone()).await.expect("opens");
-    assert_eq!(accounts(&again).await, Ok(1));
-    again.close().await;
+    let reopened = Stores::open_postgres(config.clone()).await.expect("opens");
+    assert_eq!(accounts(&reopened).await, Ok(1));
+    reopened.close().await;
     let verified = verify_postgres(&config.url, 10, &VerifyProgress::default()).await;
-    let verified = verified.expect("read");
+    let verified = verified.expect("reads");
     assert_eq!((verified.checked.events, verified.total()), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schema_may_have_any_name() {
-    let Some(config) = postgres_config("a_schema_may_have_any_name") else {
+async fn schema_name_may_need_quoting() {
+    let Some(config) = postgres_config("schema_name_may_need_quoting") else {
         return;
     };
     let named = r#"CREATE SCHEMA "My (.Sh""op";
         DO $$ BEGIN
             EXECUTE format('ALTER DATABASE %I SET search_path = "My (.Sh""op"', current_database());
         END $$"#;
-    change(&config, named).await;
+    execute(&config, named).await;
     let stores = Stores::open_postgres(config.clone()).await.expect("opens");
     assert_eq!(accounts(&stores).await, Ok(0));
     stores.close().await;
     let verified = verify_postgres(&config.url, 10, &VerifyProgress::default()).await;
-    assert_eq!(verified.expect("read").violations, []);
+    assert_eq!(verified.expect("reads").violations, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_was_replaced_is_not_read() {
-    let Some(config) = postgres_config("a_database_that_was_replaced_is_not_read") else {
+async fn replaced_database_is_not_read() {
+    let Some(config) = postgres_config("replaced_database_is_not_read") else {
         return;
     };
     let stores = Stores::open_postgres(config.clone()).await.expect("opens");
     assert_eq!(accounts(&stores).await, Ok(0));
     let restored = "UPDATE meta SET value = 'another' WHERE name = 'generation'";
-    change(&config, restored).await;
-    change(&config, CUT).await;
+    execute(&config, restored).await;
+    execute(&config, CUT).await;
     let began = Instant::now();
     for _ in 0..3 {
         let read = accounts(&stores).await;
@@ -261,13 +256,16 @@ async fn a_database_that_was_replaced_is_not_read() {
         );
     }
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(2), "nobody waits: {took:?}");
+    assert!(
+        took < Duration::from_secs(2),
+        "reads fail at once: {took:?}"
+    );
     stores.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_number_of_shards_is_named() {
-    let Some(config) = postgres_config("another_number_of_shards_is_named") else {
+async fn different_shard_count_is_refused() {
+    let Some(config) = postgres_config("different_shard_count_is_refused") else {
         return;
     };
     let stores = Stores::open_postgres(config.clone()).await.expect("opens");
@@ -281,8 +279,8 @@ async fn another_number_of_shards_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_would_lose_writes_is_refused_unless_that_is_wanted() {
-    let test = "a_server_that_would_lose_writes_is_refused_unless_that_is_wanted";
+async fn i1_non_durable_server_is_refused_unless_allowed() {
+    let test = "i1_non_durable_server_is_refused_unless_allowed";
     for setting in ["fsync", "synchronous_commit"] {
         let config = fritzy_testbed::PostgresConfig::default().with(setting, "off");
         let server = match PostgresServer::start(config) {
@@ -292,26 +290,26 @@ async fn a_server_that_would_lose_writes_is_refused_unless_that_is_wanted() {
         };
         let config = PostgresConfig::new(server.url("postgres"));
         let refused = refusal(config.clone()).await;
-        let PostgresError::NotDurable { setting: told, .. } = refused else {
+        let PostgresError::NotDurable { setting: named, .. } = refused else {
             panic!("{refused}")
         };
-        assert_eq!(told, setting);
-        let wanted = PostgresConfig {
+        assert_eq!(named, setting);
+        let allowed = PostgresConfig {
             allow_unsafe: true,
             ..config
         };
-        let stores = Stores::open_postgres(wanted).await.expect("opens");
+        let stores = Stores::open_postgres(allowed).await.expect("opens");
         stores.close().await;
     }
 }
 
 #[tokio::test]
-async fn addresses_are_refused_without_their_passwords() {
-    let nobody = PostgresConfig {
-        wait: std::time::Duration::ZERO,
+async fn connection_errors_contain_no_password() {
+    let unreachable = PostgresConfig {
+        wait: Duration::ZERO,
         ..PostgresConfig::new("postgres://me:secret@127.0.0.1:1/none")
     };
-    let refused = refusal(nobody).await;
+    let refused = refusal(unreachable).await;
     let text = refused.to_string();
     assert!(text.contains("127.0.0.1:1/none"), "{text}");
     assert!(!text.contains("secret"), "{text}");
@@ -321,15 +319,15 @@ async fn addresses_are_refused_without_their_passwords() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_starts_is_waited_for_and_one_that_refuses_is_not() {
-    let test = "a_server_that_starts_is_waited_for_and_one_that_refuses_is_not";
+async fn open_waits_for_a_starting_server_but_not_a_refusal() {
+    let test = "open_waits_for_a_starting_server_but_not_a_refusal";
     let server = match PostgresServer::start(fritzy_testbed::PostgresConfig::default()) {
         Ok(server) => server,
         Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
         Err(failure) => panic!("{failure}"),
     };
     let url = server.url("postgres");
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     for wrong in [
         url.replace("/postgres", "/nowhere"),
         url.replace("postgres:", "nobody:"),
@@ -342,12 +340,12 @@ async fn a_server_that_starts_is_waited_for_and_one_that_refuses_is_not() {
         );
     }
     assert!(
-        began.elapsed() < std::time::Duration::from_secs(8),
-        "at once"
+        began.elapsed() < Duration::from_secs(8),
+        "refusals are not retried"
     );
     server.stop_fast().expect("stops");
     let opening = tokio::spawn(Stores::open_postgres(PostgresConfig {
-        wait: std::time::Duration::from_secs(60),
+        wait: Duration::from_secs(60),
         ..PostgresConfig::new(url)
     }));
     tokio::task::block_in_place(|| server.start_again()).expect("starts");

@@ -3,26 +3,29 @@
 use fritzy_domain::AppendError;
 use fritzy_types::Epoch;
 
-use crate::fixtures::{Fixture, node};
+use crate::fixture::{Fixture, node};
 
-pub(crate) async fn claims_raise_epochs_and_fence_off_earlier_owners(fixture: Fixture) {
+pub(crate) async fn i3_claim_raises_epochs_and_fences_earlier_owners(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     assert!(fixture.leases.iter().all(|lease| lease.epoch == Epoch(1)));
     fixture.create_account(1).await.expect("the owner writes");
 
-    let taken = fixture.claim(node(2)).await;
+    let claimed = fixture.claim(node(2)).await;
     assert!(
-        taken
+        claimed
             .iter()
             .all(|lease| lease.epoch == Epoch(2) && lease.owner == node(2))
     );
     let deposed = fixture.create_account(2).await;
     assert_eq!(deposed, Err(AppendError::Fenced(fixture.leases[2].shard)));
 
-    // The same node claiming again fences off its own earlier claim.
+    // A node that claims again fences its own earlier claim.
     fixture.claim(fixture.owner).await;
-    let own_past = fixture.create_account(3).await;
-    assert_eq!(own_past, Err(AppendError::Fenced(fixture.leases[3].shard)));
+    let earlier_claim = fixture.create_account(3).await;
+    assert_eq!(
+        earlier_claim,
+        Err(AppendError::Fenced(fixture.leases[3].shard))
+    );
     let stream = fixture
         .stores
         .journal
@@ -35,7 +38,7 @@ pub(crate) async fn claims_raise_epochs_and_fence_off_earlier_owners(fixture: Fi
     );
 }
 
-pub(crate) async fn a_deposed_owner_does_not_hold_up_the_others(fixture: Fixture) {
+pub(crate) async fn fenced_append_in_a_batch_fails_alone(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let lost = fixture.leases[1].shard;
     fixture
@@ -47,17 +50,17 @@ pub(crate) async fn a_deposed_owner_does_not_hold_up_the_others(fixture: Fixture
     let pending: Vec<_> = (0..200)
         .map(|n| fixture.stores.journal.append(fixture.new_account(n)))
         .collect();
-    for (number, answer) in pending.into_iter().enumerate() {
-        let answer = answer.await;
+    for (number, result) in pending.into_iter().enumerate() {
+        let result = result.await;
         if number % 4 == 1 {
-            assert_eq!(answer, Err(AppendError::Fenced(lost)));
+            assert_eq!(result, Err(AppendError::Fenced(lost)));
         } else {
-            assert!(answer.is_ok(), "{answer:?}");
+            assert!(result.is_ok(), "{result:?}");
         }
     }
 }
 
-pub(crate) async fn the_new_owner_goes_on_where_the_old_one_stopped(fixture: Fixture) {
+pub(crate) async fn i2_new_owner_continues_the_positions(fixture: Fixture) {
     let mut fixture = fixture.claimed().await;
     for number in [0, 4, 8] {
         fixture.create_account(number).await.expect("written");

@@ -1,27 +1,27 @@
-//! Idempotency keys: a keyed creation is unique over the whole database (I8), and what a command did
-//! can be found again.
+//! Idempotency keys: a keyed creation is unique in the whole database (I8), and the effect of a
+//! command can be found again.
 
 use fritzy_domain::{AppendError, CommandRecord, Fingerprint, Kind};
 
-use crate::fixtures::{Fixture, account_id, command_id};
+use crate::fixture::{Fixture, account_id, command_id};
 
 const KEY: Fingerprint = Fingerprint([9; 16]);
 
-pub(crate) async fn one_key_makes_one_order_over_all_shards(fixture: Fixture) {
+pub(crate) async fn i8_key_creates_one_order_across_all_shards(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let first = fixture.new_order(77, account_id(1), Some(KEY));
     let other_account = fixture.new_order(77, account_id(2), Some(KEY));
     assert_ne!(first.entity, other_account.entity);
     assert_ne!(first.lease.shard, other_account.lease.shard);
-    // Shards may have committers of their own: either may come first.
+    // The shards may belong to different committers, so either append may be first.
     let entities = [first.entity, other_account.entity];
-    let together = [first, other_account].map(|append| fixture.stores.journal.append(append));
-    let [first, other_account] = together;
-    let answers = [first.await, other_account.await];
-    let entity = match &answers {
+    let concurrent = [first, other_account].map(|append| fixture.stores.journal.append(append));
+    let [first, other_account] = concurrent;
+    let results = [first.await, other_account.await];
+    let entity = match &results {
         [Ok(_), Err(AppendError::Conflict)] => entities[0],
         [Err(AppendError::Conflict), Ok(_)] => entities[1],
-        _ => panic!("I8: one of the two: {answers:?}"),
+        _ => panic!("I8: one of the two: {results:?}"),
     };
 
     let read_model = &fixture.stores.read_model;
@@ -36,14 +36,14 @@ pub(crate) async fn one_key_makes_one_order_over_all_shards(fixture: Fixture) {
         .expect("reads");
     assert_eq!(unknown, None);
 
-    // Without a key, the command id says nothing beyond its own order.
+    // Without a key, a command id does not restrict other orders.
     for account in [3, 4] {
         let unkeyed = fixture.new_order(79, account_id(account), None);
         assert!(fixture.stores.journal.append(unkeyed).await.is_ok());
     }
 }
 
-pub(crate) async fn commands_are_found_with_what_they_did(fixture: Fixture) {
+pub(crate) async fn i8_keyed_command_is_found_with_its_effect(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let keyed = fixture.new_order(5, account_id(1), Some(KEY));
     let (shard, entity) = (keyed.lease.shard, keyed.entity);

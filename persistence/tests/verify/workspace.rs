@@ -1,4 +1,5 @@
-//! A database that a real node made, copies of it with planted faults, and what the binary says of them.
+//! A database that a real node made, copies of it with planted faults, and what the binary reports
+//! about them.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,28 +18,28 @@ use crate::node_binary::node_binary;
 /// Few shards, so that each has several events.
 const SHARDS: &str = "4";
 
-/// The file of a stopped node, made once for all tests of this run.
+/// Returns the database file of a stopped node, made once for all tests of this run.
 fn base() -> &'static [u8] {
     static BASE: OnceLock<Vec<u8>> = OnceLock::new();
     BASE.get_or_init(|| {
         let folder = TempDir::new().expect("a temporary folder");
         let mut node = Node::start(folder.path());
-        use_everything(&mut node);
+        use_every_event(&mut node);
         node.stop();
         fs::read(folder.path().join("fritzy.db")).expect("a closed database is one file")
     })
 }
 
-/// A copy of the database, to plant a fault into.
-pub(crate) struct Ground {
+/// A copy of the database, to plant faults into.
+pub(crate) struct Workspace {
     folder: TempDir,
     connection: SqliteConnection,
 }
 
-/// A violation that must be reported: its kind, and what its place must have.
+/// A violation that must be reported: its kind, and what its location must contain.
 pub(crate) struct Expected(&'static str, Value);
 
-impl Ground {
+impl Workspace {
     pub(crate) async fn new() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let file = folder.path().join("fritzy.db");
@@ -54,8 +55,8 @@ impl Ground {
         }
     }
 
-    /// The first value that a statement of a test answers, as text.
-    pub(crate) async fn ask(&mut self, statement: &str) -> String {
+    /// Returns the first value of a statement's result, as text.
+    pub(crate) async fn query(&mut self, statement: &str) -> String {
         let row = sqlx::query(AssertSqlSafe(statement.to_owned()))
             .fetch_one(&mut self.connection)
             .await
@@ -63,22 +64,23 @@ impl Ground {
         row.try_get_unchecked(0).expect("a text")
     }
 
-    /// A violation at the place that `place`, a selection from the database as it is now, answers: pairs
-    /// of a name and a value, as `json_object` takes them, and behind them where they are from.
-    pub(crate) async fn at(&mut self, kind: &'static str, place: &str) -> Expected {
-        let (pairs, from) = place.split_once(" OF ").unwrap_or((place, ""));
+    /// Makes a violation at a location that is read from the database as it is now. `location` has
+    /// pairs of a name and a value, as `json_object` takes them, and after ` OF ` the table they
+    /// are selected from.
+    pub(crate) async fn at(&mut self, kind: &'static str, location: &str) -> Expected {
+        let (pairs, from) = location.split_once(" OF ").unwrap_or((location, ""));
         let from = if from.is_empty() {
             String::new()
         } else {
             format!(" FROM {from}")
         };
         let found = self
-            .ask(&format!("SELECT json_object({pairs}){from}"))
+            .query(&format!("SELECT json_object({pairs}){from}"))
             .await;
         Expected(kind, serde_json::from_str(&found).expect("JSON"))
     }
 
-    /// Plants a fault; each statement must change something.
+    /// Plants a fault; every statement that changes rows must change at least one.
     pub(crate) async fn plant(&mut self, statements: &[&str]) {
         for statement in statements {
             let done = sqlx::query(AssertSqlSafe((*statement).to_owned()))
@@ -92,12 +94,12 @@ impl Ground {
         }
     }
 
-    /// Runs the binary with further arguments.
+    /// Runs `fritzy journal verify` on the copy, with further arguments.
     pub(crate) async fn verify(&mut self, arguments: &[&str]) -> Output {
         let folder = self.folder.path().to_owned();
         let folder = folder.to_str().expect("UTF-8");
-        let begin = ["journal", "verify", "--data-dir", folder];
-        let all = [&begin[..], arguments];
+        let first = ["journal", "verify", "--data-dir", folder];
+        let all = [&first[..], arguments];
         let mut command = fritzy(&all.concat());
         tokio::task::spawn_blocking(move || command.output().expect("the binary starts"))
             .await
@@ -117,25 +119,25 @@ impl Ground {
     pub(crate) async fn require(&mut self, expected: &[Expected]) {
         let report = self.report(&[]).await;
         let mut found = report["violations"].as_array().expect("a list").clone();
-        for Expected(kind, place) in expected {
-            let place = place.as_object().expect("an object");
-            let is_it = |violation: &Value| {
+        for Expected(kind, location) in expected {
+            let location = location.as_object().expect("an object");
+            let matches = |violation: &Value| {
                 violation["kind"] == *kind
-                    && place
+                    && location
                         .iter()
                         .all(|(name, value)| violation["where"][name] == *value)
             };
-            let Some(at) = found.iter().position(is_it) else {
-                panic!("no {kind} at {place:?}: {report:#}");
+            let Some(at) = found.iter().position(matches) else {
+                panic!("no {kind} at {location:?}: {report:#}");
             };
             found.remove(at);
         }
-        assert!(found.is_empty(), "unrelated: {found:#?}");
+        assert!(found.is_empty(), "not planted: {found:#?}");
         assert_eq!(report["violations_total"], expected.len(), "{report:#}");
     }
 }
 
-/// The expression for an id of a column as it is printed.
+/// Returns the SQL expression that prints the id of a column.
 pub(crate) fn id(column: &str) -> String {
     let part = |from: u8, len: u8| format!("substr(hex({column}), {from}, {len})");
     let parts = [
@@ -154,43 +156,43 @@ pub(crate) fn fritzy(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running node. It ends with the test that started it.
+/// A running node. It is killed when this value is dropped.
 struct Node {
     child: Child,
     authority: String,
 }
 
-/// Has a node on a database of PostgreSQL make the same, and stops it.
-pub(crate) fn make_everything_on(database_url: &str) {
-    let mut node = Node::started_with(&["--database-url", database_url]);
-    use_everything(&mut node);
+/// Fills a PostgreSQL database through a node, and stops it.
+pub(crate) fn fill_database(database_url: &str) {
+    let mut node = Node::start_with(&["--database-url", database_url]);
+    use_every_event(&mut node);
     node.stop();
 }
 
 impl Node {
     fn start(folder: &Path) -> Self {
-        Self::started_with(&["--data-dir", folder.to_str().expect("UTF-8")])
+        Self::start_with(&["--data-dir", folder.to_str().expect("UTF-8")])
     }
 
-    fn started_with(database: &[&str]) -> Self {
+    fn start_with(database: &[&str]) -> Self {
         let arguments = [&["--listen", "127.0.0.1:0", "--shards", SHARDS], database].concat();
         let mut child = fritzy(&arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        let said = BufReader::new(child.stdout.take().expect("piped"));
-        let line = said
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let line = stdout
             .lines()
             .map_while(Result::ok)
             .find(|line| line.ends_with("/graphql"));
-        let line = line.expect("a node says where it serves");
+        let line = line.expect("a node prints its URL");
         let port = line.rsplit([':', '/']).nth(1).expect("a port");
         let authority = format!("127.0.0.1:{port}");
         Self { child, authority }
     }
 
-    /// Sends a document and answers its data; one connection for each request.
+    /// Sends a document and returns its data, over a connection of its own.
     fn run(&mut self, document: &str) -> Value {
         let body = json!({ "query": document }).to_string();
         let mut stream = TcpStream::connect(&self.authority).expect("a node");
@@ -202,12 +204,12 @@ impl Node {
         stream
             .write_all(request.as_bytes())
             .expect("the node reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        let answer: Value = serde_json::from_str(body).expect("JSON");
-        assert!(answer.get("errors").is_none(), "{answer}");
-        answer["data"].clone()
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("a response");
+        let (_, body) = response.split_once("\r\n\r\n").expect("a body");
+        let response: Value = serde_json::from_str(body).expect("JSON");
+        assert!(response.get("errors").is_none(), "{response}");
+        response["data"].clone()
     }
 
     fn stop(mut self) {
@@ -225,9 +227,9 @@ impl Drop for Node {
     }
 }
 
-/// Every kind of event. Afterwards: Ada has three versions and Bob one; Lamp has three, Bulb is withdrawn;
-/// one order is completed (keyed), one cancelled, one created (keyed), one created.
-fn use_everything(node: &mut Node) {
+/// Causes every type of event. Afterwards Ada has three versions and Bob one; Lamp has three, Bulb
+/// is withdrawn; one order is completed (keyed), one cancelled, one created (keyed), one created.
+fn use_every_event(node: &mut Node) {
     let made = node.run(
         r#"mutation {
             ada: createAccount(account: { name: "Ada" }) { id }

@@ -1,4 +1,4 @@
-//! The events of one thing, in pages.
+//! The history of one entity, in pages.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,12 +6,12 @@ use fritzy_domain::{AccountCommand, Command, MemoryBudget, Page, UnlimitedBudget
 use fritzy_types::{BudgetExceeded, StorageError};
 use uuid::Uuid;
 
-use crate::fixtures::{Fixture, command_id};
+use crate::fixture::{Fixture, command_id};
 
-/// Room for so many events.
-struct Places(AtomicUsize);
+/// A memory budget of a number of events.
+struct EventBudget(AtomicUsize);
 
-impl MemoryBudget for Places {
+impl MemoryBudget for EventBudget {
     fn take(&self, _bytes: usize) -> Result<(), BudgetExceeded> {
         let left = self
             .0
@@ -22,14 +22,14 @@ impl MemoryBudget for Places {
     }
 }
 
-pub(crate) async fn a_history_is_read_in_pages(fixture: Fixture) {
+pub(crate) async fn history_is_paged_within_a_memory_budget(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let created = fixture.new_account(1);
     let (shard, entity) = (created.lease.shard, created.entity);
     let mut state = created.state.clone();
     let journal = &fixture.stores.journal;
     journal.append(created).await.expect("written");
-    // A neighbour in the same shard.
+    // Another account in the same shard.
     fixture.create_account(5).await.expect("written");
     for version in 1..=6_u64 {
         let name = format!("name {version}");
@@ -54,17 +54,17 @@ pub(crate) async fn a_history_is_read_in_pages(fixture: Fixture) {
     assert_eq!(versions(7, 3).await, [0; 0]);
     assert_eq!(versions(0, 0).await, [0; 0]);
     let page = Page { skip: 0, take: 7 };
-    let nobody = journal
+    let unknown = journal
         .history(shard, Uuid::from_u128(77), page, &UnlimitedBudget)
         .await;
-    assert_eq!(nobody.expect("reads"), []);
-    let few = Places(AtomicUsize::new(6));
+    assert_eq!(unknown.expect("reads"), []);
+    let few = EventBudget(AtomicUsize::new(6));
     let refused = journal.history(shard, *entity.as_uuid(), page, &few).await;
     assert_eq!(
         refused,
         Err(StorageError::BudgetExceeded(BudgetExceeded::Shared))
     );
-    let enough = Places(AtomicUsize::new(7));
+    let enough = EventBudget(AtomicUsize::new(7));
     let read = journal
         .history(shard, *entity.as_uuid(), page, &enough)
         .await;

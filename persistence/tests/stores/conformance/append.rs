@@ -1,8 +1,8 @@
-//! Appending: contiguous positions (I2), whole or not at all, state rows beside their events (I5).
+//! Appends: contiguous positions (I2), all or nothing, state rows written with their events (I5).
 
 use fritzy_domain::{AppendError, Command, EntityId, OrderCommand, RecordedEvent, fold};
 
-use crate::fixtures::{Fixture, account_id, command_id};
+use crate::fixture::{Fixture, account_id, command_id};
 
 async fn whole_journal(fixture: &Fixture) -> Vec<RecordedEvent> {
     let mut all = Vec::new();
@@ -25,45 +25,45 @@ async fn whole_journal(fixture: &Fixture) -> Vec<RecordedEvent> {
     all
 }
 
-pub(crate) async fn positions_and_versions_have_no_gaps(fixture: Fixture) {
+pub(crate) async fn i2_positions_and_versions_have_no_gaps(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let pending: Vec<_> = (0..600)
         .map(|n| fixture.stores.journal.append(fixture.new_account(n)))
         .collect();
-    for answer in pending {
-        assert_eq!(answer.await.expect("written").version, 1);
+    for outcome in pending {
+        assert_eq!(outcome.await.expect("written").version, 1);
     }
     assert_eq!(whole_journal(&fixture).await.len(), 600);
     let shard = fixture.leases[1].shard;
-    let part = fixture
+    let page = fixture
         .stores
         .journal
         .read_shard(shard, 10, 5)
         .await
         .expect("reads");
-    let positions: Vec<u64> = part.iter().map(|recorded| recorded.position).collect();
+    let positions: Vec<u64> = page.iter().map(|recorded| recorded.position).collect();
     assert_eq!(positions, [11, 12, 13, 14, 15]);
 }
 
-pub(crate) async fn a_bad_append_in_a_batch_fails_alone(fixture: Fixture) {
+pub(crate) async fn conflicting_append_in_a_batch_fails_alone(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     fixture.create_account(7).await.expect("written");
-    // The first of these is written alone, the others wait behind it and share a batch.
+    // The first of these is written alone; the others queue meanwhile and share a batch.
     let pending: Vec<_> = (0..200)
         .map(|n| (n, fixture.stores.journal.append(fixture.new_account(n))))
         .collect();
-    for (number, answer) in pending {
-        let answer = answer.await;
+    for (number, result) in pending {
+        let result = result.await;
         if number == 7 {
-            assert_eq!(answer, Err(AppendError::Conflict));
+            assert_eq!(result, Err(AppendError::Conflict));
         } else {
-            assert!(answer.is_ok(), "account {number}: {answer:?}");
+            assert!(result.is_ok(), "account {number}: {result:?}");
         }
     }
     assert_eq!(whole_journal(&fixture).await.len(), 200);
 }
 
-pub(crate) async fn the_counter_survives_failed_batches(fixture: Fixture) {
+pub(crate) async fn i2_failed_appends_leave_no_gap_in_positions(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     for number in 0..10 {
         fixture.create_account(number).await.expect("written");
@@ -73,7 +73,7 @@ pub(crate) async fn the_counter_survives_failed_batches(fixture: Fixture) {
     assert_eq!(whole_journal(&fixture).await.len(), 10);
 }
 
-pub(crate) async fn an_append_on_another_version_is_refused(fixture: Fixture) {
+pub(crate) async fn i2_append_on_another_version_is_refused(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let placed = fixture.new_order(1, account_id(1), None);
     let state = placed.state.clone();
@@ -87,7 +87,7 @@ pub(crate) async fn an_append_on_another_version_is_refused(fixture: Fixture) {
         let confirm = Command::Order(OrderCommand::Confirm);
         fixture.decided(Some(state.clone()), after, confirm, command_id(id), None)
     };
-    // A version ahead would leave a gap, one behind would fork the entity.
+    // A higher version would leave a gap, a lower one would fork the entity.
     let ahead = fixture.stores.journal.append(confirm(2, 2)).await;
     assert_eq!(ahead, Err(AppendError::Conflict));
     assert_eq!(
@@ -105,7 +105,7 @@ pub(crate) async fn an_append_on_another_version_is_refused(fixture: Fixture) {
     assert_eq!(whole_journal(&fixture).await.len(), 2);
 }
 
-pub(crate) async fn state_rows_are_the_fold_of_the_journal(fixture: Fixture) {
+pub(crate) async fn i5_state_rows_equal_the_fold_of_the_journal(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let mut ids: Vec<EntityId> = Vec::new();
     for number in 0..20 {
@@ -118,13 +118,13 @@ pub(crate) async fn state_rows_are_the_fold_of_the_journal(fixture: Fixture) {
             .append(placed)
             .await
             .expect("written");
-        let moves = [
+        let transitions = [
             OrderCommand::Confirm,
             OrderCommand::Cancel {
                 reason: Some("found it\ncheaper".into()),
             },
         ];
-        for (version, command) in (1_u64..).zip(moves.into_iter().take(number as usize % 3)) {
+        for (version, command) in (1_u64..).zip(transitions.into_iter().take(number as usize % 3)) {
             let id = command_id(1_000 + number * 10 + u128::from(version));
             let command = Command::Order(command);
             let append = fixture.decided(Some(state), version, command, id, None);
@@ -168,14 +168,14 @@ pub(crate) async fn state_rows_are_the_fold_of_the_journal(fixture: Fixture) {
     }
 }
 
-pub(crate) async fn closing_flushes(fixture: Fixture) {
+pub(crate) async fn close_writes_queued_appends(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let pending: Vec<_> = (0..100)
         .map(|n| fixture.stores.journal.append(fixture.new_account(n)))
         .collect();
     fixture.stores.close().await;
-    for answer in pending {
-        assert!(answer.await.is_ok());
+    for result in pending {
+        assert!(result.await.is_ok());
     }
     let late = fixture.create_account(1_000).await;
     assert!(late.is_err_and(|failure| failure.certainly_not_written()));

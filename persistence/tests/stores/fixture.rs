@@ -1,4 +1,5 @@
-//! Stores to run on, and appends as the shells would make them: through decide and evolve.
+//! Open stores on empty databases, and appends as an entity actor makes them: with `decide` and
+//! `evolve`.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +13,18 @@ use fritzy_types::{Deadline, NodeId, ShardCount, ShardId, ShardLease, Timestamp}
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// Few shards, so that a few entities share each.
+/// Few shards, so that each holds several entities.
 pub(crate) const SHARDS: u16 = 4;
 
-/// One empty database.
+/// Fails a test that waits longer for something that must happen.
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The stores of one database, and the leases that appends are written under.
 pub(crate) struct Fixture {
     pub(crate) stores: Stores,
     pub(crate) owner: NodeId,
     pub(crate) leases: Vec<ShardLease>,
-    /// Kept until the test ends.
+    /// Deleted when the test ends.
     _folder: Option<TempDir>,
 }
 
@@ -31,7 +35,7 @@ pub(crate) fn sqlite_config(folder: &TempDir) -> SqliteConfig {
     }
 }
 
-/// An empty database of the test's own; without a server the test is counted as skipped.
+/// Creates an empty database for one test. Without a server the test is counted as skipped.
 pub(crate) fn postgres_config(test: &str) -> Option<PostgresConfig> {
     let server = match fritzy_testbed::postgres_for_tests() {
         Ok(server) => server,
@@ -49,46 +53,40 @@ pub(crate) fn postgres_config(test: &str) -> Option<PostgresConfig> {
 }
 
 impl Fixture {
-    pub(crate) fn memory() -> Self {
+    /// Always there; an option, as the suite expects of each store.
+    pub(crate) async fn memory(_test: &str) -> Option<Self> {
         let shards = ShardCount::new(SHARDS).expect("in range");
         let config = MemoryConfig {
             shards,
             committer: CommitterConfig::default(),
         };
-        Self {
-            stores: Stores::in_memory(config),
-            owner: node(1),
-            leases: vec![],
-            _folder: None,
-        }
+        Some(Self::unclaimed(Stores::in_memory(config), None))
     }
 
-    pub(crate) async fn sqlite() -> Self {
+    /// Always there; an option, as the suite expects of each store.
+    pub(crate) async fn sqlite(_test: &str) -> Option<Self> {
         let folder = TempDir::new().expect("a temporary folder");
-        let stores = Stores::open_sqlite(sqlite_config(&folder))
-            .await
-            .expect("opens");
-        Self {
-            stores,
-            owner: node(1),
-            leases: vec![],
-            _folder: Some(folder),
-        }
+        let stores = Stores::open_sqlite(sqlite_config(&folder)).await;
+        Some(Self::unclaimed(stores.expect("opens"), Some(folder)))
     }
 
-    /// `None` where this machine has no PostgreSQL; then the test is counted as skipped.
+    /// Returns `None` on a machine without PostgreSQL; the test is then counted as skipped.
     pub(crate) async fn postgres(test: &str) -> Option<Self> {
         let config = postgres_config(test)?;
         let stores = Stores::open_postgres(config).await.expect("opens");
-        Some(Self {
+        Some(Self::unclaimed(stores, None))
+    }
+
+    fn unclaimed(stores: Stores, folder: Option<TempDir>) -> Self {
+        Self {
             stores,
             owner: node(1),
             leases: vec![],
-            _folder: None,
-        })
+            _folder: folder,
+        }
     }
 
-    /// On stores that are open and claimed already.
+    /// Uses stores whose shards are claimed already.
     pub(crate) fn on(stores: Stores, leases: Vec<ShardLease>) -> Self {
         Self {
             stores,
@@ -96,6 +94,15 @@ impl Fixture {
             leases,
             _folder: None,
         }
+    }
+
+    /// Uses stores of a test, with every shard claimed for `owner`.
+    pub(crate) async fn claimed_by(owner: NodeId, stores: Stores) -> Self {
+        let fixture = Self {
+            owner,
+            ..Self::unclaimed(stores, None)
+        };
+        fixture.claimed().await
     }
 
     /// Claims every shard for the fixture's owner.
@@ -168,7 +175,8 @@ impl Fixture {
         self.decided(None, 0, command, id, fingerprint)
     }
 
-    /// What the shell of an entity would append for `command`.
+    /// Returns what an entity actor appends for `command`, decided on the state `before` at version
+    /// `after`.
     pub(crate) fn decided(
         &self,
         before: Option<State>,
@@ -178,11 +186,11 @@ impl Fixture {
         fingerprint: Option<Fingerprint>,
     ) -> Append {
         let second = i64::try_from(id.as_uuid().as_u128() >> 16 & 0xFFFF).expect("small");
-        let env = DecisionContext {
+        let context = DecisionContext {
             now: Timestamp::from_micros(second * 1_000_000),
             command: id,
         };
-        let events = State::decide(before.as_ref(), command, &env).expect("accepted");
+        let events = State::decide(before.as_ref(), command, &context).expect("accepted");
         let state = events.iter().fold(before, State::evolve).expect("exists");
         let events: Vec<(EventId, Event)> = events
             .into_iter()
@@ -207,7 +215,7 @@ pub(crate) fn node(number: u128) -> NodeId {
 }
 
 pub(crate) fn command_id(number: u128) -> CommandId {
-    // The last two bytes are the slot, which an order takes from its account.
+    // The last two bytes are the slot. An order has the slot of its account.
     CommandId::from_uuid(Uuid::from_u128(number << 16 | number & 0xFFFF))
 }
 

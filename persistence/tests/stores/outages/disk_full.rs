@@ -1,5 +1,5 @@
-//! PostgreSQL on a disk without room: writes are refused, nothing acknowledged is lost, and once there is room it
-//! goes on, by itself where the server has survived.
+//! PostgreSQL on a full disk: writes are refused and nothing acknowledged is lost. Once space is
+//! freed, writes continue without help if the server survived.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,20 +10,22 @@ use std::time::Instant;
 use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
 use tempfile::TempDir;
 
-use crate::ground::{Ground, PATIENT, Told, acknowledged, blocking};
+use crate::fixture::TEST_TIMEOUT;
+use crate::outages::workspace::{ClientObservation, Workspace, acknowledged, blocking};
 
-/// A new server takes some 60 MB with its log.
+/// A new server uses some 60 MB with its WAL.
 const DISK_SIZE: &str = "size=160m";
 /// Accounts created at once.
 const BATCH: u128 = 200;
-/// Batches until the disk is full, at most: what is free after the filler is some kilobytes, and a segment of the log.
+/// Limit of batches until the disk is full. The filler leaves some kilobytes and what is free in a
+/// WAL segment.
 const BATCHES_MAX: u128 = 2_000;
 
-/// A small file system, gone with this value.
+/// A small file system, unmounted when this value is dropped.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// `None` where none may be mounted.
+    /// Returns `None` where the user may not mount one.
     fn mount() -> Option<Self> {
         let folder = TempDir::new().expect("a folder");
         let mounted = Command::new("mount")
@@ -31,7 +33,7 @@ impl SmallDisk {
             .arg(folder.path())
             .output();
         let mounted = mounted.is_ok_and(|done| done.status.success());
-        // Its owner made it for itself alone; the server is another account.
+        // Only its owner may enter a temporary folder; the server runs as another user.
         let opened = Command::new("chmod").arg("755").arg(folder.path()).status();
         (mounted && opened.is_ok_and(|status| status.success())).then_some(Self(folder))
     }
@@ -40,7 +42,7 @@ impl SmallDisk {
         self.0.path()
     }
 
-    /// Leaves no byte.
+    /// Fills the disk to the last byte.
     fn fill(&self) {
         let mut filler = File::create(self.path().join("filler")).expect("a file");
         for size in [1 << 20, 1 << 12, 1] {
@@ -49,7 +51,7 @@ impl SmallDisk {
     }
 
     fn free(&self) {
-        fs::remove_file(self.path().join("filler")).expect("it is there");
+        fs::remove_file(self.path().join("filler")).expect("the filler exists");
     }
 }
 
@@ -64,8 +66,8 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_refuses_writes_and_loses_nothing() {
-    let test = "a_full_disk_refuses_writes_and_loses_nothing";
+async fn i1_full_disk_refuses_writes_and_loses_nothing() {
+    let test = "i1_full_disk_refuses_writes_and_loses_nothing";
     let Some(disk) = SmallDisk::mount() else {
         return skipped(test, "only root may mount a small file system");
     };
@@ -81,42 +83,41 @@ async fn a_full_disk_refuses_writes_and_loses_nothing() {
         Err(missing @ ServiceError::Missing { .. }) => return skipped(test, &missing.to_string()),
         Err(failure) => panic!("{failure}"),
     };
-    let ground = Ground::on(server).await;
-    let mut told = ground.tell_many(1, BATCH, PATIENT).await;
-    assert_eq!(acknowledged(&told), told.len());
+    let workspace = Workspace::on(server).await;
+    let mut observed = workspace.create_accounts(1, BATCH).await;
+    assert_eq!(acknowledged(&observed), observed.len());
     disk.fill();
     let mut next = 1 + BATCH;
-    let refused = |told: &[Told]| told.iter().any(|(_, answer)| answer.is_err());
-    while !refused(&told) && next < BATCHES_MAX * BATCH {
-        let round = ground.tell_many(next, BATCH, PATIENT).await;
-        told.extend(round);
+    let refused = |observed: &[ClientObservation]| acknowledged(observed) < observed.len();
+    while !refused(&observed) && next < BATCHES_MAX * BATCH {
+        observed.extend(workspace.create_accounts(next, BATCH).await);
         next += BATCH;
     }
-    assert!(refused(&told), "the disk is full");
+    assert!(refused(&observed), "the disk is full");
     disk.free();
-    // A server that could not write its log has ended; whoever supervises it starts it again.
-    let alive = || ground.server.psql("postgres", "SELECT 1").is_ok();
+    // A server that cannot write its WAL ends; a supervisor restarts it.
+    let alive = || workspace.server.psql("postgres", "SELECT 1").is_ok();
     let began = Instant::now();
     while !blocking(alive) {
         assert!(
-            began.elapsed() < PATIENT,
+            began.elapsed() < TEST_TIMEOUT,
             "the server is neither up nor down"
         );
-        if ground.server.start_again().is_ok() {
+        if workspace.server.start_again().is_ok() {
             break;
         }
     }
     let began = Instant::now();
     loop {
         next += 1;
-        let again = ground.tell(ground.account(next, PATIENT)).await;
-        let written = again.1.is_ok();
-        told.push(again);
+        let retried = workspace.create_account(next).await;
+        let written = retried.is_acknowledged();
+        observed.push(retried);
         if written {
             break;
         }
-        assert!(began.elapsed() < PATIENT, "it goes on by itself");
+        assert!(began.elapsed() < TEST_TIMEOUT, "writes continue");
         tokio::task::yield_now().await;
     }
-    ground.audit(&told).await;
+    workspace.audit(&observed).await;
 }

@@ -1,20 +1,20 @@
-//! What cannot be checked: exit code 2, and one line that says why and what to do.
+//! Databases that cannot be verified: exit code 2, and one line with the reason and a remedy.
 
-use crate::ground::Ground;
+use crate::workspace::Workspace;
 
-async fn require_cannot(ground: &mut Ground, named: &[&str]) {
-    let output = ground.verify(&[]).await;
+async fn require_unverifiable(workspace: &mut Workspace, named: &[&str]) {
+    let output = workspace.verify(&[]).await;
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(said.lines().count(), 1, "{said}");
+    let message = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(message.lines().count(), 1, "{message}");
     for name in named {
-        assert!(said.contains(name), "names {name:?}: {said}");
+        assert!(message.contains(name), "names {name:?}: {message}");
     }
 }
 
 #[tokio::test]
-async fn the_schema_of_another_version() {
+async fn schema_of_another_version_cannot_be_verified() {
     for (planted, named) in [
         (
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -34,38 +34,40 @@ async fn the_schema_of_another_version() {
             ["not a database of fritzy", "migrations", "--data-dir"],
         ),
     ] {
-        let mut ground = Ground::new().await;
-        ground.plant(&[planted]).await;
-        require_cannot(&mut ground, &named).await;
+        let mut workspace = Workspace::new().await;
+        workspace.plant(&[planted]).await;
+        require_unverifiable(&mut workspace, &named).await;
     }
 }
 
 #[tokio::test]
-async fn a_file_that_somebody_keeps_for_himself() {
-    let mut ground = Ground::new().await;
-    // Takes the lock that keeps readers out as well, which no node does.
-    ground
+async fn exclusively_locked_file_cannot_be_verified() {
+    let mut workspace = Workspace::new().await;
+    // Takes the lock that excludes readers as well, which no node does.
+    workspace
         .plant(&[
             "PRAGMA locking_mode = EXCLUSIVE",
             "UPDATE meta SET value = value",
         ])
         .await;
-    require_cannot(
-        &mut ground,
+    require_unverifiable(
+        &mut workspace,
         &["locked by another process", "End that process"],
     )
     .await;
 }
 
 #[tokio::test]
-async fn a_table_that_is_gone_is_a_violation_and_not_a_failure() {
-    let mut ground = Ground::new().await;
+async fn missing_table_is_a_violation() {
+    let mut workspace = Workspace::new().await;
     let expected = [
-        ground.at("schema-differs", "'part', 'table product'").await,
-        ground
+        workspace
+            .at("schema-differs", "'part', 'table product'")
+            .await,
+        workspace
             .at("schema-differs", "'part', 'index product_by_age'")
             .await,
     ];
-    ground.plant(&["DROP TABLE product"]).await;
-    ground.require(&expected).await;
+    workspace.plant(&["DROP TABLE product"]).await;
+    workspace.require(&expected).await;
 }

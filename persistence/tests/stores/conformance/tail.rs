@@ -1,4 +1,4 @@
-//! The tail of a database, on those that another process can open: a file and a server.
+//! The event tail of a database, on the stores that another process can open: a file and a server.
 
 use std::path::PathBuf;
 
@@ -8,64 +8,65 @@ use fritzy_types::{ShardId, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::fixtures::{Fixture, SHARDS, node, postgres_config, sqlite_config};
+use crate::fixture::{Fixture, SHARDS, node, postgres_config, sqlite_config};
 
 /// Enough that each shard is read in several pages.
 const EVENTS: u64 = 4_800;
 
-enum Place {
+enum Location {
     File(PathBuf),
     Server(String),
 }
 
 struct Database {
     fixture: Fixture,
-    place: Place,
+    location: Location,
     _folder: Option<TempDir>,
 }
 
 impl Database {
-    async fn sqlite() -> Option<Self> {
+    /// Always there; an option, as the suite expects of each store.
+    async fn sqlite(_test: &str) -> Option<Self> {
         let folder = TempDir::new().expect("a temporary folder");
         let config = sqlite_config(&folder);
-        let place = Place::File(config.file.clone());
+        let location = Location::File(config.file.clone());
         let stores = Stores::open_sqlite(config).await.expect("opens");
         Some(Self {
-            fixture: claimed(stores).await,
-            place,
+            fixture: Fixture::claimed_by(node(1), stores).await,
+            location,
             _folder: Some(folder),
         })
     }
 
     async fn postgres(test: &str) -> Option<Self> {
         let config = postgres_config(test)?;
-        let place = Place::Server(config.url.clone());
+        let location = Location::Server(config.url.clone());
         let stores = Stores::open_postgres(config).await.expect("opens");
         Some(Self {
-            fixture: claimed(stores).await,
-            place,
+            fixture: Fixture::claimed_by(node(1), stores).await,
+            location,
             _folder: None,
         })
     }
 
-    /// Creates accounts; each is dated at the second of its number, and stands in shard `number % SHARDS`.
+    /// Creates accounts, each at the second of its number, in shard `number % SHARDS`.
     async fn create(&self, numbers: std::ops::RangeInclusive<u64>) {
         let appends = numbers.map(|number| self.fixture.new_account(number.into()));
         let journal = &self.fixture.stores.journal;
         let pending: Vec<_> = appends.map(|append| journal.append(append)).collect();
-        for answer in pending {
-            answer.await.expect("written");
+        for result in pending {
+            result.await.expect("written");
         }
     }
 
     async fn tail(&self, from: &TailFrom) -> Result<EventTail, TailError> {
-        match &self.place {
-            Place::File(file) => EventTail::open_sqlite(file, from).await,
-            Place::Server(url) => EventTail::open_postgres(url, from).await,
+        match &self.location {
+            Location::File(file) => EventTail::open_sqlite(file, from).await,
+            Location::Server(url) => EventTail::open_postgres(url, from).await,
         }
     }
 
-    /// What a tail hands out that begins there.
+    /// Returns everything that a tail from there returns.
     async fn all(&self, from: &TailFrom) -> Vec<RecordedEvent> {
         let mut tail = self.tail(from).await.expect("opens");
         let events = rest(&mut tail).await;
@@ -75,14 +76,14 @@ impl Database {
 
     async fn execute(&self, statement: &str) {
         let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
-        match &self.place {
-            Place::File(file) => {
+        match &self.location {
+            Location::File(file) => {
                 let url = format!("sqlite:{}", file.display());
                 let mut connection = SqliteConnection::connect(&url).await.expect("opens");
                 statement.execute(&mut connection).await.expect("done");
                 connection.close().await.expect("closes");
             }
-            Place::Server(url) => {
+            Location::Server(url) => {
                 let mut connection = PgConnection::connect(url).await.expect("opens");
                 statement.execute(&mut connection).await.expect("done");
             }
@@ -90,13 +91,7 @@ impl Database {
     }
 }
 
-async fn claimed(stores: Stores) -> Fixture {
-    let shards: Vec<ShardId> = stores.ownership.shard_count().all().collect();
-    let leases = stores.ownership.claim(node(1), &shards).await;
-    Fixture::on(stores, leases.expect("claims"))
-}
-
-/// What one look finds.
+/// Polls once and returns the events found.
 async fn rest(tail: &mut EventTail) -> Result<Vec<RecordedEvent>, TailError> {
     tail.poll().await?;
     let mut events = Vec::new();
@@ -115,7 +110,7 @@ fn at_second(second: u64) -> TailFrom {
     TailFrom::At(Timestamp::from_micros(second as i64 * 1_000_000))
 }
 
-async fn everything_is_handed_out_once_and_in_order(database: Database) {
+async fn tail_returns_every_event_once_in_order(database: Database) {
     database.create(1..=EVENTS).await;
     let all = database.all(&TailFrom::Start).await;
     assert_eq!(seconds(&all), (1..=EVENTS).collect::<Vec<_>>(), "by time");
@@ -134,14 +129,14 @@ async fn everything_is_handed_out_once_and_in_order(database: Database) {
     assert_eq!(
         stored.await.expect("reads").as_slice(),
         std::slice::from_ref(event),
-        "whole"
+        "every field"
     );
 }
 
-async fn a_tail_begins_where_it_is_told(database: Database) {
-    assert_eq!(database.all(&TailFrom::Last(10)).await, [], "nothing yet");
+async fn tail_starts_where_requested(database: Database) {
+    assert_eq!(database.all(&TailFrom::Last(10)).await, [], "no events yet");
     database.create(1..=1_000).await;
-    // Many in one shard, as one busy account makes them: the last ten are all there.
+    // Many in one shard, as one busy account makes them: the last ten are complete.
     for number in 251..=265 {
         database.create(number * 4..=number * 4).await;
     }
@@ -165,18 +160,18 @@ async fn a_tail_begins_where_it_is_told(database: Database) {
     assert_eq!(more_than_there_are.len(), 1_015);
 }
 
-async fn a_tail_goes_on_with_what_is_new_and_from_its_cursor(database: Database) {
+async fn tail_continues_with_new_events_and_from_its_cursor(database: Database) {
     database.create(1..=20).await;
     let mut tail = database.tail(&TailFrom::Now).await.expect("opens");
     assert_eq!(rest(&mut tail).await.expect("no gap"), []);
     database.create(21..=30).await;
-    let news = rest(&mut tail).await.expect("no gap");
-    assert_eq!(seconds(&news), (21..=30).collect::<Vec<_>>());
-    // It ends in the midst of a look; another goes on behind what was handed out.
+    let new = rest(&mut tail).await.expect("no gap");
+    assert_eq!(seconds(&new), (21..=30).collect::<Vec<_>>());
+    // The tail ends in the middle of a poll; another continues after the last event it returned.
     database.create(31..=40).await;
-    tail.poll().await.expect("looks");
+    tail.poll().await.expect("polls");
     for second in 31..=35 {
-        let event = tail.next().await.expect("no gap").expect("there is more");
+        let event = tail.next().await.expect("no gap").expect("there are more");
         assert_eq!(seconds(&[event]), [second]);
     }
     let cursor = tail.cursor().to_string();
@@ -187,16 +182,16 @@ async fn a_tail_goes_on_with_what_is_new_and_from_its_cursor(database: Database)
     assert_eq!(seconds(&rest), (36..=45).collect::<Vec<_>>());
 }
 
-async fn a_gap_is_named_and_nothing_behind_it_is_handed_out(database: Database) {
+async fn i2_tail_stops_at_a_gap_and_names_it(database: Database) {
     database.create(1..=40).await;
-    let missing = "DELETE FROM journal WHERE shard = 1 AND position = 4";
-    database.execute(missing).await;
+    let delete = "DELETE FROM journal WHERE shard = 1 AND position = 4";
+    database.execute(delete).await;
     let mut tail = database.tail(&TailFrom::Start).await.expect("opens");
-    tail.poll().await.expect("looks");
-    let mut handed_out = Vec::new();
+    tail.poll().await.expect("polls");
+    let mut returned = Vec::new();
     let gap = loop {
         match tail.next().await {
-            Ok(event) => handed_out.push(event.expect("the gap comes before the end")),
+            Ok(event) => returned.push(event.expect("the gap is before the end")),
             Err(gap) => break gap,
         }
     };
@@ -210,8 +205,8 @@ async fn a_gap_is_named_and_nothing_behind_it_is_handed_out(database: Database) 
     };
     // Shard 1 has 1, 5, 9, 13 …: the fourth is missing.
     assert!(
-        seconds(&handed_out).iter().all(|second| *second <= 13),
-        "{handed_out:?}"
+        seconds(&returned).iter().all(|second| *second <= 13),
+        "{returned:?}"
     );
     assert_eq!(tail.cursor().of(ShardId(1)), 3);
     tail.close().await;
@@ -222,7 +217,7 @@ async fn a_gap_is_named_and_nothing_behind_it_is_handed_out(database: Database) 
     );
 }
 
-async fn a_cursor_behind_the_end_is_refused(database: Database) {
+async fn cursor_beyond_the_end_is_refused(database: Database) {
     database.create(1..=8).await;
     for (cursor, text) in [
         ("1:3", "shard 1 ends at position 2"),
@@ -239,32 +234,15 @@ async fn a_cursor_behind_the_end_is_refused(database: Database) {
     }
 }
 
-/// Makes a test on a file and one on a server from each check.
-macro_rules! tails {
-    ($($check:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $check() {
-                if let Some(database) = super::Database::sqlite().await {
-                    super::$check(database).await;
-                }
-            })+
+suite! {
+    sqlite = crate::conformance::tail::Database::sqlite,
+    postgres = crate::conformance::tail::Database::postgres => {
+        tail::{
+            tail_returns_every_event_once_in_order,
+            tail_starts_where_requested,
+            tail_continues_with_new_events_and_from_its_cursor,
+            i2_tail_stops_at_a_gap_and_names_it,
+            cursor_beyond_the_end_is_refused,
         }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $check() {
-                if let Some(database) = super::Database::postgres(stringify!($check)).await {
-                    super::$check(database).await;
-                }
-            })+
-        }
-    };
-}
-
-tails! {
-    everything_is_handed_out_once_and_in_order,
-    a_tail_begins_where_it_is_told,
-    a_tail_goes_on_with_what_is_new_and_from_its_cursor,
-    a_gap_is_named_and_nothing_behind_it_is_handed_out,
-    a_cursor_behind_the_end_is_refused,
+    }
 }

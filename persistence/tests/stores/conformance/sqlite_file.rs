@@ -1,21 +1,21 @@
-//! What only a file can show: that it is locked, kept, and refused when it is not ours.
+//! What only a file can show: its lock, its content after a close, and files that are refused.
 
 use fritzy_domain::UnlimitedBudget;
 use fritzy_persistence::{SqliteConfig, SqliteError, Stores};
 use fritzy_types::{Epoch, ShardCount};
 use tempfile::TempDir;
 
-use crate::fixtures::{Fixture, node, sqlite_config};
+use crate::fixture::{Fixture, node, sqlite_config};
 
 #[tokio::test]
-async fn a_file_in_use_is_refused_with_what_to_do() {
+async fn file_in_use_is_refused_with_a_remedy() {
     let folder = TempDir::new().expect("a temporary folder");
     let _open = Stores::open_sqlite(sqlite_config(&folder))
         .await
         .expect("opens");
     let second = Stores::open_sqlite(sqlite_config(&folder)).await;
     let Err(refused @ SqliteError::InUse { .. }) = second else {
-        panic!("opened twice")
+        panic!("it opened twice")
     };
     let text = refused.to_string();
     assert!(
@@ -26,28 +26,23 @@ async fn a_file_in_use_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn each_opening_goes_on_with_higher_epochs() {
+async fn reopening_raises_epochs_and_continues_positions() {
     let folder = TempDir::new().expect("a temporary folder");
     for run in 1..=3 {
         let stores = Stores::open_sqlite(sqlite_config(&folder))
             .await
             .expect("opens");
-        let shards: Vec<_> = stores.ownership.shard_count().all().collect();
-        let leases = stores
-            .ownership
-            .claim(node(run), &shards)
-            .await
-            .expect("claims");
+        let fixture = Fixture::claimed_by(node(run), stores).await;
+        let leases = &fixture.leases;
         assert!(leases.iter().all(|lease| lease.epoch == Epoch(run as u64)));
-        let fixture = Fixture::on(stores, leases);
         let written = fixture.create_account(run * 4).await.expect("written");
-        assert_eq!(written.first, run as u64, "positions go on across runs");
+        assert_eq!(written.first, run as u64, "positions continue across runs");
         fixture.stores.close().await;
     }
 }
 
 #[tokio::test]
-async fn another_number_of_shards_is_refused() {
+async fn different_shard_count_is_refused() {
     let folder = TempDir::new().expect("a temporary folder");
     let stores = Stores::open_sqlite(sqlite_config(&folder))
         .await
@@ -70,14 +65,14 @@ async fn another_number_of_shards_is_refused() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_not_there_is_named() {
+async fn missing_folder_is_named() {
     let refused = Stores::open_sqlite(SqliteConfig::new("/nonexistent/fritzy.db")).await;
     let text = refused.err().expect("refused").to_string();
     assert!(text.contains("/nonexistent/fritzy.db"), "{text}");
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_named() {
+async fn non_database_file_is_refused() {
     let folder = TempDir::new().expect("a temporary folder");
     let config = sqlite_config(&folder);
     std::fs::write(
@@ -94,35 +89,30 @@ async fn a_file_that_is_no_database_is_named() {
 }
 
 #[tokio::test]
-async fn a_closed_database_is_one_file_with_everything_in_it() {
+async fn i1_closed_database_is_one_complete_file() {
     let folder = TempDir::new().expect("a temporary folder");
     let config = sqlite_config(&folder);
     for run in 1..=5 {
         let stores = Stores::open_sqlite(config.clone()).await.expect("opens");
-        let shards: Vec<_> = stores.ownership.shard_count().all().collect();
-        let leases = stores
-            .ownership
-            .claim(node(run), &shards)
-            .await
-            .expect("claims");
+        let fixture = Fixture::claimed_by(node(run), stores).await;
         let page = fritzy_domain::Page {
             skip: 0,
             take: 1_000,
         };
-        let found = stores
+        let found = fixture
+            .stores
             .read_model
             .accounts(page, &UnlimitedBudget)
             .await
             .expect("reads");
         assert_eq!(found.len() as u128, (run - 1) * 50);
-        let fixture = Fixture::on(stores, leases);
         let appends = (0..50).map(|n| fixture.new_account(run * 1_000 + n));
         let pending: Vec<_> = appends.map(|a| fixture.stores.journal.append(a)).collect();
         fixture.stores.close().await;
-        for answer in pending {
-            answer.await.expect("written");
+        for result in pending {
+            result.await.expect("written");
         }
-        let log = folder.path().join("fritzy.db-wal");
-        assert!(!log.exists(), "the log was moved into the file");
+        let wal = folder.path().join("fritzy.db-wal");
+        assert!(!wal.exists(), "the WAL was moved into the file");
     }
 }

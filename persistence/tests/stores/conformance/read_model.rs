@@ -1,4 +1,4 @@
-//! The read model: by id and in lists.
+//! The read model: rows by id, and lists.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,16 +8,16 @@ use fritzy_domain::{
 };
 use fritzy_types::{BudgetExceeded, StorageError, Timestamp};
 
-use crate::fixtures::{Fixture, account_id, account_of, command_id};
+use crate::fixture::{Fixture, account_id, account_of, command_id};
 
 const ALL: Page = Page {
     skip: 0,
     take: 1_000,
 };
 
-pub(crate) async fn lists_are_ordered_and_paged(fixture: Fixture) {
+pub(crate) async fn lists_are_ordered_and_paged_by_offset(fixture: Fixture) {
     let fixture = fixture.claimed().await;
-    // Created in another order than they are listed in; two at the same moment.
+    // Created in another order than they are listed in; two have the same timestamp.
     for number in [30, 10, 20, 10 + (1 << 64), 40] {
         fixture.create_account(number).await.expect("written");
     }
@@ -33,16 +33,16 @@ pub(crate) async fn lists_are_ordered_and_paged(fixture: Fixture) {
     );
     let expected = [10, 10 + (1 << 64), 20, 30, 40].map(account_id);
     assert_eq!(all, expected);
-    let part = read_model
+    let page = read_model
         .accounts(Page { skip: 1, take: 2 }, &UnlimitedBudget)
         .await
         .expect("reads");
-    assert_eq!(names(part), expected[1..3]);
-    let behind = read_model
+    assert_eq!(names(page), expected[1..3]);
+    let beyond = read_model
         .accounts(Page { skip: 5, take: 2 }, &UnlimitedBudget)
         .await
         .expect("reads");
-    assert!(behind.is_empty());
+    assert!(beyond.is_empty());
     assert!(
         read_model
             .accounts(Page { skip: 0, take: 0 }, &UnlimitedBudget)
@@ -52,7 +52,7 @@ pub(crate) async fn lists_are_ordered_and_paged(fixture: Fixture) {
     );
 }
 
-pub(crate) async fn slices_walk_a_list_from_both_ends(fixture: Fixture) {
+pub(crate) async fn keyset_pages_walk_a_list_from_both_ends(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     for number in [30, 10, 20, 10 + (1 << 64), 40] {
         fixture.create_account(number).await.expect("written");
@@ -78,41 +78,41 @@ pub(crate) async fn slices_walk_a_list_from_both_ends(fixture: Fixture) {
         (start, keys[3], 2, true, 1..3),
         (keys[4], end, 9, false, 5..5),
     ] {
-        let slice = KeysetPage {
-            after,
+        let page = KeysetPage {
+            expected_version: after,
             before,
             take,
             from_end,
         };
         let rows = read_model
-            .account_page_by_key(slice, &UnlimitedBudget)
+            .account_page_by_key(page, &UnlimitedBudget)
             .await
             .expect("reads");
         let ids: Vec<_> = rows.into_iter().map(|row| row.state.id).collect();
-        assert_eq!(ids, sorted[expected], "{slice:?}");
+        assert_eq!(ids, sorted[expected], "{page:?}");
     }
-    // A walk does not repeat or skip rows when others come in between.
-    let walked = KeysetPage {
+    // Rows created meanwhile neither repeat nor skip others.
+    let page = KeysetPage {
         after: keys[2],
         before: end,
         take: 1,
         from_end: false,
     };
     let next = read_model
-        .account_page_by_key(walked, &UnlimitedBudget)
+        .account_page_by_key(page, &UnlimitedBudget)
         .await
         .expect("reads");
     fixture.create_account(15).await.expect("written");
     assert_eq!(
         read_model
-            .account_page_by_key(walked, &UnlimitedBudget)
+            .account_page_by_key(page, &UnlimitedBudget)
             .await
             .expect("reads"),
         next
     );
 }
 
-pub(crate) async fn withdrawn_products_leave_the_lists(fixture: Fixture) {
+pub(crate) async fn withdrawn_products_are_not_listed(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let mut states = Vec::new();
     for number in 1..=3 {
@@ -130,7 +130,7 @@ pub(crate) async fn withdrawn_products_leave_the_lists(fixture: Fixture) {
     let (id, state) = (gone.entity, gone.state.clone());
     fixture.stores.journal.append(gone).await.expect("written");
     let read_model = &fixture.stores.read_model;
-    let slice = KeysetPage {
+    let page = KeysetPage {
         after: SortKey::START,
         before: SortKey::END,
         take: 9,
@@ -138,9 +138,7 @@ pub(crate) async fn withdrawn_products_leave_the_lists(fixture: Fixture) {
     };
     for rows in [
         read_model.products(ALL, &UnlimitedBudget).await,
-        read_model
-            .product_page_by_key(slice, &UnlimitedBudget)
-            .await,
+        read_model.product_page_by_key(page, &UnlimitedBudget).await,
     ] {
         assert_eq!(rows.expect("reads").len(), 2);
     }
@@ -148,7 +146,7 @@ pub(crate) async fn withdrawn_products_leave_the_lists(fixture: Fixture) {
     assert_eq!(row, [Some(Stored { version: 2, state })]);
 }
 
-pub(crate) async fn orders_are_listed_for_many_accounts_at_once(fixture: Fixture) {
+pub(crate) async fn orders_of_many_accounts_are_paged_by_offset(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     // Account n has n orders.
     for account in 0..15_u128 {
@@ -184,7 +182,7 @@ pub(crate) async fn orders_are_listed_for_many_accounts_at_once(fixture: Fixture
     );
 }
 
-pub(crate) async fn orders_are_sliced_for_many_accounts_at_once(fixture: Fixture) {
+pub(crate) async fn orders_of_many_accounts_are_paged_by_key(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let id = |account: u128, order: u128| {
         command_id(account * 100 + order).new_order(account_id(account))
@@ -200,23 +198,23 @@ pub(crate) async fn orders_are_sliced_for_many_accounts_at_once(fixture: Fixture
                         created_at: order.created_at,
                         id: *order.id.as_uuid(),
                     },
-                    other => panic!("{other:?} is no order"),
+                    other => panic!("{other:?} is not an order"),
                 };
             }
             fixture.stores.journal.append(order).await.expect("written");
         }
     }
     let accounts: Vec<AccountId> = (0..15).rev().map(account_id).collect();
-    let slice = |after, before, take, from_end| KeysetPage {
-        after,
+    let page_of = |after, before, take, from_end| KeysetPage {
+        expected_version: after,
         before,
         take,
         from_end,
     };
-    let read = async |slice: KeysetPage| -> Vec<Vec<_>> {
+    let read = async |page: KeysetPage| -> Vec<Vec<_>> {
         let lists = &fixture.stores.read_model;
         let lists = lists
-            .order_pages_by_key(&accounts, slice, &UnlimitedBudget)
+            .order_pages_by_key(&accounts, page, &UnlimitedBudget)
             .await;
         let lists = lists.expect("reads").into_iter();
         lists
@@ -225,7 +223,7 @@ pub(crate) async fn orders_are_sliced_for_many_accounts_at_once(fixture: Fixture
     };
     let (start, end) = (SortKey::START, SortKey::END);
     for (take, from_end) in [(2, false), (2, true), (100, true)] {
-        let lists = read(slice(start, end, take, from_end)).await;
+        let lists = read(page_of(start, end, take, from_end)).await;
         assert_eq!(lists.len(), accounts.len());
         for (account, found) in (0..15_u128).rev().zip(lists) {
             let take = u128::from(take).min(account);
@@ -239,16 +237,16 @@ pub(crate) async fn orders_are_sliced_for_many_accounts_at_once(fixture: Fixture
         }
     }
     for (after, before, expected) in [(middle, end, 4..7), (start, middle, 0..3)] {
-        let lists = read(slice(after, before, 100, false)).await;
+        let lists = read(page_of(after, before, 100, false)).await;
         let expected: Vec<_> = expected.map(|order| id(7, order)).collect();
         assert_eq!(lists[14 - 7], expected);
     }
 }
 
-/// Room for so many rows.
-struct Rows(AtomicUsize);
+/// A memory budget of a number of rows.
+struct RowBudget(AtomicUsize);
 
-impl MemoryBudget for Rows {
+impl MemoryBudget for RowBudget {
     fn take(&self, _bytes: usize) -> Result<(), BudgetExceeded> {
         let left = self.0.load(Ordering::SeqCst).checked_sub(1);
         let left = left.ok_or(BudgetExceeded::Shared)?;
@@ -257,7 +255,7 @@ impl MemoryBudget for Rows {
     }
 }
 
-pub(crate) async fn lists_take_room_for_each_row_and_end_without(fixture: Fixture) {
+pub(crate) async fn lists_charge_the_memory_budget_for_each_row(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let owner = account_id(1);
     for number in 1..=9 {
@@ -275,23 +273,23 @@ pub(crate) async fn lists_take_room_for_each_row_and_end_without(fixture: Fixtur
         }
     }
     let read_model = &fixture.stores.read_model;
-    let slice = KeysetPage {
+    let page = KeysetPage {
         after: SortKey::START,
         before: SortKey::END,
         take: 9,
         from_end: true,
     };
-    for room in [8, 9] {
-        let new = || Rows(AtomicUsize::new(room));
+    for rows in [8, 9] {
+        let new = || RowBudget(AtomicUsize::new(rows));
         let lens = [
             read_model.accounts(ALL, &new()).await.map(|l| l.len()),
             read_model.products(ALL, &new()).await.map(|l| l.len()),
             read_model
-                .account_page_by_key(slice, &new())
+                .account_page_by_key(page, &new())
                 .await
                 .map(|l| l.len()),
             read_model
-                .product_page_by_key(slice, &new())
+                .product_page_by_key(page, &new())
                 .await
                 .map(|l| l.len()),
             read_model
@@ -299,22 +297,26 @@ pub(crate) async fn lists_take_room_for_each_row_and_end_without(fixture: Fixtur
                 .await
                 .map(|l| l[0].len()),
             read_model
-                .order_pages_by_key(&[owner], slice, &new())
+                .order_pages_by_key(&[owner], page, &new())
                 .await
                 .map(|l| l[0].len()),
         ];
-        let expected = if room == 9 {
+        let expected = if rows == 9 {
             Ok(9)
         } else {
             Err(StorageError::BudgetExceeded(BudgetExceeded::Shared))
         };
-        assert_eq!(lens, [(); 6].map(|()| expected.clone()), "room for {room}");
+        assert_eq!(
+            lens,
+            [(); 6].map(|()| expected.clone()),
+            "a budget of {rows} rows"
+        );
     }
     let again = read_model.accounts(ALL, &UnlimitedBudget).await;
     assert_eq!(again.expect("reads after a refusal").len(), 9);
 }
 
-pub(crate) async fn loading_keeps_the_order_of_the_ids(fixture: Fixture) {
+pub(crate) async fn load_returns_rows_in_the_order_of_the_ids(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     for number in 0..150 {
         fixture.create_account(number).await.expect("written");
@@ -332,7 +334,7 @@ pub(crate) async fn loading_keeps_the_order_of_the_ids(fixture: Fixture) {
     }
 }
 
-pub(crate) async fn every_field_comes_back(fixture: Fixture) {
+pub(crate) async fn every_field_is_read_back(fixture: Fixture) {
     let fixture = fixture.claimed().await;
     let account = fixture.new_account(1);
     let account_id = account_of(&account).id;

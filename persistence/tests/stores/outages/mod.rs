@@ -1,0 +1,10 @@
+//! Outages of PostgreSQL, each produced on a real server: responses stay true, and the store
+//! recovers by itself.
+
+mod claims;
+mod disk_full;
+mod lost_responses;
+mod replicas;
+mod restarts;
+mod transient_failures;
+mod workspace;

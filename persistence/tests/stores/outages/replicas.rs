@@ -1,0 +1,179 @@
+//! Lists from a streaming replica: never staler than the client allows, and from the primary
+//! otherwise.
+
+use std::time::Duration;
+
+use fritzy_domain::{Consistency, ConsistencyToken, Page, UnlimitedBudget};
+use fritzy_testbed::{PostgresConfig, PostgresServer};
+
+use crate::fixture::TEST_TIMEOUT;
+use crate::outages::workspace::{Workspace, blocking, server, wait_until};
+
+/// The limit of staleness where a test waits until it has passed: several of the store's polls, one
+/// each 500 ms.
+const SHORT_LAG_MAX: Duration = Duration::from_secs(2);
+/// The limit where a test must see its effect before the limit passes.
+const LONG_LAG_MAX: Duration = Duration::from_secs(3);
+
+struct Pair {
+    workspace: Workspace,
+    replica: PostgresServer,
+}
+
+impl Pair {
+    async fn new(test: &str, lag_max: Duration) -> Option<Self> {
+        let primary = server(test, PostgresConfig::default())?;
+        let replica = primary
+            .standby(PostgresConfig::default())
+            .expect("a standby");
+        let url = replica.url("postgres");
+        let workspace = Workspace::with(primary, |config| {
+            config.replica = Some(url);
+            config.replica_lag_max = lag_max;
+        });
+        let pair = Self {
+            workspace: workspace.await,
+            replica,
+        };
+        Some(pair)
+    }
+
+    /// Returns how many accounts a list shows; `None` when it cannot be read.
+    async fn accounts(&self, consistency: Consistency) -> Option<usize> {
+        let page = Page {
+            skip: 0,
+            take: 1_000,
+        };
+        let lists = self
+            .workspace
+            .fixture
+            .stores
+            .replicas
+            .lists(consistency)
+            .await;
+        let accounts = lists.accounts(page, &UnlimitedBudget).await;
+        accounts.ok().map(|accounts| accounts.len())
+    }
+
+    async fn write(&self, number: u128) -> ConsistencyToken {
+        let written = self.workspace.create_account(number).await;
+        assert!(written.is_acknowledged(), "{written:?}");
+        let token = self.workspace.fixture.stores.replicas.token().await;
+        token.expect("there is a replica")
+    }
+
+    fn on_replica(&self, statement: &str) -> String {
+        let printed = blocking(|| self.replica.psql("postgres", statement));
+        printed.expect("runs").trim().to_owned()
+    }
+
+    fn replica_has(&self, accounts: usize) -> bool {
+        self.on_replica("SELECT count(*) FROM account") == accounts.to_string()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consistency_token_is_honoured_despite_replica_lag() {
+    let test = "consistency_token_is_honoured_despite_replica_lag";
+    let Some(pair) = Pair::new(test, LONG_LAG_MAX).await else {
+        return;
+    };
+    pair.write(1).await;
+    wait_until(|| pair.replica_has(1)).await;
+    pair.on_replica("SELECT pg_wal_replay_pause()");
+    wait_until(|| pair.on_replica("SELECT pg_get_wal_replay_pause_state()") == "paused").await;
+    let token = pair.write(2).await;
+    assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(2));
+    assert_eq!(pair.accounts(Consistency::Strong).await, Some(2));
+    pair.on_replica("SELECT pg_wal_replay_resume()");
+    wait_until(|| pair.replica_has(2)).await;
+    // The replica has caught up, so the primary is not needed.
+    blocking(|| pair.workspace.server.stop_fast()).expect("stops");
+    assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(2));
+    assert_eq!(pair.accounts(Consistency::Strong).await, None);
+    let elsewhere = ConsistencyToken {
+        database: token.database ^ 1,
+        ..token
+    };
+    assert_eq!(pair.accounts(Consistency::AtLeast(elsewhere)).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bounded_staleness_leaves_a_replica_beyond_the_limit() {
+    let test = "bounded_staleness_leaves_a_replica_beyond_the_limit";
+    let Some(pair) = Pair::new(test, SHORT_LAG_MAX).await else {
+        return;
+    };
+    pair.write(1).await;
+    wait_until(|| pair.replica_has(1)).await;
+    pair.on_replica("SELECT pg_wal_replay_pause()");
+    wait_until(|| pair.on_replica("SELECT pg_get_wal_replay_pause_state()") == "paused").await;
+    pair.write(2).await;
+    let paused = std::time::Instant::now();
+    // Lists come from the paused replica until they are too stale.
+    let mut from_replica = 0;
+    let left_after = loop {
+        match pair.accounts(Consistency::BoundedStaleness).await {
+            Some(1) => from_replica += 1,
+            Some(2) if from_replica > 0 => break paused.elapsed(),
+            // The store has not yet measured the replica's lag.
+            _ => {}
+        }
+        assert!(
+            paused.elapsed() < 3 * SHORT_LAG_MAX,
+            "a list is {:?} stale",
+            paused.elapsed()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let limit = SHORT_LAG_MAX + Duration::from_secs(2);
+    assert!(left_after <= limit, "{left_after:?}");
+    // The replica catches up and is read again.
+    pair.on_replica("SELECT pg_wal_replay_resume()");
+    wait_until(|| pair.replica_has(2)).await;
+    let reads = || {
+        pair.on_replica(
+            "SELECT sum(idx_scan + seq_scan) FROM pg_stat_user_tables WHERE relname = 'account'",
+        )
+    };
+    let before = reads();
+    let read_again = async {
+        while reads() == before {
+            assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(2));
+        }
+    };
+    let read_again = tokio::time::timeout(TEST_TIMEOUT, read_again).await;
+    read_again.expect("the replica is read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_or_promoted_replica_is_not_read() {
+    let test = "stopped_or_promoted_replica_is_not_read";
+    let Some(pair) = Pair::new(test, LONG_LAG_MAX).await else {
+        return;
+    };
+    let token = pair.write(1).await;
+    wait_until(|| pair.replica_has(1)).await;
+    blocking(|| pair.replica.stop_immediate()).expect("stops");
+    assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(1));
+    assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(1));
+    blocking(|| pair.replica.start_again()).expect("starts");
+    // A promoted replica accepts writes of its own, and is no replica any more.
+    blocking(|| pair.replica.promote()).expect("promoted");
+    pair.on_replica("DELETE FROM account");
+    let token = pair.write(2).await;
+    for _ in 0..50 {
+        assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(2));
+    }
+    // The store polls the replica's state twice a second, so it notices before the lag reaches its
+    // limit.
+    let noticed = async { while pair.accounts(Consistency::BoundedStaleness).await != Some(2) {} };
+    let noticed = tokio::time::timeout(LONG_LAG_MAX * 2 / 3, noticed).await;
+    noticed.expect("the promotion is noticed");
+    // Further polls do not bring it back.
+    let noticed_at = std::time::Instant::now();
+    while noticed_at.elapsed() < Duration::from_millis(1_500) {
+        assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(2));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
