@@ -3,7 +3,7 @@
 mod admin;
 mod banner;
 mod cli;
-mod clustered;
+mod cluster;
 mod logging;
 mod node;
 mod settings;

@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::clustered::{self, Clustered};
+use crate::cluster::{self, Clustered};
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
 
@@ -71,7 +71,7 @@ impl Node {
             return Err(StartError::SqliteCluster);
         }
         refuse_if_alone(&settings.cluster)?;
-        let network = clustered::network(&settings.cluster).await?;
+        let network = cluster::network(&settings.cluster).await?;
         let followers = projections(&settings)?;
         let stores = open_stores(&settings).await?;
         let lease = match network {

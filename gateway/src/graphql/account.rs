@@ -4,12 +4,12 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
 use fritzy_domain::{Account, AccountId, SortKey, Stored, Version};
 
-use super::connections::{Cursor, List, Window};
+use super::budgeted::{Row, Text, take_room_for_edges};
 use super::errors::{FieldResult, rejected};
 use super::order::OrderObject;
-use super::orders_ahead::Part;
 use super::pagination::{PaginationInput, page};
-use super::rows::{Row, Text, take_room_for_edges};
+use super::prefetch::Part;
+use super::relay::{Cursor, List, Window};
 use super::scalars::Time;
 
 /// A customer.

@@ -1,21 +1,21 @@
 //! The GraphQL schema: the seed's names, types and nullabilities, and what was added beside them.
 
 mod account;
-mod answer_room;
-mod answer_size;
-mod connections;
+mod budgeted;
 mod errors;
 mod history;
 mod idempotency;
 mod inputs;
 mod mutation;
 mod order;
-mod orders_ahead;
 mod pagination;
+mod prefetch;
 mod product;
 mod query;
+mod relay;
 mod request;
-mod rows;
+mod response_budget;
+mod response_cost;
 mod scalars;
 
 use std::sync::Arc;
@@ -28,13 +28,13 @@ use mutation::Mutation;
 use query::Query;
 
 pub use account::AccountObject;
-pub(crate) use answer_room::{AnswerRoom, Answers};
-pub(crate) use answer_size::answer_excess;
+pub use budgeted::Row;
 pub use errors::{ApiError, FieldResult, rejected};
 pub(crate) use errors::{Stage, protocol_error, with_codes};
 pub use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
-pub use rows::Row;
+pub(crate) use response_budget::{AnswerRoom, Answers};
+pub(crate) use response_cost::answer_excess;
 
 /// The schema, ready to execute requests.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

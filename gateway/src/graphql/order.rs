@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, Object, SelectionField};
 use fritzy_domain::{Money, Order, OrderLine, OrderStatus, ProductId, SortKey, Stored, Version};
 
+use super::budgeted::{Row, Text};
 use super::errors::{FieldResult, shop_error};
 use super::product::MoneyObject;
 use super::request::{app, room};
-use super::rows::{Row, Text};
 use super::scalars::{Decimal, Time};
 
 /// How far an order has come.

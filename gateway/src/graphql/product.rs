@@ -3,7 +3,7 @@
 use async_graphql::{Object, SimpleObject};
 use fritzy_domain::{Money, Product, Stored};
 
-use super::rows::Text;
+use super::budgeted::Text;
 use super::scalars::{Decimal, MinorUnits, Time};
 
 /// An exact amount.

@@ -5,15 +5,15 @@ use async_graphql::{Context, Object};
 use fritzy_domain::{Flaw, Page, Product, ProductQuery, Rejection, SortKey, Stored};
 
 use super::account::AccountObject;
-use super::connections::{Cursor, List, Window};
+use super::budgeted::{Row, take_room_for_edges};
 use super::errors::{ApiError, FieldResult, rejected, shop_error};
 use super::history::HistoryEntryObject;
 use super::order::{OrderObject, attach_descriptions};
-use super::orders_ahead::{nodes_of, read_orders_ahead};
 use super::pagination::{PaginationInput, page};
+use super::prefetch::{nodes_of, read_orders_ahead};
 use super::product::ProductObject;
+use super::relay::{Cursor, List, Window};
 use super::request::{app, lists, request, room};
-use super::rows::{Row, take_room_for_edges};
 
 /// Characters of a search; longer ones are pasted documents.
 const SEARCH_CHARS_MAX: usize = 200;

@@ -12,10 +12,10 @@ use fritzy_types::Deadline;
 use tokio::sync::OnceCell;
 
 use super::App;
-use super::answer_room::AnswerRoom;
+use super::budgeted::Widths;
 use super::errors::FieldResult;
 use super::idempotency::response_path;
-use super::rows::Widths;
+use super::response_budget::AnswerRoom;
 
 /// What HTTP says about a request.
 pub(crate) struct RequestContext {

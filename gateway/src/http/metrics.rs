@@ -18,7 +18,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-use super::graphql::operation;
+use super::endpoint::operation;
 use super::process::Process;
 
 /// Answered without a look at what was asked: overload, or no GraphQL request.

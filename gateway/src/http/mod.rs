@@ -2,22 +2,17 @@
 
 mod accept;
 mod body;
-mod conflicting_fields;
-mod connections;
-mod document_limits;
-mod documents;
+mod document;
+mod endpoint;
 mod explorer;
-mod graphql;
 mod headers;
 mod health;
 mod metrics;
 mod process;
-mod repeated_fields;
 mod request_id;
 mod response;
+mod server;
 mod traceparent;
-mod variables;
-mod words;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,12 +25,12 @@ use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-use graphql::Endpoint;
+use endpoint::Endpoint;
 
-pub use connections::{ConnectionLimits, serve};
+pub use document::{INTROSPECTION, InputTypes};
 pub use health::Readiness;
 pub use metrics::{HttpMetrics, Scrape};
-pub use variables::{INTROSPECTION, InputTypes};
+pub use server::{ConnectionLimits, serve};
 
 /// The limits of the front end.
 #[derive(Clone, Debug)]

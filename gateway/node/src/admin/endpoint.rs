@@ -15,8 +15,8 @@ use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::path::FullPath;
 use warp::reply::Response;
 
-use super::desk::{Desk, NotDone};
-use super::names::NotNamed;
+use super::node_lookup::NotNamed;
+use super::service::{Desk, NotDone};
 use crate::settings::Secret;
 
 /// Bytes of a body at most: it holds the name of a node and a number.
@@ -31,7 +31,9 @@ const WAIT_S_MAX: u16 = 600;
 enum Refused {
     #[error("show the token of this node: Authorization: Bearer …")]
     NoToken,
-    #[error("there is nothing here by this method and path; docs/operations/cluster.md lists the paths")]
+    #[error(
+        "there is nothing here by this method and path; docs/operations/cluster.md lists the paths"
+    )]
     NothingHere,
     #[error("{0}")]
     Body(String),

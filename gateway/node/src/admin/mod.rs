@@ -1,10 +1,10 @@
 //! The endpoint for those who operate the cluster, on a port of its own: how it stands, and what can be done about it.
 //! Whoever asks shows the token before anything else is looked at.
 
-mod answers;
-mod desk;
+mod build_views;
 mod endpoint;
-mod names;
+mod node_lookup;
+mod service;
 mod views;
 
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use crate::settings::{ClusterSettings, Secret};
 use crate::start_error::StartError;
 
-pub(crate) use desk::Desk;
+pub(crate) use service::Desk;
 pub(crate) use views::{
     AskedView, ClusterView, DrainView, EntityView, GoneView, NodeName, NodeView, RebalancedView,
     SeenPlace, ShardList, ShardView,

@@ -3,7 +3,7 @@
 
 mod cluster;
 mod database_url;
-mod front;
+mod http;
 mod kafka_properties;
 
 use std::net::SocketAddr;

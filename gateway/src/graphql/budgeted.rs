@@ -15,10 +15,10 @@ use fritzy_domain::MemoryBudget;
 use fritzy_types::BudgetExceeded;
 use tokio::task::coop::consume_budget;
 
-use super::answer_size::is_paged;
 use super::errors::{FieldResult, shop_error};
 use super::order::inside;
 use super::request::{RequestContext, room};
+use super::response_cost::is_paged;
 
 /// Bytes of a field without its text: its place in its object (104 bytes, and half as much again while the
 /// object grows), a short text such as an id, and its name and value as JSON.

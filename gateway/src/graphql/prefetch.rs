@@ -5,10 +5,10 @@ use async_graphql::{Context, InputType, SelectionField, Value};
 use fritzy_domain::{AccountId, KeysetPage, Page};
 
 use super::account::AccountObject;
-use super::connections::{List, Window};
 use super::errors::{FieldResult, shop_error};
 use super::order::{OrderObject, attach_descriptions, inside};
 use super::pagination::{PaginationInput, page};
+use super::relay::{List, Window};
 use super::request::room;
 
 /// A part of the orders of an account.

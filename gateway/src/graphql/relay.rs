@@ -6,8 +6,8 @@ use fritzy_domain::{Flaw, KeysetPage, Rejection, SortKey};
 use fritzy_types::Timestamp;
 use uuid::Uuid;
 
+use super::budgeted::Row;
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
-use super::rows::Row;
 
 /// A kind of lists: a cursor of one says nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,7 +71,7 @@ impl InputTypes {
     ///
     /// # Errors
     /// One error for each variable that does not fit.
-    pub(super) fn coerce(
+    pub(crate) fn coerce(
         &self,
         operation: &OperationDefinition,
         variables: &mut Variables,

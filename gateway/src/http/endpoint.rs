@@ -20,12 +20,10 @@ use warp::reply::Response;
 
 use super::accept::MediaType;
 use super::body::{Bodies, Body, Reserved};
-use super::documents::{self, Unread};
+use super::document::{self, InputTypes, NAME_BYTES_MAX, Unread};
 use super::headers::{TOKEN_EXTENSION, freshness, idempotency_key};
 use super::metrics::{HttpMetrics, name_of};
 use super::response::{Refused, refuse, respond};
-use super::variables::InputTypes;
-use super::words::NAME_BYTES_MAX;
 use super::{HttpConfig, request_id, traceparent};
 use crate::graphql::{AnswerRoom, Answers, RequestContext, Stage, answer_excess, with_codes};
 
@@ -207,7 +205,7 @@ impl<E: Executor> Endpoint<E> {
                 "operationName has more than {NAME_BYTES_MAX} bytes"
             )));
         }
-        let (unread, stage) = match documents::read(&parameters.query) {
+        let (unread, stage) = match document::read(&parameters.query) {
             Ok(document) => {
                 return self
                     .execute_document(began, method, headers, parameters, document, room)

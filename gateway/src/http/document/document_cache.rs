@@ -8,10 +8,10 @@ use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
 use hashlink::LruCache;
 
-use super::conflicting_fields::conflicting_fields;
 use super::document_limits::{excess, is_flat};
-use super::repeated_fields::repeated_field;
-use super::words::count_words;
+use super::lexical_limits::count_words;
+use super::overlapping_fields_can_be_merged::conflicting_fields;
+use super::unique_input_field_names::repeated_field;
 
 /// Documents that a thread remembers: more than the clients of one shop have.
 const REMEMBERED_MAX: usize = 128;

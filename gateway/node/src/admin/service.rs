@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use tracing::info;
 use uuid::Uuid;
 
-use super::answers::{Seen, cluster_view, has_taker, may_own, named, owned_by, shard_view};
-use super::names::{NotNamed, find};
+use super::build_views::{Seen, cluster_view, has_taker, may_own, named, owned_by, shard_view};
+use super::node_lookup::{NotNamed, find};
 use super::views::{ClusterView, DrainView, EntityView, NodeName, RebalancedView, ShardView};
 
 /// For the tables to be read or written. Whoever asks is told of a database that takes longer.
