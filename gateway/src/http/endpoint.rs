@@ -1,65 +1,55 @@
-//! GraphQL over HTTP, by its specification: POST with JSON, GET for queries, the status by media type.
+//! The endpoint `/graphql`, by GraphQL over HTTP: POST with JSON, GET for queries, the status by media type.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
-};
-use async_graphql::{Executor, Positioned, Request, Response as GraphqlResponse, Value, Variables};
+use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::{Executor, Request, Response as GraphqlResponse, Value};
 use bytes::Buf;
 use fritzy_cluster::aside::{self, Places};
 use fritzy_domain::ReadReplicas;
 use futures_util::{FutureExt as _, Stream};
-use serde::Deserialize;
 use tracing::{Instrument, debug, error, info_span};
-use warp::http::{HeaderMap, Method, StatusCode, header};
+use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::Response;
 
 use super::accept::MediaType;
-use super::body::{Bodies, Body, Reserved};
-use super::document::{self, InputTypes, NAME_BYTES_MAX, Unread};
-use super::headers::{TOKEN_EXTENSION, freshness, idempotency_key};
-use super::metrics::{HttpMetrics, name_of};
-use super::response::{Refused, refuse, respond};
-use super::{HttpConfig, request_id, traceparent};
-use crate::graphql::{AnswerRoom, Answers, RequestContext, Stage, answer_excess, with_codes};
+use super::admission::{BodyBudget, Reservation};
+use super::body::{Body, read_body};
+use super::config::HttpConfig;
+use super::document::{DocumentError, InputTypes, NAME_BYTES_MAX, cached_document};
+use super::headers::{TOKEN_EXTENSION, consistency, idempotency_key};
+use super::metrics::{HttpMetrics, operation_label};
+use super::operation::{is_mutation, may_repeat_fields, operation};
+use super::parameters::{Parameters, require_json};
+use super::rejection::HttpRejection;
+use super::response::{reject, respond};
+use super::{request_id, traceparent};
+use crate::graphql::{
+    RequestContext, ResponseBudget, ResponseBudgets, Stage, cost_excess, with_codes,
+};
 
 /// The endpoint `/graphql`.
 pub(super) struct Endpoint<E> {
     schema: E,
     config: HttpConfig,
-    /// Places for requests being worked on. Taken before a document is parsed: refusing must cost
-    /// next to nothing, or it would be an overload of its own.
-    places: Places,
-    bodies: Bodies,
-    answers: Answers,
+    /// Permits for requests being executed. Taken before a document is parsed: rejecting must cost next to
+    /// nothing, or it would itself cause an overload.
+    permits: Places,
+    bodies: BodyBudget,
+    responses: ResponseBudgets,
     metrics: HttpMetrics,
     input_types: InputTypes,
-    copies: Option<Arc<dyn ReadReplicas>>,
+    replicas: Option<Arc<dyn ReadReplicas>>,
 }
 
-/// What a GraphQL request consists of, in a body or a query string.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Parameters {
-    query: String,
-    operation_name: Option<String>,
-    variables: Option<Variables>,
-    #[serde(default)]
-    extensions: Option<BTreeMap<String, serde_json::Value>>,
-}
-
-/// The same in a query string, where what is not a string is JSON.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct QueryParameters {
-    query: String,
-    operation_name: Option<String>,
-    variables: Option<String>,
-    extensions: Option<String>,
+/// The parts of an HTTP request that its execution needs.
+struct RequestHead<'r> {
+    /// When its first byte was received.
+    began: Instant,
+    method: &'r Method,
+    headers: &'r HeaderMap,
 }
 
 impl<E: Executor> Endpoint<E> {
@@ -68,24 +58,25 @@ impl<E: Executor> Endpoint<E> {
         config: HttpConfig,
         metrics: HttpMetrics,
         input_types: InputTypes,
-        copies: Option<Arc<dyn ReadReplicas>>,
+        replicas: Option<Arc<dyn ReadReplicas>>,
     ) -> Self {
-        let places = Places::new(config.requests_max);
-        let bodies = Bodies::new(config.body_bytes_max, config.body_bytes_total_max);
-        let answers = Answers::new(config.answer_bytes_max, config.answer_bytes_total_max);
+        let permits = Places::new(config.requests_max);
+        let bodies = BodyBudget::new(config.body_bytes_max, config.body_bytes_total_max);
+        let responses =
+            ResponseBudgets::new(config.response_bytes_max, config.response_bytes_total_max);
         Self {
             schema,
             config,
-            places,
+            permits,
             bodies,
-            answers,
+            responses,
             metrics,
             input_types,
-            copies,
+            replicas,
         }
     }
 
-    pub(super) async fn answer<B: Buf>(
+    pub(super) async fn handle<B: Buf>(
         &self,
         method: Method,
         headers: HeaderMap,
@@ -101,14 +92,19 @@ impl<E: Executor> Endpoint<E> {
             trace_id = trace.map(|trace| trace.id()),
             parent = trace.map(|trace| trace.parent()),
         );
+        let head = RequestHead {
+            began,
+            method: &method,
+            headers: &headers,
+        };
         let mut response = async {
-            let negotiating = self.negotiate(began, &method, &headers, &query, body);
+            let negotiating = self.negotiate(&head, &query, body);
             let response = match trace {
                 None => negotiating.await,
                 trace => fritzy_cluster::trace::within(trace, negotiating).await,
             };
             let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-            debug!(%method, status = response.status().as_u16(), micros, "answered");
+            debug!(%method, status = response.status().as_u16(), micros, "responded");
             response
         }
         .instrument(span)
@@ -119,247 +115,170 @@ impl<E: Executor> Endpoint<E> {
 
     async fn negotiate<B: Buf>(
         &self,
-        began: Instant,
-        method: &Method,
-        headers: &HeaderMap,
+        head: &RequestHead<'_>,
         query: &str,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Response {
-        let Some(media_type) = MediaType::negotiate(headers) else {
-            let message = "the answer is application/graphql-response+json or application/json";
-            let refused = Refused::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message);
-            return refuse(refused, MediaType::Json);
+        let Some(media_type) = MediaType::negotiate(head.headers) else {
+            let message = "responses are application/graphql-response+json or application/json";
+            let status = StatusCode::NOT_ACCEPTABLE;
+            let rejection = HttpRejection::new(status, "NOT_ACCEPTABLE", message);
+            return reject(rejection, MediaType::Json);
         };
-        let parameters = match *method {
-            // A full house is seen at the door: what is refused anyway is neither read nor parsed.
-            Method::POST if self.places.are_taken() => Err(Refused::overloaded()),
-            Method::POST => {
-                let deadline = began + self.config.request_timeout;
-                let reading = self.read_body(headers, body);
-                let read = tokio::time::timeout_at(deadline.into(), reading).await;
-                read.unwrap_or_else(|_| Err(Refused::incomplete()))
+        let parameters = self.read_parameters(head, query, body).await;
+        let budget = Arc::new(self.responses.for_response());
+        let executed = match (parameters, self.permits.take()) {
+            // The reservation of the body is held until the request is executed.
+            (Ok((parameters, _reservation)), Some(permit)) => {
+                let executing = self.execute(head, parameters, budget.clone());
+                aside::within(permit, executing).await
             }
-            Method::GET => read_query(query).map(|read| (read, Reserved::default())),
-            _ => Err(Refused::new(
+            (Ok(_), None) => Err(HttpRejection::overloaded()),
+            (Err(rejection), _) => Err(rejection),
+        };
+        match executed {
+            Ok(response) => respond(response, budget, media_type).await,
+            Err(rejection) => {
+                self.metrics.rejected(head.began.elapsed(), rejection.code);
+                reject(rejection, media_type)
+            }
+        }
+    }
+
+    async fn read_parameters<B: Buf>(
+        &self,
+        head: &RequestHead<'_>,
+        query: &str,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Result<(Parameters, Reservation<'_>), HttpRejection> {
+        match *head.method {
+            // Without a permit the request would be rejected anyway, so its body is not read.
+            Method::POST if self.permits.are_taken() => Err(HttpRejection::overloaded()),
+            Method::POST => {
+                let deadline = head.began + self.config.request_timeout;
+                let reading = async {
+                    require_json(head.headers)?;
+                    let Body { bytes, reservation } =
+                        read_body(&self.bodies, head.headers, body).await?;
+                    Ok((Parameters::from_body(&bytes)?, reservation))
+                };
+                let read = tokio::time::timeout_at(deadline.into(), reading).await;
+                read.unwrap_or_else(|_| Err(HttpRejection::incomplete()))
+            }
+            Method::GET => Ok((Parameters::from_query(query)?, Reservation::default())),
+            _ => Err(HttpRejection::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "METHOD_NOT_ALLOWED",
                 "GraphQL is served by POST, and queries by GET",
             )),
-        };
-        let room = Arc::new(self.answers.room());
-        let executed = match (parameters, self.places.take()) {
-            // What the body held is in use until the request is carried out.
-            (Ok((parameters, _reserved)), Some(place)) => {
-                let executing = self.execute(began, method, headers, parameters, room.clone());
-                aside::within(place, executing).await
-            }
-            (Ok(_), None) => Err(Refused::overloaded()),
-            (Err(refused), _) => Err(refused),
-        };
-        match executed {
-            Ok(response) => respond(response, room, media_type).await,
-            Err(refused) => {
-                self.metrics.refused(began.elapsed(), refused.code);
-                refuse(refused, media_type)
-            }
         }
-    }
-
-    async fn read_body<B: Buf>(
-        &self,
-        headers: &HeaderMap,
-        body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Result<(Parameters, Reserved<'_>), Refused> {
-        if !is_json(headers) {
-            return Err(Refused::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "UNSUPPORTED_MEDIA_TYPE",
-                "send the request as content-type: application/json, in UTF-8",
-            ));
-        }
-        let Body { bytes, reserved } = self.bodies.read(headers, body).await?;
-        // A list of values would be read as the fields of a request, in their order.
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Refused::bad_request("the body is not a JSON object"));
-        }
-        let parameters = serde_json::from_slice(&bytes).map_err(|failure| {
-            Refused::bad_request(format!(
-                "the body is not a GraphQL request ({{\"query\": \"…\"}}, with variables, operationName \
-                 and extensions where needed): {failure}"
-            ))
-        })?;
-        Ok((parameters, reserved))
     }
 
     async fn execute(
         &self,
-        began: Instant,
-        method: &Method,
-        headers: &HeaderMap,
+        head: &RequestHead<'_>,
         parameters: Parameters,
-        room: Arc<AnswerRoom>,
-    ) -> Result<GraphqlResponse, Refused> {
-        let named = parameters.operation_name.as_deref().unwrap_or_default();
-        if named.len() > NAME_BYTES_MAX {
-            return Err(Refused::bad_request(format!(
+        budget: Arc<ResponseBudget>,
+    ) -> Result<GraphqlResponse, HttpRejection> {
+        let name = parameters.operation_name.as_deref().unwrap_or_default();
+        if name.len() > NAME_BYTES_MAX {
+            return Err(HttpRejection::bad_request(format!(
                 "operationName has more than {NAME_BYTES_MAX} bytes"
             )));
         }
-        let (unread, stage) = match document::read(&parameters.query) {
+        let (error, stage) = match cached_document(&parameters.query) {
             Ok(document) => {
                 return self
-                    .execute_document(began, method, headers, parameters, document, room)
+                    .execute_document(head, parameters, document, budget)
                     .await;
             }
-            Err(Unread::TooComplex(excess)) => return Err(Refused::too_complex(excess)),
-            Err(Unread::Unparsable(failure)) => (failure.into(), Stage::Parsing),
-            Err(Unread::Invalid(error)) => (error, Stage::Executing),
+            Err(DocumentError::TooComplex(message)) => {
+                return Err(HttpRejection::too_complex(message));
+            }
+            Err(DocumentError::Syntax(failure)) => (failure.into(), Stage::Parsing),
+            Err(DocumentError::Invalid(error)) => (error, Stage::Executing),
         };
-        let unread = with_codes(GraphqlResponse::from_errors(vec![unread]), stage);
-        self.metrics.executed("", began.elapsed(), &unread);
-        Ok(unread)
+        let response = with_codes(GraphqlResponse::from_errors(vec![error]), stage);
+        self.metrics.executed("", head.began.elapsed(), &response);
+        Ok(response)
     }
 
     async fn execute_document(
         &self,
-        began: Instant,
-        method: &Method,
-        headers: &HeaderMap,
+        head: &RequestHead<'_>,
         parameters: Parameters,
         document: ExecutableDocument,
-        room: Arc<AnswerRoom>,
-    ) -> Result<GraphqlResponse, Refused> {
+        budget: Arc<ResponseBudget>,
+    ) -> Result<GraphqlResponse, HttpRejection> {
         let operation_name = parameters.operation_name.filter(|name| !name.is_empty());
-        if *method == Method::GET && changes(&document, operation_name.as_deref()) {
-            return Err(Refused::new(
+        let name = operation_name.as_deref();
+        let is_mutation = is_mutation(&document, name);
+        if *head.method == Method::GET && is_mutation {
+            return Err(HttpRejection::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "METHOD_NOT_ALLOWED",
                 "mutations are sent by POST",
             ));
         }
-        // A field's name is short; the document itself goes on to be executed.
-        let name = name_of(&document, operation_name.as_deref()).to_owned();
+        // Copied, because the document is moved into the request; a field's name is short.
+        let label = operation_label(&document, name).to_owned();
         let mut variables = parameters.variables.unwrap_or_default();
-        if let Some(found) = operation(&document, operation_name.as_deref()) {
+        if let Some(found) = operation(&document, name) {
             if let Err(errors) = self.input_types.coerce(&found.node, &mut variables) {
-                let unfit = with_codes(GraphqlResponse::from_errors(errors), Stage::Coercing);
-                self.metrics.executed(&name, began.elapsed(), &unfit);
-                return Ok(unfit);
+                let response = with_codes(GraphqlResponse::from_errors(errors), Stage::Coercing);
+                self.metrics
+                    .executed(&label, head.began.elapsed(), &response);
+                return Ok(response);
             }
-            if let Some(excess) = answer_excess(&document, &found.node, &variables) {
-                return Err(Refused::too_complex(excess));
+            if let Some(message) = cost_excess(&document, &found.node, &variables) {
+                return Err(HttpRejection::too_complex(message));
             }
         }
-        let several = has_several_fields(&document, operation_name.as_deref());
-        let deadline = began + self.config.request_timeout;
-        let is_change = changes(&document, operation_name.as_deref());
-        let freshness = freshness(headers, parameters.extensions.as_ref(), is_change)?;
-        let key = idempotency_key(headers)?;
-        let context = RequestContext::new(deadline, key, room, several, freshness);
+        let may_repeat_fields = may_repeat_fields(&document, name);
+        let deadline = head.began + self.config.request_timeout;
+        let consistency = consistency(head.headers, parameters.extensions.as_ref(), is_mutation)?;
+        let key = idempotency_key(head.headers)?;
+        let context = RequestContext::new(deadline, key, budget, may_repeat_fields, consistency);
         let mut request = Request::new(parameters.query)
             .variables(variables)
             .data(context);
         request.operation_name = operation_name;
         request.set_parsed_query(document);
-        // A panic is this request's misfortune, which it is told, and not the connection's. What it used is given back.
+        // A panic fails this request only, not its connection; whatever the request holds is released.
         let executing = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         match tokio::time::timeout_at(deadline.into(), executing).await {
             Ok(Ok(response)) => {
                 let mut response = with_codes(response, Stage::Executing);
-                if is_change
-                    && let Some(copies) = &self.copies
-                    && let Some(token) = copies.token().await
-                {
-                    let token = Value::String(token.to_string());
-                    response.extensions.insert(TOKEN_EXTENSION.into(), token);
+                if is_mutation {
+                    self.add_consistency_token(&mut response).await;
                 }
-                self.metrics.executed(&name, began.elapsed(), &response);
+                self.metrics
+                    .executed(&label, head.began.elapsed(), &response);
                 Ok(response)
             }
             Ok(Err(_)) => {
-                error!(operation = name, "executing a request panicked");
-                Err(Refused::internal())
+                error!(operation = label, "executing a request panicked");
+                Err(HttpRejection::internal())
             }
-            Err(_) => Err(Refused::timed_out()),
+            Err(_) => Err(HttpRejection::timed_out()),
         }
     }
-}
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else {
-        return false;
-    };
-    let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
-    let json = parts
-        .next()
-        .is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
-    json && parts.all(|parameter| match parameter.split_once('=') {
-        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => charset
-            .trim()
-            .trim_matches('"')
-            .eq_ignore_ascii_case("utf-8"),
-        _ => true,
-    })
-}
-
-fn read_query(query: &str) -> Result<Parameters, Refused> {
-    let parameters: QueryParameters = serde_urlencoded::from_str(query).map_err(|failure| {
-        Refused::bad_request(format!(
-            "the query string is not a GraphQL request: {failure}"
-        ))
-    })?;
-    Ok(Parameters {
-        query: parameters.query,
-        operation_name: parameters.operation_name,
-        variables: json_parameter("variables", parameters.variables)?,
-        extensions: json_parameter("extensions", parameters.extensions)?,
-    })
-}
-
-fn json_parameter<T: serde::de::DeserializeOwned>(
-    name: &str,
-    text: Option<String>,
-) -> Result<Option<T>, Refused> {
-    let text = text.filter(|text| !text.is_empty());
-    text.map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|failure| {
-            Refused::bad_request(format!(
-                "the parameter {name} is not a JSON object: {failure}"
-            ))
-        })
-}
-
-/// The operation that would be executed: the named one, or the only one.
-pub(super) fn operation<'d>(
-    document: &'d ExecutableDocument,
-    named: Option<&str>,
-) -> Option<&'d Positioned<OperationDefinition>> {
-    match (&document.operations, named) {
-        (DocumentOperations::Single(only), _) => Some(only),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        // One that has a name but is the only one needs not be named.
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next()
+    /// Adds the token with which later queries read at least what this mutation wrote.
+    async fn add_consistency_token(&self, response: &mut GraphqlResponse) {
+        if let Some(replicas) = &self.replicas
+            && let Some(token) = replicas.token().await
+        {
+            let token = Value::String(token.to_string());
+            response.extensions.insert(TOKEN_EXTENSION.into(), token);
         }
-        (DocumentOperations::Multiple(_), None) => None,
     }
-}
-
-/// Whether an operation may have two fields of one name: with one field only it has not.
-fn has_several_fields(document: &ExecutableDocument, named: Option<&str>) -> bool {
-    operation(document, named).is_some_and(|found| {
-        let items = &found.node.selection_set.node.items;
-        !matches!(items.as_slice(), [only] if matches!(only.node, Selection::Field(_)))
-    })
-}
-
-fn changes(document: &ExecutableDocument, named: Option<&str>) -> bool {
-    operation(document, named).is_some_and(|found| found.node.ty == OperationType::Mutation)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
     use futures_util::stream;
     use http_body_util::BodyExt as _;
@@ -377,19 +296,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_answered() {
+    async fn panic_while_executing_returns_internal() {
         let schema = Schema::new(Broken, EmptyMutation, EmptySubscription);
         let metrics = HttpMetrics::new(["broken".into()], &mut Registry::default());
-        let config = HttpConfig::unlimited(std::time::Duration::from_secs(10), 1_000);
+        let config = HttpConfig::unlimited(Duration::from_secs(10), 1_000);
         let types = InputTypes::read(&serde_json::Value::Null);
         let endpoint = Endpoint::new(schema, config, metrics, types, None);
         let nothing = stream::empty::<Result<bytes::Bytes, warp::Error>>();
         let query = "query=%7Bbroken%7D".to_owned();
-        let answer = endpoint.answer(Method::GET, HeaderMap::new(), query, nothing);
-        let (head, body) = answer.await.into_parts();
+        let response = endpoint.handle(Method::GET, HeaderMap::new(), query, nothing);
+        let (head, body) = response.await.into_parts();
         assert_eq!(head.status, StatusCode::INTERNAL_SERVER_ERROR);
         assert!(head.headers.contains_key(request_id::HEADER));
-        let body = body.collect().await.expect("whole").to_bytes();
+        let body = body.collect().await.expect("complete").to_bytes();
         let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(body["errors"][0]["extensions"]["code"], "INTERNAL");
     }
