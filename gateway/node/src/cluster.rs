@@ -1,4 +1,4 @@
-//! A node among others: its place in the network, and when it is ready.
+//! A node's membership of its cluster: its sockets, joining, readiness, draining and leaving.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,46 +14,49 @@ use fritzy_persistence::Stores;
 use fritzy_projections::Projections;
 use fritzy_types::NodeId;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
-use crate::admin::{self, Desk, Listening, Serving};
+use crate::admin::{self, AdminListener, AdminServer, AdminService};
 use crate::settings::ClusterSettings;
 use crate::start_error::StartError;
 
-/// Calls that wait to be accepted; the system may allow fewer (`net.core.somaxconn`, 4 096 mostly). One more has to be repeated
-/// by whoever calls, after seconds, so that a crowd of strangers would keep nodes away.
-const CALLS_MAX: u32 = 4_096;
-/// For leaving, once requests have ended: what is under way takes 10 s at most.
+/// Backlog of connections not yet accepted; the system may allow fewer (`net.core.somaxconn`, usually 4 096). Beyond it a
+/// peer retries after seconds, so that with a shorter one a burst of strangers would keep nodes out.
+const BACKLOG_MAX: u32 = 4_096;
+/// Time to leave once requests have ended: whatever is in flight takes 10 s at most.
 const LEAVE_MAX: Duration = Duration::from_secs(12);
-/// For every shard to have a place, before a node that has just joined serves: others that died are taken for dead by then.
-const PLACED_MAX: Duration = Duration::from_secs(15);
-/// For every node that was there to be reached: as much.
-const MET_MAX: Duration = Duration::from_secs(15);
+/// Time for every shard to have an owner before a new member serves: by then, dead nodes are declared dead.
+const ASSIGNED_MAX: Duration = Duration::from_secs(15);
+/// Time for every earlier member to be connected: the same.
+const CONNECTED_MAX: Duration = Duration::from_secs(15);
 
-/// A node's sockets among others.
+/// The sockets of a cluster member.
 pub(crate) struct Sockets {
     network: Network,
-    admin: Option<Listening>,
+    admin: Option<AdminListener>,
 }
 
-/// A node's place in its cluster.
-pub(crate) struct Clustered {
+/// A node's membership of its cluster.
+pub(crate) struct ClusterMembership {
     pub(crate) member: Arc<Member>,
-    _admin: Option<Serving>,
-    readying: Option<AbortHandle>,
+    _admin: Option<AdminServer>,
+    readiness_task: Option<AbortOnDropHandle<()>>,
     unready: Duration,
     drain_max: Duration,
 }
 
-/// The sockets for other nodes and for operators, and where others reach this one; `None` for a node that is alone.
-pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets>, StartError> {
+/// Binds the sockets for other nodes and for the admin API; `None` for a node without a cluster.
+///
+/// # Errors
+/// [`StartError`] when an address cannot be bound or advertised.
+pub(crate) async fn bind(settings: &ClusterSettings) -> Result<Option<Sockets>, StartError> {
     let Some(address) = settings.cluster_listen else {
         return Ok(None);
     };
-    let listening = listen(address);
-    let listener = listening.map_err(|failure| StartError::ClusterListen { address, failure })?;
+    let listener =
+        listen(address).map_err(|failure| StartError::ClusterListen { address, failure })?;
     let bound = listener
         .local_addr()
         .map_err(|failure| StartError::ClusterListen { address, failure })?;
@@ -63,7 +66,7 @@ pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets
         None => bound.to_string(),
     };
     let cookie = settings.cluster_cookie.as_ref();
-    let cookie = cookie.expect("clap demands it").reveal().to_owned();
+    let cookie = cookie.expect("clap requires it").reveal().to_owned();
     let network = Network {
         address,
         cookie,
@@ -73,7 +76,7 @@ pub(crate) async fn network(settings: &ClusterSettings) -> Result<Option<Sockets
     Ok(Some(Sockets { network, admin }))
 }
 
-/// Listens for other nodes.
+/// Listens for connections of other nodes.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
@@ -82,11 +85,14 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(CALLS_MAX)
+    socket.listen(BACKLOG_MAX)
 }
 
-impl Clustered {
-    /// Joins; the node is not ready before it begins.
+impl ClusterMembership {
+    /// Joins the cluster. The node becomes ready only in [`Self::await_ready`].
+    ///
+    /// # Errors
+    /// [`StartError`] on SQLite, and when the node cannot join.
     pub(crate) async fn join(
         settings: &ClusterSettings,
         sockets: Sockets,
@@ -110,8 +116,8 @@ impl Clustered {
         let (name, map) = (config.name.clone(), shop.shard_map().clone());
         let joining = shop.join(config, membership.clone(), projections, lease.clone());
         let member = Arc::new(joining.await?);
-        let admin = admin.map(|listening| {
-            listening.serve(Desk::new(
+        let admin = admin.map(|listener| {
+            listener.serve(AdminService::new(
                 name,
                 member.clone(),
                 membership,
@@ -123,97 +129,98 @@ impl Clustered {
         Ok(Self {
             member,
             _admin: admin,
-            readying: None,
+            readiness_task: None,
             unready: Duration::from_millis(settings.unready_ms),
             drain_max: Duration::from_secs(settings.drain_s_max.into()),
         })
     }
 
-    /// Becomes ready. When this returns, every shard has a place, here or elsewhere, as far as there are nodes for them, or
-    /// nobody wants this node any more.
-    pub(crate) async fn begin(
+    /// Waits until every shard has an owner, then maintains `readiness`. Returns early when `cancelled` completes. After
+    /// [`ASSIGNED_MAX`] it goes on without the shards that have none.
+    pub(crate) async fn await_ready(
         &mut self,
         map: &ShardMap,
         readiness: Readiness,
-        unwanted: impl Future<Output = ()> + Send,
+        cancelled: impl Future<Output = ()> + Send,
     ) {
         tokio::select! {
-            placed = timeout(PLACED_MAX, placed(map)) => if placed.is_err() {
+            assigned = timeout(ASSIGNED_MAX, shards_assigned(map)) => if assigned.is_err() {
                 warn!("some shards have no owner yet; serving the others");
             },
-            () = unwanted => return,
+            () = cancelled => return,
         }
-        let readying = ready(self.member.clone(), readiness);
-        self.readying = Some(tokio::spawn(readying).abort_handle());
+        let task = tokio::spawn(maintain_readiness(self.member.clone(), readiness));
+        self.readiness_task = Some(AbortOnDropHandle::new(task));
     }
 
-    /// Gives all shards away while requests still come, and goes on to pass them to the others.
+    /// Hands off all shards while requests still arrive; they are forwarded to the new owners.
     pub(crate) async fn drain(&self) {
-        if let Some(readying) = &self.readying {
-            readying.abort();
+        if let Some(task) = &self.readiness_task {
+            task.abort();
         }
         sleep(self.unready).await;
-        info!("giving all shards away");
+        info!("handing off all shards");
         if timeout(self.drain_max, self.member.drain()).await.is_err() {
-            warn!("some shards were not given away in time; they are stopped");
+            warn!("some shards were not handed off in time; stopping them");
         }
     }
 
-    /// Stops what still runs, and goes. Without the database others take this node for dead instead.
+    /// Stops the remaining shards and leaves the cluster. Without the database, others declare this node dead instead.
     pub(crate) async fn leave(&self) {
         if timeout(LEAVE_MAX, self.member.leave()).await.is_err() {
-            warn!("the table of nodes is out of reach; others will take this node for dead");
+            warn!("the table of nodes is unreachable; other nodes will declare this node dead");
         }
     }
 }
 
-/// Returns when every shard has a place.
-async fn placed(map: &ShardMap) {
+/// Returns when every shard has an owner.
+async fn shards_assigned(map: &ShardMap) {
     let mut changes = map.watch();
-    let has_place = |shard| map.place(shard) != ShardLocation::Unassigned;
-    while !map.count().all().all(has_place) {
+    let has_owner = |shard| map.place(shard) != ShardLocation::Unassigned;
+    while !map.count().all().all(has_owner) {
         if changes.changed().await.is_err() {
             return;
         }
     }
 }
 
-/// The nodes that were there before this one, live, and are not connected to it.
-fn unmet(status: &MemberStatus) -> Vec<String> {
+/// The live nodes that joined before this one and are not connected to it.
+fn unreached_peers(status: &MemberStatus) -> Vec<String> {
     let Some(me) = status.me else {
         return Vec::new();
     };
-    let is_met = |node| status.peers.iter().any(|peer| peer.node == node);
+    let is_connected = |node| status.peers.iter().any(|peer| peer.node == node);
     let others = status.state.nodes.iter();
     let others = others.filter(|record| !record.fenced && record.node.id < me);
-    let unmet = others.filter(|record| !is_met(record.node.id));
-    unmet.map(|record| record.node.name.clone()).collect()
+    let unreached = others.filter(|record| !is_connected(record.node.id));
+    unreached.map(|record| record.node.name.clone()).collect()
 }
 
-/// Ready is who has joined and is not about to leave, whatever the database does. One that has not reached the others could do
-/// little: they serve meanwhile. That it loses them later is no reason, for then all of them would turn unready at once.
-async fn ready(member: Arc<Member>, readiness: Readiness) {
+/// A node is ready while it is a member and not draining, whatever the state of the database. It must also have been
+/// connected to the other nodes once, because they can serve meanwhile. Losing them later does not make it unready:
+/// otherwise a network fault would make all nodes unready at once.
+async fn maintain_readiness(member: Arc<Member>, readiness: Readiness) {
     let mut status = member.watch();
-    let mut life: Option<(NodeId, Instant)> = None;
-    let mut has_met = false;
+    let mut incarnation: Option<(NodeId, Instant)> = None;
+    let mut has_connected = false;
     loop {
         let is_ready = {
             let status = status.borrow_and_update();
             let me = status.me.filter(|_| status.looked.is_some());
-            if life.map(|(me, _)| me) != me {
-                life = me.map(|me| (me, Instant::now()));
-                has_met = false;
+            if incarnation.map(|(me, _)| me) != me {
+                incarnation = me.map(|me| (me, Instant::now()));
+                has_connected = false;
             }
-            if let (false, Some((_, since))) = (has_met, life) {
-                let missing = unmet(&status);
-                let is_enough = since.elapsed() >= MET_MAX && !status.peers.is_empty();
-                has_met = missing.is_empty() || is_enough;
-                if has_met && !missing.is_empty() {
+            if let (false, Some((_, since))) = (has_connected, incarnation) {
+                let missing = unreached_peers(&status);
+                let is_enough = since.elapsed() >= CONNECTED_MAX && !status.peers.is_empty();
+                has_connected = missing.is_empty() || is_enough;
+                if has_connected && !missing.is_empty() {
                     let missing = missing.join(", ");
-                    warn!(missing, "ready, although some nodes are not reached");
+                    warn!(missing, "ready, although some nodes are unreachable");
                 }
             }
-            has_met && !status.draining
+            has_connected && !status.draining
         };
         readiness.set(is_ready);
         if status.changed().await.is_err() {

@@ -1,4 +1,4 @@
-//! Makes the answers out of the tables and of what a node knows.
+//! Builds the responses from the tables and from the state of the called node.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use super::views::{
     ShardView, ShardsView,
 };
 
-/// Nodes that a shard prefers, named at most: where it would go if the first ones were gone.
+/// Preferred nodes of a shard shown at most: where it would go if the first ones failed.
 const PREFERS_MAX: usize = 5;
 
-/// What the asked node knows.
-pub(super) struct Seen<'s> {
+/// The state of the called node.
+pub(super) struct NodeSnapshot<'s> {
     pub(super) name: &'s str,
     pub(super) status: MemberStatus,
     pub(super) lease: Option<Duration>,
     pub(super) map: &'s ShardMap,
-    /// Why the tables are those of its last look.
+    /// Why the tables are those of its last poll.
     pub(super) failure: Option<String>,
 }
 
 pub(super) fn cluster_view(
-    seen: &Seen<'_>,
+    seen: &NodeSnapshot<'_>,
     state: &ClusterState,
     fenced_for: &HashMap<NodeId, Duration>,
 ) -> ClusterView {
@@ -37,13 +37,13 @@ pub(super) fn cluster_view(
         .map(|peer| (peer.node, peer))
         .collect();
     let node = |record: &NodeRecord| node_view(record, seen.status.me, &owned, &peers);
-    let (fenced, standing): (Vec<_>, Vec<_>) = state.nodes.iter().partition(|record| record.fenced);
-    let mut nodes: Vec<NodeView> = standing.into_iter().map(node).collect();
+    let (fenced, live): (Vec<_>, Vec<_>) = state.nodes.iter().partition(|record| record.fenced);
+    let mut nodes: Vec<NodeView> = live.into_iter().map(node).collect();
     nodes.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
     let unowned = state
         .shards
         .iter()
-        .filter(|shard| !shard.owner.is_some_and(|owner| lives(state, owner)));
+        .filter(|shard| !shard.owner.is_some_and(|owner| is_live(state, owner)));
     ClusterView {
         asked: asked_view(seen),
         shards: ShardsView {
@@ -78,7 +78,7 @@ fn gone_views(
     gone
 }
 
-fn asked_view(seen: &Seen<'_>) -> AskedView {
+fn asked_view(seen: &NodeSnapshot<'_>) -> AskedView {
     let status = &seen.status;
     let mut moving: Vec<u16> = status.moving.iter().map(|shard| shard.0).collect();
     moving.sort_unstable();
@@ -123,7 +123,11 @@ fn node_view(
     }
 }
 
-pub(super) fn shard_view(seen: &Seen<'_>, state: &ClusterState, shard: ShardId) -> ShardView {
+pub(super) fn shard_view(
+    seen: &NodeSnapshot<'_>,
+    state: &ClusterState,
+    shard: ShardId,
+) -> ShardView {
     let row = state.shards.get(usize::from(shard.0));
     let owner = row.and_then(|row| row.owner);
     let owning: Vec<NodeId> = state
@@ -144,7 +148,7 @@ pub(super) fn shard_view(seen: &Seen<'_>, state: &ClusterState, shard: ShardId) 
         entity: None,
         shard: shard.0,
         owner: owner.map(|owner| named(state, owner)),
-        owner_lives: owner.is_some_and(|owner| lives(state, owner)),
+        owner_lives: owner.is_some_and(|owner| is_live(state, owner)),
         epoch: row.map_or(0, |row| row.epoch.0),
         seen: SeenView {
             by: seen.name.to_owned(),
@@ -158,7 +162,7 @@ pub(super) fn shard_view(seen: &Seen<'_>, state: &ClusterState, shard: ShardId) 
     }
 }
 
-/// A node by its name and its id.
+/// The name of a node, with its id.
 pub(super) fn named(state: &ClusterState, id: NodeId) -> NodeName {
     let record = state.nodes.iter().find(|record| record.node.id == id);
     NodeName {
@@ -167,19 +171,19 @@ pub(super) fn named(state: &ClusterState, id: NodeId) -> NodeName {
     }
 }
 
-/// How many shards a node owns.
+/// The number of shards that a node owns.
 pub(super) fn owned_by(state: &ClusterState, id: NodeId) -> usize {
     let owners = state.shards.iter().filter(|shard| shard.owner == Some(id));
     owners.count()
 }
 
-/// Whether some other node can take the shards of this one.
-pub(super) fn has_taker(state: &ClusterState, id: NodeId) -> bool {
+/// Whether another node can take the shards of this one.
+pub(super) fn has_other_owner(state: &ClusterState, id: NodeId) -> bool {
     let mut others = state.nodes.iter().filter(|record| record.node.id != id);
     others.any(may_own)
 }
 
-/// Whether a node takes shards.
+/// Whether a node may own shards.
 pub(super) fn may_own(record: &NodeRecord) -> bool {
     record.node.roles.entities && !record.fenced && !record.draining
 }
@@ -192,7 +196,7 @@ fn owned(state: &ClusterState) -> HashMap<NodeId, usize> {
     owned
 }
 
-fn lives(state: &ClusterState, id: NodeId) -> bool {
+fn is_live(state: &ClusterState, id: NodeId) -> bool {
     let mut nodes = state.nodes.iter();
     nodes.any(|record| record.node.id == id && !record.fenced)
 }

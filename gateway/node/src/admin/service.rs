@@ -1,4 +1,4 @@
-//! What operators can ask of a node, and have done.
+//! The operations of the admin API.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,57 +6,25 @@ use std::time::Duration;
 
 use fritzy_cluster::{LocalLease, Member, ShardMap};
 use fritzy_domain::{AccountId, Journal, Kind, Page, UnlimitedBudget};
-use fritzy_types::{ClusterState, Membership, NodeId, ShardId, StorageError};
+use fritzy_types::{ClusterState, Membership, NodeId, ShardId};
 use tokio::time::timeout;
 use tracing::info;
 use uuid::Uuid;
 
-use super::build_views::{Seen, cluster_view, has_taker, may_own, named, owned_by, shard_view};
-use super::node_lookup::{NotNamed, find};
-use super::views::{ClusterView, DrainView, EntityView, NodeName, RebalancedView, ShardView};
+use super::build_views::{
+    NodeSnapshot, cluster_view, has_other_owner, may_own, named, owned_by, shard_view,
+};
+use super::error::AdminError;
+use super::node_lookup::find;
+use super::views::{ClusterView, DrainView, EntityView, RebalancedView, ShardView};
 
-/// For the tables to be read or written. Whoever asks is told of a database that takes longer.
+/// Time for a statement on the tables. A slower database is reported to the operator.
 const TABLES_TIME_MAX: Duration = Duration::from_secs(3);
-/// For the node itself to take an order: it does between two looks at the tables.
-const ORDER_TIME_MAX: Duration = Duration::from_secs(10);
+/// Time for the coordinator of this node to take a command, which it does between two polls of the tables.
+const COMMAND_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Why something was not done.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NotDone {
-    /// No node is meant.
-    #[error(transparent)]
-    NotNamed(#[from] NotNamed),
-    /// There is no such shard.
-    #[error("there is no shard {shard}; there are 0 to {last}")]
-    NoShard {
-        /// The number.
-        shard: u16,
-        /// The last one.
-        last: u16,
-    },
-    /// What was given is no id.
-    #[error("{0} is not an id of an account, a product or an order: 36 characters with hyphens")]
-    NotAnId(String),
-    /// Draining it would have no end.
-    #[error(
-        "no other node can take the {shards} shards of {name}: start another one first, or undrain one; nothing was done"
-    )]
-    NobodyElse {
-        /// The node.
-        name: String,
-        /// How many it has.
-        shards: usize,
-    },
-    /// The tables cannot be written.
-    #[error("the table of nodes cannot be used: {0}")]
-    Tables(#[from] StorageError),
-    /// It takes too long.
-    #[error("{0} in {1:?}; it may be done yet: ask again")]
-    Late(&'static str, Duration),
-}
-
-/// Answers operators, from the tables and from what this node knows.
-pub(crate) struct Desk {
+/// The operations of the admin API, on the tables of the cluster and the state of this node.
+pub(crate) struct AdminService {
     name: String,
     member: Arc<Member>,
     membership: Arc<dyn Membership>,
@@ -65,8 +33,8 @@ pub(crate) struct Desk {
     lease: LocalLease,
 }
 
-impl Desk {
-    /// For the node `name`.
+impl AdminService {
+    /// The service of the node `name`.
     pub(crate) fn new(
         name: String,
         member: Arc<Member>,
@@ -86,46 +54,53 @@ impl Desk {
     }
 
     pub(super) async fn cluster(&self) -> ClusterView {
-        let (state, failure) = self.look().await;
+        let (state, failure) = self.read_state().await;
         let any_fenced = state.nodes.iter().any(|record| record.fenced);
         let ages = if any_fenced && failure.is_none() {
             let reading = timeout(TABLES_TIME_MAX, self.membership.fenced_for()).await;
-            // That they are gone is told all the same.
+            // Without their ages, the fenced nodes are still listed.
             reading.unwrap_or_else(|_| Ok(vec![])).unwrap_or_default()
         } else {
             vec![]
         };
         let ages: HashMap<NodeId, Duration> = ages.into_iter().collect();
-        cluster_view(&self.seen(failure), &state, &ages)
+        cluster_view(&self.snapshot(failure), &state, &ages)
     }
 
-    /// Has a node give its shards away, and waits for it, but not for ever. That node hears of it by its next look at the
-    /// table, within a second. There stays a node that takes shards: without one they would go nowhere, and no node is ready.
-    pub(super) async fn drain(&self, wanted: &str, wait: Duration) -> Result<DrainView, NotDone> {
-        let (state, _) = self.look().await;
+    /// Marks a node as draining, and waits up to `wait` until it owns no shards. The node sees the mark at its next poll of
+    /// the table, within a second.
+    ///
+    /// # Errors
+    /// [`AdminError::NoOtherOwner`] when no other node could take its shards; then nothing is changed.
+    pub(super) async fn drain(
+        &self,
+        wanted: &str,
+        wait: Duration,
+    ) -> Result<DrainView, AdminError> {
+        let (state, _) = self.read_state().await;
         let record = find(&state.nodes, wanted)?;
         let (id, name) = (record.node.id, record.node.name.clone());
         let shards = owned_by(&state, id);
         let is_last = |state: &ClusterState| {
             let matters = may_own(record) || owned_by(state, id) > 0;
-            matters && !has_taker(state, id)
+            matters && !has_other_owner(state, id)
         };
         if is_last(&state) {
-            return Err(NotDone::NobodyElse { name, shards });
+            return Err(AdminError::NoOtherOwner { name, shards });
         }
         self.mark(id, true).await?;
-        // Another drain may have looked and marked at the same time. Of two that mark before both look again, the later
-        // look sees the other mark, unless that was taken back.
-        let (state, failure) = self.look().await;
+        // Two nodes may be drained concurrently. Both are marked before the state is read again, so the later read sees
+        // the other mark, unless that was reverted.
+        let (state, failure) = self.read_state().await;
         if !record.draining && failure.is_none() && is_last(&state) {
             self.mark(id, false).await?;
-            return Err(NotDone::NobodyElse { name, shards });
+            return Err(AdminError::NoOtherOwner { name, shards });
         }
-        info!(node = name, "an operator has it give its shards away");
+        info!(node = name, "draining a node for an operator");
         let shards = if wait.is_zero() {
             shards
         } else {
-            self.left(id, wait).await
+            self.await_empty(id, wait).await
         };
         Ok(DrainView {
             node: named(&state, id),
@@ -134,14 +109,17 @@ impl Desk {
         })
     }
 
-    /// Has a node take shards again.
-    pub(super) async fn undrain(&self, wanted: &str) -> Result<DrainView, NotDone> {
-        let (state, _) = self.look().await;
+    /// Lets a node take shards again.
+    ///
+    /// # Errors
+    /// [`AdminError`] when there is no such node, or the table cannot be written.
+    pub(super) async fn undrain(&self, wanted: &str) -> Result<DrainView, AdminError> {
+        let (state, _) = self.read_state().await;
         let record = find(&state.nodes, wanted)?;
         let id = record.node.id;
         self.mark(id, false).await?;
         let name = &record.node.name;
-        info!(node = name, "an operator has it take shards again");
+        info!(node = name, "undraining a node for an operator");
         Ok(DrainView {
             node: named(&state, id),
             draining: false,
@@ -149,32 +127,33 @@ impl Desk {
         })
     }
 
-    pub(super) async fn rebalance(&self) -> Result<RebalancedView, NotDone> {
-        let telling = timeout(ORDER_TIME_MAX, self.member.rebalance_all()).await;
-        let told = telling.map_err(|_| NotDone::Late("no shard was moved", ORDER_TIME_MAX))?;
+    pub(super) async fn rebalance(&self) -> Result<RebalancedView, AdminError> {
+        let notifying = timeout(COMMAND_TIME_MAX, self.member.rebalance_all()).await;
+        let notified =
+            notifying.map_err(|_| AdminError::TimedOut("no shard was moved", COMMAND_TIME_MAX))?;
         let state = self.member.status().state;
         let nodes = state.nodes.iter().filter(|record| !record.fenced).count();
-        info!(
-            told,
-            nodes, "an operator has shards move to where they should be"
-        );
-        Ok(RebalancedView { told, nodes })
+        info!(notified, nodes, "rebalancing shards for an operator");
+        Ok(RebalancedView {
+            told: notified,
+            nodes,
+        })
     }
 
-    pub(super) async fn shard(&self, shard: u16) -> Result<ShardView, NotDone> {
+    pub(super) async fn shard(&self, shard: u16) -> Result<ShardView, AdminError> {
         let count = self.map.count().get();
         if shard >= count {
             let last = count - 1;
-            return Err(NotDone::NoShard { shard, last });
+            return Err(AdminError::NoShard { shard, last });
         }
-        let (state, failure) = self.look().await;
-        Ok(shard_view(&self.seen(failure), &state, ShardId(shard)))
+        let (state, failure) = self.read_state().await;
+        Ok(shard_view(&self.snapshot(failure), &state, ShardId(shard)))
     }
 
-    /// The shard of an account, a product or an order; or where one with this id would be.
-    pub(super) async fn locate(&self, text: &str) -> Result<ShardView, NotDone> {
-        // Ids of all kinds are written alike, and carry their slots alike.
-        let id = AccountId::parse(text, "id").map_err(|_| NotDone::NotAnId(text.to_owned()))?;
+    /// The shard of the account, product or order with this id, or where it would be.
+    pub(super) async fn locate(&self, text: &str) -> Result<ShardView, AdminError> {
+        // Ids of all kinds have the same format, with the slot in the same place.
+        let id = AccountId::parse(text, "id").map_err(|_| AdminError::NotAnId(text.to_owned()))?;
         let slot = id.slot();
         let shard = self.map.shard_of(slot);
         let (view, found) = tokio::join!(self.shard(shard.0), self.kind_of(shard, *id.as_uuid()));
@@ -194,33 +173,33 @@ impl Desk {
         Ok(ShardView { entity, ..view? })
     }
 
-    /// What has this id, by its first event; or why that is not known.
+    /// The kind of the entity with this id, by its first event; the error says why it is unknown.
     async fn kind_of(&self, shard: ShardId, id: Uuid) -> Result<Option<Kind>, String> {
         let first = Page { skip: 0, take: 1 };
         let reading = self.journal.history(shard, id, first, &UnlimitedBudget);
         match timeout(TABLES_TIME_MAX, reading).await {
             Ok(Ok(events)) => Ok(events.first().map(|recorded| recorded.entity.kind())),
             Ok(Err(failure)) => Err(failure.to_string()),
-            Err(_) => Err(format!("no answer in {TABLES_TIME_MAX:?}")),
+            Err(_) => Err(format!("no response within {TABLES_TIME_MAX:?}")),
         }
     }
 
-    /// The tables as they are; or as this node saw them last, and why.
-    async fn look(&self) -> (Arc<ClusterState>, Option<String>) {
-        let looking = timeout(TABLES_TIME_MAX, self.membership.read_state(None, &[])).await;
-        let failure = match looking {
-            Ok(Ok(look)) => match look.state {
+    /// The state of the tables, or the last one this node has read, with the reason.
+    async fn read_state(&self) -> (Arc<ClusterState>, Option<String>) {
+        let reading = timeout(TABLES_TIME_MAX, self.membership.read_state(None, &[])).await;
+        let failure = match reading {
+            Ok(Ok(snapshot)) => match snapshot.state {
                 Some(state) => return (Arc::new(state), None),
                 None => "nothing was read".to_owned(),
             },
             Ok(Err(failure)) => failure.to_string(),
-            Err(_) => format!("no answer in {TABLES_TIME_MAX:?}"),
+            Err(_) => format!("no response within {TABLES_TIME_MAX:?}"),
         };
         (self.member.status().state, Some(failure))
     }
 
-    fn seen(&self, failure: Option<String>) -> Seen<'_> {
-        Seen {
+    fn snapshot(&self, failure: Option<String>) -> NodeSnapshot<'_> {
+        NodeSnapshot {
             name: &self.name,
             status: self.member.status(),
             lease: self.lease.remaining(),
@@ -229,33 +208,27 @@ impl Desk {
         }
     }
 
-    async fn mark(&self, id: NodeId, draining: bool) -> Result<(), NotDone> {
+    async fn mark(&self, id: NodeId, draining: bool) -> Result<(), AdminError> {
         let marking = self.membership.set_draining(id, draining);
         let marking = timeout(TABLES_TIME_MAX, marking).await;
-        marking.map_err(|_| NotDone::Late("the database did not answer", TABLES_TIME_MAX))??;
+        marking
+            .map_err(|_| AdminError::TimedOut("the database did not respond", TABLES_TIME_MAX))??;
         Ok(())
     }
 
-    /// Waits until a node owns nothing: what is left when the time is over.
-    async fn left(&self, id: NodeId, wait: Duration) -> usize {
+    /// Waits until a node owns no shards; returns how many it owns at the end.
+    async fn await_empty(&self, id: NodeId, wait: Duration) -> usize {
         let mut status = self.member.watch();
         let empty = status.wait_for(|status| {
-            let drains =
+            let is_unmarked =
                 |record: &fritzy_types::NodeRecord| record.node.id == id && !record.draining;
-            // A look from before the mark tells nothing.
-            let is_old = status.state.nodes.iter().any(drains);
+            // A state from before the mark says nothing.
+            let is_old = status.state.nodes.iter().any(is_unmarked);
             status.looked.is_some() && !is_old && owned_by(&status.state, id) == 0
         });
-        // Errors mean that the time is over, or this node.
+        // An error is a timeout, or the end of this node.
         let _ = timeout(wait, empty).await;
-        let (state, _) = self.look().await;
+        let (state, _) = self.read_state().await;
         owned_by(&state, id)
-    }
-}
-
-impl NodeName {
-    /// What to call it.
-    pub(crate) fn shown(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.id)
     }
 }
