@@ -22,12 +22,14 @@ use crate::admin::{self, AdminListener, AdminServer, AdminService};
 use crate::settings::ClusterSettings;
 use crate::start_error::StartError;
 
-/// Backlog of connections not yet accepted; the system may allow fewer (`net.core.somaxconn`, usually 4 096). Beyond it a
-/// peer retries after seconds, so that with a shorter one a burst of strangers would keep nodes out.
+/// Backlog of connections not yet accepted; the system may allow fewer (`net.core.somaxconn`,
+/// usually 4 096). Beyond it a peer retries after seconds, so that with a shorter one a burst of
+/// strangers would keep nodes out.
 const BACKLOG_MAX: u32 = 4_096;
 /// Time to leave once requests have ended: whatever is in flight takes 10 s at most.
 const LEAVE_MAX: Duration = Duration::from_secs(12);
-/// Time for every shard to have an owner before a new member serves: by then, dead nodes are declared dead.
+/// Time for every shard to have an owner before a new member serves: by then, dead nodes are
+/// declared dead.
 const ASSIGNED_MAX: Duration = Duration::from_secs(15);
 /// Time for every earlier member to be connected: the same.
 const CONNECTED_MAX: Duration = Duration::from_secs(15);
@@ -135,8 +137,8 @@ impl ClusterMembership {
         })
     }
 
-    /// Waits until every shard has an owner, then maintains `readiness`. Returns early when `cancelled` completes. After
-    /// [`ASSIGNED_MAX`] it goes on without the shards that have none.
+    /// Waits until every shard has an owner, then maintains `readiness`. Returns early when
+    /// `cancelled` completes. After [`ASSIGNED_MAX`] it continues without owners of the others.
     pub(crate) async fn await_ready(
         &mut self,
         map: &ShardMap,
@@ -165,7 +167,8 @@ impl ClusterMembership {
         }
     }
 
-    /// Stops the remaining shards and leaves the cluster. Without the database, others declare this node dead instead.
+    /// Stops the remaining shards and leaves the cluster. Without the database, others declare this
+    /// node dead instead.
     pub(crate) async fn leave(&self) {
         if timeout(LEAVE_MAX, self.member.leave()).await.is_err() {
             warn!("the table of nodes is unreachable; other nodes will declare this node dead");
@@ -196,9 +199,10 @@ fn unreached_peers(status: &MemberStatus) -> Vec<String> {
     unreached.map(|record| record.node.name.clone()).collect()
 }
 
-/// A node is ready while it is a member and not draining, whatever the state of the database. It must also have been
-/// connected to the other nodes once, because they can serve meanwhile. Losing them later does not make it unready:
-/// otherwise a network fault would make all nodes unready at once.
+/// A node is ready while it is a member and not draining, whatever the state of the database. It
+/// must also have been connected to the other nodes once, because they can serve meanwhile. Losing
+/// them later does not make it unready: otherwise a network fault would make all nodes unready at
+/// once.
 async fn maintain_readiness(member: Arc<Member>, readiness: Readiness) {
     let mut status = member.watch();
     let mut incarnation: Option<(NodeId, Instant)> = None;

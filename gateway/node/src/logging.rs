@@ -7,8 +7,8 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::settings::LogFormat;
 
-/// Suppresses logs of a library about connections between nodes, which fritzy-cluster logs as well. A filter that
-/// names the library overrides it.
+/// Suppresses logs of a library about connections between nodes, which fritzy-cluster logs as well.
+/// A filter that names the library overrides it.
 const QUIET: &str = "ractor_cluster=error";
 
 /// Starts logging.

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Requests, the journal and the Kafka client allocate memory on one thread and free it on another, which mimalloc
-/// handles well.
+/// Requests, the journal and the Kafka client allocate memory on one thread and free it on another,
+/// which mimalloc handles well.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -129,14 +129,14 @@ impl Node {
         self.address
     }
 
-    /// Returns when another node has taken over the database, or it can no longer be written, with the reason. Such a node
-    /// cannot recover.
+    /// Returns when another node has taken over the database, or it can no longer be written, with
+    /// the reason. Such a node cannot recover.
     pub async fn lost(&self) -> String {
         self.core.stores.lost().await
     }
 
-    /// Stops gracefully: becomes unready, hands off shards, accepts no more connections, waits for running requests, stops
-    /// the actors, and writes whatever is queued.
+    /// Stops gracefully: becomes unready, hands off shards, accepts no more connections, waits for
+    /// running requests, stops the actors, and writes whatever is queued.
     pub async fn stop(self) {
         self.readiness.end();
         if let Some(cluster) = &self.cluster {

@@ -1,5 +1,5 @@
-//! The signals that stop a node. It listens for them before it starts: a signal that arrives right after the port
-//! is printed must stop it gracefully, too.
+//! The signals that stop a node. It listens for them before it starts: a signal that arrives right
+//! after the port is printed must stop it gracefully, too.
 
 use std::io;
 

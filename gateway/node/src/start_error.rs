@@ -73,7 +73,8 @@ pub enum StartError {
     /// A node without a cluster has all roles.
     #[error("--roles needs --cluster-listen: a node without a cluster has all roles")]
     RolesAlone,
-    /// A setting of a cluster without `--cluster-listen`: the node would run alone and lock the database.
+    /// A setting of a cluster without `--cluster-listen`: the node would run alone and lock the
+    /// database.
     #[error("{setting} is for nodes of a cluster: set --cluster-listen as well, or omit it")]
     ClusterAlone {
         /// The flag.

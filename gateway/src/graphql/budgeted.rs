@@ -1,5 +1,5 @@
-//! Rows and texts of a response: each takes its memory from the budget before it is added, and rows yield to other
-//! tasks.
+//! Rows and texts of a response: each takes its memory from the budget before it is added, and rows
+//! yield to other tasks.
 
 use std::borrow::Cow;
 
@@ -18,14 +18,16 @@ use super::request::{RequestContext, budget};
 use super::selection::inside;
 use super::selection_width::edge_width;
 
-/// Bytes of a field without its text: its entry in the object (104 bytes, half as much again while the object
-/// grows), a short text such as an id, and its name and value as JSON.
+/// Bytes of a field without its text: its entry in the object (104 bytes, half as much again while
+/// the object grows), a short text such as an id, and its name and value as JSON.
 const FIELD_BYTES: usize = 300;
 /// Bytes of a row without its fields: the object and its entry in the list.
 const ROW_BYTES: usize = 200;
-/// A text is copied into the response, then serialised to JSON, where escapes can double its length.
+/// A text is copied into the response, then serialised to JSON, where escapes can double its
+/// length.
 const TEXT_COPIES: usize = 3;
-/// Fields that count as one unit of tokio's cooperative budget: a task yields after 128 units, some milliseconds.
+/// Fields that count as one unit of tokio's cooperative budget: a task yields after 128 units, some
+/// milliseconds.
 const FIELDS_PER_UNIT: usize = 32;
 
 /// One row of a list.

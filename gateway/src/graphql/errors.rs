@@ -6,20 +6,22 @@ use async_graphql::{Context, ErrorExtensionValues, PathSegment, Response, Server
 use fritzy_actors::ShopError;
 use fritzy_domain::{Code, Rejection, SearchError};
 
-/// An error of a resolver. `with_codes` recovers it from the GraphQL error that the library creates.
+/// An error of a resolver. `with_codes` recovers it from the GraphQL error that the library
+/// creates.
 #[derive(Clone, Debug)]
 pub enum ApiError {
     /// The shop rejected the request, or failed.
     Shop(ShopError),
     /// The search engine failed.
     Search(SearchError),
-    /// An error with the path of its field. Inside lists, the library records only the path of the element.
+    /// An error with the path of its field. Inside lists, the library records only the path of the
+    /// element.
     At(Vec<PathSegment>, Box<ApiError>),
 }
 
-/// The result of a field. Not named `Result`, because async-graphql's macros unwrap a `Result` and lose the field
-/// in the path of its error. Inside an `Option`, an error nulls only this field; a `Result` around an `Option`
-/// nulls its siblings as well.
+/// The result of a field. Not named `Result`, because async-graphql's macros unwrap a `Result` and
+/// lose the field in the path of its error. Inside an `Option`, an error nulls only this field; a
+/// `Result` around an `Option` nulls its siblings as well.
 pub type FieldResult<T> = std::result::Result<T, ApiError>;
 
 impl fmt::Display for ApiError {
@@ -100,8 +102,8 @@ pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
         }
         let extensions = match error.source::<ApiError>() {
             Some(ours) => ours.extensions(),
-            // An error of the library. At a field it can only be an argument of the wrong type; without
-            // a path, the document does not match the schema.
+            // An error of the library. At a field it can only be an argument of the wrong type;
+            // without a path, the document does not match the schema.
             None if stage == Stage::Parsing => code_only("GRAPHQL_PARSE_FAILED"),
             None if stage == Stage::Coercing => code_only("BAD_USER_INPUT"),
             None if error.path.is_empty() => code_only("GRAPHQL_VALIDATION_FAILED"),

@@ -40,8 +40,8 @@ impl HistoryEntryObject {
         Time(self.0.event.at())
     }
 
-    /// Payload as stored in the journal: ids, changed values, amounts in minor units, and `at` in microseconds
-    /// since 1970. Later versions only add fields.
+    /// Payload as stored in the journal: ids, changed values, amounts in minor units, and `at` in
+    /// microseconds since 1970. Later versions only add fields.
     async fn data(&self, context: &Context<'_>) -> FieldResult<Json> {
         let text = self.0.event.payload();
         // A parsed value takes some ten times the memory of its text.

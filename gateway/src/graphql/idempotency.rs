@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::request::request;
 use super::response_path::response_path;
 
-/// The request of one mutation field. `target` is the id of the changed entity, empty for creations; `content` adds
-/// the client's input to the fingerprint.
+/// The request of one mutation field. `target` is the id of the changed entity, empty for
+/// creations; `content` adds the client's input to the fingerprint.
 ///
-/// A key given as an argument is used alone. A key given as a header applies to the whole document, so it is
-/// combined with the response path of the mutation: two mutations of one document do not collide.
+/// A key given as an argument is used alone. A key given as a header applies to the whole document,
+/// so it is combined with the response path of the mutation: two mutations of one document do not
+/// collide.
 ///
 /// # Errors
 /// [`Rejection::Invalid`] naming `idempotencyKey` when the key is malformed.
@@ -28,7 +29,8 @@ pub(crate) fn command_request(
         (Some(key), _) => (key, String::new()),
         (None, Some(key)) => (key.as_str(), response_path(context.path_node)),
         (None, None) => {
-            // A new id, so that an internal retry is not executed twice; version 7, so that new ids are adjacent on disk.
+            // A new id, so that an internal retry is not executed twice; version 7, so that new ids
+            // are adjacent on disk.
             let command = CommandId::from_uuid(Uuid::now_v7());
             return Ok(Request {
                 command,

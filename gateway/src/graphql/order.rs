@@ -71,8 +71,8 @@ impl OrderObject {
     }
 }
 
-/// Adds the descriptions of products to `orders`, if `selections`, which select these orders, include any: one read
-/// for all of them.
+/// Adds the descriptions of products to `orders`, if `selections`, which select these orders,
+/// include any: one read for all of them.
 pub(crate) async fn attach_descriptions(
     context: &Context<'_>,
     selections: &[SelectionField<'_>],

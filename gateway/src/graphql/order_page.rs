@@ -20,8 +20,8 @@ pub(crate) enum OrderPage {
 }
 
 impl OrderPage {
-    /// Reads the page for each of `accounts`, with descriptions of products where any of `fields` selects them.
-    /// `fields` are the fields that request this page.
+    /// Reads the page for each of `accounts`, with descriptions of products where any of `fields`
+    /// selects them. `fields` are the fields that request this page.
     pub(crate) async fn read(
         self,
         context: &Context<'_>,

@@ -8,8 +8,8 @@ pub(super) const TAKE_DEFAULT: u32 = 100;
 /// Rows of a page at most: anything larger is an export.
 pub(super) const TAKE_MAX: u32 = 1_000;
 
-/// Page of a list: `skip` rows are left out, then at most `take` rows follow. Lists are sorted by creation time, oldest
-/// first.
+/// Page of a list: `skip` rows are left out, then at most `take` rows follow. Lists are sorted by
+/// creation time, oldest first.
 #[derive(InputObject, Clone, Copy, Debug, Default)]
 pub struct PaginationInput {
     /// Rows to skip; default 0.

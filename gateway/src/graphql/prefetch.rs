@@ -7,8 +7,8 @@ use super::account::AccountObject;
 use super::errors::FieldResult;
 use super::order_page::OrderPage;
 
-/// Reads the orders of a list of accounts: one read for each page that `selections`, the fields that select the
-/// accounts, request.
+/// Reads the orders of a list of accounts: one read for each page that `selections`, the fields
+/// that select the accounts, request.
 pub(crate) async fn prefetch_orders(
     context: &Context<'_>,
     selections: &[SelectionField<'_>],

@@ -48,8 +48,8 @@ impl Query {
         Ok(accounts.into_iter().map(Row).collect())
     }
 
-    /// The product with this id, the products that match a search text (best match first), or a page of all
-    /// products, oldest first.
+    /// The product with this id, the products that match a search text (best match first), or a
+    /// page of all products, oldest first.
     async fn products(
         &self,
         context: &Context<'_>,

@@ -27,7 +27,8 @@ impl List {
     }
 }
 
-/// The position of a row in a list. Opaque to clients: a letter for the list, then the sort key in hexadecimal.
+/// The position of a row in a list. Opaque to clients: a letter for the list, then the sort key in
+/// hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     list: List,
@@ -87,7 +88,8 @@ impl Window {
     /// Validates the arguments.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] naming the argument that is out of range, conflicting, or not a cursor of `list`.
+    /// [`Rejection::Invalid`] naming the argument that is out of range, conflicting, or not a
+    /// cursor of `list`.
     pub(crate) fn check(self, list: List) -> Result<Walk, Rejection> {
         let key = |text: Option<String>, field: &str| match text {
             None => Ok(None),
@@ -152,8 +154,8 @@ impl Walk {
         more
     }
 
-    /// The connection of the trimmed rows. `more` says whether further rows exist in the direction of the walk; in
-    /// the other direction, a given cursor implies that they do.
+    /// The connection of the trimmed rows. `more` says whether further rows exist in the direction
+    /// of the walk; in the other direction, a given cursor implies that they do.
     pub(crate) fn connection<R, N: OutputType>(
         &self,
         rows: Vec<R>,

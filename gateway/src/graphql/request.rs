@@ -35,7 +35,8 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    /// A request with a deadline; `may_repeat_fields`: its operation may have two fields of one response name.
+    /// A request with a deadline; `may_repeat_fields`: its operation may have two fields of one
+    /// response name.
     pub(crate) fn new(
         deadline: Instant,
         idempotency_key: Option<String>,
@@ -75,8 +76,9 @@ pub(crate) fn budget<'c>(context: &Context<'c>) -> &'c ResponseBudget {
     &request(context).budget
 }
 
-/// Executes a mutation once for each response path. The specification merges fields of one response name and the
-/// same arguments before executing them; the library executes each, and would place an order twice.
+/// Executes a mutation once for each response path. The specification merges fields of one response
+/// name and the same arguments before executing them; the library executes each, and would place an
+/// order twice.
 pub(crate) async fn execute_merged_once<T: Clone + Send + 'static>(
     context: &Context<'_>,
     mutation: impl Future<Output = FieldResult<T>>,

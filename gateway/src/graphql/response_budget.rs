@@ -6,8 +6,8 @@ use fritzy_domain::MemoryBudget;
 use fritzy_types::BudgetExceeded;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that each response has for itself: most need less (a page of 100 rows some 100 KB), and large ones cannot
-/// starve them. The limit on concurrent requests limits their sum.
+/// Bytes that each response has for itself: most need less (a page of 100 rows some 100 KB), and
+/// large ones cannot starve them. The limit on concurrent requests limits their sum.
 const OWN_BYTES_MAX: usize = 256 * 1_024;
 /// Bytes taken at once from the shared budget, because each reservation takes a lock.
 const STEP_BYTES: usize = 1_024 * 1_024;
@@ -21,8 +21,8 @@ pub(crate) struct ResponseBudgets {
 }
 
 impl ResponseBudgets {
-    /// Each response up to `bytes_max`; the shared parts of all together up to `total_max`, but at least one of the
-    /// largest.
+    /// Each response up to `bytes_max`; the shared parts of all together up to `total_max`, but at
+    /// least one of the largest.
     pub(crate) fn new(bytes_max: usize, total_max: usize) -> Self {
         let largest = bytes_max.saturating_add(STEP_BYTES);
         let shared = total_max.max(largest).min(Semaphore::MAX_PERMITS);

@@ -9,8 +9,8 @@ use async_graphql::{Value, Variables};
 
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
 
-/// Rows of a list, multiplied over the lists around it: 1 000 accounts with a page of 100 orders each. All are in
-/// memory together, with their response: some hundred megabytes in the worst case.
+/// Rows of a list, multiplied over the lists around it: 1 000 accounts with a page of 100 orders
+/// each. All are in memory together, with their response: some hundred megabytes in the worst case.
 const ROWS_MAX: u64 = 100_000;
 /// Fields of a response: 20 for each of those rows. Many lists, or many aliases, add up.
 const FIELDS_MAX: u64 = 2_000_000;
@@ -26,8 +26,8 @@ const PAGED_LISTS: [(&str, bool); 7] = [
     ("ordersConnection", false),
 ];
 
-/// The lists of introspection, with upper bounds of their rows in this schema. They nest without end: types list
-/// their fields, fields their types.
+/// The lists of introspection, with upper bounds of their rows in this schema. They nest without
+/// end: types list their fields, fields their types.
 const INTROSPECTION_LISTS: [(&str, u64); 8] = [
     ("types", 64),
     ("fields", 16),
@@ -145,8 +145,8 @@ impl<'d> CostEstimator<'d> {
         cost
     }
 
-    /// The greatest number of rows of a field; `None` where it is not a list read in pages. Arguments out of range are
-    /// left to the field, which rejects them.
+    /// The greatest number of rows of a field; `None` where it is not a list read in pages.
+    /// Arguments out of range are left to the field, which rejects them.
     fn take(&self, field: &Field, root: bool) -> Option<u64> {
         let name = field.name.node.as_str();
         if let Some((_, rows)) = INTROSPECTION_LISTS.iter().find(|(list, _)| *list == name) {

@@ -64,8 +64,8 @@ impl ScalarType for Time {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MinorUnits(pub(crate) i64);
 
-/// Integer number of minor units, such as cents. It exceeds `Int`, and stays below 10^13, so that every JSON parser
-/// reads it exactly.
+/// Integer number of minor units, such as cents. It exceeds `Int`, and stays below 10^13, so that
+/// every JSON parser reads it exactly.
 #[Scalar(name = "MinorUnits")]
 impl ScalarType for MinorUnits {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -10,8 +10,8 @@ use super::response_cost::is_paged;
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// The number of fields in each row of a list, by the position of the list in the document; counted at its first
-/// row.
+/// The number of fields in each row of a list, by the position of the list in the document; counted
+/// at its first row.
 #[derive(Debug, Default)]
 pub(super) struct SelectionWidths(Mutex<HashMap<Pos, usize>>);
 
@@ -37,8 +37,8 @@ pub(super) fn edge_width(edge: SelectionField<'_>) -> usize {
         .sum()
 }
 
-/// The fields of a row, including those of its objects, but not those of rows in its lists. Validation has
-/// rejected cyclic fragments, and the number of fields after expansion is limited.
+/// The fields of a row, including those of its objects, but not those of rows in its lists.
+/// Validation has rejected cyclic fragments, and the number of fields after expansion is limited.
 fn fields_in(set: &SelectionSet, fragments: &Fragments) -> usize {
     let fields = set.items.iter().map(|item| match &item.node {
         Selection::Field(field) => {

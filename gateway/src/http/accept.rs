@@ -5,9 +5,11 @@ use warp::http::{HeaderMap, header};
 /// The two media types of a GraphQL response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaType {
-    /// `application/graphql-response+json`: the status reports whether the request was valid GraphQL.
+    /// `application/graphql-response+json`: the status reports whether the request was valid
+    /// GraphQL.
     GraphqlResponse,
-    /// `application/json`: the status is 200 for every well-formed request, as legacy clients expect.
+    /// `application/json`: the status is 200 for every well-formed request, as legacy clients
+    /// expect.
     Json,
 }
 
@@ -19,8 +21,8 @@ impl MediaType {
         }
     }
 
-    /// The type with the highest weight; `None` when the client accepts neither. Without an `Accept` header,
-    /// and for wildcards, JSON.
+    /// The type with the highest weight; `None` when the client accepts neither. Without an
+    /// `Accept` header, and for wildcards, JSON.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
         let mut has_ranges = false;
@@ -43,7 +45,8 @@ impl MediaType {
     }
 }
 
-/// The weight and the media type of one entry of an `Accept` header; `None` where it matches neither type.
+/// The weight and the media type of one entry of an `Accept` header; `None` where it matches
+/// neither type.
 fn read_range(range: &str) -> Option<(f32, MediaType)> {
     let mut parts = range.split(';').map(str::trim);
     let media_type = match parts.next()?.to_ascii_lowercase().as_str() {

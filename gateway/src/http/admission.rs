@@ -1,4 +1,5 @@
-//! Admission of request bodies: all those in flight share a budget of bytes, reserved before they are read.
+//! Admission of request bodies: all those in flight share a budget of bytes, reserved before they
+//! are read.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use warp::http::StatusCode;
@@ -9,7 +10,8 @@ use super::rejection::HttpRejection;
 const SMALL_BYTES_MAX: usize = 16 * 1_024;
 /// A quarter of the budget is only for small bodies, so that slow large ones cannot starve them.
 const SMALL_SHARE: usize = 4;
-/// Least growth of the reservation for a body of unknown length, because each reservation takes a lock.
+/// Least growth of the reservation for a body of unknown length, because each reservation takes a
+/// lock.
 const STEP_BYTES: usize = 4 * 1_024;
 
 /// The bytes that all request bodies in flight share.
@@ -33,7 +35,8 @@ impl Reservation<'_> {
 }
 
 impl BodyBudget {
-    /// Each body up to `bytes_max`, all together up to `total_max`, but at least one of the largest.
+    /// Each body up to `bytes_max`, all together up to `total_max`, but at least one of the
+    /// largest.
     pub(super) fn new(bytes_max: usize, total_max: usize) -> Self {
         let small = total_max / SMALL_SHARE;
         let large = (total_max - small).max(bytes_max);
@@ -48,7 +51,8 @@ impl BodyBudget {
     /// Reserves `bytes` for a body.
     ///
     /// # Errors
-    /// `PAYLOAD_TOO_LARGE` beyond the limit of one body, `OVERLOADED` when the shared budget is used up.
+    /// `PAYLOAD_TOO_LARGE` beyond the limit of one body, `OVERLOADED` when the shared budget is
+    /// used up.
     pub(super) fn reserve(&self, bytes: usize) -> Result<Reservation<'_>, HttpRejection> {
         if bytes > self.bytes_max {
             return Err(HttpRejection::new(

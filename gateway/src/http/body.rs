@@ -16,8 +16,8 @@ pub(super) struct Body<'b> {
 /// Reads a body to its end. A declared length is checked before anything is read.
 ///
 /// # Errors
-/// `PAYLOAD_TOO_LARGE` beyond the limit of one body, `OVERLOADED` when the budget of all is used up, `BAD_REQUEST`
-/// when the body ends early.
+/// `PAYLOAD_TOO_LARGE` beyond the limit of one body, `OVERLOADED` when the budget of all is used
+/// up, `BAD_REQUEST` when the body ends early.
 pub(super) async fn read_body<'b, B: Buf>(
     budget: &'b BodyBudget,
     headers: &HeaderMap,

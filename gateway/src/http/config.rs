@@ -13,11 +13,13 @@ pub struct HttpConfig {
     pub body_bytes_max: usize,
     /// Bytes of all request bodies in flight.
     pub body_bytes_total_max: usize,
-    /// Requests executed concurrently; as many again may be parked while they wait for another node.
+    /// Requests executed concurrently; as many again may be parked while they wait for another
+    /// node.
     pub requests_max: usize,
     /// Bytes of memory that one response may take.
     pub response_bytes_max: usize,
-    /// Bytes of memory that all responses in flight share, beyond what each has reserved for itself.
+    /// Bytes of memory that all responses in flight share, beyond what each has reserved for
+    /// itself.
     pub response_bytes_total_max: usize,
     /// Web origins whose pages may call the API; `*` for any.
     pub cors_origins: Vec<String>,

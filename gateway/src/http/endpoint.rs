@@ -1,4 +1,5 @@
-//! The endpoint `/graphql`, by GraphQL over HTTP: POST with JSON, GET for queries, the status by media type.
+//! The endpoint `/graphql`, by GraphQL over HTTP: POST with JSON, GET for queries, the status by
+//! media type.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -34,8 +35,8 @@ use crate::graphql::{
 pub(super) struct Endpoint<E> {
     schema: E,
     config: HttpConfig,
-    /// Permits for requests being executed. Taken before a document is parsed: rejecting must cost next to
-    /// nothing, or it would itself cause an overload.
+    /// Permits for requests being executed. Taken before a document is parsed: rejecting must cost
+    /// next to nothing, or it would itself cause an overload.
     permits: Places,
     bodies: BodyBudget,
     responses: ResponseBudgets,
@@ -244,7 +245,8 @@ impl<E: Executor> Endpoint<E> {
             .data(context);
         request.operation_name = operation_name;
         request.set_parsed_query(document);
-        // A panic fails this request only, not its connection; whatever the request holds is released.
+        // A panic fails this request only, not its connection; whatever the request holds is
+        // released.
         let executing = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         match tokio::time::timeout_at(deadline.into(), executing).await {
             Ok(Ok(response)) => {

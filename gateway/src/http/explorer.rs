@@ -1,5 +1,5 @@
-//! The page at `/`: GraphiQL where the internet is reachable, otherwise a small built-in explorer. Its files
-//! are part of the binary.
+//! The page at `/`: GraphiQL where the internet is reachable, otherwise a small built-in explorer.
+//! Its files are part of the binary.
 
 use warp::Filter;
 use warp::Reply;

@@ -12,8 +12,8 @@ const TOKEN_HEADER: &str = "consistency-token";
 /// The extension of requests and responses that holds it.
 pub(super) const TOKEN_EXTENSION: &str = "consistencyToken";
 
-/// The consistency that lists of the response need. The token is in a header or in the request's extensions; the
-/// header wins. Mutations always read the newest state.
+/// The consistency that lists of the response need. The token is in a header or in the request's
+/// extensions; the header wins. Mutations always read the newest state.
 ///
 /// # Errors
 /// `BAD_REQUEST` when the token is malformed.

@@ -1,4 +1,5 @@
-//! Probes. Live: the process runs. Ready: it accepts requests, so neither while it starts nor while it stops.
+//! Probes. Live: the process runs. Ready: it accepts requests, so neither while it starts nor while
+//! it stops.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! `/metrics` for Prometheus: requests, latency and errors by operation and code, and the metrics of the other
-//! components of the node.
+//! `/metrics` for Prometheus: requests, latency and errors by operation and code, and the metrics
+//! of the other components of the node.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -21,7 +21,8 @@ pub(super) fn operation<'d>(
     }
 }
 
-/// Whether the operation may have two root fields of one response name: with a single field it cannot.
+/// Whether the operation may have two root fields of one response name: with a single field it
+/// cannot.
 pub(super) fn may_repeat_fields(document: &ExecutableDocument, name: Option<&str>) -> bool {
     operation(document, name).is_some_and(|found| {
         let items = &found.node.selection_set.node.items;

@@ -1,5 +1,5 @@
-//! Resources of this process, under the standard names of Prometheus clients; read from `/proc` at each scrape.
-//! Only Linux has it: elsewhere these metrics are missing.
+//! Resources of this process, under the standard names of Prometheus clients; read from `/proc` at
+//! each scrape. Only Linux has it: elsewhere these metrics are missing.
 
 use std::fmt;
 use std::fs;
@@ -44,8 +44,8 @@ fn read(file: &str) -> Option<String> {
     fs::read_to_string(format!("/proc/self/{file}")).ok()
 }
 
-/// From `stat`: user and system time are the 12th and 13th field after the program's name, which ends at the
-/// last `)` (proc_pid_stat(5)).
+/// From `stat`: user and system time are the 12th and 13th field after the program's name, which
+/// ends at the last `)` (proc_pid_stat(5)).
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let times = after_name.split_whitespace().skip(11).take(2);

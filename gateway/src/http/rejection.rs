@@ -29,7 +29,8 @@ impl HttpRejection {
         Self::failed(StatusCode::GATEWAY_TIMEOUT, &Failure::DeadlineExceeded)
     }
 
-    /// The body did not arrive in time. Unlike other time-outs, this one certainly executed nothing.
+    /// The body did not arrive in time. Unlike other time-outs, this one certainly executed
+    /// nothing.
     pub(super) fn incomplete() -> Self {
         let message = "the body did not arrive completely in time; nothing was executed";
         let code = Code::DeadlineExceeded.as_str();

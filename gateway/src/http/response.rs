@@ -19,11 +19,13 @@ use super::accept::MediaType;
 use super::rejection::HttpRejection;
 use crate::graphql::{ResponseBudget, protocol_error};
 
-/// Errors shown of a document that was not executed: nobody reads more, and each is longer than the mistake that
-/// it reports. A response of an executed document shows all, one for each failed field.
+/// Errors shown of a document that was not executed: nobody reads more, and each is longer than the
+/// mistake that it reports. A response of an executed document shows all, one for each failed
+/// field.
 const ERRORS_MAX: usize = 100;
 
-/// Bytes of a large response passed on at once. The budget is held until the last part is passed on.
+/// Bytes of a large response passed on at once. The budget is held until the last part is passed
+/// on.
 const CHUNK_BYTES: usize = 64 * 1_024;
 const IS_JSON: &str = "GraphQL values are JSON";
 
@@ -38,8 +40,8 @@ struct Body<'a> {
     extensions: &'a BTreeMap<String, Value>,
 }
 
-/// Writes the response to a GraphQL request. A large one is serialised on a blocking thread, into exactly the
-/// memory that its text needs, and holds the budget of that text until it is sent.
+/// Writes the response to a GraphQL request. A large one is serialised on a blocking thread, into
+/// exactly the memory that its text needs, and holds the budget of that text until it is sent.
 pub(super) async fn respond(
     response: GraphqlResponse,
     budget: Arc<ResponseBudget>,

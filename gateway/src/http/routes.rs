@@ -84,7 +84,8 @@ fn with_cors(
     } else {
         cors.allow_origins(origins.iter().map(String::as_str))
     };
-    // A page of the node's own origin needs no CORS, although browsers send the header `Origin` for it.
+    // A page of the node's own origin needs no CORS, although browsers send the header `Origin` for
+    // it.
     let from_same_origin = same_origin().and(routes.clone());
     from_same_origin
         .or(routes.with(cors.build()).map(Reply::into_response))

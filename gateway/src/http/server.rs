@@ -19,9 +19,11 @@ use warp::filters::BoxedFilter;
 use warp::http::Request;
 use warp::reply::Response;
 
-/// Read buffer of a connection, which also limits the head of a request. A query by GET has up to 64 KB of URL.
+/// Read buffer of a connection, which also limits the head of a request. A query by GET has up to
+/// 64 KB of URL.
 const READ_BYTES_MAX: usize = 128 * 1_024;
-/// Concurrent requests on one HTTP/2 connection, so that the limit on connections also limits requests.
+/// Concurrent requests on one HTTP/2 connection, so that the limit on connections also limits
+/// requests.
 const STREAMS_MAX: u32 = 64;
 /// Pause after a failed accept: without file descriptors, some connection must end first.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -68,7 +70,8 @@ pub async fn serve(
     running.shutdown().await;
 }
 
-/// Takes the permit first: excess connections wait in the listener's backlog, where they cost nothing.
+/// Takes the permit first: excess connections wait in the listener's backlog, where they cost
+/// nothing.
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,

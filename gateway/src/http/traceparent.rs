@@ -1,11 +1,13 @@
-//! The trace of a client's request, by W3C Trace Context. Other nodes log their part of it under its id.
+//! The trace of a client's request, by W3C Trace Context. Other nodes log their part of it under
+//! its id.
 
 use fritzy_cluster::Trace;
 use warp::http::HeaderMap;
 
 const HEADER: &str = "traceparent";
 
-/// The trace of a request; `None` where the header is missing or malformed: tracing never fails a request.
+/// The trace of a request; `None` where the header is missing or malformed: tracing never fails a
+/// request.
 pub(super) fn of(headers: &HeaderMap) -> Option<Trace> {
     let text = headers.get(HEADER)?.to_str().ok()?;
     let mut parts = text.split('-');

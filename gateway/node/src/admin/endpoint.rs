@@ -121,7 +121,8 @@ impl Endpoint {
     }
 }
 
-/// Whether a request has the token. Compares HMACs, so that the time reveals neither the token nor its length.
+/// Whether a request has the token. Compares HMACs, so that the time reveals neither the token nor
+/// its length.
 fn has_token(headers: &HeaderMap, token: &str) -> bool {
     let given = headers
         .get(header::AUTHORIZATION)

@@ -1,5 +1,5 @@
-//! The admin API, on its own port: shows and operates the cluster. The token is checked before anything else of a
-//! request.
+//! The admin API, on its own port: shows and operates the cluster. The token is checked before
+//! anything else of a request.
 
 mod build_views;
 mod endpoint;
@@ -22,11 +22,11 @@ use crate::start_error::StartError;
 
 pub(crate) use service::AdminService;
 pub(crate) use views::{
-    AskedView, ClusterView, DrainView, EntityView, GoneView, NodeName, NodeView, RebalancedView,
-    SeenPlace, ShardList, ShardView,
+    CalledNodeView, ClusterView, DeadNodeView, DrainView, EntityView, NodeName, NodeView,
+    ObservedOwner, RebalancedView, ShardList, ShardView,
 };
 #[cfg(test)]
-pub(crate) use views::{SeenView, ShardsView};
+pub(crate) use views::{ObservedShardView, ShardsView};
 
 /// Concurrent connections: some operators, and their monitoring.
 const CONNECTIONS_MAX: usize = 64;

@@ -23,8 +23,8 @@ pub(super) enum NodeLookupError {
     },
 }
 
-/// The node with this name or id, or the only one whose id has this prefix. Fenced nodes are excluded: they are dead,
-/// and another node may have their name.
+/// The node with this name or id, or the only one whose id has this prefix. Fenced nodes are
+/// excluded: they are dead, and another node may have their name.
 ///
 /// # Errors
 /// [`NodeLookupError`] when there is no such node, or several.

@@ -20,7 +20,8 @@ use super::views::{ClusterView, DrainView, EntityView, RebalancedView, ShardView
 
 /// Time for a statement on the tables. A slower database is reported to the operator.
 const TABLES_TIME_MAX: Duration = Duration::from_secs(3);
-/// Time for the coordinator of this node to take a command, which it does between two polls of the tables.
+/// Time for the coordinator of this node to take a command, which it does between two polls of the
+/// tables.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The operations of the admin API, on the tables of the cluster and the state of this node.
@@ -67,11 +68,12 @@ impl AdminService {
         cluster_view(&self.snapshot(failure), &state, &ages)
     }
 
-    /// Marks a node as draining, and waits up to `wait` until it owns no shards. The node sees the mark at its next poll of
-    /// the table, within a second.
+    /// Marks a node as draining, and waits up to `wait` until it owns no shards. The node sees the
+    /// mark at its next poll of the table, within a second.
     ///
     /// # Errors
-    /// [`AdminError::NoOtherOwner`] when no other node could take its shards; then nothing is changed.
+    /// [`AdminError::NoOtherOwner`] when no other node could take its shards; then nothing is
+    /// changed.
     pub(super) async fn drain(
         &self,
         wanted: &str,
@@ -89,8 +91,8 @@ impl AdminService {
             return Err(AdminError::NoOtherOwner { name, shards });
         }
         self.mark(id, true).await?;
-        // Two nodes may be drained concurrently. Both are marked before the state is read again, so the later read sees
-        // the other mark, unless that was reverted.
+        // Two nodes may be drained concurrently. Both are marked before the state is read again, so
+        // the later read sees the other mark, unless that was reverted.
         let (state, failure) = self.read_state().await;
         if !record.draining && failure.is_none() && is_last(&state) {
             self.mark(id, false).await?;

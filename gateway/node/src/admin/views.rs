@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClusterView {
-    pub(crate) asked: AskedView,
+    pub(crate) asked: CalledNodeView,
     pub(crate) shards: ShardsView,
     /// Sorted by name.
     pub(crate) nodes: Vec<NodeView>,
-    /// Incarnations declared dead, the latest first. Their rows remain until another node joins, ten minutes later at the
-    /// earliest.
-    pub(crate) gone: Vec<GoneView>,
+    /// Incarnations declared dead, the latest first. Their rows remain until another node joins,
+    /// ten minutes later at the earliest.
+    pub(crate) gone: Vec<DeadNodeView>,
 }
 
 /// The called node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AskedView {
+pub(crate) struct CalledNodeView {
     pub(crate) name: String,
     /// `None` while it is not a member.
     pub(crate) id: Option<String>,
@@ -52,7 +52,8 @@ pub(crate) struct ShardList {
     pub(crate) first: Vec<u16>,
 }
 
-/// A node. Round trip and silence are measured by the called node, as of its last poll of the tables.
+/// A node. Round trip and silence are measured by the called node, as of its last poll of the
+/// tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NodeView {
@@ -79,7 +80,7 @@ pub(crate) struct NodeView {
 /// An incarnation that was declared dead.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct GoneView {
+pub(crate) struct DeadNodeView {
     /// A later incarnation may have the same name.
     pub(crate) name: String,
     pub(crate) id: String,
@@ -128,7 +129,7 @@ pub(crate) struct ShardView {
     pub(crate) owner: Option<NodeName>,
     pub(crate) owner_lives: bool,
     pub(crate) epoch: u64,
-    pub(crate) seen: SeenView,
+    pub(crate) seen: ObservedShardView,
     /// The node that it is assigned to by the placement.
     pub(crate) belongs: Option<NodeName>,
     /// The nodes in the order of its preference, regardless of their capacity.
@@ -151,9 +152,9 @@ pub(crate) struct EntityView {
 
 /// A shard, as the called node sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SeenView {
+pub(crate) struct ObservedShardView {
     pub(crate) by: String,
-    pub(crate) place: SeenPlace,
+    pub(crate) place: ObservedOwner,
     /// Its owner, when that is another node.
     pub(crate) node: Option<NodeName>,
     pub(crate) epoch: u64,
@@ -164,7 +165,7 @@ pub(crate) struct SeenView {
 /// Where the called node sends requests to a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum SeenPlace {
+pub(crate) enum ObservedOwner {
     /// It owns the shard.
     Here,
     /// Another node owns it.

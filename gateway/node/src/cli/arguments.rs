@@ -14,8 +14,9 @@ use crate::settings::Settings;
 
 /// A reactive commerce back end: accounts, products and orders behind one GraphQL API.
 ///
-/// Without a command it starts a node. Each setting is a key of the settings file (--config, TOML, the flag's name
-/// with underscores), an environment variable, and a flag; later ones override earlier ones.
+/// Without a command it starts a node. Each setting is a key of the settings file (--config, TOML,
+/// the flag's name with underscores), an environment variable, and a flag; later ones override
+/// earlier ones.
 #[derive(Parser)]
 #[command(name = "fritzy", version, about, max_term_width = 100)]
 pub(super) struct Cli {
@@ -125,8 +126,8 @@ fn check_environment(
     Ok(())
 }
 
-/// A value of the file replaces the default of its setting: environment and flags override it, and it is parsed as
-/// they are.
+/// A value of the file replaces the default of its setting: environment and flags override it, and
+/// it is parsed as they are.
 fn with_defaults(mut command: Command, values: &BTreeMap<String, String>) -> Command {
     for (key, value) in values {
         let value = value.clone();

@@ -7,7 +7,8 @@ const SECRETS: [&str; 3] = ["--database", "--cluster-cookie", "--admin-token"];
 /// Least similarity of a suggestion, as clap has it for arguments.
 const SIMILARITY_MIN: f64 = 0.7;
 
-/// Why arguments, environment and settings file cannot be used; or help and version, which clap reports as errors.
+/// Why arguments, environment and settings file cannot be used; or help and version, which clap
+/// reports as errors.
 #[derive(Debug)]
 pub(super) enum CliError {
     /// An error of clap.
@@ -29,7 +30,8 @@ impl CliError {
 /// An error of clap in one line, without values of secrets.
 fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
-    // Missing arguments and possible values follow on further lines; tips and usage follow an empty line.
+    // Missing arguments and possible values follow on further lines; tips and usage follow an empty
+    // line.
     let lines = text.lines().map(str::trim);
     let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
     let line = lines.join(" ");

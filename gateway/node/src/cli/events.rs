@@ -24,8 +24,8 @@ use crate::signals::Signals;
 const GAP: u8 = 1;
 /// Exit code when the database cannot be read.
 const CANNOT_READ: u8 = 2;
-/// Between two polls for new events. A poll reads the head of every shard, which takes some milliseconds for 1 024 of
-/// them; a new event is printed within half a second.
+/// Between two polls for new events. A poll reads the head of every shard, which takes some
+/// milliseconds for 1 024 of them; a new event is printed within half a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Bytes of lines written at once.
 const CHUNK_BYTES: usize = 64 * 1_024;
@@ -38,10 +38,10 @@ pub(super) enum EventsAction {
     /// --follow new ones as they are committed
     ///
     /// Needs no node, and may run next to one: it opens the database read-only. Events of one shard
-    /// are printed in order and without gaps. Events of several shards are sorted by timestamp within
-    /// one poll; events found by the next poll follow. Lines contain names and other data of
-    /// customers. docs/events.md describes them. Exit code 0: at the end, after Ctrl-C, and when the
-    /// reader closes the pipe; 1: events are missing; 2: the database cannot be read.
+    /// are printed in order and without gaps. Events of several shards are sorted by timestamp
+    /// within one poll; events found by the next poll follow. Lines contain names and other data of
+    /// customers. docs/events.md describes them. Exit code 0: at the end, after Ctrl-C, and when
+    /// the reader closes the pipe; 1: events are missing; 2: the database cannot be read.
     Tail {
         /// Where to begin: start, now, an RFC 3339 timestamp (events of that time or later), or a
         /// cursor as --json prints it; @FILE reads it from a file
@@ -60,8 +60,8 @@ pub(super) enum EventsAction {
         #[arg(short, long)]
         follow: bool,
 
-        /// Print one JSON object a line; the first and the last line are cursors: where it began, and
-        /// where it ended
+        /// Print one JSON object a line; the first and the last line are cursors: where it began,
+        /// and where it ended
         #[arg(long)]
         json: bool,
     },
@@ -248,7 +248,8 @@ impl Printer {
         }
     }
 
-    /// Writes the added lines on a blocking thread: the reader may be slow, and signals are received meanwhile.
+    /// Writes the added lines on a blocking thread: the reader may be slow, and signals are
+    /// received meanwhile.
     async fn write(&mut self) -> Result<(), Stopped> {
         let lines = std::mem::take(&mut self.lines);
         let written = tokio::task::spawn_blocking(move || {

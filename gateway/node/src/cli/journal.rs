@@ -27,8 +27,8 @@ const PROGRESS_ON_TERMINAL_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Subcommand)]
 pub(super) enum JournalAction {
-    /// Check the database against the invariants; exit code 0: all hold, 1: some are violated, 2: it
-    /// cannot be checked
+    /// Check the database against the invariants; exit code 0: all hold, 1: some are violated, 2:
+    /// it cannot be checked
     ///
     /// Needs no node, and may run next to one: it reads everything in one transaction, as of its
     /// start, and writes nothing. While it runs, the write-ahead log (fritzy.db-wal) cannot be

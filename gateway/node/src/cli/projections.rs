@@ -23,8 +23,8 @@ pub(super) enum ProjectionsAction {
     /// Show the lag of each projection, and where it is stopped; exit code 0: nowhere, 1: in some
     /// shard, 2: the database cannot be read
     ///
-    /// Needs no node, and may run next to one. Cursors are saved once a second, so a projection that
-    /// keeps up can appear a second behind.
+    /// Needs no node, and may run next to one. Cursors are saved once a second, so a projection
+    /// that keeps up can appear a second behind.
     Status {
         /// Only this projection
         name: Option<String>,
@@ -40,8 +40,8 @@ pub(super) enum ProjectionsAction {
         #[arg(long, value_name = "SHARD")]
         shard: u16,
     },
-    /// Move the cursors of a projection, which continues there within seconds: back to repeat events,
-    /// forward to skip them
+    /// Move the cursors of a projection, which continues there within seconds: back to repeat
+    /// events, forward to skip them
     Reset {
         /// Name of the projection
         name: String,
@@ -57,12 +57,12 @@ pub(super) enum ProjectionsAction {
         #[arg(long)]
         all: bool,
         /// start, now, or with --shard a position to continue after
-        #[arg(long, value_name = "WHERE", value_parser = place)]
+        #[arg(long, value_name = "WHERE", value_parser = reset_position)]
         to: ResetPosition,
     },
 }
 
-fn place(text: &str) -> Result<ResetPosition, String> {
+fn reset_position(text: &str) -> Result<ResetPosition, String> {
     match text {
         "start" => Ok(ResetPosition::Start),
         "now" => Ok(ResetPosition::Now),

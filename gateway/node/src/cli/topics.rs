@@ -15,20 +15,20 @@ const CANNOT: u8 = 2;
 
 #[derive(Subcommand)]
 pub(super) enum TopicsAction {
-    /// Create missing topics and change differing settings; exit code 0: as required, 1: differences
-    /// remain that cannot be changed in a topic with messages, 2: Kafka is unreachable
+    /// Create missing topics and change differing settings; exit code 0: as required, 1:
+    /// differences remain that cannot be changed in a topic with messages, 2: Kafka is unreachable
     ///
     /// With three or more brokers, a partition has three replicas, of which two must be in sync.
     Apply(Shape),
-    /// Compare the topics with the required settings; exit code 0: as required, 1: they differ, 2: Kafka
-    /// is unreachable
+    /// Compare the topics with the required settings; exit code 0: as required, 1: they differ, 2:
+    /// Kafka is unreachable
     Check(Shape),
 }
 
 #[derive(clap::Args)]
 pub(super) struct Shape {
-    /// Partitions of each topic. Fixed once there are events: otherwise events of one account, product
-    /// or order would be in two partitions, out of order
+    /// Partitions of each topic. Fixed once there are events: otherwise events of one account,
+    /// product or order would be in two partitions, out of order
     #[arg(long, default_value = "12", value_name = "PARTITIONS", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     partitions: u16,
     /// Days that messages are kept

@@ -9,7 +9,8 @@ use fritzy_types::Roles;
 
 /// Characters of a secret: shorter ones can be guessed.
 const SECRET_CHARS_MIN: usize = 16;
-/// Characters of a name, as of a DNS label: names are part of handshakes and of tables for operators.
+/// Characters of a name, as of a DNS label: names are part of handshakes and of tables for
+/// operators.
 const NAME_CHARS_MAX: usize = 63;
 
 /// The admin API of a node on this machine, at its usual port.

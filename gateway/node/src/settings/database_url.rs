@@ -1,12 +1,13 @@
-//! The URL of a PostgreSQL database: checked before anything connects, and never shown with its password.
+//! The URL of a PostgreSQL database: checked before anything connects, and never shown with its
+//! password.
 
 use std::fmt;
 use std::str::FromStr;
 
 use url::Url;
 
-/// The parameters of a query string, besides `password`. Unknown ones would be ignored silently: a misspelt
-/// `sslmode` would mean no encryption.
+/// The parameters of a query string, besides `password`. Unknown ones would be ignored silently: a
+/// misspelt `sslmode` would mean no encryption.
 const PARAMETERS: [&str; 10] = [
     "application_name",
     "dbname",
@@ -82,8 +83,8 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// Parses a URL. An unescaped `/`, `?` or `#` ends the part with user and password, so that the rest of a password,
-/// with its `@`, is in what follows.
+/// Parses a URL. An unescaped `/`, `?` or `#` ends the part with user and password, so that the
+/// rest of a password, with its `@`, is in what follows.
 ///
 /// # Errors
 /// A line that does not contain the URL.
@@ -106,8 +107,8 @@ fn parameters(url: &Url) -> impl Iterator<Item = &str> {
     parameters.filter(|parameter| !parameter.is_empty())
 }
 
-/// A text that may be a URL, with `***` in place of its password and of every unknown parameter. Of a malformed
-/// URL, only the scheme is shown.
+/// A text that may be a URL, with `***` in place of its password and of every unknown parameter. Of
+/// a malformed URL, only the scheme is shown.
 pub(crate) fn without_password(text: &str) -> String {
     let Some((scheme, _)) = text.split_once("://") else {
         return text.to_owned();

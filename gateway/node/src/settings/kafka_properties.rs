@@ -1,4 +1,5 @@
-//! The file with further settings of the Kafka client. It may contain passwords, so only its name is shown.
+//! The file with further settings of the Kafka client. It may contain passwords, so only its name
+//! is shown.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! Settings: declared once, with unit, default and reason; read from a file, then the environment, then flags,
-//! each overriding the ones before.
+//! Settings: declared once, with unit, default and reason; read from a file, then the environment,
+//! then flags, each overriding the ones before.
 
 mod cluster;
 mod database_url;

@@ -16,8 +16,8 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-/// A level or module=level, several separated by commas. A misspelt level alone would be read as a module, and
-/// silence everything else.
+/// A level or module=level, several separated by commas. A misspelt level alone would be read as a
+/// module, and silence everything else.
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
     let levels = ["error", "warn", "info", "debug", "trace", "off"];
     let unknown = text.split(',').map(str::trim).find(|part| {

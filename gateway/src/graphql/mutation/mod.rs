@@ -1,4 +1,5 @@
-//! The mutations. Each passes on the client's input, with the command that its idempotency key identifies.
+//! The mutations. Each passes on the client's input, with the command that its idempotency key
+//! identifies.
 
 mod account;
 mod order;
@@ -14,9 +15,10 @@ use account::AccountMutations;
 use order::OrderMutations;
 use product::ProductMutations;
 
-/// Mutations. Each takes an idempotency key, as an argument or, for all mutations of a request, as the header
-/// `Idempotency-Key`: a retry with the same key and input returns the original result and changes nothing. Mutations
-/// of an existing entity also take an `expectedVersion` for optimistic locking: at any other version they fail.
+/// Mutations. Each takes an idempotency key, as an argument or, for all mutations of a request, as
+/// the header `Idempotency-Key`: a retry with the same key and input returns the original result
+/// and changes nothing. Mutations of an existing entity also take an `expectedVersion` for
+/// optimistic locking: at any other version they fail.
 #[derive(MergedObject)]
 #[graphql(name = "Mutation")]
 pub struct Mutation(OrderMutations, AccountMutations, ProductMutations);
@@ -58,7 +60,8 @@ impl Change {
         }
     }
 
-    /// The request of the mutation; `content` adds its input besides id and version to the fingerprint.
+    /// The request of the mutation; `content` adds its input besides id and version to the
+    /// fingerprint.
     fn request(
         &self,
         context: &Context<'_>,

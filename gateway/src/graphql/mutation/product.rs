@@ -108,7 +108,8 @@ impl ProductMutations {
         .await
     }
 
-    /// Withdraws a product: it becomes read-only and cannot be ordered. Final; existing orders keep their lines.
+    /// Withdraws a product: it becomes read-only and cannot be ordered. Final; existing orders keep
+    /// their lines.
     async fn withdraw_product(
         &self,
         context: &Context<'_>,

@@ -1,5 +1,6 @@
-//! The algorithm "CoerceVariableValues", before execution: missing variables get their defaults, and a value of
-//! the wrong type fails the whole request. The library checks a value only where it is used.
+//! The algorithm "CoerceVariableValues", before execution: missing variables get their defaults,
+//! and a value of the wrong type fails the whole request. The library checks a value only where it
+//! is used.
 
 use std::collections::HashMap;
 
@@ -166,7 +167,8 @@ impl InputTypes {
     }
 }
 
-/// Whether a value is one of a built-in scalar. Scalars of this schema check theirs where they are used.
+/// Whether a value is one of a built-in scalar. Scalars of this schema check theirs where they are
+/// used.
 fn fits(scalar: &str, value: &Value) -> bool {
     match (scalar, value) {
         ("Int", Value::Number(number)) => number

@@ -1,5 +1,5 @@
-//! A cache of parsed documents for each thread: clients send the same few documents repeatedly, with other
-//! variables.
+//! A cache of parsed documents for each thread: clients send the same few documents repeatedly,
+//! with other variables.
 
 use std::cell::RefCell;
 
@@ -12,12 +12,13 @@ use super::parse::{DocumentError, parse};
 const DOCUMENTS_MAX: usize = 128;
 /// Bytes of a cached text.
 const TEXT_BYTES_MAX: usize = 4_096;
-/// Tokens of a cached document. A parsed token takes some 250 bytes: 8 MB a thread in the worst case.
+/// Tokens of a cached document. A parsed token takes some 250 bytes: 8 MB a thread in the worst
+/// case.
 const TOKENS_MAX: usize = 256;
 
 thread_local! {
-    /// One for each thread, so no lock. `None` is a text seen once: clients that write values into their
-    /// documents never send the same one again.
+    /// One for each thread, so no lock. `None` is a text seen once: clients that write values into
+    /// their documents never send the same one again.
     static CACHE: RefCell<LruCache<Box<str>, Option<ExecutableDocument>>> =
         RefCell::new(LruCache::new(DOCUMENTS_MAX));
 }

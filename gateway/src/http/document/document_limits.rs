@@ -1,5 +1,5 @@
-//! Limits on a parsed document, checked before it is validated: fragments let a small text expand to millions
-//! of fields.
+//! Limits on a parsed document, checked before it is validated: fragments let a small text expand
+//! to millions of fields.
 
 use std::collections::HashMap;
 
@@ -7,12 +7,13 @@ use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 
 use super::lexical_limits::NESTING_MAX;
 
-/// Fields of an operation with its fragments expanded. Introspection queries of tools have some 500.
+/// Fields of an operation with its fragments expanded. Introspection queries of tools have some
+/// 500.
 const FIELDS_MAX: u64 = 4_000;
 /// Fields at the root: each may be a full list.
 const ROOT_FIELDS_MAX: u64 = 200;
-/// Fragments of a document, spread or not: validation recurses from one to the next. The largest clients in
-/// practice have some hundred.
+/// Fragments of a document, spread or not: validation recurses from one to the next. The largest
+/// clients in practice have some hundred.
 const FRAGMENTS_MAX: usize = 500;
 
 /// A message for the client when the document is beyond a limit.
@@ -53,8 +54,8 @@ pub(super) fn exceeded_limit(document: &ExecutableDocument) -> Option<String> {
 /// Counts each fragment once, however often it is spread.
 struct FieldCounter<'d> {
     document: &'d ExecutableDocument,
-    /// By name and whether nested fields count. `None` while the fragment is being counted: reading it then
-    /// means a cycle, which validation rejects.
+    /// By name and whether nested fields count. `None` while the fragment is being counted: reading
+    /// it then means a cycle, which validation rejects.
     fragments: HashMap<(&'d str, bool), Option<u64>>,
     /// Selections around the one being counted, and whether there were too many to descend further.
     depth: usize,

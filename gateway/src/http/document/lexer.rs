@@ -1,6 +1,7 @@
 //! Skips strings and comments of a document, the way the GraphQL parser delimits them.
 
-/// The text after the string or comment that starts here; `None` where neither does. The document parses.
+/// The text after the string or comment that starts here; `None` where neither does. The document
+/// parses.
 pub(super) fn skip_string_or_comment(document: &[u8]) -> Option<&[u8]> {
     match document {
         [b'#', rest @ ..] => Some(skip_comment(rest)),
@@ -29,7 +30,8 @@ pub(super) fn skip_string(text: &[u8]) -> &[u8] {
     &[]
 }
 
-/// The text after a block string, in which only `"""` can be escaped; `None` when it is not terminated.
+/// The text after a block string, in which only `"""` can be escaped; `None` when it is not
+/// terminated.
 pub(super) fn skip_block_string(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text;
     loop {

@@ -1,18 +1,21 @@
-//! Limits on the text of a document, checked before it is parsed: a small text can be nested deeper than the
-//! parser's stack, and validation creates an error for every wrong token and repeats names in it.
+//! Limits on the text of a document, checked before it is parsed: a small text can be nested deeper
+//! than the parser's stack, and validation creates an error for every wrong token and repeats names
+//! in it.
 
 use super::lexer::{skip_block_string, skip_comment, skip_string, skip_string_or_comment};
 
 /// Brackets within brackets. The deepest documents in practice (introspection) have some 15.
 pub(super) const NESTING_MAX: usize = 64;
-/// Names, numbers and strings of a document. The largest in practice (introspection, an order with a
-/// hundred lines) have some hundreds. While validation errors are collected, one for each takes up to 6 KB.
+/// Names, numbers and strings of a document. The largest in practice (introspection, an order with
+/// a hundred lines) have some hundreds. While validation errors are collected, one for each takes
+/// up to 6 KB.
 const TOKENS_MAX: usize = 12_000;
 /// Bytes of a name. Those of this schema have some 20, generated ones up to 100.
 pub(crate) const NAME_BYTES_MAX: usize = 256;
 
-/// Whether the brackets of a document are nested no deeper than [`NESTING_MAX`]. Brackets in strings and
-/// comments do not count: an opening one would reject a legal description, a closing one would hide depth.
+/// Whether the brackets of a document are nested no deeper than [`NESTING_MAX`]. Brackets in
+/// strings and comments do not count: an opening one would reject a legal description, a closing
+/// one would hide depth.
 pub(super) fn is_shallow(document: &str) -> bool {
     let mut depth = 0_usize;
     let mut rest = document.as_bytes();
@@ -21,7 +24,8 @@ pub(super) fn is_shallow(document: &str) -> bool {
             b'#' => skip_comment(after),
             b'"' if after.starts_with(b"\"\"") => match skip_block_string(&after[2..]) {
                 Some(after) => after,
-                // The parser reads it as two short strings and continues, so every bracket may count.
+                // The parser reads it as two short strings and continues, so every bracket may
+                // count.
                 None => return depth + openings(after) <= NESTING_MAX,
             },
             b'"' => skip_string(after),

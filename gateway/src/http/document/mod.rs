@@ -1,4 +1,5 @@
-//! Documents: limits, the cache of parsed ones, and the validation rules that the GraphQL library lacks.
+//! Documents: limits, the cache of parsed ones, and the validation rules that the GraphQL library
+//! lacks.
 
 mod coerce_variable_values;
 mod document_cache;

@@ -1,20 +1,20 @@
-//! The rule "Field Selection Merging": fields with the same response name must be the same field with the same
-//! arguments. The library checks it only where none of them is in a fragment.
+//! The rule "Field Selection Merging": fields with the same response name must be the same field
+//! with the same arguments. The library checks it only where none of them is in a fragment.
 //!
-//! The schema has neither interfaces nor unions, so fields with one response name have one parent type, and only
-//! their names and arguments can differ.
+//! The schema has neither interfaces nor unions, so fields with one response name have one parent
+//! type, and only their names and arguments can differ.
 
 use std::collections::{BTreeMap, HashSet};
 
 use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
 use async_graphql::{Positioned, ServerError};
 
-/// Selections visited at most. An operation has no more with its fragments expanded, unless fragments spread
-/// themselves, which validation rejects.
+/// Selections visited at most. An operation has no more with its fragments expanded, unless
+/// fragments spread themselves, which validation rejects.
 const VISITS_MAX: usize = 8_000;
 
-/// Objects within objects at most: [`super::document_limits`] has rejected deeper ones, unless fragments spread
-/// themselves.
+/// Objects within objects at most: [`super::document_limits`] has rejected deeper ones, unless
+/// fragments spread themselves.
 const DEPTH_MAX: usize = 64;
 
 type Fields<'d> = BTreeMap<&'d str, Vec<&'d Positioned<Field>>>;

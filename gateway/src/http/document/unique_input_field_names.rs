@@ -1,5 +1,5 @@
-//! The rule "Input Object Field Uniqueness". The parser keeps only the last of repeated fields, so they are
-//! searched for in the text.
+//! The rule "Input Object Field Uniqueness". The parser keeps only the last of repeated fields, so
+//! they are searched for in the text.
 
 use std::collections::HashSet;
 

@@ -1,33 +1,30 @@
 //! `fritzy cluster`: shows and operates a cluster through the admin API of any node.
 
 mod client;
+mod drain;
+mod outcome;
 mod table;
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use fritzy_domain::AccountId;
-use serde::Serialize;
 use serde_json::json;
 use tokio::time::sleep;
 
 use super::output::fail;
 use super::runtime::current_thread_runtime;
-use crate::admin::{ClusterView, DrainView, NodeView, RebalancedView, ShardView};
+use crate::admin::{ClusterView, DrainView, RebalancedView, ShardView};
 use crate::settings::Settings;
 use crate::signals::Signals;
-use client::{AdminClient, AdminClientError, AdminResponse};
+use client::{AdminClient, AdminResponse};
+use drain::drain;
+use outcome::{CANNOT, NOT_YET, Outcome, print, render};
 
-/// Exit code when the cluster is not, or not yet, in the requested state.
-const NOT_YET: u8 = 1;
-/// Exit code when no node can be called, or the request is invalid.
-const CANNOT: u8 = 2;
 /// Between two polls of `status --watch`: nodes poll their tables about as often.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-/// Between two polls of a draining node.
-const DRAIN_POLL_INTERVAL: Duration = Duration::from_millis(300);
 /// Characters that identify a node: a name has up to 63, an address some more than a host's 253.
 const NODE_CHARS_MAX: usize = 300;
 /// Moves the cursor of a terminal to the top left and clears the screen.
@@ -45,22 +42,23 @@ pub(super) struct ClusterCommand {
 
 #[derive(Subcommand)]
 enum ClusterAction {
-    /// Show nodes, their shards, and how the called node sees them; exit code 0: done, 2: no node can be
-    /// called
+    /// Show nodes, their shards, and how the called node sees them; exit code 0: done, 2: no node
+    /// can be called
     ///
-    /// Calls the node at --admin-url with --admin-token; any node will do. Round trips, silences and
-    /// the lease are those of that node.
+    /// Calls the node at --admin-url with --admin-token; any node will do. Round trips, silences
+    /// and the lease are those of that node.
     Status {
         /// Refresh once a second until Ctrl-C; on a terminal in place
         #[arg(long)]
         watch: bool,
     },
-    /// Hand off all shards of a node, and wait until it is empty; exit code 0: it is empty, 1: not in time,
-    /// no other node can take its shards, or it died, 2: no such node, or none can be called
+    /// Hand off all shards of a node, and wait until it is empty; exit code 0: it is empty, 1: not
+    /// in time, no other node can take its shards, or it died, 2: no such node, or none can be
+    /// called
     ///
     /// Requests continue, and the node forwards them to the new owners. It takes no shards until
-    /// `fritzy cluster undrain` or its next start. Ctrl-C ends the waiting, not the draining. A node
-    /// drains itself on SIGTERM.
+    /// `fritzy cluster undrain` or its next start. Ctrl-C ends the waiting, not the draining. A
+    /// node drains itself on SIGTERM.
     Drain {
         /// Name, id, or unique prefix of the id
         #[arg(value_parser = node)]
@@ -72,28 +70,28 @@ enum ClusterAction {
         )]
         timeout_s: u32,
     },
-    /// Let a drained node take shards again; exit code 0: it does within seconds, 2: no such node, or none
-    /// can be called
+    /// Let a drained node take shards again; exit code 0: it does within seconds, 2: no such node,
+    /// or none can be called
     Undrain {
         /// Name, id, or unique prefix of the id
         #[arg(value_parser = node)]
         node: String,
     },
-    /// Move shards now to the nodes they belong on; exit code 0: all nodes informed, 1: some were not, 2: no
-    /// node can be called
+    /// Move shards now to the nodes they belong on; exit code 0: all nodes informed, 1: some were
+    /// not, 2: no node can be called
     ///
-    /// Shards move without it once membership has been stable for some seconds. Only nodes connected
-    /// to the called node are informed.
+    /// Shards move without it once membership has been stable for some seconds. Only nodes
+    /// connected to the called node are informed.
     Rebalance,
-    /// Show the owner of a shard, and where it belongs; exit code 0: done, 2: no such shard, or no node can
-    /// be called
+    /// Show the owner of a shard, and where it belongs; exit code 0: done, 2: no such shard, or no
+    /// node can be called
     Shard {
         /// Number of the shard
         #[arg(value_name = "SHARD")]
         shard: u16,
     },
-    /// Show shard and node of an account, product or order; exit code 0: done, 1: nothing has this id, 2: no
-    /// node can be called, or the journal cannot be read
+    /// Show shard and node of an account, product or order; exit code 0: done, 1: nothing has this
+    /// id, 2: no node can be called, or the journal cannot be read
     ///
     /// For an unknown id it shows where the entity would be.
     Where {
@@ -117,42 +115,6 @@ fn node(text: &str) -> Result<String, String> {
 /// Parses an id; those of all kinds have the same format.
 fn entity(text: &str) -> Result<AccountId, String> {
     AccountId::parse(text, "id").map_err(|_| "not an id: 36 characters with hyphens".to_owned())
-}
-
-/// The outcome of a command.
-struct Outcome {
-    code: u8,
-    /// Printed to stderr.
-    line: Option<String>,
-}
-
-impl Outcome {
-    const SUCCESS: Self = Self {
-        code: 0,
-        line: None,
-    };
-
-    fn with(code: u8, line: impl Into<String>) -> Self {
-        let line = Some(line.into());
-        Self { code, line }
-    }
-}
-
-impl From<AdminClientError> for Outcome {
-    fn from(error: AdminClientError) -> Self {
-        let code = if error.is_conflict() { NOT_YET } else { CANNOT };
-        Self::with(code, error.to_string())
-    }
-}
-
-impl From<io::Error> for Outcome {
-    fn from(failure: io::Error) -> Self {
-        match failure.kind() {
-            // The reader closed the pipe.
-            ErrorKind::BrokenPipe => Self::SUCCESS,
-            _ => Self::with(CANNOT, format!("cannot write: {failure}")),
-        }
-    }
 }
 
 pub(super) fn run(command: ClusterCommand, settings: &Settings) -> ExitCode {
@@ -232,16 +194,8 @@ async fn act(command: ClusterCommand, client: &AdminClient) -> Result<(), Outcom
     }
 }
 
-/// A response as JSON, or as text.
-fn render<T>(response: &AdminResponse<T>, json: bool, text: impl Fn(&T) -> String) -> String {
-    if json {
-        response.text.clone()
-    } else {
-        text(&response.view)
-    }
-}
-
-/// Shows the status until a signal. The first request must succeed; later the node may be unreachable for a while.
+/// Shows the status until a signal. The first request must succeed; later the node may be
+/// unreachable for a while.
 async fn watch(client: &AdminClient, json: bool) -> Result<(), Outcome> {
     let signals = Signals::listen();
     let signals = signals
@@ -274,94 +228,4 @@ async fn watch(client: &AdminClient, json: bool) -> Result<(), Outcome> {
         () = signals.any() => Ok(()),
         outcome = watching => outcome,
     }
-}
-
-async fn drain(
-    client: &AdminClient,
-    wanted: &str,
-    wait: Duration,
-    json: bool,
-) -> Result<(), Outcome> {
-    let began = Instant::now();
-    let body = json!({ "node": wanted });
-    let response: AdminResponse<DrainView> = client.post("/cluster/drain", &body).await?;
-    let id = response.view.node.id.clone();
-    let name = response.view.node.shown().to_owned();
-    let mut remaining = response.view.shards;
-    print_remaining(json, &name, remaining).await?;
-    loop {
-        let received = client.get::<ClusterView>("/cluster").await;
-        let view = match received {
-            Ok(response) => response.view,
-            // The called node may be restarting, or its database temporarily unreachable.
-            Err(_) if began.elapsed() < wait => {
-                sleep(DRAIN_POLL_INTERVAL).await;
-                continue;
-            }
-            Err(error) => {
-                let line = format!("{error}. {name} continues draining");
-                return Err(Outcome::with(CANNOT, line));
-            }
-        };
-        if view.gone.iter().any(|gone| gone.id == id) {
-            let line =
-                format!("{name} was declared dead before it was empty; the others take its shards");
-            return Err(Outcome::with(NOT_YET, line));
-        }
-        let Some(node) = view.nodes.into_iter().find(|node| node.id == id) else {
-            return print_end(json, None, format!("{name} has left\n")).await;
-        };
-        if node.shards == 0 && node.draining {
-            let end = format!(
-                "{name} is empty; it takes no shards until `fritzy cluster undrain {name}` or its next start\n"
-            );
-            return print_end(json, Some(&node), end).await;
-        }
-        if !node.draining {
-            let line = format!("{name} takes shards again: another operator has undrained it");
-            return Err(Outcome::with(NOT_YET, line));
-        }
-        if node.shards != remaining {
-            remaining = node.shards;
-            print_remaining(json, &name, remaining).await?;
-        }
-        if began.elapsed() >= wait {
-            let seconds = wait.as_secs();
-            let line = format!(
-                "{name} still owns {remaining} shards after {seconds} s, and continues draining: keep waiting with `fritzy cluster drain {name}`, or end it with `fritzy cluster undrain {name}`"
-            );
-            return Err(Outcome::with(NOT_YET, line));
-        }
-        sleep(DRAIN_POLL_INTERVAL).await;
-    }
-}
-
-async fn print_remaining(json: bool, name: &str, remaining: usize) -> Result<(), Outcome> {
-    if json {
-        return Ok(());
-    }
-    print(format!("{name}: {remaining} shards remaining\n")).await
-}
-
-async fn print_end(json: bool, node: Option<&NodeView>, text: String) -> Result<(), Outcome> {
-    #[derive(Serialize)]
-    struct Drained<'n> {
-        /// `None` when it has left the cluster.
-        node: Option<&'n NodeView>,
-    }
-    if !json {
-        return print(text).await;
-    }
-    let text = serde_json::to_string(&Drained { node }).expect("a node is JSON");
-    print(format!("{text}\n")).await
-}
-
-/// Writes on a blocking thread: the reader may be slow, and signals are received meanwhile.
-async fn print(text: String) -> Result<(), Outcome> {
-    let writing = tokio::task::spawn_blocking(move || {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()
-    });
-    Ok(writing.await.expect("writing does not panic")?)
 }

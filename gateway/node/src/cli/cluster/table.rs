@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::admin::{
-    AskedView, ClusterView, EntityView, GoneView, NodeName, NodeView, SeenPlace, ShardList,
-    ShardView,
+    CalledNodeView, ClusterView, DeadNodeView, EntityView, NodeName, NodeView, ObservedOwner,
+    ShardList, ShardView,
 };
 
 /// Dead incarnations shown at most: a node in a crash loop would fill the screen.
@@ -66,7 +66,7 @@ pub(super) fn cluster(view: &ClusterView) -> String {
 fn gone(view: &ClusterView) -> String {
     let mut text = String::new();
     for gone in view.gone.iter().take(GONE_SHOWN) {
-        let GoneView { name, id, .. } = gone;
+        let DeadNodeView { name, id, .. } = gone;
         let came_back = view.nodes.iter().any(|node| node.name == *name);
         let earlier = if came_back {
             "an earlier incarnation of "
@@ -131,7 +131,7 @@ const fn state(node: &NodeView) -> &'static str {
 }
 
 /// The state of the called node.
-fn asked(asked: &AskedView) -> String {
+fn asked(asked: &CalledNodeView) -> String {
     let name = &asked.name;
     let lease = match asked.lease_ms {
         Some(left) => format!("its lease is valid for {}", seconds(left)),
@@ -187,13 +187,13 @@ pub(super) fn shard(view: &ShardView) -> String {
     text.push_str(&format!("shard {} {owner}, epoch {epoch}\n", view.shard));
     let seen = &view.seen;
     let place = match seen.place {
-        SeenPlace::Here => "it is local".to_owned(),
-        SeenPlace::Elsewhere => {
+        ObservedOwner::Here => "it is local".to_owned(),
+        ObservedOwner::Elsewhere => {
             let node = seen.node.as_ref().map_or("another node", NodeName::shown);
             format!("it is on {node}")
         }
-        SeenPlace::Nowhere if seen.moving => "it is being handed off; requests wait".to_owned(),
-        SeenPlace::Nowhere => "it has no known owner; requests wait".to_owned(),
+        ObservedOwner::Nowhere if seen.moving => "it is being handed off; requests wait".to_owned(),
+        ObservedOwner::Nowhere => "it has no known owner; requests wait".to_owned(),
     };
     text.push_str(&format!(
         "seen by {}: {place}, epoch {}\n",
@@ -245,7 +245,7 @@ fn seconds(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::{SeenView, ShardsView};
+    use crate::admin::{ObservedShardView, ShardsView};
 
     fn node(name: &str, shards: usize) -> NodeView {
         NodeView {
@@ -293,7 +293,7 @@ mod tests {
             connected: false,
             ..node("four", 0)
         };
-        let gone = |name: &str, fenced_ms_ago, shards| GoneView {
+        let gone = |name: &str, fenced_ms_ago, shards| DeadNodeView {
             name: name.to_owned(),
             id: format!("id of {name}"),
             address: None,
@@ -303,14 +303,14 @@ mod tests {
         let died = (0..5).map(|run| gone("five", Some(20_000 + run), 0));
         let came_back = gone("three", Some(312_400), 0);
         let view = ClusterView {
-            asked: AskedView {
+            asked: CalledNodeView {
                 name: "one".to_owned(),
                 id: Some("1".to_owned()),
                 lease_ms: Some(2_940),
                 looked_ms_ago: Some(310),
                 running: 600,
                 moving: ShardList::of([7]),
-                ..AskedView::default()
+                ..CalledNodeView::default()
             },
             shards: ShardsView {
                 count: 1_024,
@@ -343,11 +343,11 @@ gone: an earlier incarnation of three (id of three), declared dead 312.4 s ago
     #[test]
     fn isolated_node_is_reported() {
         let view = ClusterView {
-            asked: AskedView {
+            asked: CalledNodeView {
                 name: "one".to_owned(),
                 tables_failure: Some("no response within 3s".to_owned()),
                 nowhere: ShardList::of([3, 4]),
-                ..AskedView::default()
+                ..CalledNodeView::default()
             },
             shards: ShardsView::default(),
             nodes: Vec::new(),
@@ -378,9 +378,9 @@ gone: an earlier incarnation of three (id of three), declared dead 312.4 s ago
             owner: Some(name("two")),
             owner_lives: true,
             epoch: 3,
-            seen: SeenView {
+            seen: ObservedShardView {
                 by: "one".to_owned(),
-                place: SeenPlace::Elsewhere,
+                place: ObservedOwner::Elsewhere,
                 node: Some(name("two")),
                 epoch: 3,
                 moving: false,
