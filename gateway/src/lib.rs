@@ -1,5 +1,6 @@
-//! The front end: the GraphQL schema, and HTTP around it. No rule of the shop is here; what a client sends is passed on as it
-//! was written. Settings, the command line and the assembly of a node are in `fritzy-node`.
+//! The front end: the GraphQL schema, and HTTP around it. No rule of the shop is here; what a
+//! client sends is passed on as it was written. Settings, the command line and the assembly of a
+//! node are in `fritzy-node`.
 
 mod graphql;
 mod http;

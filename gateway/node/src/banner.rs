@@ -1,10 +1,10 @@
-//! What a starting node says on stdout: what it uses, and where to click.
+//! The banner on stdout of a started node: what it uses, and the URL of its page.
 
 use std::net::SocketAddr;
 
 use crate::settings::Settings;
 
-/// The lines.
+/// The lines of the banner.
 pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let database = settings.database_shown();
@@ -15,29 +15,29 @@ pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
             None => "a node of a cluster on PostgreSQL".to_owned(),
         },
         (true, _) => "a complete node on PostgreSQL".to_owned(),
-        (false, _) => "a complete node with no other services".to_owned(),
+        (false, _) => "a complete node without other services".to_owned(),
     };
     let (shards, currency) = (settings.shards.get(), settings.currency);
     let base = base_url(address);
     let events = match settings.kafka() {
         Some(kafka) => format!("published on Kafka at {}", kafka.brokers),
-        None => "kept in the journal; KAFKA_BROKERS=host:9092 publishes them".to_owned(),
+        None => "kept in the journal; set KAFKA_BROKERS=host:9092 to publish them".to_owned(),
     };
     let api = if cluster.roles().gateway {
         format!("{base}/graphql\n  click    {base}/")
     } else {
-        format!("not here, for --roles leaves gateway out; {base}/metrics is")
+        format!("not served, because --roles lacks gateway; metrics at {base}/metrics")
     };
     format!(
         "fritzy {version}, {other_services}\n\
-         \x20 data     {database}, {shards} shards, synced at every commit; prices in {currency}\n\
-         \x20 search   none in this version: products(query:) answers SEARCH_UNAVAILABLE\n\
+         \x20 data     {database}, {shards} shards, fsync at every commit; prices in {currency}\n\
+         \x20 search   none in this version: products(query:) returns SEARCH_UNAVAILABLE\n\
          \x20 events   {events}\n\
          \x20 API      {api}\n"
     )
 }
 
-/// How a browser on this machine reaches the node.
+/// The URL for a browser on this machine.
 fn base_url(address: SocketAddr) -> String {
     if address.ip().is_loopback() || address.ip().is_unspecified() {
         format!("http://localhost:{}", address.port())
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_one_to_click() {
+    fn base_url_is_reachable_from_this_machine() {
         for (address, url) in [
             ("127.0.0.1:8000", "http://localhost:8000"),
             ("0.0.0.0:80", "http://localhost:80"),

@@ -1,9 +1,9 @@
-//! The node: settings, the command line, the operators' endpoint, and the one place that puts the parts together.
+//! The node: settings, command line, admin API, and the only place that assembles the components.
 
 mod admin;
 mod banner;
 mod cli;
-mod clustered;
+mod cluster;
 mod logging;
 mod node;
 mod settings;

@@ -7,13 +7,14 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::settings::LogFormat;
 
-/// What others log of connections between nodes, which ours do as well; whoever wants to read it names them.
+/// Suppresses logs of a library about connections between nodes, which fritzy-cluster logs as well.
+/// A filter that names the library overrides it.
 const QUIET: &str = "ractor_cluster=error";
 
 /// Starts logging.
 ///
 /// # Errors
-/// When the filter cannot be read.
+/// When the filter is malformed.
 pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), ParseError> {
     let terminal = std::io::stderr().is_terminal();
     let json = match format {
@@ -25,7 +26,7 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), ParseError> {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    // Fails only if logging was started before, which then goes on.
+    // Fails only if logging was started before, which then continues.
     let _ = if json {
         logs.json()
             .flatten_event(true)

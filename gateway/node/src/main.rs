@@ -1,10 +1,11 @@
-//! The `fritzy` binary: everything is in the library.
+//! The `fritzy` binary; everything is in the library.
 
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Requests, the journal and Kafka's client take memory in one thread and give it back in another.
+/// Requests, the journal and the Kafka client allocate memory on one thread and free it on another,
+/// which mimalloc handles well.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -1,4 +1,4 @@
-//! A node: opens the stores, starts the shop, serves the API, and ends in order.
+//! A node: opens the stores, starts the shop, serves the API, and stops gracefully.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -20,12 +20,12 @@ use fritzy_types::{Failure, NodeId, Roles};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::clustered::{self, Clustered};
+use crate::cluster::{self, ClusterMembership, Sockets};
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
 
@@ -34,16 +34,29 @@ pub struct Node {
     address: SocketAddr,
     grace: Duration,
     readiness: Readiness,
+    core: Core,
+    cluster: Option<ClusterMembership>,
+    server: Server,
+}
+
+/// The components behind the API.
+struct Core {
     stores: Stores,
     shop: Arc<Shop>,
     projections: Arc<Projections>,
-    clustered: Option<Clustered>,
-    stop_serving: oneshot::Sender<()>,
+    lease: LocalLease,
+}
+
+/// The HTTP server.
+struct Server {
+    /// Stops accepting connections when dropped.
+    stop: DropGuard,
+    /// Ends when all requests have ended.
     serving: JoinHandle<()>,
 }
 
 impl Node {
-    /// Starts a node: when this returns, it serves.
+    /// Starts a node. It serves when this returns.
     ///
     /// # Errors
     /// [`StartError`], each in one line that says what to do.
@@ -51,13 +64,13 @@ impl Node {
         Self::start_until(settings, std::future::pending()).await
     }
 
-    /// The same, but what it would wait for among other nodes ends when `unwanted` does.
+    /// Like [`Self::start`], but stops waiting for other nodes when `cancelled` completes.
     ///
     /// # Errors
     /// As [`Self::start`].
     pub async fn start_until(
         settings: Settings,
-        unwanted: impl Future<Output = ()> + Send,
+        cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Self, StartError> {
         let address = settings.listen;
         let listener = TcpListener::bind(address)
@@ -70,167 +83,185 @@ impl Node {
         if settings.cluster.cluster_listen.is_some() && settings.database_url.is_none() {
             return Err(StartError::SqliteCluster);
         }
-        refuse_if_alone(&settings.cluster)?;
-        let network = clustered::network(&settings.cluster).await?;
-        let followers = projections(&settings)?;
-        let stores = open_stores(&settings).await?;
-        let lease = match network {
-            Some(_) => LocalLease::lapsed(),
-            None => LocalLease::unlimited(),
-        };
-        let shop = Arc::new(start_shop(&settings, &stores, network.is_some(), &lease).await?);
-
-        let schema = build_schema(
-            shop.clone(),
-            stores.replicas.clone(),
-            Arc::new(NoEngine),
-            settings.currency,
-        );
-        let readiness = Readiness::default();
-        let config = settings.http();
-        let (stop_serving, stopped) = oneshot::channel();
+        refuse_cluster_settings_alone(&settings.cluster)?;
+        let sockets = cluster::bind(&settings.cluster).await?;
         let mut registry = Registry::with_prefix("fritzy");
-        if followers.is_empty() {
+        let core = Core::start(&settings, sockets.is_some(), &mut registry).await?;
+        let readiness = Readiness::default();
+        let server = serve_api(&settings, &core, registry, listener, &readiness).await;
+        let started = async {
+            let cluster = match sockets {
+                None => {
+                    readiness.set(true);
+                    None
+                }
+                Some(sockets) => {
+                    let mut cluster = core.join(&settings, sockets).await?;
+                    let map = core.shop.shard_map();
+                    cluster.await_ready(map, readiness.clone(), cancelled).await;
+                    Some(cluster)
+                }
+            };
+            write_port_file(settings.port_file.as_deref(), address)?;
+            Ok(cluster)
+        };
+        let cluster = match started.await {
+            Ok(cluster) => cluster,
+            Err(failure) => {
+                server.serving.abort();
+                core.stop().await;
+                return Err(failure);
+            }
+        };
+        info!(%address, "serving");
+        Ok(Self {
+            address,
+            grace: Duration::from_millis(settings.shutdown_grace_ms),
+            readiness,
+            core,
+            cluster,
+            server,
+        })
+    }
+
+    /// The address of its API.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns when another node has taken over the database, or it can no longer be written, with
+    /// the reason. Such a node cannot recover.
+    pub async fn lost(&self) -> String {
+        self.core.stores.lost().await
+    }
+
+    /// Stops gracefully: becomes unready, hands off shards, accepts no more connections, waits for
+    /// running requests, stops the actors, and writes whatever is queued.
+    pub async fn stop(self) {
+        self.readiness.end();
+        if let Some(cluster) = &self.cluster {
+            cluster.drain().await;
+        }
+        let Server { stop, serving } = self.server;
+        drop(stop);
+        if tokio::time::timeout(self.grace, serving).await.is_err() {
+            warn!(
+                grace_ms = self.grace.as_millis(),
+                "requests still run after the grace period; aborting them"
+            );
+        }
+        if let Some(cluster) = &self.cluster {
+            cluster.leave().await;
+        }
+        self.core.stop().await;
+        info!("stopped; all acknowledged changes are on disk");
+    }
+}
+
+impl Core {
+    /// Opens the stores, and starts the shop and the projections.
+    async fn start(
+        settings: &Settings,
+        is_clustered: bool,
+        registry: &mut Registry,
+    ) -> Result<Self, StartError> {
+        let configured = projections(settings)?;
+        let stores = open_stores(settings).await?;
+        let lease = if is_clustered {
+            LocalLease::lapsed()
+        } else {
+            LocalLease::unlimited()
+        };
+        let shop = Arc::new(start_shop(settings, &stores, is_clustered, &lease).await?);
+        if configured.is_empty() {
             info!("KAFKA_BROKERS is not set: events stay in the journal");
         }
         let projections = Projections::start(
-            followers,
+            configured,
             shop.leases(),
             &stores.journal,
             &stores.cursors,
-            &mut registry,
+            registry,
         );
         let projections = projections.await.map_err(|failure| {
             error!(%failure, "the projections did not start");
             Failure::Internal
         })?;
-        let projections = Arc::new(projections);
-        let (metrics, scrape) = metrics(registry, &schema, &shop, &stores).await;
-        let types = schema
-            .execute(INTROSPECTION)
-            .await
-            .data
-            .into_json()
-            .unwrap_or_default();
-        let types = InputTypes::read(&types);
-        let routes = routes(
-            schema,
-            config,
-            readiness.clone(),
-            types,
-            metrics,
-            scrape,
-            Some(stores.replicas.clone()),
-        );
-        let limits = settings.connections();
-        let serving = tokio::spawn(serve(listener, routes, limits, async {
-            // A dropped sender ends the node as well.
-            let _ = stopped.await;
-        }));
-        let clustered = match network {
-            None => {
-                readiness.set(true);
-                None
-            }
-            Some(network) => {
-                let joining = Clustered::join(
-                    &settings.cluster,
-                    network,
-                    &stores,
-                    &shop,
-                    projections.clone(),
-                    lease,
-                );
-                match joining.await {
-                    Ok(mut clustered) => {
-                        let map = shop.shard_map();
-                        clustered.begin(map, readiness.clone(), unwanted).await;
-                        Some(clustered)
-                    }
-                    Err(failure) => {
-                        serving.abort();
-                        shop.stop().await;
-                        projections.stop().await;
-                        stores.close().await;
-                        return Err(failure);
-                    }
-                }
-            }
-        };
-        if let Err(failure) = write_port_file(settings.port_file.as_deref(), address) {
-            serving.abort();
-            shop.stop().await;
-            projections.stop().await;
-            stores.close().await;
-            return Err(failure);
-        }
-        info!(%address, "serving");
-        let grace = Duration::from_millis(settings.shutdown_grace_ms);
         Ok(Self {
-            address,
-            grace,
-            readiness,
             stores,
             shop,
-            projections,
-            clustered,
-            stop_serving,
-            serving,
+            projections: Arc::new(projections),
+            lease,
         })
     }
 
-    /// The address it serves on.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    async fn join(
+        &self,
+        settings: &Settings,
+        sockets: Sockets,
+    ) -> Result<ClusterMembership, StartError> {
+        let (projections, lease) = (self.projections.clone(), self.lease.clone());
+        let (cluster, stores) = (&settings.cluster, &self.stores);
+        ClusterMembership::join(cluster, sockets, stores, &self.shop, projections, lease).await
     }
 
-    /// Returns when another node has taken the database, or nothing can be written here any more, with what is known of it. This
-    /// one is of no use any more.
-    pub async fn lost(&self) -> String {
-        self.stores.lost().await
-    }
-
-    /// Stops in order: unready, no new connections, running requests finish, actors stop, what is
-    /// queued is written.
-    pub async fn stop(self) {
-        self.readiness.end();
-        if let Some(clustered) = &self.clustered {
-            clustered.drain().await;
-        }
-        let _ = self.stop_serving.send(());
-        if tokio::time::timeout(self.grace, self.serving)
-            .await
-            .is_err()
-        {
-            warn!(
-                grace_ms = self.grace.as_millis(),
-                "requests still run after the grace time; cut off"
-            );
-        }
-        if let Some(clustered) = &self.clustered {
-            clustered.leave().await;
-        }
+    async fn stop(&self) {
         self.shop.stop().await;
         self.projections.stop().await;
         self.stores.close().await;
-        info!("stopped; everything acknowledged is on disk");
     }
 }
 
-/// Settings of a cluster on a node that is alone.
-fn refuse_if_alone(settings: &ClusterSettings) -> Result<(), StartError> {
+/// Serves the API, the page at `/`, health and metrics.
+async fn serve_api(
+    settings: &Settings,
+    core: &Core,
+    registry: Registry,
+    listener: TcpListener,
+    readiness: &Readiness,
+) -> Server {
+    let Core { stores, shop, .. } = core;
+    let schema = build_schema(
+        shop.clone(),
+        stores.replicas.clone(),
+        Arc::new(NoEngine),
+        settings.currency,
+    );
+    let (metrics, scrape) = metrics(registry, &schema, shop, stores).await;
+    let introspected = schema.execute(INTROSPECTION).await;
+    let input_types = InputTypes::read(&introspected.data.into_json().unwrap_or_default());
+    let routes = routes(
+        schema,
+        settings.http(),
+        readiness.clone(),
+        input_types,
+        metrics,
+        scrape,
+        Some(stores.replicas.clone()),
+    );
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let serving = serve(listener, routes, settings.connections(), stopped);
+    Server {
+        stop: stop.drop_guard(),
+        serving: tokio::spawn(serving),
+    }
+}
+
+/// Refuses settings of a cluster on a node without one.
+fn refuse_cluster_settings_alone(settings: &ClusterSettings) -> Result<(), StartError> {
     if settings.cluster_listen.is_some() {
         return Ok(());
     }
     if settings.roles() != Roles::ALL {
         return Err(StartError::RolesAlone);
     }
-    for (setting, is_said) in [
+    for (setting, is_set) in [
         ("--cluster-cookie", settings.cluster_cookie.is_some()),
         ("--node-name", settings.node_name.is_some()),
         ("--admin-listen", settings.admin_listen.is_some()),
     ] {
-        if is_said {
+        if is_set {
             return Err(StartError::ClusterAlone { setting });
         }
     }
@@ -253,7 +284,7 @@ async fn open_stores(settings: &Settings) -> Result<Stores, StartError> {
     Ok(Stores::open_sqlite(config).await?)
 }
 
-/// The shop with all shards, or, among other nodes, with none yet.
+/// The shop: with all shards, or in a cluster with none yet.
 async fn start_shop(
     settings: &Settings,
     stores: &Stores,
@@ -265,7 +296,7 @@ async fn start_shop(
     if is_clustered {
         let map = Arc::new(ShardMap::new(ownership.shard_count()));
         let shop = Shop::empty(config, map, lease.clone(), journal, read_model).await?;
-        // Clients are heard before this node is one of several.
+        // Requests of clients may arrive before this node has joined.
         shop.expect_others();
         return Ok(shop);
     }
@@ -281,7 +312,7 @@ fn shop_config(settings: &Settings) -> ShopConfig {
     }
 }
 
-/// What follows the journal on this node.
+/// The projections that this node runs.
 fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, KafkaSettingsError> {
     let Some(kafka) = settings.kafka() else {
         return Ok(Vec::new());
@@ -290,7 +321,7 @@ fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, Kaf
     Ok(vec![Arc::new(bridge)])
 }
 
-/// Everything `/metrics` shows.
+/// All metrics of the node.
 async fn metrics(
     mut registry: Registry,
     schema: &Schema,

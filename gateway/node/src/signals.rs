@@ -1,22 +1,22 @@
-//! The signals that end a node. Listened for before it starts: one that comes right after the node has
-//! said its port must end it in order, too.
+//! The signals that stop a node. It listens for them before it starts: a signal that arrives right
+//! after the port is printed must stop it gracefully, too.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-/// SIGTERM and SIGINT, from now on.
+/// SIGTERM and SIGINT, received from the creation of this value on.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Listens.
+    /// Starts listening.
     ///
     /// # Errors
-    /// When the system does not let this process listen.
+    /// When the operating system refuses to register the handlers.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -24,7 +24,7 @@ impl Signals {
         })
     }
 
-    /// Returns when one has come.
+    /// Returns when one of them has been received.
     pub(crate) async fn any(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => info!("SIGTERM: stopping"),

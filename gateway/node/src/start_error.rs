@@ -1,4 +1,4 @@
-//! Why a node does not start: each in one line that says what to do.
+//! Errors of starting a node: each is one line that says what to do.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,14 +12,14 @@ use fritzy_types::Failure;
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data folder cannot be made.
+    /// The data folder cannot be created.
     #[error(
         "the data folder {folder} cannot be created: {failure}. Choose another with --data-dir"
     )]
     DataFolder {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         failure: io::Error,
     },
     /// The address cannot be listened on.
@@ -29,7 +29,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         failure: io::Error,
     },
     /// The address for other nodes cannot be listened on.
@@ -39,47 +39,48 @@ pub enum StartError {
     ClusterListen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         failure: io::Error,
     },
-    /// Operators would not be known.
+    /// The admin API has no token.
     #[error(
-        "--admin-listen needs --admin-token: a secret of at least 16 characters, which operators show"
+        "--admin-listen needs --admin-token: a secret of at least 16 characters, which requests must carry"
     )]
     AdminToken,
-    /// The address for operators cannot be listened on.
+    /// The address of the admin API cannot be listened on.
     #[error(
-        "cannot listen on {address} for operators: {failure}. Choose another with --admin-listen"
+        "cannot listen on {address} for the admin API: {failure}. Choose another with --admin-listen"
     )]
     AdminListen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         failure: io::Error,
     },
-    /// Nobody can be told to call this address.
+    /// Other nodes cannot connect to this address.
     #[error(
-        "other nodes cannot be told to call {address}: say with --cluster-advertise HOST:PORT where they reach this one"
+        "other nodes cannot connect to {address}: set --cluster-advertise HOST:PORT to an address where they reach this node"
     )]
     Advertise {
         /// The address.
         address: SocketAddr,
     },
-    /// SQLite is for one node.
+    /// A cluster needs PostgreSQL.
     #[error(
-        "--cluster-listen needs --database-url: the nodes of a cluster share a database on PostgreSQL, and SQLite is for one node"
+        "--cluster-listen needs --database-url: the nodes of a cluster share a PostgreSQL database; SQLite serves a single node"
     )]
     SqliteCluster,
-    /// A node that is alone does everything.
-    #[error("--roles needs --cluster-listen: a node that is alone does everything")]
+    /// A node without a cluster has all roles.
+    #[error("--roles needs --cluster-listen: a node without a cluster has all roles")]
     RolesAlone,
-    /// Whoever says this has forgotten something, and would have a node that keeps the database for itself.
-    #[error("{setting} is for nodes of a cluster: give --cluster-listen as well, or leave it out")]
+    /// A setting of a cluster without `--cluster-listen`: the node would run alone and lock the
+    /// database.
+    #[error("{setting} is for nodes of a cluster: set --cluster-listen as well, or omit it")]
     ClusterAlone {
-        /// What was said.
+        /// The flag.
         setting: &'static str,
     },
-    /// The node is no member of its cluster.
+    /// The node could not join its cluster.
     #[error(transparent)]
     Member(#[from] MemberError),
     /// The port file cannot be written.
@@ -87,17 +88,17 @@ pub enum StartError {
     PortFile {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         failure: io::Error,
     },
-    /// The database file cannot be opened.
+    /// The SQLite file cannot be opened.
     #[error(transparent)]
     Database(#[from] SqliteError),
-    /// The database on PostgreSQL cannot be opened.
+    /// The PostgreSQL database cannot be opened.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
-    /// Kafka's client cannot be made.
-    #[error("{0}. Look into the file of --kafka-properties")]
+    /// The Kafka client cannot be created.
+    #[error("{0}. Check the file of --kafka-properties")]
     Kafka(#[from] KafkaSettingsError),
     /// The shards did not start.
     #[error("the shards did not start: {0}")]

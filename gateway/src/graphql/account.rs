@@ -1,15 +1,15 @@
-//! The type `Account`: what clients see of an account, and the ways to its orders.
+//! The type `Account`, with its orders.
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
 use fritzy_domain::{Account, AccountId, SortKey, Stored, Version};
 
-use super::connections::{Cursor, List, Window};
+use super::budgeted::{Row, Text, reserve_edges};
 use super::errors::{FieldResult, rejected};
 use super::order::OrderObject;
-use super::orders_ahead::Part;
+use super::order_page::OrderPage;
 use super::pagination::{PaginationInput, page};
-use super::rows::{Row, Text, take_room_for_edges};
+use super::relay::{Cursor, List, Window};
 use super::scalars::Time;
 
 /// A customer.
@@ -17,8 +17,8 @@ use super::scalars::Time;
 pub struct AccountObject {
     account: Account,
     version: Version,
-    /// Parts of its orders that were read for many accounts at once.
-    orders: Vec<(Part, Vec<OrderObject>)>,
+    /// Prefetched pages of its orders.
+    orders: Vec<(OrderPage, Vec<OrderObject>)>,
 }
 
 impl From<Stored<Account>> for AccountObject {
@@ -40,7 +40,7 @@ impl AccountObject {
         self.account.id
     }
 
-    /// Where it stands among all accounts.
+    /// Its sort key among all accounts.
     pub(crate) fn key(&self) -> SortKey {
         SortKey {
             created_at: self.account.created_at,
@@ -48,36 +48,36 @@ impl AccountObject {
         }
     }
 
-    pub(crate) fn remember_orders(&mut self, part: Part, orders: Vec<OrderObject>) {
-        self.orders.push((part, orders));
+    pub(crate) fn add_orders(&mut self, page: OrderPage, orders: Vec<OrderObject>) {
+        self.orders.push((page, orders));
     }
 
-    /// A part of its orders: read ahead, or read now.
+    /// A page of its orders, prefetched or read now.
     async fn read_orders(
         &self,
         context: &Context<'_>,
-        part: Part,
+        page: OrderPage,
     ) -> FieldResult<Vec<OrderObject>> {
-        if let Some((_, orders)) = self.orders.iter().find(|(known, _)| *known == part) {
+        if let Some((_, orders)) = self.orders.iter().find(|(known, _)| *known == page) {
             return Ok(orders.clone());
         }
-        let lists = part
+        let pages = page
             .read(context, &[self.account.id], &[context.field()])
             .await?;
-        Ok(lists.into_iter().flatten().collect())
+        Ok(pages.into_iter().flatten().collect())
     }
 
-    async fn walk_orders(
+    async fn read_orders_connection(
         &self,
         context: &Context<'_>,
         window: Window,
     ) -> FieldResult<Connection<Cursor, Row<OrderObject>>> {
         let walk = window.check(List::Orders).map_err(rejected)?;
         let mut orders = self
-            .read_orders(context, Part::KeysetPage(walk.slice()))
+            .read_orders(context, OrderPage::Keyset(walk.page()))
             .await?;
         let more = walk.trim(&mut orders);
-        take_room_for_edges(context, orders.len())?;
+        reserve_edges(context, orders.len())?;
         Ok(walk.connection(orders, more, OrderObject::key, |order| order))
     }
 }
@@ -85,46 +85,46 @@ impl AccountObject {
 /// A customer.
 #[Object(name = "Account")]
 impl AccountObject {
-    /// Its id.
+    /// Id of the account.
     async fn id(&self) -> String {
         self.account.id.to_string()
     }
 
-    /// The customer's name.
+    /// Name of the customer.
     async fn name(&self) -> Text<'_> {
         Text(&self.account.personal.name)
     }
 
-    /// When it was created.
+    /// When the account was created.
     async fn created_at(&self) -> Time {
         Time(self.account.created_at)
     }
 
-    /// Whether it is closed; it orders no more then.
+    /// Whether the account is closed: it is read-only and cannot order.
     async fn closed(&self) -> bool {
         self.account.closed
     }
 
-    /// How many changes made it what it is; for `expectedVersion`.
+    /// Revision; pass as `expectedVersion` for optimistic locking.
     async fn version(&self) -> u64 {
         self.version
     }
 
-    /// Its orders, oldest first.
+    /// Orders of the account, oldest first.
     async fn orders(
         &self,
         context: &Context<'_>,
         pagination: Option<PaginationInput>,
     ) -> FieldResult<Vec<Row<OrderObject>>> {
         let orders = match page(pagination) {
-            Ok(page) => self.read_orders(context, Part::Page(page)).await,
+            Ok(page) => self.read_orders(context, OrderPage::Offset(page)).await,
             Err(rejection) => Err(rejected(rejection)),
         };
         let orders = orders.map_err(|error| error.at(context))?.into_iter();
         Ok(orders.map(Row).collect())
     }
 
-    /// Its orders, oldest first, by cursors.
+    /// Orders of the account, oldest first, with cursor pagination.
     async fn orders_connection(
         &self,
         context: &Context<'_>,
@@ -139,7 +139,7 @@ impl AccountObject {
             first,
             last,
         };
-        self.walk_orders(context, window)
+        self.read_orders_connection(context, window)
             .await
             .map_err(|error| error.at(context))
     }

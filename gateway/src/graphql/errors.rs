@@ -1,4 +1,4 @@
-//! The one place where errors become GraphQL: each gets a code, and what a program needs beside it.
+//! The one place where errors become GraphQL: each gets a code and machine-readable extensions.
 
 use std::fmt;
 
@@ -6,20 +6,22 @@ use async_graphql::{Context, ErrorExtensionValues, PathSegment, Response, Server
 use fritzy_actors::ShopError;
 use fritzy_domain::{Code, Rejection, SearchError};
 
-/// An error of a resolver. `with_codes` finds it again behind the error GraphQL makes of it.
+/// An error of a resolver. `with_codes` recovers it from the GraphQL error that the library
+/// creates.
 #[derive(Clone, Debug)]
 pub enum ApiError {
-    /// The shop refused or failed.
+    /// The shop rejected the request, or failed.
     Shop(ShopError),
     /// The search engine failed.
     Search(SearchError),
-    /// One that knows where it happened. The library names only the element of an enclosing list.
+    /// An error with the path of its field. Inside lists, the library records only the path of the
+    /// element.
     At(Vec<PathSegment>, Box<ApiError>),
 }
 
-/// What a field answers. Not named `Result` on purpose: GraphQL's macros take a `Result` apart and lose
-/// the field's place in the path of its error; and behind an `Option` an error becomes that field's
-/// null, where a `Result` around an `Option` takes its neighbours with it.
+/// The result of a field. Not named `Result`, because async-graphql's macros unwrap a `Result` and
+/// lose the field in the path of its error. Inside an `Option`, an error nulls only this field; a
+/// `Result` around an `Option` nulls its siblings as well.
 pub type FieldResult<T> = std::result::Result<T, ApiError>;
 
 impl fmt::Display for ApiError {
@@ -42,7 +44,7 @@ pub fn rejected(rejection: Rejection) -> ApiError {
 }
 
 impl ApiError {
-    /// The same error with the argument's name seen from outside.
+    /// The same error, with `argument.` prefixed to the name of its input field.
     pub(crate) fn inside(self, argument: &str) -> Self {
         match self {
             Self::Shop(error) => Self::Shop(error.inside(argument)),
@@ -58,7 +60,7 @@ impl ApiError {
         }
     }
 
-    /// The same error, knowing the field it happened at. For fields inside lists.
+    /// The same error with the path of the current field. For fields inside lists.
     pub(crate) fn at(self, context: &Context<'_>) -> Self {
         let path = context.set_error_path(ServerError::new("", None)).path;
         Self::At(path, Box::new(self))
@@ -81,18 +83,18 @@ impl ApiError {
     }
 }
 
-/// How far a request got before GraphQL itself refused it.
+/// How far a request got before GraphQL rejected it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The document could not be read.
+    /// The document is not valid GraphQL syntax.
     Parsing,
-    /// The variables do not fit the document.
+    /// A variable has the wrong type.
     Coercing,
-    /// The document was read, and went to the schema.
+    /// The document was parsed and given to the schema.
     Executing,
 }
 
-/// Gives every error its code.
+/// Adds code and extensions to every error.
 pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
     for error in &mut response.errors {
         if let Some(ApiError::At(path, _)) = error.source::<ApiError>() {
@@ -100,8 +102,8 @@ pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
         }
         let extensions = match error.source::<ApiError>() {
             Some(ours) => ours.extensions(),
-            // Not ours, so GraphQL's own. Behind a field it can only be an argument that does not
-            // fit; before any field, the document does not fit the schema.
+            // An error of the library. At a field it can only be an argument of the wrong type;
+            // without a path, the document does not match the schema.
             None if stage == Stage::Parsing => code_only("GRAPHQL_PARSE_FAILED"),
             None if stage == Stage::Coercing => code_only("BAD_USER_INPUT"),
             None if error.path.is_empty() => code_only("GRAPHQL_VALIDATION_FAILED"),
@@ -112,7 +114,7 @@ pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
     response
 }
 
-/// An error of the HTTP request around GraphQL.
+/// A response with one error of the HTTP request.
 pub(crate) fn protocol_error(code: &str, message: impl Into<String>) -> Response {
     let mut error = ServerError::new(message, None);
     let shared = Code::ALL.into_iter().find(|known| known.as_str() == code);
@@ -120,7 +122,7 @@ pub(crate) fn protocol_error(code: &str, message: impl Into<String>) -> Response
     Response::from_errors(vec![error])
 }
 
-/// Milliseconds to wait before trying again: a few commits, or a queue's length of requests.
+/// Milliseconds to wait before a retry: a few commits, or a full queue of requests.
 const RETRY_AFTER_MS: u32 = 500;
 
 fn with_retry_hint(code: Code) -> ErrorExtensionValues {

@@ -1,4 +1,4 @@
-//! What happened to something: its events, as the journal keeps them.
+//! The type `HistoryEntry`: an event as the journal stores it.
 
 use async_graphql::{
     Context, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value,
@@ -6,47 +6,47 @@ use async_graphql::{
 use fritzy_domain::{MemoryBudget, RecordedEvent};
 
 use super::errors::{FieldResult, shop_error};
-use super::request::room;
+use super::request::budget;
 use super::scalars::Time;
 
-/// One event.
+/// An event of the journal.
 pub(crate) struct HistoryEntryObject(pub(crate) RecordedEvent);
 
-/// Something that happened to an account, a product or an order. It never changes.
+/// An event of an account, a product or an order. Events never change.
 #[Object(name = "HistoryEntry")]
 impl HistoryEntryObject {
-    /// The event's own id.
+    /// Id of the event.
     async fn id(&self) -> String {
         self.0.event_id.to_string()
     }
 
-    /// Its number among the events of its account, product or order: 1, 2, 3 … without a gap.
+    /// Number among the events of its account, product or order: 1, 2, 3 … without gaps.
     async fn version(&self) -> u64 {
         self.0.version
     }
 
-    /// What happened, such as order.created.
+    /// Type of the event, such as order.created.
     async fn r#type(&self) -> &'static str {
         self.0.event.event_type()
     }
 
-    /// The command that it came of: each request is one, however often it is repeated under its key.
+    /// Command that caused the event. Retries under the same idempotency key are one command.
     async fn command_id(&self) -> String {
         self.0.command.to_string()
     }
 
-    /// When it was decided.
+    /// When the command was decided.
     async fn at(&self) -> Time {
         Time(self.0.event.at())
     }
 
-    /// What it says, as the journal keeps it: ids, what changed, amounts in minor units, and `at` in microseconds
-    /// since 1970. Its form only ever gains fields.
+    /// Payload as stored in the journal: ids, changed values, amounts in minor units, and `at` in
+    /// microseconds since 1970. Later versions only add fields.
     async fn data(&self, context: &Context<'_>) -> FieldResult<Json> {
         let text = self.0.event.payload();
-        // A value takes some ten times its text.
-        let taken = room(context).take(text.len() * 10);
-        taken.map_err(|no_room| shop_error(no_room.into()))?;
+        // A parsed value takes some ten times the memory of its text.
+        let taken = budget(context).take(text.len() * 10);
+        taken.map_err(|exceeded| shop_error(exceeded.into()))?;
         let value = serde_json::from_str(&text).expect("events are JSON");
         Ok(Json(value))
     }

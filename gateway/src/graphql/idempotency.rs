@@ -1,22 +1,22 @@
-//! From an idempotency key to the command it stands for.
+//! Derives the command of a mutation from its idempotency key.
 
-use std::fmt::Write;
-
-use async_graphql::{Context, QueryPathNode};
+use async_graphql::Context;
 use fritzy_actors::Request;
 use fritzy_domain::{CommandId, FingerprintBuilder, KeyScope, Rejection, check_key};
 use uuid::Uuid;
 
 use super::request::request;
+use super::response_path::response_path;
 
-/// The request behind one mutation field. `target` is the id of what is changed, empty for creations;
-/// `content` adds what the client sent to the fingerprint.
+/// The request of one mutation field. `target` is the id of the changed entity, empty for
+/// creations; `content` adds the client's input to the fingerprint.
 ///
-/// A key given as an argument stands for itself. One given as a header belongs to the whole document,
-/// so the response path of the mutation extends it: two mutations of one document do not collide.
+/// A key given as an argument is used alone. A key given as a header applies to the whole document,
+/// so it is combined with the response path of the mutation: two mutations of one document do not
+/// collide.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] naming `idempotencyKey`.
+/// [`Rejection::Invalid`] naming `idempotencyKey` when the key is malformed.
 pub(crate) fn command_request(
     context: &Context<'_>,
     mutation: &str,
@@ -29,7 +29,8 @@ pub(crate) fn command_request(
         (Some(key), _) => (key, String::new()),
         (None, Some(key)) => (key.as_str(), response_path(context.path_node)),
         (None, None) => {
-            // Random, so that a retry inside cannot order twice; new ids lie side by side on disk.
+            // A new id, so that an internal retry is not executed twice; version 7, so that new ids
+            // are adjacent on disk.
             let command = CommandId::from_uuid(Uuid::now_v7());
             return Ok(Request {
                 command,
@@ -52,14 +53,4 @@ pub(crate) fn command_request(
         fingerprint: Some(content(FingerprintBuilder::default()).finish()),
         deadline: request.deadline,
     })
-}
-
-/// The names under which a field is answered, from the root down.
-pub(crate) fn response_path(node: Option<QueryPathNode<'_>>) -> String {
-    let mut path = String::new();
-    if let Some(node) = node {
-        // Writing to a string does not fail.
-        let _ = write!(path, "{node}");
-    }
-    path
 }

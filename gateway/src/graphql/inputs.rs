@@ -1,4 +1,4 @@
-//! Input objects. They carry what the client wrote; the shop judges it.
+//! Input objects. They carry the client's input unchecked; the shop validates it.
 
 use async_graphql::InputObject;
 use fritzy_actors::{
@@ -8,21 +8,21 @@ use fritzy_domain::Currency;
 
 use super::scalars::Decimal;
 
-/// An account to create.
+/// Account to create.
 #[derive(InputObject, Clone, Debug)]
 pub(crate) struct AccountInput {
-    /// One line of 1 to 200 characters.
+    /// Name: one line of 1 to 200 characters.
     pub(crate) name: String,
 }
 
-/// A product to create, priced in the shop's currency.
+/// Product to create, priced in the shop's currency.
 #[derive(InputObject, Clone, Debug)]
 pub(crate) struct ProductInput {
-    /// One line of 1 to 200 characters.
+    /// Name: one line of 1 to 200 characters.
     pub(crate) name: String,
-    /// At most 4000 characters; may be empty.
+    /// Description: at most 4000 characters; may be empty.
     pub(crate) description: String,
-    /// The price of one unit: 0 or more, no more decimals than the currency has.
+    /// Price of one unit: 0 or more, with at most the decimals of the currency.
     pub(crate) price: Decimal,
 }
 
@@ -41,23 +41,23 @@ impl ProductInput {
     }
 }
 
-/// An amount as text, with its currency.
+/// Amount as text, with its currency.
 #[derive(InputObject, Clone, Debug)]
 pub(crate) struct MoneyInput {
     /// Decimal digits, such as "1999.98".
     pub(crate) amount: String,
-    /// An ISO 4217 code; the shop's currency unless given.
+    /// ISO 4217 code; defaults to the shop's currency.
     pub(crate) currency: Option<String>,
 }
 
-/// A product to create, priced in any currency, its amount as text.
+/// Product to create, priced in any currency, with the amount as text.
 #[derive(InputObject, Clone, Debug)]
 pub(crate) struct PricedProductInput {
-    /// One line of 1 to 200 characters.
+    /// Name: one line of 1 to 200 characters.
     pub(crate) name: String,
-    /// At most 4000 characters; may be empty.
+    /// Description: at most 4000 characters; may be empty.
     pub(crate) description: String,
-    /// The price of one unit: 0 or more, no more decimals than the currency has.
+    /// Price of one unit: 0 or more, with at most the decimals of the currency.
     pub(crate) price: MoneyInput,
 }
 
@@ -73,7 +73,7 @@ impl PricedProductInput {
 }
 
 impl MoneyInput {
-    /// As the price of something.
+    /// The price, in `currency` unless the input names one.
     pub(crate) fn into_shop(self, currency: Currency) -> PriceInput {
         PriceInput {
             amount: self.amount,
@@ -83,19 +83,19 @@ impl MoneyInput {
     }
 }
 
-/// One line of an order to place.
+/// Line of an order to place.
 #[derive(InputObject, Clone, Debug)]
 pub(crate) struct OrderProductInput {
-    /// The product's id; each product on one line only.
+    /// Id of the product. A product may be on one line only.
     pub(crate) product_id: String,
-    /// How many: 1 to 1000000.
+    /// Quantity: 1 to 1000000.
     pub(crate) quantity: i32,
 }
 
-/// An order to place.
+/// Order to place.
 #[derive(InputObject, Clone, Debug)]
 pub(crate) struct OrderInput {
-    /// The account's id.
+    /// Id of the account.
     pub(crate) account_id: String,
     /// 1 to 100 lines, all priced in one currency.
     pub(crate) products: Vec<OrderProductInput>,

@@ -1,4 +1,4 @@
-//! `Order` and `OrderedProduct`.
+//! The types `Order` and `OrderedProduct`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,23 +6,25 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, Object, SelectionField};
 use fritzy_domain::{Money, Order, OrderLine, OrderStatus, ProductId, SortKey, Stored, Version};
 
+use super::app::app;
+use super::budgeted::{Row, Text};
 use super::errors::{FieldResult, shop_error};
 use super::product::MoneyObject;
-use super::request::{app, room};
-use super::rows::{Row, Text};
+use super::request::budget;
 use super::scalars::{Decimal, Time};
+use super::selection::inside;
 
-/// How far an order has come.
+/// Status of an order.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(name = "OrderStatus")]
 enum OrderStatusEnum {
-    /// Placed.
+    /// The order is placed.
     Created,
-    /// Accepted.
+    /// The order is accepted.
     Confirmed,
-    /// Delivered; final.
+    /// The order is delivered; final.
     Completed,
-    /// Called off; final.
+    /// The order is cancelled; final.
     Cancelled,
 }
 
@@ -37,24 +39,14 @@ impl From<OrderStatus> for OrderStatusEnum {
     }
 }
 
-impl OrderObject {
-    /// Where it stands among its account's orders.
-    pub(crate) fn key(&self) -> SortKey {
-        SortKey {
-            created_at: self.order.created_at,
-            id: *self.order.id.as_uuid(),
-        }
-    }
-}
-
 type Descriptions = HashMap<ProductId, String>;
 
-/// What an account ordered.
+/// An order.
 #[derive(Clone)]
 pub(crate) struct OrderObject {
     order: Arc<Order>,
     version: Version,
-    /// Descriptions of the products of all the orders answered together, where they are asked for.
+    /// Descriptions of the products of all orders in one list, where they are selected.
     descriptions: Arc<Descriptions>,
 }
 
@@ -69,8 +61,18 @@ impl From<Stored<Order>> for OrderObject {
     }
 }
 
-/// Adds the products' descriptions to `orders`, where the selections of these orders ask for any: one
-/// read for all of them.
+impl OrderObject {
+    /// Its sort key among the orders of its account.
+    pub(crate) fn key(&self) -> SortKey {
+        SortKey {
+            created_at: self.order.created_at,
+            id: *self.order.id.as_uuid(),
+        }
+    }
+}
+
+/// Adds the descriptions of products to `orders`, if `selections`, which select these orders,
+/// include any: one read for all of them.
 pub(crate) async fn attach_descriptions(
     context: &Context<'_>,
     selections: &[SelectionField<'_>],
@@ -83,7 +85,7 @@ pub(crate) async fn attach_descriptions(
     let ids: HashSet<ProductId> = lines.map(|line| line.product_id).collect();
     let ids: Vec<ProductId> = ids.into_iter().collect();
     let shop = &app(context).shop;
-    let products = shop.products_by_id(&ids, room(context)).await;
+    let products = shop.products_by_id(&ids, budget(context)).await;
     let found = products.map_err(shop_error)?.into_iter().flatten();
     let descriptions: Descriptions = found
         .map(|product| (product.state.id, product.state.description))
@@ -95,56 +97,50 @@ pub(crate) async fn attach_descriptions(
     Ok(())
 }
 
-/// The fields of one name inside any of these fields.
-pub(crate) fn inside<'a>(fields: &[SelectionField<'a>], name: &str) -> Vec<SelectionField<'a>> {
-    let inside = fields.iter().flat_map(SelectionField::selection_set);
-    inside.filter(|field| field.name() == name).collect()
-}
-
-/// What an account ordered, at the prices of that moment.
+/// Order of an account, at the prices of the time of ordering.
 #[Object(name = "Order")]
 impl OrderObject {
-    /// Its id.
+    /// Id of the order.
     async fn id(&self) -> String {
         self.order.id.to_string()
     }
 
-    /// The account that ordered.
+    /// Id of the account that ordered.
     async fn account_id(&self) -> String {
         self.order.account_id.to_string()
     }
 
-    /// When it was placed.
+    /// When the order was placed.
     async fn created_at(&self) -> Time {
         Time(self.order.created_at)
     }
 
-    /// The sum over its lines, exact to the last decimal.
+    /// Sum of all lines, exact to the last decimal.
     async fn total_price(&self) -> Decimal {
         self.order.total.into()
     }
 
-    /// The sum over its lines, with its currency.
+    /// Sum of all lines, with its currency.
     async fn total_money(&self) -> MoneyObject {
         self.order.total.into()
     }
 
-    /// How far it has come.
+    /// Current status.
     async fn status(&self) -> OrderStatusEnum {
         self.order.status.into()
     }
 
-    /// Why it was cancelled, if it was and somebody said why.
+    /// Reason for the cancellation, if one was given.
     async fn cancel_reason(&self) -> Option<Text<'_>> {
         self.order.cancel_reason.as_deref().map(Text)
     }
 
-    /// How many changes made it what it is; for `expectedVersion`.
+    /// Revision; pass as `expectedVersion` for optimistic locking.
     async fn version(&self) -> u64 {
         self.version
     }
 
-    /// Its lines, in the order they were given.
+    /// Lines, in the order of the request.
     async fn products(&self) -> Vec<Row<OrderedProduct>> {
         let lines = 0..self.order.lines.len();
         lines
@@ -158,7 +154,7 @@ impl OrderObject {
     }
 }
 
-/// One line of an order.
+/// A line of an order.
 struct OrderedProduct {
     order: OrderObject,
     index: usize,
@@ -172,41 +168,41 @@ impl OrderedProduct {
     fn unit_price(&self) -> Money {
         let currency = self.order.order.total.currency();
         Money::from_minor_units(self.line().unit_price_minor, currency)
-            .expect("a line's price was an amount when the order was decided")
+            .expect("the price of a line was validated when the order was decided")
     }
 }
 
-/// One line of an order: a product as it was at the moment of ordering.
+/// Line of an order: a product as of the time of ordering.
 #[Object(name = "OrderedProduct")]
 impl OrderedProduct {
-    /// The product's id.
+    /// Id of the product.
     async fn id(&self) -> String {
         self.line().product_id.to_string()
     }
 
-    /// The product's name at the moment of ordering.
+    /// Name of the product at the time of ordering.
     async fn name(&self) -> Text<'_> {
         Text(&self.line().name)
     }
 
-    /// The product's description as it is now.
+    /// Current description of the product.
     async fn description(&self) -> Text<'_> {
         let descriptions = &self.order.descriptions;
         let description = descriptions.get(&self.line().product_id);
         Text(description.map_or("", String::as_str))
     }
 
-    /// The price of one unit at the moment of ordering, exact to the last decimal.
+    /// Price of one unit at the time of ordering, exact to the last decimal.
     async fn price(&self) -> Decimal {
         self.unit_price().into()
     }
 
-    /// The price of one unit at the moment of ordering, with its currency.
+    /// Price of one unit at the time of ordering, with its currency.
     async fn price_money(&self) -> MoneyObject {
         self.unit_price().into()
     }
 
-    /// How many.
+    /// Quantity.
     async fn quantity(&self) -> u32 {
         self.line().quantity
     }

@@ -1,27 +1,27 @@
-//! The seed's pagination: skip and take.
+//! Offset pagination, as in the seed: skip and take.
 
 use async_graphql::InputObject;
 use fritzy_domain::{Flaw, Page, Rejection};
 
-/// Rows of a list when the client does not say.
+/// Rows of a page by default.
 pub(super) const TAKE_DEFAULT: u32 = 100;
-/// Rows of a list at most: a page larger than this is an export.
+/// Rows of a page at most: anything larger is an export.
 pub(super) const TAKE_MAX: u32 = 1_000;
 
-/// Which part of a list: `skip` rows are left out, then at most `take` follow. Lists are ordered by
-/// creation, oldest first.
+/// Page of a list: `skip` rows are left out, then at most `take` rows follow. Lists are sorted by
+/// creation time, oldest first.
 #[derive(InputObject, Clone, Copy, Debug, Default)]
 pub struct PaginationInput {
-    /// Rows to leave out; 0 unless given.
+    /// Rows to skip; default 0.
     skip: Option<i32>,
-    /// Rows at most, 1000 at most; 100 unless given.
+    /// Rows to return at most; default 100, maximum 1000.
     take: Option<i32>,
 }
 
-/// The page asked for.
+/// The requested page.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] naming `pagination.skip` or `pagination.take`.
+/// [`Rejection::Invalid`] naming `pagination.skip` or `pagination.take` when it is out of range.
 pub(crate) fn page(input: Option<PaginationInput>) -> Result<Page, Rejection> {
     let PaginationInput { skip, take } = input.unwrap_or_default();
     let skip = u64::try_from(skip.unwrap_or(0)).map_err(|_| {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_have_defaults_and_bounds() {
+    fn page_arguments_have_defaults_and_bounds() {
         let of = |skip, take| page(Some(PaginationInput { skip, take }));
         assert_eq!(page(None), Ok(Page { skip: 0, take: 100 }));
         assert_eq!(

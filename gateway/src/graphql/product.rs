@@ -1,20 +1,20 @@
-//! `Product` and `Money`.
+//! The types `Product` and `Money`.
 
 use async_graphql::{Object, SimpleObject};
 use fritzy_domain::{Money, Product, Stored};
 
-use super::rows::Text;
+use super::budgeted::Text;
 use super::scalars::{Decimal, MinorUnits, Time};
 
-/// An exact amount.
+/// Exact amount of money.
 #[derive(SimpleObject, Clone)]
 #[graphql(name = "Money")]
 pub(crate) struct MoneyObject {
-    /// The decimal with all the currency's decimals, such as "1999.98".
+    /// Decimal number with all decimals of the currency, such as "1999.98".
     amount: String,
-    /// The ISO 4217 code.
+    /// ISO 4217 code.
     currency: String,
-    /// The amount in minor units, such as 199998 cents.
+    /// Amount in minor units, such as 199998 cents.
     minor_units: MinorUnits,
 }
 
@@ -28,7 +28,7 @@ impl From<Money> for MoneyObject {
     }
 }
 
-/// Something to order.
+/// A product.
 #[derive(Clone)]
 pub(crate) struct ProductObject(Stored<Product>);
 
@@ -38,45 +38,45 @@ impl From<Stored<Product>> for ProductObject {
     }
 }
 
-/// Something to order.
+/// Product of the shop.
 #[Object(name = "Product")]
 impl ProductObject {
-    /// Its id.
+    /// Id of the product.
     async fn id(&self) -> String {
         self.0.state.id.to_string()
     }
 
-    /// Its name.
+    /// Name of the product.
     async fn name(&self) -> Text<'_> {
         Text(&self.0.state.name)
     }
 
-    /// Its description; may be empty.
+    /// Description of the product; may be empty.
     async fn description(&self) -> Text<'_> {
         Text(&self.0.state.description)
     }
 
-    /// The price of one unit, exact to the last decimal.
+    /// Price of one unit, exact to the last decimal.
     async fn price(&self) -> Decimal {
         self.0.state.price.into()
     }
 
-    /// The price of one unit, with its currency.
+    /// Price of one unit, with its currency.
     async fn price_money(&self) -> MoneyObject {
         self.0.state.price.into()
     }
 
-    /// Whether it is withdrawn; it is not to be had then.
+    /// Whether the product is withdrawn: it is read-only and cannot be ordered.
     async fn withdrawn(&self) -> bool {
         self.0.state.withdrawn
     }
 
-    /// How many changes made it what it is; for `expectedVersion`.
+    /// Revision; pass as `expectedVersion` for optimistic locking.
     async fn version(&self) -> u64 {
         self.0.version
     }
 
-    /// When it was created.
+    /// When the product was created.
     async fn created_at(&self) -> Time {
         Time(self.0.state.created_at)
     }

@@ -1,26 +1,28 @@
-//! The queries: one thing by its id, from its actor, and lists, from the state rows.
+//! The queries: entities by id from their actors, lists from the read model.
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
 use fritzy_domain::{Flaw, Page, Product, ProductQuery, Rejection, SortKey, Stored};
 
 use super::account::AccountObject;
-use super::connections::{Cursor, List, Window};
+use super::app::app;
+use super::budgeted::{Row, reserve_edges};
 use super::errors::{ApiError, FieldResult, rejected, shop_error};
 use super::history::HistoryEntryObject;
 use super::order::{OrderObject, attach_descriptions};
-use super::orders_ahead::{nodes_of, read_orders_ahead};
 use super::pagination::{PaginationInput, page};
+use super::prefetch::prefetch_orders;
 use super::product::ProductObject;
-use super::request::{app, lists, request, room};
-use super::rows::{Row, take_room_for_edges};
+use super::relay::{Cursor, List, Window};
+use super::request::{budget, lists, request};
+use super::selection::nodes_of;
 
-/// Characters of a search; longer ones are pasted documents.
+/// Characters of a search text; longer ones are pasted documents.
 const SEARCH_CHARS_MAX: usize = 200;
 
 pub struct Query;
 
-/// What can be asked.
+/// Queries.
 #[Object]
 impl Query {
     /// The account with this id, or a page of all accounts, oldest first.
@@ -39,15 +41,15 @@ impl Query {
                 .map_err(shop_error)?;
             return Ok(vec![Row(account.into())]);
         }
-        let accounts = lists(context).await.accounts(page, room(context)).await;
+        let accounts = lists(context).await.accounts(page, budget(context)).await;
         let accounts = accounts.map_err(shop_error)?.into_iter();
         let mut accounts: Vec<AccountObject> = accounts.map(Into::into).collect();
-        read_orders_ahead(context, &[context.field()], &mut accounts).await?;
+        prefetch_orders(context, &[context.field()], &mut accounts).await?;
         Ok(accounts.into_iter().map(Row).collect())
     }
 
-    /// The product with this id, the products that match a search, best first, or a page of all
-    /// products, oldest first.
+    /// The product with this id, the products that match a search text (best match first), or a
+    /// page of all products, oldest first.
     async fn products(
         &self,
         context: &Context<'_>,
@@ -63,13 +65,13 @@ impl Query {
         }
         let products = match query {
             Some(text) => return search(context, text, page).await,
-            None => lists(context).await.products(page, room(context)).await,
+            None => lists(context).await.products(page, budget(context)).await,
         };
         let products = products.map_err(shop_error)?.into_iter();
         Ok(products.map(|product| Row(product.into())).collect())
     }
 
-    /// All accounts, oldest first, by cursors.
+    /// All accounts, oldest first, with cursor pagination.
     async fn accounts_connection(
         &self,
         context: &Context<'_>,
@@ -87,17 +89,19 @@ impl Query {
         .check(List::Accounts)
         .map_err(rejected)?;
         let lists = lists(context).await;
-        let rows = lists.account_page_by_key(walk.slice(), room(context)).await;
+        let rows = lists
+            .account_page_by_key(walk.page(), budget(context))
+            .await;
         let rows = rows.map_err(shop_error)?.into_iter();
         let mut rows: Vec<AccountObject> = rows.map(AccountObject::from).collect();
         let more = walk.trim(&mut rows);
-        take_room_for_edges(context, rows.len())?;
+        reserve_edges(context, rows.len())?;
         let nodes = nodes_of(&[context.field()]);
-        read_orders_ahead(context, &nodes, &mut rows).await?;
+        prefetch_orders(context, &nodes, &mut rows).await?;
         Ok(walk.connection(rows, more, AccountObject::key, |account| account))
     }
 
-    /// All products that are not withdrawn, oldest first, by cursors.
+    /// All products that are not withdrawn, oldest first, with cursor pagination.
     async fn products_connection(
         &self,
         context: &Context<'_>,
@@ -115,10 +119,12 @@ impl Query {
         .check(List::Products)
         .map_err(rejected)?;
         let lists = lists(context).await;
-        let rows = lists.product_page_by_key(walk.slice(), room(context)).await;
+        let rows = lists
+            .product_page_by_key(walk.page(), budget(context))
+            .await;
         let mut rows = rows.map_err(shop_error)?;
         let more = walk.trim(&mut rows);
-        take_room_for_edges(context, rows.len())?;
+        reserve_edges(context, rows.len())?;
         let key = |row: &Stored<Product>| SortKey {
             created_at: row.state.created_at,
             id: *row.state.id.as_uuid(),
@@ -126,7 +132,7 @@ impl Query {
         Ok(walk.connection(rows, more, key, ProductObject::from))
     }
 
-    /// What happened to the account, product or order with this id, oldest first.
+    /// Events of the account, product or order with this id, oldest first.
     async fn history(
         &self,
         context: &Context<'_>,
@@ -134,7 +140,7 @@ impl Query {
         pagination: Option<PaginationInput>,
     ) -> FieldResult<Vec<Row<HistoryEntryObject>>> {
         let page = page(pagination).map_err(rejected)?;
-        let history = app(context).shop.history(&id, page, room(context)).await;
+        let history = app(context).shop.history(&id, page, budget(context)).await;
         let entries = history.map_err(shop_error)?.into_iter();
         Ok(entries
             .map(|entry| Row(HistoryEntryObject(entry)))
@@ -171,7 +177,7 @@ async fn search(
         .search(&ProductQuery { text, page })
         .await
         .map_err(ApiError::Search)?;
-    let products = app.shop.products_by_id(&hits, room(context)).await;
+    let products = app.shop.products_by_id(&hits, budget(context)).await;
     let products = products.map_err(shop_error)?.into_iter().flatten();
     Ok(products.map(|product| Row(product.into())).collect())
 }

@@ -1,4 +1,4 @@
-//! What the resolvers of one request know of it.
+//! The context of one request, for its resolvers.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -11,85 +11,83 @@ use fritzy_domain::Consistency;
 use fritzy_types::Deadline;
 use tokio::sync::OnceCell;
 
-use super::App;
-use super::answer_room::AnswerRoom;
+use super::app::app;
 use super::errors::FieldResult;
-use super::idempotency::response_path;
-use super::rows::Widths;
+use super::response_budget::ResponseBudget;
+use super::response_path::response_path;
+use super::selection_width::SelectionWidths;
 
-/// What HTTP says about a request.
+/// The context of one request.
 pub(crate) struct RequestContext {
-    /// When the client is answered at the latest.
+    /// When the client gets a response at the latest.
     pub(crate) deadline: Deadline,
     /// The `Idempotency-Key` header.
     pub(crate) idempotency_key: Option<String>,
-    /// What the answer may take.
-    pub(crate) room: Arc<AnswerRoom>,
-    pub(super) widths: Widths,
-    /// How new lists must be.
-    freshness: Consistency,
-    /// Where all lists of the request are read, once one of them has been asked for.
+    /// The memory that the response may take.
+    pub(crate) budget: Arc<ResponseBudget>,
+    pub(super) widths: SelectionWidths,
+    /// The consistency that lists need.
+    consistency: Consistency,
+    /// Where all lists of the request are read; chosen at the first of them.
     lists: OnceCell<Lists>,
-    /// The answers of mutations by response path, for a document that may have one twice.
-    answered: Option<Mutex<HashMap<String, Box<dyn Any + Send>>>>,
+    /// Results of mutations by response path, for an operation that may repeat one.
+    executed: Option<Mutex<HashMap<String, Box<dyn Any + Send>>>>,
 }
 
 impl RequestContext {
-    /// A request to be answered by `deadline`; `several` says that its document may have a field twice.
+    /// A request with a deadline; `may_repeat_fields`: its operation may have two fields of one
+    /// response name.
     pub(crate) fn new(
         deadline: Instant,
         idempotency_key: Option<String>,
-        room: Arc<AnswerRoom>,
-        several: bool,
-        freshness: Consistency,
+        budget: Arc<ResponseBudget>,
+        may_repeat_fields: bool,
+        consistency: Consistency,
     ) -> Self {
-        let answered = several.then(Mutex::default);
+        let executed = may_repeat_fields.then(Mutex::default);
         Self {
             deadline: Deadline::at(deadline),
             idempotency_key,
-            room,
-            widths: Widths::default(),
-            freshness,
+            budget,
+            widths: SelectionWidths::default(),
+            consistency,
             lists: OnceCell::new(),
-            answered,
+            executed,
         }
     }
-}
-
-pub(crate) fn app<'c>(context: &Context<'c>) -> &'c App {
-    context.data_unchecked::<App>()
 }
 
 pub(crate) fn request<'c>(context: &Context<'c>) -> &'c RequestContext {
     context.data_unchecked::<RequestContext>()
 }
 
-/// The lists to answer from: the same copy of them for the whole request.
+/// Where lists are read: the same replica, or the primary, for the whole request.
 pub(crate) async fn lists<'c>(context: &Context<'c>) -> &'c Lists {
     let request = request(context);
     let choose = || async {
-        let chosen = app(context).copies.read_model(request.freshness).await;
+        let chosen = app(context).replicas.read_model(request.consistency).await;
         Lists::new(chosen)
     };
     request.lists.get_or_init(choose).await
 }
 
-/// What the answer may take.
-pub(crate) fn room<'c>(context: &Context<'c>) -> &'c AnswerRoom {
-    &request(context).room
+/// The memory that the response may take.
+pub(crate) fn budget<'c>(context: &Context<'c>) -> &'c ResponseBudget {
+    &request(context).budget
 }
 
-/// Carries out a mutation once for each response path. GraphQL has fields of one name and the same
-/// arguments merged before they are executed; the library executes each, and would order twice.
-pub(crate) async fn once<T: Clone + Send + 'static>(
+/// Executes a mutation once for each response path. The specification merges fields of one response
+/// name and the same arguments before executing them; the library executes each, and would place an
+/// order twice.
+pub(crate) async fn execute_merged_once<T: Clone + Send + 'static>(
     context: &Context<'_>,
     mutation: impl Future<Output = FieldResult<T>>,
 ) -> Option<FieldResult<T>> {
-    let Some(answered) = &request(context).answered else {
+    let Some(executed) = &request(context).executed else {
         return Some(mutation.await);
     };
     let path = response_path(context.path_node);
-    let first = answered
+    let first = executed
         .lock()
         .expect("no holder panics")
         .get(&path)
@@ -97,8 +95,8 @@ pub(crate) async fn once<T: Clone + Send + 'static>(
     if first.is_some() {
         return first;
     }
-    let answer = mutation.await;
-    let mut answered = answered.lock().expect("no holder panics");
-    answered.insert(path, Box::new(answer.clone()));
-    Some(answer)
+    let result = mutation.await;
+    let mut executed = executed.lock().expect("no holder panics");
+    executed.insert(path, Box::new(result.clone()));
+    Some(result)
 }

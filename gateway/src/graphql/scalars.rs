@@ -1,15 +1,14 @@
-//! Scalars of our own: exact decimals under the name `Float`, moments, minor units.
+//! Custom scalars: exact decimals under the name `Float`, timestamps, minor units.
 
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
 use fritzy_domain::Money;
 use fritzy_types::{Timestamp, from_rfc3339, rfc3339};
 
-/// A number by its text. The schema calls it `Float`, as clients of the seed do.
+/// A number as text. The schema names it `Float`, as the seed did.
 #[derive(Clone, Debug)]
 pub(crate) struct Decimal(pub(crate) String);
 
-/// A signed number with decimals. Amounts keep the decimals that were written: they are read as text
-/// and never computed with as doubles.
+/// Signed decimal number. Amounts are exact: they are read as text and never computed as doubles.
 #[Scalar(name = "Float")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -37,11 +36,11 @@ impl From<Money> for Decimal {
     }
 }
 
-/// A moment.
+/// A timestamp.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
-/// A moment as RFC 3339 writes it, in UTC, such as 2026-11-22T19:34:33.123456Z.
+/// Timestamp by RFC 3339, in UTC, such as 2026-11-22T19:34:33.123456Z.
 #[Scalar(
     name = "Time",
     specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339"
@@ -61,12 +60,12 @@ impl ScalarType for Time {
     }
 }
 
-/// A whole number of minor units.
+/// An integer number of minor units.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MinorUnits(pub(crate) i64);
 
-/// A whole number of minor units, such as cents. Larger than `Int` allows; below 10^13, so that every
-/// JSON reader keeps it exact.
+/// Integer number of minor units, such as cents. It exceeds `Int`, and stays below 10^13, so that
+/// every JSON parser reads it exactly.
 #[Scalar(name = "MinorUnits")]
 impl ScalarType for MinorUnits {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_come_out_as_they_went_in() {
+    fn amount_is_written_as_it_was_read() {
         for text in ["999.99", "0.1", "1999.98", "99999999999.99", "14.66", "0.0"] {
             let number: Number = text.parse::<serde_json::Number>().expect("a number");
             let decimal = Decimal::parse(Value::Number(number)).expect("a number");
@@ -106,10 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_rfc_3339_in_utc() {
+    fn timestamps_are_rfc_3339_in_utc() {
         let text = "1997-01-18T12:34:56.789012Z";
-        let moment = Time::parse(Value::String(text.into())).expect("a moment");
-        assert_eq!(moment.to_value(), Value::String(text.into()));
+        let time = Time::parse(Value::String(text.into())).expect("a timestamp");
+        assert_eq!(time.to_value(), Value::String(text.into()));
         assert!(Time::parse(Value::String("yesterday".into())).is_err());
     }
 }

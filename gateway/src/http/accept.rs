@@ -1,13 +1,15 @@
-//! Which media type a GraphQL answer gets, by GraphQL over HTTP.
+//! Content negotiation of GraphQL responses, by the GraphQL over HTTP specification.
 
 use warp::http::{HeaderMap, header};
 
-/// The two media types of an answer.
+/// The two media types of a GraphQL response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaType {
-    /// `application/graphql-response+json`: the status tells whether GraphQL accepted the request.
+    /// `application/graphql-response+json`: the status reports whether the request was valid
+    /// GraphQL.
     GraphqlResponse,
-    /// `application/json`: the status is 200 for every well-formed request, as old clients expect.
+    /// `application/json`: the status is 200 for every well-formed request, as legacy clients
+    /// expect.
     Json,
 }
 
@@ -19,14 +21,14 @@ impl MediaType {
         }
     }
 
-    /// The type the client likes best; `None` when it accepts neither. A client that says nothing, or
-    /// that anything will do, gets JSON.
+    /// The type with the highest weight; `None` when the client accepts neither. Without an
+    /// `Accept` header, and for wildcards, JSON.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
-        let mut said = false;
+        let mut has_ranges = false;
         for value in headers.get_all(header::ACCEPT) {
             for range in value.to_str().unwrap_or_default().split(',') {
-                said |= !range.trim().is_empty();
+                has_ranges |= !range.trim().is_empty();
                 let Some((quality, media_type)) = read_range(range) else {
                     continue;
                 };
@@ -35,7 +37,7 @@ impl MediaType {
                 }
             }
         }
-        if said {
+        if has_ranges {
             best.map(|(_, media_type)| media_type)
         } else {
             Some(Self::Json)
@@ -43,7 +45,8 @@ impl MediaType {
     }
 }
 
-/// One entry of an `Accept` header that names one of the types, with its weight.
+/// The weight and the media type of one entry of an `Accept` header; `None` where it matches
+/// neither type.
 fn read_range(range: &str) -> Option<(f32, MediaType)> {
     let mut parts = range.split(';').map(str::trim);
     let media_type = match parts.next()?.to_ascii_lowercase().as_str() {
@@ -79,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_liked_type_wins_and_json_is_the_default() {
+    fn media_type_of_highest_weight_wins_json_by_default() {
         use MediaType::{GraphqlResponse, Json};
         assert_eq!(MediaType::negotiate(&HeaderMap::new()), Some(Json));
         for (accept, expected) in [

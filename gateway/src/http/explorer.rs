@@ -1,12 +1,12 @@
-//! The page at `/`: GraphiQL where the internet can be reached, else a small explorer of our own. Its
-//! files are part of the binary.
+//! The page at `/`: GraphiQL where the internet is reachable, otherwise a small built-in explorer.
+//! Its files are part of the binary.
 
 use warp::Filter;
 use warp::Reply;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::text;
+use super::plain_text::plain_text;
 
 const PAGE: &str = include_str!("../explorer/page.html");
 
@@ -39,7 +39,7 @@ pub(super) fn routes() -> impl Filter<Extract = (Response,), Error = warp::Rejec
         match FILES.iter().find(|(known, _)| *known == name) {
             Some((_, body)) if name.ends_with(".css") => file(body, "text/css; charset=utf-8"),
             Some((_, body)) => file(body, "text/javascript; charset=utf-8"),
-            None => text(StatusCode::NOT_FOUND, "Not found.\n"),
+            None => plain_text(StatusCode::NOT_FOUND, "Not found.\n"),
         }
     });
     warp::get().and(page.or(files).unify())
@@ -49,7 +49,7 @@ fn file(body: &'static str, content_type: &'static str) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // The files of two versions must not mix; they are small.
+    // Files of two versions must not be mixed; they are small enough to be revalidated each time.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

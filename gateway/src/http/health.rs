@@ -1,4 +1,5 @@
-//! Probes. Live: this process runs. Ready: it takes requests; not while it starts or stops.
+//! Probes. Live: the process runs. Ready: it accepts requests, so neither while it starts nor while
+//! it stops.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +8,9 @@ use warp::Filter;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-use super::text;
+use super::plain_text::plain_text;
 
-/// Whether the node takes requests; shared with its life cycle.
+/// Whether the node accepts requests; set by whatever starts and stops it.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     ready: Arc<AtomicBool>,
@@ -17,12 +18,12 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Whether requests are taken from now on.
+    /// Sets whether requests are accepted; has no effect after [`Self::end`].
     pub fn set(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
     }
 
-    /// Never again, whoever sets it: the node is stopping.
+    /// Makes the node unready for good: it is stopping.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Release);
     }
@@ -35,12 +36,12 @@ impl Readiness {
 pub(super) fn routes(
     readiness: Readiness,
 ) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
-    let live = warp::path!("healthz" / "live").map(|| text(StatusCode::OK, "live\n"));
+    let live = warp::path!("healthz" / "live").map(|| plain_text(StatusCode::OK, "live\n"));
     let ready = warp::path!("healthz" / "ready").map(move || {
         if readiness.get() {
-            text(StatusCode::OK, "ready\n")
+            plain_text(StatusCode::OK, "ready\n")
         } else {
-            text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            plain_text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
         }
     });
     warp::get().and(live.or(ready).unify())

@@ -1,5 +1,5 @@
-//! `/metrics` for Prometheus: requests, latency and errors by operation and code, and what the actors
-//! and the committer count of themselves.
+//! `/metrics` for Prometheus: requests, latency and errors by operation and code, and the metrics
+//! of the other components of the node.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-use super::graphql::operation;
+use super::operation::operation;
 use super::process::Process;
 
-/// Answered without a look at what was asked: overload, or no GraphQL request.
+/// Rejected before GraphQL: overload, or not a GraphQL request.
 const REFUSED: &str = "refused";
-/// Several fields in one document.
+/// Several root fields in one operation.
 const SEVERAL: &str = "several";
-/// A field that the schema does not have, introspection, or no field at all.
+/// A field that the schema lacks, introspection, or no field.
 const OTHER: &str = "other";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,9 +43,9 @@ struct OperationMetrics {
     duration: Histogram,
 }
 
-/// What is counted at the front door.
+/// The metrics of the GraphQL endpoint.
 pub struct HttpMetrics {
-    /// By the one field of a document; a fixed set, so that no client can make it grow.
+    /// By the root field of the operation; a fixed set, so that no client can make it grow.
     operations: HashMap<String, OperationMetrics>,
     errors: Family<CodeLabel, Counter>,
 }
@@ -58,10 +58,10 @@ impl HttpMetrics {
         let buckets = || Histogram::new(exponential_buckets(0.0001, 2.0, 18));
         let duration = Family::<OperationLabel, Histogram>::new_with_constructor(buckets);
         let errors = Family::<CodeLabel, Counter>::default();
-        registry.register("requests", "Requests answered", requests.clone());
-        let help = "How long requests took, from the first byte of their body";
+        registry.register("requests", "Requests that got a response", requests.clone());
+        let help = "Duration of requests, from the first byte of their body";
         registry.register_with_unit("request_duration", help, Unit::Seconds, duration.clone());
-        registry.register("errors", "Errors in answers, by code", errors.clone());
+        registry.register("errors", "Errors in responses, by code", errors.clone());
         let names = fields
             .into_iter()
             .chain([REFUSED, SEVERAL, OTHER].map(String::from));
@@ -84,37 +84,37 @@ impl HttpMetrics {
         }
     }
 
-    /// Notes an executed document.
+    /// Counts an executed document.
     pub(super) fn executed(&self, operation: &str, took: Duration, response: &GraphqlResponse) {
-        self.note(operation, took);
+        self.count(operation, took);
         for error in &response.errors {
             let code = error
                 .extensions
                 .as_ref()
                 .and_then(|values| values.get("code"));
             if let Some(async_graphql::Value::String(code)) = code {
-                self.failed(code);
+                self.count_error(code);
             }
         }
     }
 
-    /// Notes a request that was not executed.
-    pub(super) fn refused(&self, took: Duration, code: &str) {
-        self.note(REFUSED, took);
-        self.failed(code);
+    /// Counts a request that was rejected before GraphQL.
+    pub(super) fn rejected(&self, took: Duration, code: &str) {
+        self.count(REFUSED, took);
+        self.count_error(code);
     }
 
-    fn note(&self, operation: &str, took: Duration) {
+    fn count(&self, operation: &str, took: Duration) {
         let known = self
             .operations
             .get(operation)
             .or_else(|| self.operations.get(OTHER));
-        let metrics = known.expect("the set has `other` from the start");
+        let metrics = known.expect("the label `other` always exists");
         metrics.requests.inc();
         metrics.duration.observe(took.as_secs_f64());
     }
 
-    fn failed(&self, code: &str) {
+    fn count_error(&self, code: &str) {
         self.errors
             .get_or_create(&CodeLabel {
                 code: code.to_owned(),
@@ -123,9 +123,9 @@ impl HttpMetrics {
     }
 }
 
-/// The one field that a document's operation asks for.
-pub(super) fn name_of<'d>(document: &'d ExecutableDocument, named: Option<&str>) -> &'d str {
-    let Some(operation) = operation(document, named) else {
+/// The label of an operation: its root field, if it has only one.
+pub(super) fn operation_label<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> &'d str {
+    let Some(operation) = operation(document, name) else {
         return OTHER;
     };
     match operation.node.selection_set.node.items.as_slice() {
@@ -137,11 +137,11 @@ pub(super) fn name_of<'d>(document: &'d ExecutableDocument, named: Option<&str>)
     }
 }
 
-/// What is read at the moment of a scrape.
+/// What a scrape reads.
 pub struct Scrape {
-    /// Every metric of the node.
+    /// All metrics of the node.
     pub registry: Registry,
-    /// Appends waiting for the committer.
+    /// Gauge of the appends that wait for the committer.
     pub queue: Gauge,
     /// Reads the length of that queue.
     pub queue_len: Box<dyn Fn() -> usize + Send + Sync>,

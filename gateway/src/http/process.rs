@@ -1,5 +1,5 @@
-//! What this process uses, under the names that Prometheus's own clients give it; read from `/proc` at each scrape.
-//! Elsewhere than on Linux nothing is known, and nothing shown.
+//! Resources of this process, under the standard names of Prometheus clients; read from `/proc` at
+//! each scrape. Only Linux has it: elsewhere these metrics are missing.
 
 use std::fmt;
 use std::fs;
@@ -9,17 +9,17 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Ticks a second in `/proc`: the unit that Linux shows to programs on every machine, whatever its own clock.
+/// Ticks a second in `/proc`: the unit of Linux towards user space on every machine (`USER_HZ`).
 const TICKS_PER_S: f64 = 100.0;
 
-/// The collector. Without a prefix, for all processes name these alike.
+/// The collector. It has no prefix, because these names are the same for every process.
 #[derive(Debug)]
 pub(crate) struct Process;
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         if let Some(seconds) = read("stat").as_deref().and_then(cpu_seconds) {
-            let help = "User and system processor time";
+            let help = "User and system CPU time";
             let metric = ConstCounter::new(seconds);
             let name = "process_cpu_seconds";
             metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)?;
@@ -44,11 +44,11 @@ fn read(file: &str) -> Option<String> {
     fs::read_to_string(format!("/proc/self/{file}")).ok()
 }
 
-/// From `stat`, where user and system time are the 12th and 13th field behind the program's name, which ends at the
-/// last `)` (proc_pid_stat(5)).
+/// From `stat`: user and system time are the 12th and 13th field after the program's name, which
+/// ends at the last `)` (proc_pid_stat(5)).
 fn cpu_seconds(stat: &str) -> Option<f64> {
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    let times = behind_name.split_whitespace().skip(11).take(2);
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let times = after_name.split_whitespace().skip(11).take(2);
     let ticks: Vec<f64> = times.map(str::parse).collect::<Result<_, _>>().ok()?;
     (ticks.len() == 2).then(|| ticks.iter().sum::<f64>() / TICKS_PER_S)
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_linux_writes_is_read() {
+    fn proc_files_of_linux_are_parsed() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 150 25 0 0 20 0 1 0 99 0 0";
         assert_eq!(cpu_seconds(stat), Some(1.75));
         assert_eq!(cpu_seconds("7 (a) S 1"), None);

@@ -1,22 +1,26 @@
-//! The id by which one request is found again in the logs.
+//! The id that a request has in the logs, and its response in a header.
 
 use uuid::Uuid;
 use warp::http::{HeaderMap, HeaderValue};
 
 pub(super) const HEADER: &str = "x-request-id";
 
-/// Bytes of an id that is taken over from the client.
+/// Bytes of an id accepted from a client.
 const BYTES_MAX: usize = 128;
 
-/// The client's own id where it is fit to be logged, else a new one.
+/// The client's id where it is safe to log, else a new one.
 pub(super) fn of(headers: &HeaderMap) -> HeaderValue {
-    let fit = |id: &&HeaderValue| {
+    let is_loggable = |id: &&HeaderValue| {
         !id.is_empty() && id.len() <= BYTES_MAX && id.as_bytes().iter().all(u8::is_ascii_graphic)
     };
-    headers.get(HEADER).filter(fit).cloned().unwrap_or_else(|| {
-        let id = Uuid::now_v7().simple().to_string();
-        HeaderValue::from_str(&id).expect("hexadecimal digits are visible")
-    })
+    headers
+        .get(HEADER)
+        .filter(is_loggable)
+        .cloned()
+        .unwrap_or_else(|| {
+            let id = Uuid::now_v7().simple().to_string();
+            HeaderValue::from_str(&id).expect("hexadecimal digits are visible ASCII")
+        })
 }
 
 #[cfg(test)]
@@ -24,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_ids_fit_for_a_log_are_taken_over() {
+    fn only_loggable_client_ids_are_kept() {
         for (given, kept) in [("abc-1", true), ("", false), ("a b", false), ("é", false)] {
             let mut headers = HeaderMap::new();
             headers.insert(

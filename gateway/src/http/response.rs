@@ -1,5 +1,4 @@
-//! What goes back over HTTP: an answer of the specification's form, with the status its media type wants,
-//! or a refusal of a request that never became a GraphQL request.
+//! Writes responses in the form of the specification, with the status that the media type requires.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -8,8 +7,6 @@ use std::sync::Arc;
 
 use async_graphql::{Response as GraphqlResponse, ServerError, Value};
 use bytes::Bytes;
-use fritzy_domain::Code;
-use fritzy_types::Failure;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Serialize;
@@ -19,17 +16,20 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::accept::MediaType;
-use crate::graphql::{AnswerRoom, protocol_error};
+use super::rejection::HttpRejection;
+use crate::graphql::{ResponseBudget, protocol_error};
 
-/// Errors of a document that was not executed: more than this nobody reads, and each is longer than the
-/// mistake it is about. Those of an answer are as many as it has fields that failed.
+/// Errors shown of a document that was not executed: nobody reads more, and each is longer than the
+/// mistake that it reports. A response of an executed document shows all, one for each failed
+/// field.
 const ERRORS_MAX: usize = 100;
 
-/// Bytes of a large answer handed on at once; what has not been handed on keeps its room.
-const PART_BYTES: usize = 64 * 1_024;
+/// Bytes of a large response passed on at once. The budget is held until the last part is passed
+/// on.
+const CHUNK_BYTES: usize = 64 * 1_024;
 const IS_JSON: &str = "GraphQL values are JSON";
 
-/// An answer of the specification's form: `data` is left out when nothing was executed.
+/// A response of the specification's form: without `data` when nothing was executed.
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -40,96 +40,46 @@ struct Body<'a> {
     extensions: &'a BTreeMap<String, Value>,
 }
 
-/// A request that never became a GraphQL request.
-pub(super) struct Refused {
-    status: StatusCode,
-    pub(super) code: &'static str,
-    message: String,
-}
-
-impl Refused {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
-    }
-
-    /// What the world has done, told as anywhere else.
-    fn failed(status: StatusCode, failure: &Failure) -> Self {
-        Self::new(status, Code::from(failure).as_str(), failure.to_string())
-    }
-
-    pub(super) fn timed_out() -> Self {
-        Self::failed(StatusCode::GATEWAY_TIMEOUT, &Failure::DeadlineExceeded)
-    }
-
-    /// A body that was not there in time: unlike with other time-outs, it is known that nothing was executed.
-    pub(super) fn incomplete() -> Self {
-        let message = "the body did not arrive whole in time; nothing was executed";
-        let code = Code::DeadlineExceeded.as_str();
-        Self::new(StatusCode::REQUEST_TIMEOUT, code, message)
-    }
-
-    pub(super) fn too_complex(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_COMPLEX", message)
-    }
-
-    pub(super) fn overloaded() -> Self {
-        Self::failed(StatusCode::SERVICE_UNAVAILABLE, &Failure::Overloaded)
-    }
-
-    /// A defect. Whether anything took effect is not known.
-    pub(super) fn internal() -> Self {
-        Self::failed(StatusCode::INTERNAL_SERVER_ERROR, &Failure::Internal)
-    }
-
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
-    }
-}
-
-/// Writes an answer. A large one is written beside the requests of others, in exactly the memory its text
-/// needs, and keeps room for that text until it has left.
+/// Writes the response to a GraphQL request. A large one is serialised on a blocking thread, into
+/// exactly the memory that its text needs, and holds the budget of that text until it is sent.
 pub(super) async fn respond(
-    answer: GraphqlResponse,
-    room: Arc<AnswerRoom>,
+    response: GraphqlResponse,
+    budget: Arc<ResponseBudget>,
     media_type: MediaType,
 ) -> Response {
-    let status = status_of(&answer, media_type);
-    if room.is_small() {
-        let bytes = serde_json::to_vec(&body_of(&answer)).expect(IS_JSON);
+    let status = status_of(&response, media_type);
+    if budget.is_small() {
+        let bytes = serde_json::to_vec(&body_of(&response)).expect(IS_JSON);
         return typed(bytes.into_response(), status, media_type);
     }
     let writing = spawn_blocking(move || {
         let mut len = Len(0);
-        serde_json::to_writer(&mut len, &body_of(&answer)).expect(IS_JSON);
+        serde_json::to_writer(&mut len, &body_of(&response)).expect(IS_JSON);
         let mut bytes = Vec::with_capacity(len.0);
-        serde_json::to_writer(&mut bytes, &body_of(&answer)).expect(IS_JSON);
-        drop(answer);
-        room.shrink_to(bytes.len());
+        serde_json::to_writer(&mut bytes, &body_of(&response)).expect(IS_JSON);
+        drop(response);
+        budget.shrink_to(bytes.len());
         let len = HeaderValue::from(bytes.len());
-        let stream = warp::reply::stream(parts(bytes.into(), room));
-        let mut response = typed(stream.into_response(), status, media_type);
-        response.headers_mut().insert(header::CONTENT_LENGTH, len);
-        response
+        let stream = warp::reply::stream(chunks(bytes.into(), budget));
+        let mut streamed = typed(stream.into_response(), status, media_type);
+        streamed.headers_mut().insert(header::CONTENT_LENGTH, len);
+        streamed
     });
-    writing.await.expect("writing an answer does not panic")
+    writing.await.expect("writing a response does not panic")
 }
 
-/// The parts of a text, with the room for it, which is given back behind the last of them.
-fn parts(
+/// The chunks of a text. Its budget is released after the last of them.
+fn chunks(
     text: Bytes,
-    room: Arc<AnswerRoom>,
+    budget: Arc<ResponseBudget>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync + 'static {
-    unfold((text, room), async |(mut rest, room)| {
-        let part = rest.split_to(rest.len().min(PART_BYTES));
-        (!part.is_empty()).then_some((Ok(part), (rest, room)))
+    unfold((text, budget), async |(mut rest, budget)| {
+        let chunk = rest.split_to(rest.len().min(CHUNK_BYTES));
+        (!chunk.is_empty()).then_some((Ok(chunk), (rest, budget)))
     })
 }
 
-/// Counts what is written.
+/// Counts the bytes written.
 struct Len(usize);
 
 impl io::Write for Len {
@@ -143,49 +93,50 @@ impl io::Write for Len {
     }
 }
 
-/// Nothing was executed: an error without a path came before any field ran, so there is no data.
-fn is_refused(answer: &GraphqlResponse) -> bool {
-    answer.data == Value::Null
-        && !answer.errors.is_empty()
-        && answer.errors.iter().all(|error| error.path.is_empty())
+/// Whether nothing was executed: errors without a path precede all fields, so there is no data.
+fn is_unexecuted(response: &GraphqlResponse) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
 }
 
-fn status_of(answer: &GraphqlResponse, media_type: MediaType) -> StatusCode {
+fn status_of(response: &GraphqlResponse, media_type: MediaType) -> StatusCode {
     match media_type {
-        MediaType::GraphqlResponse if is_refused(answer) => StatusCode::BAD_REQUEST,
+        MediaType::GraphqlResponse if is_unexecuted(response) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     }
 }
 
-fn body_of(answer: &GraphqlResponse) -> Body<'_> {
-    let refused = is_refused(answer);
-    let shown = if refused {
-        answer.errors.len().min(ERRORS_MAX)
+fn body_of(response: &GraphqlResponse) -> Body<'_> {
+    let unexecuted = is_unexecuted(response);
+    let shown = if unexecuted {
+        response.errors.len().min(ERRORS_MAX)
     } else {
-        answer.errors.len()
+        response.errors.len()
     };
     Body {
-        errors: &answer.errors[..shown],
-        data: (!refused).then_some(&answer.data),
-        extensions: &answer.extensions,
+        errors: &response.errors[..shown],
+        data: (!unexecuted).then_some(&response.data),
+        extensions: &response.extensions,
     }
 }
 
-pub(super) fn refuse(refused: Refused, media_type: MediaType) -> Response {
-    let errors = protocol_error(refused.code, refused.message).errors;
+/// Writes the response to a request that was rejected before GraphQL.
+pub(super) fn reject(rejection: HttpRejection, media_type: MediaType) -> Response {
+    let errors = protocol_error(rejection.code, rejection.message).errors;
     let body = Body {
         errors: &errors,
         data: None,
         extensions: &BTreeMap::new(),
     };
     let bytes = serde_json::to_vec(&body).expect(IS_JSON);
-    let mut response = typed(bytes.into_response(), refused.status, media_type);
-    if refused.status == StatusCode::SERVICE_UNAVAILABLE {
+    let mut response = typed(bytes.into_response(), rejection.status, media_type);
+    if rejection.status == StatusCode::SERVICE_UNAVAILABLE {
         response
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    if refused.status == StatusCode::METHOD_NOT_ALLOWED {
+    if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
         response
             .headers_mut()
             .insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
@@ -193,6 +144,7 @@ pub(super) fn refuse(refused: Refused, media_type: MediaType) -> Response {
     response
 }
 
+/// Sets status and content type.
 fn typed(mut response: Response, status: StatusCode, media_type: MediaType) -> Response {
     *response.status_mut() = status;
     let content_type = HeaderValue::from_static(media_type.content_type());

@@ -1,41 +1,38 @@
-//! The trace that a client's request is part of, by W3C's Trace Context: what other nodes do for it is logged under its id.
+//! The trace of a client's request, by W3C Trace Context. Other nodes log their part of it under
+//! its id.
 
 use fritzy_cluster::Trace;
 use warp::http::HeaderMap;
 
 const HEADER: &str = "traceparent";
 
-/// The trace of a request; `None` where there is none, or nothing that can be read: a trace is never worth a refusal.
+/// The trace of a request; `None` where the header is missing or malformed: tracing never fails a
+/// request.
 pub(super) fn of(headers: &HeaderMap) -> Option<Trace> {
     let text = headers.get(HEADER)?.to_str().ok()?;
     let mut parts = text.split('-');
-    let version = hex::<1>(parts.next()?)?;
-    let (trace, span) = (hex::<16>(parts.next()?)?, hex::<8>(parts.next()?)?);
-    let [flags] = hex::<1>(parts.next()?)?;
-    // Later versions may say more behind these four; version 255 is none.
-    let is_known = match version {
+    let version = lower_hex::<1>(parts.next()?)?;
+    let (trace, span) = (
+        lower_hex::<16>(parts.next()?)?,
+        lower_hex::<8>(parts.next()?)?,
+    );
+    let [flags] = lower_hex::<1>(parts.next()?)?;
+    // Later versions may append fields; version 255 is invalid.
+    let is_supported = match version {
         [0] => parts.next().is_none(),
         [version] => version != 255,
     };
-    let is_somebody = trace != [0; 16] && span != [0; 8];
-    (is_known && is_somebody).then_some(Trace { trace, span, flags })
+    let has_ids = trace != [0; 16] && span != [0; 8];
+    (is_supported && has_ids).then_some(Trace { trace, span, flags })
 }
 
-/// So many bytes in small hexadecimal digits, as the header has them.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let text = text.as_bytes();
-    if text.len() != 2 * N {
+/// `N` bytes in lowercase hexadecimal digits, which the header requires.
+fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
+    hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
 }
 
@@ -52,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_standard_allows_is_read_and_nothing_else() {
+    fn only_valid_traceparent_headers_are_accepted() {
         let trace = read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         let trace = trace.expect("the standard's example");
         assert_eq!(trace.trace[..2], [0x4b, 0xf9]);

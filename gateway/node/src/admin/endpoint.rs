@@ -1,4 +1,4 @@
-//! HTTP around the desk: the token, paths, bodies, and answers as JSON.
+//! HTTP of the admin API: token, paths, bodies, and responses as JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,36 +15,37 @@ use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::path::FullPath;
 use warp::reply::Response;
 
-use super::desk::{Desk, NotDone};
-use super::names::NotNamed;
+use super::error::AdminError;
+use super::node_lookup::NodeLookupError;
+use super::service::AdminService;
 use crate::settings::Secret;
 
-/// Bytes of a body at most: it holds the name of a node and a number.
+/// Bytes of a body: it holds the name of a node and a number.
 const BODY_BYTES_MAX: usize = 4 * 1_024;
-/// For a body to arrive.
+/// Time for a body to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_secs(5);
-/// Waiting for a node to be empty at most: who wants to wait longer asks again.
+/// Seconds that a request may wait for a node to be empty; clients that wait longer repeat it.
 const WAIT_S_MAX: u16 = 600;
 
-/// Why a request has no better answer.
+/// An error response.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error("show the token of this node: Authorization: Bearer …")]
+enum AdminHttpError {
+    #[error("send the token of this node: Authorization: Bearer …")]
     NoToken,
-    #[error("there is nothing here by this method and path; docs/operations/cluster.md lists the paths")]
-    NothingHere,
+    #[error("no such method and path; docs/operations/cluster.md lists them")]
+    NotFound,
     #[error("{0}")]
     Body(String),
     #[error(transparent)]
-    NotDone(#[from] NotDone),
+    Failed(#[from] AdminError),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DrainBody {
-    /// Its name, its id, or what only its id begins with.
+    /// Its name, its id, or a unique prefix of its id.
     node: String,
-    /// How long the answer may wait for the node to be empty.
+    /// Seconds that the response may wait for the node to be empty.
     #[serde(default)]
     timeout_s: u16,
 }
@@ -57,12 +58,12 @@ struct UndrainBody {
 
 struct Endpoint {
     token: Secret,
-    desk: Arc<Desk>,
+    service: Arc<AdminService>,
 }
 
-/// Everything that can be asked.
-pub(super) fn routes(token: Secret, desk: Arc<Desk>) -> BoxedFilter<(Response,)> {
-    let endpoint = Arc::new(Endpoint { token, desk });
+/// The routes of the admin API.
+pub(super) fn routes(token: Secret, service: Arc<AdminService>) -> BoxedFilter<(Response,)> {
+    let endpoint = Arc::new(Endpoint { token, service });
     warp::method()
         .and(warp::path::full())
         .and(warp::header::headers_cloned())
@@ -70,61 +71,64 @@ pub(super) fn routes(token: Secret, desk: Arc<Desk>) -> BoxedFilter<(Response,)>
         .then(move |method, path: FullPath, headers, body| {
             let endpoint = endpoint.clone();
             async move {
-                let answered = endpoint
-                    .answer(&method, path.as_str(), &headers, body)
+                let handled = endpoint
+                    .handle(&method, path.as_str(), &headers, body)
                     .await;
-                answered.unwrap_or_else(|refused| refused.response())
+                handled.unwrap_or_else(|error| error.response())
             }
         })
         .boxed()
 }
 
 impl Endpoint {
-    async fn answer<B: Buf>(
+    async fn handle<B: Buf>(
         &self,
         method: &Method,
         path: &str,
         headers: &HeaderMap,
         body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Result<Response, Refused> {
-        if !shows(headers, self.token.reveal()) {
-            return Err(Refused::NoToken);
+    ) -> Result<Response, AdminHttpError> {
+        if !has_token(headers, self.token.reveal()) {
+            return Err(AdminHttpError::NoToken);
         }
         let path: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let desk = &self.desk;
+        let service = &self.service;
         match (method.as_str(), path.as_slice()) {
-            ("GET", ["cluster"]) => Ok(json(StatusCode::OK, &desk.cluster().await)),
+            ("GET", ["cluster"]) => Ok(json(StatusCode::OK, &service.cluster().await)),
             ("GET", ["cluster", "shard", shard]) => {
-                let no_number = |_| Refused::Body(format!("{shard} is no number of a shard"));
-                let shard: u16 = shard.parse().map_err(no_number)?;
-                Ok(json(StatusCode::OK, &desk.shard(shard).await?))
+                let not_a_number =
+                    |_| AdminHttpError::Body(format!("{shard} is not the number of a shard"));
+                let shard: u16 = shard.parse().map_err(not_a_number)?;
+                Ok(json(StatusCode::OK, &service.shard(shard).await?))
             }
-            ("GET", ["cluster", "where", id]) => Ok(json(StatusCode::OK, &desk.locate(id).await?)),
+            ("GET", ["cluster", "where", id]) => {
+                Ok(json(StatusCode::OK, &service.locate(id).await?))
+            }
             ("POST", ["cluster", "drain"]) => {
                 let DrainBody { node, timeout_s } = read(body).await?;
                 let wait = Duration::from_secs(timeout_s.min(WAIT_S_MAX).into());
-                Ok(json(StatusCode::OK, &desk.drain(&node, wait).await?))
+                Ok(json(StatusCode::OK, &service.drain(&node, wait).await?))
             }
             ("POST", ["cluster", "undrain"]) => {
                 let UndrainBody { node } = read(body).await?;
-                Ok(json(StatusCode::OK, &desk.undrain(&node).await?))
+                Ok(json(StatusCode::OK, &service.undrain(&node).await?))
             }
             ("POST", ["cluster", "rebalance"]) => {
-                Ok(json(StatusCode::OK, &desk.rebalance().await?))
+                Ok(json(StatusCode::OK, &service.rebalance().await?))
             }
-            _ => Err(Refused::NothingHere),
+            _ => Err(AdminHttpError::NotFound),
         }
     }
 }
 
-/// Whether a request shows the token. In the same time whatever it shows: codes under a key are compared, so that their
-/// lengths do not tell either.
-fn shows(headers: &HeaderMap, token: &str) -> bool {
-    let shown = headers
+/// Whether a request has the token. Compares HMACs, so that the time reveals neither the token nor
+/// its length.
+fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    let given = headers
         .get(header::AUTHORIZATION)
-        .and_then(|shown| shown.as_bytes().split_at_checked("Bearer ".len()))
+        .and_then(|given| given.as_bytes().split_at_checked("Bearer ".len()))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "));
-    let Some((_, shown)) = shown else {
+    let Some((_, given)) = given else {
         return false;
     };
     let code = |of: &[u8]| {
@@ -134,30 +138,30 @@ fn shows(headers: &HeaderMap, token: &str) -> bool {
         mac
     };
     let expected = code(token.as_bytes()).finalize().into_bytes();
-    code(shown).verify_slice(&expected).is_ok()
+    code(given).verify_slice(&expected).is_ok()
 }
 
-/// Reads a body to its end, within its limits.
+/// Reads and parses a body, within its limits.
 async fn read<T: for<'d> Deserialize<'d>, B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>>,
-) -> Result<T, Refused> {
+) -> Result<T, AdminHttpError> {
     let reading = async {
         pin_mut!(body);
         let mut bytes = Vec::new();
         while let Some(part) = body.next().await {
-            let mut part = part.map_err(|_| Refused::Body("the body broke off".into()))?;
+            let mut part = part.map_err(|_| AdminHttpError::Body("the body ended early".into()))?;
             if bytes.len() + part.remaining() > BODY_BYTES_MAX {
                 let most = format!("a body has at most {BODY_BYTES_MAX} bytes");
-                return Err(Refused::Body(most));
+                return Err(AdminHttpError::Body(most));
             }
             bytes.extend_from_slice(&part.copy_to_bytes(part.remaining()));
         }
         Ok(bytes)
     };
-    let late = |_| Refused::Body(format!("the body did not arrive in {BODY_TIME_MAX:?}"));
+    let late = |_| AdminHttpError::Body(format!("the body did not arrive in {BODY_TIME_MAX:?}"));
     let bytes = timeout(BODY_TIME_MAX, reading).await.map_err(late)??;
     serde_json::from_slice(&bytes)
-        .map_err(|failure| Refused::Body(format!("the body is not what is asked for: {failure}")))
+        .map_err(|failure| AdminHttpError::Body(format!("invalid body: {failure}")))
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -169,23 +173,23 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response {
     response
 }
 
-impl Refused {
+impl AdminHttpError {
     fn response(&self) -> Response {
         let (status, code) = match self {
             Self::NoToken => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            Self::NothingHere => (StatusCode::NOT_FOUND, "NOT_FOUND"),
-            Self::Body(_) | Self::NotDone(NotDone::NotAnId(_)) => {
+            Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+            Self::Body(_) | Self::Failed(AdminError::NotAnId(_)) => {
                 (StatusCode::BAD_REQUEST, "BAD_REQUEST")
             }
-            Self::NotDone(NotDone::NotNamed(NotNamed::Unknown { .. })) => {
+            Self::Failed(AdminError::Lookup(NodeLookupError::Unknown { .. })) => {
                 (StatusCode::NOT_FOUND, "NO_SUCH_NODE")
             }
-            Self::NotDone(NotDone::NotNamed(NotNamed::Ambiguous { .. })) => {
+            Self::Failed(AdminError::Lookup(NodeLookupError::Ambiguous { .. })) => {
                 (StatusCode::CONFLICT, "AMBIGUOUS_NODE")
             }
-            Self::NotDone(NotDone::NoShard { .. }) => (StatusCode::NOT_FOUND, "NO_SUCH_SHARD"),
-            Self::NotDone(NotDone::NobodyElse { .. }) => (StatusCode::CONFLICT, "NOBODY_ELSE"),
-            Self::NotDone(NotDone::Tables(_) | NotDone::Late(..)) => {
+            Self::Failed(AdminError::NoShard { .. }) => (StatusCode::NOT_FOUND, "NO_SUCH_SHARD"),
+            Self::Failed(AdminError::NoOtherOwner { .. }) => (StatusCode::CONFLICT, "NOBODY_ELSE"),
+            Self::Failed(AdminError::Tables(_) | AdminError::TimedOut(..)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")
             }
         };
@@ -205,16 +209,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_token_itself_is_let_in() {
+    fn only_the_exact_token_is_accepted() {
         const TOKEN: &str = "sixteen letters.";
-        let shown = |value: &str| {
+        let accepted = |value: &str| {
             let mut headers = HeaderMap::new();
             let value = HeaderValue::from_str(value).expect("a header");
             headers.insert(header::AUTHORIZATION, value);
-            shows(&headers, TOKEN)
+            has_token(&headers, TOKEN)
         };
-        assert!(shown("Bearer sixteen letters."));
-        assert!(shown("bearer sixteen letters."));
+        assert!(accepted("Bearer sixteen letters."));
+        assert!(accepted("bearer sixteen letters."));
         for other in [
             "",
             "Bearer",
@@ -225,19 +229,19 @@ mod tests {
             "Basic sixteen letters.",
             "sixteen letters.",
         ] {
-            assert!(!shown(other), "{other}");
+            assert!(!accepted(other), "{other}");
         }
-        assert!(!shows(&HeaderMap::new(), TOKEN));
+        assert!(!has_token(&HeaderMap::new(), TOKEN));
     }
 
     #[tokio::test]
-    async fn a_body_is_read_within_its_limits() {
-        async fn read_parts(parts: &[&[u8]]) -> Result<DrainBody, Refused> {
+    async fn body_beyond_its_limits_is_refused() {
+        async fn read_parts(parts: &[&[u8]]) -> Result<DrainBody, AdminHttpError> {
             let parts = parts.iter().copied().map(Ok::<_, warp::Error>);
             read(futures_util::stream::iter(parts)).await
         }
         let body = read_parts(&[br#"{"node":"#, br#""one"}"#]).await;
-        let body = body.expect("as it should be");
+        let body = body.expect("a valid body");
         assert_eq!((body.node.as_str(), body.timeout_s), ("one", 0));
         let long = vec![b' '; BODY_BYTES_MAX];
         for (parts, named) in [

@@ -1,10 +1,11 @@
-//! The endpoint for those who operate the cluster, on a port of its own: how it stands, and what can be done about it.
-//! Whoever asks shows the token before anything else is looked at.
+//! The admin API, on its own port: shows and operates the cluster. The token is checked before
+//! anything else of a request.
 
-mod answers;
-mod desk;
+mod build_views;
 mod endpoint;
-mod names;
+mod error;
+mod node_lookup;
+mod service;
 mod views;
 
 use std::net::SocketAddr;
@@ -13,70 +14,70 @@ use std::time::Duration;
 
 use fritzy_gateway::{ConnectionLimits, serve};
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::settings::{ClusterSettings, Secret};
 use crate::start_error::StartError;
 
-pub(crate) use desk::Desk;
+pub(crate) use service::AdminService;
 pub(crate) use views::{
-    AskedView, ClusterView, DrainView, EntityView, GoneView, NodeName, NodeView, RebalancedView,
-    SeenPlace, ShardList, ShardView,
+    CalledNodeView, ClusterView, DeadNodeView, DrainView, EntityView, NodeName, NodeView,
+    ObservedOwner, RebalancedView, ShardList, ShardView,
 };
 #[cfg(test)]
-pub(crate) use views::{SeenView, ShardsView};
+pub(crate) use views::{ObservedShardView, ShardsView};
 
-/// Connections at most: some operators, and what watches for them.
+/// Concurrent connections: some operators, and their monitoring.
 const CONNECTIONS_MAX: usize = 64;
-/// For a head to arrive.
+/// Time for a request head to arrive.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// The socket of the endpoint, before anybody is answered.
-pub(crate) struct Listening {
+/// The bound socket of the admin API.
+pub(crate) struct AdminListener {
     listener: TcpListener,
     token: Secret,
 }
 
-/// The endpoint, until this is dropped.
-pub(crate) struct Serving(AbortHandle);
+/// The admin API, served until this is dropped.
+pub(crate) struct AdminServer(
+    #[expect(dead_code, reason = "held to be dropped")] AbortOnDropHandle<()>,
+);
 
-/// Listens; `None` for a node without the endpoint.
-pub(crate) async fn listen(settings: &ClusterSettings) -> Result<Option<Listening>, StartError> {
+/// Binds the socket of the admin API; `None` for a node without one.
+///
+/// # Errors
+/// [`StartError`] without a token, and when the address cannot be bound.
+pub(crate) async fn listen(
+    settings: &ClusterSettings,
+) -> Result<Option<AdminListener>, StartError> {
     let Some(address) = settings.admin_listen else {
         return Ok(None);
     };
     let token = settings.admin_token.clone();
     let token = token.ok_or(StartError::AdminToken)?;
-    let refused = |failure| StartError::AdminListen { address, failure };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let bound: SocketAddr = listener.local_addr().map_err(refused)?;
+    let error = |failure| StartError::AdminListen { address, failure };
+    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let bound: SocketAddr = listener.local_addr().map_err(error)?;
     if !bound.ip().is_loopback() {
         warn!(
             address = %bound,
-            "the endpoint for operators can be reached from other machines, and speaks without TLS: keep this port to them"
+            "the admin API is reachable from other machines and has no TLS: firewall this port"
         );
     }
-    info!(address = %bound, "listening for operators");
-    Ok(Some(Listening { listener, token }))
+    info!(address = %bound, "admin API listening");
+    Ok(Some(AdminListener { listener, token }))
 }
 
-impl Listening {
-    /// Answers from now on.
-    pub(crate) fn serve(self, desk: Desk) -> Serving {
-        let routes = endpoint::routes(self.token, Arc::new(desk));
+impl AdminListener {
+    /// Serves from now on.
+    pub(crate) fn serve(self, service: AdminService) -> AdminServer {
+        let routes = endpoint::routes(self.token, Arc::new(service));
         let limits = ConnectionLimits {
             max: CONNECTIONS_MAX,
             head_timeout: HEAD_TIME_MAX,
         };
-        // It ends with the node.
         let serving = serve(self.listener, routes, limits, std::future::pending());
-        Serving(tokio::spawn(serving).abort_handle())
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.abort();
+        AdminServer(AbortOnDropHandle::new(tokio::spawn(serving)))
     }
 }

@@ -1,58 +1,59 @@
-//! What the endpoint answers, as JSON: the command line reads the same types.
+//! The JSON responses of the admin API; the command line parses them into the same types.
 
 use serde::{Deserialize, Serialize};
 
-/// The cluster, as the tables of nodes and shards have it and as the asked node sees it.
+/// The cluster, by the tables of nodes and shards, and as the called node sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClusterView {
-    pub(crate) asked: AskedView,
+    pub(crate) asked: CalledNodeView,
     pub(crate) shards: ShardsView,
-    /// By name.
+    /// Sorted by name.
     pub(crate) nodes: Vec<NodeView>,
-    /// Runs of nodes that were taken for dead, the newest first. They are no nodes any more: their rows stay until another
-    /// node joins, ten minutes later at the soonest.
-    pub(crate) gone: Vec<GoneView>,
+    /// Incarnations declared dead, the latest first. Their rows remain until another node joins,
+    /// ten minutes later at the earliest.
+    pub(crate) gone: Vec<DeadNodeView>,
 }
 
-/// The node that was asked.
+/// The called node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AskedView {
+pub(crate) struct CalledNodeView {
     pub(crate) name: String,
-    /// `None` when it is no member at the moment.
+    /// `None` while it is not a member.
     pub(crate) id: Option<String>,
-    /// For how long it may answer from memory; `None` when it may not.
+    /// How long it may still serve from memory; `None` when its lease has lapsed.
     pub(crate) lease_ms: Option<u64>,
-    /// How long ago it looked at the tables; `None` before the first time.
+    /// The age of its last poll of the tables; `None` before the first.
     pub(crate) looked_ms_ago: Option<u64>,
-    /// Why the tables could not be read for this answer, which is then of the node's last look.
+    /// Why the tables could not be read for this response, which then shows the node's last poll.
     pub(crate) tables_failure: Option<String>,
-    /// Shards that run on it.
+    /// Number of shards running on it.
     pub(crate) running: usize,
-    /// Shards that it is handing over.
+    /// Shards that it is handing off.
     pub(crate) moving: ShardList,
-    /// Shards that it knows no place for: requests to them wait.
+    /// Shards without a known owner: requests to them wait.
     pub(crate) nowhere: ShardList,
 }
 
-/// All shards.
+/// All shards of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ShardsView {
     pub(crate) count: usize,
-    /// Those without an owner that lives.
+    /// Those without a live owner.
     pub(crate) unowned: ShardList,
 }
 
-/// Some shards: all of them counted, the first of them named.
+/// A set of shards: their count, and the first of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShardList {
     pub(crate) count: usize,
     pub(crate) first: Vec<u16>,
 }
 
-/// A node. Round trip and silence are of the way from the asked node, as of its last look at the tables.
+/// A node. Round trip and silence are measured by the called node, as of its last poll of the
+/// tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NodeView {
@@ -60,88 +61,88 @@ pub(crate) struct NodeView {
     pub(crate) id: String,
     pub(crate) address: Option<String>,
     pub(crate) roles: Vec<String>,
-    /// Its program's version.
+    /// Version of its binary.
     pub(crate) program: String,
     pub(crate) wire_min: u16,
     pub(crate) wire_max: u16,
-    /// How many it owns.
+    /// Number of shards that it owns.
     pub(crate) shards: usize,
     pub(crate) draining: bool,
-    /// How often it has renewed its membership.
+    /// Number of its heartbeats.
     pub(crate) beat: u64,
     pub(crate) asked: bool,
-    /// Whether the asked node has a connection to it.
+    /// Whether the called node is connected to it.
     pub(crate) connected: bool,
     pub(crate) round_trip_us: Option<u64>,
     pub(crate) silent_ms: Option<u64>,
 }
 
-/// A run of a node that was taken for dead.
+/// An incarnation that was declared dead.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct GoneView {
-    /// Which another run may have by now.
+pub(crate) struct DeadNodeView {
+    /// A later incarnation may have the same name.
     pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) address: Option<String>,
-    /// Those that nobody has taken yet.
+    /// Number of its shards that no node has acquired yet.
     pub(crate) shards: usize,
-    /// How long ago, by the database's clock; `None` when it could not be read.
+    /// Time since then by the database's clock; `None` when it could not be read.
     pub(crate) fenced_ms_ago: Option<u64>,
 }
 
-/// A node by its name and its id.
+/// The name and id of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeName {
-    /// `None` for one that is in the table no more.
+    /// `None` when it is no longer in the table.
     pub(crate) name: Option<String>,
     pub(crate) id: String,
 }
 
-/// What became of draining a node, or of ending that.
+/// The result of draining or undraining a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DrainView {
     pub(crate) node: NodeName,
     pub(crate) draining: bool,
-    /// Shards that it still owns.
+    /// Number of shards that it still owns.
     pub(crate) shards: usize,
 }
 
-/// What became of a word to move shards.
+/// The result of a rebalance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RebalancedView {
-    /// Nodes that were told.
+    /// Number of nodes notified.
     pub(crate) told: usize,
-    /// Nodes that there are.
+    /// Number of nodes.
     pub(crate) nodes: usize,
 }
 
-/// A shard.
+/// A shard, its owner and its preferred nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ShardView {
-    /// What was asked for, if not the shard itself.
+    /// The entity whose shard was requested; `None` when the shard itself was.
     pub(crate) entity: Option<EntityView>,
     pub(crate) shard: u16,
-    /// By the table; it may be gone, which `owner_lives` tells.
+    /// By the table; `owner_lives` says whether it is alive.
     pub(crate) owner: Option<NodeName>,
     pub(crate) owner_lives: bool,
     pub(crate) epoch: u64,
-    pub(crate) seen: SeenView,
-    /// The node that it should be on.
+    pub(crate) seen: ObservedShardView,
+    /// The node that it is assigned to by the placement.
     pub(crate) belongs: Option<NodeName>,
-    /// The nodes that it would be on, were there no other shards; the best first.
+    /// The nodes in the order of its preference, regardless of their capacity.
     pub(crate) prefers: Vec<NodeName>,
 }
 
-/// An account, a product or an order; or what none of them has the id of.
+/// The account, product or order with an id, if there is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EntityView {
     pub(crate) id: String,
     pub(crate) slot: u16,
-    /// Whether the journal has an event of it; `None` when it could not be read.
+    /// Whether the journal has events of it; `None` when it could not be read.
     pub(crate) exists: Option<bool>,
     /// `account`, `product` or `order`.
     pub(crate) kind: Option<String>,
@@ -149,35 +150,35 @@ pub(crate) struct EntityView {
     pub(crate) journal_failure: Option<String>,
 }
 
-/// A shard, as the asked node sees it.
+/// A shard, as the called node sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SeenView {
+pub(crate) struct ObservedShardView {
     pub(crate) by: String,
-    pub(crate) place: SeenPlace,
-    /// Where it is, when that is another node.
+    pub(crate) place: ObservedOwner,
+    /// Its owner, when that is another node.
     pub(crate) node: Option<NodeName>,
     pub(crate) epoch: u64,
-    /// Whether the asked node is handing it over.
+    /// Whether the called node is handing it off.
     pub(crate) moving: bool,
 }
 
-/// Where the asked node sends requests to a shard.
+/// Where the called node sends requests to a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum SeenPlace {
-    /// It has it itself.
+pub(crate) enum ObservedOwner {
+    /// It owns the shard.
     Here,
-    /// To another node.
+    /// Another node owns it.
     Elsewhere,
-    /// They wait.
+    /// It knows no owner; requests wait.
     Nowhere,
 }
 
 impl ShardList {
-    /// Named at most: enough to look closer at some, and a line for people.
+    /// Shards listed at most: enough to inspect some of them, and still one line.
     const FIRST_MAX: usize = 20;
 
-    /// These shards.
+    /// Counts `shards` and keeps the first of them.
     pub(crate) fn of(shards: impl IntoIterator<Item = u16>) -> Self {
         let mut list = Self::default();
         for shard in shards {
@@ -187,5 +188,12 @@ impl ShardList {
             }
         }
         list
+    }
+}
+
+impl NodeName {
+    /// Its name, or its id where the name is unknown.
+    pub(crate) fn shown(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
     }
 }

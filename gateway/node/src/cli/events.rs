@@ -1,4 +1,4 @@
-//! `fritzy events tail`: prints what is in the journal, and what comes into it.
+//! `fritzy events tail`: prints events of the journal, and follows it.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
@@ -12,104 +12,102 @@ use fritzy_types::{from_rfc3339, rfc3339};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
-use super::fail;
+use super::output::fail;
+use super::runtime::current_thread_runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
 
-/// Exit code for a journal that lacks an event.
+/// Exit code for a journal with missing events.
 const GAP: u8 = 1;
 /// Exit code when the database cannot be read.
 const CANNOT_READ: u8 = 2;
-/// Between two looks for new events. One look asks for the end of every shard, some milliseconds for 1 024 of
-/// them; who watches waits for half a second at most.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Bytes of lines that are written at once.
+/// Between two polls for new events. A poll reads the head of every shard, which takes some
+/// milliseconds for 1 024 of them; a new event is printed within half a second.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Bytes of lines written at once.
 const CHUNK_BYTES: usize = 64 * 1_024;
-/// What a reader gets to take the last lines, after a signal. One who has stopped reading takes none.
+/// Time for the reader to take the last lines after a signal; a reader that has stalled takes none.
 const LAST_LINES_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Subcommand)]
 pub(super) enum EventsAction {
-    /// Print the events of the journal, one line each: the last ten, or from some place on, and with
-    /// --follow those to come
+    /// Print events of the journal, one a line: the last ten, or from a given place on, and with
+    /// --follow new ones as they are committed
     ///
-    /// Needs no node, and runs beside one: it opens the database for reading only, and writes nothing. The
-    /// events of one shard come in their order, without a gap. Those of several shards come in the order of
-    /// their moments, as far as they are there when it looks; what is found at the next look comes behind.
-    /// Lines hold names and other contents. docs/events.md explains what they are made of. Exit code 0 at the
-    /// end, after Ctrl-C, and when the reader of the lines goes away; 1: events are missing; 2: the database
-    /// cannot be read.
+    /// Needs no node, and may run next to one: it opens the database read-only. Events of one shard
+    /// are printed in order and without gaps. Events of several shards are sorted by timestamp
+    /// within one poll; events found by the next poll follow. Lines contain names and other data of
+    /// customers. docs/events.md describes them. Exit code 0: at the end, after Ctrl-C, and when
+    /// the reader closes the pipe; 1: events are missing; 2: the database cannot be read.
     Tail {
-        /// Where to begin: start, now, a moment as RFC 3339 writes it (events dated then or later), or a
-        /// cursor as --json prints them; @FILE reads it from a file
+        /// Where to begin: start, now, an RFC 3339 timestamp (events of that time or later), or a
+        /// cursor as --json prints it; @FILE reads it from a file
         #[arg(long, value_name = "FROM", value_parser = from, conflicts_with = "lines")]
-        from: Option<Beginning>,
+        from: Option<StartPosition>,
 
-        /// Without --from: how many of the last events to begin with, 0 to 10000. Each is looked up by
-        /// itself; for more, there is --from
+        /// Without --from: how many of the last events to begin with, 0 to 10000. Each is looked up
+        /// individually; for more, use --from
         #[arg(
             short = 'n', long, default_value = "10", value_name = "NUMBER",
             value_parser = clap::value_parser!(u32).range(0..=10_000)
         )]
         lines: u32,
 
-        /// Go on with new events, looking twice a second, until Ctrl-C
+        /// Continue with new events until Ctrl-C; polls twice a second
         #[arg(short, long)]
         follow: bool,
 
-        /// Print a JSON object in each line, and in the first and the last a cursor: where it began, and
-        /// where it ended
+        /// Print one JSON object a line; the first and the last line are cursors: where it began,
+        /// and where it ended
         #[arg(long)]
         json: bool,
     },
 }
 
-/// A place to begin, as it was given.
+/// The argument of `--from`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Beginning {
-    Place(TailFrom),
-    /// Read once, when it is needed: flags are read more than once.
+pub(super) enum StartPosition {
+    Position(TailFrom),
+    /// Read only when it is used: arguments are parsed more than once.
     File(PathBuf),
 }
 
-impl Beginning {
-    fn place(self) -> Result<TailFrom, String> {
+impl StartPosition {
+    fn read(self) -> Result<TailFrom, String> {
         let file = match self {
-            Self::Place(place) => return Ok(place),
+            Self::Position(position) => return Ok(position),
             Self::File(file) => file,
         };
-        let refused = |reason: String| format!("--from @{}: {reason}", file.display());
-        let text =
-            std::fs::read_to_string(&file).map_err(|failure| refused(failure.to_string()))?;
-        place(&text).map_err(refused)
+        let error = |reason: String| format!("--from @{}: {reason}", file.display());
+        let text = std::fs::read_to_string(&file).map_err(|failure| error(failure.to_string()))?;
+        parse_position(&text).map_err(error)
     }
 }
 
-fn from(text: &str) -> Result<Beginning, String> {
+fn from(text: &str) -> Result<StartPosition, String> {
     match text.strip_prefix('@') {
-        Some(file) => Ok(Beginning::File(file.into())),
-        None => place(text).map(Beginning::Place),
+        Some(file) => Ok(StartPosition::File(file.into())),
+        None => parse_position(text).map(StartPosition::Position),
     }
 }
 
-/// Reads a place to begin.
-fn place(text: &str) -> Result<TailFrom, String> {
+fn parse_position(text: &str) -> Result<TailFrom, String> {
     let text = text.trim();
     match text {
         "start" => return Ok(TailFrom::Start),
         "now" => return Ok(TailFrom::Now),
         _ => {}
     }
-    if let Ok(moment) = from_rfc3339(text) {
-        return Ok(TailFrom::At(moment));
+    if let Ok(timestamp) = from_rfc3339(text) {
+        return Ok(TailFrom::At(timestamp));
     }
     let cursor: Result<TailCursor, _> = text.parse();
     cursor.map(TailFrom::Cursor).map_err(|failure| {
         format!(
-            "neither start, now, a moment such as 2026-11-22T21:00:00Z, nor a cursor: {failure}"
+            "neither start, now, a timestamp such as 2026-11-22T21:00:00Z, nor a cursor: {failure}"
         )
     })
 }
@@ -121,58 +119,52 @@ pub(super) fn run(action: EventsAction, settings: &Settings) -> ExitCode {
         follow,
         json,
     } = action;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match current_thread_runtime() {
         Ok(runtime) => runtime,
-        Err(failure) => {
-            return fail(
-                &format!("the runtime does not start: {failure}"),
-                CANNOT_READ,
-            );
-        }
+        Err(line) => return fail(&line, CANNOT_READ),
     };
-    let from = from.unwrap_or(Beginning::Place(TailFrom::Last(lines)));
-    let from = match from.place() {
+    let from = from.unwrap_or(StartPosition::Position(TailFrom::Last(lines)));
+    let from = match from.read() {
         Ok(from) => from,
         Err(line) => return fail(&line, CANNOT_READ),
     };
     let ended = runtime.block_on(tail(settings, &from, follow, json));
-    // A write that nobody takes must not keep this process.
+    // A write to a stalled reader must not keep this process alive.
     runtime.shutdown_background();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Ended::ByReader) => ExitCode::SUCCESS,
-        Err(Ended::Unwritable(failure)) => fail(
-            &format!("the lines cannot be written: {failure}"),
-            CANNOT_READ,
-        ),
-        Err(Ended::Tail(gap @ TailError::Gap { .. })) => fail(&gap.to_string(), GAP),
-        Err(Ended::Tail(failure)) => fail(&failure.to_string(), CANNOT_READ),
-        Err(Ended::NoSignals(failure)) => {
-            fail(&format!("signals cannot be heard: {failure}"), CANNOT_READ)
+        Err(Stopped::ByReader) => ExitCode::SUCCESS,
+        Err(Stopped::Unwritable(failure)) => fail(&format!("cannot write: {failure}"), CANNOT_READ),
+        Err(Stopped::Tail(gap @ TailError::Gap { .. })) => fail(&gap.to_string(), GAP),
+        Err(Stopped::Tail(failure)) => fail(&failure.to_string(), CANNOT_READ),
+        Err(Stopped::NoSignals(failure)) => {
+            fail(&format!("cannot receive signals: {failure}"), CANNOT_READ)
         }
     }
 }
 
-/// Why it ended before its end.
-enum Ended {
-    /// The reader of the lines went away, which is his wish.
+/// Why it stopped early.
+enum Stopped {
+    /// The reader closed the pipe.
     ByReader,
     Unwritable(io::Error),
     NoSignals(io::Error),
     Tail(TailError),
 }
 
-impl From<TailError> for Ended {
+impl From<TailError> for Stopped {
     fn from(failure: TailError) -> Self {
         Self::Tail(failure)
     }
 }
 
-async fn tail(settings: &Settings, from: &TailFrom, follow: bool, json: bool) -> Result<(), Ended> {
-    let mut stop = Stop::listen().map_err(Ended::NoSignals)?;
+async fn tail(
+    settings: &Settings,
+    from: &TailFrom,
+    follow: bool,
+    json: bool,
+) -> Result<(), Stopped> {
+    let stop = Stop::listen().map_err(Stopped::NoSignals)?;
     let opening = async {
         match &settings.database_url {
             Some(url) => EventTail::open_postgres(url.secret(), from).await,
@@ -198,27 +190,27 @@ struct Printer {
     tail: EventTail,
     stop: Stop,
     json: bool,
-    /// Not written yet.
+    /// Lines not yet written.
     lines: String,
 }
 
 impl Printer {
-    async fn print(&mut self, follow: bool) -> Result<(), Ended> {
+    async fn print(&mut self, follow: bool) -> Result<(), Stopped> {
         self.add_cursor();
         let printed = self.print_events(follow).await;
-        // What was handed out before a failure is told, with the place to go on from.
-        if matches!(printed, Ok(()) | Err(Ended::Tail(_))) {
+        // Events read before a failure are printed, with the cursor to continue from.
+        if matches!(printed, Ok(()) | Err(Stopped::Tail(_))) {
             self.add_cursor();
             self.write().await?;
         }
         printed
     }
 
-    async fn print_events(&mut self, follow: bool) -> Result<(), Ended> {
+    async fn print_events(&mut self, follow: bool) -> Result<(), Stopped> {
         loop {
             match self.stop.or(self.tail.poll()).await {
                 None => return Ok(()),
-                Some(looked) => looked?,
+                Some(polled) => polled?,
             }
             loop {
                 match self.stop.or(self.tail.next()).await {
@@ -233,7 +225,7 @@ impl Printer {
                 }
             }
             self.write().await?;
-            if !follow || self.stop.or(sleep(LOOK_EVERY)).await.is_none() {
+            if !follow || self.stop.or(sleep(POLL_INTERVAL)).await.is_none() {
                 return Ok(());
             }
         }
@@ -256,9 +248,9 @@ impl Printer {
         }
     }
 
-    /// Writes what was added, on a thread of its own: a reader may take his time, and signals are heard
-    /// meanwhile.
-    async fn write(&mut self) -> Result<(), Ended> {
+    /// Writes the added lines on a blocking thread: the reader may be slow, and signals are
+    /// received meanwhile.
+    async fn write(&mut self) -> Result<(), Stopped> {
         let lines = std::mem::take(&mut self.lines);
         let written = tokio::task::spawn_blocking(move || {
             let mut stdout = io::stdout().lock();
@@ -270,36 +262,37 @@ impl Printer {
             Some(written) => written,
             None => match timeout(LAST_LINES_MAX, written).await {
                 Ok(written) => written,
-                Err(_) => return Err(Ended::ByReader),
+                Err(_) => return Err(Stopped::ByReader),
             },
         };
         match written.expect("writing does not panic") {
             Ok(()) => Ok(()),
-            Err(failure) if failure.kind() == ErrorKind::BrokenPipe => Err(Ended::ByReader),
-            Err(failure) => Err(Ended::Unwritable(failure)),
+            Err(failure) if failure.kind() == ErrorKind::BrokenPipe => Err(Stopped::ByReader),
+            Err(failure) => Err(Stopped::Unwritable(failure)),
         }
     }
 }
 
-/// Whether a signal has asked to end.
-struct Stop(watch::Receiver<bool>);
+/// Cancelled by a signal.
+struct Stop(CancellationToken);
 
 impl Stop {
     fn listen() -> io::Result<Self> {
         let signals = Signals::listen()?;
-        let (asked, stop) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let cancelled = stop.clone();
         tokio::spawn(async move {
             signals.any().await;
-            asked.send_replace(true);
+            cancelled.cancel();
         });
         Ok(Self(stop))
     }
 
-    /// What `work` comes to, or `None` when it is asked to end first.
-    async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    /// The result of `work`, or `None` when a signal is received first.
+    async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            _ = self.0.wait_for(|asked| *asked) => None,
+            () = self.0.cancelled() => None,
             done = work => Some(done),
         }
     }
@@ -318,9 +311,9 @@ fn as_text(event: &RecordedEvent) -> String {
     )
 }
 
-/// One event in a line of JSON.
+/// An event as one line of JSON.
 #[derive(Serialize)]
-struct Line<'e> {
+struct JsonLine<'e> {
     shard: u16,
     position: Position,
     event_id: String,
@@ -330,12 +323,12 @@ struct Line<'e> {
     r#type: &'e str,
     at: String,
     command_id: String,
-    /// As it stands in the journal, letter by letter.
+    /// The payload exactly as in the journal.
     data: Box<RawValue>,
 }
 
 fn as_json(event: &RecordedEvent) -> String {
-    let line = Line {
+    let line = JsonLine {
         shard: event.shard.0,
         position: event.position,
         event_id: event.event_id.to_string(),
@@ -357,8 +350,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_to_begin_is_a_word_a_moment_a_cursor_or_a_file_with_one() {
-        let moment = TailFrom::At(Timestamp::from_micros(1_000_000));
+    fn start_position_is_a_word_timestamp_cursor_or_file() {
+        let timestamp = TailFrom::At(Timestamp::from_micros(1_000_000));
         let cursor: TailCursor = "3:17,5:2".parse().expect("a cursor");
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "3:17,5:2\n").expect("written");
@@ -366,20 +359,22 @@ mod tests {
         for (text, expected) in [
             ("start", TailFrom::Start),
             ("now", TailFrom::Now),
-            ("1970-01-01T00:00:01Z", moment.clone()),
-            ("1970-01-01T01:00:01+01:00", moment),
+            ("1970-01-01T00:00:01Z", timestamp.clone()),
+            ("1970-01-01T01:00:01+01:00", timestamp),
             ("3:17,5:2", TailFrom::Cursor(cursor.clone())),
             (&at_file, TailFrom::Cursor(cursor)),
         ] {
-            let read = from(text).and_then(Beginning::place);
+            let read = from(text).and_then(StartPosition::read);
             assert_eq!(read, Ok(expected), "{text}");
         }
         for (text, named) in [
             ("yesterday", "`yesterday`"),
-            ("", "start, now, a moment"),
+            ("", "start, now, a timestamp"),
             ("@/nonexistent", "@/nonexistent: No such file"),
         ] {
-            let refused = from(text).and_then(Beginning::place).expect_err("refused");
+            let refused = from(text)
+                .and_then(StartPosition::read)
+                .expect_err("refused");
             assert!(refused.contains(named), "{refused}");
         }
     }

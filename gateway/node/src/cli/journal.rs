@@ -1,5 +1,4 @@
-//! `fritzy journal verify`: checks a database against the invariants, and says with its exit code what
-//! came of it.
+//! `fritzy journal verify`: checks a database against the invariants; the exit code is the result.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -11,37 +10,39 @@ use fritzy_persistence::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{fail, out};
+use super::output::{fail, out};
+use super::runtime::current_thread_runtime;
 use crate::settings::Settings;
 
-/// Exit code for a database that breaks an invariant.
+/// Exit code for a database that violates an invariant.
 const VIOLATIONS: u8 = 1;
-/// Exit code when nothing can be said about a database.
+/// Exit code for a database that cannot be checked.
 const CANNOT_CHECK: u8 = 2;
-/// Of the JSON object: a change that a reader must know of raises it.
+/// Version of the JSON object: raised by incompatible changes.
 const SCHEMA_VERSION: u32 = 1;
-/// Between two lines of progress in a file, which keeps them all.
+/// Between two lines of progress in a file, which accumulates them.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
-/// Between two states of the one line on a terminal.
+/// Between two updates of the line of progress on a terminal.
 const PROGRESS_ON_TERMINAL_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Subcommand)]
 pub(super) enum JournalAction {
-    /// Check the database against the invariants; exit code 0: all hold, 1: some are
-    /// violated, 2: it cannot be checked
+    /// Check the database against the invariants; exit code 0: all hold, 1: some are violated, 2:
+    /// it cannot be checked
     ///
-    /// Needs no node, and runs beside one: it reads everything in one transaction, as of its start, and
-    /// writes nothing. While it runs, the node's log (fritzy.db-wal) cannot be cut back and grows with what
-    /// is written; a node that stops meanwhile leaves the log beside its database, where the next start
-    /// finds it. It sorts the ids of all events in the temporary folder (SQLITE_TMPDIR), some 30 bytes for
-    /// each. With --database-url, the server sorts, in its own temporary files. docs/reference/verify.md explains what it prints.
+    /// Needs no node, and may run next to one: it reads everything in one transaction, as of its
+    /// start, and writes nothing. While it runs, the write-ahead log (fritzy.db-wal) cannot be
+    /// truncated and grows with every write; a node that stops meanwhile leaves it for the next
+    /// start. It sorts the ids of all events in the temporary folder (SQLITE_TMPDIR), some 30 bytes
+    /// each. With --database-url, the server sorts them in its own temporary files.
+    /// docs/reference/verify.md explains the output.
     Verify {
         /// Print one JSON object instead of lines
         #[arg(long)]
         json: bool,
 
-        /// Violations to print, 0 to 1000000; further ones are counted. The first thousand show what is
-        /// wrong, and each takes up to 1 KB of memory
+        /// Violations to list, 0 to 1000000; all are counted. The first thousand suffice for a
+        /// diagnosis, and each takes up to 1 KB of memory
         #[arg(
             long, default_value = "1000", value_name = "NUMBER",
             value_parser = clap::value_parser!(u32).range(0..=1_000_000)
@@ -55,26 +56,20 @@ pub(super) fn run(action: JournalAction, settings: &Settings) -> ExitCode {
         json,
         violations_max,
     } = action;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match current_thread_runtime() {
         Ok(runtime) => runtime,
-        Err(failure) => {
-            let line = format!("the runtime does not start: {failure}");
-            return fail(&line, CANNOT_CHECK);
-        }
+        Err(line) => return fail(&line, CANNOT_CHECK),
     };
     let violations_max = usize::try_from(violations_max).unwrap_or(usize::MAX);
     let progress = VerifyProgress::default();
     let report = runtime.block_on(async {
         tokio::select! {
             report = verify(settings, violations_max, &progress) => report,
-            never = show(&progress) => match never {},
+            never = show_progress(&progress) => match never {},
         }
     });
     if std::io::stderr().is_terminal() {
-        say("\r\x1b[K");
+        print_progress("\r\x1b[K");
     }
     let report = match report {
         Ok(report) => report,
@@ -117,8 +112,8 @@ async fn verify(
     }
 }
 
-/// Says how far it has come, from time to time, until it is dropped.
-async fn show(progress: &VerifyProgress) -> std::convert::Infallible {
+/// Prints progress periodically, until it is dropped.
+async fn show_progress(progress: &VerifyProgress) -> std::convert::Infallible {
     let terminal = std::io::stderr().is_terminal();
     let (every, before, after) = if terminal {
         (PROGRESS_ON_TERMINAL_EVERY, "\r\x1b[K", "")
@@ -134,15 +129,15 @@ async fn show(progress: &VerifyProgress) -> std::convert::Infallible {
             0 => String::new(),
             rows => format!(", {rows} events"),
         };
-        say(&format!(
+        print_progress(&format!(
             "{before}fritzy: checking {part}{rows} ({seconds} s){after}"
         ));
     }
 }
 
-fn say(text: &str) {
+fn print_progress(text: &str) {
     let mut stderr = std::io::stderr();
-    // Progress that nobody can read is no reason to stop.
+    // Failing to print progress does not stop the check.
     let _ = stderr.write_all(text.as_bytes());
     let _ = stderr.flush();
 }
@@ -152,7 +147,7 @@ fn as_text(database: &str, report: &VerifyReport) -> String {
     let mut text: String = lines.collect();
     let (total, shown) = (report.total(), report.violations.len());
     let checked = report.checked;
-    let looked_at = format!(
+    let checked_rows = format!(
         "{} events of {} entities in {} shards; state rows of {} accounts, {} products, {} orders",
         checked.events,
         checked.entities,
@@ -162,7 +157,7 @@ fn as_text(database: &str, report: &VerifyReport) -> String {
         checked.orders
     );
     if total == 0 {
-        return format!("{database} is clean: {looked_at}\n");
+        return format!("{database} is clean: {checked_rows}\n");
     }
     let kinds: Vec<String> = report
         .counts
@@ -178,7 +173,10 @@ fn as_text(database: &str, report: &VerifyReport) -> String {
     if shown as u64 != total {
         text.push_str(&format!(", of which {shown} are shown (--violations-max)"));
     }
-    text.push_str(&format!(": {}; checked: {looked_at}\n", kinds.join(", ")));
+    text.push_str(&format!(
+        ": {}; checked: {checked_rows}\n",
+        kinds.join(", ")
+    ));
     text
 }
 
@@ -219,7 +217,7 @@ fn violation(violation: &Violation) -> Value {
     })
 }
 
-/// What is known of a place; the rest is left out.
+/// The known parts of a location.
 fn place(place: &Location) -> Value {
     let parts = [
         ("part", json!(place.part)),

@@ -1,29 +1,27 @@
-//! `fritzy migrate`: brings the schema of the database up to date, without starting a node.
+//! `fritzy migrate`: migrates the database schema without starting a node.
 
 use std::process::ExitCode;
 
 use fritzy_persistence::{SqliteConfig, Stores, migrate_postgres};
 
-use super::{fail, out};
+use super::output::{fail, out};
+use super::runtime::current_thread_runtime;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match current_thread_runtime() {
         Ok(runtime) => runtime,
-        Err(failure) => return fail(&format!("the runtime does not start: {failure}"), 1),
+        Err(line) => return fail(&line, 1),
     };
     match runtime.block_on(migrate(settings)) {
-        Ok(told) => out(&format!("{}: {told}\n", settings.database_shown())),
+        Ok(result) => out(&format!("{}: {result}\n", settings.database_shown())),
         Err(line) => fail(&line, 1),
     }
 }
 
 async fn migrate(settings: &Settings) -> Result<String, String> {
     let Some(config) = settings.postgres() else {
-        // A file serves one node, which would bring it up to date by itself; opening does the same.
+        // Opening a SQLite file migrates it.
         let config = SqliteConfig {
             shards: settings.shards,
             ..SqliteConfig::new(settings.database())
@@ -39,5 +37,5 @@ async fn migrate(settings: &Settings) -> Result<String, String> {
         return Ok("the schema is up to date".into());
     }
     let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
-    Ok(format!("took step {} of the schema", steps.join(", ")))
+    Ok(format!("applied migration {}", steps.join(", ")))
 }

@@ -1,4 +1,4 @@
-//! `fritzy projections`: how far projections are behind, and what becomes of events that they cannot get over.
+//! `fritzy projections`: the lag of projections, and what to do about poisoned events.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -9,21 +9,22 @@ use fritzy_persistence::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag}
 use fritzy_types::ShardId;
 use serde_json::{Value, json};
 
-use super::{fail, out};
+use super::output::{fail, out};
+use super::runtime::current_thread_runtime;
 use crate::settings::Settings;
 
-/// Exit code when a projection has stopped in some shard.
+/// Exit code when a projection is stopped in some shard.
 const STOPPED: u8 = 1;
-/// Exit code when the database cannot be used, or there is nothing to be set.
+/// Exit code when the database cannot be used, or there is no such cursor.
 const CANNOT: u8 = 2;
 
 #[derive(Subcommand)]
 pub(super) enum ProjectionsAction {
-    /// Tell how far each is behind the journal, and where it has stopped; exit code 0: nowhere, 1: in some shard,
-    /// 2: the database cannot be read
+    /// Show the lag of each projection, and where it is stopped; exit code 0: nowhere, 1: in some
+    /// shard, 2: the database cannot be read
     ///
-    /// Needs no node, and runs beside one. Cursors are saved once a second, so a projection that keeps up can seem a
-    /// second behind.
+    /// Needs no node, and may run next to one. Cursors are saved once a second, so a projection
+    /// that keeps up can appear a second behind.
     Status {
         /// Only this projection
         name: Option<String>,
@@ -31,19 +32,20 @@ pub(super) enum ProjectionsAction {
         #[arg(long)]
         json: bool,
     },
-    /// Leave out the event that a projection has stopped before; it goes on behind it within some seconds
+    /// Skip the event before which a projection is stopped; it continues after it within seconds
     Skip {
-        /// The projection
+        /// Name of the projection
         name: String,
-        /// The shard
+        /// Number of the shard
         #[arg(long, value_name = "SHARD")]
         shard: u16,
     },
-    /// Set where a projection goes on, within some seconds: back to have events told again, forward to leave them out
+    /// Move the cursors of a projection, which continues there within seconds: back to repeat
+    /// events, forward to skip them
     Reset {
-        /// The projection
+        /// Name of the projection
         name: String,
-        /// One shard
+        /// A single shard
         #[arg(
             long,
             value_name = "SHARD",
@@ -51,16 +53,16 @@ pub(super) enum ProjectionsAction {
             conflicts_with = "all"
         )]
         shard: Option<u16>,
-        /// Every shard
+        /// All shards
         #[arg(long)]
         all: bool,
-        /// start, now, or with --shard the position that it goes on behind
-        #[arg(long, value_name = "WHERE", value_parser = place)]
+        /// start, now, or with --shard a position to continue after
+        #[arg(long, value_name = "WHERE", value_parser = reset_position)]
         to: ResetPosition,
     },
 }
 
-fn place(text: &str) -> Result<ResetPosition, String> {
+fn reset_position(text: &str) -> Result<ResetPosition, String> {
     match text {
         "start" => Ok(ResetPosition::Start),
         "now" => Ok(ResetPosition::Now),
@@ -72,20 +74,17 @@ fn place(text: &str) -> Result<ResetPosition, String> {
 }
 
 pub(super) fn run(action: ProjectionsAction, settings: &Settings) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match current_thread_runtime() {
         Ok(runtime) => runtime,
-        Err(failure) => return fail(&format!("the runtime does not start: {failure}"), CANNOT),
+        Err(line) => return fail(&line, CANNOT),
     };
     let done = runtime.block_on(async {
-        let mut desk = match &settings.database_url {
+        let mut admin = match &settings.database_url {
             Some(url) => CursorAdmin::open_postgres(url.secret()).await?,
             None => CursorAdmin::open_sqlite(&settings.database()).await?,
         };
-        let done = act(action, &mut desk).await;
-        desk.close().await;
+        let done = act(action, &mut admin).await;
+        admin.close().await;
         done
     });
     match done {
@@ -97,14 +96,14 @@ pub(super) fn run(action: ProjectionsAction, settings: &Settings) -> ExitCode {
     }
 }
 
-/// What is to be printed, and the exit code.
+/// Returns the output and the exit code.
 async fn act(
     action: ProjectionsAction,
-    desk: &mut CursorAdmin,
+    admin: &mut CursorAdmin,
 ) -> Result<(String, u8), CursorAdminError> {
     match action {
         ProjectionsAction::Status { name, json } => {
-            let mut projections = desk.status().await?;
+            let mut projections = admin.status().await?;
             if let Some(name) = name {
                 projections.retain(|projection, _| *projection == name);
             }
@@ -123,9 +122,9 @@ async fn act(
             Ok((text, code))
         }
         ProjectionsAction::Skip { name, shard } => {
-            let skipped = desk.skip(&name, ShardId(shard)).await?;
+            let skipped = admin.skip(&name, ShardId(shard)).await?;
             Ok((
-                format!("{name}: shard {shard}: left out position {skipped}\n"),
+                format!("{name}: shard {shard}: skipped position {skipped}\n"),
                 0,
             ))
         }
@@ -138,7 +137,7 @@ async fn act(
             let shards = match shard {
                 Some(shard) => vec![ShardId(shard)],
                 None => {
-                    let known = desk.status().await?.remove(&name).unwrap_or_default();
+                    let known = admin.status().await?.remove(&name).unwrap_or_default();
                     known.iter().map(|lag| lag.cursor.shard).collect()
                 }
             };
@@ -151,11 +150,11 @@ async fn act(
             }
             let mut positions = Vec::new();
             for shard in &shards {
-                positions.push(desk.reset(&name, *shard, to).await?);
+                positions.push(admin.reset(&name, *shard, to).await?);
             }
             let text = match positions.as_slice() {
                 [position] => format!(
-                    "{name}: shard {}: goes on behind position {position}\n",
+                    "{name}: shard {}: continues after position {position}\n",
                     shards[0]
                 ),
                 many => format!("{name}: {} shards set\n", many.len()),
@@ -165,7 +164,7 @@ async fn act(
     }
 }
 
-/// Events behind the cursors, and the age of the oldest of them in seconds.
+/// The number of events after the cursors, and the age of the oldest in seconds.
 fn lag(shards: &[ShardLag]) -> (u64, f64) {
     let events = shards
         .iter()
@@ -188,14 +187,14 @@ fn as_text(projections: &BTreeMap<String, Vec<ShardLag>>) -> String {
     for (name, shards) in projections {
         let (events, seconds) = lag(shards);
         text.push_str(&format!(
-            "{name}: {events} events behind, the oldest for {seconds:.1} s; "
+            "{name}: {events} events behind, the oldest {seconds:.1} s old; "
         ));
         let stopped: Vec<&ShardLag> = shards
             .iter()
             .filter(|lag| lag.cursor.stopped.is_some())
             .collect();
         if stopped.is_empty() {
-            text.push_str("no shard has stopped\n");
+            text.push_str("no shard is stopped\n");
             continue;
         }
         text.push_str(&format!(
@@ -207,7 +206,7 @@ fn as_text(projections: &BTreeMap<String, Vec<ShardLag>>) -> String {
             let (shard, position) = (lag.cursor.shard, lag.cursor.position + 1);
             let reason = lag.cursor.stopped.as_deref().unwrap_or_default();
             text.push_str(&format!(
-                "  shard {shard} before position {position}: {reason} (to leave it out: fritzy projections skip {name} --shard {shard})\n"
+                "  shard {shard} before position {position}: {reason} (to skip it: fritzy projections skip {name} --shard {shard})\n"
             ));
         }
     }
@@ -259,14 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn people_are_told_what_has_stopped_and_what_to_do() {
+    fn text_shows_stopped_shards_and_what_to_do() {
         let text = as_text(&projections());
         for part in [
             "kafka: 4 events behind",
             "stopped in 1 of 2 shards",
             "shard 17 before position 7: too large",
             "fritzy projections skip kafka --shard 17",
-            "search: 0 events behind, the oldest for 0.0 s; no shard has stopped",
+            "search: 0 events behind, the oldest 0.0 s old; no shard is stopped",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
@@ -274,9 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_told_the_same() {
-        let told = as_json(&projections());
-        let kafka = &told["projections"][0];
+    fn json_shows_lag_and_stopped_shards() {
+        let json = as_json(&projections());
+        let kafka = &json["projections"][0];
         assert_eq!(kafka["lag_events"], 4);
         assert!(kafka["lag_s"].as_f64() > Some(1e9));
         assert_eq!(

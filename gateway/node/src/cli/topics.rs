@@ -1,33 +1,34 @@
-//! `fritzy topics`: the topics on Kafka as they must be.
+//! `fritzy topics`: creates and checks the Kafka topics.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use fritzy_kafka::{TopicDifference, TopicSettings, Topics};
 
-use super::{fail, out};
+use super::output::{fail, out};
 use crate::settings::Settings;
 
-/// Exit code when something is not as it should be.
+/// Exit code when differences remain.
 const DIFFERS: u8 = 1;
-/// Exit code when Kafka cannot be asked.
+/// Exit code when Kafka is unreachable.
 const CANNOT: u8 = 2;
 
 #[derive(Subcommand)]
 pub(super) enum TopicsAction {
-    /// Make the topics that are missing, and set what differs; exit code 0: all is as it should be, 1: something remains
-    /// that nobody can change in a topic that is used, 2: Kafka cannot be asked
+    /// Create missing topics and change differing settings; exit code 0: as required, 1:
+    /// differences remain that cannot be changed in a topic with messages, 2: Kafka is unreachable
     ///
-    /// Three copies of each partition where there are three brokers, of which two must have what is acknowledged.
+    /// With three or more brokers, a partition has three replicas, of which two must be in sync.
     Apply(Shape),
-    /// Compare the topics with what they should be; exit code 0: they are, 1: they are not, 2: Kafka cannot be asked
+    /// Compare the topics with the required settings; exit code 0: as required, 1: they differ, 2:
+    /// Kafka is unreachable
     Check(Shape),
 }
 
 #[derive(clap::Args)]
 pub(super) struct Shape {
-    /// Partitions of each topic. Once there are events, there is no way to another number: those of one account, product or
-    /// order would be spread over two partitions, and their order lost
+    /// Partitions of each topic. Fixed once there are events: otherwise events of one account,
+    /// product or order would be in two partitions, out of order
     #[arg(long, default_value = "12", value_name = "PARTITIONS", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     partitions: u16,
     /// Days that messages are kept
@@ -47,7 +48,7 @@ impl Shape {
 pub(super) fn run(action: &TopicsAction, settings: &Settings) -> ExitCode {
     let Some(config) = settings.kafka() else {
         return fail(
-            "no Kafka is named: set KAFKA_BROKERS, or --kafka-brokers host:port",
+            "no Kafka brokers: set KAFKA_BROKERS or --kafka-brokers host:port",
             CANNOT,
         );
     };
@@ -62,7 +63,7 @@ pub(super) fn run(action: &TopicsAction, settings: &Settings) -> ExitCode {
     let applies = matches!(action, TopicsAction::Apply(_));
     let (TopicsAction::Apply(shape) | TopicsAction::Check(shape)) = action;
     let done = runtime.block_on(async {
-        // A task of the runtime, where waiting for the client library holds up nobody.
+        // A task of its own, where the client library may block.
         let settings = shape.settings();
         let acting = tokio::spawn(async move {
             let topics = Topics::new(&config, settings)?;
@@ -72,7 +73,7 @@ pub(super) fn run(action: &TopicsAction, settings: &Settings) -> ExitCode {
                 Ok((Vec::new(), topics.check().await?))
             }
         });
-        acting.await.expect("looking at topics does not panic")
+        acting.await.expect("comparing topics does not panic")
     });
     match done {
         Ok((done, remains)) => {
@@ -92,7 +93,7 @@ fn as_text(done: &[TopicDifference], remains: &[TopicDifference]) -> String {
             ..
         } = difference;
         if what == "topic" {
-            format!("{topic}: made\n")
+            format!("{topic}: created\n")
         } else {
             format!("{topic}: {what} set to {expected}\n")
         }
@@ -100,7 +101,7 @@ fn as_text(done: &[TopicDifference], remains: &[TopicDifference]) -> String {
     let remaining = remains.iter().map(|difference| format!("{difference}\n"));
     let mut text: String = done.chain(remaining).collect();
     if remains.is_empty() {
-        text.push_str("the topics are as they should be\n");
+        text.push_str("all topics are as required\n");
     }
     text
 }

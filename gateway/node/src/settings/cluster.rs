@@ -1,4 +1,4 @@
-//! Settings of a node among others. Without them it is alone.
+//! Settings of a node in a cluster. Without them it runs alone.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,19 +7,20 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use fritzy_types::Roles;
 
-/// A secret that is too short can be guessed.
+/// Characters of a secret: shorter ones can be guessed.
 const SECRET_CHARS_MIN: usize = 16;
-/// Names stand in first words between nodes, and in tables for people.
+/// Characters of a name, as of a DNS label: names are part of handshakes and of tables for
+/// operators.
 const NAME_CHARS_MAX: usize = 63;
 
-/// Where operators reach a node of this machine, unless they say otherwise.
+/// The admin API of a node on this machine, at its usual port.
 const ADMIN_URL: &str = "http://127.0.0.1:8001";
 
-/// What a node needs to be one of several.
+/// The settings of a node in a cluster.
 #[derive(Args, Clone, Debug)]
 pub struct ClusterSettings {
-    /// Address and port for other nodes, which makes this node one of a cluster: those that share a database on PostgreSQL
-    /// and the cookie. Keep this port to the nodes
+    /// Address and port for other nodes; makes this node a member of the cluster that shares its
+    /// PostgreSQL database and its cookie. Firewall this port
     #[arg(
         long,
         env = "FRITZY_CLUSTER_LISTEN",
@@ -29,7 +30,8 @@ pub struct ClusterSettings {
     )]
     pub cluster_listen: Option<SocketAddr>,
 
-    /// Where other nodes reach this one, host:port. Without it, what --cluster-listen says
+    /// host:port where other nodes reach this node; default: --cluster-listen. It must reach this
+    /// node; checked before joining
     #[arg(
         long,
         env = "FRITZY_CLUSTER_ADVERTISE",
@@ -40,7 +42,7 @@ pub struct ClusterSettings {
     )]
     pub cluster_advertise: Option<String>,
 
-    /// Secret that all nodes of the cluster share, at least 16 characters
+    /// Secret shared by all nodes of the cluster, at least 16 characters
     #[arg(
         long,
         env = "FRITZY_CLUSTER_COOKIE",
@@ -50,7 +52,7 @@ pub struct ClusterSettings {
     )]
     pub cluster_cookie: Option<Secret>,
 
-    /// Name of this node, kept over restarts; each node has another. Without it, where other nodes reach it
+    /// Unique name of this node, kept over restarts; default: its address for other nodes
     #[arg(
         long,
         env = "FRITZY_NODE_NAME",
@@ -60,8 +62,8 @@ pub struct ClusterSettings {
     )]
     pub node_name: Option<String>,
 
-    /// What this node does in the cluster: gateway (serves clients), entities (owns accounts, products and orders),
-    /// projections (publishes the events of what it owns), separated by commas
+    /// Roles of this node in the cluster, separated by commas: gateway (serves clients), entities
+    /// (owns accounts, products and orders), projections (publishes the events of owned shards)
     #[arg(
         long,
         env = "FRITZY_ROLES",
@@ -71,8 +73,8 @@ pub struct ClusterSettings {
     )]
     pub roles: Vec<Role>,
 
-    /// Address and port for those who operate the cluster: `fritzy cluster` asks there. Keep this port to them; on 127.0.0.1
-    /// it is reached from this machine only
+    /// Address and port of the admin API, which `fritzy cluster` calls. It has no TLS: keep it on
+    /// 127.0.0.1 or an operators' network
     #[arg(
         long,
         env = "FRITZY_ADMIN_LISTEN",
@@ -81,7 +83,8 @@ pub struct ClusterSettings {
     )]
     pub admin_listen: Option<SocketAddr>,
 
-    /// Secret that --admin-listen asks for, and `fritzy cluster` shows, at least 16 characters
+    /// Bearer token of the admin API, at least 16 characters; --admin-listen requires it, `fritzy
+    /// cluster` sends it
     #[arg(
         long,
         env = "FRITZY_ADMIN_TOKEN",
@@ -91,7 +94,7 @@ pub struct ClusterSettings {
     )]
     pub admin_token: Option<Secret>,
 
-    /// Where `fritzy cluster` asks: the --admin-listen of any node
+    /// Admin API that `fritzy cluster` calls: the --admin-listen of any node
     #[arg(
         long,
         env = "FRITZY_ADMIN_URL",
@@ -101,14 +104,16 @@ pub struct ClusterSettings {
     )]
     pub admin_url: String,
 
-    /// Milliseconds from being unready until leaving begins, after SIGTERM: as long as whatever spreads requests needs to notice
+    /// Milliseconds between becoming unready and giving shards away, after SIGTERM: as long as your
+    /// load balancer needs to notice
     #[arg(
         long, env = "FRITZY_UNREADY_MS", default_value = "0", global = true,
         value_parser = clap::value_parser!(u64).range(0..=600_000)
     )]
     pub unready_ms: u64,
 
-    /// Seconds that giving all shards away may take after SIGTERM; then the rest is stopped, and waits for other nodes
+    /// Seconds for giving all shards away after SIGTERM; the remaining ones are stopped, and other
+    /// nodes take them over
     #[arg(
         long, env = "FRITZY_DRAIN_S_MAX", default_value = "30", global = true,
         value_parser = clap::value_parser!(u16).range(0..=3_600)
@@ -116,7 +121,7 @@ pub struct ClusterSettings {
     pub drain_s_max: u16,
 }
 
-/// What a node can do.
+/// A role of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
     /// Serves clients.
@@ -128,7 +133,7 @@ pub enum Role {
 }
 
 impl Default for ClusterSettings {
-    /// A node that is alone.
+    /// A node without a cluster.
     fn default() -> Self {
         Self {
             cluster_listen: None,
@@ -146,7 +151,7 @@ impl Default for ClusterSettings {
 }
 
 impl ClusterSettings {
-    /// The roles.
+    /// The roles, as a set of flags.
     pub(crate) fn roles(&self) -> Roles {
         Roles {
             gateway: self.roles.contains(&Role::Gateway),
@@ -156,12 +161,12 @@ impl ClusterSettings {
     }
 }
 
-/// A text that is not shown.
+/// A secret: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself.
+    /// The secret in clear text.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,5 @@
-//! The file with further settings of Kafka's client. It may hold passwords: nothing of it is shown but its name.
+//! The file with further settings of the Kafka client. It may contain passwords, so only its name
+//! is shown.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -6,7 +7,7 @@ use std::{fmt, fs};
 
 use fritzy_kafka::kafka_properties;
 
-/// What the file says. Shown as the file's name.
+/// The content of the file. `Debug` shows only its name.
 #[derive(Clone)]
 pub struct KafkaProperties {
     file: String,
@@ -14,7 +15,7 @@ pub struct KafkaProperties {
 }
 
 impl KafkaProperties {
-    /// The settings by name.
+    /// The settings of the Kafka client by name, passwords included.
     pub(crate) const fn secret(&self) -> &BTreeMap<String, String> {
         &self.values
     }

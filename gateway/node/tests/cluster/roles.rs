@@ -71,7 +71,7 @@ async fn each_node_does_what_its_roles_say() {
             "node front of a cluster",
             "API      http://",
         ),
-        (back, "node back of a cluster", "API      not here"),
+        (back, "node back of a cluster", "API      not served"),
     ] {
         let said = node.process.said();
         assert!(said.contains(says) && said.contains(of_api), "{said}");

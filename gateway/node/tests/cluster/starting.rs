@@ -43,7 +43,7 @@ async fn a_node_that_does_not_reach_all_others_is_ready_later() {
     require_unready(&nodes, &third).await;
     third.is_ready(true).await;
     let log = third.process.log();
-    assert!(log.contains("some nodes are not reached"), "{log}");
+    assert!(log.contains("some nodes are unreachable"), "{log}");
     nodes.nodes[0].door.heal();
     nodes.nodes.push(third);
     nodes.settled().await;

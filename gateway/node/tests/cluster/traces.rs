@@ -49,7 +49,7 @@ async fn a_client_s_trace_is_in_the_log_of_the_node_that_owns_what_it_asks_for()
     let shard = shard_of(&account).to_string();
     assert_eq!(at_owner["shard"], json!(shard), "{at_owner}");
     assert_eq!(at_owner["span"]["parent"], json!(SPAN), "{at_owner}");
-    let at_asked = logged(asked, "answered").await;
+    let at_asked = logged(asked, "responded").await;
     assert_eq!(at_asked["span"]["name"], json!("request"), "{at_asked}");
     nodes.kill_all().await;
 }

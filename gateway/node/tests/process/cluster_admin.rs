@@ -156,8 +156,8 @@ async fn operators_see_and_steer_a_cluster() {
         "NODE",
         "ROUND TRIP",
         "node-1",
-        "8 shards, each has an owner",
-        "asked node-3",
+        "8 shards, all owned",
+        "called node node-3",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
@@ -201,7 +201,7 @@ async fn operators_see_and_steer_a_cluster() {
     assert_eq!(undrained, "node-3 takes shards again\n");
     cluster.told(2, &["undrain", "node-2"]);
     let told = cluster.told(1, &["rebalance"]);
-    assert_eq!(told, "3 of 3 nodes were told\n");
+    assert_eq!(told, "3 of 3 nodes informed\n");
     for other in [0, 2] {
         let began = Instant::now();
         while !cluster.nodes[other]
@@ -239,15 +239,15 @@ async fn what_operators_cannot_have_is_said_with_what_to_do() {
     for (arguments, named) in [
         (
             &["drain", "node-9"][..],
-            "no node node-9; there are node-1, node-2",
+            "no node node-9; known nodes are node-1, node-2",
         ),
         (
             &["undrain", "node-9"],
-            "no node node-9; there are node-1, node-2",
+            "no node node-9; known nodes are node-1, node-2",
         ),
         // All ids of these years begin so.
         (&["drain", "01"], "01 may be node-1 or node-2"),
-        (&["shard", "8"], "no shard 8; there are 0 to 7"),
+        (&["shard", "8"], "no shard 8; shards are 0 to 7"),
         (&["shard", "x"], "SHARD"),
         (&["where", id], "not an id"),
         (
@@ -256,7 +256,7 @@ async fn what_operators_cannot_have_is_said_with_what_to_do() {
         ),
         (
             &["status", "--admin-url", "http://127.0.0.1:1"],
-            "127.0.0.1:1 cannot be reached",
+            "127.0.0.1:1 is unreachable",
         ),
         (
             &["status", "--admin-url", "https://127.0.0.1:1"],
@@ -302,7 +302,7 @@ async fn what_operators_cannot_have_is_said_with_what_to_do() {
             let message = answer.json()["error"]["message"].clone();
             assert_eq!(
                 message,
-                "show the token of this node: Authorization: Bearer …"
+                "send the token of this node: Authorization: Bearer …"
             );
         }
     }

@@ -105,14 +105,14 @@ async fn a_run_that_has_died_is_told_apart_from_the_nodes() {
         .env("FRITZY_ADMIN_URL", &cluster.nodes[0].1)
         .env("FRITZY_ADMIN_TOKEN", TOKEN);
     let mut drain = cluster.ground.spawn(&mut drain);
-    drain.says("shards left", NODE_TIME_MAX);
+    drain.says("shards remaining", NODE_TIME_MAX);
     dying.kill();
     let drained = drain.ended_within(NODE_TIME_MAX);
     assert_eq!(drained.code, Some(1), "{drained:?}");
     assert!(
         drained
             .stderr
-            .contains("node-2 was taken for dead before it was empty"),
+            .contains("node-2 was declared dead before it was empty"),
         "{drained:?}"
     );
 
@@ -129,13 +129,13 @@ async fn a_run_that_has_died_is_told_apart_from_the_nodes() {
     assert!(Duration::from_millis(ago) < 2 * NODE_TIME_MAX, "{gone}");
     let text = cluster.told(1, &["status"]);
     assert!(
-        text.contains(&format!("\ngone: node-2 ({id}), taken for dead ")),
+        text.contains(&format!("\ngone: node-2 ({id}), declared dead ")),
         "{text}"
     );
     let refused = cluster.cluster(0, &["drain", "node-2"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(
-        refused.stderr.contains("there are node-1, node-3"),
+        refused.stderr.contains("known nodes are node-1, node-3"),
         "{refused:?}"
     );
 
@@ -143,7 +143,7 @@ async fn a_run_that_has_died_is_told_apart_from_the_nodes() {
     cluster.settled(0, |status| shared_by(status, 3)).await;
     let text = cluster.told(0, &["status"]);
     assert!(
-        text.contains(&format!("\ngone: an earlier run of node-2 ({id})")),
+        text.contains(&format!("\ngone: an earlier incarnation of node-2 ({id})")),
         "{text}"
     );
 }

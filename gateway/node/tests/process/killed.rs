@@ -295,7 +295,10 @@ async fn publishes_all_of_it(test: &str, ground: &Ground, database: &Database, r
     let apply = [&["topics", "apply", "--partitions", "3"], &kafka[..]].concat();
     let applied = ground.run(&mut ground.command(&apply));
     assert_eq!(applied.code, Some(0), "{applied:?}");
-    assert!(applied.stdout.contains("order.events: made"), "{applied:?}");
+    assert!(
+        applied.stdout.contains("order.events: created"),
+        "{applied:?}"
+    );
     kill_again_and_again(database, ground, rounds, &kafka, |_| {}).await;
     let arguments = database.arguments();
     let arguments = arguments.iter().map(String::as_str).chain(kafka);

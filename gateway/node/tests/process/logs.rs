@@ -65,7 +65,7 @@ async fn a_request_is_found_by_the_id_its_answer_had() {
         let entries = entries(&node.log());
         let mut of_it = entries
             .iter()
-            .filter(|entry| entry["span"]["id"] == id && entry["message"] == "answered");
+            .filter(|entry| entry["span"]["id"] == id && entry["message"] == "responded");
         let entry = of_it.next();
         let entry = entry.unwrap_or_else(|| panic!("no line for {id}: {entries:?}"));
         assert_eq!(entry["status"], status, "{entry}");

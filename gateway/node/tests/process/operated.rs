@@ -127,7 +127,7 @@ fn admin_address(log: &str) -> String {
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut addresses = entries
-        .filter(|entry| entry["message"] == "listening for operators")
+        .filter(|entry| entry["message"] == "admin API listening")
         .filter_map(|entry| entry["address"].as_str().map(str::to_owned));
     addresses
         .next()

@@ -1,13 +1,14 @@
-//! Mutations of accounts.
+//! The mutations of accounts.
 
 use async_graphql::{Context, Object};
 use fritzy_domain::{AccountCommand, FingerprintBuilder};
 
 use super::super::account::AccountObject;
+use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::AccountInput;
-use super::super::request::{app, once};
+use super::super::request::execute_merged_once;
 use super::Change;
 
 pub(super) struct AccountMutations;
@@ -21,7 +22,7 @@ impl AccountMutations {
         account: AccountInput,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let key = idempotency_key.as_deref();
             let content = |print: FingerprintBuilder| print.text(&account.name);
             let request =
@@ -37,7 +38,7 @@ impl AccountMutations {
         .await
     }
 
-    /// Gives an account another name, of 1 to 200 characters on one line.
+    /// Renames an account; the name is one line of 1 to 200 characters.
     async fn rename_account(
         &self,
         context: &Context<'_>,
@@ -46,7 +47,7 @@ impl AccountMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "renameAccount", |print| print.text(&name))?;
             let rename = AccountCommand::Rename { name };
@@ -59,7 +60,7 @@ impl AccountMutations {
         .await
     }
 
-    /// Closes an account: it orders and changes no more. Final; its orders stay.
+    /// Closes an account: it becomes read-only and cannot order. Final; its orders remain.
     async fn close_account(
         &self,
         context: &Context<'_>,
@@ -67,7 +68,7 @@ impl AccountMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "closeAccount", |print| print)?;
             let close = AccountCommand::Close;

@@ -1,4 +1,5 @@
-//! The mutations. Each hands on what the client wrote, with the command its key stands for.
+//! The mutations. Each passes on the client's input, with the command that its idempotency key
+//! identifies.
 
 mod account;
 mod order;
@@ -14,10 +15,10 @@ use account::AccountMutations;
 use order::OrderMutations;
 use product::ProductMutations;
 
-/// What can be changed. Every mutation takes an idempotency key, as an argument or for all mutations
-/// of a request as the header `Idempotency-Key`: repeated with the same key and content it answers
-/// what it answered first, and changes nothing more. Those that change something that exists take an
-/// `expectedVersion` as well: at any other version they are refused.
+/// Mutations. Each takes an idempotency key, as an argument or, for all mutations of a request, as
+/// the header `Idempotency-Key`: a retry with the same key and input returns the original result
+/// and changes nothing. Mutations of an existing entity also take an `expectedVersion` for
+/// optimistic locking: at any other version they fail.
 #[derive(MergedObject)]
 #[graphql(name = "Mutation")]
 pub struct Mutation(OrderMutations, AccountMutations, ProductMutations);
@@ -28,7 +29,7 @@ impl Mutation {
     }
 }
 
-/// The arguments that every change of something that exists has.
+/// The arguments of every mutation of an existing entity.
 struct Change {
     id: String,
     expected_version: Option<Version>,
@@ -59,7 +60,8 @@ impl Change {
         }
     }
 
-    /// The request behind the mutation; `content` adds what it sends beside id and version.
+    /// The request of the mutation; `content` adds its input besides id and version to the
+    /// fingerprint.
     fn request(
         &self,
         context: &Context<'_>,
@@ -68,7 +70,7 @@ impl Change {
     ) -> FieldResult<Request> {
         let expected = self.expected_version.map(|version| version.to_string());
         let content = |print: FingerprintBuilder| content(print.optional(expected.as_deref()));
-        // An id may be written in capitals; it is the same thing.
+        // Ids are case-insensitive.
         let id = self.id.to_ascii_lowercase();
         command_request(context, mutation, &id, self.key.as_deref(), content).map_err(rejected)
     }

@@ -1,28 +1,29 @@
-//! Mutations of orders.
+//! The mutations of orders.
 
 use async_graphql::{Context, Object};
 use fritzy_actors::OrderLineInput;
 use fritzy_domain::{FingerprintBuilder, OrderCommand};
 
+use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::OrderInput;
 use super::super::order::{OrderObject, attach_descriptions};
-use super::super::request::{app, once};
+use super::super::request::execute_merged_once;
 use super::Change;
 
 pub(super) struct OrderMutations;
 
 #[Object]
 impl OrderMutations {
-    /// Places an order at the prices of this moment.
+    /// Places an order at the current prices.
     async fn create_order(
         &self,
         context: &Context<'_>,
         order: OrderInput,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let order = order.into_shop();
             let content = |print: FingerprintBuilder| {
                 let line = |print: FingerprintBuilder, line: &OrderLineInput| {
@@ -35,12 +36,12 @@ impl OrderMutations {
                 command_request(context, "createOrder", "", key, content).map_err(rejected)?;
             let placed = app(context).shop.place_order(&request, &order).await;
             let placed = placed.map_err(|error| shop_error(error).inside("order"))?;
-            answer(context, placed.into()).await
+            with_descriptions(context, placed.into()).await
         })
         .await
     }
 
-    /// Accepts an order.
+    /// Confirms an order.
     async fn confirm_order(
         &self,
         context: &Context<'_>,
@@ -48,14 +49,14 @@ impl OrderMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
-            move_order(context, "confirmOrder", change, OrderCommand::Confirm).await
+            change_order(context, "confirmOrder", change, OrderCommand::Confirm).await
         })
         .await
     }
 
-    /// Notes that an accepted order was delivered.
+    /// Completes a confirmed order: it was delivered.
     async fn complete_order(
         &self,
         context: &Context<'_>,
@@ -63,14 +64,14 @@ impl OrderMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
-            move_order(context, "completeOrder", change, OrderCommand::Complete).await
+            change_order(context, "completeOrder", change, OrderCommand::Complete).await
         })
         .await
     }
 
-    /// Calls off an order that is not completed; the reason has at most 500 characters.
+    /// Cancels an order that is not completed; the reason has at most 500 characters.
     async fn cancel_order(
         &self,
         context: &Context<'_>,
@@ -79,9 +80,9 @@ impl OrderMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
-            move_order(
+            change_order(
                 context,
                 "cancelOrder",
                 change,
@@ -93,7 +94,7 @@ impl OrderMutations {
     }
 }
 
-async fn move_order(
+async fn change_order(
     context: &Context<'_>,
     mutation: &str,
     change: Change,
@@ -107,10 +108,13 @@ async fn move_order(
         .shop
         .command_order(&request, change.target(), command)
         .await;
-    answer(context, moved.map_err(shop_error)?.into()).await
+    with_descriptions(context, moved.map_err(shop_error)?.into()).await
 }
 
-async fn answer(context: &Context<'_>, mut order: OrderObject) -> FieldResult<OrderObject> {
+async fn with_descriptions(
+    context: &Context<'_>,
+    mut order: OrderObject,
+) -> FieldResult<OrderObject> {
     attach_descriptions(context, &[context.field()], &mut [&mut order]).await?;
     Ok(order)
 }

@@ -1,14 +1,15 @@
-//! Mutations of products.
+//! The mutations of products.
 
 use async_graphql::{Context, Object};
 use fritzy_actors::{ProductInput as ShopProduct, Request};
 use fritzy_domain::{FingerprintBuilder, ProductCommand};
 
+use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::{MoneyInput, PricedProductInput, ProductInput};
 use super::super::product::ProductObject;
-use super::super::request::{app, once};
+use super::super::request::execute_merged_once;
 use super::Change;
 
 pub(super) struct ProductMutations;
@@ -22,33 +23,39 @@ impl ProductMutations {
         product: ProductInput,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let product = product.into_shop(app(context).currency);
             let key = idempotency_key.as_deref();
-            let request = command_request(context, "createProduct", "", key, print_of(&product));
+            let request =
+                command_request(context, "createProduct", "", key, fingerprint_of(&product));
             create(context, request.map_err(rejected)?, product).await
         })
         .await
     }
 
-    /// Creates a product, priced in any currency, its amount given as text.
+    /// Creates a product, priced in any currency, with the amount as text.
     async fn create_priced_product(
         &self,
         context: &Context<'_>,
         product: PricedProductInput,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let product = product.into_shop(app(context).currency);
             let key = idempotency_key.as_deref();
-            let request =
-                command_request(context, "createPricedProduct", "", key, print_of(&product));
+            let request = command_request(
+                context,
+                "createPricedProduct",
+                "",
+                key,
+                fingerprint_of(&product),
+            );
             create(context, request.map_err(rejected)?, product).await
         })
         .await
     }
 
-    /// Gives a product another name, another description, or both.
+    /// Changes the name, the description, or both.
     async fn update_product(
         &self,
         context: &Context<'_>,
@@ -58,7 +65,7 @@ impl ProductMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let content = |print: FingerprintBuilder| {
                 print
                     .optional(name.as_deref())
@@ -76,7 +83,7 @@ impl ProductMutations {
         .await
     }
 
-    /// Gives a product another price. Orders placed before keep theirs.
+    /// Changes the price. Existing orders keep theirs.
     async fn reprice_product(
         &self,
         context: &Context<'_>,
@@ -85,7 +92,7 @@ impl ProductMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let app = app(context);
             let price = price.into_shop(app.currency);
             let content =
@@ -101,7 +108,7 @@ impl ProductMutations {
         .await
     }
 
-    /// Withdraws a product: it is not to be had and changes no more. Final; orders placed before keep
+    /// Withdraws a product: it becomes read-only and cannot be ordered. Final; existing orders keep
     /// their lines.
     async fn withdraw_product(
         &self,
@@ -110,7 +117,7 @@ impl ProductMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        once(context, async {
+        execute_merged_once(context, async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "withdrawProduct", |print| print)?;
             let withdraw = ProductCommand::Withdraw;
@@ -124,7 +131,7 @@ impl ProductMutations {
     }
 }
 
-fn print_of(product: &ShopProduct) -> impl FnOnce(FingerprintBuilder) -> FingerprintBuilder {
+fn fingerprint_of(product: &ShopProduct) -> impl FnOnce(FingerprintBuilder) -> FingerprintBuilder {
     |print| {
         let ShopProduct {
             name,

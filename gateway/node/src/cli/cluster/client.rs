@@ -1,4 +1,4 @@
-//! Asks the endpoint for operators of a node.
+//! A client of the admin API.
 
 use std::error::Error as StdError;
 use std::str::FromStr;
@@ -17,60 +17,60 @@ use tokio::time::timeout;
 
 use crate::settings::Secret;
 
-/// For an answer. A node gives up on its database before.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(15);
-/// Bytes of an answer at most: some thousand nodes.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// Time for a response. A node reports a timeout of its database earlier.
+const RESPONSE_TIME_MAX: Duration = Duration::from_secs(15);
+/// Bytes of a response: some thousand nodes.
+const RESPONSE_BYTES_MAX: usize = 4 << 20;
 
-/// A client for one endpoint.
+/// A client for the admin API of one node.
 pub(super) struct AdminClient {
     http: Client<HttpConnector, Full<Bytes>>,
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     url: String,
     authorization: HeaderValue,
 }
 
-/// An answer, as it came and as it was read.
-pub(super) struct Answer<T> {
+/// A response, as text and parsed.
+pub(super) struct AdminResponse<T> {
     pub(super) text: String,
     pub(super) view: T,
 }
 
-/// Why there is none.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoAnswer {
+pub(super) enum AdminClientError {
     #[error(
-        "{0} is no address of an endpoint for operators; --admin-url takes one such as http://127.0.0.1:8001"
+        "{0} is not the URL of an admin API; --admin-url takes one such as http://127.0.0.1:8001"
     )]
     BadUrl(String),
-    #[error("no token is given: set FRITZY_ADMIN_TOKEN, or --admin-token, to that of the node")]
+    #[error("no token: set FRITZY_ADMIN_TOKEN or --admin-token to the token of the node")]
     NoToken,
-    #[error("the token cannot be sent: it has characters that headers do not take")]
+    #[error("the token contains characters that HTTP headers do not allow")]
     BadToken,
     #[error(
-        "{url} cannot be reached: {reason}. --admin-url names the --admin-listen of a node that runs"
+        "{url} is unreachable: {reason}. Set --admin-url to the --admin-listen of a running node"
     )]
     Unreachable { url: String, reason: String },
     #[error(
-        "{0} does not accept the token: give that of the node, with --admin-token or FRITZY_ADMIN_TOKEN"
+        "{0} does not accept the token: set FRITZY_ADMIN_TOKEN or --admin-token to the token of the node"
     )]
     WrongToken(String),
-    /// What the node says.
+    /// An error reported by the node.
     #[error("{message}")]
     Refused { code: String, message: String },
-    #[error("{url} answers {status}, which no node of this version does; is it an --admin-listen?")]
-    Strange { url: String, status: StatusCode },
+    #[error("{url} returned an unexpected response with status {status}; is it an --admin-listen?")]
+    Unexpected { url: String, status: StatusCode },
 }
 
-impl NoAnswer {
-    /// Whether it could be done, were the cluster another.
+impl AdminClientError {
+    /// Whether the request was valid but the state of the cluster does not allow it.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == "NOBODY_ELSE")
     }
 }
 
 impl AdminClient {
-    pub(super) fn new(url: &str, token: Option<&Secret>) -> Result<Self, NoAnswer> {
+    pub(super) fn new(url: &str, token: Option<&Secret>) -> Result<Self, AdminClientError> {
         let uri = Uri::from_str(url).ok();
         let is_plain = |uri: &Uri| {
             let has_host = uri.host().is_some_and(|host| !host.is_empty());
@@ -80,10 +80,10 @@ impl AdminClient {
                 && uri.query().is_none()
         };
         uri.filter(is_plain)
-            .ok_or_else(|| NoAnswer::BadUrl(url.to_owned()))?;
-        let token = token.ok_or(NoAnswer::NoToken)?;
+            .ok_or_else(|| AdminClientError::BadUrl(url.to_owned()))?;
+        let token = token.ok_or(AdminClientError::NoToken)?;
         let authorization = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
-        let mut authorization = authorization.map_err(|_| NoAnswer::BadToken)?;
+        let mut authorization = authorization.map_err(|_| AdminClientError::BadToken)?;
         authorization.set_sensitive(true);
         Ok(Self {
             http: Client::builder(TokioExecutor::new()).build_http(),
@@ -95,32 +95,33 @@ impl AdminClient {
     pub(super) async fn get<T: for<'d> Deserialize<'d>>(
         &self,
         path: &str,
-    ) -> Result<Answer<T>, NoAnswer> {
-        self.ask(Method::GET, path, Bytes::new()).await
+    ) -> Result<AdminResponse<T>, AdminClientError> {
+        self.request(Method::GET, path, Bytes::new()).await
     }
 
     pub(super) async fn post<T: for<'d> Deserialize<'d>>(
         &self,
         path: &str,
         body: &Value,
-    ) -> Result<Answer<T>, NoAnswer> {
-        self.ask(Method::POST, path, body.to_string().into()).await
+    ) -> Result<AdminResponse<T>, AdminClientError> {
+        self.request(Method::POST, path, body.to_string().into())
+            .await
     }
 
-    async fn ask<T: for<'d> Deserialize<'d>>(
+    async fn request<T: for<'d> Deserialize<'d>>(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<Answer<T>, NoAnswer> {
+    ) -> Result<AdminResponse<T>, AdminClientError> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header(AUTHORIZATION, self.authorization.clone())
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
-            .map_err(|_| NoAnswer::BadUrl(self.url.clone()))?;
-        let unreachable = |reason: String| NoAnswer::Unreachable {
+            .map_err(|_| AdminClientError::BadUrl(self.url.clone()))?;
+        let unreachable = |reason: String| AdminClientError::Unreachable {
             url: self.url.clone(),
             reason,
         };
@@ -128,41 +129,46 @@ impl AdminClient {
             let response = self.http.request(request).await;
             let response = response.map_err(|failure| unreachable(root_of(&failure)))?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+            let body = Limited::new(response.into_body(), RESPONSE_BYTES_MAX);
             let body = body.collect().await;
             let body = body.map_err(|failure| unreachable(failure.to_string()))?;
             Ok((status, body.to_bytes()))
         };
-        let late = |_| unreachable(format!("no answer in {} s", ANSWER_TIME_MAX.as_secs()));
-        let exchanged = timeout(ANSWER_TIME_MAX, exchange).await;
+        let late = |_| {
+            unreachable(format!(
+                "no response within {} s",
+                RESPONSE_TIME_MAX.as_secs()
+            ))
+        };
+        let exchanged = timeout(RESPONSE_TIME_MAX, exchange).await;
         let (status, body) = exchanged.map_err(late)??;
         if status == StatusCode::UNAUTHORIZED {
-            return Err(NoAnswer::WrongToken(self.url.clone()));
+            return Err(AdminClientError::WrongToken(self.url.clone()));
         }
-        let strange = || NoAnswer::Strange {
+        let unexpected = || AdminClientError::Unexpected {
             url: self.url.clone(),
             status,
         };
-        let text = String::from_utf8(body.to_vec()).map_err(|_| strange())?;
+        let text = String::from_utf8(body.to_vec()).map_err(|_| unexpected())?;
         if status != StatusCode::OK {
-            return Err(refused(&text).unwrap_or_else(strange));
+            return Err(reported_error(&text).unwrap_or_else(unexpected));
         }
-        let view = serde_json::from_str(&text).map_err(|_| strange())?;
-        Ok(Answer { text, view })
+        let view = serde_json::from_str(&text).map_err(|_| unexpected())?;
+        Ok(AdminResponse { text, view })
     }
 }
 
-/// What a node says instead of an answer.
-fn refused(text: &str) -> Option<NoAnswer> {
+/// The error in a response.
+fn reported_error(text: &str) -> Option<AdminClientError> {
     let error = serde_json::from_str::<Value>(text).ok()?;
     let part = |name: &str| Some(error["error"][name].as_str()?.to_owned());
-    Some(NoAnswer::Refused {
+    Some(AdminClientError::Refused {
         code: part("code")?,
         message: part("message")?,
     })
 }
 
-/// What the operating system saw: the client's own texts say little.
+/// The innermost error, which is the operating system's: those of the client are uninformative.
 fn root_of(failure: &dyn StdError) -> String {
     match failure.source() {
         Some(cause) => root_of(cause),
@@ -175,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_asked_is_said_before_anything_is_sent() {
+    fn invalid_url_or_missing_token_is_refused_before_sending() {
         let token: Secret = "sixteen letters.".parse().expect("long enough");
         for url in [
             "http://127.0.0.1:8001",
@@ -203,11 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_node_says_is_passed_on() {
+    fn error_reported_by_the_node_is_passed_on() {
         let said = r#"{"error":{"code":"NOBODY_ELSE","message":"start another"}}"#;
-        let refused = super::refused(said).expect("readable");
+        let refused = super::reported_error(said).expect("readable");
         assert!(refused.is_conflict());
         assert_eq!(refused.to_string(), "start another");
-        assert!(super::refused("<html>").is_none());
+        assert!(super::reported_error("<html>").is_none());
     }
 }

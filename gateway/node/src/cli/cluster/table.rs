@@ -1,17 +1,17 @@
-//! Answers of the endpoint as tables and lines for people.
+//! Responses of the admin API as tables and lines of text.
 
 use std::fmt::Write;
 
 use crate::admin::{
-    AskedView, ClusterView, EntityView, GoneView, NodeName, NodeView, SeenPlace, ShardList,
-    ShardView,
+    CalledNodeView, ClusterView, DeadNodeView, EntityView, NodeName, NodeView, ObservedOwner,
+    ShardList, ShardView,
 };
 
-/// Runs that are gone, in lines at most: one that dies again and again would fill the screen.
+/// Dead incarnations shown at most: a node in a crash loop would fill the screen.
 const GONE_SHOWN: usize = 5;
 /// Between two columns.
 const GAP: &str = "  ";
-/// The columns, and whether each holds numbers, which stand on the right.
+/// The columns, and whether each holds numbers, which are aligned to the right.
 const COLUMNS: [(&str, bool); 10] = [
     ("NODE", false),
     ("ADDRESS", false),
@@ -20,12 +20,12 @@ const COLUMNS: [(&str, bool); 10] = [
     ("WIRE", false),
     ("SHARDS", true),
     ("STATE", false),
-    ("BEAT", true),
+    ("HEARTBEAT", true),
     ("ROUND TRIP", true),
     ("SILENT", true),
 ];
 
-/// The cluster.
+/// The status of the cluster.
 pub(super) fn cluster(view: &ClusterView) -> String {
     let heads = COLUMNS.map(|(head, _)| head.to_owned());
     let rows: Vec<_> = std::iter::once(heads)
@@ -46,14 +46,14 @@ pub(super) fn cluster(view: &ClusterView) -> String {
             } else {
                 write!(line, "{cell:<width$}{GAP}")
             };
-            written.expect("a string takes everything");
+            written.expect("writing to a string does not fail");
         }
         text.push_str(line.trim_end());
         text.push('\n');
     }
     let count = view.shards.count;
     let unowned = match view.shards.unowned.count {
-        0 => "each has an owner".to_owned(),
+        0 => "all owned".to_owned(),
         some => format!("{some} without an owner: {}", named(&view.shards.unowned)),
     };
     text.push_str(&format!("{count} shards, {unowned}\n"));
@@ -62,26 +62,30 @@ pub(super) fn cluster(view: &ClusterView) -> String {
     text
 }
 
-/// Runs that were taken for dead: a line for each of the last ones.
+/// Incarnations declared dead: a line for each of the latest.
 fn gone(view: &ClusterView) -> String {
     let mut text = String::new();
     for gone in view.gone.iter().take(GONE_SHOWN) {
-        let GoneView { name, id, .. } = gone;
+        let DeadNodeView { name, id, .. } = gone;
         let came_back = view.nodes.iter().any(|node| node.name == *name);
-        let whose = if came_back { "an earlier run of " } else { "" };
+        let earlier = if came_back {
+            "an earlier incarnation of "
+        } else {
+            ""
+        };
         let ago = gone.fenced_ms_ago.map(|ms| format!(" {} ago", seconds(ms)));
         let ago = ago.unwrap_or_default();
         let left = match gone.shards {
             0 => String::new(),
-            left => format!("; {left} of its shards are not taken yet"),
+            left => format!("; {left} of its shards are not acquired yet"),
         };
         text.push_str(&format!(
-            "gone: {whose}{name} ({id}), taken for dead{ago}{left}\n"
+            "gone: {earlier}{name} ({id}), declared dead{ago}{left}\n"
         ));
     }
     let more = view.gone.len().saturating_sub(GONE_SHOWN);
     if more > 0 {
-        text.push_str(&format!("gone: {more} more, before these\n"));
+        text.push_str(&format!("gone: {more} earlier ones\n"));
     }
     text
 }
@@ -122,46 +126,47 @@ const fn state(node: &NodeView) -> &'static str {
             ..
         } => "drained",
         NodeView { draining: true, .. } => "draining",
-        _ => "well",
+        _ => "ok",
     }
 }
 
-/// How the asked node sees it.
-fn asked(asked: &AskedView) -> String {
+/// The state of the called node.
+fn asked(asked: &CalledNodeView) -> String {
     let name = &asked.name;
     let lease = match asked.lease_ms {
-        Some(left) => format!("its lease holds for {}", seconds(left)),
-        None => "its lease has lapsed: it answers nothing from memory".to_owned(),
+        Some(left) => format!("its lease is valid for {}", seconds(left)),
+        None => "its lease has lapsed: it serves nothing from memory".to_owned(),
     };
     let looked = match asked.looked_ms_ago {
-        Some(ago) => format!("it looked at the tables {} ago", seconds(ago)),
-        None => "it has not looked at the tables yet".to_owned(),
+        Some(ago) => format!("it polled the tables {} ago", seconds(ago)),
+        None => "it has not polled the tables yet".to_owned(),
     };
     let member = match asked.id {
         Some(_) => String::new(),
-        None => ", no member at the moment".to_owned(),
+        None => ", currently not a member".to_owned(),
     };
     let running = asked.running;
-    let mut text = format!("asked {name}{member}: {running} shards run there; {lease}; {looked}\n");
+    let mut text =
+        format!("called node {name}{member}: {running} shards run there; {lease}; {looked}\n");
     if let Some(failure) = &asked.tables_failure {
         text.push_str(&format!(
-            "  the tables cannot be read: {failure}. What stands above is of its last look\n"
+            "  the tables cannot be read: {failure}. The above is its last poll\n"
         ));
     }
     if asked.moving.count > 0 {
         let (count, moving) = (asked.moving.count, named(&asked.moving));
-        text.push_str(&format!("  it is handing over {count} shards: {moving}\n"));
+        text.push_str(&format!("  it is handing off {count} shards: {moving}\n"));
     }
     if asked.nowhere.count > 0 {
         let (count, nowhere) = (asked.nowhere.count, named(&asked.nowhere));
         text.push_str(&format!(
-            "  requests to {count} shards wait there, for it knows no place for them: {nowhere}\n"
+            "  requests to {count} shards wait there, because it knows no owner of them: {nowhere}\n"
         ));
     }
     text
 }
 
-/// A shard, or that of an entity.
+/// A shard, or the shard of an entity.
 pub(super) fn shard(view: &ShardView) -> String {
     let mut text = String::new();
     if let Some(found) = &view.entity {
@@ -174,7 +179,7 @@ pub(super) fn shard(view: &ShardView) -> String {
             format!("is owned by {} ({})", owner.shown(), owner.id)
         }
         Some(owner) => format!(
-            "was owned by {} ({}), which is over",
+            "was owned by {} ({}), which is dead",
             owner.shown(),
             owner.id
         ),
@@ -182,13 +187,13 @@ pub(super) fn shard(view: &ShardView) -> String {
     text.push_str(&format!("shard {} {owner}, epoch {epoch}\n", view.shard));
     let seen = &view.seen;
     let place = match seen.place {
-        SeenPlace::Here => "it is there".to_owned(),
-        SeenPlace::Elsewhere => {
+        ObservedOwner::Here => "it is local".to_owned(),
+        ObservedOwner::Elsewhere => {
             let node = seen.node.as_ref().map_or("another node", NodeName::shown);
             format!("it is on {node}")
         }
-        SeenPlace::Nowhere if seen.moving => "it is being handed over; requests wait".to_owned(),
-        SeenPlace::Nowhere => "it has no place; requests wait".to_owned(),
+        ObservedOwner::Nowhere if seen.moving => "it is being handed off; requests wait".to_owned(),
+        ObservedOwner::Nowhere => "it has no known owner; requests wait".to_owned(),
     };
     text.push_str(&format!(
         "seen by {}: {place}, epoch {}\n",
@@ -201,7 +206,7 @@ pub(super) fn shard(view: &ShardView) -> String {
     let prefers: Vec<&str> = view.prefers.iter().map(NodeName::shown).collect();
     let prefers = match prefers.as_slice() {
         [] => String::new(),
-        some => format!("; prefers, room aside, {}", some.join(", ")),
+        some => format!("; prefers, regardless of capacity, {}", some.join(", ")),
     };
     text.push_str(&format!("{belongs}{prefers}\n"));
     text
@@ -217,7 +222,7 @@ fn entity(entity: &EntityView) -> String {
         Some(false) => format!("{id}: nothing has this id; it would be in slot {slot}\n"),
         None => {
             let why = entity.journal_failure.as_deref().unwrap_or("not looked up");
-            format!("{id}: slot {slot}; whether anything has this id is not known: {why}\n")
+            format!("{id}: slot {slot}; whether anything has this id is unknown: {why}\n")
         }
     }
 }
@@ -240,7 +245,7 @@ fn seconds(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::{SeenView, ShardsView};
+    use crate::admin::{ObservedShardView, ShardsView};
 
     fn node(name: &str, shards: usize) -> NodeView {
         NodeView {
@@ -267,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_tells_how_a_cluster_stands() {
+    fn table_shows_nodes_shards_and_dead_incarnations() {
         let asked = NodeView {
             asked: true,
             connected: false,
@@ -288,7 +293,7 @@ mod tests {
             connected: false,
             ..node("four", 0)
         };
-        let gone = |name: &str, fenced_ms_ago, shards| GoneView {
+        let gone = |name: &str, fenced_ms_ago, shards| DeadNodeView {
             name: name.to_owned(),
             id: format!("id of {name}"),
             address: None,
@@ -298,14 +303,14 @@ mod tests {
         let died = (0..5).map(|run| gone("five", Some(20_000 + run), 0));
         let came_back = gone("three", Some(312_400), 0);
         let view = ClusterView {
-            asked: AskedView {
+            asked: CalledNodeView {
                 name: "one".to_owned(),
                 id: Some("1".to_owned()),
                 lease_ms: Some(2_940),
                 looked_ms_ago: Some(310),
                 running: 600,
                 moving: ShardList::of([7]),
-                ..AskedView::default()
+                ..CalledNodeView::default()
             },
             shards: ShardsView {
                 count: 1_024,
@@ -315,34 +320,34 @@ mod tests {
             gone: vec![gone("five", None, 3), came_back],
         };
         let expected = "\
-NODE      ADDRESS        ROLES             VERSION  WIRE  SHARDS  STATE          BEAT  ROUND TRIP  SILENT
-one       one:7000       gateway,entities  0.1.0    1        600  well             17           -       -
-node-two  node-two:7000  gateway,entities  0.1.0    1-2        4  draining         17      0.4 ms   0.3 s
-three     three:7000     gateway,entities  0.1.0    1          0  drained          17      0.4 ms   0.3 s
-four      four:7000      gateway,entities  0.1.0    1          0  no connection    17      0.4 ms   0.3 s
+NODE      ADDRESS        ROLES             VERSION  WIRE  SHARDS  STATE          HEARTBEAT  ROUND TRIP  SILENT
+one       one:7000       gateway,entities  0.1.0    1        600  ok                    17           -       -
+node-two  node-two:7000  gateway,entities  0.1.0    1-2        4  draining              17      0.4 ms   0.3 s
+three     three:7000     gateway,entities  0.1.0    1          0  drained               17      0.4 ms   0.3 s
+four      four:7000      gateway,entities  0.1.0    1          0  no connection         17      0.4 ms   0.3 s
 1024 shards, 420 without an owner: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, …
-asked one: 600 shards run there; its lease holds for 2.9 s; it looked at the tables 0.3 s ago
-  it is handing over 1 shards: 7
-gone: five (id of five), taken for dead; 3 of its shards are not taken yet
-gone: an earlier run of three (id of three), taken for dead 312.4 s ago
+called node one: 600 shards run there; its lease is valid for 2.9 s; it polled the tables 0.3 s ago
+  it is handing off 1 shards: 7
+gone: five (id of five), declared dead; 3 of its shards are not acquired yet
+gone: an earlier incarnation of three (id of three), declared dead 312.4 s ago
 ";
         assert_eq!(cluster(&view), expected);
         let gone = view.gone.into_iter().chain(died).collect();
         let text = cluster(&ClusterView { gone, ..view });
         assert!(
-            text.ends_with("taken for dead 20.0 s ago\ngone: 2 more, before these\n"),
+            text.ends_with("declared dead 20.0 s ago\ngone: 2 earlier ones\n"),
             "{text}"
         );
     }
 
     #[test]
-    fn a_node_that_is_cut_off_says_so() {
+    fn isolated_node_is_reported() {
         let view = ClusterView {
-            asked: AskedView {
+            asked: CalledNodeView {
                 name: "one".to_owned(),
-                tables_failure: Some("no answer in 3s".to_owned()),
+                tables_failure: Some("no response within 3s".to_owned()),
                 nowhere: ShardList::of([3, 4]),
-                ..AskedView::default()
+                ..CalledNodeView::default()
             },
             shards: ShardsView::default(),
             nodes: Vec::new(),
@@ -350,17 +355,17 @@ gone: an earlier run of three (id of three), taken for dead 312.4 s ago
         };
         let text = cluster(&view);
         for part in [
-            "asked one, no member at the moment",
+            "called node one, currently not a member",
             "lease has lapsed",
-            "the tables cannot be read: no answer in 3s",
-            "requests to 2 shards wait there, for it knows no place for them: 3, 4\n",
+            "the tables cannot be read: no response within 3s",
+            "requests to 2 shards wait there, because it knows no owner of them: 3, 4\n",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
 
     #[test]
-    fn a_shard_is_told_with_its_owner_and_where_it_belongs() {
+    fn shard_is_shown_with_owner_and_preferred_nodes() {
         let view = ShardView {
             entity: Some(EntityView {
                 id: "0192aaaa".to_owned(),
@@ -373,9 +378,9 @@ gone: an earlier run of three (id of three), taken for dead 312.4 s ago
             owner: Some(name("two")),
             owner_lives: true,
             epoch: 3,
-            seen: SeenView {
+            seen: ObservedShardView {
                 by: "one".to_owned(),
-                place: SeenPlace::Elsewhere,
+                place: ObservedOwner::Elsewhere,
                 node: Some(name("two")),
                 epoch: 3,
                 moving: false,
@@ -387,31 +392,31 @@ gone: an earlier run of three (id of three), taken for dead 312.4 s ago
 0192aaaa: order, slot 1031
 shard 7 is owned by two (id of two), epoch 3
 seen by one: it is on two, epoch 3
-belongs on one; prefers, room aside, one, two
+belongs on one; prefers, regardless of capacity, one, two
 ";
         assert_eq!(shard(&view), expected);
         let found = view.entity.clone().expect("given");
-        for (exists, told) in [
+        for (exists, expected) in [
             (
                 Some(false),
                 "0192aaaa: nothing has this id; it would be in slot 1031\nshard 7 is",
             ),
             (
                 None,
-                "0192aaaa: slot 1031; whether anything has this id is not known: no answer\nshard 7 is",
+                "0192aaaa: slot 1031; whether anything has this id is unknown: no response\nshard 7 is",
             ),
         ] {
             let entity = Some(EntityView {
                 exists,
                 kind: None,
-                journal_failure: Some("no answer".to_owned()),
+                journal_failure: Some("no response".to_owned()),
                 ..found.clone()
             });
             let text = shard(&ShardView {
                 entity,
                 ..view.clone()
             });
-            assert!(text.starts_with(told), "{text}");
+            assert!(text.starts_with(expected), "{text}");
         }
         let gone = ShardView {
             entity: None,
@@ -421,7 +426,7 @@ belongs on one; prefers, room aside, one, two
             ..view
         };
         let text = shard(&gone);
-        assert!(text.contains("was owned by two (id of two), which is over"));
+        assert!(text.contains("was owned by two (id of two), which is dead"));
         assert!(text.contains("belongs nowhere: no node can own shards\n"));
     }
 }

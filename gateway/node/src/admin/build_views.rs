@@ -1,4 +1,4 @@
-//! Makes the answers out of the tables and of what a node knows.
+//! Builds the responses from the tables and from the state of the called node.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,62 +7,62 @@ use fritzy_cluster::{MemberStatus, PeerStatus, ShardLocation, ShardMap, assign, 
 use fritzy_types::{ClusterState, NodeId, NodeRecord, Roles, ShardId};
 
 use super::views::{
-    AskedView, ClusterView, GoneView, NodeName, NodeView, SeenPlace, SeenView, ShardList,
-    ShardView, ShardsView,
+    CalledNodeView, ClusterView, DeadNodeView, NodeName, NodeView, ObservedOwner,
+    ObservedShardView, ShardList, ShardView, ShardsView,
 };
 
-/// Nodes that a shard prefers, named at most: where it would go if the first ones were gone.
+/// Preferred nodes of a shard shown at most: where it would go if the first ones failed.
 const PREFERS_MAX: usize = 5;
 
-/// What the asked node knows.
-pub(super) struct Seen<'s> {
+/// The state of the called node.
+pub(super) struct NodeSnapshot<'s> {
     pub(super) name: &'s str,
     pub(super) status: MemberStatus,
     pub(super) lease: Option<Duration>,
     pub(super) map: &'s ShardMap,
-    /// Why the tables are those of its last look.
+    /// Why the tables are those of its last poll.
     pub(super) failure: Option<String>,
 }
 
 pub(super) fn cluster_view(
-    seen: &Seen<'_>,
+    snapshot: &NodeSnapshot<'_>,
     state: &ClusterState,
     fenced_for: &HashMap<NodeId, Duration>,
 ) -> ClusterView {
     let owned = owned(state);
-    let peers: HashMap<NodeId, &PeerStatus> = seen
+    let peers: HashMap<NodeId, &PeerStatus> = snapshot
         .status
         .peers
         .iter()
         .map(|peer| (peer.node, peer))
         .collect();
-    let node = |record: &NodeRecord| node_view(record, seen.status.me, &owned, &peers);
-    let (fenced, standing): (Vec<_>, Vec<_>) = state.nodes.iter().partition(|record| record.fenced);
-    let mut nodes: Vec<NodeView> = standing.into_iter().map(node).collect();
+    let node = |record: &NodeRecord| node_view(record, snapshot.status.me, &owned, &peers);
+    let (fenced, live): (Vec<_>, Vec<_>) = state.nodes.iter().partition(|record| record.fenced);
+    let mut nodes: Vec<NodeView> = live.into_iter().map(node).collect();
     nodes.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
     let unowned = state
         .shards
         .iter()
-        .filter(|shard| !shard.owner.is_some_and(|owner| lives(state, owner)));
+        .filter(|shard| !shard.owner.is_some_and(|owner| is_live(state, owner)));
     ClusterView {
-        asked: asked_view(seen),
+        asked: called_node_view(snapshot),
         shards: ShardsView {
             count: state.shards.len(),
             unowned: ShardList::of(unowned.map(|shard| shard.shard.0)),
         },
         nodes,
-        gone: gone_views(fenced, &owned, fenced_for),
+        gone: dead_node_views(fenced, &owned, fenced_for),
     }
 }
 
-fn gone_views(
+fn dead_node_views(
     fenced: Vec<&NodeRecord>,
     owned: &HashMap<NodeId, usize>,
     fenced_for: &HashMap<NodeId, Duration>,
-) -> Vec<GoneView> {
+) -> Vec<DeadNodeView> {
     let gone = |record: &NodeRecord| {
         let node = &record.node;
-        GoneView {
+        DeadNodeView {
             name: node.name.clone(),
             id: node.id.to_string(),
             address: node.address.clone(),
@@ -70,26 +70,26 @@ fn gone_views(
             fenced_ms_ago: fenced_for.get(&node.id).map(|age| millis(*age)),
         }
     };
-    let mut gone: Vec<GoneView> = fenced.into_iter().map(gone).collect();
+    let mut gone: Vec<DeadNodeView> = fenced.into_iter().map(gone).collect();
     gone.sort_by(|one, other| {
-        let key = |view: &GoneView| (view.fenced_ms_ago.unwrap_or(u64::MAX), view.id.clone());
+        let key = |view: &DeadNodeView| (view.fenced_ms_ago.unwrap_or(u64::MAX), view.id.clone());
         key(one).cmp(&key(other))
     });
     gone
 }
 
-fn asked_view(seen: &Seen<'_>) -> AskedView {
-    let status = &seen.status;
+fn called_node_view(snapshot: &NodeSnapshot<'_>) -> CalledNodeView {
+    let status = &snapshot.status;
     let mut moving: Vec<u16> = status.moving.iter().map(|shard| shard.0).collect();
     moving.sort_unstable();
-    let all = seen.map.count().all();
-    let nowhere = all.filter(|shard| seen.map.location(*shard) == ShardLocation::Unassigned);
-    AskedView {
-        name: seen.name.to_owned(),
+    let all = snapshot.map.count().all();
+    let nowhere = all.filter(|shard| snapshot.map.location(*shard) == ShardLocation::Unassigned);
+    CalledNodeView {
+        name: snapshot.name.to_owned(),
         id: status.me.map(|me| me.to_string()),
-        lease_ms: seen.lease.map(millis),
+        lease_ms: snapshot.lease.map(millis),
         looked_ms_ago: status.polled_at.map(|looked| millis(looked.elapsed())),
-        tables_failure: seen.failure.clone(),
+        tables_failure: snapshot.failure.clone(),
         running: status.running,
         moving: ShardList::of(moving),
         nowhere: ShardList::of(nowhere.map(|shard| shard.0)),
@@ -123,7 +123,11 @@ fn node_view(
     }
 }
 
-pub(super) fn shard_view(seen: &Seen<'_>, state: &ClusterState, shard: ShardId) -> ShardView {
+pub(super) fn shard_view(
+    snapshot: &NodeSnapshot<'_>,
+    state: &ClusterState,
+    shard: ShardId,
+) -> ShardView {
     let row = state.shards.get(usize::from(shard.0));
     let owner = row.and_then(|row| row.owner);
     let owning: Vec<NodeId> = state
@@ -132,33 +136,33 @@ pub(super) fn shard_view(seen: &Seen<'_>, state: &ClusterState, shard: ShardId) 
         .filter(|record| may_own(record))
         .map(|record| record.node.id)
         .collect();
-    let placed = assign(u32::from(seen.map.count().get()), &owning);
+    let placed = assign(u32::from(snapshot.map.count().get()), &owning);
     let belongs = placed.get(usize::from(shard.0)).copied().flatten();
-    let (place, node) = match seen.map.location(shard) {
-        ShardLocation::Local => (SeenPlace::Here, None),
-        ShardLocation::Remote(node) => (SeenPlace::Elsewhere, Some(named(state, node))),
-        ShardLocation::Unassigned => (SeenPlace::Nowhere, None),
+    let (place, node) = match snapshot.map.location(shard) {
+        ShardLocation::Local => (ObservedOwner::Here, None),
+        ShardLocation::Remote(node) => (ObservedOwner::Elsewhere, Some(named(state, node))),
+        ShardLocation::Unassigned => (ObservedOwner::Nowhere, None),
     };
     let prefers = preference(shard, &owning).into_iter().take(PREFERS_MAX);
     ShardView {
         entity: None,
         shard: shard.0,
         owner: owner.map(|owner| named(state, owner)),
-        owner_lives: owner.is_some_and(|owner| lives(state, owner)),
+        owner_lives: owner.is_some_and(|owner| is_live(state, owner)),
         epoch: row.map_or(0, |row| row.epoch.0),
-        seen: SeenView {
-            by: seen.name.to_owned(),
+        seen: ObservedShardView {
+            by: snapshot.name.to_owned(),
             place,
             node,
-            epoch: seen.map.owner(shard).1.0,
-            moving: seen.status.moving.contains(&shard),
+            epoch: snapshot.map.owner(shard).1.0,
+            moving: snapshot.status.moving.contains(&shard),
         },
         belongs: belongs.map(|node| named(state, node)),
         prefers: prefers.map(|node| named(state, node)).collect(),
     }
 }
 
-/// A node by its name and its id.
+/// The name of a node, with its id.
 pub(super) fn named(state: &ClusterState, id: NodeId) -> NodeName {
     let record = state.nodes.iter().find(|record| record.node.id == id);
     NodeName {
@@ -167,19 +171,19 @@ pub(super) fn named(state: &ClusterState, id: NodeId) -> NodeName {
     }
 }
 
-/// How many shards a node owns.
+/// The number of shards that a node owns.
 pub(super) fn owned_by(state: &ClusterState, id: NodeId) -> usize {
     let owners = state.shards.iter().filter(|shard| shard.owner == Some(id));
     owners.count()
 }
 
-/// Whether some other node can take the shards of this one.
-pub(super) fn has_taker(state: &ClusterState, id: NodeId) -> bool {
+/// Whether another node can take the shards of this one.
+pub(super) fn has_other_owner(state: &ClusterState, id: NodeId) -> bool {
     let mut others = state.nodes.iter().filter(|record| record.node.id != id);
     others.any(may_own)
 }
 
-/// Whether a node takes shards.
+/// Whether a node may own shards.
 pub(super) fn may_own(record: &NodeRecord) -> bool {
     record.node.roles.entities && !record.fenced && !record.draining
 }
@@ -192,7 +196,7 @@ fn owned(state: &ClusterState) -> HashMap<NodeId, usize> {
     owned
 }
 
-fn lives(state: &ClusterState, id: NodeId) -> bool {
+fn is_live(state: &ClusterState, id: NodeId) -> bool {
     let mut nodes = state.nodes.iter();
     nodes.any(|record| record.node.id == id && !record.fenced)
 }

@@ -1,44 +1,45 @@
-//! Fields that would stand under one name in an answer and do not ask for the same: GraphQL refuses them ("Field
-//! Selection Merging"); the library does so only where none of them comes through a fragment.
+//! The rule "Field Selection Merging": fields with the same response name must be the same field
+//! with the same arguments. The library checks it only where none of them is in a fragment.
 //!
-//! The schema has neither interfaces nor unions, so fields under one name are always of one type, and only their
-//! names and arguments can differ.
+//! The schema has neither interfaces nor unions, so fields with one response name have one parent
+//! type, and only their names and arguments can differ.
 
 use std::collections::{BTreeMap, HashSet};
 
 use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
 use async_graphql::{Positioned, ServerError};
 
-/// Fields looked at, at most: an operation has no more with its fragments put in, unless fragments spread
-/// themselves, which validation refuses.
-const LOOKS_MAX: usize = 8_000;
+/// Selections visited at most. An operation has no more with its fragments expanded, unless
+/// fragments spread themselves, which validation rejects.
+const VISITS_MAX: usize = 8_000;
 
-/// Objects within objects, at most: [`super::document_limits`] has refused what is deeper, unless fragments spread
-/// themselves.
+/// Objects within objects at most: [`super::document_limits`] has rejected deeper ones, unless
+/// fragments spread themselves.
 const DEPTH_MAX: usize = 64;
 
 type Fields<'d> = BTreeMap<&'d str, Vec<&'d Positioned<Field>>>;
 
-/// The first pair of fields of a document that cannot be merged. Its limits have been checked.
+/// The first pair of fields that cannot be merged. The limits of the document have been checked.
 pub(super) fn conflicting_fields(document: &ExecutableDocument) -> Option<ServerError> {
     document.operations.iter().find_map(|(_, operation)| {
-        let mut looks_left = LOOKS_MAX;
+        let mut visits_left = VISITS_MAX;
         let set = &operation.node.selection_set.node;
-        Merging {
+        FieldMerger {
             document,
-            looks_left: &mut looks_left,
+            visits_left: &mut visits_left,
         }
         .conflict(&[set], DEPTH_MAX)
     })
 }
 
-struct Merging<'d, 'l> {
+/// Compares the fields of one operation.
+struct FieldMerger<'d, 'l> {
     document: &'d ExecutableDocument,
-    looks_left: &'l mut usize,
+    visits_left: &'l mut usize,
 }
 
-impl<'d> Merging<'d, '_> {
-    /// A conflict among the fields of an object that all of `sets` select, or inside one of them.
+impl<'d> FieldMerger<'d, '_> {
+    /// A conflict among the fields that `sets` select of one object, or inside one of them.
     fn conflict(&mut self, sets: &[&'d SelectionSet], depth_left: usize) -> Option<ServerError> {
         let depth_left = depth_left.checked_sub(1)?;
         let mut fields = Fields::new();
@@ -53,18 +54,18 @@ impl<'d> Merging<'d, '_> {
                 .find(|other| !is_same(&first.node, &other.node))
             {
                 let message = format!(
-                    "Fields \"{name}\" conflict: they ask for different fields, or with different arguments. \
+                    "Fields \"{name}\" conflict: they are different fields, or have different arguments. \
                      Give one of them another alias."
                 );
                 return Some(ServerError::new(message, Some(other.pos)));
             }
-            let inside: Vec<&SelectionSet> = fields
+            let nested: Vec<&SelectionSet> = fields
                 .iter()
                 .map(|field| &field.node.selection_set.node)
                 .filter(|set| !set.items.is_empty())
                 .collect();
-            if !inside.is_empty()
-                && let Some(conflict) = self.conflict(&inside, depth_left)
+            if !nested.is_empty()
+                && let Some(conflict) = self.conflict(&nested, depth_left)
             {
                 return Some(conflict);
             }
@@ -72,7 +73,7 @@ impl<'d> Merging<'d, '_> {
         None
     }
 
-    /// Gathers fields by the name they get. A fragment adds nothing when it is spread again.
+    /// Collects fields by response name. A fragment adds nothing when it is spread again.
     fn collect(
         &mut self,
         set: &'d SelectionSet,
@@ -80,10 +81,10 @@ impl<'d> Merging<'d, '_> {
         spread: &mut HashSet<&'d str>,
     ) {
         for item in &set.items {
-            if *self.looks_left == 0 {
+            if *self.visits_left == 0 {
                 return;
             }
-            *self.looks_left -= 1;
+            *self.visits_left -= 1;
             match &item.node {
                 Selection::Field(field) => {
                     let name = field.node.response_key().node.as_str();
@@ -105,7 +106,7 @@ impl<'d> Merging<'d, '_> {
     }
 }
 
-/// Whether two fields are one name with the same arguments, in whatever order.
+/// Whether two fields have the same name and the same arguments, in any order.
 fn is_same(one: &Field, other: &Field) -> bool {
     one.name.node == other.name.node
         && one.arguments.len() == other.arguments.len()
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_field_may_stand_there_as_often_as_it_likes() {
+    fn equal_fields_are_merged() {
         for text in [
             "{ a { b } a { c } ...F } fragment F on Query { a { b } }",
             "{ a(x: 1, y: 2) ...F ...F } fragment F on Query { a(y: 2, x: 1) }",
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_under_one_name_is_found_wherever_it_comes_from() {
+    fn different_fields_of_one_name_conflict_across_fragments() {
         for text in [
             "{ a(x: 1) ...F } fragment F on Query { a(x: 2) }",
             "{ a ...F } fragment F on Query { a: b }",
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_without_an_end_are_left_to_validation() {
+    fn cyclic_fragments_are_left_to_validation() {
         assert_eq!(
             conflict("{ ...F } fragment F on Query { a { ...F } }"),
             None

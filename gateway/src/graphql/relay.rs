@@ -1,4 +1,4 @@
-//! Relay connections: lists by cursors, which stay where they are while others write.
+//! Relay connections: cursor pagination, which stays stable under concurrent writes.
 
 use async_graphql::OutputType;
 use async_graphql::connection::{Connection, CursorType, Edge};
@@ -6,10 +6,10 @@ use fritzy_domain::{Flaw, KeysetPage, Rejection, SortKey};
 use fritzy_types::Timestamp;
 use uuid::Uuid;
 
+use super::budgeted::Row;
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
-use super::rows::Row;
 
-/// A kind of lists: a cursor of one says nothing in another.
+/// The lists with cursors; a cursor is valid only in its own list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
     Accounts,
@@ -27,7 +27,8 @@ impl List {
     }
 }
 
-/// Where a row stands in which list, as clients hold it: a letter, then hexadecimal, and nobody's business.
+/// The position of a row in a list. Opaque to clients: a letter for the list, then the sort key in
+/// hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     list: List,
@@ -65,7 +66,7 @@ impl CursorType for Cursor {
     }
 }
 
-/// The arguments of a connection, as Relay names them.
+/// The arguments of a connection, by their Relay names.
 pub(crate) struct Window {
     pub(crate) after: Option<String>,
     pub(crate) before: Option<String>,
@@ -73,7 +74,7 @@ pub(crate) struct Window {
     pub(crate) last: Option<i32>,
 }
 
-/// A window that was understood.
+/// The validated arguments of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Walk {
     list: List,
@@ -84,10 +85,11 @@ pub(crate) struct Walk {
 }
 
 impl Window {
-    /// Understands the arguments.
+    /// Validates the arguments.
     ///
     /// # Errors
-    /// [`Rejection::Invalid`] naming the argument.
+    /// [`Rejection::Invalid`] naming the argument that is out of range, conflicting, or not a
+    /// cursor of `list`.
     pub(crate) fn check(self, list: List) -> Result<Walk, Rejection> {
         let key = |text: Option<String>, field: &str| match text {
             None => Ok(None),
@@ -128,8 +130,8 @@ impl Window {
 }
 
 impl Walk {
-    /// What to read: one row more than asked for tells whether there are more.
-    pub(crate) fn slice(&self) -> KeysetPage {
+    /// The page to read: one row more than requested, which tells whether there are more.
+    pub(crate) fn page(&self) -> KeysetPage {
         KeysetPage {
             after: self.after.unwrap_or(SortKey::START),
             before: self.before.unwrap_or(SortKey::END),
@@ -138,11 +140,11 @@ impl Walk {
         }
     }
 
-    /// Takes the one row too many off, if it is there: then there are more.
+    /// Removes the extra row, if it was read; returns whether there are more rows.
     pub(crate) fn trim<R>(&self, rows: &mut Vec<R>) -> bool {
         let more = rows.len() > self.take as usize;
         if more {
-            // It is the furthest from where the walk began.
+            // It is the last one in the direction of the walk.
             if self.from_end {
                 rows.remove(0);
             } else {
@@ -152,8 +154,8 @@ impl Walk {
         more
     }
 
-    /// The connection of the rows that were read and trimmed. In the direction of the walk, whether there
-    /// are more is known; in the other, a cursor that was given says that there are.
+    /// The connection of the trimmed rows. `more` says whether further rows exist in the direction
+    /// of the walk; in the other direction, a given cursor implies that they do.
     pub(crate) fn connection<R, N: OutputType>(
         &self,
         rows: Vec<R>,
@@ -181,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_come_back_as_they_went() {
+    fn cursor_is_decoded_as_encoded() {
         for list in [List::Accounts, List::Products, List::Orders] {
             for micros in [i64::MIN, -1, 0, 1_790_000_000_000_000, i64::MAX] {
                 let key = SortKey {

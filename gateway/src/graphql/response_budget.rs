@@ -1,4 +1,4 @@
-//! Room for answers: how much memory one may take, and how much the large ones may take together.
+//! The memory budget of responses: what one may take, and what large ones may take together.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -6,23 +6,23 @@ use fritzy_domain::MemoryBudget;
 use fritzy_types::BudgetExceeded;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that each answer may take of its own: most take less (a page of 100 rows some 100 KB), and large
-/// ones cannot shut them out. The places for requests bound how many there are.
+/// Bytes that each response has for itself: most need less (a page of 100 rows some 100 KB), and
+/// large ones cannot starve them. The limit on concurrent requests limits their sum.
 const OWN_BYTES_MAX: usize = 256 * 1_024;
-/// Bytes reserved at once of what answers share, for each reservation costs a lock.
+/// Bytes taken at once from the shared budget, because each reservation takes a lock.
 const STEP_BYTES: usize = 1_024 * 1_024;
 
-/// What answers may take.
+/// The budget that all responses share.
 #[derive(Clone, Debug)]
-pub(crate) struct Answers {
+pub(crate) struct ResponseBudgets {
     bytes_max: usize,
-    /// Bytes beyond each answer's own.
+    /// Bytes beyond those that each response has for itself.
     shared: Arc<Semaphore>,
 }
 
-impl Answers {
-    /// Each up to `bytes_max`, the shared parts of all together up to `total_max`, but at least one of the
-    /// largest.
+impl ResponseBudgets {
+    /// Each response up to `bytes_max`; the shared parts of all together up to `total_max`, but at
+    /// least one of the largest.
     pub(crate) fn new(bytes_max: usize, total_max: usize) -> Self {
         let largest = bytes_max.saturating_add(STEP_BYTES);
         let shared = total_max.max(largest).min(Semaphore::MAX_PERMITS);
@@ -32,26 +32,26 @@ impl Answers {
         }
     }
 
-    /// Room for one answer.
-    pub(crate) fn room(&self) -> AnswerRoom {
-        AnswerRoom {
-            answers: self.clone(),
+    /// The budget of one response.
+    pub(crate) fn for_response(&self) -> ResponseBudget {
+        ResponseBudget {
+            budgets: self.clone(),
             held: Mutex::default(),
         }
     }
 }
 
-/// Room for one answer: the rows it is made of, its values, its text. Given back when dropped.
+/// The budget of one response, for its rows, its values and its text. Released when dropped.
 #[derive(Debug)]
-pub(crate) struct AnswerRoom {
-    answers: Answers,
+pub(crate) struct ResponseBudget {
+    budgets: ResponseBudgets,
     held: Mutex<Held>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     bytes: usize,
-    /// Of what answers share.
+    /// Of the shared budget.
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -62,17 +62,17 @@ impl Held {
     }
 }
 
-impl AnswerRoom {
+impl ResponseBudget {
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().expect("no holder panics")
     }
 
-    /// Whether it takes nothing of what answers share.
+    /// Whether nothing is taken from the shared budget.
     pub(crate) fn is_small(&self) -> bool {
         self.held().permit.is_none()
     }
 
-    /// Gives back what is beyond `bytes`.
+    /// Releases everything beyond `bytes`.
     pub(crate) fn shrink_to(&self, bytes: usize) {
         let mut held = self.held();
         held.bytes = held.bytes.min(bytes);
@@ -85,11 +85,11 @@ impl AnswerRoom {
     }
 }
 
-impl MemoryBudget for AnswerRoom {
+impl MemoryBudget for ResponseBudget {
     fn take(&self, bytes: usize) -> Result<(), BudgetExceeded> {
         let mut held = self.held();
         let bytes = held.bytes.saturating_add(bytes);
-        let bytes_max = self.answers.bytes_max;
+        let bytes_max = self.budgets.bytes_max;
         if bytes > bytes_max {
             return Err(BudgetExceeded::PerResponse { bytes_max });
         }
@@ -98,7 +98,7 @@ impl MemoryBudget for AnswerRoom {
         if missing > 0 {
             let step = u32::try_from(missing.next_multiple_of(STEP_BYTES));
             let step = step.map_err(|_| BudgetExceeded::Shared)?;
-            let more = self.answers.shared.clone().try_acquire_many_owned(step);
+            let more = self.budgets.shared.clone().try_acquire_many_owned(step);
             let more = more.map_err(|_| BudgetExceeded::Shared)?;
             match &mut held.permit {
                 Some(permit) => permit.merge(more),
@@ -117,28 +117,35 @@ mod tests {
     const MIB: usize = STEP_BYTES;
 
     #[test]
-    fn an_answer_may_take_so_much_and_no_more() {
-        let answers = Answers::new(4 * MIB, 100 * MIB);
-        let room = answers.room();
+    fn response_beyond_its_budget_is_refused() {
+        let budgets = ResponseBudgets::new(4 * MIB, 100 * MIB);
+        let budget = budgets.for_response();
         for _ in 0..4 {
-            assert_eq!(room.take(MIB), Ok(()));
+            assert_eq!(budget.take(MIB), Ok(()));
         }
         let bytes_max = 4 * MIB;
-        assert_eq!(room.take(1), Err(BudgetExceeded::PerResponse { bytes_max }));
         assert_eq!(
-            room.take(usize::MAX),
+            budget.take(1),
             Err(BudgetExceeded::PerResponse { bytes_max })
         );
-        assert_eq!(answers.room().take(4 * MIB), Ok(()), "one of its own");
+        assert_eq!(
+            budget.take(usize::MAX),
+            Err(BudgetExceeded::PerResponse { bytes_max })
+        );
+        assert_eq!(
+            budgets.for_response().take(4 * MIB),
+            Ok(()),
+            "each has its own"
+        );
     }
 
     #[test]
-    fn large_answers_share_and_small_ones_are_always_taken() {
-        let answers = Answers::new(4 * MIB, 8 * MIB);
-        let (first, second) = (answers.room(), answers.room());
+    fn large_responses_share_and_small_ones_always_fit() {
+        let budgets = ResponseBudgets::new(4 * MIB, 8 * MIB);
+        let (first, second) = (budgets.for_response(), budgets.for_response());
         assert_eq!(first.take(4 * MIB), Ok(()));
         assert_eq!(second.take(4 * MIB), Ok(()));
-        let third = answers.room();
+        let third = budgets.for_response();
         assert_eq!(third.take(OWN_BYTES_MAX), Ok(()));
         assert!(third.is_small());
         assert_eq!(third.take(1), Err(BudgetExceeded::Shared));
@@ -148,27 +155,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_others_can_have() {
-        let answers = Answers::new(4 * MIB, 4 * MIB);
-        let (first, second) = (answers.room(), answers.room());
+    fn released_bytes_are_available_to_others() {
+        let budgets = ResponseBudgets::new(4 * MIB, 4 * MIB);
+        let (first, second) = (budgets.for_response(), budgets.for_response());
         assert_eq!(first.take(4 * MIB), Ok(()));
         assert_eq!(second.take(3 * MIB), Err(BudgetExceeded::Shared));
         first.shrink_to(MIB);
         assert_eq!(second.take(3 * MIB), Ok(()));
         first.shrink_to(usize::MAX);
         assert_eq!(
-            answers.shared.available_permits(),
+            budgets.shared.available_permits(),
             5 * MIB - 3 * MIB - (MIB - OWN_BYTES_MAX)
         );
         drop((first, second));
-        assert_eq!(answers.shared.available_permits(), 5 * MIB);
+        assert_eq!(budgets.shared.available_permits(), 5 * MIB);
     }
 
     #[test]
-    fn one_of_the_largest_always_fits() {
-        let answers = Answers::new(4 * MIB + 1, MIB);
-        assert_eq!(answers.room().take(4 * MIB + 1), Ok(()));
-        let unlimited = Answers::new(usize::MAX, usize::MAX);
-        assert_eq!(unlimited.room().take(MIB), Ok(()));
+    fn largest_response_always_fits() {
+        let budgets = ResponseBudgets::new(4 * MIB + 1, MIB);
+        assert_eq!(budgets.for_response().take(4 * MIB + 1), Ok(()));
+        let unlimited = ResponseBudgets::new(usize::MAX, usize::MAX);
+        assert_eq!(unlimited.for_response().take(MIB), Ok(()));
     }
 }

@@ -1,4 +1,4 @@
-//! Connections: how many there are at once, and how long each may take to say what it wants.
+//! Accepts connections: at most so many at once, each with a time limit for the head of a request.
 
 use std::io;
 use std::sync::Arc;
@@ -19,30 +19,32 @@ use warp::filters::BoxedFilter;
 use warp::http::Request;
 use warp::reply::Response;
 
-/// Bytes a connection reads ahead, and so of a head at most. A query by GET has 64 KB of address.
+/// Read buffer of a connection, which also limits the head of a request. A query by GET has up to
+/// 64 KB of URL.
 const READ_BYTES_MAX: usize = 128 * 1_024;
-/// Requests at once on one HTTP/2 connection, so that the bound on connections bounds them as well.
+/// Concurrent requests on one HTTP/2 connection, so that the limit on connections also limits
+/// requests.
 const STREAMS_MAX: u32 = 64;
-/// When there are no more file descriptors, some connection must end first.
+/// Pause after a failed accept: without file descriptors, some connection must end first.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The limits on connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// Connections at once; one more waits until another ends.
+    /// Concurrent connections; further ones wait until one ends.
     pub max: usize,
-    /// For the head of a request to arrive, idleness before it included.
+    /// For the head of a request to arrive, including idle time before it.
     pub head_timeout: Duration,
 }
 
-/// Serves until `stopped`, then lets running requests finish.
+/// Serves until `stopped` completes, then waits for requests in flight.
 pub async fn serve(
     listener: TcpListener,
     routes: BoxedFilter<(Response,)>,
     limits: ConnectionLimits,
     stopped: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.max.min(Semaphore::MAX_PERMITS)));
+    let permits = Arc::new(Semaphore::new(limits.max.min(Semaphore::MAX_PERMITS)));
     let running = GracefulShutdown::new();
     let server = Server {
         routes,
@@ -51,12 +53,14 @@ pub async fn serve(
     };
     let mut stopped = std::pin::pin!(stopped);
     loop {
-        let next = std::pin::pin!(next(&listener, &places));
+        let next = std::pin::pin!(accept(&listener, &permits));
         match select(next, &mut stopped).await {
-            Either::Left((Ok((stream, place)), _)) => server.begin(stream, place, &running),
-            Either::Left((Err(failure), _)) if is_of_one_connection(&failure) => {}
+            Either::Left((Ok((stream, permit)), _)) => {
+                server.spawn_connection(stream, permit, &running)
+            }
+            Either::Left((Err(failure), _)) if concerns_one_connection(&failure) => {}
             Either::Left((Err(failure), _)) => {
-                error!(%failure, "no connection can be accepted");
+                error!(%failure, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
             Either::Right(_) => break,
@@ -66,17 +70,18 @@ pub async fn serve(
     running.shutdown().await;
 }
 
-/// A place first: one connection too many waits in the listener's queue, where it costs nothing.
-async fn next(
+/// Takes the permit first: excess connections wait in the listener's backlog, where they cost
+/// nothing.
+async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await;
-    let place = place.expect("the semaphore is never closed");
-    Ok((listener.accept().await?.0, place))
+    let permit = permits.clone().acquire_owned().await;
+    let permit = permit.expect("the semaphore is never closed");
+    Ok((listener.accept().await?.0, permit))
 }
 
-fn is_of_one_connection(failure: &io::Error) -> bool {
+fn concerns_one_connection(failure: &io::Error) -> bool {
     matches!(
         failure.kind(),
         io::ErrorKind::ConnectionRefused
@@ -107,13 +112,18 @@ struct Server {
 }
 
 impl Server {
-    fn begin(&self, stream: TcpStream, place: OwnedSemaphorePermit, running: &GracefulShutdown) {
-        let asked = Arc::new(AtomicBool::new(false));
+    fn spawn_connection(
+        &self,
+        stream: TcpStream,
+        permit: OwnedSemaphorePermit,
+        running: &GracefulShutdown,
+    ) {
+        let has_request = Arc::new(AtomicBool::new(false));
         let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
         let service = service_fn({
-            let asked = asked.clone();
+            let has_request = has_request.clone();
             move |request: Request<Incoming>| {
-                asked.store(true, Ordering::Relaxed);
+                has_request.store(true, Ordering::Relaxed);
                 routes.call(request)
             }
         });
@@ -121,19 +131,19 @@ impl Server {
         let watcher = running.watcher();
         let head_timeout = self.limits.head_timeout;
         tokio::spawn(async move {
-            let _place = place;
+            let _permit = permit;
             let connection = builder.serve_connection(TokioIo::new(stream), service);
             let mut connection = std::pin::pin!(watcher.watch(connection));
-            // Before the first bytes tell the protocol, no timer of it runs yet.
+            // The timers of a protocol start only once the first bytes have identified it.
             let first = tokio::time::timeout(head_timeout, &mut connection).await;
             let ended = match first {
                 Ok(ended) => ended,
-                Err(_) if asked.load(Ordering::Relaxed) => connection.await,
-                Err(_) => return debug!("a connection asked for nothing in time"),
+                Err(_) if has_request.load(Ordering::Relaxed) => connection.await,
+                Err(_) => return debug!("closed a connection without a request in time"),
             };
             if let Err(failure) = ended {
-                // A client that hangs up is no error of ours.
-                debug!(%failure, "a connection broke off");
+                // A client that disconnects is not an error of this node.
+                debug!(%failure, "connection ended early");
             }
         });
     }

@@ -1,4 +1,4 @@
-//! The settings of the front end, as `fritzy-gateway` takes them.
+//! Converts settings into the configuration of `fritzy-gateway`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use fritzy_gateway::{ConnectionLimits, HttpConfig};
 use super::Settings;
 
 impl Settings {
-    /// The limits of the front end.
+    /// The limits of the HTTP front end.
     pub(crate) fn http(&self) -> HttpConfig {
         let origins = self
             .cors_origins
@@ -19,8 +19,8 @@ impl Settings {
             body_bytes_max: bytes(self.body_bytes_max),
             body_bytes_total_max: bytes(self.body_bytes_total_max),
             requests_max: usize::from(self.requests_max),
-            answer_bytes_max: bytes(self.answer_bytes_max),
-            answer_bytes_total_max: bytes(self.answer_bytes_total_max),
+            response_bytes_max: bytes(self.answer_bytes_max),
+            response_bytes_total_max: bytes(self.answer_bytes_total_max),
             cors_origins: origins.filter(|origin| !origin.is_empty()).collect(),
             serves_clients: self.cluster.roles().gateway,
         }

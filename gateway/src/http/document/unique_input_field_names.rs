@@ -1,32 +1,32 @@
-//! A field given twice in an input object: GraphQL refuses it ("Input Object Field Uniqueness"), but the
-//! parser keeps only the later, so it is looked for in the text.
+//! The rule "Input Object Field Uniqueness". The parser keeps only the last of repeated fields, so
+//! they are searched for in the text.
 
 use std::collections::HashSet;
 
 use async_graphql::{Pos, ServerError};
 
-use super::document_limits::behind_text;
+use super::lexer::skip_string_or_comment;
 
-/// The first field that an input object of a document, which parses, has twice.
+/// The first field that an input object has twice. The document parses.
 pub(super) fn repeated_field(document: &str) -> Option<ServerError> {
     let mut scopes = Vec::new();
     let mut rest = document.as_bytes();
-    while let [first, behind @ ..] = rest {
-        if let Some(behind) = behind_text(rest) {
-            rest = behind;
+    while let [first, after @ ..] = rest {
+        if let Some(after) = skip_string_or_comment(rest) {
+            rest = after;
             continue;
         }
         let at = document.len() - rest.len();
-        rest = behind;
+        rest = after;
         match first {
             b'(' => scopes.push(Scope::Arguments),
             b'[' => scopes.push(Scope::List),
-            // Selections stand in no parentheses, and values nowhere else.
+            // Values occur only in parentheses, selections only outside them.
             b'{' if scopes.is_empty() => {}
             b'{' => scopes.push(Scope::Object(HashSet::new())),
             b')' | b']' | b'}' => drop(scopes.pop()),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
-                let len = rest.iter().take_while(|byte| is_of_name(**byte)).count();
+                let len = rest.iter().take_while(|byte| is_name_byte(**byte)).count();
                 let name = &document[at..=at + len];
                 rest = &rest[len..];
                 if let Some(Scope::Object(fields)) = scopes.last_mut()
@@ -37,9 +37,9 @@ pub(super) fn repeated_field(document: &str) -> Option<ServerError> {
                     return Some(ServerError::new(message, Some(position(document, at))));
                 }
             }
-            // Names and numbers of variables and directives are no fields.
+            // Names of variables and directives are not fields.
             b'$' | b'@' => {
-                let len = rest.iter().take_while(|byte| is_of_name(**byte)).count();
+                let len = rest.iter().take_while(|byte| is_name_byte(**byte)).count();
                 rest = &rest[len..];
             }
             _ => {}
@@ -48,26 +48,26 @@ pub(super) fn repeated_field(document: &str) -> Option<ServerError> {
     None
 }
 
-/// What brackets hold, from the first parenthesis inwards.
+/// What an open bracket contains, from the first parenthesis inwards.
 enum Scope<'d> {
     Arguments,
     List,
     Object(HashSet<&'d str>),
 }
 
-const fn is_of_name(byte: u8) -> bool {
+const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Whether a colon comes next, but for what GraphQL ignores.
+/// Whether a colon follows, after the characters that GraphQL ignores.
 fn is_before_colon(mut text: &[u8]) -> bool {
     const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
     loop {
         text = match text {
-            [b' ' | b',' | b'\t' | b'\n' | b'\r', behind @ ..] => behind,
-            [b'#', ..] => behind_text(text).unwrap_or_default(),
+            [b' ' | b',' | b'\t' | b'\n' | b'\r', after @ ..] => after,
+            [b'#', ..] => skip_string_or_comment(text).unwrap_or_default(),
             _ => match text.strip_prefix(BYTE_ORDER_MARK) {
-                Some(behind) => behind,
+                Some(after) => after,
                 None => return text.first() == Some(&b':'),
             },
         }
@@ -92,12 +92,12 @@ mod tests {
     fn found(document: &str) -> Option<(String, usize, usize)> {
         assert!(parse_query(document).is_ok(), "{document}");
         let error = repeated_field(document)?;
-        let place = error.locations[0];
-        Some((error.message, place.line, place.column))
+        let location = error.locations[0];
+        Some((error.message, location.line, location.column))
     }
 
     #[test]
-    fn a_repeated_field_is_found_wherever_values_are() {
+    fn repeated_field_is_found_in_every_input_value() {
         for document in [
             "{ f(a: { x: 1, x: 2 }) }",
             "{ f(a: { x: 1 x: 1 }) }",
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_it_is_none() {
+    fn equal_names_outside_one_input_object_are_allowed() {
         for document in [
             "{ x: a x: a f(a: { x: { x: 1 }, y: [{ x: 1 }, { x: 1 }] }) }",
             "{ f(a: { a: x, b: x c: x }) }",

@@ -1,51 +1,57 @@
-//! Which node is meant by what an operator writes.
+//! Finds the node that an operator names.
 
 use fritzy_types::NodeRecord;
 
-/// Why no node is meant.
+/// Why a text does not identify one node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotNamed {
-    /// None has the name or the id.
-    #[error("there is no node {wanted}; there are {}", .known.join(", "))]
+pub(super) enum NodeLookupError {
+    /// No node has the name or the id.
+    #[error("there is no node {wanted}; known nodes are {}", .known.join(", "))]
     Unknown {
-        /// What was written.
+        /// The given text.
         wanted: String,
-        /// The names of those that there are.
+        /// The names of all nodes.
         known: Vec<String>,
     },
-    /// Several ids begin so.
+    /// Several ids begin with it.
     #[error("{wanted} may be {}: give the name, or more of the id", .candidates.join(" or "))]
     Ambiguous {
-        /// What was written.
+        /// The given text.
         wanted: String,
-        /// The names of those whose ids begin so.
+        /// The names of the nodes whose ids begin with it.
         candidates: Vec<String>,
     },
 }
 
-/// The node with this name, or whose id this is or begins with this. One that was fenced is over: its name may be another
-/// node's by now, and nothing can be asked of it.
-pub(super) fn find<'n>(nodes: &'n [NodeRecord], wanted: &str) -> Result<&'n NodeRecord, NotNamed> {
-    let standing = || nodes.iter().filter(|record| !record.fenced);
-    if let Some(named) = standing().find(|record| record.node.name == wanted) {
+/// The node with this name or id, or the only one whose id has this prefix. Fenced nodes are
+/// excluded: they are dead, and another node may have their name.
+///
+/// # Errors
+/// [`NodeLookupError`] when there is no such node, or several.
+pub(super) fn find<'n>(
+    nodes: &'n [NodeRecord],
+    wanted: &str,
+) -> Result<&'n NodeRecord, NodeLookupError> {
+    let live = || nodes.iter().filter(|record| !record.fenced);
+    if let Some(named) = live().find(|record| record.node.name == wanted) {
         return Ok(named);
     }
-    let begins = wanted.to_ascii_lowercase();
+    let prefix = wanted.to_ascii_lowercase();
     let has_id = |record: &&NodeRecord| {
-        !begins.is_empty() && record.node.id.to_string().starts_with(&begins)
+        !prefix.is_empty() && record.node.id.to_string().starts_with(&prefix)
     };
-    let candidates: Vec<&NodeRecord> = standing().filter(has_id).collect();
+    let candidates: Vec<&NodeRecord> = live().filter(has_id).collect();
     let names = |records: &mut dyn Iterator<Item = &NodeRecord>| {
         records.map(|record| record.node.name.clone()).collect()
     };
     let wanted = wanted.to_owned();
     match candidates.as_slice() {
         [only] => Ok(only),
-        [] => Err(NotNamed::Unknown {
+        [] => Err(NodeLookupError::Unknown {
             wanted,
-            known: names(&mut standing()),
+            known: names(&mut live()),
         }),
-        several => Err(NotNamed::Ambiguous {
+        several => Err(NodeLookupError::Ambiguous {
             wanted,
             candidates: names(&mut several.iter().copied()),
         }),
@@ -77,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_meant_by_its_name_its_id_or_what_only_its_id_begins_with() {
+    fn node_is_found_by_name_id_or_unique_id_prefix() {
         let nodes = [
             record("one", "0192aaaa-0000-7000-8000-000000000001", false),
             record("two", "0192aabb-0000-7000-8000-000000000002", false),
@@ -89,10 +95,13 @@ mod tests {
             ("two", Ok("0192aabb")),
             ("0192aaaa-0000-7000-8000-000000000001", Ok("0192aaaa")),
             ("0192AABB", Ok("0192aabb")),
-            // A name is meant before an id.
+            // A name takes precedence over a prefix of an id.
             ("0192aa", Ok("0192cccc")),
             ("0192a", Err("0192a may be one or two")),
-            ("three", Err("no node three; there are one, two, 0192aa")),
+            (
+                "three",
+                Err("no node three; known nodes are one, two, 0192aa"),
+            ),
             ("0192dddd", Err("no node 0192dddd")),
             ("on", Err("no node on")),
             ("", Err("no node ;")),

@@ -1,5 +1,5 @@
-//! Coercing variables before anything is executed, by the rules of GraphQL: defaults stand in for what
-//! is missing, and what does not fit refuses the whole request. The library does so only where a value
+//! The algorithm "CoerceVariableValues", before execution: missing variables get their defaults,
+//! and a value of the wrong type fails the whole request. The library checks a value only where it
 //! is used.
 
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ pub struct InputTypes(HashMap<String, InputType>);
 enum InputType {
     Scalar,
     Enum(Vec<String>),
-    /// Its fields: type, and whether a default stands in.
+    /// The type of each field, and whether it has a default.
     Object(HashMap<String, (TypeRef, bool)>),
 }
 
@@ -26,13 +26,13 @@ enum TypeRef {
     Named(String),
 }
 
-/// The introspection that `InputTypes` is built from; types are at most four wrappers deep.
+/// The introspection query that [`InputTypes`] is built from; types are at most four wrappers deep.
 pub const INTROSPECTION: &str = "{ __schema { types { kind name enumValues { name } inputFields {
     name defaultValue type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }
 } } } }";
 
 impl InputTypes {
-    /// Reads the answer to [`INTROSPECTION`].
+    /// Reads the `data` of the response to [`INTROSPECTION`].
     pub fn read(introspection: &serde_json::Value) -> Self {
         let types = introspection["__schema"]["types"]
             .as_array()
@@ -67,11 +67,11 @@ impl InputTypes {
         Self(types.iter().filter_map(read).collect())
     }
 
-    /// Puts defaults in place and checks every variable of an operation.
+    /// Inserts defaults and checks every variable of an operation.
     ///
     /// # Errors
-    /// One error for each variable that does not fit.
-    pub(super) fn coerce(
+    /// One for each variable that is missing or has the wrong type.
+    pub(crate) fn coerce(
         &self,
         operation: &OperationDefinition,
         variables: &mut Variables,
@@ -80,7 +80,7 @@ impl InputTypes {
         for definition in &operation.variable_definitions {
             let name = &definition.node.name.node;
             let ty = &definition.node.var_type.node;
-            let refused = |what: String| {
+            let error = |what: String| {
                 ServerError::new(format!("Variable \"${name}\" {what}"), Some(definition.pos))
             };
             match variables.get(name) {
@@ -89,13 +89,13 @@ impl InputTypes {
                         variables.insert(name.clone(), default.node.clone());
                     }
                     None if !ty.nullable => {
-                        errors.push(refused(format!("of type {ty} is required")));
+                        errors.push(error(format!("of type {ty} is required")));
                     }
                     None => {}
                 },
                 Some(value) => {
                     if let Err(what) = self.check(&TypeRef::from(ty), value) {
-                        errors.push(refused(what));
+                        errors.push(error(what));
                     }
                 }
             }
@@ -115,7 +115,7 @@ impl InputTypes {
             (TypeRef::List(inner), Value::List(items)) => {
                 items.iter().try_for_each(|item| self.check(inner, item))
             }
-            // One value stands for a list of it.
+            // A single value is coerced to a list of one.
             (TypeRef::List(inner), value) => self.check(inner, value),
             (TypeRef::Named(name), value) => match self.0.get(name) {
                 Some(InputType::Object(fields)) => self.check_object(name, fields, value),
@@ -127,12 +127,12 @@ impl InputTypes {
                     };
                     known
                         .then_some(())
-                        .ok_or_else(|| format!("is no value of {name}"))
+                        .ok_or_else(|| format!("is not a value of {name}"))
                 }
                 Some(InputType::Scalar) if !fits(name, value) => {
                     Err(format!("is not of type {name}"))
                 }
-                // The document names a type that does not exist; validation says so.
+                // A type that does not exist is reported by validation.
                 Some(InputType::Scalar) | None => Ok(()),
             },
         }
@@ -148,7 +148,9 @@ impl InputTypes {
             return Err(format!("is not of type {name}"));
         };
         if let Some(unknown) = given.keys().find(|key| !fields.contains_key(key.as_str())) {
-            return Err(format!("has a field {unknown} that {name} has not"));
+            return Err(format!(
+                "has the field {unknown}, which {name} does not define"
+            ));
         }
         for (field, (ty, has_default)) in fields {
             match given.get(field.as_str()) {
@@ -165,7 +167,8 @@ impl InputTypes {
     }
 }
 
-/// Whether a value is one of a built-in scalar; those of our own judge theirs where they are used.
+/// Whether a value is one of a built-in scalar. Scalars of this schema check theirs where they are
+/// used.
 fn fits(scalar: &str, value: &Value) -> bool {
     match (scalar, value) {
         ("Int", Value::Number(number)) => number

@@ -1,4 +1,4 @@
-//! How large an answer can become, by what the document asks for: counted before anything is read.
+//! The cost of a query: how large its response can become, estimated before anything is read.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use async_graphql::{Value, Variables};
 
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
 
-/// Rows of a list with all the lists around it: 1 000 accounts with the 100 orders of a page each. They
-/// are held in memory together, with their answer: some hundred megabytes at the very worst.
+/// Rows of a list, multiplied over the lists around it: 1 000 accounts with a page of 100 orders
+/// each. All are in memory together, with their response: some hundred megabytes in the worst case.
 const ROWS_MAX: u64 = 100_000;
-/// Fields of an answer: each of so many rows with twenty. Many lists, or many aliases, sum up to it.
+/// Fields of a response: 20 for each of those rows. Many lists, or many aliases, add up.
 const FIELDS_MAX: u64 = 2_000_000;
 
-/// The lists that are read in pages, and whether only at the root: an order's products are its own.
-const PAGED: [(&str, bool); 7] = [
+/// The lists read in pages, and whether only at the root: `products` of an order are its lines.
+const PAGED_LISTS: [(&str, bool); 7] = [
     ("accounts", true),
     ("products", true),
     ("accountsConnection", true),
@@ -26,9 +26,9 @@ const PAGED: [(&str, bool); 7] = [
     ("ordersConnection", false),
 ];
 
-/// The lists of introspection, with more rows than any of them has in this schema. Types name their fields,
-/// fields their types, and so on without an end.
-const INTROSPECTED: [(&str, u64); 8] = [
+/// The lists of introspection, with upper bounds of their rows in this schema. They nest without
+/// end: types list their fields, fields their types.
+const INTROSPECTION_LISTS: [(&str, u64); 8] = [
     ("types", 64),
     ("fields", 16),
     ("args", 8),
@@ -39,64 +39,64 @@ const INTROSPECTED: [(&str, u64); 8] = [
     ("possibleTypes", 4),
 ];
 
-/// Whether a field of this name is a list that is read in pages.
+/// Whether a field of this name is a list read in pages.
 pub(super) fn is_paged(name: &str) -> bool {
-    PAGED.iter().any(|(paged, _)| *paged == name)
+    PAGED_LISTS.iter().any(|(paged, _)| *paged == name)
 }
 
-/// What an operation may answer that is too much. Variables have been coerced.
-pub(crate) fn answer_excess(
+/// A message for the client when the response could become too large. Variables have been coerced.
+pub(crate) fn cost_excess(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     variables: &Variables,
 ) -> Option<String> {
-    let mut scale = Scale {
+    let mut estimator = CostEstimator {
         document,
         variables,
         fragments: HashMap::new(),
     };
-    let weight = scale.of_set(&operation.selection_set.node, true);
-    if weight.rows > ROWS_MAX {
-        let Weight { rows, longest, .. } = weight;
+    let cost = estimator.of_set(&operation.selection_set.node, true);
+    if cost.rows > ROWS_MAX {
+        let Cost { rows, longest, .. } = cost;
         return Some(format!(
             "{longest} with the lists around it has up to {rows} rows, and {ROWS_MAX} are allowed: take less at a time"
         ));
     }
-    (weight.fields > FIELDS_MAX).then(|| {
-        let Weight { longest, .. } = weight;
+    (cost.fields > FIELDS_MAX).then(|| {
+        let Cost { longest, .. } = cost;
         format!(
-            "the answer has more than {FIELDS_MAX} fields, most of them in {longest}: take less at a time"
+            "the response has more than {FIELDS_MAX} fields, most of them in {longest}: take less at a time"
         )
     })
 }
 
-/// What a selection comes to, at most.
+/// The greatest possible cost of a selection.
 #[derive(Clone, Copy, Debug)]
-struct Weight<'d> {
+struct Cost<'d> {
     fields: u64,
     /// Of its longest list.
     rows: u64,
     longest: &'d str,
 }
 
-const NOTHING: Weight<'static> = Weight {
+const NOTHING: Cost<'static> = Cost {
     fields: 0,
     rows: 1,
     longest: "",
 };
 
-/// Weighs each fragment once, however often it is spread.
-struct Scale<'d> {
+/// Estimates each fragment once, however often it is spread.
+struct CostEstimator<'d> {
     document: &'d ExecutableDocument,
     variables: &'d Variables,
     /// By name and whether at the root.
-    fragments: HashMap<(&'d str, bool), Weight<'d>>,
+    fragments: HashMap<(&'d str, bool), Cost<'d>>,
 }
 
-impl<'d> Scale<'d> {
-    fn of_set(&mut self, set: &'d SelectionSet, root: bool) -> Weight<'d> {
+impl<'d> CostEstimator<'d> {
+    fn of_set(&mut self, set: &'d SelectionSet, root: bool) -> Cost<'d> {
         set.items.iter().fold(NOTHING, |sum, item| {
-            let weight = match &item.node {
+            let cost = match &item.node {
                 Selection::Field(field) => self.of_field(&field.node, root),
                 Selection::InlineFragment(fragment) => {
                     self.of_set(&fragment.node.selection_set.node, root)
@@ -105,54 +105,54 @@ impl<'d> Scale<'d> {
                     self.of_fragment(spread.node.fragment_name.node.as_str(), root)
                 }
             };
-            let longer = if weight.rows > sum.rows { weight } else { sum };
-            Weight {
-                fields: sum.fields.saturating_add(weight.fields),
+            let longer = if cost.rows > sum.rows { cost } else { sum };
+            Cost {
+                fields: sum.fields.saturating_add(cost.fields),
                 ..longer
             }
         })
     }
 
-    fn of_field(&mut self, field: &'d Field, root: bool) -> Weight<'d> {
+    fn of_field(&mut self, field: &'d Field, root: bool) -> Cost<'d> {
         let inner = self.of_set(&field.selection_set.node, false);
         let Some(take) = self.take(field, root) else {
             let fields = inner.fields.saturating_add(1);
-            return Weight { fields, ..inner };
+            return Cost { fields, ..inner };
         };
         let longest = if inner.rows > 1 {
             inner.longest
         } else {
             field.name.node.as_str()
         };
-        Weight {
+        Cost {
             fields: inner.fields.saturating_mul(take).saturating_add(1),
             rows: inner.rows.saturating_mul(take),
             longest,
         }
     }
 
-    fn of_fragment(&mut self, name: &'d str, root: bool) -> Weight<'d> {
+    fn of_fragment(&mut self, name: &'d str, root: bool) -> Cost<'d> {
         if let Some(known) = self.fragments.get(&(name, root)) {
             return *known;
         }
-        // While it is being weighed: a cycle, which validation refuses.
+        // Read while the fragment is estimated: a cycle, which validation rejects.
         self.fragments.insert((name, root), NOTHING);
         let Some(fragment) = self.document.fragments.get(name) else {
             return NOTHING;
         };
-        let weight = self.of_set(&fragment.node.selection_set.node, root);
-        self.fragments.insert((name, root), weight);
-        weight
+        let cost = self.of_set(&fragment.node.selection_set.node, root);
+        self.fragments.insert((name, root), cost);
+        cost
     }
 
-    /// The rows a field takes at most; `None` where it is no list that is read in pages. What is out of
-    /// bounds is left to the field, which refuses it.
+    /// The greatest number of rows of a field; `None` where it is not a list read in pages.
+    /// Arguments out of range are left to the field, which rejects them.
     fn take(&self, field: &Field, root: bool) -> Option<u64> {
         let name = field.name.node.as_str();
-        if let Some((_, rows)) = INTROSPECTED.iter().find(|(list, _)| *list == name) {
+        if let Some((_, rows)) = INTROSPECTION_LISTS.iter().find(|(list, _)| *list == name) {
             return Some(*rows);
         }
-        PAGED
+        PAGED_LISTS
             .iter()
             .find(|(paged, at_root)| *paged == name && (root || !at_root))?;
         let argument = |name: &str| {
@@ -163,7 +163,7 @@ impl<'d> Scale<'d> {
             });
             value.ok().filter(|value| *value != Value::Null)
         };
-        // One thing by its id; but a history is a list of what has the id.
+        // One entity by its id; but `history` lists the events of the entity with this id.
         if name != "history" && argument("id").is_some() {
             return Some(1);
         }
@@ -186,13 +186,13 @@ mod tests {
     use async_graphql::parser::parse_query;
     use serde_json::json;
 
-    use super::super::schema_text;
+    use super::super::schema::{builder, schema_text};
     use super::*;
 
     fn excess_with(text: &str, variables: serde_json::Value) -> Option<String> {
         let document = parse_query(text).expect("parses");
         let (_, operation) = document.operations.iter().next().expect("an operation");
-        answer_excess(&document, &operation.node, &Variables::from_json(variables))
+        cost_excess(&document, &operation.node, &Variables::from_json(variables))
     }
 
     fn excess(text: &str) -> Option<String> {
@@ -200,31 +200,31 @@ mod tests {
     }
 
     #[test]
-    fn every_paged_list_of_the_schema_is_known() {
+    fn every_paged_list_of_the_schema_is_listed() {
         let schema = schema_text();
         let paged = schema
             .lines()
             .filter(|line| line.contains("pagination:") || line.contains("first:"))
             .filter_map(|line| line.trim().split_once('('));
         let paged: BTreeSet<&str> = paged.map(|(name, _)| name).collect();
-        assert_eq!(paged, PAGED.iter().map(|(name, _)| *name).collect());
+        assert_eq!(paged, PAGED_LISTS.iter().map(|(name, _)| *name).collect());
     }
 
     #[tokio::test]
-    async fn the_lists_of_introspection_have_no_more_rows_than_is_counted() {
+    async fn introspection_lists_have_no_more_rows_than_counted() {
         let document = "{ __schema { directives { args { name } } types { name
             interfaces { name } possibleTypes { name } enumValues { name } inputFields { name }
             fields { args { name } } } } }";
-        let answer = super::super::bare().finish().execute(document).await;
-        let schema = answer.data.into_json().expect("JSON")["__schema"].take();
+        let response = builder().finish().execute(document).await;
+        let schema = response.data.into_json().expect("JSON")["__schema"].take();
         let mut unseen = vec![schema];
         while let Some(value) = unseen.pop() {
             for (key, value) in value.as_object().into_iter().flatten() {
                 let Some(rows) = value.as_array() else {
                     continue;
                 };
-                let counted = INTROSPECTED.iter().find(|(list, _)| list == key);
-                let (_, most) = counted.unwrap_or_else(|| panic!("{key} is not known"));
+                let counted = INTROSPECTION_LISTS.iter().find(|(list, _)| list == key);
+                let (_, most) = counted.unwrap_or_else(|| panic!("{key} is not listed"));
                 assert!(rows.len() as u64 <= *most, "{key} has {} rows", rows.len());
                 unseen.extend(rows.iter().cloned());
             }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn introspection_without_an_end_is_refused() {
+    fn deep_introspection_is_refused() {
         let types = "kind name ".to_owned() + &"ofType { kind name ".repeat(9) + &"}".repeat(9);
         let usual = format!(
             "{{ __schema {{ queryType {{ name }} types {{ kind name description
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_page_of_accounts_has_a_page_of_orders_each() {
+    fn full_page_of_accounts_may_have_a_page_of_orders_each() {
         let nested = |accounts: u32, orders: &str| {
             excess(&format!(
                 "{{ accounts(pagination: {{ take: {accounts} }}) {{ id name orders{orders} {{
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_are_read_from_variables_and_through_fragments() {
+    fn takes_in_variables_and_fragments_are_counted() {
         let text = "query($p: PaginationInput, $n: Int) {
             accounts(pagination: $p) { ...F }
         } fragment F on Account { orders(pagination: { take: $n }) { id } }";
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn many_lists_and_many_aliases_sum_up() {
+    fn lists_and_aliases_add_up() {
         let lists = |count: usize| {
             let lists: String = (0..count)
                 .map(|n| format!("a{n}: accounts {{ orders {{ id }} }} "))

@@ -1,0 +1,113 @@
+//! The parameters of a GraphQL request, in a JSON body or a query string.
+
+use std::collections::BTreeMap;
+
+use async_graphql::Variables;
+use serde::Deserialize;
+use warp::http::{HeaderMap, StatusCode, header};
+
+use super::rejection::HttpRejection;
+
+/// The parameters of a GraphQL request.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Parameters {
+    pub(super) query: String,
+    pub(super) operation_name: Option<String>,
+    pub(super) variables: Option<Variables>,
+    #[serde(default)]
+    pub(super) extensions: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+/// The same in a query string, where objects are JSON texts.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QueryParameters {
+    query: String,
+    operation_name: Option<String>,
+    variables: Option<String>,
+    extensions: Option<String>,
+}
+
+impl Parameters {
+    /// Parses a JSON body.
+    ///
+    /// # Errors
+    /// `BAD_REQUEST` when it is not a JSON object with these members.
+    pub(super) fn from_body(bytes: &[u8]) -> Result<Self, HttpRejection> {
+        // Serde would read an array as the fields of the struct, in their order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(HttpRejection::bad_request("the body is not a JSON object"));
+        }
+        serde_json::from_slice(bytes).map_err(|failure| {
+            HttpRejection::bad_request(format!(
+                "the body is not a GraphQL request ({{\"query\": \"…\"}}, with variables, operationName \
+                 and extensions where needed): {failure}"
+            ))
+        })
+    }
+
+    /// Parses a query string.
+    ///
+    /// # Errors
+    /// `BAD_REQUEST` when `query` is missing, or another parameter is not JSON.
+    pub(super) fn from_query(query: &str) -> Result<Self, HttpRejection> {
+        let parameters: QueryParameters = serde_urlencoded::from_str(query).map_err(|failure| {
+            HttpRejection::bad_request(format!(
+                "the query string is not a GraphQL request: {failure}"
+            ))
+        })?;
+        Ok(Self {
+            query: parameters.query,
+            operation_name: parameters.operation_name,
+            variables: json_parameter("variables", parameters.variables)?,
+            extensions: json_parameter("extensions", parameters.extensions)?,
+        })
+    }
+}
+
+/// Checks the content type of a body.
+///
+/// # Errors
+/// `UNSUPPORTED_MEDIA_TYPE` for anything but JSON in UTF-8.
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), HttpRejection> {
+    if is_json(headers) {
+        return Ok(());
+    }
+    Err(HttpRejection::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "send the request as content-type: application/json, in UTF-8",
+    ))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return false;
+    };
+    let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
+    let json = parts
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => charset
+            .trim()
+            .trim_matches('"')
+            .eq_ignore_ascii_case("utf-8"),
+        _ => true,
+    })
+}
+
+fn json_parameter<T: serde::de::DeserializeOwned>(
+    name: &str,
+    text: Option<String>,
+) -> Result<Option<T>, HttpRejection> {
+    let text = text.filter(|text| !text.is_empty());
+    text.map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|failure| {
+            HttpRejection::bad_request(format!(
+                "the parameter {name} is not a JSON object: {failure}"
+            ))
+        })
+}
