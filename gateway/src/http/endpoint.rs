@@ -8,7 +8,7 @@ use std::time::Instant;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Executor, Request, Response as GraphqlResponse, Value};
 use bytes::Buf;
-use fritzy_cluster::aside::{self, Places};
+use fritzy_cluster::admission::{self, AdmissionControl};
 use fritzy_domain::ReadReplicas;
 use futures_util::{FutureExt as _, Stream};
 use tracing::{Instrument, debug, error, info_span};
@@ -37,7 +37,7 @@ pub(super) struct Endpoint<E> {
     config: HttpConfig,
     /// Permits for requests being executed. Taken before a document is parsed: rejecting must cost
     /// next to nothing, or it would itself cause an overload.
-    permits: Places,
+    permits: AdmissionControl,
     bodies: BodyBudget,
     responses: ResponseBudgets,
     metrics: HttpMetrics,
@@ -61,7 +61,7 @@ impl<E: Executor> Endpoint<E> {
         input_types: InputTypes,
         replicas: Option<Arc<dyn ReadReplicas>>,
     ) -> Self {
-        let permits = Places::new(config.requests_max);
+        let permits = AdmissionControl::new(config.requests_max);
         let bodies = BodyBudget::new(config.body_bytes_max, config.body_bytes_total_max);
         let responses =
             ResponseBudgets::new(config.response_bytes_max, config.response_bytes_total_max);
@@ -102,7 +102,7 @@ impl<E: Executor> Endpoint<E> {
             let negotiating = self.negotiate(&head, &query, body);
             let response = match trace {
                 None => negotiating.await,
-                trace => fritzy_cluster::trace::within(trace, negotiating).await,
+                trace => fritzy_cluster::trace_context::within(trace, negotiating).await,
             };
             let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             debug!(%method, status = response.status().as_u16(), micros, "responded");
@@ -128,11 +128,11 @@ impl<E: Executor> Endpoint<E> {
         };
         let parameters = self.read_parameters(head, query, body).await;
         let budget = Arc::new(self.responses.for_response());
-        let executed = match (parameters, self.permits.take()) {
+        let executed = match (parameters, self.permits.admit()) {
             // The reservation of the body is held until the request is executed.
             (Ok((parameters, _reservation)), Some(permit)) => {
                 let executing = self.execute(head, parameters, budget.clone());
-                aside::within(permit, executing).await
+                admission::within(permit, executing).await
             }
             (Ok(_), None) => Err(HttpRejection::overloaded()),
             (Err(rejection), _) => Err(rejection),
@@ -154,7 +154,7 @@ impl<E: Executor> Endpoint<E> {
     ) -> Result<(Parameters, Reservation<'_>), HttpRejection> {
         match *head.method {
             // Without a permit the request would be rejected anyway, so its body is not read.
-            Method::POST if self.permits.are_taken() => Err(HttpRejection::overloaded()),
+            Method::POST if self.permits.is_full() => Err(HttpRejection::overloaded()),
             Method::POST => {
                 let deadline = head.began + self.config.request_timeout;
                 let reading = async {

@@ -210,7 +210,10 @@ impl<S: BatchStore> Task<S> {
         for (AppendRequest { append, reply }, positions) in batch.into_iter().zip(outcomes) {
             let _ = reply.send(Ok(positions));
             if subscribed {
-                committed.push(Committed { append, positions });
+                committed.push(Committed {
+                    append,
+                    outcome: positions,
+                });
             }
         }
         if subscribed {

@@ -94,7 +94,9 @@ impl Membership for MemoryMembership {
             ClusterSnapshot {
                 version: state.version,
                 state: (known != Some(state.version)).then(|| self.cluster_state(state)),
-                heartbeats: live.map(|id| (*id, state.nodes[id].record.heartbeat)).collect(),
+                heartbeats: live
+                    .map(|id| (*id, state.nodes[id].record.heartbeat))
+                    .collect(),
             }
         }))
     }

@@ -89,7 +89,8 @@ fn conflicts(state: &MemoryState, sequenced: &Sequenced<'_>) -> bool {
         .get(&append.entity)
         .map_or(0, |stored| stored.version);
     let keyed_creation = append.expected_version == 0 && append.fingerprint.is_some();
-    version != append.expected_version || keyed_creation && state.creations.contains_key(&append.command)
+    version != append.expected_version
+        || keyed_creation && state.creations.contains_key(&append.command)
 }
 
 fn apply(state: &mut MemoryState, Sequenced { append, first }: &Sequenced<'_>) {

@@ -70,7 +70,10 @@ fn require_true_to_the_table(status: &Value, table: &ClusterState) {
         assert_eq!(node["draining"], record.draining);
         assert!(!record.fenced);
         let beat = node["beat"].as_u64();
-        assert!(beat.is_some_and(|beat| beat <= record.heartbeat), "{status:#}");
+        assert!(
+            beat.is_some_and(|beat| beat <= record.heartbeat),
+            "{status:#}"
+        );
     }
 }
 

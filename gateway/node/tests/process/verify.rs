@@ -284,7 +284,10 @@ fn what_is_no_database_of_ours_is_refused() {
     }
     fs::remove_file(&file).expect("removed");
     fs::create_dir(&file).expect("a folder");
-    require_cannot(&verify(&ground), &["./data/fritzy.db", "not a regular file"]);
+    require_cannot(
+        &verify(&ground),
+        &["./data/fritzy.db", "not a regular file"],
+    );
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub(crate) async fn keyset_pages_walk_a_list_from_both_ends(fixture: Fixture) {
         (keys[4], end, 9, false, 5..5),
     ] {
         let page = KeysetPage {
-            expected_version: after,
+            after,
             before,
             take,
             from_end,
@@ -206,7 +206,7 @@ pub(crate) async fn orders_of_many_accounts_are_paged_by_key(fixture: Fixture) {
     }
     let accounts: Vec<AccountId> = (0..15).rev().map(account_id).collect();
     let page_of = |after, before, take, from_end| KeysetPage {
-        expected_version: after,
+        after,
         before,
         take,
         from_end,

@@ -49,7 +49,7 @@ impl Pair {
             .fixture
             .stores
             .replicas
-            .lists(consistency)
+            .read_model(consistency)
             .await;
         let accounts = lists.accounts(page, &UnlimitedBudget).await;
         accounts.ok().map(|accounts| accounts.len())
