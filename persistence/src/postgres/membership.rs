@@ -87,9 +87,9 @@ const DRAIN: &str = concat!(
 );
 
 const LEAVE: &str = concat!(
-    "WITH left AS (DELETE FROM node WHERE id = $1 RETURNING id), ",
-    bumped!("left"),
-    " SELECT count(*) FROM left"
+    "WITH deleted AS (DELETE FROM node WHERE id = $1 RETURNING id), ",
+    bumped!("deleted"),
+    " SELECT count(*) FROM deleted"
 );
 
 /// Rows of `shard` are read again once they are locked, but those of `node` only as of the
