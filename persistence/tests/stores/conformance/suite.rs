@@ -2,7 +2,7 @@
 
 /// Makes a module for each store, with a test for each check: `<store>::<check>`.
 ///
-/// Each store has a constructor that is given the test's name, and returns `None` where this
+/// Each store has a constructor that takes the test's name, and returns `None` where this
 /// machine has no such store. A check is a function of a file of this folder.
 macro_rules! suite {
     ($($store:ident = $open:path),+ => $checks:tt) => {
