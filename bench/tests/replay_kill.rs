@@ -50,7 +50,7 @@ async fn a_killed_node_and_a_crashed_postgresql_lose_and_double_nothing() {
     let node = Node::start(Some(server.url("postgres")));
     replay_through_faults(node, || {
         server.stop_immediate().expect("stops");
-        server.start_again().expect("starts");
+        server.restart().expect("starts");
     })
     .await;
     let verified = Command::new(node_binary())

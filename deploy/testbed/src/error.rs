@@ -39,7 +39,7 @@ pub enum ServiceError {
         limit: Duration,
     },
     /// The server was stopped or killed, and is asked for something that only a running one can do.
-    #[error("the server does not run: call start_again first")]
+    #[error("the server does not run: call restart first")]
     NotRunning,
     /// The operating system refused.
     #[error("cannot {what}: {source}")]
@@ -56,6 +56,16 @@ impl ServiceError {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. })
+    }
+
+    /// What a test needs and this machine does not have; see [`skip_unless!`](crate::skip_unless).
+    #[must_use]
+    pub fn missing(what: &str, detail: impl Display, how: &'static str) -> Self {
+        Self::Missing {
+            what: what.to_owned(),
+            detail: detail.to_string(),
+            how,
+        }
     }
 
     pub(crate) fn failed(what: impl Into<String>, detail: impl Display) -> Self {

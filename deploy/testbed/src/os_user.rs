@@ -11,18 +11,18 @@ use crate::error::ServiceError;
 /// The accounts to choose from, best first: Debian's package makes the first, every system has the second.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
-const ACCOUNTS: &str = "/etc/passwd";
+const PASSWD: &str = "/etc/passwd";
 
 /// Who servers run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Account {
+pub(crate) enum OsUser {
     /// Whoever we are.
     Own,
     /// Somebody without rights, because we are root.
     Other { uid: u32, gid: u32 },
 }
 
-impl Account {
+impl OsUser {
     /// Our own account, or as root one without rights.
     ///
     /// # Errors
@@ -31,9 +31,9 @@ impl Account {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Own);
         }
-        let file = Path::new(ACCOUNTS);
-        let accounts = fs::read_to_string(file).map_err(ServiceError::io("read", file))?;
-        let chosen = CANDIDATES.iter().find_map(|name| find(&accounts, name));
+        let file = Path::new(PASSWD);
+        let users = fs::read_to_string(file).map_err(ServiceError::io("read", file))?;
+        let chosen = CANDIDATES.iter().find_map(|name| find(&users, name));
         chosen.ok_or_else(|| {
             let detail = format!(
                 "root may not run it, and there is neither {}",
@@ -44,7 +44,7 @@ impl Account {
     }
 
     /// Makes a command run under this account.
-    pub(crate) fn runs(self, command: &mut Command) {
+    pub(crate) fn apply_to(self, command: &mut Command) {
         if let Self::Other { uid, gid } = self {
             command.uid(uid).gid(gid);
         }
@@ -54,7 +54,7 @@ impl Account {
     ///
     /// # Errors
     /// When the system refuses.
-    pub(crate) fn owns(self, path: &Path) -> Result<(), ServiceError> {
+    pub(crate) fn give_ownership(self, path: &Path) -> Result<(), ServiceError> {
         match self {
             Self::Own => Ok(()),
             Self::Other { uid, gid } => {
@@ -65,12 +65,12 @@ impl Account {
 }
 
 /// An account out of lines such as `postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash`.
-fn find(accounts: &str, name: &str) -> Option<Account> {
-    accounts.lines().find_map(|line| {
+fn find(users: &str, name: &str) -> Option<OsUser> {
+    users.lines().find_map(|line| {
         let mut fields = line.split(':');
         let is_it = fields.next() == Some(name);
         let (_, uid, gid) = (fields.next()?, fields.next()?, fields.next()?);
-        is_it.then_some(Account::Other {
+        is_it.then_some(OsUser::Other {
             uid: uid.parse().ok()?,
             gid: gid.parse().ok()?,
         })
@@ -83,9 +83,9 @@ mod tests {
 
     #[test]
     fn accounts_are_found_by_their_whole_name() {
-        let accounts = "root:x:0:0:root::\npostgresql:x:7:8:::\npostgres:x:101:104:a,,,:/b:/c\n";
-        let expected = Account::Other { uid: 101, gid: 104 };
-        assert_eq!(find(accounts, "postgres"), Some(expected));
-        assert_eq!(find(accounts, "nobody"), None);
+        let users = "root:x:0:0:root::\npostgresql:x:7:8:::\npostgres:x:101:104:a,,,:/b:/c\n";
+        let expected = OsUser::Other { uid: 101, gid: 104 };
+        assert_eq!(find(users, "postgres"), Some(expected));
+        assert_eq!(find(users, "nobody"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! A loopback port for a server.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 
 use tokio::net::TcpSocket;
@@ -34,6 +34,14 @@ pub fn free_port() -> Result<u16, ServiceError> {
             );
             ServiceError::failed("looking for a free port", detail)
         })
+}
+
+/// A loopback address with a [`free_port`].
+///
+/// # Errors
+/// As [`free_port`].
+pub fn free_address() -> Result<SocketAddr, ServiceError> {
+    Ok((Ipv4Addr::LOCALHOST, free_port()?).into())
 }
 
 /// Whether nobody listens on a loopback port. Asking keeps nobody from listening there at the same moment: the port is

@@ -1,7 +1,7 @@
 //! A PostgreSQL server that a program owns: found, made, started, and ended with it.
 
 mod config;
-mod left;
+mod detach;
 mod lifecycle;
 mod settings;
 mod standby;
@@ -15,10 +15,10 @@ use std::time::Duration;
 
 pub use config::{PostgresConfig, TlsFiles};
 
-use crate::account::Account;
+use crate::os_user::OsUser;
 use crate::binaries::PostgresBinaries;
 use crate::error::ServiceError;
-use crate::guardian::Guardian;
+use crate::reaper::Reaper;
 use crate::port;
 use crate::run;
 use settings::Settings;
@@ -45,8 +45,8 @@ const PASSWORD_BYTES: usize = 16;
 #[derive(Debug)]
 pub struct PostgresServer {
     binaries: PostgresBinaries,
-    account: Account,
-    guardian: Guardian,
+    os_user: OsUser,
+    reaper: Reaper,
     port: u16,
     password: String,
     log: PathBuf,
@@ -75,17 +75,17 @@ impl PostgresServer {
         Ok(made)
     }
 
-    /// A folder and a guardian, and nothing in it.
+    /// A folder and a reaper, and nothing in it.
     fn prepare(config: &PostgresConfig, password: String) -> Result<Self, ServiceError> {
         let binaries = PostgresBinaries::find()?;
-        let account = Account::for_servers()?;
-        let guardian = Guardian::of_new_folder(config.data_root.as_deref(), account)?;
+        let os_user = OsUser::for_servers()?;
+        let reaper = Reaper::with_new_dir(config.data_root.as_deref(), os_user)?;
         let log = config.log.clone();
         Ok(Self {
-            log: log.unwrap_or_else(|| guardian.folder().join("postgres.log")),
+            log: log.unwrap_or_else(|| reaper.folder().join("postgres.log")),
             binaries,
-            account,
-            guardian,
+            os_user,
+            reaper,
             port: 0,
             password,
             state: Mutex::new(State {
@@ -96,7 +96,7 @@ impl PostgresServer {
     }
 
     fn initdb(&self) -> Result<(), ServiceError> {
-        let password = self.guardian.folder().join("password");
+        let password = self.reaper.folder().join("password");
         self.write(&password, &self.password)?;
         let mut command = self.command("initdb");
         command
@@ -159,7 +159,7 @@ impl PostgresServer {
         )
     }
 
-    /// The port on 127.0.0.1. It stays the same through [`Self::start_again`].
+    /// The port on 127.0.0.1. It stays the same through [`Self::restart`].
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
@@ -174,7 +174,7 @@ impl PostgresServer {
     /// The folder PostgreSQL keeps everything in.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
-        self.guardian.folder().join("data")
+        self.reaper.folder().join("data")
     }
 
     /// What the server says, through all its starts.
@@ -211,8 +211,8 @@ impl PostgresServer {
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("LC_ALL", "C")
             .env("TZ", "UTC")
-            .current_dir(self.guardian.folder());
-        self.account.runs(&mut command);
+            .current_dir(self.reaper.folder());
+        self.os_user.apply_to(&mut command);
         command
     }
 
@@ -223,7 +223,7 @@ impl PostgresServer {
         fs::write(file, text).map_err(ServiceError::io("write", file))?;
         fs::set_permissions(file, fs::Permissions::from_mode(ONLY_THE_OWNER))
             .map_err(ServiceError::io("protect", file))?;
-        self.account.owns(file)
+        self.os_user.give_ownership(file)
     }
 
     /// A panic under this lock leaves nothing half done: each field is replaced whole.
@@ -234,7 +234,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // The guardian, dropped after this, ends it; then there is somebody to wait for the process.
+        // The reaper, dropped after this, ends it; then there is somebody to wait for the process.
         let postmaster = self.state().postmaster.take();
         if let Some(mut postmaster) = postmaster {
             std::thread::spawn(move || postmaster.wait());

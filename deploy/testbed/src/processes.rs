@@ -62,7 +62,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::run;
+    use crate::wait::poll_until;
 
     #[test]
     fn a_child_is_seen_stopped_woken_and_ended() {
@@ -70,14 +70,14 @@ mod tests {
         let process = Process(child.id());
         let soon = Duration::from_secs(60);
         assert!(Process(std::process::id()).children().contains(&process));
-        assert!(run::until(soon, || process.has_argument("3600")));
+        assert!(poll_until(soon, || process.has_argument("3600")));
         assert!(!process.has_argument("360"));
         process.signal(Signal::STOP);
-        assert!(run::until(soon, || process.state() == Some('T')));
+        assert!(poll_until(soon, || process.state() == Some('T')));
         process.signal(Signal::CONT);
-        assert!(run::until(soon, || process.state() == Some('S')));
+        assert!(poll_until(soon, || process.state() == Some('S')));
         process.signal(Signal::KILL);
-        assert!(run::until(soon, || process.is_gone()));
+        assert!(poll_until(soon, || process.is_gone()));
         child.wait().unwrap();
         assert_eq!(process.state(), None);
     }

@@ -3,21 +3,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::account::Account;
+use crate::os_user::OsUser;
 use crate::error::ServiceError;
-use crate::guardian::Guardian;
+use crate::reaper::Reaper;
 
 /// A new folder, removed when this is dropped or the program is killed; and so are the processes that it was told of.
 #[derive(Debug)]
-pub struct WatchedFolder(Guardian);
+pub struct ReapedDir(Reaper);
 
-impl WatchedFolder {
+impl ReapedDir {
     /// Makes one among the temporary files.
     ///
     /// # Errors
     /// When it cannot be made, or no shell started to watch over it.
     pub fn new() -> Result<Self, ServiceError> {
-        Guardian::of_new_folder(None, Account::Own).map(Self)
+        Reaper::with_new_dir(None, OsUser::Own).map(Self)
     }
 
     /// Where it is.
@@ -30,7 +30,7 @@ impl WatchedFolder {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn of_process(&self, name: &str) -> Result<PathBuf, ServiceError> {
+    pub fn process_dir(&self, name: &str) -> Result<PathBuf, ServiceError> {
         let folder = self.path().join(name);
         fs::create_dir_all(&folder).map_err(ServiceError::io("make", &folder))?;
         Ok(folder)
@@ -42,7 +42,7 @@ impl WatchedFolder {
     /// # Errors
     /// When it cannot be written down.
     pub fn watch(&self, name: &str, pid: u32, argument: &str) -> Result<(), ServiceError> {
-        let file = self.of_process(name)?.join("server.pid");
+        let file = self.process_dir(name)?.join("server.pid");
         fs::write(&file, format!("{pid}\n{argument}\n")).map_err(ServiceError::io("write", &file))
     }
 }
@@ -53,12 +53,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::wait::poll_until;
     use crate::processes::Process;
     use crate::run;
 
     #[test]
     fn what_was_told_ends_with_the_folder() {
-        let folder = WatchedFolder::new().unwrap();
+        let folder = ReapedDir::new().unwrap();
         let (known, other) = ("3601.25", "3602.25");
         let mut children = [known, other].map(|argument| {
             let mut command = Command::new("sleep");
@@ -66,7 +67,7 @@ mod tests {
         });
         let soon = Duration::from_secs(60);
         for (child, argument) in children.iter().zip([known, other]) {
-            assert!(run::until(soon, || Process(child.id()).has_argument(argument)));
+            assert!(poll_until(soon, || Process(child.id()).has_argument(argument)));
         }
         folder.watch("a", children[0].id(), known).unwrap();
         // By its number alone, this would be another's process.

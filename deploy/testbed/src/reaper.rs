@@ -9,33 +9,33 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::account::Account;
+use crate::os_user::OsUser;
 use crate::error::ServiceError;
 
-const SCRIPT: &str = include_str!("guardian.sh");
+const SCRIPT: &str = include_str!("reaper.sh");
 
 /// A folder of a server, and what watches over both.
 #[derive(Debug)]
-pub(crate) struct Guardian {
+pub(crate) struct Reaper {
     folder: PathBuf,
     shell: Child,
 }
 
-impl Guardian {
+impl Reaper {
     /// Makes an empty folder for a server that runs under this account, and has it watched.
     ///
     /// # Errors
     /// When the folder cannot be made, or no shell started.
-    pub(crate) fn of_new_folder(
+    pub(crate) fn with_new_dir(
         root: Option<&Path>,
-        account: Account,
+        os_user: OsUser,
     ) -> Result<Self, ServiceError> {
         let root = root.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let folder = tempfile::Builder::new()
             .prefix("fritzy-service-")
             .tempdir_in(&root)
             .map_err(ServiceError::io("make a folder in", &root))?;
-        account.owns(folder.path())?;
+        os_user.give_ownership(folder.path())?;
         let shell = spawn(folder.path(), Stdio::piped())?;
         Ok(Self {
             folder: folder.keep(),
@@ -43,7 +43,7 @@ impl Guardian {
         })
     }
 
-    /// The folder, which is removed with the guardian.
+    /// The folder, which is removed with the reaper.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -52,18 +52,18 @@ impl Guardian {
     ///
     /// # Errors
     /// When the shell is gone.
-    pub(crate) fn leave(&mut self) -> Result<(), ServiceError> {
+    pub(crate) fn detach(&mut self) -> Result<(), ServiceError> {
         let told = self
             .shell
             .stdin
             .take()
-            .map(|mut pipe| pipe.write_all(b"leave\n"));
+            .map(|mut pipe| pipe.write_all(b"detach\n"));
         told.unwrap_or(Ok(()))
             .map_err(ServiceError::io("leave", &self.folder))
     }
 }
 
-impl Drop for Guardian {
+impl Drop for Reaper {
     fn drop(&mut self) {
         // Closes the pipe. The script bounds itself.
         drop(self.shell.stdin.take());
@@ -85,7 +85,7 @@ pub(crate) fn end(folder: &Path) -> Result<(), ServiceError> {
 
 fn spawn(folder: &Path, stdin: Stdio) -> Result<Child, ServiceError> {
     Command::new("sh")
-        .args(["-c", SCRIPT, "fritzy-guardian"])
+        .args(["-c", SCRIPT, "fritzy-reaper"])
         .arg(folder)
         .current_dir("/")
         .process_group(0)

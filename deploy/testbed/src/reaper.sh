@@ -1,9 +1,9 @@
-# Watches over a server's folder ($1) for the program that started it; see guardian.rs.
+# Watches over a server's folder ($1) for the program that started it; see reaper.rs.
 # Its standard input is a pipe from that program: it ends when the program does, however that ends.
 trap '' HUP INT TERM
 
 read -r word
-[ "$word" = leave ] && exit 0
+[ "$word" = detach ] && exit 0
 
 data=$1/data
 pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null)

@@ -3,12 +3,10 @@
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::ServiceError;
-
-/// Between two looks at something that is waited for. Short against everything that is waited for here.
-const POLL: Duration = Duration::from_millis(10);
+use crate::wait::poll_until;
 
 /// Runs it and returns what it wrote to its standard output, without the last line break.
 ///
@@ -53,26 +51,12 @@ pub(crate) fn to_end(
 /// Waits until it has ended, for at most so long.
 pub(crate) fn ended(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let mut status = None;
-    until(limit, || {
+    poll_until(limit, || {
         // Waiting for a child of ours fails only when somebody else has waited for it: then it has ended.
         status = child.try_wait().unwrap_or(Some(ExitStatus::default()));
         status.is_some()
     });
     status
-}
-
-/// Looks again and again until it is so, for at most so long; says whether it is.
-pub(crate) fn until(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + limit;
-    loop {
-        if is_so() {
-            return true;
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        thread::sleep(POLL);
-    }
 }
 
 /// Reads in a thread of its own: a program that writes more than a pipe holds would never end.

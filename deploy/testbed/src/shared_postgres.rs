@@ -13,7 +13,7 @@ use crate::postgres::{PostgresConfig, PostgresServer, psql};
 /// The URL of a superuser on a server that exists for tests; `cargo xtask services up` prints one.
 pub const TEST_POSTGRES_VARIABLE: &str = "FRITZY_TEST_POSTGRES";
 
-/// The server of this process, once a test has asked for it. It ends with the process, by its guardian.
+/// The server of this process, once a test has asked for it. It ends with the process, by its reaper.
 static SHARED: Mutex<Option<TestPostgres>> = Mutex::new(None);
 
 /// A server that tests share. Databases made on it stay as long as it does.
@@ -32,7 +32,7 @@ pub struct TestPostgres {
 /// # Errors
 /// [`ServiceError::Missing`] when this machine has no PostgreSQL: the test calls [`crate::skipped`] and returns. Any
 /// other is a failure of the test.
-pub fn postgres_for_tests() -> Result<TestPostgres, ServiceError> {
+pub fn shared_postgres() -> Result<TestPostgres, ServiceError> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(shared) = &*shared {
         return Ok(shared.clone());
@@ -50,7 +50,7 @@ pub fn postgres_for_tests() -> Result<TestPostgres, ServiceError> {
 
 impl TestPostgres {
     fn start() -> Result<Self, ServiceError> {
-        let server = PostgresServer::start(PostgresConfig::for_tests())?;
+        let server = PostgresServer::start(PostgresConfig::shared_by_tests())?;
         Ok(Self {
             client: binaries::psql()?,
             url: server.url("postgres"),

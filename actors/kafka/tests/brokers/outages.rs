@@ -51,7 +51,7 @@ async fn a_broker_that_is_stopped_for_a_minute_under_load() {
         behind > 1_000,
         "{behind} are behind: it is told while it is away"
     );
-    act(|| cluster.start_again(0));
+    act(|| cluster.restart(0));
     sleep(Duration::from_secs(3)).await;
     load.stop().await;
     shop.until_published(&running).await;
@@ -76,7 +76,7 @@ async fn a_broker_that_is_paused_and_one_that_is_killed_cost_nothing_but_time() 
     sleep(Duration::from_secs(1)).await;
     act(|| cluster.kill(0));
     sleep(Duration::from_secs(1)).await;
-    act(|| cluster.start_again(0));
+    act(|| cluster.restart(0));
     sleep(Duration::from_secs(1)).await;
     load.stop().await;
     shop.until_published(&running).await;
@@ -108,7 +108,7 @@ async fn leaders_of_three_that_are_killed_one_after_another() {
             status(&running).done > before + 100,
             "it goes on without one"
         );
-        act(|| cluster.start_again(leader));
+        act(|| cluster.restart(leader));
         sleep(Duration::from_secs(8)).await;
     }
     load.stop().await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Balancer;
 use super::backend::Backend;
-use crate::run;
+use crate::wait::poll_until;
 
 /// What happens at once on an idle machine takes a while on a busy one.
 const SOON: Duration = Duration::from_secs(30);
@@ -162,21 +162,21 @@ fn requests_go_in_turn_to_whoever_is_ready() {
     let fakes = [Fake::start(Does::Answer), Fake::start(Does::Answer)];
     let addresses = [fakes[0].address, fakes[1].address];
     let balancer = Balancer::start(ANY_PORT, &addresses).unwrap();
-    assert!(run::until(SOON, || balancer.ready() == addresses));
+    assert!(poll_until(SOON, || balancer.ready() == addresses));
     for _ in 0..10 {
         assert_eq!(ask(&balancer).0, 200);
     }
     assert_eq!(fakes.each_ref().map(Fake::requests), [5, 5]);
 
     fakes[0].is_ready.store(false, Ordering::SeqCst);
-    assert!(run::until(SOON, || balancer.ready() == addresses[1..]));
+    assert!(poll_until(SOON, || balancer.ready() == addresses[1..]));
     for _ in 0..10 {
         assert_eq!(ask(&balancer).0, 200);
     }
     assert_eq!(fakes.each_ref().map(Fake::requests), [5, 15]);
 
     fakes[1].is_ready.store(false, Ordering::SeqCst);
-    assert!(run::until(SOON, || balancer.ready().is_empty()));
+    assert!(poll_until(SOON, || balancer.ready().is_empty()));
     let (status, answer) = ask(&balancer);
     assert_eq!(status, 503);
     let json = r#"{"errors":[{"message":"no node is ready; nothing was sent","extensions":{"code":"UNAVAILABLE"}}]}"#;
@@ -184,7 +184,7 @@ fn requests_go_in_turn_to_whoever_is_ready() {
     assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
 
     fakes[0].is_ready.store(true, Ordering::SeqCst);
-    assert!(run::until(SOON, || balancer.ready() == addresses[..1]));
+    assert!(poll_until(SOON, || balancer.ready() == addresses[..1]));
     assert_eq!(ask(&balancer).0, 200);
     assert_eq!(fakes.each_ref().map(Fake::requests), [6, 15]);
 
@@ -226,7 +226,7 @@ fn neither_is_one_that_was_sent_over_a_kept_connection() {
     let balancer = before(&[]);
     balancer.backends.replace(vec![backend.clone()]);
     assert_eq!(ask(&balancer).0, 200);
-    assert!(run::until(SOON, || backend.kept() == 1));
+    assert!(poll_until(SOON, || backend.kept() == 1));
     assert_eq!(ask(&balancer).0, 502);
     assert_eq!(fake.requests(), 2);
 }
@@ -239,7 +239,7 @@ fn connections_are_kept_while_the_backend_is_ready_and_closed_once_it_is_not() {
     balancer.backends.replace(vec![backend.clone()]);
     for _ in 0..3 {
         assert_eq!(ask(&balancer).0, 200);
-        assert!(run::until(SOON, || backend.kept() == 1));
+        assert!(poll_until(SOON, || backend.kept() == 1));
     }
     assert!(fake.closed.try_recv().is_err(), "one connection for all");
     backend.set_ready(false);

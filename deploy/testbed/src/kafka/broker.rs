@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::KafkaArtifacts;
 use crate::error::ServiceError;
-use crate::left::LeftProcess;
+use crate::detached_server::DetachedProcess;
 use crate::processes::{Process, Signal};
 use crate::run;
+use crate::wait::poll_until;
 
 /// Until it takes requests: a Java machine's start, an election, and what a killed one left to recover.
 const READY_MAX: Duration = Duration::from_secs(120);
@@ -51,7 +52,7 @@ impl Broker {
     pub(super) fn launch(&mut self, artifacts: &KafkaArtifacts) -> Result<(), ServiceError> {
         if self.child.is_some() {
             let detail = "the broker runs: stop or kill it first";
-            return Err(ServiceError::failed("start_again", detail));
+            return Err(ServiceError::failed("restart", detail));
         }
         let log = OpenOptions::new()
             .create(true)
@@ -76,7 +77,7 @@ impl Broker {
                 what: "start java".to_owned(),
                 source,
             })?;
-        // By this file the guardian finds it.
+        // By this file the reaper finds it.
         let file = self.properties.with_extension("pid");
         let known_by = format!("{}\n{}\n", child.id(), self.properties.display());
         fs::write(&file, known_by).map_err(ServiceError::io("write", &file))?;
@@ -85,9 +86,9 @@ impl Broker {
     }
 
     /// Forgets the process, which runs on; `None` if there is none.
-    pub(super) fn leave(&mut self) -> Option<LeftProcess> {
+    pub(super) fn detach(&mut self) -> Option<DetachedProcess> {
         let child = self.child.take()?;
-        Some(LeftProcess {
+        Some(DetachedProcess {
             pid: child.id(),
             argument: self.properties.display().to_string(),
         })
@@ -97,7 +98,7 @@ impl Broker {
         let port = self.port;
         let child = self.child.as_mut().ok_or(ServiceError::NotRunning)?;
         let mut ended = None;
-        let ready = run::until(READY_MAX, || {
+        let ready = poll_until(READY_MAX, || {
             ended = child.try_wait().ok().flatten();
             ended.is_some() || answers(port)
         });
@@ -132,7 +133,7 @@ impl Broker {
     pub(super) fn pause(&mut self) -> Result<(), ServiceError> {
         let process = self.process()?;
         process.signal(Signal::STOP);
-        if run::until(SIGNAL_MAX, || process.state() == Some('T')) {
+        if poll_until(SIGNAL_MAX, || process.state() == Some('T')) {
             return Ok(());
         }
         Err(ServiceError::TooLate {

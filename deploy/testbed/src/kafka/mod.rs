@@ -15,10 +15,10 @@ pub use artifacts::{KAFKA_LIB_VARIABLE, KafkaArtifacts};
 pub use secure::{KafkaSecurity, SecurePorts};
 pub use tansu::TansuBroker;
 
-use crate::account::Account;
+use crate::os_user::OsUser;
 use crate::error::ServiceError;
-use crate::guardian::Guardian;
-use crate::left::LeftRunning;
+use crate::reaper::Reaper;
+use crate::detached_server::DetachedServer;
 use crate::port;
 use broker::Broker;
 use properties::Properties;
@@ -67,7 +67,7 @@ pub struct KafkaCluster {
     brokers: Vec<Broker>,
     secure_ports: Vec<SecurePorts>,
     /// Dropped last: it removes what is left.
-    guardian: Guardian,
+    reaper: Reaper,
 }
 
 impl KafkaCluster {
@@ -77,7 +77,7 @@ impl KafkaCluster {
     /// [`ServiceError::Missing`] when this machine has no Java or not the brokers' files; otherwise what went wrong.
     pub fn start(config: &KafkaConfig) -> Result<Self, ServiceError> {
         let artifacts = KafkaArtifacts::find()?;
-        let guardian = Guardian::of_new_folder(None, Account::Own)?;
+        let reaper = Reaper::with_new_dir(None, OsUser::Own)?;
         let ports = (0..config.brokers).map(|_| Ok((port::free_port()?, port::free_port()?)));
         let ports: Vec<(u16, u16)> = ports.collect::<Result<_, ServiceError>>()?;
         let cluster = artifacts.run("kafka.tools.StorageTool", &["random-uuid"], FORMAT_MAX)?;
@@ -91,7 +91,7 @@ impl KafkaCluster {
         let voters = voters.join(",");
         let (mut brokers, mut secure_ports) = (Vec::new(), Vec::new());
         for (index, (port, controller)) in ports.iter().enumerate() {
-            let folder = guardian.folder().join(format!("broker-{}", index + 1));
+            let folder = reaper.folder().join(format!("broker-{}", index + 1));
             fs::create_dir(&folder).map_err(ServiceError::io("make", &folder))?;
             let secure = match &config.security {
                 Some(_) => Some(SecurePorts::free()?),
@@ -140,7 +140,7 @@ impl KafkaCluster {
             artifacts,
             brokers,
             secure_ports,
-            guardian,
+            reaper,
         };
         for broker in &mut made.brokers {
             broker.launch(&made.artifacts)?;
@@ -173,7 +173,7 @@ impl KafkaCluster {
     /// The folder they keep everything in.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.guardian.folder()
+        self.reaper.folder()
     }
 
     /// Ends broker number `index` in order (`SIGTERM`): its leaderships move away first.
@@ -212,7 +212,7 @@ impl KafkaCluster {
     ///
     /// # Errors
     /// When it runs, or does not take requests in time.
-    pub fn start_again(&mut self, index: usize) -> Result<(), ServiceError> {
+    pub fn restart(&mut self, index: usize) -> Result<(), ServiceError> {
         let broker = &mut self.brokers[index];
         broker.launch(&self.artifacts)?;
         broker.wait_until_ready()
@@ -222,14 +222,14 @@ impl KafkaCluster {
     ///
     /// # Errors
     /// When one does not run.
-    pub fn leave_running(mut self) -> Result<LeftRunning, ServiceError> {
-        let processes = self.brokers.iter_mut().map(Broker::leave);
+    pub fn detach(mut self) -> Result<DetachedServer, ServiceError> {
+        let processes = self.brokers.iter_mut().map(Broker::detach);
         let processes: Option<Vec<_>> = processes.collect();
         let processes = processes.ok_or(ServiceError::NotRunning)?;
-        self.guardian.leave()?;
-        Ok(LeftRunning {
+        self.reaper.detach()?;
+        Ok(DetachedServer {
             processes,
-            folder: self.guardian.folder().to_path_buf(),
+            folder: self.reaper.folder().to_path_buf(),
         })
     }
 

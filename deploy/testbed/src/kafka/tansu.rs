@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use super::artifacts::cache;
 use super::broker::answers;
-use crate::account::Account;
+use crate::os_user::OsUser;
 use crate::error::ServiceError;
-use crate::guardian::Guardian;
-use crate::left::{LeftProcess, LeftRunning};
+use crate::reaper::Reaper;
+use crate::detached_server::{DetachedProcess, DetachedServer};
+use crate::wait::poll_until;
 use crate::{port, run};
 
 /// Names a `tansu`.
@@ -33,7 +34,7 @@ pub struct TansuBroker {
     child: Option<Child>,
     address: String,
     listens: String,
-    guardian: Guardian,
+    reaper: Reaper,
 }
 
 impl TansuBroker {
@@ -43,11 +44,11 @@ impl TansuBroker {
     /// [`ServiceError::Missing`] when this machine has none and cannot fetch it; otherwise what went wrong.
     pub fn start(log: Option<PathBuf>) -> Result<Self, ServiceError> {
         let program = program()?;
-        let guardian = Guardian::of_new_folder(None, Account::Own)?;
+        let reaper = Reaper::with_new_dir(None, OsUser::Own)?;
         let port = port::free_port()?;
         let address = format!("127.0.0.1:{port}");
         let listens = format!("tcp://{address}");
-        let folder = guardian.folder().join("broker");
+        let folder = reaper.folder().join("broker");
         fs::create_dir(&folder).map_err(ServiceError::io("make", &folder))?;
         let log = log.unwrap_or_else(|| folder.join("tansu.log"));
         let out = OpenOptions::new().create(true).append(true).open(&log);
@@ -72,7 +73,7 @@ impl TansuBroker {
             child: Some(child),
             address,
             listens,
-            guardian,
+            reaper,
         };
         fs::write(&file, known_by).map_err(ServiceError::io("write", &file))?;
         broker.wait_until_ready(port, &log)?;
@@ -82,7 +83,7 @@ impl TansuBroker {
     fn wait_until_ready(&mut self, port: u16, log: &Path) -> Result<(), ServiceError> {
         let child = self.child.as_mut().ok_or(ServiceError::NotRunning)?;
         let mut ended = None;
-        let ready = run::until(READY_MAX, || {
+        let ready = poll_until(READY_MAX, || {
             ended = child.try_wait().ok().flatten();
             ended.is_some() || answers(port)
         });
@@ -109,15 +110,15 @@ impl TansuBroker {
     ///
     /// # Errors
     /// When it does not run.
-    pub fn leave_running(mut self) -> Result<LeftRunning, ServiceError> {
+    pub fn detach(mut self) -> Result<DetachedServer, ServiceError> {
         let child = self.child.take().ok_or(ServiceError::NotRunning)?;
-        self.guardian.leave()?;
-        Ok(LeftRunning {
-            processes: vec![LeftProcess {
+        self.reaper.detach()?;
+        Ok(DetachedServer {
+            processes: vec![DetachedProcess {
                 pid: child.id(),
                 argument: self.listens.clone(),
             }],
-            folder: self.guardian.folder().to_path_buf(),
+            folder: self.reaper.folder().to_path_buf(),
         })
     }
 }

@@ -1,12 +1,18 @@
-//! The node that tests run against: looked for beside the test's executable, and built when it is not there.
-//! `cargo test --workspace` keeps both of one age; alone, `cargo build` first when the node has changed.
+//! The node that tests run against: searched next to the test's executable, and built when it is
+//! not there. `cargo test --workspace` builds both; alone, run `cargo build` first when the node
+//! has changed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `fritzy` of the same target directory and profile as this test: `target/debug/deps/<test>` and `target/debug/fritzy`.
-pub(crate) fn node_binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a path");
+/// `fritzy` of the same target directory and profile as the running test:
+/// `target/debug/deps/<test>` and `target/debug/fritzy`.
+///
+/// # Panics
+/// When the node is missing and cannot be built.
+#[must_use]
+pub fn node_binary() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
     let profile_dir = test
         .parent()
         .and_then(Path::parent)
@@ -26,16 +32,8 @@ fn build_node(profile_dir: &Path) {
     };
     let target_dir = profile_dir.parent().expect("target/<profile>");
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "-p",
-            "fritzy-node",
-            "--bin",
-            "fritzy",
-            "--profile",
-            profile,
-        ])
-        .arg("--target-dir")
+        .args(["build", "-p", "fritzy-node", "--bin", "fritzy"])
+        .args(["--profile", profile, "--target-dir"])
         .arg(target_dir)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()

@@ -1,235 +1,320 @@
-//! The real binary as a process of its own. It ends with the test that started it.
+//! A process of the `fritzy` binary. It is killed when the test that started it ends.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, PipeReader, Write};
+use std::fs::OpenOptions;
+use std::io::{self, BufRead as _, BufReader, PipeReader, PipeWriter};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+use crate::error::ServiceError;
+use crate::processes::{Process, Signal};
 
-/// A node that does not listen, or does not end, by then never will: debug builds on busy machines
+/// A node that has not started or exited within this time never will: debug builds on busy machines
 /// need seconds.
-pub(crate) const NODE_TIME_MAX: Duration = Duration::from_secs(60);
+pub const NODE_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// An empty folder to run in, and beside it what a node logs.
-pub(crate) struct Ground(TempDir);
+/// How much of a log an error shows.
+const LOG_LINES_SHOWN: usize = 40;
 
-/// A running process.
-pub(crate) struct NodeProcess {
+/// A running process, killed when dropped. All waits block the thread, each within a limit.
+#[derive(Debug)]
+pub struct NodeProcess {
     child: Child,
-    /// Until the first line is asked for, nobody reads.
+    /// Nothing is read before the first line is requested.
     unread: Option<(PipeReader, Sender<String>)>,
-    stdout: Receiver<String>,
+    lines: Receiver<String>,
     /// Lines that were read already.
-    said: String,
+    stdout: String,
     log: PathBuf,
 }
 
-/// A process that has ended by itself.
+/// A process that has exited by itself.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct ExitedProcess {
     /// `None` when a signal ended it.
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Ground {
-    pub(crate) fn new() -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        std::fs::create_dir(folder.path().join("current")).expect("a folder");
-        Self(folder)
-    }
-
-    /// The current folder of the processes.
-    pub(crate) fn current(&self) -> PathBuf {
-        self.0.path().join("current")
-    }
-
-    /// A path outside the current folder.
-    pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// The binary with these arguments, in this folder, without the variables of whoever runs tests.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fritzy"));
-        command
-            .args(arguments)
-            .current_dir(self.current())
-            .env_clear();
-        command
-    }
-
-    /// Starts a command.
-    pub(crate) fn spawn(&self, command: &mut Command) -> NodeProcess {
-        self.spawn_behind(command, &[])
-    }
-
-    /// Starts a command whose stdout already holds `before`, unread.
-    pub(crate) fn spawn_behind(&self, command: &mut Command, before: &[u8]) -> NodeProcess {
-        let (_, log) = tempfile::Builder::new()
-            .prefix("stderr-")
-            .tempfile_in(self.0.path())
-            .and_then(|file| file.keep().map_err(Into::into))
-            .expect("a file");
-        let (reader, mut writer) = std::io::pipe().expect("a pipe");
-        writer.write_all(before).expect("there is room for it");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(writer)
-            .stderr(File::create(&log).expect("a file"))
-            .spawn()
-            .expect("the binary starts");
-        // The command holds the writing end; it must close with the process.
-        command.stdout(Stdio::null());
-        let (lines, stdout) = mpsc::channel();
-        NodeProcess {
-            child,
-            unread: Some((reader, lines)),
-            stdout,
-            said: String::new(),
-            log,
-        }
-    }
-
-    /// Starts a node on a free port with default settings, and waits until it listens.
-    pub(crate) fn node(&self) -> NodeProcess {
-        self.node_with(&[])
-    }
-
-    /// The same with further arguments.
-    pub(crate) fn node_with(&self, arguments: &[&str]) -> NodeProcess {
-        let all = [&["--listen", "127.0.0.1:0"], arguments].concat();
-        let mut node = self.spawn(&mut self.command(&all));
-        node.address();
-        node
-    }
-
-    /// Runs a command that ends by itself.
-    pub(crate) fn run(&self, command: &mut Command) -> Ended {
-        self.spawn(command).ended_within(NODE_TIME_MAX)
-    }
+    pub code: Option<i32>,
+    /// All of its standard output.
+    pub stdout: String,
+    /// All of its standard error.
+    pub stderr: String,
 }
 
 impl NodeProcess {
-    pub(crate) fn id(&self) -> u32 {
+    /// Starts a command with its stdout piped and its stderr appended to the file `log`.
+    ///
+    /// # Errors
+    /// When the program cannot be started, or `log` not be written.
+    pub fn spawn(command: &mut Command, log: &Path) -> Result<Self, ServiceError> {
+        let (reader, writer) = io::pipe().map_err(|source| ServiceError::Io {
+            what: "open a pipe".to_owned(),
+            source,
+        })?;
+        Self::spawn_into(command, log, reader, writer)
+    }
+
+    pub(super) fn spawn_into(
+        command: &mut Command,
+        log: &Path,
+        reader: PipeReader,
+        writer: PipeWriter,
+    ) -> Result<Self, ServiceError> {
+        let stderr = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(ServiceError::io("write", log))?;
+        let program = PathBuf::from(command.get_program());
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(stderr)
+            .spawn()
+            .map_err(ServiceError::io("start", &program))?;
+        // The command holds the writing end, which must close when the process exits.
+        command.stdout(Stdio::null());
+        let (sender, lines) = mpsc::channel();
+        Ok(Self {
+            child,
+            unread: Some((reader, sender)),
+            lines,
+            stdout: String::new(),
+            log: log.to_owned(),
+        })
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Where it serves, which it says on stdout once it does.
-    pub(crate) fn address(&mut self) -> SocketAddr {
-        let deadline = Instant::now() + NODE_TIME_MAX;
-        loop {
-            if let Some(port) = port_in(&self.said) {
-                return SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            }
-            if let Err(failure) = self.read_line(deadline) {
-                panic!("no address ({failure}): {:?} {}", self.said, self.log());
-            }
-        }
+    /// The address of the node's API, which it prints on stdout once it listens.
+    ///
+    /// # Panics
+    /// When it exits, or does not print the address within [`NODE_TIME_MAX`].
+    pub fn address(&mut self) -> SocketAddr {
+        let address = self.try_address(NODE_TIME_MAX);
+        address.unwrap_or_else(|failure| panic!("{failure}"))
     }
 
-    /// Waits until it has said so.
-    pub(crate) fn says(&mut self, part: &str, limit: Duration) {
+    /// [`Self::address`] for callers that must not panic.
+    ///
+    /// # Errors
+    /// When the process exits, or does not print the address within `limit`. The error shows the end
+    /// of the log.
+    pub fn try_address(&mut self, limit: Duration) -> Result<SocketAddr, ServiceError> {
+        self.read_until("the node's address", limit, |stdout| {
+            let port = port_in(stdout)?;
+            Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        })
+    }
+
+    /// Waits until stdout contains `part`.
+    ///
+    /// # Panics
+    /// When it does not within `limit`.
+    pub fn wait_for_stdout(&mut self, part: &str, limit: Duration) {
+        let found = self.read_until(part, limit, |stdout| stdout.contains(part).then_some(()));
+        found.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+
+    /// Waits for the next line of stdout.
+    ///
+    /// # Panics
+    /// When none is printed within `limit`.
+    pub fn wait_for_line(&mut self, limit: Duration) {
+        let before = self.stdout.len();
+        let found = self.read_until("another line", limit, |stdout| {
+            (stdout.len() > before).then_some(())
+        });
+        found.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+
+    /// The stdout that was read so far: by [`Self::address`], or by one of the waits.
+    #[must_use]
+    pub fn stdout(&self) -> &str {
+        &self.stdout
+    }
+
+    /// The stderr so far.
+    ///
+    /// # Panics
+    /// When the log file is gone, or not UTF-8.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("a log in UTF-8")
+    }
+
+    /// The last lines of [`Self::log`].
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        self.send(Signal::TERM);
+    }
+
+    /// Sends SIGINT, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        self.send(Signal::INT);
+    }
+
+    /// Stops the process where it is (SIGSTOP).
+    pub fn pause(&self) {
+        self.send(Signal::STOP);
+    }
+
+    /// Lets a paused process continue (SIGCONT).
+    pub fn resume(&self) {
+        self.send(Signal::CONT);
+    }
+
+    fn send(&self, signal: Signal) {
+        Process(self.pid()).signal(signal);
+    }
+
+    /// Kills the process (SIGKILL) and waits for its end.
+    pub fn kill(self) {
+        drop(self);
+    }
+
+    /// Waits until the process has exited by itself.
+    ///
+    /// # Panics
+    /// When it still runs after `limit`.
+    pub fn wait_exit(self, limit: Duration) -> ExitedProcess {
+        let exited = self.try_wait_exit(limit);
+        exited.unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    /// [`Self::wait_exit`] for callers that must not panic. The process is killed if it still runs.
+    ///
+    /// # Errors
+    /// When it still runs after `limit`.
+    pub fn try_wait_exit(mut self, limit: Duration) -> Result<ExitedProcess, ServiceError> {
         let deadline = Instant::now() + limit;
-        while !self.said.contains(part) {
-            if let Err(failure) = self.read_line(deadline) {
-                panic!("no {part:?} ({failure}): {:?} {}", self.said, self.log());
+        // Stdout closes when the process exits, so nothing has to be polled.
+        loop {
+            match self.read_line(deadline) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(self.late("the exit of the process", limit));
+                }
             }
         }
+        let status = self.child.wait().expect("a child of this process");
+        Ok(ExitedProcess {
+            code: status.code(),
+            stdout: std::mem::take(&mut self.stdout),
+            stderr: self.log(),
+        })
     }
 
-    /// Waits for one more line.
-    pub(crate) fn says_more(&mut self, limit: Duration) {
-        if let Err(failure) = self.read_line(Instant::now() + limit) {
-            panic!("no more lines ({failure}): {:?} {}", self.said, self.log());
+    fn read_until<T>(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        find: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ServiceError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(found) = find(&self.stdout) {
+                return Ok(found);
+            }
+            match self.read_line(deadline) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => return Err(self.late(what, limit)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let detail = format!("stdout {:?}, log:\n{}", self.stdout, self.log_tail());
+                    let what = format!("waiting for {what}: the process exited; it");
+                    return Err(ServiceError::failed(what, detail));
+                }
+            }
         }
-    }
-
-    /// What it said on stdout so far.
-    pub(crate) fn said(&self) -> &str {
-        &self.said
-    }
-
-    /// What it logged so far.
-    pub(crate) fn log(&self) -> String {
-        read(&self.log)
     }
 
     fn read_line(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
-        if let Some((unread, lines)) = self.unread.take() {
+        if let Some((reader, sender)) = self.unread.take() {
             std::thread::spawn(move || {
-                for line in BufReader::new(unread).lines().map_while(Result::ok) {
-                    if lines.send(line).is_err() {
+                for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
                         break;
                     }
                 }
             });
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let line = self.stdout.recv_timeout(left)?;
-        self.said.push_str(&line);
-        self.said.push('\n');
+        let line = self.lines.recv_timeout(left)?;
+        self.stdout.push_str(&line);
+        self.stdout.push('\n');
         Ok(())
     }
 
-    /// Sends a signal, by its name without SIG.
-    pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.id().to_string()])
-            .status()
-            .expect("kill exists");
-        assert!(sent.success(), "{name} is sent");
-    }
-
-    /// SIGKILL: it ends in the middle of whatever it does.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("a child");
-    }
-
-    /// Waits until it has ended by itself. Its stdout closes with it, so that nothing is polled.
-    pub(crate) fn ended_within(mut self, limit: Duration) -> Ended {
-        let deadline = Instant::now() + limit;
-        loop {
-            match self.read_line(deadline) {
-                Ok(()) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    panic!(
-                        "still running after {limit:?}: {:?} {}",
-                        self.said,
-                        self.log()
-                    )
-                }
-            }
-        }
-        let status = self.child.wait().expect("a child");
-        Ended {
-            code: status.code(),
-            stdout: std::mem::take(&mut self.said),
-            stderr: self.log(),
+    fn late(&self, what: &str, limit: Duration) -> ServiceError {
+        let (stdout, log) = (&self.stdout, self.log_tail());
+        ServiceError::TooLate {
+            what: format!("{what} (stdout {stdout:?}, log:\n{log}\n)"),
+            limit,
         }
     }
 }
 
 impl Drop for NodeProcess {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Both succeed on a child of this process, exited or not.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
-fn read(file: &Path) -> String {
-    std::fs::read_to_string(file).expect("logs are UTF-8")
+/// The port in a line such as `API      http://localhost:8000/graphql`.
+fn port_in(stdout: &str) -> Option<u16> {
+    let (_, rest) = stdout.split_once("http://localhost:")?;
+    rest.split_once('/')?.0.parse().ok()
 }
 
-/// The port in a line such as `API      http://localhost:8000/graphql`.
-fn port_in(said: &str) -> Option<u16> {
-    let (_, behind) = said.split_once("http://localhost:")?;
-    behind.split_once('/')?.0.parse().ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> (tempfile::TempDir, NodeProcess) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        let process = NodeProcess::spawn(command.args(["-c", script]), &dir.path().join("log"));
+        (dir, process.unwrap())
+    }
+
+    #[test]
+    fn process_prints_address_and_exits_in_order() {
+        let script = "trap 'echo bye; exit 3' TERM; echo API http://localhost:4711/graphql; \
+                      echo serving >&2; while :; do sleep 0.01; done";
+        let (_dir, mut process) = shell(script);
+        assert_eq!(process.address().port(), 4711);
+        process.terminate();
+        let exited = process.wait_exit(NODE_TIME_MAX);
+        assert_eq!((exited.code, exited.stderr.as_str()), (Some(3), "serving\n"));
+        assert!(exited.stdout.ends_with("/graphql\nbye\n"), "{exited:?}");
+    }
+
+    #[test]
+    fn process_that_exits_early_reports_its_log() {
+        let (_dir, mut process) = shell("echo no such data >&2; exit 1");
+        let failure = process.try_address(NODE_TIME_MAX).unwrap_err().to_string();
+        assert!(failure.contains("no such data"), "{failure}");
+    }
+
+    #[test]
+    fn dropped_process_is_killed() {
+        let (_dir, process) = shell("exec sleep 3600");
+        let pid = Process(process.pid());
+        drop(process);
+        assert!(pid.is_gone());
+    }
 }

@@ -31,7 +31,7 @@ const TEST_CONNECTIONS_MAX: &str = "200";
 impl PostgresConfig {
     /// The server that tests share.
     #[must_use]
-    pub fn for_tests() -> Self {
+    pub fn shared_by_tests() -> Self {
         Self::default().with("max_connections", TEST_CONNECTIONS_MAX)
     }
 

@@ -2,22 +2,22 @@
 
 use super::PostgresServer;
 use crate::error::ServiceError;
-use crate::left::{LeftProcess, LeftRunning};
+use crate::detached_server::{DetachedProcess, DetachedServer};
 
 impl PostgresServer {
     /// Lets the server run on without us.
     ///
     /// # Errors
     /// When it does not run.
-    pub fn leave_running(mut self) -> Result<LeftRunning, ServiceError> {
-        let folder = self.guardian.folder().to_path_buf();
-        let postmaster = LeftProcess {
+    pub fn detach(mut self) -> Result<DetachedServer, ServiceError> {
+        let folder = self.reaper.folder().to_path_buf();
+        let postmaster = DetachedProcess {
             pid: self.pid().ok_or(ServiceError::NotRunning)?,
             argument: folder.join("data").display().to_string(),
         };
         self.state().postmaster = None;
-        self.guardian.leave()?;
-        Ok(LeftRunning {
+        self.reaper.detach()?;
+        Ok(DetachedServer {
             processes: vec![postmaster],
             folder,
         })

@@ -9,6 +9,7 @@ use super::PostgresServer;
 use crate::error::ServiceError;
 use crate::processes::{Process, Signal};
 use crate::run;
+use crate::wait::poll_until;
 
 /// Until it accepts connections: after a crash, it first replays what its log holds.
 const READY_MAX: Duration = Duration::from_secs(120);
@@ -80,10 +81,10 @@ impl PostgresServer {
     ///
     /// # Errors
     /// When it runs, or does not accept connections within 120 s.
-    pub fn start_again(&self) -> Result<(), ServiceError> {
+    pub fn restart(&self) -> Result<(), ServiceError> {
         if self.pid().is_some() {
             return Err(ServiceError::failed(
-                "start_again",
+                "restart",
                 "the server runs: stop or kill it first",
             ));
         }
@@ -126,7 +127,7 @@ impl PostgresServer {
 
     fn wait_until_ready(&self, postmaster: &mut Child) -> Result<(), ServiceError> {
         let mut ended = None;
-        let ready = run::until(READY_MAX, || {
+        let ready = poll_until(READY_MAX, || {
             ended = postmaster.try_wait().ok().flatten();
             ended.is_some() || self.says_ready(postmaster.id())
         });
@@ -222,7 +223,7 @@ fn wait_for(
     is_so: fn(&Process) -> bool,
     what: &str,
 ) -> Result<(), ServiceError> {
-    if run::until(SIGNAL_MAX, || processes.iter().all(is_so)) {
+    if poll_until(SIGNAL_MAX, || processes.iter().all(is_so)) {
         return Ok(());
     }
     Err(ServiceError::TooLate {

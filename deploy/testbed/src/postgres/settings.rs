@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::PostgresServer;
 use crate::error::ServiceError;
 use crate::processes::{Process, Signal};
-use crate::run;
+use crate::wait::poll_until;
 
 /// A reload is a signal and the reading of two small files.
 const RELOAD_MAX: Duration = Duration::from_secs(30);
@@ -53,7 +53,7 @@ impl Settings {
 
 impl PostgresServer {
     /// Changes a setting. A running server has taken it over on return, if it is one of those that can change while it
-    /// runs; the others, and those of a stopped server, count from [`Self::start_again`].
+    /// runs; the others, and those of a stopped server, count from [`Self::restart`].
     ///
     /// # Errors
     /// When the file cannot be written, or a running server does not reload within 30 s.
@@ -74,7 +74,7 @@ impl PostgresServer {
         let loaded_at = || self.psql("postgres", "SELECT pg_conf_load_time()");
         let before = loaded_at()?;
         postmaster.signal(Signal::HUP);
-        if run::until(RELOAD_MAX, || loaded_at().is_ok_and(|now| now != before)) {
+        if poll_until(RELOAD_MAX, || loaded_at().is_ok_and(|now| now != before)) {
             return Ok(());
         }
         Err(ServiceError::TooLate {

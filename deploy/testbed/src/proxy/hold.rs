@@ -116,7 +116,7 @@ impl Hold {
     /// Delivers what is held, even when its client is gone, and all that the client sent after it. Says whether the
     /// system took it for the server; a hold that holds nothing yet lets everything pass, and delivers nothing.
     pub fn release(&self) -> bool {
-        self.0.leave(Stage::Released);
+        self.0.decide(Stage::Released);
         self.0
             .wait_while(DELIVERY_MAX, |stage| stage == Stage::Released)
             == Stage::Delivered
@@ -124,13 +124,13 @@ impl Hold {
 
     /// Throws away what is held, and closes its connection: the server never sees it.
     pub fn discard(&self) {
-        self.0.leave(Stage::Lost);
+        self.0.decide(Stage::Lost);
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.leave(Stage::Released);
+        self.0.decide(Stage::Released);
     }
 }
 
@@ -187,7 +187,7 @@ impl Cell {
     }
 
     /// What the test decides, unless it is decided.
-    fn leave(&self, next: Stage) {
+    fn decide(&self, next: Stage) {
         let mut stage = self.lock();
         match *stage {
             Stage::Held => *stage = next,

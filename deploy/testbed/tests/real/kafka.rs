@@ -55,7 +55,7 @@ fn one_broker_keeps_its_topics_through_kill_and_restart_and_leaves_nothing() {
         &["--create", "--topic", "order.events", "--partitions", "3"],
     );
     cluster.kill(0).expect("kills");
-    cluster.start_again(0).expect("starts");
+    cluster.restart(0).expect("starts");
     let listed = topics(&cluster, &["--describe", "--topic", "order.events"]);
     assert!(listed.contains("PartitionCount: 3"), "{listed}");
     cluster.pause(0).expect("stops");
@@ -97,7 +97,7 @@ fn brokers_left_running_are_found_and_ended() {
         return;
     };
     let address = cluster.bootstrap();
-    let left = cluster.leave_running().expect("they run");
+    let left = cluster.detach().expect("they run");
     assert!(left.is_running());
     TcpStream::connect(&address).expect("it listens");
     left.end().expect("ends");
@@ -130,7 +130,7 @@ fn the_broker_in_memory_serves_and_leaves_nothing() {
     TcpStream::connect(&address).expect_err("nobody listens");
     let left = start()
         .expect("as before")
-        .leave_running()
+        .detach()
         .expect("it runs");
     assert!(left.is_running());
     left.end().expect("ends");

@@ -74,8 +74,8 @@ fn what_was_committed_outlives_every_end() {
             matches!(end(&server), Err(ServiceError::NotRunning)),
             "{name}"
         );
-        server.start_again().unwrap();
-        assert!(server.start_again().is_err(), "{name}: it runs already");
+        server.restart().unwrap();
+        assert!(server.restart().is_err(), "{name}: it runs already");
         assert_eq!(
             server.psql("postgres", &is_there(name)).unwrap(),
             "t",
@@ -106,7 +106,7 @@ fn a_paused_server_answers_nobody_and_goes_on() {
     // Even what is paused can be ended, by a stop and by the end of the test.
     server.pause().unwrap();
     server.stop_fast().unwrap();
-    server.start_again().unwrap();
+    server.restart().unwrap();
     server.pause().unwrap();
     let data = server.data_dir();
     drop(server);
@@ -128,7 +128,7 @@ fn settings_change_while_it_runs_or_with_the_next_start() {
     assert_eq!(show("max_connections"), "100");
     server.stop_fast().unwrap();
     server.set("work_mem", "5MB").unwrap();
-    server.start_again().unwrap();
+    server.restart().unwrap();
     assert_eq!(
         (show("max_connections"), show("work_mem")),
         ("31".to_owned(), "5MB".to_owned())

@@ -1,10 +1,10 @@
 //! The server that tests share, and their databases on it.
 
-use fritzy_testbed::{postgres_for_tests, skipped};
+use fritzy_testbed::{shared_postgres, skipped};
 
 #[test]
 fn every_test_has_a_database_of_its_own_on_one_server() {
-    let shared = match postgres_for_tests() {
+    let shared = match shared_postgres() {
         Ok(shared) => shared,
         Err(error) if error.is_missing() => {
             return skipped(
@@ -14,7 +14,7 @@ fn every_test_has_a_database_of_its_own_on_one_server() {
         }
         Err(error) => panic!("{error}"),
     };
-    let again = postgres_for_tests().unwrap();
+    let again = shared_postgres().unwrap();
     assert_eq!(shared.url(), again.url());
     let (one, other) = (
         shared.fresh_database().unwrap(),

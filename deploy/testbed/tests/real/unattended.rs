@@ -68,7 +68,7 @@ fn a_server_left_running_is_found_and_ended() {
         return;
     };
     let port = server.port();
-    let left = server.leave_running().unwrap();
+    let left = server.detach().unwrap();
     assert!(left.is_running());
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut other = left.clone();

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 use fritzy_domain::Currency;
 use fritzy_node::{Node, Settings};
-use fritzy_testbed::{TestPostgres, postgres_for_tests};
+use fritzy_testbed::{TestPostgres, shared_postgres};
 use fritzy_types::ShardCount;
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ impl Database {
     fn if_asked_for() -> Option<Self> {
         let store = std::env::var("FRITZY_TEST_API_STORE").ok()?;
         assert_eq!(store, "postgres", "FRITZY_TEST_API_STORE");
-        let server = postgres_for_tests().expect("a server was asked for");
+        let server = shared_postgres().expect("a server was asked for");
         let url = server.fresh_database().expect("a database");
         Some(Self { server, url })
     }

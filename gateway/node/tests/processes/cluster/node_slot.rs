@@ -60,7 +60,7 @@ pub(crate) fn free_address() -> SocketAddr {
 
 /// A server of the test's own; `None` where this machine has no PostgreSQL.
 pub(crate) fn postgres(test: &str) -> Option<PostgresServer> {
-    match PostgresServer::start(PostgresConfig::for_tests()) {
+    match PostgresServer::start(PostgresConfig::shared_by_tests()) {
         Ok(postgres) => Some(postgres),
         Err(missing) if missing.is_missing() => {
             skipped(test, &missing.to_string());

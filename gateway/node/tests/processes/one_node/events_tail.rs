@@ -31,7 +31,7 @@ impl Shop {
 
     /// On a database of its own; without a server the test is counted as skipped.
     fn on_postgres(test: &str) -> Option<Self> {
-        let server = match fritzy_testbed::postgres_for_tests() {
+        let server = match fritzy_testbed::shared_postgres() {
             Ok(server) => server,
             Err(missing) if missing.is_missing() => {
                 fritzy_testbed::skipped(test, &missing.to_string());

@@ -258,7 +258,7 @@ async fn a_postgresql_that_crashes_under_load_keeps_what_every_client_noted() {
         } else {
             server.kill().expect("killed");
         }
-        server.start_again().expect("starts");
+        server.restart().expect("starts");
     };
     kill_again_and_again(&database, &ground, 4, &[], crash).await;
     database.verify(&ground);
