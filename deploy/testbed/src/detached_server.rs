@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::error::ServiceError;
-use crate::reaper;
 use crate::processes::Process;
+use crate::reaper;
 
 /// What one must know of a server that was left running, to find and end it later.
 #[derive(Debug, Clone, PartialEq, Eq)]

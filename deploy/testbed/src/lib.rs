@@ -45,4 +45,4 @@ pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
 pub use reaped_dir::ReapedDir;
 pub use shared_postgres::{TEST_POSTGRES_VARIABLE, TestPostgres, shared_postgres};
 pub use skip::{function_in, skipped};
-pub use wait::{wait_until, wait_until_async};
+pub use wait::{blocking, wait_until, wait_until_async};

@@ -15,12 +15,11 @@ use std::time::Duration;
 
 pub use config::{PostgresConfig, TlsFiles};
 
-use crate::os_user::OsUser;
 use crate::binaries::PostgresBinaries;
 use crate::error::ServiceError;
+use crate::os_user::OsUser;
 use crate::reaper::Reaper;
-use crate::port;
-use crate::run;
+use crate::{port, run};
 use settings::Settings;
 
 /// The superuser of every server here.

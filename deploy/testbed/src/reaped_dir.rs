@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::os_user::OsUser;
 use crate::error::ServiceError;
+use crate::os_user::OsUser;
 use crate::reaper::Reaper;
 
 /// A new folder, removed when this is dropped or the program is killed; and so are the processes that it was told of.
@@ -53,9 +53,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::wait::poll_until;
     use crate::processes::Process;
     use crate::run;
+    use crate::wait::poll_until;
 
     #[test]
     fn what_was_told_ends_with_the_folder() {

@@ -9,8 +9,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::os_user::OsUser;
 use crate::error::ServiceError;
+use crate::os_user::OsUser;
 
 const SCRIPT: &str = include_str!("reaper.sh");
 
@@ -26,10 +26,7 @@ impl Reaper {
     ///
     /// # Errors
     /// When the folder cannot be made, or no shell started.
-    pub(crate) fn with_new_dir(
-        root: Option<&Path>,
-        os_user: OsUser,
-    ) -> Result<Self, ServiceError> {
+    pub(crate) fn with_new_dir(root: Option<&Path>, os_user: OsUser) -> Result<Self, ServiceError> {
         let root = root.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let folder = tempfile::Builder::new()
             .prefix("fritzy-service-")

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::error::ServiceError;
+
 /// Pause between two checks: short against everything that is waited for.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -46,6 +48,16 @@ pub async fn wait_until_async(
         tokio::time::sleep(POLL_INTERVAL).await;
     }
     began.elapsed()
+}
+
+/// Runs a blocking operation of the testbed within an async test, and requires its success. The test
+/// needs a runtime of several threads.
+///
+/// # Panics
+/// When the operation fails.
+#[track_caller]
+pub fn blocking<T>(operation: impl FnOnce() -> Result<T, ServiceError>) -> T {
+    tokio::task::block_in_place(operation).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Reads a whole database through its ports and requires that it is sound (I2, I5); answers its events.
+//! Reads a whole database through its ports, and requires positions and versions without gaps (I2)
+//! and state rows that equal the fold of their events (I5).
 
 use std::collections::BTreeMap;
 
@@ -7,26 +8,30 @@ use fritzy_domain::{
 };
 use fritzy_persistence::Stores;
 
-/// Rows in one read.
+/// Rows of one read.
 const PAGE: u32 = 1_000;
 
-/// What a sound database holds.
-pub(crate) struct Audit {
-    /// The events of each entity.
-    pub(crate) events: BTreeMap<EntityId, Vec<RecordedEvent>>,
-    /// Each entity, as its row and the fold of its events have it.
-    pub(crate) states: BTreeMap<EntityId, Stored<State>>,
+/// The content of a sound database.
+#[derive(Debug)]
+pub struct Audit {
+    /// The events of each entity, in the order of their versions.
+    pub events: BTreeMap<EntityId, Vec<RecordedEvent>>,
+    /// The state of each entity, the same in its row and as the fold of its events.
+    pub states: BTreeMap<EntityId, Stored<State>>,
 }
 
-/// Reads everything, and panics with the invariant that does not hold.
-pub(crate) async fn audit(stores: &Stores) -> Audit {
+/// Reads everything.
+///
+/// # Panics
+/// With the id of the invariant that does not hold.
+pub async fn audit(stores: &Stores) -> Audit {
     let mut streams: BTreeMap<EntityId, Vec<RecordedEvent>> = BTreeMap::new();
     let count = stores.ownership.shard_count();
     for shard in count.all() {
         let mut head = 0;
         loop {
             let page = stores.journal.read_shard(shard, head, PAGE).await;
-            let page = page.expect("the journal reads");
+            let page = page.expect("a readable journal");
             if page.is_empty() {
                 break;
             }
@@ -45,7 +50,8 @@ pub(crate) async fn audit(stores: &Stores) -> Audit {
             assert_eq!(recorded.version, version, "I2: versions of {entity}");
         }
         let state = fold(events.iter().map(|recorded| &recorded.event));
-        let state = state.unwrap_or_else(|| panic!("I5: {entity} begins without a beginning"));
+        let state =
+            state.unwrap_or_else(|| panic!("I5: the first event of {entity} does not create it"));
         let version = events.len() as Version;
         states.insert(*entity, Stored { version, state });
     }
@@ -56,12 +62,12 @@ pub(crate) async fn audit(stores: &Stores) -> Audit {
     }
 }
 
-/// Every fold has its row, and no account or order has a row alone.
+/// Requires a row for every entity with events, and no row of an account or order without events.
 async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>>) {
     let ids: Vec<EntityId> = states.keys().copied().collect();
     let mut accounts: Vec<AccountId> = Vec::new();
     for ids in ids.chunks(PAGE as usize / 4) {
-        let rows = stores.read_model.load(ids).await.expect("the rows read");
+        let rows = stores.read_model.load(ids).await.expect("readable rows");
         for (id, row) in ids.iter().zip(rows) {
             assert_eq!(row.as_ref(), states.get(id), "I5: the row of {id}");
         }
@@ -77,7 +83,7 @@ async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>
             .read_model
             .accounts(page, &UnlimitedBudget)
             .await
-            .expect("a list");
+            .expect("a readable list");
         listed += rows.len();
         if rows.is_empty() {
             break;
@@ -94,7 +100,7 @@ async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>
             .read_model
             .orders_of(&[account], page, &UnlimitedBudget)
             .await;
-        orders += lists.expect("lists")[0].len();
+        orders += lists.expect("readable lists")[0].len();
     }
     let folded = ids.iter().filter(|id| id.kind() == Kind::Order).count();
     assert_eq!(orders, folded, "I5: orders without events");

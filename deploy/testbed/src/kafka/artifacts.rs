@@ -1,11 +1,10 @@
 //! Apache Kafka's files on this machine, and the Java that runs them.
 
-use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
+use std::{env, fs};
 
 use crate::error::ServiceError;
 use crate::run;

@@ -9,8 +9,8 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use super::KafkaArtifacts;
-use crate::error::ServiceError;
 use crate::detached_server::DetachedProcess;
+use crate::error::ServiceError;
 use crate::processes::{Process, Signal};
 use crate::run;
 use crate::wait::poll_until;

@@ -15,11 +15,11 @@ pub use artifacts::{KAFKA_LIB_VARIABLE, KafkaArtifacts};
 pub use secure::{KafkaSecurity, SecurePorts};
 pub use tansu::TansuBroker;
 
-use crate::os_user::OsUser;
-use crate::error::ServiceError;
-use crate::reaper::Reaper;
 use crate::detached_server::DetachedServer;
+use crate::error::ServiceError;
+use crate::os_user::OsUser;
 use crate::port;
+use crate::reaper::Reaper;
 use broker::Broker;
 use properties::Properties;
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use super::artifacts::cache;
 use super::broker::answers;
-use crate::os_user::OsUser;
-use crate::error::ServiceError;
-use crate::reaper::Reaper;
 use crate::detached_server::{DetachedProcess, DetachedServer};
+use crate::error::ServiceError;
+use crate::os_user::OsUser;
+use crate::reaper::Reaper;
 use crate::wait::poll_until;
 use crate::{port, run};
 

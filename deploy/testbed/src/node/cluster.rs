@@ -52,10 +52,7 @@ impl LocalCluster {
     /// # Errors
     /// When no port is free.
     pub fn add(&mut self, name: &str) -> Result<&mut LocalNode, ServiceError> {
-        let slot = NodeSlot::new(name, self.settings.clone())?;
-        let process = slot.start();
-        self.nodes.push(LocalNode { slot, process });
-        Ok(self.nodes.last_mut().expect("just pushed"))
+        Ok(self.start_in(NodeSlot::new(name, self.settings.clone())?))
     }
 
     /// The running nodes, oldest first.
@@ -88,27 +85,31 @@ impl LocalCluster {
         self.nodes.remove(self.index_of(name))
     }
 
-    /// Puts back what [`Self::take`] has removed, as the youngest node.
-    pub fn put(&mut self, node: LocalNode) {
-        self.nodes.push(node);
-    }
-
-    /// Kills a node (SIGKILL).
+    /// Kills a node (SIGKILL). [`Self::start_in`] its slot starts it again.
     ///
     /// # Panics
     /// When there is none with this name.
-    pub fn kill(&mut self, name: &str) {
-        self.take(name).process.kill();
+    pub fn kill(&mut self, name: &str) -> NodeSlot {
+        let LocalNode { slot, process } = self.take(name);
+        process.kill();
+        slot
     }
 
-    /// Terminates a node (SIGTERM) and waits for its exit.
+    /// Terminates a node (SIGTERM) and waits for its exit. [`Self::start_in`] its slot starts it again.
     ///
     /// # Panics
     /// When there is none with this name, or it still runs after [`NODE_TIME_MAX`].
-    pub fn terminate(&mut self, name: &str) -> ExitedProcess {
-        let process = self.take(name).process;
+    pub fn terminate(&mut self, name: &str) -> (NodeSlot, ExitedProcess) {
+        let LocalNode { slot, process } = self.take(name);
         process.terminate();
-        process.wait_exit(NODE_TIME_MAX)
+        (slot, process.wait_exit(NODE_TIME_MAX))
+    }
+
+    /// Starts a node in a slot and waits until it listens.
+    pub fn start_in(&mut self, slot: NodeSlot) -> &mut LocalNode {
+        let process = slot.start();
+        self.nodes.push(LocalNode { slot, process });
+        self.nodes.last_mut().expect("just pushed")
     }
 
     fn index_of(&self, name: &str) -> usize {

@@ -299,7 +299,10 @@ mod tests {
         assert_eq!(process.address().port(), 4711);
         process.terminate();
         let exited = process.wait_exit(NODE_TIME_MAX);
-        assert_eq!((exited.code, exited.stderr.as_str()), (Some(3), "serving\n"));
+        assert_eq!(
+            (exited.code, exited.stderr.as_str()),
+            (Some(3), "serving\n")
+        );
         assert!(exited.stdout.ends_with("/graphql\nbye\n"), "{exited:?}");
     }
 

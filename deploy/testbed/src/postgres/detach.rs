@@ -1,8 +1,8 @@
 //! A server that runs on after the program that started it has ended.
 
 use super::PostgresServer;
-use crate::error::ServiceError;
 use crate::detached_server::{DetachedProcess, DetachedServer};
+use crate::error::ServiceError;
 
 impl PostgresServer {
     /// Lets the server run on without us.

@@ -128,10 +128,7 @@ fn the_broker_in_memory_serves_and_leaves_nothing() {
     TcpStream::connect(&address).expect("it listens");
     drop(broker);
     TcpStream::connect(&address).expect_err("nobody listens");
-    let left = start()
-        .expect("as before")
-        .detach()
-        .expect("it runs");
+    let left = start().expect("as before").detach().expect("it runs");
     assert!(left.is_running());
     left.end().expect("ends");
     assert!(!left.is_running() && !left.folder.exists());

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fritzy_testbed::{
-    KafkaCluster, KafkaConfig, DetachedServer, PostgresBinaries, PostgresConfig, PostgresServer,
+    DetachedServer, KafkaCluster, KafkaConfig, PostgresBinaries, PostgresConfig, PostgresServer,
     ServiceError, TEST_POSTGRES_VARIABLE, TansuBroker,
 };
 

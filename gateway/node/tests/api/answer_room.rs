@@ -1,10 +1,10 @@
 //! Room for answers: each list, each line and each alias counts by what it holds; what the client does not
 //! take keeps its room; small answers are always answered.
 
+use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::client::Api;
 use crate::node::TestNode;
 use crate::wire::Wire;
 

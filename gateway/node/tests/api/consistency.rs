@@ -1,6 +1,6 @@
 //! Consistency tokens: what a change answers, and what a list does with it.
 
-use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
+use fritzy_testbed::{PostgresConfig, PostgresServer, skip_unless};
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
@@ -50,12 +50,7 @@ async fn what_is_no_token_is_refused_where_it_stands() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_answers_a_token_that_makes_the_next_list_show_it() {
-    let test = "a_change_answers_a_token_that_makes_the_next_list_show_it";
-    let primary = match PostgresServer::start(PostgresConfig::default()) {
-        Ok(server) => server,
-        Err(missing @ ServiceError::Missing { .. }) => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let primary = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let replica = primary
         .standby(PostgresConfig::default())
         .expect("a standby");

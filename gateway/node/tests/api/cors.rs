@@ -1,9 +1,9 @@
 //! Which web pages may call the API: none but the node's own, unless the settings name them.
 
+use fritzy_testbed_shop::{Api, Response};
 use hyper::http::request::Builder;
 use hyper::{Method, StatusCode};
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
 const SHOP: &str = "https://shop.example";
@@ -15,7 +15,7 @@ async fn node_for(origins: &[&str]) -> TestNode {
     TestNode::start_with(|settings| settings.cors_origins = origins).await
 }
 
-async fn query_from(api: &Api, origin: &str) -> Answer {
+async fn query_from(api: &Api, origin: &str) -> Response {
     let request = api.post().header("origin", origin);
     api.send(request, r#"{"query":"{ accounts { id } }"}"#)
         .await
@@ -28,14 +28,14 @@ fn preflight(api: &Api, origin: &str, method: &str, headers: &str) -> Builder {
         .header("access-control-request-headers", headers)
 }
 
-fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
     let value = answer.headers.get(name);
     value
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
 
-fn require_no_permission(answer: &Answer) {
+fn require_no_permission(answer: &Response) {
     let mut names = answer.headers.keys();
     assert!(
         !names.any(|name| name.as_str().starts_with("access-control-")),

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use fritzy_domain::Code;
+use fritzy_testbed_shop::{Api, Response};
 use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
 /// Codes of GraphQL and HTTP, beside those of the shop.
@@ -42,7 +42,7 @@ fn the_table_for_clients_lists_every_code_once() {
 }
 
 /// All the codes of an answer; each error must have one.
-fn codes(answer: &Answer) -> BTreeSet<String> {
+fn codes(answer: &Response) -> BTreeSet<String> {
     let json = answer.json();
     let errors = json["errors"].as_array();
     let errors = errors.unwrap_or_else(|| panic!("errors were expected: {answer:?}"));
@@ -51,7 +51,7 @@ fn codes(answer: &Answer) -> BTreeSet<String> {
     codes.unwrap_or_else(|| panic!("every error has a code: {answer:?}"))
 }
 
-fn require_code(answer: &Answer, expected: &str) {
+fn require_code(answer: &Response, expected: &str) {
     assert_eq!(codes(answer), [expected.to_owned()].into(), "{answer:?}");
 }
 
@@ -201,7 +201,7 @@ async fn a_list_of_parameters_is_no_request() {
     require_code(&answer, "BAD_REQUEST");
 }
 
-async fn send_as(api: &Api, content_type: Option<&str>, accept: &str) -> Answer {
+async fn send_as(api: &Api, content_type: Option<&str>, accept: &str) -> Response {
     let mut request = api.request(Method::POST, "/graphql").header(ACCEPT, accept);
     if let Some(content_type) = content_type {
         request = request.header(CONTENT_TYPE, content_type);

@@ -1,12 +1,11 @@
 //! Lists: ordered by (createdAt, id), in pages, by the seed's skip and take.
 
+use fritzy_testbed_shop::{Api, ids};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::client::Api;
 use crate::node::TestNode;
-use crate::shop::ids;
 
 const COUNT: usize = 130;
 

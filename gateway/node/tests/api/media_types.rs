@@ -1,22 +1,22 @@
 //! GraphQL over HTTP: queries by GET, and the status by the media type of the answer (requirement F1).
 
+use fritzy_testbed_shop::{Api, Response};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
 const GRAPHQL: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
 
-async fn get(api: &Api, parameters: &[(&str, &str)]) -> Answer {
+async fn get(api: &Api, parameters: &[(&str, &str)]) -> Response {
     let query = serde_urlencoded::to_string(parameters).expect("pairs of texts");
     let request = api.request(Method::GET, &format!("/graphql?{query}"));
     api.send(request.header(ACCEPT, GRAPHQL), "").await
 }
 
-async fn post_accepting(api: &Api, accept: Option<&str>, body: &str) -> Answer {
+async fn post_accepting(api: &Api, accept: Option<&str>, body: &str) -> Response {
     let mut request = api
         .request(Method::POST, "/graphql")
         .header(CONTENT_TYPE, JSON);
@@ -26,7 +26,7 @@ async fn post_accepting(api: &Api, accept: Option<&str>, body: &str) -> Answer {
     api.send(request, body.to_owned()).await
 }
 
-fn media_type(answer: &Answer) -> &str {
+fn media_type(answer: &Response) -> &str {
     let value = answer.headers.get(CONTENT_TYPE);
     value
         .and_then(|value| value.to_str().ok())

@@ -1,11 +1,10 @@
 //! Orders inside accounts, products inside orders: read for all at once, and the same as one by one.
 
+use fritzy_testbed_shop::{Api, ids};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::client::Api;
 use crate::node::TestNode;
-use crate::shop::ids;
 
 /// More than one statement's list of accounts, and more than the default page.
 const ACCOUNTS: usize = 130;
@@ -253,7 +252,7 @@ async fn descriptions_are_in_the_answers_of_mutations() {
     let document = "mutation($order: OrderInput!) {
         createOrder(order: $order) { id products { name description } }
     }";
-    let order = crate::shop::order(&account, &[(&product, 1)]);
+    let order = fritzy_testbed_shop::order(&account, &[(&product, 1)]);
     let placed = node.api.run_with(document, json!({ "order": order })).await;
     let line = json!([{ "name": "Lamp", "description": "Lamp, described" }]);
     assert_eq!(placed.data("/createOrder/products"), line);

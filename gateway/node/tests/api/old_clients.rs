@@ -1,10 +1,10 @@
 //! Documents as clients of the seed hold them: their variables' types still fit, and what they leave
 //! out may stay out.
 
+use fritzy_testbed_shop::{ids, order};
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
-use crate::shop::{ids, order};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn variables_of_plain_types_fit() {

@@ -1,15 +1,15 @@
 //! What else a node serves: the page to click, and the probes.
 
+use fritzy_testbed_shop::Response;
 use hyper::{Method, StatusCode};
 
-use crate::client::Answer;
 use crate::node::TestNode;
 
-async fn get(node: &TestNode, path: &str) -> Answer {
+async fn get(node: &TestNode, path: &str) -> Response {
     node.api.send(node.api.request(Method::GET, path), "").await
 }
 
-fn media_type(answer: &Answer) -> &str {
+fn media_type(answer: &Response) -> &str {
     let value = answer.headers.get("content-type");
     value
         .and_then(|value| value.to_str().ok())

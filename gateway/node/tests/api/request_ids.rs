@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use fritzy_testbed_shop::Response;
 use hyper::Method;
 use hyper::http::request::Builder;
 
-use crate::client::Answer;
 use crate::node::TestNode;
 
 const HEADER: &str = "x-request-id";
 
-fn id_of(answer: &Answer) -> &str {
+fn id_of(answer: &Response) -> &str {
     let values: Vec<_> = answer.headers.get_all(HEADER).iter().collect();
     assert_eq!(values.len(), 1, "{answer:?}");
     values[0].to_str().expect("visible characters")

@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
+use fritzy_testbed_shop::ApiError;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::node::TestNode;
-use crate::refused::Refused;
 
 const CREATE_ACCOUNT: &str = r#"# Create Account
 mutation {
@@ -98,8 +98,8 @@ async fn the_second_example_creates_a_product() {
 async fn the_third_example_as_it_stands_is_refused_by_name() {
     let node = TestNode::start().await;
     let refused = node.api.run(CREATE_ORDER).await;
-    let expected = Refused::argument("order.accountId", "NOT_AN_ID");
-    assert_eq!(refused.refused(), expected);
+    let expected = ApiError::argument("order.accountId", "NOT_AN_ID");
+    assert_eq!(refused.api_error(), expected);
     assert!(refused.json()["data"]["createOrder"].is_null());
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use fritzy_testbed_shop::RESPONSE_TIME_MAX;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::client::ANSWER_TIME_MAX;
 use crate::node::TestNode;
 use crate::wire::{Wire, WireAnswer};
 
@@ -52,7 +52,7 @@ fn require_overloaded(answer: &WireAnswer) {
 
 /// Room comes back when the node notices that its holder is gone.
 async fn require_room_again(node: &TestNode, bytes: usize) {
-    let until = Instant::now() + ANSWER_TIME_MAX;
+    let until = Instant::now() + RESPONSE_TIME_MAX;
     loop {
         let offered = connect(node).await.offer_post(bytes).await;
         if offered.status == 100 {

@@ -3,12 +3,11 @@
 
 use std::net::SocketAddr;
 
+use fritzy_testbed_shop::{Api, Load, RESPONSE_TIME_MAX, SentRequests};
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::client::load::{Load, Sent};
-use crate::client::{ANSWER_TIME_MAX, Api};
 use crate::node::TestNode;
 use crate::wire::Wire;
 
@@ -38,7 +37,7 @@ async fn a_request_in_flight_is_answered_and_nothing_new_begins() {
     in_flight.begin_post(CREATE.len()).await;
     let stopping = tokio::spawn(node.stop());
 
-    let said = timeout(ANSWER_TIME_MAX, probe_until_nobody_listens(address));
+    let said = timeout(RESPONSE_TIME_MAX, probe_until_nobody_listens(address));
     let said = said.await.expect("the listener closes");
     let ready = said.iter().take_while(|status| **status == 200).count();
     assert!(
@@ -58,7 +57,7 @@ async fn a_request_in_flight_is_answered_and_nothing_new_begins() {
     let id = &body["data"]["createAccount"]["id"];
     assert!(id.is_string(), "{answer:?}");
 
-    let stopped = timeout(ANSWER_TIME_MAX, stopping).await;
+    let stopped = timeout(RESPONSE_TIME_MAX, stopping).await;
     let stopped = stopped.expect("the stop ends").expect("no panic");
     let node = stopped.start().await;
     let listed = node.api.run("{ accounts { id } }").await;
@@ -72,7 +71,7 @@ async fn idle_and_silent_connections_do_not_hold_a_stop_up() {
     let api = node.api.clone();
     // The client keeps its connection open for the next request.
     api.new_account("Ada").await;
-    timeout(ANSWER_TIME_MAX / 2, node.stop())
+    timeout(RESPONSE_TIME_MAX / 2, node.stop())
         .await
         .expect("the stop ends well before the grace time does");
 }
@@ -82,7 +81,7 @@ async fn a_request_that_does_not_end_holds_a_stop_up_for_the_grace_time_only() {
     let node = TestNode::start_with(|settings| settings.shutdown_grace_ms = 200).await;
     let mut endless = Wire::connect(node.address()).await.expect("a connection");
     endless.begin_post(1_000).await;
-    timeout(ANSWER_TIME_MAX / 2, node.stop())
+    timeout(RESPONSE_TIME_MAX / 2, node.stop())
         .await
         .expect("the stop ends after the grace time");
 }
@@ -113,12 +112,12 @@ async fn the_folder_is_free_after_a_request_was_cut_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_during_a_stop_is_there_afterwards() {
     let mut node = TestNode::start().await;
-    let mut sent = Sent::default();
+    let mut sent = SentRequests::default();
     for round in ["first", "second", "third"] {
         let mut load = Load::start(&node.api, round);
-        load.acknowledged(100).await;
+        load.wait_acknowledged(100).await;
         node = node.restart().await;
-        load.ended(&mut sent).await;
+        load.collect(&mut sent).await;
         sent.require_kept(&node.api).await;
     }
 }

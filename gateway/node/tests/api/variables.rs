@@ -1,14 +1,14 @@
 //! Variables are read before anything is executed, by the rules of GraphQL ("Coercing Variable
 //! Values"): defaults stand in for what is missing, and what does not fit refuses the whole request.
 
+use fritzy_testbed_shop::{Api, Response};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
-async fn run(api: &Api, document: &str, variables: &Value) -> Answer {
+async fn run(api: &Api, document: &str, variables: &Value) -> Response {
     let request = api
         .request(Method::POST, "/graphql")
         .header(CONTENT_TYPE, "application/json")
@@ -17,8 +17,8 @@ async fn run(api: &Api, document: &str, variables: &Value) -> Answer {
     api.send(request, body.to_string()).await
 }
 
-/// Refused before anything was executed: by its code, by its status, and without data.
-fn require_refused_request(answer: &Answer, sent: &str) {
+/// ApiError before anything was executed: by its code, by its status, and without data.
+fn require_refused_request(answer: &Response, sent: &str) {
     let code = answer.code();
     assert!(
         ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
@@ -112,7 +112,7 @@ async fn a_default_steers_what_is_included_and_skipped() {
         }
     }";
     let named = anonymous.replace("query(", "query Named(");
-    let keys = |answer: &Answer| {
+    let keys = |answer: &Response| {
         let account = answer.data("/accounts/0");
         let keys = account.as_object().expect("an object").keys();
         keys.cloned().collect::<Vec<_>>().join(" ")

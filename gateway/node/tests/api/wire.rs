@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
+use fritzy_testbed_shop::RESPONSE_TIME_MAX;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-use crate::client::ANSWER_TIME_MAX;
 
 /// One HTTP/1.1 connection.
 pub(crate) struct Wire(BufReader<TcpStream>);
@@ -57,7 +56,7 @@ impl Wire {
 
     /// The next answer; `None` when the node closed the connection instead.
     pub(crate) async fn answer(&mut self) -> Option<WireAnswer> {
-        timeout(ANSWER_TIME_MAX, self.read_answer())
+        timeout(RESPONSE_TIME_MAX, self.read_answer())
             .await
             .expect("an answer in time")
     }

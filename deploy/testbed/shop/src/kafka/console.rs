@@ -1,34 +1,39 @@
-//! The same by a consumer in another language: Kafka's own, in Java, which shares no line with librdkafka.
+//! A consumer in another language: Kafka's own console consumer in Java, which shares no code with
+//! librdkafka.
 
 use std::thread;
 use std::time::Duration;
 
 use fritzy_testbed::KafkaCluster;
 
-use crate::consumed::{Consumed, Found, counts};
+use super::consumed::{Consumed, ConsumedMessage, message_counts};
 
 const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-/// For thousands of messages, beside others.
+/// Enough for thousands of messages on a busy machine.
 const CONSUMER_MAX: Duration = Duration::from_secs(180);
 
-/// Reads every topic to its end.
-pub(crate) fn consume_in_java(cluster: &KafkaCluster) -> Consumed {
-    let counts = counts(&cluster.bootstrap());
-    let found: Vec<Found> = tokio::task::block_in_place(|| {
+/// Reads every topic of the shop to its end.
+///
+/// # Panics
+/// When a message is missing or malformed.
+#[must_use]
+pub fn consume_in_java(cluster: &KafkaCluster) -> Consumed {
+    let counts = message_counts(&cluster.bootstrap());
+    let found: Vec<ConsumedMessage> = tokio::task::block_in_place(|| {
         thread::scope(|scope| {
             let topics = counts.iter().filter(|(_, count)| *count > 0);
             let reading = topics.map(|(topic, count)| scope.spawn(|| read(cluster, topic, *count)));
             let reading: Vec<_> = reading.collect();
             let read = reading
                 .into_iter()
-                .map(|thread| thread.join().expect("reads"));
+                .map(|thread| thread.join().expect("no panic"));
             read.flatten().collect()
         })
     });
     Consumed::new(found)
 }
 
-fn read(cluster: &KafkaCluster, topic: &str, count: i64) -> Vec<Found> {
+fn read(cluster: &KafkaCluster, topic: &str, count: i64) -> Vec<ConsumedMessage> {
     let count = count.to_string();
     let arguments = [
         "--topic",
@@ -44,14 +49,14 @@ fn read(cluster: &KafkaCluster, topic: &str, count: i64) -> Vec<Found> {
         "print.key=true",
     ];
     let printed = cluster.tool(CONSUMER, &arguments, CONSUMER_MAX);
-    let printed = printed.expect("it reads");
-    let found: Vec<Found> = printed.lines().map(|line| parse(topic, line)).collect();
+    let printed = printed.expect("the tool succeeds");
+    let found: Vec<ConsumedMessage> = printed.lines().map(|line| parse(topic, line)).collect();
     assert_eq!(found.len().to_string(), count, "{topic}");
     found
 }
 
-/// `name:value,name:value`, the key, the value, with tabs between.
-fn parse(topic: &str, line: &str) -> Found {
+/// Parses `name:value,name:value`, the key and the value, separated by tabs.
+fn parse(topic: &str, line: &str) -> ConsumedMessage {
     let mut parts = line.splitn(3, '\t');
     let mut part = || {
         parts
@@ -62,7 +67,7 @@ fn parse(topic: &str, line: &str) -> Found {
         let (name, value) = header.split_once(':').expect("a header");
         (name.to_owned(), value.to_owned())
     });
-    Found {
+    ConsumedMessage {
         topic: topic.to_owned(),
         headers: headers.collect(),
         key: part().to_owned(),

@@ -1,44 +1,64 @@
-//! What consumers of all topics find, compared with the journal.
+//! The messages of all topics, compared with the journal (I6).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use fritzy_domain::RecordedEvent;
-use fritzy_kafka::TOPICS;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::brokers::client;
+use super::brokers::client_config;
 
-/// A message as it was found.
-pub(crate) struct Found {
-    pub(crate) topic: String,
-    pub(crate) key: String,
-    pub(crate) headers: HashMap<String, String>,
-    pub(crate) payload: Value,
+/// The topics of the shop. Written down here again, so that the product is not its own witness.
+pub const TOPICS: [&str; 6] = [
+    "order.events",
+    "order.created",
+    "order.completed",
+    "account.events",
+    "catalog.events",
+    "notifications",
+];
+
+/// A message as a consumer received it.
+#[derive(Debug)]
+pub struct ConsumedMessage {
+    /// Its topic.
+    pub topic: String,
+    /// Its key: the entity's id.
+    pub key: String,
+    /// Its headers, by name.
+    pub headers: HashMap<String, String>,
+    /// Its value.
+    pub payload: Value,
 }
 
-/// By topic and key: ids and versions.
+/// Event ids and versions, by topic and key.
 type ByKey = BTreeMap<(String, String), Vec<(String, u64)>>;
 
-/// Messages by topic, without repeats.
-pub(crate) struct Consumed {
+/// The messages of all topics, without repeats.
+#[derive(Debug)]
+pub struct Consumed {
     /// In the order of first occurrence.
     seen: ByKey,
-    pub(crate) messages: usize,
-    pub(crate) repeats: usize,
+    /// How many messages there were, repeats included.
+    pub messages: usize,
+    /// How many of them repeated an earlier one of their topic.
+    pub repeats: usize,
 }
 
 impl Consumed {
-    /// What was found, in the order of each partition.
-    pub(crate) fn new(found: impl IntoIterator<Item = Found>) -> Self {
+    /// Collects messages that are in the order of their partitions.
+    ///
+    /// # Panics
+    /// When the headers of a message contradict its key or its value.
+    pub fn new(found: impl IntoIterator<Item = ConsumedMessage>) -> Self {
         let mut seen = ByKey::new();
         let mut ids = HashSet::new();
         let (mut messages, mut repeats) = (0, 0);
         for message in found {
-            let Found {
+            let ConsumedMessage {
                 topic,
                 key,
                 headers,
@@ -62,19 +82,25 @@ impl Consumed {
         }
     }
 
-    /// Reads every topic to its end, by librdkafka.
-    pub(crate) fn all(brokers: &str) -> Self {
+    /// Reads every topic to its end with librdkafka.
+    #[must_use]
+    pub fn all(brokers: &str) -> Self {
         Self::new(read_all(brokers))
     }
 
-    /// Different events on a topic.
-    pub(crate) fn distinct(&self, topic: &str) -> usize {
+    /// How many different events a topic has.
+    #[must_use]
+    pub fn distinct(&self, topic: &str) -> usize {
         let on_it = self.seen.iter().filter(|((of, _), _)| of == topic);
         on_it.map(|(_, events)| events.len()).sum()
     }
 
-    /// Every event of the journal is on its topics, and no other; for each entity in the order of versions.
-    pub(crate) fn require_whole(&self, journal: &[RecordedEvent]) {
+    /// Requires exactly the events of the journal on their topics; those of one entity in the order of
+    /// their versions.
+    ///
+    /// # Panics
+    /// When an event is missing, foreign, or out of order (I6).
+    pub fn require_whole(&self, journal: &[RecordedEvent]) {
         let mut expected = ByKey::new();
         for event in journal {
             for topic in topics_of(event.event.event_type()) {
@@ -93,7 +119,7 @@ impl Consumed {
     }
 }
 
-/// Where an event of this type must be; written down here once more, so that it is not the product that says so.
+/// The topics of an event type, independent of the product's own table.
 fn topics_of(event_type: &str) -> &'static [&'static str] {
     match event_type {
         "order.created" => &["order.events", "order.created", "notifications"],
@@ -105,7 +131,11 @@ fn topics_of(event_type: &str) -> &'static [&'static str] {
 }
 
 /// How many messages each topic has.
-pub(crate) fn counts(brokers: &str) -> Vec<(&'static str, i64)> {
+///
+/// # Panics
+/// When the brokers cannot be reached.
+#[must_use]
+pub fn message_counts(brokers: &str) -> Vec<(&'static str, i64)> {
     let consumer = consumer(brokers);
     let counts = TOPICS.into_iter().map(|topic| {
         let ends = ends(&consumer, topic).into_iter();
@@ -115,7 +145,11 @@ pub(crate) fn counts(brokers: &str) -> Vec<(&'static str, i64)> {
 }
 
 /// Every message of every topic, in the order of each partition.
-pub(crate) fn read_all(brokers: &str) -> Vec<Found> {
+///
+/// # Panics
+/// When a message does not arrive within 120 s, or is malformed.
+#[must_use]
+pub fn read_all(brokers: &str) -> Vec<ConsumedMessage> {
     let consumer = consumer(brokers);
     let mut partitions = TopicPartitionList::new();
     let mut left = 0;
@@ -131,7 +165,7 @@ pub(crate) fn read_all(brokers: &str) -> Vec<Found> {
     let began = Instant::now();
     while left > 0 {
         let in_time = began.elapsed() < Duration::from_secs(120);
-        assert!(in_time, "{left} messages do not come");
+        assert!(in_time, "{left} messages do not arrive");
         let Some(message) = consumer.poll(Duration::from_millis(200)) else {
             continue;
         };
@@ -143,7 +177,7 @@ pub(crate) fn read_all(brokers: &str) -> Vec<Found> {
             let value = header.value.expect("a value");
             (header.key.to_owned(), text(value))
         });
-        all.push(Found {
+        all.push(ConsumedMessage {
             topic: message.topic().to_owned(),
             key: text(message.key().expect("a key")),
             headers: headers.collect(),
@@ -154,12 +188,12 @@ pub(crate) fn read_all(brokers: &str) -> Vec<Found> {
 }
 
 fn consumer(brokers: &str) -> BaseConsumer {
-    let mut config = client(brokers);
+    let mut config = client_config(brokers);
     config.set("group.id", "test");
     config.create().expect("a consumer")
 }
 
-/// Partitions, and where they begin and end.
+/// Each partition of a topic with its first and its next offset.
 fn ends(consumer: &BaseConsumer, topic: &str) -> Vec<(i32, i64, i64)> {
     let limit = Duration::from_secs(60);
     let metadata = consumer.fetch_metadata(Some(topic), limit);

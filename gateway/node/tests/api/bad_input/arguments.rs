@@ -1,11 +1,11 @@
 //! Arguments that contradict themselves, say nothing, or belong elsewhere.
 
+use fritzy_testbed_shop::ApiError;
 use hyper::StatusCode;
 use hyper::header::ACCEPT;
 use serde_json::{Value, json};
 
 use super::FilledShop;
-use crate::refused::Refused;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_given_twice_in_an_input_object_is_no_document() {
@@ -64,7 +64,7 @@ async fn an_expected_version_is_an_int_from_0() {
             r#"mutation {{ renameAccount(id: "{id}", name: "Bea", expectedVersion: {version}) {{ id }} }}"#
         )
     };
-    let expected = Refused::argument("expectedVersion", "OUT_OF_RANGE");
+    let expected = ApiError::argument("expectedVersion", "OUT_OF_RANGE");
     for version in ["-1", "-2147483648"] {
         let document = rename(version);
         shop.require_refused(&document, json!({}), &expected).await;
@@ -121,7 +121,7 @@ async fn a_cursor_of_another_list_is_refused_by_name() {
                     let answer = shop.node.api.run_with(&list, variables.clone()).await;
                     assert!(answer.json().get("errors").is_none(), "{answer:?}");
                 } else {
-                    let expected = Refused::argument(field, "NOT_A_CURSOR");
+                    let expected = ApiError::argument(field, "NOT_A_CURSOR");
                     shop.require_refused(&list, variables.clone(), &expected)
                         .await;
                 }
@@ -157,7 +157,7 @@ async fn an_update_of_nothing_says_that_there_is_nothing_to_change() {
     let id = &shop.product;
     for arguments in ["", ", name: null", ", description: null, name: null"] {
         let document = format!(r#"mutation {{ updateProduct(id: "{id}"{arguments}) {{ id }} }}"#);
-        let expected = Refused::argument("name", "NOTHING_TO_CHANGE");
+        let expected = ApiError::argument("name", "NOTHING_TO_CHANGE");
         shop.require_refused(&document, json!({}), &expected).await;
         let answer = shop.node.api.run(&document).await;
         let message = answer.error()["message"].to_string();

@@ -1,9 +1,9 @@
 //! Idempotency keys that cannot be meant.
 
+use fritzy_testbed_shop::ApiError;
 use serde_json::json;
 
 use super::FilledShop;
-use crate::refused::Refused;
 
 const BY_ARGUMENT: &str = r#"mutation($key: String) {
     createAccount(account: { name: "Bob" }, idempotencyKey: $key) { id }
@@ -21,7 +21,7 @@ async fn keys_are_1_to_255_bytes_without_control_characters() {
         ("a\nb".into(), "CONTROL_CHARACTER"),
         ("a\u{85}b".into(), "CONTROL_CHARACTER"),
     ] {
-        let expected = Refused::argument("idempotencyKey", reason);
+        let expected = ApiError::argument("idempotencyKey", reason);
         shop.require_refused(BY_ARGUMENT, json!({ "key": key }), &expected)
             .await;
     }
@@ -47,7 +47,7 @@ async fn every_mutation_judges_its_key() {
         r#"withdrawProduct(id: "", idempotencyKey: "")"#,
     ] {
         let document = format!("mutation {{ {field} {{ id }} }}");
-        let expected = Refused::argument("idempotencyKey", "EMPTY");
+        let expected = ApiError::argument("idempotencyKey", "EMPTY");
         shop.require_refused(&document, json!({ "field": field }), &expected)
             .await;
     }
@@ -66,8 +66,8 @@ async fn the_headers_key_has_the_same_bounds() {
         let request = shop.node.api.post().header("idempotency-key", key);
         let body = json!({ "query": BY_HEADER }).to_string();
         let answer = shop.node.api.send(request, body).await;
-        let expected = Refused::argument("idempotencyKey", reason);
-        assert_eq!(answer.refused(), expected, "{key:?}");
+        let expected = ApiError::argument("idempotencyKey", reason);
+        assert_eq!(answer.api_error(), expected, "{key:?}");
         shop.require_unchanged(&json!(reason)).await;
     }
 }

@@ -9,10 +9,10 @@ mod prices;
 mod requests;
 mod texts;
 
+use fritzy_testbed_shop::ApiError;
 use serde_json::Value;
 
 use crate::node::TestNode;
-use crate::refused::Refused;
 
 /// An id as this shop writes them, of nothing.
 const NOBODY: &str = "0192d3a0-1111-7222-8333-444455556666";
@@ -51,9 +51,9 @@ impl FilledShop {
     }
 
     /// Runs a document that must be refused so, and leave everything as it was.
-    async fn require_refused(&self, document: &str, variables: Value, expected: &Refused) {
+    async fn require_refused(&self, document: &str, variables: Value, expected: &ApiError) {
         let answer = self.node.api.run_with(document, variables.clone()).await;
-        assert_eq!(answer.refused(), *expected, "{variables}: {answer:?}");
+        assert_eq!(answer.api_error(), *expected, "{variables}: {answer:?}");
         self.require_unchanged(&variables).await;
     }
 

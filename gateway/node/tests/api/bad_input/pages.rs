@@ -1,9 +1,9 @@
 //! Pages that cannot be.
 
+use fritzy_testbed_shop::ApiError;
 use serde_json::json;
 
 use super::FilledShop;
-use crate::refused::Refused;
 
 const LISTS: [&str; 4] = [
     "query($page: PaginationInput!) { accounts(pagination: $page) { id } }",
@@ -26,7 +26,7 @@ async fn skip_and_take_have_bounds() {
             (json!({ "take": 2_147_483_647 }), "pagination.take"),
             (json!({ "skip": -1, "take": -1 }), "pagination.skip"),
         ] {
-            let expected = Refused::argument(field, "OUT_OF_RANGE");
+            let expected = ApiError::argument(field, "OUT_OF_RANGE");
             let variables = json!({ "page": page, "id": shop.account });
             shop.require_refused(document, variables, &expected).await;
         }

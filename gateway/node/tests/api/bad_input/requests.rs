@@ -1,11 +1,11 @@
 //! Requests that cannot be meant as a whole: no JSON, unknown fields, bodies of 10 MB, documents that nest
 //! or repeat themselves without end. Each carries a mutation, so that an eager node would be seen.
 
+use fritzy_testbed_shop::Response;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::FilledShop;
-use crate::client::Answer;
 use crate::wire::{Wire, WireAnswer};
 
 /// What a client may think it can send: ten times what a node takes.
@@ -13,7 +13,7 @@ const TEN_MEGABYTES: usize = 10_000_000;
 
 const CREATE: &str = r#"mutation { createAccount(account: { name: \"Eve\" }) { id } }"#;
 
-fn require_400(answer: &Answer, code: &str, sent: &str) {
+fn require_400(answer: &Response, code: &str, sent: &str) {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{sent}: {answer:?}");
     assert_eq!(answer.code(), code, "{sent}: {answer:?}");
     assert!(answer.json().get("data").is_none(), "{sent}: {answer:?}");

@@ -1,14 +1,13 @@
 //! Keys of creations.
 
+use fritzy_testbed_shop::{ApiError, order};
 use serde_json::json;
 
 use super::{CREATE_ORDER, create_account, create_order};
 use crate::node::TestNode;
-use crate::refused::Refused;
-use crate::shop::order;
 
-fn reused() -> Refused {
-    Refused::of("IDEMPOTENCY_KEY_REUSED", "idempotencyKey", "")
+fn reused() -> ApiError {
+    ApiError::of("IDEMPOTENCY_KEY_REUSED", "idempotencyKey", "")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +39,7 @@ async fn the_same_key_with_other_content_is_refused() {
 
     for name in ["Bob", "ada", "Ada ", ""] {
         let refused = create_account(&node.api, name, "k").await;
-        assert_eq!(refused.refused(), reused(), "{name:?}");
+        assert_eq!(refused.api_error(), reused(), "{name:?}");
     }
     for other in [
         order(&account, &[(&lamp, 2), (&desk, 1)]),
@@ -51,7 +50,7 @@ async fn the_same_key_with_other_content_is_refused() {
         order("no-id", &[(&lamp, 1), (&desk, 1)]),
     ] {
         let refused = create_order(&node.api, &other, "k").await;
-        assert_eq!(refused.refused(), reused(), "{other}");
+        assert_eq!(refused.api_error(), reused(), "{other}");
     }
     assert_eq!(node.api.everything().await, before);
     let again = create_order(&node.api, &first, "k").await;
@@ -72,7 +71,7 @@ async fn one_key_orders_for_one_account_only() {
     let before = node.api.everything().await;
     for other in &accounts[1..] {
         let refused = create_order(&node.api, &order(other, &[(&product, 1)]), "k").await;
-        assert_eq!(refused.refused(), reused());
+        assert_eq!(refused.api_error(), reused());
     }
     assert_eq!(node.api.everything().await, before);
 }
@@ -121,8 +120,8 @@ async fn content_is_what_the_client_wrote() {
     };
     let first = create("20").await;
     assert_eq!(create("20").await.text, first.text);
-    assert_eq!(create("20.0").await.refused(), reused());
-    assert_eq!(create("21").await.refused(), reused());
+    assert_eq!(create("20.0").await.api_error(), reused());
+    assert_eq!(create("21").await.api_error(), reused());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,8 +129,8 @@ async fn a_refused_request_uses_up_no_key() {
     let node = TestNode::start().await;
     let refused = create_account(&node.api, "", "k").await;
     assert_eq!(
-        refused.refused(),
-        Refused::argument("account.name", "EMPTY")
+        refused.api_error(),
+        ApiError::argument("account.name", "EMPTY")
     );
     let created = create_account(&node.api, "Ada", "k").await;
     let account = created.text_at("/createAccount/id");

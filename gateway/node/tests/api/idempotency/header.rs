@@ -96,7 +96,7 @@ async fn a_whole_purchase_can_be_repeated() {
         second: createOrder(order: $order) { id totalPrice }
         createAccount(account: { name: \"Bob\" }) { id }
     }";
-    let order = crate::shop::order(&account, &[(&product, 1)]);
+    let order = fritzy_testbed_shop::order(&account, &[(&product, 1)]);
     let variables = json!({ "order": order });
     let first = node
         .api

@@ -1,10 +1,10 @@
 //! Keys are remembered for as long as the data is: also by the next node on it.
 
+use fritzy_testbed_shop::order;
 use serde_json::json;
 
 use super::{create_account, create_order, move_order, status_of};
 use crate::node::TestNode;
-use crate::shop::order;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_node_gives_the_first_answers() {
@@ -40,7 +40,7 @@ async fn a_restarted_node_gives_the_first_answers() {
     assert_eq!(again.text, confirmed.text, "as it was confirmed");
     assert_eq!(node.api.everything().await, before);
 
-    let other = crate::shop::order(&account_id, &[(&product, 4)]);
+    let other = fritzy_testbed_shop::order(&account_id, &[(&product, 4)]);
     let refused = create_order(&node.api, &other, "k").await;
     assert_eq!(refused.code(), "IDEMPOTENCY_KEY_REUSED");
     let refused = create_account(&node.api, "Bob", "k").await;

@@ -1,17 +1,14 @@
 //! `fritzy cluster` on three nodes: what it tells is true to the tables, and what it has done happens under requests.
 
-use std::time::{Duration, Instant};
-
+use fritzy_testbed::{NODE_TIME_MAX, skip_unless, wait_until_async};
+use fritzy_testbed_shop::Api;
 use fritzy_types::{ClusterState, NodeId};
 use hyper::header::AUTHORIZATION;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
-use crate::client::Api;
-use crate::node_process::NODE_TIME_MAX;
-use crate::operated::{Cluster, SETTLED_MAX, TOKEN};
+use crate::cluster::admin_api::{AdminCluster, SETTLE_MAX, TOKEN};
 
 /// Requests through another node while one is drained.
 const REQUESTS: usize = 100;
@@ -74,9 +71,9 @@ fn require_true_to_the_table(status: &Value, table: &ClusterState) {
     }
 }
 
-async fn require_shards_true_to_the_table(cluster: &Cluster, ids: &[String]) {
-    let table = cluster.table().await;
-    for (asked, shard) in [(0, 0), (1, 3), (2, 7)] {
+async fn require_shards_true_to_the_table(cluster: &AdminCluster, ids: &[String]) {
+    let table = cluster.state().await;
+    for (asked, shard) in [("node-1", 0), ("node-2", 3), ("node-3", 7)] {
         let row = &table.shards[shard];
         let owner = row.owner.expect("owned").to_string();
         let told = cluster.json(asked, &["shard", &shard.to_string()]);
@@ -84,9 +81,8 @@ async fn require_shards_true_to_the_table(cluster: &Cluster, ids: &[String]) {
         assert_eq!(told["ownerLives"], true);
         assert_eq!(told["epoch"], row.epoch.0, "{told:#}");
         assert_eq!(told["belongs"]["id"], owner, "all is where it should be");
-        let me = format!("node-{}", asked + 1);
-        assert_eq!(told["seen"]["by"], me);
-        if told["owner"]["name"] == me {
+        assert_eq!(told["seen"]["by"], asked);
+        if told["owner"]["name"] == asked {
             assert_eq!(told["seen"]["place"], "here");
         } else {
             assert_eq!(told["seen"]["place"], "elsewhere");
@@ -96,7 +92,7 @@ async fn require_shards_true_to_the_table(cluster: &Cluster, ids: &[String]) {
         assert_eq!(prefers.len(), 3, "{told:#}");
     }
     for id in &ids[..3] {
-        let told = cluster.json(0, &["where", id]);
+        let told = cluster.json("node-1", &["where", id]);
         let slot = u64::from_str_radix(&id[32..], 16).expect("hexadecimal");
         let found = json!({ "id": id, "slot": slot, "exists": true, "kind": "account", "journalFailure": null });
         assert_eq!(told["entity"], found);
@@ -104,7 +100,7 @@ async fn require_shards_true_to_the_table(cluster: &Cluster, ids: &[String]) {
         let row = &table.shards[usize::try_from(shard).expect("small")];
         let owner = row.owner.expect("owned").to_string();
         assert_eq!(told["owner"]["id"], owner);
-        let text = cluster.told(1, &["where", id]);
+        let text = cluster.stdout("node-2", &["where", id]);
         assert!(
             text.contains(&format!("{id}: account, slot")) && text.contains(&owner),
             "{text}"
@@ -113,14 +109,14 @@ async fn require_shards_true_to_the_table(cluster: &Cluster, ids: &[String]) {
 }
 
 /// An id that nothing has: said by the exit code, and still where it would be.
-fn require_nothing_has_it(cluster: &Cluster) {
+fn require_nothing_has_it(cluster: &AdminCluster) {
     let id = "0192f0c1-0000-7000-8000-00000000000a";
-    let ended = cluster.cluster(0, &["where", id]);
+    let ended = cluster.run("node-1", &["where", id]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("nothing has the id"), "{ended:?}");
     let would = format!("{id}: nothing has this id; it would be in slot 10\nshard 2 is owned by");
     assert!(ended.stdout.starts_with(&would), "{ended:?}");
-    let ended = cluster.cluster(1, &["where", id, "--json"]);
+    let ended = cluster.run("node-2", &["where", id, "--json"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     let none =
@@ -130,28 +126,24 @@ fn require_nothing_has_it(cluster: &Cluster) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_see_and_steer_a_cluster() {
-    let test = "operators_see_and_steer_a_cluster";
-    let Some(mut cluster) = Cluster::start(test, 3) else {
-        return;
-    };
+    let mut cluster = skip_unless!(AdminCluster::start(3));
     let all = ["node-1", "node-2", "node-3"];
-    let status = cluster.settled(0, |status| shared_by(status, &all)).await;
-    require_true_to_the_table(&status, &cluster.table().await);
+    let status = cluster.wait_status("node-1", |status| shared_by(status, &all)).await;
+    require_true_to_the_table(&status, &cluster.state().await);
     assert_eq!(status["asked"]["name"], "node-1");
     assert_eq!(status["asked"]["running"], shards(&status, "node-1"));
     for (figure, most) in [("leaseMs", 4_000), ("lookedMsAgo", 30_000)] {
         let told = status["asked"][figure].as_u64();
         assert!(told.is_some_and(|told| told <= most), "{status:#}");
     }
-    cluster
-        .settled(0, |status| {
+    cluster.wait_status("node-1", |status| {
             let peers = ["node-2", "node-3"].map(|name| node(status, name));
             peers
                 .iter()
                 .all(|peer| peer["roundTripUs"].is_u64() && peer["silentMs"].is_u64())
         })
         .await;
-    let text = cluster.told(2, &["status"]);
+    let text = cluster.stdout("node-3", &["status"]);
     for part in [
         "NODE",
         "ROUND TRIP",
@@ -163,18 +155,18 @@ async fn operators_see_and_steer_a_cluster() {
     }
 
     // By the id, through another node, under requests through a third.
-    let requests = requests(cluster.api(0));
+    let requests = requests(cluster.api("node-1"));
     let id = node(&status, "node-2")["id"]
         .as_str()
         .expect("an id")
         .to_owned();
-    let drained = tokio::task::block_in_place(|| cluster.told(2, &["drain", &id]));
+    let drained = tokio::task::block_in_place(|| cluster.stdout("node-3", &["drain", &id]));
     assert!(
         drained.contains("node-2: ") && drained.contains("node-2 is empty"),
         "{drained}"
     );
     let ids = requests.await.expect("no request fails");
-    let status = cluster.settled(0, is_quiet).await;
+    let status = cluster.wait_status("node-1", is_quiet).await;
     assert_eq!(
         (
             shards(&status, "node-2"),
@@ -182,13 +174,13 @@ async fn operators_see_and_steer_a_cluster() {
         ),
         (0, &json!(true))
     );
-    require_true_to_the_table(&status, &cluster.table().await);
-    let again = cluster.json(1, &["drain", "node-2"]);
+    require_true_to_the_table(&status, &cluster.state().await);
+    let again = cluster.json("node-2", &["drain", "node-2"]);
     assert_eq!(again["node"]["shards"], 0, "an empty one is at once");
 
     // The last two cannot both be drained.
-    assert_eq!(cluster.cluster(0, &["drain", "node-3"]).code, Some(0));
-    let refused = cluster.cluster(0, &["drain", "node-1"]);
+    assert_eq!(cluster.run("node-1", &["drain", "node-3"]).code, Some(0));
+    let refused = cluster.run("node-1", &["drain", "node-1"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(
         refused
@@ -197,44 +189,34 @@ async fn operators_see_and_steer_a_cluster() {
         "{refused:?}"
     );
 
-    let undrained = cluster.told(1, &["undrain", "node-3"]);
+    let undrained = cluster.stdout("node-2", &["undrain", "node-3"]);
     assert_eq!(undrained, "node-3 takes shards again\n");
-    cluster.told(2, &["undrain", "node-2"]);
-    let told = cluster.told(1, &["rebalance"]);
+    cluster.stdout("node-3", &["undrain", "node-2"]);
+    let told = cluster.stdout("node-2", &["rebalance"]);
     assert_eq!(told, "3 of 3 nodes were told\n");
-    for other in [0, 2] {
-        let began = Instant::now();
-        while !cluster.nodes[other]
-            .0
-            .log()
-            .contains("another node wants shards to move")
-        {
-            assert!(began.elapsed() < SETTLED_MAX, "node {other} has not heard");
-            sleep(Duration::from_millis(20)).await;
-        }
+    for other in ["node-1", "node-3"] {
+        let process = &cluster.cluster.node(other).process;
+        let is_notified = async || process.log().contains("another node wants shards to move");
+        let what = format!("{other} is notified");
+        wait_until_async(&what, SETTLE_MAX, is_notified).await;
     }
-    let status = cluster.settled(1, |status| shared_by(status, &all)).await;
-    require_true_to_the_table(&status, &cluster.table().await);
-    cluster.settled(0, is_quiet).await;
-    cluster.settled(2, is_quiet).await;
+    let status = cluster.wait_status("node-2", |status| shared_by(status, &all)).await;
+    require_true_to_the_table(&status, &cluster.state().await);
+    cluster.wait_status("node-1", is_quiet).await;
+    cluster.wait_status("node-3", is_quiet).await;
     require_shards_true_to_the_table(&cluster, &ids).await;
     require_nothing_has_it(&cluster);
-    for (mut node, _) in cluster.nodes {
-        node.address();
-        node.signal("TERM");
-        let ended = node.ended_within(NODE_TIME_MAX);
-        assert_eq!(ended.code, Some(0), "{ended:?}");
+    for node in all {
+        let (_, exited) = cluster.cluster.terminate(node);
+        assert_eq!(exited.code, Some(0), "{exited:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_operators_cannot_have_is_said_with_what_to_do() {
-    let test = "what_operators_cannot_have_is_said_with_what_to_do";
-    let Some(cluster) = Cluster::start(test, 2) else {
-        return;
-    };
+    let cluster = skip_unless!(AdminCluster::start(2));
     let both = ["node-1", "node-2"];
-    cluster.settled(0, |status| shared_by(status, &both)).await;
+    cluster.wait_status("node-1", |status| shared_by(status, &both)).await;
     let id = "0192f0c1-0000-7000-8000-00000000000g";
     for (arguments, named) in [
         (
@@ -263,23 +245,22 @@ async fn what_operators_cannot_have_is_said_with_what_to_do() {
             "--admin-url takes one such as",
         ),
     ] {
-        let ended = cluster.cluster(0, arguments);
+        let ended = cluster.run("node-1", arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
         assert!(ended.stderr.contains(named), "{named}: {ended:?}");
         assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
         assert_eq!(ended.stdout, "", "{ended:?}");
     }
     let tokenless = cluster
-        .ground
-        .run(&mut cluster.ground.command(&["cluster", "status"]));
+        .workspace
+        .run(&mut cluster.workspace.command(&["cluster", "status"]));
     assert_eq!(tokenless.code, Some(2), "{tokenless:?}");
     assert!(
         tokenless.stderr.contains("FRITZY_ADMIN_TOKEN"),
         "{tokenless:?}"
     );
 
-    let address = cluster.nodes[0].1.strip_prefix("http://").expect("a URL");
-    let admin = Api::at(address.parse().expect("an address"));
+    let admin = cluster.admin("node-1");
     let bearer = format!("Bearer {TOKEN}");
     for (token, path, status) in [
         (
@@ -315,13 +296,13 @@ async fn what_operators_cannot_have_is_said_with_what_to_do() {
         (&drained["node"]["name"], &drained["shards"]),
         (&json!("node-2"), &json!(0))
     );
-    cluster.told(0, &["undrain", "node-2"]);
-    cluster.settled(0, |status| shared_by(status, &both)).await;
+    cluster.stdout("node-1", &["undrain", "node-2"]);
+    cluster.wait_status("node-1", |status| shared_by(status, &both)).await;
 
     // One that does not hear of it.
-    cluster.nodes[1].0.signal("STOP");
-    let late = cluster.cluster(0, &["drain", "node-2", "--timeout-s", "1"]);
-    cluster.nodes[1].0.signal("CONT");
+    cluster.cluster.node("node-2").process.pause();
+    let late = cluster.run("node-1", &["drain", "node-2", "--timeout-s", "1"]);
+    cluster.cluster.node("node-2").process.resume();
     assert_eq!(late.code, Some(1), "{late:?}");
     for part in [
         "node-2 still owns",
@@ -330,19 +311,14 @@ async fn what_operators_cannot_have_is_said_with_what_to_do() {
     ] {
         assert!(late.stderr.contains(part), "{part}: {late:?}");
     }
-    cluster.told(0, &["drain", "node-2"]);
+    cluster.stdout("node-1", &["drain", "node-2"]);
 
-    let mut watch = cluster
-        .ground
-        .command(&["cluster", "status", "--watch", "--json"]);
-    watch
-        .env("FRITZY_ADMIN_URL", &cluster.nodes[0].1)
-        .env("FRITZY_ADMIN_TOKEN", TOKEN);
-    let mut watch = cluster.ground.spawn(&mut watch);
-    while watch.said().matches("\"nodes\"").count() < 2 {
-        watch.says_more(NODE_TIME_MAX);
+    let mut watch = cluster.command("node-1", &["status", "--watch", "--json"]);
+    let mut watch = cluster.workspace.spawn(&mut watch);
+    while watch.stdout().matches("\"nodes\"").count() < 2 {
+        watch.wait_for_line(NODE_TIME_MAX);
     }
-    watch.signal("INT");
-    let watched = watch.ended_within(NODE_TIME_MAX);
+    watch.interrupt();
+    let watched = watch.wait_exit(NODE_TIME_MAX);
     assert_eq!(watched.code, Some(0), "{watched:?}");
 }

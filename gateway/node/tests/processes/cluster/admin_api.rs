@@ -1,135 +1,129 @@
-//! Nodes of one cluster, and `fritzy cluster` against them.
+//! Nodes of one cluster with their operators' endpoints, and `fritzy cluster` against them.
 
 use std::time::{Duration, Instant};
 
-use fritzy_persistence::{PostgresConfig, Sharing, Stores};
+use fritzy_testbed::{
+    ClusterSettings, ExitedProcess, LocalCluster, LocalNode, PostgresServer, ServiceError,
+    Workspace,
+};
+use fritzy_testbed_shop::{Api, read_cluster_state};
 use fritzy_types::{ClusterState, ShardCount};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::client::Api;
-use crate::database::Database;
-use crate::node_process::{Ended, Ground, NodeProcess};
-
-/// What their endpoints ask for.
+/// The operators' token of all nodes.
 pub(crate) const TOKEN: &str = "the token of operators";
-/// For shards to be where they should be: nodes must be the same for some seconds first.
-pub(crate) const SETTLED_MAX: Duration = Duration::from_secs(60);
+/// Until shards are balanced: membership must be stable for some seconds first.
+pub(crate) const SETTLE_MAX: Duration = Duration::from_secs(60);
+/// Few, so that each has many events.
+const SHARDS: u16 = 8;
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Nodes on one database, each with its endpoint.
-pub(crate) struct Cluster {
-    pub(crate) ground: Ground,
-    database: Database,
-    /// Each with the address of its endpoint.
-    pub(crate) nodes: Vec<(NodeProcess, String)>,
+/// The nodes `node-1`, `node-2` and so on, on one database.
+pub(crate) struct AdminCluster {
+    /// Where the commands run.
+    pub(crate) workspace: Workspace,
+    pub(crate) cluster: LocalCluster,
+    server: PostgresServer,
 }
 
-impl Cluster {
-    /// `None` where this machine has no PostgreSQL.
-    pub(crate) fn start(test: &str, nodes: usize) -> Option<Self> {
-        let mut cluster = Self {
-            ground: Ground::new(),
-            database: Database::postgres(test)?,
-            nodes: Vec::new(),
+impl AdminCluster {
+    /// Starts this many nodes.
+    ///
+    /// # Errors
+    /// When this machine has no PostgreSQL.
+    pub(crate) fn start(nodes: usize) -> Result<Self, ServiceError> {
+        let server = PostgresServer::start(fritzy_testbed::PostgresConfig::default())?;
+        let settings = ClusterSettings {
+            admin_token: Some(TOKEN.to_owned()),
+            ..ClusterSettings::new(server.url("postgres")).with("--shards", SHARDS)
         };
+        let mut cluster = LocalCluster::new(settings);
         for number in 1..=nodes {
-            cluster.add(&format!("node-{number}"));
+            let node = cluster.add(&format!("node-{number}"))?;
+            require_admin_address_in_log(node);
         }
-        Some(cluster)
+        Ok(Self {
+            workspace: Workspace::new(),
+            cluster,
+            server,
+        })
     }
 
-    /// One node more.
-    pub(crate) fn add(&mut self, name: &str) {
-        let mut arguments = self.database.arguments();
-        let further = [
-            "--cluster-listen",
-            "127.0.0.1:0",
-            "--cluster-cookie",
-            "the cookie of nodes",
-            "--admin-listen",
-            "127.0.0.1:0",
-            "--admin-token",
-            TOKEN,
-            "--node-name",
-            name,
-        ];
-        arguments.extend(further.map(str::to_owned));
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let node = self.ground.node_with(&arguments);
-        let url = format!("http://{}", admin_address(&node.log()));
-        self.nodes.push((node, url));
+    /// The API of a node.
+    pub(crate) fn api(&self, node: &str) -> Api {
+        Api::at(self.cluster.node(node).slot.addresses().api)
     }
 
-    /// The API of one of them.
-    pub(crate) fn api(&mut self, node: usize) -> Api {
-        Api::at(self.nodes[node].0.address())
+    /// The operators' endpoint of a node.
+    pub(crate) fn admin(&self, node: &str) -> Api {
+        Api::at(self.cluster.node(node).slot.addresses().admin)
     }
 
-    /// Runs `fritzy cluster …` against one of the nodes.
-    pub(crate) fn cluster(&self, node: usize, arguments: &[&str]) -> Ended {
+    /// `fritzy cluster …` against a node.
+    pub(crate) fn command(&self, node: &str, arguments: &[&str]) -> std::process::Command {
         let all = [&["cluster"], arguments].concat();
-        let mut command = self.ground.command(&all);
+        let mut command = self.workspace.command(&all);
+        let admin = self.cluster.node(node).slot.addresses().admin;
         command
-            .env("FRITZY_ADMIN_URL", &self.nodes[node].1)
+            .env("FRITZY_ADMIN_URL", format!("http://{admin}"))
             .env("FRITZY_ADMIN_TOKEN", TOKEN);
-        self.ground.run(&mut command)
+        command
     }
 
-    /// What it prints, of one that goes well.
-    pub(crate) fn told(&self, node: usize, arguments: &[&str]) -> String {
-        let ended = self.cluster(node, arguments);
-        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
-        assert_eq!(ended.stderr, "", "{arguments:?}: {ended:?}");
-        ended.stdout
+    /// Runs `fritzy cluster …` against a node.
+    pub(crate) fn run(&self, node: &str, arguments: &[&str]) -> ExitedProcess {
+        self.workspace.run(&mut self.command(node, arguments))
     }
 
-    /// What it answers for programs.
-    pub(crate) fn json(&self, node: usize, arguments: &[&str]) -> Value {
-        let text = self.told(node, &[arguments, &["--json"]].concat());
+    /// The stdout of a command that succeeds.
+    pub(crate) fn stdout(&self, node: &str, arguments: &[&str]) -> String {
+        let exited = self.run(node, arguments);
+        assert_eq!(exited.code, Some(0), "{arguments:?}: {exited:?}");
+        assert_eq!(exited.stderr, "", "{arguments:?}: {exited:?}");
+        exited.stdout
+    }
+
+    /// The output of a command that succeeds with `--json`.
+    pub(crate) fn json(&self, node: &str, arguments: &[&str]) -> Value {
+        let text = self.stdout(node, &[arguments, &["--json"]].concat());
         assert_eq!(text.lines().count(), 1, "{text}");
         serde_json::from_str(&text).expect("JSON")
     }
 
     /// The tables of nodes and shards.
-    pub(crate) async fn table(&self) -> ClusterState {
-        let Database::Postgres(server) = &self.database else {
-            unreachable!("clusters are on PostgreSQL")
-        };
-        let stores = Stores::open_postgres(PostgresConfig {
-            shards: ShardCount::new(8).expect("in range"),
-            sharing: Sharing::Cluster,
-            ..PostgresConfig::new(server.url("postgres"))
-        });
-        let stores = stores.await.expect("it opens");
-        let membership = stores.membership.clone().expect("on PostgreSQL");
-        let look = membership.read_state(None, &[]).await.expect("readable");
-        stores.close().await;
-        look.state.expect("the whole of it")
+    pub(crate) async fn state(&self) -> ClusterState {
+        let shards = ShardCount::new(SHARDS).expect("in range");
+        let state = read_cluster_state(&self.server.url("postgres"), shards).await;
+        state.expect("an open database")
     }
 
-    /// Waits until a status is as it should be.
-    pub(crate) async fn settled(&self, node: usize, is_settled: impl Fn(&Value) -> bool) -> Value {
+    /// Waits until the status that a node reports fulfils a condition, and returns that status.
+    pub(crate) async fn wait_status(
+        &self,
+        node: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Value {
         let began = Instant::now();
         loop {
             let status = self.json(node, &["status"]);
-            if is_settled(&status) {
+            if holds(&status) {
                 return status;
             }
-            assert!(began.elapsed() < SETTLED_MAX, "{status:#}");
-            sleep(Duration::from_millis(200)).await;
+            assert!(began.elapsed() < SETTLE_MAX, "{status:#}");
+            sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-/// Where a node listens for operators, by its log.
-fn admin_address(log: &str) -> String {
-    let entries = log
+/// The log names the address on which the node listens for operators.
+fn require_admin_address_in_log(node: &LocalNode) {
+    let (log, admin) = (node.process.log(), node.slot.addresses().admin.to_string());
+    let mut entries = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut addresses = entries
-        .filter(|entry| entry["message"] == "listening for operators")
-        .filter_map(|entry| entry["address"].as_str().map(str::to_owned));
-    addresses
-        .next()
-        .unwrap_or_else(|| panic!("no address for operators: {log}"))
+    let is_logged = entries.any(|entry| {
+        entry["message"] == "listening for operators" && entry["address"] == admin.as_str()
+    });
+    assert!(is_logged, "{admin} in {log}");
 }

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use fritzy_testbed::{NODE_TIME_MAX, skip_unless};
 use hyper::header::AUTHORIZATION;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::Api;
-use crate::node_process::NODE_TIME_MAX;
-use crate::operated::{Cluster, TOKEN};
+use crate::cluster::admin_api::{AdminCluster, TOKEN};
 
 fn counts(status: &Value) -> Vec<u64> {
     let nodes = status["nodes"].as_array().expect("a list").iter();
@@ -87,27 +86,18 @@ fn require_what_programs_read(status: &Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_has_died_is_told_apart_from_the_nodes() {
-    let test = "a_run_that_has_died_is_told_apart_from_the_nodes";
-    let Some(mut cluster) = Cluster::start(test, 3) else {
-        return;
-    };
-    let status = cluster.settled(0, |status| shared_by(status, 3)).await;
+    let mut cluster = skip_unless!(AdminCluster::start(3));
+    let status = cluster.wait_status("node-1", |status| shared_by(status, 3)).await;
     let id = status["nodes"][1]["id"].as_str().expect("an id").to_owned();
 
     // While it is drained: it hears nothing of it, and dies.
-    let (mut dying, _) = cluster.nodes.remove(1);
-    dying.address();
-    dying.signal("STOP");
-    let mut drain = cluster
-        .ground
-        .command(&["cluster", "drain", "node-2", "--timeout-s", "60"]);
-    drain
-        .env("FRITZY_ADMIN_URL", &cluster.nodes[0].1)
-        .env("FRITZY_ADMIN_TOKEN", TOKEN);
-    let mut drain = cluster.ground.spawn(&mut drain);
-    drain.says("shards left", NODE_TIME_MAX);
+    let dying = cluster.cluster.take("node-2").process;
+    dying.pause();
+    let mut drain = cluster.command("node-1", &["drain", "node-2", "--timeout-s", "60"]);
+    let mut drain = cluster.workspace.spawn(&mut drain);
+    drain.wait_for_stdout("shards left", NODE_TIME_MAX);
     dying.kill();
-    let drained = drain.ended_within(NODE_TIME_MAX);
+    let drained = drain.wait_exit(NODE_TIME_MAX);
     assert_eq!(drained.code, Some(1), "{drained:?}");
     assert!(
         drained
@@ -116,7 +106,7 @@ async fn a_run_that_has_died_is_told_apart_from_the_nodes() {
         "{drained:?}"
     );
 
-    let status = cluster.settled(0, |status| shared_by(status, 2)).await;
+    let status = cluster.wait_status("node-1", |status| shared_by(status, 2)).await;
     require_what_programs_read(&status);
     assert_eq!(status["gone"].as_array().map(Vec::len), Some(1));
     let gone = &status["gone"][0];
@@ -127,21 +117,21 @@ async fn a_run_that_has_died_is_told_apart_from_the_nodes() {
     assert_eq!(gone["shards"], 0, "others have taken them");
     let ago = gone["fencedMsAgo"].as_u64().expect("it was read");
     assert!(Duration::from_millis(ago) < 2 * NODE_TIME_MAX, "{gone}");
-    let text = cluster.told(1, &["status"]);
+    let text = cluster.stdout("node-2", &["status"]);
     assert!(
         text.contains(&format!("\ngone: node-2 ({id}), taken for dead ")),
         "{text}"
     );
-    let refused = cluster.cluster(0, &["drain", "node-2"]);
+    let refused = cluster.run("node-1", &["drain", "node-2"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(
         refused.stderr.contains("there are node-1, node-3"),
         "{refused:?}"
     );
 
-    cluster.add("node-2");
-    cluster.settled(0, |status| shared_by(status, 3)).await;
-    let text = cluster.told(0, &["status"]);
+    cluster.cluster.add("node-2").expect("free ports");
+    cluster.wait_status("node-1", |status| shared_by(status, 3)).await;
+    let text = cluster.stdout("node-1", &["status"]);
     assert!(
         text.contains(&format!("\ngone: an earlier run of node-2 ({id})")),
         "{text}"
@@ -154,25 +144,18 @@ const ROUNDS: usize = 5;
 /// Were both drained, no node would be ready, and nothing could be asked of the shop.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_last_two_nodes_only_one_can_be_drained_at_once() {
-    let test = "of_the_last_two_nodes_only_one_can_be_drained_at_once";
-    let Some(cluster) = Cluster::start(test, 2) else {
-        return;
-    };
-    cluster.settled(0, |status| shared_by(status, 2)).await;
+    let cluster = skip_unless!(AdminCluster::start(2));
+    cluster.wait_status("node-1", |status| shared_by(status, 2)).await;
     for round in 0..ROUNDS {
-        let drain = async |node: usize| {
-            let address = cluster.nodes[node]
-                .1
-                .strip_prefix("http://")
-                .expect("a URL");
-            let admin = Api::at(address.parse().expect("an address"));
+        let drain = async |node: &str| {
+            let admin = cluster.admin(node);
             let request = admin
                 .request(Method::POST, "/cluster/drain")
                 .header(AUTHORIZATION, format!("Bearer {TOKEN}"));
-            let body = json!({ "node": format!("node-{}", node + 1) }).to_string();
+            let body = json!({ "node": node }).to_string();
             admin.send(request, body).await
         };
-        let (one, other) = tokio::join!(drain(0), drain(1));
+        let (one, other) = tokio::join!(drain("node-1"), drain("node-2"));
         let refused = [&one, &other];
         let mut refused = refused
             .iter()
@@ -183,26 +166,23 @@ async fn of_the_last_two_nodes_only_one_can_be_drained_at_once() {
             "NOBODY_ELSE",
             "round {round}"
         );
-        let status = cluster.json(0, &["status"]);
+        let status = cluster.json("node-1", &["status"]);
         let nodes = status["nodes"].as_array().expect("a list").iter();
         let drained = nodes.filter(|node| node["draining"] == true).count();
         assert!(drained < 2, "round {round}: {status:#}");
         for node in ["node-1", "node-2"] {
-            cluster.told(0, &["undrain", node]);
+            cluster.stdout("node-1", &["undrain", node]);
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_names_no_node_is_refused_on_one_line_of_plain_text() {
-    let test = "what_names_no_node_is_refused_on_one_line_of_plain_text";
-    let Some(cluster) = Cluster::start(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(AdminCluster::start(1));
     let long = "n".repeat(5_000);
     for wanted in ["", " ", "node-1 ", "a\nb", "\u{1b}[31mred", &long] {
         for action in ["drain", "undrain"] {
-            let ended = cluster.cluster(0, &[action, wanted]);
+            let ended = cluster.run("node-1", &[action, wanted]);
             assert_eq!(ended.code, Some(2), "{ended:?}");
             let line = ended.stderr.trim_end_matches('\n');
             assert!(line.contains("not a node's name or id"), "{ended:?}");

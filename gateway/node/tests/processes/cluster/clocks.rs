@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use fritzy_testbed::skipped;
+use fritzy_testbed::{Workspace, skip, skip_unless};
+use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
-use crate::client::Api;
-use crate::deaths::TAKEN_MAX;
-use crate::history::{History, require_all_served, require_answers, require_sound};
-use crate::node_process::Ground;
-use crate::nodes::{Nodes, shard_of};
+use crate::cluster::node_death::TAKEN_MAX;
+use crate::cluster::history::{History, require_all_served, require_answers, require_sound};
+use crate::cluster::nodes::{Nodes, shard_of};
 
 const HOUR_S: i64 = 3_600;
 /// Two clocks of one machine, and a request between.
@@ -30,35 +29,35 @@ const DATED: usize = 24;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_clock_is_an_hour_ahead_is_like_any_other() {
-    let test = "a_node_whose_clock_is_an_hour_ahead_is_like_any_other";
-    a_clock_is_off(test, "n3", HOUR_S).await;
+    let nodes = skip_unless!(Nodes::start(0).await);
+    let Some(clock) = wrong_clock(&nodes.workspace) else {
+        skip!("there is no C compiler (cc)");
+    };
+    a_clock_is_off(nodes, &clock, "n3", HOUR_S).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_clock_is_an_hour_behind_is_like_any_other() {
-    let test = "a_node_whose_clock_is_an_hour_behind_is_like_any_other";
-    a_clock_is_off(test, "n1", -HOUR_S).await;
+    let nodes = skip_unless!(Nodes::start(0).await);
+    let Some(clock) = wrong_clock(&nodes.workspace) else {
+        skip!("there is no C compiler (cc)");
+    };
+    a_clock_is_off(nodes, &clock, "n1", -HOUR_S).await;
 }
 
 #[expect(clippy::print_stdout, reason = "a report of the test")]
-async fn a_clock_is_off(test: &str, wrong: &str, off_by_s: i64) {
-    let Some(mut nodes) = Nodes::start(test, 0).await else {
-        return;
-    };
-    let Some(clock) = wrong_clock(&nodes.ground) else {
-        return skipped(test, "there is no C compiler (cc)");
-    };
+async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i64) {
     for name in ["n1", "n2", "n3"] {
-        let mut node = nodes.spawn_as(name, &[], |command| {
+        let mut node = nodes.spawn_changed(name, |command| {
             if name == wrong {
-                command.env("LD_PRELOAD", &clock);
+                command.env("LD_PRELOAD", clock);
                 command.env("CLOCK_OFF_BY_S", off_by_s.to_string());
             }
         });
         node.api = Api::at(node.process.address());
         nodes.nodes.push(node);
     }
-    nodes.settled().await;
+    nodes.wait_settled().await;
     require_dates(&nodes, wrong, off_by_s).await;
 
     let before = nodes.ownership().await;
@@ -79,7 +78,7 @@ async fn a_clock_is_off(test: &str, wrong: &str, off_by_s: i64) {
     for name in [other, wrong] {
         let run = nodes.id_of(name).await.expect("it runs");
         nodes.kill(name);
-        taken.push((name, nodes.taken_from(run).await));
+        taken.push((name, nodes.wait_taken_over(run).await));
         require_all_served(&nodes, &history).await;
     }
     println!("{served:?} reads of their own shards; taken: {taken:?}");
@@ -90,9 +89,9 @@ async fn a_clock_is_off(test: &str, wrong: &str, off_by_s: i64) {
 }
 
 /// What is loaded before the C library so that a node's clock is off; `None` where nothing can compile it.
-fn wrong_clock(ground: &Ground) -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/clock.c");
-    let library = ground.beside("clock.so");
+fn wrong_clock(workspace: &Workspace) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/cluster/clock.c");
+    let library = workspace.outside("clock.so");
     let compiling = Command::new("cc")
         .args(["-shared", "-fPIC", "-O1", "-o"])
         .args([&library, &source])

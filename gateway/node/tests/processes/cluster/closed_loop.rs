@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fritzy_testbed_shop::Api;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-use crate::client::Api;
 
 /// Running clients.
 pub(crate) struct ClosedLoop {
@@ -106,7 +106,7 @@ impl Told {
     }
 
     /// How long requests took that were sent between two moments: the slowest of 100, of 1 000, and of all.
-    pub(crate) fn took(&self, from: Instant, until: Instant) -> [Duration; 3] {
+    pub(crate) fn latencies(&self, from: Instant, until: Instant) -> [Duration; 3] {
         let sent = self.clients.iter().flat_map(|client| &client.took);
         let of_then = sent.filter(|(sent, _)| (from..until).contains(sent));
         let mut took: Vec<Duration> = of_then.map(|(_, took)| *took).collect();

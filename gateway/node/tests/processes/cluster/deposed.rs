@@ -4,14 +4,14 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{Hold, HoldFrom};
+use fritzy_testbed::{Hold, HoldFrom, ServiceError, skip_unless};
+use fritzy_testbed_shop::Api;
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::sleep;
 
-use crate::client::Api;
-use crate::deaths::FENCE;
-use crate::history::{Note, Told, noted, read, rename, require_kept, require_linearizable};
-use crate::nodes::{Node, Nodes, shard_of};
+use crate::cluster::node_death::FENCE;
+use crate::cluster::history::{Note, Told, noted, read, rename, require_kept, require_linearizable};
+use crate::cluster::nodes::{Node, Nodes, shard_of};
 
 /// What the statements of a renewal, a look and a fencing, and no others, have in them.
 const RENEWAL: &str = "SET beat = beat + 1";
@@ -38,8 +38,8 @@ struct Pair {
 }
 
 impl Pair {
-    async fn start(test: &str) -> Option<Self> {
-        let nodes = Nodes::start(test, 2).await?;
+    async fn start() -> Result<Self, ServiceError> {
+        let nodes = Nodes::start(2).await?;
         let mut pair = Self {
             nodes,
             accounts: Vec::new(),
@@ -60,7 +60,7 @@ impl Pair {
             let note = pair.rename(1, &account, "first", None).await;
             assert!(matches!(note.told, Told::Changed(2, _)), "{note:?}");
         }
-        Some(pair)
+        Ok(pair)
     }
 
     /// The node that will own them, and the one that does.
@@ -112,7 +112,7 @@ impl Pair {
 /// else as before.
 fn keep_in_the_dark([peer, node]: [&Node; 2]) -> Vec<Hold> {
     // The one that joined later calls the other: this is the only way between the two.
-    peer.door.stall();
+    peer.peers.stall();
     let calls = [RENEWAL, LOOK].repeat(ASKED_MAX).into_iter();
     calls
         .map(|sql| node.database.hold_client_bytes(HoldFrom::execute_of(sql)))
@@ -121,13 +121,10 @@ fn keep_in_the_dark([peer, node]: [&Node; 2]) -> Vec<Hold> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_old() {
-    let test = "a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_old";
-    let Some(mut pair) = Pair::start(test).await else {
-        return;
-    };
+    let mut pair = skip_unless!(Pair::start().await);
     let run = pair.nodes.id_of("n2").await.expect("it runs");
     let dark = keep_in_the_dark(pair.both());
-    pair.nodes.taken_from(run).await;
+    pair.nodes.wait_taken_over(run).await;
     let accounts = pair.accounts.clone();
     let (changed, kept) = accounts.split_at(ACCOUNTS / 2);
     for account in changed {
@@ -157,7 +154,7 @@ async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_o
         pair.read(0, account).await;
     }
     require_linearizable(&pair.notes);
-    pair.nodes.nodes[0].door.heal();
+    pair.nodes.nodes[0].peers.heal();
     drop(dark);
     for renaming in waiting {
         // It has asked the new owner as soon as it had heard of it. Only a machine that is too slow for that has excuses.
@@ -174,7 +171,7 @@ async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_o
         assert!(is_excused, "{note:?}");
         pair.notes.push(note);
     }
-    pair.nodes.settled().await;
+    pair.nodes.wait_settled().await;
     for account in accounts {
         let note = pair.read(1, &account).await;
         assert!(matches!(note.told, Told::At(_)), "it is back: {note:?}");
@@ -185,45 +182,38 @@ async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_o
 /// The word to commit comes when another has the shard, and has read what stood there before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_is_caught_between_fence_and_commit_is_not_behind_the_next_owner_s_back() {
-    let test =
-        "a_batch_that_is_caught_between_fence_and_commit_is_not_behind_the_next_owner_s_back";
-    let Some(mut pair) = Pair::start(test).await else {
-        return;
-    };
+    let mut pair = skip_unless!(Pair::start().await);
     let run = pair.nodes.id_of("n2").await.expect("it runs");
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::sync_of(FENCE));
     let renaming = pair.renaming(1, &pair.accounts[0], "caught");
     assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it writes");
-    node.process.signal("STOP");
-    pair.nodes.taken_from(run).await;
+    node.process.pause();
+    pair.nodes.wait_taken_over(run).await;
     let account = pair.accounts[0].clone();
     pair.read(0, &account).await;
     block_in_place(|| hold.release());
-    pair.nodes.nodes[1].process.signal("CONT");
+    pair.nodes.nodes[1].process.resume();
     let caught = renaming.await.expect("no panic");
     pair.notes.push(caught);
     pair.read(0, &account).await;
     require_linearizable(&pair.notes);
-    pair.nodes.settled().await;
+    pair.nodes.wait_settled().await;
     pair.require_sound().await;
 }
 
 /// A node that was stopped for long enough goes on just before the word arrives that it is dead.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_has_renewed_is_not_fenced_by_a_word_from_before() {
-    let test = "a_node_that_has_renewed_is_not_fenced_by_a_word_from_before";
-    let Some(mut pair) = Pair::start(test).await else {
-        return;
-    };
+    let mut pair = skip_unless!(Pair::start().await);
     let account = pair.accounts[0].clone();
     let [peer, node] = pair.both();
     let fencing = peer
         .database
         .hold_client_bytes(HoldFrom::execute_of(FENCING));
-    node.process.signal("STOP");
+    node.process.pause();
     assert!(block_in_place(|| fencing.wait_held(HELD_MAX)), "it is dead");
-    node.process.signal("CONT");
+    node.process.resume();
     // Answered from memory: its lease holds again, so it has renewed.
     let began = Instant::now();
     while pair.read(1, &account).await.told != Told::At(2) {
@@ -240,24 +230,21 @@ async fn a_node_that_has_renewed_is_not_fenced_by_a_word_from_before() {
     let renamed = renaming.await.expect("no panic");
     pair.notes.push(renamed);
     require_linearizable(&pair.notes);
-    pair.nodes.nodes[0].door.heal();
+    pair.nodes.nodes[0].peers.heal();
     drop(dark);
-    pair.nodes.settled().await;
+    pair.nodes.wait_settled().await;
     pair.require_sound().await;
 }
 
 /// The node leaves while a change is on its way to the database.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_is_given_away_when_what_it_has_taken_is_written() {
-    let test = "a_shard_is_given_away_when_what_it_has_taken_is_written";
-    let Some(mut pair) = Pair::start(test).await else {
-        return;
-    };
+    let mut pair = skip_unless!(Pair::start().await);
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::execute_of(FENCE));
     let renaming = pair.renaming(1, &pair.accounts[0], "at the last moment");
     assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it writes");
-    node.process.signal("TERM");
+    node.process.terminate();
     // So long that the other would look, and take what was given away.
     sleep(Duration::from_secs(2)).await;
     block_in_place(|| hold.release());

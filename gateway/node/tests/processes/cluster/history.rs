@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fritzy_testbed_shop::{Api, Audit};
 use fritzy_domain::{AccountEvent, Event};
 use fritzy_types::ShardId;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::audit::Audit;
-use crate::client::Api;
-use crate::nodes::{Nodes, shard_of};
+use crate::cluster::nodes::{Nodes, shard_of};
 
 /// Few, so that several clients meet at each.
 const ACCOUNTS: usize = 24;

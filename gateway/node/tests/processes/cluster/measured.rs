@@ -2,10 +2,10 @@
 //! `cargo test --release -p fritzy-node --test cluster measured -- --ignored --nocapture --test-threads 1`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::PostgresServer;
+use fritzy_testbed::{ClusterSettings, LocalCluster, PostgresConfig, PostgresServer, ServiceError, skip_unless};
+use fritzy_testbed_shop::{Api, live_node, read_cluster_state, shards_of};
 use fritzy_types::{ClusterState, ShardCount, ShardId};
 use futures_util::future::join_all;
 use hyper::Method;
@@ -13,11 +13,8 @@ use serde_json::json;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use crate::client::Api;
-use crate::closed_loop::{ClosedLoop, Told};
-use crate::history::{Told as Version, read};
-use crate::node_process::NodeProcess;
-use crate::seats::{Seat, postgres, run_of, tables};
+use crate::cluster::closed_loop::{ClosedLoop, Told};
+use crate::cluster::history::{Told as Version, read};
 
 /// As many as keep three nodes on two cores busy.
 const CLIENTS: usize = 48;
@@ -31,79 +28,63 @@ const MAKERS: usize = 64;
 const SETTLE_MAX: Duration = Duration::from_secs(120);
 /// Nodes look after shards once a second or so.
 const AT_REST: Duration = Duration::from_secs(5);
-const POLL: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Nodes that share the shards.
-struct Cluster {
-    _postgres: PostgresServer,
-    database: String,
-    seats: Vec<Seat>,
-    nodes: Vec<NodeProcess>,
+/// Nodes with the default number of shards, and the database that they share.
+struct MeasuredCluster {
+    cluster: LocalCluster,
+    server: PostgresServer,
 }
 
-impl Cluster {
-    /// Three; `None` where this machine has no PostgreSQL.
-    async fn start(test: &str) -> Option<Self> {
-        let postgres = postgres(test)?;
-        let mut cluster = Self {
-            database: postgres.url("postgres"),
-            _postgres: postgres,
-            seats: Vec::new(),
-            nodes: Vec::new(),
-        };
-        for _ in 0..3 {
-            cluster.add();
-        }
-        cluster.settled().await;
-        Some(cluster)
-    }
-
-    /// Starts another; when this returns, it serves.
-    fn add(&mut self) {
-        let seat = Seat::new(self.seats.len() + 1, &self.database).with("--entities-max", "60000");
-        let node = block_in_place(|| seat.start());
-        self.seats.push(seat);
-        self.nodes.push(node);
+impl MeasuredCluster {
+    /// Starts three nodes, and waits until they share the shards.
+    ///
+    /// # Errors
+    /// When this machine has no PostgreSQL.
+    async fn start() -> Result<Self, ServiceError> {
+        let server = PostgresServer::start(PostgresConfig::shared_by_tests())?;
+        let settings = ClusterSettings::new(server.url("postgres"))
+            .with("--unready-ms", 1_000)
+            .with("--entities-max", 60_000);
+        let cluster = block_in_place(|| LocalCluster::start(settings, 3))?;
+        let cluster = Self { cluster, server };
+        cluster.wait_settled().await;
+        Ok(cluster)
     }
 
     fn apis(&self) -> Vec<Api> {
-        let addresses = self.seats.iter().map(|seat| seat.address);
+        let addresses = self.cluster.api_addresses().into_iter();
         addresses.map(Api::at).collect()
     }
 
-    async fn tables(&self) -> ClusterState {
-        tables(&self.database).await
+    async fn state(&self) -> ClusterState {
+        let state = read_cluster_state(&self.server.url("postgres"), ShardCount::DEFAULT).await;
+        state.expect("an open database")
     }
 
-    /// Waits until each owns as many shards as the others, or nearly, and none has moved for some seconds; answers when the
-    /// last one did.
-    async fn settled(&self) -> Instant {
-        let fair = usize::from(ShardCount::DEFAULT.get()) / self.seats.len();
+    /// Waits until each node owns nearly the same number of shards and none has moved for
+    /// [`AT_REST`]. Returns when the last one moved.
+    async fn wait_settled(&self) -> Instant {
+        let nodes = self.cluster.nodes();
+        let fair = usize::from(ShardCount::DEFAULT.get()) / nodes.len();
         let began = Instant::now();
         let (mut last, mut since) = (Vec::new(), began);
         loop {
-            let tables = self.tables().await;
-            let owners: Vec<_> = tables
-                .shards
-                .iter()
-                .map(|row| (row.shard, row.owner))
-                .collect();
+            let state = self.state().await;
+            let owners = state.shards.iter().map(|row| (row.shard, row.owner));
+            let owners: Vec<_> = owners.collect();
             if owners != last {
                 (last, since) = (owners, Instant::now());
             }
-            let runs = self.seats.iter().map(|seat| run_of(&tables, &seat.name));
-            let owned: Vec<usize> = runs
-                .map(|run| run.map_or(0, |(_, shards)| shards.len()))
-                .collect();
+            let owned = |name| live_node(&state, name).map_or(0, |id| shards_of(&state, id).len());
+            let owned: Vec<usize> = nodes.iter().map(|node| owned(node.slot.name())).collect();
             let are_fair = owned.iter().all(|owned| owned.abs_diff(fair) <= fair / 6);
             if are_fair && since.elapsed() > AT_REST {
                 return since;
             }
-            assert!(
-                began.elapsed() < SETTLE_MAX,
-                "{owned:?} are not {fair} each"
-            );
-            sleep(POLL).await;
+            let waited = began.elapsed();
+            assert!(waited < SETTLE_MAX, "{owned:?} are not {fair} each");
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -164,20 +145,19 @@ async fn accounts(apis: &[Api], count: usize) -> Vec<String> {
 }
 
 fn shard_of(id: &str) -> ShardId {
-    let slot = u16::from_str_radix(&id[32..], 16).expect("hexadecimal");
-    ShardId(slot % ShardCount::DEFAULT.get())
+    fritzy_testbed_shop::shard_of(id, ShardCount::DEFAULT)
 }
 
 /// Reads an account until it is answered.
 async fn answered(api: &Api, account: &str) {
     while !matches!(read(api, account).await, Version::At(_)) {
-        sleep(POLL / 10).await;
+        sleep(POLL_INTERVAL / 10).await;
     }
 }
 
 #[expect(clippy::print_stdout, reason = "a measurement")]
 fn report(what: &str, told: &Told, from: Instant, until: Instant) -> Duration {
-    let [p99, p999, slowest] = told.took(from, until);
+    let [p99, p999, slowest] = told.latencies(from, until);
     println!("{what:26} p99 {p99:?}, p99.9 {p999:?}, slowest {slowest:?}");
     p99
 }
@@ -185,12 +165,11 @@ fn report(what: &str, told: &Told, from: Instant, until: Instant) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, with --release and --nocapture"]
 async fn a_kill_at_half_load() {
-    let Some(mut cluster) = Cluster::start("a_kill_at_half_load").await else {
-        return;
-    };
+    let mut cluster = skip_unless!(MeasuredCluster::start().await);
     let most = cluster.most().await;
     let apis = &cluster.apis()[..2];
-    let (_, lost) = run_of(&cluster.tables().await, "n3").expect("it runs");
+    let state = cluster.state().await;
+    let lost = shards_of(&state, live_node(&state, "n3").expect("a running node"));
     // One of each of its shards.
     let mut of_lost = BTreeMap::new();
     while of_lost.len() < lost.len() {
@@ -205,7 +184,7 @@ async fn a_kill_at_half_load() {
     let quiet = Instant::now();
     sleep(WHILE).await;
     let killed = Instant::now();
-    cluster.nodes.remove(2).kill();
+    cluster.cluster.kill("n3");
     let probes = of_lost.values().zip(apis.iter().cycle());
     join_all(probes.map(|(account, api)| answered(api, account))).await;
     let served = Instant::now();
@@ -237,9 +216,7 @@ async fn a_kill_at_half_load() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, with --release and --nocapture"]
 async fn a_fourth_node_joins() {
-    let Some(mut cluster) = Cluster::start("a_fourth_node_joins").await else {
-        return;
-    };
+    let mut cluster = skip_unless!(MeasuredCluster::start().await);
     let most = cluster.most().await;
     let apis = cluster.apis();
     // What is created is read from memory only once somebody asks for it.
@@ -258,9 +235,9 @@ async fn a_fourth_node_joins() {
     let resident = cluster.resident().await;
     assert!(resident >= ACTIVE, "{resident} are in memory");
     let began = Instant::now();
-    cluster.add();
+    block_in_place(|| cluster.cluster.add("n4").map(|_| ()).expect("free ports");
     let serves = began.elapsed();
-    let settled = cluster.settled().await;
+    let settled = cluster.wait_settled().await;
     sleep(WHILE).await;
     let over = Instant::now();
     println!(
@@ -274,6 +251,5 @@ async fn a_fourth_node_joins() {
     report("until it has its share", &told, began, settled);
     report("10 s after that", &told, settled, over);
     require_none_failed(&told);
-    let addresses: Vec<SocketAddr> = cluster.seats.iter().map(|seat| seat.address).collect();
-    told.require_kept(&Api::at(addresses[3])).await;
+    told.require_kept(&cluster.apis()[3]).await;
 }

@@ -1,26 +1,19 @@
-//! Several nodes on one database, as processes of their own, and what clients see while nodes come, go and break.
+//! Several nodes on one database, and what clients see while nodes join, leave and fail.
 
-#[path = "../../../../actors/tests/shells/audit.rs"]
-#[allow(dead_code, reason = "other tests look at states as well")]
-mod audit;
-#[path = "../client/mod.rs"]
-#[allow(dead_code, reason = "the tests of one node ask more")]
-mod client;
-#[path = "../process/node_process.rs"]
-#[allow(dead_code, reason = "the tests of one node do more to it")]
-mod node_process;
-
+mod admin;
+mod admin_api;
+mod admin_faults;
 mod clocks;
 mod closed_loop;
-mod deaths;
 mod deposed;
 mod history;
 mod measured;
+mod moving_bridges;
 mod network;
+mod node_death;
 mod nodes;
 mod pauses;
 mod roles;
 mod rolling;
-mod seats;
 mod starting;
 mod traces;

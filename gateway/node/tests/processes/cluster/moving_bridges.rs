@@ -4,75 +4,50 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::{ClusterSettings, LocalCluster, LocalNode, NODE_TIME_MAX, Workspace, skip_unless, wait_until_async};
+use fritzy_testbed_shop::{Api, RESPONSE_TIME_MAX, live_node, read_cluster_state, shards_of};
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
+use fritzy_types::ShardCount;
 use fritzy_domain::RecordedEvent;
 use hyper::Method;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::brokers::plain;
-use crate::client::{ANSWER_TIME_MAX, Api};
-use crate::console::consume_in_java;
-use crate::consumed::Consumed;
-use crate::database::Database;
-use crate::killed::require_logs_kept;
-use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
-use crate::shop_clients::ShopClient;
+use crate::one_node::database::{Database, SHARDS};
+use crate::one_node::killed::require_logs_kept;
+use crate::one_node::shop_clients::ShopClient;
 
 const CLIENTS: u64 = 12;
 /// Acknowledgements between two changes of nodes.
 const BETWEEN: usize = 100;
-/// From the end of the load until all is published.
+/// Until a node that has joined owns shards.
+const MOVE_MAX: Duration = Duration::from_secs(60);
+/// From the end of the load until everything is published.
 const PUBLISH_MAX: Duration = Duration::from_secs(60);
 
-/// The nodes of one cluster.
-struct Cluster<'g> {
-    ground: &'g Ground,
-    arguments: Vec<String>,
-}
-
-impl Cluster<'_> {
-    /// Starts a node; when this returns, it serves.
-    fn node(&self, name: &str) -> NodeProcess {
-        let arguments = self.arguments.iter().map(String::as_str);
-        let arguments: Vec<&str> = arguments.chain(["--node-name", name]).collect();
-        self.ground.node_with(&arguments)
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn shards_that_change_hands_are_published_whole_and_in_order() {
-    let test = "shards_that_change_hands_are_published_whole_and_in_order";
-    let Some(database) = Database::postgres(test) else {
-        return;
-    };
-    let Some(kafka) = plain(test, 1) else {
-        return;
-    };
-    let (ground, brokers) = (Ground::new(), kafka.bootstrap());
-    let apply = [
-        "topics",
-        "apply",
-        "--partitions",
-        "3",
-        "--kafka-brokers",
-        &brokers,
-    ];
-    let applied = ground.run(&mut ground.command(&apply));
+async fn i6_shards_that_move_are_published_whole_and_in_order() {
+    let database = skip_unless!(Database::postgres());
+    let kafka = skip_unless!(start_brokers(1));
+    let (workspace, brokers) = (Workspace::new(), kafka.bootstrap());
+    let apply = ["topics", "apply", "--partitions", "3"];
+    let apply = [&apply[..], &["--kafka-brokers", &brokers]].concat();
+    let applied = workspace.run(&mut workspace.command(&apply));
     assert_eq!(applied.code, Some(0), "{applied:?}");
-    let further = [
-        ["--kafka-brokers", &brokers],
-        ["--cluster-listen", "127.0.0.1:0"],
-        ["--cluster-cookie", "a cookie of the tests"],
-    ];
-    let further = further.iter().flatten().map(|word| (*word).to_owned());
-    let cluster = Cluster {
-        ground: &ground,
-        arguments: database.arguments().into_iter().chain(further).collect(),
+    let Database::Postgres(server) = &database else {
+        unreachable!("it was started")
     };
-    let (mut first, mut second) = (cluster.node("first"), cluster.node("second"));
-    let mut third = cluster.node("third");
+    let url = server.url("postgres");
+    let settings = ClusterSettings::new(&url)
+        .with("--shards", SHARDS)
+        .with("--kafka-brokers", &brokers);
+    let mut cluster = LocalCluster::new(settings);
+    for name in ["first", "second", "third"] {
+        cluster.add(name).expect("free ports");
+    }
 
-    let apis = [first.address(), second.address()].map(Api::at);
+    let apis = ["first", "second"].map(|name| cluster.node(name).slot.addresses().api);
+    let apis = apis.map(Api::at);
     let (count, mut acknowledged) = watch::channel(0);
     let count = Arc::new(count);
     let running: Vec<_> = (0..CLIENTS)
@@ -82,46 +57,46 @@ async fn shards_that_change_hands_are_published_whole_and_in_order() {
             tokio::spawn(client.run(api, count.clone()))
         })
         .collect();
-    let mut go_on = async || {
+    let mut wait_more = async || {
         let enough = *acknowledged.borrow() + BETWEEN;
         let reached = acknowledged.wait_for(|so_far| *so_far >= enough);
-        let reached = timeout(ANSWER_TIME_MAX, reached).await;
+        let reached = timeout(RESPONSE_TIME_MAX, reached).await;
         drop(reached.expect("the nodes acknowledge in time"));
     };
-    // Until shards have moved to the last that came.
-    sleep(Duration::from_secs(5)).await;
-    go_on().await;
-    third.kill();
-    go_on().await;
-    third = cluster.node("third");
-    sleep(Duration::from_secs(5)).await;
-    go_on().await;
-    third.signal("TERM");
-    go_on().await;
-    let ended = third.ended_within(NODE_TIME_MAX);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    third = cluster.node("third");
-    sleep(Duration::from_secs(5)).await;
-    go_on().await;
-    third.kill();
-    go_on().await;
+    wait_owns_shards(&url, "third").await;
+    wait_more().await;
+    let slot = cluster.kill("third");
+    wait_more().await;
+    cluster.start_in(slot);
+    wait_owns_shards(&url, "third").await;
+    wait_more().await;
+    let LocalNode { slot, process } = cluster.take("third");
+    process.terminate();
+    wait_more().await;
+    let exited = process.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
+    cluster.start_in(slot);
+    wait_owns_shards(&url, "third").await;
+    wait_more().await;
+    cluster.kill("third");
+    wait_more().await;
 
-    first.kill();
-    second.kill();
+    cluster.kill("first");
+    cluster.kill("second");
     let mut clients = Vec::new();
     for client in running {
-        let ended = timeout(ANSWER_TIME_MAX, client).await;
-        let ended = ended.expect("clients end with their node");
-        clients.push(ended.expect("no client was refused"));
+        let stopped = timeout(RESPONSE_TIME_MAX, client).await;
+        let stopped = stopped.expect("clients stop with their node");
+        clients.push(stopped.expect("no client was refused"));
     }
     let found = database.read_left().await;
     require_logs_kept(&clients, &found);
     let journal: Vec<RecordedEvent> = found.events.into_values().flatten().collect();
-    // What was under way when the last nodes were killed is published by the next.
-    let mut last = cluster.node("last");
-    until_published(&Api::at(last.address())).await;
-    let left = last.log();
-    last.kill();
+    // What was in flight when the last nodes were killed is published by the next one.
+    let last = cluster.add("last").expect("free ports");
+    wait_published(&Api::at(last.slot.addresses().api)).await;
+    let log = last.process.log();
+    cluster.kill("last");
     let consumed = Consumed::all(&brokers);
     consumed.require_whole(&journal);
     let (messages, repeats) = (consumed.messages, consumed.repeats);
@@ -131,12 +106,25 @@ async fn shards_that_change_hands_are_published_whole_and_in_order() {
         "{} events, {messages} messages, {repeats} of them repeats",
         journal.len()
     );
-    assert!(!left.contains("a projection stops"), "{left}");
-    database.verify(&ground);
+    assert!(!log.contains("a projection stops"), "{log}");
+    database.verify(&workspace);
+}
+
+/// Waits until a node owns shards: membership must be stable for some seconds first.
+async fn wait_owns_shards(database_url: &str, name: &str) {
+    let shards = ShardCount::new(SHARDS).expect("in range");
+    wait_until_async("the node owns shards", MOVE_MAX, async || {
+        // A busy machine may be slower than a node would wait.
+        let Ok(state) = read_cluster_state(database_url, shards).await else {
+            return false;
+        };
+        live_node(&state, name).is_some_and(|id| !shards_of(&state, id).is_empty())
+    })
+    .await;
 }
 
 /// Waits until a node's bridge has nothing left to do.
-async fn until_published(api: &Api) {
+async fn wait_published(api: &Api) {
     let published = "fritzy_projection_lag_events{projection=\"kafka\"} 0\n";
     let (began, mut times) = (Instant::now(), 0);
     // Twice in a row, some time apart: at first it does not know yet how far it is behind.

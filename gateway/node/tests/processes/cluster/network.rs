@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::{NodeSlot, skip_unless};
+use fritzy_testbed_shop::Api;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use crate::client::Api;
-use crate::history::{
+use crate::cluster::history::{
     History, Note, Told, answered, between, read, require_all_served, require_answers,
     require_sound,
 };
-use crate::nodes::{Nodes, SHARDS, shard_of};
+use crate::cluster::nodes::{Nodes, shard_of};
 
 /// Longer than others wait until they fence.
 const LONG: Duration = Duration::from_secs(8);
@@ -34,19 +35,16 @@ enum Cut {
     Refused,
 }
 
-async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
-    let Some(nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+async fn lose_peers_and_find_them_again(nodes: Nodes, cut: Cut) {
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let before = nodes.ownership().await;
     // The first joined first, so all others call it: its door is its only way to them.
     let alone = &nodes.nodes[0];
     match cut {
-        Cut::Silent => alone.door.stall(),
-        Cut::OneWay => alone.door.drop_server_bytes(),
-        Cut::Refused => alone.door.cut(),
+        Cut::Silent => alone.peers.stall(),
+        Cut::OneWay => alone.peers.drop_server_bytes(),
+        Cut::Refused => alone.peers.cut(),
     }
     let own = [nodes.shards_of("n1").await, nodes.shards_of("n2").await];
     // Each side serves what is its own.
@@ -55,9 +53,8 @@ async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
         require_answers(&nodes.nodes[1].api, &history.accounts, &own[1], LONG),
     );
     assert_eq!(nodes.ownership().await, before, "{cut:?}: ownership stays");
-    alone.door.heal();
-    nodes
-        .until("all answers come again", async |nodes| {
+    alone.peers.heal();
+    nodes.wait_until("all answers come again", async |nodes| {
             for account in history.accounts.iter() {
                 for node in &nodes.nodes {
                     if !matches!(read(&node.api, account).await, Told::At(_)) {
@@ -73,38 +70,35 @@ async fn lose_peers_and_find_them_again(test: &str, cut: Cut) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_loses_its_peers_silently_keeps_its_shards() {
-    let test = "a_node_that_loses_its_peers_silently_keeps_its_shards";
-    lose_peers_and_find_them_again(test, Cut::Silent).await;
+    let nodes = skip_unless!(Nodes::start(3).await);
+    lose_peers_and_find_them_again(nodes, Cut::Silent).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_not_heard_any_more_keeps_its_shards() {
-    let test = "a_node_that_is_not_heard_any_more_keeps_its_shards";
-    lose_peers_and_find_them_again(test, Cut::OneWay).await;
+    let nodes = skip_unless!(Nodes::start(3).await);
+    lose_peers_and_find_them_again(nodes, Cut::OneWay).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_connections_break_keeps_its_shards() {
-    let test = "a_node_whose_connections_break_keeps_its_shards";
-    lose_peers_and_find_them_again(test, Cut::Refused).await;
+    let nodes = skip_unless!(Nodes::start(3).await);
+    lose_peers_and_find_them_again(nodes, Cut::Refused).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_loses_peers_and_database_is_replaced_and_comes_back() {
-    let test = "a_node_that_loses_peers_and_database_is_replaced_and_comes_back";
-    let Some(nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let (alone, run) = (&nodes.nodes[0], nodes.id_of("n1").await);
-    alone.door.stall();
+    alone.peers.stall();
     alone.lose_database();
-    let taken = nodes.taken_from(run.expect("it runs")).await;
+    let taken = nodes.wait_taken_over(run.expect("it runs")).await;
     assert!(taken < Duration::from_secs(10), "{taken:?}");
-    alone.door.heal();
+    alone.peers.heal();
     alone.database.heal();
-    nodes.settled().await;
+    nodes.wait_settled().await;
     assert_ne!(nodes.id_of("n1").await, run, "it is another run");
     require_all_served(&nodes, &history).await;
     require_sound(history, nodes).await;
@@ -112,14 +106,11 @@ async fn a_node_that_loses_peers_and_database_is_replaced_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_peer_makes_only_its_own_shards_slow() {
-    let test = "a_slow_peer_makes_only_its_own_shards_slow";
-    let Some(nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let before = nodes.ownership().await;
-    nodes.nodes[0].door.delay(Duration::from_millis(300));
+    nodes.nodes[0].peers.delay(Duration::from_millis(300));
     let began = Instant::now();
     sleep(LONG).await;
     assert_eq!(nodes.ownership().await, before, "ownership stays");
@@ -127,7 +118,7 @@ async fn a_slow_peer_makes_only_its_own_shards_slow() {
     let slow = nodes.shards_of("n1").await;
     let is_slow = |account: &str| slow.contains(&shard_of(account));
     let ended = Instant::now();
-    nodes.nodes[0].door.heal();
+    nodes.nodes[0].peers.heal();
     let notes = require_sound(history, nodes).await;
     let through_others = between(&notes, began, ended).into_iter();
     let (of_slow, of_others): (Vec<&Note>, Vec<&Note>) = through_others
@@ -147,19 +138,16 @@ async fn a_slow_peer_makes_only_its_own_shards_slow() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_nodes_that_join_at_once_share_all_shards() {
-    let test = "ten_nodes_that_join_at_once_share_all_shards";
-    let Some(mut nodes) = Nodes::start(test, 0).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(0).await);
     let began = Instant::now();
     let mut all: Vec<_> = (1..=10)
-        .map(|number| nodes.spawn_unready(&format!("n{number}")))
+        .map(|number| nodes.spawn(&format!("n{number}")))
         .collect();
     for node in &mut all {
         node.api = Api::at(block_in_place(|| node.process.address()));
     }
     nodes.nodes = all;
-    nodes.settled().await;
+    nodes.wait_settled().await;
     let took = began.elapsed();
     println!("ten nodes share all shards after {took:?}");
     assert!(took < TEN_MAX, "{took:?}");
@@ -199,12 +187,9 @@ fn come_again(call: impl Fn() -> TcpStream, is_over: &AtomicBool) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_on_the_port_for_nodes_disturb_nobody() {
-    let test = "strangers_on_the_port_for_nodes_disturb_nobody";
-    let Some(mut nodes) = Nodes::start(test, 2).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(2).await);
     let history = History::start(&nodes.apis()).await;
-    let port = nodes.nodes[0].listens;
+    let port = nodes.nodes[0].cluster_address;
     let call = move || TcpStream::connect(port).expect("it listens");
     // More than it listens to at a time, and none of them says a word.
     let silent: Vec<TcpStream> = (0..100).map(|_| call()).collect();
@@ -221,8 +206,8 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
         .expect("sent");
     // A node that comes meanwhile waits for its turn behind them.
     let began = Instant::now();
-    let third = nodes.spawn_unready("n3");
-    third.is_ready(true).await;
+    let third = nodes.spawn("n3");
+    third.wait_ready().await;
     println!(
         "ready after {:?} beside {STUBBORN} silent calls",
         began.elapsed()
@@ -231,7 +216,7 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
     let is_met = |line: &str| line.contains("\"connected\"") && line.contains("\"n1\"");
     assert!(log.lines().any(is_met), "it has not met n1: {log}");
     nodes.nodes.push(third);
-    nodes.settled().await;
+    nodes.wait_settled().await;
     is_over.store(true, Ordering::Relaxed);
     let calls = stubborn.join().expect("no panic");
     assert!(
@@ -254,10 +239,7 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
 /// It has the generation of the database, the rows of the nodes and the cookie. In its tables it owns everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_on_a_copy_of_the_database_is_heard_by_nobody() {
-    let test = "a_node_on_a_copy_of_the_database_is_heard_by_nobody";
-    let Some(nodes) = Nodes::start(test, 2).await else {
-        return;
-    };
+    let nodes = skip_unless!(Nodes::start(2).await);
     let history = History::start(&nodes.apis()).await;
     let before = nodes.ownership().await;
     let [url, copy] = ["postgres", "copy"].map(|database| nodes.server.url(database));
@@ -269,17 +251,8 @@ async fn a_node_on_a_copy_of_the_database_is_heard_by_nobody() {
     let copied = block_in_place(|| Command::new("sh").args(["-c", &copying]).output());
     let copied = copied.expect("there is a shell");
     assert!(copied.status.success(), "{copied:?}");
-    let shards = SHARDS.to_string();
-    let arguments = [
-        ["--listen", "127.0.0.1:0"],
-        ["--database-url", &copy],
-        ["--shards", &shards],
-        ["--cluster-listen", "127.0.0.1:0"],
-        ["--cluster-cookie", "the cookie of broken nodes"],
-        ["--node-name", "stranger"],
-    ];
-    let mut command = nodes.ground.command(&arguments.concat());
-    let mut stranger = nodes.ground.spawn(&mut command);
+    let slot = NodeSlot::new("stranger", Nodes::settings(&copy)).expect("free ports");
+    let mut stranger = slot.spawn();
     let address = block_in_place(|| stranger.address());
     // It takes the others for dead, and has all shards.
     let account = &history.accounts[0];
@@ -287,8 +260,7 @@ async fn a_node_on_a_copy_of_the_database_is_heard_by_nobody() {
     sleep(LONG).await;
     assert_eq!(nodes.ownership().await, before, "nothing has moved");
     require_all_served(&nodes, &history).await;
-    nodes
-        .until("it is told", async |nodes| {
+    nodes.wait_until("it is told", async |nodes| {
             let mut nodes = nodes.nodes.iter();
             nodes.any(|node| node.process.log().contains("may be a copy of this one"))
         })

@@ -3,16 +3,16 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::HoldFrom;
+use fritzy_testbed::{HoldFrom, skip_unless};
 use futures_util::future::join_all;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use crate::history::{
+use crate::cluster::history::{
     History, Note, Told, answered, between, noted, read, require_answers, require_kept,
     require_linearizable, require_sound,
 };
-use crate::nodes::{Nodes, shard_of};
+use crate::cluster::nodes::{Nodes, shard_of};
 
 /// From a fault until all shards have owners again; asked for are 10 s.
 pub(crate) const TAKEN_MAX: Duration = Duration::from_secs(10);
@@ -28,10 +28,7 @@ pub(crate) const FENCE: &str = "AS lease (shard, owner, epoch)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_s_shards_are_served_by_the_others() {
-    let test = "a_killed_node_s_shards_are_served_by_the_others";
-    let Some(mut nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(3).await);
     // Clients of the two that stay: those of the third end with it.
     let history = History::start(&nodes.apis()[..2]).await;
     sleep(Duration::from_secs(2)).await;
@@ -43,7 +40,7 @@ async fn a_killed_node_s_shards_are_served_by_the_others() {
     // Meanwhile the shards of the others go on, through either node.
     let [first, second] = [&nodes.nodes[0].api, &nodes.nodes[1].api];
     let (taken, by_first, by_second) = tokio::join!(
-        nodes.taken_from(run),
+        nodes.wait_taken_over(run),
         require_answers(first, &history.accounts, &of_others, MEANWHILE),
         require_answers(second, &history.accounts, &of_others, MEANWHILE),
     );
@@ -72,10 +69,7 @@ async fn a_killed_node_s_shards_are_served_by_the_others() {
 /// Many more at once than a node works on, all for shards without an owner: they wait, or are refused, and nobody else is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_that_waits_for_a_killed_node_s_shards_takes_no_place_from_others() {
-    let test = "a_crowd_that_waits_for_a_killed_node_s_shards_takes_no_place_from_others";
-    let Some(mut nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()[..1]).await;
     sleep(Duration::from_secs(1)).await;
     let of_killed = nodes.shards_of("n3").await;
@@ -108,17 +102,14 @@ async fn a_crowd_that_waits_for_a_killed_node_s_shards_takes_no_place_from_other
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on() {
-    let test = "a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on";
-    let Some(nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let (stopped, before) = (&nodes.nodes[2], nodes.id_of("n3").await);
-    stopped.process.signal("STOP");
+    stopped.process.pause();
     let began = Instant::now();
     sleep(PAST_THE_LEASE).await;
-    let taken = nodes.taken_from(before.expect("it ran")).await + PAST_THE_LEASE;
+    let taken = nodes.wait_taken_over(before.expect("it ran")).await + PAST_THE_LEASE;
     // What it has in memory is old by now. It is asked for all of it in the moment in which it goes on.
     sleep(Duration::from_secs(1)).await;
     let asking: Vec<_> = history
@@ -132,11 +123,11 @@ async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on
         })
         .collect();
     sleep(Duration::from_millis(300)).await;
-    stopped.process.signal("CONT");
+    stopped.process.resume();
     let went_on = Instant::now();
     let asked = join_all(asking).await.into_iter();
     let asked: Vec<Note> = asked.map(|asked| asked.expect("no panic")).collect();
-    nodes.settled().await;
+    nodes.wait_settled().await;
     let back = went_on.elapsed();
     let after = nodes.id_of("n3").await;
     assert!(after.is_some() && after != before, "it is another run");
@@ -158,10 +149,7 @@ async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on
 /// The node is stopped when its batch has passed the fence and is not committed yet.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_never() {
-    let test = "a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_never";
-    let Some(nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let stopped = &nodes.nodes[2];
@@ -169,23 +157,20 @@ async fn a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_neve
     let is_held = block_in_place(|| hold.wait_held(Duration::from_secs(10)));
     assert!(is_held, "it writes");
     let run = nodes.id_of("n3").await.expect("it runs");
-    stopped.process.signal("STOP");
-    let taken = nodes.taken_from(run).await;
+    stopped.process.pause();
+    let taken = nodes.wait_taken_over(run).await;
     // The word to commit arrives when the shards are somebody else's.
     block_in_place(|| hold.release());
     sleep(Duration::from_secs(1)).await;
-    stopped.process.signal("CONT");
-    nodes.settled().await;
+    stopped.process.resume();
+    nodes.wait_settled().await;
     println!("taken after {taken:?}");
     require_sound(history, nodes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_stalls_costs_nobody_its_shards() {
-    let test = "a_database_that_stalls_costs_nobody_its_shards";
-    let Some(nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let before = nodes.ownership().await;
@@ -206,25 +191,21 @@ async fn a_database_that_stalls_costs_nobody_its_shards() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_without_the_database_falls_silent_before_others_have_its_shards() {
-    let test = "a_node_without_the_database_falls_silent_before_others_have_its_shards";
-    let Some(nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let (cut, before) = (&nodes.nodes[2], nodes.id_of("n3").await);
     cut.lose_database();
     let lost = Instant::now();
-    let of_others = nodes
-        .until("its shards are taken", async |nodes| {
+    let of_others = nodes.wait_until("its shards are taken", async |nodes| {
             nodes.id_of("n3").await.is_none() && nodes.shards_of("n1").await.len() > 6
         })
         .await;
     assert!(of_others < TAKEN_MAX, "{of_others:?}");
     sleep(Duration::from_secs(4)).await;
     cut.database.heal();
-    nodes.settled().await;
-    cut.is_ready(true).await;
+    nodes.wait_settled().await;
+    cut.wait_ready().await;
     assert_ne!(nodes.id_of("n3").await, before, "it is another run");
     let healed = Instant::now();
     sleep(Duration::from_secs(1)).await;

@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
+use fritzy_testbed::{skip_unless};
+use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::client::Api;
-use crate::history::{Note, Told, noted, read, rename, require_kept, require_linearizable};
-use crate::nodes::Nodes;
+use crate::cluster::history::{Note, Told, noted, read, rename, require_kept, require_linearizable};
+use crate::cluster::nodes::Nodes;
 
 const ROUNDS: usize = 5;
 /// As many as a node works on, and nobody else asks.
@@ -43,10 +44,7 @@ fn burst(node: usize, api: &Api, accounts: &[String], round: usize) -> Vec<JoinH
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_gives_nobody_the_answer_of_another() {
-    let test = "a_pause_gives_nobody_the_answer_of_another";
-    let Some(mut nodes) = Nodes::start(test, 3).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(3).await);
     let create = "mutation($name: String!) { createAccount(account: { name: $name }) { id } }";
     let mut accounts = Vec::new();
     for number in 0..ACCOUNTS {
@@ -61,12 +59,12 @@ async fn a_pause_gives_nobody_the_answer_of_another() {
         let (first, second) = accounts.split_at(ACCOUNTS / 2);
         let mut asked = burst(number, &node.api, first, round);
         sleep(BEFORE).await;
-        node.process.signal("STOP");
+        node.process.pause();
         sleep(Duration::from_millis(pause)).await;
         // These are in its sockets when it goes on.
         asked.extend(burst(number, &node.api, second, round));
         sleep(BEFORE).await;
-        node.process.signal("CONT");
+        node.process.resume();
         for note in join_all(asked).await {
             notes.push(note.expect("each was answered with its own"));
         }
@@ -77,7 +75,7 @@ async fn a_pause_gives_nobody_the_answer_of_another() {
     let told = told.filter(|note| matches!(note.told, Told::At(_) | Told::Changed(..)));
     let told = told.count();
     assert!(told > notes.len() / 4, "{told} of {}", notes.len());
-    nodes.settled().await;
+    nodes.wait_settled().await;
     let found = nodes.kill_all().await;
     require_linearizable(&notes);
     require_kept(&notes, &found);

@@ -3,23 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::{NODE_TIME_MAX, skip_unless};
+use fritzy_testbed_shop::Api;
 use hyper::{Method, StatusCode};
 use tokio::task::block_in_place;
 
-use crate::client::Api;
-use crate::history::{History, Told, read};
-use crate::node_process::NODE_TIME_MAX;
-use crate::nodes::{Nodes, SHARDS};
+use crate::cluster::history::{History, Told, read};
+use crate::cluster::nodes::{Nodes, SHARDS};
 
 /// For owners, at the start.
 const WAITS: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_node_does_what_its_roles_say() {
-    let test = "each_node_does_what_its_roles_say";
-    let Some(mut nodes) = Nodes::start(test, 0).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(0).await);
     for (name, roles) in [
         ("all", "gateway,entities,projections"),
         ("front", "gateway"),
@@ -29,8 +26,7 @@ async fn each_node_does_what_its_roles_say() {
         node.api = Api::at(block_in_place(|| node.process.address()));
         nodes.nodes.push(node);
     }
-    nodes
-        .until("those own shards that may", async |nodes| {
+    nodes.wait_until("those own shards that may", async |nodes| {
             let counts = [
                 nodes.shards_of("all").await.len(),
                 nodes.shards_of("front").await.len(),
@@ -56,7 +52,7 @@ async fn each_node_does_what_its_roles_say() {
         assert!(matches!(told, Told::At(_)), "{told:?}");
     }
     let back = &nodes.nodes[2];
-    back.is_ready(true).await;
+    back.wait_ready().await;
     let answer = back
         .api
         .send(back.api.post(), r#"{"query":"{__typename}"}"#)
@@ -73,7 +69,7 @@ async fn each_node_does_what_its_roles_say() {
         ),
         (back, "node back of a cluster", "API      not here"),
     ] {
-        let said = node.process.said();
+        let said = node.process.stdout();
         assert!(said.contains(says) && said.contains(of_api), "{said}");
     }
     history.stop().await;
@@ -83,21 +79,17 @@ async fn each_node_does_what_its_roles_say() {
 /// Alone, it would wait a while for nodes that own shards.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_waits_for_owners_ends_when_it_is_told() {
-    let test = "a_node_that_waits_for_owners_ends_when_it_is_told";
-    let Some(nodes) = Nodes::start(test, 0).await else {
-        return;
-    };
+    let nodes = skip_unless!(Nodes::start(0).await);
     let front = nodes.spawn_with("front", &["--roles", "gateway"]);
-    nodes
-        .until("it has joined", async |nodes| {
-            !nodes.tables().await.nodes.is_empty()
+    nodes.wait_until("it has joined", async |nodes| {
+            !nodes.state().await.nodes.is_empty()
         })
         .await;
     let asked = Instant::now();
-    front.process.signal("TERM");
-    let ended = block_in_place(|| front.process.ended_within(NODE_TIME_MAX));
+    front.process.terminate();
+    let ended = block_in_place(|| front.process.wait_exit(NODE_TIME_MAX));
     let took = asked.elapsed();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(took < WAITS / 2, "{took:?}: {ended:?}");
-    assert!(nodes.tables().await.nodes.is_empty(), "it has left");
+    assert!(nodes.state().await.nodes.is_empty(), "it has left");
 }

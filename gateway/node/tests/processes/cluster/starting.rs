@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::{skip_unless};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use crate::history::{History, Told, read, require_all_served, require_sound};
-use crate::nodes::{Node, Nodes};
+use crate::cluster::history::{History, Told, read, require_all_served, require_sound};
+use crate::cluster::nodes::{Node, Nodes};
 
 /// Much longer than a node needs for joining, and shorter than a request may wait.
 const LOOKED_FOR: Duration = Duration::from_secs(2);
@@ -33,35 +34,29 @@ async fn require_unready(nodes: &Nodes, node: &Node) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_does_not_reach_all_others_is_ready_later() {
-    let test = "a_node_that_does_not_reach_all_others_is_ready_later";
-    let Some(mut nodes) = Nodes::start(test, 2).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(2).await);
     let history = History::start(&nodes.apis()).await;
-    nodes.nodes[0].door.stall();
-    let third = nodes.spawn_unready("n3");
+    nodes.nodes[0].peers.stall();
+    let third = nodes.spawn("n3");
     require_unready(&nodes, &third).await;
-    third.is_ready(true).await;
+    third.wait_ready().await;
     let log = third.process.log();
     assert!(log.contains("some nodes are not reached"), "{log}");
-    nodes.nodes[0].door.heal();
+    nodes.nodes[0].peers.heal();
     nodes.nodes.push(third);
-    nodes.settled().await;
+    nodes.wait_settled().await;
     require_all_served(&nodes, &history).await;
     require_sound(history, nodes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_is_ready_when_it_has_met_another_and_keeps_requests_until_then() {
-    let test = "a_node_is_ready_when_it_has_met_another_and_keeps_requests_until_then";
-    let Some(mut nodes) = Nodes::start(test, 1).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(1).await);
     let history = History::start(&nodes.apis()).await;
     let account = history.accounts[0].clone();
     // Whoever calls it is heard by nobody.
-    nodes.nodes[0].door.stall();
-    let second = nodes.spawn_unready("n2");
+    nodes.nodes[0].peers.stall();
+    let second = nodes.spawn("n2");
     // It takes calls long before it can answer them.
     let early = tokio::spawn({
         let (api, account) = (second.api.clone(), account.clone());
@@ -73,15 +68,15 @@ async fn a_node_is_ready_when_it_has_met_another_and_keeps_requests_until_then()
         }
     });
     require_unready(&nodes, &second).await;
-    nodes.nodes[0].door.heal();
-    second.is_ready(true).await;
+    nodes.nodes[0].peers.heal();
+    second.wait_ready().await;
     let told = early.await.expect("no panic");
     assert!(
         matches!(told, Told::At(_)),
         "a read that came early: {told:?}"
     );
     nodes.nodes.push(second);
-    nodes.settled().await;
+    nodes.wait_settled().await;
     require_all_served(&nodes, &history).await;
     require_sound(history, nodes).await;
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::{skip_unless};
+use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::client::Api;
-use crate::nodes::{Node, Nodes, shard_of};
+use crate::cluster::nodes::{Node, Nodes, shard_of};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
@@ -16,17 +17,14 @@ const POLL: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_s_trace_is_in_the_log_of_the_node_that_owns_what_it_asks_for() {
-    let test = "a_client_s_trace_is_in_the_log_of_the_node_that_owns_what_it_asks_for";
-    let Some(mut nodes) = Nodes::start(test, 0).await else {
-        return;
-    };
+    let mut nodes = skip_unless!(Nodes::start(0).await);
     for name in ["n1", "n2"] {
         let levels = "info,fritzy_cluster=debug,fritzy_node=debug";
         let mut node = nodes.spawn_with(name, &["--log", levels]);
         node.api = Api::at(node.process.address());
         nodes.nodes.push(node);
     }
-    nodes.settled().await;
+    nodes.wait_settled().await;
     let [asked, owner] = [&nodes.nodes[0], &nodes.nodes[1]];
     let shards = nodes.shards_of("n2").await;
     let account = loop {

@@ -2,17 +2,16 @@
 
 use std::path::PathBuf;
 
+use fritzy_testbed::{PostgresServer, ServiceError, Workspace};
+use fritzy_testbed_shop::{Audit, audit};
 use fritzy_persistence::{PostgresConfig, SqliteConfig, Stores};
-use fritzy_testbed::{PostgresServer, ServiceError, skipped};
 use fritzy_types::{NodeId, ShardCount, ShardId};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::audit::{Audit, audit};
-use crate::node_process::Ground;
 
 /// Few, so that each has many events.
-const SHARDS: u16 = 8;
+pub(crate) const SHARDS: u16 = 8;
 
 /// Where a node keeps its data.
 pub(crate) enum Database {
@@ -23,20 +22,17 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    pub(crate) fn file(ground: &Ground) -> Self {
-        Self::File(ground.current().join("data"))
+    pub(crate) fn file(workspace: &Workspace) -> Self {
+        Self::File(workspace.current().join("data"))
     }
 
-    /// `None` where this machine has no PostgreSQL; then the test is counted as skipped.
-    pub(crate) fn postgres(test: &str) -> Option<Self> {
-        match PostgresServer::start(fritzy_testbed::PostgresConfig::default()) {
-            Ok(server) => Some(Self::Postgres(Box::new(server))),
-            Err(missing @ ServiceError::Missing { .. }) => {
-                skipped(test, &missing.to_string());
-                None
-            }
-            Err(failure) => panic!("{failure}"),
-        }
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// When this machine has no PostgreSQL.
+    pub(crate) fn postgres() -> Result<Self, ServiceError> {
+        let server = PostgresServer::start(fritzy_testbed::PostgresConfig::default())?;
+        Ok(Self::Postgres(Box::new(server)))
     }
 
     /// What a node on it is started with.
@@ -90,11 +86,11 @@ impl Database {
     }
 
     /// Has `fritzy journal verify` look at it.
-    pub(crate) fn verify(&self, ground: &Ground) {
+    pub(crate) fn verify(&self, workspace: &Workspace) {
         let arguments = self.arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let verify = [&["journal", "verify"], &arguments[..]].concat();
-        let ended = ground.run(&mut ground.command(&verify));
+        let ended = workspace.run(&mut workspace.command(&verify));
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(ended.stdout.contains("is clean"), "{ended:?}");
     }

@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, NodeProcess, ServiceError, Workspace, shared_postgres, skip_unless};
+use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 
-use crate::client::Api;
-use crate::node_process::{Ended, Ground, NODE_TIME_MAX, NodeProcess};
 
 /// From the answer to a change until its event is printed: half a second at most until the next look, the rest is
 /// for a busy machine.
@@ -19,36 +19,31 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// A node's folder, and which database its commands use.
 struct Shop {
-    ground: Ground,
+    workspace: Workspace,
     database: Vec<String>,
 }
 
 impl Shop {
     fn on_sqlite() -> Self {
-        let (ground, database) = (Ground::new(), vec![]);
-        Self { ground, database }
+        let (workspace, database) = (Workspace::new(), vec![]);
+        Self { workspace, database }
     }
 
-    /// On a database of its own; without a server the test is counted as skipped.
-    fn on_postgres(test: &str) -> Option<Self> {
-        let server = match fritzy_testbed::shared_postgres() {
-            Ok(server) => server,
-            Err(missing) if missing.is_missing() => {
-                fritzy_testbed::skipped(test, &missing.to_string());
-                return None;
-            }
-            Err(failure) => panic!("{failure}"),
-        };
-        let url = server.fresh_database().expect("a database");
-        Some(Self {
-            ground: Ground::new(),
+    /// On a new database of the shared server.
+    ///
+    /// # Errors
+    /// When this machine has no PostgreSQL.
+    fn on_postgres() -> Result<Self, ServiceError> {
+        let url = shared_postgres()?.fresh_database()?;
+        Ok(Self {
+            workspace: Workspace::new(),
             database: vec!["--database-url".into(), url],
         })
     }
 
     fn node(&self) -> NodeProcess {
         let arguments: Vec<&str> = self.database.iter().map(String::as_str).collect();
-        self.ground.node_with(&arguments)
+        self.workspace.node_with(&arguments)
     }
 
     fn start(&self, arguments: &[&str]) -> NodeProcess {
@@ -58,11 +53,11 @@ impl Shop {
             .chain(database)
             .chain(arguments.iter().copied())
             .collect();
-        self.ground.spawn(&mut self.ground.command(&all))
+        self.workspace.spawn(&mut self.workspace.command(&all))
     }
 
-    fn tail(&self, arguments: &[&str]) -> Ended {
-        self.start(arguments).ended_within(NODE_TIME_MAX)
+    fn tail(&self, arguments: &[&str]) -> ExitedProcess {
+        self.start(arguments).wait_exit(NODE_TIME_MAX)
     }
 
     /// The lines of a tail that must succeed.
@@ -154,8 +149,8 @@ async fn prints_what_is_there(shop: Shop) {
     ] {
         assert!(!all[0][name].is_null(), "{name} in {}", all[0]);
     }
-    node.signal("TERM");
-    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
+    node.terminate();
+    assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
     let (without_a_node, _) = shop.events(&["--from", "start"]);
     assert_eq!(without_a_node, all);
 }
@@ -165,7 +160,7 @@ async fn follows_and_outlives_the_node(shop: Shop) {
     let api = Api::at(node.address());
     let made = accounts(&api, 0..3).await;
     let mut tail = shop.start(&["--json", "--follow"]);
-    tail.says(&made[2], NODE_TIME_MAX);
+    tail.wait_for_stdout(&made[2], NODE_TIME_MAX);
     let document = r#"mutation { createProduct(product: { name: "Lamp", description: "", price: 1 }) { id } }"#;
     let product = api.run(document).await.text_at("/createProduct/id");
     let document = format!(
@@ -174,21 +169,21 @@ async fn follows_and_outlives_the_node(shop: Shop) {
     );
     let order = api.run(&document).await.text_at("/createOrder/id");
     let acknowledged = Instant::now();
-    tail.says(&format!(r#""order_id":"{order}""#), SHOWN_WITHIN);
+    tail.wait_for_stdout(&format!(r#""order_id":"{order}""#), SHOWN_WITHIN);
     assert!(acknowledged.elapsed() < SHOWN_WITHIN);
     node.kill();
     // Another node goes on where the killed one stopped, and so does the tail.
     let mut node = shop.node();
     let more = accounts(&Api::at(node.address()), 3..6).await;
-    tail.says(&more[2], SHOWN_WITHIN);
-    node.signal("TERM");
+    tail.wait_for_stdout(&more[2], SHOWN_WITHIN);
+    node.terminate();
     assert_eq!(
-        node.ended_within(NODE_TIME_MAX).code,
+        node.wait_exit(NODE_TIME_MAX).code,
         Some(0),
         "nobody holds it up"
     );
-    tail.signal("INT");
-    let ended = tail.ended_within(NODE_TIME_MAX);
+    tail.interrupt();
+    let ended = tail.wait_exit(NODE_TIME_MAX);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     let (events, _) = events_in(&ended.stdout);
     let expected = [&made[..], &[product, order], &more].concat();
@@ -204,8 +199,8 @@ async fn goes_on_from_a_cursor_with_exactly_the_rest(shop: Shop) {
     // One that is killed leaves no last cursor: the first one, and the lines that were handled, make it.
     let mut tail = shop.start(&["--json", "--follow", "--from", &cursor]);
     let second = accounts(&api, 20..30).await;
-    tail.says(&second[9], NODE_TIME_MAX);
-    let said = tail.said().to_owned();
+    tail.wait_for_stdout(&second[9], NODE_TIME_MAX);
+    let said = tail.stdout().to_owned();
     tail.kill();
     let mut lines = said
         .lines()
@@ -226,14 +221,14 @@ async fn goes_on_from_a_cursor_with_exactly_the_rest(shop: Shop) {
     let places: Vec<String> = places
         .map(|(shard, position)| format!("{shard}:{position}"))
         .collect();
-    let file = shop.ground.beside("cursor");
+    let file = shop.workspace.outside("cursor");
     fs::write(&file, places.join(",")).expect("written");
     let at_file = format!("@{}", file.display());
     let (rest, end) = shop.events(&["--from", &at_file]);
     assert_eq!(ids(&rest), second[6..]);
     assert_eq!(shop.events(&["--from", &end]), (vec![], end));
-    node.signal("TERM");
-    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
+    node.terminate();
+    assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,24 +248,20 @@ async fn sqlite_goes_on_from_a_cursor_with_exactly_the_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_prints_what_is_there() {
-    if let Some(shop) = Shop::on_postgres("postgres_prints_what_is_there") {
-        prints_what_is_there(shop).await;
-    }
+    let shop = skip_unless!(Shop::on_postgres());
+    prints_what_is_there(shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_follows_and_outlives_the_node() {
-    if let Some(shop) = Shop::on_postgres("postgres_follows_and_outlives_the_node") {
-        follows_and_outlives_the_node(shop).await;
-    }
+    let shop = skip_unless!(Shop::on_postgres());
+    follows_and_outlives_the_node(shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_goes_on_from_a_cursor_with_exactly_the_rest() {
-    let test = "postgres_goes_on_from_a_cursor_with_exactly_the_rest";
-    if let Some(shop) = Shop::on_postgres(test) {
-        goes_on_from_a_cursor_with_exactly_the_rest(shop).await;
-    }
+    let shop = skip_unless!(Shop::on_postgres());
+    goes_on_from_a_cursor_with_exactly_the_rest(shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,7 +269,7 @@ async fn a_reader_that_goes_away_ends_it_in_order() {
     let shop = Shop::on_sqlite();
     let mut node = shop.node();
     let api = Api::at(node.address());
-    let mut command = shop.ground.command(&["events", "tail", "--follow"]);
+    let mut command = shop.workspace.command(&["events", "tail", "--follow"]);
     let mut tail = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -299,7 +290,7 @@ async fn a_reader_that_stops_reading_does_not_keep_it_from_ending() {
     accounts(&api, 0..400).await;
     let arguments = ["events", "tail", "--follow", "--from", "start"];
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    let mut command = shop.ground.command(&arguments);
+    let mut command = shop.workspace.command(&arguments);
     let mut tail = command.stdout(writer).spawn().expect("starts");
     // It has begun to write, and cannot go on.
     reader.read_exact(&mut [0]).expect("a first byte");
@@ -341,16 +332,16 @@ async fn what_cannot_be_read_is_told_in_one_line_that_says_what_to_do() {
     let parts = ["shard 3 ends at position", "7 was read", "--from start"];
     let said = refused(&foreign, &parts);
     assert!(said.ends_with("{\"cursor\":\"3:7\"}\n"), "{said}");
-    let data = shop.ground.current().join("data");
+    let data = shop.workspace.current().join("data");
     fs::write(
         data.join("no.db"),
         "nothing of ours, but as long as a page of it",
     )
     .expect("written");
-    fs::create_dir(shop.ground.current().join("other")).expect("a folder");
+    fs::create_dir(shop.workspace.current().join("other")).expect("a folder");
     let copied = fs::rename(
         data.join("no.db"),
-        shop.ground.current().join("other/fritzy.db"),
+        shop.workspace.current().join("other/fritzy.db"),
     );
     copied.expect("moved");
     refused(&["--data-dir", "other"], &["is not a database of fritzy"]);

@@ -1,20 +1,20 @@
 //! `fritzy` in an empty folder is a complete node, and says what it uses and where to click.
 
+use fritzy_testbed::{NODE_TIME_MAX, Workspace};
+use fritzy_testbed_shop::Api;
 use hyper::Method;
 use serde_json::json;
 
-use crate::client::Api;
-use crate::node_process::Ground;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_without_settings_says_what_it_uses() {
-    let ground = Ground::new();
-    let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
     let address = node.address();
     let api = Api::at(address);
     api.run("{ accounts { id } }").await.data("/accounts");
 
-    let files = std::fs::read_dir(ground.current()).expect("a folder");
+    let files = std::fs::read_dir(workspace.current()).expect("a folder");
     let files: Vec<_> = files
         .map(|file| file.expect("a file").file_name())
         .collect();
@@ -23,10 +23,10 @@ async fn a_node_without_settings_says_what_it_uses() {
         ["data"],
         "it makes its folder, and nothing beside it"
     );
-    assert!(ground.current().join("data/fritzy.db").is_file());
+    assert!(workspace.current().join("data/fritzy.db").is_file());
 
-    node.signal("TERM");
-    let ended = node.ended_within(crate::node_process::NODE_TIME_MAX);
+    node.terminate();
+    let ended = node.wait_exit(NODE_TIME_MAX);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let base = format!("http://localhost:{}", address.port());
     let lines: Vec<&str> = ended.stdout.lines().collect();
@@ -53,35 +53,35 @@ async fn a_node_without_settings_says_what_it_uses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_url_it_says_is_one_to_click() {
-    let ground = Ground::new();
-    let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
     let api = Api::at(node.address());
     let page = api.send(api.request(Method::GET, "/"), "").await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("<html"), "{page:?}");
-    assert!(node.said().contains("http://localhost:"), "{}", node.said());
+    assert!(node.stdout().contains("http://localhost:"), "{}", node.stdout());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_start_goes_on_where_the_first_ended() {
-    let ground = Ground::new();
-    let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
     let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
     let created = Api::at(node.address()).run(document).await;
     let id = created.text_at("/createAccount/id");
-    node.signal("TERM");
-    let ended = node.ended_within(crate::node_process::NODE_TIME_MAX);
+    node.terminate();
+    let ended = node.wait_exit(NODE_TIME_MAX);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let mut node = ground.node();
+    let mut node = workspace.node();
     let listed = Api::at(node.address()).run("{ accounts { id } }").await;
     assert_eq!(listed.data("/accounts"), json!([{ "id": id }]));
 }
 
 #[test]
 fn the_port_file_has_the_port() {
-    let ground = Ground::new();
-    let file = ground.beside("port");
-    let mut node = ground.node_with(&["--port-file", file.to_str().expect("UTF-8")]);
+    let workspace = Workspace::new();
+    let file = workspace.outside("port");
+    let mut node = workspace.node_with(&["--port-file", file.to_str().expect("UTF-8")]);
     let written = std::fs::read_to_string(file).expect("a port file");
     assert_eq!(written, node.address().port().to_string());
 }

@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Instant;
 
-use fritzy_testbed::skipped;
+use fritzy_testbed::{NODE_TIME_MAX, NodeProcess, Workspace, skip};
+use fritzy_testbed_shop::{Api, Load, Response, SentRequests, all_accounts};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::client::load::{Load, Sent, all_accounts};
-use crate::client::{Answer, Api};
-use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
 
 /// Room for a database and its log, little enough to fill at once.
 const DISK_SIZE: &str = "16m";
@@ -69,8 +67,8 @@ impl SmallDisk {
     }
 
     /// Starts a node whose data is on this disk.
-    fn node(&self, ground: &Ground) -> NodeProcess {
-        let node = ground.command(&[]);
+    fn node(&self, workspace: &Workspace) -> NodeProcess {
+        let node = workspace.command(&[]);
         let mut command = Command::new("nsenter");
         command.arg(format!("--target={}", self.holder.id()));
         if self.in_user_namespace {
@@ -82,7 +80,7 @@ impl SmallDisk {
             .args(["--listen", "127.0.0.1:0", "--shards", "16", "--data-dir"])
             .arg(&self.folder)
             .env_clear();
-        let mut node = ground.spawn(&mut command);
+        let mut node = workspace.spawn(&mut command);
         node.address();
         node
     }
@@ -113,14 +111,14 @@ impl Drop for SmallDisk {
     }
 }
 
-async fn create_product(api: &Api, name: &str) -> Answer {
+async fn create_product(api: &Api, name: &str) -> Response {
     let document = "mutation($name: String!) {
         createProduct(product: { name: $name, description: \"\", price: 1 }) { id }
     }";
     api.run_with(document, json!({ "name": name })).await
 }
 
-fn is_refused(answer: &Answer) -> bool {
+fn is_refused(answer: &Response) -> bool {
     answer.json().get("errors").is_some()
 }
 
@@ -137,21 +135,21 @@ async fn metric(api: &Api, name: &str) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_writes_only_and_only_while_it_is_full() {
-    let ground = Ground::new();
-    let folder = ground.beside("small");
+    let workspace = Workspace::new();
+    let folder = workspace.outside("small");
     fs::create_dir(&folder).expect("a folder");
     let disk = match SmallDisk::mount(&folder) {
         Ok(disk) => disk,
-        Err(reason) => return skipped("full_disk", &reason),
+        Err(reason) => skip!(reason),
     };
-    let mut node = disk.node(&ground);
+    let mut node = disk.node(&workspace);
     let api = Api::at(node.address());
     let known = create_product(&api, "known")
         .await
         .text_at("/createProduct/id");
-    let mut sent = Sent::default();
+    let mut sent = SentRequests::default();
     let mut load = Load::start(&api, "disk");
-    load.acknowledged(ACKNOWLEDGED).await;
+    load.wait_acknowledged(ACKNOWLEDGED).await;
     assert!(metric(&api, "fritzy_commit_failures_total").await < 1.0);
 
     disk.fill();
@@ -199,9 +197,9 @@ async fn a_full_disk_refuses_writes_only_and_only_while_it_is_full() {
         kept.push(json!({ "id": created.text_at("/createProduct/id") }));
     }
     node.kill();
-    load.ended(&mut sent).await;
+    load.collect(&mut sent).await;
 
-    let mut node = disk.node(&ground);
+    let mut node = disk.node(&workspace);
     let api = Api::at(node.address());
     sent.require_kept(&api).await;
     let mut listed: Vec<Value> = Vec::new();

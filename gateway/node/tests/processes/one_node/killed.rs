@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::{KafkaCluster, Workspace, skip_unless};
+use fritzy_testbed_shop::{Api, Audit, RESPONSE_TIME_MAX};
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
 use fritzy_domain::{
     AccountEvent, EntityId, Event, OrderEvent, ProductEvent, RecordedEvent, State, Stored,
 };
@@ -13,14 +16,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::audit::Audit;
-use crate::brokers::plain;
-use crate::client::{ANSWER_TIME_MAX, Api};
-use crate::console::consume_in_java;
-use crate::consumed::Consumed;
-use crate::database::Database;
-use crate::node_process::Ground;
-use crate::shop_clients::{Chance, ShopClient, Told};
+use crate::one_node::database::Database;
+use crate::one_node::shop_clients::{Chance, ShopClient, Told};
 
 const ROUNDS: usize = 10;
 /// No further round begins after so long: a busy machine is no fault.
@@ -161,7 +158,7 @@ async fn require_api_agrees(api: &Api, states: &BTreeMap<EntityId, Stored<State>
 #[expect(clippy::print_stdout, reason = "a test prints its seed")]
 async fn kill_again_and_again(
     database: &Database,
-    ground: &Ground,
+    workspace: &Workspace,
     rounds_max: usize,
     further: &[&str],
     fault: impl Fn(usize),
@@ -182,7 +179,7 @@ async fn kill_again_and_again(
     let mut left: Option<BTreeMap<EntityId, Stored<State>>> = None;
     let mut rounds = 0;
     while rounds < rounds_max && (rounds == 0 || began.elapsed() < TIME_MAX) {
-        let mut node = ground.node_with(&arguments);
+        let mut node = workspace.node_with(&arguments);
         let api = Api::at(node.address());
         if let Some(left) = &left {
             require_api_agrees(&api, left).await;
@@ -195,7 +192,7 @@ async fn kill_again_and_again(
             .collect();
         let mut wait_for = async |enough: usize| {
             let reached = acknowledged.wait_for(|so_far| *so_far >= enough);
-            let reached = timeout(ANSWER_TIME_MAX, reached).await;
+            let reached = timeout(RESPONSE_TIME_MAX, reached).await;
             drop(reached.expect("the node acknowledges in time"));
         };
         wait_for(1 + usize::try_from(chance.below(ACKNOWLEDGED_MAX)).expect("small")).await;
@@ -206,7 +203,7 @@ async fn kill_again_and_again(
         }
         node.kill();
         for client in running {
-            let ended = timeout(ANSWER_TIME_MAX, client).await;
+            let ended = timeout(RESPONSE_TIME_MAX, client).await;
             let ended = ended.expect("clients end with the node");
             clients.push(ended.expect("no client was refused"));
         }
@@ -226,29 +223,23 @@ async fn kill_again_and_again(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_killed_at_random_moments_keeps_what_every_client_noted() {
-    let ground = Ground::new();
-    let database = Database::file(&ground);
-    kill_again_and_again(&database, &ground, ROUNDS, &[], |_| {}).await;
+    let workspace = Workspace::new();
+    let database = Database::file(&workspace);
+    kill_again_and_again(&database, &workspace, ROUNDS, &[], |_| {}).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_on_postgresql_killed_at_random_moments_keeps_what_every_client_noted() {
-    let test = "a_node_on_postgresql_killed_at_random_moments_keeps_what_every_client_noted";
-    let Some(database) = Database::postgres(test) else {
-        return;
-    };
-    let ground = Ground::new();
-    kill_again_and_again(&database, &ground, ROUNDS, &[], |_| {}).await;
-    database.verify(&ground);
+    let database = skip_unless!(Database::postgres());
+    let workspace = Workspace::new();
+    kill_again_and_again(&database, &workspace, ROUNDS, &[], |_| {}).await;
+    database.verify(&workspace);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgresql_that_crashes_under_load_keeps_what_every_client_noted() {
-    let test = "a_postgresql_that_crashes_under_load_keeps_what_every_client_noted";
-    let Some(database) = Database::postgres(test) else {
-        return;
-    };
-    let ground = Ground::new();
+    let database = skip_unless!(Database::postgres());
+    let workspace = Workspace::new();
     let Database::Postgres(server) = &database else {
         unreachable!()
     };
@@ -260,17 +251,14 @@ async fn a_postgresql_that_crashes_under_load_keeps_what_every_client_noted() {
         }
         server.restart().expect("starts");
     };
-    kill_again_and_again(&database, &ground, 4, &[], crash).await;
-    database.verify(&ground);
+    kill_again_and_again(&database, &workspace, 4, &[], crash).await;
+    database.verify(&workspace);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgresql_that_stalls_under_load_keeps_what_every_client_noted() {
-    let test = "a_postgresql_that_stalls_under_load_keeps_what_every_client_noted";
-    let Some(database) = Database::postgres(test) else {
-        return;
-    };
-    let ground = Ground::new();
+    let database = skip_unless!(Database::postgres());
+    let workspace = Workspace::new();
     let Database::Postgres(server) = &database else {
         unreachable!()
     };
@@ -279,27 +267,29 @@ async fn a_postgresql_that_stalls_under_load_keeps_what_every_client_noted() {
         std::thread::sleep(Duration::from_secs(10));
         server.resume().expect("goes on");
     };
-    kill_again_and_again(&database, &ground, 1, &[], stall).await;
-    database.verify(&ground);
+    kill_again_and_again(&database, &workspace, 1, &[], stall).await;
+    database.verify(&workspace);
 }
 
 /// Kafka has everything that clients were told of and all else that is in the journal, in order (I6), however often the
 /// node is killed in the middle of a batch.
 #[expect(clippy::print_stdout, reason = "a report of the test")]
-async fn publishes_all_of_it(test: &str, ground: &Ground, database: &Database, rounds: usize) {
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+async fn publishes_all_of_it(
+    cluster: &KafkaCluster,
+    workspace: &Workspace,
+    database: &Database,
+    rounds: usize,
+) {
     let brokers = cluster.bootstrap();
     let kafka = ["--kafka-brokers", &*brokers];
     let apply = [&["topics", "apply", "--partitions", "3"], &kafka[..]].concat();
-    let applied = ground.run(&mut ground.command(&apply));
+    let applied = workspace.run(&mut workspace.command(&apply));
     assert_eq!(applied.code, Some(0), "{applied:?}");
     assert!(applied.stdout.contains("order.events: made"), "{applied:?}");
-    kill_again_and_again(database, ground, rounds, &kafka, |_| {}).await;
+    kill_again_and_again(database, workspace, rounds, &kafka, |_| {}).await;
     let arguments = database.arguments();
     let arguments = arguments.iter().map(String::as_str).chain(kafka);
-    let mut node = ground.node_with(&arguments.collect::<Vec<_>>());
+    let mut node = workspace.node_with(&arguments.collect::<Vec<_>>());
     let api = Api::at(node.address());
     let published = "fritzy_projection_lag_events{projection=\"kafka\"} 0\n";
     let began = Instant::now();
@@ -326,7 +316,7 @@ async fn publishes_all_of_it(test: &str, ground: &Ground, database: &Database, r
     let Consumed {
         messages, repeats, ..
     } = consumed;
-    let in_java = consume_in_java(&cluster);
+    let in_java = consume_in_java(cluster);
     in_java.require_whole(&journal);
     assert_eq!((in_java.messages, in_java.repeats), (messages, repeats));
     println!(
@@ -337,16 +327,14 @@ async fn publishes_all_of_it(test: &str, ground: &Ground, database: &Database, r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_killed_in_the_middle_of_a_batch_publishes_all_of_it() {
-    let test = "a_node_killed_in_the_middle_of_a_batch_publishes_all_of_it";
-    let ground = Ground::new();
-    publishes_all_of_it(test, &ground, &Database::file(&ground), 6).await;
+    let cluster = skip_unless!(start_brokers(1));
+    let workspace = Workspace::new();
+    publishes_all_of_it(&cluster, &workspace, &Database::file(&workspace), 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_on_postgresql_killed_in_the_middle_of_a_batch_publishes_all_of_it() {
-    let test = "a_node_on_postgresql_killed_in_the_middle_of_a_batch_publishes_all_of_it";
-    let Some(database) = Database::postgres(test) else {
-        return;
-    };
-    publishes_all_of_it(test, &Ground::new(), &database, 4).await;
+    let database = skip_unless!(Database::postgres());
+    let cluster = skip_unless!(start_brokers(1));
+    publishes_all_of_it(&cluster, &Workspace::new(), &database, 4).await;
 }

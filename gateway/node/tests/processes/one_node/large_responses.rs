@@ -3,12 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::skipped;
+use fritzy_testbed::{NodeProcess, Workspace, skip};
+use fritzy_testbed_shop::{Api, Response};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Api};
-use crate::node_process::{Ground, NodeProcess};
 
 const MIB: u64 = 1_024 * 1_024;
 /// The orders of the worst account, and the lines of each.
@@ -57,7 +56,7 @@ fn worst_document(account: &str) -> String {
     format!("{{ {} }}", (0..10).map(list).collect::<String>())
 }
 
-fn code(answer: &Answer) -> String {
+fn code(answer: &Response) -> String {
     let json = answer.json();
     let code = json["errors"][0]["extensions"]["code"].as_str();
     code.unwrap_or_default().to_owned()
@@ -65,7 +64,7 @@ fn code(answer: &Answer) -> String {
 
 /// The most memory a process has held, in bytes.
 fn resident_bytes_peak(node: &NodeProcess) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", node.id())).ok()?;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", node.pid())).ok()?;
     let peak = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -79,14 +78,13 @@ const BESIDE: u64 = 96 * MIB;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worst_answers_are_refused_and_the_node_stays_as_small_as_it_promises() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     // On a busy machine reading alone can take longer than the default.
-    let mut node = ground.node_with(&["--request-timeout-ms", "60000"]);
+    let mut node = workspace.node_with(&["--request-timeout-ms", "60000"]);
     let api = Api::at(node.address());
     let account = worst_account(&api).await;
     let Some(before) = resident_bytes_peak(&node) else {
-        let test = "the_worst_answers_are_refused_and_the_node_stays_as_small_as_it_promises";
-        return skipped(test, "the memory of a process is not told here");
+        skip!("/proc does not show the memory of a process here");
     };
     let document = worst_document(&account);
     let alone = api.run(&document).await;
@@ -138,12 +136,12 @@ fn slow_document(account: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_large_answer_is_put_together_others_have_their_turn_and_its_deadline_holds() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     let serving = ["--listen", "127.0.0.1:0"];
     let in_time = ["--request-timeout-ms", "60000"];
-    let mut command = ground.command(&[&serving[..], &in_time[..]].concat());
+    let mut command = workspace.command(&[&serving[..], &in_time[..]].concat());
     // One thread: who does not yield has it for himself.
-    let mut node = ground.spawn(command.env("TOKIO_WORKER_THREADS", "1"));
+    let mut node = workspace.spawn(command.env("TOKIO_WORKER_THREADS", "1"));
     let api = Api::at(node.address());
     let account = worst_account(&api).await;
     let (slow, quick) = (
@@ -173,7 +171,7 @@ async fn while_a_large_answer_is_put_together_others_have_their_turn_and_its_dea
     // Less than the answer takes, and enough for the node to start with it.
     let time_max = took / 4;
     let time_max_ms = time_max.as_millis().to_string();
-    let mut node = ground.node_with(&["--request-timeout-ms", &time_max_ms]);
+    let mut node = workspace.node_with(&["--request-timeout-ms", &time_max_ms]);
     let api = Api::at(node.address());
     let began = Instant::now();
     let late = api.run(&slow).await;

@@ -1,9 +1,9 @@
 //! Logs for machines: one JSON object a line on stderr, and each request found again by its id.
 
+use fritzy_testbed::{NODE_TIME_MAX, Workspace};
+use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 
-use crate::client::Api;
-use crate::node_process::{Ground, NODE_TIME_MAX};
 
 /// Every line of a log.
 fn entries(log: &str) -> Vec<Value> {
@@ -23,12 +23,12 @@ fn entries(log: &str) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_nobody_watches_is_json() {
-    let ground = Ground::new();
-    let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
     let answer = Api::at(node.address()).run("{ accounts { id } }").await;
     answer.data("/accounts");
-    node.signal("TERM");
-    let ended = node.ended_within(NODE_TIME_MAX);
+    node.terminate();
+    let ended = node.wait_exit(NODE_TIME_MAX);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let entries = entries(&ended.stderr);
     let messages: Vec<&str> = entries
@@ -51,9 +51,9 @@ async fn a_log_that_nobody_watches_is_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_found_by_the_id_its_answer_had() {
-    let ground = Ground::new();
-    let mut command = ground.command(&["--listen", "127.0.0.1:0"]);
-    let mut node = ground.spawn(command.env("FRITZY_LOG", "debug"));
+    let workspace = Workspace::new();
+    let mut command = workspace.command(&["--listen", "127.0.0.1:0"]);
+    let mut node = workspace.spawn(command.env("FRITZY_LOG", "debug"));
     let api = Api::at(node.address());
     let query = json!({ "query": "{ accounts { id } }" }).to_string();
     let made = api.send(api.post(), query.clone()).await;
@@ -77,8 +77,8 @@ async fn a_request_is_found_by_the_id_its_answer_had() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_for_people_is_text_without_colours_in_a_file() {
-    let ground = Ground::new();
-    let node = ground.node_with(&["--log-format", "text"]);
+    let workspace = Workspace::new();
+    let node = workspace.node_with(&["--log-format", "text"]);
     let log = node.log();
     assert!(
         log.contains("serving") && !log.contains('\u{1b}'),
@@ -89,8 +89,8 @@ async fn a_log_for_people_is_text_without_colours_in_a_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_holds_nothing_of_what_clients_sent() {
-    let ground = Ground::new();
-    let mut node = ground.node_with(&["--log", "debug"]);
+    let workspace = Workspace::new();
+    let mut node = workspace.node_with(&["--log", "debug"]);
     let api = Api::at(node.address());
     let secret = "Zebrafinch";
     let document = "mutation($name: String!) { createAccount(account: { name: $name }) { id } }";
@@ -100,8 +100,8 @@ async fn a_log_holds_nothing_of_what_clients_sent() {
         .run_with(document, json!({ "name": format!("{secret}\u{0}") }))
         .await;
     assert!(refused.json()["errors"].is_array());
-    node.signal("TERM");
-    let ended = node.ended_within(NODE_TIME_MAX);
+    node.terminate();
+    let ended = node.wait_exit(NODE_TIME_MAX);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     entries(&ended.stderr);
     assert!(!ended.stderr.contains(secret), "{}", ended.stderr);

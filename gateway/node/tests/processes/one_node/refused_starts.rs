@@ -5,15 +5,16 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::client::Api;
-use crate::node_process::{Ended, Ground};
+use fritzy_testbed::{ExitedProcess, Workspace};
+use fritzy_testbed_shop::Api;
+
 
 /// Nobody waits longer for a message about a typing mistake.
 const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
-fn refused(ground: &Ground, command: &mut Command) -> Ended {
+fn refused(workspace: &Workspace, command: &mut Command) -> ExitedProcess {
     let began = Instant::now();
-    let ended = ground.spawn(command).ended_within(REFUSED_WITHIN);
+    let ended = workspace.spawn(command).wait_exit(REFUSED_WITHIN);
     assert!(began.elapsed() < REFUSED_WITHIN);
     assert!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
     assert_eq!(ended.stdout, "", "it has not started: {ended:?}");
@@ -21,7 +22,7 @@ fn refused(ground: &Ground, command: &mut Command) -> Ended {
 }
 
 /// Exactly one line, with all these in it.
-fn require_one_line(ended: &Ended, named: &[&str]) {
+fn require_one_line(ended: &ExitedProcess, named: &[&str]) {
     for name in named {
         assert!(ended.stderr.contains(name), "names {name:?}: {ended:?}");
     }
@@ -29,30 +30,30 @@ fn require_one_line(ended: &Ended, named: &[&str]) {
     assert_eq!(ended.stderr.lines().count(), 1, "one line: {ended:?}");
 }
 
-fn settings_file(ground: &Ground, text: &str) -> String {
-    let file = ground.beside("fritzy.toml");
+fn settings_file(workspace: &Workspace, text: &str) -> String {
+    let file = workspace.outside("fritzy.toml");
     std::fs::write(&file, text).expect("written");
     file.into_os_string().into_string().expect("UTF-8")
 }
 
 #[test]
 fn a_taken_port() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
-    let ended = refused(&ground, &mut ground.command(&["--listen", &address]));
+    let ended = refused(&workspace, &mut workspace.command(&["--listen", &address]));
     require_one_line(&ended, &[&address, "--listen"]);
 }
 
 #[test]
 fn a_data_folder_that_cannot_be_made() {
-    let ground = Ground::new();
-    let file = ground.beside("regular-file");
+    let workspace = Workspace::new();
+    let file = workspace.outside("regular-file");
     std::fs::write(&file, "not a folder").expect("written");
     let folder = file.join("below");
     let folder = folder.to_str().expect("UTF-8");
     let arguments = ["--listen", "127.0.0.1:0", "--data-dir", folder];
-    let ended = refused(&ground, &mut ground.command(&arguments));
+    let ended = refused(&workspace, &mut workspace.command(&arguments));
     require_one_line(&ended, &[folder, "--data-dir"]);
     assert_eq!(
         std::fs::read_to_string(file).expect("still there"),
@@ -62,51 +63,51 @@ fn a_data_folder_that_cannot_be_made() {
 
 #[test]
 fn a_data_folder_that_is_a_file() {
-    let ground = Ground::new();
-    let file = ground.beside("regular-file");
+    let workspace = Workspace::new();
+    let file = workspace.outside("regular-file");
     std::fs::write(&file, "not a folder").expect("written");
     let file = file.to_str().expect("UTF-8");
     let arguments = ["--listen", "127.0.0.1:0", "--data-dir", file];
-    let ended = refused(&ground, &mut ground.command(&arguments));
+    let ended = refused(&workspace, &mut workspace.command(&arguments));
     require_one_line(&ended, &[file, "--data-dir"]);
 }
 
 #[test]
 fn a_database_that_is_none() {
-    let ground = Ground::new();
-    let data = ground.current().join("data");
+    let workspace = Workspace::new();
+    let data = workspace.current().join("data");
     std::fs::create_dir(&data).expect("a folder");
     std::fs::write(data.join("fritzy.db"), "not a database\n".repeat(100)).expect("written");
-    let ended = refused(&ground, &mut ground.command(&["--listen", "127.0.0.1:0"]));
+    let ended = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
     require_one_line(&ended, &["./data/fritzy.db"]);
 }
 
 #[test]
 fn an_unknown_flag() {
-    let ground = Ground::new();
-    let ended = refused(&ground, &mut ground.command(&["--curency", "USD"]));
+    let workspace = Workspace::new();
+    let ended = refused(&workspace, &mut workspace.command(&["--curency", "USD"]));
     require_one_line(&ended, &["--curency", "--help"]);
 }
 
 #[test]
 fn a_flag_that_needs_another() {
-    let ground = Ground::new();
-    let ended = refused(&ground, &mut ground.command(&["--roles", "gateway"]));
+    let workspace = Workspace::new();
+    let ended = refused(&workspace, &mut workspace.command(&["--roles", "gateway"]));
     require_one_line(&ended, &["--roles", "--cluster-listen"]);
     for setting in ["--cluster-cookie", "--node-name"] {
-        let ended = refused(&ground, &mut ground.command(&[setting, "sixteen-letters-"]));
+        let ended = refused(&workspace, &mut workspace.command(&[setting, "sixteen-letters-"]));
         require_one_line(&ended, &[setting, "--cluster-listen"]);
     }
     let arguments = ["--cluster-listen", "127.0.0.1:0"];
-    let ended = refused(&ground, &mut ground.command(&arguments));
+    let ended = refused(&workspace, &mut workspace.command(&arguments));
     require_one_line(&ended, &["not provided: --cluster-cookie", "--help"]);
 }
 
 #[test]
 fn an_endpoint_for_operators_without_what_it_needs() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     let alone = ["--admin-listen", "127.0.0.1:0"];
-    let ended = refused(&ground, &mut ground.command(&alone));
+    let ended = refused(&workspace, &mut workspace.command(&alone));
     require_one_line(&ended, &["--admin-listen", "--cluster-listen"]);
     let clustered = [
         "--cluster-listen",
@@ -117,7 +118,7 @@ fn an_endpoint_for_operators_without_what_it_needs() {
         "postgres://127.0.0.1:1/db",
     ];
     let tokenless = [&alone[..], &clustered].concat();
-    let ended = refused(&ground, &mut ground.command(&tokenless));
+    let ended = refused(&workspace, &mut workspace.command(&tokenless));
     require_one_line(&ended, &["--admin-listen", "--admin-token"]);
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
@@ -128,53 +129,53 @@ fn an_endpoint_for_operators_without_what_it_needs() {
         "sixteen letters.",
     ];
     let ended = refused(
-        &ground,
-        &mut ground.command(&[&token[..], &clustered].concat()),
+        &workspace,
+        &mut workspace.command(&[&token[..], &clustered].concat()),
     );
     require_one_line(&ended, &["--admin-listen", &address, "in use"]);
 }
 
 #[test]
 fn an_unknown_command() {
-    let ground = Ground::new();
-    let ended = refused(&ground, &mut ground.command(&["nodes"]));
+    let workspace = Workspace::new();
+    let ended = refused(&workspace, &mut workspace.command(&["nodes"]));
     require_one_line(&ended, &["nodes", "--help"]);
 }
 
 #[test]
 fn an_unknown_variable() {
-    let ground = Ground::new();
-    let mut command = ground.command(&["--listen", "127.0.0.1:0"]);
-    let ended = refused(&ground, command.env("FRITZY_CURENCY", "USD"));
+    let workspace = Workspace::new();
+    let mut command = workspace.command(&["--listen", "127.0.0.1:0"]);
+    let ended = refused(&workspace, command.env("FRITZY_CURENCY", "USD"));
     require_one_line(&ended, &["FRITZY_CURENCY", "--help"]);
 }
 
 #[test]
 fn an_unknown_key_in_the_settings_file() {
-    let ground = Ground::new();
-    let file = settings_file(&ground, "shards = 16\ncurency = \"USD\"\n");
-    let ended = refused(&ground, &mut ground.command(&["--config", &file]));
+    let workspace = Workspace::new();
+    let file = settings_file(&workspace, "shards = 16\ncurency = \"USD\"\n");
+    let ended = refused(&workspace, &mut workspace.command(&["--config", &file]));
     require_one_line(&ended, &[&file, "curency", "currency"]);
 }
 
 #[test]
 fn a_settings_file_that_is_not_there() {
-    let ground = Ground::new();
-    let ended = refused(&ground, &mut ground.command(&["--config", "no-such.toml"]));
+    let workspace = Workspace::new();
+    let ended = refused(&workspace, &mut workspace.command(&["--config", "no-such.toml"]));
     require_one_line(&ended, &["no-such.toml"]);
 }
 
 #[test]
 fn a_settings_file_that_is_not_toml() {
-    let ground = Ground::new();
-    let file = settings_file(&ground, "shards = 16\ncurrency USD\n");
-    let ended = refused(&ground, &mut ground.command(&["--config", &file]));
+    let workspace = Workspace::new();
+    let file = settings_file(&workspace, "shards = 16\ncurrency USD\n");
+    let ended = refused(&workspace, &mut workspace.command(&["--config", &file]));
     require_one_line(&ended, &[&file]);
 }
 
 #[test]
 fn a_value_that_is_none() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     for (setting, value) in [
         ("shards", "0"),
         ("listen", "nowhere"),
@@ -185,12 +186,12 @@ fn a_value_that_is_none() {
         ("log-format", "xml"),
     ] {
         let flag = format!("--{setting}");
-        let by_flag = refused(&ground, &mut ground.command(&[&flag, value]));
+        let by_flag = refused(&workspace, &mut workspace.command(&[&flag, value]));
         let variable = format!("FRITZY_{}", setting.to_uppercase().replace('-', "_"));
-        let by_variable = refused(&ground, ground.command(&[]).env(&variable, value));
+        let by_variable = refused(&workspace, workspace.command(&[]).env(&variable, value));
         let key = setting.replace('-', "_");
-        let file = settings_file(&ground, &format!("{key} = \"{value}\"\n"));
-        let by_file = refused(&ground, &mut ground.command(&["--config", &file]));
+        let file = settings_file(&workspace, &format!("{key} = \"{value}\"\n"));
+        let by_file = refused(&workspace, &mut workspace.command(&["--config", &file]));
         for ended in [by_flag, by_variable, by_file] {
             require_one_line(&ended, &[setting]);
         }
@@ -199,31 +200,31 @@ fn a_value_that_is_none() {
 
 #[test]
 fn an_origin_that_is_none() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     for origin in ["shop.example", "https://", "https://shop.example/page"] {
         let arguments = ["--listen", "127.0.0.1:0", "--cors-origins", origin];
-        let ended = refused(&ground, &mut ground.command(&arguments));
+        let ended = refused(&workspace, &mut workspace.command(&arguments));
         require_one_line(&ended, &[origin, "cors"]);
     }
 }
 
 #[test]
 fn another_number_of_shards_than_the_database_has() {
-    let ground = Ground::new();
-    ground.node_with(&["--shards", "16"]).kill();
+    let workspace = Workspace::new();
+    workspace.node_with(&["--shards", "16"]).kill();
     let ended = refused(
-        &ground,
-        &mut ground.command(&["--listen", "127.0.0.1:0", "--shards", "32"]),
+        &workspace,
+        &mut workspace.command(&["--listen", "127.0.0.1:0", "--shards", "32"]),
     );
     require_one_line(&ended, &["./data/fritzy.db", "16", "32"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_node_on_the_same_data() {
-    let ground = Ground::new();
-    let mut first = ground.node();
-    let ended = refused(&ground, &mut ground.command(&["--listen", "127.0.0.1:0"]));
-    let holder = format!("process id {}", first.id());
+    let workspace = Workspace::new();
+    let mut first = workspace.node();
+    let ended = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
+    let holder = format!("process id {}", first.pid());
     require_one_line(&ended, &["./data/fritzy.db", &holder, "--data-dir"]);
 
     // The first one has not noticed.
@@ -234,9 +235,9 @@ async fn a_second_node_on_the_same_data() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_leaves_no_lock() {
-    let ground = Ground::new();
-    ground.node().kill();
-    let mut second = ground.node();
+    let workspace = Workspace::new();
+    workspace.node().kill();
+    let mut second = workspace.node();
     let listed = Api::at(second.address()).run("{ accounts { id } }").await;
     assert_eq!(listed.data("/accounts").as_array().map(Vec::len), Some(0));
 }
@@ -259,24 +260,24 @@ fn properties_of_kafka_that_cannot_be_used() {
             &["SASL mechanism"],
         ),
     ] {
-        let ground = Ground::new();
-        let file = ground.beside("kafka.properties");
+        let workspace = Workspace::new();
+        let file = workspace.outside("kafka.properties");
         std::fs::write(&file, text).expect("written");
         let file = file.to_str().expect("UTF-8");
         let arguments = ["--kafka-brokers", "127.0.0.1:1", "--kafka-properties", file];
-        let ended = refused(&ground, &mut ground.command(&arguments));
+        let ended = refused(&workspace, &mut workspace.command(&arguments));
         require_one_line(&ended, named);
         let is_told = ended.stderr.contains("4711") && !text.contains("mechanism");
         assert!(!is_told, "{ended:?}");
-        assert!(!ground.current().join("data").exists(), "{text}");
+        assert!(!workspace.current().join("data").exists(), "{text}");
     }
-    let ground = Ground::new();
-    let file = ground.beside("kafka.properties");
+    let workspace = Workspace::new();
+    let file = workspace.outside("kafka.properties");
     std::fs::write(&file, "sasl.password=hidden-4711").expect("written");
     let file = file.to_str().expect("UTF-8");
     let arguments = ["--kafka-brokers", "h:1", "--kafka-properties", file];
     let config = [&["config"], &arguments[..]].concat();
-    let told = ground.run(&mut ground.command(&config));
+    let told = workspace.run(&mut workspace.command(&config));
     assert!(told.stdout.contains(file), "{told:?}");
     assert!(!told.stdout.contains("4711"), "{told:?}");
 }

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::client::Api;
 
 /// A sequence that follows from its seed (an xorshift).
 pub(crate) struct Chance(u64);

@@ -3,43 +3,48 @@
 
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::{NODE_TIME_MAX, NodeProcess, Workspace};
+use fritzy_testbed_shop::{Api, Load, SentRequests, all_accounts};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::Api;
-use crate::client::load::{Load, Sent, all_accounts};
-use crate::node_process::{Ground, NODE_TIME_MAX};
 
 /// Enough to be in the middle of something.
 const ACKNOWLEDGED: usize = 200;
 
+/// Signals that stop a node in order.
+const SIGNALS: [(&str, fn(&NodeProcess)); 2] = [
+    ("SIGTERM", NodeProcess::terminate),
+    ("SIGINT", NodeProcess::interrupt),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_node_ends_in_order() {
-    for signal in ["TERM", "INT"] {
-        let ground = Ground::new();
-        let mut node = ground.node();
+    for (name, signal) in SIGNALS {
+        let workspace = Workspace::new();
+        let mut node = workspace.node();
         let listed = all_accounts(&Api::at(node.address())).await;
         assert!(listed.is_empty());
-        node.signal(signal);
-        let ended = node.ended_within(NODE_TIME_MAX);
-        assert_eq!(ended.code, Some(0), "{signal}: {ended:?}");
+        signal(&node);
+        let ended = node.wait_exit(NODE_TIME_MAX);
+        assert_eq!(ended.code, Some(0), "{name}: {ended:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_under_load_ends_in_order_and_keeps_what_it_acknowledged() {
-    let ground = Ground::new();
-    let mut sent = Sent::default();
-    for signal in ["TERM", "INT"] {
-        let mut node = ground.node();
-        let mut load = Load::start(&Api::at(node.address()), signal);
-        load.acknowledged(ACKNOWLEDGED).await;
-        node.signal(signal);
-        let ended = node.ended_within(NODE_TIME_MAX);
-        assert_eq!(ended.code, Some(0), "{signal}: {ended:?}");
-        load.ended(&mut sent).await;
-        let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut sent = SentRequests::default();
+    for (name, signal) in SIGNALS {
+        let mut node = workspace.node();
+        let mut load = Load::start(&Api::at(node.address()), name);
+        load.wait_acknowledged(ACKNOWLEDGED).await;
+        signal(&node);
+        let ended = node.wait_exit(NODE_TIME_MAX);
+        assert_eq!(ended.code, Some(0), "{name}: {ended:?}");
+        load.collect(&mut sent).await;
+        let mut node = workspace.node();
         sent.require_kept(&Api::at(node.address())).await;
         node.kill();
     }
@@ -47,19 +52,19 @@ async fn a_node_under_load_ends_in_order_and_keeps_what_it_acknowledged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_keeps_what_it_acknowledged_once_and_goes_on() {
-    let ground = Ground::new();
-    let mut sent = Sent::default();
+    let workspace = Workspace::new();
+    let mut sent = SentRequests::default();
     for round in ["first", "second", "third"] {
-        let mut node = ground.node();
+        let mut node = workspace.node();
         let mut load = Load::start(&Api::at(node.address()), round);
-        load.acknowledged(ACKNOWLEDGED).await;
+        load.wait_acknowledged(ACKNOWLEDGED).await;
         node.kill();
-        load.ended(&mut sent).await;
-        let mut node = ground.node();
+        load.collect(&mut sent).await;
+        let mut node = workspace.node();
         sent.require_kept(&Api::at(node.address())).await;
         node.kill();
     }
-    let mut node = ground.node();
+    let mut node = workspace.node();
     let api = Api::at(node.address());
     let before = all_accounts(&api).await;
     let document = r#"mutation { createAccount(account: { name: "last" }) { id name } }"#;
@@ -71,15 +76,15 @@ async fn a_killed_node_keeps_what_it_acknowledged_once_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_remembers_keys() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     let document = r#"mutation {
         createAccount(account: { name: "Ada" }, idempotencyKey: "k") { id createdAt }
     }"#;
-    let mut node = ground.node();
+    let mut node = workspace.node();
     let first = Api::at(node.address()).run(document).await;
     assert!(!first.text_at("/createAccount/id").is_empty());
     node.kill();
-    let mut node = ground.node();
+    let mut node = workspace.node();
     let api = Api::at(node.address());
     assert_eq!(api.run(document).await.text, first.text);
     assert_eq!(all_accounts(&api).await.len(), 1);
@@ -87,8 +92,8 @@ async fn a_killed_node_remembers_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_does_not_end_is_cut_off_after_the_grace_time() {
-    let ground = Ground::new();
-    let mut node = ground.node_with(&["--shutdown-grace-ms", "300"]);
+    let workspace = Workspace::new();
+    let mut node = workspace.node_with(&["--shutdown-grace-ms", "300"]);
     let created = Api::at(node.address())
         .run(r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#)
         .await;
@@ -99,10 +104,10 @@ async fn a_request_that_does_not_end_is_cut_off_after_the_grace_time() {
     let mut asked = [0; 12];
     endless.read_exact(&mut asked).await.expect("an answer");
     assert_eq!(&asked, b"HTTP/1.1 100", "the request is in flight");
-    node.signal("TERM");
-    let ended = node.ended_within(Duration::from_secs(10));
+    node.terminate();
+    let ended = node.wait_exit(Duration::from_secs(10));
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let mut node = ground.node();
+    let mut node = workspace.node();
     let listed = all_accounts(&Api::at(node.address())).await;
     let account = json!({ "id": created.text_at("/createAccount/id"), "name": "Ada" });
     assert_eq!(listed, [account]);
@@ -114,18 +119,18 @@ async fn a_request_that_does_not_end_is_cut_off_after_the_grace_time() {
 fn a_node_can_be_ended_as_soon_as_it_has_said_its_port() {
     /// What a pipe holds before writers wait.
     const PIPE_BYTES: usize = 65_536;
-    let ground = Ground::new();
-    let file = ground.beside("port");
+    let workspace = Workspace::new();
+    let file = workspace.outside("port");
     let path = file.to_str().expect("UTF-8");
     let arguments = ["--listen", "127.0.0.1:0", "--port-file", path];
-    let mut command = ground.command(&arguments);
-    let node = ground.spawn_behind(&mut command, &[b'\n'; PIPE_BYTES]);
+    let mut command = workspace.command(&arguments);
+    let node = workspace.spawn_with_unread_stdout(&mut command, &[b'\n'; PIPE_BYTES]);
     let deadline = Instant::now() + NODE_TIME_MAX;
     while !std::fs::read_to_string(&file).is_ok_and(|port| !port.is_empty()) {
         assert!(Instant::now() < deadline, "no port: {}", node.log());
         std::thread::yield_now();
     }
-    node.signal("TERM");
-    let ended = node.ended_within(NODE_TIME_MAX);
+    node.terminate();
+    let ended = node.wait_exit(NODE_TIME_MAX);
     assert_eq!(ended.code, Some(0), "it ends in order: {}", ended.stderr);
 }

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
+use fritzy_testbed::{ExitedProcess, Workspace};
 use serde_json::Value;
 
-use crate::node_process::{Ended, Ground};
 
 /// Settings of all kinds, by their names in the settings file, with values that are not the defaults.
 const SETTINGS: [(&str, &str); 13] = [
@@ -23,15 +23,15 @@ const SETTINGS: [(&str, &str); 13] = [
     ("log_format", "json"),
 ];
 
-fn printed(ground: &Ground, command: &mut Command) -> Ended {
-    let ended = ground.run(command);
+fn printed(workspace: &Workspace, command: &mut Command) -> ExitedProcess {
+    let ended = workspace.run(command);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(ended.stderr, "", "{ended:?}");
     ended
 }
 
-fn config(ground: &Ground, command: &mut Command) -> toml::Table {
-    let ended = printed(ground, command);
+fn config(workspace: &Workspace, command: &mut Command) -> toml::Table {
+    let ended = printed(workspace, command);
     ended.stdout.parse().expect("it prints TOML")
 }
 
@@ -45,10 +45,10 @@ fn source<'a>(toml: &'a str, setting: &str) -> &'a str {
 
 #[test]
 fn help_names_every_setting_and_command() {
-    let ground = Ground::new();
-    let settings = config(&ground, &mut ground.command(&["config"]));
+    let workspace = Workspace::new();
+    let settings = config(&workspace, &mut workspace.command(&["config"]));
     for flag in ["--help", "-h"] {
-        let help = printed(&ground, &mut ground.command(&[flag])).stdout;
+        let help = printed(&workspace, &mut workspace.command(&[flag])).stdout;
         for setting in settings.keys() {
             let flag = format!("--{}", setting.replace('_', "-"));
             assert!(help.contains(&flag), "{flag} in {help}");
@@ -69,14 +69,14 @@ fn help_names_every_setting_and_command() {
             assert!(help.contains(command), "{command} in {help}");
         }
     }
-    let files = std::fs::read_dir(ground.current()).expect("a folder");
+    let files = std::fs::read_dir(workspace.current()).expect("a folder");
     assert_eq!(files.count(), 0, "asking for help starts nothing");
 }
 
 #[test]
 fn the_help_of_a_tail_says_where_it_can_begin_and_how_it_ends() {
-    let ground = Ground::new();
-    let help = printed(&ground, &mut ground.command(&["events", "tail", "--help"])).stdout;
+    let workspace = Workspace::new();
+    let help = printed(&workspace, &mut workspace.command(&["events", "tail", "--help"])).stdout;
     for part in [
         "--from",
         "--lines",
@@ -91,21 +91,21 @@ fn the_help_of_a_tail_says_where_it_can_begin_and_how_it_ends() {
     ] {
         assert!(help.contains(part), "{part} in {help}");
     }
-    let listed = printed(&ground, &mut ground.command(&["events", "--help"])).stdout;
+    let listed = printed(&workspace, &mut workspace.command(&["events", "--help"])).stdout;
     assert!(listed.contains("tail"), "{listed}");
 }
 
 #[test]
 fn the_version_is_one_line() {
-    let ground = Ground::new();
-    let version = printed(&ground, &mut ground.command(&["--version"])).stdout;
+    let workspace = Workspace::new();
+    let version = printed(&workspace, &mut workspace.command(&["--version"])).stdout;
     assert_eq!(version, format!("fritzy {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
 fn the_defaults_are_printed_as_toml() {
-    let ground = Ground::new();
-    let toml = printed(&ground, &mut ground.command(&["config"])).stdout;
+    let workspace = Workspace::new();
+    let toml = printed(&workspace, &mut workspace.command(&["config"])).stdout;
     let table: toml::Table = toml.parse().expect("TOML");
     for (setting, value) in [
         ("listen", "127.0.0.1:8000"),
@@ -129,8 +129,8 @@ fn the_defaults_are_printed_as_toml() {
 
 #[test]
 fn each_setting_says_where_it_comes_from() {
-    let ground = Ground::new();
-    let file = ground.beside("fritzy.toml");
+    let workspace = Workspace::new();
+    let file = workspace.outside("fritzy.toml");
     let text: String = SETTINGS
         .iter()
         .map(|(setting, value)| format!("{setting} = \"{value}\"\n"))
@@ -141,16 +141,16 @@ fn each_setting_says_where_it_comes_from() {
         let flag = format!("--{}", setting.replace('_', "-"));
         let variable = format!("FRITZY_{}", setting.to_uppercase());
         let (by_file, by_variable, by_flag) = (
-            &mut ground.command(&["config", "--config", file]),
-            &mut ground.command(&["config"]),
-            &mut ground.command(&["config", &flag, value]),
+            &mut workspace.command(&["config", "--config", file]),
+            &mut workspace.command(&["config"]),
+            &mut workspace.command(&["config", &flag, value]),
         );
         for (command, expected) in [
             (by_file, "file"),
             (by_variable.env(&variable, value), "environment"),
             (by_flag, "flag"),
         ] {
-            let toml = printed(&ground, command).stdout;
+            let toml = printed(&workspace, command).stdout;
             let table: toml::Table = toml.parse().expect("TOML");
             assert_eq!(table[setting].as_str(), Some(value), "{setting} in {toml}");
             assert_eq!(source(&toml, setting), expected, "{setting} in {toml}");
@@ -167,16 +167,16 @@ fn each_setting_says_where_it_comes_from() {
 
 #[test]
 fn the_later_source_overrides_the_earlier() {
-    let ground = Ground::new();
-    let file = ground.beside("fritzy.toml");
+    let workspace = Workspace::new();
+    let file = workspace.outside("fritzy.toml");
     std::fs::write(&file, "currency = \"JPY\"\nshards = 16\nlog = \"warn\"\n").expect("written");
     let file = file.to_str().expect("UTF-8");
-    let mut command = ground.command(&["config", "--currency", "KWD"]);
+    let mut command = workspace.command(&["config", "--currency", "KWD"]);
     command
         .env("FRITZY_CONFIG", file)
         .env("FRITZY_CURRENCY", "EUR")
         .env("FRITZY_SHARDS", "32");
-    let toml = printed(&ground, &mut command).stdout;
+    let toml = printed(&workspace, &mut command).stdout;
     let table: toml::Table = toml.parse().expect("TOML");
     for (setting, value, from) in [
         ("currency", "KWD", "flag"),
@@ -191,10 +191,10 @@ fn the_later_source_overrides_the_earlier() {
 
 #[test]
 fn the_settings_are_printed_as_json_too() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     let arguments = ["config", "--json", "--currency", "EUR"];
-    let mut command = ground.command(&arguments);
-    let json = printed(&ground, command.env("FRITZY_SHARDS", "16")).stdout;
+    let mut command = workspace.command(&arguments);
+    let json = printed(&workspace, command.env("FRITZY_SHARDS", "16")).stdout;
     assert_eq!(json.lines().count(), 1, "{json}");
     let json: Value = serde_json::from_str(&json).expect("JSON");
     for (setting, value, from) in [
@@ -205,7 +205,7 @@ fn the_settings_are_printed_as_json_too() {
         assert_eq!(json[setting]["value"], value, "{json}");
         assert_eq!(json[setting]["source"], from, "{json}");
     }
-    let toml = config(&ground, &mut ground.command(&["config"]));
+    let toml = config(&workspace, &mut workspace.command(&["config"]));
     for setting in toml.keys() {
         assert!(json[setting]["value"].is_string(), "{setting} in {json}");
     }
@@ -213,16 +213,16 @@ fn the_settings_are_printed_as_json_too() {
 
 #[test]
 fn what_config_prints_can_be_used_as_a_settings_file() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     for arguments in [
         &["config"][..],
         &["config", "--currency", "EUR", "--shards", "16"],
     ] {
-        let first = printed(&ground, &mut ground.command(arguments)).stdout;
-        let file = ground.beside("printed.toml");
+        let first = printed(&workspace, &mut workspace.command(arguments)).stdout;
+        let file = workspace.outside("printed.toml");
         std::fs::write(&file, &first).expect("written");
         let file = file.to_str().expect("UTF-8");
-        let second = printed(&ground, &mut ground.command(&["config", "--config", file])).stdout;
+        let second = printed(&workspace, &mut workspace.command(&["config", "--config", file])).stdout;
         let first: toml::Table = first.parse().expect("TOML");
         assert_eq!(second.parse::<toml::Table>().expect("TOML"), first);
     }
@@ -230,8 +230,8 @@ fn what_config_prints_can_be_used_as_a_settings_file() {
 
 #[test]
 fn the_schema_is_printed() {
-    let ground = Ground::new();
-    let schema = printed(&ground, &mut ground.command(&["schema"])).stdout;
+    let workspace = Workspace::new();
+    let schema = printed(&workspace, &mut workspace.command(&["schema"])).stdout;
     for part in [
         "type Account {",
         "input OrderInput {",
@@ -244,7 +244,7 @@ fn the_schema_is_printed() {
 
 #[test]
 fn passwords_of_databases_are_hidden() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     for (url, shown) in [
         ("postgres://me:s3cret@h:5/db", "postgres://me:***@h:5/db"),
         (
@@ -253,9 +253,9 @@ fn passwords_of_databases_are_hidden() {
         ),
         ("postgres://h/db", "postgres://h/db"),
     ] {
-        let mut command = ground.command(&["config", "--database-replica-url", url]);
+        let mut command = workspace.command(&["config", "--database-replica-url", url]);
         command.env("DATABASE_URL", url);
-        let table = config(&ground, &mut command);
+        let table = config(&workspace, &mut command);
         assert_eq!(table["database_url"].as_str(), Some(shown));
         assert_eq!(table["database_replica_url"].as_str(), Some(shown));
     }
@@ -265,11 +265,11 @@ fn passwords_of_databases_are_hidden() {
         "--database-wait-s",
         "0",
     ];
-    let ended = ground.run(&mut ground.command(&unreachable));
+    let ended = workspace.run(&mut workspace.command(&unreachable));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("127.0.0.1:1/db"), "{ended:?}");
     assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
-    let foreign = ground.run(&mut ground.command(&["--database-url", "mysql://me:s3cret@h/db"]));
+    let foreign = workspace.run(&mut workspace.command(&["--database-url", "mysql://me:s3cret@h/db"]));
     assert_eq!(foreign.code, Some(2), "{foreign:?}");
     assert!(!foreign.stderr.contains("s3cret"), "{foreign:?}");
 }

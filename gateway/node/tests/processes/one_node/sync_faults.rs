@@ -4,13 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::skipped;
+use fritzy_testbed::{NODE_TIME_MAX, NodeProcess, Workspace, skip};
+use fritzy_testbed_shop::{Api, Response, all_accounts};
 use serde_json::{Value, json};
 
-use crate::client::load::all_accounts;
-use crate::client::{Answer, Api};
-use crate::node_process::{Ground, NODE_TIME_MAX, NodeProcess};
-use crate::traced::missing;
+use crate::one_node::traced::missing;
 
 /// A tracer at work. The node goes on untouched when it is gone.
 struct Tamper(Child);
@@ -21,7 +19,7 @@ impl Tamper {
         let mut tracer = Command::new("strace")
             .args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"])
             .arg(format!("inject=fsync,fdatasync:{fault}:when=1"))
-            .args(["-p", &node.id().to_string()])
+            .args(["-p", &node.pid().to_string()])
             .stderr(Stdio::piped())
             .spawn()
             .expect("strace starts");
@@ -42,7 +40,7 @@ impl Drop for Tamper {
     }
 }
 
-async fn create(api: &Api, name: &str, key: Option<&str>) -> Answer {
+async fn create(api: &Api, name: &str, key: Option<&str>) -> Response {
     let document = "mutation($name: String!, $key: String) {
         createAccount(account: { name: $name }, idempotencyKey: $key) { id name }
     }";
@@ -50,7 +48,7 @@ async fn create(api: &Api, name: &str, key: Option<&str>) -> Answer {
         .await
 }
 
-fn code(answer: &Answer) -> Value {
+fn code(answer: &Response) -> Value {
     answer.json()["errors"][0]["extensions"]["code"].clone()
 }
 
@@ -73,10 +71,10 @@ async fn a_sync_of_3_s_costs_readers_nothing_and_no_request_more_than_its_time()
     /// A request's time is 1 s.
     const ANSWER_TIME_MAX: Duration = Duration::from_millis(2_000);
     if let Some(reason) = missing() {
-        return skipped("sync_faults, slow", reason);
+        skip!(reason);
     }
-    let ground = Ground::new();
-    let mut node = ground.node_with(&["--shards", "16", "--request-timeout-ms", "1000"]);
+    let workspace = Workspace::new();
+    let mut node = workspace.node_with(&["--shards", "16", "--request-timeout-ms", "1000"]);
     let api = Api::at(node.address());
     let reader = create(&api, "Reader", None).await.data("/createAccount");
     let read = "query($id: String) { accounts(id: $id) { id name } }";
@@ -125,10 +123,10 @@ async fn a_sync_of_3_s_costs_readers_nothing_and_no_request_more_than_its_time()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_fails_ends_writing_until_a_restart_which_tells_what_became_of_it() {
     if let Some(reason) = missing() {
-        return skipped("sync_faults, failing", reason);
+        skip!(reason);
     }
-    let ground = Ground::new();
-    let mut node = ground.node_with(&["--shards", "16"]);
+    let workspace = Workspace::new();
+    let mut node = workspace.node_with(&["--shards", "16"]);
     let api = Api::at(node.address());
     let kept = create(&api, "Kept", None).await.data("/createAccount");
 
@@ -142,7 +140,7 @@ async fn a_sync_that_fails_ends_writing_until_a_restart_which_tells_what_became_
     assert!(all_accounts(&api).await.contains(&kept), "reads go on");
     node.kill();
 
-    let mut node = ground.node_with(&["--shards", "16"]);
+    let mut node = workspace.node_with(&["--shards", "16"]);
     let api = Api::at(node.address());
     let found = create_at_last(&api, "Unknown", "k").await;
     assert_eq!(all_accounts(&api).await, [kept, found], "each once: I1, I8");

@@ -3,11 +3,11 @@
 
 use std::time::SystemTime;
 
+use fritzy_testbed::{NODE_TIME_MAX, Workspace};
+use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::client::Api;
-use crate::node_process::{Ground, NODE_TIME_MAX};
 
 /// At once, so that batches are large; fewer than a node lets in.
 const CLIENTS: usize = 100;
@@ -24,8 +24,8 @@ async fn create_accounts(api: Api) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_batches_make_no_temporary_files() {
-    let ground = Ground::new();
-    let temporary = ground.beside("temporary");
+    let workspace = Workspace::new();
+    let temporary = workspace.outside("temporary");
     std::fs::create_dir(&temporary).expect("a folder");
     // SQLite takes a file's name out of the folder as soon as it is open; the folder keeps the time of that.
     let changed = || {
@@ -33,15 +33,15 @@ async fn large_batches_make_no_temporary_files() {
         folder.modified().expect("a time")
     };
     let before: SystemTime = changed();
-    let mut command = ground.command(&["--listen", "127.0.0.1:0"]);
-    let mut node = ground.spawn(command.env("SQLITE_TMPDIR", &temporary));
+    let mut command = workspace.command(&["--listen", "127.0.0.1:0"]);
+    let mut node = workspace.spawn(command.env("SQLITE_TMPDIR", &temporary));
     let api = Api::at(node.address());
     let clients = (0..CLIENTS).map(|_| tokio::spawn(create_accounts(api.clone())));
     for client in join_all(clients).await {
         client.expect("every account is made");
     }
-    node.signal("TERM");
-    let ended = node.ended_within(NODE_TIME_MAX);
+    node.terminate();
+    let ended = node.wait_exit(NODE_TIME_MAX);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(changed(), before, "a file was made there");
 }

@@ -5,13 +5,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use fritzy_testbed::skipped;
+use fritzy_testbed::{NODE_TIME_MAX, Workspace, skip};
+use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::client::Api;
-use crate::node_process::{Ground, NODE_TIME_MAX};
-use crate::trace::faults;
+use crate::one_node::trace::faults;
 
 /// At once, so that a batch is synced while others are answered.
 const CLIENTS: usize = 8;
@@ -76,11 +75,11 @@ async fn place_orders(api: Api, client: usize) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledgement_leaves_before_its_batch_is_synced() {
     if let Some(reason) = missing() {
-        return skipped("traced", reason);
+        skip!(reason);
     }
-    let ground = Ground::new();
-    let file = ground.beside("trace");
-    let node = ground.command(&[]);
+    let workspace = Workspace::new();
+    let file = workspace.outside("trace");
+    let node = workspace.command(&[]);
     let mut command = Command::new("strace");
     // The tracer is a child of the node, and ends with it however it ends.
     command
@@ -89,9 +88,9 @@ async fn no_acknowledgement_leaves_before_its_batch_is_synced() {
         .arg(&file)
         .arg(node.get_program())
         .args(["--listen", "127.0.0.1:0", "--shards", "16"])
-        .current_dir(ground.current())
+        .current_dir(workspace.current())
         .env_clear();
-    let mut node = ground.spawn(&mut command);
+    let mut node = workspace.spawn(&mut command);
     let api = Api::at(node.address());
     let clients = (0..CLIENTS).map(|client| tokio::spawn(place_orders(api.clone(), client)));
     let mut acknowledged = Vec::new();
@@ -99,8 +98,8 @@ async fn no_acknowledgement_leaves_before_its_batch_is_synced() {
         acknowledged.extend(client.expect("every order is placed"));
     }
     assert_eq!(acknowledged.len(), CLIENTS * ORDERS);
-    node.signal("TERM");
-    let ended = node.ended_within(NODE_TIME_MAX);
+    node.terminate();
+    let ended = node.wait_exit(NODE_TIME_MAX);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let trace = whole(&file);
     let faults = faults(&trace, &acknowledged);

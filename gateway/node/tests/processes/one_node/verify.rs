@@ -4,11 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, Workspace};
+use fritzy_testbed_shop::{Api, Load, SentRequests};
 use serde_json::{Value, json};
 
-use crate::client::Api;
-use crate::client::load::Load;
-use crate::node_process::{Ended, Ground, NODE_TIME_MAX};
 
 /// Enough to be in the middle of something.
 const ACKNOWLEDGED: usize = 200;
@@ -18,25 +17,25 @@ const PAGE_BYTES: usize = 4_096;
 
 const VERIFY: [&str; 2] = ["journal", "verify"];
 
-fn verify(ground: &Ground) -> Ended {
-    ground.run(&mut ground.command(&VERIFY))
+fn verify(workspace: &Workspace) -> ExitedProcess {
+    workspace.run(&mut workspace.command(&VERIFY))
 }
 
 /// What `--json` prints, of a check that ended with `code`.
-fn verify_json(ground: &Ground, code: i32) -> Value {
-    let ended = ground.run(&mut ground.command(&["journal", "verify", "--json"]));
+fn verify_json(workspace: &Workspace, code: i32) -> Value {
+    let ended = workspace.run(&mut workspace.command(&["journal", "verify", "--json"]));
     assert_eq!(ended.code, Some(code), "{ended:?}");
     assert_eq!(ended.stdout.lines().count(), 1, "{ended:?}");
     serde_json::from_str(&ended.stdout).expect("JSON")
 }
 
-fn database(ground: &Ground) -> PathBuf {
-    ground.current().join("data/fritzy.db")
+fn database(workspace: &Workspace) -> PathBuf {
+    workspace.current().join("data/fritzy.db")
 }
 
 /// The files of the data folder with their bytes, but for what SQLite keeps in memory shared by processes.
-fn files(ground: &Ground) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = fs::read_dir(ground.current().join("data")).expect("a folder");
+fn files(workspace: &Workspace) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = fs::read_dir(workspace.current().join("data")).expect("a folder");
     let mut files: Vec<_> = folder
         .map(|file| file.expect("a file").path())
         .filter(|path| !path.to_string_lossy().ends_with("-shm"))
@@ -99,21 +98,21 @@ async fn use_everything(api: &Api) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_stopped_node_leaves_is_clean_and_stays_as_it_is() {
-    let ground = Ground::new();
-    let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
     use_everything(&Api::at(node.address())).await;
-    node.signal("TERM");
-    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
-    let before = files(&ground);
+    node.terminate();
+    assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
+    let before = files(&workspace);
 
-    let ended = verify(&ground);
+    let ended = verify(&workspace);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(ended.stderr, "", "{ended:?}");
     let says = "data/fritzy.db is clean: 22 events of 11 entities in 1024 shards; \
         state rows of 2 accounts, 2 products, 7 orders\n";
     assert!(ended.stdout.ends_with(says), "{ended:?}");
 
-    let report = verify_json(&ground, 0);
+    let report = verify_json(&workspace, 0);
     let checked = json!({
         "shards": 1024, "events": 22, "entities": 11, "accounts": 2, "products": 2, "orders": 7
     });
@@ -126,47 +125,47 @@ async fn what_a_stopped_node_leaves_is_clean_and_stays_as_it_is() {
     assert_eq!(report["violations"], json!([]));
 
     assert!(
-        files(&ground) == before,
+        files(&workspace) == before,
         "a check changes and leaves nothing"
     );
-    assert!(!ground.current().join("data/fritzy.db-shm").exists());
+    assert!(!workspace.current().join("data/fritzy.db-shm").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_node_leaves_is_clean_with_its_log() {
-    let ground = Ground::new();
-    let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
     let mut load = Load::start(&Api::at(node.address()), "killed");
-    load.acknowledged(ACKNOWLEDGED).await;
+    load.wait_acknowledged(ACKNOWLEDGED).await;
     node.kill();
-    load.ended(&mut crate::client::load::Sent::default()).await;
-    let before = files(&ground);
+    load.collect(&mut SentRequests::default()).await;
+    let before = files(&workspace);
     assert!(
         before
             .iter()
             .any(|(path, _)| path.ends_with("fritzy.db-wal"))
     );
 
-    let report = verify_json(&ground, 0);
+    let report = verify_json(&workspace, 0);
     let accounts = report["checked"]["accounts"].as_u64().expect("a number");
     assert!(accounts >= ACKNOWLEDGED as u64, "the log is read: {report}");
     assert_eq!(report["checked"]["events"], accounts, "{report}");
-    assert!(files(&ground) == before, "the log is not moved");
+    assert!(files(&workspace) == before, "the log is not moved");
     // Without its log the file is older, and that shows.
-    fs::remove_file(ground.current().join("data/fritzy.db-wal")).expect("removed");
-    let without = ground.run(&mut ground.command(&["journal", "verify", "--json"]));
+    fs::remove_file(workspace.current().join("data/fritzy.db-wal")).expect("removed");
+    let without = workspace.run(&mut workspace.command(&["journal", "verify", "--json"]));
     let report: Value = serde_json::from_str(&without.stdout).unwrap_or_default();
     assert_ne!(report["checked"]["accounts"], accounts, "{without:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_runs_beside_a_node_that_writes() {
-    let ground = Ground::new();
-    let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
     let mut load = Load::start(&Api::at(node.address()), "beside");
     for round in 1..=3 {
-        load.acknowledged(round * ACKNOWLEDGED).await;
-        let report = verify_json(&ground, 0);
+        load.wait_acknowledged(round * ACKNOWLEDGED).await;
+        let report = verify_json(&workspace, 0);
         let accounts = report["checked"]["accounts"].as_u64().expect("a number");
         assert!(accounts >= (round * ACKNOWLEDGED) as u64, "{report}");
         assert_eq!(
@@ -175,12 +174,12 @@ async fn it_runs_beside_a_node_that_writes() {
         );
     }
     let reached = 4 * ACKNOWLEDGED;
-    load.acknowledged(reached).await;
-    node.signal("TERM");
-    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
-    load.ended(&mut crate::client::load::Sent::default()).await;
-    let names: Vec<_> = files(&ground).into_iter().map(|(path, _)| path).collect();
-    let log = ground.current().join("data/fritzy.db-wal");
+    load.wait_acknowledged(reached).await;
+    node.terminate();
+    assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
+    load.collect(&mut SentRequests::default()).await;
+    let names: Vec<_> = files(&workspace).into_iter().map(|(path, _)| path).collect();
+    let log = workspace.current().join("data/fritzy.db-wal");
     assert!(
         !names.contains(&log),
         "the node cleaned up behind itself: {names:?}"
@@ -189,19 +188,19 @@ async fn it_runs_beside_a_node_that_writes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_in_the_file_is_a_violation_and_hides_nothing_else() {
-    let ground = Ground::new();
-    let mut node = ground.node();
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
     use_everything(&Api::at(node.address())).await;
-    node.signal("TERM");
-    assert_eq!(node.ended_within(NODE_TIME_MAX).code, Some(0));
-    let file = database(&ground);
+    node.terminate();
+    assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
+    let file = database(&workspace);
     // The same length, so that SQLite sees nothing wrong with the page.
     overwrite(
         &file,
         b"\"name\":\"Ada Lovelace\"",
         b"\"name\":\"Ada Loveless\"",
     );
-    let report = verify_json(&ground, 1);
+    let report = verify_json(&workspace, 1);
     assert_eq!(report["violations_by_kind"], json!({ "state-differs": 1 }));
     let found = &report["violations"][0];
     assert_eq!(found["where"]["field"], "name", "{report}");
@@ -217,7 +216,7 @@ async fn garbage_in_the_file_is_a_violation_and_hides_nothing_else() {
         *byte = byte.wrapping_mul(31).wrapping_add(87);
     }
     fs::write(&file, bytes).expect("written");
-    let ended = verify(&ground);
+    let ended = verify(&workspace);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     for part in ["the file's structure", "state rows of the kind order"] {
         let told = format!("file-damaged: {part}");
@@ -244,7 +243,7 @@ fn overwrite(file: &Path, old: &[u8], new: &[u8]) {
 }
 
 /// Exit code 2, nothing on stdout, and one line with all these in it.
-fn require_cannot(ended: &Ended, named: &[&str]) {
+fn require_cannot(ended: &ExitedProcess, named: &[&str]) {
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert_eq!(ended.stdout, "", "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
@@ -255,21 +254,21 @@ fn require_cannot(ended: &Ended, named: &[&str]) {
 
 #[test]
 fn a_database_that_is_not_there_is_named_and_not_made() {
-    let ground = Ground::new();
+    let workspace = Workspace::new();
     require_cannot(
-        &verify(&ground),
+        &verify(&workspace),
         &["no database ./data/fritzy.db", "--data-dir"],
     );
-    assert!(!ground.current().join("data").exists());
+    assert!(!workspace.current().join("data").exists());
     let elsewhere = ["--data-dir", "elsewhere", "journal", "verify"];
-    let ended = ground.run(&mut ground.command(&elsewhere));
+    let ended = workspace.run(&mut workspace.command(&elsewhere));
     require_cannot(&ended, &["elsewhere/fritzy.db"]);
 }
 
 #[test]
 fn what_is_no_database_of_ours_is_refused() {
-    let ground = Ground::new();
-    let data = ground.current().join("data");
+    let workspace = Workspace::new();
+    let data = workspace.current().join("data");
     fs::create_dir(&data).expect("a folder");
     let file = data.join("fritzy.db");
     for (bytes, why) in [
@@ -277,20 +276,20 @@ fn what_is_no_database_of_ours_is_refused() {
         (b"not a database\n".repeat(1_000), "not SQLite's"),
     ] {
         fs::write(&file, &bytes).expect("written");
-        require_cannot(&verify(&ground), &["./data/fritzy.db", why]);
+        require_cannot(&verify(&workspace), &["./data/fritzy.db", why]);
         assert!(fs::read(&file).expect("still there") == bytes);
         let names = fs::read_dir(&data).expect("a folder").count();
         assert_eq!(names, 1, "nothing is left beside it");
     }
     fs::remove_file(&file).expect("removed");
     fs::create_dir(&file).expect("a folder");
-    require_cannot(&verify(&ground), &["./data/fritzy.db", "no regular file"]);
+    require_cannot(&verify(&workspace), &["./data/fritzy.db", "no regular file"]);
 }
 
 #[test]
 fn what_can_be_said_is_in_its_help_and_a_wrong_limit_is_refused() {
-    let ground = Ground::new();
-    let help = ground.run(&mut ground.command(&["journal", "verify", "--help"]));
+    let workspace = Workspace::new();
+    let help = workspace.run(&mut workspace.command(&["journal", "verify", "--help"]));
     assert_eq!(help.code, Some(0), "{help:?}");
     for part in [
         "one transaction",
@@ -302,6 +301,6 @@ fn what_can_be_said_is_in_its_help_and_a_wrong_limit_is_refused() {
         assert!(help.stdout.contains(part), "{part} in {help:?}");
     }
     let arguments = ["journal", "verify", "--violations-max", "many"];
-    let ended = ground.run(&mut ground.command(&arguments));
+    let ended = workspace.run(&mut workspace.command(&arguments));
     require_cannot(&ended, &["--violations-max", "many"]);
 }
