@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, TlsFiles};
+use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, TlsFiles, skip, skip_unless};
 
 use crate::psql::{A_MOMENT, Psql, SOON};
-use crate::{is_there, make, server};
+use crate::{is_there, make};
 
 type End = fn(&PostgresServer) -> Result<(), ServiceError>;
 
@@ -19,9 +19,7 @@ fn address(server: &PostgresServer) -> std::net::SocketAddr {
 #[test]
 fn a_server_serves_and_leaves_nothing() {
     let config = PostgresConfig::default().with("max_connections", "17");
-    let Some(server) = server("a_server_serves_and_leaves_nothing", config) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     let show = |name: &str| server.psql("postgres", &format!("SHOW {name}")).unwrap();
     assert_eq!(
         (show("max_connections"), show("fsync")),
@@ -53,12 +51,7 @@ fn a_server_serves_and_leaves_nothing() {
 
 #[test]
 fn what_was_committed_outlives_every_end() {
-    let Some(server) = server(
-        "what_was_committed_outlives_every_end",
-        PostgresConfig::default(),
-    ) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let port = server.port();
     let ends: [(&str, End); 3] = [
         ("fast", PostgresServer::stop_fast),
@@ -87,12 +80,7 @@ fn what_was_committed_outlives_every_end() {
 
 #[test]
 fn a_paused_server_answers_nobody_and_goes_on() {
-    let Some(server) = server(
-        "a_paused_server_answers_nobody_and_goes_on",
-        PostgresConfig::default(),
-    ) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let mut old = Psql::connected(&server, address(&server));
     server.pause().unwrap();
     let mut new = Psql::started(&server, address(&server));
@@ -115,12 +103,7 @@ fn a_paused_server_answers_nobody_and_goes_on() {
 
 #[test]
 fn settings_change_while_it_runs_or_with_the_next_start() {
-    let Some(server) = server(
-        "settings_change_while_it_runs_or_with_the_next_start",
-        PostgresConfig::default(),
-    ) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let show = |name: &str| server.psql("postgres", &format!("SHOW {name}")).unwrap();
     server.set("statement_timeout", "1234").unwrap();
     assert_eq!(show("statement_timeout"), "1234ms");
@@ -140,12 +123,7 @@ fn a_server_that_cannot_start_says_why() {
     let config = PostgresConfig::default().with("max_connections", "many");
     let error = match PostgresServer::start(config) {
         Ok(_) => panic!("it must not start"),
-        Err(error) if error.is_missing() => {
-            return fritzy_testbed::skipped(
-                "a_server_that_cannot_start_says_why",
-                &error.to_string(),
-            );
-        }
+        Err(error) if error.is_missing() => skip!(error),
         Err(error) => error.to_string(),
     };
     assert!(
@@ -169,9 +147,7 @@ fn it_lives_where_it_is_told_to() {
         log: Some(log.clone()),
         ..PostgresConfig::default()
     };
-    let Some(server) = server("it_lives_where_it_is_told_to", config) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     assert!(server.data_dir().starts_with(root.path()));
     drop(server);
     let left: Vec<_> = root
@@ -185,22 +161,16 @@ fn it_lives_where_it_is_told_to() {
 
 #[test]
 fn with_a_certificate_it_offers_tls() {
-    const TEST: &str = "with_a_certificate_it_offers_tls";
     let folder = tempfile::tempdir().unwrap();
     let Some(tls) = certificate(folder.path()) else {
-        return fritzy_testbed::skipped(
-            TEST,
-            "openssl is not installed, and makes the certificate",
-        );
+        skip!("openssl, which creates the certificate, is not installed");
     };
     let certificate = tls.certificate.clone();
     let config = PostgresConfig {
         tls: Some(tls),
         ..PostgresConfig::default()
     };
-    let Some(server) = server(TEST, config) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     let verified = format!(
         "postgres?sslmode=verify-full&sslrootcert={}",
         certificate.display()

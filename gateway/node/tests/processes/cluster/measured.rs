@@ -235,7 +235,7 @@ async fn a_fourth_node_joins() {
     let resident = cluster.resident().await;
     assert!(resident >= ACTIVE, "{resident} are in memory");
     let began = Instant::now();
-    block_in_place(|| cluster.cluster.add("n4").map(|_| ()).expect("free ports");
+    block_in_place(|| cluster.cluster.add("n4").map(|_| ())).expect("free ports");
     let serves = began.elapsed();
     let settled = cluster.wait_settled().await;
     sleep(WHILE).await;

@@ -1,19 +1,10 @@
 //! The server that tests share, and their databases on it.
 
-use fritzy_testbed::{shared_postgres, skipped};
+use fritzy_testbed::{shared_postgres, skip_unless};
 
 #[test]
 fn every_test_has_a_database_of_its_own_on_one_server() {
-    let shared = match shared_postgres() {
-        Ok(shared) => shared,
-        Err(error) if error.is_missing() => {
-            return skipped(
-                "every_test_has_a_database_of_its_own_on_one_server",
-                &error.to_string(),
-            );
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let shared = skip_unless!(shared_postgres());
     let again = shared_postgres().unwrap();
     assert_eq!(shared.url(), again.url());
     let (one, other) = (
