@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_folder_of_a_new_version_will_do() {
+    fn complete_directory_of_a_new_version_is_accepted() {
         let folder = folder_of("postgres (PostgreSQL) 16.1", &PROGRAMS);
         let found = PostgresBinaries::in_folder(folder.path()).unwrap();
         assert_eq!(found.version(), "postgres (PostgreSQL) 16.1");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_how_to_get_it() {
+    fn missing_programs_are_named_with_how_to_install_them() {
         let folder = folder_of("postgres (PostgreSQL) 16.1", &PROGRAMS[..2]);
         let missing = PostgresBinaries::in_folder(folder.path()).unwrap_err();
         assert!(missing.is_missing());
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_read_and_the_newest_comes_first() {
+    fn versions_are_parsed_and_the_newest_comes_first() {
         assert_eq!(major("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(major("postgres 18"), None);
         let root = tempfile::tempdir().unwrap();

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_are_found_by_their_whole_name() {
+    fn users_are_found_by_their_whole_name() {
         let users = "root:x:0:0:root::\npostgresql:x:7:8:::\npostgres:x:101:104:a,,,:/b:/c\n";
         let expected = OsUser::Other { uid: 101, gid: 104 };
         assert_eq!(find(users, "postgres"), Some(expected));

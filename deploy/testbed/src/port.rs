@@ -65,14 +65,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_free_port_can_be_listened_on_and_is_another_each_time() {
+    fn free_ports_are_in_range_and_differ() {
         let ports: std::collections::HashSet<u16> = (0..8).map(|_| free_port().unwrap()).collect();
         assert!(ports.len() > 1);
         assert!(ports.iter().all(|port| PORTS.contains(port)));
     }
 
     #[test]
-    fn who_listens_has_the_port() {
+    fn port_of_a_listener_is_not_free() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(!is_free(port));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn to_ask_for_a_port_keeps_nobody_from_it() {
+    fn checking_a_port_does_not_block_listeners() {
         let port = free_port().unwrap();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {

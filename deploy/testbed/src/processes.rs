@@ -65,7 +65,7 @@ mod tests {
     use crate::wait::poll_until;
 
     #[test]
-    fn a_child_is_seen_stopped_woken_and_ended() {
+    fn child_states_follow_its_signals() {
         let mut child = Command::new("sleep").arg("3600").spawn().unwrap();
         let process = Process(child.id());
         let soon = Duration::from_secs(60);

@@ -58,7 +58,7 @@ mod tests {
     use crate::wait::poll_until;
 
     #[test]
-    fn what_was_told_ends_with_the_folder() {
+    fn registered_processes_are_killed_with_the_directory() {
         let folder = ReapedDir::new().unwrap();
         let (known, other) = ("3601.25", "3602.25");
         let mut children = [known, other].map(|argument| {

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_said_comes_back() {
+    fn output_is_returned_on_success_and_failure() {
         let limit = Duration::from_secs(60);
         assert_eq!(sh("echo a; echo b", limit).unwrap(), "a\nb");
         let failed = sh("echo a; echo why >&2; exit 3", limit).unwrap_err();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_limit_it_is_killed() {
+    fn program_is_killed_at_its_limit() {
         let late = sh("exec sleep 3600", Duration::from_millis(20)).unwrap_err();
         assert!(matches!(late, ServiceError::TooLate { .. }), "{late}");
     }

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_database_is_exchanged_and_nothing_else() {
+    fn url_with_another_database_keeps_all_other_parts() {
         for (url, expected) in [
             ("postgres://u:p@h:5/postgres", "postgres://u:p@h:5/x"),
             (
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn names_differ() {
+    fn database_names_are_unique() {
         assert_ne!(unique_name(), unique_name());
     }
 }

@@ -158,7 +158,7 @@ fn ask(balancer: &Balancer) -> (u16, String) {
 }
 
 #[test]
-fn requests_go_in_turn_to_whoever_is_ready() {
+fn requests_go_to_ready_backends_in_turn() {
     let fakes = [Fake::start(Does::Answer), Fake::start(Does::Answer)];
     let addresses = [fakes[0].address, fakes[1].address];
     let balancer = Balancer::start(ANY_PORT, &addresses).unwrap();
@@ -193,7 +193,7 @@ fn requests_go_in_turn_to_whoever_is_ready() {
 }
 
 #[test]
-fn a_refused_connect_is_tried_elsewhere() {
+fn refused_connect_is_tried_on_another_backend() {
     let fake = Fake::start(Does::Answer);
     let balancer = before(&[nobody(), fake.address, nobody()]);
     for _ in 0..9 {
@@ -205,7 +205,7 @@ fn a_refused_connect_is_tried_elsewhere() {
 }
 
 #[test]
-fn a_request_that_was_sent_is_never_sent_again() {
+fn sent_request_is_never_repeated() {
     let fakes = [Fake::start(Does::HangUp), Fake::start(Does::HangUp)];
     let balancer = before(&[fakes[0].address, fakes[1].address]);
     for n in 1..=6 {
@@ -220,7 +220,7 @@ fn a_request_that_was_sent_is_never_sent_again() {
 }
 
 #[test]
-fn neither_is_one_that_was_sent_over_a_kept_connection() {
+fn request_sent_over_a_pooled_connection_is_never_repeated() {
     let fake = Fake::start(Does::HangUpOnSecond);
     let backend = ready_backend(fake.address);
     let balancer = before(&[]);
@@ -232,7 +232,7 @@ fn neither_is_one_that_was_sent_over_a_kept_connection() {
 }
 
 #[test]
-fn connections_are_kept_while_the_backend_is_ready_and_closed_once_it_is_not() {
+fn connections_are_pooled_only_while_the_backend_is_ready() {
     let fake = Fake::start(Does::Answer);
     let backend = ready_backend(fake.address);
     let balancer = before(&[]);
@@ -248,7 +248,7 @@ fn connections_are_kept_while_the_backend_is_ready_and_closed_once_it_is_not() {
 }
 
 #[test]
-fn a_connection_in_use_is_closed_after_its_answer_when_the_backend_is_not_ready_any_more() {
+fn connection_in_use_closes_after_its_backend_was_unready() {
     let fake = Fake::start(Does::AnswerInHalves);
     let backend = ready_backend(fake.address);
     let balancer = before(&[]);

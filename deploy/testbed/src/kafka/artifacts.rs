@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_what_is_there() {
+    fn versions_are_parsed_from_output_and_jar_names() {
         assert_eq!(major("openjdk 17.0.15 2025-04-15\nOpenJDK"), Some(17));
         assert_eq!(major("openjdk 25 2025-09-16"), Some(25));
         assert_eq!(major("nothing"), None);

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_brokers_know_each_other_and_settings_of_a_test_come_last() {
+    fn properties_name_all_controllers_and_end_with_overrides() {
         let settings = [("num.io.threads".to_owned(), "1".to_owned())];
         let properties = Properties {
             id: 2,

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_value_counts_and_quotes_are_doubled() {
+    fn last_value_wins_and_quotes_are_doubled() {
         let mut settings = Settings::default();
         settings.set("a", "1");
         settings.set("b", "it's");

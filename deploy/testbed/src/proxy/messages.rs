@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_become_whole_messages_wherever_they_are_torn() {
+    fn split_bytes_are_joined_to_whole_messages() {
         let sent = [start(), message(b'Q', b"COMMIT\0"), message(b'X', b"")].concat();
         let mut messages = Messages::default();
         let mut came = Vec::new();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn prepared_statements_are_known_by_their_text_for_as_long_as_they_live() {
+    fn prepared_statements_keep_their_text() {
         let mut messages = Messages::default();
         messages.push(&start());
         messages.push(&message(b'P', b"s1\0INSERT 1\0\0\0"));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_request_for_encryption_is_followed_by_a_start() {
+    fn encryption_request_is_followed_by_a_startup_message() {
         let mut request = 8_u32.to_be_bytes().to_vec();
         request.extend_from_slice(&SSL_REQUEST.to_be_bytes());
         let mut messages = Messages::default();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_postgres_in_the_clear_passes_as_it_comes() {
+    fn traffic_of_other_protocols_passes_unchanged() {
         let mut kafka = 30_u32.to_be_bytes().to_vec();
         kafka.extend_from_slice(&[0, 18, 0, 3, 0, 0, 0, 1]);
         let tls = vec![0x16, 3, 1, 2, 0, 1, 0];

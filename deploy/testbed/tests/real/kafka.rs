@@ -36,7 +36,7 @@ fn processes_with(part: &str) -> usize {
 }
 
 #[test]
-fn one_broker_keeps_its_topics_through_kill_and_restart_and_leaves_nothing() {
+fn broker_keeps_topics_through_kill_and_leaves_nothing() {
     let mut cluster = skip_unless!(brokers(1));
     assert!(cluster.version().starts_with('4'), "{}", cluster.version());
     topics(
@@ -61,7 +61,7 @@ fn one_broker_keeps_its_topics_through_kill_and_restart_and_leaves_nothing() {
 }
 
 #[test]
-fn three_brokers_go_on_without_one() {
+fn three_brokers_tolerate_the_loss_of_one() {
     let mut cluster = skip_unless!(brokers(3));
     let create = [
         "--create",
@@ -79,7 +79,7 @@ fn three_brokers_go_on_without_one() {
 }
 
 #[test]
-fn brokers_left_running_are_found_and_ended() {
+fn detached_brokers_are_found_and_ended() {
     let cluster = skip_unless!(brokers(1));
     let address = cluster.bootstrap();
     let left = cluster.detach().expect("they run");
@@ -96,7 +96,7 @@ fn brokers_left_running_are_found_and_ended() {
 }
 
 #[test]
-fn the_broker_in_memory_serves_and_leaves_nothing() {
+fn in_memory_broker_serves_and_leaves_nothing() {
     let broker = skip_unless!(TansuBroker::start(None));
     let address = broker.bootstrap().to_owned();
     TcpStream::connect(&address).expect("it listens");

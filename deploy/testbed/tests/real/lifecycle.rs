@@ -17,7 +17,7 @@ fn address(server: &PostgresServer) -> std::net::SocketAddr {
 }
 
 #[test]
-fn a_server_serves_and_leaves_nothing() {
+fn server_serves_and_leaves_nothing() {
     let config = PostgresConfig::default().with("max_connections", "17");
     let server = skip_unless!(PostgresServer::start(config));
     let show = |name: &str| server.psql("postgres", &format!("SHOW {name}")).unwrap();
@@ -50,7 +50,7 @@ fn a_server_serves_and_leaves_nothing() {
 }
 
 #[test]
-fn what_was_committed_outlives_every_end() {
+fn committed_data_survives_every_kind_of_stop() {
     let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let port = server.port();
     let ends: [(&str, End); 3] = [
@@ -79,7 +79,7 @@ fn what_was_committed_outlives_every_end() {
 }
 
 #[test]
-fn a_paused_server_answers_nobody_and_goes_on() {
+fn paused_server_answers_after_its_resume() {
     let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let mut old = Psql::connected(&server, address(&server));
     server.pause().unwrap();
@@ -102,7 +102,7 @@ fn a_paused_server_answers_nobody_and_goes_on() {
 }
 
 #[test]
-fn settings_change_while_it_runs_or_with_the_next_start() {
+fn settings_apply_at_reload_or_restart() {
     let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let show = |name: &str| server.psql("postgres", &format!("SHOW {name}")).unwrap();
     server.set("statement_timeout", "1234").unwrap();
@@ -119,7 +119,7 @@ fn settings_change_while_it_runs_or_with_the_next_start() {
 }
 
 #[test]
-fn a_server_that_cannot_start_says_why() {
+fn failed_start_reports_the_reason() {
     let config = PostgresConfig::default().with("max_connections", "many");
     let error = match PostgresServer::start(config) {
         Ok(_) => panic!("it must not start"),
@@ -133,7 +133,7 @@ fn a_server_that_cannot_start_says_why() {
 }
 
 #[test]
-fn it_lives_where_it_is_told_to() {
+fn server_uses_the_configured_directory_and_log() {
     let root = tempfile::tempdir().unwrap();
     // The server's account must get through.
     fs::set_permissions(
@@ -160,7 +160,7 @@ fn it_lives_where_it_is_told_to() {
 }
 
 #[test]
-fn with_a_certificate_it_offers_tls() {
+fn server_with_a_certificate_offers_tls() {
     let folder = tempfile::tempdir().unwrap();
     let Some(tls) = certificate(folder.path()) else {
         skip!("openssl, which creates the certificate, is not installed");

@@ -14,7 +14,7 @@ fn behind_proxy() -> Result<(PostgresServer, ChaosProxy), ServiceError> {
 }
 
 #[test]
-fn faults_come_and_go_while_it_runs() {
+fn proxy_faults_start_and_heal() {
     let (server, proxy) = skip_unless!(behind_proxy());
     cut(&server, &proxy);
     stalled(&server, &proxy);
@@ -84,7 +84,7 @@ fn slow(server: &PostgresServer, proxy: &ChaosProxy) {
 }
 
 #[test]
-fn a_proxy_that_ends_takes_its_connections_with_it() {
+fn dropped_proxy_closes_its_connections() {
     let (server, proxy) = skip_unless!(behind_proxy());
     let mut client = Psql::connected(&server, proxy.address());
     proxy.stall();

@@ -24,7 +24,7 @@ fn committing(server: &PostgresServer, proxy: &ChaosProxy, name: &str) -> Psql {
 }
 
 #[test]
-fn a_commit_arrives_after_its_client_has_given_up() {
+fn held_commit_arrives_after_its_client_is_gone() {
     let (server, proxy) = skip_unless!(behind_proxy());
     // The client dies.
     let hold = proxy.hold_client_bytes(HoldFrom::execute_of("COMMIT"));
@@ -55,7 +55,7 @@ fn a_commit_arrives_after_its_client_has_given_up() {
 }
 
 #[test]
-fn a_commit_is_held_and_then_answered_or_lost() {
+fn held_commit_is_released_or_discarded() {
     let (server, proxy) = skip_unless!(behind_proxy());
     let hold = proxy.hold_client_bytes(HoldFrom::execute_of("COMMIT"));
     let mut client = committing(&server, &proxy, "late");

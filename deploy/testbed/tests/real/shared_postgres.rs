@@ -3,7 +3,7 @@
 use fritzy_testbed::{shared_postgres, skip_unless};
 
 #[test]
-fn every_test_has_a_database_of_its_own_on_one_server() {
+fn databases_of_the_shared_server_are_unique() {
     let shared = skip_unless!(shared_postgres());
     let again = shared_postgres().unwrap();
     assert_eq!(shared.url(), again.url());

@@ -6,7 +6,7 @@ use crate::psql::{Psql, SOON, eventually};
 use crate::{is_there, make};
 
 #[test]
-fn a_standby_follows_and_takes_over() {
+fn standby_follows_and_is_promoted() {
     let config = PostgresConfig::default().with("max_connections", "110");
     let first = skip_unless!(PostgresServer::start(config));
     first.psql("postgres", &make("before")).unwrap();
@@ -35,7 +35,7 @@ fn a_standby_follows_and_takes_over() {
 }
 
 #[test]
-fn a_commit_waits_for_its_standby_when_it_is_told_to() {
+fn synchronous_commit_waits_for_the_standby() {
     let first = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let second = first.standby(PostgresConfig::default()).unwrap();
     first.set("synchronous_standby_names", "*").unwrap();

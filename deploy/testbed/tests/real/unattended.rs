@@ -13,10 +13,10 @@ use crate::psql::SOON;
 /// Tells this test binary, started once more, to be the program that is killed.
 const VICTIM: &str = "FRITZY_SERVICES_VICTIM";
 
-const KILLED: &str = "unattended::a_killed_program_leaves_neither_server_nor_folder";
+const KILLED: &str = "unattended::killed_program_leaves_neither_server_nor_directory";
 
 #[test]
-fn a_killed_program_leaves_neither_server_nor_folder() {
+fn killed_program_leaves_neither_server_nor_directory() {
     let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     if env::var_os(VICTIM).is_some() {
         // Paused, it can do nothing about its end by itself.
@@ -57,7 +57,7 @@ fn a_killed_program_leaves_neither_server_nor_folder() {
 }
 
 #[test]
-fn a_server_left_running_is_found_and_ended() {
+fn detached_server_is_found_and_ended() {
     let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let port = server.port();
     let left = server.detach().unwrap();

@@ -27,7 +27,7 @@ async fn with_products(api: &Api, count: usize, chars: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_takes_more_than_one_answer_may_is_refused_by_what_it_holds() {
+async fn response_over_the_budget_is_refused_by_its_actual_size() {
     let node = TestNode::start_with(|settings| settings.answer_bytes_max = MIB).await;
     let products = with_products(&node.api, 100, 100).await;
     let ada = node.api.new_account("Ada").await;
@@ -113,7 +113,7 @@ async fn what_takes_more_than_one_answer_may_is_refused_by_what_it_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_are_not_read_beyond_what_an_answer_may_take() {
+async fn rows_are_not_read_beyond_the_response_budget() {
     let node = TestNode::start_with(|settings| settings.answer_bytes_max = MIB).await;
     with_products(&node.api, 200, 4_000).await;
     let page = |take: u32| format!("{{ products(pagination: {{ take: {take} }}) {{ id }} }}");
@@ -124,7 +124,7 @@ async fn rows_are_not_read_beyond_what_an_answer_may_take() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_are_not_taken_keep_their_room_and_small_ones_need_none() {
+async fn unread_responses_hold_their_budget_and_small_ones_need_none() {
     let node = TestNode::start_with(|settings| {
         settings.answer_bytes_max = 100 * MIB;
         settings.answer_bytes_total_max = 100 * MIB;

@@ -21,14 +21,14 @@ fn body_of(bytes: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_at_the_limit_is_taken() {
+async fn body_at_the_limit_is_accepted() {
     let node = small_node().await;
     let answer = node.api.send(node.api.post(), body_of(BYTES_MAX)).await;
     assert!(!answer.text_at("/createAccount/id").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_over_the_limit_is_refused_by_its_length() {
+async fn body_over_the_limit_is_refused_by_its_length() {
     let node = small_node().await;
     let answer = node.api.send(node.api.post(), body_of(BYTES_MAX + 1)).await;
     assert_eq!(answer.status, 413);
@@ -40,7 +40,7 @@ async fn a_body_over_the_limit_is_refused_by_its_length() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chunked_body_over_the_limit_is_refused_as_it_comes() {
+async fn chunked_body_over_the_limit_is_refused_while_received() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.write(
@@ -67,7 +67,7 @@ async fn a_chunked_body_over_the_limit_is_refused_as_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chunked_body_within_the_limit_is_taken() {
+async fn chunked_body_within_the_limit_is_accepted() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.write(
@@ -88,7 +88,7 @@ async fn a_chunked_body_within_the_limit_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_breaks_off_writes_nothing() {
+async fn truncated_body_writes_nothing() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     let body = body_of(200);
@@ -102,7 +102,7 @@ async fn a_body_that_breaks_off_writes_nothing() {
 /// The setting says "milliseconds a request may take, waiting included": a client that stops in the
 /// middle of its body must not hold a connection for ever.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_does_not_end_is_answered_in_time() {
+async fn endless_body_is_answered_at_the_timeout() {
     let node = TestNode::start_with(|settings| settings.request_timeout_ms = 200).await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.begin_post(1_000).await;
@@ -122,7 +122,7 @@ async fn a_body_that_does_not_end_is_answered_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_time_is_over_is_not_executed() {
+async fn expired_request_is_not_executed() {
     let limit = Duration::from_millis(100);
     let node = TestNode::start_with(|settings| settings.request_timeout_ms = 100).await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");

@@ -28,7 +28,7 @@ fn cursor(connection: &Value, which: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_walk_meets_every_row_once_while_others_write() {
+async fn cursor_walk_visits_each_row_once_during_writes() {
     let node = TestNode::start().await;
     for name in ["a", "b", "c", "d", "e"] {
         node.api.new_account(name).await;
@@ -58,7 +58,7 @@ async fn a_walk_meets_every_row_once_while_others_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_and_products_are_walked_as_well() {
+async fn orders_and_products_have_connections() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let pen = node.api.new_product("Pen", 1.5).await;
@@ -81,7 +81,7 @@ async fn orders_and_products_are_walked_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn windows_that_make_no_sense_are_refused_by_name() {
+async fn invalid_connection_arguments_are_named() {
     let node = TestNode::start().await;
     for (arguments, field) in [
         ("first: -1", "first"),

@@ -44,7 +44,7 @@ fn require_no_permission(answer: &Response) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_page_is_let_in_by_default() {
+async fn cors_allows_no_origin_by_default() {
     for origins in [&[][..], &[""], &[" "]] {
         let node = node_for(origins).await;
         let answer = query_from(&node.api, SHOP).await;
@@ -58,7 +58,7 @@ async fn no_page_is_let_in_by_default() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_page_is_let_in() {
+async fn cors_allows_listed_origins() {
     let node = node_for(&[SHOP, &format!(" {ADMIN} ")]).await;
     for origin in [SHOP, ADMIN] {
         let answer = query_from(&node.api, origin).await;
@@ -71,7 +71,7 @@ async fn a_listed_page_is_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_pages_browser_may_send_what_the_api_takes() {
+async fn cors_preflight_allows_the_api_headers() {
     let node = node_for(&[SHOP]).await;
     let headers = "accept,authorization,content-type,idempotency-key,x-request-id";
     for method in ["POST", "GET"] {
@@ -96,7 +96,7 @@ async fn a_listed_pages_browser_may_send_what_the_api_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_page_is_not_let_in() {
+async fn cors_rejects_unlisted_origins() {
     let node = node_for(&[SHOP]).await;
     for origin in [
         EVIL,
@@ -121,7 +121,7 @@ async fn another_page_is_not_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_star_lets_every_page_in() {
+async fn cors_star_allows_every_origin() {
     for origins in [&["*"][..], &[SHOP, "*"]] {
         let node = node_for(origins).await;
         for origin in [SHOP, EVIL, "null"] {
@@ -139,7 +139,7 @@ async fn a_star_lets_every_page_in() {
 /// Browsers send the origin with every POST, also to the page's own host. The settings promise that
 /// the node's own page needs no entry.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_nodes_own_page_needs_no_entry() {
+async fn cors_ignores_requests_of_the_same_origin() {
     for origins in [&[][..], &[SHOP]] {
         let node = node_for(origins).await;
         let own = format!("http://{}", node.address());

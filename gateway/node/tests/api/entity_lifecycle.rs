@@ -3,7 +3,7 @@
 use crate::node::TestNode;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_renamed_and_closed() {
+async fn account_is_renamed_and_closed() {
     let node = TestNode::start().await;
     let id = node.api.new_account("Ada").await;
     let product = node.api.new_product("Pen", 2.5).await;
@@ -30,7 +30,7 @@ async fn an_account_is_renamed_and_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_is_updated_repriced_and_withdrawn() {
+async fn product_is_updated_repriced_and_withdrawn() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let id = node.api.new_product("Pen", 2.5).await;
@@ -91,7 +91,7 @@ async fn a_product_is_updated_repriced_and_withdrawn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_counts_for_a_thing_however_its_id_is_written() {
+async fn i8_key_applies_to_every_spelling_of_an_id() {
     let node = TestNode::start().await;
     let id = node.api.new_account("Ada").await;
     let rename = |id: &str| {

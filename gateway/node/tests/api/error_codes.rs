@@ -26,7 +26,7 @@ const PROTOCOL_CODES: [&str; 9] = [
 ];
 
 #[test]
-fn the_table_for_clients_lists_every_code_once() {
+fn documented_error_codes_are_complete() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
     let table = std::fs::read_to_string(file).expect("docs/errors.md");
     let first_column = table
@@ -56,7 +56,7 @@ fn require_code(answer: &Response, expected: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_that_are_none_fail_to_parse() {
+async fn malformed_documents_fail_to_parse() {
     let node = TestNode::start().await;
     for document in [
         "",
@@ -74,7 +74,7 @@ async fn documents_that_are_none_fail_to_parse() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_that_do_not_fit_the_schema_fail_to_validate() {
+async fn documents_against_the_schema_fail_to_validate() {
     let node = TestNode::start().await;
     for document in [
         "{ nope }",
@@ -101,7 +101,7 @@ async fn documents_that_do_not_fit_the_schema_fail_to_validate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_of_another_type_have_a_code_as_literals_and_as_variables() {
+async fn wrong_types_have_a_code_as_literals_and_variables() {
     let node = TestNode::start().await;
     let by_name = "mutation($x: String!) { createAccount(account: { name: $x }) { id } }";
     let by_account = "mutation($x: AccountInput!) { createAccount(account: $x) { id } }";
@@ -143,7 +143,7 @@ async fn values_of_another_type_have_a_code_as_literals_and_as_variables() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_that_is_not_there_has_a_code() {
+async fn unknown_operation_has_a_code() {
     let node = TestNode::start().await;
     let two = "query A { accounts { id } } query B { products { id } }";
     for body in [
@@ -163,7 +163,7 @@ async fn an_operation_that_is_not_there_has_a_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_no_request_have_a_code() {
+async fn malformed_bodies_have_a_code() {
     let node = TestNode::start().await;
     for body in [
         "",
@@ -194,7 +194,7 @@ async fn bodies_that_are_no_request_have_a_code() {
 
 /// A list is no request, whatever stands in it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_of_parameters_is_no_request() {
+async fn list_of_requests_is_refused() {
     let node = TestNode::start().await;
     let body = r#"["{ accounts { id } }", null, null, null]"#;
     let answer = node.api.send(node.api.post(), body).await;
@@ -211,7 +211,7 @@ async fn send_as(api: &Api, content_type: Option<&str>, accept: &str) -> Respons
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_content_types_are_refused() {
+async fn unsupported_content_types_are_refused() {
     let node = TestNode::start().await;
     for content_type in [
         None,
@@ -232,7 +232,7 @@ async fn other_content_types_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_answers_are_not_to_be_had() {
+async fn unsupported_accept_headers_are_refused() {
     let node = TestNode::start().await;
     for accept in [
         "text/html",
@@ -246,7 +246,7 @@ async fn other_answers_are_not_to_be_had() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_methods_are_refused_with_those_there_are() {
+async fn unsupported_methods_name_the_allowed_ones() {
     let node = TestNode::start().await;
     let mutation =
         "/graphql?query=mutation%7BcreateAccount(account%3A%7Bname%3A%22A%22%7D)%7Bid%7D%7D";

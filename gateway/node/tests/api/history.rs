@@ -11,7 +11,7 @@ const HISTORY: &str = "query($id: String!, $page: PaginationInput) {
 }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_change_stands_in_the_history_from_its_answer_on() {
+async fn history_contains_a_change_once_it_is_acknowledged() {
     let node = TestNode::start().await;
     let api = &node.api;
     let account = api.new_account("Ada").await;
@@ -70,7 +70,7 @@ async fn every_change_stands_in_the_history_from_its_answer_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_is_a_command_and_a_repeated_one_the_same() {
+async fn i8_repeated_request_has_the_same_command_id() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 9.99).await;
     for (name, key) in [("A", "1"), ("B", "2"), ("A", "1")] {
@@ -87,7 +87,7 @@ async fn each_request_is_a_command_and_a_repeated_one_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_never_was_has_no_history() {
+async fn unknown_entity_has_no_history() {
     let node = TestNode::start().await;
     let api = &node.api;
     for (id, page, code, field) in [

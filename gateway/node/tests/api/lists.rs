@@ -51,7 +51,7 @@ fn sort_keys(list: &Value) -> Vec<(OffsetDateTime, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_is_in_the_order_of_creation() {
+async fn list_is_in_the_order_of_creation() {
     let node = node_with_many().await;
     for (list, name) in [("accounts", "Account"), ("products", "Product")] {
         let all = page(&node.api, list, json!({ "take": 1_000 })).await;
@@ -66,7 +66,7 @@ async fn a_list_is_in_the_order_of_creation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_created_at_once_is_listed_in_one_order() {
+async fn concurrent_creations_have_a_stable_order() {
     let node = TestNode::start().await;
     let creations: Vec<_> = (0..64)
         .map(|n| {
@@ -92,7 +92,7 @@ async fn what_is_created_at_once_is_listed_in_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_has_100_entries_unless_asked_otherwise() {
+async fn page_has_100_entries_by_default() {
     let node = node_with_many().await;
     for list in ["accounts", "products"] {
         let all = ids(&page(&node.api, list, json!({ "take": 1_000 })).await);
@@ -125,7 +125,7 @@ async fn a_page_has_100_entries_unless_asked_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_many_is_read_by_its_id() {
+async fn entity_is_read_by_its_id() {
     let node = node_with_many().await;
     for list in ["accounts", "products"] {
         let all = page(&node.api, list, json!({ "take": 1_000 })).await;
@@ -142,7 +142,7 @@ async fn one_of_many_is_read_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_says_that_there_is_none() {
+async fn search_is_unavailable_without_an_index() {
     let node = TestNode::start().await;
     node.api.new_product("Lamp", 14.66).await;
     for document in [

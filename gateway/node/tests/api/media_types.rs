@@ -34,7 +34,7 @@ fn media_type(answer: &Response) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_comes_by_get_with_variables_and_a_name() {
+async fn get_query_takes_variables_and_operation_name() {
     let node = TestNode::start().await;
     for name in ["Ada", "Bob & Cy=é+%"] {
         node.api.new_account(name).await;
@@ -63,7 +63,7 @@ async fn a_query_comes_by_get_with_variables_and_a_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_get_that_is_no_request_is_refused() {
+async fn malformed_get_is_refused() {
     let node = TestNode::start().await;
     let query = ("query", "{ accounts { id } }");
     for parameters in [
@@ -81,7 +81,7 @@ async fn a_get_that_is_no_request_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_does_not_come_by_get() {
+async fn mutation_by_get_is_refused() {
     let node = TestNode::start().await;
     let mutation = r#"mutation M { createAccount(account: { name: "Ada" }) { id } }"#;
     let both = format!("{mutation} query Q {{ accounts {{ id }} }}");
@@ -108,7 +108,7 @@ async fn a_mutation_does_not_come_by_get() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_newer_media_type_tells_refused_requests_by_their_status() {
+async fn graphql_response_media_type_uses_error_statuses() {
     let node = TestNode::start().await;
     for body in [
         r#"{"query":"{"}"#,
@@ -130,7 +130,7 @@ async fn the_newer_media_type_tells_refused_requests_by_their_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_executed_is_answered_with_200() {
+async fn executed_requests_return_200() {
     let node = TestNode::start().await;
     for body in [
         r#"{"query":"{ accounts { id } }"}"#,

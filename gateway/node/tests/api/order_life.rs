@@ -44,7 +44,7 @@ async fn shop() -> (TestNode, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_of_moves_is_the_one_documented() {
+async fn order_transitions_match_the_documented_table() {
     let (node, account, product) = shop().await;
     for (before, outcomes) in LIVES {
         for (mutation, outcome) in MOVES.into_iter().zip(outcomes) {
@@ -72,7 +72,7 @@ async fn the_table_of_moves_is_the_one_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_is_read_as_it_was_placed() {
+async fn order_is_read_as_it_was_placed() {
     let (node, account, product) = shop().await;
     let desk = node.api.new_product("Desk", 250.0).await;
     let id = node
@@ -105,7 +105,7 @@ async fn an_order_is_read_as_it_was_placed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_order_keeps_the_reason() {
+async fn cancelled_order_keeps_its_reason() {
     let (node, account, product) = shop().await;
     let document = "mutation($id: String!, $reason: String) {
         cancelOrder(id: $id, reason: $reason) { status cancelReason totalPrice }
@@ -138,7 +138,7 @@ async fn a_cancelled_order_keeps_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_order_is_not_found() {
+async fn unknown_order_is_not_found() {
     let (node, account, product) = shop().await;
     for id in [&account, &product, "0192d3a0-1111-7222-8333-444455556666"] {
         let expected = ApiError::of("ORDER_NOT_FOUND", "id", "");
@@ -151,7 +151,7 @@ async fn what_is_no_order_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_has_moved_is_the_same_after_a_restart() {
+async fn order_is_unchanged_after_a_restart() {
     let (node, account, product) = shop().await;
     let mut orders = Vec::new();
     for (moves, _) in LIVES {

@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use crate::node::TestNode;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_beyond_the_limit_are_refused_with_a_hint_and_the_others_answered() {
+async fn requests_over_the_limit_are_refused_with_retry_hint() {
     let node = TestNode::start_with(|settings| settings.requests_max = 2).await;
     let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
     let answers = join_all((0..200).map(|_| node.api.run(document))).await;
@@ -40,7 +40,7 @@ async fn requests_beyond_the_limit_are_refused_with_a_hint_and_the_others_answer
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn small_documents_that_ask_for_too_much_cost_next_to_nothing() {
+async fn too_complex_documents_are_refused_cheaply() {
     let node = TestNode::start().await;
     let nested = |depth: usize| {
         format!(
@@ -76,7 +76,7 @@ async fn small_documents_that_ask_for_too_much_cost_next_to_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_with_many_mistakes_is_told_the_first_of_them() {
+async fn document_with_many_errors_reports_the_first_ones() {
     let node = TestNode::start().await;
     let arguments: String = (0..5_000).map(|n| format!("a{n}: 1 ")).collect();
     let answer = node
@@ -91,7 +91,7 @@ async fn a_document_with_many_mistakes_is_told_the_first_of_them() {
 
 /// An error for each word, and a long name in each error: gigabytes, from a body of a megabyte.
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_whose_mistakes_would_fill_the_memory_are_refused_unread() {
+async fn documents_with_memory_filling_errors_are_refused_unparsed() {
     let node = TestNode::start().await;
     let long = "q".repeat(400_000);
     let variables: String = (0..45_000).map(|n| format!("$a{n}:Int ")).collect();
@@ -116,7 +116,7 @@ async fn documents_whose_mistakes_would_fill_the_memory_are_refused_unread() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_could_be_too_large_are_refused_before_anything_is_read() {
+async fn possibly_too_large_responses_are_refused_before_reading() {
     let node = TestNode::start().await;
     let nested = |accounts: u32, orders: &str| {
         format!(
@@ -155,7 +155,7 @@ async fn answers_that_could_be_too_large_are_refused_before_anything_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_count_what_was_answered() {
+async fn metrics_count_responses() {
     let node = TestNode::start().await;
     let id = node.api.new_account("Ada").await;
     node.api

@@ -17,7 +17,7 @@ fn media_type(answer: &Response) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_probes_say_that_a_started_node_is_live_and_ready() {
+async fn probes_report_a_started_node_live_and_ready() {
     let node = TestNode::start().await;
     for (path, text) in [("/healthz/live", "live\n"), ("/healthz/ready", "ready\n")] {
         let answer = get(&node, path).await;
@@ -29,7 +29,7 @@ async fn the_probes_say_that_a_started_node_is_live_and_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_root_is_a_page_and_its_files_are_there() {
+async fn root_serves_the_explorer_and_its_files() {
     let node = TestNode::start().await;
     let page = get(&node, "/").await;
     assert_eq!(page.status, StatusCode::OK);
@@ -57,7 +57,7 @@ async fn the_root_is_a_page_and_its_files_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_paths_lead_nowhere() {
+async fn unknown_paths_are_not_found() {
     let node = TestNode::start().await;
     for path in [
         "/nope",

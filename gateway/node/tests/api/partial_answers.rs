@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::node::TestNode;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_mutation_is_answered_as_null() {
+async fn rejected_mutation_returns_null() {
     let node = TestNode::start().await;
     let document = r#"mutation { createAccount(account: { name: "" }) { id } }"#;
     let answer = node.api.run(document).await;
@@ -18,7 +18,7 @@ async fn a_refused_mutation_is_answered_as_null() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_mutation_leaves_its_neighbours_their_answers() {
+async fn rejected_mutation_does_not_affect_others_in_the_request() {
     let node = TestNode::start().await;
     let document = r#"mutation {
         first: createAccount(account: { name: "Ada" }) { name }
@@ -40,7 +40,7 @@ async fn a_refused_mutation_leaves_its_neighbours_their_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_order_leaves_its_neighbours_their_answers() {
+async fn unknown_order_does_not_affect_others_in_the_request() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     let document = r#"{ accounts { name } order(id: "no-id") { id } }"#;
@@ -63,7 +63,7 @@ async fn an_unknown_order_leaves_its_neighbours_their_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_where_null_may_not_stand_rises_to_the_data() {
+async fn error_in_a_non_null_field_nulls_the_data() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     let document = "{ accounts { orders(pagination: { take: -1 }) { id } } }";
@@ -75,7 +75,7 @@ async fn an_error_where_null_may_not_stand_rises_to_the_data() {
 
 /// Fields of one name and content are one field, by GraphQL's rules for merging selections.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_written_twice_under_one_name_happens_once() {
+async fn mutation_repeated_under_one_name_has_one_effect() {
     for document in [
         r#"mutation {
             createAccount(account: { name: "Ada" }) { id }

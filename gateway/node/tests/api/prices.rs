@@ -34,7 +34,7 @@ fn require_price(answer: &Response, number: &str, amount: &str, currency: &str, 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_price_comes_back_exactly_however_it_was_sent() {
+async fn price_is_returned_exactly_in_every_notation() {
     let node = TestNode::start().await;
     for (sent, number, amount, minor_units) in PRICES {
         let literal = format!(
@@ -102,7 +102,7 @@ async fn totals_are_exact_where_doubles_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_keep_the_price_of_the_moment_of_ordering() {
+async fn order_lines_keep_the_price_at_ordering() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let product = node.api.new_product("Lamp", 14.66).await;
@@ -123,7 +123,7 @@ async fn create_priced(api: &Api, price: &str) -> Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amounts_in_text_have_the_decimals_of_their_currency() {
+async fn text_amounts_have_the_decimals_of_their_currency() {
     let node = TestNode::start().await;
     for (price, number, amount, currency, minor_units) in [
         (
@@ -189,7 +189,7 @@ async fn amounts_in_text_have_the_decimals_of_their_currency() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amounts_in_text_that_are_none_are_refused() {
+async fn malformed_text_amounts_are_refused() {
     let node = TestNode::start().await;
     let (amount, currency) = ("product.price.amount", "product.price.currency");
     for (price, field, reason) in [
@@ -238,7 +238,7 @@ async fn amounts_in_text_that_are_none_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_prices_are_in_the_shops_currency() {
+async fn numeric_prices_are_in_the_shop_currency() {
     let yen = "JPY".parse().expect("yen");
     let node = TestNode::start_with(|settings| settings.currency = yen).await;
     let document = |price: &str| {
@@ -256,7 +256,7 @@ async fn plain_prices_are_in_the_shops_currency() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_has_one_currency() {
+async fn order_in_two_currencies_is_refused() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let dollars = node.api.new_priced_product("D", "1.00", "USD").await;

@@ -17,7 +17,7 @@ fn id_of(answer: &Response) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clients_id_is_given_back() {
+async fn client_request_id_is_returned() {
     let node = TestNode::start().await;
     let long = "x".repeat(128);
     for id in [
@@ -36,7 +36,7 @@ async fn a_clients_id_is_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_unfit_for_a_log_is_replaced() {
+async fn unsafe_request_id_is_replaced() {
     let node = TestNode::start().await;
     let long = "x".repeat(129);
     for id in ["", "a b", "a\tb", "é", &long] {
@@ -51,7 +51,7 @@ async fn an_id_unfit_for_a_log_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_has_an_id_of_its_own() {
+async fn every_response_has_its_own_request_id() {
     let node = TestNode::start().await;
     let get = |path: &str| node.api.request(Method::GET, path);
     let requests: [(Builder, &'static str, u16); 7] = [

@@ -64,7 +64,7 @@ async fn require_room_again(node: &TestNode, bytes: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_under_way_are_bounded_together_by_their_declared_length() {
+async fn sized_bodies_in_flight_share_one_limit() {
     let node = tight_node().await;
     let mut slow = begun(&node, 3, LARGE).await;
     let refused = connect(&node).await.offer_post(LARGE).await;
@@ -88,7 +88,7 @@ async fn bodies_under_way_are_bounded_together_by_their_declared_length() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn room_comes_back_from_clients_that_go_away() {
+async fn body_budget_is_released_by_disconnected_clients() {
     let node = tight_node().await;
     let slow = begun(&node, 3, LARGE).await;
     drop(slow);
@@ -96,7 +96,7 @@ async fn room_comes_back_from_clients_that_go_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_in_chunks_are_bounded_together_as_they_grow() {
+async fn chunked_bodies_in_flight_share_one_limit() {
     let node = tight_node().await;
     let slow = begun(&node, 3, LARGE).await;
     let mut wire = connect(&node).await;
@@ -121,7 +121,7 @@ async fn bodies_in_chunks_are_bounded_together_as_they_grow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn small_bodies_are_bounded_together_and_leave_the_large_their_room() {
+async fn small_bodies_have_a_limit_of_their_own() {
     let node = tight_node().await;
     let _slow = begun(&node, 3, SMALL).await;
     require_overloaded(&connect(&node).await.offer_post(SMALL).await);
@@ -135,7 +135,7 @@ async fn small_bodies_are_bounded_together_and_leave_the_large_their_room() {
 const ASK: &[u8] = b"GET /healthz/live HTTP/1.1\r\nhost: node\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_connection_too_many_waits_until_another_ends() {
+async fn connection_over_the_limit_waits_for_another_to_close() {
     let node = TestNode::start_with(|settings| settings.connections_max = 2).await;
     let mut open = Vec::new();
     for _ in 0..2 {
@@ -161,7 +161,7 @@ async fn impatient_node() -> TestNode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_asks_for_nothing_is_closed() {
+async fn idle_connection_is_closed() {
     let node = impatient_node().await;
     for begin in [
         &b""[..],
@@ -183,7 +183,7 @@ async fn a_connection_that_asks_for_nothing_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_comes_byte_by_byte_is_cut_off() {
+async fn slow_request_head_is_cut_off() {
     let node = impatient_node().await;
     let mut wire = connect(&node).await;
     wire.write(b"POST /graphql HTTP/1.1\r\nx-slow: ").await;
@@ -208,7 +208,7 @@ async fn a_head_that_comes_byte_by_byte_is_cut_off() {
 
 /// A body has its own time, the request's.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_body_is_no_slow_head() {
+async fn slow_body_is_not_limited_by_the_head_timeout() {
     let node = impatient_node().await;
     let mut wire = connect(&node).await;
     let body = creating(100);

@@ -30,7 +30,7 @@ async fn probe_until_nobody_listens(address: SocketAddr) -> Vec<u16> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_in_flight_is_answered_and_nothing_new_begins() {
+async fn stop_answers_in_flight_requests_and_accepts_no_new_ones() {
     let node = TestNode::start().await;
     let address = node.address();
     let mut in_flight = Wire::connect(address).await.expect("a connection");
@@ -65,7 +65,7 @@ async fn a_request_in_flight_is_answered_and_nothing_new_begins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_and_silent_connections_do_not_hold_a_stop_up() {
+async fn stop_does_not_wait_for_idle_connections() {
     let node = TestNode::start().await;
     let _silent = Wire::connect(node.address()).await.expect("a connection");
     let api = node.api.clone();
@@ -77,7 +77,7 @@ async fn idle_and_silent_connections_do_not_hold_a_stop_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_does_not_end_holds_a_stop_up_for_the_grace_time_only() {
+async fn stop_waits_for_a_hanging_request_up_to_the_grace_time() {
     let node = TestNode::start_with(|settings| settings.shutdown_grace_ms = 200).await;
     let mut endless = Wire::connect(node.address()).await.expect("a connection");
     endless.begin_post(1_000).await;
@@ -87,7 +87,7 @@ async fn a_request_that_does_not_end_holds_a_stop_up_for_the_grace_time_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_folder_is_free_once_a_node_has_stopped() {
+async fn stopped_node_releases_its_data_directory() {
     let mut node = TestNode::start().await;
     for round in 0..10 {
         node.api.new_account(&format!("Account {round}")).await;
@@ -99,7 +99,7 @@ async fn the_folder_is_free_once_a_node_has_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_folder_is_free_after_a_request_was_cut_off() {
+async fn data_directory_is_released_after_a_cut_off_request() {
     let node = TestNode::start_with(|settings| settings.shutdown_grace_ms = 200).await;
     let account = node.api.new_account("Ada").await;
     let mut endless = Wire::connect(node.address()).await.expect("a connection");
@@ -110,7 +110,7 @@ async fn the_folder_is_free_after_a_request_was_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_acknowledged_during_a_stop_is_there_afterwards() {
+async fn i1_writes_acknowledged_during_a_stop_are_kept() {
     let mut node = TestNode::start().await;
     let mut sent = SentRequests::default();
     for round in ["first", "second", "third"] {

@@ -29,7 +29,7 @@ fn require_refused_request(answer: &Response, sent: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn variables_that_do_not_fit_are_a_refused_request() {
+async fn mismatched_variables_refuse_the_request() {
     let node = TestNode::start().await;
     let by_name = "mutation($x: String!) { createAccount(account: { name: $x }) { id } }";
     let by_account = "mutation($x: AccountInput!) { createAccount(account: $x) { id } }";
@@ -50,7 +50,7 @@ async fn variables_that_do_not_fit_are_a_refused_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_required_variable_that_is_missing_refuses_the_request() {
+async fn missing_required_variable_refuses_the_request() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     for document in [
@@ -71,7 +71,7 @@ async fn a_required_variable_that_is_missing_refuses_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_default_stands_in_for_a_missing_variable() {
+async fn missing_variable_takes_its_default() {
     let node = TestNode::start().await;
     for name in ["Ada", "Bob"] {
         node.api.new_account(name).await;
@@ -99,7 +99,7 @@ async fn a_default_stands_in_for_a_missing_variable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_default_steers_what_is_included_and_skipped() {
+async fn default_value_controls_include_and_skip() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     let anonymous = "query($yes: Boolean = true, $no: Boolean! = false) {
@@ -129,7 +129,7 @@ async fn a_default_steers_what_is_included_and_skipped() {
 
 /// Variables are checked before anything is executed, by GraphQL's order of things.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_variables_do_not_fit_changes_nothing() {
+async fn request_with_mismatched_variables_writes_nothing() {
     let node = TestNode::start().await;
     let late_name = r#"mutation($name: String!) {
         first: createAccount(account: { name: "Ada" }) { id }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::FilledShop;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_given_twice_in_an_input_object_is_no_document() {
+async fn duplicate_input_field_is_a_parse_error() {
     let shop = FilledShop::start().await;
     for document in [
         r#"mutation { createAccount(account: { name: "Eve", name: "Bob" }) { id } }"#,
@@ -36,7 +36,7 @@ async fn a_field_given_twice_in_an_input_object_is_no_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_name_for_two_fields_is_no_document_wherever_they_stand() {
+async fn conflicting_response_names_are_a_validation_error() {
     let shop = FilledShop::start().await;
     for document in [
         "{ accounts(pagination: { take: 1 }) { id } ...F } fragment F on Query { accounts { id } }",
@@ -56,7 +56,7 @@ async fn one_name_for_two_fields_is_no_document_wherever_they_stand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expected_version_is_an_int_from_0() {
+async fn expected_version_is_an_int_from_0() {
     let shop = FilledShop::start().await;
     let id = &shop.account;
     let rename = |version: &str| {
@@ -91,7 +91,7 @@ async fn an_expected_version_is_an_int_from_0() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_of_another_list_is_refused_by_name() {
+async fn cursor_of_another_list_names_its_field() {
     let shop = FilledShop::start().await;
     let document = "{
         accountsConnection { edges { cursor } }
@@ -131,7 +131,7 @@ async fn a_cursor_of_another_list_is_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_keys_in_the_header_are_a_bad_request() {
+async fn duplicate_key_headers_are_a_bad_request() {
     let shop = FilledShop::start().await;
     let document = r#"mutation { createAccount(account: { name: "Bob" }) { id } }"#;
     for second in ["k1", "k2", ""] {
@@ -152,7 +152,7 @@ async fn two_keys_in_the_header_are_a_bad_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_of_nothing_says_that_there_is_nothing_to_change() {
+async fn update_without_changes_is_refused() {
     let shop = FilledShop::start().await;
     let id = &shop.product;
     for arguments in ["", ", name: null", ", description: null, name: null"] {
@@ -173,7 +173,7 @@ async fn an_update_of_nothing_says_that_there_is_nothing_to_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_too_long_is_told_in_bytes() {
+async fn too_long_key_error_reports_bytes() {
     let shop = FilledShop::start().await;
     let document = "mutation($key: String) {
         createAccount(account: { name: \"Bob\" }, idempotencyKey: $key) { id } }";

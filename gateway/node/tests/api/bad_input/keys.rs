@@ -28,7 +28,7 @@ async fn keys_are_1_to_255_bytes_without_control_characters() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_mutation_judges_its_key() {
+async fn every_mutation_validates_its_key() {
     let shop = FilledShop::start().await;
     for field in [
         r#"createAccount(account: { name: "B" }, idempotencyKey: "")"#,
@@ -54,7 +54,7 @@ async fn every_mutation_judges_its_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_headers_key_has_the_same_bounds() {
+async fn header_key_has_the_same_limits() {
     let shop = FilledShop::start().await;
     let long = "k".repeat(256);
     for (key, reason) in [
@@ -73,7 +73,7 @@ async fn the_headers_key_has_the_same_bounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_that_is_no_text_is_a_bad_request() {
+async fn non_text_key_header_is_a_bad_request() {
     let shop = FilledShop::start().await;
     let request = shop
         .node
@@ -88,7 +88,7 @@ async fn a_header_that_is_no_text_is_a_bad_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_longest_key_is_one() {
+async fn longest_key_is_accepted() {
     let shop = FilledShop::start().await;
     let key = "k".repeat(255);
     let first = shop

@@ -15,7 +15,7 @@ impl FilledShop {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_has_1_to_100_lines() {
+async fn order_has_1_to_100_lines() {
     let shop = FilledShop::start().await;
     let empty = order(&shop.account, &[]);
     let expected = ApiError::argument("order.products", "EMPTY");
@@ -64,7 +64,7 @@ async fn quantities_are_ints() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn account_and_products_must_exist() {
+async fn order_of_unknown_account_or_product_is_refused() {
     let shop = FilledShop::start().await;
     let of_nobody = order(NOBODY, &[(&shop.product, 1)]);
     let expected = ApiError::of("ACCOUNT_NOT_FOUND", "order.accountId", "");
@@ -82,7 +82,7 @@ async fn account_and_products_must_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_have_one_spelling() {
+async fn ids_are_accepted_in_one_spelling_only() {
     let shop = FilledShop::start().await;
     for text in NO_IDS {
         let expected = ApiError::argument("order.accountId", "NOT_AN_ID");
@@ -103,7 +103,7 @@ async fn ids_have_one_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_exist_is_not_found() {
+async fn unknown_ids_are_not_found() {
     let shop = FilledShop::start().await;
     for (document, code) in BY_ID {
         let expected = ApiError::of(code, "id", "");
@@ -161,7 +161,7 @@ const BY_ID: [(&str, &str); 11] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_is_on_one_line_only() {
+async fn product_on_two_lines_is_refused() {
     let shop = FilledShop::start().await;
     let other = shop.node.api.new_product("Desk", 250.0).await;
     let shop = FilledShop {
@@ -178,7 +178,7 @@ async fn a_product_is_on_one_line_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_total_stays_below_the_limit() {
+async fn order_total_over_the_limit_is_refused() {
     let shop = FilledShop::start().await;
     let dear = shop.node.api.new_product("Dear", 99_999_999_999.99).await;
     let cheap = shop.node.api.new_product("Cheap", 0.01).await;

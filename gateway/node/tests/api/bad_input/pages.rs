@@ -15,7 +15,7 @@ const LISTS: [&str; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn skip_and_take_have_bounds() {
+async fn skip_and_take_outside_their_limits_are_refused() {
     let shop = FilledShop::start().await;
     for document in LISTS {
         for (page, field) in [
@@ -50,7 +50,7 @@ async fn skip_and_take_are_ints() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_at_their_bounds_are_answered() {
+async fn pages_at_their_limits_are_accepted() {
     let shop = FilledShop::start().await;
     for (page, entries) in [
         (json!({ "take": 0 }), 0),

@@ -36,7 +36,7 @@ async fn prices_are_exact_amounts_from_0_to_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prices_are_numbers() {
+async fn prices_of_other_types_are_refused() {
     let shop = FilledShop::start().await;
     let document = "mutation($product: ProductInput!) { createProduct(product: $product) { id } }";
     for price in [
@@ -70,7 +70,7 @@ async fn prices_are_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prices_in_text_are_judged_by_every_mutation_that_takes_one() {
+async fn every_mutation_with_a_text_price_validates_it() {
     let shop = FilledShop::start().await;
     let create = "mutation($price: MoneyInput!) {
         createPricedProduct(product: { name: \"P\", description: \"\", price: $price }) { id }

@@ -20,7 +20,7 @@ fn require_400(answer: &Response, code: &str, sent: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_in_malformed_json_is_a_bad_request() {
+async fn malformed_json_is_a_bad_request() {
     let shop = FilledShop::start().await;
     let priced = r#"mutation($p: Float!) { createProduct(product: { name: \"P\", description: \"\", price: $p }) { id } }"#;
     for body in [
@@ -46,7 +46,7 @@ async fn a_mutation_in_malformed_json_is_a_bad_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_fields_are_refused_by_name_wherever_they_stand() {
+async fn unknown_fields_are_refused_by_name_at_every_depth() {
     let shop = FilledShop::start().await;
     let by_variable = "mutation($a: AccountInput!) { createAccount(account: $a) { id } }";
     let order = |line: Value| json!({ "accountId": shop.account, "products": [line] });
@@ -81,7 +81,7 @@ async fn unknown_fields_are_refused_by_name_wherever_they_stand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deep_and_repetitive_documents_are_refused_and_nothing_is_written() {
+async fn too_deep_or_repetitive_documents_write_nothing() {
     let shop = FilledShop::start().await;
     let create = r#"createAccount(account: { name: "Eve" })"#;
     let aliases = |count: usize, field: &str| -> String {
@@ -138,7 +138,7 @@ async fn send_until_answered(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_of_ten_megabytes_are_refused_with_a_length_and_in_chunks() {
+async fn ten_megabyte_bodies_are_refused_sized_or_chunked() {
     let shop = FilledShop::start().await;
     let mut body = format!(r#"{{"query":"{CREATE}"}}"#).into_bytes();
     body.resize(TEN_MEGABYTES, b' ');

@@ -37,7 +37,7 @@ fn bad_names() -> Vec<(String, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_are_one_bounded_line() {
+async fn names_are_single_lines_within_the_limit() {
     let shop = FilledShop::start().await;
     for (name, reason) in bad_names() {
         let variables = json!({ "account": { "name": name } });
@@ -68,7 +68,7 @@ async fn names_are_one_bounded_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reasons_are_bounded_and_printable() {
+async fn reasons_are_printable_within_the_limit() {
     let shop = FilledShop::start().await;
     let order = shop
         .node
@@ -90,7 +90,7 @@ async fn reasons_are_bounded_and_printable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn descriptions_are_bounded_and_printable() {
+async fn descriptions_are_printable_within_the_limit() {
     let shop = FilledShop::start().await;
     for (description, reason) in [
         ("x".repeat(4_001), "TOO_LONG"),
@@ -106,7 +106,7 @@ async fn descriptions_are_bounded_and_printable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn texts_at_their_limits_come_back_as_they_were() {
+async fn texts_at_their_limits_are_stored_unchanged() {
     let shop = FilledShop::start().await;
     let api = &shop.node.api;
     for name in [
@@ -129,7 +129,7 @@ async fn created(api: &Api, document: &str, variables: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_is_bounded() {
+async fn search_text_over_the_limit_is_refused() {
     let shop = FilledShop::start().await;
     let document = "query($query: String!) { products(query: $query) { id } }";
     let expected = ApiError::argument("query", "TOO_LONG");

@@ -11,7 +11,7 @@ fn reused() -> ApiError {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_and_content_is_the_same_account() {
+async fn i8_same_key_and_content_return_the_same_account() {
     let node = TestNode::start().await;
     let first = create_account(&node.api, "Ada", "k1").await;
     assert_eq!(first.text_at("/createAccount/name"), "Ada");
@@ -27,7 +27,7 @@ async fn the_same_key_and_content_is_the_same_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_with_other_content_is_refused() {
+async fn i8_same_key_with_other_content_is_refused() {
     let node = TestNode::start().await;
     create_account(&node.api, "Ada", "k").await.data("");
     let account = node.api.new_account("Bob").await;
@@ -58,7 +58,7 @@ async fn the_same_key_with_other_content_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_orders_for_one_account_only() {
+async fn i8_order_key_is_refused_for_another_account() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
     // The accounts' shards differ in nearly every pair: a key is one over all of them.
@@ -77,7 +77,7 @@ async fn one_key_orders_for_one_account_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_belongs_to_one_mutation() {
+async fn i8_key_is_scoped_to_its_mutation() {
     let node = TestNode::start().await;
     let account = create_account(&node.api, "Ada", "k").await;
     let account = account.text_at("/createAccount/id");
@@ -107,7 +107,7 @@ async fn a_key_belongs_to_one_mutation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn content_is_what_the_client_wrote() {
+async fn i8_content_is_compared_as_the_client_sent_it() {
     let node = TestNode::start().await;
     let create = |price: &str| {
         let document = format!(
@@ -125,7 +125,7 @@ async fn content_is_what_the_client_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_request_uses_up_no_key() {
+async fn refused_creation_does_not_consume_its_key() {
     let node = TestNode::start().await;
     let refused = create_account(&node.api, "", "k").await;
     assert_eq!(
@@ -145,7 +145,7 @@ async fn a_refused_request_uses_up_no_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_under_one_key_are_one() {
+async fn i8_concurrent_creations_with_one_key_have_one_effect() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
     let account = node.api.new_account("Ada").await;

@@ -7,7 +7,7 @@ use super::{create_account, create_order, move_order, status_of};
 use crate::node::TestNode;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_node_gives_the_first_answers() {
+async fn i8_restarted_node_replays_first_responses() {
     let node = TestNode::start().await;
     let account = create_account(&node.api, "Ada", "k").await;
     let account_id = account.text_at("/createAccount/id");
@@ -49,7 +49,7 @@ async fn a_restarted_node_gives_the_first_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_headers_key_is_remembered_as_well() {
+async fn i8_restarted_node_remembers_header_keys() {
     let document = r#"mutation {
         left: createAccount(account: { name: "Ada" }) { id }
         right: createAccount(account: { name: "Ada" }) { id }
@@ -65,7 +65,7 @@ async fn a_headers_key_is_remembered_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_there_after_many_restarts() {
+async fn i1_repeated_restarts_lose_nothing() {
     let mut node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
     let mut before = node.api.everything().await;

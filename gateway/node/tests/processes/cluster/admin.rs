@@ -125,7 +125,7 @@ fn require_nothing_has_it(cluster: &AdminCluster) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_see_and_steer_a_cluster() {
+async fn cluster_commands_show_and_move_shards() {
     let mut cluster = skip_unless!(AdminCluster::start(3));
     let all = ["node-1", "node-2", "node-3"];
     let status = cluster.wait_status("node-1", |status| shared_by(status, &all)).await;
@@ -213,7 +213,7 @@ async fn operators_see_and_steer_a_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_operators_cannot_have_is_said_with_what_to_do() {
+async fn cluster_command_errors_say_what_to_do() {
     let cluster = skip_unless!(AdminCluster::start(2));
     let both = ["node-1", "node-2"];
     cluster.wait_status("node-1", |status| shared_by(status, &both)).await;

@@ -85,7 +85,7 @@ fn require_what_programs_read(status: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_has_died_is_told_apart_from_the_nodes() {
+async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     let mut cluster = skip_unless!(AdminCluster::start(3));
     let status = cluster.wait_status("node-1", |status| shared_by(status, 3)).await;
     let id = status["nodes"][1]["id"].as_str().expect("an id").to_owned();
@@ -143,7 +143,7 @@ const ROUNDS: usize = 5;
 
 /// Were both drained, no node would be ready, and nothing could be asked of the shop.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_the_last_two_nodes_only_one_can_be_drained_at_once() {
+async fn concurrent_drains_never_empty_the_last_node() {
     let cluster = skip_unless!(AdminCluster::start(2));
     cluster.wait_status("node-1", |status| shared_by(status, 2)).await;
     for round in 0..ROUNDS {
@@ -177,7 +177,7 @@ async fn of_the_last_two_nodes_only_one_can_be_drained_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_names_no_node_is_refused_on_one_line_of_plain_text() {
+async fn invalid_node_name_is_refused_on_one_plain_line() {
     let cluster = skip_unless!(AdminCluster::start(1));
     let long = "n".repeat(5_000);
     for wanted in ["", " ", "node-1 ", "a\nb", "\u{1b}[31mred", &long] {

@@ -28,7 +28,7 @@ const LONG: Duration = Duration::from_secs(8);
 const DATED: usize = 24;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_clock_is_an_hour_ahead_is_like_any_other() {
+async fn i3_node_with_its_clock_an_hour_ahead_works_normally() {
     let nodes = skip_unless!(Nodes::start(0).await);
     let Some(clock) = wrong_clock(&nodes.workspace) else {
         skip!("there is no C compiler (cc)");
@@ -37,7 +37,7 @@ async fn a_node_whose_clock_is_an_hour_ahead_is_like_any_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_clock_is_an_hour_behind_is_like_any_other() {
+async fn i3_node_with_its_clock_an_hour_behind_works_normally() {
     let nodes = skip_unless!(Nodes::start(0).await);
     let Some(clock) = wrong_clock(&nodes.workspace) else {
         skip!("there is no C compiler (cc)");

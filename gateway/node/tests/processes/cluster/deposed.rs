@@ -120,7 +120,7 @@ fn keep_in_the_dark([peer, node]: [&Node; 2]) -> Vec<Hold> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_old() {
+async fn i3_unaware_deposed_node_serves_no_stale_reads_or_writes() {
     let mut pair = skip_unless!(Pair::start().await);
     let run = pair.nodes.id_of("n2").await.expect("it runs");
     let dark = keep_in_the_dark(pair.both());
@@ -181,7 +181,7 @@ async fn a_deposed_node_that_does_not_know_it_changes_nothing_and_says_nothing_o
 
 /// The word to commit comes when another has the shard, and has read what stood there before.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_caught_between_fence_and_commit_is_not_behind_the_next_owner_s_back() {
+async fn i3_batch_stalled_before_commit_is_fenced() {
     let mut pair = skip_unless!(Pair::start().await);
     let run = pair.nodes.id_of("n2").await.expect("it runs");
     let [_, node] = pair.both();
@@ -204,7 +204,7 @@ async fn a_batch_that_is_caught_between_fence_and_commit_is_not_behind_the_next_
 
 /// A node that was stopped for long enough goes on just before the word arrives that it is dead.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_has_renewed_is_not_fenced_by_a_word_from_before() {
+async fn i3_renewed_node_survives_an_outdated_fencing_statement() {
     let mut pair = skip_unless!(Pair::start().await);
     let account = pair.accounts[0].clone();
     let [peer, node] = pair.both();
@@ -238,7 +238,7 @@ async fn a_node_that_has_renewed_is_not_fenced_by_a_word_from_before() {
 
 /// The node leaves while a change is on its way to the database.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shard_is_given_away_when_what_it_has_taken_is_written() {
+async fn i3_shard_is_released_after_its_accepted_writes() {
     let mut pair = skip_unless!(Pair::start().await);
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::execute_of(FENCE));

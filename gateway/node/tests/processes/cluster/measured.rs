@@ -1,5 +1,5 @@
 //! Figures of a cluster, with as many shards as there are by default. Run them with
-//! `cargo test --release -p fritzy-node --test cluster measured -- --ignored --nocapture --test-threads 1`.
+//! `cargo test --release -p fritzy-node --test processes measured -- --ignored --nocapture --test-threads 1`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -164,7 +164,7 @@ fn report(what: &str, told: &Told, from: Instant, until: Instant) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, with --release and --nocapture"]
-async fn a_kill_at_half_load() {
+async fn measure_kill_at_half_load() {
     let mut cluster = skip_unless!(MeasuredCluster::start().await);
     let most = cluster.most().await;
     let apis = &cluster.apis()[..2];
@@ -215,7 +215,7 @@ async fn a_kill_at_half_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, with --release and --nocapture"]
-async fn a_fourth_node_joins() {
+async fn measure_join_of_a_fourth_node() {
     let mut cluster = skip_unless!(MeasuredCluster::start().await);
     let most = cluster.most().await;
     let apis = cluster.apis();

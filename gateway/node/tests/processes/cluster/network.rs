@@ -69,25 +69,25 @@ async fn lose_peers_and_find_them_again(nodes: Nodes, cut: Cut) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_loses_its_peers_silently_keeps_its_shards() {
+async fn silently_partitioned_node_keeps_its_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
     lose_peers_and_find_them_again(nodes, Cut::Silent).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_not_heard_any_more_keeps_its_shards() {
+async fn one_way_partitioned_node_keeps_its_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
     lose_peers_and_find_them_again(nodes, Cut::OneWay).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_connections_break_keeps_its_shards() {
+async fn node_with_refused_connections_keeps_its_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
     lose_peers_and_find_them_again(nodes, Cut::Refused).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_loses_peers_and_database_is_replaced_and_comes_back() {
+async fn isolated_node_is_replaced_and_rejoins() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
@@ -105,7 +105,7 @@ async fn a_node_that_loses_peers_and_database_is_replaced_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_peer_makes_only_its_own_shards_slow() {
+async fn slow_peer_delays_only_its_own_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
@@ -137,7 +137,7 @@ async fn a_slow_peer_makes_only_its_own_shards_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_nodes_that_join_at_once_share_all_shards() {
+async fn ten_nodes_joining_at_once_share_all_shards() {
     let mut nodes = skip_unless!(Nodes::start(0).await);
     let began = Instant::now();
     let mut all: Vec<_> = (1..=10)
@@ -186,7 +186,7 @@ fn come_again(call: impl Fn() -> TcpStream, is_over: &AtomicBool) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_on_the_port_for_nodes_disturb_nobody() {
+async fn unauthenticated_connections_do_not_block_a_joining_node() {
     let mut nodes = skip_unless!(Nodes::start(2).await);
     let history = History::start(&nodes.apis()).await;
     let port = nodes.nodes[0].cluster_address;
@@ -238,7 +238,7 @@ async fn strangers_on_the_port_for_nodes_disturb_nobody() {
 
 /// It has the generation of the database, the rows of the nodes and the cookie. In its tables it owns everything.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_on_a_copy_of_the_database_is_heard_by_nobody() {
+async fn node_on_a_copied_database_is_rejected_by_peers() {
     let nodes = skip_unless!(Nodes::start(2).await);
     let history = History::start(&nodes.apis()).await;
     let before = nodes.ownership().await;

@@ -27,7 +27,7 @@ const PAST_THE_LEASE: Duration = Duration::from_secs(8);
 pub(crate) const FENCE: &str = "AS lease (shard, owner, epoch)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_node_s_shards_are_served_by_the_others() {
+async fn i1_shards_of_a_killed_node_are_taken_over() {
     let mut nodes = skip_unless!(Nodes::start(3).await);
     // Clients of the two that stay: those of the third end with it.
     let history = History::start(&nodes.apis()[..2]).await;
@@ -68,7 +68,7 @@ async fn a_killed_node_s_shards_are_served_by_the_others() {
 
 /// Many more at once than a node works on, all for shards without an owner: they wait, or are refused, and nobody else is.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_that_waits_for_a_killed_node_s_shards_takes_no_place_from_others() {
+async fn requests_for_dead_shards_do_not_block_others() {
     let mut nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()[..1]).await;
     sleep(Duration::from_secs(1)).await;
@@ -101,7 +101,7 @@ async fn a_crowd_that_waits_for_a_killed_node_s_shards_takes_no_place_from_other
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on() {
+async fn i3_node_paused_past_its_lease_serves_no_stale_reads() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
@@ -148,7 +148,7 @@ async fn a_node_that_was_stopped_past_its_lease_says_nothing_old_when_it_goes_on
 
 /// The node is stopped when its batch has passed the fence and is not committed yet.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_never() {
+async fn i3_node_paused_before_commit_commits_in_time_or_never() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
@@ -169,7 +169,7 @@ async fn a_node_that_is_stopped_between_fence_and_commit_commits_in_time_or_neve
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_stalls_costs_nobody_its_shards() {
+async fn stalled_database_moves_no_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
@@ -190,7 +190,7 @@ async fn a_database_that_stalls_costs_nobody_its_shards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_without_the_database_falls_silent_before_others_have_its_shards() {
+async fn i3_node_without_database_stops_before_takeover() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;

@@ -43,7 +43,7 @@ fn burst(node: usize, api: &Api, accounts: &[String], round: usize) -> Vec<JoinH
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pause_gives_nobody_the_answer_of_another() {
+async fn i3_paused_node_never_swaps_responses() {
     let mut nodes = skip_unless!(Nodes::start(3).await);
     let create = "mutation($name: String!) { createAccount(account: { name: $name }) { id } }";
     let mut accounts = Vec::new();

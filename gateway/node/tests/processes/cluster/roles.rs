@@ -15,7 +15,7 @@ use crate::cluster::nodes::{Nodes, SHARDS};
 const WAITS: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_node_does_what_its_roles_say() {
+async fn nodes_follow_their_roles() {
     let mut nodes = skip_unless!(Nodes::start(0).await);
     for (name, roles) in [
         ("all", "gateway,entities,projections"),
@@ -78,7 +78,7 @@ async fn each_node_does_what_its_roles_say() {
 
 /// Alone, it would wait a while for nodes that own shards.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_waits_for_owners_ends_when_it_is_told() {
+async fn node_waiting_for_owners_stops_on_sigterm() {
     let nodes = skip_unless!(Nodes::start(0).await);
     let front = nodes.spawn_with("front", &["--roles", "gateway"]);
     nodes.wait_until("it has joined", async |nodes| {

@@ -33,7 +33,7 @@ async fn require_unready(nodes: &Nodes, node: &Node) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_does_not_reach_all_others_is_ready_later() {
+async fn node_without_a_peer_becomes_ready_later() {
     let mut nodes = skip_unless!(Nodes::start(2).await);
     let history = History::start(&nodes.apis()).await;
     nodes.nodes[0].peers.stall();
@@ -50,7 +50,7 @@ async fn a_node_that_does_not_reach_all_others_is_ready_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_is_ready_when_it_has_met_another_and_keeps_requests_until_then() {
+async fn joining_node_parks_requests_until_it_has_a_peer() {
     let mut nodes = skip_unless!(Nodes::start(1).await);
     let history = History::start(&nodes.apis()).await;
     let account = history.accounts[0].clone();

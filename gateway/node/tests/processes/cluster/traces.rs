@@ -16,7 +16,7 @@ const LOGGED_MAX: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_s_trace_is_in_the_log_of_the_node_that_owns_what_it_asks_for() {
+async fn client_trace_is_logged_by_the_owning_node() {
     let mut nodes = skip_unless!(Nodes::start(0).await);
     for name in ["n1", "n2"] {
         let levels = "info,fritzy_cluster=debug,fritzy_node=debug";

@@ -232,40 +232,40 @@ async fn goes_on_from_a_cursor_with_exactly_the_rest(shop: Shop) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_prints_what_is_there() {
+async fn sqlite_tail_prints_existing_events() {
     prints_what_is_there(Shop::on_sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_follows_and_outlives_the_node() {
+async fn sqlite_tail_follows_and_survives_the_node() {
     follows_and_outlives_the_node(Shop::on_sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_goes_on_from_a_cursor_with_exactly_the_rest() {
+async fn sqlite_tail_continues_exactly_from_a_cursor() {
     goes_on_from_a_cursor_with_exactly_the_rest(Shop::on_sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_prints_what_is_there() {
+async fn postgres_tail_prints_existing_events() {
     let shop = skip_unless!(Shop::on_postgres());
     prints_what_is_there(shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_follows_and_outlives_the_node() {
+async fn postgres_tail_follows_and_survives_the_node() {
     let shop = skip_unless!(Shop::on_postgres());
     follows_and_outlives_the_node(shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_goes_on_from_a_cursor_with_exactly_the_rest() {
+async fn postgres_tail_continues_exactly_from_a_cursor() {
     let shop = skip_unless!(Shop::on_postgres());
     goes_on_from_a_cursor_with_exactly_the_rest(shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_goes_away_ends_it_in_order() {
+async fn tail_with_closed_stdout_exits_in_order() {
     let shop = Shop::on_sqlite();
     let mut node = shop.node();
     let api = Api::at(node.address());
@@ -282,7 +282,7 @@ async fn a_reader_that_goes_away_ends_it_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_stops_reading_does_not_keep_it_from_ending() {
+async fn tail_with_full_stdout_stops_on_sigint() {
     let shop = Shop::on_sqlite();
     let mut node = shop.node();
     let api = Api::at(node.address());
@@ -306,7 +306,7 @@ async fn a_reader_that_stops_reading_does_not_keep_it_from_ending() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_is_told_in_one_line_that_says_what_to_do() {
+async fn tail_errors_are_one_line_with_a_remedy() {
     let shop = Shop::on_sqlite();
     let refused = |arguments: &[&str], parts: &[&str]| {
         let ended = shop.tail(arguments);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_without_settings_says_what_it_uses() {
+async fn node_without_settings_prints_its_defaults() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
     let address = node.address();
@@ -52,7 +52,7 @@ async fn a_node_without_settings_says_what_it_uses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_url_it_says_is_one_to_click() {
+async fn printed_url_serves_the_explorer() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
     let api = Api::at(node.address());
@@ -63,7 +63,7 @@ async fn the_url_it_says_is_one_to_click() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_start_goes_on_where_the_first_ended() {
+async fn second_start_continues_with_the_same_data() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
     let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
@@ -78,7 +78,7 @@ async fn a_second_start_goes_on_where_the_first_ended() {
 }
 
 #[test]
-fn the_port_file_has_the_port() {
+fn port_file_contains_the_port() {
     let workspace = Workspace::new();
     let file = workspace.outside("port");
     let mut node = workspace.node_with(&["--port-file", file.to_str().expect("UTF-8")]);

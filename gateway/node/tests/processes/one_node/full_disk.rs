@@ -134,7 +134,7 @@ async fn metric(api: &Api, name: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_refuses_writes_only_and_only_while_it_is_full() {
+async fn i1_full_disk_refuses_only_writes_until_space_is_free() {
     let workspace = Workspace::new();
     let folder = workspace.outside("small");
     fs::create_dir(&folder).expect("a folder");

@@ -222,14 +222,14 @@ async fn kill_again_and_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_killed_at_random_moments_keeps_what_every_client_noted() {
+async fn i1_node_killed_at_random_keeps_acknowledged_writes() {
     let workspace = Workspace::new();
     let database = Database::file(&workspace);
     kill_again_and_again(&database, &workspace, ROUNDS, &[], |_| {}).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_on_postgresql_killed_at_random_moments_keeps_what_every_client_noted() {
+async fn i1_node_on_postgres_killed_at_random_keeps_writes() {
     let database = skip_unless!(Database::postgres());
     let workspace = Workspace::new();
     kill_again_and_again(&database, &workspace, ROUNDS, &[], |_| {}).await;
@@ -237,7 +237,7 @@ async fn a_node_on_postgresql_killed_at_random_moments_keeps_what_every_client_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgresql_that_crashes_under_load_keeps_what_every_client_noted() {
+async fn i1_postgres_crashing_under_load_keeps_writes() {
     let database = skip_unless!(Database::postgres());
     let workspace = Workspace::new();
     let Database::Postgres(server) = &database else {
@@ -256,7 +256,7 @@ async fn a_postgresql_that_crashes_under_load_keeps_what_every_client_noted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgresql_that_stalls_under_load_keeps_what_every_client_noted() {
+async fn i1_postgres_stalling_under_load_keeps_writes() {
     let database = skip_unless!(Database::postgres());
     let workspace = Workspace::new();
     let Database::Postgres(server) = &database else {
@@ -326,14 +326,14 @@ async fn publishes_all_of_it(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_killed_in_the_middle_of_a_batch_publishes_all_of_it() {
+async fn i6_node_killed_within_a_batch_publishes_all_of_it() {
     let cluster = skip_unless!(start_brokers(1));
     let workspace = Workspace::new();
     publishes_all_of_it(&cluster, &workspace, &Database::file(&workspace), 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_on_postgresql_killed_in_the_middle_of_a_batch_publishes_all_of_it() {
+async fn i6_node_on_postgres_killed_within_a_batch_publishes_it() {
     let database = skip_unless!(Database::postgres());
     let cluster = skip_unless!(start_brokers(1));
     publishes_all_of_it(&cluster, &Workspace::new(), &database, 4).await;

@@ -77,7 +77,7 @@ fn resident_bytes_peak(node: &NodeProcess) -> Option<u64> {
 const BESIDE: u64 = 96 * MIB;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_worst_answers_are_refused_and_the_node_stays_as_small_as_it_promises() {
+async fn largest_responses_are_refused_within_the_memory_limit() {
     let workspace = Workspace::new();
     // On a busy machine reading alone can take longer than the default.
     let mut node = workspace.node_with(&["--request-timeout-ms", "60000"]);
@@ -135,7 +135,7 @@ fn slow_document(account: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_large_answer_is_put_together_others_have_their_turn_and_its_deadline_holds() {
+async fn large_response_yields_to_others_and_keeps_its_deadline() {
     let workspace = Workspace::new();
     let serving = ["--listen", "127.0.0.1:0"];
     let in_time = ["--request-timeout-ms", "60000"];

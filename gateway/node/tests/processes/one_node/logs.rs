@@ -22,7 +22,7 @@ fn entries(log: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_watches_is_json() {
+async fn log_without_a_terminal_is_json() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
     let answer = Api::at(node.address()).run("{ accounts { id } }").await;
@@ -50,7 +50,7 @@ async fn a_log_that_nobody_watches_is_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_found_by_the_id_its_answer_had() {
+async fn request_is_logged_with_its_response_id() {
     let workspace = Workspace::new();
     let mut command = workspace.command(&["--listen", "127.0.0.1:0"]);
     let mut node = workspace.spawn(command.env("FRITZY_LOG", "debug"));
@@ -76,7 +76,7 @@ async fn a_request_is_found_by_the_id_its_answer_had() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_for_people_is_text_without_colours_in_a_file() {
+async fn text_log_in_a_file_has_no_colors() {
     let workspace = Workspace::new();
     let node = workspace.node_with(&["--log-format", "text"]);
     let log = node.log();
@@ -88,7 +88,7 @@ async fn a_log_for_people_is_text_without_colours_in_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_holds_nothing_of_what_clients_sent() {
+async fn log_contains_no_client_data() {
     let workspace = Workspace::new();
     let mut node = workspace.node_with(&["--log", "debug"]);
     let api = Api::at(node.address());

@@ -37,7 +37,7 @@ fn settings_file(workspace: &Workspace, text: &str) -> String {
 }
 
 #[test]
-fn a_taken_port() {
+fn start_on_a_taken_port_is_refused() {
     let workspace = Workspace::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
@@ -46,7 +46,7 @@ fn a_taken_port() {
 }
 
 #[test]
-fn a_data_folder_that_cannot_be_made() {
+fn start_without_a_creatable_data_dir_is_refused() {
     let workspace = Workspace::new();
     let file = workspace.outside("regular-file");
     std::fs::write(&file, "not a folder").expect("written");
@@ -62,7 +62,7 @@ fn a_data_folder_that_cannot_be_made() {
 }
 
 #[test]
-fn a_data_folder_that_is_a_file() {
+fn start_with_a_file_as_data_dir_is_refused() {
     let workspace = Workspace::new();
     let file = workspace.outside("regular-file");
     std::fs::write(&file, "not a folder").expect("written");
@@ -73,7 +73,7 @@ fn a_data_folder_that_is_a_file() {
 }
 
 #[test]
-fn a_database_that_is_none() {
+fn start_on_a_foreign_file_is_refused() {
     let workspace = Workspace::new();
     let data = workspace.current().join("data");
     std::fs::create_dir(&data).expect("a folder");
@@ -83,14 +83,14 @@ fn a_database_that_is_none() {
 }
 
 #[test]
-fn an_unknown_flag() {
+fn unknown_flag_is_refused() {
     let workspace = Workspace::new();
     let ended = refused(&workspace, &mut workspace.command(&["--curency", "USD"]));
     require_one_line(&ended, &["--curency", "--help"]);
 }
 
 #[test]
-fn a_flag_that_needs_another() {
+fn flag_without_its_required_flag_is_refused() {
     let workspace = Workspace::new();
     let ended = refused(&workspace, &mut workspace.command(&["--roles", "gateway"]));
     require_one_line(&ended, &["--roles", "--cluster-listen"]);
@@ -104,7 +104,7 @@ fn a_flag_that_needs_another() {
 }
 
 #[test]
-fn an_endpoint_for_operators_without_what_it_needs() {
+fn incomplete_admin_endpoint_is_refused() {
     let workspace = Workspace::new();
     let alone = ["--admin-listen", "127.0.0.1:0"];
     let ended = refused(&workspace, &mut workspace.command(&alone));
@@ -136,14 +136,14 @@ fn an_endpoint_for_operators_without_what_it_needs() {
 }
 
 #[test]
-fn an_unknown_command() {
+fn unknown_command_is_refused() {
     let workspace = Workspace::new();
     let ended = refused(&workspace, &mut workspace.command(&["nodes"]));
     require_one_line(&ended, &["nodes", "--help"]);
 }
 
 #[test]
-fn an_unknown_variable() {
+fn unknown_variable_is_refused() {
     let workspace = Workspace::new();
     let mut command = workspace.command(&["--listen", "127.0.0.1:0"]);
     let ended = refused(&workspace, command.env("FRITZY_CURENCY", "USD"));
@@ -151,7 +151,7 @@ fn an_unknown_variable() {
 }
 
 #[test]
-fn an_unknown_key_in_the_settings_file() {
+fn unknown_key_in_the_settings_file_is_refused() {
     let workspace = Workspace::new();
     let file = settings_file(&workspace, "shards = 16\ncurency = \"USD\"\n");
     let ended = refused(&workspace, &mut workspace.command(&["--config", &file]));
@@ -159,14 +159,14 @@ fn an_unknown_key_in_the_settings_file() {
 }
 
 #[test]
-fn a_settings_file_that_is_not_there() {
+fn missing_settings_file_is_refused() {
     let workspace = Workspace::new();
     let ended = refused(&workspace, &mut workspace.command(&["--config", "no-such.toml"]));
     require_one_line(&ended, &["no-such.toml"]);
 }
 
 #[test]
-fn a_settings_file_that_is_not_toml() {
+fn settings_file_that_is_not_toml_is_refused() {
     let workspace = Workspace::new();
     let file = settings_file(&workspace, "shards = 16\ncurrency USD\n");
     let ended = refused(&workspace, &mut workspace.command(&["--config", &file]));
@@ -174,7 +174,7 @@ fn a_settings_file_that_is_not_toml() {
 }
 
 #[test]
-fn a_value_that_is_none() {
+fn invalid_value_is_refused_from_every_source() {
     let workspace = Workspace::new();
     for (setting, value) in [
         ("shards", "0"),
@@ -199,7 +199,7 @@ fn a_value_that_is_none() {
 }
 
 #[test]
-fn an_origin_that_is_none() {
+fn invalid_cors_origin_is_refused() {
     let workspace = Workspace::new();
     for origin in ["shop.example", "https://", "https://shop.example/page"] {
         let arguments = ["--listen", "127.0.0.1:0", "--cors-origins", origin];
@@ -209,7 +209,7 @@ fn an_origin_that_is_none() {
 }
 
 #[test]
-fn another_number_of_shards_than_the_database_has() {
+fn other_shard_count_than_the_database_is_refused() {
     let workspace = Workspace::new();
     workspace.node_with(&["--shards", "16"]).kill();
     let ended = refused(
@@ -220,7 +220,7 @@ fn another_number_of_shards_than_the_database_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_node_on_the_same_data() {
+async fn second_node_on_the_same_data_is_refused() {
     let workspace = Workspace::new();
     let mut first = workspace.node();
     let ended = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
@@ -234,7 +234,7 @@ async fn a_second_node_on_the_same_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_node_leaves_no_lock() {
+async fn killed_node_leaves_no_lock() {
     let workspace = Workspace::new();
     workspace.node().kill();
     let mut second = workspace.node();
@@ -244,7 +244,7 @@ async fn a_killed_node_leaves_no_lock() {
 
 /// Whatever is wrong with Kafka's file: a line that names it, no database made, and nothing of a secret.
 #[test]
-fn properties_of_kafka_that_cannot_be_used() {
+fn invalid_kafka_properties_are_refused_without_secrets() {
     for (text, named) in [
         (
             "acks=0",

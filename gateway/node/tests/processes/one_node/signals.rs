@@ -20,7 +20,7 @@ const SIGNALS: [(&str, fn(&NodeProcess)); 2] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_node_ends_in_order() {
+async fn idle_node_exits_in_order() {
     for (name, signal) in SIGNALS {
         let workspace = Workspace::new();
         let mut node = workspace.node();
@@ -33,7 +33,7 @@ async fn an_idle_node_ends_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_under_load_ends_in_order_and_keeps_what_it_acknowledged() {
+async fn i1_node_stopped_under_load_keeps_acknowledged_writes() {
     let workspace = Workspace::new();
     let mut sent = SentRequests::default();
     for (name, signal) in SIGNALS {
@@ -51,7 +51,7 @@ async fn a_node_under_load_ends_in_order_and_keeps_what_it_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_node_keeps_what_it_acknowledged_once_and_goes_on() {
+async fn i1_killed_node_keeps_acknowledged_writes_once() {
     let workspace = Workspace::new();
     let mut sent = SentRequests::default();
     for round in ["first", "second", "third"] {
@@ -75,7 +75,7 @@ async fn a_killed_node_keeps_what_it_acknowledged_once_and_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_node_remembers_keys() {
+async fn i8_killed_node_remembers_keys() {
     let workspace = Workspace::new();
     let document = r#"mutation {
         createAccount(account: { name: "Ada" }, idempotencyKey: "k") { id createdAt }
@@ -91,7 +91,7 @@ async fn a_killed_node_remembers_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_does_not_end_is_cut_off_after_the_grace_time() {
+async fn hanging_request_is_cut_off_after_the_grace_time() {
     let workspace = Workspace::new();
     let mut node = workspace.node_with(&["--shutdown-grace-ms", "300"]);
     let created = Api::at(node.address())
@@ -116,7 +116,7 @@ async fn a_request_that_does_not_end_is_cut_off_after_the_grace_time() {
 /// The port file says that the node listens: whoever waited for it may end the node at once. A reader
 /// of stdout that is slow makes "at once" a moment that always exists.
 #[test]
-fn a_node_can_be_ended_as_soon_as_it_has_said_its_port() {
+fn node_stops_in_order_once_its_port_file_exists() {
     /// What a pipe holds before writers wait.
     const PIPE_BYTES: usize = 65_536;
     let workspace = Workspace::new();

@@ -74,7 +74,7 @@ fn help_names_every_setting_and_command() {
 }
 
 #[test]
-fn the_help_of_a_tail_says_where_it_can_begin_and_how_it_ends() {
+fn tail_help_explains_start_and_exit() {
     let workspace = Workspace::new();
     let help = printed(&workspace, &mut workspace.command(&["events", "tail", "--help"])).stdout;
     for part in [
@@ -96,14 +96,14 @@ fn the_help_of_a_tail_says_where_it_can_begin_and_how_it_ends() {
 }
 
 #[test]
-fn the_version_is_one_line() {
+fn version_is_one_line() {
     let workspace = Workspace::new();
     let version = printed(&workspace, &mut workspace.command(&["--version"])).stdout;
     assert_eq!(version, format!("fritzy {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
-fn the_defaults_are_printed_as_toml() {
+fn defaults_are_printed_as_toml() {
     let workspace = Workspace::new();
     let toml = printed(&workspace, &mut workspace.command(&["config"])).stdout;
     let table: toml::Table = toml.parse().expect("TOML");
@@ -128,7 +128,7 @@ fn the_defaults_are_printed_as_toml() {
 }
 
 #[test]
-fn each_setting_says_where_it_comes_from() {
+fn each_setting_names_its_source() {
     let workspace = Workspace::new();
     let file = workspace.outside("fritzy.toml");
     let text: String = SETTINGS
@@ -166,7 +166,7 @@ fn each_setting_says_where_it_comes_from() {
 }
 
 #[test]
-fn the_later_source_overrides_the_earlier() {
+fn later_source_overrides_the_earlier() {
     let workspace = Workspace::new();
     let file = workspace.outside("fritzy.toml");
     std::fs::write(&file, "currency = \"JPY\"\nshards = 16\nlog = \"warn\"\n").expect("written");
@@ -190,7 +190,7 @@ fn the_later_source_overrides_the_earlier() {
 }
 
 #[test]
-fn the_settings_are_printed_as_json_too() {
+fn settings_are_printed_as_json() {
     let workspace = Workspace::new();
     let arguments = ["config", "--json", "--currency", "EUR"];
     let mut command = workspace.command(&arguments);
@@ -212,7 +212,7 @@ fn the_settings_are_printed_as_json_too() {
 }
 
 #[test]
-fn what_config_prints_can_be_used_as_a_settings_file() {
+fn printed_config_is_a_valid_settings_file() {
     let workspace = Workspace::new();
     for arguments in [
         &["config"][..],
@@ -229,7 +229,7 @@ fn what_config_prints_can_be_used_as_a_settings_file() {
 }
 
 #[test]
-fn the_schema_is_printed() {
+fn schema_is_printed() {
     let workspace = Workspace::new();
     let schema = printed(&workspace, &mut workspace.command(&["schema"])).stdout;
     for part in [
@@ -243,7 +243,7 @@ fn the_schema_is_printed() {
 }
 
 #[test]
-fn passwords_of_databases_are_hidden() {
+fn database_passwords_are_hidden() {
     let workspace = Workspace::new();
     for (url, shown) in [
         ("postgres://me:s3cret@h:5/db", "postgres://me:***@h:5/db"),

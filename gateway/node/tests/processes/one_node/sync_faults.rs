@@ -65,7 +65,7 @@ async fn create_at_last(api: &Api, name: &str, key: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_of_3_s_costs_readers_nothing_and_no_request_more_than_its_time() {
+async fn sync_of_3_s_delays_no_reader_and_no_deadline() {
     /// Memory answers in less than a millisecond; the rest is for busy machines.
     const READ_TIME_MAX: Duration = Duration::from_millis(500);
     /// A request's time is 1 s.
@@ -121,7 +121,7 @@ async fn a_sync_of_3_s_costs_readers_nothing_and_no_request_more_than_its_time()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_that_fails_ends_writing_until_a_restart_which_tells_what_became_of_it() {
+async fn i1_failed_sync_stops_writes_until_a_restart() {
     if let Some(reason) = missing() {
         skip!(reason);
     }

@@ -23,7 +23,7 @@ async fn create_accounts(api: Api) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_batches_make_no_temporary_files() {
+async fn large_batches_create_no_temporary_files() {
     let workspace = Workspace::new();
     let temporary = workspace.outside("temporary");
     std::fs::create_dir(&temporary).expect("a folder");

@@ -132,25 +132,25 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_between_the_write_and_the_answer_is_in_order() {
+    fn sync_between_write_and_response_is_accepted() {
         assert_eq!(fault_of(&[WRITE, SYNC, SEND]), None);
     }
 
     #[test]
-    fn an_answer_before_the_sync_is_not() {
+    fn response_before_the_sync_is_a_fault() {
         assert_eq!(fault_of(&[WRITE, SEND, SYNC]), Some(Fault::SentBeforeSync));
         assert_eq!(fault_of(&[SYNC, WRITE, SEND]), Some(Fault::SentBeforeSync));
         assert_eq!(fault_of(&[WRITE, SEND]), Some(Fault::SentBeforeSync));
     }
 
     #[test]
-    fn what_is_missing_is_told() {
+    fn missing_write_or_response_is_a_fault() {
         assert_eq!(fault_of(&[SYNC, SEND]), Some(Fault::NotWritten));
         assert_eq!(fault_of(&[WRITE, SYNC]), Some(Fault::NotSent));
     }
 
     #[test]
-    fn a_sync_of_another_file_or_one_that_failed_is_none() {
+    fn sync_that_failed_or_of_another_file_does_not_count() {
         let other = "7 1.000002 fdatasync(10) = 0";
         let failed = "7 1.000002 fdatasync(9) = -1 EIO (Input/output error)";
         for sync in [other, failed] {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_counts_from_its_end_and_belongs_to_its_thread() {
+    fn sync_counts_from_its_end_within_its_thread() {
         let began = "7 1.000002 fdatasync(9 <unfinished ...>";
         let ended = "7 1.000003 <... fdatasync resumed>) = 0";
         let others = "6 1.000003 <... fdatasync resumed>) = 0";
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_that_began_before_the_write_ended_is_none() {
+    fn sync_that_began_before_the_write_ended_does_not_count() {
         let began = r#"7 1.000001 pwrite64(9, "..id-1..", 8, 0 <unfinished ...>"#;
         let ended = "7 1.000003 <... pwrite64 resumed>) = 8";
         let sync = "6 1.000002 fdatasync(9) = 0";

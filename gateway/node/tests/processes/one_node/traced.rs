@@ -73,7 +73,7 @@ async fn place_orders(api: Api, client: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_acknowledgement_leaves_before_its_batch_is_synced() {
+async fn i1_no_response_is_sent_before_its_batch_is_synced() {
     if let Some(reason) = missing() {
         skip!(reason);
     }

@@ -97,7 +97,7 @@ async fn use_everything(api: &Api) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_stopped_node_leaves_is_clean_and_stays_as_it_is() {
+async fn verify_of_a_stopped_node_is_clean_and_changes_nothing() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
     use_everything(&Api::at(node.address())).await;
@@ -132,7 +132,7 @@ async fn what_a_stopped_node_leaves_is_clean_and_stays_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_node_leaves_is_clean_with_its_log() {
+async fn verify_of_a_killed_node_reads_its_wal() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
     let mut load = Load::start(&Api::at(node.address()), "killed");
@@ -159,7 +159,7 @@ async fn what_a_killed_node_leaves_is_clean_with_its_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_runs_beside_a_node_that_writes() {
+async fn verify_runs_next_to_a_writing_node() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
     let mut load = Load::start(&Api::at(node.address()), "beside");
@@ -187,7 +187,7 @@ async fn it_runs_beside_a_node_that_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn garbage_in_the_file_is_a_violation_and_hides_nothing_else() {
+async fn verify_reports_a_damaged_file_and_everything_else() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
     use_everything(&Api::at(node.address())).await;
@@ -253,7 +253,7 @@ fn require_cannot(ended: &ExitedProcess, named: &[&str]) {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_named_and_not_made() {
+fn verify_of_a_missing_database_creates_nothing() {
     let workspace = Workspace::new();
     require_cannot(
         &verify(&workspace),
@@ -266,7 +266,7 @@ fn a_database_that_is_not_there_is_named_and_not_made() {
 }
 
 #[test]
-fn what_is_no_database_of_ours_is_refused() {
+fn verify_of_a_foreign_file_is_refused() {
     let workspace = Workspace::new();
     let data = workspace.current().join("data");
     fs::create_dir(&data).expect("a folder");
@@ -287,7 +287,7 @@ fn what_is_no_database_of_ours_is_refused() {
 }
 
 #[test]
-fn what_can_be_said_is_in_its_help_and_a_wrong_limit_is_refused() {
+fn verify_help_is_complete_and_a_wrong_limit_is_refused() {
     let workspace = Workspace::new();
     let help = workspace.run(&mut workspace.command(&["journal", "verify", "--help"]));
     assert_eq!(help.code, Some(0), "{help:?}");
