@@ -1,4 +1,4 @@
-//! A server that runs on after the program that started it has ended.
+//! A server that keeps running after the program that started it has ended.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,21 @@ use crate::error::ServiceError;
 use crate::processes::Process;
 use crate::reaper;
 
-/// What one must know of a server that was left running, to find and end it later.
+/// What is needed to find and end a detached server later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetachedServer {
-    /// Its processes.
+    /// All of its processes.
     pub processes: Vec<DetachedProcess>,
-    /// Its folder, which is removed with it.
+    /// Its directory, which is removed with it.
     pub folder: PathBuf,
 }
 
-/// One of them.
+/// One process of a detached server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetachedProcess {
-    /// Its number.
+    /// The process id.
     pub pid: u32,
-    /// One of its arguments, which no other process has: the number may pass on to another one.
+    /// An argument that no other process has: the process id may be reused.
     pub argument: String,
 }
 
@@ -31,16 +31,16 @@ impl DetachedProcess {
 }
 
 impl DetachedServer {
-    /// Whether all of it still runs.
+    /// Whether all of its processes still run.
     #[must_use]
     pub fn is_running(&self) -> bool {
         !self.processes.is_empty() && self.processes.iter().all(DetachedProcess::is_running)
     }
 
-    /// Ends what of it runs, and removes its folder. No other process is touched.
+    /// Ends its processes and removes its directory. No other process is touched.
     ///
     /// # Errors
-    /// When something is still there afterwards.
+    /// When a process or the directory still exists afterwards.
     pub fn end(&self) -> Result<(), ServiceError> {
         reaper::end(&self.folder)?;
         let runs = self.processes.iter().find(|process| process.is_running());

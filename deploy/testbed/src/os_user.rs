@@ -1,4 +1,4 @@
-//! Under which account servers run: PostgreSQL refuses to be root.
+//! The Unix user that servers run as: PostgreSQL refuses to run as root.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -8,25 +8,25 @@ use std::process::Command;
 
 use crate::error::ServiceError;
 
-/// The accounts to choose from, best first: Debian's package makes the first, every system has the second.
+/// Candidates, best first: Debian's package creates the first, every system has the second.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
 const PASSWD: &str = "/etc/passwd";
 
-/// Who servers run as.
+/// The user that servers run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OsUser {
-    /// Whoever we are.
+    /// The current user.
     Own,
-    /// Somebody without rights, because we are root.
+    /// An unprivileged user, because the current one is root.
     Other { uid: u32, gid: u32 },
 }
 
 impl OsUser {
-    /// Our own account, or as root one without rights.
+    /// The current user, or an unprivileged one when that is root.
     ///
     /// # Errors
-    /// As root, when there is no such account.
+    /// When root finds no such user.
     pub(crate) fn for_servers() -> Result<Self, ServiceError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self::Own);
@@ -43,14 +43,14 @@ impl OsUser {
         })
     }
 
-    /// Makes a command run under this account.
+    /// Makes a command run as this user.
     pub(crate) fn apply_to(self, command: &mut Command) {
         if let Self::Other { uid, gid } = self {
             command.uid(uid).gid(gid);
         }
     }
 
-    /// Gives a file or folder that we made to this account.
+    /// Changes the owner of a file or directory to this user.
     ///
     /// # Errors
     /// When the system refuses.
@@ -64,7 +64,8 @@ impl OsUser {
     }
 }
 
-/// An account out of lines such as `postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash`.
+/// Parses lines such as `postgres:x:101:104:PostgreSQL
+/// administrator,,,:/var/lib/postgresql:/bin/bash`.
 fn find(users: &str, name: &str) -> Option<OsUser> {
     users.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -1,4 +1,4 @@
-//! A loopback port for a server.
+//! Free loopback ports for servers.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,14 +8,15 @@ use tokio::net::TcpSocket;
 
 use crate::error::ServiceError;
 
-/// Below those that the system gives to outgoing connections (Linux: 32768 and up), so that none of them takes the port
-/// of a server that is down for a moment and must come back where it was.
+/// Below the range of outgoing connections (Linux: 32768 and up), so that none of them takes the
+/// port of a server that is restarting.
 const PORTS: Range<u16> = 20_000..32_000;
 
-/// More taken ports than this in a row are no chance.
+/// This many taken ports in a row are no coincidence.
 const TRIES_MAX: u32 = 100;
 
-/// A port that nobody listened on a moment ago. Whoever listens on it next may still find it taken, and asks again.
+/// A port on which nobody listened a moment ago. It may be taken before the caller listens, which
+/// then requests another one.
 ///
 /// # Errors
 /// When a hundred ports in a row are taken.
@@ -44,8 +45,9 @@ pub fn free_address() -> Result<SocketAddr, ServiceError> {
     Ok((Ipv4Addr::LOCALHOST, free_port()?).into())
 }
 
-/// Whether nobody listens on a loopback port. Asking keeps nobody from listening there at the same moment: the port is
-/// bound for the question and not listened on, which Linux lets several do that reuse addresses.
+/// Whether nobody listens on a loopback port. The check binds the port and does not listen, which
+/// Linux allows several sockets that reuse addresses. So it does not keep others from listening at
+/// the same time.
 #[must_use]
 pub fn is_free(port: u16) -> bool {
     let bind = || {

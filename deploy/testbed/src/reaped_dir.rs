@@ -1,4 +1,4 @@
-//! A folder and processes of a program, which end with it however it ends.
+//! A directory and processes that end with the program, however that ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,40 +7,41 @@ use crate::error::ServiceError;
 use crate::os_user::OsUser;
 use crate::reaper::Reaper;
 
-/// A new folder, removed when this is dropped or the program is killed; and so are the processes that it was told of.
+/// A new directory, removed when this is dropped or the program is killed; the processes registered
+/// in it are killed as well.
 #[derive(Debug)]
 pub struct ReapedDir(Reaper);
 
 impl ReapedDir {
-    /// Makes one among the temporary files.
+    /// Creates one among the temporary files.
     ///
     /// # Errors
-    /// When it cannot be made, or no shell started to watch over it.
+    /// When it cannot be created, or the reaper's shell not be started.
     pub fn new() -> Result<Self, ServiceError> {
         Reaper::with_new_dir(None, OsUser::Own).map(Self)
     }
 
-    /// Where it is.
+    /// The path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.folder()
     }
 
-    /// A folder in it for one process, made if it is not there.
+    /// A subdirectory for one process, created if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn process_dir(&self, name: &str) -> Result<PathBuf, ServiceError> {
         let folder = self.path().join(name);
         fs::create_dir_all(&folder).map_err(ServiceError::io("make", &folder))?;
         Ok(folder)
     }
 
-    /// From now on, the process `pid` is killed with the folder, if `argument` is one of its arguments by then. In place of
-    /// the one before of this name.
+    /// Registers a process to be killed with the directory, if it then has `argument` among its
+    /// arguments. Replaces an earlier process of this name.
     ///
     /// # Errors
-    /// When it cannot be written down.
+    /// When the registration cannot be written.
     pub fn watch(&self, name: &str, pid: u32, argument: &str) -> Result<(), ServiceError> {
         let file = self.process_dir(name)?.join("server.pid");
         fs::write(&file, format!("{pid}\n{argument}\n")).map_err(ServiceError::io("write", &file))
@@ -70,7 +71,7 @@ mod tests {
             assert!(poll_until(soon, || Process(child.id()).has_argument(argument)));
         }
         folder.watch("a", children[0].id(), known).unwrap();
-        // By its number alone, this would be another's process.
+        // With this argument, the process id belongs to another process.
         folder.watch("b", children[1].id(), known).unwrap();
         let path = folder.path().to_owned();
         drop(folder);

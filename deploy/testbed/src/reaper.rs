@@ -1,8 +1,9 @@
-//! Sees to it that nothing of a server is left behind, even when the program that started it is killed.
+//! Removes everything of a server, even when the program that started it is killed.
 //!
-//! A parent's death can be signalled to its children, but to none that runs under another account, and threads count as
-//! parents. So a small shell waits at the end of a pipe: when the pipe closes, it ends the server and removes its
-//! folder. It is in a process group of its own, so that what ends a whole test run (Ctrl-C, a time limit) does not end it first.
+//! The death of a parent can be signalled to its children, but not to those of another user, and
+//! threads count as parents. So a small shell waits at the end of a pipe: when the pipe closes, it
+//! ends the server and removes its directory. It has its own process group, so that what ends a
+//! whole test run (Ctrl-C, a time limit) does not end it first.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -14,7 +15,7 @@ use crate::os_user::OsUser;
 
 const SCRIPT: &str = include_str!("reaper.sh");
 
-/// A folder of a server, and what watches over both.
+/// A directory of a server, and the shell that removes both.
 #[derive(Debug)]
 pub(crate) struct Reaper {
     folder: PathBuf,
@@ -22,10 +23,10 @@ pub(crate) struct Reaper {
 }
 
 impl Reaper {
-    /// Makes an empty folder for a server that runs under this account, and has it watched.
+    /// Creates an empty directory for a server that runs as this user, and starts its shell.
     ///
     /// # Errors
-    /// When the folder cannot be made, or no shell started.
+    /// When the directory cannot be created, or the shell not be started.
     pub(crate) fn with_new_dir(root: Option<&Path>, os_user: OsUser) -> Result<Self, ServiceError> {
         let root = root.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let folder = tempfile::Builder::new()
@@ -40,12 +41,12 @@ impl Reaper {
         })
     }
 
-    /// The folder, which is removed with the reaper.
+    /// The directory, which is removed with this value.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Lets the server run on, and its folder stay.
+    /// Lets the server run and keeps its directory.
     ///
     /// # Errors
     /// When the shell is gone.
@@ -62,13 +63,13 @@ impl Reaper {
 
 impl Drop for Reaper {
     fn drop(&mut self) {
-        // Closes the pipe. The script bounds itself.
+        // Closes the pipe. The script limits its own time.
         drop(self.shell.stdin.take());
         drop(self.shell.wait());
     }
 }
 
-/// Ends the server of a folder that was left running, and removes the folder.
+/// Ends the detached server of a directory, and removes the directory.
 ///
 /// # Errors
 /// When no shell can be started.

@@ -1,4 +1,4 @@
-//! The one PostgreSQL that tests share, and a database for each of them.
+//! The PostgreSQL server that tests share, with a database for each of them.
 
 use std::env;
 use std::path::PathBuf;
@@ -13,25 +13,26 @@ use crate::postgres::{PostgresConfig, PostgresServer, psql};
 /// The URL of a superuser on a server that exists for tests; `cargo xtask services up` prints one.
 pub const TEST_POSTGRES_VARIABLE: &str = "FRITZY_TEST_POSTGRES";
 
-/// The server of this process, once a test has asked for it. It ends with the process, by its reaper.
+/// The server of this process, started on demand. It ends with the process, through its reaper.
 static SHARED: Mutex<Option<TestPostgres>> = Mutex::new(None);
 
-/// A server that tests share. Databases made on it stay as long as it does.
+/// A server that tests share. Its databases exist as long as it does.
 #[derive(Debug, Clone)]
 pub struct TestPostgres {
     client: PathBuf,
     url: String,
-    /// Held for its end; `None` when the server is somebody else's.
+    /// Owns the server; `None` when another program does.
     _server: Option<Arc<PostgresServer>>,
 }
 
-/// The server that `FRITZY_TEST_POSTGRES` names; without one, a server that this process starts once and shares.
+/// The server that `FRITZY_TEST_POSTGRES` names; without one, a server that this process starts
+/// once and shares.
 ///
 /// A test that breaks a server starts its own [`PostgresServer`] instead.
 ///
 /// # Errors
-/// [`ServiceError::Missing`] when this machine has no PostgreSQL: the test calls [`crate::skipped`] and returns. Any
-/// other is a failure of the test.
+/// [`ServiceError::Missing`] when this machine has no PostgreSQL, for
+/// [`skip_unless!`](crate::skip_unless). Every other error is a failure of the test.
 pub fn shared_postgres() -> Result<TestPostgres, ServiceError> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(shared) = &*shared {
@@ -64,7 +65,7 @@ impl TestPostgres {
         &self.url
     }
 
-    /// Makes an empty database that no other test has, and returns its URL.
+    /// Creates an empty database that no other test uses, and returns its URL.
     ///
     /// # Errors
     /// When the server refuses, or cannot be reached.
@@ -74,7 +75,7 @@ impl TestPostgres {
         Ok(with_database(&self.url, &name))
     }
 
-    /// Drops a database by its URL, and ends who is connected.
+    /// Drops a database by its URL, and disconnects its clients.
     ///
     /// # Errors
     /// As [`Self::psql`].
@@ -85,12 +86,12 @@ impl TestPostgres {
         self.psql(&drop).map(|_| ())
     }
 
-    /// The names of all databases whose names begin like this.
+    /// The names of all databases that begin with `beginning`.
     ///
     /// # Errors
     /// As [`Self::psql`].
     pub fn databases(&self, beginning: &str) -> Result<Vec<String>, ServiceError> {
-        // The client's own list, whose first column is the name.
+        // The first column of psql's own list is the name.
         let list = self.psql(r"\l")?;
         let names = list.lines().filter_map(|line| line.split('|').next());
         let names = names.filter(|name| name.starts_with(beginning));
@@ -105,16 +106,17 @@ impl TestPostgres {
         psql(&self.client, &with_database(&self.url, database), sql)
     }
 
-    /// Runs SQL in the superuser's database and returns its rows, one in a line, columns separated by `|`.
+    /// Runs SQL in the superuser's database and returns its rows, one per line, columns separated
+    /// by `|`.
     ///
     /// # Errors
-    /// When the server refuses it, cannot be reached, or does not answer within 60 s.
+    /// When the server refuses it, cannot be reached, or does not respond within 60 s.
     pub fn psql(&self, sql: &str) -> Result<String, ServiceError> {
         psql(&self.client, &self.url, sql)
     }
 }
 
-/// Unique among all test processes that share a server, whenever they run.
+/// Unique among all test processes that ever share a server.
 fn unique_name() -> String {
     static MADE: AtomicU64 = AtomicU64::new(0);
     let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +130,7 @@ fn unique_name() -> String {
     )
 }
 
-/// The URL with another database: what is between the host and the parameters.
+/// The URL with another database: the part between the host and the parameters.
 fn with_database(url: &str, database: &str) -> String {
     let (address, parameters) = url.find('?').map_or((url, ""), |at| url.split_at(at));
     let host_from = address.find("://").map_or(0, |at| at + "://".len());

@@ -1,4 +1,4 @@
-//! The balancer in front of backends that count what reaches them.
+//! The balancer in front of backends that count their requests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -12,20 +12,20 @@ use super::Balancer;
 use super::backend::Backend;
 use crate::wait::poll_until;
 
-/// What happens at once on an idle machine takes a while on a busy one.
+/// Enough for a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// What a backend does with a request that is not about its readiness.
+/// How a backend treats a request that is not a readiness check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Does {
     Answer,
-    /// Reads it, and hangs up.
+    /// Reads it and disconnects.
     HangUp,
-    /// Answers the first one of a connection, reads the second, and hangs up.
+    /// Responds to the first request of a connection, reads the second and disconnects.
     HangUpOnSecond,
-    /// Answers one half, and the other when it is told to.
+    /// Sends half of the response, and the rest on a signal.
     AnswerInHalves,
 }
 
@@ -33,7 +33,7 @@ struct Fake {
     address: SocketAddr,
     is_ready: Arc<AtomicBool>,
     requests: Arc<AtomicUsize>,
-    /// One message for each connection that the balancer has closed.
+    /// One message for each connection that the balancer closed.
     closed: Receiver<()>,
     go_on: Sender<()>,
 }
@@ -72,7 +72,7 @@ impl Fake {
     }
 }
 
-/// Serves a connection; whether the other side has closed it, after a request.
+/// Serves a connection. Returns whether the other side closed it after a request.
 fn serve(
     stream: &TcpStream,
     does: Does,
@@ -119,14 +119,14 @@ fn serve(
     of_this > 0
 }
 
-/// One that is ready without being asked.
+/// A backend that is ready without checks.
 fn ready_backend(address: SocketAddr) -> Arc<Backend> {
     let backend = Backend::unfollowed(address);
     backend.set_ready(true);
     Arc::new(backend)
 }
 
-/// A balancer before backends that are ready without being asked.
+/// A balancer in front of backends that are ready without checks.
 fn before(addresses: &[SocketAddr]) -> Balancer {
     let balancer = Balancer::start(ANY_PORT, &[]).unwrap();
     let backends = addresses.iter().copied().map(ready_backend).collect();
@@ -150,7 +150,7 @@ fn send(balancer: &Balancer) -> TcpStream {
     stream
 }
 
-/// The status, and the whole answer.
+/// The status, and the whole response.
 fn ask(balancer: &Balancer) -> (u16, String) {
     let mut answer = String::new();
     send(balancer).read_to_string(&mut answer).unwrap();
@@ -260,7 +260,7 @@ fn connection_in_use_closes_after_its_backend_was_unready() {
         stream.read_exact(&mut byte).unwrap();
         answer.push(byte[0]);
     }
-    // Ready again by the time the answer ends: the connection belongs to the time before.
+    // It is ready again when the response ends, but the connection belongs to the earlier period.
     backend.set_ready(false);
     backend.set_ready(true);
     fake.go_on.send(()).unwrap();

@@ -1,11 +1,11 @@
-//! A server that runs on after the program that started it has ended.
+//! A server that keeps running after the program that started it has ended.
 
 use super::PostgresServer;
 use crate::detached_server::{DetachedProcess, DetachedServer};
 use crate::error::ServiceError;
 
 impl PostgresServer {
-    /// Lets the server run on without us.
+    /// Lets the server run after this program has ended.
     ///
     /// # Errors
     /// When it does not run.

@@ -94,12 +94,12 @@ async fn response_over_the_budget_is_refused_by_its_actual_size() {
         ),
     ];
     for (fits, document) in lists {
-        let answer = node.api.run(&document).await;
+        let response = node.api.run(&document).await;
         if fits {
-            assert!(answer.data("").is_object(), "{document}");
+            assert!(response.data("").is_object(), "{document}");
         } else {
-            assert_eq!(answer.code(), "ANSWER_TOO_LARGE", "{document}");
-            let json = answer.json();
+            assert_eq!(response.code(), "ANSWER_TOO_LARGE", "{document}");
+            let json = response.json();
             assert_eq!(json["data"], Value::Null, "{document}");
             assert_eq!(
                 json["errors"].as_array().map(Vec::len),
@@ -156,13 +156,13 @@ async fn unread_responses_hold_their_budget_and_small_ones_need_none() {
         .run("{ products(pagination: { take: 1 }) { id description } }");
     assert!(small.await.data("/products/0/id").is_string());
     // One takes its answer at last; another gives up.
-    let answer = clients.pop().expect("a client").answer().await;
-    let answer = answer.expect("a whole answer");
+    let response = clients.pop().expect("a client").response().await;
+    let response = response.expect("a whole answer");
     assert_eq!(
-        (answer.status, answer.body.contains("errors")),
+        (response.status, response.body.contains("errors")),
         (200, false)
     );
-    assert_eq!(answer.body.matches("description").count(), 1_000);
+    assert_eq!(response.body.matches("description").count(), 1_000);
     drop(clients);
     // The node sees that they are gone when it writes to them.
     loop {

@@ -70,14 +70,14 @@ async fn orders_and_products_have_connections() {
             totalPrice products {{ name description }} }} }} pageInfo {{ hasPreviousPage }} }} }}
             productsConnection(first: 5) {{ edges {{ node {{ name }} }} }} }}"#
     );
-    let answer = node.api.run(&document).await;
-    let orders = answer.data("/accounts/0/ordersConnection");
+    let response = node.api.run(&document).await;
+    let orders = response.data("/accounts/0/ordersConnection");
     let totals: Vec<_> = (0..2)
         .map(|n| orders["edges"][n]["node"]["totalPrice"].clone())
         .collect();
     assert_eq!(totals, [3.0, 4.5]);
     assert_eq!(orders["pageInfo"]["hasPreviousPage"], true);
-    assert_eq!(answer.data("/productsConnection/edges/0/node/name"), "Pen");
+    assert_eq!(response.data("/productsConnection/edges/0/node/name"), "Pen");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,8 +91,8 @@ async fn invalid_connection_arguments_are_named() {
         ("before: \"\"", "before"),
     ] {
         let document = format!("{{ accountsConnection({arguments}) {{ edges {{ cursor }} }} }}");
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.code(), "INVALID_ARGUMENT", "{arguments}");
-        assert_eq!(answer.error()["extensions"]["field"], field, "{arguments}");
+        let response = node.api.run(&document).await;
+        assert_eq!(response.code(), "INVALID_ARGUMENT", "{arguments}");
+        assert_eq!(response.error()["extensions"]["field"], field, "{arguments}");
     }
 }

@@ -28,18 +28,18 @@ fn preflight(api: &Api, origin: &str, method: &str, headers: &str) -> Builder {
         .header("access-control-request-headers", headers)
 }
 
-fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
-    let value = answer.headers.get(name);
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    let value = response.headers.get(name);
     value
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
 
-fn require_no_permission(answer: &Response) {
-    let mut names = answer.headers.keys();
+fn require_no_permission(response: &Response) {
+    let mut names = response.headers.keys();
     assert!(
         !names.any(|name| name.as_str().starts_with("access-control-")),
-        "{answer:?}"
+        "{response:?}"
     );
 }
 
@@ -47,13 +47,13 @@ fn require_no_permission(answer: &Response) {
 async fn cors_allows_no_origin_by_default() {
     for origins in [&[][..], &[""], &[" "]] {
         let node = node_for(origins).await;
-        let answer = query_from(&node.api, SHOP).await;
-        assert_eq!(answer.status, StatusCode::OK);
-        require_no_permission(&answer);
+        let response = query_from(&node.api, SHOP).await;
+        assert_eq!(response.status, StatusCode::OK);
+        require_no_permission(&response);
         let request = preflight(&node.api, SHOP, "POST", "content-type");
-        let answer = node.api.send(request, "").await;
-        assert!(!answer.status.is_success(), "{answer:?}");
-        require_no_permission(&answer);
+        let response = node.api.send(request, "").await;
+        assert!(!response.status.is_success(), "{response:?}");
+        require_no_permission(&response);
     }
 }
 
@@ -61,12 +61,12 @@ async fn cors_allows_no_origin_by_default() {
 async fn cors_allows_listed_origins() {
     let node = node_for(&[SHOP, &format!(" {ADMIN} ")]).await;
     for origin in [SHOP, ADMIN] {
-        let answer = query_from(&node.api, origin).await;
-        assert_eq!(answer.text, r#"{"data":{"accounts":[]}}"#);
-        assert_eq!(header(&answer, "access-control-allow-origin"), origin);
-        let exposed = header(&answer, "access-control-expose-headers");
-        assert!(exposed.contains("x-request-id"), "{answer:?}");
-        assert_eq!(header(&answer, "access-control-allow-credentials"), "");
+        let response = query_from(&node.api, origin).await;
+        assert_eq!(response.text, r#"{"data":{"accounts":[]}}"#);
+        assert_eq!(header(&response, "access-control-allow-origin"), origin);
+        let exposed = header(&response, "access-control-expose-headers");
+        assert!(exposed.contains("x-request-id"), "{response:?}");
+        assert_eq!(header(&response, "access-control-allow-credentials"), "");
     }
 }
 
@@ -76,22 +76,22 @@ async fn cors_preflight_allows_the_api_headers() {
     let headers = "accept,authorization,content-type,idempotency-key,x-request-id";
     for method in ["POST", "GET"] {
         let request = preflight(&node.api, SHOP, method, headers);
-        let answer = node.api.send(request, "").await;
-        assert!(answer.status.is_success(), "{answer:?}");
-        assert_eq!(header(&answer, "access-control-allow-origin"), SHOP);
-        assert!(header(&answer, "access-control-allow-methods").contains(method));
-        let allowed = header(&answer, "access-control-allow-headers").to_lowercase();
+        let response = node.api.send(request, "").await;
+        assert!(response.status.is_success(), "{response:?}");
+        assert_eq!(header(&response, "access-control-allow-origin"), SHOP);
+        assert!(header(&response, "access-control-allow-methods").contains(method));
+        let allowed = header(&response, "access-control-allow-headers").to_lowercase();
         for name in headers.split(',') {
-            assert!(allowed.contains(name), "{name} in {answer:?}");
+            assert!(allowed.contains(name), "{name} in {response:?}");
         }
     }
     for request in [
         preflight(&node.api, SHOP, "DELETE", "content-type"),
         preflight(&node.api, SHOP, "POST", "x-else"),
     ] {
-        let answer = node.api.send(request, "").await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        require_no_permission(&answer);
+        let response = node.api.send(request, "").await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN);
+        require_no_permission(&response);
     }
 }
 
@@ -104,20 +104,20 @@ async fn cors_rejects_unlisted_origins() {
         "https://shop.example:444",
         "null",
     ] {
-        let answer = query_from(&node.api, origin).await;
-        require_no_permission(&answer);
+        let response = query_from(&node.api, origin).await;
+        require_no_permission(&response);
         let request = preflight(&node.api, origin, "POST", "content-type");
-        let answer = node.api.send(request, "").await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin}");
-        require_no_permission(&answer);
+        let response = node.api.send(request, "").await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN, "{origin}");
+        require_no_permission(&response);
     }
-    let answer = node.api.run("{ accounts { id } }").await;
+    let response = node.api.run("{ accounts { id } }").await;
     assert_eq!(
-        answer.status,
+        response.status,
         StatusCode::OK,
         "what is no page sends no origin"
     );
-    require_no_permission(&answer);
+    require_no_permission(&response);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,13 +125,13 @@ async fn cors_star_allows_every_origin() {
     for origins in [&["*"][..], &[SHOP, "*"]] {
         let node = node_for(origins).await;
         for origin in [SHOP, EVIL, "null"] {
-            let answer = query_from(&node.api, origin).await;
-            assert_eq!(answer.status, StatusCode::OK);
-            let allowed = header(&answer, "access-control-allow-origin");
-            assert!([origin, "*"].contains(&allowed), "{answer:?}");
+            let response = query_from(&node.api, origin).await;
+            assert_eq!(response.status, StatusCode::OK);
+            let allowed = header(&response, "access-control-allow-origin");
+            assert!([origin, "*"].contains(&allowed), "{response:?}");
             let request = preflight(&node.api, origin, "POST", "content-type");
-            let answer = node.api.send(request, "").await;
-            assert!(answer.status.is_success(), "{answer:?}");
+            let response = node.api.send(request, "").await;
+            assert!(response.status.is_success(), "{response:?}");
         }
     }
 }
@@ -143,8 +143,8 @@ async fn cors_ignores_requests_of_the_same_origin() {
     for origins in [&[][..], &[SHOP]] {
         let node = node_for(origins).await;
         let own = format!("http://{}", node.address());
-        let answer = query_from(&node.api, &own).await;
-        assert_eq!(answer.status, StatusCode::OK, "{origins:?}: {answer:?}");
-        assert_eq!(answer.text, r#"{"data":{"accounts":[]}}"#);
+        let response = query_from(&node.api, &own).await;
+        assert_eq!(response.status, StatusCode::OK, "{origins:?}: {response:?}");
+        assert_eq!(response.text, r#"{"data":{"accounts":[]}}"#);
     }
 }

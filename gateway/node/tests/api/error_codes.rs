@@ -42,17 +42,17 @@ fn documented_error_codes_are_complete() {
 }
 
 /// All the codes of an answer; each error must have one.
-fn codes(answer: &Response) -> BTreeSet<String> {
-    let json = answer.json();
+fn codes(response: &Response) -> BTreeSet<String> {
+    let json = response.json();
     let errors = json["errors"].as_array();
-    let errors = errors.unwrap_or_else(|| panic!("errors were expected: {answer:?}"));
+    let errors = errors.unwrap_or_else(|| panic!("errors were expected: {response:?}"));
     let code = |error: &Value| error["extensions"]["code"].as_str().map(ToOwned::to_owned);
     let codes: Option<BTreeSet<String>> = errors.iter().map(code).collect();
-    codes.unwrap_or_else(|| panic!("every error has a code: {answer:?}"))
+    codes.unwrap_or_else(|| panic!("every error has a code: {response:?}"))
 }
 
-fn require_code(answer: &Response, expected: &str) {
-    assert_eq!(codes(answer), [expected.to_owned()].into(), "{answer:?}");
+fn require_code(response: &Response, expected: &str) {
+    assert_eq!(codes(response), [expected.to_owned()].into(), "{response:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,9 +67,9 @@ async fn malformed_documents_fail_to_parse() {
         r#"{ accounts(id: "x) { id } }"#,
         "fragment F on Query { __typename }",
     ] {
-        let answer = node.api.run(document).await;
-        require_code(&answer, "GRAPHQL_PARSE_FAILED");
-        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        let response = node.api.run(document).await;
+        require_code(&response, "GRAPHQL_PARSE_FAILED");
+        assert!(response.json().get("data").is_none(), "{response:?}");
     }
 }
 
@@ -94,9 +94,9 @@ async fn documents_against_the_schema_fail_to_validate() {
         "{ a: accounts { id } a: products { id } }",
         "subscription { accounts { id } }",
     ] {
-        let answer = node.api.run(document).await;
-        require_code(&answer, "GRAPHQL_VALIDATION_FAILED");
-        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        let response = node.api.run(document).await;
+        require_code(&response, "GRAPHQL_VALIDATION_FAILED");
+        assert!(response.json().get("data").is_none(), "{response:?}");
     }
 }
 
@@ -130,12 +130,12 @@ async fn wrong_types_have_a_code_as_literals_and_variables() {
         (by_account, json!({})),
         (by_id, Value::Null),
     ] {
-        let answer = node.api.run_with(document, variables.clone()).await;
-        let codes = codes(&answer);
+        let response = node.api.run_with(document, variables.clone()).await;
+        let codes = codes(&response);
         let either = ["GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"];
         assert!(
             codes.iter().all(|code| either.contains(&code.as_str())),
-            "{document} with {variables}: {answer:?}"
+            "{document} with {variables}: {response:?}"
         );
     }
     let accounts = node.api.run("{ accounts { id } }").await;
@@ -154,8 +154,8 @@ async fn unknown_operation_has_a_code() {
         json!({ "query": "query A { accounts { id } }", "operationName": "C" }),
         json!({ "query": "{ accounts { id } }", "operationName": "C" }),
     ] {
-        let answer = node.api.send(node.api.post(), body.to_string()).await;
-        require_code(&answer, "GRAPHQL_VALIDATION_FAILED");
+        let response = node.api.send(node.api.post(), body.to_string()).await;
+        require_code(&response, "GRAPHQL_VALIDATION_FAILED");
     }
     let body = json!({ "query": two, "operationName": "B" }).to_string();
     let named = node.api.send(node.api.post(), body).await;
@@ -183,13 +183,13 @@ async fn malformed_bodies_have_a_code() {
         r#"{"query":"{ accounts { id } }","extensions":5}"#,
         "{\"query\":\"\u{7f}\u{0}\"}",
     ] {
-        let answer = node.api.send(node.api.post(), body.to_owned()).await;
-        require_code(&answer, "BAD_REQUEST");
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+        let response = node.api.send(node.api.post(), body.to_owned()).await;
+        require_code(&response, "BAD_REQUEST");
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{body}");
     }
     let invalid_utf8 = b"{\"query\":\"\xff\"}".to_vec();
-    let answer = node.api.send(node.api.post(), invalid_utf8).await;
-    require_code(&answer, "BAD_REQUEST");
+    let response = node.api.send(node.api.post(), invalid_utf8).await;
+    require_code(&response, "BAD_REQUEST");
 }
 
 /// A list is no request, whatever stands in it.
@@ -197,8 +197,8 @@ async fn malformed_bodies_have_a_code() {
 async fn list_of_requests_is_refused() {
     let node = TestNode::start().await;
     let body = r#"["{ accounts { id } }", null, null, null]"#;
-    let answer = node.api.send(node.api.post(), body).await;
-    require_code(&answer, "BAD_REQUEST");
+    let response = node.api.send(node.api.post(), body).await;
+    require_code(&response, "BAD_REQUEST");
 }
 
 async fn send_as(api: &Api, content_type: Option<&str>, accept: &str) -> Response {
@@ -221,13 +221,13 @@ async fn unsupported_content_types_are_refused() {
         Some("multipart/form-data; boundary=x"),
         Some("application/json; charset=iso-8859-1"),
     ] {
-        let answer = send_as(&node.api, content_type, "*/*").await;
-        require_code(&answer, "UNSUPPORTED_MEDIA_TYPE");
-        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let response = send_as(&node.api, content_type, "*/*").await;
+        require_code(&response, "UNSUPPORTED_MEDIA_TYPE");
+        assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     for content_type in ["application/json;charset=UTF-8", "Application/JSON"] {
-        let answer = send_as(&node.api, Some(content_type), "*/*").await;
-        assert_eq!(answer.data("/accounts"), json!([]));
+        let response = send_as(&node.api, Some(content_type), "*/*").await;
+        assert_eq!(response.data("/accounts"), json!([]));
     }
 }
 
@@ -239,9 +239,9 @@ async fn unsupported_accept_headers_are_refused() {
         "application/xml, text/*",
         "application/json;q=0",
     ] {
-        let answer = send_as(&node.api, Some("application/json"), accept).await;
-        require_code(&answer, "NOT_ACCEPTABLE");
-        assert_eq!(answer.status, StatusCode::NOT_ACCEPTABLE, "{accept}");
+        let response = send_as(&node.api, Some("application/json"), accept).await;
+        require_code(&response, "NOT_ACCEPTABLE");
+        assert_eq!(response.status, StatusCode::NOT_ACCEPTABLE, "{accept}");
     }
 }
 
@@ -259,13 +259,13 @@ async fn unsupported_methods_name_the_allowed_ones() {
     ] {
         let request = node.api.request(method.clone(), path);
         let request = request.header(CONTENT_TYPE, "application/json");
-        let answer = node
+        let response = node
             .api
             .send(request, r#"{"query":"{ __typename }"}"#)
             .await;
-        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
-        assert_eq!(answer.headers[ALLOW], "GET, POST", "{method}");
-        require_code(&answer, "METHOD_NOT_ALLOWED");
+        assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(response.headers[ALLOW], "GET, POST", "{method}");
+        require_code(&response, "METHOD_NOT_ALLOWED");
     }
     let accounts = node.api.run("{ accounts { id } }").await;
     assert_eq!(accounts.data("/accounts"), json!([]));

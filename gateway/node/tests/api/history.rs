@@ -31,10 +31,10 @@ async fn history_contains_a_change_once_it_is_acknowledged() {
         );
     }
     let types = async |id: &str, page: serde_json::Value| -> Vec<String> {
-        let answer = api
+        let response = api
             .run_with(HISTORY, json!({ "id": id, "page": page }))
             .await;
-        let entries = answer.data("/history");
+        let entries = response.data("/history");
         let entries = entries.as_array().expect("a list").clone();
         let skip = page["skip"].as_u64().unwrap_or(0);
         for (index, entry) in entries.iter().enumerate() {
@@ -63,10 +63,10 @@ async fn history_contains_a_change_once_it_is_acknowledged() {
     );
     let of_order = ["order.created", "order.confirmed", "order.cancelled"];
     assert_eq!(types(&order, json!(null)).await, of_order);
-    let answer = api.run_with(HISTORY, json!({ "id": order })).await;
-    let created = answer.data("/history/0/data");
+    let response = api.run_with(HISTORY, json!({ "id": order })).await;
+    let created = response.data("/history/0/data");
     assert_eq!(created["lines"][0]["quantity"], 2, "{created}");
-    assert_eq!(answer.data("/history/2/data")["reason"], "late");
+    assert_eq!(response.data("/history/2/data")["reason"], "late");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,9 +79,9 @@ async fn i8_repeated_request_has_the_same_command_id() {
         );
         node.api.run(&change).await.data("/updateProduct");
     }
-    let answer = node.api.run_with(HISTORY, json!({ "id": product })).await;
-    assert_eq!(answer.data("/history").as_array().map(Vec::len), Some(3));
-    let command = |index: u32| answer.text_at(&format!("/history/{index}/commandId"));
+    let response = node.api.run_with(HISTORY, json!({ "id": product })).await;
+    assert_eq!(response.data("/history").as_array().map(Vec::len), Some(3));
+    let command = |index: u32| response.text_at(&format!("/history/{index}/commandId"));
     let commands = BTreeSet::from([command(0), command(1), command(2)]);
     assert_eq!(commands.len(), 3, "{commands:?}");
 }
@@ -111,10 +111,10 @@ async fn unknown_entity_has_no_history() {
             "pagination.take",
         ),
     ] {
-        let answer = api
+        let response = api
             .run_with(HISTORY, json!({ "id": id, "page": page }))
             .await;
-        assert_eq!(answer.code(), code, "{id}: {answer:?}");
-        assert_eq!(answer.error()["extensions"]["field"], field, "{answer:?}");
+        assert_eq!(response.code(), code, "{id}: {response:?}");
+        assert_eq!(response.error()["extensions"]["field"], field, "{response:?}");
     }
 }

@@ -36,8 +36,8 @@ async fn page(api: &Api, list: &str, pagination: Value) -> Value {
     let document = format!(
         "query($page: PaginationInput) {{ {list}(pagination: $page) {{ id name createdAt }} }}"
     );
-    let answer = api.run_with(&document, json!({ "page": pagination })).await;
-    answer.data(&format!("/{list}"))
+    let response = api.run_with(&document, json!({ "page": pagination })).await;
+    response.data(&format!("/{list}"))
 }
 
 /// When each entry was created, with its id.
@@ -149,10 +149,10 @@ async fn search_is_unavailable_without_an_index() {
         r#"{ products(query: "lamp") { id } }"#,
         r#"{ products(query: "", pagination: { take: 1 }) { id } }"#,
     ] {
-        let answer = node.api.run(document).await;
-        assert_eq!(answer.code(), "SEARCH_UNAVAILABLE");
-        assert_eq!(answer.error()["extensions"]["retryable"], true);
-        assert_eq!(answer.error()["path"], json!(["products"]));
+        let response = node.api.run(document).await;
+        assert_eq!(response.code(), "SEARCH_UNAVAILABLE");
+        assert_eq!(response.error()["extensions"]["retryable"], true);
+        assert_eq!(response.error()["path"], json!(["products"]));
     }
     let listed = node.api.run("{ products { name } }").await;
     assert_eq!(

@@ -26,8 +26,8 @@ async fn post_accepting(api: &Api, accept: Option<&str>, body: &str) -> Response
     api.send(request, body.to_owned()).await
 }
 
-fn media_type(answer: &Response) -> &str {
-    let value = answer.headers.get(CONTENT_TYPE);
+fn media_type(response: &Response) -> &str {
+    let value = response.headers.get(CONTENT_TYPE);
     value
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
@@ -74,9 +74,9 @@ async fn malformed_get_is_refused() {
         &[query, ("extensions", "{")],
         &[query, query],
     ] {
-        let answer = get(&node.api, parameters).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{parameters:?}");
-        assert_eq!(answer.code(), "BAD_REQUEST", "{parameters:?}");
+        let response = get(&node.api, parameters).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{parameters:?}");
+        assert_eq!(response.code(), "BAD_REQUEST", "{parameters:?}");
     }
 }
 
@@ -91,9 +91,9 @@ async fn mutation_by_get_is_refused() {
         &[("query", &anonymous)],
         &[("query", &both), ("operationName", "M")],
     ] {
-        let answer = get(&node.api, parameters).await;
-        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-        assert_eq!(answer.code(), "METHOD_NOT_ALLOWED");
+        let response = get(&node.api, parameters).await;
+        assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.code(), "METHOD_NOT_ALLOWED");
     }
     let query = get(&node.api, &[("query", &both), ("operationName", "Q")]).await;
     assert_eq!(
@@ -115,16 +115,16 @@ async fn graphql_response_media_type_uses_error_statuses() {
         r#"{"query":"{ nope }"}"#,
         r#"{"query":"query A { accounts { id } }","operationName":"B"}"#,
     ] {
-        let answer = post_accepting(&node.api, Some(GRAPHQL), body).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
-        assert_eq!(media_type(&answer), format!("{GRAPHQL}; charset=utf-8"));
-        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        let response = post_accepting(&node.api, Some(GRAPHQL), body).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(media_type(&response), format!("{GRAPHQL}; charset=utf-8"));
+        assert!(response.json().get("data").is_none(), "{response:?}");
         // The older one always said 200, and old clients read nothing else.
         for accept in [Some(JSON), Some("*/*"), None] {
-            let answer = post_accepting(&node.api, accept, body).await;
-            assert_eq!(answer.status, StatusCode::OK, "{accept:?} {body}");
-            assert_eq!(media_type(&answer), format!("{JSON}; charset=utf-8"));
-            assert!(!answer.code().is_empty());
+            let response = post_accepting(&node.api, accept, body).await;
+            assert_eq!(response.status, StatusCode::OK, "{accept:?} {body}");
+            assert_eq!(media_type(&response), format!("{JSON}; charset=utf-8"));
+            assert!(!response.code().is_empty());
         }
     }
 }
@@ -139,10 +139,10 @@ async fn executed_requests_return_200() {
         r#"{"query":"{ accounts(pagination: { take: -1 }) { id } }"}"#,
     ] {
         for accept in [GRAPHQL, JSON] {
-            let answer = post_accepting(&node.api, Some(accept), body).await;
-            assert_eq!(answer.status, StatusCode::OK, "{accept} {body}");
-            assert_eq!(media_type(&answer), format!("{accept}; charset=utf-8"));
-            assert!(answer.json().get("data").is_some(), "{answer:?}");
+            let response = post_accepting(&node.api, Some(accept), body).await;
+            assert_eq!(response.status, StatusCode::OK, "{accept} {body}");
+            assert_eq!(media_type(&response), format!("{accept}; charset=utf-8"));
+            assert!(response.json().get("data").is_some(), "{response:?}");
         }
     }
 }

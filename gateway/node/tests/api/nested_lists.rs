@@ -129,10 +129,10 @@ async fn nested_connections_take_one_statement_per_level() {
             ),
         ] {
             let before = read_statements(&node.api).await;
-            let answer = node.api.run(&document).await;
+            let response = node.api.run(&document).await;
             let used = read_statements(&node.api).await - before;
             assert_eq!(used, at_most, "{document}");
-            let ids = answer.text.matches(r#""id":"#).count();
+            let ids = response.text.matches(r#""id":"#).count();
             assert_eq!(ids, 150, "{document}");
         }
     }

@@ -159,8 +159,8 @@ async fn order_is_unchanged_after_a_restart() {
         for mutation in moves {
             move_order(&node.api, mutation, &id).await.data("");
         }
-        let answer = read(&node.api, &id).await.text;
-        orders.push((id, answer));
+        let response = read(&node.api, &id).await.text;
+        orders.push((id, response));
     }
     let node = node.restart().await;
     for (id, before) in orders {

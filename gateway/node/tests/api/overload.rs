@@ -10,20 +10,20 @@ use crate::node::TestNode;
 async fn requests_over_the_limit_are_refused_with_retry_hint() {
     let node = TestNode::start_with(|settings| settings.requests_max = 2).await;
     let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
-    let answers = join_all((0..200).map(|_| node.api.run(document))).await;
-    let (answered, refused): (Vec<_>, Vec<_>) = answers
+    let responses = join_all((0..200).map(|_| node.api.run(document))).await;
+    let (answered, refused): (Vec<_>, Vec<_>) = responses
         .into_iter()
-        .partition(|answer| answer.status == StatusCode::OK);
+        .partition(|response| response.status == StatusCode::OK);
     assert!(
         !answered.is_empty() && !refused.is_empty(),
         "{} answered",
         answered.len()
     );
-    for answer in &refused {
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(answer.code(), "OVERLOADED");
-        assert_eq!(answer.headers["retry-after"], "1");
-        let extensions = &answer.error()["extensions"];
+    for response in &refused {
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.code(), "OVERLOADED");
+        assert_eq!(response.headers["retry-after"], "1");
+        let extensions = &response.error()["extensions"];
         assert_eq!(extensions["retryable"], true);
         assert!(
             extensions["retryAfterMs"]
@@ -64,9 +64,9 @@ async fn too_complex_documents_are_refused_cheaply() {
         bomb,
         format!("{{ {aliases} }}"),
     ] {
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        assert_eq!(answer.code(), "DOCUMENT_TOO_COMPLEX");
+        let response = node.api.run(&document).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST);
+        assert_eq!(response.code(), "DOCUMENT_TOO_COMPLEX");
     }
     let deep = "{ accounts ".repeat(40) + &"}".repeat(40);
     assert_eq!(
@@ -79,14 +79,14 @@ async fn too_complex_documents_are_refused_cheaply() {
 async fn document_with_many_errors_reports_the_first_ones() {
     let node = TestNode::start().await;
     let arguments: String = (0..5_000).map(|n| format!("a{n}: 1 ")).collect();
-    let answer = node
+    let response = node
         .api
         .run(&format!("{{ accounts({arguments}) {{ id }} }}"))
         .await;
-    let json = answer.json();
+    let json = response.json();
     let errors = json["errors"].as_array().map(Vec::len);
-    assert_eq!(errors, Some(100), "{} bytes", answer.text.len());
-    assert!(answer.text.contains("GRAPHQL_VALIDATION_FAILED"));
+    assert_eq!(errors, Some(100), "{} bytes", response.text.len());
+    assert!(response.text.contains("GRAPHQL_VALIDATION_FAILED"));
 }
 
 /// An error for each word, and a long name in each error: gigabytes, from a body of a megabyte.
@@ -104,15 +104,15 @@ async fn documents_with_memory_filling_errors_are_refused_unparsed() {
         format!("query {long} {{ accounts {{ id }} }}"),
     ] {
         let began = std::time::Instant::now();
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.code(), "DOCUMENT_TOO_COMPLEX");
-        assert!(answer.text.len() < 1_000, "{} bytes", answer.text.len());
+        let response = node.api.run(&document).await;
+        assert_eq!(response.code(), "DOCUMENT_TOO_COMPLEX");
+        assert!(response.text.len() < 1_000, "{} bytes", response.text.len());
         assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
     let body = serde_json::json!({ "query": "query A { __typename }", "operationName": long });
-    let answer = node.api.send(node.api.post(), body.to_string()).await;
-    assert_eq!(answer.code(), "BAD_REQUEST");
-    assert!(answer.text.len() < 1_000, "{} bytes", answer.text.len());
+    let response = node.api.send(node.api.post(), body.to_string()).await;
+    assert_eq!(response.code(), "BAD_REQUEST");
+    assert!(response.text.len() < 1_000, "{} bytes", response.text.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,8 +130,8 @@ async fn possibly_too_large_responses_are_refused_before_reading() {
         nested(1_000, "(pagination: { take: 100 })"),
         nested(100, "(pagination: { take: 1000 })"),
     ] {
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.data("/accounts"), serde_json::json!([]));
+        let response = node.api.run(&document).await;
+        assert_eq!(response.data("/accounts"), serde_json::json!([]));
     }
     let wide: String = (0..200)
         .map(|n| format!("a{n}: accounts {{ orders {{ id }} }} "))
@@ -146,10 +146,10 @@ async fn possibly_too_large_responses_are_refused_before_reading() {
             "ordersConnection",
         ),
     ] {
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        assert_eq!(answer.code(), "DOCUMENT_TOO_COMPLEX");
-        let message = answer.error()["message"].to_string();
+        let response = node.api.run(&document).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST);
+        assert_eq!(response.code(), "DOCUMENT_TOO_COMPLEX");
+        let message = response.error()["message"].to_string();
         assert!(message.contains(field), "names the field: {message}");
     }
 }

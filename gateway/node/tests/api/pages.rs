@@ -9,8 +9,8 @@ async fn get(node: &TestNode, path: &str) -> Response {
     node.api.send(node.api.request(Method::GET, path), "").await
 }
 
-fn media_type(answer: &Response) -> &str {
-    let value = answer.headers.get("content-type");
+fn media_type(response: &Response) -> &str {
+    let value = response.headers.get("content-type");
     value
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
@@ -20,9 +20,9 @@ fn media_type(answer: &Response) -> &str {
 async fn probes_report_a_started_node_live_and_ready() {
     let node = TestNode::start().await;
     for (path, text) in [("/healthz/live", "live\n"), ("/healthz/ready", "ready\n")] {
-        let answer = get(&node, path).await;
+        let response = get(&node, path).await;
         assert_eq!(
-            (answer.status, answer.text.as_str()),
+            (response.status, response.text.as_str()),
             (StatusCode::OK, text)
         );
     }
@@ -67,14 +67,14 @@ async fn unknown_paths_are_not_found() {
         "/explorer/nope.js",
         "/explorer/../x",
     ] {
-        let answer = get(&node, path).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        let response = get(&node, path).await;
+        assert_eq!(response.status, StatusCode::NOT_FOUND, "{path}");
     }
     let request = node.api.request(Method::POST, "/nope");
-    let answer = node.api.send(request, "{}").await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let response = node.api.send(request, "{}").await;
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
     assert!(
-        answer.text.contains("/graphql"),
-        "says where the API is: {answer:?}"
+        response.text.contains("/graphql"),
+        "says where the API is: {response:?}"
     );
 }

@@ -12,9 +12,9 @@ use crate::node::TestNode;
 async fn rejected_mutation_returns_null() {
     let node = TestNode::start().await;
     let document = r#"mutation { createAccount(account: { name: "" }) { id } }"#;
-    let answer = node.api.run(document).await;
-    assert_eq!(answer.error()["path"], json!(["createAccount"]));
-    assert_eq!(answer.json()["data"], json!({ "createAccount": null }));
+    let response = node.api.run(document).await;
+    assert_eq!(response.error()["path"], json!(["createAccount"]));
+    assert_eq!(response.json()["data"], json!({ "createAccount": null }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,12 +25,12 @@ async fn rejected_mutation_does_not_affect_others_in_the_request() {
         second: createAccount(account: { name: "" }) { name }
         third: createAccount(account: { name: "Cy" }) { name }
     }"#;
-    let answer = node.api.run(document).await;
-    assert_eq!(answer.error()["path"], json!(["second"]));
+    let response = node.api.run(document).await;
+    assert_eq!(response.error()["path"], json!(["second"]));
     let written = node.api.run("{ accounts { name } }").await;
     let both = json!([{ "name": "Ada" }, { "name": "Cy" }]);
     assert_eq!(
-        (&answer.json()["data"], written.data("/accounts")),
+        (&response.json()["data"], written.data("/accounts")),
         (
             &json!({ "first": { "name": "Ada" }, "second": null, "third": { "name": "Cy" } }),
             both
@@ -46,10 +46,10 @@ async fn unknown_order_does_not_affect_others_in_the_request() {
     let document = r#"{ accounts { name } order(id: "no-id") { id } }"#;
     let request = node.api.post();
     let body = json!({ "query": document }).to_string();
-    let answer = node.api.send(request, body.clone()).await;
-    assert_eq!(answer.error()["path"], json!(["order"]));
+    let response = node.api.send(request, body.clone()).await;
+    assert_eq!(response.error()["path"], json!(["order"]));
     let expected = json!({ "accounts": [{ "name": "Ada" }], "order": null });
-    assert_eq!(answer.json()["data"], expected);
+    assert_eq!(response.json()["data"], expected);
 
     let mut request = node.api.post();
     let headers = request.headers_mut().expect("sound headers");
@@ -57,9 +57,9 @@ async fn unknown_order_does_not_affect_others_in_the_request() {
         .parse()
         .expect("a value");
     headers.insert(ACCEPT, media_type);
-    let answer = node.api.send(request, body).await;
-    assert_eq!(answer.status, StatusCode::OK, "something was executed");
-    assert_eq!(answer.json()["data"], expected);
+    let response = node.api.send(request, body).await;
+    assert_eq!(response.status, StatusCode::OK, "something was executed");
+    assert_eq!(response.json()["data"], expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,9 +67,9 @@ async fn error_in_a_non_null_field_nulls_the_data() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     let document = "{ accounts { orders(pagination: { take: -1 }) { id } } }";
-    let answer = node.api.run(document).await;
-    assert_eq!(answer.error()["path"], json!(["accounts", 0, "orders"]));
-    let json = answer.json();
+    let response = node.api.run(document).await;
+    assert_eq!(response.error()["path"], json!(["accounts", 0, "orders"]));
+    let json = response.json();
     assert!(json["data"].is_null() && json.get("data").is_some());
 }
 
@@ -88,9 +88,9 @@ async fn mutation_repeated_under_one_name_has_one_effect() {
         fragment Again on Mutation { createAccount(account: { name: "Ada" }) { name } }"#,
     ] {
         let node = TestNode::start().await;
-        let answer = node.api.run(document).await;
-        let id = answer.text_at("/createAccount/id");
-        assert_eq!(answer.text_at("/createAccount/name"), "Ada");
+        let response = node.api.run(document).await;
+        let id = response.text_at("/createAccount/id");
+        assert_eq!(response.text_at("/createAccount/name"), "Ada");
         let written = node.api.run("{ accounts { id } }").await;
         assert_eq!(written.data("/accounts"), json!([{ "id": id }]));
     }

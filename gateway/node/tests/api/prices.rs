@@ -26,11 +26,11 @@ const PRICES: [(&str, &str, &str, &str); 9] = [
 
 const FIELDS: &str = "{ id price priceMoney { amount currency minorUnits } }";
 
-fn require_price(answer: &Response, number: &str, amount: &str, currency: &str, minor_units: &str) {
+fn require_price(response: &Response, number: &str, amount: &str, currency: &str, minor_units: &str) {
     let expected = format!(
         r#""price":{number},"priceMoney":{{"amount":"{amount}","currency":"{currency}","minorUnits":{minor_units}}}}}"#
     );
-    assert!(answer.text.contains(&expected), "{expected} in {answer:?}");
+    assert!(response.text.contains(&expected), "{expected} in {response:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

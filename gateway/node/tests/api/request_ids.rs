@@ -10,9 +10,9 @@ use crate::node::TestNode;
 
 const HEADER: &str = "x-request-id";
 
-fn id_of(answer: &Response) -> &str {
-    let values: Vec<_> = answer.headers.get_all(HEADER).iter().collect();
-    assert_eq!(values.len(), 1, "{answer:?}");
+fn id_of(response: &Response) -> &str {
+    let values: Vec<_> = response.headers.get_all(HEADER).iter().collect();
+    assert_eq!(values.len(), 1, "{response:?}");
     values[0].to_str().expect("visible characters")
 }
 
@@ -27,11 +27,11 @@ async fn client_request_id_is_returned() {
         &long,
     ] {
         let request = node.api.post().header(HEADER, id);
-        let answer = node
+        let response = node
             .api
             .send(request, r#"{"query":"{ __typename }"}"#)
             .await;
-        assert_eq!(id_of(&answer), id);
+        assert_eq!(id_of(&response), id);
     }
 }
 
@@ -41,11 +41,11 @@ async fn unsafe_request_id_is_replaced() {
     let long = "x".repeat(129);
     for id in ["", "a b", "a\tb", "é", &long] {
         let request = node.api.post().header(HEADER, id.as_bytes());
-        let answer = node
+        let response = node
             .api
             .send(request, r#"{"query":"{ __typename }"}"#)
             .await;
-        let made = id_of(&answer);
+        let made = id_of(&response);
         assert!(made != id && made.len() == 32, "{made:?} for {id:?}");
     }
 }
@@ -65,9 +65,9 @@ async fn every_response_has_its_own_request_id() {
     ];
     let mut seen = BTreeSet::new();
     for (request, body, status) in requests {
-        let answer = node.api.send(request, body).await;
-        assert_eq!(answer.status, status, "{answer:?}");
-        assert!(id_of(&answer).len() == 32, "{answer:?}");
-        assert!(seen.insert(id_of(&answer).to_owned()), "{answer:?}");
+        let response = node.api.send(request, body).await;
+        assert_eq!(response.status, status, "{response:?}");
+        assert!(id_of(&response).len() == 32, "{response:?}");
+        assert!(seen.insert(id_of(&response).to_owned()), "{response:?}");
     }
 }

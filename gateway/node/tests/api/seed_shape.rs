@@ -160,7 +160,7 @@ async fn original_objects_return_their_typename() {
         accounts { __typename orders { __typename products { __typename } } }
         products { __typename }
     }";
-    let answer = node.api.run(document).await;
+    let response = node.api.run(document).await;
     for (pointer, name) in [
         ("/__typename", "Query"),
         ("/accounts/0/__typename", "Account"),
@@ -171,7 +171,7 @@ async fn original_objects_return_their_typename() {
         ),
         ("/products/0/__typename", "Product"),
     ] {
-        assert_eq!(answer.text_at(pointer), name);
+        assert_eq!(response.text_at(pointer), name);
     }
     let mutation = node.api.run("mutation { __typename }").await;
     assert_eq!(mutation.text_at("/__typename"), "Mutation");

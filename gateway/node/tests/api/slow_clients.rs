@@ -42,11 +42,11 @@ fn creating(bytes: usize) -> String {
     format!("{:bytes$}", body.to_string())
 }
 
-fn require_overloaded(answer: &WireAnswer) {
-    assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.head.contains("retry-after: 1\r\n"), "{answer:?}");
+fn require_overloaded(response: &WireAnswer) {
+    assert_eq!(response.status, 503, "{response:?}");
+    assert!(response.head.contains("retry-after: 1\r\n"), "{response:?}");
     for part in [r#""code":"OVERLOADED""#, r#""retryable":true"#] {
-        assert!(answer.body.contains(part), "{answer:?}");
+        assert!(response.body.contains(part), "{response:?}");
     }
 }
 
@@ -75,10 +75,10 @@ async fn sized_bodies_in_flight_share_one_limit() {
     // The slow ones were promised their room, and are answered.
     for wire in &mut slow {
         wire.write(creating(LARGE).as_bytes()).await;
-        let answer = wire.answer().await.expect("an answer");
+        let response = wire.response().await.expect("an answer");
         assert!(
-            answer.body.contains(r#"{"createAccount":{"id":"#),
-            "{answer:?}"
+            response.body.contains(r#"{"createAccount":{"id":"#),
+            "{response:?}"
         );
     }
     let accounts = node.api.run("{ accounts { name } }").await;
@@ -113,7 +113,7 @@ async fn chunked_bodies_in_flight_share_one_limit() {
         wire.write(b"\r\n").await;
     }
     // The end of the body is never sent: there was no room for what came.
-    require_overloaded(&wire.answer().await.expect("an answer"));
+    require_overloaded(&wire.response().await.expect("an answer"));
     drop(slow);
     require_room_again(&node, LARGE).await;
     let accounts = node.api.run("{ accounts { id } }").await;
@@ -128,8 +128,8 @@ async fn small_bodies_have_a_limit_of_their_own() {
     require_overloaded(&connect(&node).await.offer_post(100).await);
     let mut large = begun(&node, 1, LARGE).await;
     large[0].write(creating(LARGE).as_bytes()).await;
-    let answer = large[0].answer().await.expect("an answer");
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let response = large[0].response().await.expect("an answer");
+    assert_eq!(response.status, 200, "{response:?}");
 }
 
 const ASK: &[u8] = b"GET /healthz/live HTTP/1.1\r\nhost: node\r\n\r\n";
@@ -141,16 +141,16 @@ async fn connection_over_the_limit_waits_for_another_to_close() {
     for _ in 0..2 {
         let mut wire = connect(&node).await;
         wire.write(ASK).await;
-        assert_eq!(wire.answer().await.expect("an answer").status, 200);
+        assert_eq!(wire.response().await.expect("an answer").status, 200);
         open.push(wire);
     }
     let mut third = connect(&node).await;
     third.write(ASK).await;
     // Time that passes is what is tested here: the others are answered in a thousandth of it.
-    let early = timeout(Duration::from_millis(300), third.answer()).await;
+    let early = timeout(Duration::from_millis(300), third.response()).await;
     assert!(early.is_err(), "answered beside two others: {early:?}");
     drop(open.pop());
-    assert_eq!(third.answer().await.expect("an answer").status, 200);
+    assert_eq!(third.response().await.expect("an answer").status, 200);
 }
 
 /// Fifty times what the impatient node waits, and less than any default of the HTTP library.
@@ -175,9 +175,9 @@ async fn idle_connection_is_closed() {
         let mut wire = connect(&node).await;
         wire.write(begin).await;
         if begin == ASK {
-            assert_eq!(wire.answer().await.expect("an answer").status, 200);
+            assert_eq!(wire.response().await.expect("an answer").status, 200);
         }
-        let closed = timeout(CLOSE_TIME_MAX, wire.answer()).await;
+        let closed = timeout(CLOSE_TIME_MAX, wire.response()).await;
         assert!(matches!(closed, Ok(None)), "{begin:?}: {closed:?}");
     }
 }
@@ -216,5 +216,5 @@ async fn slow_body_is_not_limited_by_the_head_timeout() {
     // Time that passes is what is tested here.
     tokio::time::sleep(Duration::from_millis(500)).await;
     wire.write(body.as_bytes()).await;
-    assert_eq!(wire.answer().await.expect("an answer").status, 200);
+    assert_eq!(wire.response().await.expect("an answer").status, 200);
 }

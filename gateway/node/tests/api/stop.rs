@@ -21,7 +21,7 @@ async fn probe_until_nobody_listens(address: SocketAddr) -> Vec<u16> {
         let api = Api::at(address);
         let request = api.request(Method::GET, "/healthz/ready");
         match api.try_send(request, "").await {
-            Ok(answer) => said.push(answer.status.as_u16()),
+            Ok(response) => said.push(response.status.as_u16()),
             // Nobody accepts, or the listener closed before it accepted: both mean it is gone.
             Err(_) => return said,
         }
@@ -51,11 +51,11 @@ async fn stop_answers_in_flight_requests_and_accepts_no_new_ones() {
     );
 
     in_flight.write(CREATE.as_bytes()).await;
-    let answer = in_flight.answer().await.expect("an answer");
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+    let response = in_flight.response().await.expect("an answer");
+    assert_eq!(response.status, 200, "{response:?}");
+    let body: Value = serde_json::from_str(&response.body).expect("JSON");
     let id = &body["data"]["createAccount"]["id"];
-    assert!(id.is_string(), "{answer:?}");
+    assert!(id.is_string(), "{response:?}");
 
     let stopped = timeout(RESPONSE_TIME_MAX, stopping).await;
     let stopped = stopped.expect("the stop ends").expect("no panic");

@@ -18,14 +18,14 @@ async fn run(api: &Api, document: &str, variables: &Value) -> Response {
 }
 
 /// ApiError before anything was executed: by its code, by its status, and without data.
-fn require_refused_request(answer: &Response, sent: &str) {
-    let code = answer.code();
+fn require_refused_request(response: &Response, sent: &str) {
+    let code = response.code();
     assert!(
         ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
-        "{sent}: {answer:?}"
+        "{sent}: {response:?}"
     );
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{sent}: {answer:?}");
-    assert!(answer.json().get("data").is_none(), "{sent}: {answer:?}");
+    assert_eq!(response.status, StatusCode::BAD_REQUEST, "{sent}: {response:?}");
+    assert!(response.json().get("data").is_none(), "{sent}: {response:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,8 +44,8 @@ async fn mismatched_variables_refuse_the_request() {
         (by_skip, json!(1.5)),
         (by_skip, json!(2_147_483_648_i64)),
     ] {
-        let answer = run(&node.api, document, &json!({ "x": x })).await;
-        require_refused_request(&answer, &format!("{document} with {x}"));
+        let response = run(&node.api, document, &json!({ "x": x })).await;
+        require_refused_request(&response, &format!("{document} with {x}"));
     }
 }
 
@@ -64,8 +64,8 @@ async fn missing_required_variable_refuses_the_request() {
         "query($x: PaginationInput!) { accounts(pagination: $x) { id } }",
     ] {
         for variables in [json!({}), json!({ "x": null })] {
-            let answer = run(&node.api, document, &variables).await;
-            require_refused_request(&answer, document);
+            let response = run(&node.api, document, &variables).await;
+            require_refused_request(&response, document);
         }
     }
 }
@@ -112,8 +112,8 @@ async fn default_value_controls_include_and_skip() {
         }
     }";
     let named = anonymous.replace("query(", "query Named(");
-    let keys = |answer: &Response| {
-        let account = answer.data("/accounts/0");
+    let keys = |response: &Response| {
+        let account = response.data("/accounts/0");
         let keys = account.as_object().expect("an object").keys();
         keys.cloned().collect::<Vec<_>>().join(" ")
     };

@@ -46,7 +46,7 @@ impl Wire {
              content-length: {body_bytes}\r\nexpect: 100-continue\r\n\r\n"
         );
         self.write(head.as_bytes()).await;
-        self.answer().await.expect("the node answers the head")
+        self.response().await.expect("the node answers the head")
     }
 
     /// Waits until the node says something, or closes the connection.
@@ -55,7 +55,7 @@ impl Wire {
     }
 
     /// The next answer; `None` when the node closed the connection instead.
-    pub(crate) async fn answer(&mut self) -> Option<WireAnswer> {
+    pub(crate) async fn response(&mut self) -> Option<WireAnswer> {
         timeout(RESPONSE_TIME_MAX, self.read_answer())
             .await
             .expect("an answer in time")

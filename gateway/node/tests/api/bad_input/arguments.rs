@@ -19,17 +19,17 @@ async fn duplicate_input_field_is_a_parse_error() {
         let request = shop.node.api.post();
         let request = request.header(ACCEPT, "application/graphql-response+json");
         let body = json!({ "query": document }).to_string();
-        let answer = shop.node.api.send(request, body).await;
-        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
+        let response = shop.node.api.send(request, body).await;
+        assert_eq!(response.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
         assert!(
-            answer.json().get("data").is_none(),
-            "{document}: {answer:?}"
+            response.json().get("data").is_none(),
+            "{document}: {response:?}"
         );
         assert!(
-            answer.error()["locations"][0]["line"].is_u64(),
+            response.error()["locations"][0]["line"].is_u64(),
             "{document}"
         );
-        let message = answer.error()["message"].to_string();
+        let message = response.error()["message"].to_string();
         assert!(message.contains("only one input field named"), "{message}");
         shop.require_unchanged(&json!(document)).await;
     }
@@ -48,9 +48,9 @@ async fn conflicting_response_names_are_a_validation_error() {
         let request = shop.node.api.post();
         let request = request.header(ACCEPT, "application/graphql-response+json");
         let body = json!({ "query": document }).to_string();
-        let answer = shop.node.api.send(request, body).await;
-        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
-        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        let response = shop.node.api.send(request, body).await;
+        assert_eq!(response.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
+        assert!(response.json().get("data").is_none(), "{response:?}");
         shop.require_unchanged(&json!(document)).await;
     }
 }
@@ -68,9 +68,9 @@ async fn expected_version_is_an_int_from_0() {
     for version in ["-1", "-2147483648"] {
         let document = rename(version);
         shop.require_refused(&document, json!({}), &expected).await;
-        let answer = shop.node.api.run(&document).await;
-        let json = answer.json();
-        assert_eq!(json["data"], json!({ "renameAccount": null }), "{answer:?}");
+        let response = shop.node.api.run(&document).await;
+        let json = response.json();
+        assert_eq!(json["data"], json!({ "renameAccount": null }), "{response:?}");
         assert_eq!(json["errors"][0]["path"], json!(["renameAccount"]));
     }
     for version in [
@@ -80,11 +80,11 @@ async fn expected_version_is_an_int_from_0() {
         "1.0",
         "\"1\"",
     ] {
-        let answer = shop.node.api.run(&rename(version)).await;
-        let code = answer.code();
+        let response = shop.node.api.run(&rename(version)).await;
+        let code = response.code();
         assert!(
             ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
-            "{version}: {answer:?}"
+            "{version}: {response:?}"
         );
         shop.require_unchanged(&json!(version)).await;
     }
@@ -118,8 +118,8 @@ async fn cursor_of_another_list_names_its_field() {
                 (list.replace("after", "before"), "before"),
             ] {
                 if of == to {
-                    let answer = shop.node.api.run_with(&list, variables.clone()).await;
-                    assert!(answer.json().get("errors").is_none(), "{answer:?}");
+                    let response = shop.node.api.run_with(&list, variables.clone()).await;
+                    assert!(response.json().get("errors").is_none(), "{response:?}");
                 } else {
                     let expected = ApiError::argument(field, "NOT_A_CURSOR");
                     shop.require_refused(&list, variables.clone(), &expected)
@@ -139,11 +139,11 @@ async fn duplicate_key_headers_are_a_bad_request() {
         let request = request.header("idempotency-key", "k1");
         let request = request.header("idempotency-key", second);
         let body = json!({ "query": document }).to_string();
-        let answer = shop.node.api.send(request, body).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
-        assert_eq!(answer.code(), "BAD_REQUEST");
+        let response = shop.node.api.send(request, body).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{response:?}");
+        assert_eq!(response.code(), "BAD_REQUEST");
         assert!(
-            answer.error()["message"]
+            response.error()["message"]
                 .to_string()
                 .contains("idempotency-key")
         );
@@ -159,14 +159,14 @@ async fn update_without_changes_is_refused() {
         let document = format!(r#"mutation {{ updateProduct(id: "{id}"{arguments}) {{ id }} }}"#);
         let expected = ApiError::argument("name", "NOTHING_TO_CHANGE");
         shop.require_refused(&document, json!({}), &expected).await;
-        let answer = shop.node.api.run(&document).await;
-        let message = answer.error()["message"].to_string();
+        let response = shop.node.api.run(&document).await;
+        let message = response.error()["message"].to_string();
         assert!(
             message.contains("name") && message.contains("description"),
             "{message}"
         );
         assert_eq!(
-            answer.json()["data"],
+            response.json()["data"],
             json!({ "updateProduct": Value::Null })
         );
     }
@@ -178,7 +178,7 @@ async fn too_long_key_error_reports_bytes() {
     let document = "mutation($key: String) {
         createAccount(account: { name: \"Bob\" }, idempotencyKey: $key) { id } }";
     let variables = json!({ "key": "é".repeat(128) });
-    let answer = shop.node.api.run_with(document, variables).await;
-    let message = answer.error()["message"].to_string();
+    let response = shop.node.api.run_with(document, variables).await;
+    let message = response.error()["message"].to_string();
     assert!(message.contains("255 bytes"), "{message}");
 }

@@ -65,9 +65,9 @@ async fn header_key_has_the_same_limits() {
     ] {
         let request = shop.node.api.post().header("idempotency-key", key);
         let body = json!({ "query": BY_HEADER }).to_string();
-        let answer = shop.node.api.send(request, body).await;
+        let response = shop.node.api.send(request, body).await;
         let expected = ApiError::argument("idempotencyKey", reason);
-        assert_eq!(answer.api_error(), expected, "{key:?}");
+        assert_eq!(response.api_error(), expected, "{key:?}");
         shop.require_unchanged(&json!(reason)).await;
     }
 }
@@ -81,9 +81,9 @@ async fn non_text_key_header_is_a_bad_request() {
         .post()
         .header("idempotency-key", &b"\xff\xfe"[..]);
     let body = json!({ "query": BY_HEADER }).to_string();
-    let answer = shop.node.api.send(request, body).await;
-    assert_eq!(answer.status, 400);
-    assert_eq!(answer.code(), "BAD_REQUEST");
+    let response = shop.node.api.send(request, body).await;
+    assert_eq!(response.status, 400);
+    assert_eq!(response.code(), "BAD_REQUEST");
     shop.require_unchanged(&json!("bytes")).await;
 }
 

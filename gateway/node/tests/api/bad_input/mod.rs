@@ -52,18 +52,18 @@ impl FilledShop {
 
     /// Runs a document that must be refused so, and leave everything as it was.
     async fn require_refused(&self, document: &str, variables: Value, expected: &ApiError) {
-        let answer = self.node.api.run_with(document, variables.clone()).await;
-        assert_eq!(answer.api_error(), *expected, "{variables}: {answer:?}");
+        let response = self.node.api.run_with(document, variables.clone()).await;
+        assert_eq!(response.api_error(), *expected, "{variables}: {response:?}");
         self.require_unchanged(&variables).await;
     }
 
     /// Runs a document with a value outside its type, which GraphQL itself refuses.
     async fn require_no_value(&self, document: &str, variables: Value) {
-        let answer = self.node.api.run_with(document, variables.clone()).await;
-        let code = answer.code();
+        let response = self.node.api.run_with(document, variables.clone()).await;
+        let code = response.code();
         assert!(
             ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
-            "{variables}: {answer:?}"
+            "{variables}: {response:?}"
         );
         self.require_unchanged(&variables).await;
     }

@@ -154,15 +154,15 @@ async fn i8_concurrent_creations_with_one_key_have_one_effect() {
         let (api, variables) = (node.api.clone(), variables.clone());
         tokio::spawn(async move { api.run_with(CREATE_ORDER, variables).await })
     });
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for one in tries.collect::<Vec<_>>() {
-        answers.push(one.await.expect("no panic"));
+        responses.push(one.await.expect("no panic"));
     }
-    for answer in &answers {
-        assert_eq!(answer.text, answers[0].text);
+    for response in &responses {
+        assert_eq!(response.text, responses[0].text);
     }
     let listed = node.api.run("{ accounts { orders { id } } }").await;
-    let id = answers[0].text_at("/createOrder/id");
+    let id = responses[0].text_at("/createOrder/id");
     let expected = json!([{ "orders": [{ "id": id }] }]);
     assert_eq!(listed.data("/accounts"), expected);
 }

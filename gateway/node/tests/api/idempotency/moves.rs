@@ -95,7 +95,7 @@ async fn i8_concurrent_transitions_with_one_key_have_one_effect() {
         tokio::spawn(async move { move_order(&api, "confirmOrder", &order, "k").await })
     });
     for one in tries.collect::<Vec<_>>() {
-        let answer = one.await.expect("no panic");
-        assert_eq!(answer.text_at("/confirmOrder/status"), "CONFIRMED");
+        let response = one.await.expect("no panic");
+        assert_eq!(response.text_at("/confirmOrder/status"), "CONFIRMED");
     }
 }

@@ -1,4 +1,5 @@
-//! `fritzy cluster` on three nodes: what it tells is true to the tables, and what it has done happens under requests.
+//! `fritzy cluster` on three nodes: its output equals the tables, and its changes take effect under
+//! load.
 
 use fritzy_testbed::{NODE_TIME_MAX, skip_unless, wait_until_async};
 use fritzy_testbed_shop::Api;
@@ -45,15 +46,15 @@ fn is_quiet(status: &Value) -> bool {
         .all(|at| status.pointer(at).expect("it is there")["count"] == 0)
 }
 
-/// Each of `names` owns some.
+/// Whether each of `names` owns shards, and none moves.
 fn shared_by(status: &Value, names: &[&str]) -> bool {
     is_quiet(status) && names.iter().all(|name| shards(status, name) > 0)
 }
 
-fn require_true_to_the_table(status: &Value, table: &ClusterState) {
+fn require_status_equals_table(status: &Value, table: &ClusterState) {
     let nodes = status["nodes"].as_array().expect("a list");
     assert_eq!(nodes.len(), table.nodes.len(), "{status:#}");
-    assert_eq!(status["gone"], json!([]), "nobody has died");
+    assert_eq!(status["gone"], json!([]), "no node has died");
     for record in &table.nodes {
         let node = node(status, &record.node.name);
         let owns = |id: NodeId| table.shards.iter().filter(|s| s.owner == Some(id)).count();
@@ -71,35 +72,35 @@ fn require_true_to_the_table(status: &Value, table: &ClusterState) {
     }
 }
 
-async fn require_shards_true_to_the_table(cluster: &AdminCluster, ids: &[String]) {
+async fn require_shards_equal_table(cluster: &AdminCluster, ids: &[String]) {
     let table = cluster.state().await;
     for (asked, shard) in [("node-1", 0), ("node-2", 3), ("node-3", 7)] {
         let row = &table.shards[shard];
         let owner = row.owner.expect("owned").to_string();
-        let told = cluster.json(asked, &["shard", &shard.to_string()]);
-        assert_eq!(told["owner"]["id"], owner, "{told:#}");
-        assert_eq!(told["ownerLives"], true);
-        assert_eq!(told["epoch"], row.epoch.0, "{told:#}");
-        assert_eq!(told["belongs"]["id"], owner, "all is where it should be");
-        assert_eq!(told["seen"]["by"], asked);
-        if told["owner"]["name"] == asked {
-            assert_eq!(told["seen"]["place"], "here");
+        let output = cluster.json(asked, &["shard", &shard.to_string()]);
+        assert_eq!(output["owner"]["id"], owner, "{output:#}");
+        assert_eq!(output["ownerLives"], true);
+        assert_eq!(output["epoch"], row.epoch.0, "{output:#}");
+        assert_eq!(output["belongs"]["id"], owner, "every shard is at its preferred node");
+        assert_eq!(output["seen"]["by"], asked);
+        if output["owner"]["name"] == asked {
+            assert_eq!(output["seen"]["place"], "here");
         } else {
-            assert_eq!(told["seen"]["place"], "elsewhere");
-            assert_eq!(told["seen"]["node"]["id"], owner);
+            assert_eq!(output["seen"]["place"], "elsewhere");
+            assert_eq!(output["seen"]["node"]["id"], owner);
         }
-        let prefers = told["prefers"].as_array().expect("a list");
-        assert_eq!(prefers.len(), 3, "{told:#}");
+        let prefers = output["prefers"].as_array().expect("a list");
+        assert_eq!(prefers.len(), 3, "{output:#}");
     }
     for id in &ids[..3] {
-        let told = cluster.json("node-1", &["where", id]);
+        let output = cluster.json("node-1", &["where", id]);
         let slot = u64::from_str_radix(&id[32..], 16).expect("hexadecimal");
         let found = json!({ "id": id, "slot": slot, "exists": true, "kind": "account", "journalFailure": null });
-        assert_eq!(told["entity"], found);
-        let shard = told["shard"].as_u64().expect("a number");
+        assert_eq!(output["entity"], found);
+        let shard = output["shard"].as_u64().expect("a number");
         let row = &table.shards[usize::try_from(shard).expect("small")];
         let owner = row.owner.expect("owned").to_string();
-        assert_eq!(told["owner"]["id"], owner);
+        assert_eq!(output["owner"]["id"], owner);
         let text = cluster.stdout("node-2", &["where", id]);
         assert!(
             text.contains(&format!("{id}: account, slot")) && text.contains(&owner),
@@ -108,20 +109,20 @@ async fn require_shards_true_to_the_table(cluster: &AdminCluster, ids: &[String]
     }
 }
 
-/// An id that nothing has: said by the exit code, and still where it would be.
-fn require_nothing_has_it(cluster: &AdminCluster) {
+/// An unknown id: the exit code says so, and the output says where it would be.
+fn require_unknown_id(cluster: &AdminCluster) {
     let id = "0192f0c1-0000-7000-8000-00000000000a";
-    let ended = cluster.run("node-1", &["where", id]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("nothing has the id"), "{ended:?}");
+    let exited = cluster.run("node-1", &["where", id]);
+    assert_eq!(exited.code, Some(1), "{exited:?}");
+    assert!(exited.stderr.contains("nothing has the id"), "{exited:?}");
     let would = format!("{id}: nothing has this id; it would be in slot 10\nshard 2 is owned by");
-    assert!(ended.stdout.starts_with(&would), "{ended:?}");
-    let ended = cluster.run("node-2", &["where", id, "--json"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert!(exited.stdout.starts_with(&would), "{exited:?}");
+    let exited = cluster.run("node-2", &["where", id, "--json"]);
+    assert_eq!(exited.code, Some(1), "{exited:?}");
+    let output: Value = serde_json::from_str(&exited.stdout).expect("JSON");
     let none =
         json!({ "id": id, "slot": 10, "exists": false, "kind": null, "journalFailure": null });
-    assert_eq!((&told["entity"], &told["shard"]), (&none, &json!(2)));
+    assert_eq!((&output["entity"], &output["shard"]), (&none, &json!(2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,12 +130,12 @@ async fn cluster_commands_show_and_move_shards() {
     let mut cluster = skip_unless!(AdminCluster::start(3));
     let all = ["node-1", "node-2", "node-3"];
     let status = cluster.wait_status("node-1", |status| shared_by(status, &all)).await;
-    require_true_to_the_table(&status, &cluster.state().await);
+    require_status_equals_table(&status, &cluster.state().await);
     assert_eq!(status["asked"]["name"], "node-1");
     assert_eq!(status["asked"]["running"], shards(&status, "node-1"));
     for (figure, most) in [("leaseMs", 4_000), ("lookedMsAgo", 30_000)] {
-        let told = status["asked"][figure].as_u64();
-        assert!(told.is_some_and(|told| told <= most), "{status:#}");
+        let output = status["asked"][figure].as_u64();
+        assert!(output.is_some_and(|output| output <= most), "{status:#}");
     }
     cluster.wait_status("node-1", |status| {
             let peers = ["node-2", "node-3"].map(|name| node(status, name));
@@ -154,7 +155,7 @@ async fn cluster_commands_show_and_move_shards() {
         assert!(text.contains(part), "{part} in {text}");
     }
 
-    // By the id, through another node, under requests through a third.
+    // By its id, through another node, with requests through a third.
     let requests = requests(cluster.api("node-1"));
     let id = node(&status, "node-2")["id"]
         .as_str()
@@ -174,11 +175,11 @@ async fn cluster_commands_show_and_move_shards() {
         ),
         (0, &json!(true))
     );
-    require_true_to_the_table(&status, &cluster.state().await);
+    require_status_equals_table(&status, &cluster.state().await);
     let again = cluster.json("node-2", &["drain", "node-2"]);
-    assert_eq!(again["node"]["shards"], 0, "an empty one is at once");
+    assert_eq!(again["node"]["shards"], 0, "an empty node is drained at once");
 
-    // The last two cannot both be drained.
+    // The last two nodes cannot both be drained.
     assert_eq!(cluster.run("node-1", &["drain", "node-3"]).code, Some(0));
     let refused = cluster.run("node-1", &["drain", "node-1"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
@@ -192,8 +193,8 @@ async fn cluster_commands_show_and_move_shards() {
     let undrained = cluster.stdout("node-2", &["undrain", "node-3"]);
     assert_eq!(undrained, "node-3 takes shards again\n");
     cluster.stdout("node-3", &["undrain", "node-2"]);
-    let told = cluster.stdout("node-2", &["rebalance"]);
-    assert_eq!(told, "3 of 3 nodes were told\n");
+    let output = cluster.stdout("node-2", &["rebalance"]);
+    assert_eq!(output, "3 of 3 nodes were told\n");
     for other in ["node-1", "node-3"] {
         let process = &cluster.cluster.node(other).process;
         let is_notified = async || process.log().contains("another node wants shards to move");
@@ -201,11 +202,11 @@ async fn cluster_commands_show_and_move_shards() {
         wait_until_async(&what, SETTLE_MAX, is_notified).await;
     }
     let status = cluster.wait_status("node-2", |status| shared_by(status, &all)).await;
-    require_true_to_the_table(&status, &cluster.state().await);
+    require_status_equals_table(&status, &cluster.state().await);
     cluster.wait_status("node-1", is_quiet).await;
     cluster.wait_status("node-3", is_quiet).await;
-    require_shards_true_to_the_table(&cluster, &ids).await;
-    require_nothing_has_it(&cluster);
+    require_shards_equal_table(&cluster, &ids).await;
+    require_unknown_id(&cluster);
     for node in all {
         let (_, exited) = cluster.cluster.terminate(node);
         assert_eq!(exited.code, Some(0), "{exited:?}");
@@ -227,7 +228,7 @@ async fn cluster_command_errors_say_what_to_do() {
             &["undrain", "node-9"],
             "no node node-9; there are node-1, node-2",
         ),
-        // All ids of these years begin so.
+        // The beginning of all version 7 ids of these years.
         (&["drain", "01"], "01 may be node-1 or node-2"),
         (&["shard", "8"], "no shard 8; there are 0 to 7"),
         (&["shard", "x"], "SHARD"),
@@ -245,11 +246,11 @@ async fn cluster_command_errors_say_what_to_do() {
             "--admin-url takes one such as",
         ),
     ] {
-        let ended = cluster.run("node-1", arguments);
-        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.contains(named), "{named}: {ended:?}");
-        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
-        assert_eq!(ended.stdout, "", "{ended:?}");
+        let exited = cluster.run("node-1", arguments);
+        assert_eq!(exited.code, Some(2), "{arguments:?}: {exited:?}");
+        assert!(exited.stderr.contains(named), "{named}: {exited:?}");
+        assert_eq!(exited.stderr.lines().count(), 1, "{exited:?}");
+        assert_eq!(exited.stdout, "", "{exited:?}");
     }
     let tokenless = cluster
         .workspace
@@ -276,11 +277,11 @@ async fn cluster_command_errors_say_what_to_do() {
         let request = admin
             .request(Method::GET, path)
             .header(AUTHORIZATION, token);
-        let answer = admin.send(request, "").await;
-        assert_eq!(answer.status, status, "{answer:?}");
-        assert_eq!(answer.headers["content-type"], "application/json");
+        let response = admin.send(request, "").await;
+        assert_eq!(response.status, status, "{response:?}");
+        assert_eq!(response.headers["content-type"], "application/json");
         if status == StatusCode::UNAUTHORIZED {
-            let message = answer.json()["error"]["message"].clone();
+            let message = response.json()["error"]["message"].clone();
             assert_eq!(
                 message,
                 "show the token of this node: Authorization: Bearer …"
@@ -299,7 +300,7 @@ async fn cluster_command_errors_say_what_to_do() {
     cluster.stdout("node-1", &["undrain", "node-2"]);
     cluster.wait_status("node-1", |status| shared_by(status, &both)).await;
 
-    // One that does not hear of it.
+    // A paused node does not receive the command.
     cluster.cluster.node("node-2").process.pause();
     let late = cluster.run("node-1", &["drain", "node-2", "--timeout-s", "1"]);
     cluster.cluster.node("node-2").process.resume();

@@ -1,4 +1,4 @@
-//! `fritzy cluster` while things go wrong: nodes that die, and operators who get in each other's way.
+//! `fritzy cluster` while nodes die, and while operators interfere with each other.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn counts(status: &Value) -> Vec<u64> {
         .collect()
 }
 
-/// All of these nodes own shards, and nothing moves.
+/// All of these nodes own shards, and no shard moves.
 fn shared_by(status: &Value, nodes: usize) -> bool {
     let counts = counts(status);
     counts.len() == nodes
@@ -25,14 +25,14 @@ fn shared_by(status: &Value, nodes: usize) -> bool {
         && status["shards"]["unowned"]["count"] == 0
 }
 
-/// The names of what an object holds.
+/// The field names of an object.
 fn names(object: &Value) -> Vec<&str> {
     let object = object.as_object().expect("an object");
     object.keys().map(String::as_str).collect()
 }
 
-/// What programs read of a status: more may come, none of this may go.
-fn require_what_programs_read(status: &Value) {
+/// The fields that programs read of a status: more may be added, none of these removed.
+fn require_documented_fields(status: &Value) {
     let list = ["count", "first"];
     for (part, expected) in [
         ("", &["asked", "gone", "nodes", "shards"][..]),
@@ -90,7 +90,7 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     let status = cluster.wait_status("node-1", |status| shared_by(status, 3)).await;
     let id = status["nodes"][1]["id"].as_str().expect("an id").to_owned();
 
-    // While it is drained: it hears nothing of it, and dies.
+    // The node is paused, so it does not receive the drain, and is then killed.
     let dying = cluster.cluster.take("node-2").process;
     dying.pause();
     let mut drain = cluster.command("node-1", &["drain", "node-2", "--timeout-s", "60"]);
@@ -107,7 +107,7 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     );
 
     let status = cluster.wait_status("node-1", |status| shared_by(status, 2)).await;
-    require_what_programs_read(&status);
+    require_documented_fields(&status);
     assert_eq!(status["gone"].as_array().map(Vec::len), Some(1));
     let gone = &status["gone"][0];
     assert_eq!(
@@ -138,10 +138,11 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     );
 }
 
-/// Rounds in which two operators drain the only two nodes: in one of them at least they did so at once.
+/// Rounds in which two operators drain the only two nodes; in at least one of them at the same
+/// time.
 const ROUNDS: usize = 5;
 
-/// Were both drained, no node would be ready, and nothing could be asked of the shop.
+/// If both were drained, no node would be ready, and the API unavailable.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_drains_never_empty_the_last_node() {
     let cluster = skip_unless!(AdminCluster::start(2));
@@ -159,7 +160,7 @@ async fn concurrent_drains_never_empty_the_last_node() {
         let refused = [&one, &other];
         let mut refused = refused
             .iter()
-            .filter(|answer| answer.status != StatusCode::OK);
+            .filter(|response| response.status != StatusCode::OK);
         let first = refused.next().expect("one at least is refused");
         assert_eq!(
             first.json()["error"]["code"],
@@ -182,11 +183,11 @@ async fn invalid_node_name_is_refused_on_one_plain_line() {
     let long = "n".repeat(5_000);
     for wanted in ["", " ", "node-1 ", "a\nb", "\u{1b}[31mred", &long] {
         for action in ["drain", "undrain"] {
-            let ended = cluster.run("node-1", &[action, wanted]);
-            assert_eq!(ended.code, Some(2), "{ended:?}");
-            let line = ended.stderr.trim_end_matches('\n');
-            assert!(line.contains("not a node's name or id"), "{ended:?}");
-            assert!(!line.contains(char::is_control), "{ended:?}");
+            let exited = cluster.run("node-1", &[action, wanted]);
+            assert_eq!(exited.code, Some(2), "{exited:?}");
+            let line = exited.stderr.trim_end_matches('\n');
+            assert!(line.contains("not a node's name or id"), "{exited:?}");
+            assert!(!line.contains(char::is_control), "{exited:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! A node whose clock is an hour off. Who lives is told by counters, and how long by clocks that only go forward: so it keeps
-//! its shards, others are taken for dead no sooner and no later than ever, and nobody is told what is not so (I3). What
-//! it makes has wrong dates, and that is all.
+//! A node whose clock is an hour wrong. Liveness is judged by heartbeat counters, and durations by
+//! monotonic clocks. So the node keeps its shards, failures are detected in the usual time, and no
+//! response is stale (I3). Only the timestamps that the node writes are wrong.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ use crate::cluster::history::{History, require_all_served, require_answers, requ
 use crate::cluster::nodes::{Nodes, shard_of};
 
 const HOUR_S: i64 = 3_600;
-/// Two clocks of one machine, and a request between.
+/// Between two clocks of one machine, with a request between.
 const SOON_S: i64 = 60;
-/// Longer than others wait until they fence.
+/// Longer than the time until a silent node is fenced.
 const LONG: Duration = Duration::from_secs(8);
-/// So many that each node owns some.
+/// Enough accounts that each node owns some.
 const DATED: usize = 24;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +72,7 @@ async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i
     let served = join_all(served).await;
     assert_eq!(nodes.ownership().await, before, "nobody is fenced for it");
 
-    // It sees others die, and others see it die, in the usual time.
+    // It detects the death of another node, and its own death is detected, in the usual time.
     let other = if wrong == "n2" { "n3" } else { "n2" };
     let mut taken = Vec::new();
     for name in [other, wrong] {
@@ -88,7 +88,8 @@ async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i
     require_sound(history, nodes).await;
 }
 
-/// What is loaded before the C library so that a node's clock is off; `None` where nothing can compile it.
+/// A library, preloaded before the C library, that shifts a node's clock; `None` without a
+/// compiler.
 fn wrong_clock(workspace: &Workspace) -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/cluster/clock.c");
     let library = workspace.outside("clock.so");
@@ -101,7 +102,8 @@ fn wrong_clock(workspace: &Workspace) -> Option<PathBuf> {
     Some(library)
 }
 
-/// What the owner with the wrong clock makes is dated by it, and nothing else is; lists show all of it all the same.
+/// Requires wrong timestamps on exactly what the node with the wrong clock owns, and complete lists
+/// in spite of that.
 async fn require_dates(nodes: &Nodes, wrong: &str, off_by_s: i64) {
     let of_wrong = nodes.shards_of(wrong).await;
     let mut made = BTreeSet::new();

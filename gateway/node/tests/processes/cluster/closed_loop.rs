@@ -1,5 +1,5 @@
-//! Clients in a closed loop, for whom every request must succeed the first time: none asks again. Each notes what it was
-//! told, and the shop is compared with that afterwards.
+//! Clients in a closed loop, whose requests must all succeed the first time: none is repeated. Each
+//! records what it observed, which is compared with the shop afterwards.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ pub(crate) struct ClosedLoop {
     answered: Arc<AtomicUsize>,
 }
 
-/// What all of them were told.
-pub(crate) struct Told {
+/// The observations of all clients.
+pub(crate) struct ClientObservations {
     clients: Vec<Client>,
 }
 
-/// One client. It alone changes what it made.
+/// One client. No other one changes its account and its product.
 struct Client {
     api: Api,
     name: String,
@@ -33,25 +33,26 @@ struct Client {
     product: String,
     /// How many requests it has sent.
     sent: u64,
-    /// The quantity of each order it asked for, and the id that was acknowledged.
+    /// The quantity of each requested order, with the id that was acknowledged.
     orders: BTreeMap<u64, Option<String>>,
-    /// The last name that was acknowledged.
+    /// The last acknowledged name.
     renamed: String,
     failures: Vec<String>,
     /// When each request was sent, and how long it took.
     took: Vec<(Instant, Duration)>,
-    /// When the present request was to be sent; without a pace, when the one before it was answered.
+    /// When the current request was due; without a pace, when the one before it was answered.
     due: Instant,
 }
 
 impl ClosedLoop {
-    /// Starts so many, once each has its account and its product.
+    /// Starts `count` clients, once each has its account and its product.
     pub(crate) async fn start(api: &Api, count: usize) -> Self {
         Self::start_paced(std::slice::from_ref(api), count, None).await
     }
 
-    /// Starts so many in turn on each of these nodes. With a pace, each sends a request so often, and times it from the
-    /// moment in which it was to be sent: one that waits for its answer sends what it has missed afterwards.
+    /// Starts `count` clients, in turn on each of these nodes. With a pace, each sends a request
+    /// per interval, and measures it from when it was due: a client that waits for a response sends
+    /// the missed requests afterwards.
     pub(crate) async fn start_paced(apis: &[Api], count: usize, pace: Option<Duration>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let answered = Arc::new(AtomicUsize::new(0));
@@ -76,36 +77,36 @@ impl ClosedLoop {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Stops them after their present request.
-    pub(crate) async fn stop(self) -> Told {
+    /// Stops the clients after their current request.
+    pub(crate) async fn stop(self) -> ClientObservations {
         self.stop.store(true, Ordering::Relaxed);
         let mut clients = Vec::new();
         for client in self.clients {
             clients.push(client.await.expect("no panic"));
         }
-        Told { clients }
+        ClientObservations { clients }
     }
 }
 
-impl Told {
+impl ClientObservations {
     pub(crate) fn requests(&self) -> u64 {
         self.clients.iter().map(|client| client.sent).sum()
     }
 
-    /// The clients whose account and product are like this.
+    /// The observations of those clients whose account and product fulfil a condition.
     pub(crate) fn of(mut self, are_such: impl Fn([&str; 2]) -> bool) -> Self {
         self.clients
             .retain(|client| are_such([&client.account, &client.product]));
         self
     }
 
-    /// Everything that was not a 200 without errors.
+    /// Everything but 200 without errors.
     pub(crate) fn failures(&self) -> Vec<&String> {
         let failures = self.clients.iter().flat_map(|client| &client.failures);
         failures.collect()
     }
 
-    /// How long requests took that were sent between two moments: the slowest of 100, of 1 000, and of all.
+    /// The latencies of requests that were due in this period: p99, p99.9, and the maximum.
     pub(crate) fn latencies(&self, from: Instant, until: Instant) -> [Duration; 3] {
         let sent = self.clients.iter().flat_map(|client| &client.took);
         let of_then = sent.filter(|(sent, _)| (from..until).contains(sent));
@@ -117,8 +118,8 @@ impl Told {
         })
     }
 
-    /// Every acknowledged order is there once, under the id that was told (I1, I8), and none that nobody asked for; every
-    /// account has the last name that was acknowledged.
+    /// Requires every acknowledged order once, under its acknowledged id (I1, I8), and no order
+    /// that was not requested; and the last acknowledged name of every account.
     pub(crate) async fn require_kept(&self, api: &Api) {
         for client in &self.clients {
             let mut found = BTreeMap::new();
@@ -128,14 +129,14 @@ impl Told {
                 let id = order["id"].as_str().expect("an id").to_owned();
                 let asked = client.orders.get(&quantity);
                 let asked = asked.unwrap_or_else(|| panic!("nobody asked for {order}"));
-                let told = asked.as_ref().is_none_or(|told| *told == id);
-                assert!(told, "I1: acknowledged as {asked:?}: {order}");
+                let observed = asked.as_ref().is_none_or(|observed| *observed == id);
+                assert!(observed, "I1: acknowledged as {asked:?}: {order}");
                 let before = found.insert(quantity, id);
                 assert_eq!(before, None, "I8: {order} is there twice");
             }
-            for (quantity, told) in &client.orders {
-                let is_kept = told.is_none() || found.contains_key(quantity);
-                assert!(is_kept, "I1: {told:?} is lost");
+            for (quantity, observed) in &client.orders {
+                let is_kept = observed.is_none() || found.contains_key(quantity);
+                assert!(is_kept, "I1: {observed:?} is lost");
             }
             let read = "query($id: String!) { accounts(id: $id) { name } }";
             let read = api.run_with(read, json!({ "id": client.account })).await;
@@ -181,7 +182,7 @@ impl Client {
             }
             self.sent += 1;
             let n = self.sent;
-            // With a key and without, in turns of their own.
+            // With a key and without one, in turn.
             let key = (n / 4)
                 .is_multiple_of(2)
                 .then(|| format!("{} {n}", self.name));
@@ -217,7 +218,7 @@ impl Client {
         }
     }
 
-    /// Reads what it wrote, and a list.
+    /// Reads its own writes, and a list.
     async fn read(&mut self) {
         let document = "query($id: String!) {
             accounts(id: $id) { name }
@@ -232,21 +233,21 @@ impl Client {
         }
     }
 
-    /// The data of an answer without any error; everything else is noted.
+    /// The data of a response without errors; everything else is recorded.
     async fn ask(&mut self, document: &str, variables: Value) -> Option<Value> {
         let body = json!({ "query": document, "variables": variables });
         let answered = self.api.try_send(self.api.post(), body.to_string()).await;
         let took = self.due.elapsed();
         self.took.push((self.due, took));
         let failure = match answered {
-            Ok(answer) if answer.status == StatusCode::OK => {
-                let mut json = answer.json();
+            Ok(response) if response.status == StatusCode::OK => {
+                let mut json = response.json();
                 if json.get("errors").is_none() {
                     return Some(json["data"].take());
                 }
-                answer.text
+                response.text
             }
-            Ok(answer) => format!("{} {}", answer.status, answer.text),
+            Ok(response) => format!("{} {}", response.status, response.text),
             Err(failure) => failure,
         };
         self.failures

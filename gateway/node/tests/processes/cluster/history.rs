@@ -1,5 +1,5 @@
-//! Clients that change and read a few accounts through all nodes, with a note of when each request began and ended and what
-//! it was told; and what these notes must be like (I1, I3).
+//! Clients that rename and read a few accounts through all nodes and record what they observe and
+//! when; and the properties of such a history (I1, I3).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,42 +20,42 @@ const ACCOUNTS: usize = 24;
 const CLIENTS_OF_NODE: usize = 4;
 /// Between two requests of a client, so that a debug build on a busy machine is not overloaded.
 const PAUSE: Duration = Duration::from_millis(5);
-/// For a read that nothing is in the way of, in a debug build on a busy machine.
+/// For an undisturbed read, in a debug build on a busy machine.
 const SOON: Duration = Duration::from_secs(2);
 
-/// What a client was told.
+/// What a client learned from a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// It is at this version: by a read, or by the refusal of a change that expected another.
+pub(crate) enum ClientObservation {
+    /// The account is at this version, by a read or by a refused expected version.
     At(u64),
-    /// It was changed, to this version, by this name.
+    /// The account was renamed to this name, at this version.
     Changed(u64, String),
-    /// It may have been changed, to this name.
+    /// The account may have been renamed to this name.
     Unknown(String),
-    /// Nothing happened, with the reason.
+    /// Nothing was changed or read, with the reason.
     Nothing(String),
 }
 
 /// One request.
 #[derive(Clone, Debug)]
-pub(crate) struct Note {
+pub(crate) struct Observation {
     pub(crate) account: String,
-    /// Which node was asked.
+    /// The number of the node that received it.
     pub(crate) node: usize,
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
-    pub(crate) told: Told,
+    pub(crate) observed: ClientObservation,
 }
 
 /// Running clients.
 pub(crate) struct History {
     pub(crate) accounts: Arc<Vec<String>>,
-    clients: Vec<JoinHandle<Vec<Note>>>,
+    clients: Vec<JoinHandle<Vec<Observation>>>,
     stop: Arc<AtomicBool>,
 }
 
 impl History {
-    /// Makes the accounts, and starts clients on each of these nodes.
+    /// Creates the accounts, and starts clients on each of these nodes.
     pub(crate) async fn start(apis: &[Api]) -> Self {
         let mut accounts = Vec::new();
         for number in 0..ACCOUNTS {
@@ -86,14 +86,14 @@ impl History {
         }
     }
 
-    /// Stops the clients after what they have under way.
-    pub(crate) async fn stop(self) -> Vec<Note> {
+    /// Stops the clients after their requests in flight.
+    pub(crate) async fn stop(self) -> Vec<Observation> {
         self.stop.store(true, Ordering::Relaxed);
-        let mut notes = Vec::new();
+        let mut observations = Vec::new();
         for client in self.clients {
-            notes.extend(client.await.expect("no panic"));
+            observations.extend(client.await.expect("no panic"));
         }
-        notes
+        observations
     }
 }
 
@@ -102,47 +102,47 @@ struct Client {
     node: usize,
     api: Api,
     accounts: Arc<Vec<String>>,
-    /// The versions it has last seen.
+    /// The versions it has last observed.
     known: BTreeMap<String, u64>,
 }
 
 impl Client {
-    async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<Note> {
-        let mut notes = Vec::new();
+    async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<Observation> {
+        let mut observations = Vec::new();
         let mut asked = 0;
         while !stop.load(Ordering::Relaxed) {
             asked += 1;
             let account = self.accounts[number_of(&self.name, asked) % ACCOUNTS].clone();
-            let note = match (asked % 2, self.known.get(&account)) {
+            let observation = match (asked % 2, self.known.get(&account)) {
                 (0, Some(version)) => {
                     let name = format!("{} asked {asked}", self.name);
-                    // Half of them with a key: the router may give these twice.
+                    // Half of them with a key: the router may send these twice.
                     let key = asked.is_multiple_of(4).then_some(name.as_str());
                     let renaming = rename(&self.api, &account, &name, Some(*version), key);
-                    noted(self.node, &account, renaming).await
+                    record(self.node, &account, renaming).await
                 }
-                _ => noted(self.node, &account, read(&self.api, &account)).await,
+                _ => record(self.node, &account, read(&self.api, &account)).await,
             };
-            if let Told::At(version) | Told::Changed(version, _) = note.told {
+            if let ClientObservation::At(version) | ClientObservation::Changed(version, _) = observation.observed {
                 self.known.insert(account, version);
             }
-            notes.push(note);
+            observations.push(observation);
             sleep(PAUSE).await;
         }
-        notes
+        observations
     }
 }
 
-/// Notes when a request to a node begins and ends.
-pub(crate) async fn noted(node: usize, account: &str, request: impl Future<Output = Told>) -> Note {
+/// Records the begin and the end of a request to a node.
+pub(crate) async fn record(node: usize, account: &str, request: impl Future<Output = ClientObservation>) -> Observation {
     let began = Instant::now();
-    let told = request.await;
-    Note {
+    let observed = request.await;
+    Observation {
         account: account.to_owned(),
         node,
         began,
         ended: Instant::now(),
-        told,
+        observed,
     }
 }
 
@@ -153,40 +153,40 @@ pub(crate) async fn rename(
     name: &str,
     expected: Option<u64>,
     key: Option<&str>,
-) -> Told {
+) -> ClientObservation {
     let document = "mutation($id: String!, $name: String!, $expected: Int, $key: String) {
         renameAccount(id: $id, name: $name, expectedVersion: $expected, idempotencyKey: $key) { id version } }";
     let variables = json!({ "id": account, "name": name, "expected": expected, "key": key });
     match ask(api, document, variables).await {
-        Err(_) => Told::Unknown(name.to_owned()),
+        Err(_) => ClientObservation::Unknown(name.to_owned()),
         Ok(json) => match version_of(&json["data"]["renameAccount"], account) {
-            Some(version) => Told::Changed(version, name.to_owned()),
+            Some(version) => ClientObservation::Changed(version, name.to_owned()),
             None => refused(&json, Some(name.to_owned())),
         },
     }
 }
 
 /// Reads an account's version.
-pub(crate) async fn read(api: &Api, account: &str) -> Told {
+pub(crate) async fn read(api: &Api, account: &str) -> ClientObservation {
     let document = "query($id: String!) { accounts(id: $id) { id version } }";
     match ask(api, document, json!({ "id": account })).await {
-        Err(failure) => Told::Nothing(failure),
+        Err(failure) => ClientObservation::Nothing(failure),
         Ok(json) => match version_of(&json["data"]["accounts"][0], account) {
-            Some(version) => Told::At(version),
+            Some(version) => ClientObservation::At(version),
             None => refused(&json, None),
         },
     }
 }
 
-/// The version in an answer, which must be of what was asked for.
-fn version_of(answer: &Value, account: &str) -> Option<u64> {
-    let version = answer["version"].as_u64()?;
-    assert_eq!(answer["id"], account, "somebody else's answer: {answer}");
+/// The version in a response, which must be that of the requested account.
+fn version_of(response: &Value, account: &str) -> Option<u64> {
+    let version = response["version"].as_u64()?;
+    assert_eq!(response["id"], account, "somebody else's answer: {response}");
     Some(version)
 }
 
-/// Reads the accounts of these shards through a node, one after the other for so long: each must be answered, and soon. Says
-/// how many were.
+/// Reads the accounts of these shards through a node, in turn, for the given time. Each must be
+/// answered within [`SOON`]. Returns how many were.
 pub(crate) async fn require_answers(
     api: &Api,
     accounts: &[String],
@@ -198,41 +198,41 @@ pub(crate) async fn require_answers(
         .filter(|account| shards.contains(&shard_of(account)))
         .collect();
     assert!(!of_these.is_empty(), "they are spread");
-    let (began, mut answers) = (Instant::now(), 0);
+    let (began, mut responses) = (Instant::now(), 0);
     for account in of_these.into_iter().cycle() {
         if began.elapsed() > during {
             break;
         }
         let asked = Instant::now();
-        let told = read(api, account).await;
+        let observed = read(api, account).await;
         let took = asked.elapsed();
-        let is_soon = matches!(told, Told::At(_)) && took < SOON;
-        assert!(is_soon, "{account}: {told:?} after {took:?}");
-        answers += 1;
+        let is_soon = matches!(observed, ClientObservation::At(_)) && took < SOON;
+        assert!(is_soon, "{account}: {observed:?} after {took:?}");
+        responses += 1;
         sleep(PAUSE).await;
     }
-    answers
+    responses
 }
 
-/// Every account is read through every node.
+/// Requires that every account can be read through every node.
 pub(crate) async fn require_all_served(nodes: &Nodes, history: &History) {
     for account in history.accounts.iter() {
         for node in &nodes.nodes {
-            let told = read(&node.api, account).await;
+            let observed = read(&node.api, account).await;
             let log = node.process.log();
-            assert!(matches!(told, Told::At(_)), "{}: {told:?} {log}", node.name);
+            assert!(matches!(observed, ClientObservation::At(_)), "{}: {observed:?} {log}", node.name);
         }
     }
 }
 
 async fn ask(api: &Api, document: &str, variables: Value) -> Result<Value, String> {
     let body = json!({ "query": document, "variables": variables });
-    let answer = api.try_send(api.post(), body.to_string()).await?;
-    Ok(answer.json())
+    let response = api.try_send(api.post(), body.to_string()).await?;
+    Ok(response.json())
 }
 
-/// What an error tells of a change to `name`, or of a read.
-fn refused(json: &Value, name: Option<String>) -> Told {
+/// The observation in an error response to a rename to `name`, or to a read.
+fn refused(json: &Value, name: Option<String>) -> ClientObservation {
     let error = &json["errors"][0];
     let (code, message) = (&error["extensions"]["code"], &error["message"]);
     let (code, message) = (code.as_str(), message.as_str().unwrap_or_default());
@@ -240,77 +240,79 @@ fn refused(json: &Value, name: Option<String>) -> Told {
         (Some("VERSION_MISMATCH"), _) => {
             let (_, found) = message.split_once("it is at version ").expect("it says so");
             let found = found.split_once(';').expect("it says so").0;
-            Told::At(found.parse().expect("a version"))
+            ClientObservation::At(found.parse().expect("a version"))
         }
         (Some("UNAVAILABLE" | "OVERLOADED"), _) | (Some("DEADLINE_EXCEEDED"), None) => {
-            Told::Nothing(message.to_owned())
+            ClientObservation::Nothing(message.to_owned())
         }
-        (Some("DEADLINE_EXCEEDED"), Some(name)) => Told::Unknown(name),
+        (Some("DEADLINE_EXCEEDED"), Some(name)) => ClientObservation::Unknown(name),
         _ => panic!("refused: {json}"),
     }
 }
 
-/// Ends the clients and the nodes, and compares all that was told with what is there.
-pub(crate) async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Note> {
-    let notes = history.stop().await;
+/// Stops clients and nodes, and compares all observations with the database.
+pub(crate) async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Observation> {
+    let observations = history.stop().await;
     let found = nodes.kill_all().await;
-    require_linearizable(&notes);
-    require_kept(&notes, &found);
-    notes
+    require_linearizable(&observations);
+    require_kept(&observations, &found);
+    observations
 }
 
-/// Versions of an account only grow, so a history of reads and changes is linearizable when this holds: whatever has begun after a
-/// version was told is told that one or a later one; no version is told before the change that made it began; and each
-/// change made a version of its own, one above the one that it expected. (Every request that told a version is a point
-/// on the line between its begin and its end; versions give the order of the points.)
-pub(crate) fn require_linearizable(notes: &[Note]) {
-    let mut by_account: BTreeMap<&str, Vec<&Note>> = BTreeMap::new();
-    for note in notes {
-        by_account.entry(&note.account).or_default().push(note);
+/// Versions of an account only grow. So a history of reads and renames is linearizable if all of
+/// this holds: a request that begins after a version was observed observes that version or a later
+/// one; no version is observed before the rename that created it began; and every rename created a
+/// version of its own, one above the expected one. (Each request with a version is a point between
+/// its begin and its end, and versions order the points.)
+pub(crate) fn require_linearizable(observations: &[Observation]) {
+    let mut by_account: BTreeMap<&str, Vec<&Observation>> = BTreeMap::new();
+    for observation in observations {
+        by_account.entry(&observation.account).or_default().push(observation);
     }
-    for (account, mut notes) in by_account {
-        let version = |note: &Note| match note.told {
-            Told::At(version) | Told::Changed(version, _) => Some(version),
+    for (account, mut observations) in by_account {
+        let version = |observation: &Observation| match observation.observed {
+            ClientObservation::At(version) | ClientObservation::Changed(version, _) => Some(version),
             _ => None,
         };
-        let mut made: BTreeMap<u64, &Note> = BTreeMap::new();
-        for note in &notes {
-            if let Told::Changed(version, _) = note.told {
-                let before = made.insert(version, note);
+        let mut made: BTreeMap<u64, &Observation> = BTreeMap::new();
+        for observation in &observations {
+            if let ClientObservation::Changed(version, _) = observation.observed {
+                let before = made.insert(version, observation);
                 assert!(
                     before.is_none(),
-                    "I3: two made version {version}: {before:?}, {note:?}"
+                    "I3: two made version {version}: {before:?}, {observation:?}"
                 );
             }
         }
-        for note in &notes {
-            if let Some(maker) = version(note).and_then(|version| made.get(&version)) {
-                assert!(note.ended >= maker.began, "I3: {note:?} before {maker:?}");
+        for observation in &observations {
+            if let Some(maker) = version(observation).and_then(|version| made.get(&version)) {
+                assert!(observation.ended >= maker.began, "I3: {observation:?} before {maker:?}");
             }
         }
-        notes.retain(|note| version(note).is_some());
-        let mut by_end = notes.clone();
-        by_end.sort_by_key(|note| note.ended);
-        notes.sort_by_key(|note| note.began);
-        let (mut ended, mut newest) = (by_end.into_iter().peekable(), None::<&Note>);
-        for note in notes {
-            while let Some(before) = ended.next_if(|before| before.ended < note.began) {
+        observations.retain(|observation| version(observation).is_some());
+        let mut by_end = observations.clone();
+        by_end.sort_by_key(|observation| observation.ended);
+        observations.sort_by_key(|observation| observation.began);
+        let (mut ended, mut newest) = (by_end.into_iter().peekable(), None::<&Observation>);
+        for observation in observations {
+            while let Some(before) = ended.next_if(|before| before.ended < observation.began) {
                 if newest.is_none_or(|newest| version(newest) < version(before)) {
                     newest = Some(before);
                 }
             }
             if let Some(newest) = newest {
                 assert!(
-                    version(note) >= version(newest),
-                    "I3: {account}: {note:?} after {newest:?}"
+                    version(observation) >= version(newest),
+                    "I3: {account}: {observation:?} after {newest:?}"
                 );
             }
         }
     }
 }
 
-/// Everything acknowledged is in the journal, at the version that was told (I1); and nothing that nobody asked for.
-pub(crate) fn require_kept(notes: &[Note], found: &Audit) {
+/// Requires every acknowledged rename in the journal, at its version (I1), and none that was not
+/// requested.
+pub(crate) fn require_kept(observations: &[Observation], found: &Audit) {
     let mut names: BTreeMap<(String, u64), String> = BTreeMap::new();
     let mut versions: BTreeMap<String, u64> = BTreeMap::new();
     for recorded in found.events.values().flatten() {
@@ -321,22 +323,22 @@ pub(crate) fn require_kept(notes: &[Note], found: &Audit) {
         }
         versions.insert(account, recorded.version);
     }
-    for note in notes {
-        match &note.told {
-            Told::Changed(version, name) => {
-                let there = names.get(&(note.account.clone(), *version));
-                assert_eq!(there, Some(name), "I1: {note:?}");
+    for observation in observations {
+        match &observation.observed {
+            ClientObservation::Changed(version, name) => {
+                let there = names.get(&(observation.account.clone(), *version));
+                assert_eq!(there, Some(name), "I1: {observation:?}");
             }
-            Told::At(version) => {
-                assert!(*version <= versions[&note.account], "I1: {note:?} is lost");
+            ClientObservation::At(version) => {
+                assert!(*version <= versions[&observation.account], "I1: {observation:?} is lost");
             }
-            Told::Unknown(_) | Told::Nothing(_) => {}
+            ClientObservation::Unknown(_) | ClientObservation::Nothing(_) => {}
         }
     }
-    let may_be: std::collections::BTreeSet<&String> = notes
+    let may_be: std::collections::BTreeSet<&String> = observations
         .iter()
-        .filter_map(|note| match &note.told {
-            Told::Changed(_, name) | Told::Unknown(name) => Some(name),
+        .filter_map(|observation| match &observation.observed {
+            ClientObservation::Changed(_, name) | ClientObservation::Unknown(name) => Some(name),
             _ => None,
         })
         .collect();
@@ -349,21 +351,21 @@ pub(crate) fn require_kept(notes: &[Note], found: &Audit) {
     assert!(twice.is_empty(), "I8: {twice:?}");
 }
 
-/// The notes of requests that began between two moments.
-pub(crate) fn between(notes: &[Note], from: Instant, until: Instant) -> Vec<&Note> {
-    let then = notes.iter();
-    then.filter(|note| (from..until).contains(&note.began))
+/// The requests that began in this period.
+pub(crate) fn between(observations: &[Observation], from: Instant, until: Instant) -> Vec<&Observation> {
+    let then = observations.iter();
+    then.filter(|observation| (from..until).contains(&observation.began))
         .collect()
 }
 
-/// How many of these were told a version.
-pub(crate) fn answered(notes: &[&Note]) -> usize {
-    let told = notes.iter();
-    told.filter(|note| matches!(note.told, Told::At(_) | Told::Changed(..)))
+/// How many of the requests observed a version.
+pub(crate) fn answered(observations: &[&Observation]) -> usize {
+    let observed = observations.iter();
+    observed.filter(|observation| matches!(observation.observed, ClientObservation::At(_) | ClientObservation::Changed(..)))
         .count()
 }
 
-/// A number that follows from a client and its request.
+/// A hash of a client's name and the number of its request.
 fn number_of(name: &str, asked: usize) -> usize {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ asked as u64;
     for byte in name.bytes() {

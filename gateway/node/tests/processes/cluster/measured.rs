@@ -1,5 +1,5 @@
-//! Figures of a cluster, with as many shards as there are by default. Run them with
-//! `cargo test --release -p fritzy-node --test processes measured -- --ignored --nocapture --test-threads 1`.
+//! Measurements of a cluster with the default number of shards. Run them with `cargo test --release
+//! -p fritzy-node --test processes measured -- --ignored --nocapture --test-threads 1`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,20 +13,20 @@ use serde_json::json;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use crate::cluster::closed_loop::{ClosedLoop, Told};
-use crate::cluster::history::{Told as Version, read};
+use crate::cluster::closed_loop::{ClientObservations, ClosedLoop};
+use crate::cluster::history::{ClientObservation, read};
 
-/// As many as keep three nodes on two cores busy.
+/// Enough to saturate three nodes on two cores.
 const CLIENTS: usize = 48;
-/// For one look at latencies.
+/// A period of measured latencies.
 const WHILE: Duration = Duration::from_secs(10);
-/// In memory, on all nodes together, when another joins.
+/// Entities in memory on all nodes together when another node joins.
 const ACTIVE: usize = 100_000;
-/// Requests at once that make them.
+/// Concurrent requests that create them.
 const MAKERS: usize = 64;
-/// Until shards are where they should be.
+/// Until shards are balanced.
 const SETTLE_MAX: Duration = Duration::from_secs(120);
-/// Nodes look after shards once a second or so.
+/// Nodes reconcile their shards about once a second.
 const AT_REST: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -88,7 +88,7 @@ impl MeasuredCluster {
         }
     }
 
-    /// Entities in memory.
+    /// How many entities are in memory.
     async fn resident(&self) -> usize {
         let mut resident = 0;
         for api in self.apis() {
@@ -104,7 +104,7 @@ impl MeasuredCluster {
         resident
     }
 
-    /// Requests a second with as many under way as there are clients.
+    /// The throughput in requests per second, with one request in flight per client.
     async fn most(&self) -> f64 {
         let load = ClosedLoop::start_paced(&self.apis(), CLIENTS, None).await;
         sleep(WHILE / 4).await;
@@ -116,19 +116,19 @@ impl MeasuredCluster {
     }
 }
 
-/// Half as many a second as all can do, through these nodes.
+/// Half of that throughput, through these nodes.
 async fn half_load(apis: &[Api], most: f64) -> ClosedLoop {
     let pace = Duration::from_secs_f64(CLIENTS as f64 / (most / 2.0));
     ClosedLoop::start_paced(apis, CLIENTS, Some(pace)).await
 }
 
-fn require_none_failed(told: &Told) {
-    let failures = told.failures();
+fn require_none_failed(observed: &ClientObservations) {
+    let failures = observed.failures();
     let few = &failures[..failures.len().min(5)];
     assert!(failures.is_empty(), "{} failed: {few:#?}", failures.len());
 }
 
-/// Accounts, made until there are so many.
+/// Creates accounts, at least `count`.
 async fn accounts(apis: &[Api], count: usize) -> Vec<String> {
     let make = async |maker: usize| {
         let api = &apis[maker % apis.len()];
@@ -148,16 +148,16 @@ fn shard_of(id: &str) -> ShardId {
     fritzy_testbed_shop::shard_of(id, ShardCount::DEFAULT)
 }
 
-/// Reads an account until it is answered.
+/// Repeats a read until it succeeds.
 async fn answered(api: &Api, account: &str) {
-    while !matches!(read(api, account).await, Version::At(_)) {
+    while !matches!(read(api, account).await, ClientObservation::At(_)) {
         sleep(POLL_INTERVAL / 10).await;
     }
 }
 
 #[expect(clippy::print_stdout, reason = "a measurement")]
-fn report(what: &str, told: &Told, from: Instant, until: Instant) -> Duration {
-    let [p99, p999, slowest] = told.latencies(from, until);
+fn report(what: &str, observed: &ClientObservations, from: Instant, until: Instant) -> Duration {
+    let [p99, p999, slowest] = observed.latencies(from, until);
     println!("{what:26} p99 {p99:?}, p99.9 {p999:?}, slowest {slowest:?}");
     p99
 }
@@ -170,7 +170,7 @@ async fn measure_kill_at_half_load() {
     let apis = &cluster.apis()[..2];
     let state = cluster.state().await;
     let lost = shards_of(&state, live_node(&state, "n3").expect("a running node"));
-    // One of each of its shards.
+    // One account for each of its shards.
     let mut of_lost = BTreeMap::new();
     while of_lost.len() < lost.len() {
         let accounts = accounts(apis, MAKERS * 16).await;
@@ -195,10 +195,10 @@ async fn measure_kill_at_half_load() {
         lost.len(),
         served - killed
     );
-    let told = load.stop().await;
-    let (requests, failures) = (told.requests(), told.failures().len());
+    let observed = load.stop().await;
+    let (requests, failures) = (observed.requests(), observed.failures().len());
     println!("{failures} of {requests} requests failed: those whose owner was killed under them");
-    let others = told.of(|ids| ids.iter().all(|id| !lost.contains(&shard_of(id))));
+    let others = observed.of(|ids| ids.iter().all(|id| !lost.contains(&shard_of(id))));
     println!(
         "of clients of the other shards, {} requests:",
         others.requests()
@@ -219,7 +219,7 @@ async fn measure_join_of_a_fourth_node() {
     let mut cluster = skip_unless!(MeasuredCluster::start().await);
     let most = cluster.most().await;
     let apis = cluster.apis();
-    // What is created is read from memory only once somebody asks for it.
+    // A created entity is loaded by its first read.
     let accounts = accounts(&apis, ACTIVE).await;
     let activate = async |(accounts, api): (&[String], &Api)| {
         for account in accounts {
@@ -245,11 +245,11 @@ async fn measure_join_of_a_fourth_node() {
          and has its share of the shards after {:?}",
         settled - began
     );
-    let told = load.stop().await;
-    println!("{} requests", told.requests());
-    report("10 s before", &told, quiet, began);
-    report("until it has its share", &told, began, settled);
-    report("10 s after that", &told, settled, over);
-    require_none_failed(&told);
-    told.require_kept(&cluster.apis()[3]).await;
+    let observed = load.stop().await;
+    println!("{} requests", observed.requests());
+    report("10 s before", &observed, quiet, began);
+    report("until it has its share", &observed, began, settled);
+    report("10 s after that", &observed, settled, over);
+    require_none_failed(&observed);
+    observed.require_kept(&cluster.apis()[3]).await;
 }

@@ -1,5 +1,6 @@
-//! Three nodes publish on Kafka: whoever owns a shard publishes its events. Nodes are killed, leave and come back under load,
-//! and Kafka has the journal, in order (I6), with everything that clients were told of (I1).
+//! Three nodes publish on Kafka: the owner of a shard publishes its events. Nodes are killed, leave
+//! and rejoin under load. Kafka must have the whole journal, in order (I6), with everything that
+//! was acknowledged (I1).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::one_node::killed::require_logs_kept;
 use crate::one_node::shop_clients::ShopClient;
 
 const CLIENTS: u64 = 12;
-/// Acknowledgements between two changes of nodes.
+/// Acknowledgements between two changes of membership.
 const BETWEEN: usize = 100;
 /// Until a node that has joined owns shards.
 const MOVE_MAX: Duration = Duration::from_secs(60);
@@ -123,11 +124,11 @@ async fn wait_owns_shards(database_url: &str, name: &str) {
     .await;
 }
 
-/// Waits until a node's bridge has nothing left to do.
+/// Waits until a node's bridge has published everything.
 async fn wait_published(api: &Api) {
     let published = "fritzy_projection_lag_events{projection=\"kafka\"} 0\n";
     let (began, mut times) = (Instant::now(), 0);
-    // Twice in a row, some time apart: at first it does not know yet how far it is behind.
+    // Twice in a row: at its start, a node does not know its lag yet.
     while times < 2 {
         sleep(Duration::from_millis(1_500)).await;
         let scrape = api.request(Method::GET, "/metrics");

@@ -1,5 +1,5 @@
-//! The network between nodes: cut in several ways, slow, crowded, and visited by strangers. The database stays, so ownership
-//! stays.
+//! The network between nodes: partitioned in several ways, slow, and with many foreign connections.
+//! The database stays reachable, so ownership stays.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -14,32 +14,33 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::cluster::history::{
-    History, Note, Told, answered, between, read, require_all_served, require_answers,
+    History, Observation, ClientObservation, answered, between, read, require_all_served, require_answers,
     require_sound,
 };
 use crate::cluster::nodes::{Nodes, shard_of};
 
-/// Longer than others wait until they fence.
+/// Longer than the time until a silent node is fenced.
 const LONG: Duration = Duration::from_secs(8);
-/// For ten nodes to share all shards: they join, are the same for some seconds, and move shards.
+/// Until ten nodes share all shards: they join, membership is stable for some seconds, and shards
+/// move.
 const TEN_MAX: Duration = Duration::from_secs(40);
 
-/// How a node loses its peers.
+/// How a node is partitioned from its peers.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
-    /// Nothing arrives, and nobody is told.
+    /// Nothing arrives, without an error.
     Silent,
-    /// What the node says does not arrive; what it is told does.
+    /// What the node sends does not arrive; it still receives.
     OneWay,
-    /// Connections break, and no new one is accepted.
+    /// Connections are closed, and new ones not accepted.
     Refused,
 }
 
-async fn lose_peers_and_find_them_again(nodes: Nodes, cut: Cut) {
+async fn require_partition_tolerated(nodes: Nodes, cut: Cut) {
     let history = History::start(&nodes.apis()).await;
     sleep(Duration::from_secs(2)).await;
     let before = nodes.ownership().await;
-    // The first joined first, so all others call it: its door is its only way to them.
+    // It joined first, so all others connect to it: this proxy carries all of its connections.
     let alone = &nodes.nodes[0];
     match cut {
         Cut::Silent => alone.peers.stall(),
@@ -47,7 +48,7 @@ async fn lose_peers_and_find_them_again(nodes: Nodes, cut: Cut) {
         Cut::Refused => alone.peers.cut(),
     }
     let own = [nodes.shards_of("n1").await, nodes.shards_of("n2").await];
-    // Each side serves what is its own.
+    // Each side serves its own shards.
     tokio::join!(
         require_answers(&nodes.nodes[0].api, &history.accounts, &own[0], LONG),
         require_answers(&nodes.nodes[1].api, &history.accounts, &own[1], LONG),
@@ -57,7 +58,7 @@ async fn lose_peers_and_find_them_again(nodes: Nodes, cut: Cut) {
     nodes.wait_until("all answers come again", async |nodes| {
             for account in history.accounts.iter() {
                 for node in &nodes.nodes {
-                    if !matches!(read(&node.api, account).await, Told::At(_)) {
+                    if !matches!(read(&node.api, account).await, ClientObservation::At(_)) {
                         return false;
                     }
                 }
@@ -71,19 +72,19 @@ async fn lose_peers_and_find_them_again(nodes: Nodes, cut: Cut) {
 #[tokio::test(flavor = "multi_thread")]
 async fn silently_partitioned_node_keeps_its_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
-    lose_peers_and_find_them_again(nodes, Cut::Silent).await;
+    require_partition_tolerated(nodes, Cut::Silent).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_way_partitioned_node_keeps_its_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
-    lose_peers_and_find_them_again(nodes, Cut::OneWay).await;
+    require_partition_tolerated(nodes, Cut::OneWay).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn node_with_refused_connections_keeps_its_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
-    lose_peers_and_find_them_again(nodes, Cut::Refused).await;
+    require_partition_tolerated(nodes, Cut::Refused).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,18 +115,18 @@ async fn slow_peer_delays_only_its_own_shards() {
     let began = Instant::now();
     sleep(LONG).await;
     assert_eq!(nodes.ownership().await, before, "ownership stays");
-    // Through another node, what is not the slow one's.
+    // Through another node, for shards of other owners.
     let slow = nodes.shards_of("n1").await;
     let is_slow = |account: &str| slow.contains(&shard_of(account));
     let ended = Instant::now();
     nodes.nodes[0].peers.heal();
-    let notes = require_sound(history, nodes).await;
-    let through_others = between(&notes, began, ended).into_iter();
-    let (of_slow, of_others): (Vec<&Note>, Vec<&Note>) = through_others
-        .filter(|note| note.node != 0)
-        .partition(|note| is_slow(&note.account));
-    let p90 = |notes: &[&Note]| {
-        let mut took: Vec<Duration> = notes.iter().map(|n| n.ended - n.began).collect();
+    let observations = require_sound(history, nodes).await;
+    let through_others = between(&observations, began, ended).into_iter();
+    let (of_slow, of_others): (Vec<&Observation>, Vec<&Observation>) = through_others
+        .filter(|observation| observation.node != 0)
+        .partition(|observation| is_slow(&observation.account));
+    let p90 = |observations: &[&Observation]| {
+        let mut took: Vec<Duration> = observations.iter().map(|n| n.ended - n.began).collect();
         took.sort_unstable();
         took[took.len() * 9 / 10]
     };
@@ -156,11 +157,11 @@ async fn ten_nodes_joining_at_once_share_all_shards() {
     require_sound(history, nodes).await;
 }
 
-/// Calls that are held at a time.
+/// Concurrent connections of [`reconnect_until`].
 const STUBBORN: usize = 800;
 
-/// Holds silent calls, and calls anew for each that is ended; returns how many it made.
-fn come_again(call: impl Fn() -> TcpStream, is_over: &AtomicBool) -> usize {
+/// Holds silent connections, and replaces each that is closed. Returns how many it opened.
+fn reconnect_until(call: impl Fn() -> TcpStream, is_over: &AtomicBool) -> usize {
     let call = || {
         let stream = call();
         stream.set_nonblocking(true).expect("a setting");
@@ -191,20 +192,20 @@ async fn unauthenticated_connections_do_not_block_a_joining_node() {
     let history = History::start(&nodes.apis()).await;
     let port = nodes.nodes[0].cluster_address;
     let call = move || TcpStream::connect(port).expect("it listens");
-    // More than it listens to at a time, and none of them says a word.
+    // More connections than a node authenticates at once, all of them silent.
     let silent: Vec<TcpStream> = (0..100).map(|_| call()).collect();
-    // Many more come again whenever they are sent away.
+    // Many more, which reconnect whenever they are closed.
     let is_over = Arc::new(AtomicBool::new(false));
     let stubborn = std::thread::spawn({
         let is_over = is_over.clone();
-        move || come_again(call, &is_over)
+        move || reconnect_until(call, &is_over)
     });
     let mut garbage = call();
     garbage.write_all(&[0xff; 4_096]).expect("sent");
     let mut http = call();
     http.write_all(b"GET / HTTP/1.1\r\nhost: node\r\n\r\n")
         .expect("sent");
-    // A node that comes meanwhile waits for its turn behind them.
+    // A joining node waits behind them for its handshake.
     let began = Instant::now();
     let third = nodes.spawn("n3");
     third.wait_ready().await;
@@ -223,11 +224,11 @@ async fn unauthenticated_connections_do_not_block_a_joining_node() {
         calls > 2 * STUBBORN,
         "they were sent away, and came again: {calls}"
     );
-    for mut stranger in silent.into_iter().chain([garbage, http]) {
+    for mut foreign in silent.into_iter().chain([garbage, http]) {
         let patient = Some(Duration::from_secs(15));
-        stranger.set_read_timeout(patient).expect("a limit");
+        foreign.set_read_timeout(patient).expect("a limit");
         let mut said = Vec::new();
-        let read = stranger.read_to_end(&mut said);
+        let read = foreign.read_to_end(&mut said);
         // Closed, in order or not, after a greeting.
         let is_over = read.is_ok() || said.len() >= 24;
         assert!(is_over, "{read:?} after {} bytes", said.len());
@@ -236,7 +237,8 @@ async fn unauthenticated_connections_do_not_block_a_joining_node() {
     require_sound(history, nodes).await;
 }
 
-/// It has the generation of the database, the rows of the nodes and the cookie. In its tables it owns everything.
+/// It has the database's generation, the rows of the nodes and the cookie. In its copy, it owns
+/// everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn node_on_a_copied_database_is_rejected_by_peers() {
     let nodes = skip_unless!(Nodes::start(2).await);
@@ -252,11 +254,11 @@ async fn node_on_a_copied_database_is_rejected_by_peers() {
     let copied = copied.expect("there is a shell");
     assert!(copied.status.success(), "{copied:?}");
     let slot = NodeSlot::new("stranger", Nodes::settings(&copy)).expect("free ports");
-    let mut stranger = slot.spawn();
-    let address = block_in_place(|| stranger.address());
-    // It takes the others for dead, and has all shards.
+    let mut foreign = slot.spawn();
+    let address = block_in_place(|| foreign.address());
+    // It declares the others dead, and acquires all shards.
     let account = &history.accounts[0];
-    while !matches!(read(&Api::at(address), account).await, Told::At(_)) {}
+    while !matches!(read(&Api::at(address), account).await, ClientObservation::At(_)) {}
     sleep(LONG).await;
     assert_eq!(nodes.ownership().await, before, "nothing has moved");
     require_all_served(&nodes, &history).await;
@@ -265,6 +267,6 @@ async fn node_on_a_copied_database_is_rejected_by_peers() {
             nodes.any(|node| node.process.log().contains("may be a copy of this one"))
         })
         .await;
-    stranger.kill();
+    foreign.kill();
     require_sound(history, nodes).await;
 }

@@ -1,5 +1,5 @@
-//! Nodes that die, stop, or lose the database, under clients on all nodes: others take their shards, nothing acknowledged is
-//! lost (I1), and nobody is told what is not so any more (I3).
+//! Nodes that die, pause, or lose the database, with clients on all nodes: others take over their
+//! shards, nothing acknowledged is lost (I1), and no response is stale (I3).
 
 use std::time::{Duration, Instant};
 
@@ -9,27 +9,27 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::cluster::history::{
-    History, Note, Told, answered, between, noted, read, require_answers, require_kept,
+    History, Observation, ClientObservation, answered, between, record, read, require_answers, require_kept,
     require_linearizable, require_sound,
 };
 use crate::cluster::nodes::{Nodes, shard_of};
 
-/// From a fault until all shards have owners again; asked for are 10 s.
+/// From a fault until all shards have owners again; the requirement is 10 s.
 pub(crate) const TAKEN_MAX: Duration = Duration::from_secs(10);
 /// While the dead node's shards have no owner.
 const MEANWHILE: Duration = Duration::from_secs(4);
-/// More than are worked on at once and stand aside, which are 128 each.
+/// More than can be executed and parked, which are 128 each.
 const CROWD: usize = 300;
-/// Longer than a lease, and than others wait until they fence.
+/// Longer than a lease, and than the time until a silent node is fenced.
 const PAST_THE_LEASE: Duration = Duration::from_secs(8);
 
-/// What the statement of a batch, and no other, has in it.
+/// A part of the SQL that only a batch contains.
 pub(crate) const FENCE: &str = "AS lease (shard, owner, epoch)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i1_shards_of_a_killed_node_are_taken_over() {
     let mut nodes = skip_unless!(Nodes::start(3).await);
-    // Clients of the two that stay: those of the third end with it.
+    // On the two nodes that stay: clients of the third end with it.
     let history = History::start(&nodes.apis()[..2]).await;
     sleep(Duration::from_secs(2)).await;
     let run = nodes.id_of("n3").await.expect("it runs");
@@ -37,7 +37,7 @@ async fn i1_shards_of_a_killed_node_are_taken_over() {
     of_others.extend(nodes.shards_of("n2").await);
     let killed = Instant::now();
     nodes.nodes.remove(2).process.kill();
-    // Meanwhile the shards of the others go on, through either node.
+    // Meanwhile the shards of the others are served, through either node.
     let [first, second] = [&nodes.nodes[0].api, &nodes.nodes[1].api];
     let (taken, by_first, by_second) = tokio::join!(
         nodes.wait_taken_over(run),
@@ -45,19 +45,19 @@ async fn i1_shards_of_a_killed_node_are_taken_over() {
         require_answers(second, &history.accounts, &of_others, MEANWHILE),
     );
     assert!(taken < TAKEN_MAX, "{taken:?}");
-    // Every account answers again, through either node.
+    // Every account is served again, through either node.
     for account in history.accounts.iter() {
         for node in &nodes.nodes {
-            let told = read(&node.api, account).await;
-            assert!(matches!(told, Told::At(_)), "{told:?}");
+            let observed = read(&node.api, account).await;
+            assert!(matches!(observed, ClientObservation::At(_)), "{observed:?}");
         }
     }
     let served = killed.elapsed();
     assert!(served < TAKEN_MAX, "{served:?}");
     sleep(Duration::from_secs(1)).await;
-    let notes = require_sound(history, nodes).await;
-    let unknown = notes.iter();
-    let unknown = unknown.filter(|note| matches!(note.told, Told::Unknown(_)));
+    let observations = require_sound(history, nodes).await;
+    let unknown = observations.iter();
+    let unknown = unknown.filter(|observation| matches!(observation.observed, ClientObservation::Unknown(_)));
     println!(
         "owners after {taken:?}, all served after {served:?}; {} reads of the others' shards answered meanwhile, \
          {} changes not known",
@@ -66,7 +66,8 @@ async fn i1_shards_of_a_killed_node_are_taken_over() {
     );
 }
 
-/// Many more at once than a node works on, all for shards without an owner: they wait, or are refused, and nobody else is.
+/// Many more requests than a node executes at once, all for shards without an owner: they wait or
+/// are refused, and no other request is affected.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_for_dead_shards_do_not_block_others() {
     let mut nodes = skip_unless!(Nodes::start(3).await);
@@ -88,14 +89,14 @@ async fn requests_for_dead_shards_do_not_block_others() {
         })
         .collect();
     sleep(Duration::from_millis(500)).await;
-    let answers = require_answers(api, &history.accounts, &of_others, MEANWHILE / 2).await;
+    let responses = require_answers(api, &history.accounts, &of_others, MEANWHILE / 2).await;
     let waited = join_all(crowd).await.into_iter();
-    let waited: Vec<Told> = waited.map(|told| told.expect("no panic")).collect();
-    let served = waited.iter().filter(|told| matches!(told, Told::At(_)));
+    let waited: Vec<ClientObservation> = waited.map(|observed| observed.expect("no panic")).collect();
+    let served = waited.iter().filter(|observed| matches!(observed, ClientObservation::At(_)));
     let served = served.count();
     require_sound(history, nodes).await;
     println!(
-        "{answers} reads of others' shards meanwhile; {served} of {CROWD} were served after it"
+        "{responses} reads of others' shards meanwhile; {served} of {CROWD} were served after it"
     );
     assert!(served >= 100, "{waited:?}");
 }
@@ -110,7 +111,7 @@ async fn i3_node_paused_past_its_lease_serves_no_stale_reads() {
     let began = Instant::now();
     sleep(PAST_THE_LEASE).await;
     let taken = nodes.wait_taken_over(before.expect("it ran")).await + PAST_THE_LEASE;
-    // What it has in memory is old by now. It is asked for all of it in the moment in which it goes on.
+    // Its memory is outdated now. Requests for all of it are waiting when it resumes.
     sleep(Duration::from_secs(1)).await;
     let asking: Vec<_> = history
         .accounts
@@ -119,34 +120,34 @@ async fn i3_node_paused_past_its_lease_serves_no_stale_reads() {
         .take(4 * history.accounts.len())
         .map(|account| {
             let (api, account) = (stopped.api.clone(), account.clone());
-            tokio::spawn(async move { noted(2, &account, read(&api, &account)).await })
+            tokio::spawn(async move { record(2, &account, read(&api, &account)).await })
         })
         .collect();
     sleep(Duration::from_millis(300)).await;
     stopped.process.resume();
     let went_on = Instant::now();
     let asked = join_all(asking).await.into_iter();
-    let asked: Vec<Note> = asked.map(|asked| asked.expect("no panic")).collect();
+    let asked: Vec<Observation> = asked.map(|asked| asked.expect("no panic")).collect();
     nodes.wait_settled().await;
     let back = went_on.elapsed();
     let after = nodes.id_of("n3").await;
     assert!(after.is_some() && after != before, "it is another run");
     sleep(Duration::from_secs(1)).await;
-    let mut notes = history.stop().await;
+    let mut observations = history.stop().await;
     println!(
         "stopped for {:?}, taken within {taken:?}, back with shards after {back:?}; of {} reads it answered {}",
         went_on - began,
         asked.len(),
         answered(&asked.iter().collect::<Vec<_>>()),
     );
-    notes.extend(asked);
+    observations.extend(asked);
     let mut nodes = nodes;
     let found = nodes.kill_all().await;
-    require_linearizable(&notes);
-    require_kept(&notes, &found);
+    require_linearizable(&observations);
+    require_kept(&observations, &found);
 }
 
-/// The node is stopped when its batch has passed the fence and is not committed yet.
+/// The node is paused when its batch has passed the fence and is not committed.
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_node_paused_before_commit_commits_in_time_or_never() {
     let nodes = skip_unless!(Nodes::start(3).await);
@@ -159,7 +160,7 @@ async fn i3_node_paused_before_commit_commits_in_time_or_never() {
     let run = nodes.id_of("n3").await.expect("it runs");
     stopped.process.pause();
     let taken = nodes.wait_taken_over(run).await;
-    // The word to commit arrives when the shards are somebody else's.
+    // The commit arrives when other nodes own the shards.
     block_in_place(|| hold.release());
     sleep(Duration::from_secs(1)).await;
     stopped.process.resume();
@@ -177,14 +178,14 @@ async fn stalled_database_moves_no_shards() {
     nodes.server.pause().expect("it pauses");
     sleep(Duration::from_secs(10)).await;
     nodes.server.resume().expect("it goes on");
-    // Longer than anybody would need to be fenced.
+    // Longer than the time until a silent node would be fenced.
     sleep(Duration::from_secs(6)).await;
     assert_eq!(nodes.ownership().await, before);
     let resumed = Instant::now();
     sleep(Duration::from_secs(1)).await;
-    let notes = require_sound(history, nodes).await;
+    let observations = require_sound(history, nodes).await;
     assert!(
-        answered(&between(&notes, resumed, Instant::now())) > 50,
+        answered(&between(&observations, resumed, Instant::now())) > 50,
         "it goes on"
     );
 }
@@ -209,13 +210,13 @@ async fn i3_node_without_database_stops_before_takeover() {
     assert_ne!(nodes.id_of("n3").await, before, "it is another run");
     let healed = Instant::now();
     sleep(Duration::from_secs(1)).await;
-    let notes = require_sound(history, nodes).await;
+    let observations = require_sound(history, nodes).await;
     println!("taken after {of_others:?}");
-    let through_it = |notes: Vec<&Note>| {
-        let notes = notes.into_iter().filter(|note| note.node == 2);
-        answered(&notes.collect::<Vec<_>>())
+    let through_it = |observations: Vec<&Observation>| {
+        let observations = observations.into_iter().filter(|observation| observation.node == 2);
+        answered(&observations.collect::<Vec<_>>())
     };
-    // By way of the others, for what is theirs.
-    let meanwhile = between(&notes, lost + of_others, healed);
+    // Forwarded to the others, for their shards.
+    let meanwhile = between(&observations, lost + of_others, healed);
     assert!(through_it(meanwhile) > 0, "it passes requests on");
 }

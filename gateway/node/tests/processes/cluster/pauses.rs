@@ -1,5 +1,5 @@
-//! A node that is stopped for a moment: longer than its peers wait for a word, and not so long that it is taken for dead. Its
-//! connections are replaced while much is under way on them.
+//! A node that is paused for longer than its peers keep a silent connection, and too shortly to be
+//! fenced. Its connections are replaced with many requests in flight.
 
 use std::time::Duration;
 
@@ -10,21 +10,23 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::cluster::history::{Note, Told, noted, read, rename, require_kept, require_linearizable};
+use crate::cluster::history::{Observation, ClientObservation, record, read, rename, require_kept, require_linearizable};
 use crate::cluster::nodes::Nodes;
 
 const ROUNDS: usize = 5;
-/// As many as a node works on, and nobody else asks.
+/// As many as a node executes at once.
 const ACCOUNTS: usize = 120;
-/// Peers drop a connection that is silent for 3 s, at their next beat; they fence after 4 s at the earliest.
+/// Peers close a connection that is silent for 3 s at their next heartbeat; they fence after 4 s at
+/// the earliest.
 const PAUSES_MS: [u64; 3] = [3_100, 3_300, 3_600];
-/// So that a part of the first requests is under way.
+/// So that some of the first requests are in flight.
 const BEFORE: Duration = Duration::from_millis(40);
-/// For connections to be young, and silent, again.
+/// Until connections are new and silent again.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Asks for each account at once, by a read or, for every fourth, by a change that may not be given twice.
-fn burst(node: usize, api: &Api, accounts: &[String], round: usize) -> Vec<JoinHandle<Note>> {
+/// Sends one request for each account at once: a read or, for every fourth, a rename that must not
+/// be sent twice.
+fn burst(node: usize, api: &Api, accounts: &[String], round: usize) -> Vec<JoinHandle<Observation>> {
     let all = accounts.iter().cloned().enumerate();
     let ask = |(number, account): (usize, String)| {
         let api = api.clone();
@@ -36,7 +38,7 @@ fn burst(node: usize, api: &Api, accounts: &[String], round: usize) -> Vec<JoinH
                     _ => read(&api, &account).await,
                 }
             };
-            noted(node, &account, asking).await
+            record(node, &account, asking).await
         })
     };
     all.map(ask).collect()
@@ -52,7 +54,7 @@ async fn i3_paused_node_never_swaps_responses() {
         let created = nodes.nodes[0].api.run_with(create, name).await;
         accounts.push(created.text_at("/createAccount/id"));
     }
-    let mut notes: Vec<Note> = Vec::new();
+    let mut observations: Vec<Observation> = Vec::new();
     for (round, pause) in (0..ROUNDS).zip(PAUSES_MS.into_iter().cycle()) {
         let number = round % 3;
         let node = &nodes.nodes[number];
@@ -61,22 +63,22 @@ async fn i3_paused_node_never_swaps_responses() {
         sleep(BEFORE).await;
         node.process.pause();
         sleep(Duration::from_millis(pause)).await;
-        // These are in its sockets when it goes on.
+        // These are in its sockets when it resumes.
         asked.extend(burst(number, &node.api, second, round));
         sleep(BEFORE).await;
         node.process.resume();
-        for note in join_all(asked).await {
-            notes.push(note.expect("each was answered with its own"));
+        for observation in join_all(asked).await {
+            observations.push(observation.expect("each was answered with its own"));
         }
         sleep(QUIET).await;
         accounts.rotate_left(7);
     }
-    let told = notes.iter();
-    let told = told.filter(|note| matches!(note.told, Told::At(_) | Told::Changed(..)));
-    let told = told.count();
-    assert!(told > notes.len() / 4, "{told} of {}", notes.len());
+    let observed = observations.iter();
+    let observed = observed.filter(|observation| matches!(observation.observed, ClientObservation::At(_) | ClientObservation::Changed(..)));
+    let observed = observed.count();
+    assert!(observed > observations.len() / 4, "{observed} of {}", observations.len());
     nodes.wait_settled().await;
     let found = nodes.kill_all().await;
-    require_linearizable(&notes);
-    require_kept(&notes, &found);
+    require_linearizable(&observations);
+    require_kept(&observations, &found);
 }

@@ -1,4 +1,4 @@
-//! Nodes that do not do everything: one serves clients only, one never does.
+//! Nodes with restricted roles: one only serves clients, one never does.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use fritzy_testbed_shop::Api;
 use hyper::{Method, StatusCode};
 use tokio::task::block_in_place;
 
-use crate::cluster::history::{History, Told, read};
+use crate::cluster::history::{History, ClientObservation, read};
 use crate::cluster::nodes::{Nodes, SHARDS};
 
-/// For owners, at the start.
+/// How long a node waits for owners at its start.
 const WAITS: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +38,7 @@ async fn nodes_follow_their_roles() {
                 && counts.iter().sum::<usize>() == usize::from(SHARDS)
         })
         .await;
-    // Through the one that owns nothing, what the others own.
+    // Through the node without shards, entities of the others.
     let front = nodes.nodes[1].api.clone();
     let history = History::start(std::slice::from_ref(&front)).await;
     let shards: BTreeSet<&str> = history
@@ -48,17 +48,17 @@ async fn nodes_follow_their_roles() {
         .collect();
     assert!(shards.len() > 1, "they are spread");
     for account in history.accounts.iter() {
-        let told = read(&front, account).await;
-        assert!(matches!(told, Told::At(_)), "{told:?}");
+        let observed = read(&front, account).await;
+        assert!(matches!(observed, ClientObservation::At(_)), "{observed:?}");
     }
     let back = &nodes.nodes[2];
     back.wait_ready().await;
-    let answer = back
+    let response = back
         .api
         .send(back.api.post(), r#"{"query":"{__typename}"}"#)
         .await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    assert!(answer.text.contains("--roles"), "{answer:?}");
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
+    assert!(response.text.contains("--roles"), "{response:?}");
     let scrape = back.api.request(Method::GET, "/metrics");
     assert_eq!(back.api.send(scrape, "").await.status, StatusCode::OK);
     for (node, says, of_api) in [
@@ -76,7 +76,7 @@ async fn nodes_follow_their_roles() {
     nodes.kill_all().await;
 }
 
-/// Alone, it would wait a while for nodes that own shards.
+/// Without other nodes, it waits for owners of shards.
 #[tokio::test(flavor = "multi_thread")]
 async fn node_waiting_for_owners_stops_on_sigterm() {
     let nodes = skip_unless!(Nodes::start(0).await);
@@ -87,9 +87,9 @@ async fn node_waiting_for_owners_stops_on_sigterm() {
         .await;
     let asked = Instant::now();
     front.process.terminate();
-    let ended = block_in_place(|| front.process.wait_exit(NODE_TIME_MAX));
+    let exited = block_in_place(|| front.process.wait_exit(NODE_TIME_MAX));
     let took = asked.elapsed();
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(took < WAITS / 2, "{took:?}: {ended:?}");
+    assert_eq!(exited.code, Some(0), "{exited:?}");
+    assert!(took < WAITS / 2, "{took:?}: {exited:?}");
     assert!(nodes.state().await.nodes.is_empty(), "it has left");
 }

@@ -1,4 +1,4 @@
-//! A node while it starts: what clients are told of it, and by it, before it is one of several.
+//! A starting node: what it tells clients before it has joined the cluster.
 
 use std::time::{Duration, Instant};
 
@@ -6,20 +6,20 @@ use fritzy_testbed::{skip_unless};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use crate::cluster::history::{History, Told, read, require_all_served, require_sound};
+use crate::cluster::history::{History, ClientObservation, read, require_all_served, require_sound};
 use crate::cluster::nodes::{Node, Nodes};
 
-/// Much longer than a node needs for joining, and shorter than a request may wait.
+/// Much longer than joining takes, and shorter than the timeout of a request.
 const LOOKED_FOR: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(20);
 
 async fn is_ready(node: &Node) -> bool {
     let request = node.api.request(hyper::Method::GET, "/healthz/ready");
-    let answer = node.api.try_send(request, "").await;
-    answer.is_ok_and(|answer| answer.status.is_success())
+    let response = node.api.try_send(request, "").await;
+    response.is_ok_and(|response| response.status.is_success())
 }
 
-/// It is not ready before it is in the table, and not for a while after.
+/// It is not ready before it is in the table of nodes, nor for [`LOOKED_FOR`] after that.
 async fn require_unready(nodes: &Nodes, node: &Node) {
     while nodes.id_of(&node.name).await.is_none() {
         assert!(!is_ready(node).await, "ready before it is there");
@@ -54,10 +54,10 @@ async fn joining_node_parks_requests_until_it_has_a_peer() {
     let mut nodes = skip_unless!(Nodes::start(1).await);
     let history = History::start(&nodes.apis()).await;
     let account = history.accounts[0].clone();
-    // Whoever calls it is heard by nobody.
+    // Nodes that connect to it get no response.
     nodes.nodes[0].peers.stall();
     let second = nodes.spawn("n2");
-    // It takes calls long before it can answer them.
+    // It accepts connections long before it can answer requests.
     let early = tokio::spawn({
         let (api, account) = (second.api.clone(), account.clone());
         async move {
@@ -70,10 +70,10 @@ async fn joining_node_parks_requests_until_it_has_a_peer() {
     require_unready(&nodes, &second).await;
     nodes.nodes[0].peers.heal();
     second.wait_ready().await;
-    let told = early.await.expect("no panic");
+    let observed = early.await.expect("no panic");
     assert!(
-        matches!(told, Told::At(_)),
-        "a read that came early: {told:?}"
+        matches!(observed, ClientObservation::At(_)),
+        "a read that came early: {observed:?}"
     );
     nodes.nodes.push(second);
     nodes.wait_settled().await;

@@ -1,4 +1,5 @@
-//! A client's trace (`traceparent`) is in the logs of the node that it asked, and of the nodes that own what it asked for.
+//! A client's trace (`traceparent`) is in the logs of the node that received the request, and of
+//! the nodes that own the requested entities.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::cluster::nodes::{Node, Nodes, shard_of};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
-/// What is logged before an answer is sent is there when the answer is; what is logged behind it, a moment later.
+/// What is logged before the response is sent is there already; the rest follows shortly.
 const LOGGED_MAX: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 
@@ -52,7 +53,7 @@ async fn client_trace_is_logged_by_the_owning_node() {
     nodes.kill_all().await;
 }
 
-/// The lines of a node's log that are part of the trace.
+/// The lines of a node's log with this trace.
 fn traced(node: &Node) -> Vec<Value> {
     let log = node.process.log();
     let lines = log
@@ -63,7 +64,7 @@ fn traced(node: &Node) -> Vec<Value> {
         .collect()
 }
 
-/// The line with this message that is part of the trace.
+/// Waits for the line with this trace and this message.
 async fn logged(node: &Node, message: &str) -> Value {
     let began = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! The database under a node whose end, or whose database's end, is not in order.
+//! The database under a node that is killed, or whose database server fails.
 
 use std::path::PathBuf;
 
@@ -13,11 +13,11 @@ use uuid::Uuid;
 /// Few, so that each has many events.
 pub(crate) const SHARDS: u16 = 8;
 
-/// Where a node keeps its data.
+/// Where a node stores its data.
 pub(crate) enum Database {
-    /// In its data folder.
+    /// A file in its data directory.
     File(PathBuf),
-    /// On a server of the test's own.
+    /// A server of the test's own.
     Postgres(Box<PostgresServer>),
 }
 
@@ -35,7 +35,7 @@ impl Database {
         Ok(Self::Postgres(Box::new(server)))
     }
 
-    /// What a node on it is started with.
+    /// The arguments of a node on this database.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["--shards".to_owned(), SHARDS.to_string()];
         if let Self::Postgres(server) = self {
@@ -44,11 +44,11 @@ impl Database {
         arguments
     }
 
-    /// What a killed node has left.
+    /// Audits what a killed node has left.
     pub(crate) async fn read_left(&self) -> Audit {
         let shards = ShardCount::new(SHARDS).expect("in range");
         let stores = match self {
-            // From a copy, so that the next node finds it as it was left.
+            // On a copy, so that the next node finds the file unchanged.
             Self::File(data) => {
                 let copy = TempDir::new().expect("a temporary folder");
                 for name in ["fritzy.db", "fritzy.db-wal"] {
@@ -74,8 +74,8 @@ impl Database {
                 Stores::open_postgres(config).await.expect("it opens")
             }
         };
-        // The server may still be at work on the last batch of the killed node; a claim waits for it, or
-        // fences it off.
+        // The server may still process the last batch of the killed node; a claim waits for it, or
+        // fences it.
         let all: Vec<ShardId> = shards.all().collect();
         let claimer = NodeId::from_uuid(Uuid::now_v7());
         let claimed = stores.ownership.claim(claimer, &all).await;
@@ -85,13 +85,13 @@ impl Database {
         found
     }
 
-    /// Has `fritzy journal verify` look at it.
+    /// Requires that `fritzy journal verify` finds no violation.
     pub(crate) fn verify(&self, workspace: &Workspace) {
         let arguments = self.arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let verify = [&["journal", "verify"], &arguments[..]].concat();
-        let ended = workspace.run(&mut workspace.command(&verify));
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        assert!(ended.stdout.contains("is clean"), "{ended:?}");
+        let exited = workspace.run(&mut workspace.command(&verify));
+        assert_eq!(exited.code, Some(0), "{exited:?}");
+        assert!(exited.stdout.contains("is clean"), "{exited:?}");
     }
 }

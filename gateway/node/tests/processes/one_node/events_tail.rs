@@ -1,5 +1,5 @@
-//! `fritzy events tail` beside real nodes and without one: what is there, what comes, and from a cursor
-//! exactly the rest.
+//! `fritzy events tail` next to running nodes and without one: existing events, new ones, and
+//! exactly the rest from a cursor.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,11 +13,11 @@ use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 
 
-/// From the answer to a change until its event is printed: half a second at most until the next look, the rest is
-/// for a busy machine.
+/// From the response to a change until its event is printed. The tail polls every half second; the
+/// rest is for a busy machine.
 const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
-/// A node's folder, and which database its commands use.
+/// A node's workspace, and the database of its commands.
 struct Shop {
     workspace: Workspace,
     database: Vec<String>,
@@ -60,7 +60,7 @@ impl Shop {
         self.start(arguments).wait_exit(NODE_TIME_MAX)
     }
 
-    /// The lines of a tail that must succeed.
+    /// The output lines of a tail that must succeed.
     fn lines(&self, arguments: &[&str]) -> Vec<String> {
         let ended = self.tail(arguments);
         assert_eq!(
@@ -71,14 +71,14 @@ impl Shop {
         ended.stdout.lines().map(ToOwned::to_owned).collect()
     }
 
-    /// The events that `--json` prints, and the cursor behind them.
+    /// The events that `--json` prints, and the last cursor.
     fn events(&self, arguments: &[&str]) -> (Vec<Value>, String) {
         let lines = self.lines(&[&["--json"], arguments].concat());
         events_in(&lines.join("\n"))
     }
 }
 
-/// The events in lines of JSON, which begin and end with a cursor; and the last of these.
+/// The events in lines of JSON, which begin and end with a cursor; and the last cursor.
 fn events_in(lines: &str) -> (Vec<Value>, String) {
     let lines = lines.lines();
     let lines = lines.map(|line| serde_json::from_str(line).expect("JSON"));
@@ -91,7 +91,7 @@ fn events_in(lines: &str) -> (Vec<Value>, String) {
     (lines, cursor)
 }
 
-/// Positions of each shard must come without a gap.
+/// Requires the positions of each shard without gaps.
 fn require_order(events: &[Value]) {
     let mut last: BTreeMap<u64, u64> = BTreeMap::new();
     for event in events {
@@ -103,7 +103,7 @@ fn require_order(events: &[Value]) {
     }
 }
 
-/// Creates accounts one after the other, and answers their ids.
+/// Creates accounts one after the other, and returns their ids.
 async fn accounts(api: &Api, numbers: std::ops::Range<u32>) -> Vec<String> {
     let mut ids = Vec::new();
     for number in numbers {
@@ -172,7 +172,7 @@ async fn follows_and_outlives_the_node(shop: Shop) {
     tail.wait_for_stdout(&format!(r#""order_id":"{order}""#), SHOWN_WITHIN);
     assert!(acknowledged.elapsed() < SHOWN_WITHIN);
     node.kill();
-    // Another node goes on where the killed one stopped, and so does the tail.
+    // Another node continues where the killed one stopped, and so does the tail.
     let mut node = shop.node();
     let more = accounts(&Api::at(node.address()), 3..6).await;
     tail.wait_for_stdout(&more[2], SHOWN_WITHIN);
@@ -196,7 +196,7 @@ async fn goes_on_from_a_cursor_with_exactly_the_rest(shop: Shop) {
     let first = accounts(&api, 0..20).await;
     let (events, cursor) = shop.events(&["--from", "start"]);
     assert_eq!(ids(&events), first);
-    // One that is killed leaves no last cursor: the first one, and the lines that were handled, make it.
+    // A killed tail prints no last cursor: the first one and the processed lines make up for it.
     let mut tail = shop.start(&["--json", "--follow", "--from", &cursor]);
     let second = accounts(&api, 20..30).await;
     tail.wait_for_stdout(&second[9], NODE_TIME_MAX);
@@ -292,7 +292,7 @@ async fn tail_with_full_stdout_stops_on_sigint() {
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
     let mut command = shop.workspace.command(&arguments);
     let mut tail = command.stdout(writer).spawn().expect("starts");
-    // It has begun to write, and cannot go on.
+    // It has begun to write, and is blocked.
     reader.read_exact(&mut [0]).expect("a first byte");
     let asked = Command::new("kill")
         .args(["-INT", &tail.id().to_string()])

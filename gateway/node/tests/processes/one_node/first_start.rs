@@ -1,4 +1,4 @@
-//! `fritzy` in an empty folder is a complete node, and says what it uses and where to click.
+//! `fritzy` in an empty directory is a complete node, and prints its defaults and its URL.
 
 use fritzy_testbed::{NODE_TIME_MAX, Workspace};
 use fritzy_testbed_shop::Api;
@@ -26,10 +26,10 @@ async fn node_without_settings_prints_its_defaults() {
     assert!(workspace.current().join("data/fritzy.db").is_file());
 
     node.terminate();
-    let ended = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let exited = node.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
     let base = format!("http://localhost:{}", address.port());
-    let lines: Vec<&str> = ended.stdout.lines().collect();
+    let lines: Vec<&str> = exited.stdout.lines().collect();
     assert!(lines[0].starts_with("fritzy 0."), "{lines:?}");
     for (what, says) in [
         ("data", "./data/fritzy.db"),
@@ -70,8 +70,8 @@ async fn second_start_continues_with_the_same_data() {
     let created = Api::at(node.address()).run(document).await;
     let id = created.text_at("/createAccount/id");
     node.terminate();
-    let ended = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let exited = node.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
     let mut node = workspace.node();
     let listed = Api::at(node.address()).run("{ accounts { id } }").await;
     assert_eq!(listed.data("/accounts"), json!([{ "id": id }]));

@@ -1,5 +1,5 @@
-//! A disk without room, a real one: writes are refused, reads go on, and once there is room again
-//! writes do too, without a restart (invariant I1).
+//! A disk that is really full: writes are refused and reads work. Once there is space, writes work
+//! again without a restart (I1).
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -13,14 +13,15 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 
-/// Room for a database and its log, little enough to fill at once.
+/// Enough for a database and its log, and small enough to fill quickly.
 const DISK_SIZE: &str = "16m";
 /// Acknowledged accounts before the disk is filled.
 const ACKNOWLEDGED: usize = 200;
-/// The log may still hold free room when the disk has none: 4 MiB at most, a few KiB for each write.
+/// The log may contain free space when the disk has none: 4 MiB at most, of which each write takes
+/// a few KiB.
 const WRITES_UNTIL_REFUSED_MAX: usize = 20_000;
 
-/// A small file system that only this process and the nodes on it see. It is gone with this value.
+/// A small file system that only this process and its nodes see. Unmounted when dropped.
 struct SmallDisk {
     holder: Child,
     _until_dropped: ChildStdin,
@@ -66,7 +67,7 @@ impl SmallDisk {
         }
     }
 
-    /// Starts a node whose data is on this disk.
+    /// Starts a node with its data on this disk.
     fn node(&self, workspace: &Workspace) -> NodeProcess {
         let node = workspace.command(&[]);
         let mut command = Command::new("nsenter");
@@ -91,7 +92,7 @@ impl SmallDisk {
         root.join(inside).join("filler")
     }
 
-    /// Leaves no byte.
+    /// Fills the disk to the last byte.
     fn fill(&self) {
         let mut filler = File::create(self.filler()).expect("a file");
         for size in [1 << 16, 1 << 12, 1] {
@@ -118,8 +119,8 @@ async fn create_product(api: &Api, name: &str) -> Response {
     api.run_with(document, json!({ "name": name })).await
 }
 
-fn is_refused(answer: &Response) -> bool {
-    answer.json().get("errors").is_some()
+fn is_refused(response: &Response) -> bool {
+    response.json().get("errors").is_some()
 }
 
 /// The value of a metric without labels.
@@ -156,12 +157,12 @@ async fn i1_full_disk_refuses_only_writes_until_space_is_free() {
     let mut kept = vec![json!({ "id": known })];
     let mut refused = None;
     for n in 0..WRITES_UNTIL_REFUSED_MAX {
-        let answer = create_product(&api, &format!("filling {n}")).await;
-        if is_refused(&answer) {
-            refused = Some(answer.json());
+        let response = create_product(&api, &format!("filling {n}")).await;
+        if is_refused(&response) {
+            refused = Some(response.json());
             break;
         }
-        kept.push(json!({ "id": answer.text_at("/createProduct/id") }));
+        kept.push(json!({ "id": response.text_at("/createProduct/id") }));
     }
     let refused = refused.expect("a full disk takes no more");
     let extensions = &refused["errors"][0]["extensions"];
@@ -170,7 +171,7 @@ async fn i1_full_disk_refuses_only_writes_until_space_is_free() {
     assert!(extensions["retryAfterMs"].is_number(), "{refused}");
     assert!(metric(&api, "fritzy_commit_failures_total").await >= 1.0);
 
-    // Reads go on, from memory and from the file; so the node stays ready.
+    // Reads work, from memory and from the file, so the node stays ready.
     let document = "query($id: String) { products(id: $id) { id } }";
     let read = api.run_with(document, json!({ "id": known })).await;
     assert_eq!(read.data("/products"), json!([{ "id": known }]));
@@ -181,14 +182,14 @@ async fn i1_full_disk_refuses_only_writes_until_space_is_free() {
     disk.free();
     let deadline = Instant::now() + NODE_TIME_MAX;
     loop {
-        let answer = create_product(&api, "again").await;
-        if !is_refused(&answer) {
-            kept.push(json!({ "id": answer.text_at("/createProduct/id") }));
+        let response = create_product(&api, "again").await;
+        if !is_refused(&response) {
+            kept.push(json!({ "id": response.text_at("/createProduct/id") }));
             break;
         }
         assert!(
             Instant::now() < deadline,
-            "there is room, and still: {answer:?} {}",
+            "there is room, and still: {response:?} {}",
             node.log()
         );
     }

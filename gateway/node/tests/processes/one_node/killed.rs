@@ -1,5 +1,5 @@
-//! SIGKILL at random moments under the load of the whole shop; afterwards the API and the file are
-//! compared with what each client noted (I1, I2, I5, I8).
+//! Kills at random times under the load of the whole shop. Afterwards the API and the database are
+//! compared with the log of each client (I1, I2, I5, I8).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::one_node::database::Database;
-use crate::one_node::shop_clients::{Chance, ShopClient, Told};
+use crate::one_node::shop_clients::{SeededRandom, ShopClient, ClientObservation};
 
 const ROUNDS: usize = 10;
-/// No further round begins after so long: a busy machine is no fault.
+/// No further round begins after this time, because a busy machine is no fault.
 const TIME_MAX: Duration = Duration::from_secs(50);
-/// Enough that commits hold several of them.
+/// Enough that commits batch several requests.
 const CLIENTS: u64 = 12;
 /// Acknowledgements of a round before its kill, at most.
 const ACKNOWLEDGED_MAX: u64 = 150;
-/// Acknowledgements that show that it goes on after a fault.
+/// Acknowledgements that prove progress after a fault.
 const AFTER_FAULT: usize = 60;
 
-/// The same text in the client's log and in the event.
+/// The text that identifies a request in the client's log and in the event.
 fn token(event: &Event) -> String {
     match event {
         Event::Account(AccountEvent::Created(created)) => created.personal.name.clone(),
@@ -50,8 +50,9 @@ fn token(event: &Event) -> String {
     }
 }
 
-/// Every line of every log against the events: done is there once and where it was said to be, refused
-/// is not there, unknown is there once at most; and nothing is there that nobody asked for.
+/// Compares every log line with the events: a completed request is there once and at its version, a
+/// refused one is not there, an unknown one at most once, and no event exists that was not
+/// requested.
 pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
     let mut by_token: HashMap<(&str, String), Vec<&RecordedEvent>> = HashMap::new();
     let mut by_place: HashMap<(String, u64), &RecordedEvent> = HashMap::new();
@@ -67,8 +68,8 @@ pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
         let token = (entry.event, entry.token.clone());
         let times = by_token.get(&token).map_or(0, Vec::len);
         let is_move = entry.token.is_empty();
-        match &entry.told {
-            Told::Done { id, version } => {
+        match &entry.observed {
+            ClientObservation::Done { id, version } => {
                 let there = by_place.get(&(id.clone(), *version));
                 let there = there.unwrap_or_else(|| panic!("I1: {entry:?} is lost"));
                 let event = &there.event;
@@ -79,14 +80,14 @@ pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
                     "I1: {entry:?} is there {times} times"
                 );
             }
-            Told::Nothing => assert!(is_move || times == 0, "{entry:?} happened"),
-            Told::Unknown => assert!(is_move || times <= 1, "I1: {entry:?} happened twice"),
+            ClientObservation::Nothing => assert!(is_move || times == 0, "{entry:?} happened"),
+            ClientObservation::Unknown => assert!(is_move || times <= 1, "I1: {entry:?} happened twice"),
         }
         moves_told += usize::from(is_move);
     }
-    let told = clients.iter().map(|client| client.log.len()).sum::<usize>();
+    let observed = clients.iter().map(|client| client.log.len()).sum::<usize>();
     let unanswered = clients.iter().filter(|client| client.is_unanswered());
-    let asked = told + unanswered.count();
+    let asked = observed + unanswered.count();
     let events = found.events.values().map(Vec::len).sum::<usize>();
     assert!(events <= asked, "{events} events, {asked} asked for");
     let moves = ["order.confirmed", "order.completed"].map(|event| (event, String::new()));
@@ -94,7 +95,7 @@ pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
     assert!(moves.iter().sum::<usize>() <= moves_told + clients.len());
 }
 
-/// The API answers exactly what the file held (I5).
+/// The API returns exactly what the database contains (I5).
 async fn require_api_agrees(api: &Api, states: &BTreeMap<EntityId, Stored<State>>) {
     let mut expected: BTreeMap<String, Value> = BTreeMap::new();
     for (entity, Stored { version, state }) in states {
@@ -153,8 +154,8 @@ async fn require_api_agrees(api: &Api, states: &BTreeMap<EntityId, Stored<State>
     assert_eq!(listed, expected, "I5: the API and the file");
 }
 
-/// Runs clients on a node over `database`, makes `fault` in the middle of it, has it go on, and kills the node, again and
-/// again. After each kill what is left is compared with what clients were told.
+/// Repeatedly runs clients on a node over `database`, causes `fault` in the middle, waits for
+/// progress and kills the node. After each kill the database is compared with the clients' logs.
 #[expect(clippy::print_stdout, reason = "a test prints its seed")]
 async fn kill_again_and_again(
     database: &Database,
@@ -169,7 +170,7 @@ async fn kill_again_and_again(
     );
     println!("seed {seed}: again with FRITZY_TEST_SEED={seed}");
     let began = Instant::now();
-    let mut chance = Chance::new(seed);
+    let mut chance = SeededRandom::new(seed);
     let arguments = database.arguments();
     let arguments = arguments.iter().map(String::as_str);
     let arguments: Vec<&str> = arguments.chain(further.iter().copied()).collect();
@@ -271,8 +272,8 @@ async fn i1_postgres_stalling_under_load_keeps_writes() {
     database.verify(&workspace);
 }
 
-/// Kafka has everything that clients were told of and all else that is in the journal, in order (I6), however often the
-/// node is killed in the middle of a batch.
+/// Kafka has all acknowledged events and everything else of the journal, in order (I6), however
+/// often the node is killed within a batch.
 #[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn publishes_all_of_it(
     cluster: &KafkaCluster,
@@ -296,7 +297,7 @@ async fn publishes_all_of_it(
     loop {
         let scrape = api.request(Method::GET, "/metrics");
         let metrics = api.send(scrape, "").await.text;
-        // At its start it does not know yet how far it is behind.
+        // At its start, the node does not know its lag yet.
         if metrics.contains(published) && began.elapsed() > Duration::from_secs(3) {
             break;
         }

@@ -1,5 +1,5 @@
-//! Answers that would take more memory than a node has: refused by what they hold, not by what they could
-//! hold; alone and many at once, and the node is as small as it promises. Other requests have their turn.
+//! Responses that would need more memory than a node has are refused by their actual size, alone
+//! and many at once. The node stays within its promised memory, and other requests proceed.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,15 @@ const MIB: u64 = 1_024 * 1_024;
 /// The orders of the worst account, and the lines of each.
 const ORDERS: usize = 200;
 const LINES: usize = 100;
-/// The longest description there can be: 4 000 characters of 4 bytes each.
+/// The longest possible description: 4 000 characters of 4 bytes each.
 const DESCRIPTION_CHARS: usize = 4_000;
 
 async fn created(api: &Api, document: &str, variables: Value) -> String {
     api.run_with(document, variables).await.text_at("/done/id")
 }
 
-/// An account with [`ORDERS`] orders of [`LINES`] lines, each of a product with the longest description.
+/// An account with [`ORDERS`] orders of [`LINES`] lines, each of a product with the longest
+/// description.
 async fn worst_account(api: &Api) -> String {
     let document =
         "mutation($name: String!) { done: createAccount(account: { name: $name }) { id } }";
@@ -56,13 +57,13 @@ fn worst_document(account: &str) -> String {
     format!("{{ {} }}", (0..10).map(list).collect::<String>())
 }
 
-fn code(answer: &Response) -> String {
-    let json = answer.json();
+fn code(response: &Response) -> String {
+    let json = response.json();
     let code = json["errors"][0]["extensions"]["code"].as_str();
     code.unwrap_or_default().to_owned()
 }
 
-/// The most memory a process has held, in bytes.
+/// The peak of a process's resident memory, in bytes.
 fn resident_bytes_peak(node: &NodeProcess) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", node.pid())).ok()?;
     let peak = status
@@ -72,8 +73,8 @@ fn resident_bytes_peak(node: &NodeProcess) -> Option<u64> {
     Some(kibibytes * 1_024)
 }
 
-/// What a node may have held beyond the room for answers: for what is not counted (each answer's own 256 KiB,
-/// a row too many, what the allocator keeps), on top of what it held before.
+/// Memory that a node may use in addition to the response budget and to what it used before: 256
+/// KiB of each response that are not counted, a row too many, what the allocator keeps.
 const BESIDE: u64 = 96 * MIB;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,8 +125,8 @@ async fn largest_responses_are_refused_within_the_memory_limit() {
     assert_eq!(lines, ORDERS * LINES, "a page without descriptions");
 }
 
-/// All lines of the worst account, with so many fields that they take some seconds, and nearly all the room one
-/// answer has.
+/// All lines of the worst account, with so many fields that the response takes some seconds, and
+/// nearly all of the budget of one response.
 fn slow_document(account: &str) -> String {
     let fields: String = (0..40).map(|n| format!("q{n}: quantity ")).collect();
     format!(
@@ -140,7 +141,7 @@ async fn large_response_yields_to_others_and_keeps_its_deadline() {
     let serving = ["--listen", "127.0.0.1:0"];
     let in_time = ["--request-timeout-ms", "60000"];
     let mut command = workspace.command(&[&serving[..], &in_time[..]].concat());
-    // One thread: who does not yield has it for himself.
+    // With a single thread, a task that does not yield blocks all others.
     let mut node = workspace.spawn(command.env("TOKIO_WORKER_THREADS", "1"));
     let api = Api::at(node.address());
     let account = worst_account(&api).await;
@@ -151,9 +152,9 @@ async fn large_response_yields_to_others_and_keeps_its_deadline() {
     let large = api.run(&slow);
     tokio::pin!(large);
     let (mut turns, began) = (0, Instant::now());
-    let answer = loop {
+    let response = loop {
         tokio::select! {
-            answer = &mut large => break answer,
+            response = &mut large => break response,
             quick = api.run(quick) => {
                 quick.data("/products/0/id");
                 turns += 1;
@@ -162,13 +163,13 @@ async fn large_response_yields_to_others_and_keeps_its_deadline() {
     };
     let took = began.elapsed();
     assert_eq!(
-        answer.data("/accounts/0/orders").as_array().map(Vec::len),
+        response.data("/accounts/0/orders").as_array().map(Vec::len),
         Some(180)
     );
     assert!(turns >= 10, "{turns} others were answered in {took:?}");
     node.kill();
 
-    // Less than the answer takes, and enough for the node to start with it.
+    // Less than the response takes, and enough for the node to begin it.
     let time_max = took / 4;
     let time_max_ms = time_max.as_millis().to_string();
     let mut node = workspace.node_with(&["--request-timeout-ms", &time_max_ms]);

@@ -1,4 +1,4 @@
-//! Logs for machines: one JSON object a line on stderr, and each request found again by its id.
+//! Structured logs: one JSON object per line on stderr, with the id of each request.
 
 use fritzy_testbed::{NODE_TIME_MAX, Workspace};
 use fritzy_testbed_shop::Api;
@@ -25,12 +25,12 @@ fn entries(log: &str) -> Vec<Value> {
 async fn log_without_a_terminal_is_json() {
     let workspace = Workspace::new();
     let mut node = workspace.node();
-    let answer = Api::at(node.address()).run("{ accounts { id } }").await;
-    answer.data("/accounts");
+    let response = Api::at(node.address()).run("{ accounts { id } }").await;
+    response.data("/accounts");
     node.terminate();
-    let ended = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    let entries = entries(&ended.stderr);
+    let exited = node.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
+    let entries = entries(&exited.stderr);
     let messages: Vec<&str> = entries
         .iter()
         .filter_map(|entry| entry["message"].as_str())
@@ -44,8 +44,8 @@ async fn log_without_a_terminal_is_json() {
         "{entries:?}"
     );
     assert!(
-        !ended.stdout.contains("timestamp"),
-        "stdout is for people: {ended:?}"
+        !exited.stdout.contains("timestamp"),
+        "stdout is for people: {exited:?}"
     );
 }
 
@@ -60,8 +60,8 @@ async fn request_is_logged_with_its_response_id() {
     let given = api.post().header("x-request-id", "given-by-the-client");
     let given = api.send(given, query).await;
     let refused = api.send(api.post(), "nope").await;
-    for (answer, status) in [(made, 200), (given, 200), (refused, 400)] {
-        let id = answer.headers["x-request-id"].to_str().expect("visible");
+    for (response, status) in [(made, 200), (given, 200), (refused, 400)] {
+        let id = response.headers["x-request-id"].to_str().expect("visible");
         let entries = entries(&node.log());
         let mut of_it = entries
             .iter()
@@ -101,8 +101,8 @@ async fn log_contains_no_client_data() {
         .await;
     assert!(refused.json()["errors"].is_array());
     node.terminate();
-    let ended = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    entries(&ended.stderr);
-    assert!(!ended.stderr.contains(secret), "{}", ended.stderr);
+    let exited = node.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
+    entries(&exited.stderr);
+    assert!(!exited.stderr.contains(secret), "{}", exited.stderr);
 }

@@ -1,5 +1,5 @@
-//! A node that cannot start says so in one line that names the thing and what to do, ends with an
-//! exit code, and leaves what others run alone.
+//! A node that cannot start prints one line with the cause and a remedy, exits with a code other
+//! than 0, and does not affect other programs.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -9,25 +9,25 @@ use fritzy_testbed::{ExitedProcess, Workspace};
 use fritzy_testbed_shop::Api;
 
 
-/// Nobody waits longer for a message about a typing mistake.
+/// An error message must not take longer.
 const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
 fn refused(workspace: &Workspace, command: &mut Command) -> ExitedProcess {
     let began = Instant::now();
-    let ended = workspace.spawn(command).wait_exit(REFUSED_WITHIN);
+    let exited = workspace.spawn(command).wait_exit(REFUSED_WITHIN);
     assert!(began.elapsed() < REFUSED_WITHIN);
-    assert!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
-    assert_eq!(ended.stdout, "", "it has not started: {ended:?}");
-    ended
+    assert!(exited.code.is_some_and(|code| code != 0), "{exited:?}");
+    assert_eq!(exited.stdout, "", "it has not started: {exited:?}");
+    exited
 }
 
-/// Exactly one line, with all these in it.
-fn require_one_line(ended: &ExitedProcess, named: &[&str]) {
+/// Requires exactly one line with all of these parts.
+fn require_one_line(exited: &ExitedProcess, named: &[&str]) {
     for name in named {
-        assert!(ended.stderr.contains(name), "names {name:?}: {ended:?}");
+        assert!(exited.stderr.contains(name), "names {name:?}: {exited:?}");
     }
-    assert!(ended.stderr.ends_with('\n'), "{ended:?}");
-    assert_eq!(ended.stderr.lines().count(), 1, "one line: {ended:?}");
+    assert!(exited.stderr.ends_with('\n'), "{exited:?}");
+    assert_eq!(exited.stderr.lines().count(), 1, "one line: {exited:?}");
 }
 
 fn settings_file(workspace: &Workspace, text: &str) -> String {
@@ -41,8 +41,8 @@ fn start_on_a_taken_port_is_refused() {
     let workspace = Workspace::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
-    let ended = refused(&workspace, &mut workspace.command(&["--listen", &address]));
-    require_one_line(&ended, &[&address, "--listen"]);
+    let exited = refused(&workspace, &mut workspace.command(&["--listen", &address]));
+    require_one_line(&exited, &[&address, "--listen"]);
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn start_without_a_creatable_data_dir_is_refused() {
     let folder = file.join("below");
     let folder = folder.to_str().expect("UTF-8");
     let arguments = ["--listen", "127.0.0.1:0", "--data-dir", folder];
-    let ended = refused(&workspace, &mut workspace.command(&arguments));
-    require_one_line(&ended, &[folder, "--data-dir"]);
+    let exited = refused(&workspace, &mut workspace.command(&arguments));
+    require_one_line(&exited, &[folder, "--data-dir"]);
     assert_eq!(
         std::fs::read_to_string(file).expect("still there"),
         "not a folder"
@@ -68,8 +68,8 @@ fn start_with_a_file_as_data_dir_is_refused() {
     std::fs::write(&file, "not a folder").expect("written");
     let file = file.to_str().expect("UTF-8");
     let arguments = ["--listen", "127.0.0.1:0", "--data-dir", file];
-    let ended = refused(&workspace, &mut workspace.command(&arguments));
-    require_one_line(&ended, &[file, "--data-dir"]);
+    let exited = refused(&workspace, &mut workspace.command(&arguments));
+    require_one_line(&exited, &[file, "--data-dir"]);
 }
 
 #[test]
@@ -78,37 +78,37 @@ fn start_on_a_foreign_file_is_refused() {
     let data = workspace.current().join("data");
     std::fs::create_dir(&data).expect("a folder");
     std::fs::write(data.join("fritzy.db"), "not a database\n".repeat(100)).expect("written");
-    let ended = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
-    require_one_line(&ended, &["./data/fritzy.db"]);
+    let exited = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
+    require_one_line(&exited, &["./data/fritzy.db"]);
 }
 
 #[test]
 fn unknown_flag_is_refused() {
     let workspace = Workspace::new();
-    let ended = refused(&workspace, &mut workspace.command(&["--curency", "USD"]));
-    require_one_line(&ended, &["--curency", "--help"]);
+    let exited = refused(&workspace, &mut workspace.command(&["--curency", "USD"]));
+    require_one_line(&exited, &["--curency", "--help"]);
 }
 
 #[test]
 fn flag_without_its_required_flag_is_refused() {
     let workspace = Workspace::new();
-    let ended = refused(&workspace, &mut workspace.command(&["--roles", "gateway"]));
-    require_one_line(&ended, &["--roles", "--cluster-listen"]);
+    let exited = refused(&workspace, &mut workspace.command(&["--roles", "gateway"]));
+    require_one_line(&exited, &["--roles", "--cluster-listen"]);
     for setting in ["--cluster-cookie", "--node-name"] {
-        let ended = refused(&workspace, &mut workspace.command(&[setting, "sixteen-letters-"]));
-        require_one_line(&ended, &[setting, "--cluster-listen"]);
+        let exited = refused(&workspace, &mut workspace.command(&[setting, "sixteen-letters-"]));
+        require_one_line(&exited, &[setting, "--cluster-listen"]);
     }
     let arguments = ["--cluster-listen", "127.0.0.1:0"];
-    let ended = refused(&workspace, &mut workspace.command(&arguments));
-    require_one_line(&ended, &["not provided: --cluster-cookie", "--help"]);
+    let exited = refused(&workspace, &mut workspace.command(&arguments));
+    require_one_line(&exited, &["not provided: --cluster-cookie", "--help"]);
 }
 
 #[test]
 fn incomplete_admin_endpoint_is_refused() {
     let workspace = Workspace::new();
     let alone = ["--admin-listen", "127.0.0.1:0"];
-    let ended = refused(&workspace, &mut workspace.command(&alone));
-    require_one_line(&ended, &["--admin-listen", "--cluster-listen"]);
+    let exited = refused(&workspace, &mut workspace.command(&alone));
+    require_one_line(&exited, &["--admin-listen", "--cluster-listen"]);
     let clustered = [
         "--cluster-listen",
         "127.0.0.1:0",
@@ -118,8 +118,8 @@ fn incomplete_admin_endpoint_is_refused() {
         "postgres://127.0.0.1:1/db",
     ];
     let tokenless = [&alone[..], &clustered].concat();
-    let ended = refused(&workspace, &mut workspace.command(&tokenless));
-    require_one_line(&ended, &["--admin-listen", "--admin-token"]);
+    let exited = refused(&workspace, &mut workspace.command(&tokenless));
+    require_one_line(&exited, &["--admin-listen", "--admin-token"]);
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
     let token = [
@@ -128,49 +128,49 @@ fn incomplete_admin_endpoint_is_refused() {
         "--admin-token",
         "sixteen letters.",
     ];
-    let ended = refused(
+    let exited = refused(
         &workspace,
         &mut workspace.command(&[&token[..], &clustered].concat()),
     );
-    require_one_line(&ended, &["--admin-listen", &address, "in use"]);
+    require_one_line(&exited, &["--admin-listen", &address, "in use"]);
 }
 
 #[test]
 fn unknown_command_is_refused() {
     let workspace = Workspace::new();
-    let ended = refused(&workspace, &mut workspace.command(&["nodes"]));
-    require_one_line(&ended, &["nodes", "--help"]);
+    let exited = refused(&workspace, &mut workspace.command(&["nodes"]));
+    require_one_line(&exited, &["nodes", "--help"]);
 }
 
 #[test]
 fn unknown_variable_is_refused() {
     let workspace = Workspace::new();
     let mut command = workspace.command(&["--listen", "127.0.0.1:0"]);
-    let ended = refused(&workspace, command.env("FRITZY_CURENCY", "USD"));
-    require_one_line(&ended, &["FRITZY_CURENCY", "--help"]);
+    let exited = refused(&workspace, command.env("FRITZY_CURENCY", "USD"));
+    require_one_line(&exited, &["FRITZY_CURENCY", "--help"]);
 }
 
 #[test]
 fn unknown_key_in_the_settings_file_is_refused() {
     let workspace = Workspace::new();
     let file = settings_file(&workspace, "shards = 16\ncurency = \"USD\"\n");
-    let ended = refused(&workspace, &mut workspace.command(&["--config", &file]));
-    require_one_line(&ended, &[&file, "curency", "currency"]);
+    let exited = refused(&workspace, &mut workspace.command(&["--config", &file]));
+    require_one_line(&exited, &[&file, "curency", "currency"]);
 }
 
 #[test]
 fn missing_settings_file_is_refused() {
     let workspace = Workspace::new();
-    let ended = refused(&workspace, &mut workspace.command(&["--config", "no-such.toml"]));
-    require_one_line(&ended, &["no-such.toml"]);
+    let exited = refused(&workspace, &mut workspace.command(&["--config", "no-such.toml"]));
+    require_one_line(&exited, &["no-such.toml"]);
 }
 
 #[test]
 fn settings_file_that_is_not_toml_is_refused() {
     let workspace = Workspace::new();
     let file = settings_file(&workspace, "shards = 16\ncurrency USD\n");
-    let ended = refused(&workspace, &mut workspace.command(&["--config", &file]));
-    require_one_line(&ended, &[&file]);
+    let exited = refused(&workspace, &mut workspace.command(&["--config", &file]));
+    require_one_line(&exited, &[&file]);
 }
 
 #[test]
@@ -192,8 +192,8 @@ fn invalid_value_is_refused_from_every_source() {
         let key = setting.replace('-', "_");
         let file = settings_file(&workspace, &format!("{key} = \"{value}\"\n"));
         let by_file = refused(&workspace, &mut workspace.command(&["--config", &file]));
-        for ended in [by_flag, by_variable, by_file] {
-            require_one_line(&ended, &[setting]);
+        for exited in [by_flag, by_variable, by_file] {
+            require_one_line(&exited, &[setting]);
         }
     }
 }
@@ -203,8 +203,8 @@ fn invalid_cors_origin_is_refused() {
     let workspace = Workspace::new();
     for origin in ["shop.example", "https://", "https://shop.example/page"] {
         let arguments = ["--listen", "127.0.0.1:0", "--cors-origins", origin];
-        let ended = refused(&workspace, &mut workspace.command(&arguments));
-        require_one_line(&ended, &[origin, "cors"]);
+        let exited = refused(&workspace, &mut workspace.command(&arguments));
+        require_one_line(&exited, &[origin, "cors"]);
     }
 }
 
@@ -212,22 +212,22 @@ fn invalid_cors_origin_is_refused() {
 fn other_shard_count_than_the_database_is_refused() {
     let workspace = Workspace::new();
     workspace.node_with(&["--shards", "16"]).kill();
-    let ended = refused(
+    let exited = refused(
         &workspace,
         &mut workspace.command(&["--listen", "127.0.0.1:0", "--shards", "32"]),
     );
-    require_one_line(&ended, &["./data/fritzy.db", "16", "32"]);
+    require_one_line(&exited, &["./data/fritzy.db", "16", "32"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn second_node_on_the_same_data_is_refused() {
     let workspace = Workspace::new();
     let mut first = workspace.node();
-    let ended = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
+    let exited = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
     let holder = format!("process id {}", first.pid());
-    require_one_line(&ended, &["./data/fritzy.db", &holder, "--data-dir"]);
+    require_one_line(&exited, &["./data/fritzy.db", &holder, "--data-dir"]);
 
-    // The first one has not noticed.
+    // The first node is not affected.
     let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
     let created = Api::at(first.address()).run(document).await;
     assert!(!created.text_at("/createAccount/id").is_empty());
@@ -242,7 +242,8 @@ async fn killed_node_leaves_no_lock() {
     assert_eq!(listed.data("/accounts").as_array().map(Vec::len), Some(0));
 }
 
-/// Whatever is wrong with Kafka's file: a line that names it, no database made, and nothing of a secret.
+/// Every error in Kafka's properties file is one line that names it, creates no database, and shows
+/// no secret.
 #[test]
 fn invalid_kafka_properties_are_refused_without_secrets() {
     for (text, named) in [
@@ -265,10 +266,10 @@ fn invalid_kafka_properties_are_refused_without_secrets() {
         std::fs::write(&file, text).expect("written");
         let file = file.to_str().expect("UTF-8");
         let arguments = ["--kafka-brokers", "127.0.0.1:1", "--kafka-properties", file];
-        let ended = refused(&workspace, &mut workspace.command(&arguments));
-        require_one_line(&ended, named);
-        let is_told = ended.stderr.contains("4711") && !text.contains("mechanism");
-        assert!(!is_told, "{ended:?}");
+        let exited = refused(&workspace, &mut workspace.command(&arguments));
+        require_one_line(&exited, named);
+        let is_told = exited.stderr.contains("4711") && !text.contains("mechanism");
+        assert!(!is_told, "{exited:?}");
         assert!(!workspace.current().join("data").exists(), "{text}");
     }
     let workspace = Workspace::new();
@@ -277,7 +278,7 @@ fn invalid_kafka_properties_are_refused_without_secrets() {
     let file = file.to_str().expect("UTF-8");
     let arguments = ["--kafka-brokers", "h:1", "--kafka-properties", file];
     let config = [&["config"], &arguments[..]].concat();
-    let told = workspace.run(&mut workspace.command(&config));
-    assert!(told.stdout.contains(file), "{told:?}");
-    assert!(!told.stdout.contains("4711"), "{told:?}");
+    let output = workspace.run(&mut workspace.command(&config));
+    assert!(output.stdout.contains(file), "{output:?}");
+    assert!(!output.stdout.contains("4711"), "{output:?}");
 }

@@ -1,5 +1,5 @@
-//! Clients that use the whole shop until the node is gone, each with a log of its own: what it asked,
-//! and what it was told.
+//! Clients that use the whole shop until the node is gone. Each logs its requests and what it
+//! observed.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 
-/// A sequence that follows from its seed (an xorshift).
-pub(crate) struct Chance(u64);
+/// A pseudo-random sequence (xorshift) that is determined by its seed.
+pub(crate) struct SeededRandom(u64);
 
-impl Chance {
+impl SeededRandom {
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed | 1)
     }
@@ -31,18 +31,18 @@ struct Ask {
     variables: Value,
     keyed: bool,
     event: &'static str,
-    /// A text that only this request's event holds.
+    /// A text that only this request's event contains.
     token: String,
 }
 
-/// What a client was told.
+/// What a client learned from a response.
 #[derive(Clone, Debug)]
-pub(crate) enum Told {
-    /// It happened to this entity, and made it this version.
+pub(crate) enum ClientObservation {
+    /// The change was made to this entity, at this version.
     Done { id: String, version: u64 },
-    /// It did not happen.
+    /// The change was not made.
     Nothing,
-    /// No answer came, and there is no key to ask again with.
+    /// No response arrived, and there is no key to repeat the request with.
     Unknown,
 }
 
@@ -50,24 +50,24 @@ pub(crate) enum Told {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) event: &'static str,
-    /// Empty for the moves of an order, which happen once at most.
+    /// Empty for transitions of an order, which happen at most once.
     pub(crate) token: String,
-    pub(crate) told: Told,
+    pub(crate) observed: ClientObservation,
 }
 
-/// One client. It alone changes what it made, one request after the other.
+/// One client. No other one changes what it created; it sends one request at a time.
 pub(crate) struct ShopClient {
     name: String,
-    chance: Chance,
+    chance: SeededRandom,
     asked: u64,
     account: Option<String>,
     product: Option<String>,
-    /// Orders that may still move, and whether they are confirmed.
+    /// Orders that may still change their status, and whether they are confirmed.
     orders: Vec<(String, bool)>,
-    /// Has a key, and was not answered: asked again before anything else.
+    /// A keyed request without a response, which is repeated before anything else.
     unanswered: Option<Ask>,
     pub(crate) log: Vec<Entry>,
-    /// How many unanswered ones were asked again.
+    /// How many unanswered requests were repeated.
     pub(crate) repeats: usize,
 }
 
@@ -75,7 +75,7 @@ impl ShopClient {
     pub(crate) fn new(number: u64, seed: u64) -> Self {
         Self {
             name: format!("client-{number}"),
-            chance: Chance::new(seed ^ (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+            chance: SeededRandom::new(seed ^ (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             asked: 0,
             account: None,
             product: None,
@@ -86,7 +86,7 @@ impl ShopClient {
         }
     }
 
-    /// Goes on until the node does not answer.
+    /// Sends requests until the node does not respond.
     pub(crate) async fn run(mut self, api: Api, count: Arc<watch::Sender<usize>>) -> Self {
         loop {
             let ask = match self.unanswered.take() {
@@ -97,48 +97,48 @@ impl ShopClient {
                 None => self.next(),
             };
             let body = json!({ "query": ask.mutation, "variables": ask.variables });
-            let answer = api.try_send(api.post(), body.to_string()).await;
-            let answer = answer.map(|answer| answer.json());
-            let told = match &answer {
+            let response = api.try_send(api.post(), body.to_string()).await;
+            let response = response.map(|response| response.json());
+            let observed = match &response {
                 Ok(json) if json.get("errors").is_none() => {
                     count.send_modify(|count| *count += 1);
                     done(&json["data"]["done"])
                 }
                 Ok(json) => match json["errors"][0]["extensions"]["code"].as_str() {
-                    Some("UNAVAILABLE" | "OVERLOADED") => Told::Nothing,
-                    Some("DEADLINE_EXCEEDED" | "INTERNAL") => Told::Unknown,
+                    Some("UNAVAILABLE" | "OVERLOADED") => ClientObservation::Nothing,
+                    Some("DEADLINE_EXCEEDED" | "INTERNAL") => ClientObservation::Unknown,
                     _ => panic!("{ask:?} was refused: {json}"),
                 },
-                Err(_) => Told::Unknown,
+                Err(_) => ClientObservation::Unknown,
             };
-            if matches!(told, Told::Unknown) && ask.keyed {
+            if matches!(observed, ClientObservation::Unknown) && ask.keyed {
                 self.unanswered = Some(ask);
             } else {
-                self.note(&ask, told);
+                self.note(&ask, observed);
             }
-            if answer.is_err() {
+            if response.is_err() {
                 return self;
             }
         }
     }
 
-    /// Whether it waits to ask something again.
+    /// Whether a request waits to be repeated.
     pub(crate) const fn is_unanswered(&self) -> bool {
         self.unanswered.is_some()
     }
 
-    fn note(&mut self, ask: &Ask, told: Told) {
+    fn note(&mut self, ask: &Ask, observed: ClientObservation) {
         let target = ask.variables["id"].as_str();
-        match (&told, ask.event) {
-            (Told::Done { id, .. }, "account.created") => self.account = Some(id.clone()),
-            (Told::Done { id, .. }, "product.created") => self.product = Some(id.clone()),
-            (Told::Done { id, .. }, "order.created") => self.orders.push((id.clone(), false)),
-            (Told::Done { id, .. }, "order.confirmed") => {
+        match (&observed, ask.event) {
+            (ClientObservation::Done { id, .. }, "account.created") => self.account = Some(id.clone()),
+            (ClientObservation::Done { id, .. }, "product.created") => self.product = Some(id.clone()),
+            (ClientObservation::Done { id, .. }, "order.created") => self.orders.push((id.clone(), false)),
+            (ClientObservation::Done { id, .. }, "order.confirmed") => {
                 for order in &mut self.orders {
                     order.1 |= order.0 == *id;
                 }
             }
-            // Final, or no longer known.
+            // In a final status, or one that is not known.
             (_, event) if event.starts_with("order.") => {
                 self.orders.retain(|(id, _)| target != Some(id));
             }
@@ -147,11 +147,11 @@ impl ShopClient {
         self.log.push(Entry {
             event: ask.event,
             token: ask.token.clone(),
-            told,
+            observed,
         });
     }
 
-    /// Something that will not be refused.
+    /// A request that is not refused.
     fn next(&mut self) -> Ask {
         self.asked += 1;
         let token = format!("{}-{}-", self.name, self.asked);
@@ -170,7 +170,7 @@ impl ShopClient {
                     json!({ "id": account, "text": token }),
                 ),
                 3 => {
-                    // A price that no other request of this client names.
+                    // A price that no other request of this client has.
                     let amount = format!("{}.25", self.asked);
                     let token = format!("{product}/{}25", self.asked);
                     return Ask {
@@ -201,7 +201,8 @@ impl ShopClient {
             },
         };
         let variables = with_key(variables, keyed.then_some(&token));
-        // These hold no text of ours: an order is known by its account and its quantity.
+        // These events contain no text of the client: an order is identified by its account and its
+        // quantity.
         let token = match event {
             "order.created" => format!(
                 "{}/{}",
@@ -226,10 +227,10 @@ fn with_key(mut variables: Value, key: Option<&String>) -> Value {
     variables
 }
 
-fn done(answered: &Value) -> Told {
+fn done(answered: &Value) -> ClientObservation {
     let id = answered["id"].as_str().expect("an id").to_owned();
     let version = answered["version"].as_u64().expect("a version");
-    Told::Done { id, version }
+    ClientObservation::Done { id, version }
 }
 
 const CREATE_ACCOUNT: &str = "mutation($text: String!, $key: String) {

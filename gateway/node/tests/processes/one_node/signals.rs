@@ -1,5 +1,4 @@
-//! Ends of all kinds: by SIGTERM and SIGINT in order, by SIGKILL in the middle of everything
-//! (invariant I1).
+//! The ends of a node: in order by SIGTERM and SIGINT, and at any time by SIGKILL (I1).
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 
-/// Enough to be in the middle of something.
+/// Enough that requests are in flight.
 const ACKNOWLEDGED: usize = 200;
 
 /// Signals that stop a node in order.
@@ -27,8 +26,8 @@ async fn idle_node_exits_in_order() {
         let listed = all_accounts(&Api::at(node.address())).await;
         assert!(listed.is_empty());
         signal(&node);
-        let ended = node.wait_exit(NODE_TIME_MAX);
-        assert_eq!(ended.code, Some(0), "{name}: {ended:?}");
+        let exited = node.wait_exit(NODE_TIME_MAX);
+        assert_eq!(exited.code, Some(0), "{name}: {exited:?}");
     }
 }
 
@@ -41,8 +40,8 @@ async fn i1_node_stopped_under_load_keeps_acknowledged_writes() {
         let mut load = Load::start(&Api::at(node.address()), name);
         load.wait_acknowledged(ACKNOWLEDGED).await;
         signal(&node);
-        let ended = node.wait_exit(NODE_TIME_MAX);
-        assert_eq!(ended.code, Some(0), "{name}: {ended:?}");
+        let exited = node.wait_exit(NODE_TIME_MAX);
+        assert_eq!(exited.code, Some(0), "{name}: {exited:?}");
         load.collect(&mut sent).await;
         let mut node = workspace.node();
         sent.require_kept(&Api::at(node.address())).await;
@@ -105,19 +104,19 @@ async fn hanging_request_is_cut_off_after_the_grace_time() {
     endless.read_exact(&mut asked).await.expect("an answer");
     assert_eq!(&asked, b"HTTP/1.1 100", "the request is in flight");
     node.terminate();
-    let ended = node.wait_exit(Duration::from_secs(10));
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let exited = node.wait_exit(Duration::from_secs(10));
+    assert_eq!(exited.code, Some(0), "{exited:?}");
     let mut node = workspace.node();
     let listed = all_accounts(&Api::at(node.address())).await;
     let account = json!({ "id": created.text_at("/createAccount/id"), "name": "Ada" });
     assert_eq!(listed, [account]);
 }
 
-/// The port file says that the node listens: whoever waited for it may end the node at once. A reader
-/// of stdout that is slow makes "at once" a moment that always exists.
+/// The port file tells that the node listens, so a program that waits for it may stop the node at
+/// once. The full stdout pipe makes the node block before it prints anything.
 #[test]
 fn node_stops_in_order_once_its_port_file_exists() {
-    /// What a pipe holds before writers wait.
+    /// The capacity of a pipe.
     const PIPE_BYTES: usize = 65_536;
     let workspace = Workspace::new();
     let file = workspace.outside("port");
@@ -131,6 +130,6 @@ fn node_stops_in_order_once_its_port_file_exists() {
         std::thread::yield_now();
     }
     node.terminate();
-    let ended = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(ended.code, Some(0), "it ends in order: {}", ended.stderr);
+    let exited = node.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "it ends in order: {}", exited.stderr);
 }

@@ -1,4 +1,4 @@
-//! Commands that print and end: help, version, the effective settings, the schema.
+//! Commands that print and exit: help, version, the effective settings, the schema.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use fritzy_testbed::{ExitedProcess, Workspace};
 use serde_json::Value;
 
 
-/// Settings of all kinds, by their names in the settings file, with values that are not the defaults.
+/// Settings of all kinds, by their names in the settings file, with values other than the defaults.
 const SETTINGS: [(&str, &str); 13] = [
     ("listen", "127.0.0.1:9"),
     ("data_dir", "elsewhere"),
@@ -24,18 +24,18 @@ const SETTINGS: [(&str, &str); 13] = [
 ];
 
 fn printed(workspace: &Workspace, command: &mut Command) -> ExitedProcess {
-    let ended = workspace.run(command);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(ended.stderr, "", "{ended:?}");
-    ended
+    let exited = workspace.run(command);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
+    assert_eq!(exited.stderr, "", "{exited:?}");
+    exited
 }
 
 fn config(workspace: &Workspace, command: &mut Command) -> toml::Table {
-    let ended = printed(workspace, command);
-    ended.stdout.parse().expect("it prints TOML")
+    let exited = printed(workspace, command);
+    exited.stdout.parse().expect("it prints TOML")
 }
 
-/// Where each setting comes from, by the comment behind it.
+/// The source of a setting, from the comment on its line.
 fn source<'a>(toml: &'a str, setting: &str) -> &'a str {
     let mut lines = toml.lines();
     let line = lines.find(|line| line.split(" = ").next() == Some(setting));
@@ -265,10 +265,10 @@ fn database_passwords_are_hidden() {
         "--database-wait-s",
         "0",
     ];
-    let ended = workspace.run(&mut workspace.command(&unreachable));
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("127.0.0.1:1/db"), "{ended:?}");
-    assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+    let exited = workspace.run(&mut workspace.command(&unreachable));
+    assert_eq!(exited.code, Some(1), "{exited:?}");
+    assert!(exited.stderr.contains("127.0.0.1:1/db"), "{exited:?}");
+    assert!(!exited.stderr.contains("s3cret"), "{exited:?}");
     let foreign = workspace.run(&mut workspace.command(&["--database-url", "mysql://me:s3cret@h/db"]));
     assert_eq!(foreign.code, Some(2), "{foreign:?}");
     assert!(!foreign.stderr.contains("s3cret"), "{foreign:?}");

@@ -1,4 +1,4 @@
-//! A real node whose syncs take long, or fail: a tracer does that to its system calls.
+//! A real node whose syncs are slow or fail: a tracer injects that into its system calls.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::one_node::traced::missing;
 
-/// A tracer at work. The node goes on untouched when it is gone.
+/// A running tracer. The node continues unaffected when it is dropped.
 struct Tamper(Child);
 
 impl Tamper {
-    /// Does `fault` to the next sync of each thread; only the committer's ever syncs.
+    /// Injects `fault` into the next sync of each thread; only the committer syncs.
     fn with_next_sync(node: &NodeProcess, fault: &str) -> Self {
         let mut tracer = Command::new("strace")
             .args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"])
@@ -48,27 +48,27 @@ async fn create(api: &Api, name: &str, key: Option<&str>) -> Response {
         .await
 }
 
-fn code(answer: &Response) -> Value {
-    answer.json()["errors"][0]["extensions"]["code"].clone()
+fn code(response: &Response) -> Value {
+    response.json()["errors"][0]["extensions"]["code"].clone()
 }
 
-/// Repeats a creation under its key until it is answered.
+/// Repeats a creation with its key until it succeeds.
 async fn create_at_last(api: &Api, name: &str, key: &str) -> Value {
     let deadline = Instant::now() + NODE_TIME_MAX;
     loop {
-        let answer = create(api, name, Some(key)).await;
-        if answer.json().get("errors").is_none() {
-            return answer.data("/createAccount");
+        let response = create(api, name, Some(key)).await;
+        if response.json().get("errors").is_none() {
+            return response.data("/createAccount");
         }
-        assert!(Instant::now() < deadline, "{answer:?}");
+        assert!(Instant::now() < deadline, "{response:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_of_3_s_delays_no_reader_and_no_deadline() {
-    /// Memory answers in less than a millisecond; the rest is for busy machines.
+    /// Reads from memory take less than a millisecond; the rest is for busy machines.
     const READ_TIME_MAX: Duration = Duration::from_millis(500);
-    /// A request's time is 1 s.
+    /// The timeout of a request is 1 s.
     const ANSWER_TIME_MAX: Duration = Duration::from_millis(2_000);
     if let Some(reason) = missing() {
         skip!(reason);
@@ -90,7 +90,7 @@ async fn sync_of_3_s_delays_no_reader_and_no_deadline() {
     let late = {
         let api = api.clone();
         tokio::spawn(async move {
-            // In the batch of the slow one, or behind it: it has as little time.
+            // In the batch of the slow request, or in the next one: both have the same timeout.
             let late = create(&api, "Late", None).await;
             (late, began.elapsed())
         })
@@ -98,8 +98,8 @@ async fn sync_of_3_s_delays_no_reader_and_no_deadline() {
     let mut reads = 0;
     while !(slow.is_finished() && late.is_finished()) {
         let began = Instant::now();
-        let answer = api.run_with(read, one.clone()).await;
-        assert_eq!(answer.data("/accounts"), json!([reader]));
+        let response = api.run_with(read, one.clone()).await;
+        assert_eq!(response.data("/accounts"), json!([reader]));
         let took = began.elapsed();
         assert!(took < READ_TIME_MAX, "a reader waited {took:?}");
         reads += 1;
@@ -134,7 +134,7 @@ async fn i1_failed_sync_stops_writes_until_a_restart() {
     let unknown = create(&api, "Unknown", Some("k")).await;
     drop(tamper);
     assert_eq!(code(&unknown), "DEADLINE_EXCEEDED", "{unknown:?}");
-    // The kernel tells a failed sync once: the next would succeed, and prove nothing.
+    // The kernel reports a failed sync once: the next one would succeed, and prove nothing.
     let refused = create(&api, "Refused", None).await;
     assert_eq!(code(&refused), "UNAVAILABLE", "{refused:?}");
     assert!(all_accounts(&api).await.contains(&kept), "reads go on");

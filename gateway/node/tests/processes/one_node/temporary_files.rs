@@ -1,5 +1,5 @@
-//! What a batch costs beside the log: nothing. SQLite's default would copy pages aside before each statement that
-//! changes them, beyond 64 KiB into a temporary file, to undo that statement alone.
+//! A batch writes nothing but the log. SQLite's default would copy pages before each statement that
+//! changes them, beyond 64 KiB into a temporary file, to be able to undo that statement alone.
 
 use std::time::SystemTime;
 
@@ -9,9 +9,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 
-/// At once, so that batches are large; fewer than a node lets in.
+/// Concurrent, so that batches are large; fewer than a node executes at once.
 const CLIENTS: usize = 100;
-/// Accounts of each: together so many that the rows of a batch lie on more than 16 pages, which are 64 KiB.
+/// Accounts of each client: so many that the rows of a batch take more than 16 pages, which are 64
+/// KiB.
 const ACCOUNTS: usize = 80;
 
 async fn create_accounts(api: Api) {
@@ -27,7 +28,8 @@ async fn large_batches_create_no_temporary_files() {
     let workspace = Workspace::new();
     let temporary = workspace.outside("temporary");
     std::fs::create_dir(&temporary).expect("a folder");
-    // SQLite takes a file's name out of the folder as soon as it is open; the folder keeps the time of that.
+    // SQLite removes a file's name from the directory as soon as it is open; the directory's
+    // modification time remains.
     let changed = || {
         let folder = std::fs::metadata(&temporary).expect("a folder");
         folder.modified().expect("a time")
@@ -41,7 +43,7 @@ async fn large_batches_create_no_temporary_files() {
         client.expect("every account is made");
     }
     node.terminate();
-    let ended = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let exited = node.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
     assert_eq!(changed(), before, "a file was made there");
 }

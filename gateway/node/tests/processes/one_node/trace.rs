@@ -1,8 +1,9 @@
-//! What strace writes, read: whether each acknowledgement left after the sync of what it acknowledges.
+//! Parses the output of strace, and checks whether each response was sent after the sync of the
+//! batch it acknowledges.
 //!
-//! The order of the lines is the order of what happened: a call's arguments are written before the
-//! kernel begins with it, its result after it has ended. A call during which another thread came
-//! between is on two lines, "<unfinished ...>" and "<... resumed>".
+//! The order of the lines is the order of events: a call's arguments are written before the kernel
+//! begins with it, its result after it has ended. A call that another thread's call interrupts is
+//! on two lines, "<unfinished ...>" and "<... resumed>".
 
 /// One call.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,32 +14,32 @@ struct Call<'t> {
     /// The line with its arguments.
     text: &'t str,
     began: usize,
-    /// The line with its result, and whether that is no error.
+    /// The line with its result, and whether that is a success.
     ended: Option<(usize, bool)>,
 }
 
-/// What is wrong with the acknowledgement of one id.
+/// A fault of the response that acknowledges one id.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Nothing with the id was written to a file.
     NotWritten,
-    /// No answer with the id was sent.
+    /// No response with the id was sent.
     NotSent,
-    /// The answer left before a sync of the file had ended that began after the write.
+    /// The response was sent before the end of a sync of the file that began after the write.
     SentBeforeSync,
 }
 
 /// The calls of a trace, in the order they began.
 fn calls(trace: &str) -> Vec<Call<'_>> {
     let mut calls: Vec<Call<'_>> = Vec::new();
-    // The one call that each thread is in.
+    // The unfinished call of each thread.
     let mut open: Vec<(&str, usize)> = Vec::new();
     for (number, line) in trace.lines().enumerate() {
         let mut parts = line.trim_start().splitn(2, ' ');
         let (Some(thread), Some(rest)) = (parts.next(), parts.next()) else {
             continue;
         };
-        // The time, which the order of the lines tells better.
+        // Skips the time: the order of the lines is more precise.
         let Some((_, text)) = rest.trim_start().split_once(' ') else {
             continue;
         };
@@ -77,13 +78,13 @@ fn calls(trace: &str) -> Vec<Call<'_>> {
     calls
 }
 
-/// The result stands behind the last " = ".
+/// The result is after the last " = ".
 fn is_success(text: &str) -> bool {
     text.rsplit_once(" = ")
         .is_some_and(|(_, result)| result.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// What is wrong, for each id whose acknowledgement is in order: nothing.
+/// The faults by id; ids without a fault are left out.
 pub(crate) fn faults<'i>(trace: &str, ids: &'i [String]) -> Vec<(&'i str, Fault)> {
     let calls = calls(trace);
     let fault = |id: &'i String| fault(&calls, id).map(|fault| (id.as_str(), fault));

@@ -1,5 +1,5 @@
-//! A kill proves no sync: the kernel keeps what a killed process wrote. So the system calls of a node
-//! under load are traced, and no acknowledgement may leave before its batch is synced (invariant I1).
+//! A kill proves no sync, because the kernel keeps what a killed process wrote. So the system calls
+//! of a node under load are traced: no response may be sent before its batch is synced (I1).
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,15 +12,15 @@ use serde_json::json;
 
 use crate::one_node::trace::faults;
 
-/// At once, so that a batch is synced while others are answered.
+/// Concurrent, so that a batch is synced while other requests are answered.
 const CLIENTS: usize = 8;
-/// Orders of each client: some hundreds of batches are some ten MB of trace.
+/// Orders of each client: some hundred batches are some ten MB of trace.
 const ORDERS: usize = 15;
-/// A page of the database and what HTTP puts around an answer are shorter: each is shown whole.
+/// Longer than a page of the database and the head of a response: each is shown completely.
 const BYTES_SHOWN: &str = "8192";
 const CALLS: &str = "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,sendto,sendmsg";
 
-/// Why nothing can be traced here.
+/// Why tracing is not possible here.
 pub(crate) fn missing() -> Option<&'static str> {
     let tried = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
@@ -33,7 +33,7 @@ pub(crate) fn missing() -> Option<&'static str> {
     }
 }
 
-/// The whole trace: its last line says how the node ended.
+/// The complete trace: its last line reports the exit of the node.
 fn whole(file: &Path) -> String {
     let deadline = Instant::now() + NODE_TIME_MAX;
     loop {
@@ -81,7 +81,7 @@ async fn i1_no_response_is_sent_before_its_batch_is_synced() {
     let file = workspace.outside("trace");
     let node = workspace.command(&[]);
     let mut command = Command::new("strace");
-    // The tracer is a child of the node, and ends with it however it ends.
+    // The tracer is a child of the node and exits with it.
     command
         .args(["-D", "-f", "-ttt", "-e", "signal=none", "-s", BYTES_SHOWN])
         .args(["-e", CALLS, "-o"])
@@ -99,8 +99,8 @@ async fn i1_no_response_is_sent_before_its_batch_is_synced() {
     }
     assert_eq!(acknowledged.len(), CLIENTS * ORDERS);
     node.terminate();
-    let ended = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let exited = node.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
     let trace = whole(&file);
     let faults = faults(&trace, &acknowledged);
     assert!(

@@ -1,5 +1,6 @@
-//! `fritzy journal verify` on what real nodes left: clean after a stop and after a kill, harmless beside a
-//! running node, and plain about what it cannot check. What it finds is in `persistence/tests/verify`.
+//! `fritzy journal verify` on databases of real nodes: clean after a stop and after a kill,
+//! harmless next to a running node, and with clear errors. The violations it finds are tested in
+//! `persistence/tests/verify`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +10,10 @@ use fritzy_testbed_shop::{Api, Load, SentRequests};
 use serde_json::{Value, json};
 
 
-/// Enough to be in the middle of something.
+/// Enough that requests are in flight.
 const ACKNOWLEDGED: usize = 200;
 
-/// Of a database, unless told otherwise.
+/// SQLite's default.
 const PAGE_BYTES: usize = 4_096;
 
 const VERIFY: [&str; 2] = ["journal", "verify"];
@@ -21,19 +22,19 @@ fn verify(workspace: &Workspace) -> ExitedProcess {
     workspace.run(&mut workspace.command(&VERIFY))
 }
 
-/// What `--json` prints, of a check that ended with `code`.
+/// The output of `--json`, of a check that exits with `code`.
 fn verify_json(workspace: &Workspace, code: i32) -> Value {
-    let ended = workspace.run(&mut workspace.command(&["journal", "verify", "--json"]));
-    assert_eq!(ended.code, Some(code), "{ended:?}");
-    assert_eq!(ended.stdout.lines().count(), 1, "{ended:?}");
-    serde_json::from_str(&ended.stdout).expect("JSON")
+    let exited = workspace.run(&mut workspace.command(&["journal", "verify", "--json"]));
+    assert_eq!(exited.code, Some(code), "{exited:?}");
+    assert_eq!(exited.stdout.lines().count(), 1, "{exited:?}");
+    serde_json::from_str(&exited.stdout).expect("JSON")
 }
 
 fn database(workspace: &Workspace) -> PathBuf {
     workspace.current().join("data/fritzy.db")
 }
 
-/// The files of the data folder with their bytes, but for what SQLite keeps in memory shared by processes.
+/// The files of the data directory with their content, except SQLite's shared memory.
 fn files(workspace: &Workspace) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = fs::read_dir(workspace.current().join("data")).expect("a folder");
     let mut files: Vec<_> = folder
@@ -71,7 +72,7 @@ async fn use_everything(api: &Api) {
                 String::new()
             },
         );
-        // A repeated key makes no second order, and nothing that looks like one.
+        // A repeated key creates no second order.
         for _ in 0..2 {
             orders.push(api.run(&document).await.text_at("/createOrder/id"));
         }
@@ -105,12 +106,12 @@ async fn verify_of_a_stopped_node_is_clean_and_changes_nothing() {
     assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
     let before = files(&workspace);
 
-    let ended = verify(&workspace);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(ended.stderr, "", "{ended:?}");
+    let exited = verify(&workspace);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
+    assert_eq!(exited.stderr, "", "{exited:?}");
     let says = "data/fritzy.db is clean: 22 events of 11 entities in 1024 shards; \
         state rows of 2 accounts, 2 products, 7 orders\n";
-    assert!(ended.stdout.ends_with(says), "{ended:?}");
+    assert!(exited.stdout.ends_with(says), "{exited:?}");
 
     let report = verify_json(&workspace, 0);
     let checked = json!({
@@ -151,7 +152,7 @@ async fn verify_of_a_killed_node_reads_its_wal() {
     assert!(accounts >= ACKNOWLEDGED as u64, "the log is read: {report}");
     assert_eq!(report["checked"]["events"], accounts, "{report}");
     assert!(files(&workspace) == before, "the log is not moved");
-    // Without its log the file is older, and that shows.
+    // Without its log the file is older, which the report shows.
     fs::remove_file(workspace.current().join("data/fritzy.db-wal")).expect("removed");
     let without = workspace.run(&mut workspace.command(&["journal", "verify", "--json"]));
     let report: Value = serde_json::from_str(&without.stdout).unwrap_or_default();
@@ -194,7 +195,7 @@ async fn verify_reports_a_damaged_file_and_everything_else() {
     node.terminate();
     assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
     let file = database(&workspace);
-    // The same length, so that SQLite sees nothing wrong with the page.
+    // The same length, so that the page stays valid for SQLite.
     overwrite(
         &file,
         b"\"name\":\"Ada Lovelace\"",
@@ -216,20 +217,20 @@ async fn verify_reports_a_damaged_file_and_everything_else() {
         *byte = byte.wrapping_mul(31).wrapping_add(87);
     }
     fs::write(&file, bytes).expect("written");
-    let ended = verify(&workspace);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let exited = verify(&workspace);
+    assert_eq!(exited.code, Some(1), "{exited:?}");
     for part in ["the file's structure", "state rows of the kind order"] {
         let told = format!("file-damaged: {part}");
-        assert!(ended.stdout.contains(&told), "{told} in {ended:?}");
+        assert!(exited.stdout.contains(&told), "{told} in {exited:?}");
     }
-    assert!(!ended.stdout.contains("state-missing"), "{ended:?}");
-    let line = ended
+    assert!(!exited.stdout.contains("state-missing"), "{exited:?}");
+    let line = exited
         .stdout
         .lines()
         .find(|line| line.contains("state-differs"));
     assert!(
         line.is_some_and(|line| line.contains("Loveless")),
-        "{ended:?}"
+        "{exited:?}"
     );
 }
 
@@ -242,13 +243,13 @@ fn overwrite(file: &Path, old: &[u8], new: &[u8]) {
     fs::write(file, bytes).expect("written");
 }
 
-/// Exit code 2, nothing on stdout, and one line with all these in it.
-fn require_cannot(ended: &ExitedProcess, named: &[&str]) {
-    assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert_eq!(ended.stdout, "", "{ended:?}");
-    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+/// Exit code 2, nothing on stdout, and one line with all of these parts.
+fn require_cannot(exited: &ExitedProcess, named: &[&str]) {
+    assert_eq!(exited.code, Some(2), "{exited:?}");
+    assert_eq!(exited.stdout, "", "{exited:?}");
+    assert_eq!(exited.stderr.lines().count(), 1, "{exited:?}");
     for name in named {
-        assert!(ended.stderr.contains(name), "names {name:?}: {ended:?}");
+        assert!(exited.stderr.contains(name), "names {name:?}: {exited:?}");
     }
 }
 
@@ -261,8 +262,8 @@ fn verify_of_a_missing_database_creates_nothing() {
     );
     assert!(!workspace.current().join("data").exists());
     let elsewhere = ["--data-dir", "elsewhere", "journal", "verify"];
-    let ended = workspace.run(&mut workspace.command(&elsewhere));
-    require_cannot(&ended, &["elsewhere/fritzy.db"]);
+    let exited = workspace.run(&mut workspace.command(&elsewhere));
+    require_cannot(&exited, &["elsewhere/fritzy.db"]);
 }
 
 #[test]
@@ -301,6 +302,6 @@ fn verify_help_is_complete_and_a_wrong_limit_is_refused() {
         assert!(help.stdout.contains(part), "{part} in {help:?}");
     }
     let arguments = ["journal", "verify", "--violations-max", "many"];
-    let ended = workspace.run(&mut workspace.command(&arguments));
-    require_cannot(&ended, &["--violations-max", "many"]);
+    let exited = workspace.run(&mut workspace.command(&arguments));
+    require_cannot(&exited, &["--violations-max", "many"]);
 }
