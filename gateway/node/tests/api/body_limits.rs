@@ -1,4 +1,4 @@
-//! A body has a limit in size, however it is sent, and in time.
+//! Bodies are limited in size, sized or chunked, and in time.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn small_node() -> TestNode {
     TestNode::start_with(|settings| settings.body_bytes_max = BYTES_MAX as u64).await
 }
 
-/// A request of exactly so many bytes that creates an account.
+/// A request of exactly this many bytes that creates an account.
 fn body_of(bytes: usize) -> String {
     let body = json!({ "query": r#"mutation { createAccount(account: { name: "Ada" }) { id } }"# });
     format!("{:bytes$}", body.to_string())
@@ -55,7 +55,7 @@ async fn chunked_body_over_the_limit_is_refused_while_received() {
         wire.write(chunk).await;
         wire.write(b"\r\n").await;
     }
-    // The end of the body is never sent: the limit was passed before.
+    // The end of the body is never sent: the limit was exceeded before.
     let response = wire.response().await.expect("an answer");
     assert_eq!(response.status, 413, "{response:?}");
     assert!(
@@ -99,8 +99,8 @@ async fn truncated_body_writes_nothing() {
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
 
-/// The setting says "milliseconds a request may take, waiting included": a client that stops in the
-/// middle of its body must not hold a connection for ever.
+/// The setting's description is "milliseconds a request may take, waiting included": a client that
+/// stops within its body must not hold a connection forever.
 #[tokio::test(flavor = "multi_thread")]
 async fn endless_body_is_answered_at_the_timeout() {
     let node = TestNode::start_with(|settings| settings.request_timeout_ms = 200).await;
@@ -129,7 +129,7 @@ async fn expired_request_is_not_executed() {
     let body = body_of(100);
     wire.begin_post(body.len()).await;
     wire.write(&body.as_bytes()[..50]).await;
-    // Time that passes is what is tested here.
+    // The passing of time is what this tests.
     tokio::time::sleep(limit).await;
     wire.write(&body.as_bytes()[50..]).await;
     let response = wire.response().await.expect("an answer");

@@ -1,4 +1,4 @@
-//! Consistency tokens: what a change answers, and what a list does with it.
+//! Consistency tokens: which changes return one, and how lists use them.
 
 use fritzy_testbed::{PostgresConfig, PostgresServer, skip_unless};
 use serde_json::{Value, json};

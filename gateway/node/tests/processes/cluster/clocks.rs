@@ -13,10 +13,9 @@ use futures_util::future::join_all;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::time::sleep;
 
-use crate::cluster::node_death::TAKEN_MAX;
 use crate::cluster::history::{History, require_all_served, require_answers, require_sound};
+use crate::cluster::node_death::TAKEN_MAX;
 use crate::cluster::nodes::{Nodes, shard_of};
 
 const HOUR_S: i64 = 3_600;
@@ -84,7 +83,7 @@ async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i
     println!("{served:?} reads of their own shards; taken: {taken:?}");
     let is_usual = taken.iter().all(|(_, after)| *after < TAKEN_MAX);
     assert!(is_usual, "{taken:?}");
-    sleep(Duration::from_secs(1)).await;
+    history.wait_requests().await;
     require_sound(history, nodes).await;
 }
 

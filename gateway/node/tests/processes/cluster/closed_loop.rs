@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-
 /// Running clients.
 pub(crate) struct ClosedLoop {
     clients: Vec<JoinHandle<Client>>,

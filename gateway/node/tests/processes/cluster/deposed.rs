@@ -9,8 +9,10 @@ use fritzy_testbed_shop::Api;
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::sleep;
 
+use crate::cluster::history::{
+    ClientObservation, Observation, read, record, rename, require_kept, require_linearizable,
+};
 use crate::cluster::node_death::FENCE;
-use crate::cluster::history::{Observation, ClientObservation, record, read, rename, require_kept, require_linearizable};
 use crate::cluster::nodes::{Node, Nodes, shard_of};
 
 /// Parts of the SQL that only a heartbeat, a read of the cluster's state, or a fencing contains.
@@ -58,7 +60,10 @@ impl Pair {
         }
         for account in pair.accounts.clone() {
             let observation = pair.rename(1, &account, "first", None).await;
-            assert!(matches!(observation.observed, ClientObservation::Changed(2, _)), "{observation:?}");
+            assert!(
+                matches!(observation.observed, ClientObservation::Changed(2, _)),
+                "{observation:?}"
+            );
         }
         Ok(pair)
     }
@@ -129,20 +134,35 @@ async fn i3_unaware_deposed_node_serves_no_stale_reads_or_writes() {
     let (changed, kept) = accounts.split_at(ACCOUNTS / 2);
     for account in changed {
         let observation = pair.rename(0, account, "second", Some(2)).await;
-        assert!(matches!(observation.observed, ClientObservation::Changed(3, _)), "{observation:?}");
+        assert!(
+            matches!(observation.observed, ClientObservation::Changed(3, _)),
+            "{observation:?}"
+        );
     }
     for account in kept {
         // The new owner has it in memory, and does not read it again.
         let observation = pair.read(0, account).await;
-        assert_eq!(observation.observed, ClientObservation::At(2), "{observation:?}");
+        assert_eq!(
+            observation.observed,
+            ClientObservation::At(2),
+            "{observation:?}"
+        );
     }
     for account in changed {
         let observation = pair.read(1, account).await;
-        assert_ne!(observation.observed, ClientObservation::At(2), "I3: a stale read");
+        assert_ne!(
+            observation.observed,
+            ClientObservation::At(2),
+            "I3: a stale read"
+        );
     }
     for account in changed {
         let observation = pair.rename(1, account, "third", Some(9)).await;
-        assert_ne!(observation.observed, ClientObservation::At(2), "I3: a stale refusal");
+        assert_ne!(
+            observation.observed,
+            ClientObservation::At(2),
+            "I3: a stale refusal"
+        );
     }
     let mut waiting = Vec::new();
     for (account, [fourth, fifth]) in kept.iter().zip(AT_ONCE) {
@@ -175,7 +195,10 @@ async fn i3_unaware_deposed_node_serves_no_stale_reads_or_writes() {
     pair.nodes.wait_settled().await;
     for account in accounts {
         let observation = pair.read(1, &account).await;
-        assert!(matches!(observation.observed, ClientObservation::At(_)), "it is back: {observation:?}");
+        assert!(
+            matches!(observation.observed, ClientObservation::At(_)),
+            "it is back: {observation:?}"
+        );
     }
     pair.require_sound().await;
 }
@@ -250,7 +273,10 @@ async fn i3_shard_is_released_after_its_accepted_writes() {
     sleep(Duration::from_secs(2)).await;
     block_in_place(|| hold.release());
     let renamed = renaming.await.expect("no panic");
-    assert!(matches!(renamed.observed, ClientObservation::Changed(3, _)), "{renamed:?}");
+    assert!(
+        matches!(renamed.observed, ClientObservation::Changed(3, _)),
+        "{renamed:?}"
+    );
     pair.observations.push(renamed);
     let account = pair.accounts[0].clone();
     let after = pair.read(0, &account).await;

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fritzy_testbed_shop::{Api, Audit};
 use fritzy_domain::{AccountEvent, Event};
+use fritzy_testbed::{NODE_TIME_MAX, wait_until_async};
+use fritzy_testbed_shop::{Api, Audit};
 use fritzy_types::ShardId;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -18,6 +19,8 @@ use crate::cluster::nodes::{Nodes, shard_of};
 /// Few, so that several clients meet at each.
 const ACCOUNTS: usize = 24;
 const CLIENTS_OF_NODE: usize = 4;
+/// Enough requests that clients know the versions of most accounts.
+const SEVERAL: usize = 240;
 /// Between two requests of a client, so that a debug build on a busy machine is not overloaded.
 const PAUSE: Duration = Duration::from_millis(5);
 /// For an undisturbed read, in a debug build on a busy machine.
@@ -52,6 +55,7 @@ pub(crate) struct History {
     pub(crate) accounts: Arc<Vec<String>>,
     clients: Vec<JoinHandle<Vec<Observation>>>,
     stop: Arc<AtomicBool>,
+    requests: Arc<AtomicUsize>,
 }
 
 impl History {
@@ -66,6 +70,7 @@ impl History {
             accounts.push(created.text_at("/createAccount/id"));
         }
         let (accounts, stop) = (Arc::new(accounts), Arc::new(AtomicBool::new(false)));
+        let requests = Arc::new(AtomicUsize::new(0));
         let mut clients = Vec::new();
         for (node, api) in apis.iter().enumerate() {
             for number in 0..CLIENTS_OF_NODE {
@@ -76,14 +81,22 @@ impl History {
                     accounts: accounts.clone(),
                     known: BTreeMap::new(),
                 };
-                clients.push(tokio::spawn(client.run(stop.clone())));
+                clients.push(tokio::spawn(client.run(stop.clone(), requests.clone())));
             }
         }
         Self {
             accounts,
             clients,
             stop,
+            requests,
         }
+    }
+
+    /// Waits until the clients have sent [`SEVERAL`] further requests and got their responses.
+    pub(crate) async fn wait_requests(&self) {
+        let enough = self.requests.load(Ordering::Relaxed) + SEVERAL;
+        let is_enough = async || self.requests.load(Ordering::Relaxed) >= enough;
+        wait_until_async("clients get responses", NODE_TIME_MAX, is_enough).await;
     }
 
     /// Stops the clients after their requests in flight.
@@ -107,7 +120,7 @@ struct Client {
 }
 
 impl Client {
-    async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<Observation> {
+    async fn run(mut self, stop: Arc<AtomicBool>, requests: Arc<AtomicUsize>) -> Vec<Observation> {
         let mut observations = Vec::new();
         let mut asked = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -123,10 +136,13 @@ impl Client {
                 }
                 _ => record(self.node, &account, read(&self.api, &account)).await,
             };
-            if let ClientObservation::At(version) | ClientObservation::Changed(version, _) = observation.observed {
+            if let ClientObservation::At(version) | ClientObservation::Changed(version, _) =
+                observation.observed
+            {
                 self.known.insert(account, version);
             }
             observations.push(observation);
+            requests.fetch_add(1, Ordering::Relaxed);
             sleep(PAUSE).await;
         }
         observations
@@ -134,7 +150,11 @@ impl Client {
 }
 
 /// Records the begin and the end of a request to a node.
-pub(crate) async fn record(node: usize, account: &str, request: impl Future<Output = ClientObservation>) -> Observation {
+pub(crate) async fn record(
+    node: usize,
+    account: &str,
+    request: impl Future<Output = ClientObservation>,
+) -> Observation {
     let began = Instant::now();
     let observed = request.await;
     Observation {
@@ -181,7 +201,10 @@ pub(crate) async fn read(api: &Api, account: &str) -> ClientObservation {
 /// The version in a response, which must be that of the requested account.
 fn version_of(response: &Value, account: &str) -> Option<u64> {
     let version = response["version"].as_u64()?;
-    assert_eq!(response["id"], account, "somebody else's answer: {response}");
+    assert_eq!(
+        response["id"], account,
+        "somebody else's answer: {response}"
+    );
     Some(version)
 }
 
@@ -220,7 +243,11 @@ pub(crate) async fn require_all_served(nodes: &Nodes, history: &History) {
         for node in &nodes.nodes {
             let observed = read(&node.api, account).await;
             let log = node.process.log();
-            assert!(matches!(observed, ClientObservation::At(_)), "{}: {observed:?} {log}", node.name);
+            assert!(
+                matches!(observed, ClientObservation::At(_)),
+                "{}: {observed:?} {log}",
+                node.name
+            );
         }
     }
 }
@@ -267,11 +294,16 @@ pub(crate) async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Obs
 pub(crate) fn require_linearizable(observations: &[Observation]) {
     let mut by_account: BTreeMap<&str, Vec<&Observation>> = BTreeMap::new();
     for observation in observations {
-        by_account.entry(&observation.account).or_default().push(observation);
+        by_account
+            .entry(&observation.account)
+            .or_default()
+            .push(observation);
     }
     for (account, mut observations) in by_account {
         let version = |observation: &Observation| match observation.observed {
-            ClientObservation::At(version) | ClientObservation::Changed(version, _) => Some(version),
+            ClientObservation::At(version) | ClientObservation::Changed(version, _) => {
+                Some(version)
+            }
             _ => None,
         };
         let mut made: BTreeMap<u64, &Observation> = BTreeMap::new();
@@ -286,7 +318,10 @@ pub(crate) fn require_linearizable(observations: &[Observation]) {
         }
         for observation in &observations {
             if let Some(maker) = version(observation).and_then(|version| made.get(&version)) {
-                assert!(observation.ended >= maker.began, "I3: {observation:?} before {maker:?}");
+                assert!(
+                    observation.ended >= maker.began,
+                    "I3: {observation:?} before {maker:?}"
+                );
             }
         }
         observations.retain(|observation| version(observation).is_some());
@@ -330,7 +365,10 @@ pub(crate) fn require_kept(observations: &[Observation], found: &Audit) {
                 assert_eq!(there, Some(name), "I1: {observation:?}");
             }
             ClientObservation::At(version) => {
-                assert!(*version <= versions[&observation.account], "I1: {observation:?} is lost");
+                assert!(
+                    *version <= versions[&observation.account],
+                    "I1: {observation:?} is lost"
+                );
             }
             ClientObservation::Unknown(_) | ClientObservation::Nothing(_) => {}
         }
@@ -352,7 +390,11 @@ pub(crate) fn require_kept(observations: &[Observation], found: &Audit) {
 }
 
 /// The requests that began in this period.
-pub(crate) fn between(observations: &[Observation], from: Instant, until: Instant) -> Vec<&Observation> {
+pub(crate) fn between(
+    observations: &[Observation],
+    from: Instant,
+    until: Instant,
+) -> Vec<&Observation> {
     let then = observations.iter();
     then.filter(|observation| (from..until).contains(&observation.began))
         .collect()
@@ -361,7 +403,13 @@ pub(crate) fn between(observations: &[Observation], from: Instant, until: Instan
 /// How many of the requests observed a version.
 pub(crate) fn answered(observations: &[&Observation]) -> usize {
     let observed = observations.iter();
-    observed.filter(|observation| matches!(observation.observed, ClientObservation::At(_) | ClientObservation::Changed(..)))
+    observed
+        .filter(|observation| {
+            matches!(
+                observation.observed,
+                ClientObservation::At(_) | ClientObservation::Changed(..)
+            )
+        })
         .count()
 }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{ClusterSettings, LocalCluster, PostgresConfig, PostgresServer, ServiceError, skip_unless};
+use fritzy_testbed::{
+    ClusterSettings, LocalCluster, PostgresConfig, PostgresServer, ServiceError, skip_unless,
+};
 use fritzy_testbed_shop::{Api, live_node, read_cluster_state, shards_of};
 use fritzy_types::{ClusterState, ShardCount, ShardId};
 use futures_util::future::join_all;

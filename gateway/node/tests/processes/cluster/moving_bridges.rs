@@ -5,11 +5,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{ClusterSettings, LocalCluster, LocalNode, NODE_TIME_MAX, Workspace, skip_unless, wait_until_async};
-use fritzy_testbed_shop::{Api, RESPONSE_TIME_MAX, live_node, read_cluster_state, shards_of};
-use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
-use fritzy_types::ShardCount;
 use fritzy_domain::RecordedEvent;
+use fritzy_testbed::{
+    ClusterSettings, LocalCluster, LocalNode, NODE_TIME_MAX, Workspace, skip_unless,
+    wait_until_async,
+};
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
+use fritzy_testbed_shop::{Api, RESPONSE_TIME_MAX, live_node, read_cluster_state, shards_of};
+use fritzy_types::ShardCount;
 use hyper::Method;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};

@@ -14,8 +14,8 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::cluster::history::{
-    History, Observation, ClientObservation, answered, between, read, require_all_served, require_answers,
-    require_sound,
+    ClientObservation, History, Observation, answered, between, read, require_all_served,
+    require_answers, require_sound,
 };
 use crate::cluster::nodes::{Nodes, shard_of};
 
@@ -38,7 +38,7 @@ enum Cut {
 
 async fn require_partition_tolerated(nodes: Nodes, cut: Cut) {
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let before = nodes.ownership().await;
     // It joined first, so all others connect to it: this proxy carries all of its connections.
     let alone = &nodes.nodes[0];
@@ -55,7 +55,8 @@ async fn require_partition_tolerated(nodes: Nodes, cut: Cut) {
     );
     assert_eq!(nodes.ownership().await, before, "{cut:?}: ownership stays");
     alone.peers.heal();
-    nodes.wait_until("all answers come again", async |nodes| {
+    nodes
+        .wait_until("all answers come again", async |nodes| {
             for account in history.accounts.iter() {
                 for node in &nodes.nodes {
                     if !matches!(read(&node.api, account).await, ClientObservation::At(_)) {
@@ -91,7 +92,7 @@ async fn node_with_refused_connections_keeps_its_shards() {
 async fn isolated_node_is_replaced_and_rejoins() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let (alone, run) = (&nodes.nodes[0], nodes.id_of("n1").await);
     alone.peers.stall();
     alone.lose_database();
@@ -109,7 +110,7 @@ async fn isolated_node_is_replaced_and_rejoins() {
 async fn slow_peer_delays_only_its_own_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let before = nodes.ownership().await;
     nodes.nodes[0].peers.delay(Duration::from_millis(300));
     let began = Instant::now();
@@ -258,11 +259,15 @@ async fn node_on_a_copied_database_is_rejected_by_peers() {
     let address = block_in_place(|| foreign.address());
     // It declares the others dead, and acquires all shards.
     let account = &history.accounts[0];
-    while !matches!(read(&Api::at(address), account).await, ClientObservation::At(_)) {}
+    while !matches!(
+        read(&Api::at(address), account).await,
+        ClientObservation::At(_)
+    ) {}
     sleep(LONG).await;
     assert_eq!(nodes.ownership().await, before, "nothing has moved");
     require_all_served(&nodes, &history).await;
-    nodes.wait_until("it is told", async |nodes| {
+    nodes
+        .wait_until("it is told", async |nodes| {
             let mut nodes = nodes.nodes.iter();
             nodes.any(|node| node.process.log().contains("may be a copy of this one"))
         })

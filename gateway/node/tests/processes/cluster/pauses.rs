@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use fritzy_testbed::{skip_unless};
+use fritzy_testbed::skip_unless;
 use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::cluster::history::{Observation, ClientObservation, record, read, rename, require_kept, require_linearizable};
+use crate::cluster::history::{
+    ClientObservation, Observation, read, record, rename, require_kept, require_linearizable,
+};
 use crate::cluster::nodes::Nodes;
 
 const ROUNDS: usize = 5;
@@ -26,7 +28,12 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Sends one request for each account at once: a read or, for every fourth, a rename that must not
 /// be sent twice.
-fn burst(node: usize, api: &Api, accounts: &[String], round: usize) -> Vec<JoinHandle<Observation>> {
+fn burst(
+    node: usize,
+    api: &Api,
+    accounts: &[String],
+    round: usize,
+) -> Vec<JoinHandle<Observation>> {
     let all = accounts.iter().cloned().enumerate();
     let ask = |(number, account): (usize, String)| {
         let api = api.clone();
@@ -74,9 +81,18 @@ async fn i3_paused_node_never_swaps_responses() {
         accounts.rotate_left(7);
     }
     let observed = observations.iter();
-    let observed = observed.filter(|observation| matches!(observation.observed, ClientObservation::At(_) | ClientObservation::Changed(..)));
+    let observed = observed.filter(|observation| {
+        matches!(
+            observation.observed,
+            ClientObservation::At(_) | ClientObservation::Changed(..)
+        )
+    });
     let observed = observed.count();
-    assert!(observed > observations.len() / 4, "{observed} of {}", observations.len());
+    assert!(
+        observed > observations.len() / 4,
+        "{observed} of {}",
+        observations.len()
+    );
     nodes.wait_settled().await;
     let found = nodes.kill_all().await;
     require_linearizable(&observations);

@@ -8,7 +8,7 @@ use fritzy_testbed_shop::Api;
 use hyper::{Method, StatusCode};
 use tokio::task::block_in_place;
 
-use crate::cluster::history::{History, ClientObservation, read};
+use crate::cluster::history::{ClientObservation, History, read};
 use crate::cluster::nodes::{Nodes, SHARDS};
 
 /// How long a node waits for owners at its start.
@@ -26,7 +26,8 @@ async fn nodes_follow_their_roles() {
         node.api = Api::at(block_in_place(|| node.process.address()));
         nodes.nodes.push(node);
     }
-    nodes.wait_until("those own shards that may", async |nodes| {
+    nodes
+        .wait_until("those own shards that may", async |nodes| {
             let counts = [
                 nodes.shards_of("all").await.len(),
                 nodes.shards_of("front").await.len(),
@@ -81,7 +82,8 @@ async fn nodes_follow_their_roles() {
 async fn node_waiting_for_owners_stops_on_sigterm() {
     let nodes = skip_unless!(Nodes::start(0).await);
     let front = nodes.spawn_with("front", &["--roles", "gateway"]);
-    nodes.wait_until("it has joined", async |nodes| {
+    nodes
+        .wait_until("it has joined", async |nodes| {
             !nodes.state().await.nodes.is_empty()
         })
         .await;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{skip_unless};
+use fritzy_testbed::skip_unless;
 use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 use tokio::time::sleep;

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
+use fritzy_persistence::{PostgresConfig, SqliteConfig, Stores};
 use fritzy_testbed::{PostgresServer, ServiceError, Workspace};
 use fritzy_testbed_shop::{Audit, audit};
-use fritzy_persistence::{PostgresConfig, SqliteConfig, Stores};
 use fritzy_types::{NodeId, ShardCount, ShardId};
 use tempfile::TempDir;
 use uuid::Uuid;
-
 
 /// Few, so that each has many events.
 pub(crate) const SHARDS: u16 = 8;

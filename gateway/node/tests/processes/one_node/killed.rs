@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{KafkaCluster, Workspace, skip_unless};
-use fritzy_testbed_shop::{Api, Audit, RESPONSE_TIME_MAX};
-use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
 use fritzy_domain::{
     AccountEvent, EntityId, Event, OrderEvent, ProductEvent, RecordedEvent, State, Stored,
 };
+use fritzy_testbed::{KafkaCluster, Workspace, skip_unless};
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
+use fritzy_testbed_shop::{Api, Audit, RESPONSE_TIME_MAX};
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::one_node::database::Database;
-use crate::one_node::shop_clients::{SeededRandom, ShopClient, ClientObservation};
+use crate::one_node::shop_clients::{ClientObservation, SeededRandom, ShopClient};
 
 const ROUNDS: usize = 10;
 /// No further round begins after this time, because a busy machine is no fault.
@@ -81,7 +81,9 @@ pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
                 );
             }
             ClientObservation::Nothing => assert!(is_move || times == 0, "{entry:?} happened"),
-            ClientObservation::Unknown => assert!(is_move || times <= 1, "I1: {entry:?} happened twice"),
+            ClientObservation::Unknown => {
+                assert!(is_move || times <= 1, "I1: {entry:?} happened twice")
+            }
         }
         moves_told += usize::from(is_move);
     }

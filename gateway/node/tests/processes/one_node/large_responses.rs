@@ -8,7 +8,6 @@ use fritzy_testbed_shop::{Api, Response};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-
 const MIB: u64 = 1_024 * 1_024;
 /// The orders of the worst account, and the lines of each.
 const ORDERS: usize = 200;

@@ -8,7 +8,6 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-
 /// Enough that requests are in flight.
 const ACKNOWLEDGED: usize = 200;
 
