@@ -34,7 +34,7 @@ async fn body_over_the_limit_is_refused_by_its_length() {
     assert_eq!(response.status, 413);
     assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
     let message = response.error()["message"].to_string();
-    assert!(message.contains("4096"), "says the limit: {message}");
+    assert!(message.contains("4096"), "without the limit: {message}");
     let accounts = node.api.run("{ accounts { id } }").await;
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
@@ -56,7 +56,7 @@ async fn chunked_body_over_the_limit_is_refused_while_received() {
         wire.write(b"\r\n").await;
     }
     // The end of the body is never sent: the limit was exceeded before.
-    let response = wire.response().await.expect("an answer");
+    let response = wire.response().await.expect("a response");
     assert_eq!(response.status, 413, "{response:?}");
     assert!(
         response.body.contains(r#""code":"PAYLOAD_TOO_LARGE""#),
@@ -79,7 +79,7 @@ async fn chunked_body_within_the_limit_is_accepted() {
         wire.write(&[b'1', b'\r', b'\n', byte, b'\r', b'\n']).await;
     }
     wire.write(b"0\r\n\r\n").await;
-    let response = wire.response().await.expect("an answer");
+    let response = wire.response().await.expect("a response");
     assert_eq!(response.status, 200, "{response:?}");
     assert!(
         response.body.contains(r#"{"createAccount":{"id":"#),
@@ -109,8 +109,8 @@ async fn endless_body_is_answered_at_the_timeout() {
     wire.write(br#"{"query":"#).await;
     let response = timeout(Duration::from_secs(5), wire.response())
         .await
-        .expect("an answer within 25 times the time limit")
-        .expect("an answer, not a closed connection");
+        .expect("a response within 25 times the limit")
+        .expect("a response, not a closed connection");
     assert_eq!(response.status, 408, "{response:?}");
     for part in [
         r#""code":"DEADLINE_EXCEEDED""#,
@@ -132,7 +132,7 @@ async fn expired_request_is_not_executed() {
     // The passing of time is what this tests.
     tokio::time::sleep(limit).await;
     wire.write(&body.as_bytes()[50..]).await;
-    let response = wire.response().await.expect("an answer");
+    let response = wire.response().await.expect("a response");
     for part in [r#""code":"DEADLINE_EXCEEDED""#, r#""retryable":true"#] {
         assert!(response.body.contains(part), "{response:?}");
     }

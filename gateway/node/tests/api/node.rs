@@ -36,7 +36,7 @@ impl Database {
     fn if_asked_for() -> Option<Self> {
         let store = std::env::var("FRITZY_TEST_API_STORE").ok()?;
         assert_eq!(store, "postgres", "FRITZY_TEST_API_STORE");
-        let server = shared_postgres().expect("a server was asked for");
+        let server = shared_postgres().expect("a server");
         let url = server.fresh_database().expect("a database");
         Some(Self { server, url })
     }

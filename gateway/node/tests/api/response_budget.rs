@@ -157,7 +157,7 @@ async fn unread_responses_hold_their_budget_and_small_ones_need_none() {
     assert!(small.await.data("/products/0/id").is_string());
     // One client reads its response at last; another disconnects.
     let response = clients.pop().expect("a client").response().await;
-    let response = response.expect("a whole answer");
+    let response = response.expect("a whole response");
     assert_eq!(
         (response.status, response.body.contains("errors")),
         (200, false)

@@ -75,7 +75,7 @@ async fn sized_bodies_in_flight_share_one_limit() {
     // The slow clients have reserved their budget, and get responses.
     for wire in &mut slow {
         wire.write(creating(LARGE).as_bytes()).await;
-        let response = wire.response().await.expect("an answer");
+        let response = wire.response().await.expect("a response");
         assert!(
             response.body.contains(r#"{"createAccount":{"id":"#),
             "{response:?}"
@@ -113,7 +113,7 @@ async fn chunked_bodies_in_flight_share_one_limit() {
         wire.write(b"\r\n").await;
     }
     // The end of the body is never sent: the budget was exceeded before.
-    require_overloaded(&wire.response().await.expect("an answer"));
+    require_overloaded(&wire.response().await.expect("a response"));
     drop(slow);
     require_room_again(&node, LARGE).await;
     let accounts = node.api.run("{ accounts { id } }").await;
@@ -128,7 +128,7 @@ async fn small_bodies_have_a_limit_of_their_own() {
     require_overloaded(&connect(&node).await.offer_post(100).await);
     let mut large = begun(&node, 1, LARGE).await;
     large[0].write(creating(LARGE).as_bytes()).await;
-    let response = large[0].response().await.expect("an answer");
+    let response = large[0].response().await.expect("a response");
     assert_eq!(response.status, 200, "{response:?}");
 }
 
@@ -141,16 +141,16 @@ async fn connection_over_the_limit_waits_for_another_to_close() {
     for _ in 0..2 {
         let mut wire = connect(&node).await;
         wire.write(ASK).await;
-        assert_eq!(wire.response().await.expect("an answer").status, 200);
+        assert_eq!(wire.response().await.expect("a response").status, 200);
         open.push(wire);
     }
     let mut third = connect(&node).await;
     third.write(ASK).await;
     // The passing of time is what this tests: the others are answered in a thousandth of it.
     let early = timeout(Duration::from_millis(300), third.response()).await;
-    assert!(early.is_err(), "answered beside two others: {early:?}");
+    assert!(early.is_err(), "answered next to two others: {early:?}");
     drop(open.pop());
-    assert_eq!(third.response().await.expect("an answer").status, 200);
+    assert_eq!(third.response().await.expect("a response").status, 200);
 }
 
 /// Fifty times the node's configured timeout, and less than any default of the HTTP library.
@@ -175,7 +175,7 @@ async fn idle_connection_is_closed() {
         let mut wire = connect(&node).await;
         wire.write(begin).await;
         if begin == ASK {
-            assert_eq!(wire.response().await.expect("an answer").status, 200);
+            assert_eq!(wire.response().await.expect("a response").status, 200);
         }
         let closed = timeout(CLOSE_TIME_MAX, wire.response()).await;
         assert!(matches!(closed, Ok(None)), "{begin:?}: {closed:?}");
@@ -216,5 +216,5 @@ async fn slow_body_is_not_limited_by_the_head_timeout() {
     // The passing of time is what this tests.
     tokio::time::sleep(Duration::from_millis(500)).await;
     wire.write(body.as_bytes()).await;
-    assert_eq!(wire.response().await.expect("an answer").status, 200);
+    assert_eq!(wire.response().await.expect("a response").status, 200);
 }

@@ -43,14 +43,14 @@ async fn stop_answers_in_flight_requests_and_accepts_no_new_ones() {
         said[ready..].iter().all(|status| *status == 503),
         "once it is not ready it stays so: {said:?}"
     );
-    assert!(Wire::connect(address).await.is_err(), "nobody listens");
+    assert!(Wire::connect(address).await.is_err(), "the listener is closed");
     assert!(
         !stopping.is_finished(),
         "it waits for the request in flight"
     );
 
     in_flight.write(CREATE.as_bytes()).await;
-    let response = in_flight.response().await.expect("an answer");
+    let response = in_flight.response().await.expect("a response");
     assert_eq!(response.status, 200, "{response:?}");
     let body: Value = serde_json::from_str(&response.body).expect("JSON");
     let id = &body["data"]["createAccount"]["id"];

@@ -47,7 +47,7 @@ impl Wire {
              content-length: {body_bytes}\r\nexpect: 100-continue\r\n\r\n"
         );
         self.write(head.as_bytes()).await;
-        self.response().await.expect("the node answers the head")
+        self.response().await.expect("a response to the head")
     }
 
     /// Waits until the node sends something, or closes the connection.
@@ -59,7 +59,7 @@ impl Wire {
     pub(crate) async fn response(&mut self) -> Option<WireAnswer> {
         timeout(RESPONSE_TIME_MAX, self.read_answer())
             .await
-            .expect("an answer in time")
+            .expect("a response in time")
     }
 
     async fn read_answer(&mut self) -> Option<WireAnswer> {

@@ -143,7 +143,7 @@ async fn send_until_answered(
     }
     wire.response()
         .await
-        .expect("an answer, not a closed connection")
+        .expect("a response, not a closed connection")
 }
 
 #[tokio::test(flavor = "multi_thread")]

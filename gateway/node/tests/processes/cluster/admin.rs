@@ -43,7 +43,7 @@ fn is_quiet(status: &Value) -> bool {
     let counts = ["/shards/unowned", "/asked/moving", "/asked/nowhere"];
     counts
         .iter()
-        .all(|at| status.pointer(at).expect("it is there")["count"] == 0)
+        .all(|at| status.pointer(at).expect("a value")["count"] == 0)
 }
 
 /// Whether each of `names` owns shards, and none moves.

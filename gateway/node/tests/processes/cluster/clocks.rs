@@ -69,13 +69,13 @@ async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i
         .iter()
         .map(|(api, own)| require_answers(api, &history.accounts, own, LONG));
     let served = join_all(served).await;
-    assert_eq!(nodes.ownership().await, before, "nobody is fenced for it");
+    assert_eq!(nodes.ownership().await, before, "no node is fenced");
 
     // It detects the death of another node, and its own death is detected, in the usual time.
     let other = if wrong == "n2" { "n3" } else { "n2" };
     let mut taken = Vec::new();
     for name in [other, wrong] {
-        let run = nodes.id_of(name).await.expect("it runs");
+        let run = nodes.id_of(name).await.expect("a running node");
         nodes.kill(name);
         taken.push((name, nodes.wait_taken_over(run).await));
         require_all_served(&nodes, &history).await;
@@ -116,7 +116,7 @@ async fn require_dates(nodes: &Nodes, wrong: &str, off_by_s: i64) {
             created.text_at("/createAccount/id"),
             created.text_at("/createAccount/createdAt"),
         );
-        let at = OffsetDateTime::parse(&at, &Rfc3339).expect("a moment");
+        let at = OffsetDateTime::parse(&at, &Rfc3339).expect("a timestamp");
         let is_wrong = of_wrong.contains(&shard_of(&id));
         let expected = if is_wrong { off_by_s } else { 0 };
         let ahead_s = (at - OffsetDateTime::now_utc()).whole_seconds();

@@ -127,7 +127,7 @@ fn hide_ownership_changes([peer, node]: [&Node; 2]) -> Vec<Hold> {
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_unaware_deposed_node_serves_no_stale_reads_or_writes() {
     let mut pair = skip_unless!(Pair::start().await);
-    let run = pair.nodes.id_of("n2").await.expect("it runs");
+    let run = pair.nodes.id_of("n2").await.expect("a running node");
     let dark = hide_ownership_changes(pair.both());
     pair.nodes.wait_taken_over(run).await;
     let accounts = pair.accounts.clone();
@@ -207,11 +207,11 @@ async fn i3_unaware_deposed_node_serves_no_stale_reads_or_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_batch_stalled_before_commit_is_fenced() {
     let mut pair = skip_unless!(Pair::start().await);
-    let run = pair.nodes.id_of("n2").await.expect("it runs");
+    let run = pair.nodes.id_of("n2").await.expect("a running node");
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::sync_of(FENCE));
     let renaming = pair.renaming(1, &pair.accounts[0], "caught");
-    assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it writes");
+    assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it does not write");
     node.process.pause();
     pair.nodes.wait_taken_over(run).await;
     let account = pair.accounts[0].clone();
@@ -236,12 +236,12 @@ async fn i3_renewed_node_survives_an_outdated_fencing_statement() {
         .database
         .hold_client_bytes(HoldFrom::execute_of(FENCING));
     node.process.pause();
-    assert!(block_in_place(|| fencing.wait_held(HELD_MAX)), "it is dead");
+    assert!(block_in_place(|| fencing.wait_held(HELD_MAX)), "it is not fenced");
     node.process.resume();
     // Answered from memory: its lease is valid, so it has sent a heartbeat.
     let began = Instant::now();
     while pair.read(1, &account).await.observed != ClientObservation::At(2) {
-        assert!(began.elapsed() < HELD_MAX, "it goes on");
+        assert!(began.elapsed() < HELD_MAX, "it does not resume");
     }
     let dark = hide_ownership_changes(pair.both());
     let renaming = pair.renaming(0, &pair.accounts[0], "by the next");
@@ -267,7 +267,7 @@ async fn i3_shard_is_released_after_its_accepted_writes() {
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::execute_of(FENCE));
     let renaming = pair.renaming(1, &pair.accounts[0], "at the last moment");
-    assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it writes");
+    assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it does not write");
     node.process.terminate();
     // Long enough for the other node to read the cluster's state and acquire what was released.
     sleep(Duration::from_secs(2)).await;

@@ -220,7 +220,7 @@ pub(crate) async fn require_answers(
         .iter()
         .filter(|account| shards.contains(&shard_of(account)))
         .collect();
-    assert!(!of_these.is_empty(), "they are spread");
+    assert!(!of_these.is_empty(), "all accounts are on other shards");
     let (began, mut responses) = (Instant::now(), 0);
     for account in of_these.into_iter().cycle() {
         if began.elapsed() > during {
@@ -265,8 +265,8 @@ fn refused(json: &Value, name: Option<String>) -> ClientObservation {
     let (code, message) = (code.as_str(), message.as_str().unwrap_or_default());
     match (code, name) {
         (Some("VERSION_MISMATCH"), _) => {
-            let (_, found) = message.split_once("it is at version ").expect("it says so");
-            let found = found.split_once(';').expect("it says so").0;
+            let (_, found) = message.split_once("it is at version ").expect("the version in the message");
+            let found = found.split_once(';').expect("the version in the message").0;
             ClientObservation::At(found.parse().expect("a version"))
         }
         (Some("UNAVAILABLE" | "OVERLOADED"), _) | (Some("DEADLINE_EXCEEDED"), None) => {

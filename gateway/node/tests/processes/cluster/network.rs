@@ -56,7 +56,7 @@ async fn require_partition_tolerated(nodes: Nodes, cut: Cut) {
     assert_eq!(nodes.ownership().await, before, "{cut:?}: ownership stays");
     alone.peers.heal();
     nodes
-        .wait_until("all answers come again", async |nodes| {
+        .wait_until("every account is served again", async |nodes| {
             for account in history.accounts.iter() {
                 for node in &nodes.nodes {
                     if !matches!(read(&node.api, account).await, ClientObservation::At(_)) {
@@ -96,12 +96,12 @@ async fn isolated_node_is_replaced_and_rejoins() {
     let (alone, run) = (&nodes.nodes[0], nodes.id_of("n1").await);
     alone.peers.stall();
     alone.lose_database();
-    let taken = nodes.wait_taken_over(run.expect("it runs")).await;
+    let taken = nodes.wait_taken_over(run.expect("a running node")).await;
     assert!(taken < Duration::from_secs(10), "{taken:?}");
     alone.peers.heal();
     alone.database.heal();
     nodes.wait_settled().await;
-    assert_ne!(nodes.id_of("n1").await, run, "it is another run");
+    assert_ne!(nodes.id_of("n1").await, run, "the same incarnation");
     require_all_served(&nodes, &history).await;
     require_sound(history, nodes).await;
 }
@@ -264,10 +264,10 @@ async fn node_on_a_copied_database_is_rejected_by_peers() {
         ClientObservation::At(_)
     ) {}
     sleep(LONG).await;
-    assert_eq!(nodes.ownership().await, before, "nothing has moved");
+    assert_eq!(nodes.ownership().await, before, "shards moved");
     require_all_served(&nodes, &history).await;
     nodes
-        .wait_until("it is told", async |nodes| {
+        .wait_until("the copy is reported", async |nodes| {
             let mut nodes = nodes.nodes.iter();
             nodes.any(|node| node.process.log().contains("may be a copy of this one"))
         })

@@ -32,7 +32,7 @@ async fn i1_shards_of_a_killed_node_are_taken_over() {
     // On the two nodes that stay: clients of the third end with it.
     let history = History::start(&nodes.apis()[..2]).await;
     history.wait_requests().await;
-    let run = nodes.id_of("n3").await.expect("it runs");
+    let run = nodes.id_of("n3").await.expect("a running node");
     let mut of_others = nodes.shards_of("n1").await;
     of_others.extend(nodes.shards_of("n2").await);
     let killed = Instant::now();
@@ -114,7 +114,7 @@ async fn i3_node_paused_past_its_lease_serves_no_stale_reads() {
     stopped.process.pause();
     let began = Instant::now();
     sleep(PAST_THE_LEASE).await;
-    let taken = nodes.wait_taken_over(before.expect("it ran")).await + PAST_THE_LEASE;
+    let taken = nodes.wait_taken_over(before.expect("a running node")).await + PAST_THE_LEASE;
     // Its memory is outdated now. Requests for all of it are waiting when it resumes.
     sleep(Duration::from_secs(1)).await;
     let asking: Vec<_> = history
@@ -135,7 +135,7 @@ async fn i3_node_paused_past_its_lease_serves_no_stale_reads() {
     nodes.wait_settled().await;
     let back = went_on.elapsed();
     let after = nodes.id_of("n3").await;
-    assert!(after.is_some() && after != before, "it is another run");
+    assert!(after.is_some() && after != before, "the same incarnation");
     history.wait_requests().await;
     let mut observations = history.stop().await;
     println!(
@@ -160,8 +160,8 @@ async fn i3_node_paused_before_commit_commits_in_time_or_never() {
     let stopped = &nodes.nodes[2];
     let hold = stopped.database.hold_client_bytes(HoldFrom::sync_of(FENCE));
     let is_held = block_in_place(|| hold.wait_held(Duration::from_secs(10)));
-    assert!(is_held, "it writes");
-    let run = nodes.id_of("n3").await.expect("it runs");
+    assert!(is_held, "it does not write");
+    let run = nodes.id_of("n3").await.expect("a running node");
     stopped.process.pause();
     let taken = nodes.wait_taken_over(run).await;
     // The commit arrives when other nodes own the shards.
@@ -181,7 +181,7 @@ async fn stalled_database_moves_no_shards() {
     let before = nodes.ownership().await;
     nodes.server.pause().expect("it pauses");
     sleep(Duration::from_secs(10)).await;
-    nodes.server.resume().expect("it goes on");
+    nodes.server.resume().expect("resumes");
     // Longer than the time until a silent node would be fenced.
     sleep(Duration::from_secs(6)).await;
     assert_eq!(nodes.ownership().await, before);
@@ -203,7 +203,7 @@ async fn i3_node_without_database_stops_before_takeover() {
     cut.lose_database();
     let lost = Instant::now();
     let of_others = nodes
-        .wait_until("its shards are taken", async |nodes| {
+        .wait_until("its shards are taken over", async |nodes| {
             nodes.id_of("n3").await.is_none() && nodes.shards_of("n1").await.len() > 6
         })
         .await;
@@ -212,7 +212,7 @@ async fn i3_node_without_database_stops_before_takeover() {
     cut.database.heal();
     nodes.wait_settled().await;
     cut.wait_ready().await;
-    assert_ne!(nodes.id_of("n3").await, before, "it is another run");
+    assert_ne!(nodes.id_of("n3").await, before, "the same incarnation");
     let healed = Instant::now();
     history.wait_requests().await;
     let observations = require_sound(history, nodes).await;
@@ -225,5 +225,5 @@ async fn i3_node_without_database_stops_before_takeover() {
     };
     // Forwarded to the others, for their shards.
     let meanwhile = between(&observations, lost + of_others, healed);
-    assert!(through_it(meanwhile) > 0, "it passes requests on");
+    assert!(through_it(meanwhile) > 0, "no request was forwarded");
 }

@@ -75,7 +75,7 @@ async fn i3_paused_node_never_swaps_responses() {
         sleep(BEFORE).await;
         node.process.resume();
         for observation in join_all(asked).await {
-            observations.push(observation.expect("each was answered with its own"));
+            observations.push(observation.expect("no panic"));
         }
         sleep(QUIET).await;
         accounts.rotate_left(7);

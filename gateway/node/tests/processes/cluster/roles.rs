@@ -27,7 +27,7 @@ async fn nodes_follow_their_roles() {
         nodes.nodes.push(node);
     }
     nodes
-        .wait_until("those own shards that may", async |nodes| {
+        .wait_until("exactly the nodes with the role own shards", async |nodes| {
             let counts = [
                 nodes.shards_of("all").await.len(),
                 nodes.shards_of("front").await.len(),
@@ -47,7 +47,7 @@ async fn nodes_follow_their_roles() {
         .iter()
         .map(|account| &account[32..])
         .collect();
-    assert!(shards.len() > 1, "they are spread");
+    assert!(shards.len() > 1, "all accounts are on other shards");
     for account in history.accounts.iter() {
         let observed = read(&front, account).await;
         assert!(matches!(observed, ClientObservation::At(_)), "{observed:?}");
@@ -83,7 +83,7 @@ async fn node_waiting_for_owners_stops_on_sigterm() {
     let nodes = skip_unless!(Nodes::start(0).await);
     let front = nodes.spawn_with("front", &["--roles", "gateway"]);
     nodes
-        .wait_until("it has joined", async |nodes| {
+        .wait_until("the node has joined", async |nodes| {
             !nodes.state().await.nodes.is_empty()
         })
         .await;

@@ -60,7 +60,7 @@ impl Database {
                     shards,
                     ..SqliteConfig::new(copy.path().join("fritzy.db"))
                 };
-                let stores = Stores::open_sqlite(config).await.expect("it opens");
+                let stores = Stores::open_sqlite(config).await.expect("an open database");
                 let found = audit(&stores).await;
                 stores.close().await;
                 return found;
@@ -70,7 +70,7 @@ impl Database {
                     shards,
                     ..PostgresConfig::new(server.url("postgres"))
                 };
-                Stores::open_postgres(config).await.expect("it opens")
+                Stores::open_postgres(config).await.expect("an open database")
             }
         };
         // The server may still process the last batch of the killed node; a claim waits for it, or

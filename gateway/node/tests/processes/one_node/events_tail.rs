@@ -141,7 +141,7 @@ async fn prints_what_is_there(shop: Shop) {
     assert_eq!(shop.lines(&["--from", "now"]), [""; 0]);
     let (all, _) = shop.events(&["--from", "start"]);
     assert_eq!(ids(&all), made, "in the order of their moments");
-    let at = all[12]["at"].as_str().expect("a moment");
+    let at = all[12]["at"].as_str().expect("a timestamp");
     let (since, _) = shop.events(&["--from", at]);
     assert_eq!(since, all[12..]);
     for name in [

@@ -100,7 +100,7 @@ impl SmallDisk {
     }
 
     fn free(&self) {
-        fs::remove_file(self.filler()).expect("it is there");
+        fs::remove_file(self.filler()).expect("a value");
     }
 }
 

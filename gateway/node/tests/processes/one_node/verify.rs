@@ -282,7 +282,7 @@ fn verify_of_a_foreign_file_is_refused() {
         require_cannot(&verify(&workspace), &["./data/fritzy.db", why]);
         assert!(fs::read(&file).expect("still there") == bytes);
         let names = fs::read_dir(&data).expect("a folder").count();
-        assert_eq!(names, 1, "nothing is left beside it");
+        assert_eq!(names, 1, "no other file is left");
     }
     fs::remove_file(&file).expect("removed");
     fs::create_dir(&file).expect("a folder");
