@@ -82,7 +82,7 @@ fn three_brokers_tolerate_the_loss_of_one() {
 fn detached_brokers_are_found_and_ended() {
     let cluster = skip_unless!(brokers(1));
     let address = cluster.bootstrap();
-    let left = cluster.detach().expect("they run");
+    let left = cluster.detach().expect("running brokers");
     assert!(left.is_running());
     TcpStream::connect(&address).expect("it listens");
     left.end().expect("ends");
@@ -103,7 +103,7 @@ fn in_memory_broker_serves_and_leaves_nothing() {
     drop(broker);
     TcpStream::connect(&address).expect_err("the listener is closed");
     let broker = TansuBroker::start(None).expect("it starts again");
-    let left = broker.detach().expect("a running node");
+    let left = broker.detach().expect("a running broker");
     assert!(left.is_running());
     left.end().expect("ends");
     assert!(!left.is_running() && !left.folder.exists());

@@ -69,7 +69,7 @@ impl Psql {
 
     /// Kills the client; the system closes its connection.
     pub(crate) fn kill(mut self) {
-        self.child.kill().expect("a running node");
+        self.child.kill().expect("a running psql");
         self.child.wait().expect("a child");
     }
 }
