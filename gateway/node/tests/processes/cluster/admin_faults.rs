@@ -121,7 +121,7 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     assert_eq!(gone["shards"], 0, "others have taken them");
     let ago = gone["fencedMsAgo"].as_u64().expect("it was read");
     assert!(Duration::from_millis(ago) < 2 * NODE_TIME_MAX, "{gone}");
-    let text = cluster.stdout("node-2", &["status"]);
+    let text = cluster.stdout("node-3", &["status"]);
     assert!(
         text.contains(&format!("\ngone: node-2 ({id}), taken for dead ")),
         "{text}"
