@@ -76,7 +76,11 @@ async fn consistency_token_makes_the_next_list_current() {
         for list in [by_header, by_extension] {
             let shown = list.json()["data"]["accounts"].as_array().map(Vec::len);
             assert_eq!(shown, Some(number), "{list:?}");
-            assert_eq!(list.json().get("extensions"), None, "queries return no token");
+            assert_eq!(
+                list.json().get("extensions"),
+                None,
+                "queries return no token"
+            );
         }
     }
     node.stop().await;

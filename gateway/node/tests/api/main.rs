@@ -1,7 +1,6 @@
 //! The API of real nodes over real HTTP: what clients of the original API rely on, and what was
 //! added.
 
-mod response_budget;
 mod bad_input;
 mod body_limits;
 mod connections;
@@ -22,6 +21,7 @@ mod pages;
 mod partial_responses;
 mod prices;
 mod request_ids;
+mod response_budget;
 mod schema_snapshot;
 mod seed_examples;
 mod seed_shape;

@@ -43,7 +43,10 @@ async fn stop_answers_in_flight_requests_and_accepts_no_new_ones() {
         said[ready..].iter().all(|status| *status == 503),
         "once it is not ready it stays so: {said:?}"
     );
-    assert!(Wire::connect(address).await.is_err(), "the listener is closed");
+    assert!(
+        Wire::connect(address).await.is_err(),
+        "the listener is closed"
+    );
     assert!(
         !stopping.is_finished(),
         "it waits for the request in flight"

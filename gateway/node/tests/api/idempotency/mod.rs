@@ -3,8 +3,8 @@
 
 mod creations;
 mod header;
-mod transitions;
 mod restart;
+mod transitions;
 
 use fritzy_testbed_shop::{Api, Response};
 use serde_json::{Value, json};

@@ -14,7 +14,8 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cluster::history::{History, require_all_served, require_answers, require_sound};
+use crate::cluster::history::{History, require_all_served, require_answers};
+use crate::cluster::linearizability::require_sound;
 use crate::cluster::node_death::TAKEN_MAX;
 use crate::cluster::nodes::{Nodes, shard_of};
 

@@ -9,9 +9,8 @@ use fritzy_testbed_shop::Api;
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::sleep;
 
-use crate::cluster::history::{
-    ClientObservation, Observation, read, record, rename, require_kept, require_linearizable,
-};
+use crate::cluster::history::{ClientObservation, Observation, read, record, rename};
+use crate::cluster::linearizability::{require_kept, require_linearizable};
 use crate::cluster::node_death::FENCE;
 use crate::cluster::nodes::{Node, Nodes, shard_of};
 
@@ -211,7 +210,10 @@ async fn i3_batch_stalled_before_commit_is_fenced() {
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::sync_of(FENCE));
     let renaming = pair.renaming(1, &pair.accounts[0], "caught");
-    assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it does not write");
+    assert!(
+        block_in_place(|| hold.wait_held(HELD_MAX)),
+        "it does not write"
+    );
     node.process.pause();
     pair.nodes.wait_taken_over(run).await;
     let account = pair.accounts[0].clone();
@@ -236,7 +238,10 @@ async fn i3_renewed_node_survives_an_outdated_fencing_statement() {
         .database
         .hold_client_bytes(HoldFrom::execute_of(FENCING));
     node.process.pause();
-    assert!(block_in_place(|| fencing.wait_held(HELD_MAX)), "it is not fenced");
+    assert!(
+        block_in_place(|| fencing.wait_held(HELD_MAX)),
+        "it is not fenced"
+    );
     node.process.resume();
     // Answered from memory: its lease is valid, so it has sent a heartbeat.
     let began = Instant::now();
@@ -267,7 +272,10 @@ async fn i3_shard_is_released_after_its_accepted_writes() {
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::execute_of(FENCE));
     let renaming = pair.renaming(1, &pair.accounts[0], "at the last moment");
-    assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it does not write");
+    assert!(
+        block_in_place(|| hold.wait_held(HELD_MAX)),
+        "it does not write"
+    );
     node.process.terminate();
     // Long enough for the other node to read the cluster's state and acquire what was released.
     sleep(Duration::from_secs(2)).await;

@@ -101,7 +101,10 @@ impl MeasuredCluster {
             let value = metrics
                 .lines()
                 .find_map(|line| line.strip_prefix("fritzy_entities_resident "));
-            resident += value.expect("the metric").parse::<usize>().expect("a number");
+            resident += value
+                .expect("the metric")
+                .parse::<usize>()
+                .expect("a number");
         }
         resident
     }

@@ -14,9 +14,9 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::cluster::history::{
-    ClientObservation, History, Observation, answered, between, read, require_all_served,
-    require_answers, require_sound,
+    ClientObservation, History, Observation, read, require_all_served, require_answers,
 };
+use crate::cluster::linearizability::{answered, between, require_sound};
 use crate::cluster::nodes::{Nodes, shard_of};
 
 /// Longer than the time until a silent node is fenced.

@@ -9,8 +9,10 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::cluster::history::{
-    ClientObservation, History, Observation, answered, between, read, record, require_answers,
-    require_kept, require_linearizable, require_sound,
+    ClientObservation, History, Observation, read, record, require_answers,
+};
+use crate::cluster::linearizability::{
+    answered, between, require_kept, require_linearizable, require_sound,
 };
 use crate::cluster::nodes::{Nodes, shard_of};
 

@@ -10,9 +10,8 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::cluster::history::{
-    ClientObservation, Observation, read, record, rename, require_kept, require_linearizable,
-};
+use crate::cluster::history::{ClientObservation, Observation, read, record, rename};
+use crate::cluster::linearizability::{require_kept, require_linearizable};
 use crate::cluster::nodes::Nodes;
 
 const ROUNDS: usize = 5;

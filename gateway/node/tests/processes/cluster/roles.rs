@@ -27,17 +27,20 @@ async fn nodes_follow_their_roles() {
         nodes.nodes.push(node);
     }
     nodes
-        .wait_until("exactly the nodes with the role own shards", async |nodes| {
-            let counts = [
-                nodes.shards_of("all").await.len(),
-                nodes.shards_of("front").await.len(),
-                nodes.shards_of("back").await.len(),
-            ];
-            counts[0] > 0
-                && counts[1] == 0
-                && counts[2] > 0
-                && counts.iter().sum::<usize>() == usize::from(SHARDS)
-        })
+        .wait_until(
+            "exactly the nodes with the role own shards",
+            async |nodes| {
+                let counts = [
+                    nodes.shards_of("all").await.len(),
+                    nodes.shards_of("front").await.len(),
+                    nodes.shards_of("back").await.len(),
+                ];
+                counts[0] > 0
+                    && counts[1] == 0
+                    && counts[2] > 0
+                    && counts.iter().sum::<usize>() == usize::from(SHARDS)
+            },
+        )
         .await;
     // Through the node without shards, entities of the others.
     let front = nodes.nodes[1].api.clone();

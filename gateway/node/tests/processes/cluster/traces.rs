@@ -35,7 +35,11 @@ async fn client_trace_is_logged_by_the_owning_node() {
             break id;
         }
     };
-    assert_eq!(traced(asked).len() + traced(owner).len(), 0, "traced too early");
+    assert_eq!(
+        traced(asked).len() + traced(owner).len(),
+        0,
+        "traced too early"
+    );
 
     let rename = "mutation($id: String!) { renameAccount(id: $id, name: \"Ada L.\") { version } }";
     let body = json!({ "query": rename, "variables": { "id": account } });

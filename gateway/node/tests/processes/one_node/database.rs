@@ -70,7 +70,9 @@ impl Database {
                     shards,
                     ..PostgresConfig::new(server.url("postgres"))
                 };
-                Stores::open_postgres(config).await.expect("an open database")
+                Stores::open_postgres(config)
+                    .await
+                    .expect("an open database")
             }
         };
         // The server may still process the last batch of the killed node; a claim waits for it, or

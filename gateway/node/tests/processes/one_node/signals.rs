@@ -68,7 +68,11 @@ async fn i1_killed_node_keeps_acknowledged_writes_once() {
     let document = r#"mutation { createAccount(account: { name: "last" }) { id name } }"#;
     let created = api.run(document).await.data("/createAccount");
     let mut after = all_accounts(&api).await;
-    assert_eq!(after.pop(), Some(created), "the journal continues at its end");
+    assert_eq!(
+        after.pop(),
+        Some(created),
+        "the journal continues at its end"
+    );
     assert_eq!(after, before);
 }
 
