@@ -20,7 +20,7 @@ const POLL: Duration = Duration::from_millis(50);
 async fn client_trace_is_logged_by_the_owning_node() {
     let mut nodes = skip_unless!(Nodes::start(0).await);
     for name in ["n1", "n2"] {
-        let levels = "info,fritzy_cluster=debug,fritzy_node=debug";
+        let levels = "info,fritzy_cluster=debug,fritzy_gateway=debug";
         let mut node = nodes.spawn_with(name, &["--log", levels]);
         node.api = Api::at(node.process.address());
         nodes.nodes.push(node);
