@@ -1,7 +1,6 @@
 //! The actors on in-memory stores: supervision, deadlines, idempotency keys, and placing orders;
 //! and on a SQLite file whose commits fail.
 
-mod audit;
 mod commit_faults;
 mod commit_faults_under_load;
 mod entity_lifecycle;

@@ -5,8 +5,6 @@
 //! expected next to the test's, and built if it is missing.
 
 mod journal_faults;
-#[path = "../../../bench/tests/node_binary/mod.rs"]
-mod node_binary;
 mod postgres_faults;
 mod state_faults;
 mod unverifiable;

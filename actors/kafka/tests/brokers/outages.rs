@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fritzy_kafka::TOPICS;
-use fritzy_testbed::KafkaCluster;
+use fritzy_testbed::{KafkaCluster, blocking, skip_unless};
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, leaderships, start_brokers};
 use tokio::time::sleep;
 
-use crate::brokers::{act, leaderships, plain};
-use crate::console::consume_in_java;
-use crate::consumed::Consumed;
 use crate::shop::{KafkaShop, status};
 
 /// A stalled producer is replaced by then.
@@ -37,22 +35,19 @@ pub(crate) async fn require_whole(fault: &str, cluster: &KafkaCluster, shop: &Ka
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_broker_stopped_for_a_minute_loses_no_events() {
-    let test = "i6_broker_stopped_for_a_minute_loses_no_events";
-    let Some(mut cluster) = plain(test, 1) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(1));
     let shop = Arc::new(KafkaShop::with_topics(&cluster.bootstrap()).await);
     let running = shop.bridge().await;
     let load = shop.load();
     sleep(Duration::from_secs(3)).await;
-    act(|| cluster.stop(0));
+    blocking(|| cluster.stop(0));
     sleep(Duration::from_secs(60)).await;
     let behind = status(&running).lag_events;
     assert!(
         behind > 1_000,
         "lag {behind}: it is published during the outage"
     );
-    act(|| cluster.start_again(0));
+    blocking(|| cluster.restart(0));
     sleep(Duration::from_secs(3)).await;
     load.stop().await;
     shop.until_published(&running).await;
@@ -63,21 +58,18 @@ async fn i6_broker_stopped_for_a_minute_loses_no_events() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_broker_paused_then_killed_loses_no_events() {
-    let test = "i6_broker_paused_then_killed_loses_no_events";
-    let Some(mut cluster) = plain(test, 1) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(1));
     let shop = Arc::new(KafkaShop::with_topics(&cluster.bootstrap()).await);
     let running = shop.bridge().await;
     let load = shop.load();
     sleep(Duration::from_secs(1)).await;
-    act(|| cluster.pause(0));
+    blocking(|| cluster.pause(0));
     sleep(Duration::from_secs(5)).await;
-    act(|| cluster.resume(0));
+    blocking(|| cluster.resume(0));
     sleep(Duration::from_secs(1)).await;
-    act(|| cluster.kill(0));
+    blocking(|| cluster.kill(0));
     sleep(Duration::from_secs(1)).await;
-    act(|| cluster.start_again(0));
+    blocking(|| cluster.restart(0));
     sleep(Duration::from_secs(1)).await;
     load.stop().await;
     shop.until_published(&running).await;
@@ -87,10 +79,7 @@ async fn i6_broker_paused_then_killed_loses_no_events() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_leaders_of_three_killed_in_turn_lose_no_events() {
-    let test = "i6_leaders_of_three_killed_in_turn_lose_no_events";
-    let Some(mut cluster) = plain(test, 3) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(3));
     let shop = Arc::new(KafkaShop::with_topics(&cluster.bootstrap()).await);
     let running = shop.bridge().await;
     let load = shop.load();
@@ -99,7 +88,7 @@ async fn i6_leaders_of_three_killed_in_turn_lose_no_events() {
         let led = leaderships(&cluster.bootstrap(), &TOPICS);
         let leader = (0..3).max_by_key(|index| led[*index]).expect("three");
         assert!(led[leader] > 0, "{led:?}");
-        act(|| cluster.kill(leader));
+        blocking(|| cluster.kill(leader));
         let placed = load.placed();
         let before = status(&running).confirmed;
         sleep(Duration::from_secs(15)).await;
@@ -109,7 +98,7 @@ async fn i6_leaders_of_three_killed_in_turn_lose_no_events() {
             status(&running).confirmed > before + 100,
             "it continues without one"
         );
-        act(|| cluster.start_again(leader));
+        blocking(|| cluster.restart(leader));
         sleep(Duration::from_secs(8)).await;
     }
     load.stop().await;
@@ -120,22 +109,19 @@ async fn i6_leaders_of_three_killed_in_turn_lose_no_events() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_full_producer_queue_keeps_the_order() {
-    let test = "i6_full_producer_queue_keeps_the_order";
-    let Some(mut cluster) = plain(test, 1) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     // Fewer than the messages of three orders.
     let shop = Arc::new(shop.set(&[("queue.buffering.max.messages", "17")]));
     let running = shop.bridge().await;
     shop.orders(200).await;
-    act(|| cluster.pause(0));
+    blocking(|| cluster.pause(0));
     shop.orders(200).await;
     // Heads are read every ten seconds.
     sleep(Duration::from_secs(12)).await;
     let behind = status(&running).lag_events;
     assert!(behind > 100, "{behind}");
-    act(|| cluster.resume(0));
+    blocking(|| cluster.resume(0));
     shop.orders(200).await;
     shop.until_published(&running).await;
     assert_eq!(status(&running).restarts, 0);
@@ -146,10 +132,7 @@ async fn i6_full_producer_queue_keeps_the_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stalled_producer_is_replaced_while_brokers_are_healthy() {
-    let test = "stalled_producer_is_replaced_while_brokers_are_healthy";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     // The producer keeps its messages for a quarter of an hour.
     let shop = Arc::new(shop.set(&[("linger.ms", "900000")]));

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use fritzy_domain::{Cursor, RecordedEvent};
+use fritzy_testbed::{blocking, skip_unless};
+use fritzy_testbed_shop::kafka::{Consumed, set_topic, start_brokers};
 use tokio::time::sleep;
 
-use crate::brokers::{act, plain, set_topic};
-use crate::consumed::Consumed;
 use crate::outages::require_whole;
 use crate::shop::{KafkaShop, status};
 
@@ -21,10 +21,7 @@ fn stopped(cursors: &[Cursor]) -> Vec<&Cursor> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_large_message_stops_only_its_shard() {
-    let test = "too_large_message_stops_only_its_shard";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::with_topics(&brokers).await;
     let shop = shop.set(&[("compression.type", "none")]);
@@ -83,10 +80,7 @@ async fn too_large_message_stops_only_its_shard() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_large_batches_shrink_until_accepted() {
-    let test = "too_large_batches_shrink_until_accepted";
-    let Some(mut cluster) = plain(test, 1) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(1));
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::with_topics(&brokers).await;
     let shop = shop.set(&[("compression.type", "none")]);
@@ -97,9 +91,9 @@ async fn too_large_batches_shrink_until_accepted() {
     shop.orders(5).await;
     shop.until_published(&running).await;
     // So that many messages wait, and are sent together.
-    act(|| cluster.pause(0));
+    blocking(|| cluster.pause(0));
     shop.orders(300).await;
-    act(|| cluster.resume(0));
+    blocking(|| cluster.resume(0));
     shop.until_published(&running).await;
     assert!(stopped(&shop.cursors().await).is_empty());
     let restarts = status(&running).restarts;

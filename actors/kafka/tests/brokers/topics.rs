@@ -1,14 +1,15 @@
 //! Topics are created, compared with the required settings, and corrected where possible.
 
 use fritzy_kafka::{KafkaBridge, TopicDifference};
+use fritzy_testbed::{blocking, skip_unless};
+use fritzy_testbed_shop::kafka::{client_config, start_brokers};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
-use crate::brokers::{act, client, plain};
 use crate::shop::KafkaShop;
 
 async fn create(brokers: &str, topic: NewTopic<'_>) {
-    let admin: AdminClient<DefaultClientContext> = client(brokers).create().expect("a client");
+    let admin: AdminClient<DefaultClientContext> = client_config(brokers).create().expect("a client");
     for created in admin
         .create_topics([&topic], &AdminOptions::new())
         .await
@@ -24,10 +25,7 @@ fn lines(differences: &[TopicDifference]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn topic_differences_are_reported_and_corrected() {
-    let test = "topic_differences_are_reported_and_corrected";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::new(&brokers).await;
     let orders = NewTopic::new("order.events", 5, TopicReplication::Fixed(1))
@@ -79,7 +77,7 @@ async fn topic_differences_are_reported_and_corrected() {
     // Other settings of the topic stay.
     let arguments = ["--describe", "--topic", "order.events"];
     let limit = std::time::Duration::from_secs(60);
-    let described = act(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit));
+    let described = blocking(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit));
     assert!(
         described.contains("segment.ms=60000") && described.contains("retention.ms=86400000"),
         "{described}"
@@ -94,10 +92,7 @@ async fn topic_differences_are_reported_and_corrected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_brokers_hold_three_replicas_two_in_sync() {
-    let test = "three_brokers_hold_three_replicas_two_in_sync";
-    let Some(mut cluster) = plain(test, 3) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(3));
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::new(&brokers).await;
     // Created while there was one broker.
@@ -120,7 +115,7 @@ async fn three_brokers_hold_three_replicas_two_in_sync() {
     let limit = std::time::Duration::from_secs(60);
     let describe = |topic: &str| {
         let arguments = ["--describe", "--topic", topic];
-        act(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit))
+        blocking(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit))
     };
     let of_orders = describe("order.events");
     assert!(of_orders.contains("ReplicationFactor: 3"), "{of_orders}");
@@ -132,7 +127,7 @@ async fn three_brokers_hold_three_replicas_two_in_sync() {
         "{of_accounts}"
     );
     // While one broker is down, no setting is reverted.
-    act(|| cluster.kill(2));
+    blocking(|| cluster.kill(2));
     let (done, remains) = shop.topics().apply().await.expect("applied");
     assert!(done.is_empty(), "{done:?}");
     assert!(

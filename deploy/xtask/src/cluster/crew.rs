@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
-use fritzy_testbed::{Balancer, WatchedFolder};
+use fritzy_testbed::{Balancer, ReapedDir};
 
 use super::node::{Seat, Setup};
 use super::state::{Life, Node};
@@ -51,7 +51,7 @@ impl Crew {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(super) fn add(&mut self, seat: Seat, setup: &Setup, watched: &WatchedFolder) -> Result<()> {
+    pub(super) fn add(&mut self, seat: Seat, setup: &Setup, watched: &ReapedDir) -> Result<()> {
         let number = seat.number();
         self.seats.push(seat);
         self.start(number, setup, watched)
@@ -65,7 +65,7 @@ impl Crew {
         &mut self,
         number: u16,
         setup: &Setup,
-        watched: &WatchedFolder,
+        watched: &ReapedDir,
     ) -> Result<()> {
         let seat = self.find(number)?;
         if seat.pid().is_some() {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_node_that_comes_back_is_not_ready_before_it_says_so_itself() {
-        let logs = WatchedFolder::new().unwrap();
+        let logs = ReapedDir::new().unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut crew = Crew::new(any_port).unwrap();
         crew.seats.push(Seat::new(1, logs.path()).unwrap());
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn who_is_not_there_or_does_not_run_is_told() {
-        let logs = WatchedFolder::new().unwrap();
+        let logs = ReapedDir::new().unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut crew = Crew::new(any_port).unwrap();
         crew.seats.push(Seat::new(1, logs.path()).unwrap());

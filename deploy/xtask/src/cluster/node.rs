@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
-use fritzy_testbed::{WatchedFolder, free_port, is_free};
+use fritzy_testbed::{ReapedDir, free_port, is_free};
 
 use super::state::{Life, Node};
 use crate::test::stream;
@@ -84,8 +84,8 @@ impl Seat {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(super) fn start(&mut self, setup: &Setup, watched: &WatchedFolder) -> Result<()> {
-        let folder = watched.of_process(&self.name)?;
+    pub(super) fn start(&mut self, setup: &Setup, watched: &ReapedDir) -> Result<()> {
+        let folder = watched.process_dir(&self.name)?;
         let log = OpenOptions::new().append(true).open(&self.log);
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
         // No other process has this argument.

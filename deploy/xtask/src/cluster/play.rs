@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use fritzy_testbed::WatchedFolder;
+use fritzy_testbed::ReapedDir;
 
 use super::console::{self, Event};
 use super::crew::{Crew, Happened};
@@ -24,7 +24,7 @@ const STOP_MAX: Duration = Duration::from_secs(60);
 /// All that runs. Its parts end in this order: nodes, then what they need.
 struct Play {
     crew: Crew,
-    watched: WatchedFolder,
+    watched: ReapedDir,
     setup: Setup,
     /// Where the state and the logs are.
     folder: PathBuf,
@@ -91,7 +91,7 @@ impl Play {
             surroundings::run_to_end(&mut setup.command(&["topics", "apply"]))
                 .context("the topics cannot be made")?;
         }
-        let watched = WatchedFolder::new()?;
+        let watched = ReapedDir::new()?;
         let control = watched.path().join("control");
         console::listen(&control, tell)?;
         let mut play = Self {

@@ -134,13 +134,13 @@ fn file(folder: &Path) -> PathBuf {
 mod tests {
     use std::os::unix::net::UnixListener;
 
-    use fritzy_testbed::WatchedFolder;
+    use fritzy_testbed::ReapedDir;
 
     use super::*;
 
     #[test]
     fn there_is_one_at_a_time() {
-        let folder = WatchedFolder::new().unwrap();
+        let folder = ReapedDir::new().unwrap();
         let refused = || Claim::of(folder.path()).err().unwrap().to_string();
         let claim = Claim::of(folder.path()).unwrap();
         assert_eq!(refused(), "one is just starting or ending");

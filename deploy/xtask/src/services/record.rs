@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use fritzy_testbed::{LeftProcess, LeftRunning};
+use fritzy_testbed::{DetachedProcess, DetachedServer};
 use serde::{Deserialize, Serialize};
 
 use super::service::Started;
@@ -27,9 +27,9 @@ pub(super) struct RecordedProcess {
     argument: String,
 }
 
-impl From<LeftProcess> for RecordedProcess {
-    fn from(process: LeftProcess) -> Self {
-        let LeftProcess { pid, argument } = process;
+impl From<DetachedProcess> for RecordedProcess {
+    fn from(process: DetachedProcess) -> Self {
+        let DetachedProcess { pid, argument } = process;
         Self { pid, argument }
     }
 }
@@ -39,8 +39,8 @@ impl Record {
     ///
     /// # Errors
     /// When it does not run any more.
-    pub(super) fn leave_running(started: Started) -> Result<Self> {
-        let left = started.server.leave_running()?;
+    pub(super) fn detach(started: Started) -> Result<Self> {
+        let left = started.server.detach()?;
         Ok(Self {
             value: started.value,
             about: started.about,
@@ -89,12 +89,12 @@ impl Record {
         fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))
     }
 
-    fn left(&self) -> LeftRunning {
-        let processes = self.processes.iter().map(|process| LeftProcess {
+    fn left(&self) -> DetachedServer {
+        let processes = self.processes.iter().map(|process| DetachedProcess {
             pid: process.pid,
             argument: process.argument.clone(),
         });
-        LeftRunning {
+        DetachedServer {
             processes: processes.collect(),
             folder: self.folder.clone(),
         }

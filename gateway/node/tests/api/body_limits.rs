@@ -1,4 +1,4 @@
-//! A body has a limit in size, however it is sent, and in time.
+//! Bodies are limited in size, sized or chunked, and in time.
 
 use std::time::Duration;
 
@@ -14,33 +14,33 @@ async fn small_node() -> TestNode {
     TestNode::start_with(|settings| settings.body_bytes_max = BYTES_MAX as u64).await
 }
 
-/// A request of exactly so many bytes that creates an account.
+/// A request of exactly this many bytes that creates an account.
 fn body_of(bytes: usize) -> String {
     let body = json!({ "query": r#"mutation { createAccount(account: { name: "Ada" }) { id } }"# });
     format!("{:bytes$}", body.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_at_the_limit_is_taken() {
+async fn body_at_the_limit_is_accepted() {
     let node = small_node().await;
-    let answer = node.api.send(node.api.post(), body_of(BYTES_MAX)).await;
-    assert!(!answer.text_at("/createAccount/id").is_empty());
+    let response = node.api.send(node.api.post(), body_of(BYTES_MAX)).await;
+    assert!(!response.text_at("/createAccount/id").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_over_the_limit_is_refused_by_its_length() {
+async fn body_over_the_limit_is_refused_by_its_length() {
     let node = small_node().await;
-    let answer = node.api.send(node.api.post(), body_of(BYTES_MAX + 1)).await;
-    assert_eq!(answer.status, 413);
-    assert_eq!(answer.code(), "PAYLOAD_TOO_LARGE");
-    let message = answer.error()["message"].to_string();
-    assert!(message.contains("4096"), "says the limit: {message}");
+    let response = node.api.send(node.api.post(), body_of(BYTES_MAX + 1)).await;
+    assert_eq!(response.status, 413);
+    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
+    let message = response.error()["message"].to_string();
+    assert!(message.contains("4096"), "without the limit: {message}");
     let accounts = node.api.run("{ accounts { id } }").await;
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chunked_body_over_the_limit_is_refused_as_it_comes() {
+async fn chunked_body_over_the_limit_is_refused_while_received() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.write(
@@ -55,19 +55,19 @@ async fn a_chunked_body_over_the_limit_is_refused_as_it_comes() {
         wire.write(chunk).await;
         wire.write(b"\r\n").await;
     }
-    // The end of the body is never sent: the limit was passed before.
-    let answer = wire.answer().await.expect("an answer");
-    assert_eq!(answer.status, 413, "{answer:?}");
+    // The end of the body is never sent: the limit was exceeded before.
+    let response = wire.response().await.expect("a response");
+    assert_eq!(response.status, 413, "{response:?}");
     assert!(
-        answer.body.contains(r#""code":"PAYLOAD_TOO_LARGE""#),
-        "{answer:?}"
+        response.body.contains(r#""code":"PAYLOAD_TOO_LARGE""#),
+        "{response:?}"
     );
     let accounts = node.api.run("{ accounts { id } }").await;
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chunked_body_within_the_limit_is_taken() {
+async fn chunked_body_within_the_limit_is_accepted() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.write(
@@ -79,16 +79,16 @@ async fn a_chunked_body_within_the_limit_is_taken() {
         wire.write(&[b'1', b'\r', b'\n', byte, b'\r', b'\n']).await;
     }
     wire.write(b"0\r\n\r\n").await;
-    let answer = wire.answer().await.expect("an answer");
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let response = wire.response().await.expect("a response");
+    assert_eq!(response.status, 200, "{response:?}");
     assert!(
-        answer.body.contains(r#"{"createAccount":{"id":"#),
-        "{answer:?}"
+        response.body.contains(r#"{"createAccount":{"id":"#),
+        "{response:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_breaks_off_writes_nothing() {
+async fn truncated_body_writes_nothing() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     let body = body_of(200);
@@ -99,42 +99,42 @@ async fn a_body_that_breaks_off_writes_nothing() {
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
 
-/// The setting says "milliseconds a request may take, waiting included": a client that stops in the
-/// middle of its body must not hold a connection for ever.
+/// The setting's description is "milliseconds a request may take, waiting included": a client that
+/// stops within its body must not hold a connection forever.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_does_not_end_is_answered_in_time() {
+async fn endless_body_is_answered_at_the_timeout() {
     let node = TestNode::start_with(|settings| settings.request_timeout_ms = 200).await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.begin_post(1_000).await;
     wire.write(br#"{"query":"#).await;
-    let answer = timeout(Duration::from_secs(5), wire.answer())
+    let response = timeout(Duration::from_secs(5), wire.response())
         .await
-        .expect("an answer within 25 times the time limit")
-        .expect("an answer, not a closed connection");
-    assert_eq!(answer.status, 408, "{answer:?}");
+        .expect("a response within 25 times the limit")
+        .expect("a response, not a closed connection");
+    assert_eq!(response.status, 408, "{response:?}");
     for part in [
         r#""code":"DEADLINE_EXCEEDED""#,
         r#""retryable":true"#,
         "nothing was executed",
     ] {
-        assert!(answer.body.contains(part), "{answer:?}");
+        assert!(response.body.contains(part), "{response:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_time_is_over_is_not_executed() {
+async fn expired_request_is_not_executed() {
     let limit = Duration::from_millis(100);
     let node = TestNode::start_with(|settings| settings.request_timeout_ms = 100).await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     let body = body_of(100);
     wire.begin_post(body.len()).await;
     wire.write(&body.as_bytes()[..50]).await;
-    // Time that passes is what is tested here.
+    // The passing of time is what this tests.
     tokio::time::sleep(limit).await;
     wire.write(&body.as_bytes()[50..]).await;
-    let answer = wire.answer().await.expect("an answer");
+    let response = wire.response().await.expect("a response");
     for part in [r#""code":"DEADLINE_EXCEEDED""#, r#""retryable":true"#] {
-        assert!(answer.body.contains(part), "{answer:?}");
+        assert!(response.body.contains(part), "{response:?}");
     }
     let written = node.api.run("{ accounts { id } }").await;
     assert_eq!(written.data("/accounts"), json!([]));

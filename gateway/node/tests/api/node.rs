@@ -1,4 +1,4 @@
-//! A real node inside the test's process, on a folder of its own.
+//! A real node inside the test's process, with its own directory.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -6,28 +6,27 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 use fritzy_domain::Currency;
 use fritzy_node::{Node, Settings};
-use fritzy_testbed::{TestPostgres, postgres_for_tests};
+use fritzy_testbed::{TestPostgres, shared_postgres};
+use fritzy_testbed_shop::Api;
 use fritzy_types::ShardCount;
 use tempfile::TempDir;
-
-use crate::client::Api;
 
 /// A running node.
 pub(crate) struct TestNode {
     pub(crate) api: Api,
     node: Node,
-    ground: StoppedNode,
+    workspace: StoppedNode,
 }
 
-/// What is left of a node that was stopped: its settings, and its folder with all it wrote.
+/// A stopped node: its settings, and its directory with all data.
 pub(crate) struct StoppedNode {
     settings: Settings,
-    /// Both go away with the last use of the node.
+    /// Both are removed with the last use of the node.
     _folder: TempDir,
     _database: Option<Database>,
 }
 
-/// A database of the node's own on PostgreSQL, where `FRITZY_TEST_API_STORE=postgres` asks for one.
+/// A database for the node on PostgreSQL, if `FRITZY_TEST_API_STORE=postgres`.
 struct Database {
     server: TestPostgres,
     url: String,
@@ -37,7 +36,7 @@ impl Database {
     fn if_asked_for() -> Option<Self> {
         let store = std::env::var("FRITZY_TEST_API_STORE").ok()?;
         assert_eq!(store, "postgres", "FRITZY_TEST_API_STORE");
-        let server = postgres_for_tests().expect("a server was asked for");
+        let server = shared_postgres().expect("a server");
         let url = server.fresh_database().expect("a database");
         Some(Self { server, url })
     }
@@ -45,7 +44,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // What could not be dropped goes with the server.
+        // What cannot be dropped is removed with the server.
         let _ = self.server.drop_database(&self.url);
     }
 }
@@ -65,12 +64,12 @@ impl TestNode {
             .as_ref()
             .map(|database| database.url.parse().expect("an address"));
         change(&mut settings);
-        let ground = StoppedNode {
+        let workspace = StoppedNode {
             settings,
             _folder: folder,
             _database: database,
         };
-        ground.start().await
+        workspace.start().await
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -80,17 +79,17 @@ impl TestNode {
     /// Stops the node in order.
     pub(crate) async fn stop(self) -> StoppedNode {
         self.node.stop().await;
-        self.ground
+        self.workspace
     }
 
-    /// Stops the node, and starts another on what it wrote.
+    /// Stops the node, and starts another one on its data.
     pub(crate) async fn restart(self) -> Self {
         self.stop().await.start().await
     }
 }
 
 impl StoppedNode {
-    /// Starts a node on what the last one wrote.
+    /// Starts a node on the data of the last one.
     pub(crate) async fn start(self) -> TestNode {
         let node = Node::start(self.settings.clone())
             .await
@@ -98,13 +97,13 @@ impl StoppedNode {
         TestNode {
             api: Api::at(node.address()),
             node,
-            ground: self,
+            workspace: self,
         }
     }
 }
 
-/// The settings as they are declared, whatever they are, but on a free port, in `folder`, with few
-/// shards, and with so much time that a busy machine is not taken for a broken node.
+/// The declared defaults, but on a free port, in `folder`, with few shards, and with long timeouts,
+/// so that a busy machine does not cause failures.
 fn settings(folder: &Path) -> Settings {
     let declared = Settings::augment_args(Command::new("node"));
     let mut defaults = declared.get_matches_from(["node"]);

@@ -1,11 +1,10 @@
-//! The whole schema is written down in `docs/schema.graphql`, so that every change of it is seen in a
-//! review.
+//! The whole schema is in `docs/schema.graphql`, so that reviews see every change.
 
 use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn the_schema_is_the_one_written_down() {
+fn schema_equals_its_snapshot() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema.graphql");
     let printed = Command::new(env!("CARGO_BIN_EXE_fritzy"))
         .arg("schema")

@@ -1,6 +1,6 @@
-//! What clients of the Go original hold in generated code, asked of a running node by introspection:
-//! each type, field, argument and nullability by itself. This table never changes; whatever is added
-//! beside it must not be required of clients that do not know it.
+//! What clients of the Go original have in generated code, compared by introspection of a running
+//! node: each type, field, argument and nullability. This table never changes; additions must not
+//! be required of clients that do not know them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::node::TestNode;
 
-/// Fields of the seed's objects.
+/// Fields of the original object types.
 const FIELDS: [(&str, &str, &str); 21] = [
     ("Account", "id", "String!"),
     ("Account", "name", "String!"),
@@ -33,7 +33,7 @@ const FIELDS: [(&str, &str, &str); 21] = [
     ("Query", "products", "[Product!]!"),
 ];
 
-/// Arguments of the seed's fields.
+/// Arguments of the original fields.
 const ARGUMENTS: [(&str, &str, &str); 8] = [
     ("Mutation.createAccount", "account", "AccountInput!"),
     ("Mutation.createProduct", "product", "ProductInput!"),
@@ -45,7 +45,7 @@ const ARGUMENTS: [(&str, &str, &str); 8] = [
     ("Query.products", "id", "String"),
 ];
 
-/// Fields of the seed's input objects.
+/// Fields of the original input types.
 const INPUT_FIELDS: [(&str, &str, &str); 10] = [
     ("PaginationInput", "skip", "Int"),
     ("PaginationInput", "take", "Int"),
@@ -59,7 +59,7 @@ const INPUT_FIELDS: [(&str, &str, &str); 10] = [
     ("OrderInput", "products", "[OrderProductInput!]!"),
 ];
 
-/// Kinds of the seed's types.
+/// Kinds of the original types.
 const KINDS: [(&str, &str); 15] = [
     ("Account", "OBJECT"),
     ("Product", "OBJECT"),
@@ -130,7 +130,7 @@ impl Schema {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_type_of_the_seed_has_its_kind() {
+async fn original_types_keep_their_kind() {
     let schema = Schema::ask().await;
     for (name, kind) in KINDS {
         assert_eq!(schema.type_named(name)["kind"], kind, "{name}");
@@ -140,7 +140,7 @@ async fn every_type_of_the_seed_has_its_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_of_the_seed_has_its_type() {
+async fn original_fields_keep_their_type() {
     let schema = Schema::ask().await;
     for (of, name, expected) in FIELDS {
         let field = schema.field(of, name);
@@ -150,7 +150,7 @@ async fn every_field_of_the_seed_has_its_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_object_of_the_seed_says_its_type() {
+async fn original_objects_return_their_typename() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let product = node.api.new_product("Engine", 1.5).await;
@@ -160,7 +160,7 @@ async fn every_object_of_the_seed_says_its_type() {
         accounts { __typename orders { __typename products { __typename } } }
         products { __typename }
     }";
-    let answer = node.api.run(document).await;
+    let response = node.api.run(document).await;
     for (pointer, name) in [
         ("/__typename", "Query"),
         ("/accounts/0/__typename", "Account"),
@@ -171,14 +171,14 @@ async fn every_object_of_the_seed_says_its_type() {
         ),
         ("/products/0/__typename", "Product"),
     ] {
-        assert_eq!(answer.text_at(pointer), name);
+        assert_eq!(response.text_at(pointer), name);
     }
     let mutation = node.api.run("mutation { __typename }").await;
     assert_eq!(mutation.text_at("/__typename"), "Mutation");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_argument_of_the_seed_has_its_type() {
+async fn original_arguments_keep_their_type() {
     let schema = Schema::ask().await;
     for (field, name, expected) in ARGUMENTS {
         let (of, field) = field.split_once('.').expect("a type and a field");
@@ -195,7 +195,7 @@ async fn every_argument_of_the_seed_has_its_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_input_field_of_the_seed_has_its_type() {
+async fn original_input_fields_keep_their_type() {
     let schema = Schema::ask().await;
     for (of, name, expected) in INPUT_FIELDS {
         let fields = list(&schema.type_named(of)["inputFields"]);
@@ -207,7 +207,7 @@ async fn every_input_field_of_the_seed_has_its_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_was_added_is_required_of_old_clients() {
+async fn added_arguments_are_optional() {
     let schema = Schema::ask().await;
     for (of, name, _) in FIELDS {
         let path = format!("{of}.{name}");
@@ -235,7 +235,7 @@ fn require_optional(place: &str, inputs: &Value, known: &BTreeSet<&str>) {
     }
 }
 
-/// A type as documents write it.
+/// A type in the notation of documents.
 fn written(of: &Value) -> String {
     match of["kind"].as_str() {
         Some("NON_NULL") => format!("{}!", written(&of["ofType"])),

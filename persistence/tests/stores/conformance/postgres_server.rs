@@ -348,7 +348,7 @@ async fn open_waits_for_a_starting_server_but_not_a_refusal() {
         wait: Duration::from_secs(60),
         ..PostgresConfig::new(url)
     }));
-    tokio::task::block_in_place(|| server.start_again()).expect("starts");
+    tokio::task::block_in_place(|| server.restart()).expect("starts");
     let stores = opening.await.expect("no panic").expect("opens");
     stores.close().await;
 }

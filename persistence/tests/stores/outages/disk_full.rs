@@ -103,7 +103,7 @@ async fn i1_full_disk_refuses_writes_and_loses_nothing() {
             began.elapsed() < TEST_TIMEOUT,
             "the server is neither up nor down"
         );
-        if workspace.server.start_again().is_ok() {
+        if workspace.server.restart().is_ok() {
             break;
         }
     }

@@ -157,7 +157,7 @@ async fn stopped_or_promoted_replica_is_not_read() {
     blocking(|| pair.replica.stop_immediate()).expect("stops");
     assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(1));
     assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(1));
-    blocking(|| pair.replica.start_again()).expect("starts");
+    blocking(|| pair.replica.restart()).expect("starts");
     // A promoted replica accepts writes of its own, and is no replica any more.
     blocking(|| pair.replica.promote()).expect("promoted");
     pair.on_replica("DELETE FROM account");

@@ -47,7 +47,7 @@ async fn i1_server_restart_only_delays_writes() {
         let restarting = workspace.clone();
         let observed = load(&workspace, round * 1_000_000, move || {
             restarting.server.stop_fast().expect("stops");
-            restarting.server.start_again().expect("starts");
+            restarting.server.restart().expect("starts");
         });
         let observed = observed.await;
         // On a busy machine, starting a server may take longer than the committer retries.
@@ -82,7 +82,7 @@ async fn i1_server_crash_loses_nothing_acknowledged() {
             } else {
                 crashing.server.stop_immediate().expect("stops");
             }
-            crashing.server.start_again().expect("starts");
+            crashing.server.restart().expect("starts");
         });
         all.extend(observed.await);
         let after = round * 1_000_000 + 900_000;
@@ -112,7 +112,7 @@ async fn long_outage_fails_writes_at_once_then_recovers() {
     for refused in &observed {
         assert!(refused.is_unavailable(true), "{refused:?}");
     }
-    workspace.server.start_again().expect("starts");
+    workspace.server.restart().expect("starts");
     let began = Instant::now();
     loop {
         let next = 3_000 + observed.len() as u128;
@@ -277,7 +277,7 @@ async fn tail_waits_for_the_promotion_of_a_standby() {
     workspace.server.stop_fast().expect("stops");
     let signal = workspace.server.data_dir().join("standby.signal");
     std::fs::write(signal, "").expect("written");
-    workspace.server.start_again().expect("starts as a standby");
+    workspace.server.restart().expect("starts as a standby");
     {
         let mut poll = pin!(tail.poll());
         let waiting = timeout(Duration::from_millis(500), &mut poll).await;
@@ -320,7 +320,7 @@ async fn tail_continues_after_a_restart_with_the_rest() {
             restarting.server.stop_fast().expect("stops");
             // The tail meets a server that is away, not only one that starts.
             thread::sleep(Duration::from_millis(100));
-            restarting.server.start_again().expect("starts");
+            restarting.server.restart().expect("starts");
         });
         while let Some(event) = tail.next().await.expect("waits for the server") {
             seen.push(event);

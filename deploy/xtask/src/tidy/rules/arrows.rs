@@ -13,7 +13,7 @@ struct Arrows {
 }
 
 /// Every crate of the workspace, from the bottom up.
-const ARROWS: [Arrows; 15] = [
+const ARROWS: [Arrows; 16] = [
     arrows("fritzy-types", &[]),
     arrows("fritzy-domain", &["fritzy-types"]),
     arrows("fritzy-cluster", &["fritzy-types"]),
@@ -23,6 +23,16 @@ const ARROWS: [Arrows; 15] = [
         dev_to: &["fritzy-testbed"],
         ..arrows("fritzy-persistence", &["fritzy-domain", "fritzy-types"])
     },
+    // Fixtures that know the shop: only tests know it.
+    arrows(
+        "fritzy-testbed-shop",
+        &[
+            "fritzy-domain",
+            "fritzy-persistence",
+            "fritzy-testbed",
+            "fritzy-types",
+        ],
+    ),
     Arrows {
         // The runner is tested with a shop that fills a journal in memory.
         dev_to: &["fritzy-actors", "fritzy-cluster", "fritzy-persistence"],
@@ -34,7 +44,11 @@ const ARROWS: [Arrows; 15] = [
     ),
     Arrows {
         // The shells know ports, never a database; their tests run on the journal in memory.
-        dev_to: &["fritzy-persistence", "fritzy-testbed"],
+        dev_to: &[
+            "fritzy-persistence",
+            "fritzy-testbed",
+            "fritzy-testbed-shop",
+        ],
         ..arrows(
             "fritzy-actors",
             &[
@@ -46,7 +60,12 @@ const ARROWS: [Arrows; 15] = [
         )
     },
     Arrows {
-        dev_to: &["fritzy-actors", "fritzy-persistence", "fritzy-testbed"],
+        dev_to: &[
+            "fritzy-actors",
+            "fritzy-persistence",
+            "fritzy-testbed",
+            "fritzy-testbed-shop",
+        ],
         ..arrows(
             "fritzy-kafka",
             &["fritzy-domain", "fritzy-projections", "fritzy-types"],
@@ -62,7 +81,7 @@ const ARROWS: [Arrows; 15] = [
         ],
     ),
     Arrows {
-        dev_to: &["fritzy-testbed"],
+        dev_to: &["fritzy-testbed", "fritzy-testbed-shop"],
         ..arrows(
             "fritzy-node",
             &[

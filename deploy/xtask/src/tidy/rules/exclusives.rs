@@ -29,8 +29,8 @@ const EXCLUSIVES: [Exclusive; 10] = [
         ],
     ),
     only("ractor_cluster", &["fritzy-cluster", BENCH]),
-    // The node's tests read what a killed node has published. The example stands for a program of others.
-    only("rdkafka", &["fritzy-kafka", "fritzy-node", EXAMPLE]),
+    // Tests read what a killed node has published. The example stands for a program of others.
+    only("rdkafka", &["fritzy-kafka", "fritzy-testbed-shop", EXAMPLE]),
     only("rdkafka-sys", &["fritzy-kafka"]),
     only("sqlx", &["fritzy-persistence", SUPPORT, EXAMPLE]),
     only("tantivy", &["fritzy-search"]),
