@@ -1,4 +1,4 @@
-//! Commands, made of orders that are answered at once and of waiting for what they lead to.
+//! Executes commands: requests with an immediate response, and waiting for their effect.
 
 use std::path::Path;
 use std::thread::sleep;
@@ -6,108 +6,119 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::console::order;
-use super::state::{Life, Node};
-use super::{Answer, Command, Order};
+use super::control::send;
+use super::request::{Command, ControlRequest, ControlResponse};
+use super::state::{NodeState, NodeStatus};
 
-/// A node that is not ready, or has not ended, by then never will be: giving its shards away takes 30 s at most, what
-/// runs then 15 s.
+/// A node that is not ready, or has not ended, within this time hangs: a hand-off takes 30 s at most, requests in flight
+/// 15 s.
 const WAIT_MAX: Duration = Duration::from_secs(90);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Carries a command out; what happens meanwhile is shown.
+/// Executes a command, and shows its progress.
 ///
 /// # Errors
-/// When it cannot be done, or nobody answers.
-pub(super) fn carry_out(command: Command, control: &Path, show: &dyn Fn(&str)) -> Result<Answer> {
+/// When the command is refused, does not take effect in time, or the cluster has ended.
+pub(super) fn execute(
+    command: Command,
+    control: &Path,
+    show: &dyn Fn(&str),
+) -> Result<ControlResponse> {
     match command {
-        Command::Status => order(control, Order::Look),
+        Command::Status => send(control, ControlRequest::Status),
         Command::Add => {
-            let answer = told(control, Order::Add, show)?;
-            let added = answer.state.nodes.last().context("no node was added")?;
-            ready(control, added.number, Instant::now(), show)
+            let response = require(control, ControlRequest::Add, show)?;
+            let added = response.state.nodes.last().context("no node was added")?;
+            wait_until_ready(control, added.number, Instant::now(), show)
         }
         Command::Start { node } => start(control, node, show),
         Command::Stop { node } => stop(control, node, show),
-        Command::Kill { node } => told(control, Order::Kill(node), show),
+        Command::Kill { node } => require(control, ControlRequest::Kill(node), show),
         Command::Restart { node: Some(node) } => restart(control, node, show),
         Command::Restart { node: None } => {
-            let mut answer = order(control, Order::Look)?;
-            for node in answer.state.nodes.clone() {
-                answer = restart(control, node.number, show)?;
+            let mut response = send(control, ControlRequest::Status)?;
+            for node in response.state.nodes.clone() {
+                response = restart(control, node.number, show)?;
             }
-            Ok(answer)
+            Ok(response)
         }
     }
 }
 
-fn restart(control: &Path, node: u16, show: &dyn Fn(&str)) -> Result<Answer> {
-    if find(&order(control, Order::Look)?, node)?.pid.is_some() {
+fn restart(control: &Path, node: u16, show: &dyn Fn(&str)) -> Result<ControlResponse> {
+    let response = send(control, ControlRequest::Status)?;
+    if find(&response, node)?.pid.is_some() {
         stop(control, node, show)?;
     }
     start(control, node, show)
 }
 
-fn start(control: &Path, node: u16, show: &dyn Fn(&str)) -> Result<Answer> {
-    let began = Instant::now();
-    told(control, Order::Start(node), show)?;
-    ready(control, node, began, show)
+fn start(control: &Path, node: u16, show: &dyn Fn(&str)) -> Result<ControlResponse> {
+    let started = Instant::now();
+    require(control, ControlRequest::Start(node), show)?;
+    wait_until_ready(control, node, started, show)
 }
 
-fn stop(control: &Path, node: u16, show: &dyn Fn(&str)) -> Result<Answer> {
-    let began = Instant::now();
-    told(control, Order::Stop(node), show)?;
+fn stop(control: &Path, node: u16, show: &dyn Fn(&str)) -> Result<ControlResponse> {
+    let started = Instant::now();
+    require(control, ControlRequest::Stop(node), show)?;
     loop {
-        let answer = order(control, Order::Look)?;
-        if let Life::Ended(how) = &find(&answer, node)?.life {
-            show(&format!(
-                "n{node} has ended {how}, after {}",
-                seconds(began)
-            ));
-            return Ok(answer);
+        let response = send(control, ControlRequest::Status)?;
+        if let NodeStatus::Ended(how) = &find(&response, node)?.status {
+            show(&format!("n{node} ended {how} after {}", seconds(started)));
+            return Ok(response);
         }
-        wait(began, &format!("n{node} does not end"))?;
+        pause(started, &format!("n{node} did not end"))?;
     }
 }
 
-fn ready(control: &Path, node: u16, began: Instant, show: &dyn Fn(&str)) -> Result<Answer> {
+fn wait_until_ready(
+    control: &Path,
+    node: u16,
+    started: Instant,
+    show: &dyn Fn(&str),
+) -> Result<ControlResponse> {
     loop {
-        let answer = order(control, Order::Look)?;
-        match &find(&answer, node)?.life {
-            Life::Ready => {
-                show(&format!("n{node} is ready, after {}", seconds(began)));
-                return Ok(answer);
+        let response = send(control, ControlRequest::Status)?;
+        match &find(&response, node)?.status {
+            NodeStatus::Ready => {
+                show(&format!("n{node} is ready after {}", seconds(started)));
+                return Ok(response);
             }
-            Life::Ended(how) => bail!("n{node} has ended ({how}); its log says why"),
-            Life::Starting | Life::Draining => {}
+            NodeStatus::Ended(how) => bail!("n{node} ended ({how}); its log says why"),
+            NodeStatus::Starting | NodeStatus::Draining => {}
         }
-        wait(began, &format!("n{node} is not ready"))?;
+        pause(started, &format!("n{node} is not ready"))?;
     }
 }
 
-/// An order that must be followed; what is answered is shown.
-fn told(control: &Path, what: Order, show: &dyn Fn(&str)) -> Result<Answer> {
-    let answer = order(control, what)?;
-    ensure!(answer.done, "{}", answer.said);
-    show(&answer.said);
-    Ok(answer)
+/// Sends a request that must be accepted, and shows the message of its response.
+fn require(
+    control: &Path,
+    request: ControlRequest,
+    show: &dyn Fn(&str),
+) -> Result<ControlResponse> {
+    let response = send(control, request)?;
+    ensure!(response.done, "{}", response.message);
+    show(&response.message);
+    Ok(response)
 }
 
-fn find(answer: &Answer, node: u16) -> Result<&Node> {
-    let mut nodes = answer.state.nodes.iter();
+fn find(response: &ControlResponse, node: u16) -> Result<&NodeState> {
+    let mut nodes = response.state.nodes.iter();
     let found = nodes.find(|found| found.number == node);
     found.with_context(|| format!("there is no n{node}"))
 }
 
-fn wait(began: Instant, what: &str) -> Result<()> {
+fn pause(started: Instant, fault: &str) -> Result<()> {
     ensure!(
-        began.elapsed() < WAIT_MAX,
-        "{what} within {WAIT_MAX:?}; its log says more"
+        started.elapsed() < WAIT_MAX,
+        "{fault} within {WAIT_MAX:?}; its log says more"
     );
-    sleep(LOOK_EVERY);
+    sleep(POLL_INTERVAL);
     Ok(())
 }
 
-fn seconds(began: Instant) -> String {
-    format!("{:.1} s", began.elapsed().as_secs_f64())
+fn seconds(since: Instant) -> String {
+    format!("{:.1} s", since.elapsed().as_secs_f64())
 }

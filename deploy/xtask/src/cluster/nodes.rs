@@ -1,36 +1,36 @@
-//! The nodes, and the balancer that asks those of them that run whether they are ready.
+//! The nodes, and the balancer that polls the readiness of those that run.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
 use fritzy_testbed::{Balancer, WatchedFolder};
 
-use super::node::{Seat, Setup};
-use super::state::{Life, Node};
+use super::node_slot::{NodeConfig, NodeSlot};
+use super::state::{NodeState, NodeStatus};
 
-/// All of them, in the order of their numbers.
-pub(super) struct Crew {
-    seats: Vec<Seat>,
+/// All nodes, in the order of their numbers.
+pub(super) struct Nodes {
+    slots: Vec<NodeSlot>,
     balancer: Balancer,
 }
 
-/// What has happened to a node by itself.
+/// A change of a node that nobody requested.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Happened {
-    /// It has ended, and nobody had told it to.
+pub(super) enum NodeEvent {
+    /// It ended without a request.
     Ended { number: u16, how: String },
-    /// It was ready, runs on, and is not ready.
+    /// It was ready, still runs, and is not ready.
     NotReady { number: u16 },
 }
 
-impl Crew {
-    /// None yet.
+impl Nodes {
+    /// A balancer without nodes.
     ///
     /// # Errors
-    /// When the balancer cannot listen there.
+    /// When the balancer cannot listen on the address.
     pub(super) fn new(balancer: SocketAddr) -> Result<Self> {
         Ok(Self {
-            seats: Vec::new(),
+            slots: Vec::new(),
             balancer: Balancer::start(balancer, &[])?,
         })
     }
@@ -39,95 +39,100 @@ impl Crew {
         &self.balancer
     }
 
-    pub(super) fn seats(&mut self) -> &mut [Seat] {
-        &mut self.seats
+    pub(super) fn slots(&mut self) -> &mut [NodeSlot] {
+        &mut self.slots
     }
 
-    pub(super) fn shown(&self) -> Vec<Node> {
-        self.seats.iter().map(Seat::shown).collect()
+    pub(super) fn states(&self) -> Vec<NodeState> {
+        self.slots.iter().map(NodeSlot::state).collect()
     }
 
-    /// Takes a seat in, and starts a node in it.
+    /// Adds a slot, and starts a node in it.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(super) fn add(&mut self, seat: Seat, setup: &Setup, watched: &WatchedFolder) -> Result<()> {
-        let number = seat.number();
-        self.seats.push(seat);
-        self.start(number, setup, watched)
+    pub(super) fn add(
+        &mut self,
+        slot: NodeSlot,
+        config: &NodeConfig,
+        watched: &WatchedFolder,
+    ) -> Result<()> {
+        let number = slot.number();
+        self.slots.push(slot);
+        self.start(number, config, watched)
     }
 
-    /// Starts a node in a seat that is empty.
+    /// Starts a node in an empty slot.
     ///
     /// # Errors
-    /// When there is no such seat, one runs in it, or it cannot be started.
+    /// When there is no such slot, a node runs in it, or the node cannot be started.
     pub(super) fn start(
         &mut self,
         number: u16,
-        setup: &Setup,
+        config: &NodeConfig,
         watched: &WatchedFolder,
     ) -> Result<()> {
-        let seat = self.find(number)?;
-        if seat.pid().is_some() {
-            bail!("n{number} runs");
+        let slot = self.find(number)?;
+        if slot.pid().is_some() {
+            bail!("n{number} is running");
         }
-        seat.start(setup, watched)?;
-        self.follow();
+        slot.start(config, watched)?;
+        self.update_backends();
         Ok(())
     }
 
-    /// A node that runs.
+    /// The slot of a running node.
     ///
     /// # Errors
-    /// When there is none of this number, or it has ended.
-    pub(super) fn running(&mut self, number: u16) -> Result<&mut Seat> {
-        let seat = self.find(number)?;
-        if seat.pid().is_none() {
-            bail!("n{number} does not run");
+    /// When there is no node of this number, or it has ended.
+    pub(super) fn running(&mut self, number: u16) -> Result<&mut NodeSlot> {
+        let slot = self.find(number)?;
+        if slot.pid().is_none() {
+            bail!("n{number} is not running");
         }
-        Ok(seat)
+        Ok(slot)
     }
 
-    fn find(&mut self, number: u16) -> Result<&mut Seat> {
-        let mut seats = self.seats.iter_mut();
-        let found = seats.find(|seat| seat.number() == number);
+    fn find(&mut self, number: u16) -> Result<&mut NodeSlot> {
+        let mut slots = self.slots.iter_mut();
+        let found = slots.find(|slot| slot.number() == number);
         found.with_context(|| format!("there is no n{number}"))
     }
 
-    /// Notes who has ended, and who is ready.
-    pub(super) fn look(&mut self) -> Vec<Happened> {
+    /// Updates the status of each node, and returns what changed without a request.
+    pub(super) fn poll(&mut self) -> Vec<NodeEvent> {
         let ready = self.balancer.ready();
-        let (mut happened, mut has_ended) = (Vec::new(), false);
-        for seat in &mut self.seats {
-            let (number, was_told) = (seat.number(), seat.life == Life::Draining);
-            if let Some(how) = seat.ended() {
+        let (mut events, mut has_ended) = (Vec::new(), false);
+        for slot in &mut self.slots {
+            let (number, was_draining) = (slot.number(), slot.status == NodeStatus::Draining);
+            if let Some(how) = slot.take_end() {
                 has_ended = true;
-                if !was_told {
-                    happened.push(Happened::Ended { number, how });
+                if !was_draining {
+                    events.push(NodeEvent::Ended { number, how });
                 }
                 continue;
             }
-            let is_ready = ready.contains(&seat.address);
-            match seat.life {
-                Life::Starting if is_ready => seat.life = Life::Ready,
-                Life::Ready if !is_ready => {
-                    happened.push(Happened::NotReady { number });
-                    seat.life = Life::Starting;
+            let is_ready = ready.contains(&slot.address);
+            match slot.status {
+                NodeStatus::Starting if is_ready => slot.status = NodeStatus::Ready,
+                NodeStatus::Ready if !is_ready => {
+                    events.push(NodeEvent::NotReady { number });
+                    slot.status = NodeStatus::Starting;
                 }
                 _ => {}
             }
         }
         if has_ended {
-            self.follow();
+            self.update_backends();
         }
-        happened
+        events
     }
 
-    /// The balancer knows those that run, and no others: one that comes back must say itself that it is ready, for what was
-    /// said last at its address was said by the one before.
-    fn follow(&self) {
-        let running = self.seats.iter().filter(|seat| seat.pid().is_some());
-        let addresses: Vec<SocketAddr> = running.map(|seat| seat.address).collect();
+    /// Gives the balancer the running nodes. A node that has ended is removed, so that its successor on the same address
+    /// is not taken for ready before it reports so itself.
+    fn update_backends(&self) {
+        let running = self.slots.iter().filter(|slot| slot.pid().is_some());
+        let addresses: Vec<SocketAddr> = running.map(|slot| slot.address).collect();
         self.balancer.set_backends(&addresses);
     }
 }
@@ -144,10 +149,10 @@ mod tests {
 
     use super::*;
 
-    /// What takes a tenth of a second on an idle machine takes a while on a busy one.
-    const SOON: Duration = Duration::from_secs(30);
+    /// Takes a tenth of a second on an idle machine.
+    const READY_MAX: Duration = Duration::from_secs(30);
 
-    /// Something that runs and says nothing; a test that fails leaves it for a minute, and nobody waits for it.
+    /// A silent process. A test that fails leaves it running for a minute.
     fn process() -> Child {
         let mut command = Command::new("sleep");
         command
@@ -157,8 +162,8 @@ mod tests {
         command.spawn().unwrap()
     }
 
-    /// Says for a node that it is ready, as long as `is_ready`.
-    fn speak_for(address: SocketAddr, is_ready: Arc<AtomicBool>) {
+    /// Serves the readiness of a node: 200 while `is_ready`, otherwise 503.
+    fn serve_readiness(address: SocketAddr, is_ready: Arc<AtomicBool>) {
         let listener = TcpListener::bind(address).unwrap();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -169,55 +174,55 @@ mod tests {
                 } else {
                     503
                 };
-                let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
-                drop((&stream).write_all(answer.as_bytes()));
+                let response = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+                drop((&stream).write_all(response.as_bytes()));
             }
         });
     }
 
-    fn become_ready(crew: &mut Crew) {
-        let began = Instant::now();
-        while crew.seats[0].life != Life::Ready {
-            assert!(began.elapsed() < SOON);
-            crew.look();
+    fn wait_until_ready(nodes: &mut Nodes) {
+        let started = Instant::now();
+        while nodes.slots[0].status != NodeStatus::Ready {
+            assert!(started.elapsed() < READY_MAX);
+            nodes.poll();
             sleep(Duration::from_millis(5));
         }
     }
 
     #[test]
-    fn a_node_that_comes_back_is_not_ready_before_it_says_so_itself() {
+    fn restarted_node_is_not_ready_before_it_reports_so() {
         let logs = WatchedFolder::new().unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut crew = Crew::new(any_port).unwrap();
-        crew.seats.push(Seat::new(1, logs.path()).unwrap());
+        let mut nodes = Nodes::new(any_port).unwrap();
+        nodes.slots.push(NodeSlot::new(1, logs.path()).unwrap());
         let is_ready = Arc::new(AtomicBool::new(true));
-        speak_for(crew.seats[0].address, is_ready.clone());
-        crew.seats[0].occupy(process());
-        crew.follow();
-        become_ready(&mut crew);
+        serve_readiness(nodes.slots[0].address, is_ready.clone());
+        nodes.slots[0].occupy(process());
+        nodes.update_backends();
+        wait_until_ready(&mut nodes);
 
         is_ready.store(false, Ordering::SeqCst);
-        crew.running(1).unwrap().kill();
+        nodes.running(1).unwrap().kill();
         let how = "killed".to_owned();
-        assert_eq!(crew.look(), [Happened::Ended { number: 1, how }]);
-        crew.seats[0].occupy(process());
-        crew.follow();
-        assert_eq!(crew.look(), []);
-        assert_eq!(crew.seats[0].life, Life::Starting);
+        assert_eq!(nodes.poll(), [NodeEvent::Ended { number: 1, how }]);
+        nodes.slots[0].occupy(process());
+        nodes.update_backends();
+        assert_eq!(nodes.poll(), []);
+        assert_eq!(nodes.slots[0].status, NodeStatus::Starting);
 
         is_ready.store(true, Ordering::SeqCst);
-        become_ready(&mut crew);
-        crew.running(1).unwrap().kill();
+        wait_until_ready(&mut nodes);
+        nodes.running(1).unwrap().kill();
     }
 
     #[test]
-    fn who_is_not_there_or_does_not_run_is_told() {
+    fn absent_and_stopped_nodes_are_reported() {
         let logs = WatchedFolder::new().unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut crew = Crew::new(any_port).unwrap();
-        crew.seats.push(Seat::new(1, logs.path()).unwrap());
-        let refused = |crew: &mut Crew, number| crew.running(number).err().unwrap().to_string();
-        assert_eq!(refused(&mut crew, 1), "n1 does not run");
-        assert_eq!(refused(&mut crew, 2), "there is no n2");
+        let mut nodes = Nodes::new(any_port).unwrap();
+        nodes.slots.push(NodeSlot::new(1, logs.path()).unwrap());
+        let refused = |nodes: &mut Nodes, number| nodes.running(number).err().unwrap().to_string();
+        assert_eq!(refused(&mut nodes, 1), "n1 is not running");
+        assert_eq!(refused(&mut nodes, 2), "there is no n2");
     }
 }

@@ -1,4 +1,4 @@
-//! The owner of the nodes: starts all, shows what happens, does what it is ordered to, and ends all it has started.
+//! The process that owns the nodes: starts them, shows their changes, carries out requests, and ends all it started.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -7,80 +7,91 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use fritzy_testbed::WatchedFolder;
 
-use super::console::{self, Event};
-use super::crew::{Crew, Happened};
-use super::node::{self, PORTS_FROM, Seat, Setup};
-use super::state::{Life, Node, State};
-use super::surroundings::{self, Server};
-use super::{Answer, NODES_MAX, New, Order, secret, told};
+use super::backing_services::{self, BackingService};
+use super::control::{self, ClusterEvent};
+use super::node_slot::{self, NodeConfig, NodeSlot, PORTS_FROM};
+use super::nodes::{NodeEvent, Nodes};
+use super::request::{ControlRequest, ControlResponse, NODES_MAX, NewCluster};
+use super::state::{ClusterState, NodeState, NodeStatus};
+use super::{output, secret, signals, terminal};
 
-/// Between two looks at the processes and at who is ready.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Between two polls of the processes and their readiness.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// For all nodes to be ready at the start.
 const START_MAX: Duration = Duration::from_secs(90);
-/// For one node to end in order: as long as it takes at most by its settings.
+/// For one node to end in order: the longest that its settings allow.
 const STOP_MAX: Duration = Duration::from_secs(60);
 
-/// All that runs. Its parts end in this order: nodes, then what they need.
-struct Play {
-    crew: Crew,
+/// Everything that runs. The fields are dropped in this order: nodes before the services they need.
+struct RunningCluster {
+    nodes: Nodes,
     watched: WatchedFolder,
-    setup: Setup,
-    /// Where the state and the logs are.
+    config: NodeConfig,
+    /// Holds the state file and the logs.
     folder: PathBuf,
     control: PathBuf,
-    /// All nodes were ready once: from then on one that ends can be started again.
+    /// Whether all nodes have been ready once. From then on commands are read, and a node that ends can be restarted.
     is_up: bool,
-    written: Option<State>,
-    database: Server,
-    kafka: Result<Server, String>,
+    written: Option<ClusterState>,
+    database: BackingService,
+    kafka: Result<BackingService, String>,
 }
 
-/// Starts a cluster and keeps it until it is told to end.
+/// Starts a cluster and runs it until a signal ends it.
 ///
 /// # Errors
-/// When something of it cannot be started.
-pub(super) fn play(new: &New, json: bool, folder: &Path, program: PathBuf) -> Result<bool> {
-    let (tell, events) = channel();
-    console::listen_for_signals(tell.clone())?;
-    let mut play = match Play::start(new, folder, program, tell) {
-        Ok(play) => play,
-        // Ctrl-C reaches what makes a database as well, and the database is not what is missing.
-        Err(_) if matches!(events.recv_timeout(LOOK_EVERY), Ok(Event::End)) => {
-            eprintln!("ended before all had started");
+/// When a part of the cluster cannot be started.
+pub(super) fn run(new: &NewCluster, json: bool, folder: &Path, program: PathBuf) -> Result<bool> {
+    let (sender, events) = channel();
+    signals::listen(sender.clone())?;
+    let mut cluster = match RunningCluster::start(new, folder, program, sender) {
+        Ok(cluster) => cluster,
+        // Ctrl-C also reaches the programs that create the database: their failure is not the cause.
+        Err(_)
+            if matches!(
+                events.recv_timeout(POLL_INTERVAL),
+                Ok(ClusterEvent::Shutdown)
+            ) =>
+        {
+            eprintln!("ended before all nodes had started");
             return Ok(true);
         }
         Err(failure) => return Err(failure),
     };
-    if !play.wait_until_ready(&events)? {
-        play.end(&events);
+    if !cluster.wait_until_ready(&events)? {
+        cluster.shut_down(&events);
         return Ok(true);
     }
-    play.is_up = true;
-    console::read_terminal(play.control.clone());
-    let state = play.state();
-    let (database, kafka) = (&play.database.about, play.kafka.as_ref());
+    cluster.is_up = true;
+    terminal::read_commands(cluster.control.clone());
+    let state = cluster.state();
+    let (database, kafka) = (&cluster.database.about, cluster.kafka.as_ref());
     let kafka = kafka.map(|kafka| kafka.about.as_str());
     eprint!(
         "{}",
-        told::welcome(&state, database, kafka.map_err(String::as_str))
+        output::welcome(&state, database, kafka.map_err(String::as_str))
     );
     if json {
         println!("{}", serde_json::to_string_pretty(&state)?);
     }
-    while play.goes_on(&events) {}
-    play.end(&events);
+    while cluster.handle_event(&events) {}
+    cluster.shut_down(&events);
     Ok(true)
 }
 
-impl Play {
-    fn start(new: &New, folder: &Path, program: PathBuf, tell: Sender<Event>) -> Result<Self> {
-        let database = surroundings::database(folder)?;
+impl RunningCluster {
+    fn start(
+        new: &NewCluster,
+        folder: &Path,
+        program: PathBuf,
+        events: Sender<ClusterEvent>,
+    ) -> Result<Self> {
+        let database = backing_services::database(folder)?;
         let kafka = match new.no_kafka {
             true => Err("not asked for".to_owned()),
-            false => surroundings::kafka(folder),
+            false => backing_services::kafka(folder),
         };
-        let setup = Setup {
+        let config = NodeConfig {
             program,
             database_url: database.url.clone(),
             kafka_brokers: kafka.as_ref().ok().map(|kafka| kafka.url.clone()),
@@ -88,16 +99,16 @@ impl Play {
             admin_token: secret::new()?,
         };
         if kafka.is_ok() {
-            surroundings::run_to_end(&mut setup.command(&["topics", "apply"]))
-                .context("the topics cannot be made")?;
+            backing_services::run_to_end(&mut config.command(&["topics", "apply"]))
+                .context("cannot create the topics")?;
         }
         let watched = WatchedFolder::new()?;
         let control = watched.path().join("control");
-        console::listen(&control, tell)?;
-        let mut play = Self {
-            crew: Crew::new(node::address(PORTS_FROM)?)?,
+        control::listen(&control, events)?;
+        let mut cluster = Self {
+            nodes: Nodes::new(node_slot::address(PORTS_FROM)?)?,
             watched,
-            setup,
+            config,
             folder: folder.to_owned(),
             control,
             is_up: false,
@@ -106,96 +117,100 @@ impl Play {
             kafka,
         };
         for number in 1..=new.nodes {
-            play.add(number)?;
+            cluster.add(number)?;
         }
-        Ok(play)
+        Ok(cluster)
     }
 
     fn add(&mut self, number: u16) -> Result<()> {
-        let seat = Seat::new(number, &self.folder)?;
-        self.crew.add(seat, &self.setup, &self.watched)
+        let slot = NodeSlot::new(number, &self.folder)?;
+        self.nodes.add(slot, &self.config, &self.watched)
     }
 
-    /// Whether all nodes are; `false` when this was told to end before.
-    fn wait_until_ready(&mut self, events: &Receiver<Event>) -> Result<bool> {
-        let began = Instant::now();
+    /// Returns `false` when a signal ended the cluster before all nodes were ready.
+    fn wait_until_ready(&mut self, events: &Receiver<ClusterEvent>) -> Result<bool> {
+        let started = Instant::now();
         loop {
-            let nodes = self.crew.shown();
-            if nodes.iter().all(|node| node.life == Life::Ready) {
+            let nodes = self.nodes.states();
+            if nodes.iter().all(|node| node.status == NodeStatus::Ready) {
                 return Ok(true);
             }
-            let ended = |node: &&Node| matches!(node.life, Life::Ended(_));
+            let ended = |node: &&NodeState| matches!(node.status, NodeStatus::Ended(_));
             if let Some(ended) = nodes.iter().find(ended) {
-                bail!("a node did not start:\n{}", told::end_of_log(&ended.log));
+                bail!("a node did not start:\n{}", output::end_of_log(&ended.log));
             }
-            if !self.goes_on(events) {
+            if !self.handle_event(events) {
                 return Ok(false);
             }
-            if began.elapsed() > START_MAX {
+            if started.elapsed() > START_MAX {
                 bail!(
-                    "not all nodes are ready after {START_MAX:?}; their logs are in {}",
+                    "not all nodes were ready within {START_MAX:?}; their logs are in {}",
                     self.folder.display()
                 );
             }
         }
     }
 
-    /// Does what there is to do now; `false` once it is to end.
-    fn goes_on(&mut self, events: &Receiver<Event>) -> bool {
-        match events.recv_timeout(LOOK_EVERY) {
-            Ok(Event::Ordered(order, answer)) => {
-                let (done, said) = match self.obey(order) {
-                    Ok(said) => (true, said),
+    /// Handles one event, or polls the nodes. Returns `false` once the cluster is to end.
+    fn handle_event(&mut self, events: &Receiver<ClusterEvent>) -> bool {
+        match events.recv_timeout(POLL_INTERVAL) {
+            Ok(ClusterEvent::Request(request, reply_to)) => {
+                let (done, message) = match self.handle_request(request) {
+                    Ok(message) => (true, message),
                     Err(failure) => (false, format!("{failure:#}")),
                 };
-                self.look();
+                self.poll_nodes();
                 let state = self.state();
-                // Whoever asked may have left.
-                let _ = answer.send(Answer { said, done, state });
+                // The client may have disconnected.
+                let _ = reply_to.send(ControlResponse {
+                    message,
+                    done,
+                    state,
+                });
             }
-            Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => return false,
-            Err(RecvTimeoutError::Timeout) => self.look(),
+            Ok(ClusterEvent::Shutdown) | Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => self.poll_nodes(),
         }
         true
     }
 
-    fn obey(&mut self, order: Order) -> Result<String> {
-        Ok(match order {
-            Order::Look => String::new(),
-            Order::Add => {
-                let number = self.crew.seats().len() + 1;
+    fn handle_request(&mut self, request: ControlRequest) -> Result<String> {
+        Ok(match request {
+            ControlRequest::Status => String::new(),
+            ControlRequest::Add => {
+                let number = self.nodes.slots().len() + 1;
                 if number > usize::from(NODES_MAX) {
                     bail!(
-                        "more than {NODES_MAX} nodes on one machine only get in each other's way"
+                        "at most {NODES_MAX} nodes: more on one machine only slow each other down"
                     );
                 }
                 self.add(u16::try_from(number)?)?;
-                format!("n{number} starts; shards move to it some seconds after it is ready")
+                format!("n{number} starts; shards move to it seconds after it is ready")
             }
-            Order::Start(number) => {
-                self.crew.start(number, &self.setup, &self.watched)?;
+            ControlRequest::Start(number) => {
+                self.nodes.start(number, &self.config, &self.watched)?;
                 format!("n{number} starts")
             }
-            Order::Stop(number) => {
-                self.crew.running(number)?.stop()?;
-                format!("n{number} gives its shards away, and ends")
+            ControlRequest::Stop(number) => {
+                self.nodes.running(number)?.stop()?;
+                format!("n{number} hands off its shards, then ends")
             }
-            Order::Kill(number) => {
-                self.crew.running(number)?.kill();
-                format!("n{number} is killed; the others take its shards within some seconds")
+            ControlRequest::Kill(number) => {
+                self.nodes.running(number)?.kill();
+                format!("n{number} is killed; the others acquire its shards within seconds")
             }
         })
     }
 
-    /// Notes who has ended and who is ready, shows what has changed, and keeps it.
-    fn look(&mut self) {
-        for happened in self.crew.look() {
-            match happened {
-                Happened::Ended { number, how } if self.is_up => eprintln!(
-                    "n{number} has ended ({how}); `start {number}` brings it back, nothing else does"
-                ),
-                Happened::Ended { number, how } => eprintln!("n{number} has ended ({how})"),
-                Happened::NotReady { number } => eprintln!("n{number} is not ready"),
+    /// Shows what changed by itself, and writes the state file if it differs.
+    fn poll_nodes(&mut self) {
+        for event in self.nodes.poll() {
+            match event {
+                NodeEvent::Ended { number, how } if self.is_up => {
+                    eprintln!("n{number} ended ({how}); `start {number}` starts it again")
+                }
+                NodeEvent::Ended { number, how } => eprintln!("n{number} ended ({how})"),
+                NodeEvent::NotReady { number } => eprintln!("n{number} is not ready"),
             }
         }
         let state = self.state();
@@ -207,38 +222,41 @@ impl Play {
         }
     }
 
-    fn state(&self) -> State {
-        State {
-            url: node::url(self.crew.balancer().address()),
-            database_url: self.setup.database_url.clone(),
-            kafka_brokers: self.setup.kafka_brokers.clone(),
-            cookie: self.setup.cookie.clone(),
-            admin_token: self.setup.admin_token.clone(),
+    fn state(&self) -> ClusterState {
+        ClusterState {
+            url: node_slot::url(self.nodes.balancer().address()),
+            database_url: self.config.database_url.clone(),
+            kafka_brokers: self.config.kafka_brokers.clone(),
+            cookie: self.config.cookie.clone(),
+            admin_token: self.config.admin_token.clone(),
             pid: std::process::id(),
             control: self.control.clone(),
-            nodes: self.crew.shown(),
+            nodes: self.nodes.states(),
         }
     }
 
-    /// One node after the other gives its shards to those that are left; the last has nobody to give them to.
-    fn end(mut self, events: &Receiver<Event>) {
-        eprintln!("ending one node after the other; Ctrl-C again ends all at once");
-        State::remove(&self.folder);
-        for seat in self.crew.seats() {
-            let began = Instant::now();
-            if let Err(failure) = seat.stop() {
-                eprintln!("{}: {failure:#}", seat.name());
+    /// Stops one node after the other: each hands off its shards to those that still run.
+    fn shut_down(mut self, events: &Receiver<ClusterEvent>) {
+        eprintln!("stopping one node after the other; Ctrl-C again kills all of them");
+        ClusterState::remove(&self.folder);
+        for slot in self.nodes.slots() {
+            let started = Instant::now();
+            if let Err(failure) = slot.stop() {
+                eprintln!("{}: {failure:#}", slot.name());
             }
-            while seat.pid().is_some() {
-                if let Some(how) = seat.ended() {
-                    let took = began.elapsed().as_secs_f64();
-                    eprintln!("{} has ended {how}, after {took:.1} s", seat.name());
+            while slot.pid().is_some() {
+                if let Some(how) = slot.take_end() {
+                    let took = started.elapsed().as_secs_f64();
+                    eprintln!("{} ended {how} after {took:.1} s", slot.name());
                     break;
                 }
-                let again = matches!(events.recv_timeout(LOOK_EVERY), Ok(Event::End));
-                if again || began.elapsed() > STOP_MAX {
-                    // What is left is killed with the folder.
-                    return eprintln!("ended at once");
+                let again = matches!(
+                    events.recv_timeout(POLL_INTERVAL),
+                    Ok(ClusterEvent::Shutdown)
+                );
+                if again || started.elapsed() > STOP_MAX {
+                    // Dropping the folder kills the nodes that are left.
+                    return eprintln!("killed");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! A real node for the outside clients: its own folder, a port of its own, and a clean end that is part of the test.
+//! A real node for the outside clients: a folder and a port of its own, and a clean end that is part of the test.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -12,24 +12,24 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::environment::Environment;
 use super::outcome::Outcome;
-use super::stream;
+use crate::child_process;
 
-/// A cold start writes a new database; more than this is a node that does not start.
+/// A cold start creates a database; a node that takes longer does not start.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// A drained node has nothing left to do; more than this is a node that hangs.
+/// A drained node has no work left; one that takes longer hangs.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// One question to a node on the same machine.
-const ASK_MAX: Duration = Duration::from_secs(1);
+/// One request to a node on the same machine.
+const REQUEST_MAX: Duration = Duration::from_secs(1);
 
-/// Between two looks at a node that starts.
-const POLL: Duration = Duration::from_millis(50);
+/// Between two checks of a starting node.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How much of its log is shown when a node fails.
-const LOG_LINES_SHOWN: usize = 20;
+/// Lines of its log that are shown when a node fails.
+const LOG_LINES_MAX: usize = 20;
 
-/// A node that answers. Dropped without [`Node::stop`], it is killed: nothing of a test outlives it.
+/// A ready node. Dropped without [`Node::stop`], it is killed.
 pub(crate) struct Node {
     child: Child,
     folder: PathBuf,
@@ -37,10 +37,10 @@ pub(crate) struct Node {
     port: u16,
 }
 
-/// Starts a node, gives its address to the test, and stops it. A node that does not stop cleanly is a fault of the step.
+/// Starts a node, passes its URL to the test, and stops it. A node that does not stop cleanly is a fault of the step.
 ///
 /// # Errors
-/// When the node does not start, or the test cannot be run.
+/// When the node does not start, or the test returns an error.
 pub(crate) fn with_node(
     environment: &Environment,
     step: &str,
@@ -52,7 +52,7 @@ pub(crate) fn with_node(
     Ok(outcome.and_fault(fault))
 }
 
-/// Where the log of a step's node is left.
+/// The log of a step's node, which stays after the run.
 pub(crate) fn log_of(environment: &Environment, step: &str) -> PathBuf {
     log_in(&logs(environment), step)
 }
@@ -69,11 +69,12 @@ impl Node {
     /// Starts the program and waits until it is ready.
     ///
     /// # Errors
-    /// When it ends, or is not ready in time; the end of its log is printed.
+    /// When it ends, or is not ready in time; the last lines of its log are printed.
     fn start(program: &Path, step: &str, logs: &Path) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("fritzy-{step}-{}", std::process::id()));
         for made in [folder.as_path(), logs] {
-            fs::create_dir_all(made).with_context(|| format!("cannot make {}", made.display()))?;
+            fs::create_dir_all(made)
+                .with_context(|| format!("cannot create {}", made.display()))?;
         }
         let log = log_in(logs, step);
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
@@ -107,10 +108,10 @@ impl Node {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Ends the node as an operator would, and requires that it ends well.
+    /// Sends SIGTERM, and requires exit status 0.
     ///
     /// # Errors
-    /// When it does not end in time, or not with 0; the end of its log is printed.
+    /// When the node does not end in time, or with another status; the last lines of its log are printed.
     fn stop(mut self) -> Result<()> {
         let stopped = self.try_stop();
         if stopped.is_err() {
@@ -120,8 +121,8 @@ impl Node {
     }
 
     fn try_stop(&mut self) -> Result<()> {
-        stream::terminate(&self.child).context("the node was gone before it was asked to stop")?;
-        match stream::wait(&mut self.child, STOP_MAX)? {
+        child_process::terminate(&self.child).context("the node had ended before SIGTERM")?;
+        match child_process::wait(&mut self.child, STOP_MAX)? {
             Some(status) if status.success() => Ok(()),
             Some(status) => bail!("the node ended with {status} after SIGTERM, not with 0"),
             None => bail!("the node did not end within {STOP_MAX:?} of SIGTERM"),
@@ -135,7 +136,7 @@ impl Node {
                 bail!("the node ended with {status} instead of starting");
             }
             if self.port == 0 {
-                // The file may not be there yet, or not written to its end.
+                // The file may be missing or incomplete.
                 let written = fs::read_to_string(port_file).unwrap_or_default();
                 self.port = written.trim().parse().unwrap_or(0);
             } else if status_of(self.port, "/healthz/ready").is_ok_and(|status| status == 200) {
@@ -146,15 +147,15 @@ impl Node {
                 "the node was not ready within {START_MAX:?} (its port: {})",
                 self.port
             );
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
     fn print_log(&self) {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        let shown = lines.len().saturating_sub(LOG_LINES_SHOWN);
-        println!("the end of {}:", self.log.display());
+        let shown = lines.len().saturating_sub(LOG_LINES_MAX);
+        println!("last lines of {}:", self.log.display());
         for line in &lines[shown..] {
             println!("    {line}");
         }
@@ -163,19 +164,19 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Both fail harmlessly for a node that has ended; and a folder left in /tmp is no reason to fail.
+        // Both fail for a node that has ended, which is fine; so is a folder left in /tmp.
         drop(self.child.kill());
         drop(self.child.wait());
         drop(fs::remove_dir_all(&self.folder));
     }
 }
 
-/// The status a plain GET is answered with. Written by hand: one line of HTTP is no reason for a client's crate.
+/// The status of the response to a plain GET. One line of HTTP does not justify a client crate.
 fn status_of(port: u16, path: &str) -> Result<u16> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, ASK_MAX)?;
-    stream.set_read_timeout(Some(ASK_MAX))?;
-    stream.set_write_timeout(Some(ASK_MAX))?;
+    let mut stream = TcpStream::connect_timeout(&address, REQUEST_MAX)?;
+    stream.set_read_timeout(Some(REQUEST_MAX))?;
+    stream.set_write_timeout(Some(REQUEST_MAX))?;
     write!(
         stream,
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
@@ -183,7 +184,7 @@ fn status_of(port: u16, path: &str) -> Result<u16> {
     let mut start = [0; "HTTP/1.1 200".len()];
     stream.read_exact(&mut start)?;
     let start = String::from_utf8_lossy(&start);
-    let (_, status) = start.split_once(' ').context("the answer is not HTTP")?;
+    let (_, status) = start.split_once(' ').context("the response is not HTTP")?;
     Ok(status.parse()?)
 }
 
@@ -194,7 +195,7 @@ mod tests {
 
     use super::*;
 
-    /// A program that takes a node's flags and says that the test's own server is its port.
+    /// A program with a node's flags, which writes the port of the test's own server to its port file.
     struct Stub {
         folder: PathBuf,
         program: PathBuf,
@@ -207,7 +208,7 @@ mod tests {
             fs::create_dir_all(&folder).unwrap();
             let program = folder.join("fritzy");
             let port = healthy_server();
-            // It waits on a pipe that only itself holds, so that it sleeps until it is signalled.
+            // It reads from a pipe that only itself holds, so that it sleeps until a signal.
             let script = format!(
                 "#!/bin/sh\n[ \"$1 $3 $5\" = '--listen --data-dir --port-file' ] || exit 9\necho started\n\
                  trap '{on_term}' TERM\necho {port} > \"$6\"\n{end}\nmkfifo {0}/fifo; read -r line <> {0}/fifo\n",
@@ -229,7 +230,7 @@ mod tests {
         }
     }
 
-    /// Answers 503 once, then 200 for ever.
+    /// Responds with 503 once, then with 200.
     fn healthy_server() -> u16 {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_starts_and_stops_is_fine_and_leaves_nothing() {
+    fn node_that_starts_and_stops_leaves_only_its_log() {
         let stub = Stub::new("fine", "exit 0", "");
         let node = stub.start("fine").unwrap();
         assert!(node.url().starts_with("http://127.0.0.1:"));
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_ends_badly_is_a_fault() {
+    fn node_that_exits_with_an_error_is_a_fault() {
         let stub = Stub::new("bad", "exit 7", "");
         let error = stub.start("bad").unwrap().stop().unwrap_err();
         assert_eq!(
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_ends_at_once_is_told_from_a_slow_one() {
+    fn node_that_ends_at_once_is_not_awaited() {
         let stub = Stub::new("dead", "", "rm \"$6\"; exit 5");
         let error = stub.start("dead").err().unwrap();
         assert_eq!(
