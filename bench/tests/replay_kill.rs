@@ -1,6 +1,5 @@
 //! The real thing: the real orders on a real node, which is killed in the middle of them.
 
-mod node_binary;
 
 use std::fs::{self, File};
 use std::io::{Write, stderr};
@@ -14,7 +13,7 @@ use fritzy_bench::replay::{
 };
 use fritzy_bench::{Cents, GraphqlClient};
 use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
-use node_binary::node_binary;
+use fritzy_testbed::node_binary;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tempfile::TempDir;
@@ -50,7 +49,7 @@ async fn a_killed_node_and_a_crashed_postgresql_lose_and_double_nothing() {
     let node = Node::start(Some(server.url("postgres")));
     replay_through_faults(node, || {
         server.stop_immediate().expect("stops");
-        server.start_again().expect("starts");
+        server.restart().expect("starts");
     })
     .await;
     let verified = Command::new(node_binary())

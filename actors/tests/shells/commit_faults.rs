@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use fritzy_actors::{Request, Shop, ShopError};
 use fritzy_domain::{Code, OrderCommand, OrderStatus};
+use fritzy_testbed_shop::audit;
 
-use crate::audit::audit;
 use crate::faulty_commits::{Disk, Fault, by_command};
 use crate::fixtures::{deadline, in_ms, keyed, order_input, product_input, unkeyed};
 

@@ -7,10 +7,10 @@ use fritzy_actors::{OrderInput, OrderLineInput, Request, Shop, ShopError};
 use fritzy_domain::{
     AccountCommand, Code, CommandId, EntityId, OrderCommand, ProductCommand, State, Version,
 };
+use fritzy_testbed_shop::audit;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::audit::audit;
 use crate::faulty_commits::{Disk, Fault, by_command};
 use crate::fixtures::{deadline, keyed, product_input, unkeyed};
 

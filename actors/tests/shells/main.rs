@@ -1,7 +1,6 @@
 //! The shells on stores in memory: supervision, deadlines, keys, and placing orders; and on a file whose
 //! commits fail.
 
-mod audit;
 mod commit_faults;
 mod commit_faults_under_load;
 mod faults;

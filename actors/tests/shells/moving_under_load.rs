@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use fritzy_actors::{PriceInput, ShopConfig, ShopError};
 use fritzy_domain::{CommandId, ProductId};
+use fritzy_testbed_shop::audit;
 use fritzy_types::{Failure, ShardId};
 use futures_util::future::join_all;
 
-use crate::audit::audit;
 use crate::fixtures::{product_input, unkeyed};
 use crate::two_nodes::TwoNodes;
 

@@ -1,8 +1,6 @@
 //! Every scenario of `fritzy-bench run`, for a blink, against the real parts: the real node, the real ceiling, a real
 //! database. What is tested is that requests were answered and the report can be read. No figure is ever a gate.
 
-#[path = "../node_binary/mod.rs"]
-mod node_binary;
 mod postgres;
 mod running;
 
@@ -11,7 +9,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use fritzy_bench::{Fsync, LoopShape};
-use node_binary::node_binary;
+use fritzy_testbed::node_binary;
 use running::{
     FEW_THINGS, bench, blink, pid, require, require_sound, run, run_with_node, wait_for,
 };

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
 use fritzy_bench::{Fsync, Store};
-use fritzy_testbed::{TestPostgres, postgres_for_tests, skipped};
+use fritzy_testbed::{TestPostgres, shared_postgres, skipped};
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ use crate::running::{
 fn on_postgres(test: &str, body: impl FnOnce(&TestPostgres, &str)) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = match postgres_for_tests() {
+    let server = match shared_postgres() {
         Ok(server) => server,
         Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
         Err(failure) => panic!("{failure}"),

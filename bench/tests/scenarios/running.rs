@@ -8,7 +8,7 @@ use fritzy_bench::measure::Report;
 use rustix::process::Pid;
 use tempfile::TempDir;
 
-use crate::node_binary::node_binary;
+use fritzy_testbed::node_binary;
 
 /// So short that all of this takes seconds; the figures mean nothing, which the report says of a debug build.
 pub(crate) const BLINK: [&str; 4] = [

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's programs are on this machine.
+//! Finds PostgreSQL's programs on this machine.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,25 +8,25 @@ use std::time::Duration;
 use crate::error::ServiceError;
 use crate::run;
 
-/// Names the folder of PostgreSQL's programs, and ends the search for them.
+/// Names the directory of PostgreSQL's programs, and replaces the search for them.
 pub const POSTGRES_BIN_VARIABLE: &str = "FRITZY_TEST_POSTGRES_BIN";
 
-/// Where Debian and its kin put each version's programs: not on `PATH`.
+/// Where Debian and its derivatives install each version: not on `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// What a folder must hold to be of use.
+/// The programs that a usable directory contains.
 const PROGRAMS: [&str; 4] = ["initdb", "postgres", "psql", "pg_basebackup"];
 
 /// The oldest version a node is tested with.
 const MAJOR_MIN: u32 = 15;
 
-/// `postgres --version` only prints; a cold disk needs some of this.
+/// `postgres --version` only prints; a cold disk needs some of this time.
 const VERSION_MAX: Duration = Duration::from_secs(30);
 
 const HOW: &str = "Debian: `apt-get install postgresql`; elsewhere, put initdb, postgres, psql and pg_basebackup on PATH, \
                    or set FRITZY_TEST_POSTGRES_BIN to their folder";
 
-/// The programs of one PostgreSQL.
+/// The programs of one PostgreSQL installation.
 #[derive(Debug, Clone)]
 pub struct PostgresBinaries {
     folder: PathBuf,
@@ -34,10 +34,11 @@ pub struct PostgresBinaries {
 }
 
 impl PostgresBinaries {
-    /// The folder that `FRITZY_TEST_POSTGRES_BIN` names; otherwise the first on `PATH`; otherwise Debian's newest.
+    /// The directory that `FRITZY_TEST_POSTGRES_BIN` names; otherwise the first on `PATH`;
+    /// otherwise Debian's newest.
     ///
     /// # Errors
-    /// [`ServiceError::Missing`] when there is none of version 15 or newer with all its programs.
+    /// [`ServiceError::Missing`] when no directory has version 15 or newer with all programs.
     pub fn find() -> Result<Self, ServiceError> {
         if let Some(named) = env::var_os(POSTGRES_BIN_VARIABLE) {
             return Self::in_folder(Path::new(&named));
@@ -59,7 +60,8 @@ impl PostgresBinaries {
         Err(missing(refusals.join("; ")))
     }
 
-    /// What `postgres --version` says, such as `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`.
+    /// The output of `postgres --version`, such as `postgres (PostgreSQL) 15.13 (Debian
+    /// 15.13-0+deb12u1)`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -94,7 +96,7 @@ impl PostgresBinaries {
     }
 }
 
-/// The `psql` to talk to a server that others started: a client may be installed without a server.
+/// `psql` for a server that something else started: a client may be installed without a server.
 ///
 /// # Errors
 /// [`ServiceError::Missing`] when there is none.
@@ -117,7 +119,7 @@ fn missing(detail: String) -> ServiceError {
     }
 }
 
-/// The folder behind the `postgres` on `PATH`: a link there leads to where the others are.
+/// The directory of the `postgres` on `PATH`, with links resolved: the other programs are there.
 fn on_path() -> Option<PathBuf> {
     let program = in_path("postgres")?.canonicalize().ok()?;
     program.parent().map(Path::to_path_buf)
@@ -130,7 +132,7 @@ fn in_path(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// `<root>/15/bin` and its like, newest first.
+/// `<root>/15/bin` and so on, newest version first.
 fn debian_folders(root: &Path) -> Vec<PathBuf> {
     let entries = root.read_dir().into_iter().flatten().flatten();
     let mut majors: Vec<u32> = entries
@@ -143,7 +145,8 @@ fn debian_folders(root: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// 15 out of `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`, 18 out of `postgres (PostgreSQL) 18beta1`.
+/// 15 out of `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`, 18 out of `postgres
+/// (PostgreSQL) 18beta1`.
 fn major(version: &str) -> Option<u32> {
     let (_, number) = version.split_once("(PostgreSQL) ")?;
     let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -157,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with programs that print this.
+    /// A directory with programs that print this version.
     fn folder_of(version: &str, programs: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for program in programs {
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_folder_of_a_new_version_will_do() {
+    fn complete_directory_of_a_new_version_is_accepted() {
         let folder = folder_of("postgres (PostgreSQL) 16.1", &PROGRAMS);
         let found = PostgresBinaries::in_folder(folder.path()).unwrap();
         assert_eq!(found.version(), "postgres (PostgreSQL) 16.1");
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_how_to_get_it() {
+    fn missing_programs_are_named_with_how_to_install_them() {
         let folder = folder_of("postgres (PostgreSQL) 16.1", &PROGRAMS[..2]);
         let missing = PostgresBinaries::in_folder(folder.path()).unwrap_err();
         assert!(missing.is_missing());
@@ -198,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_read_and_the_newest_comes_first() {
+    fn versions_are_parsed_and_the_newest_comes_first() {
         assert_eq!(major("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(major("postgres 18"), None);
         let root = tempfile::tempdir().unwrap();

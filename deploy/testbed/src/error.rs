@@ -1,4 +1,4 @@
-//! Why a server cannot be had, or does not do what it was asked to.
+//! Why a server is not available, or an operation on it failed.
 
 use std::fmt::Display;
 use std::io;
@@ -7,55 +7,67 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// A failure around a server of the tests.
+/// A failure of a server or a node of a test.
 #[derive(Debug, Error)]
 pub enum ServiceError {
-    /// This machine does not have the server. Tests that need it are skipped; nothing is wrong with the project.
+    /// The machine does not have the server. Tests that need it are skipped; the project is not at
+    /// fault.
     #[error("{what} is not installed: {detail} ({how})")]
     Missing {
         /// The server.
         what: String,
-        /// Where it was looked for, and what was found instead.
+        /// Where it was searched, and what was found instead.
         detail: String,
-        /// How to get it.
+        /// How to install it.
         how: &'static str,
     },
-    /// A program ended badly; what it said is in `detail`.
+    /// A program failed; its output is in `detail`.
     #[error("{what} failed: {detail}")]
     Failed {
-        /// The program, or what was asked of the server.
+        /// The program or the operation.
         what: String,
-        /// What it said last.
+        /// The last output.
         detail: String,
     },
-    /// Something took longer than it may.
+    /// An operation took longer than its limit.
     #[error(
         "{what} was not done within {limit:?}: the machine is overloaded, or the server is paused or hangs"
     )]
     TooLate {
-        /// What was waited for.
+        /// The operation.
         what: String,
-        /// The bound.
+        /// The limit.
         limit: Duration,
     },
-    /// The server was stopped or killed, and is asked for something that only a running one can do.
-    #[error("the server does not run: call start_again first")]
+    /// The server was stopped or killed, and the operation needs a running one.
+    #[error("the server does not run: call restart first")]
     NotRunning,
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("cannot {what}: {source}")]
     Io {
-        /// What was tried, on what.
+        /// The operation and its object.
         what: String,
-        /// What it said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl ServiceError {
-    /// Whether the server is merely absent, which is a reason to skip a test and none to fail it.
+    /// Whether the server is absent, which skips a test and does not fail it.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. })
+    }
+
+    /// Something that a test needs and this machine does not have; see
+    /// [`skip_unless!`](crate::skip_unless).
+    #[must_use]
+    pub fn missing(what: &str, detail: impl Display, how: &'static str) -> Self {
+        Self::Missing {
+            what: what.to_owned(),
+            detail: detail.to_string(),
+            how,
+        }
     }
 
     pub(crate) fn failed(what: impl Into<String>, detail: impl Display) -> Self {
@@ -65,7 +77,7 @@ impl ServiceError {
         }
     }
 
-    /// For `map_err`: what was tried, on which file.
+    /// For `map_err`: the operation and the file.
     pub(crate) fn io(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let what = format!("{what} {}", path.display());
         move |source| Self::Io { what, source }

@@ -1,21 +1,22 @@
-//! A loopback port for a server.
+//! Free loopback ports for servers.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 
 use tokio::net::TcpSocket;
 
 use crate::error::ServiceError;
 
-/// Below those that the system gives to outgoing connections (Linux: 32768 and up), so that none of them takes the port
-/// of a server that is down for a moment and must come back where it was.
+/// Below the range of outgoing connections (Linux: 32768 and up), so that none of them takes the
+/// port of a server that is restarting.
 const PORTS: Range<u16> = 20_000..32_000;
 
-/// More taken ports than this in a row are no chance.
+/// This many taken ports in a row are no coincidence.
 const TRIES_MAX: u32 = 100;
 
-/// A port that nobody listened on a moment ago. Whoever listens on it next may still find it taken, and asks again.
+/// A port on which nobody listened a moment ago. It may be taken before the caller listens, which
+/// then requests another one.
 ///
 /// # Errors
 /// When a hundred ports in a row are taken.
@@ -36,8 +37,17 @@ pub fn free_port() -> Result<u16, ServiceError> {
         })
 }
 
-/// Whether nobody listens on a loopback port. Asking keeps nobody from listening there at the same moment: the port is
-/// bound for the question and not listened on, which Linux lets several do that reuse addresses.
+/// A loopback address with a [`free_port`].
+///
+/// # Errors
+/// As [`free_port`].
+pub fn free_address() -> Result<SocketAddr, ServiceError> {
+    Ok((Ipv4Addr::LOCALHOST, free_port()?).into())
+}
+
+/// Whether nobody listens on a loopback port. The check binds the port and does not listen, which
+/// Linux allows several sockets that reuse addresses. So it does not keep others from listening at
+/// the same time.
 #[must_use]
 pub fn is_free(port: u16) -> bool {
     let bind = || {
@@ -57,14 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_free_port_can_be_listened_on_and_is_another_each_time() {
+    fn free_ports_are_in_range_and_differ() {
         let ports: std::collections::HashSet<u16> = (0..8).map(|_| free_port().unwrap()).collect();
         assert!(ports.len() > 1);
         assert!(ports.iter().all(|port| PORTS.contains(port)));
     }
 
     #[test]
-    fn who_listens_has_the_port() {
+    fn port_of_a_listener_is_not_free() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(!is_free(port));
@@ -73,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn to_ask_for_a_port_keeps_nobody_from_it() {
+    fn checking_a_port_does_not_block_listeners() {
         let port = free_port().unwrap();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {

@@ -1,7 +1,7 @@
-//! A PostgreSQL server that a program owns: found, made, started, and ended with it.
+//! A PostgreSQL server owned by a program: created, started, and ended with it.
 
 mod config;
-mod left;
+mod detach;
 mod lifecycle;
 mod settings;
 mod standby;
@@ -15,45 +15,45 @@ use std::time::Duration;
 
 pub use config::{PostgresConfig, TlsFiles};
 
-use crate::account::Account;
 use crate::binaries::PostgresBinaries;
 use crate::error::ServiceError;
-use crate::guardian::Guardian;
-use crate::port;
-use crate::run;
+use crate::os_user::OsUser;
+use crate::reaper::Reaper;
+use crate::{port, run};
 use settings::Settings;
 
-/// The superuser of every server here.
+/// The superuser of every server of the testbed.
 const USER: &str = "postgres";
 
 /// `initdb` takes a second; an overloaded machine or a slow disk may take many.
 const INITDB_MAX: Duration = Duration::from_secs(120);
 
-/// One small statement by `psql`, its start included. `CREATE DATABASE` copies 7 MB.
+/// A small statement in `psql`, with its start. `CREATE DATABASE` copies 7 MB.
 const PSQL_MAX: Duration = Duration::from_secs(60);
 
-/// How often another port is tried when somebody was faster.
+/// Attempts with other ports when another process took one.
 const PORTS_MAX: u32 = 5;
 
-/// Bytes of a generated password; it need not outlast a test run, but other accounts of the machine must not guess it.
+/// Bytes of a generated password. Other users of the machine must not guess it during a test run.
 const PASSWORD_BYTES: usize = 16;
 
-/// A real server on a free loopback port, with a folder of its own and `fsync` on.
+/// A real server on a free loopback port, with its own directory and `fsync` on.
 ///
-/// It ends when this is dropped, and also when the program that started it is killed. Every method can be called from any
-/// thread. None may be called where a runtime must not be blocked: they wait, each within a limit.
+/// It ends when this is dropped, and when the program that started it is killed. Methods can be
+/// called from any thread. They block, each within a limit, so do not call them on a runtime's
+/// thread.
 #[derive(Debug)]
 pub struct PostgresServer {
     binaries: PostgresBinaries,
-    account: Account,
-    guardian: Guardian,
+    os_user: OsUser,
+    reaper: Reaper,
     port: u16,
     password: String,
     log: PathBuf,
     state: Mutex<State>,
 }
 
-/// What changes in the life of a server.
+/// The mutable state of a server.
 #[derive(Debug)]
 struct State {
     /// `None` while it is stopped.
@@ -62,11 +62,11 @@ struct State {
 }
 
 impl PostgresServer {
-    /// Makes a new, empty server and waits until it accepts connections.
+    /// Creates an empty server and waits until it accepts connections.
     ///
     /// # Errors
-    /// [`ServiceError::Missing`] when this machine has no PostgreSQL; otherwise what went wrong, with the end of what
-    /// the server said.
+    /// [`ServiceError::Missing`] when this machine has no PostgreSQL; otherwise when the server
+    /// does not start, with the end of its log.
     pub fn start(config: PostgresConfig) -> Result<Self, ServiceError> {
         let mut made = Self::prepare(&config, password()?)?;
         made.initdb()?;
@@ -75,17 +75,17 @@ impl PostgresServer {
         Ok(made)
     }
 
-    /// A folder and a guardian, and nothing in it.
+    /// An empty directory with its reaper.
     fn prepare(config: &PostgresConfig, password: String) -> Result<Self, ServiceError> {
         let binaries = PostgresBinaries::find()?;
-        let account = Account::for_servers()?;
-        let guardian = Guardian::of_new_folder(config.data_root.as_deref(), account)?;
+        let os_user = OsUser::for_servers()?;
+        let reaper = Reaper::with_new_dir(config.data_root.as_deref(), os_user)?;
         let log = config.log.clone();
         Ok(Self {
-            log: log.unwrap_or_else(|| guardian.folder().join("postgres.log")),
+            log: log.unwrap_or_else(|| reaper.folder().join("postgres.log")),
             binaries,
-            account,
-            guardian,
+            os_user,
+            reaper,
             port: 0,
             password,
             state: Mutex::new(State {
@@ -96,7 +96,7 @@ impl PostgresServer {
     }
 
     fn initdb(&self) -> Result<(), ServiceError> {
-        let password = self.guardian.folder().join("password");
+        let password = self.reaper.folder().join("password");
         self.write(&password, &self.password)?;
         let mut command = self.command("initdb");
         command
@@ -106,7 +106,7 @@ impl PostgresServer {
             .arg(&password)
             .args(["--username", USER, "--auth", "scram-sha-256"])
             .args(["--encoding", "UTF8", "--locale", "C"])
-            // A folder that is lost with the machine's power is made anew.
+            // A directory that is lost in a power failure is created again.
             .args(["--no-sync", "--no-instructions"]);
         run::to_end(&mut command, "initdb", INITDB_MAX)?;
         let main = self.data_dir().join("postgresql.conf");
@@ -150,7 +150,7 @@ impl PostgresServer {
         }
     }
 
-    /// The address of a database, with the superuser's name and password.
+    /// The URL of a database, with the superuser's name and password.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!(
@@ -159,51 +159,52 @@ impl PostgresServer {
         )
     }
 
-    /// The port on 127.0.0.1. It stays the same through [`Self::start_again`].
+    /// The port on 127.0.0.1. It stays the same through [`Self::restart`].
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The postmaster's process, `None` while the server is stopped.
+    /// The postmaster's process id; `None` while the server is stopped.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.state().postmaster.as_ref().map(Child::id)
     }
 
-    /// The folder PostgreSQL keeps everything in.
+    /// PostgreSQL's data directory.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
-        self.guardian.folder().join("data")
+        self.reaper.folder().join("data")
     }
 
-    /// What the server says, through all its starts.
+    /// The log of all starts.
     #[must_use]
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// What `postgres --version` says.
+    /// The output of `postgres --version`.
     #[must_use]
     pub fn version(&self) -> &str {
         self.binaries.version()
     }
 
-    /// The path of a program beside the server's, such as `pgbench`; it may not exist.
+    /// The path of a program next to the server's, such as `pgbench`; it may not exist.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
         self.binaries.program(name)
     }
 
-    /// Runs SQL by the server's own client and returns its rows, one in a line, columns separated by `|`.
+    /// Runs SQL with the server's own client and returns its rows, one per line, columns separated
+    /// by `|`.
     ///
     /// # Errors
-    /// When the server refuses it, cannot be reached, or does not answer within 60 s.
+    /// When the server refuses it, cannot be reached, or does not respond within 60 s.
     pub fn psql(&self, database: &str, sql: &str) -> Result<String, ServiceError> {
         psql(&self.program("psql"), &self.url(database), sql)
     }
 
-    /// One of PostgreSQL's programs, under the server's account, without the variables of whoever runs tests.
+    /// One of PostgreSQL's programs, run as the server's user, without the environment of the test.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.program(program));
         command
@@ -211,19 +212,19 @@ impl PostgresServer {
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("LC_ALL", "C")
             .env("TZ", "UTC")
-            .current_dir(self.guardian.folder());
-        self.account.runs(&mut command);
+            .current_dir(self.reaper.folder());
+        self.os_user.apply_to(&mut command);
         command
     }
 
-    /// Writes a file that only the server's account may read.
+    /// Writes a file that only the server's user can read.
     fn write(&self, file: &Path, text: &str) -> Result<(), ServiceError> {
         use std::os::unix::fs::PermissionsExt as _;
         const ONLY_THE_OWNER: u32 = 0o600;
         fs::write(file, text).map_err(ServiceError::io("write", file))?;
         fs::set_permissions(file, fs::Permissions::from_mode(ONLY_THE_OWNER))
             .map_err(ServiceError::io("protect", file))?;
-        self.account.owns(file)
+        self.os_user.give_ownership(file)
     }
 
     /// A panic under this lock leaves nothing half done: each field is replaced whole.
@@ -234,7 +235,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // The guardian, dropped after this, ends it; then there is somebody to wait for the process.
+        // The reaper, dropped after this, ends the server. This thread collects the process.
         let postmaster = self.state().postmaster.take();
         if let Some(mut postmaster) = postmaster {
             std::thread::spawn(move || postmaster.wait());
@@ -242,7 +243,7 @@ impl Drop for PostgresServer {
     }
 }
 
-/// Runs SQL by this client on this database.
+/// Runs SQL with this client on this database.
 pub(crate) fn psql(client: &Path, url: &str, sql: &str) -> Result<String, ServiceError> {
     let mut command = Command::new(client);
     command

@@ -1,4 +1,4 @@
-//! Other processes, as `/proc` shows them to everyone, and signals to them.
+//! Reads processes from `/proc`, and sends them signals.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use rustix::process::{Pid, kill_process};
 
 pub(crate) use rustix::process::Signal;
 
-/// A process, by its number.
+/// A process id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(pub(crate) u32);
 
 impl Process {
-    /// Sends a signal. One that has ended meanwhile needs none.
+    /// Sends a signal, if the process still exists.
     pub(crate) fn signal(self, signal: Signal) {
         let pid = i32::try_from(self.0).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
@@ -19,18 +19,18 @@ impl Process {
         }
     }
 
-    /// The state letter of `proc(5)`: `R` and `S` for running and sleeping, `T` for stopped, `Z` for ended and not yet
-    /// waited for. `None` when there is no such process.
+    /// The state letter of `proc(5)`: `R` and `S` for running and sleeping, `T` for stopped, `Z`
+    /// for a zombie. `None` when there is no such process.
     pub(crate) fn state(self) -> Option<char> {
         self.stat().map(|(state, _)| state)
     }
 
-    /// Whether it neither runs nor can be woken.
+    /// Whether it has ended, waited for or not.
     pub(crate) fn is_gone(self) -> bool {
         matches!(self.state(), None | Some('Z' | 'X'))
     }
 
-    /// Whether this is one of its arguments: a number alone may have passed on to another process.
+    /// Whether this is one of its arguments: a process id alone may have been reused.
     pub(crate) fn has_argument(self, argument: &str) -> bool {
         let arguments = fs::read(format!("/proc/{}/cmdline", self.0)).unwrap_or_default();
         arguments
@@ -38,7 +38,7 @@ impl Process {
             .any(|one| one == argument.as_bytes())
     }
 
-    /// The processes it has started, not those that these have started.
+    /// Its child processes, without their children.
     pub(crate) fn children(self) -> Vec<Self> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         entries
@@ -47,7 +47,7 @@ impl Process {
             .collect()
     }
 
-    /// State and parent. The name before them stands in brackets, and may hold brackets itself.
+    /// State and parent. The name before them is in parentheses, and may contain some itself.
     fn stat(self) -> Option<(char, u32)> {
         let line = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
         let (_, after_name) = line.rsplit_once(") ")?;
@@ -62,22 +62,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::run;
+    use crate::wait::poll_until;
 
     #[test]
-    fn a_child_is_seen_stopped_woken_and_ended() {
+    fn child_states_follow_its_signals() {
         let mut child = Command::new("sleep").arg("3600").spawn().unwrap();
         let process = Process(child.id());
         let soon = Duration::from_secs(60);
         assert!(Process(std::process::id()).children().contains(&process));
-        assert!(run::until(soon, || process.has_argument("3600")));
+        assert!(poll_until(soon, || process.has_argument("3600")));
         assert!(!process.has_argument("360"));
         process.signal(Signal::STOP);
-        assert!(run::until(soon, || process.state() == Some('T')));
+        assert!(poll_until(soon, || process.state() == Some('T')));
         process.signal(Signal::CONT);
-        assert!(run::until(soon, || process.state() == Some('S')));
+        assert!(poll_until(soon, || process.state() == Some('S')));
         process.signal(Signal::KILL);
-        assert!(run::until(soon, || process.is_gone()));
+        assert!(poll_until(soon, || process.is_gone()));
         child.wait().unwrap();
         assert_eq!(process.state(), None);
     }

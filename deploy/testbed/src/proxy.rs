@@ -1,4 +1,4 @@
-//! A proxy that breaks the way between clients and a server.
+//! A TCP proxy that breaks connections between clients and a server.
 
 mod connection;
 mod hold;
@@ -21,9 +21,10 @@ use hold::Armed;
 /// Two threads each. A test that needs more has a leak.
 const CONNECTIONS_MAX: usize = 1_024;
 
-/// A TCP proxy on a free loopback port, whose faults are changed while it runs. They concern every connection through it.
+/// A TCP proxy on a free loopback port, whose faults change while it runs. They apply to all of its
+/// connections.
 ///
-/// It closes what goes through it when it is dropped.
+/// It closes its connections when it is dropped.
 #[derive(Debug)]
 pub struct ChaosProxy {
     address: SocketAddr,
@@ -35,7 +36,7 @@ pub struct ChaosProxy {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Told when a fault ends, or a connection does.
+    /// Notified when a fault or a connection ends.
     changed: Condvar,
 }
 
@@ -58,10 +59,10 @@ struct Faults {
 }
 
 impl ChaosProxy {
-    /// Starts a proxy in front of this address.
+    /// Starts a proxy in front of an address.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// When no port is free.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -93,8 +94,8 @@ impl ChaosProxy {
         self.address
     }
 
-    /// Closes every connection, and every new one as soon as it is made. What a [`Hold`] holds stays on its way: only its
-    /// client is cut off.
+    /// Closes every connection, and every new one as soon as it is accepted. What a [`Hold`] holds
+    /// is not lost: only its client is disconnected.
     pub fn cut(&self) {
         let mut state = self.shared.lock();
         state.faults.cut = true;
@@ -105,8 +106,8 @@ impl ChaosProxy {
         self.shared.changed.notify_all();
     }
 
-    /// Ends every fault. Connections whose answers were swallowed are closed, for what comes next would be misunderstood.
-    /// What is held stays held.
+    /// Ends all faults. Connections that have lost responses are closed, because their clients
+    /// would misinterpret the next ones. Held messages stay held.
     pub fn heal(&self) {
         let mut state = self.shared.lock();
         state.faults = Faults::default();
@@ -121,35 +122,37 @@ impl ChaosProxy {
         self.shared.changed.notify_all();
     }
 
-    /// Accepts and forwards nothing, in either direction; what is sent meanwhile arrives after [`Self::heal`].
+    /// Accepts and forwards nothing, in either direction. What is sent meanwhile arrives after
+    /// [`Self::heal`].
     pub fn stall(&self) {
         self.shared.lock().faults.stalled = true;
     }
 
-    /// Swallows what the server sends: it does what it is asked, and the answer is lost.
+    /// Discards what the server sends: it executes requests, and the responses are lost.
     pub fn drop_server_bytes(&self) {
         self.shared.lock().faults.swallowing = true;
     }
 
-    /// Forwards what is read at once this much later, each way.
+    /// Delays each chunk of bytes, in each direction.
     pub fn delay(&self, each_way: Duration) {
         self.shared.lock().faults.delay = each_way;
     }
 
-    /// Leads new connections elsewhere. Those that exist stay where they are, until [`Self::cut`].
+    /// Sends new connections to another address. Existing ones stay, until [`Self::cut`].
     pub fn set_upstream(&self, upstream: SocketAddr) {
         self.shared.lock().upstream = upstream;
     }
 
-    /// Holds the first message that `from` names, and all that the same client sends after it, until it is released.
-    /// What the server sends goes on. Each hold happens once, on one connection; others pass.
+    /// Holds the first message that matches `from`, and everything that the same client sends after
+    /// it, until it is released. Responses of the server pass. A hold applies once, to one
+    /// connection.
     pub fn hold_client_bytes(&self, from: HoldFrom) -> Hold {
         let (armed, hold) = hold::arm(from);
         self.shared.lock().holds.push(armed);
         hold
     }
 
-    /// Connections that are open, on either side.
+    /// How many connections are open on either side.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.lock().connections.len()
@@ -167,7 +170,7 @@ impl Drop for ChaosProxy {
             state.holds.clear();
         }
         self.shared.changed.notify_all();
-        // Wakes the thread that accepts; when this fails, the listener is gone, and so is the thread.
+        // Wakes the accepting thread. If this fails, the listener and the thread are gone already.
         drop(TcpStream::connect(self.address));
         if let Some(accepting) = self.accepting.take() {
             drop(accepting.join());
@@ -176,12 +179,13 @@ impl Drop for ChaosProxy {
 }
 
 impl Shared {
-    /// A panic under this lock leaves nothing half done: flags are replaced, entries put in and taken out whole.
+    /// A panic under this lock leaves nothing half done: flags are replaced, entries inserted and
+    /// removed as a whole.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a client. None while the way is cut, or there are too many.
+    /// Registers a client. `None` while connections are cut, or there are too many.
     fn admit(&self, client: TcpStream) -> Option<(u64, Arc<Connection>)> {
         let mut state = self.lock();
         if state.faults.cut || state.ended || state.connections.len() >= CONNECTIONS_MAX {
@@ -201,7 +205,8 @@ impl Shared {
         }
     }
 
-    /// Waits for the end of a stall, and returns the faults in force then; none when the connection is closed.
+    /// Waits for the end of a stall, and returns the faults then in force; `None` when the
+    /// connection is closed.
     fn faults_for(&self, connection: &Connection) -> Option<Faults> {
         let mut state = self.lock();
         while state.faults.stalled && !connection.is_closed() {
@@ -213,7 +218,7 @@ impl Shared {
         (!connection.is_closed()).then_some(state.faults)
     }
 
-    /// The hold that waits for this message, if one does.
+    /// The hold that matches this message, if any.
     fn holds(&self, message: &ClientMessage, connection: &Connection) -> Option<Armed> {
         let mut state = self.lock();
         let at = state
@@ -230,7 +235,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if shared.lock().ended {
             return;
         }
-        // A client that is gone before it is accepted, or not admitted, is closed by being dropped.
+        // A client that has disconnected, or is not admitted, is closed by being dropped.
         if let Some((id, connection)) = client.ok().and_then(|client| shared.admit(client)) {
             let shared = shared.clone();
             thread::spawn(move || {

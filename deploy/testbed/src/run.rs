@@ -1,19 +1,17 @@
-//! Runs a program to its end within a limit, and gives back what it said.
+//! Runs a program to its end within a limit, and returns its output.
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::ServiceError;
+use crate::wait::poll_until;
 
-/// Between two looks at something that is waited for. Short against everything that is waited for here.
-const POLL: Duration = Duration::from_millis(10);
-
-/// Runs it and returns what it wrote to its standard output, without the last line break.
+/// Runs a command and returns its stdout without the last line break.
 ///
 /// # Errors
-/// When it cannot be started, ends badly (with what it wrote to its standard error), or has to be killed at the limit.
+/// When it cannot be started, fails (with its stderr), or is killed at the limit.
 pub(crate) fn to_end(
     command: &mut Command,
     what: &str,
@@ -31,7 +29,7 @@ pub(crate) fn to_end(
     let out = read(child.stdout.take());
     let err = read(child.stderr.take());
     let Some(status) = ended(&mut child, limit) else {
-        // Both succeed on a child of ours.
+        // Both succeed on a child of this process.
         drop(child.kill());
         drop(child.wait());
         return Err(ServiceError::TooLate {
@@ -50,37 +48,23 @@ pub(crate) fn to_end(
     }
 }
 
-/// Waits until it has ended, for at most so long.
+/// Waits until a process has ended, for at most `limit`.
 pub(crate) fn ended(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let mut status = None;
-    until(limit, || {
-        // Waiting for a child of ours fails only when somebody else has waited for it: then it has ended.
+    poll_until(limit, || {
+        // Waiting fails only when something else has waited for the child: then it has ended.
         status = child.try_wait().unwrap_or(Some(ExitStatus::default()));
         status.is_some()
     });
     status
 }
 
-/// Looks again and again until it is so, for at most so long; says whether it is.
-pub(crate) fn until(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + limit;
-    loop {
-        if is_so() {
-            return true;
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        thread::sleep(POLL);
-    }
-}
-
-/// Reads in a thread of its own: a program that writes more than a pipe holds would never end.
+/// Reads in a thread: a program that writes more than a pipe holds would never end.
 fn read(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut from) = from {
-            // What was read until a fault is still worth showing.
+            // What was read before a fault is still worth showing.
             drop(from.read_to_end(&mut bytes));
         }
         String::from_utf8_lossy(&bytes).into_owned()
@@ -100,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_said_comes_back() {
+    fn output_is_returned_on_success_and_failure() {
         let limit = Duration::from_secs(60);
         assert_eq!(sh("echo a; echo b", limit).unwrap(), "a\nb");
         let failed = sh("echo a; echo why >&2; exit 3", limit).unwrap_err();
@@ -110,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_limit_it_is_killed() {
+    fn program_is_killed_at_its_limit() {
         let late = sh("exec sleep 3600", Duration::from_millis(20)).unwrap_err();
         assert!(matches!(late, ServiceError::TooLate { .. }), "{late}");
     }

@@ -149,7 +149,7 @@ fn finish(child: &mut Child, limit: Duration) -> Result<Ended> {
 ///
 /// # Errors
 /// When it cannot be waited for.
-pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait().context("cannot wait for the program")? {

@@ -119,7 +119,7 @@ fn up(service: &Service, folder: &Path, brokers: usize) -> Result<Status> {
     }
     match service.start(folder, brokers) {
         Ok(started) => {
-            let record = Record::leave_running(started)?;
+            let record = Record::detach(started)?;
             record.write(folder, service.name)?;
             Ok(running(service, record))
         }

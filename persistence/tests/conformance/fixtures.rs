@@ -33,7 +33,7 @@ pub(crate) fn sqlite_config(folder: &TempDir) -> SqliteConfig {
 
 /// An empty database of the test's own; without a server the test is counted as skipped.
 pub(crate) fn postgres_config(test: &str) -> Option<PostgresConfig> {
-    let server = match fritzy_testbed::postgres_for_tests() {
+    let server = match fritzy_testbed::shared_postgres() {
         Ok(server) => server,
         Err(missing) if missing.is_missing() => {
             fritzy_testbed::skipped(test, &missing.to_string());

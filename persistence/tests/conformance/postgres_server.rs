@@ -350,7 +350,7 @@ async fn a_server_that_starts_is_waited_for_and_one_that_refuses_is_not() {
         wait: std::time::Duration::from_secs(60),
         ..PostgresConfig::new(url)
     }));
-    tokio::task::block_in_place(|| server.start_again()).expect("starts");
+    tokio::task::block_in_place(|| server.restart()).expect("starts");
     let stores = opening.await.expect("no panic").expect("opens");
     stores.close().await;
 }

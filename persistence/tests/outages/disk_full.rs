@@ -102,7 +102,7 @@ async fn a_full_disk_refuses_writes_and_loses_nothing() {
             began.elapsed() < PATIENT,
             "the server is neither up nor down"
         );
-        if ground.server.start_again().is_ok() {
+        if ground.server.restart().is_ok() {
             break;
         }
     }

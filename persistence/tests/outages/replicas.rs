@@ -146,7 +146,7 @@ async fn a_replica_that_is_gone_or_promoted_is_not_missed() {
     blocking(|| pair.replica.stop_immediate()).expect("stops");
     assert_eq!(pair.accounts(Consistency::AtLeast(token)).await, Some(1));
     assert_eq!(pair.accounts(Consistency::BoundedStaleness).await, Some(1));
-    blocking(|| pair.replica.start_again()).expect("starts");
+    blocking(|| pair.replica.restart()).expect("starts");
     // One that takes writes of its own is none any more.
     blocking(|| pair.replica.promote()).expect("promoted");
     pair.ask_replica("DELETE FROM account");

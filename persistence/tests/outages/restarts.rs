@@ -45,7 +45,7 @@ async fn a_restart_is_not_noticed_but_by_waiting() {
         let restarting = ground.clone();
         let told = load(&ground, round * 1_000_000, PATIENT, move || {
             restarting.server.stop_fast().expect("stops");
-            restarting.server.start_again().expect("starts");
+            restarting.server.restart().expect("starts");
         });
         let told = told.await;
         let refused: Vec<_> = told.iter().filter(|(_, answer)| answer.is_err()).collect();
@@ -81,7 +81,7 @@ async fn crashes_lose_nothing_acknowledged() {
             } else {
                 crashing.server.stop_immediate().expect("stops");
             }
-            crashing.server.start_again().expect("starts");
+            crashing.server.restart().expect("starts");
         });
         all.extend(told.await);
         let after = ground
@@ -123,7 +123,7 @@ async fn a_long_outage_is_told_at_once_and_ends_by_itself() {
         assert!(unavailable, "{answer:?}");
     }
     told.extend(meanwhile);
-    ground.server.start_again().expect("starts");
+    ground.server.restart().expect("starts");
     let began = Instant::now();
     loop {
         let again = ground
@@ -261,7 +261,7 @@ async fn a_tail_waits_for_a_standby_to_be_promoted() {
     ground.server.stop_fast().expect("stops");
     let signal = ground.server.data_dir().join("standby.signal");
     std::fs::write(signal, "").expect("written");
-    ground.server.start_again().expect("starts as a standby");
+    ground.server.restart().expect("starts as a standby");
     let promoting = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(2)).await;
         execute(&url, "SELECT pg_promote()").await;
@@ -300,7 +300,7 @@ async fn a_tail_goes_on_behind_a_restart_with_exactly_the_rest() {
         let restarted = tokio::task::spawn_blocking(move || {
             restarting.server.stop_fast().expect("stops");
             std::thread::sleep(Duration::from_millis(300));
-            restarting.server.start_again().expect("starts");
+            restarting.server.restart().expect("starts");
         });
         while let Some(event) = tail.next().await.expect("waits for the server") {
             seen.push(event);

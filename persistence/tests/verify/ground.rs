@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use fritzy_testbed::node_binary;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::node_binary::node_binary;
 
 /// Few shards, so that each has several events.
 const SHARDS: &str = "4";

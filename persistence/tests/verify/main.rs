@@ -7,7 +7,5 @@
 mod cannot;
 mod ground;
 mod journal_faults;
-#[path = "../../../bench/tests/node_binary/mod.rs"]
-mod node_binary;
 mod postgres_faults;
 mod state_faults;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Output;
 
-use fritzy_testbed::{TestPostgres, postgres_for_tests, skipped};
+use fritzy_testbed::{TestPostgres, shared_postgres, skipped};
 use serde_json::Value;
 
 use crate::ground::{fritzy, make_everything_on};
@@ -189,7 +189,7 @@ const FAULTS: [Fault; 32] = [
 ];
 
 fn server(test: &str) -> Option<TestPostgres> {
-    match postgres_for_tests() {
+    match shared_postgres() {
         Ok(server) => Some(server),
         Err(missing) if missing.is_missing() => {
             skipped(test, &missing.to_string());

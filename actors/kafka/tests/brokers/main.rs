@@ -1,9 +1,6 @@
 //! The bridge on real brokers: what is in the journal is on Kafka, first occurrences in order (invariant I6), through all
 //! that can happen to brokers and bridges.
 
-mod brokers;
-mod console;
-mod consumed;
 mod outages;
 mod panicking;
 mod refusals;
@@ -12,16 +9,13 @@ mod secure;
 mod shop;
 mod topics;
 
-use brokers::plain;
-use consumed::Consumed;
+use fritzy_testbed::skip_unless;
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
 use shop::KafkaShop;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_published_in_order_once_and_on_every_topic() {
-    let test = "everything_is_published_in_order_once_and_on_every_topic";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     shop.orders(50).await;
     let running = shop.bridge().await;
@@ -36,7 +30,7 @@ async fn everything_is_published_in_order_once_and_on_every_topic() {
     let journal = shop.journal().await;
     for consumed in [
         Consumed::all(&cluster.bootstrap()),
-        console::consume_in_java(&cluster),
+        consume_in_java(&cluster),
     ] {
         consumed.require_whole(&journal);
         assert_eq!(consumed.repeats, 0);

@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fritzy_kafka::TOPICS;
-use fritzy_testbed::KafkaCluster;
+use fritzy_testbed::{KafkaCluster, blocking, skip_unless};
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, leaderships, start_brokers};
 use tokio::time::sleep;
 
-use crate::brokers::{act, leaderships, plain};
-use crate::console::consume_in_java;
-use crate::consumed::Consumed;
 use crate::shop::{KafkaShop, status};
 
 /// A producer that has stalled is replaced by then.
@@ -36,22 +34,19 @@ pub(crate) async fn require_whole(fault: &str, cluster: &KafkaCluster, shop: &Ka
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_stopped_for_a_minute_under_load() {
-    let test = "a_broker_that_is_stopped_for_a_minute_under_load";
-    let Some(mut cluster) = plain(test, 1) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(1));
     let shop = Arc::new(KafkaShop::with_topics(&cluster.bootstrap()).await);
     let running = shop.bridge().await;
     let load = shop.load();
     sleep(Duration::from_secs(3)).await;
-    act(|| cluster.stop(0));
+    blocking(|| cluster.stop(0));
     sleep(Duration::from_secs(60)).await;
     let behind = status(&running).lag_events;
     assert!(
         behind > 1_000,
         "{behind} are behind: it is told while it is away"
     );
-    act(|| cluster.start_again(0));
+    blocking(|| cluster.restart(0));
     sleep(Duration::from_secs(3)).await;
     load.stop().await;
     shop.until_published(&running).await;
@@ -62,21 +57,18 @@ async fn a_broker_that_is_stopped_for_a_minute_under_load() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_paused_and_one_that_is_killed_cost_nothing_but_time() {
-    let test = "a_broker_that_is_paused_and_one_that_is_killed_cost_nothing_but_time";
-    let Some(mut cluster) = plain(test, 1) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(1));
     let shop = Arc::new(KafkaShop::with_topics(&cluster.bootstrap()).await);
     let running = shop.bridge().await;
     let load = shop.load();
     sleep(Duration::from_secs(1)).await;
-    act(|| cluster.pause(0));
+    blocking(|| cluster.pause(0));
     sleep(Duration::from_secs(5)).await;
-    act(|| cluster.resume(0));
+    blocking(|| cluster.resume(0));
     sleep(Duration::from_secs(1)).await;
-    act(|| cluster.kill(0));
+    blocking(|| cluster.kill(0));
     sleep(Duration::from_secs(1)).await;
-    act(|| cluster.start_again(0));
+    blocking(|| cluster.restart(0));
     sleep(Duration::from_secs(1)).await;
     load.stop().await;
     shop.until_published(&running).await;
@@ -86,10 +78,7 @@ async fn a_broker_that_is_paused_and_one_that_is_killed_cost_nothing_but_time() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaders_of_three_that_are_killed_one_after_another() {
-    let test = "leaders_of_three_that_are_killed_one_after_another";
-    let Some(mut cluster) = plain(test, 3) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(3));
     let shop = Arc::new(KafkaShop::with_topics(&cluster.bootstrap()).await);
     let running = shop.bridge().await;
     let load = shop.load();
@@ -98,7 +87,7 @@ async fn leaders_of_three_that_are_killed_one_after_another() {
         let led = leaderships(&cluster.bootstrap(), &TOPICS);
         let leader = (0..3).max_by_key(|index| led[*index]).expect("three");
         assert!(led[leader] > 0, "{led:?}");
-        act(|| cluster.kill(leader));
+        blocking(|| cluster.kill(leader));
         let placed = load.placed();
         let before = status(&running).done;
         sleep(Duration::from_secs(15)).await;
@@ -108,7 +97,7 @@ async fn leaders_of_three_that_are_killed_one_after_another() {
             status(&running).done > before + 100,
             "it goes on without one"
         );
-        act(|| cluster.start_again(leader));
+        blocking(|| cluster.restart(leader));
         sleep(Duration::from_secs(8)).await;
     }
     load.stop().await;
@@ -119,22 +108,19 @@ async fn leaders_of_three_that_are_killed_one_after_another() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_library_without_room_is_waited_for_and_nothing_overtakes() {
-    let test = "a_library_without_room_is_waited_for_and_nothing_overtakes";
-    let Some(mut cluster) = plain(test, 1) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     // Less than the messages of three orders.
     let shop = Arc::new(shop.set(&[("queue.buffering.max.messages", "17")]));
     let running = shop.bridge().await;
     shop.orders(200).await;
-    act(|| cluster.pause(0));
+    blocking(|| cluster.pause(0));
     shop.orders(200).await;
     // It looks how much has come every ten seconds.
     sleep(Duration::from_secs(12)).await;
     let behind = status(&running).lag_events;
     assert!(behind > 100, "{behind}");
-    act(|| cluster.resume(0));
+    blocking(|| cluster.resume(0));
     shop.orders(200).await;
     shop.until_published(&running).await;
     assert_eq!(status(&running).restarts, 0);
@@ -145,10 +131,7 @@ async fn a_library_without_room_is_waited_for_and_nothing_overtakes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_producer_that_delivers_nothing_while_brokers_are_well_is_replaced() {
-    let test = "a_producer_that_delivers_nothing_while_brokers_are_well_is_replaced";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     // It keeps what it has for a quarter of an hour.
     let shop = Arc::new(shop.set(&[("linger.ms", "900000")]));

@@ -9,21 +9,18 @@ use fritzy_kafka::{KafkaBridge, TOPICS};
 use fritzy_projections::{
     Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart,
 };
+use fritzy_testbed::skip_unless;
+use fritzy_testbed_shop::kafka::{Consumed, start_brokers};
 use fritzy_types::ShardId;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::brokers::plain;
-use crate::consumed::Consumed;
 use crate::outages::require_whole;
 use crate::shop::{KafkaShop, TOPIC_SETTINGS, status};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bridge_that_is_given_up_in_the_middle_repeats_and_loses_nothing() {
-    let test = "a_bridge_that_is_given_up_in_the_middle_repeats_and_loses_nothing";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     for _ in 0..4 {
         let running = shop.bridge().await;
@@ -87,10 +84,7 @@ impl Projection for PanicIn {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bridge_that_panics_is_started_anew_from_its_cursors() {
-    let test = "a_bridge_that_panics_is_started_anew_from_its_cursors";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     let panicking = Panicking {
         bridges: KafkaBridge::new(shop.config.clone()).expect("a client"),

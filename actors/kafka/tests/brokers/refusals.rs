@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use fritzy_domain::{Cursor, RecordedEvent};
+use fritzy_testbed::{blocking, skip_unless};
+use fritzy_testbed_shop::kafka::{Consumed, set_topic, start_brokers};
 use tokio::time::sleep;
 
-use crate::brokers::{act, plain, set_topic};
-use crate::consumed::Consumed;
 use crate::outages::require_whole;
 use crate::shop::{KafkaShop, status};
 
@@ -20,10 +20,7 @@ fn stopped(cursors: &[Cursor]) -> Vec<&Cursor> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_is_too_large_stops_its_shard_before_it_and_no_other() {
-    let test = "a_message_that_is_too_large_stops_its_shard_before_it_and_no_other";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::with_topics(&brokers).await;
     let shop = shop.set(&[("compression.type", "none")]);
@@ -81,10 +78,7 @@ async fn a_message_that_is_too_large_stops_its_shard_before_it_and_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batches_that_are_too_large_become_smaller_until_they_are_taken() {
-    let test = "batches_that_are_too_large_become_smaller_until_they_are_taken";
-    let Some(mut cluster) = plain(test, 1) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(1));
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::with_topics(&brokers).await;
     let shop = shop.set(&[("compression.type", "none")]);
@@ -95,9 +89,9 @@ async fn batches_that_are_too_large_become_smaller_until_they_are_taken() {
     shop.orders(5).await;
     shop.until_published(&running).await;
     // So that much waits, and goes out together.
-    act(|| cluster.pause(0));
+    blocking(|| cluster.pause(0));
     shop.orders(300).await;
-    act(|| cluster.resume(0));
+    blocking(|| cluster.resume(0));
     shop.until_published(&running).await;
     assert!(stopped(&shop.cursors().await).is_empty());
     let restarts = status(&running).restarts;

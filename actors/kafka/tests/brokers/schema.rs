@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fritzy_domain::{AccountCommand, OrderCommand, ProductCommand};
+use fritzy_testbed::skip_unless;
+use fritzy_testbed_shop::kafka::{read_all, start_brokers};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::brokers::plain;
-use crate::consumed::read_all;
 use crate::shop::KafkaShop;
 
 const SCHEMA: &str = include_str!("../../../../docs/events.schema.json");
@@ -66,10 +66,7 @@ fn require_described(schema: &Value, validator: &Validator, event: &Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_is_as_its_schema_has_it() {
-    let test = "every_event_is_as_its_schema_has_it";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     let running = shop.bridge().await;
     shop.orders(2).await;

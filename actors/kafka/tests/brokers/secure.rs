@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fritzy_kafka::{KafkaBridge, Topics};
-use fritzy_testbed::{KafkaConfig, KafkaSecurity};
+use fritzy_testbed::{KafkaCluster, KafkaConfig, KafkaSecurity, skip_unless};
+use fritzy_testbed_shop::kafka::Consumed;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-use crate::brokers::brokers;
-use crate::consumed::Consumed;
+use tokio::task::block_in_place;
+
 use crate::shop::{KafkaShop, TOPIC_SETTINGS};
 
 const PASSWORD: &str = "right-4711";
@@ -62,7 +63,6 @@ fn write(folder: &Path, file: &str, text: &str) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobody_else() {
-    let test = "brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobody_else";
     let (ours, foreign) = (Authority::new(), Authority::new());
     let (certificate, key) = ours.sign("localhost");
     let (client, client_key) = ours.sign("fritzy");
@@ -75,9 +75,7 @@ async fn brokers_are_reached_by_tls_with_a_password_or_a_certificate_and_by_nobo
         }),
         ..KafkaConfig::default()
     };
-    let Some(cluster) = brokers(test, &config) else {
-        return;
-    };
+    let cluster = skip_unless!(block_in_place(|| KafkaCluster::start(&config)));
     let ports = cluster.secure_ports()[0];
     let (by_password, by_certificate) = (ports.password, ports.certificate);
     let shown = |path: &Path| path.display().to_string();

@@ -1,14 +1,16 @@
 //! Topics as they must be: made, compared, mended where that can be done.
 
 use fritzy_kafka::{KafkaBridge, TopicDifference};
+use fritzy_testbed::{blocking, skip_unless};
+use fritzy_testbed_shop::kafka::{client_config, start_brokers};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
-use crate::brokers::{act, client, plain};
 use crate::shop::KafkaShop;
 
 async fn make(brokers: &str, topic: NewTopic<'_>) {
-    let admin: AdminClient<DefaultClientContext> = client(brokers).create().expect("a client");
+    let admin: AdminClient<DefaultClientContext> =
+        client_config(brokers).create().expect("a client");
     for made in admin
         .create_topics([&topic], &AdminOptions::new())
         .await
@@ -24,10 +26,7 @@ fn lines(differences: &[TopicDifference]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_differs_is_told_and_what_can_be_mended_is() {
-    let test = "what_differs_is_told_and_what_can_be_mended_is";
-    let Some(cluster) = plain(test, 1) else {
-        return;
-    };
+    let cluster = skip_unless!(start_brokers(1));
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::new(&brokers).await;
     let orders = NewTopic::new("order.events", 5, TopicReplication::Fixed(1))
@@ -79,7 +78,7 @@ async fn what_differs_is_told_and_what_can_be_mended_is() {
     // What somebody has set besides stays.
     let arguments = ["--describe", "--topic", "order.events"];
     let limit = std::time::Duration::from_secs(60);
-    let told = act(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit));
+    let told = blocking(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit));
     assert!(
         told.contains("segment.ms=60000") && told.contains("retention.ms=86400000"),
         "{told}"
@@ -94,10 +93,7 @@ async fn what_differs_is_told_and_what_can_be_mended_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_brokers_keep_three_copies_of_which_two_must_have_it() {
-    let test = "three_brokers_keep_three_copies_of_which_two_must_have_it";
-    let Some(mut cluster) = plain(test, 3) else {
-        return;
-    };
+    let mut cluster = skip_unless!(start_brokers(3));
     let brokers = cluster.bootstrap();
     let shop = KafkaShop::new(&brokers).await;
     // As long as there was one broker.
@@ -120,7 +116,7 @@ async fn three_brokers_keep_three_copies_of_which_two_must_have_it() {
     let limit = std::time::Duration::from_secs(60);
     let told = |topic: &str| {
         let arguments = ["--describe", "--topic", topic];
-        act(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit))
+        blocking(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit))
     };
     let of_orders = told("order.events");
     assert!(of_orders.contains("ReplicationFactor: 3"), "{of_orders}");
@@ -132,7 +128,7 @@ async fn three_brokers_keep_three_copies_of_which_two_must_have_it() {
         "{of_accounts}"
     );
     // While one is away nothing is taken back.
-    act(|| cluster.kill(2));
+    blocking(|| cluster.kill(2));
     let (done, remains) = shop.topics().apply().await.expect("applied");
     assert!(done.is_empty(), "{done:?}");
     assert!(

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fritzy_bench_support::ScratchDatabase;
-use fritzy_testbed::{postgres_for_tests, skipped};
+use fritzy_testbed::{shared_postgres, skipped};
 use tokio::time::{sleep, timeout};
 
 /// So many are given up sooner or later, up to twice as long as making one takes.
@@ -14,7 +14,7 @@ const LATER: Duration = Duration::from_secs(2);
 #[tokio::test]
 async fn one_that_is_given_up_while_it_is_made_is_gone() {
     let test = "one_that_is_given_up_while_it_is_made_is_gone";
-    let server = match postgres_for_tests() {
+    let server = match shared_postgres() {
         Ok(server) => server,
         Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
         Err(failure) => panic!("{failure}"),

@@ -6,7 +6,7 @@ use fritzy_actors::{PriceInput, ProductInput, Request, Shop, ShopConfig};
 use fritzy_bench_support::seed_orders;
 use fritzy_domain::CommandId;
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
-use fritzy_testbed::{postgres_for_tests, skipped};
+use fritzy_testbed::{shared_postgres, skipped};
 use fritzy_types::{Deadline, NodeId};
 use uuid::Uuid;
 
@@ -57,7 +57,7 @@ async fn make_things(url: &str) {
 #[tokio::test]
 async fn seeded_orders_keep_every_invariant() {
     let test = "seeded_orders_keep_every_invariant";
-    let server = match postgres_for_tests() {
+    let server = match shared_postgres() {
         Ok(server) => server,
         Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
         Err(failure) => panic!("{failure}"),

@@ -1,11 +1,13 @@
-//! One backend: whether it is ready, and the connections to it that wait for their next request.
+//! One backend: its readiness, and its idle connections.
 //!
-//! A pooled connection is a risk: when the backend closes it at the moment in which a request is sent, nobody knows whether
-//! the request was done. A new connection for each request has no such moment, but costs a connect and a task of the backend each time,
-//! which load tests would measure. So connections are kept, but only **while the backend is ready**: the moment it is not, those that wait are closed, and
-//! those in use are closed after their answer. A node serves on for `--unready-ms` after it has become unready, which is
-//! longer than it takes to notice; so by the time it closes connections, none of them is in this pool. The other reason to
-//! close one is idleness, after which a node waits a minute; here it waits some seconds.
+//! A pooled connection is a risk. When the backend closes it while a request is being sent, nobody
+//! knows whether the request was executed. A new connection per request avoids that, but costs a
+//! connect and a task in the backend, which load tests would measure. So connections are pooled
+//! only **while the backend is ready**. When it becomes unready, idle connections are closed at
+//! once, and those in use after their response. A node continues to serve for `--unready-ms` after
+//! it has become unready, which is longer than this module needs to notice. By the time the node
+//! closes connections, none of them is in the pool. Connections are also closed when idle: a node
+//! does so after a minute, this module after some seconds.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,39 +23,38 @@ use tokio::time::timeout;
 
 use super::readiness;
 
-/// On one machine, or in one data centre.
+/// Enough on one machine, or within one data center.
 const CONNECT_MAX: Duration = Duration::from_secs(1);
 /// Far below the minute after which a node closes an idle connection.
 const IDLE_MAX: Duration = Duration::from_secs(5);
-/// Connections that wait, for each backend.
+/// Idle connections of one backend.
 const IDLE_CONNECTIONS_MAX: usize = 512;
 
-/// A backend.
 #[derive(Debug)]
 pub(super) struct Backend {
     pub(super) address: SocketAddr,
     state: Arc<Mutex<State>>,
-    /// `None` where a test says what is ready.
+    /// `None` where a test sets the readiness.
     following: Option<AbortHandle>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     is_ready: bool,
-    /// How often it has ceased to be ready: connections belong to the time before.
+    /// How often it has become unready. A connection of an earlier period is not pooled again.
     times: u64,
-    /// The one used last is the last.
+    /// The most recently used one is the last.
     idle: Vec<(SendRequest<Incoming>, Instant)>,
 }
 
-/// A connection that is used by one request.
+/// A connection in use by one request.
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Incoming>,
     times: u64,
 }
 
 impl Backend {
-    /// One that is not ready yet, and whose readiness is followed until it is dropped.
+    /// A backend that is unready at first. Its readiness is polled until it is dropped.
     pub(super) fn followed(address: SocketAddr) -> Self {
         let mut backend = Self::unfollowed(address);
         let state = backend.state.clone();
@@ -62,7 +63,7 @@ impl Backend {
         backend
     }
 
-    /// One that is not ready yet.
+    /// A backend that is unready at first, and not polled.
     pub(super) fn unfollowed(address: SocketAddr) -> Self {
         Self {
             address,
@@ -85,10 +86,10 @@ impl Backend {
         self.state().idle.len()
     }
 
-    /// A connection that waits, or a new one.
+    /// An idle connection, or a new one.
     ///
     /// # Errors
-    /// Why there is none. Nothing was sent.
+    /// When the backend cannot be connected to. Nothing was sent.
     pub(super) async fn connection(&self) -> io::Result<Connection> {
         let times = match self.waiting() {
             Ok(connection) => return Ok(connection),
@@ -100,12 +101,12 @@ impl Backend {
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
             .map_err(io::Error::other)?;
-        // How it ends is told to the request that uses it.
+        // The request that uses the connection sees how it ends.
         tokio::spawn(connection);
         Ok(Connection { sender, times })
     }
 
-    /// One that waits, or to which time a new one will belong.
+    /// An idle connection, or the period that a new one belongs to.
     fn waiting(&self) -> Result<Connection, u64> {
         let mut state = self.state();
         let times = state.times;
@@ -118,7 +119,7 @@ impl Backend {
         Err(times)
     }
 
-    /// Keeps a connection, whose answer is at its end, for the next request.
+    /// Returns a connection to the pool once its response is complete.
     pub(super) fn keep(&self, connection: Connection) {
         let mut state = self.state();
         let belongs = state.is_ready && state.times == connection.times;
@@ -140,7 +141,7 @@ impl Drop for Backend {
     }
 }
 
-/// Notes it, and closes connections that should not be kept.
+/// Sets the readiness, and closes the connections that must not be pooled any more.
 fn set_ready(state: &Mutex<State>, is_ready: bool) {
     let mut state = lock(state);
     if state.is_ready && !is_ready {

@@ -1,4 +1,4 @@
-//! One request: to a backend that is ready, and its answer back.
+//! Forwards one request to a ready backend, and streams its response back.
 
 use std::io;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use super::Backends;
 use super::backend::{Backend, Connection};
 
-/// Until the head of an answer has come: a node answers within 10 s whatever happens, unless it is told otherwise.
+/// Until the head of a response: a node responds within 10 s by default.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
-/// Headers that are about one connection, and go no further.
+/// Hop-by-hop headers, which are not forwarded.
 const OF_ONE_CONNECTION: [HeaderName; 6] = [
     header::CONNECTION,
     header::TE,
@@ -29,15 +29,15 @@ const OF_ONE_CONNECTION: [HeaderName; 6] = [
 
 type Answer = Response<Either<Incoming, Full<Bytes>>>;
 
-/// Why there is no answer of a backend.
+/// Why there is no response of a backend.
 enum Failed {
     /// Nothing was sent.
     NotSent(&'static str),
-    /// Something was sent, and no answer came.
+    /// Something was sent, and no response arrived.
     Lost(&'static str),
 }
 
-/// Forwards it. Whatever goes wrong is told in the answer, as the API tells its own errors.
+/// Forwards a request. Failures are reported in the response in the API's own form.
 pub(super) async fn forward(backends: &Backends, mut request: Request<Incoming>) -> Answer {
     remove_of_one_connection(request.headers_mut());
     let answered = match connection(backends).await {
@@ -56,8 +56,9 @@ pub(super) async fn forward(backends: &Backends, mut request: Request<Incoming>)
     }
 }
 
-/// A connection to the first backend in turn that does not refuse it. What else can happen to a connect is not tried
-/// elsewhere: it says less about the backend, and a client must be able to rely on how often its request can be sent.
+/// A connection to the first backend in turn that does not refuse it. Other connect errors are not
+/// retried elsewhere: they say less about the backend, and clients must be able to rely on how
+/// often their request may be sent.
 async fn connection(backends: &Backends) -> Result<(Arc<Backend>, Connection), Failed> {
     for backend in backends.in_turn() {
         match backend.connection().await {
@@ -92,7 +93,8 @@ async fn send(
         }
     };
     tokio::spawn(async move {
-        // Once the answer has passed; an error means that the backend closes the connection with it.
+        // After the response has passed. An error means that the backend closes the connection with
+        // it.
         if connection.sender.ready().await.is_ok() {
             backend.keep(connection);
         }
@@ -102,7 +104,7 @@ async fn send(
     Ok(answer)
 }
 
-/// Those that the `Connection` header names are about one connection as well.
+/// Headers that `Connection` names are hop-by-hop as well.
 fn remove_of_one_connection(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)

@@ -1,9 +1,10 @@
-//! A small HTTP balancer that follows readiness, as those in front of real clusters do: for tests, and for people to play
-//! with on one machine.
+//! A small HTTP balancer that follows readiness, as balancers of real clusters do: for tests, and
+//! for local clusters.
 //!
-//! Each request goes to the next backend in turn that is ready, and its body and answer stream through. **Nothing is sent
-//! twice**: only where a backend has refused the connection, so that nothing of the request can have reached it, another
-//! one is tried. A client that is to survive more gives its mutations keys, and asks again itself.
+//! Each request goes to the next ready backend, and its body and response are streamed. **Nothing
+//! is sent twice**: only when a backend has refused the connection, so that nothing of the request
+//! can have reached it, another one is tried. Clients that need more use idempotency keys and retry
+//! themselves.
 
 mod backend;
 mod forward;
@@ -27,14 +28,15 @@ use tokio::time::sleep;
 use crate::error::ServiceError;
 use backend::Backend;
 
-/// Connections of clients at once; one more waits in the listener's queue. A node takes as many.
+/// Client connections at once; further ones wait in the listener's queue. A node accepts as many.
 const CONNECTIONS_MAX: usize = 4_096;
-/// For the head of a request, idleness before it included: as long as a node gives its clients.
+/// For the head of a request, idle time included: as long as a node gives its clients.
 const HEAD_MAX: Duration = Duration::from_secs(60);
-/// When there are no more file descriptors, some connection must end first.
+/// Without free file descriptors, a connection must close first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A balancer that runs until it is dropped. It has a thread of its own, and can be used with a runtime or without.
+/// A balancer that runs until it is dropped. It has its own thread, and needs no runtime of its
+/// caller.
 #[derive(Debug)]
 pub struct Balancer {
     address: SocketAddr,
@@ -44,10 +46,11 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// Listens there, for these backends. None of them is ready before it has said so.
+    /// Listens on an address, for these backends. None of them is ready before its first successful
+    /// check.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or no thread started.
+    /// When the address cannot be listened on, or no thread be started.
     pub fn start(listen: SocketAddr, backends: &[SocketAddr]) -> Result<Self, ServiceError> {
         let cannot = |what: String| move |source| ServiceError::Io { what, source };
         let listener = TcpListener::bind(listen)
@@ -79,7 +82,7 @@ impl Balancer {
         self.address
     }
 
-    /// From now on there are these backends; those that stay, stay as they are.
+    /// Replaces the backends. Those that stay keep their readiness and connections.
     pub fn set_backends(&self, addresses: &[SocketAddr]) {
         let _context = self.runtime().enter();
         let known = self.backends.all();
@@ -112,7 +115,7 @@ impl Drop for Balancer {
     }
 }
 
-/// The backends, and whose turn it is.
+/// The backends, and which one is next.
 #[derive(Debug, Default)]
 struct Backends {
     all: RwLock<Arc<[Arc<Backend>]>>,
@@ -134,7 +137,7 @@ impl Backends {
         all.iter().filter(|one| one.is_ready()).cloned().collect()
     }
 
-    /// Those that are ready, in the order in which one request tries them.
+    /// The ready backends, in the order in which one request tries them.
     fn in_turn(&self) -> Vec<Arc<Backend>> {
         let mut ready = self.ready();
         if !ready.is_empty() {
@@ -167,7 +170,7 @@ async fn serve(listener: TcpListener, backends: Arc<Backends>) {
 }
 
 async fn serve_one(stream: TcpStream, backends: Arc<Backends>) {
-    // Small answers leave at once; a client's connection works without it as well.
+    // Small responses are sent at once; a failure here is harmless.
     drop(stream.set_nodelay(true));
     let forwarding = service_fn(move |request| {
         let backends = backends.clone();
@@ -177,6 +180,6 @@ async fn serve_one(stream: TcpStream, backends: Arc<Backends>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), forwarding);
-    // A client that hangs up is nobody's fault.
+    // A client may disconnect at any time.
     drop(served.await);
 }

@@ -1,5 +1,5 @@
-//! Whether a backend is ready: it is asked again and again, each time over a new connection, so that its listener is asked
-//! as well.
+//! Polls whether a backend is ready, each time over a new connection, so that its listener is
+//! checked as well.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// Between two checks.
+/// Pause between two checks.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
-/// For a check. Together with the time between two it is less than a second, so that a node with `--unready-ms 1000` still
-/// serves everything when the last request is sent to it.
+/// Limit of one check. Together with the pause it is less than a second, so that a node with
+/// `--unready-ms 1000` still serves when the last request is sent to it.
 const CHECK_MAX: Duration = Duration::from_millis(500);
 
-/// Asks for ever, and tells each answer.
+/// Checks forever, and reports each result.
 pub(super) async fn follow(address: SocketAddr, tell: impl Fn(bool)) {
     loop {
         tell(is_ready(address).await);

@@ -1,4 +1,4 @@
-//! The balancer in front of backends that count what reaches them.
+//! The balancer in front of backends that count their requests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -10,22 +10,22 @@ use std::time::Duration;
 
 use super::Balancer;
 use super::backend::Backend;
-use crate::run;
+use crate::wait::poll_until;
 
-/// What happens at once on an idle machine takes a while on a busy one.
+/// Enough for a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// What a backend does with a request that is not about its readiness.
+/// How a backend treats a request that is not a readiness check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Does {
     Answer,
-    /// Reads it, and hangs up.
+    /// Reads it and disconnects.
     HangUp,
-    /// Answers the first one of a connection, reads the second, and hangs up.
+    /// Responds to the first request of a connection, reads the second and disconnects.
     HangUpOnSecond,
-    /// Answers one half, and the other when it is told to.
+    /// Sends half of the response, and the rest on a signal.
     AnswerInHalves,
 }
 
@@ -33,7 +33,7 @@ struct Fake {
     address: SocketAddr,
     is_ready: Arc<AtomicBool>,
     requests: Arc<AtomicUsize>,
-    /// One message for each connection that the balancer has closed.
+    /// One message for each connection that the balancer closed.
     closed: Receiver<()>,
     go_on: Sender<()>,
 }
@@ -72,7 +72,7 @@ impl Fake {
     }
 }
 
-/// Serves a connection; whether the other side has closed it, after a request.
+/// Serves a connection. Returns whether the other side closed it after a request.
 fn serve(
     stream: &TcpStream,
     does: Does,
@@ -119,14 +119,14 @@ fn serve(
     of_this > 0
 }
 
-/// One that is ready without being asked.
+/// A backend that is ready without checks.
 fn ready_backend(address: SocketAddr) -> Arc<Backend> {
     let backend = Backend::unfollowed(address);
     backend.set_ready(true);
     Arc::new(backend)
 }
 
-/// A balancer before backends that are ready without being asked.
+/// A balancer in front of backends that are ready without checks.
 fn before(addresses: &[SocketAddr]) -> Balancer {
     let balancer = Balancer::start(ANY_PORT, &[]).unwrap();
     let backends = addresses.iter().copied().map(ready_backend).collect();
@@ -150,7 +150,7 @@ fn send(balancer: &Balancer) -> TcpStream {
     stream
 }
 
-/// The status, and the whole answer.
+/// The status, and the whole response.
 fn ask(balancer: &Balancer) -> (u16, String) {
     let mut answer = String::new();
     send(balancer).read_to_string(&mut answer).unwrap();
@@ -158,25 +158,25 @@ fn ask(balancer: &Balancer) -> (u16, String) {
 }
 
 #[test]
-fn requests_go_in_turn_to_whoever_is_ready() {
+fn requests_go_to_ready_backends_in_turn() {
     let fakes = [Fake::start(Does::Answer), Fake::start(Does::Answer)];
     let addresses = [fakes[0].address, fakes[1].address];
     let balancer = Balancer::start(ANY_PORT, &addresses).unwrap();
-    assert!(run::until(SOON, || balancer.ready() == addresses));
+    assert!(poll_until(SOON, || balancer.ready() == addresses));
     for _ in 0..10 {
         assert_eq!(ask(&balancer).0, 200);
     }
     assert_eq!(fakes.each_ref().map(Fake::requests), [5, 5]);
 
     fakes[0].is_ready.store(false, Ordering::SeqCst);
-    assert!(run::until(SOON, || balancer.ready() == addresses[1..]));
+    assert!(poll_until(SOON, || balancer.ready() == addresses[1..]));
     for _ in 0..10 {
         assert_eq!(ask(&balancer).0, 200);
     }
     assert_eq!(fakes.each_ref().map(Fake::requests), [5, 15]);
 
     fakes[1].is_ready.store(false, Ordering::SeqCst);
-    assert!(run::until(SOON, || balancer.ready().is_empty()));
+    assert!(poll_until(SOON, || balancer.ready().is_empty()));
     let (status, answer) = ask(&balancer);
     assert_eq!(status, 503);
     let json = r#"{"errors":[{"message":"no node is ready; nothing was sent","extensions":{"code":"UNAVAILABLE"}}]}"#;
@@ -184,7 +184,7 @@ fn requests_go_in_turn_to_whoever_is_ready() {
     assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
 
     fakes[0].is_ready.store(true, Ordering::SeqCst);
-    assert!(run::until(SOON, || balancer.ready() == addresses[..1]));
+    assert!(poll_until(SOON, || balancer.ready() == addresses[..1]));
     assert_eq!(ask(&balancer).0, 200);
     assert_eq!(fakes.each_ref().map(Fake::requests), [6, 15]);
 
@@ -193,7 +193,7 @@ fn requests_go_in_turn_to_whoever_is_ready() {
 }
 
 #[test]
-fn a_refused_connect_is_tried_elsewhere() {
+fn refused_connect_is_tried_on_another_backend() {
     let fake = Fake::start(Does::Answer);
     let balancer = before(&[nobody(), fake.address, nobody()]);
     for _ in 0..9 {
@@ -205,7 +205,7 @@ fn a_refused_connect_is_tried_elsewhere() {
 }
 
 #[test]
-fn a_request_that_was_sent_is_never_sent_again() {
+fn sent_request_is_never_repeated() {
     let fakes = [Fake::start(Does::HangUp), Fake::start(Does::HangUp)];
     let balancer = before(&[fakes[0].address, fakes[1].address]);
     for n in 1..=6 {
@@ -220,26 +220,26 @@ fn a_request_that_was_sent_is_never_sent_again() {
 }
 
 #[test]
-fn neither_is_one_that_was_sent_over_a_kept_connection() {
+fn request_sent_over_a_pooled_connection_is_never_repeated() {
     let fake = Fake::start(Does::HangUpOnSecond);
     let backend = ready_backend(fake.address);
     let balancer = before(&[]);
     balancer.backends.replace(vec![backend.clone()]);
     assert_eq!(ask(&balancer).0, 200);
-    assert!(run::until(SOON, || backend.kept() == 1));
+    assert!(poll_until(SOON, || backend.kept() == 1));
     assert_eq!(ask(&balancer).0, 502);
     assert_eq!(fake.requests(), 2);
 }
 
 #[test]
-fn connections_are_kept_while_the_backend_is_ready_and_closed_once_it_is_not() {
+fn connections_are_pooled_only_while_the_backend_is_ready() {
     let fake = Fake::start(Does::Answer);
     let backend = ready_backend(fake.address);
     let balancer = before(&[]);
     balancer.backends.replace(vec![backend.clone()]);
     for _ in 0..3 {
         assert_eq!(ask(&balancer).0, 200);
-        assert!(run::until(SOON, || backend.kept() == 1));
+        assert!(poll_until(SOON, || backend.kept() == 1));
     }
     assert!(fake.closed.try_recv().is_err(), "one connection for all");
     backend.set_ready(false);
@@ -248,7 +248,7 @@ fn connections_are_kept_while_the_backend_is_ready_and_closed_once_it_is_not() {
 }
 
 #[test]
-fn a_connection_in_use_is_closed_after_its_answer_when_the_backend_is_not_ready_any_more() {
+fn connection_in_use_closes_after_its_backend_was_unready() {
     let fake = Fake::start(Does::AnswerInHalves);
     let backend = ready_backend(fake.address);
     let balancer = before(&[]);
@@ -260,7 +260,7 @@ fn a_connection_in_use_is_closed_after_its_answer_when_the_backend_is_not_ready_
         stream.read_exact(&mut byte).unwrap();
         answer.push(byte[0]);
     }
-    // Ready again by the time the answer ends: the connection belongs to the time before.
+    // It is ready again when the response ends, but the connection belongs to the earlier period.
     backend.set_ready(false);
     backend.set_ready(true);
     fake.go_on.send(()).unwrap();

@@ -1,23 +1,22 @@
 //! Apache Kafka's files on this machine, and the Java that runs them.
 
-use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
+use std::{env, fs};
 
 use crate::error::ServiceError;
 use crate::run;
 
-/// Names a folder that holds Apache Kafka's jars with all they need, such as `libs` of a release.
+/// Names a directory with Apache Kafka's jars and their dependencies, such as `libs` of a release.
 pub const KAFKA_LIB_VARIABLE: &str = "FRITZY_TEST_KAFKA_LIB";
 
-/// Which one is fetched.
+/// The version that is downloaded.
 const VERSION: &str = "4.3.1";
-/// What Maven is to fetch.
+/// The dependencies that Maven downloads.
 const POM: &str = include_str!("../../kafka/pom.xml");
-/// The oldest Java that this Kafka's brokers run on.
+/// The oldest Java that brokers of this version run on.
 const JAVA_MIN: u32 = 17;
 /// 91 files, 54 MB.
 const FETCH_MAX: Duration = Duration::from_secs(180);
@@ -26,7 +25,7 @@ const JAVA_VERSION_MAX: Duration = Duration::from_secs(30);
 const HOW: &str = "Debian: `apt-get install default-jre-headless maven`, with a way to Maven's repository for the first use; \
                    or set FRITZY_TEST_KAFKA_LIB to the folder `libs` of a release of Apache Kafka 4";
 
-/// What runs brokers and tools.
+/// The files and the Java that run brokers and tools.
 #[derive(Debug, Clone)]
 pub struct KafkaArtifacts {
     lib: PathBuf,
@@ -35,10 +34,11 @@ pub struct KafkaArtifacts {
 }
 
 impl KafkaArtifacts {
-    /// The folder that `FRITZY_TEST_KAFKA_LIB` names, or what Maven has fetched, now or before.
+    /// The directory that `FRITZY_TEST_KAFKA_LIB` names, or what Maven has downloaded, now or
+    /// earlier.
     ///
     /// # Errors
-    /// [`ServiceError::Missing`] when there is no Java, or neither those files nor Maven to fetch them.
+    /// [`ServiceError::Missing`] without Java, or without the files and Maven to download them.
     pub fn find() -> Result<Self, ServiceError> {
         let java = java()?;
         if let Some(named) = env::var_os(KAFKA_LIB_VARIABLE) {
@@ -49,7 +49,7 @@ impl KafkaArtifacts {
         }
         let lib = cache().join(format!("kafka-{VERSION}"));
         if version_in(&lib).is_none() {
-            // Once in a process: what failed for one test fails for the others.
+            // Once per process: a download that failed for one test fails for the others.
             static FETCHED: OnceLock<Result<(), String>> = OnceLock::new();
             let fetched =
                 FETCHED.get_or_init(|| fetch(&lib).map_err(|failure| failure.to_string()));
@@ -64,20 +64,22 @@ impl KafkaArtifacts {
         &self.version
     }
 
-    /// One of Kafka's classes as a command, with a folder for its temporary files: Java leaves those of a killed process.
+    /// One of Kafka's classes as a command, with a directory for temporary files: Java leaves those
+    /// of a killed process.
     pub(super) fn command(&self, class: &str, heap: &str, temporary: &Path) -> Command {
         let mut command = Command::new(&self.java);
         command
             .arg(format!("-Xmx{heap}"))
             .arg(format!("-Djava.io.tmpdir={}", temporary.display()))
-            // Short lives: the first compiler is enough, and takes less of the cores.
+            // The processes are short-lived: the first compiler tier is enough, and takes less CPU
+            // time.
             .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"])
             .arg(self.lib.join("*"))
             .arg(class);
         command
     }
 
-    /// Runs one of Kafka's tools to its end, and returns the last line that it printed.
+    /// Runs one of Kafka's tools to its end, and returns its output.
     pub(super) fn run(
         &self,
         class: &str,
@@ -90,7 +92,7 @@ impl KafkaArtifacts {
     }
 }
 
-/// Fetches into a folder beside it first: one that is there is whole.
+/// Downloads into a temporary directory first: an existing target is complete.
 fn fetch(lib: &Path) -> Result<(), ServiceError> {
     let root = cache();
     fs::create_dir_all(&root).map_err(ServiceError::io("make", &root))?;
@@ -114,13 +116,13 @@ fn fetch(lib: &Path) -> Result<(), ServiceError> {
     run::to_end(&mut maven, "mvn", FETCH_MAX).map_err(|failure| missing(failure.to_string()))?;
     match fs::rename(&jars, lib) {
         Ok(()) => Ok(()),
-        // Somebody else was faster.
+        // Another process was faster.
         Err(_) if version_in(lib).is_some() => Ok(()),
         Err(failure) => Err(ServiceError::io("keep", lib)(failure)),
     }
 }
 
-/// Kept between test runs: beside the build, where the build's folder is known, or for this user.
+/// Kept between test runs, in the user's cache.
 pub(super) fn cache() -> PathBuf {
     let home = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = home.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_what_is_there() {
+    fn versions_are_parsed_from_output_and_jar_names() {
         assert_eq!(major("openjdk 17.0.15 2025-04-15\nOpenJDK"), Some(17));
         assert_eq!(major("openjdk 25 2025-09-16"), Some(25));
         assert_eq!(major("nothing"), None);

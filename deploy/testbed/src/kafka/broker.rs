@@ -1,4 +1,4 @@
-//! One broker's process.
+//! The process of one broker.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -9,21 +9,22 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use super::KafkaArtifacts;
+use crate::detached_server::DetachedProcess;
 use crate::error::ServiceError;
-use crate::left::LeftProcess;
 use crate::processes::{Process, Signal};
 use crate::run;
+use crate::wait::poll_until;
 
-/// Until it takes requests: a Java machine's start, an election, and what a killed one left to recover.
+/// Until it accepts requests: the start of Java, an election, and the recovery after a kill.
 const READY_MAX: Duration = Duration::from_secs(120);
-/// Until it has ended in order: the last of a quorum waits for others that will not come.
+/// Until it has stopped in order: the last of a quorum waits for others that will not return.
 const STOP_MAX: Duration = Duration::from_secs(60);
-/// Until it has taken a signal that it cannot refuse.
+/// Until a signal that cannot be blocked has taken effect.
 const SIGNAL_MAX: Duration = Duration::from_secs(30);
 /// How much of the log an error shows.
 const LOG_LINES_SHOWN: usize = 12;
 
-/// A request for the versions of the protocol that a broker speaks: key 18, version 0, correlation 1, no client.
+/// An ApiVersions request: key 18, version 0, correlation 1, no client id.
 const VERSIONS_REQUEST: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255];
 
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Broker {
     pub(super) fn launch(&mut self, artifacts: &KafkaArtifacts) -> Result<(), ServiceError> {
         if self.child.is_some() {
             let detail = "the broker runs: stop or kill it first";
-            return Err(ServiceError::failed("start_again", detail));
+            return Err(ServiceError::failed("restart", detail));
         }
         let log = OpenOptions::new()
             .create(true)
@@ -66,7 +67,7 @@ impl Broker {
         let child = artifacts
             .command("kafka.Kafka", "384m", folder)
             .arg(&self.properties)
-            // Ctrl-C in a terminal goes to the program that owns it, which ends it.
+            // Ctrl-C in a terminal is for the program that owns it, which then ends the broker.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(log)
@@ -76,7 +77,7 @@ impl Broker {
                 what: "start java".to_owned(),
                 source,
             })?;
-        // By this file the guardian finds it.
+        // The reaper finds the broker through this file.
         let file = self.properties.with_extension("pid");
         let known_by = format!("{}\n{}\n", child.id(), self.properties.display());
         fs::write(&file, known_by).map_err(ServiceError::io("write", &file))?;
@@ -84,10 +85,10 @@ impl Broker {
         Ok(())
     }
 
-    /// Forgets the process, which runs on; `None` if there is none.
-    pub(super) fn leave(&mut self) -> Option<LeftProcess> {
+    /// Gives up the process without ending it. Returns `None` if there is none.
+    pub(super) fn detach(&mut self) -> Option<DetachedProcess> {
         let child = self.child.take()?;
-        Some(LeftProcess {
+        Some(DetachedProcess {
             pid: child.id(),
             argument: self.properties.display().to_string(),
         })
@@ -97,7 +98,7 @@ impl Broker {
         let port = self.port;
         let child = self.child.as_mut().ok_or(ServiceError::NotRunning)?;
         let mut ended = None;
-        let ready = run::until(READY_MAX, || {
+        let ready = poll_until(READY_MAX, || {
             ended = child.try_wait().ok().flatten();
             ended.is_some() || answers(port)
         });
@@ -132,7 +133,7 @@ impl Broker {
     pub(super) fn pause(&mut self) -> Result<(), ServiceError> {
         let process = self.process()?;
         process.signal(Signal::STOP);
-        if run::until(SIGNAL_MAX, || process.state() == Some('T')) {
+        if poll_until(SIGNAL_MAX, || process.state() == Some('T')) {
             return Ok(());
         }
         Err(ServiceError::TooLate {
@@ -146,10 +147,10 @@ impl Broker {
         Ok(())
     }
 
-    /// At the end of everything: nothing of it is needed any more.
+    /// Kills it: nothing of it is needed any more.
     pub(super) fn end(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Both succeed on a child of ours.
+            // Both succeed on a child of this process.
             drop(child.kill());
             drop(child.wait());
         }
@@ -179,7 +180,7 @@ impl Broker {
     }
 }
 
-/// Whether a broker answers there. It listens before it can, and answers only once it is registered.
+/// Whether a broker responds. It listens before it is registered, and responds only afterwards.
 pub(super) fn answers(port: u16) -> bool {
     let soon = Duration::from_secs(1);
     let asking = || {

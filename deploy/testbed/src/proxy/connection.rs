@@ -13,14 +13,14 @@ use super::messages::Messages;
 /// A server on this machine accepts at once, or not at all.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// Bytes read at once: small, so that many connections cost little.
+/// Bytes per read: few, so that many connections cost little.
 const CHUNK_BYTES: usize = 16 * 1024;
 
 /// Both ends of a connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     client: TcpStream,
-    /// Empty until it is connected: a stall comes before.
+    /// Empty until it is connected, which a stall delays.
     upstream: OnceLock<TcpStream>,
     closed: AtomicBool,
     held: AtomicBool,
@@ -38,7 +38,7 @@ impl Connection {
         }
     }
 
-    /// Closes both ends, but not that of the server while something for it is held.
+    /// Closes both ends, but not the server's while a message for it is held.
     pub(super) fn cut(&self) {
         if self.held.load(Ordering::SeqCst) {
             shut(&self.client, Shutdown::Both);
@@ -68,7 +68,7 @@ impl Connection {
     }
 }
 
-/// Carries a connection to its end. That a side is gone is the ordinary end of it.
+/// Serves a connection until either side closes it.
 pub(super) fn serve(connection: &Arc<Connection>, shared: &Arc<Shared>) {
     if connect(connection, shared).is_err() {
         return;
@@ -78,7 +78,7 @@ pub(super) fn serve(connection: &Arc<Connection>, shared: &Arc<Shared>) {
         move || drop(server_to_client(&connection, &shared))
     });
     drop(client_to_server(connection, shared));
-    // The server has its requests; it may still answer, and closes when it has no more to say.
+    // The server has all requests. It may still respond, and closes when it has finished.
     if let Some(upstream) = connection.upstream.get() {
         shut(upstream, Shutdown::Write);
     }
@@ -92,7 +92,7 @@ fn connect(connection: &Connection, shared: &Shared) -> io::Result<()> {
     upstream.set_nodelay(true)?;
     connection.client.set_nodelay(true)?;
     connection.upstream.get_or_init(|| upstream);
-    // Closed meanwhile, by somebody who did not see the other end yet.
+    // Closed meanwhile, before the other end was known.
     if connection.is_closed() {
         connection.close();
         return Err(closed());
@@ -138,7 +138,7 @@ fn server_to_client(connection: &Connection, shared: &Shared) -> io::Result<()> 
     loop {
         let length = upstream.read(&mut chunk).unwrap_or(0);
         if length == 0 {
-            // The server is done with this client: what it may still send has no reader.
+            // The server has closed the connection: what the client still sends has no reader.
             shut(&connection.client, Shutdown::Both);
             return Ok(());
         }
@@ -147,14 +147,15 @@ fn server_to_client(connection: &Connection, shared: &Shared) -> io::Result<()> 
         if faults.swallowing {
             connection.lost_bytes.store(true, Ordering::SeqCst);
         } else {
-            // A client that is gone needs no answer. They are read all the same: the server must get to what is held for it.
+            // A disconnected client needs no response. Responses are read all the same, so that the
+            // server reaches the held message.
             drop((&connection.client).write_all(&chunk[..length]));
         }
     }
 }
 
 fn shut(stream: &TcpStream, how: Shutdown) {
-    // It fails only on a connection that is gone already.
+    // It fails only on a connection that is closed already.
     drop(stream.shutdown(how));
 }
 

@@ -1,4 +1,4 @@
-//! Holding what a client has sent, and delivering it later, when the client may be long gone.
+//! Holds a client's message, and delivers it later, possibly after the client has disconnected.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,17 +11,17 @@ const DELIVERY_MAX: Duration = Duration::from_secs(10);
 
 type Condition = Box<dyn FnMut(&ClientMessage) -> bool + Send>;
 
-/// From which message on a client's bytes are held.
+/// Selects the message from which a client's bytes are held.
 pub struct HoldFrom(Condition);
 
 impl HoldFrom {
-    /// The first message for which this is so.
+    /// The first message for which the condition is true.
     pub fn when(condition: impl FnMut(&ClientMessage) -> bool + Send + 'static) -> Self {
         Self(Box::new(condition))
     }
 
-    /// The first message that has these bytes in it. Where the traffic is not PostgreSQL's, or encrypted, a message is
-    /// what was read at once.
+    /// The first message that contains these bytes. In traffic that is not PostgreSQL's, or is
+    /// encrypted, a message is what was read at once.
     #[must_use]
     pub fn bytes(pattern: impl Into<Vec<u8>>) -> Self {
         let pattern = pattern.into();
@@ -34,16 +34,17 @@ impl HoldFrom {
         })
     }
 
-    /// The message that has a statement carried out whose text holds `sql`, prepared or not. The server has seen nothing of
-    /// its effect: so hold a `COMMIT` of an explicit transaction.
+    /// The message that executes a statement whose text contains `sql`, prepared or not. The server
+    /// has not seen it: use this to hold the `COMMIT` of an explicit transaction.
     #[must_use]
     pub fn execute_of(sql: &str) -> Self {
         let sql = sql.to_owned();
         Self::when(move |message| message.executes().is_some_and(|text| text.contains(&sql)))
     }
 
-    /// The message that ends the group (`Sync`) in which such a statement was carried out, or the statement itself when it
-    /// came by the simple protocol. A statement outside a transaction was carried out, and is committed by this.
+    /// The `Sync` that ends a group in which such a statement was executed, or the statement itself
+    /// in the simple protocol. A statement outside a transaction was executed, and this message
+    /// commits it.
     #[must_use]
     pub fn sync_of(sql: &str) -> Self {
         let sql = sql.to_owned();
@@ -62,11 +63,11 @@ impl fmt::Debug for HoldFrom {
     }
 }
 
-/// A hold, seen by the test. Dropped, it releases.
+/// A hold, as the test controls it. Dropping it releases the message.
 #[derive(Debug)]
 pub struct Hold(Arc<Cell>);
 
-/// The same, seen by the proxy. Dropped before it held anything, it is over.
+/// A hold, as the proxy sees it. Dropped before it held anything, it is over.
 #[derive(Debug)]
 pub(super) struct Armed {
     from: HoldFrom,
@@ -81,13 +82,13 @@ struct Cell {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The message has not come yet.
+    /// The message has not arrived yet.
     Waiting,
     Held,
     Released,
-    /// In the server's socket.
+    /// Written to the server's socket.
     Delivered,
-    /// It will never be: discarded, or the server or the proxy is gone.
+    /// It will never be delivered: discarded, or the server or the proxy is gone.
     Lost,
 }
 
@@ -101,41 +102,42 @@ pub(super) fn arm(from: HoldFrom) -> (Armed, Hold) {
 }
 
 impl Hold {
-    /// Whether something is held now.
+    /// Whether a message is held now.
     #[must_use]
     pub fn is_held(&self) -> bool {
         *self.0.lock() == Stage::Held
     }
 
-    /// Waits until something is held, for at most so long; says whether it is.
+    /// Waits until a message is held, for at most `limit`. Returns whether one is.
     #[must_use]
     pub fn wait_held(&self, limit: Duration) -> bool {
         self.0.wait_while(limit, |stage| stage == Stage::Waiting) == Stage::Held
     }
 
-    /// Delivers what is held, even when its client is gone, and all that the client sent after it. Says whether the
-    /// system took it for the server; a hold that holds nothing yet lets everything pass, and delivers nothing.
+    /// Delivers the held message, even when its client is gone, and everything that the client sent
+    /// after it. Returns whether it was written to the server. A hold without a message lets
+    /// everything pass, and returns false.
     pub fn release(&self) -> bool {
-        self.0.leave(Stage::Released);
+        self.0.decide(Stage::Released);
         self.0
             .wait_while(DELIVERY_MAX, |stage| stage == Stage::Released)
             == Stage::Delivered
     }
 
-    /// Throws away what is held, and closes its connection: the server never sees it.
+    /// Discards the held message, and closes its connection: the server never sees it.
     pub fn discard(&self) {
-        self.0.leave(Stage::Lost);
+        self.0.decide(Stage::Lost);
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.leave(Stage::Released);
+        self.0.decide(Stage::Released);
     }
 }
 
 impl Armed {
-    /// Whether this is the message. From then on something is held.
+    /// Whether this is the message, which is held from now on.
     pub(super) fn waits_for(&mut self, message: &ClientMessage) -> bool {
         let mut stage = self.cell.lock();
         if *stage != Stage::Waiting || !(self.from.0)(message) {
@@ -146,7 +148,7 @@ impl Armed {
         true
     }
 
-    /// Waits for the test's decision; says whether to deliver. The test's end is one.
+    /// Waits for the test's decision. Returns whether to deliver; the end of the test delivers.
     pub(super) fn wait_for_release(&self) -> bool {
         let mut stage = self.cell.lock();
         while *stage == Stage::Held {
@@ -186,12 +188,12 @@ impl Cell {
         self.changed.notify_all();
     }
 
-    /// What the test decides, unless it is decided.
-    fn leave(&self, next: Stage) {
+    /// Applies the test's decision, unless there was one.
+    fn decide(&self, next: Stage) {
         let mut stage = self.lock();
         match *stage {
             Stage::Held => *stage = next,
-            // Nobody would answer.
+            // There is nothing to decide about.
             Stage::Waiting => *stage = Stage::Lost,
             Stage::Released | Stage::Delivered | Stage::Lost => {}
         }

@@ -1,27 +1,30 @@
-//! What a client sends, split into the messages of PostgreSQL's protocol (version 3) as far as it is that.
+//! Splits the bytes of a client into messages of PostgreSQL's protocol (version 3), where it is
+//! that protocol.
 //!
-//! See "Message Formats" in PostgreSQL's documentation: a connection begins with packets of a length and a code; after
-//! that, every message has a type, a length and a body.
+//! See "Message Formats" in PostgreSQL's documentation: a connection begins with packets of a
+//! length and a code; afterwards, every message has a type, a length and a body.
 
 use super::statements::Statements;
 
 /// Bytes of a type and a length.
 const HEAD_BYTES: usize = 5;
 
-/// Packets of a start are short; PostgreSQL's own bound. Other protocols begin with what would be a larger length.
+/// Startup packets are short: PostgreSQL's own limit. Other protocols begin with what would be a
+/// larger length.
 const START_BYTES: std::ops::RangeInclusive<usize> = 8..=10_000;
 
-/// A longer message is forwarded as it comes, and the rest of its connection with it.
+/// A longer message is forwarded in pieces, and so is the rest of its connection.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The code of a start: the protocol's version, 3.0 to 3.x.
+/// The code of a startup packet: the protocol's version, 3.0 to 3.x.
 const VERSION: std::ops::RangeInclusive<u32> = 0x0003_0000..=0x0003_ffff;
 
-/// Asking for encryption. The server may refuse; then a start follows.
+/// Requests encryption. The server may refuse; then a startup packet follows.
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 
-/// One message of a client. Where the traffic is not PostgreSQL's, or encrypted: what was read at once.
+/// One message of a client. In traffic that is not PostgreSQL's, or is encrypted: what was read at
+/// once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientMessage {
     kind: Option<u8>,
@@ -31,8 +34,8 @@ pub struct ClientMessage {
 }
 
 impl ClientMessage {
-    /// The letter of its type, such as `Q`, `P`, `B`, `E`, `S`; none at the start of a connection, and where the traffic
-    /// is not PostgreSQL's.
+    /// The letter of its type, such as `Q`, `P`, `B`, `E`, `S`; `None` for a startup packet and for
+    /// other traffic.
     #[must_use]
     pub fn kind(&self) -> Option<char> {
         self.kind.map(char::from)
@@ -44,22 +47,22 @@ impl ClientMessage {
         &self.bytes
     }
 
-    /// The text of the statement that this message has carried out: a `Query`, or an `Execute` of what was prepared,
-    /// however long ago on this connection.
+    /// The text of the statement that this message executes: a `Query`, or an `Execute` of a
+    /// statement prepared earlier on this connection.
     #[must_use]
     pub fn executes(&self) -> Option<&str> {
         self.executes.as_deref()
     }
 
-    /// The texts of all statements of the group that this message ends: of a `Sync`, those since the last one; of a
-    /// `Query`, its own. Empty for others.
+    /// The texts of all statements of the group that this message ends: for a `Sync`, those since
+    /// the last one; for a `Query`, its own. Empty for other messages.
     #[must_use]
     pub fn ends_group_with(&self) -> &[String] {
         &self.ends_group_with
     }
 }
 
-/// The bytes of one client, as they become whole messages.
+/// Collects the bytes of one client into whole messages.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     phase: Phase,
@@ -69,7 +72,7 @@ pub(super) struct Messages {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Before the start of the connection is whole.
+    /// Before the whole startup packet has arrived.
     #[default]
     Starting,
     Typed,
@@ -82,12 +85,12 @@ impl Messages {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// What has come of a message that is not whole.
+    /// The bytes of a message that is not complete.
     pub(super) fn rest(&self) -> &[u8] {
         &self.buffer
     }
 
-    /// The next message that has come to its end.
+    /// The next complete message.
     pub(super) fn next_whole(&mut self) -> Option<ClientMessage> {
         match self.phase {
             Phase::Starting => self.next_start(),
@@ -151,7 +154,7 @@ fn untyped(bytes: Vec<u8>) -> ClientMessage {
     }
 }
 
-/// The big-endian number that begins there.
+/// The big-endian number at this offset.
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
     let four = bytes.get(at..)?.first_chunk()?;
     Some(u32::from_be_bytes(*four))
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_become_whole_messages_wherever_they_are_torn() {
+    fn split_bytes_are_joined_to_whole_messages() {
         let sent = [start(), message(b'Q', b"COMMIT\0"), message(b'X', b"")].concat();
         let mut messages = Messages::default();
         let mut came = Vec::new();
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn prepared_statements_are_known_by_their_text_for_as_long_as_they_live() {
+    fn prepared_statements_keep_their_text() {
         let mut messages = Messages::default();
         messages.push(&start());
         messages.push(&message(b'P', b"s1\0INSERT 1\0\0\0"));
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_request_for_encryption_is_followed_by_a_start() {
+    fn encryption_request_is_followed_by_a_startup_message() {
         let mut request = 8_u32.to_be_bytes().to_vec();
         request.extend_from_slice(&SSL_REQUEST.to_be_bytes());
         let mut messages = Messages::default();
@@ -237,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_postgres_in_the_clear_passes_as_it_comes() {
+    fn traffic_of_other_protocols_passes_unchanged() {
         let mut kafka = 30_u32.to_be_bytes().to_vec();
         kafka.extend_from_slice(&[0, 18, 0, 3, 0, 0, 0, 1]);
         let tls = vec![0x16, 3, 1, 2, 0, 1, 0];

@@ -1,15 +1,16 @@
-//! Which SQL a client's messages carry out: prepared statements are executed by name, long after their text was sent.
+//! Which SQL a client's messages execute: prepared statements are executed by name, long after
+//! their text was sent.
 
 use std::collections::HashMap;
 
-/// What a message is to the statements of its connection.
+/// How a message relates to the statements of its connection.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) executes: Option<String>,
     pub(super) ends_group_with: Vec<String>,
 }
 
-/// The statements and portals of one connection. They are as many as the client keeps.
+/// The statements and portals of one connection, as many as the client keeps.
 #[derive(Debug, Default)]
 pub(super) struct Statements {
     prepared: HashMap<Vec<u8>, String>,
@@ -19,7 +20,7 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    /// Takes note of a message, by its type and body.
+    /// Processes a message by its type and body.
     pub(super) fn see(&mut self, kind: u8, body: &[u8]) -> Seen {
         let mut texts = body.split(|byte| *byte == 0);
         let mut text = || texts.next().unwrap_or_default();

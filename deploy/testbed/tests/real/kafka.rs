@@ -5,23 +5,15 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{KafkaCluster, KafkaConfig, ServiceError, TansuBroker, skipped};
+use fritzy_testbed::{KafkaCluster, KafkaConfig, ServiceError, TansuBroker, skip_unless};
 
 const TOOL_MAX: Duration = Duration::from_secs(60);
 
-fn cluster(test: &str, brokers: usize) -> Option<KafkaCluster> {
-    let config = KafkaConfig {
-        brokers,
+fn brokers(count: usize) -> Result<KafkaCluster, ServiceError> {
+    KafkaCluster::start(&KafkaConfig {
+        brokers: count,
         ..KafkaConfig::default()
-    };
-    match KafkaCluster::start(&config) {
-        Ok(cluster) => Some(cluster),
-        Err(missing @ ServiceError::Missing { .. }) => {
-            skipped(test, &missing.to_string());
-            None
-        }
-        Err(failure) => panic!("{failure}"),
-    }
+    })
 }
 
 fn topics(cluster: &KafkaCluster, arguments: &[&str]) -> String {
@@ -44,18 +36,15 @@ fn processes_with(part: &str) -> usize {
 }
 
 #[test]
-fn one_broker_keeps_its_topics_through_kill_and_restart_and_leaves_nothing() {
-    let test = "one_broker_keeps_its_topics_through_kill_and_restart_and_leaves_nothing";
-    let Some(mut cluster) = cluster(test, 1) else {
-        return;
-    };
+fn broker_keeps_topics_through_kill_and_leaves_nothing() {
+    let mut cluster = skip_unless!(brokers(1));
     assert!(cluster.version().starts_with('4'), "{}", cluster.version());
     topics(
         &cluster,
         &["--create", "--topic", "order.events", "--partitions", "3"],
     );
     cluster.kill(0).expect("kills");
-    cluster.start_again(0).expect("starts");
+    cluster.restart(0).expect("starts");
     let listed = topics(&cluster, &["--describe", "--topic", "order.events"]);
     assert!(listed.contains("PartitionCount: 3"), "{listed}");
     cluster.pause(0).expect("stops");
@@ -72,10 +61,8 @@ fn one_broker_keeps_its_topics_through_kill_and_restart_and_leaves_nothing() {
 }
 
 #[test]
-fn three_brokers_go_on_without_one() {
-    let Some(mut cluster) = cluster("three_brokers_go_on_without_one", 3) else {
-        return;
-    };
+fn three_brokers_tolerate_the_loss_of_one() {
+    let mut cluster = skip_unless!(brokers(3));
     let create = [
         "--create",
         "--topic",
@@ -92,12 +79,10 @@ fn three_brokers_go_on_without_one() {
 }
 
 #[test]
-fn brokers_left_running_are_found_and_ended() {
-    let Some(cluster) = cluster("brokers_left_running_are_found_and_ended", 1) else {
-        return;
-    };
+fn detached_brokers_are_found_and_ended() {
+    let cluster = skip_unless!(brokers(1));
     let address = cluster.bootstrap();
-    let left = cluster.leave_running().expect("they run");
+    let left = cluster.detach().expect("they run");
     assert!(left.is_running());
     TcpStream::connect(&address).expect("it listens");
     left.end().expect("ends");
@@ -111,27 +96,14 @@ fn brokers_left_running_are_found_and_ended() {
 }
 
 #[test]
-fn the_broker_in_memory_serves_and_leaves_nothing() {
-    let test = "the_broker_in_memory_serves_and_leaves_nothing";
-    let start = || match TansuBroker::start(None) {
-        Ok(broker) => Some(broker),
-        Err(missing @ ServiceError::Missing { .. }) => {
-            skipped(test, &missing.to_string());
-            None
-        }
-        Err(failure) => panic!("{failure}"),
-    };
-    let Some(broker) = start() else {
-        return;
-    };
+fn in_memory_broker_serves_and_leaves_nothing() {
+    let broker = skip_unless!(TansuBroker::start(None));
     let address = broker.bootstrap().to_owned();
     TcpStream::connect(&address).expect("it listens");
     drop(broker);
     TcpStream::connect(&address).expect_err("nobody listens");
-    let left = start()
-        .expect("as before")
-        .leave_running()
-        .expect("it runs");
+    let broker = TansuBroker::start(None).expect("it starts again");
+    let left = broker.detach().expect("it runs");
     assert!(left.is_running());
     left.end().expect("ends");
     assert!(!left.is_running() && !left.folder.exists());

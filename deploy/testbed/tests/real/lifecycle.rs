@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, TlsFiles};
+use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, TlsFiles, skip, skip_unless};
 
 use crate::psql::{A_MOMENT, Psql, SOON};
-use crate::{is_there, make, server};
+use crate::{is_there, make};
 
 type End = fn(&PostgresServer) -> Result<(), ServiceError>;
 
@@ -17,11 +17,9 @@ fn address(server: &PostgresServer) -> std::net::SocketAddr {
 }
 
 #[test]
-fn a_server_serves_and_leaves_nothing() {
+fn server_serves_and_leaves_nothing() {
     let config = PostgresConfig::default().with("max_connections", "17");
-    let Some(server) = server("a_server_serves_and_leaves_nothing", config) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     let show = |name: &str| server.psql("postgres", &format!("SHOW {name}")).unwrap();
     assert_eq!(
         (show("max_connections"), show("fsync")),
@@ -52,13 +50,8 @@ fn a_server_serves_and_leaves_nothing() {
 }
 
 #[test]
-fn what_was_committed_outlives_every_end() {
-    let Some(server) = server(
-        "what_was_committed_outlives_every_end",
-        PostgresConfig::default(),
-    ) else {
-        return;
-    };
+fn committed_data_survives_every_kind_of_stop() {
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let port = server.port();
     let ends: [(&str, End); 3] = [
         ("fast", PostgresServer::stop_fast),
@@ -74,8 +67,8 @@ fn what_was_committed_outlives_every_end() {
             matches!(end(&server), Err(ServiceError::NotRunning)),
             "{name}"
         );
-        server.start_again().unwrap();
-        assert!(server.start_again().is_err(), "{name}: it runs already");
+        server.restart().unwrap();
+        assert!(server.restart().is_err(), "{name}: it runs already");
         assert_eq!(
             server.psql("postgres", &is_there(name)).unwrap(),
             "t",
@@ -86,13 +79,8 @@ fn what_was_committed_outlives_every_end() {
 }
 
 #[test]
-fn a_paused_server_answers_nobody_and_goes_on() {
-    let Some(server) = server(
-        "a_paused_server_answers_nobody_and_goes_on",
-        PostgresConfig::default(),
-    ) else {
-        return;
-    };
+fn paused_server_answers_after_its_resume() {
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let mut old = Psql::connected(&server, address(&server));
     server.pause().unwrap();
     let mut new = Psql::started(&server, address(&server));
@@ -106,7 +94,7 @@ fn a_paused_server_answers_nobody_and_goes_on() {
     // Even what is paused can be ended, by a stop and by the end of the test.
     server.pause().unwrap();
     server.stop_fast().unwrap();
-    server.start_again().unwrap();
+    server.restart().unwrap();
     server.pause().unwrap();
     let data = server.data_dir();
     drop(server);
@@ -114,13 +102,8 @@ fn a_paused_server_answers_nobody_and_goes_on() {
 }
 
 #[test]
-fn settings_change_while_it_runs_or_with_the_next_start() {
-    let Some(server) = server(
-        "settings_change_while_it_runs_or_with_the_next_start",
-        PostgresConfig::default(),
-    ) else {
-        return;
-    };
+fn settings_apply_at_reload_or_restart() {
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let show = |name: &str| server.psql("postgres", &format!("SHOW {name}")).unwrap();
     server.set("statement_timeout", "1234").unwrap();
     assert_eq!(show("statement_timeout"), "1234ms");
@@ -128,7 +111,7 @@ fn settings_change_while_it_runs_or_with_the_next_start() {
     assert_eq!(show("max_connections"), "100");
     server.stop_fast().unwrap();
     server.set("work_mem", "5MB").unwrap();
-    server.start_again().unwrap();
+    server.restart().unwrap();
     assert_eq!(
         (show("max_connections"), show("work_mem")),
         ("31".to_owned(), "5MB".to_owned())
@@ -136,16 +119,11 @@ fn settings_change_while_it_runs_or_with_the_next_start() {
 }
 
 #[test]
-fn a_server_that_cannot_start_says_why() {
+fn failed_start_reports_the_reason() {
     let config = PostgresConfig::default().with("max_connections", "many");
     let error = match PostgresServer::start(config) {
         Ok(_) => panic!("it must not start"),
-        Err(error) if error.is_missing() => {
-            return fritzy_testbed::skipped(
-                "a_server_that_cannot_start_says_why",
-                &error.to_string(),
-            );
-        }
+        Err(error) if error.is_missing() => skip!(error),
         Err(error) => error.to_string(),
     };
     assert!(
@@ -155,7 +133,7 @@ fn a_server_that_cannot_start_says_why() {
 }
 
 #[test]
-fn it_lives_where_it_is_told_to() {
+fn server_uses_the_configured_directory_and_log() {
     let root = tempfile::tempdir().unwrap();
     // The server's account must get through.
     fs::set_permissions(
@@ -169,9 +147,7 @@ fn it_lives_where_it_is_told_to() {
         log: Some(log.clone()),
         ..PostgresConfig::default()
     };
-    let Some(server) = server("it_lives_where_it_is_told_to", config) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     assert!(server.data_dir().starts_with(root.path()));
     drop(server);
     let left: Vec<_> = root
@@ -184,23 +160,17 @@ fn it_lives_where_it_is_told_to() {
 }
 
 #[test]
-fn with_a_certificate_it_offers_tls() {
-    const TEST: &str = "with_a_certificate_it_offers_tls";
+fn server_with_a_certificate_offers_tls() {
     let folder = tempfile::tempdir().unwrap();
     let Some(tls) = certificate(folder.path()) else {
-        return fritzy_testbed::skipped(
-            TEST,
-            "openssl is not installed, and makes the certificate",
-        );
+        skip!("openssl, which creates the certificate, is not installed");
     };
     let certificate = tls.certificate.clone();
     let config = PostgresConfig {
         tls: Some(tls),
         ..PostgresConfig::default()
     };
-    let Some(server) = server(TEST, config) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     let verified = format!(
         "postgres?sslmode=verify-full&sslrootcert={}",
         certificate.display()

@@ -2,22 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{ChaosProxy, PostgresConfig, PostgresServer};
+use fritzy_testbed::{ChaosProxy, PostgresConfig, PostgresServer, ServiceError, skip_unless};
 
 use crate::psql::{A_MOMENT, Psql, SOON, by_way_of, eventually};
-use crate::{is_there, make, server};
+use crate::{is_there, make};
 
-fn behind_a_proxy(test: &str) -> Option<(PostgresServer, ChaosProxy)> {
-    let server = server(test, PostgresConfig::default())?;
+fn behind_proxy() -> Result<(PostgresServer, ChaosProxy), ServiceError> {
+    let server = PostgresServer::start(PostgresConfig::default())?;
     let proxy = ChaosProxy::start(([127, 0, 0, 1], server.port()).into()).expect("a port");
-    Some((server, proxy))
+    Ok((server, proxy))
 }
 
 #[test]
-fn faults_come_and_go_while_it_runs() {
-    let Some((server, proxy)) = behind_a_proxy("faults_come_and_go_while_it_runs") else {
-        return;
-    };
+fn proxy_faults_start_and_heal() {
+    let (server, proxy) = skip_unless!(behind_proxy());
     cut(&server, &proxy);
     stalled(&server, &proxy);
     answers_lost(&server, &proxy);
@@ -86,11 +84,8 @@ fn slow(server: &PostgresServer, proxy: &ChaosProxy) {
 }
 
 #[test]
-fn a_proxy_that_ends_takes_its_connections_with_it() {
-    let Some((server, proxy)) = behind_a_proxy("a_proxy_that_ends_takes_its_connections_with_it")
-    else {
-        return;
-    };
+fn dropped_proxy_closes_its_connections() {
+    let (server, proxy) = skip_unless!(behind_proxy());
     let mut client = Psql::connected(&server, proxy.address());
     proxy.stall();
     let url = by_way_of(&server, proxy.address());

@@ -3,15 +3,15 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use fritzy_testbed::{ChaosProxy, HoldFrom, PostgresConfig, PostgresServer};
+use fritzy_testbed::{ChaosProxy, HoldFrom, PostgresConfig, PostgresServer, ServiceError, skip, skip_unless};
 
 use crate::psql::{A_MOMENT, Psql, SOON, by_way_of, eventually};
-use crate::{is_there, make, server};
+use crate::{is_there, make};
 
-fn behind_a_proxy(test: &str) -> Option<(PostgresServer, ChaosProxy)> {
-    let server = server(test, PostgresConfig::default())?;
+fn behind_proxy() -> Result<(PostgresServer, ChaosProxy), ServiceError> {
+    let server = PostgresServer::start(PostgresConfig::default())?;
     let proxy = ChaosProxy::start(([127, 0, 0, 1], server.port()).into()).expect("a port");
-    Some((server, proxy))
+    Ok((server, proxy))
 }
 
 /// A client that has begun a transaction, and said that it is to be committed.
@@ -24,11 +24,8 @@ fn committing(server: &PostgresServer, proxy: &ChaosProxy, name: &str) -> Psql {
 }
 
 #[test]
-fn a_commit_arrives_after_its_client_has_given_up() {
-    let Some((server, proxy)) = behind_a_proxy("a_commit_arrives_after_its_client_has_given_up")
-    else {
-        return;
-    };
+fn held_commit_arrives_after_its_client_is_gone() {
+    let (server, proxy) = skip_unless!(behind_proxy());
     // The client dies.
     let hold = proxy.hold_client_bytes(HoldFrom::execute_of("COMMIT"));
     assert!(!hold.wait_held(A_MOMENT));
@@ -58,10 +55,8 @@ fn a_commit_arrives_after_its_client_has_given_up() {
 }
 
 #[test]
-fn a_commit_is_held_and_then_answered_or_lost() {
-    let Some((server, proxy)) = behind_a_proxy("a_commit_is_held_and_then_answered_or_lost") else {
-        return;
-    };
+fn held_commit_is_released_or_discarded() {
+    let (server, proxy) = skip_unless!(behind_proxy());
     let hold = proxy.hold_client_bytes(HoldFrom::execute_of("COMMIT"));
     let mut client = committing(&server, &proxy, "late");
     client.says("SELECT 'committed'");
@@ -82,15 +77,12 @@ fn a_commit_is_held_and_then_answered_or_lost() {
 
 #[test]
 fn prepared_statements_are_held_by_their_text() {
-    const TEST: &str = "prepared_statements_are_held_by_their_text";
-    let Some((server, proxy)) = behind_a_proxy(TEST) else {
-        return;
-    };
+    let (server, proxy) = skip_unless!(behind_proxy());
     // It prepares each statement at its first use, and names it from then on: so the second commit is held without
     // its text being in it.
     let pgbench = server.program("pgbench");
     if !pgbench.exists() {
-        return fritzy_testbed::skipped(TEST, "pgbench is not installed beside postgres");
+        skip!("pgbench is not installed next to postgres");
     }
     server.psql("postgres", &make("counted")).unwrap();
     let count = || {

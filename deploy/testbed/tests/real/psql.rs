@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use fritzy_testbed::PostgresServer;
+use fritzy_testbed::{PostgresServer};
 
 /// What must happen has happened by then, on a busy machine as well.
 pub(crate) const SOON: Duration = Duration::from_secs(60);

@@ -1,16 +1,14 @@
 //! A standby follows, and takes over when the first server is lost; clients are led there by the proxy.
 
-use fritzy_testbed::{ChaosProxy, PostgresConfig};
+use fritzy_testbed::{ChaosProxy, PostgresConfig, PostgresServer, skip_unless};
 
 use crate::psql::{Psql, SOON, eventually};
-use crate::{is_there, make, server};
+use crate::{is_there, make};
 
 #[test]
-fn a_standby_follows_and_takes_over() {
+fn standby_follows_and_is_promoted() {
     let config = PostgresConfig::default().with("max_connections", "110");
-    let Some(first) = server("a_standby_follows_and_takes_over", config) else {
-        return;
-    };
+    let first = skip_unless!(PostgresServer::start(config));
     first.psql("postgres", &make("before")).unwrap();
     let second = first.standby(PostgresConfig::default()).unwrap();
     first.psql("postgres", &make("after")).unwrap();
@@ -37,13 +35,8 @@ fn a_standby_follows_and_takes_over() {
 }
 
 #[test]
-fn a_commit_waits_for_its_standby_when_it_is_told_to() {
-    let Some(first) = server(
-        "a_commit_waits_for_its_standby_when_it_is_told_to",
-        PostgresConfig::default(),
-    ) else {
-        return;
-    };
+fn synchronous_commit_waits_for_the_standby() {
+    let first = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let second = first.standby(PostgresConfig::default()).unwrap();
     first.set("synchronous_standby_names", "*").unwrap();
     second.pause().unwrap();

@@ -6,21 +6,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use fritzy_testbed::PostgresConfig;
+use fritzy_testbed::{PostgresConfig, PostgresServer, skip_unless};
 
 use crate::psql::SOON;
-use crate::server;
 
 /// Tells this test binary, started once more, to be the program that is killed.
 const VICTIM: &str = "FRITZY_SERVICES_VICTIM";
 
-const KILLED: &str = "unattended::a_killed_program_leaves_neither_server_nor_folder";
+const KILLED: &str = "unattended::killed_program_leaves_neither_server_nor_directory";
 
 #[test]
-fn a_killed_program_leaves_neither_server_nor_folder() {
-    let Some(server) = server(KILLED, PostgresConfig::default()) else {
-        return;
-    };
+fn killed_program_leaves_neither_server_nor_directory() {
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     if env::var_os(VICTIM).is_some() {
         // Paused, it can do nothing about its end by itself.
         server.pause().unwrap();
@@ -60,15 +57,10 @@ fn a_killed_program_leaves_neither_server_nor_folder() {
 }
 
 #[test]
-fn a_server_left_running_is_found_and_ended() {
-    let Some(server) = server(
-        "a_server_left_running_is_found_and_ended",
-        PostgresConfig::default(),
-    ) else {
-        return;
-    };
+fn detached_server_is_found_and_ended() {
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let port = server.port();
-    let left = server.leave_running().unwrap();
+    let left = server.detach().unwrap();
     assert!(left.is_running());
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut other = left.clone();

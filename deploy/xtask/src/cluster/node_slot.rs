@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
-use fritzy_testbed::{WatchedFolder, free_port, is_free};
+use fritzy_testbed::{ReapedDir, free_port, is_free};
 
 use super::state::{NodeState, NodeStatus};
 use crate::child_process;
@@ -84,8 +84,8 @@ impl NodeSlot {
     ///
     /// # Errors
     /// When the program or its log cannot be opened.
-    pub(super) fn start(&mut self, config: &NodeConfig, watched: &WatchedFolder) -> Result<()> {
-        let folder = watched.of_process(&self.name)?;
+    pub(super) fn start(&mut self, config: &NodeConfig, reaped: &ReapedDir) -> Result<()> {
+        let folder = reaped.process_dir(&self.name)?;
         let log = OpenOptions::new().append(true).open(&self.log);
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
         // Identifies the process: no other one has this argument.
@@ -108,7 +108,7 @@ impl NodeSlot {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", config.program.display()))?;
-        watched.watch(&self.name, child.id(), &port_file)?;
+        reaped.watch(&self.name, child.id(), &port_file)?;
         self.child = Some(child);
         self.status = NodeStatus::Starting;
         Ok(())

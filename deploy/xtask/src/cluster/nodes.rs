@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
-use fritzy_testbed::{Balancer, WatchedFolder};
+use fritzy_testbed::{Balancer, ReapedDir};
 
 use super::node_slot::{NodeConfig, NodeSlot};
 use super::state::{NodeState, NodeStatus};
@@ -55,11 +55,11 @@ impl Nodes {
         &mut self,
         slot: NodeSlot,
         config: &NodeConfig,
-        watched: &WatchedFolder,
+        reaped: &ReapedDir,
     ) -> Result<()> {
         let number = slot.number();
         self.slots.push(slot);
-        self.start(number, config, watched)
+        self.start(number, config, reaped)
     }
 
     /// Starts a node in an empty slot.
@@ -70,13 +70,13 @@ impl Nodes {
         &mut self,
         number: u16,
         config: &NodeConfig,
-        watched: &WatchedFolder,
+        reaped: &ReapedDir,
     ) -> Result<()> {
         let slot = self.find(number)?;
         if slot.pid().is_some() {
             bail!("n{number} is running");
         }
-        slot.start(config, watched)?;
+        slot.start(config, reaped)?;
         self.update_backends();
         Ok(())
     }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn restarted_node_is_not_ready_before_it_reports_so() {
-        let logs = WatchedFolder::new().unwrap();
+        let logs = ReapedDir::new().unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut nodes = Nodes::new(any_port).unwrap();
         nodes.slots.push(NodeSlot::new(1, logs.path()).unwrap());
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn absent_and_stopped_nodes_are_reported() {
-        let logs = WatchedFolder::new().unwrap();
+        let logs = ReapedDir::new().unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut nodes = Nodes::new(any_port).unwrap();
         nodes.slots.push(NodeSlot::new(1, logs.path()).unwrap());

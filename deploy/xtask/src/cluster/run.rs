@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use fritzy_testbed::WatchedFolder;
+use fritzy_testbed::ReapedDir;
 
 use super::backing_services::{self, BackingService};
 use super::control::{self, ClusterEvent};
@@ -25,7 +25,7 @@ const STOP_MAX: Duration = Duration::from_secs(60);
 /// Everything that runs. The fields are dropped in this order: nodes before the services they need.
 struct RunningCluster {
     nodes: Nodes,
-    watched: WatchedFolder,
+    reaped: ReapedDir,
     config: NodeConfig,
     /// Holds the state file and the logs.
     folder: PathBuf,
@@ -102,12 +102,12 @@ impl RunningCluster {
             backing_services::run_to_end(&mut config.command(&["topics", "apply"]))
                 .context("cannot create the topics")?;
         }
-        let watched = WatchedFolder::new()?;
-        let control = watched.path().join("control");
+        let reaped = ReapedDir::new()?;
+        let control = reaped.path().join("control");
         control::listen(&control, events)?;
         let mut cluster = Self {
             nodes: Nodes::new(node_slot::address(PORTS_FROM)?)?,
-            watched,
+            reaped,
             config,
             folder: folder.to_owned(),
             control,
@@ -124,7 +124,7 @@ impl RunningCluster {
 
     fn add(&mut self, number: u16) -> Result<()> {
         let slot = NodeSlot::new(number, &self.folder)?;
-        self.nodes.add(slot, &self.config, &self.watched)
+        self.nodes.add(slot, &self.config, &self.reaped)
     }
 
     /// Returns `false` when a signal ended the cluster before all nodes were ready.
@@ -188,7 +188,7 @@ impl RunningCluster {
                 format!("n{number} starts; shards move to it seconds after it is ready")
             }
             ControlRequest::Start(number) => {
-                self.nodes.start(number, &self.config, &self.watched)?;
+                self.nodes.start(number, &self.config, &self.reaped)?;
                 format!("n{number} starts")
             }
             ControlRequest::Stop(number) => {

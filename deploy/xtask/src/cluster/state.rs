@@ -141,13 +141,13 @@ fn file(folder: &Path) -> PathBuf {
 mod tests {
     use std::os::unix::net::UnixListener;
 
-    use fritzy_testbed::WatchedFolder;
+    use fritzy_testbed::ReapedDir;
 
     use super::*;
 
     #[test]
     fn second_cluster_is_refused_while_one_runs() {
-        let folder = WatchedFolder::new().unwrap();
+        let folder = ReapedDir::new().unwrap();
         let refused = || {
             ClusterLock::acquire(folder.path())
                 .err()

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use fritzy_testbed::{LeftProcess, LeftRunning};
+use fritzy_testbed::{DetachedProcess, DetachedServer};
 use serde::{Deserialize, Serialize};
 
 use super::service::Started;
@@ -27,9 +27,9 @@ pub(super) struct RecordedProcess {
     argument: String,
 }
 
-impl From<LeftProcess> for RecordedProcess {
-    fn from(process: LeftProcess) -> Self {
-        let LeftProcess { pid, argument } = process;
+impl From<DetachedProcess> for RecordedProcess {
+    fn from(process: DetachedProcess) -> Self {
+        let DetachedProcess { pid, argument } = process;
         Self { pid, argument }
     }
 }
@@ -39,14 +39,14 @@ impl Record {
     ///
     /// # Errors
     /// When it is no longer running.
-    pub(super) fn leave_running(started: Started) -> Result<Self> {
-        let left = started.server.leave_running()?;
+    pub(super) fn detach(started: Started) -> Result<Self> {
+        let detached = started.server.detach()?;
         Ok(Self {
             value: started.value,
             about: started.about,
-            processes: left.processes.into_iter().map(Into::into).collect(),
+            processes: detached.processes.into_iter().map(Into::into).collect(),
             log: started.log.display().to_string(),
-            folder: left.folder,
+            folder: detached.folder,
         })
     }
 
@@ -80,7 +80,7 @@ impl Record {
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.left().is_running()
+        self.detached().is_running()
     }
 
     /// Ends the server, if its pids still are its processes, and removes the record.
@@ -88,17 +88,17 @@ impl Record {
     /// # Errors
     /// When a process is still running afterwards; then the record stays.
     pub(super) fn end(&self, folder: &Path, name: &str) -> Result<()> {
-        self.left().end()?;
+        self.detached().end()?;
         let file = file(folder, name);
         fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))
     }
 
-    fn left(&self) -> LeftRunning {
-        let processes = self.processes.iter().map(|process| LeftProcess {
+    fn detached(&self) -> DetachedServer {
+        let processes = self.processes.iter().map(|process| DetachedProcess {
             pid: process.pid,
             argument: process.argument.clone(),
         });
-        LeftRunning {
+        DetachedServer {
             processes: processes.collect(),
             folder: self.folder.clone(),
         }

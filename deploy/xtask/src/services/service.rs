@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fritzy_testbed::{
-    KafkaCluster, KafkaConfig, LeftRunning, PostgresBinaries, PostgresConfig, PostgresServer,
+    DetachedServer, KafkaCluster, KafkaConfig, PostgresBinaries, PostgresConfig, PostgresServer,
     ServiceError, TEST_POSTGRES_VARIABLE, TansuBroker,
 };
 
@@ -39,7 +39,7 @@ pub(crate) trait Server {
     ///
     /// # Errors
     /// When it is no longer running.
-    fn leave_running(self: Box<Self>) -> Result<LeftRunning, ServiceError>;
+    fn detach(self: Box<Self>) -> Result<DetachedServer, ServiceError>;
 }
 
 /// Every service.
@@ -88,7 +88,7 @@ impl Service {
 fn start_postgres(log: PathBuf, _: usize) -> Result<Started, ServiceError> {
     let config = PostgresConfig {
         log: Some(log.clone()),
-        ..PostgresConfig::for_tests()
+        ..PostgresConfig::shared_by_tests()
     };
     let server = PostgresServer::start(config)?;
     Ok(Started {
@@ -132,20 +132,20 @@ fn start_kafka(log: PathBuf, brokers: usize) -> Result<Started, ServiceError> {
 }
 
 impl Server for KafkaCluster {
-    fn leave_running(self: Box<Self>) -> Result<LeftRunning, ServiceError> {
-        KafkaCluster::leave_running(*self)
+    fn detach(self: Box<Self>) -> Result<DetachedServer, ServiceError> {
+        KafkaCluster::detach(*self)
     }
 }
 
 impl Server for TansuBroker {
-    fn leave_running(self: Box<Self>) -> Result<LeftRunning, ServiceError> {
-        TansuBroker::leave_running(*self)
+    fn detach(self: Box<Self>) -> Result<DetachedServer, ServiceError> {
+        TansuBroker::detach(*self)
     }
 }
 
 impl Server for PostgresServer {
-    fn leave_running(self: Box<Self>) -> Result<LeftRunning, ServiceError> {
-        PostgresServer::leave_running(*self)
+    fn detach(self: Box<Self>) -> Result<DetachedServer, ServiceError> {
+        PostgresServer::detach(*self)
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
+use fritzy_testbed::{NodeProcess, ReapedDir};
 
 use super::environment::Environment;
 use super::outcome::Outcome;
-use crate::child_process;
 
 /// A cold start creates a database; a node that takes longer does not start.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -26,15 +26,12 @@ const REQUEST_MAX: Duration = Duration::from_secs(1);
 /// Between two checks of a starting node.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Lines of its log that are shown when a node fails.
-const LOG_LINES_MAX: usize = 20;
-
 /// A ready node. Dropped without [`Node::stop`], it is killed.
-pub(crate) struct Node {
-    child: Child,
-    folder: PathBuf,
-    log: PathBuf,
-    port: u16,
+struct Node {
+    process: NodeProcess,
+    address: SocketAddr,
+    /// Its database. Dropped after the process.
+    _dir: ReapedDir,
 }
 
 /// Starts a node, passes its URL to the test, and stops it. A node that does not stop cleanly is a fault of the step.
@@ -69,111 +66,65 @@ impl Node {
     /// Starts the program and waits until it is ready.
     ///
     /// # Errors
-    /// When it ends, or is not ready in time; the last lines of its log are printed.
+    /// When it ends, or is not ready in time; the error shows the last lines of its log.
     fn start(program: &Path, step: &str, logs: &Path) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("fritzy-{step}-{}", std::process::id()));
-        for made in [folder.as_path(), logs] {
-            fs::create_dir_all(made)
-                .with_context(|| format!("cannot create {}", made.display()))?;
-        }
+        fs::create_dir_all(logs).with_context(|| format!("cannot create {}", logs.display()))?;
         let log = log_in(logs, step);
-        let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let port_file = folder.join("port");
-        let child = Command::new(program)
+        File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let dir = ReapedDir::new()?;
+        let data = dir.process_dir("node")?.join("data");
+        let mut command = Command::new(program);
+        command
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder.join("data"))
-            .arg("--port-file")
-            .arg(&port_file)
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut node = Self {
-            child,
-            folder,
-            log,
-            port: 0,
+            .arg(&data);
+        let mut process = NodeProcess::spawn(&mut command, &log)?;
+        dir.watch("node", process.pid(), &data.display().to_string())?;
+        let address = process.try_address(START_MAX)?;
+        let node = Self {
+            process,
+            address,
+            _dir: dir,
         };
-        match node.wait_until_ready(&port_file) {
-            Ok(()) => Ok(node),
-            Err(error) => {
-                node.print_log();
-                Err(error)
-            }
-        }
+        node.wait_until_ready()?;
+        Ok(node)
     }
 
     fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address)
     }
 
-    /// Sends SIGTERM, and requires exit status 0.
+    /// Sends SIGTERM, and requires exit code 0.
     ///
     /// # Errors
-    /// When the node does not end in time, or with another status; the last lines of its log are printed.
-    fn stop(mut self) -> Result<()> {
-        let stopped = self.try_stop();
-        if stopped.is_err() {
-            self.print_log();
-        }
-        stopped
+    /// When the node does not end in time, or with another code; the error shows its log.
+    fn stop(self) -> Result<()> {
+        self.process.terminate();
+        let exited = self.process.try_wait_exit(STOP_MAX)?;
+        ensure!(
+            exited.code == Some(0),
+            "the node ended with {:?} after SIGTERM, not with 0; its log:\n{}",
+            exited.code,
+            exited.stderr
+        );
+        Ok(())
     }
 
-    fn try_stop(&mut self) -> Result<()> {
-        child_process::terminate(&self.child).context("the node had ended before SIGTERM")?;
-        match child_process::wait(&mut self.child, STOP_MAX)? {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => bail!("the node ended with {status} after SIGTERM, not with 0"),
-            None => bail!("the node did not end within {STOP_MAX:?} of SIGTERM"),
-        }
-    }
-
-    fn wait_until_ready(&mut self, port_file: &Path) -> Result<()> {
+    fn wait_until_ready(&self) -> Result<()> {
         let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the node ended with {status} instead of starting");
-            }
-            if self.port == 0 {
-                // The file may be missing or incomplete.
-                let written = fs::read_to_string(port_file).unwrap_or_default();
-                self.port = written.trim().parse().unwrap_or(0);
-            } else if status_of(self.port, "/healthz/ready").is_ok_and(|status| status == 200) {
-                return Ok(());
-            }
+        while !status_of(self.address, "/healthz/ready").is_ok_and(|status| status == 200) {
             ensure!(
                 started.elapsed() < START_MAX,
-                "the node was not ready within {START_MAX:?} (its port: {})",
-                self.port
+                "the node was not ready within {START_MAX:?}; its log:\n{}",
+                self.process.log_tail()
             );
             thread::sleep(POLL_INTERVAL);
         }
-    }
-
-    fn print_log(&self) {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let shown = lines.len().saturating_sub(LOG_LINES_MAX);
-        println!("last lines of {}:", self.log.display());
-        for line in &lines[shown..] {
-            println!("    {line}");
-        }
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // Both fail for a node that has ended, which is fine; so is a folder left in /tmp.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        drop(fs::remove_dir_all(&self.folder));
+        Ok(())
     }
 }
 
 /// The status of the response to a plain GET. One line of HTTP does not justify a client crate.
-fn status_of(port: u16, path: &str) -> Result<u16> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+fn status_of(address: SocketAddr, path: &str) -> Result<u16> {
     let mut stream = TcpStream::connect_timeout(&address, REQUEST_MAX)?;
     stream.set_read_timeout(Some(REQUEST_MAX))?;
     stream.set_write_timeout(Some(REQUEST_MAX))?;
@@ -190,43 +141,36 @@ fn status_of(port: u16, path: &str) -> Result<u16> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{Ipv4Addr, TcpListener};
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
-    /// A program with a node's flags, which writes the port of the test's own server to its port file.
+    /// A program with a node's flags, which prints the port of the test's own server.
     struct Stub {
-        folder: PathBuf,
+        dir: ReapedDir,
         program: PathBuf,
     }
 
     impl Stub {
-        fn new(name: &str, on_term: &str, end: &str) -> Self {
-            let folder =
-                std::env::temp_dir().join(format!("xtask-stub-{name}-{}", std::process::id()));
-            fs::create_dir_all(&folder).unwrap();
-            let program = folder.join("fritzy");
+        fn new(on_term: &str, then: &str) -> Self {
+            let dir = ReapedDir::new().unwrap();
+            let program = dir.path().join("fritzy");
             let port = healthy_server();
             // It reads from a pipe that only itself holds, so that it sleeps until a signal.
             let script = format!(
-                "#!/bin/sh\n[ \"$1 $3 $5\" = '--listen --data-dir --port-file' ] || exit 9\necho started\n\
-                 trap '{on_term}' TERM\necho {port} > \"$6\"\n{end}\nmkfifo {0}/fifo; read -r line <> {0}/fifo\n",
-                folder.display()
+                "#!/bin/sh\n[ \"$1 $3\" = '--listen --data-dir' ] || exit 9\necho started >&2\n\
+                 trap '{on_term}' TERM\n{then}\necho \"API http://localhost:{port}/graphql\"\n\
+                 mkfifo {0}/fifo; read -r line <> {0}/fifo\n",
+                dir.path().display()
             );
             fs::write(&program, script).unwrap();
             fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-            Self { folder, program }
+            Self { dir, program }
         }
 
         fn start(&self, step: &str) -> Result<Node> {
-            Node::start(&self.program, step, &self.folder)
-        }
-    }
-
-    impl Drop for Stub {
-        fn drop(&mut self) {
-            drop(fs::remove_dir_all(&self.folder));
+            Node::start(&self.program, step, self.dir.path())
         }
     }
 
@@ -250,36 +194,31 @@ mod tests {
 
     #[test]
     fn node_that_starts_and_stops_leaves_only_its_log() {
-        let stub = Stub::new("fine", "exit 0", "");
+        let stub = Stub::new("exit 0", "");
         let node = stub.start("fine").unwrap();
         assert!(node.url().starts_with("http://127.0.0.1:"));
-        let folder = node.folder.clone();
-        assert!(folder.exists());
+        let dir = node._dir.path().to_owned();
+        assert!(dir.exists());
         node.stop().unwrap();
-        assert!(!folder.exists());
-        assert_eq!(
-            fs::read_to_string(stub.folder.join("node-fine.log")).unwrap(),
-            "started\n"
-        );
+        assert!(!dir.exists());
+        let log = log_in(stub.dir.path(), "fine");
+        assert_eq!(fs::read_to_string(log).unwrap(), "started\n");
     }
 
     #[test]
     fn node_that_exits_with_an_error_is_a_fault() {
-        let stub = Stub::new("bad", "exit 7", "");
-        let error = stub.start("bad").unwrap().stop().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the node ended with exit status: 7 after SIGTERM, not with 0"
-        );
+        let stub = Stub::new("exit 7", "");
+        let error = stub.start("bad").unwrap().stop().unwrap_err().to_string();
+        let expected = "the node ended with Some(7) after SIGTERM, not with 0; its log:\nstarted";
+        assert!(error.starts_with(expected), "{error}");
     }
 
     #[test]
     fn node_that_ends_at_once_is_not_awaited() {
-        let stub = Stub::new("dead", "", "rm \"$6\"; exit 5");
-        let error = stub.start("dead").err().unwrap();
-        assert_eq!(
-            error.to_string(),
-            "the node ended with exit status: 5 instead of starting"
-        );
+        let stub = Stub::new("", "exit 5");
+        let started = Instant::now();
+        let error = stub.start("dead").err().unwrap().to_string();
+        assert!(error.contains("the process exited"), "{error}");
+        assert!(started.elapsed() < START_MAX);
     }
 }

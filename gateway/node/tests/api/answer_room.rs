@@ -1,10 +1,10 @@
 //! Room for answers: each list, each line and each alias counts by what it holds; what the client does not
 //! take keeps its room; small answers are always answered.
 
+use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::client::Api;
 use crate::node::TestNode;
 use crate::wire::Wire;
 
@@ -27,7 +27,7 @@ async fn with_products(api: &Api, count: usize, chars: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_takes_more_than_one_answer_may_is_refused_by_what_it_holds() {
+async fn response_over_the_budget_is_refused_by_its_actual_size() {
     let node = TestNode::start_with(|settings| settings.answer_bytes_max = MIB).await;
     let products = with_products(&node.api, 100, 100).await;
     let ada = node.api.new_account("Ada").await;
@@ -94,12 +94,12 @@ async fn what_takes_more_than_one_answer_may_is_refused_by_what_it_holds() {
         ),
     ];
     for (fits, document) in lists {
-        let answer = node.api.run(&document).await;
+        let response = node.api.run(&document).await;
         if fits {
-            assert!(answer.data("").is_object(), "{document}");
+            assert!(response.data("").is_object(), "{document}");
         } else {
-            assert_eq!(answer.code(), "ANSWER_TOO_LARGE", "{document}");
-            let json = answer.json();
+            assert_eq!(response.code(), "ANSWER_TOO_LARGE", "{document}");
+            let json = response.json();
             assert_eq!(json["data"], Value::Null, "{document}");
             assert_eq!(
                 json["errors"].as_array().map(Vec::len),
@@ -113,7 +113,7 @@ async fn what_takes_more_than_one_answer_may_is_refused_by_what_it_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_are_not_read_beyond_what_an_answer_may_take() {
+async fn rows_are_not_read_beyond_the_response_budget() {
     let node = TestNode::start_with(|settings| settings.answer_bytes_max = MIB).await;
     with_products(&node.api, 200, 4_000).await;
     let page = |take: u32| format!("{{ products(pagination: {{ take: {take} }}) {{ id }} }}");
@@ -124,7 +124,7 @@ async fn rows_are_not_read_beyond_what_an_answer_may_take() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_are_not_taken_keep_their_room_and_small_ones_need_none() {
+async fn unread_responses_hold_their_budget_and_small_ones_need_none() {
     let node = TestNode::start_with(|settings| {
         settings.answer_bytes_max = 100 * MIB;
         settings.answer_bytes_total_max = 100 * MIB;
@@ -156,13 +156,13 @@ async fn answers_that_are_not_taken_keep_their_room_and_small_ones_need_none() {
         .run("{ products(pagination: { take: 1 }) { id description } }");
     assert!(small.await.data("/products/0/id").is_string());
     // One takes its answer at last; another gives up.
-    let answer = clients.pop().expect("a client").answer().await;
-    let answer = answer.expect("a whole answer");
+    let response = clients.pop().expect("a client").response().await;
+    let response = response.expect("a whole answer");
     assert_eq!(
-        (answer.status, answer.body.contains("errors")),
+        (response.status, response.body.contains("errors")),
         (200, false)
     );
-    assert_eq!(answer.body.matches("description").count(), 1_000);
+    assert_eq!(response.body.matches("description").count(), 1_000);
     drop(clients);
     // The node sees that they are gone when it writes to them.
     loop {

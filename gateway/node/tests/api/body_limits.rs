@@ -21,26 +21,26 @@ fn body_of(bytes: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_at_the_limit_is_taken() {
+async fn body_at_the_limit_is_accepted() {
     let node = small_node().await;
-    let answer = node.api.send(node.api.post(), body_of(BYTES_MAX)).await;
-    assert!(!answer.text_at("/createAccount/id").is_empty());
+    let response = node.api.send(node.api.post(), body_of(BYTES_MAX)).await;
+    assert!(!response.text_at("/createAccount/id").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_over_the_limit_is_refused_by_its_length() {
+async fn body_over_the_limit_is_refused_by_its_length() {
     let node = small_node().await;
-    let answer = node.api.send(node.api.post(), body_of(BYTES_MAX + 1)).await;
-    assert_eq!(answer.status, 413);
-    assert_eq!(answer.code(), "PAYLOAD_TOO_LARGE");
-    let message = answer.error()["message"].to_string();
+    let response = node.api.send(node.api.post(), body_of(BYTES_MAX + 1)).await;
+    assert_eq!(response.status, 413);
+    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
+    let message = response.error()["message"].to_string();
     assert!(message.contains("4096"), "says the limit: {message}");
     let accounts = node.api.run("{ accounts { id } }").await;
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chunked_body_over_the_limit_is_refused_as_it_comes() {
+async fn chunked_body_over_the_limit_is_refused_while_received() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.write(
@@ -56,18 +56,18 @@ async fn a_chunked_body_over_the_limit_is_refused_as_it_comes() {
         wire.write(b"\r\n").await;
     }
     // The end of the body is never sent: the limit was passed before.
-    let answer = wire.answer().await.expect("an answer");
-    assert_eq!(answer.status, 413, "{answer:?}");
+    let response = wire.response().await.expect("an answer");
+    assert_eq!(response.status, 413, "{response:?}");
     assert!(
-        answer.body.contains(r#""code":"PAYLOAD_TOO_LARGE""#),
-        "{answer:?}"
+        response.body.contains(r#""code":"PAYLOAD_TOO_LARGE""#),
+        "{response:?}"
     );
     let accounts = node.api.run("{ accounts { id } }").await;
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chunked_body_within_the_limit_is_taken() {
+async fn chunked_body_within_the_limit_is_accepted() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.write(
@@ -79,16 +79,16 @@ async fn a_chunked_body_within_the_limit_is_taken() {
         wire.write(&[b'1', b'\r', b'\n', byte, b'\r', b'\n']).await;
     }
     wire.write(b"0\r\n\r\n").await;
-    let answer = wire.answer().await.expect("an answer");
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let response = wire.response().await.expect("an answer");
+    assert_eq!(response.status, 200, "{response:?}");
     assert!(
-        answer.body.contains(r#"{"createAccount":{"id":"#),
-        "{answer:?}"
+        response.body.contains(r#"{"createAccount":{"id":"#),
+        "{response:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_breaks_off_writes_nothing() {
+async fn truncated_body_writes_nothing() {
     let node = small_node().await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     let body = body_of(200);
@@ -102,27 +102,27 @@ async fn a_body_that_breaks_off_writes_nothing() {
 /// The setting says "milliseconds a request may take, waiting included": a client that stops in the
 /// middle of its body must not hold a connection for ever.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_does_not_end_is_answered_in_time() {
+async fn endless_body_is_answered_at_the_timeout() {
     let node = TestNode::start_with(|settings| settings.request_timeout_ms = 200).await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
     wire.begin_post(1_000).await;
     wire.write(br#"{"query":"#).await;
-    let answer = timeout(Duration::from_secs(5), wire.answer())
+    let response = timeout(Duration::from_secs(5), wire.response())
         .await
         .expect("an answer within 25 times the time limit")
         .expect("an answer, not a closed connection");
-    assert_eq!(answer.status, 408, "{answer:?}");
+    assert_eq!(response.status, 408, "{response:?}");
     for part in [
         r#""code":"DEADLINE_EXCEEDED""#,
         r#""retryable":true"#,
         "nothing was executed",
     ] {
-        assert!(answer.body.contains(part), "{answer:?}");
+        assert!(response.body.contains(part), "{response:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_time_is_over_is_not_executed() {
+async fn expired_request_is_not_executed() {
     let limit = Duration::from_millis(100);
     let node = TestNode::start_with(|settings| settings.request_timeout_ms = 100).await;
     let mut wire = Wire::connect(node.address()).await.expect("a connection");
@@ -132,9 +132,9 @@ async fn a_request_whose_time_is_over_is_not_executed() {
     // Time that passes is what is tested here.
     tokio::time::sleep(limit).await;
     wire.write(&body.as_bytes()[50..]).await;
-    let answer = wire.answer().await.expect("an answer");
+    let response = wire.response().await.expect("an answer");
     for part in [r#""code":"DEADLINE_EXCEEDED""#, r#""retryable":true"#] {
-        assert!(answer.body.contains(part), "{answer:?}");
+        assert!(response.body.contains(part), "{response:?}");
     }
     let written = node.api.run("{ accounts { id } }").await;
     assert_eq!(written.data("/accounts"), json!([]));

@@ -28,7 +28,7 @@ fn cursor(connection: &Value, which: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_walk_meets_every_row_once_while_others_write() {
+async fn cursor_walk_visits_each_row_once_during_writes() {
     let node = TestNode::start().await;
     for name in ["a", "b", "c", "d", "e"] {
         node.api.new_account(name).await;
@@ -58,7 +58,7 @@ async fn a_walk_meets_every_row_once_while_others_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_and_products_are_walked_as_well() {
+async fn orders_and_products_have_connections() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let pen = node.api.new_product("Pen", 1.5).await;
@@ -70,18 +70,18 @@ async fn orders_and_products_are_walked_as_well() {
             totalPrice products {{ name description }} }} }} pageInfo {{ hasPreviousPage }} }} }}
             productsConnection(first: 5) {{ edges {{ node {{ name }} }} }} }}"#
     );
-    let answer = node.api.run(&document).await;
-    let orders = answer.data("/accounts/0/ordersConnection");
+    let response = node.api.run(&document).await;
+    let orders = response.data("/accounts/0/ordersConnection");
     let totals: Vec<_> = (0..2)
         .map(|n| orders["edges"][n]["node"]["totalPrice"].clone())
         .collect();
     assert_eq!(totals, [3.0, 4.5]);
     assert_eq!(orders["pageInfo"]["hasPreviousPage"], true);
-    assert_eq!(answer.data("/productsConnection/edges/0/node/name"), "Pen");
+    assert_eq!(response.data("/productsConnection/edges/0/node/name"), "Pen");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn windows_that_make_no_sense_are_refused_by_name() {
+async fn invalid_connection_arguments_are_named() {
     let node = TestNode::start().await;
     for (arguments, field) in [
         ("first: -1", "first"),
@@ -91,8 +91,8 @@ async fn windows_that_make_no_sense_are_refused_by_name() {
         ("before: \"\"", "before"),
     ] {
         let document = format!("{{ accountsConnection({arguments}) {{ edges {{ cursor }} }} }}");
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.code(), "INVALID_ARGUMENT", "{arguments}");
-        assert_eq!(answer.error()["extensions"]["field"], field, "{arguments}");
+        let response = node.api.run(&document).await;
+        assert_eq!(response.code(), "INVALID_ARGUMENT", "{arguments}");
+        assert_eq!(response.error()["extensions"]["field"], field, "{arguments}");
     }
 }

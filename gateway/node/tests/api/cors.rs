@@ -1,9 +1,9 @@
 //! Which web pages may call the API: none but the node's own, unless the settings name them.
 
+use fritzy_testbed_shop::{Api, Response};
 use hyper::http::request::Builder;
 use hyper::{Method, StatusCode};
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
 const SHOP: &str = "https://shop.example";
@@ -15,7 +15,7 @@ async fn node_for(origins: &[&str]) -> TestNode {
     TestNode::start_with(|settings| settings.cors_origins = origins).await
 }
 
-async fn query_from(api: &Api, origin: &str) -> Answer {
+async fn query_from(api: &Api, origin: &str) -> Response {
     let request = api.post().header("origin", origin);
     api.send(request, r#"{"query":"{ accounts { id } }"}"#)
         .await
@@ -28,75 +28,75 @@ fn preflight(api: &Api, origin: &str, method: &str, headers: &str) -> Builder {
         .header("access-control-request-headers", headers)
 }
 
-fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
-    let value = answer.headers.get(name);
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    let value = response.headers.get(name);
     value
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
 
-fn require_no_permission(answer: &Answer) {
-    let mut names = answer.headers.keys();
+fn require_no_permission(response: &Response) {
+    let mut names = response.headers.keys();
     assert!(
         !names.any(|name| name.as_str().starts_with("access-control-")),
-        "{answer:?}"
+        "{response:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_page_is_let_in_by_default() {
+async fn cors_allows_no_origin_by_default() {
     for origins in [&[][..], &[""], &[" "]] {
         let node = node_for(origins).await;
-        let answer = query_from(&node.api, SHOP).await;
-        assert_eq!(answer.status, StatusCode::OK);
-        require_no_permission(&answer);
+        let response = query_from(&node.api, SHOP).await;
+        assert_eq!(response.status, StatusCode::OK);
+        require_no_permission(&response);
         let request = preflight(&node.api, SHOP, "POST", "content-type");
-        let answer = node.api.send(request, "").await;
-        assert!(!answer.status.is_success(), "{answer:?}");
-        require_no_permission(&answer);
+        let response = node.api.send(request, "").await;
+        assert!(!response.status.is_success(), "{response:?}");
+        require_no_permission(&response);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_page_is_let_in() {
+async fn cors_allows_listed_origins() {
     let node = node_for(&[SHOP, &format!(" {ADMIN} ")]).await;
     for origin in [SHOP, ADMIN] {
-        let answer = query_from(&node.api, origin).await;
-        assert_eq!(answer.text, r#"{"data":{"accounts":[]}}"#);
-        assert_eq!(header(&answer, "access-control-allow-origin"), origin);
-        let exposed = header(&answer, "access-control-expose-headers");
-        assert!(exposed.contains("x-request-id"), "{answer:?}");
-        assert_eq!(header(&answer, "access-control-allow-credentials"), "");
+        let response = query_from(&node.api, origin).await;
+        assert_eq!(response.text, r#"{"data":{"accounts":[]}}"#);
+        assert_eq!(header(&response, "access-control-allow-origin"), origin);
+        let exposed = header(&response, "access-control-expose-headers");
+        assert!(exposed.contains("x-request-id"), "{response:?}");
+        assert_eq!(header(&response, "access-control-allow-credentials"), "");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_pages_browser_may_send_what_the_api_takes() {
+async fn cors_preflight_allows_the_api_headers() {
     let node = node_for(&[SHOP]).await;
     let headers = "accept,authorization,content-type,idempotency-key,x-request-id";
     for method in ["POST", "GET"] {
         let request = preflight(&node.api, SHOP, method, headers);
-        let answer = node.api.send(request, "").await;
-        assert!(answer.status.is_success(), "{answer:?}");
-        assert_eq!(header(&answer, "access-control-allow-origin"), SHOP);
-        assert!(header(&answer, "access-control-allow-methods").contains(method));
-        let allowed = header(&answer, "access-control-allow-headers").to_lowercase();
+        let response = node.api.send(request, "").await;
+        assert!(response.status.is_success(), "{response:?}");
+        assert_eq!(header(&response, "access-control-allow-origin"), SHOP);
+        assert!(header(&response, "access-control-allow-methods").contains(method));
+        let allowed = header(&response, "access-control-allow-headers").to_lowercase();
         for name in headers.split(',') {
-            assert!(allowed.contains(name), "{name} in {answer:?}");
+            assert!(allowed.contains(name), "{name} in {response:?}");
         }
     }
     for request in [
         preflight(&node.api, SHOP, "DELETE", "content-type"),
         preflight(&node.api, SHOP, "POST", "x-else"),
     ] {
-        let answer = node.api.send(request, "").await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        require_no_permission(&answer);
+        let response = node.api.send(request, "").await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN);
+        require_no_permission(&response);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_page_is_not_let_in() {
+async fn cors_rejects_unlisted_origins() {
     let node = node_for(&[SHOP]).await;
     for origin in [
         EVIL,
@@ -104,34 +104,34 @@ async fn another_page_is_not_let_in() {
         "https://shop.example:444",
         "null",
     ] {
-        let answer = query_from(&node.api, origin).await;
-        require_no_permission(&answer);
+        let response = query_from(&node.api, origin).await;
+        require_no_permission(&response);
         let request = preflight(&node.api, origin, "POST", "content-type");
-        let answer = node.api.send(request, "").await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin}");
-        require_no_permission(&answer);
+        let response = node.api.send(request, "").await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN, "{origin}");
+        require_no_permission(&response);
     }
-    let answer = node.api.run("{ accounts { id } }").await;
+    let response = node.api.run("{ accounts { id } }").await;
     assert_eq!(
-        answer.status,
+        response.status,
         StatusCode::OK,
         "what is no page sends no origin"
     );
-    require_no_permission(&answer);
+    require_no_permission(&response);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_star_lets_every_page_in() {
+async fn cors_star_allows_every_origin() {
     for origins in [&["*"][..], &[SHOP, "*"]] {
         let node = node_for(origins).await;
         for origin in [SHOP, EVIL, "null"] {
-            let answer = query_from(&node.api, origin).await;
-            assert_eq!(answer.status, StatusCode::OK);
-            let allowed = header(&answer, "access-control-allow-origin");
-            assert!([origin, "*"].contains(&allowed), "{answer:?}");
+            let response = query_from(&node.api, origin).await;
+            assert_eq!(response.status, StatusCode::OK);
+            let allowed = header(&response, "access-control-allow-origin");
+            assert!([origin, "*"].contains(&allowed), "{response:?}");
             let request = preflight(&node.api, origin, "POST", "content-type");
-            let answer = node.api.send(request, "").await;
-            assert!(answer.status.is_success(), "{answer:?}");
+            let response = node.api.send(request, "").await;
+            assert!(response.status.is_success(), "{response:?}");
         }
     }
 }
@@ -139,12 +139,12 @@ async fn a_star_lets_every_page_in() {
 /// Browsers send the origin with every POST, also to the page's own host. The settings promise that
 /// the node's own page needs no entry.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_nodes_own_page_needs_no_entry() {
+async fn cors_ignores_requests_of_the_same_origin() {
     for origins in [&[][..], &[SHOP]] {
         let node = node_for(origins).await;
         let own = format!("http://{}", node.address());
-        let answer = query_from(&node.api, &own).await;
-        assert_eq!(answer.status, StatusCode::OK, "{origins:?}: {answer:?}");
-        assert_eq!(answer.text, r#"{"data":{"accounts":[]}}"#);
+        let response = query_from(&node.api, &own).await;
+        assert_eq!(response.status, StatusCode::OK, "{origins:?}: {response:?}");
+        assert_eq!(response.text, r#"{"data":{"accounts":[]}}"#);
     }
 }

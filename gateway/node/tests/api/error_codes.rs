@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use fritzy_domain::Code;
+use fritzy_testbed_shop::{Api, Response};
 use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
 /// Codes of GraphQL and HTTP, beside those of the shop.
@@ -26,7 +26,7 @@ const PROTOCOL_CODES: [&str; 9] = [
 ];
 
 #[test]
-fn the_table_for_clients_lists_every_code_once() {
+fn documented_error_codes_are_complete() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
     let table = std::fs::read_to_string(file).expect("docs/errors.md");
     let first_column = table
@@ -42,21 +42,21 @@ fn the_table_for_clients_lists_every_code_once() {
 }
 
 /// All the codes of an answer; each error must have one.
-fn codes(answer: &Answer) -> BTreeSet<String> {
-    let json = answer.json();
+fn codes(response: &Response) -> BTreeSet<String> {
+    let json = response.json();
     let errors = json["errors"].as_array();
-    let errors = errors.unwrap_or_else(|| panic!("errors were expected: {answer:?}"));
+    let errors = errors.unwrap_or_else(|| panic!("errors were expected: {response:?}"));
     let code = |error: &Value| error["extensions"]["code"].as_str().map(ToOwned::to_owned);
     let codes: Option<BTreeSet<String>> = errors.iter().map(code).collect();
-    codes.unwrap_or_else(|| panic!("every error has a code: {answer:?}"))
+    codes.unwrap_or_else(|| panic!("every error has a code: {response:?}"))
 }
 
-fn require_code(answer: &Answer, expected: &str) {
-    assert_eq!(codes(answer), [expected.to_owned()].into(), "{answer:?}");
+fn require_code(response: &Response, expected: &str) {
+    assert_eq!(codes(response), [expected.to_owned()].into(), "{response:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_that_are_none_fail_to_parse() {
+async fn malformed_documents_fail_to_parse() {
     let node = TestNode::start().await;
     for document in [
         "",
@@ -67,14 +67,14 @@ async fn documents_that_are_none_fail_to_parse() {
         r#"{ accounts(id: "x) { id } }"#,
         "fragment F on Query { __typename }",
     ] {
-        let answer = node.api.run(document).await;
-        require_code(&answer, "GRAPHQL_PARSE_FAILED");
-        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        let response = node.api.run(document).await;
+        require_code(&response, "GRAPHQL_PARSE_FAILED");
+        assert!(response.json().get("data").is_none(), "{response:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_that_do_not_fit_the_schema_fail_to_validate() {
+async fn documents_against_the_schema_fail_to_validate() {
     let node = TestNode::start().await;
     for document in [
         "{ nope }",
@@ -94,14 +94,14 @@ async fn documents_that_do_not_fit_the_schema_fail_to_validate() {
         "{ a: accounts { id } a: products { id } }",
         "subscription { accounts { id } }",
     ] {
-        let answer = node.api.run(document).await;
-        require_code(&answer, "GRAPHQL_VALIDATION_FAILED");
-        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        let response = node.api.run(document).await;
+        require_code(&response, "GRAPHQL_VALIDATION_FAILED");
+        assert!(response.json().get("data").is_none(), "{response:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_of_another_type_have_a_code_as_literals_and_as_variables() {
+async fn wrong_types_have_a_code_as_literals_and_variables() {
     let node = TestNode::start().await;
     let by_name = "mutation($x: String!) { createAccount(account: { name: $x }) { id } }";
     let by_account = "mutation($x: AccountInput!) { createAccount(account: $x) { id } }";
@@ -130,12 +130,12 @@ async fn values_of_another_type_have_a_code_as_literals_and_as_variables() {
         (by_account, json!({})),
         (by_id, Value::Null),
     ] {
-        let answer = node.api.run_with(document, variables.clone()).await;
-        let codes = codes(&answer);
+        let response = node.api.run_with(document, variables.clone()).await;
+        let codes = codes(&response);
         let either = ["GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"];
         assert!(
             codes.iter().all(|code| either.contains(&code.as_str())),
-            "{document} with {variables}: {answer:?}"
+            "{document} with {variables}: {response:?}"
         );
     }
     let accounts = node.api.run("{ accounts { id } }").await;
@@ -143,7 +143,7 @@ async fn values_of_another_type_have_a_code_as_literals_and_as_variables() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_that_is_not_there_has_a_code() {
+async fn unknown_operation_has_a_code() {
     let node = TestNode::start().await;
     let two = "query A { accounts { id } } query B { products { id } }";
     for body in [
@@ -154,8 +154,8 @@ async fn an_operation_that_is_not_there_has_a_code() {
         json!({ "query": "query A { accounts { id } }", "operationName": "C" }),
         json!({ "query": "{ accounts { id } }", "operationName": "C" }),
     ] {
-        let answer = node.api.send(node.api.post(), body.to_string()).await;
-        require_code(&answer, "GRAPHQL_VALIDATION_FAILED");
+        let response = node.api.send(node.api.post(), body.to_string()).await;
+        require_code(&response, "GRAPHQL_VALIDATION_FAILED");
     }
     let body = json!({ "query": two, "operationName": "B" }).to_string();
     let named = node.api.send(node.api.post(), body).await;
@@ -163,7 +163,7 @@ async fn an_operation_that_is_not_there_has_a_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_no_request_have_a_code() {
+async fn malformed_bodies_have_a_code() {
     let node = TestNode::start().await;
     for body in [
         "",
@@ -183,25 +183,25 @@ async fn bodies_that_are_no_request_have_a_code() {
         r#"{"query":"{ accounts { id } }","extensions":5}"#,
         "{\"query\":\"\u{7f}\u{0}\"}",
     ] {
-        let answer = node.api.send(node.api.post(), body.to_owned()).await;
-        require_code(&answer, "BAD_REQUEST");
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+        let response = node.api.send(node.api.post(), body.to_owned()).await;
+        require_code(&response, "BAD_REQUEST");
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{body}");
     }
     let invalid_utf8 = b"{\"query\":\"\xff\"}".to_vec();
-    let answer = node.api.send(node.api.post(), invalid_utf8).await;
-    require_code(&answer, "BAD_REQUEST");
+    let response = node.api.send(node.api.post(), invalid_utf8).await;
+    require_code(&response, "BAD_REQUEST");
 }
 
 /// A list is no request, whatever stands in it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_of_parameters_is_no_request() {
+async fn list_of_requests_is_refused() {
     let node = TestNode::start().await;
     let body = r#"["{ accounts { id } }", null, null, null]"#;
-    let answer = node.api.send(node.api.post(), body).await;
-    require_code(&answer, "BAD_REQUEST");
+    let response = node.api.send(node.api.post(), body).await;
+    require_code(&response, "BAD_REQUEST");
 }
 
-async fn send_as(api: &Api, content_type: Option<&str>, accept: &str) -> Answer {
+async fn send_as(api: &Api, content_type: Option<&str>, accept: &str) -> Response {
     let mut request = api.request(Method::POST, "/graphql").header(ACCEPT, accept);
     if let Some(content_type) = content_type {
         request = request.header(CONTENT_TYPE, content_type);
@@ -211,7 +211,7 @@ async fn send_as(api: &Api, content_type: Option<&str>, accept: &str) -> Answer 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_content_types_are_refused() {
+async fn unsupported_content_types_are_refused() {
     let node = TestNode::start().await;
     for content_type in [
         None,
@@ -221,32 +221,32 @@ async fn other_content_types_are_refused() {
         Some("multipart/form-data; boundary=x"),
         Some("application/json; charset=iso-8859-1"),
     ] {
-        let answer = send_as(&node.api, content_type, "*/*").await;
-        require_code(&answer, "UNSUPPORTED_MEDIA_TYPE");
-        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let response = send_as(&node.api, content_type, "*/*").await;
+        require_code(&response, "UNSUPPORTED_MEDIA_TYPE");
+        assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     for content_type in ["application/json;charset=UTF-8", "Application/JSON"] {
-        let answer = send_as(&node.api, Some(content_type), "*/*").await;
-        assert_eq!(answer.data("/accounts"), json!([]));
+        let response = send_as(&node.api, Some(content_type), "*/*").await;
+        assert_eq!(response.data("/accounts"), json!([]));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_answers_are_not_to_be_had() {
+async fn unsupported_accept_headers_are_refused() {
     let node = TestNode::start().await;
     for accept in [
         "text/html",
         "application/xml, text/*",
         "application/json;q=0",
     ] {
-        let answer = send_as(&node.api, Some("application/json"), accept).await;
-        require_code(&answer, "NOT_ACCEPTABLE");
-        assert_eq!(answer.status, StatusCode::NOT_ACCEPTABLE, "{accept}");
+        let response = send_as(&node.api, Some("application/json"), accept).await;
+        require_code(&response, "NOT_ACCEPTABLE");
+        assert_eq!(response.status, StatusCode::NOT_ACCEPTABLE, "{accept}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_methods_are_refused_with_those_there_are() {
+async fn unsupported_methods_name_the_allowed_ones() {
     let node = TestNode::start().await;
     let mutation =
         "/graphql?query=mutation%7BcreateAccount(account%3A%7Bname%3A%22A%22%7D)%7Bid%7D%7D";
@@ -259,13 +259,13 @@ async fn other_methods_are_refused_with_those_there_are() {
     ] {
         let request = node.api.request(method.clone(), path);
         let request = request.header(CONTENT_TYPE, "application/json");
-        let answer = node
+        let response = node
             .api
             .send(request, r#"{"query":"{ __typename }"}"#)
             .await;
-        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
-        assert_eq!(answer.headers[ALLOW], "GET, POST", "{method}");
-        require_code(&answer, "METHOD_NOT_ALLOWED");
+        assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(response.headers[ALLOW], "GET, POST", "{method}");
+        require_code(&response, "METHOD_NOT_ALLOWED");
     }
     let accounts = node.api.run("{ accounts { id } }").await;
     assert_eq!(accounts.data("/accounts"), json!([]));

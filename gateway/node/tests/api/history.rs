@@ -11,7 +11,7 @@ const HISTORY: &str = "query($id: String!, $page: PaginationInput) {
 }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_change_stands_in_the_history_from_its_answer_on() {
+async fn history_contains_a_change_once_it_is_acknowledged() {
     let node = TestNode::start().await;
     let api = &node.api;
     let account = api.new_account("Ada").await;
@@ -31,10 +31,10 @@ async fn every_change_stands_in_the_history_from_its_answer_on() {
         );
     }
     let types = async |id: &str, page: serde_json::Value| -> Vec<String> {
-        let answer = api
+        let response = api
             .run_with(HISTORY, json!({ "id": id, "page": page }))
             .await;
-        let entries = answer.data("/history");
+        let entries = response.data("/history");
         let entries = entries.as_array().expect("a list").clone();
         let skip = page["skip"].as_u64().unwrap_or(0);
         for (index, entry) in entries.iter().enumerate() {
@@ -63,14 +63,14 @@ async fn every_change_stands_in_the_history_from_its_answer_on() {
     );
     let of_order = ["order.created", "order.confirmed", "order.cancelled"];
     assert_eq!(types(&order, json!(null)).await, of_order);
-    let answer = api.run_with(HISTORY, json!({ "id": order })).await;
-    let created = answer.data("/history/0/data");
+    let response = api.run_with(HISTORY, json!({ "id": order })).await;
+    let created = response.data("/history/0/data");
     assert_eq!(created["lines"][0]["quantity"], 2, "{created}");
-    assert_eq!(answer.data("/history/2/data")["reason"], "late");
+    assert_eq!(response.data("/history/2/data")["reason"], "late");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_is_a_command_and_a_repeated_one_the_same() {
+async fn i8_repeated_request_has_the_same_command_id() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 9.99).await;
     for (name, key) in [("A", "1"), ("B", "2"), ("A", "1")] {
@@ -79,15 +79,15 @@ async fn each_request_is_a_command_and_a_repeated_one_the_same() {
         );
         node.api.run(&change).await.data("/updateProduct");
     }
-    let answer = node.api.run_with(HISTORY, json!({ "id": product })).await;
-    assert_eq!(answer.data("/history").as_array().map(Vec::len), Some(3));
-    let command = |index: u32| answer.text_at(&format!("/history/{index}/commandId"));
+    let response = node.api.run_with(HISTORY, json!({ "id": product })).await;
+    assert_eq!(response.data("/history").as_array().map(Vec::len), Some(3));
+    let command = |index: u32| response.text_at(&format!("/history/{index}/commandId"));
     let commands = BTreeSet::from([command(0), command(1), command(2)]);
     assert_eq!(commands.len(), 3, "{commands:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_never_was_has_no_history() {
+async fn unknown_entity_has_no_history() {
     let node = TestNode::start().await;
     let api = &node.api;
     for (id, page, code, field) in [
@@ -111,10 +111,10 @@ async fn what_never_was_has_no_history() {
             "pagination.take",
         ),
     ] {
-        let answer = api
+        let response = api
             .run_with(HISTORY, json!({ "id": id, "page": page }))
             .await;
-        assert_eq!(answer.code(), code, "{id}: {answer:?}");
-        assert_eq!(answer.error()["extensions"]["field"], field, "{answer:?}");
+        assert_eq!(response.code(), code, "{id}: {response:?}");
+        assert_eq!(response.error()["extensions"]["field"], field, "{response:?}");
     }
 }

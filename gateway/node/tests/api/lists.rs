@@ -1,12 +1,11 @@
 //! Lists: ordered by (createdAt, id), in pages, by the seed's skip and take.
 
+use fritzy_testbed_shop::{Api, ids};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::client::Api;
 use crate::node::TestNode;
-use crate::shop::ids;
 
 const COUNT: usize = 130;
 
@@ -37,8 +36,8 @@ async fn page(api: &Api, list: &str, pagination: Value) -> Value {
     let document = format!(
         "query($page: PaginationInput) {{ {list}(pagination: $page) {{ id name createdAt }} }}"
     );
-    let answer = api.run_with(&document, json!({ "page": pagination })).await;
-    answer.data(&format!("/{list}"))
+    let response = api.run_with(&document, json!({ "page": pagination })).await;
+    response.data(&format!("/{list}"))
 }
 
 /// When each entry was created, with its id.
@@ -52,7 +51,7 @@ fn sort_keys(list: &Value) -> Vec<(OffsetDateTime, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_is_in_the_order_of_creation() {
+async fn list_is_in_the_order_of_creation() {
     let node = node_with_many().await;
     for (list, name) in [("accounts", "Account"), ("products", "Product")] {
         let all = page(&node.api, list, json!({ "take": 1_000 })).await;
@@ -67,7 +66,7 @@ async fn a_list_is_in_the_order_of_creation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_created_at_once_is_listed_in_one_order() {
+async fn concurrent_creations_have_a_stable_order() {
     let node = TestNode::start().await;
     let creations: Vec<_> = (0..64)
         .map(|n| {
@@ -93,7 +92,7 @@ async fn what_is_created_at_once_is_listed_in_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_has_100_entries_unless_asked_otherwise() {
+async fn page_has_100_entries_by_default() {
     let node = node_with_many().await;
     for list in ["accounts", "products"] {
         let all = ids(&page(&node.api, list, json!({ "take": 1_000 })).await);
@@ -126,7 +125,7 @@ async fn a_page_has_100_entries_unless_asked_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_many_is_read_by_its_id() {
+async fn entity_is_read_by_its_id() {
     let node = node_with_many().await;
     for list in ["accounts", "products"] {
         let all = page(&node.api, list, json!({ "take": 1_000 })).await;
@@ -143,17 +142,17 @@ async fn one_of_many_is_read_by_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_says_that_there_is_none() {
+async fn search_is_unavailable_without_an_index() {
     let node = TestNode::start().await;
     node.api.new_product("Lamp", 14.66).await;
     for document in [
         r#"{ products(query: "lamp") { id } }"#,
         r#"{ products(query: "", pagination: { take: 1 }) { id } }"#,
     ] {
-        let answer = node.api.run(document).await;
-        assert_eq!(answer.code(), "SEARCH_UNAVAILABLE");
-        assert_eq!(answer.error()["extensions"]["retryable"], true);
-        assert_eq!(answer.error()["path"], json!(["products"]));
+        let response = node.api.run(document).await;
+        assert_eq!(response.code(), "SEARCH_UNAVAILABLE");
+        assert_eq!(response.error()["extensions"]["retryable"], true);
+        assert_eq!(response.error()["path"], json!(["products"]));
     }
     let listed = node.api.run("{ products { name } }").await;
     assert_eq!(

@@ -1,22 +1,22 @@
 //! GraphQL over HTTP: queries by GET, and the status by the media type of the answer (requirement F1).
 
+use fritzy_testbed_shop::{Api, Response};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
 const GRAPHQL: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
 
-async fn get(api: &Api, parameters: &[(&str, &str)]) -> Answer {
+async fn get(api: &Api, parameters: &[(&str, &str)]) -> Response {
     let query = serde_urlencoded::to_string(parameters).expect("pairs of texts");
     let request = api.request(Method::GET, &format!("/graphql?{query}"));
     api.send(request.header(ACCEPT, GRAPHQL), "").await
 }
 
-async fn post_accepting(api: &Api, accept: Option<&str>, body: &str) -> Answer {
+async fn post_accepting(api: &Api, accept: Option<&str>, body: &str) -> Response {
     let mut request = api
         .request(Method::POST, "/graphql")
         .header(CONTENT_TYPE, JSON);
@@ -26,15 +26,15 @@ async fn post_accepting(api: &Api, accept: Option<&str>, body: &str) -> Answer {
     api.send(request, body.to_owned()).await
 }
 
-fn media_type(answer: &Answer) -> &str {
-    let value = answer.headers.get(CONTENT_TYPE);
+fn media_type(response: &Response) -> &str {
+    let value = response.headers.get(CONTENT_TYPE);
     value
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_comes_by_get_with_variables_and_a_name() {
+async fn get_query_takes_variables_and_operation_name() {
     let node = TestNode::start().await;
     for name in ["Ada", "Bob & Cy=é+%"] {
         node.api.new_account(name).await;
@@ -63,7 +63,7 @@ async fn a_query_comes_by_get_with_variables_and_a_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_get_that_is_no_request_is_refused() {
+async fn malformed_get_is_refused() {
     let node = TestNode::start().await;
     let query = ("query", "{ accounts { id } }");
     for parameters in [
@@ -74,14 +74,14 @@ async fn a_get_that_is_no_request_is_refused() {
         &[query, ("extensions", "{")],
         &[query, query],
     ] {
-        let answer = get(&node.api, parameters).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{parameters:?}");
-        assert_eq!(answer.code(), "BAD_REQUEST", "{parameters:?}");
+        let response = get(&node.api, parameters).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{parameters:?}");
+        assert_eq!(response.code(), "BAD_REQUEST", "{parameters:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_does_not_come_by_get() {
+async fn mutation_by_get_is_refused() {
     let node = TestNode::start().await;
     let mutation = r#"mutation M { createAccount(account: { name: "Ada" }) { id } }"#;
     let both = format!("{mutation} query Q {{ accounts {{ id }} }}");
@@ -91,9 +91,9 @@ async fn a_mutation_does_not_come_by_get() {
         &[("query", &anonymous)],
         &[("query", &both), ("operationName", "M")],
     ] {
-        let answer = get(&node.api, parameters).await;
-        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-        assert_eq!(answer.code(), "METHOD_NOT_ALLOWED");
+        let response = get(&node.api, parameters).await;
+        assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.code(), "METHOD_NOT_ALLOWED");
     }
     let query = get(&node.api, &[("query", &both), ("operationName", "Q")]).await;
     assert_eq!(
@@ -108,29 +108,29 @@ async fn a_mutation_does_not_come_by_get() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_newer_media_type_tells_refused_requests_by_their_status() {
+async fn graphql_response_media_type_uses_error_statuses() {
     let node = TestNode::start().await;
     for body in [
         r#"{"query":"{"}"#,
         r#"{"query":"{ nope }"}"#,
         r#"{"query":"query A { accounts { id } }","operationName":"B"}"#,
     ] {
-        let answer = post_accepting(&node.api, Some(GRAPHQL), body).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
-        assert_eq!(media_type(&answer), format!("{GRAPHQL}; charset=utf-8"));
-        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        let response = post_accepting(&node.api, Some(GRAPHQL), body).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(media_type(&response), format!("{GRAPHQL}; charset=utf-8"));
+        assert!(response.json().get("data").is_none(), "{response:?}");
         // The older one always said 200, and old clients read nothing else.
         for accept in [Some(JSON), Some("*/*"), None] {
-            let answer = post_accepting(&node.api, accept, body).await;
-            assert_eq!(answer.status, StatusCode::OK, "{accept:?} {body}");
-            assert_eq!(media_type(&answer), format!("{JSON}; charset=utf-8"));
-            assert!(!answer.code().is_empty());
+            let response = post_accepting(&node.api, accept, body).await;
+            assert_eq!(response.status, StatusCode::OK, "{accept:?} {body}");
+            assert_eq!(media_type(&response), format!("{JSON}; charset=utf-8"));
+            assert!(!response.code().is_empty());
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_executed_is_answered_with_200() {
+async fn executed_requests_return_200() {
     let node = TestNode::start().await;
     for body in [
         r#"{"query":"{ accounts { id } }"}"#,
@@ -139,10 +139,10 @@ async fn what_was_executed_is_answered_with_200() {
         r#"{"query":"{ accounts(pagination: { take: -1 }) { id } }"}"#,
     ] {
         for accept in [GRAPHQL, JSON] {
-            let answer = post_accepting(&node.api, Some(accept), body).await;
-            assert_eq!(answer.status, StatusCode::OK, "{accept} {body}");
-            assert_eq!(media_type(&answer), format!("{accept}; charset=utf-8"));
-            assert!(answer.json().get("data").is_some(), "{answer:?}");
+            let response = post_accepting(&node.api, Some(accept), body).await;
+            assert_eq!(response.status, StatusCode::OK, "{accept} {body}");
+            assert_eq!(media_type(&response), format!("{accept}; charset=utf-8"));
+            assert!(response.json().get("data").is_some(), "{response:?}");
         }
     }
 }

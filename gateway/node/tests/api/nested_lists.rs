@@ -1,11 +1,10 @@
 //! Orders inside accounts, products inside orders: read for all at once, and the same as one by one.
 
+use fritzy_testbed_shop::{Api, ids};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::client::Api;
 use crate::node::TestNode;
-use crate::shop::ids;
 
 /// More than one statement's list of accounts, and more than the default page.
 const ACCOUNTS: usize = 130;
@@ -45,7 +44,7 @@ async fn one_order(api: &Api, id: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_of_many_accounts_are_what_single_reads_say() {
+async fn nested_orders_equal_single_reads() {
     let node = filled().await;
     let document =
         format!("{{ accounts(pagination: {{ take: 1000 }}) {{ id name orders {{ {ORDER} }} }} }}");
@@ -86,7 +85,7 @@ async fn read_statements(api: &Api) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nested_lists_take_one_statement_a_level() {
+async fn nested_lists_take_one_statement_per_level() {
     let node = filled().await;
     for (selection, at_most) in [
         ("products { name }", 2),
@@ -108,7 +107,7 @@ async fn nested_lists_take_one_statement_a_level() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_in_lists_and_lists_in_connections_take_one_statement_a_level() {
+async fn nested_connections_take_one_statement_per_level() {
     let node = filled().await;
     let node_of = |connection: &Value| connection["edges"][0]["node"].clone();
     for (orders, line, at_most) in [
@@ -130,10 +129,10 @@ async fn connections_in_lists_and_lists_in_connections_take_one_statement_a_leve
             ),
         ] {
             let before = read_statements(&node.api).await;
-            let answer = node.api.run(&document).await;
+            let response = node.api.run(&document).await;
             let used = read_statements(&node.api).await - before;
             assert_eq!(used, at_most, "{document}");
-            let ids = answer.text.matches(r#""id":"#).count();
+            let ids = response.text.matches(r#""id":"#).count();
             assert_eq!(ids, 150, "{document}");
         }
     }
@@ -158,7 +157,7 @@ async fn connections_in_lists_and_lists_in_connections_take_one_statement_a_leve
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_nodes_of_connections_have_descriptions_as_well() {
+async fn connection_nodes_have_descriptions() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let product = node.api.new_product("Lamp", 14.66).await;
@@ -170,7 +169,7 @@ async fn the_nodes_of_connections_have_descriptions_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_active_is_read_without_a_statement() {
+async fn active_entities_are_read_without_a_statement() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let document = format!(r#"{{ accounts(id: "{account}") {{ name }} }}"#);
@@ -192,7 +191,7 @@ async fn what_is_active_is_read_without_a_statement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ordered_products_have_the_descriptions_of_their_products() {
+async fn order_lines_have_their_products_descriptions() {
     let node = filled().await;
     let products = node.api.run("{ products { id description } }").await;
     let products = products.data("/products");
@@ -211,7 +210,7 @@ async fn ordered_products_have_the_descriptions_of_their_products() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn descriptions_are_found_however_they_are_asked_for() {
+async fn descriptions_are_found_through_aliases_and_fragments() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
     for n in 0..3 {
@@ -246,14 +245,14 @@ async fn descriptions_are_found_however_they_are_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn descriptions_are_in_the_answers_of_mutations() {
+async fn descriptions_are_in_mutation_responses() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let product = node.api.new_product("Lamp", 14.66).await;
     let document = "mutation($order: OrderInput!) {
         createOrder(order: $order) { id products { name description } }
     }";
-    let order = crate::shop::order(&account, &[(&product, 1)]);
+    let order = fritzy_testbed_shop::order(&account, &[(&product, 1)]);
     let placed = node.api.run_with(document, json!({ "order": order })).await;
     let line = json!([{ "name": "Lamp", "description": "Lamp, described" }]);
     assert_eq!(placed.data("/createOrder/products"), line);
@@ -268,7 +267,7 @@ async fn descriptions_are_in_the_answers_of_mutations() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_without_orders_has_an_empty_list() {
+async fn account_without_orders_has_an_empty_list() {
     let node = TestNode::start().await;
     let alone = node.api.new_account("Ada").await;
     let document =
@@ -285,7 +284,7 @@ async fn an_account_without_orders_has_an_empty_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_alias_has_a_page_of_its_own() {
+async fn each_alias_has_its_own_page() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
     let mut placed = Vec::new();
@@ -338,7 +337,7 @@ async fn each_alias_has_a_page_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_of_orders_has_100_unless_asked_otherwise() {
+async fn order_list_has_100_entries_by_default() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     node.api.new_account("Bob").await;

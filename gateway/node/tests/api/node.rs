@@ -6,17 +6,16 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 use fritzy_domain::Currency;
 use fritzy_node::{Node, Settings};
-use fritzy_testbed::{TestPostgres, postgres_for_tests};
+use fritzy_testbed::{TestPostgres, shared_postgres};
+use fritzy_testbed_shop::Api;
 use fritzy_types::ShardCount;
 use tempfile::TempDir;
-
-use crate::client::Api;
 
 /// A running node.
 pub(crate) struct TestNode {
     pub(crate) api: Api,
     node: Node,
-    ground: StoppedNode,
+    workspace: StoppedNode,
 }
 
 /// What is left of a node that was stopped: its settings, and its folder with all it wrote.
@@ -37,7 +36,7 @@ impl Database {
     fn if_asked_for() -> Option<Self> {
         let store = std::env::var("FRITZY_TEST_API_STORE").ok()?;
         assert_eq!(store, "postgres", "FRITZY_TEST_API_STORE");
-        let server = postgres_for_tests().expect("a server was asked for");
+        let server = shared_postgres().expect("a server was asked for");
         let url = server.fresh_database().expect("a database");
         Some(Self { server, url })
     }
@@ -65,12 +64,12 @@ impl TestNode {
             .as_ref()
             .map(|database| database.url.parse().expect("an address"));
         change(&mut settings);
-        let ground = StoppedNode {
+        let workspace = StoppedNode {
             settings,
             _folder: folder,
             _database: database,
         };
-        ground.start().await
+        workspace.start().await
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -80,7 +79,7 @@ impl TestNode {
     /// Stops the node in order.
     pub(crate) async fn stop(self) -> StoppedNode {
         self.node.stop().await;
-        self.ground
+        self.workspace
     }
 
     /// Stops the node, and starts another on what it wrote.
@@ -98,7 +97,7 @@ impl StoppedNode {
         TestNode {
             api: Api::at(node.address()),
             node,
-            ground: self,
+            workspace: self,
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Documents as clients of the seed hold them: their variables' types still fit, and what they leave
 //! out may stay out.
 
+use fritzy_testbed_shop::{ids, order};
 use serde_json::{Value, json};
 
 use crate::node::TestNode;
-use crate::shop::{ids, order};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn variables_of_plain_types_fit() {
+async fn scalar_variables_are_accepted() {
     let node = TestNode::start().await;
     let created = node
         .api
@@ -47,7 +47,7 @@ async fn variables_of_plain_types_fit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn variables_of_input_types_fit() {
+async fn input_object_variables_are_accepted() {
     let node = TestNode::start().await;
     let account = node
         .api
@@ -82,7 +82,7 @@ async fn variables_of_input_types_fit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn optional_variables_may_be_given_null_or_left_out() {
+async fn optional_variables_may_be_null_or_absent() {
     let node = TestNode::start().await;
     let mut accounts = Vec::new();
     for name in ["Ada", "Bob", "Cy"] {

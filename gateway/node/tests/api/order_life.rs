@@ -1,11 +1,10 @@
 //! An order's life (requirement A6): created, confirmed, completed, or cancelled on the way; no other
 //! move.
 
+use fritzy_testbed_shop::{Api, ApiError, Response};
 use serde_json::json;
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
-use crate::refused::Refused;
 
 const MOVES: [&str; 3] = ["confirmOrder", "completeOrder", "cancelOrder"];
 
@@ -21,12 +20,12 @@ const LIVES: [(&[&str], [Option<&str>; 3]); 5] = [
     (&["confirmOrder", "cancelOrder"], [None, None, None]),
 ];
 
-async fn move_order(api: &Api, mutation: &str, id: &str) -> Answer {
+async fn move_order(api: &Api, mutation: &str, id: &str) -> Response {
     let document = format!("mutation($id: String!) {{ {mutation}(id: $id) {{ id status }} }}");
     api.run_with(&document, json!({ "id": id })).await
 }
 
-async fn read(api: &Api, id: &str) -> Answer {
+async fn read(api: &Api, id: &str) -> Response {
     let document = "query($id: String!) {
         order(id: $id) {
             id accountId createdAt status cancelReason totalPrice totalMoney { amount }
@@ -45,7 +44,7 @@ async fn shop() -> (TestNode, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_of_moves_is_the_one_documented() {
+async fn order_transitions_match_the_documented_table() {
     let (node, account, product) = shop().await;
     for (before, outcomes) in LIVES {
         for (mutation, outcome) in MOVES.into_iter().zip(outcomes) {
@@ -63,8 +62,8 @@ async fn the_table_of_moves_is_the_one_documented() {
                     assert_eq!(now.text_at("/order/status"), status);
                 }
                 None => {
-                    let expected = Refused::of("ILLEGAL_TRANSITION", "", "");
-                    assert_eq!(moved.refused(), expected, "{before:?}, {mutation}");
+                    let expected = ApiError::of("ILLEGAL_TRANSITION", "", "");
+                    assert_eq!(moved.api_error(), expected, "{before:?}, {mutation}");
                     assert_eq!(now.text, old.text, "{before:?}, {mutation}");
                 }
             }
@@ -73,7 +72,7 @@ async fn the_table_of_moves_is_the_one_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_is_read_as_it_was_placed() {
+async fn order_is_read_as_it_was_placed() {
     let (node, account, product) = shop().await;
     let desk = node.api.new_product("Desk", 250.0).await;
     let id = node
@@ -106,7 +105,7 @@ async fn an_order_is_read_as_it_was_placed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_order_keeps_the_reason() {
+async fn cancelled_order_keeps_its_reason() {
     let (node, account, product) = shop().await;
     let document = "mutation($id: String!, $reason: String) {
         cancelOrder(id: $id, reason: $reason) { status cancelReason totalPrice }
@@ -130,7 +129,7 @@ async fn a_cancelled_order_keeps_the_reason() {
     ] {
         let variables = json!({ "id": id, "reason": reason });
         let refused = node.api.run_with(document, variables).await;
-        assert_eq!(refused.refused(), Refused::argument("reason", flaw));
+        assert_eq!(refused.api_error(), ApiError::argument("reason", flaw));
     }
     assert_eq!(
         read(&node.api, &id).await.text_at("/order/status"),
@@ -139,20 +138,20 @@ async fn a_cancelled_order_keeps_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_order_is_not_found() {
+async fn unknown_order_is_not_found() {
     let (node, account, product) = shop().await;
     for id in [&account, &product, "0192d3a0-1111-7222-8333-444455556666"] {
-        let expected = Refused::of("ORDER_NOT_FOUND", "id", "");
-        assert_eq!(read(&node.api, id).await.refused(), expected);
+        let expected = ApiError::of("ORDER_NOT_FOUND", "id", "");
+        assert_eq!(read(&node.api, id).await.api_error(), expected);
         for mutation in MOVES {
             let refused = move_order(&node.api, mutation, id).await;
-            assert_eq!(refused.refused(), expected, "{mutation}");
+            assert_eq!(refused.api_error(), expected, "{mutation}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_has_moved_is_the_same_after_a_restart() {
+async fn order_is_unchanged_after_a_restart() {
     let (node, account, product) = shop().await;
     let mut orders = Vec::new();
     for (moves, _) in LIVES {
@@ -160,8 +159,8 @@ async fn an_order_that_has_moved_is_the_same_after_a_restart() {
         for mutation in moves {
             move_order(&node.api, mutation, &id).await.data("");
         }
-        let answer = read(&node.api, &id).await.text;
-        orders.push((id, answer));
+        let response = read(&node.api, &id).await.text;
+        orders.push((id, response));
     }
     let node = node.restart().await;
     for (id, before) in orders {

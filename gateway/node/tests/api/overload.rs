@@ -7,23 +7,23 @@ use hyper::{Method, StatusCode};
 use crate::node::TestNode;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_beyond_the_limit_are_refused_with_a_hint_and_the_others_answered() {
+async fn requests_over_the_limit_are_refused_with_retry_hint() {
     let node = TestNode::start_with(|settings| settings.requests_max = 2).await;
     let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
-    let answers = join_all((0..200).map(|_| node.api.run(document))).await;
-    let (answered, refused): (Vec<_>, Vec<_>) = answers
+    let responses = join_all((0..200).map(|_| node.api.run(document))).await;
+    let (answered, refused): (Vec<_>, Vec<_>) = responses
         .into_iter()
-        .partition(|answer| answer.status == StatusCode::OK);
+        .partition(|response| response.status == StatusCode::OK);
     assert!(
         !answered.is_empty() && !refused.is_empty(),
         "{} answered",
         answered.len()
     );
-    for answer in &refused {
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(answer.code(), "OVERLOADED");
-        assert_eq!(answer.headers["retry-after"], "1");
-        let extensions = &answer.error()["extensions"];
+    for response in &refused {
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.code(), "OVERLOADED");
+        assert_eq!(response.headers["retry-after"], "1");
+        let extensions = &response.error()["extensions"];
         assert_eq!(extensions["retryable"], true);
         assert!(
             extensions["retryAfterMs"]
@@ -40,7 +40,7 @@ async fn requests_beyond_the_limit_are_refused_with_a_hint_and_the_others_answer
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn small_documents_that_ask_for_too_much_cost_next_to_nothing() {
+async fn too_complex_documents_are_refused_cheaply() {
     let node = TestNode::start().await;
     let nested = |depth: usize| {
         format!(
@@ -64,9 +64,9 @@ async fn small_documents_that_ask_for_too_much_cost_next_to_nothing() {
         bomb,
         format!("{{ {aliases} }}"),
     ] {
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        assert_eq!(answer.code(), "DOCUMENT_TOO_COMPLEX");
+        let response = node.api.run(&document).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST);
+        assert_eq!(response.code(), "DOCUMENT_TOO_COMPLEX");
     }
     let deep = "{ accounts ".repeat(40) + &"}".repeat(40);
     assert_eq!(
@@ -76,22 +76,22 @@ async fn small_documents_that_ask_for_too_much_cost_next_to_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_with_many_mistakes_is_told_the_first_of_them() {
+async fn document_with_many_errors_reports_the_first_ones() {
     let node = TestNode::start().await;
     let arguments: String = (0..5_000).map(|n| format!("a{n}: 1 ")).collect();
-    let answer = node
+    let response = node
         .api
         .run(&format!("{{ accounts({arguments}) {{ id }} }}"))
         .await;
-    let json = answer.json();
+    let json = response.json();
     let errors = json["errors"].as_array().map(Vec::len);
-    assert_eq!(errors, Some(100), "{} bytes", answer.text.len());
-    assert!(answer.text.contains("GRAPHQL_VALIDATION_FAILED"));
+    assert_eq!(errors, Some(100), "{} bytes", response.text.len());
+    assert!(response.text.contains("GRAPHQL_VALIDATION_FAILED"));
 }
 
 /// An error for each word, and a long name in each error: gigabytes, from a body of a megabyte.
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_whose_mistakes_would_fill_the_memory_are_refused_unread() {
+async fn documents_with_memory_filling_errors_are_refused_unparsed() {
     let node = TestNode::start().await;
     let long = "q".repeat(400_000);
     let variables: String = (0..45_000).map(|n| format!("$a{n}:Int ")).collect();
@@ -104,19 +104,19 @@ async fn documents_whose_mistakes_would_fill_the_memory_are_refused_unread() {
         format!("query {long} {{ accounts {{ id }} }}"),
     ] {
         let began = std::time::Instant::now();
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.code(), "DOCUMENT_TOO_COMPLEX");
-        assert!(answer.text.len() < 1_000, "{} bytes", answer.text.len());
+        let response = node.api.run(&document).await;
+        assert_eq!(response.code(), "DOCUMENT_TOO_COMPLEX");
+        assert!(response.text.len() < 1_000, "{} bytes", response.text.len());
         assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
     let body = serde_json::json!({ "query": "query A { __typename }", "operationName": long });
-    let answer = node.api.send(node.api.post(), body.to_string()).await;
-    assert_eq!(answer.code(), "BAD_REQUEST");
-    assert!(answer.text.len() < 1_000, "{} bytes", answer.text.len());
+    let response = node.api.send(node.api.post(), body.to_string()).await;
+    assert_eq!(response.code(), "BAD_REQUEST");
+    assert!(response.text.len() < 1_000, "{} bytes", response.text.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_could_be_too_large_are_refused_before_anything_is_read() {
+async fn possibly_too_large_responses_are_refused_before_reading() {
     let node = TestNode::start().await;
     let nested = |accounts: u32, orders: &str| {
         format!(
@@ -130,8 +130,8 @@ async fn answers_that_could_be_too_large_are_refused_before_anything_is_read() {
         nested(1_000, "(pagination: { take: 100 })"),
         nested(100, "(pagination: { take: 1000 })"),
     ] {
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.data("/accounts"), serde_json::json!([]));
+        let response = node.api.run(&document).await;
+        assert_eq!(response.data("/accounts"), serde_json::json!([]));
     }
     let wide: String = (0..200)
         .map(|n| format!("a{n}: accounts {{ orders {{ id }} }} "))
@@ -146,16 +146,16 @@ async fn answers_that_could_be_too_large_are_refused_before_anything_is_read() {
             "ordersConnection",
         ),
     ] {
-        let answer = node.api.run(&document).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        assert_eq!(answer.code(), "DOCUMENT_TOO_COMPLEX");
-        let message = answer.error()["message"].to_string();
+        let response = node.api.run(&document).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST);
+        assert_eq!(response.code(), "DOCUMENT_TOO_COMPLEX");
+        let message = response.error()["message"].to_string();
         assert!(message.contains(field), "names the field: {message}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_count_what_was_answered() {
+async fn metrics_count_responses() {
     let node = TestNode::start().await;
     let id = node.api.new_account("Ada").await;
     node.api

@@ -1,35 +1,35 @@
 //! What else a node serves: the page to click, and the probes.
 
+use fritzy_testbed_shop::Response;
 use hyper::{Method, StatusCode};
 
-use crate::client::Answer;
 use crate::node::TestNode;
 
-async fn get(node: &TestNode, path: &str) -> Answer {
+async fn get(node: &TestNode, path: &str) -> Response {
     node.api.send(node.api.request(Method::GET, path), "").await
 }
 
-fn media_type(answer: &Answer) -> &str {
-    let value = answer.headers.get("content-type");
+fn media_type(response: &Response) -> &str {
+    let value = response.headers.get("content-type");
     value
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_probes_say_that_a_started_node_is_live_and_ready() {
+async fn probes_report_a_started_node_live_and_ready() {
     let node = TestNode::start().await;
     for (path, text) in [("/healthz/live", "live\n"), ("/healthz/ready", "ready\n")] {
-        let answer = get(&node, path).await;
+        let response = get(&node, path).await;
         assert_eq!(
-            (answer.status, answer.text.as_str()),
+            (response.status, response.text.as_str()),
             (StatusCode::OK, text)
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_root_is_a_page_and_its_files_are_there() {
+async fn root_serves_the_explorer_and_its_files() {
     let node = TestNode::start().await;
     let page = get(&node, "/").await;
     assert_eq!(page.status, StatusCode::OK);
@@ -57,7 +57,7 @@ async fn the_root_is_a_page_and_its_files_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_paths_lead_nowhere() {
+async fn unknown_paths_are_not_found() {
     let node = TestNode::start().await;
     for path in [
         "/nope",
@@ -67,14 +67,14 @@ async fn other_paths_lead_nowhere() {
         "/explorer/nope.js",
         "/explorer/../x",
     ] {
-        let answer = get(&node, path).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        let response = get(&node, path).await;
+        assert_eq!(response.status, StatusCode::NOT_FOUND, "{path}");
     }
     let request = node.api.request(Method::POST, "/nope");
-    let answer = node.api.send(request, "{}").await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let response = node.api.send(request, "{}").await;
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
     assert!(
-        answer.text.contains("/graphql"),
-        "says where the API is: {answer:?}"
+        response.text.contains("/graphql"),
+        "says where the API is: {response:?}"
     );
 }

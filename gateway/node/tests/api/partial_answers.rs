@@ -9,28 +9,28 @@ use serde_json::json;
 use crate::node::TestNode;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_mutation_is_answered_as_null() {
+async fn rejected_mutation_returns_null() {
     let node = TestNode::start().await;
     let document = r#"mutation { createAccount(account: { name: "" }) { id } }"#;
-    let answer = node.api.run(document).await;
-    assert_eq!(answer.error()["path"], json!(["createAccount"]));
-    assert_eq!(answer.json()["data"], json!({ "createAccount": null }));
+    let response = node.api.run(document).await;
+    assert_eq!(response.error()["path"], json!(["createAccount"]));
+    assert_eq!(response.json()["data"], json!({ "createAccount": null }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_mutation_leaves_its_neighbours_their_answers() {
+async fn rejected_mutation_does_not_affect_others_in_the_request() {
     let node = TestNode::start().await;
     let document = r#"mutation {
         first: createAccount(account: { name: "Ada" }) { name }
         second: createAccount(account: { name: "" }) { name }
         third: createAccount(account: { name: "Cy" }) { name }
     }"#;
-    let answer = node.api.run(document).await;
-    assert_eq!(answer.error()["path"], json!(["second"]));
+    let response = node.api.run(document).await;
+    assert_eq!(response.error()["path"], json!(["second"]));
     let written = node.api.run("{ accounts { name } }").await;
     let both = json!([{ "name": "Ada" }, { "name": "Cy" }]);
     assert_eq!(
-        (&answer.json()["data"], written.data("/accounts")),
+        (&response.json()["data"], written.data("/accounts")),
         (
             &json!({ "first": { "name": "Ada" }, "second": null, "third": { "name": "Cy" } }),
             both
@@ -40,16 +40,16 @@ async fn a_refused_mutation_leaves_its_neighbours_their_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_order_leaves_its_neighbours_their_answers() {
+async fn unknown_order_does_not_affect_others_in_the_request() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     let document = r#"{ accounts { name } order(id: "no-id") { id } }"#;
     let request = node.api.post();
     let body = json!({ "query": document }).to_string();
-    let answer = node.api.send(request, body.clone()).await;
-    assert_eq!(answer.error()["path"], json!(["order"]));
+    let response = node.api.send(request, body.clone()).await;
+    assert_eq!(response.error()["path"], json!(["order"]));
     let expected = json!({ "accounts": [{ "name": "Ada" }], "order": null });
-    assert_eq!(answer.json()["data"], expected);
+    assert_eq!(response.json()["data"], expected);
 
     let mut request = node.api.post();
     let headers = request.headers_mut().expect("sound headers");
@@ -57,25 +57,25 @@ async fn an_unknown_order_leaves_its_neighbours_their_answers() {
         .parse()
         .expect("a value");
     headers.insert(ACCEPT, media_type);
-    let answer = node.api.send(request, body).await;
-    assert_eq!(answer.status, StatusCode::OK, "something was executed");
-    assert_eq!(answer.json()["data"], expected);
+    let response = node.api.send(request, body).await;
+    assert_eq!(response.status, StatusCode::OK, "something was executed");
+    assert_eq!(response.json()["data"], expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_where_null_may_not_stand_rises_to_the_data() {
+async fn error_in_a_non_null_field_nulls_the_data() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     let document = "{ accounts { orders(pagination: { take: -1 }) { id } } }";
-    let answer = node.api.run(document).await;
-    assert_eq!(answer.error()["path"], json!(["accounts", 0, "orders"]));
-    let json = answer.json();
+    let response = node.api.run(document).await;
+    assert_eq!(response.error()["path"], json!(["accounts", 0, "orders"]));
+    let json = response.json();
     assert!(json["data"].is_null() && json.get("data").is_some());
 }
 
 /// Fields of one name and content are one field, by GraphQL's rules for merging selections.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_written_twice_under_one_name_happens_once() {
+async fn mutation_repeated_under_one_name_has_one_effect() {
     for document in [
         r#"mutation {
             createAccount(account: { name: "Ada" }) { id }
@@ -88,9 +88,9 @@ async fn a_mutation_written_twice_under_one_name_happens_once() {
         fragment Again on Mutation { createAccount(account: { name: "Ada" }) { name } }"#,
     ] {
         let node = TestNode::start().await;
-        let answer = node.api.run(document).await;
-        let id = answer.text_at("/createAccount/id");
-        assert_eq!(answer.text_at("/createAccount/name"), "Ada");
+        let response = node.api.run(document).await;
+        let id = response.text_at("/createAccount/id");
+        assert_eq!(response.text_at("/createAccount/name"), "Ada");
         let written = node.api.run("{ accounts { id } }").await;
         assert_eq!(written.data("/accounts"), json!([{ "id": id }]));
     }

@@ -1,9 +1,9 @@
 //! Amounts come back as they were sent, to the last decimal (requirement A5). They are compared by the
 //! text of the answer: a test that reads numbers as doubles could not see a digit too many.
 
-use crate::client::{Answer, Api};
+use fritzy_testbed_shop::{Api, ApiError, Response};
+
 use crate::node::TestNode;
-use crate::refused::Refused;
 use serde_json::json;
 
 /// A price as a client writes it, and the same as number, text and minor units of the answer.
@@ -26,15 +26,15 @@ const PRICES: [(&str, &str, &str, &str); 9] = [
 
 const FIELDS: &str = "{ id price priceMoney { amount currency minorUnits } }";
 
-fn require_price(answer: &Answer, number: &str, amount: &str, currency: &str, minor_units: &str) {
+fn require_price(response: &Response, number: &str, amount: &str, currency: &str, minor_units: &str) {
     let expected = format!(
         r#""price":{number},"priceMoney":{{"amount":"{amount}","currency":"{currency}","minorUnits":{minor_units}}}}}"#
     );
-    assert!(answer.text.contains(&expected), "{expected} in {answer:?}");
+    assert!(response.text.contains(&expected), "{expected} in {response:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_price_comes_back_exactly_however_it_was_sent() {
+async fn price_is_returned_exactly_in_every_notation() {
     let node = TestNode::start().await;
     for (sent, number, amount, minor_units) in PRICES {
         let literal = format!(
@@ -102,7 +102,7 @@ async fn totals_are_exact_where_doubles_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_keep_the_price_of_the_moment_of_ordering() {
+async fn order_lines_keep_the_price_at_ordering() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let product = node.api.new_product("Lamp", 14.66).await;
@@ -115,7 +115,7 @@ async fn lines_keep_the_price_of_the_moment_of_ordering() {
     assert!(read.text.contains(line), "{read:?}");
 }
 
-async fn create_priced(api: &Api, price: &str) -> Answer {
+async fn create_priced(api: &Api, price: &str) -> Response {
     let document = format!(
         r#"mutation {{ createPricedProduct(product: {{ name: "P", description: "", price: {price} }}) {FIELDS} }}"#
     );
@@ -123,7 +123,7 @@ async fn create_priced(api: &Api, price: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amounts_in_text_have_the_decimals_of_their_currency() {
+async fn text_amounts_have_the_decimals_of_their_currency() {
     let node = TestNode::start().await;
     for (price, number, amount, currency, minor_units) in [
         (
@@ -189,7 +189,7 @@ async fn amounts_in_text_have_the_decimals_of_their_currency() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amounts_in_text_that_are_none_are_refused() {
+async fn malformed_text_amounts_are_refused() {
     let node = TestNode::start().await;
     let (amount, currency) = ("product.price.amount", "product.price.currency");
     for (price, field, reason) in [
@@ -228,8 +228,8 @@ async fn amounts_in_text_that_are_none_are_refused() {
     ] {
         let refused = create_priced(&node.api, price).await;
         assert_eq!(
-            refused.refused(),
-            Refused::argument(field, reason),
+            refused.api_error(),
+            ApiError::argument(field, reason),
             "{price}"
         );
     }
@@ -238,7 +238,7 @@ async fn amounts_in_text_that_are_none_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_prices_are_in_the_shops_currency() {
+async fn numeric_prices_are_in_the_shop_currency() {
     let yen = "JPY".parse().expect("yen");
     let node = TestNode::start_with(|settings| settings.currency = yen).await;
     let document = |price: &str| {
@@ -249,14 +249,14 @@ async fn plain_prices_are_in_the_shops_currency() {
     let created = node.api.run(&document("500")).await;
     require_price(&created, "500.0", "500", "JPY", "500");
     let refused = node.api.run(&document("14.66")).await;
-    let expected = Refused::argument("product.price", "TOO_MANY_DECIMALS");
-    assert_eq!(refused.refused(), expected);
+    let expected = ApiError::argument("product.price", "TOO_MANY_DECIMALS");
+    assert_eq!(refused.api_error(), expected);
     let created = create_priced(&node.api, r#"{ amount: "20" }"#).await;
     require_price(&created, "20.0", "20", "JPY", "20");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_has_one_currency() {
+async fn order_in_two_currencies_is_refused() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let dollars = node.api.new_priced_product("D", "1.00", "USD").await;
@@ -265,13 +265,13 @@ async fn an_order_has_one_currency() {
     let document = "mutation($order: OrderInput!) {
         createOrder(order: $order) { id totalPrice totalMoney { amount currency minorUnits } }
     }";
-    let mixed = crate::shop::order(&account, &[(&dollars, 1), (&yen, 1)]);
+    let mixed = fritzy_testbed_shop::order(&account, &[(&dollars, 1), (&yen, 1)]);
     let refused = node.api.run_with(document, json!({ "order": mixed })).await;
-    let expected = Refused::of("CURRENCY_MISMATCH", "order.products[1].productId", "");
-    assert_eq!(refused.refused(), expected);
+    let expected = ApiError::of("CURRENCY_MISMATCH", "order.products[1].productId", "");
+    assert_eq!(refused.api_error(), expected);
     assert_eq!(node.api.everything().await, before);
 
-    let plain = crate::shop::order(&account, &[(&yen, 3)]);
+    let plain = fritzy_testbed_shop::order(&account, &[(&yen, 3)]);
     let placed = node.api.run_with(document, json!({ "order": plain })).await;
     let total =
         r#""totalPrice":1500.0,"totalMoney":{"amount":"1500","currency":"JPY","minorUnits":1500}"#;

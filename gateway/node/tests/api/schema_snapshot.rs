@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn the_schema_is_the_one_written_down() {
+fn schema_equals_its_snapshot() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema.graphql");
     let printed = Command::new(env!("CARGO_BIN_EXE_fritzy"))
         .arg("schema")

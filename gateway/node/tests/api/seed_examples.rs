@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
+use fritzy_testbed_shop::ApiError;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::node::TestNode;
-use crate::refused::Refused;
 
 const CREATE_ACCOUNT: &str = r#"# Create Account
 mutation {
@@ -64,7 +64,7 @@ query {
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_example_creates_an_account() {
+async fn first_example_creates_an_account() {
     let node = TestNode::start().await;
     let created = node.api.run(CREATE_ACCOUNT).await;
     let id = created.text_at("/createAccount/id");
@@ -76,7 +76,7 @@ async fn the_first_example_creates_an_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_example_creates_a_product() {
+async fn second_example_creates_a_product() {
     let node = TestNode::start().await;
     let created = node.api.run(CREATE_PRODUCT).await;
     let id = created.text_at("/createProduct/id");
@@ -95,16 +95,16 @@ async fn the_second_example_creates_a_product() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_third_example_as_it_stands_is_refused_by_name() {
+async fn third_example_with_its_placeholder_ids_is_refused() {
     let node = TestNode::start().await;
     let refused = node.api.run(CREATE_ORDER).await;
-    let expected = Refused::argument("order.accountId", "NOT_AN_ID");
-    assert_eq!(refused.refused(), expected);
+    let expected = ApiError::argument("order.accountId", "NOT_AN_ID");
+    assert_eq!(refused.api_error(), expected);
     assert!(refused.json()["data"]["createOrder"].is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_third_and_fourth_example_place_and_list_an_order() {
+async fn third_and_fourth_example_place_and_list_an_order() {
     let node = TestNode::start().await;
     let account = node.api.run(CREATE_ACCOUNT).await;
     let account = account.text_at("/createAccount/id");

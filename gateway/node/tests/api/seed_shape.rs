@@ -130,7 +130,7 @@ impl Schema {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_type_of_the_seed_has_its_kind() {
+async fn original_types_keep_their_kind() {
     let schema = Schema::ask().await;
     for (name, kind) in KINDS {
         assert_eq!(schema.type_named(name)["kind"], kind, "{name}");
@@ -140,7 +140,7 @@ async fn every_type_of_the_seed_has_its_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_of_the_seed_has_its_type() {
+async fn original_fields_keep_their_type() {
     let schema = Schema::ask().await;
     for (of, name, expected) in FIELDS {
         let field = schema.field(of, name);
@@ -150,7 +150,7 @@ async fn every_field_of_the_seed_has_its_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_object_of_the_seed_says_its_type() {
+async fn original_objects_return_their_typename() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let product = node.api.new_product("Engine", 1.5).await;
@@ -160,7 +160,7 @@ async fn every_object_of_the_seed_says_its_type() {
         accounts { __typename orders { __typename products { __typename } } }
         products { __typename }
     }";
-    let answer = node.api.run(document).await;
+    let response = node.api.run(document).await;
     for (pointer, name) in [
         ("/__typename", "Query"),
         ("/accounts/0/__typename", "Account"),
@@ -171,14 +171,14 @@ async fn every_object_of_the_seed_says_its_type() {
         ),
         ("/products/0/__typename", "Product"),
     ] {
-        assert_eq!(answer.text_at(pointer), name);
+        assert_eq!(response.text_at(pointer), name);
     }
     let mutation = node.api.run("mutation { __typename }").await;
     assert_eq!(mutation.text_at("/__typename"), "Mutation");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_argument_of_the_seed_has_its_type() {
+async fn original_arguments_keep_their_type() {
     let schema = Schema::ask().await;
     for (field, name, expected) in ARGUMENTS {
         let (of, field) = field.split_once('.').expect("a type and a field");
@@ -195,7 +195,7 @@ async fn every_argument_of_the_seed_has_its_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_input_field_of_the_seed_has_its_type() {
+async fn original_input_fields_keep_their_type() {
     let schema = Schema::ask().await;
     for (of, name, expected) in INPUT_FIELDS {
         let fields = list(&schema.type_named(of)["inputFields"]);
@@ -207,7 +207,7 @@ async fn every_input_field_of_the_seed_has_its_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_was_added_is_required_of_old_clients() {
+async fn added_arguments_are_optional() {
     let schema = Schema::ask().await;
     for (of, name, _) in FIELDS {
         let path = format!("{of}.{name}");

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use fritzy_testbed_shop::RESPONSE_TIME_MAX;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::client::ANSWER_TIME_MAX;
 use crate::node::TestNode;
 use crate::wire::{Wire, WireAnswer};
 
@@ -42,17 +42,17 @@ fn creating(bytes: usize) -> String {
     format!("{:bytes$}", body.to_string())
 }
 
-fn require_overloaded(answer: &WireAnswer) {
-    assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.head.contains("retry-after: 1\r\n"), "{answer:?}");
+fn require_overloaded(response: &WireAnswer) {
+    assert_eq!(response.status, 503, "{response:?}");
+    assert!(response.head.contains("retry-after: 1\r\n"), "{response:?}");
     for part in [r#""code":"OVERLOADED""#, r#""retryable":true"#] {
-        assert!(answer.body.contains(part), "{answer:?}");
+        assert!(response.body.contains(part), "{response:?}");
     }
 }
 
 /// Room comes back when the node notices that its holder is gone.
 async fn require_room_again(node: &TestNode, bytes: usize) {
-    let until = Instant::now() + ANSWER_TIME_MAX;
+    let until = Instant::now() + RESPONSE_TIME_MAX;
     loop {
         let offered = connect(node).await.offer_post(bytes).await;
         if offered.status == 100 {
@@ -64,7 +64,7 @@ async fn require_room_again(node: &TestNode, bytes: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_under_way_are_bounded_together_by_their_declared_length() {
+async fn sized_bodies_in_flight_share_one_limit() {
     let node = tight_node().await;
     let mut slow = begun(&node, 3, LARGE).await;
     let refused = connect(&node).await.offer_post(LARGE).await;
@@ -75,10 +75,10 @@ async fn bodies_under_way_are_bounded_together_by_their_declared_length() {
     // The slow ones were promised their room, and are answered.
     for wire in &mut slow {
         wire.write(creating(LARGE).as_bytes()).await;
-        let answer = wire.answer().await.expect("an answer");
+        let response = wire.response().await.expect("an answer");
         assert!(
-            answer.body.contains(r#"{"createAccount":{"id":"#),
-            "{answer:?}"
+            response.body.contains(r#"{"createAccount":{"id":"#),
+            "{response:?}"
         );
     }
     let accounts = node.api.run("{ accounts { name } }").await;
@@ -88,7 +88,7 @@ async fn bodies_under_way_are_bounded_together_by_their_declared_length() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn room_comes_back_from_clients_that_go_away() {
+async fn body_budget_is_released_by_disconnected_clients() {
     let node = tight_node().await;
     let slow = begun(&node, 3, LARGE).await;
     drop(slow);
@@ -96,7 +96,7 @@ async fn room_comes_back_from_clients_that_go_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_in_chunks_are_bounded_together_as_they_grow() {
+async fn chunked_bodies_in_flight_share_one_limit() {
     let node = tight_node().await;
     let slow = begun(&node, 3, LARGE).await;
     let mut wire = connect(&node).await;
@@ -113,7 +113,7 @@ async fn bodies_in_chunks_are_bounded_together_as_they_grow() {
         wire.write(b"\r\n").await;
     }
     // The end of the body is never sent: there was no room for what came.
-    require_overloaded(&wire.answer().await.expect("an answer"));
+    require_overloaded(&wire.response().await.expect("an answer"));
     drop(slow);
     require_room_again(&node, LARGE).await;
     let accounts = node.api.run("{ accounts { id } }").await;
@@ -121,36 +121,36 @@ async fn bodies_in_chunks_are_bounded_together_as_they_grow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn small_bodies_are_bounded_together_and_leave_the_large_their_room() {
+async fn small_bodies_have_a_limit_of_their_own() {
     let node = tight_node().await;
     let _slow = begun(&node, 3, SMALL).await;
     require_overloaded(&connect(&node).await.offer_post(SMALL).await);
     require_overloaded(&connect(&node).await.offer_post(100).await);
     let mut large = begun(&node, 1, LARGE).await;
     large[0].write(creating(LARGE).as_bytes()).await;
-    let answer = large[0].answer().await.expect("an answer");
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let response = large[0].response().await.expect("an answer");
+    assert_eq!(response.status, 200, "{response:?}");
 }
 
 const ASK: &[u8] = b"GET /healthz/live HTTP/1.1\r\nhost: node\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_connection_too_many_waits_until_another_ends() {
+async fn connection_over_the_limit_waits_for_another_to_close() {
     let node = TestNode::start_with(|settings| settings.connections_max = 2).await;
     let mut open = Vec::new();
     for _ in 0..2 {
         let mut wire = connect(&node).await;
         wire.write(ASK).await;
-        assert_eq!(wire.answer().await.expect("an answer").status, 200);
+        assert_eq!(wire.response().await.expect("an answer").status, 200);
         open.push(wire);
     }
     let mut third = connect(&node).await;
     third.write(ASK).await;
     // Time that passes is what is tested here: the others are answered in a thousandth of it.
-    let early = timeout(Duration::from_millis(300), third.answer()).await;
+    let early = timeout(Duration::from_millis(300), third.response()).await;
     assert!(early.is_err(), "answered beside two others: {early:?}");
     drop(open.pop());
-    assert_eq!(third.answer().await.expect("an answer").status, 200);
+    assert_eq!(third.response().await.expect("an answer").status, 200);
 }
 
 /// Fifty times what the impatient node waits, and less than any default of the HTTP library.
@@ -161,7 +161,7 @@ async fn impatient_node() -> TestNode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_asks_for_nothing_is_closed() {
+async fn idle_connection_is_closed() {
     let node = impatient_node().await;
     for begin in [
         &b""[..],
@@ -175,15 +175,15 @@ async fn a_connection_that_asks_for_nothing_is_closed() {
         let mut wire = connect(&node).await;
         wire.write(begin).await;
         if begin == ASK {
-            assert_eq!(wire.answer().await.expect("an answer").status, 200);
+            assert_eq!(wire.response().await.expect("an answer").status, 200);
         }
-        let closed = timeout(CLOSE_TIME_MAX, wire.answer()).await;
+        let closed = timeout(CLOSE_TIME_MAX, wire.response()).await;
         assert!(matches!(closed, Ok(None)), "{begin:?}: {closed:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_comes_byte_by_byte_is_cut_off() {
+async fn slow_request_head_is_cut_off() {
     let node = impatient_node().await;
     let mut wire = connect(&node).await;
     wire.write(b"POST /graphql HTTP/1.1\r\nx-slow: ").await;
@@ -208,7 +208,7 @@ async fn a_head_that_comes_byte_by_byte_is_cut_off() {
 
 /// A body has its own time, the request's.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_body_is_no_slow_head() {
+async fn slow_body_is_not_limited_by_the_head_timeout() {
     let node = impatient_node().await;
     let mut wire = connect(&node).await;
     let body = creating(100);
@@ -216,5 +216,5 @@ async fn a_slow_body_is_no_slow_head() {
     // Time that passes is what is tested here.
     tokio::time::sleep(Duration::from_millis(500)).await;
     wire.write(body.as_bytes()).await;
-    assert_eq!(wire.answer().await.expect("an answer").status, 200);
+    assert_eq!(wire.response().await.expect("an answer").status, 200);
 }

@@ -3,12 +3,11 @@
 
 use std::net::SocketAddr;
 
+use fritzy_testbed_shop::{Api, Load, RESPONSE_TIME_MAX, SentRequests};
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::client::load::{Load, Sent};
-use crate::client::{ANSWER_TIME_MAX, Api};
 use crate::node::TestNode;
 use crate::wire::Wire;
 
@@ -22,7 +21,7 @@ async fn probe_until_nobody_listens(address: SocketAddr) -> Vec<u16> {
         let api = Api::at(address);
         let request = api.request(Method::GET, "/healthz/ready");
         match api.try_send(request, "").await {
-            Ok(answer) => said.push(answer.status.as_u16()),
+            Ok(response) => said.push(response.status.as_u16()),
             // Nobody accepts, or the listener closed before it accepted: both mean it is gone.
             Err(_) => return said,
         }
@@ -31,14 +30,14 @@ async fn probe_until_nobody_listens(address: SocketAddr) -> Vec<u16> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_in_flight_is_answered_and_nothing_new_begins() {
+async fn stop_answers_in_flight_requests_and_accepts_no_new_ones() {
     let node = TestNode::start().await;
     let address = node.address();
     let mut in_flight = Wire::connect(address).await.expect("a connection");
     in_flight.begin_post(CREATE.len()).await;
     let stopping = tokio::spawn(node.stop());
 
-    let said = timeout(ANSWER_TIME_MAX, probe_until_nobody_listens(address));
+    let said = timeout(RESPONSE_TIME_MAX, probe_until_nobody_listens(address));
     let said = said.await.expect("the listener closes");
     let ready = said.iter().take_while(|status| **status == 200).count();
     assert!(
@@ -52,13 +51,13 @@ async fn a_request_in_flight_is_answered_and_nothing_new_begins() {
     );
 
     in_flight.write(CREATE.as_bytes()).await;
-    let answer = in_flight.answer().await.expect("an answer");
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+    let response = in_flight.response().await.expect("an answer");
+    assert_eq!(response.status, 200, "{response:?}");
+    let body: Value = serde_json::from_str(&response.body).expect("JSON");
     let id = &body["data"]["createAccount"]["id"];
-    assert!(id.is_string(), "{answer:?}");
+    assert!(id.is_string(), "{response:?}");
 
-    let stopped = timeout(ANSWER_TIME_MAX, stopping).await;
+    let stopped = timeout(RESPONSE_TIME_MAX, stopping).await;
     let stopped = stopped.expect("the stop ends").expect("no panic");
     let node = stopped.start().await;
     let listed = node.api.run("{ accounts { id } }").await;
@@ -66,29 +65,29 @@ async fn a_request_in_flight_is_answered_and_nothing_new_begins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_and_silent_connections_do_not_hold_a_stop_up() {
+async fn stop_does_not_wait_for_idle_connections() {
     let node = TestNode::start().await;
     let _silent = Wire::connect(node.address()).await.expect("a connection");
     let api = node.api.clone();
     // The client keeps its connection open for the next request.
     api.new_account("Ada").await;
-    timeout(ANSWER_TIME_MAX / 2, node.stop())
+    timeout(RESPONSE_TIME_MAX / 2, node.stop())
         .await
         .expect("the stop ends well before the grace time does");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_does_not_end_holds_a_stop_up_for_the_grace_time_only() {
+async fn stop_waits_for_a_hanging_request_up_to_the_grace_time() {
     let node = TestNode::start_with(|settings| settings.shutdown_grace_ms = 200).await;
     let mut endless = Wire::connect(node.address()).await.expect("a connection");
     endless.begin_post(1_000).await;
-    timeout(ANSWER_TIME_MAX / 2, node.stop())
+    timeout(RESPONSE_TIME_MAX / 2, node.stop())
         .await
         .expect("the stop ends after the grace time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_folder_is_free_once_a_node_has_stopped() {
+async fn stopped_node_releases_its_data_directory() {
     let mut node = TestNode::start().await;
     for round in 0..10 {
         node.api.new_account(&format!("Account {round}")).await;
@@ -100,7 +99,7 @@ async fn the_folder_is_free_once_a_node_has_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_folder_is_free_after_a_request_was_cut_off() {
+async fn data_directory_is_released_after_a_cut_off_request() {
     let node = TestNode::start_with(|settings| settings.shutdown_grace_ms = 200).await;
     let account = node.api.new_account("Ada").await;
     let mut endless = Wire::connect(node.address()).await.expect("a connection");
@@ -111,14 +110,14 @@ async fn the_folder_is_free_after_a_request_was_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_acknowledged_during_a_stop_is_there_afterwards() {
+async fn i1_writes_acknowledged_during_a_stop_are_kept() {
     let mut node = TestNode::start().await;
-    let mut sent = Sent::default();
+    let mut sent = SentRequests::default();
     for round in ["first", "second", "third"] {
         let mut load = Load::start(&node.api, round);
-        load.acknowledged(100).await;
+        load.wait_acknowledged(100).await;
         node = node.restart().await;
-        load.ended(&mut sent).await;
+        load.collect(&mut sent).await;
         sent.require_kept(&node.api).await;
     }
 }

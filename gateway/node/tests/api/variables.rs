@@ -1,14 +1,14 @@
 //! Variables are read before anything is executed, by the rules of GraphQL ("Coercing Variable
 //! Values"): defaults stand in for what is missing, and what does not fit refuses the whole request.
 
+use fritzy_testbed_shop::{Api, Response};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Api};
 use crate::node::TestNode;
 
-async fn run(api: &Api, document: &str, variables: &Value) -> Answer {
+async fn run(api: &Api, document: &str, variables: &Value) -> Response {
     let request = api
         .request(Method::POST, "/graphql")
         .header(CONTENT_TYPE, "application/json")
@@ -17,19 +17,19 @@ async fn run(api: &Api, document: &str, variables: &Value) -> Answer {
     api.send(request, body.to_string()).await
 }
 
-/// Refused before anything was executed: by its code, by its status, and without data.
-fn require_refused_request(answer: &Answer, sent: &str) {
-    let code = answer.code();
+/// ApiError before anything was executed: by its code, by its status, and without data.
+fn require_refused_request(response: &Response, sent: &str) {
+    let code = response.code();
     assert!(
         ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
-        "{sent}: {answer:?}"
+        "{sent}: {response:?}"
     );
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{sent}: {answer:?}");
-    assert!(answer.json().get("data").is_none(), "{sent}: {answer:?}");
+    assert_eq!(response.status, StatusCode::BAD_REQUEST, "{sent}: {response:?}");
+    assert!(response.json().get("data").is_none(), "{sent}: {response:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn variables_that_do_not_fit_are_a_refused_request() {
+async fn mismatched_variables_refuse_the_request() {
     let node = TestNode::start().await;
     let by_name = "mutation($x: String!) { createAccount(account: { name: $x }) { id } }";
     let by_account = "mutation($x: AccountInput!) { createAccount(account: $x) { id } }";
@@ -44,13 +44,13 @@ async fn variables_that_do_not_fit_are_a_refused_request() {
         (by_skip, json!(1.5)),
         (by_skip, json!(2_147_483_648_i64)),
     ] {
-        let answer = run(&node.api, document, &json!({ "x": x })).await;
-        require_refused_request(&answer, &format!("{document} with {x}"));
+        let response = run(&node.api, document, &json!({ "x": x })).await;
+        require_refused_request(&response, &format!("{document} with {x}"));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_required_variable_that_is_missing_refuses_the_request() {
+async fn missing_required_variable_refuses_the_request() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     for document in [
@@ -64,14 +64,14 @@ async fn a_required_variable_that_is_missing_refuses_the_request() {
         "query($x: PaginationInput!) { accounts(pagination: $x) { id } }",
     ] {
         for variables in [json!({}), json!({ "x": null })] {
-            let answer = run(&node.api, document, &variables).await;
-            require_refused_request(&answer, document);
+            let response = run(&node.api, document, &variables).await;
+            require_refused_request(&response, document);
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_default_stands_in_for_a_missing_variable() {
+async fn missing_variable_takes_its_default() {
     let node = TestNode::start().await;
     for name in ["Ada", "Bob"] {
         node.api.new_account(name).await;
@@ -99,7 +99,7 @@ async fn a_default_stands_in_for_a_missing_variable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_default_steers_what_is_included_and_skipped() {
+async fn default_value_controls_include_and_skip() {
     let node = TestNode::start().await;
     node.api.new_account("Ada").await;
     let anonymous = "query($yes: Boolean = true, $no: Boolean! = false) {
@@ -112,8 +112,8 @@ async fn a_default_steers_what_is_included_and_skipped() {
         }
     }";
     let named = anonymous.replace("query(", "query Named(");
-    let keys = |answer: &Answer| {
-        let account = answer.data("/accounts/0");
+    let keys = |response: &Response| {
+        let account = response.data("/accounts/0");
         let keys = account.as_object().expect("an object").keys();
         keys.cloned().collect::<Vec<_>>().join(" ")
     };
@@ -129,7 +129,7 @@ async fn a_default_steers_what_is_included_and_skipped() {
 
 /// Variables are checked before anything is executed, by GraphQL's order of things.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_variables_do_not_fit_changes_nothing() {
+async fn request_with_mismatched_variables_writes_nothing() {
     let node = TestNode::start().await;
     let late_name = r#"mutation($name: String!) {
         first: createAccount(account: { name: "Ada" }) { id }

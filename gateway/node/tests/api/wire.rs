@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
+use fritzy_testbed_shop::RESPONSE_TIME_MAX;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-use crate::client::ANSWER_TIME_MAX;
 
 /// One HTTP/1.1 connection.
 pub(crate) struct Wire(BufReader<TcpStream>);
@@ -47,7 +46,7 @@ impl Wire {
              content-length: {body_bytes}\r\nexpect: 100-continue\r\n\r\n"
         );
         self.write(head.as_bytes()).await;
-        self.answer().await.expect("the node answers the head")
+        self.response().await.expect("the node answers the head")
     }
 
     /// Waits until the node says something, or closes the connection.
@@ -56,8 +55,8 @@ impl Wire {
     }
 
     /// The next answer; `None` when the node closed the connection instead.
-    pub(crate) async fn answer(&mut self) -> Option<WireAnswer> {
-        timeout(ANSWER_TIME_MAX, self.read_answer())
+    pub(crate) async fn response(&mut self) -> Option<WireAnswer> {
+        timeout(RESPONSE_TIME_MAX, self.read_answer())
             .await
             .expect("an answer in time")
     }

@@ -48,6 +48,8 @@ fn split(arguments: &[String]) -> (&[String], &[String]) {
 
 #[cfg(test)]
 mod tests {
+    use crate::metadata::Metadata;
+
     use super::*;
 
     #[test]
@@ -65,6 +67,21 @@ mod tests {
             let expected = (arguments(for_cargo), arguments(for_tests));
             let (cargo, tests) = split(&line);
             assert_eq!((cargo.to_vec(), tests.to_vec()), expected);
+        }
+    }
+
+    #[test]
+    fn every_suite_exists() {
+        let packages = Metadata::read().unwrap().packages;
+        let exists = |suite: &str| {
+            packages.iter().any(|package| {
+                let tests = package.manifest_path.with_file_name("tests");
+                let file = tests.join(format!("{suite}.rs"));
+                file.exists() || tests.join(suite).join("main.rs").exists()
+            })
+        };
+        for suite in SUITES {
+            assert!(exists(suite), "there is no suite {suite}");
         }
     }
 }

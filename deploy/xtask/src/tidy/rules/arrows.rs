@@ -17,7 +17,7 @@ struct Arrows {
 }
 
 /// Every crate of the workspace, from the bottom up.
-const ARROWS: [Arrows; 15] = [
+const ARROWS: [Arrows; 16] = [
     arrows("fritzy-types", &[]),
     arrows("fritzy-domain", &["fritzy-types"]),
     arrows("fritzy-cluster", &["fritzy-types"]),
@@ -27,6 +27,16 @@ const ARROWS: [Arrows; 15] = [
         dev_to: &["fritzy-testbed"],
         ..arrows("fritzy-persistence", &["fritzy-domain", "fritzy-types"])
     },
+    // Fixtures that know the shop, for tests.
+    arrows(
+        "fritzy-testbed-shop",
+        &[
+            "fritzy-domain",
+            "fritzy-persistence",
+            "fritzy-testbed",
+            "fritzy-types",
+        ],
+    ),
     Arrows {
         // The tests of the runner need a shop that fills a journal in memory.
         dev_to: &["fritzy-actors", "fritzy-cluster", "fritzy-persistence"],
@@ -38,7 +48,11 @@ const ARROWS: [Arrows; 15] = [
     ),
     Arrows {
         // The shells know ports, never a database; their tests use the journal in memory.
-        dev_to: &["fritzy-persistence", "fritzy-testbed"],
+        dev_to: &[
+            "fritzy-persistence",
+            "fritzy-testbed",
+            "fritzy-testbed-shop",
+        ],
         ..arrows(
             "fritzy-actors",
             &[
@@ -50,7 +64,12 @@ const ARROWS: [Arrows; 15] = [
         )
     },
     Arrows {
-        dev_to: &["fritzy-actors", "fritzy-persistence", "fritzy-testbed"],
+        dev_to: &[
+            "fritzy-actors",
+            "fritzy-persistence",
+            "fritzy-testbed",
+            "fritzy-testbed-shop",
+        ],
         ..arrows(
             "fritzy-kafka",
             &["fritzy-domain", "fritzy-projections", "fritzy-types"],
@@ -66,7 +85,7 @@ const ARROWS: [Arrows; 15] = [
         ],
     ),
     Arrows {
-        dev_to: &["fritzy-testbed"],
+        dev_to: &["fritzy-testbed", "fritzy-testbed-shop"],
         ..arrows(
             "fritzy-node",
             &[

@@ -1,14 +1,14 @@
 //! Arguments that contradict themselves, say nothing, or belong elsewhere.
 
+use fritzy_testbed_shop::ApiError;
 use hyper::StatusCode;
 use hyper::header::ACCEPT;
 use serde_json::{Value, json};
 
 use super::FilledShop;
-use crate::refused::Refused;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_given_twice_in_an_input_object_is_no_document() {
+async fn duplicate_input_field_is_a_parse_error() {
     let shop = FilledShop::start().await;
     for document in [
         r#"mutation { createAccount(account: { name: "Eve", name: "Bob" }) { id } }"#,
@@ -19,24 +19,24 @@ async fn a_field_given_twice_in_an_input_object_is_no_document() {
         let request = shop.node.api.post();
         let request = request.header(ACCEPT, "application/graphql-response+json");
         let body = json!({ "query": document }).to_string();
-        let answer = shop.node.api.send(request, body).await;
-        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
+        let response = shop.node.api.send(request, body).await;
+        assert_eq!(response.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
         assert!(
-            answer.json().get("data").is_none(),
-            "{document}: {answer:?}"
+            response.json().get("data").is_none(),
+            "{document}: {response:?}"
         );
         assert!(
-            answer.error()["locations"][0]["line"].is_u64(),
+            response.error()["locations"][0]["line"].is_u64(),
             "{document}"
         );
-        let message = answer.error()["message"].to_string();
+        let message = response.error()["message"].to_string();
         assert!(message.contains("only one input field named"), "{message}");
         shop.require_unchanged(&json!(document)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_name_for_two_fields_is_no_document_wherever_they_stand() {
+async fn conflicting_response_names_are_a_validation_error() {
     let shop = FilledShop::start().await;
     for document in [
         "{ accounts(pagination: { take: 1 }) { id } ...F } fragment F on Query { accounts { id } }",
@@ -48,15 +48,15 @@ async fn one_name_for_two_fields_is_no_document_wherever_they_stand() {
         let request = shop.node.api.post();
         let request = request.header(ACCEPT, "application/graphql-response+json");
         let body = json!({ "query": document }).to_string();
-        let answer = shop.node.api.send(request, body).await;
-        assert_eq!(answer.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
-        assert!(answer.json().get("data").is_none(), "{answer:?}");
+        let response = shop.node.api.send(request, body).await;
+        assert_eq!(response.code(), "GRAPHQL_VALIDATION_FAILED", "{document}");
+        assert!(response.json().get("data").is_none(), "{response:?}");
         shop.require_unchanged(&json!(document)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expected_version_is_an_int_from_0() {
+async fn expected_version_is_an_int_from_0() {
     let shop = FilledShop::start().await;
     let id = &shop.account;
     let rename = |version: &str| {
@@ -64,13 +64,13 @@ async fn an_expected_version_is_an_int_from_0() {
             r#"mutation {{ renameAccount(id: "{id}", name: "Bea", expectedVersion: {version}) {{ id }} }}"#
         )
     };
-    let expected = Refused::argument("expectedVersion", "OUT_OF_RANGE");
+    let expected = ApiError::argument("expectedVersion", "OUT_OF_RANGE");
     for version in ["-1", "-2147483648"] {
         let document = rename(version);
         shop.require_refused(&document, json!({}), &expected).await;
-        let answer = shop.node.api.run(&document).await;
-        let json = answer.json();
-        assert_eq!(json["data"], json!({ "renameAccount": null }), "{answer:?}");
+        let response = shop.node.api.run(&document).await;
+        let json = response.json();
+        assert_eq!(json["data"], json!({ "renameAccount": null }), "{response:?}");
         assert_eq!(json["errors"][0]["path"], json!(["renameAccount"]));
     }
     for version in [
@@ -80,18 +80,18 @@ async fn an_expected_version_is_an_int_from_0() {
         "1.0",
         "\"1\"",
     ] {
-        let answer = shop.node.api.run(&rename(version)).await;
-        let code = answer.code();
+        let response = shop.node.api.run(&rename(version)).await;
+        let code = response.code();
         assert!(
             ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
-            "{version}: {answer:?}"
+            "{version}: {response:?}"
         );
         shop.require_unchanged(&json!(version)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_of_another_list_is_refused_by_name() {
+async fn cursor_of_another_list_names_its_field() {
     let shop = FilledShop::start().await;
     let document = "{
         accountsConnection { edges { cursor } }
@@ -118,10 +118,10 @@ async fn a_cursor_of_another_list_is_refused_by_name() {
                 (list.replace("after", "before"), "before"),
             ] {
                 if of == to {
-                    let answer = shop.node.api.run_with(&list, variables.clone()).await;
-                    assert!(answer.json().get("errors").is_none(), "{answer:?}");
+                    let response = shop.node.api.run_with(&list, variables.clone()).await;
+                    assert!(response.json().get("errors").is_none(), "{response:?}");
                 } else {
-                    let expected = Refused::argument(field, "NOT_A_CURSOR");
+                    let expected = ApiError::argument(field, "NOT_A_CURSOR");
                     shop.require_refused(&list, variables.clone(), &expected)
                         .await;
                 }
@@ -131,7 +131,7 @@ async fn a_cursor_of_another_list_is_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_keys_in_the_header_are_a_bad_request() {
+async fn duplicate_key_headers_are_a_bad_request() {
     let shop = FilledShop::start().await;
     let document = r#"mutation { createAccount(account: { name: "Bob" }) { id } }"#;
     for second in ["k1", "k2", ""] {
@@ -139,11 +139,11 @@ async fn two_keys_in_the_header_are_a_bad_request() {
         let request = request.header("idempotency-key", "k1");
         let request = request.header("idempotency-key", second);
         let body = json!({ "query": document }).to_string();
-        let answer = shop.node.api.send(request, body).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
-        assert_eq!(answer.code(), "BAD_REQUEST");
+        let response = shop.node.api.send(request, body).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{response:?}");
+        assert_eq!(response.code(), "BAD_REQUEST");
         assert!(
-            answer.error()["message"]
+            response.error()["message"]
                 .to_string()
                 .contains("idempotency-key")
         );
@@ -152,33 +152,33 @@ async fn two_keys_in_the_header_are_a_bad_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_of_nothing_says_that_there_is_nothing_to_change() {
+async fn update_without_changes_is_refused() {
     let shop = FilledShop::start().await;
     let id = &shop.product;
     for arguments in ["", ", name: null", ", description: null, name: null"] {
         let document = format!(r#"mutation {{ updateProduct(id: "{id}"{arguments}) {{ id }} }}"#);
-        let expected = Refused::argument("name", "NOTHING_TO_CHANGE");
+        let expected = ApiError::argument("name", "NOTHING_TO_CHANGE");
         shop.require_refused(&document, json!({}), &expected).await;
-        let answer = shop.node.api.run(&document).await;
-        let message = answer.error()["message"].to_string();
+        let response = shop.node.api.run(&document).await;
+        let message = response.error()["message"].to_string();
         assert!(
             message.contains("name") && message.contains("description"),
             "{message}"
         );
         assert_eq!(
-            answer.json()["data"],
+            response.json()["data"],
             json!({ "updateProduct": Value::Null })
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_too_long_is_told_in_bytes() {
+async fn too_long_key_error_reports_bytes() {
     let shop = FilledShop::start().await;
     let document = "mutation($key: String) {
         createAccount(account: { name: \"Bob\" }, idempotencyKey: $key) { id } }";
     let variables = json!({ "key": "é".repeat(128) });
-    let answer = shop.node.api.run_with(document, variables).await;
-    let message = answer.error()["message"].to_string();
+    let response = shop.node.api.run_with(document, variables).await;
+    let message = response.error()["message"].to_string();
     assert!(message.contains("255 bytes"), "{message}");
 }

@@ -1,9 +1,9 @@
 //! Idempotency keys that cannot be meant.
 
+use fritzy_testbed_shop::ApiError;
 use serde_json::json;
 
 use super::FilledShop;
-use crate::refused::Refused;
 
 const BY_ARGUMENT: &str = r#"mutation($key: String) {
     createAccount(account: { name: "Bob" }, idempotencyKey: $key) { id }
@@ -21,14 +21,14 @@ async fn keys_are_1_to_255_bytes_without_control_characters() {
         ("a\nb".into(), "CONTROL_CHARACTER"),
         ("a\u{85}b".into(), "CONTROL_CHARACTER"),
     ] {
-        let expected = Refused::argument("idempotencyKey", reason);
+        let expected = ApiError::argument("idempotencyKey", reason);
         shop.require_refused(BY_ARGUMENT, json!({ "key": key }), &expected)
             .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_mutation_judges_its_key() {
+async fn every_mutation_validates_its_key() {
     let shop = FilledShop::start().await;
     for field in [
         r#"createAccount(account: { name: "B" }, idempotencyKey: "")"#,
@@ -47,14 +47,14 @@ async fn every_mutation_judges_its_key() {
         r#"withdrawProduct(id: "", idempotencyKey: "")"#,
     ] {
         let document = format!("mutation {{ {field} {{ id }} }}");
-        let expected = Refused::argument("idempotencyKey", "EMPTY");
+        let expected = ApiError::argument("idempotencyKey", "EMPTY");
         shop.require_refused(&document, json!({ "field": field }), &expected)
             .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_headers_key_has_the_same_bounds() {
+async fn header_key_has_the_same_limits() {
     let shop = FilledShop::start().await;
     let long = "k".repeat(256);
     for (key, reason) in [
@@ -65,15 +65,15 @@ async fn the_headers_key_has_the_same_bounds() {
     ] {
         let request = shop.node.api.post().header("idempotency-key", key);
         let body = json!({ "query": BY_HEADER }).to_string();
-        let answer = shop.node.api.send(request, body).await;
-        let expected = Refused::argument("idempotencyKey", reason);
-        assert_eq!(answer.refused(), expected, "{key:?}");
+        let response = shop.node.api.send(request, body).await;
+        let expected = ApiError::argument("idempotencyKey", reason);
+        assert_eq!(response.api_error(), expected, "{key:?}");
         shop.require_unchanged(&json!(reason)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_that_is_no_text_is_a_bad_request() {
+async fn non_text_key_header_is_a_bad_request() {
     let shop = FilledShop::start().await;
     let request = shop
         .node
@@ -81,14 +81,14 @@ async fn a_header_that_is_no_text_is_a_bad_request() {
         .post()
         .header("idempotency-key", &b"\xff\xfe"[..]);
     let body = json!({ "query": BY_HEADER }).to_string();
-    let answer = shop.node.api.send(request, body).await;
-    assert_eq!(answer.status, 400);
-    assert_eq!(answer.code(), "BAD_REQUEST");
+    let response = shop.node.api.send(request, body).await;
+    assert_eq!(response.status, 400);
+    assert_eq!(response.code(), "BAD_REQUEST");
     shop.require_unchanged(&json!("bytes")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_longest_key_is_one() {
+async fn longest_key_is_accepted() {
     let shop = FilledShop::start().await;
     let key = "k".repeat(255);
     let first = shop

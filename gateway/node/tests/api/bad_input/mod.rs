@@ -9,10 +9,10 @@ mod prices;
 mod requests;
 mod texts;
 
+use fritzy_testbed_shop::ApiError;
 use serde_json::Value;
 
 use crate::node::TestNode;
-use crate::refused::Refused;
 
 /// An id as this shop writes them, of nothing.
 const NOBODY: &str = "0192d3a0-1111-7222-8333-444455556666";
@@ -51,19 +51,19 @@ impl FilledShop {
     }
 
     /// Runs a document that must be refused so, and leave everything as it was.
-    async fn require_refused(&self, document: &str, variables: Value, expected: &Refused) {
-        let answer = self.node.api.run_with(document, variables.clone()).await;
-        assert_eq!(answer.refused(), *expected, "{variables}: {answer:?}");
+    async fn require_refused(&self, document: &str, variables: Value, expected: &ApiError) {
+        let response = self.node.api.run_with(document, variables.clone()).await;
+        assert_eq!(response.api_error(), *expected, "{variables}: {response:?}");
         self.require_unchanged(&variables).await;
     }
 
     /// Runs a document with a value outside its type, which GraphQL itself refuses.
     async fn require_no_value(&self, document: &str, variables: Value) {
-        let answer = self.node.api.run_with(document, variables.clone()).await;
-        let code = answer.code();
+        let response = self.node.api.run_with(document, variables.clone()).await;
+        let code = response.code();
         assert!(
             ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
-            "{variables}: {answer:?}"
+            "{variables}: {response:?}"
         );
         self.require_unchanged(&variables).await;
     }

@@ -1,31 +1,30 @@
 //! Orders that cannot be.
 
+use fritzy_testbed_shop::{ApiError, order};
 use serde_json::{Value, json};
 
 use super::{FilledShop, NO_IDS, NOBODY};
-use crate::refused::Refused;
-use crate::shop::order;
 
 const PLACE: &str = "mutation($order: OrderInput!) { createOrder(order: $order) { id } }";
 
 impl FilledShop {
-    async fn require_order_refused(&self, order: Value, expected: Refused) {
+    async fn require_order_refused(&self, order: Value, expected: ApiError) {
         let variables = json!({ "order": order });
         self.require_refused(PLACE, variables, &expected).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_has_1_to_100_lines() {
+async fn order_has_1_to_100_lines() {
     let shop = FilledShop::start().await;
     let empty = order(&shop.account, &[]);
-    let expected = Refused::argument("order.products", "EMPTY");
+    let expected = ApiError::argument("order.products", "EMPTY");
     shop.require_order_refused(empty, expected).await;
     let many: Vec<String> = (0..101)
         .map(|n| NOBODY.replace("6666", &format!("{n:04}")))
         .collect();
     let many: Vec<(&str, i64)> = many.iter().map(|id| (id.as_str(), 1)).collect();
-    let expected = Refused::argument("order.products", "TOO_MANY");
+    let expected = ApiError::argument("order.products", "TOO_MANY");
     shop.require_order_refused(order(&shop.account, &many), expected)
         .await;
 }
@@ -35,7 +34,7 @@ async fn quantities_are_from_1_to_a_million() {
     let shop = FilledShop::start().await;
     for quantity in [0, -1, -2_147_483_648, 1_000_001, 2_147_483_647] {
         let order = order(&shop.account, &[(&shop.product, quantity)]);
-        let expected = Refused::argument("order.products[0].quantity", "OUT_OF_RANGE");
+        let expected = ApiError::argument("order.products[0].quantity", "OUT_OF_RANGE");
         shop.require_order_refused(order, expected).await;
     }
 }
@@ -65,38 +64,38 @@ async fn quantities_are_ints() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn account_and_products_must_exist() {
+async fn order_of_unknown_account_or_product_is_refused() {
     let shop = FilledShop::start().await;
     let of_nobody = order(NOBODY, &[(&shop.product, 1)]);
-    let expected = Refused::of("ACCOUNT_NOT_FOUND", "order.accountId", "");
+    let expected = ApiError::of("ACCOUNT_NOT_FOUND", "order.accountId", "");
     shop.require_order_refused(of_nobody, expected).await;
     let of_nothing = order(&shop.account, &[(&shop.product, 1), (NOBODY, 1)]);
-    let expected = Refused::of("PRODUCT_NOT_FOUND", "order.products[1].productId", "");
+    let expected = ApiError::of("PRODUCT_NOT_FOUND", "order.products[1].productId", "");
     shop.require_order_refused(of_nothing, expected).await;
     // Each id in the other's place is the id of nothing.
     let swapped = order(&shop.product, &[(&shop.product, 1)]);
-    let expected = Refused::of("ACCOUNT_NOT_FOUND", "order.accountId", "");
+    let expected = ApiError::of("ACCOUNT_NOT_FOUND", "order.accountId", "");
     shop.require_order_refused(swapped, expected).await;
     let swapped = order(&shop.account, &[(&shop.account, 1)]);
-    let expected = Refused::of("PRODUCT_NOT_FOUND", "order.products[0].productId", "");
+    let expected = ApiError::of("PRODUCT_NOT_FOUND", "order.products[0].productId", "");
     shop.require_order_refused(swapped, expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_have_one_spelling() {
+async fn ids_are_accepted_in_one_spelling_only() {
     let shop = FilledShop::start().await;
     for text in NO_IDS {
-        let expected = Refused::argument("order.accountId", "NOT_AN_ID");
+        let expected = ApiError::argument("order.accountId", "NOT_AN_ID");
         shop.require_order_refused(order(text, &[(&shop.product, 1)]), expected)
             .await;
-        let expected = Refused::argument("order.products[1].productId", "NOT_AN_ID");
+        let expected = ApiError::argument("order.products[1].productId", "NOT_AN_ID");
         let lines = [(shop.product.as_str(), 1), (text, 1)];
         shop.require_order_refused(order(&shop.account, &lines), expected)
             .await;
     }
     for (document, _) in BY_ID {
         for text in NO_IDS {
-            let expected = Refused::argument("id", "NOT_AN_ID");
+            let expected = ApiError::argument("id", "NOT_AN_ID");
             shop.require_refused(document, json!({ "id": text }), &expected)
                 .await;
         }
@@ -104,10 +103,10 @@ async fn ids_have_one_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_exist_is_not_found() {
+async fn unknown_ids_are_not_found() {
     let shop = FilledShop::start().await;
     for (document, code) in BY_ID {
-        let expected = Refused::of(code, "id", "");
+        let expected = ApiError::of(code, "id", "");
         shop.require_refused(document, json!({ "id": NOBODY }), &expected)
             .await;
     }
@@ -162,7 +161,7 @@ const BY_ID: [(&str, &str); 11] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_is_on_one_line_only() {
+async fn product_on_two_lines_is_refused() {
     let shop = FilledShop::start().await;
     let other = shop.node.api.new_product("Desk", 250.0).await;
     let shop = FilledShop {
@@ -172,14 +171,14 @@ async fn a_product_is_on_one_line_only() {
     let shouted = shop.product.to_uppercase();
     for repeated in [&shop.product, &shouted] {
         let lines = [(shop.product.as_str(), 1), (&other, 1), (repeated, 2)];
-        let expected = Refused::argument("order.products[2].productId", "REPEATED");
+        let expected = ApiError::argument("order.products[2].productId", "REPEATED");
         shop.require_order_refused(order(&shop.account, &lines), expected)
             .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_total_stays_below_the_limit() {
+async fn order_total_over_the_limit_is_refused() {
     let shop = FilledShop::start().await;
     let dear = shop.node.api.new_product("Dear", 99_999_999_999.99).await;
     let cheap = shop.node.api.new_product("Cheap", 0.01).await;
@@ -188,9 +187,9 @@ async fn a_total_stays_below_the_limit() {
         ..shop
     };
     let twice = order(&shop.account, &[(&dear, 2)]);
-    let expected = Refused::argument("order.products[0].quantity", "AMOUNT_TOO_LARGE");
+    let expected = ApiError::argument("order.products[0].quantity", "AMOUNT_TOO_LARGE");
     shop.require_order_refused(twice, expected).await;
     let a_cent_more = order(&shop.account, &[(&dear, 1), (&cheap, 1)]);
-    let expected = Refused::argument("order.products[1].quantity", "AMOUNT_TOO_LARGE");
+    let expected = ApiError::argument("order.products[1].quantity", "AMOUNT_TOO_LARGE");
     shop.require_order_refused(a_cent_more, expected).await;
 }

@@ -1,9 +1,9 @@
 //! Pages that cannot be.
 
+use fritzy_testbed_shop::ApiError;
 use serde_json::json;
 
 use super::FilledShop;
-use crate::refused::Refused;
 
 const LISTS: [&str; 4] = [
     "query($page: PaginationInput!) { accounts(pagination: $page) { id } }",
@@ -15,7 +15,7 @@ const LISTS: [&str; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn skip_and_take_have_bounds() {
+async fn skip_and_take_outside_their_limits_are_refused() {
     let shop = FilledShop::start().await;
     for document in LISTS {
         for (page, field) in [
@@ -26,7 +26,7 @@ async fn skip_and_take_have_bounds() {
             (json!({ "take": 2_147_483_647 }), "pagination.take"),
             (json!({ "skip": -1, "take": -1 }), "pagination.skip"),
         ] {
-            let expected = Refused::argument(field, "OUT_OF_RANGE");
+            let expected = ApiError::argument(field, "OUT_OF_RANGE");
             let variables = json!({ "page": page, "id": shop.account });
             shop.require_refused(document, variables, &expected).await;
         }
@@ -50,7 +50,7 @@ async fn skip_and_take_are_ints() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_at_their_bounds_are_answered() {
+async fn pages_at_their_limits_are_accepted() {
     let shop = FilledShop::start().await;
     for (page, entries) in [
         (json!({ "take": 0 }), 0),

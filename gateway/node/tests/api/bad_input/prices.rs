@@ -1,9 +1,9 @@
 //! Prices that cannot be.
 
+use fritzy_testbed_shop::ApiError;
 use serde_json::json;
 
 use super::FilledShop;
-use crate::refused::Refused;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn prices_are_exact_amounts_from_0_to_the_limit() {
@@ -20,7 +20,7 @@ async fn prices_are_exact_amounts_from_0_to_the_limit() {
         ("0.001", "TOO_MANY_DECIMALS"),
         ("1e-30", "TOO_MANY_DECIMALS"),
     ] {
-        let expected = Refused::argument("product.price", reason);
+        let expected = ApiError::argument("product.price", reason);
         let literal = format!(
             r#"mutation {{ createProduct(product: {{ name: "P", description: "", price: {price} }}) {{ id }} }}"#
         );
@@ -36,7 +36,7 @@ async fn prices_are_exact_amounts_from_0_to_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prices_are_numbers() {
+async fn prices_of_other_types_are_refused() {
     let shop = FilledShop::start().await;
     let document = "mutation($product: ProductInput!) { createProduct(product: $product) { id } }";
     for price in [
@@ -70,7 +70,7 @@ async fn prices_are_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prices_in_text_are_judged_by_every_mutation_that_takes_one() {
+async fn every_mutation_with_a_text_price_validates_it() {
     let shop = FilledShop::start().await;
     let create = "mutation($price: MoneyInput!) {
         createPricedProduct(product: { name: \"P\", description: \"\", price: $price }) { id }
@@ -87,7 +87,7 @@ async fn prices_in_text_are_judged_by_every_mutation_that_takes_one() {
         ("14.666", "TOO_MANY_DECIMALS"),
     ] {
         for (document, field) in [(create, "product.price.amount"), (reprice, "price.amount")] {
-            let expected = Refused::argument(field, reason);
+            let expected = ApiError::argument(field, reason);
             let price = json!({ "amount": amount });
             let variables = json!({ "price": price, "id": shop.product });
             shop.require_refused(document, variables, &expected).await;

@@ -1,11 +1,11 @@
 //! Requests that cannot be meant as a whole: no JSON, unknown fields, bodies of 10 MB, documents that nest
 //! or repeat themselves without end. Each carries a mutation, so that an eager node would be seen.
 
+use fritzy_testbed_shop::Response;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::FilledShop;
-use crate::client::Answer;
 use crate::wire::{Wire, WireAnswer};
 
 /// What a client may think it can send: ten times what a node takes.
@@ -13,14 +13,14 @@ const TEN_MEGABYTES: usize = 10_000_000;
 
 const CREATE: &str = r#"mutation { createAccount(account: { name: \"Eve\" }) { id } }"#;
 
-fn require_400(answer: &Answer, code: &str, sent: &str) {
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{sent}: {answer:?}");
-    assert_eq!(answer.code(), code, "{sent}: {answer:?}");
-    assert!(answer.json().get("data").is_none(), "{sent}: {answer:?}");
+fn require_400(response: &Response, code: &str, sent: &str) {
+    assert_eq!(response.status, StatusCode::BAD_REQUEST, "{sent}: {response:?}");
+    assert_eq!(response.code(), code, "{sent}: {response:?}");
+    assert!(response.json().get("data").is_none(), "{sent}: {response:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_in_malformed_json_is_a_bad_request() {
+async fn malformed_json_is_a_bad_request() {
     let shop = FilledShop::start().await;
     let priced = r#"mutation($p: Float!) { createProduct(product: { name: \"P\", description: \"\", price: $p }) { id } }"#;
     for body in [
@@ -39,14 +39,14 @@ async fn a_mutation_in_malformed_json_is_a_bad_request() {
         format!(r#"{{"query":"{priced}","variables":{{"p":01}}}}"#),
     ] {
         let sent: String = body.chars().take(200).collect();
-        let answer = shop.node.api.send(shop.node.api.post(), body).await;
-        require_400(&answer, "BAD_REQUEST", &sent);
+        let response = shop.node.api.send(shop.node.api.post(), body).await;
+        require_400(&response, "BAD_REQUEST", &sent);
         shop.require_unchanged(&json!(sent)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_fields_are_refused_by_name_wherever_they_stand() {
+async fn unknown_fields_are_refused_by_name_at_every_depth() {
     let shop = FilledShop::start().await;
     let by_variable = "mutation($a: AccountInput!) { createAccount(account: $a) { id } }";
     let order = |line: Value| json!({ "accountId": shop.account, "products": [line] });
@@ -72,16 +72,16 @@ async fn unknown_fields_are_refused_by_name_wherever_they_stand() {
         (by_variable, json!({ "a": { "name": "Eve", "nope": 1 } })),
         (by_line, json!({ "o": order(line) })),
     ] {
-        let answer = shop.node.api.run_with(document, variables.clone()).await;
-        let message = answer.error()["message"].to_string();
+        let response = shop.node.api.run_with(document, variables.clone()).await;
+        let message = response.error()["message"].to_string();
         assert!(message.contains("nope"), "{document}: {message}");
-        assert!(answer.json().get("data").is_none(), "{document}");
+        assert!(response.json().get("data").is_none(), "{document}");
         shop.require_no_value(document, variables).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deep_and_repetitive_documents_are_refused_and_nothing_is_written() {
+async fn too_deep_or_repetitive_documents_write_nothing() {
     let shop = FilledShop::start().await;
     let create = r#"createAccount(account: { name: "Eve" })"#;
     let aliases = |count: usize, field: &str| -> String {
@@ -112,8 +112,8 @@ async fn deep_and_repetitive_documents_are_refused_and_nothing_is_written() {
         format!("mutation {{ {create} {{ id }} }} {spreads}"),
     ] {
         let sent: String = document.chars().take(100).collect();
-        let answer = shop.node.api.run(&document).await;
-        require_400(&answer, "DOCUMENT_TOO_COMPLEX", &sent);
+        let response = shop.node.api.run(&document).await;
+        require_400(&response, "DOCUMENT_TOO_COMPLEX", &sent);
         shop.require_unchanged(&json!(sent)).await;
     }
 }
@@ -132,13 +132,13 @@ async fn send_until_answered(
     for part in body {
         wire.write(&part).await;
     }
-    wire.answer()
+    wire.response()
         .await
         .expect("an answer, not a closed connection")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_of_ten_megabytes_are_refused_with_a_length_and_in_chunks() {
+async fn ten_megabyte_bodies_are_refused_sized_or_chunked() {
     let shop = FilledShop::start().await;
     let mut body = format!(r#"{{"query":"{CREATE}"}}"#).into_bytes();
     body.resize(TEN_MEGABYTES, b' ');
@@ -158,13 +158,13 @@ async fn bodies_of_ten_megabytes_are_refused_with_a_length_and_in_chunks() {
         let mut wire = Wire::connect(shop.node.address())
             .await
             .expect("a connection");
-        let answer = send_until_answered(&mut wire, &head, parts.into_iter()).await;
-        assert_eq!(answer.status, 413, "{head}: {answer:?}");
+        let response = send_until_answered(&mut wire, &head, parts.into_iter()).await;
+        assert_eq!(response.status, 413, "{head}: {response:?}");
         let code = r#""code":"PAYLOAD_TOO_LARGE""#;
-        assert!(answer.body.contains(code), "{head}: {answer:?}");
+        assert!(response.body.contains(code), "{head}: {response:?}");
         assert!(
-            answer.body.contains("1048576"),
-            "says the limit: {answer:?}"
+            response.body.contains("1048576"),
+            "says the limit: {response:?}"
         );
         shop.require_unchanged(&json!(head)).await;
     }

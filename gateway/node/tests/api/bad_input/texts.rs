@@ -1,10 +1,9 @@
 //! Names and descriptions that cannot be.
 
+use fritzy_testbed_shop::{Api, ApiError};
 use serde_json::{Value, json};
 
 use super::FilledShop;
-use crate::client::Api;
-use crate::refused::Refused;
 
 const CREATE_ACCOUNT: &str =
     "mutation($account: AccountInput!) { createAccount(account: $account) { id name } }";
@@ -38,14 +37,14 @@ fn bad_names() -> Vec<(String, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_are_one_bounded_line() {
+async fn names_are_single_lines_within_the_limit() {
     let shop = FilledShop::start().await;
     for (name, reason) in bad_names() {
         let variables = json!({ "account": { "name": name } });
-        let expected = Refused::argument("account.name", reason);
+        let expected = ApiError::argument("account.name", reason);
         shop.require_refused(CREATE_ACCOUNT, variables, &expected)
             .await;
-        let expected = Refused::argument("product.name", reason);
+        let expected = ApiError::argument("product.name", reason);
         let product = json!({ "name": name, "description": "", "price": 1 });
         shop.require_refused(CREATE_PRODUCT, json!({ "product": product }), &expected)
             .await;
@@ -57,7 +56,7 @@ async fn names_are_one_bounded_line() {
             &expected,
         )
         .await;
-        let expected = Refused::argument("name", reason);
+        let expected = ApiError::argument("name", reason);
         for (document, id) in [
             (RENAME_ACCOUNT, &shop.account),
             (UPDATE_PRODUCT, &shop.product),
@@ -69,7 +68,7 @@ async fn names_are_one_bounded_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reasons_are_bounded_and_printable() {
+async fn reasons_are_printable_within_the_limit() {
     let shop = FilledShop::start().await;
     let order = shop
         .node
@@ -84,14 +83,14 @@ async fn reasons_are_bounded_and_printable() {
         ("nul\u{0}".into(), "CONTROL_CHARACTER"),
         ("bell\u{7}".into(), "CONTROL_CHARACTER"),
     ] {
-        let expected = Refused::argument("reason", why);
+        let expected = ApiError::argument("reason", why);
         let variables = json!({ "id": order, "reason": reason });
         shop.require_refused(document, variables, &expected).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn descriptions_are_bounded_and_printable() {
+async fn descriptions_are_printable_within_the_limit() {
     let shop = FilledShop::start().await;
     for (description, reason) in [
         ("x".repeat(4_001), "TOO_LONG"),
@@ -100,14 +99,14 @@ async fn descriptions_are_bounded_and_printable() {
         ("bell\u{7}".into(), "CONTROL_CHARACTER"),
     ] {
         let product = json!({ "name": "P", "description": description, "price": 1 });
-        let expected = Refused::argument("product.description", reason);
+        let expected = ApiError::argument("product.description", reason);
         shop.require_refused(CREATE_PRODUCT, json!({ "product": product }), &expected)
             .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn texts_at_their_limits_come_back_as_they_were() {
+async fn texts_at_their_limits_are_stored_unchanged() {
     let shop = FilledShop::start().await;
     let api = &shop.node.api;
     for name in [
@@ -130,10 +129,10 @@ async fn created(api: &Api, document: &str, variables: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_is_bounded() {
+async fn search_text_over_the_limit_is_refused() {
     let shop = FilledShop::start().await;
     let document = "query($query: String!) { products(query: $query) { id } }";
-    let expected = Refused::argument("query", "TOO_LONG");
+    let expected = ApiError::argument("query", "TOO_LONG");
     shop.require_refused(document, json!({ "query": "x".repeat(201) }), &expected)
         .await;
 }

@@ -1,18 +1,17 @@
 //! Keys of creations.
 
+use fritzy_testbed_shop::{ApiError, order};
 use serde_json::json;
 
 use super::{CREATE_ORDER, create_account, create_order};
 use crate::node::TestNode;
-use crate::refused::Refused;
-use crate::shop::order;
 
-fn reused() -> Refused {
-    Refused::of("IDEMPOTENCY_KEY_REUSED", "idempotencyKey", "")
+fn reused() -> ApiError {
+    ApiError::of("IDEMPOTENCY_KEY_REUSED", "idempotencyKey", "")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_and_content_is_the_same_account() {
+async fn i8_same_key_and_content_return_the_same_account() {
     let node = TestNode::start().await;
     let first = create_account(&node.api, "Ada", "k1").await;
     assert_eq!(first.text_at("/createAccount/name"), "Ada");
@@ -28,7 +27,7 @@ async fn the_same_key_and_content_is_the_same_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_with_other_content_is_refused() {
+async fn i8_same_key_with_other_content_is_refused() {
     let node = TestNode::start().await;
     create_account(&node.api, "Ada", "k").await.data("");
     let account = node.api.new_account("Bob").await;
@@ -40,7 +39,7 @@ async fn the_same_key_with_other_content_is_refused() {
 
     for name in ["Bob", "ada", "Ada ", ""] {
         let refused = create_account(&node.api, name, "k").await;
-        assert_eq!(refused.refused(), reused(), "{name:?}");
+        assert_eq!(refused.api_error(), reused(), "{name:?}");
     }
     for other in [
         order(&account, &[(&lamp, 2), (&desk, 1)]),
@@ -51,7 +50,7 @@ async fn the_same_key_with_other_content_is_refused() {
         order("no-id", &[(&lamp, 1), (&desk, 1)]),
     ] {
         let refused = create_order(&node.api, &other, "k").await;
-        assert_eq!(refused.refused(), reused(), "{other}");
+        assert_eq!(refused.api_error(), reused(), "{other}");
     }
     assert_eq!(node.api.everything().await, before);
     let again = create_order(&node.api, &first, "k").await;
@@ -59,7 +58,7 @@ async fn the_same_key_with_other_content_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_orders_for_one_account_only() {
+async fn i8_order_key_is_refused_for_another_account() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
     // The accounts' shards differ in nearly every pair: a key is one over all of them.
@@ -72,13 +71,13 @@ async fn one_key_orders_for_one_account_only() {
     let before = node.api.everything().await;
     for other in &accounts[1..] {
         let refused = create_order(&node.api, &order(other, &[(&product, 1)]), "k").await;
-        assert_eq!(refused.refused(), reused());
+        assert_eq!(refused.api_error(), reused());
     }
     assert_eq!(node.api.everything().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_belongs_to_one_mutation() {
+async fn i8_key_is_scoped_to_its_mutation() {
     let node = TestNode::start().await;
     let account = create_account(&node.api, "Ada", "k").await;
     let account = account.text_at("/createAccount/id");
@@ -108,7 +107,7 @@ async fn a_key_belongs_to_one_mutation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn content_is_what_the_client_wrote() {
+async fn i8_content_is_compared_as_the_client_sent_it() {
     let node = TestNode::start().await;
     let create = |price: &str| {
         let document = format!(
@@ -121,17 +120,17 @@ async fn content_is_what_the_client_wrote() {
     };
     let first = create("20").await;
     assert_eq!(create("20").await.text, first.text);
-    assert_eq!(create("20.0").await.refused(), reused());
-    assert_eq!(create("21").await.refused(), reused());
+    assert_eq!(create("20.0").await.api_error(), reused());
+    assert_eq!(create("21").await.api_error(), reused());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_request_uses_up_no_key() {
+async fn refused_creation_does_not_consume_its_key() {
     let node = TestNode::start().await;
     let refused = create_account(&node.api, "", "k").await;
     assert_eq!(
-        refused.refused(),
-        Refused::argument("account.name", "EMPTY")
+        refused.api_error(),
+        ApiError::argument("account.name", "EMPTY")
     );
     let created = create_account(&node.api, "Ada", "k").await;
     let account = created.text_at("/createAccount/id");
@@ -146,7 +145,7 @@ async fn a_refused_request_uses_up_no_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_under_one_key_are_one() {
+async fn i8_concurrent_creations_with_one_key_have_one_effect() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
     let account = node.api.new_account("Ada").await;
@@ -155,15 +154,15 @@ async fn many_at_once_under_one_key_are_one() {
         let (api, variables) = (node.api.clone(), variables.clone());
         tokio::spawn(async move { api.run_with(CREATE_ORDER, variables).await })
     });
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for one in tries.collect::<Vec<_>>() {
-        answers.push(one.await.expect("no panic"));
+        responses.push(one.await.expect("no panic"));
     }
-    for answer in &answers {
-        assert_eq!(answer.text, answers[0].text);
+    for response in &responses {
+        assert_eq!(response.text, responses[0].text);
     }
     let listed = node.api.run("{ accounts { orders { id } } }").await;
-    let id = answers[0].text_at("/createOrder/id");
+    let id = responses[0].text_at("/createOrder/id");
     let expected = json!([{ "orders": [{ "id": id }] }]);
     assert_eq!(listed.data("/accounts"), expected);
 }

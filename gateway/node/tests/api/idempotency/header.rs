@@ -18,7 +18,7 @@ async fn count_accounts(node: &TestNode) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_request_under_a_headers_key_happens_once() {
+async fn i8_repeated_request_with_header_key_has_one_effect() {
     let node = TestNode::start().await;
     let first = node.api.run_under_key("k", CREATE, json!({})).await;
     let again = node.api.run_under_key("k", CREATE, json!({})).await;
@@ -35,7 +35,7 @@ async fn the_same_request_under_a_headers_key_happens_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_mutations_of_one_request_do_not_collide() {
+async fn i8_mutations_of_one_request_have_separate_keys() {
     let node = TestNode::start().await;
     let first = node.api.run_under_key("k", CREATE_TWO, json!({})).await;
     assert_ne!(first.text_at("/left/id"), first.text_at("/right/id"));
@@ -45,7 +45,7 @@ async fn two_mutations_of_one_request_do_not_collide() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_argument_goes_before_the_header() {
+async fn key_argument_overrides_the_header() {
     let node = TestNode::start().await;
     let document = "mutation($key: String) {
         createAccount(account: { name: \"Ada\" }, idempotencyKey: $key) { id }
@@ -71,7 +71,7 @@ async fn an_argument_goes_before_the_header() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_two_mutations_may_bring_its_own_key() {
+async fn one_of_two_mutations_may_have_its_own_key() {
     let node = TestNode::start().await;
     let document = r#"mutation {
         own: createAccount(account: { name: "Ada" }, idempotencyKey: "k") { id }
@@ -87,7 +87,7 @@ async fn one_of_two_mutations_may_bring_its_own_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_purchase_can_be_repeated() {
+async fn i8_repeated_purchase_has_one_effect() {
     let node = TestNode::start().await;
     let account = node.api.new_account("Ada").await;
     let product = node.api.new_product("Lamp", 14.66).await;
@@ -96,7 +96,7 @@ async fn a_whole_purchase_can_be_repeated() {
         second: createOrder(order: $order) { id totalPrice }
         createAccount(account: { name: \"Bob\" }) { id }
     }";
-    let order = crate::shop::order(&account, &[(&product, 1)]);
+    let order = fritzy_testbed_shop::order(&account, &[(&product, 1)]);
     let variables = json!({ "order": order });
     let first = node
         .api
@@ -110,7 +110,7 @@ async fn a_whole_purchase_can_be_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_headers_key_on_a_query_does_nothing() {
+async fn header_key_on_a_query_is_ignored() {
     let node = TestNode::start().await;
     let document = "{ accounts { id } }";
     let before = node.api.run_under_key("k", document, json!({})).await;

@@ -6,9 +6,8 @@ mod header;
 mod moves;
 mod restart;
 
+use fritzy_testbed_shop::{Api, Response};
 use serde_json::{Value, json};
-
-use crate::client::{Answer, Api};
 
 const CREATE_ORDER: &str = "mutation($order: OrderInput!, $key: String) {
     createOrder(order: $order, idempotencyKey: $key) {
@@ -16,7 +15,7 @@ const CREATE_ORDER: &str = "mutation($order: OrderInput!, $key: String) {
     }
 }";
 
-async fn create_account(api: &Api, name: &str, key: &str) -> Answer {
+async fn create_account(api: &Api, name: &str, key: &str) -> Response {
     let document = "mutation($name: String!, $key: String) {
         createAccount(account: { name: $name }, idempotencyKey: $key) { id name createdAt }
     }";
@@ -24,13 +23,13 @@ async fn create_account(api: &Api, name: &str, key: &str) -> Answer {
         .await
 }
 
-async fn create_order(api: &Api, order: &Value, key: &str) -> Answer {
+async fn create_order(api: &Api, order: &Value, key: &str) -> Response {
     api.run_with(CREATE_ORDER, json!({ "order": order, "key": key }))
         .await
 }
 
 /// `confirmOrder`, `completeOrder` or `cancelOrder` under a key.
-async fn move_order(api: &Api, mutation: &str, id: &str, key: &str) -> Answer {
+async fn move_order(api: &Api, mutation: &str, id: &str, key: &str) -> Response {
     let document = format!(
         "mutation($id: String!, $key: String) {{
             {mutation}(id: $id, idempotencyKey: $key) {{ id status cancelReason totalPrice }}

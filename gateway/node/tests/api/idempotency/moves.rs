@@ -16,7 +16,7 @@ async fn orders(node: &TestNode, count: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_answers_what_it_first_answered() {
+async fn i8_same_key_replays_the_first_response() {
     let node = TestNode::start().await;
     let orders = orders(&node, 1).await;
     let confirmed = move_order(&node.api, "confirmOrder", &orders[0], "k").await;
@@ -42,7 +42,7 @@ async fn the_same_key_answers_what_it_first_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_works_on_each_order_by_itself() {
+async fn i8_key_is_scoped_to_its_order() {
     let node = TestNode::start().await;
     let orders = orders(&node, 6).await;
     for order in &orders {
@@ -53,7 +53,7 @@ async fn one_key_works_on_each_order_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_with_another_reason_is_refused() {
+async fn i8_same_key_with_another_reason_is_refused() {
     let node = TestNode::start().await;
     let orders = orders(&node, 1).await;
     let cancel = |reason: Option<&str>| {
@@ -74,7 +74,7 @@ async fn the_same_key_with_another_reason_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_move_uses_up_no_key() {
+async fn refused_transition_does_not_consume_its_key() {
     let node = TestNode::start().await;
     let orders = orders(&node, 1).await;
     let early = move_order(&node.api, "completeOrder", &orders[0], "k").await;
@@ -87,7 +87,7 @@ async fn a_refused_move_uses_up_no_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_under_one_key_move_once() {
+async fn i8_concurrent_transitions_with_one_key_have_one_effect() {
     let node = TestNode::start().await;
     let orders = orders(&node, 1).await;
     let tries = (0..32).map(|_| {
@@ -95,7 +95,7 @@ async fn many_at_once_under_one_key_move_once() {
         tokio::spawn(async move { move_order(&api, "confirmOrder", &order, "k").await })
     });
     for one in tries.collect::<Vec<_>>() {
-        let answer = one.await.expect("no panic");
-        assert_eq!(answer.text_at("/confirmOrder/status"), "CONFIRMED");
+        let response = one.await.expect("no panic");
+        assert_eq!(response.text_at("/confirmOrder/status"), "CONFIRMED");
     }
 }

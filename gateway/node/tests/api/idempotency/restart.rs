@@ -1,13 +1,13 @@
 //! Keys are remembered for as long as the data is: also by the next node on it.
 
+use fritzy_testbed_shop::order;
 use serde_json::json;
 
 use super::{create_account, create_order, move_order, status_of};
 use crate::node::TestNode;
-use crate::shop::order;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_node_gives_the_first_answers() {
+async fn i8_restarted_node_replays_first_responses() {
     let node = TestNode::start().await;
     let account = create_account(&node.api, "Ada", "k").await;
     let account_id = account.text_at("/createAccount/id");
@@ -40,7 +40,7 @@ async fn a_restarted_node_gives_the_first_answers() {
     assert_eq!(again.text, confirmed.text, "as it was confirmed");
     assert_eq!(node.api.everything().await, before);
 
-    let other = crate::shop::order(&account_id, &[(&product, 4)]);
+    let other = fritzy_testbed_shop::order(&account_id, &[(&product, 4)]);
     let refused = create_order(&node.api, &other, "k").await;
     assert_eq!(refused.code(), "IDEMPOTENCY_KEY_REUSED");
     let refused = create_account(&node.api, "Bob", "k").await;
@@ -49,7 +49,7 @@ async fn a_restarted_node_gives_the_first_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_headers_key_is_remembered_as_well() {
+async fn i8_restarted_node_remembers_header_keys() {
     let document = r#"mutation {
         left: createAccount(account: { name: "Ada" }) { id }
         right: createAccount(account: { name: "Ada" }) { id }
@@ -65,7 +65,7 @@ async fn a_headers_key_is_remembered_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_there_after_many_restarts() {
+async fn i1_repeated_restarts_lose_nothing() {
     let mut node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
     let mut before = node.api.everything().await;

@@ -1,0 +1,109 @@
+//! A temporary directory in which the binary runs, so that nothing of a test is left behind.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::binary::node_binary;
+use super::process::{ExitedProcess, NODE_TIME_MAX, NodeProcess};
+
+/// An empty working directory for processes, with their logs next to it. Removed when dropped.
+#[derive(Debug)]
+pub struct Workspace(TempDir);
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Workspace {
+    /// Creates one among the temporary files.
+    ///
+    /// # Panics
+    /// When it cannot be created.
+    #[must_use]
+    pub fn new() -> Self {
+        let root = TempDir::new().expect("a temporary directory");
+        std::fs::create_dir(root.path().join("current")).expect("a directory");
+        Self(root)
+    }
+
+    /// The working directory of the processes.
+    #[must_use]
+    pub fn current(&self) -> PathBuf {
+        self.0.path().join("current")
+    }
+
+    /// A path outside of the working directory, removed with the workspace.
+    #[must_use]
+    pub fn outside(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// `fritzy` with these arguments in the working directory, without the environment of the test.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(node_binary());
+        command
+            .args(arguments)
+            .current_dir(self.current())
+            .env_clear();
+        command
+    }
+
+    /// Starts a command with a new log file.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn(&self, command: &mut Command) -> NodeProcess {
+        NodeProcess::spawn(command, &self.new_log()).expect("the binary starts")
+    }
+
+    /// Starts a command whose stdout pipe already holds `unread` bytes.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn_with_unread_stdout(&self, command: &mut Command, unread: &[u8]) -> NodeProcess {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        writer
+            .write_all(unread)
+            .expect("at most the capacity of a pipe");
+        NodeProcess::spawn_into(command, &self.new_log(), reader, writer)
+            .expect("the binary starts")
+    }
+
+    /// Starts a node on a free port with default settings, and waits until it listens.
+    #[must_use]
+    pub fn node(&self) -> NodeProcess {
+        self.node_with(&[])
+    }
+
+    /// [`Self::node`] with further arguments.
+    #[must_use]
+    pub fn node_with(&self, arguments: &[&str]) -> NodeProcess {
+        let all = [&["--listen", "127.0.0.1:0"], arguments].concat();
+        let mut node = self.spawn(&mut self.command(&all));
+        node.address();
+        node
+    }
+
+    /// Runs a command that exits by itself within [`NODE_TIME_MAX`].
+    pub fn run(&self, command: &mut Command) -> ExitedProcess {
+        self.spawn(command).wait_exit(NODE_TIME_MAX)
+    }
+
+    fn new_log(&self) -> PathBuf {
+        new_file(self.0.path())
+    }
+}
+
+fn new_file(dir: &Path) -> PathBuf {
+    let file = tempfile::Builder::new().prefix("stderr-").tempfile_in(dir);
+    let (_, path) = file
+        .and_then(|file| file.keep().map_err(Into::into))
+        .expect("a log file");
+    path
+}
