@@ -36,7 +36,8 @@ impl Ended {
     }
 }
 
-/// Which outputs are read. The others go directly to the terminal, where Cargo can draw its progress.
+/// Which outputs are read. The others go directly to the terminal, where Cargo can draw its
+/// progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outputs {
     Out,
@@ -162,7 +163,8 @@ fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     }
 }
 
-/// Sends SIGTERM, with the program `kill`: the standard library can only send SIGKILL, and unsafe code is forbidden.
+/// Sends SIGTERM, with the program `kill`: the standard library can only send SIGKILL, and unsafe
+/// code is forbidden.
 ///
 /// # Errors
 /// When `kill` is missing or fails.

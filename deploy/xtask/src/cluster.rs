@@ -1,7 +1,8 @@
 //! `cargo xtask cluster`: several nodes with a database, a broker and a balancer on this machine.
 //!
-//! One process in the foreground starts them, owns them, and ends all of them when it ends, in whatever way. Other
-//! commands, from another terminal or typed into its own, send requests to a socket that its state file names.
+//! One process in the foreground starts and owns them. All of them end with it, even if it is
+//! killed. Other commands, from another terminal or typed into its own, send requests to a socket
+//! that its state file names.
 
 mod backing_services;
 mod control;

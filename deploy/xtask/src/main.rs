@@ -1,7 +1,7 @@
 //! The developer's commands, run as `cargo xtask <command>`.
 //!
-//! They are a program of the workspace rather than shell scripts, so that they are tested like the rest, and a fresh
-//! clone needs only Rust to run them. Missing tools are reported by name.
+//! They are a program of the workspace rather than shell scripts, so that they are tested like the
+//! rest, and a fresh clone needs only Rust to run them. Missing tools are reported by name.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -37,7 +37,8 @@ enum Command {
     Services(services::Arguments),
     /// Run several nodes, a database, a broker and a balancer on this machine, until Ctrl-C.
     Cluster(cluster::Arguments),
-    /// Check the rules of the repository: dependencies, circles between files, sizes, names, documents.
+    /// Check the rules of the repository: dependencies, circles between files, sizes, names,
+    /// documents.
     Tidy,
 }
 

@@ -1,7 +1,8 @@
 //! `cargo xtask services`: real servers for the tests, kept running between test runs.
 //!
-//! `up` starts those that are not running and prints the variables to export; `down` ends exactly those that `up`
-//! started. Their records are in `target/services/`. The services are the entries of [`ALL`].
+//! `up` starts those that are not running and prints the variables to export; `down` ends exactly
+//! those that `up` started. Their records are in `target/services/`. The services are the entries
+//! of [`ALL`].
 
 mod record;
 mod service;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all tests, step by step, with one count at the end.
 //!
-//! The Rust tests run first; then outside clients run against a real node. Tests and steps that lack a tool are skipped
-//! by name and counted.
+//! The Rust tests run first; then outside clients run against a real node. Tests and steps that
+//! lack a tool are skipped by name and counted.
 
 mod client;
 mod environment;
@@ -25,7 +25,8 @@ use steps::Step;
 /// Which steps to run, and how.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Run the domain, the memory and SQLite suites and the API on SQLite only: no servers, no outside clients.
+    /// Run the domain, the memory and SQLite suites and the API on SQLite only: no servers, no
+    /// outside clients.
     #[arg(long, conflicts_with = "only")]
     quick: bool,
     /// Run only this step and the steps it needs (may be repeated).
@@ -71,7 +72,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<bool> {
     Ok(report::print(&records))
 }
 
-/// The named steps with those they need or want, in the order of the table; without names, all steps.
+/// The named steps with those they need or want, in the order of the table; without names, all
+/// steps.
 fn choose<'a>(all: &'a [Step], only: &[String]) -> Result<Vec<&'a Step>> {
     if let Some(unknown) = only
         .iter()

@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: checks the repository itself.
 //!
-//! Each rule is a pure function from files and crates to violations, so each is tested by planting one. Only
-//! [`gather`] reads the disk.
+//! Each rule is a pure function from files and crates to violations, so each is tested by planting
+//! one. Only [`gather`] reads the disk.
 
 mod crate_graph;
 mod gather;
@@ -18,7 +18,8 @@ use anyhow::Result;
 use crate::metadata::Metadata;
 use repository::{Repository, Violation};
 
-/// Checks the workspace around the current folder and prints each violation. Returns whether there was none.
+/// Checks the workspace around the current folder and prints each violation. Returns whether there
+/// was none.
 ///
 /// # Errors
 /// When `cargo metadata` fails, or a file cannot be read.

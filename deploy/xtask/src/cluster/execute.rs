@@ -10,8 +10,8 @@ use super::control::send;
 use super::request::{Command, ControlRequest, ControlResponse};
 use super::state::{NodeState, NodeStatus};
 
-/// A node that is not ready, or has not ended, within this time hangs: a hand-off takes 30 s at most, requests in flight
-/// 15 s.
+/// A node that is not ready, or has not ended, within this time hangs: a hand-off takes 30 s at
+/// most, requests in flight 15 s.
 const WAIT_MAX: Duration = Duration::from_secs(90);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -102,7 +102,8 @@ impl NodeSlot {
         let child = config
             .command(&arguments.collect::<Vec<_>>())
             .current_dir(&folder)
-            // Ctrl-C in the terminal must reach only this program, which then stops the nodes in order.
+            // Ctrl-C in the terminal must reach only this program, which then stops the nodes in
+            // order.
             .process_group(0)
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -128,8 +128,8 @@ impl Nodes {
         events
     }
 
-    /// Gives the balancer the running nodes. A node that has ended is removed, so that its successor on the same address
-    /// is not taken for ready before it reports so itself.
+    /// Gives the balancer the running nodes. A node that has ended is removed, so that its
+    /// successor on the same address is not taken for ready before it reports so itself.
     fn update_backends(&self) {
         let running = self.slots.iter().filter(|slot| slot.pid().is_some());
         let addresses: Vec<SocketAddr> = running.map(|slot| slot.address).collect();

@@ -21,7 +21,8 @@ pub(super) struct NewCluster {
     pub(super) no_kafka: bool,
 }
 
-/// Commands for the running cluster. They can also be typed into its terminal, without `cargo xtask cluster`.
+/// Commands for the running cluster. They can also be typed into its terminal, without `cargo xtask
+/// cluster`.
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
 pub(super) enum Command {
     /// Show the nodes.
@@ -34,13 +35,14 @@ pub(super) enum Command {
         #[arg(value_parser = node_number)]
         node: u16,
     },
-    /// SIGTERM: the node hands off its shards while it serves, then ends. Returns once it has ended.
+    /// SIGTERM: the node hands off its shards while it serves, then ends. Returns once it has
+    /// ended.
     Stop {
         /// Its number.
         #[arg(value_parser = node_number)]
         node: u16,
     },
-    /// SIGKILL: the node ends at once, in the middle of its work.
+    /// SIGKILL: the node ends immediately, in the middle of its work.
     Kill {
         /// Its number.
         #[arg(value_parser = node_number)]
@@ -54,7 +56,8 @@ pub(super) enum Command {
     },
 }
 
-/// A request to the process that owns the nodes. It responds at once; the client then polls for the outcome.
+/// A request to the process that owns the nodes. The response is immediate; the client then polls
+/// for the outcome.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) enum ControlRequest {
     Status,
@@ -67,7 +70,7 @@ pub(super) enum ControlRequest {
 /// The response to a [`ControlRequest`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ControlResponse {
-    /// For people: what was begun, or why not.
+    /// For people: what happens now, or why nothing does.
     pub(super) message: String,
     /// Whether the request is being carried out.
     pub(super) done: bool,

@@ -1,4 +1,5 @@
-//! The process that owns the nodes: starts them, shows their changes, carries out requests, and ends all it started.
+//! The process that owns the nodes: starts them, shows their changes, carries out requests, and
+//! ends all it started.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -30,7 +31,8 @@ struct RunningCluster {
     /// Holds the state file and the logs.
     folder: PathBuf,
     control: PathBuf,
-    /// Whether all nodes have been ready once. From then on commands are read, and a node that ends can be restarted.
+    /// Whether all nodes have been ready once. From then on commands are read, and a node that ends
+    /// can be restarted.
     is_up: bool,
     written: Option<ClusterState>,
     database: BackingService,
@@ -46,7 +48,8 @@ pub(super) fn run(new: &NewCluster, json: bool, folder: &Path, program: PathBuf)
     signals::listen(sender.clone())?;
     let mut cluster = match RunningCluster::start(new, folder, program, sender) {
         Ok(cluster) => cluster,
-        // Ctrl-C also reaches the programs that create the database: their failure is not the cause.
+        // Ctrl-C also reaches the programs that create the database: their failure is not the
+        // cause.
         Err(_)
             if matches!(
                 events.recv_timeout(POLL_INTERVAL),
@@ -88,7 +91,7 @@ impl RunningCluster {
     ) -> Result<Self> {
         let database = backing_services::database(folder)?;
         let kafka = match new.no_kafka {
-            true => Err("not asked for".to_owned()),
+            true => Err("--no-kafka".to_owned()),
             false => backing_services::kafka(folder),
         };
         let config = NodeConfig {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The state file has secrets.
 const OWNER_ONLY: u32 = 0o600;
 
-/// The whole cluster.
+/// A running cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ClusterState {
     /// URL of the balancer.
@@ -28,7 +28,7 @@ pub(super) struct ClusterState {
     pub(super) nodes: Vec<NodeState>,
 }
 
-/// One node.
+/// A node of it, running or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct NodeState {
     pub(super) number: u16,
@@ -37,9 +37,9 @@ pub(super) struct NodeState {
     pub(super) status: NodeStatus,
     /// Its own API, without the balancer.
     pub(super) url: String,
-    /// Its admin API.
+    /// URL of its admin API.
     pub(super) admin_url: String,
-    /// For other nodes.
+    /// The address for other nodes.
     pub(super) cluster_address: String,
     /// `None` once it has ended.
     pub(super) pid: Option<u32>,
@@ -59,8 +59,8 @@ pub(super) enum NodeStatus {
     Ended(String),
 }
 
-/// Held by the one process that owns the nodes, from before the first of them starts. The lock ends with the process,
-/// in whatever way that ends.
+/// Held by the one process that owns the nodes, from before the first of them starts. The lock ends
+/// with the process, even if it is killed.
 pub(super) struct ClusterLock(#[expect(dead_code, reason = "held, not used")] File);
 
 impl ClusterLock {

@@ -9,7 +9,7 @@ use super::execute::execute;
 use super::output;
 use super::request::Command;
 
-/// A typed line.
+/// A line that was typed into the terminal.
 #[derive(Parser)]
 #[command(no_binary_name = true, disable_help_flag = true, name = "")]
 struct TypedCommand {
@@ -17,7 +17,8 @@ struct TypedCommand {
     command: Command,
 }
 
-/// Executes typed commands until the terminal is closed, in the background. They use the socket like all others.
+/// Executes typed commands until the terminal is closed, in the background. They use the socket
+/// like all others.
 pub(super) fn read_commands(control: PathBuf) {
     thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {

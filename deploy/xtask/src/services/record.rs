@@ -105,7 +105,8 @@ impl Record {
     }
 }
 
-/// Excludes other calls until it is dropped: two at once would start two servers and record one.
+/// Excludes other calls until it is dropped: two concurrent ones would start two servers and record
+/// one.
 ///
 /// # Errors
 /// When the lock file cannot be created or locked.

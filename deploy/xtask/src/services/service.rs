@@ -11,14 +11,15 @@ use fritzy_testbed::{
 use crate::install::Tool;
 use crate::programs::program;
 
-/// One kind of server that tests need.
+/// One kind of server that tests need. [`ALL`] has all of them.
 pub(crate) struct Service {
     pub(crate) name: &'static str,
     /// The variable that tests read.
     pub(crate) variable: &'static str,
     /// The tool for `--install`.
     pub(crate) tool: Tool,
-    /// Whether tests share it. Tests of Kafka break brokers and need topics of their own, so they start their own.
+    /// Whether tests share it. Tests of Kafka break brokers and need topics of their own, so they
+    /// start their own.
     pub(crate) is_shared_by_tests: bool,
     start: fn(log: PathBuf, brokers: usize) -> Result<Started, ServiceError>,
 }
@@ -42,7 +43,6 @@ pub(crate) trait Server {
     fn detach(self: Box<Self>) -> Result<DetachedServer, ServiceError>;
 }
 
-/// Every service.
 pub(crate) const ALL: [Service; 2] = [
     Service {
         name: "postgres",
@@ -165,7 +165,7 @@ pub(super) mod tests {
         start: |_, _| {
             Err(ServiceError::Missing {
                 what: "it".to_owned(),
-                detail: "nobody has it".to_owned(),
+                detail: "no machine has it".to_owned(),
                 how: "there is no way",
             })
         },

@@ -9,12 +9,13 @@ use anyhow::Result;
 use super::outcome::{Counts, Outcome};
 use crate::child_process::{self, Outputs};
 
-/// A passing run takes seconds, in a browser too. One in which everything fails has a timeout for each check.
+/// A passing run takes seconds, in a browser too. One in which everything fails has a timeout for
+/// each check.
 const CLIENT_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Whether a client can be started.
 pub(crate) enum Ready {
-    /// With this program.
+    /// It can, with this program.
     With(PathBuf),
     /// This machine lacks a tool, for this reason.
     Missing(String),
@@ -30,7 +31,8 @@ pub(crate) fn run(command: &mut Command, name: &str) -> Result<Outcome> {
     Ok(tally.outcome(ended.fault(name)))
 }
 
-/// Counts the lines that a client prints: `ok - …`, `not ok - …`, and at the end `N passed, M failed`.
+/// Counts the lines that a client prints: `ok - …`, `not ok - …`, and at the end `N passed, M
+/// failed`.
 #[derive(Debug, Default)]
 struct Tally {
     counts: Counts,

@@ -20,7 +20,7 @@ pub(crate) struct Environment {
     pub(crate) install: bool,
     /// Arguments for `cargo test`.
     pub(crate) cargo_test: Vec<String>,
-    /// The servers of this run. They end with it, in whatever way it ends.
+    /// The servers of this run. They end with it, even if it is killed.
     pub(crate) services: RefCell<Vec<Started>>,
 }
 

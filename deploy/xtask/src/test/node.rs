@@ -1,4 +1,5 @@
-//! A real node for the outside clients: a folder and a port of its own, and a clean end that is part of the test.
+//! A real node for the outside clients: a folder and a port of its own, and a clean end that is
+//! part of the test.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -34,7 +35,8 @@ struct Node {
     _dir: ReapedDir,
 }
 
-/// Starts a node, passes its URL to the test, and stops it. A node that does not stop cleanly is a fault of the step.
+/// Starts a node, passes its URL to the test, and stops it. A node that does not stop cleanly is a
+/// fault of the step.
 ///
 /// # Errors
 /// When the node does not start, or the test returns an error.

@@ -35,7 +35,7 @@ impl fmt::Display for Counts {
 /// The outcome of a step.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The step ran.
+    /// The step ran, in whole or in part.
     Ran {
         /// The tests it ran.
         counts: Counts,

@@ -41,7 +41,8 @@ pub(crate) fn is_installed() -> bool {
 /// Prepares an environment with exactly the packages that `requirements` locks.
 ///
 /// # Errors
-/// When the packages cannot be installed, except that without `--install` an index out of reach is a missing tool.
+/// When the packages cannot be installed, except that without `--install` an index out of reach is
+/// a missing tool.
 pub(crate) fn prepare(environment: &Environment, name: &str, requirements: &Path) -> Result<Ready> {
     let Some(python) = program(&["python3"]).filter(|_| is_installed()) else {
         let reason = "Python with venv is not installed (Debian: python3 python3-venv)";

@@ -1,4 +1,5 @@
-//! The report of a run: a table of the steps, the names of skipped steps, and the count as the last line.
+//! The report of a run: a table of the steps, the names of skipped steps, and the count as the last
+//! line.
 
 use std::time::Duration;
 

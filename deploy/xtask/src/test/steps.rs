@@ -26,7 +26,8 @@ pub(crate) struct Step {
     pub(crate) about: &'static str,
     /// Steps that must pass before it. Otherwise it is skipped.
     pub(crate) needs: &'static [&'static str],
-    /// Steps that run before it, even with `--only`. It also runs if they fail, and then skips tests.
+    /// Steps that run before it, even with `--only`. It also runs if they fail, and then skips
+    /// tests.
     pub(crate) wants: &'static [&'static str],
     /// Tools for `--install`.
     pub(crate) installs: &'static [Tool],

@@ -40,7 +40,8 @@ const UNREACHABLE: [&str; 17] = [
 /// Finds a Node.js of at least this major version, and installs the packages of the clients.
 ///
 /// # Errors
-/// When the packages cannot be installed, except that without `--install` a registry out of reach is a missing tool.
+/// When the packages cannot be installed, except that without `--install` a registry out of reach
+/// is a missing tool.
 pub(crate) fn prepare(environment: &Environment, node_major_min: u32) -> Result<Ready> {
     let (Some(node), Some(npm)) = (program(&["node", "nodejs"]), program(&["npm"])) else {
         return Ok(Ready::Missing(

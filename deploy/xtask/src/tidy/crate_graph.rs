@@ -1,8 +1,9 @@
 //! Which file of a crate uses which, by the paths in its code.
 //!
-//! A name counts for the file that defines it, however many re-exports lead there: a `lib.rs` that only re-exports uses
-//! nothing. A module may use its submodules without a trace here: they are its parts. Code for tests does not count.
-//! Methods are followed on `self` only, because other receivers need types.
+//! A name counts for the file that defines it, however many re-exports lead there: a `lib.rs` that
+//! only re-exports uses nothing. A module may use its submodules without a trace here: they are its
+//! parts. Code for tests does not count. Methods are followed on `self` only, because other
+//! receivers need types.
 
 mod components;
 mod module_tree;
@@ -16,7 +17,8 @@ use module_tree::{ModuleId, ModuleTree};
 use references::{Reference, references_in};
 use resolve::Resolver;
 
-/// Files, and what each uses of which others. The root file of the crate is the start of the module tree.
+/// Files, and what each uses of which others. The root file of the crate is the start of the module
+/// tree.
 pub(crate) struct CrateGraph<'a> {
     uses: BTreeMap<&'a str, BTreeMap<&'a str, Uses>>,
 }
@@ -25,12 +27,13 @@ pub(crate) struct CrateGraph<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Uses {
     pub(crate) names: BTreeSet<String>,
-    /// Where the first of them stands.
+    /// The first line that uses one of them.
     pub(crate) line: usize,
 }
 
 impl<'a> CrateGraph<'a> {
-    /// The graph of the crate with this root file, such as `search/src/lib.rs`; `None` without such a file.
+    /// The graph of the crate with this root file, such as `search/src/lib.rs`; `None` without such
+    /// a file.
     pub(crate) fn of(repository: &'a Repository, root: &str) -> Option<Self> {
         let tree = ModuleTree::read(repository, root)?;
         let references: Vec<(ModuleId, Reference)> = (0..tree.modules.len())

@@ -36,7 +36,8 @@ pub(super) fn repository(metadata: Metadata) -> Result<Repository> {
     Ok(Repository { files, packages })
 }
 
-/// Files that are tracked, or would be once added; `None` outside of a git repository, or without git.
+/// Files that are tracked, or would be once added; `None` outside of a git repository, or without
+/// git.
 fn listed_by_git(root: &Path) -> Option<Vec<String>> {
     let output = Command::new("git")
         .arg("-C")
@@ -80,7 +81,8 @@ fn keeps_its_data(folder: &Path, root: &Path) -> bool {
     folder == root.join("bench")
 }
 
-/// `None` for a file that git lists but that was deleted since. A file that is not UTF-8 has no lines.
+/// `None` for a file that git lists but that was deleted since. A file that is not UTF-8 has no
+/// lines.
 fn read(root: &Path, path: String) -> Result<Option<SourceFile>> {
     match fs::read(root.join(&path)) {
         Ok(bytes) => {

@@ -22,7 +22,8 @@ pub(crate) fn links(text: &str) -> Vec<(usize, String)> {
     links
 }
 
-/// The file that a link leads to, relative to the root; `None` for URLs and for anchors of the same file.
+/// The file that a link leads to, relative to the root; `None` for URLs and for anchors of the same
+/// file.
 pub(crate) fn linked_file(link: &str, document: &str) -> Option<String> {
     let elsewhere = link.contains("://") || link.starts_with("mailto:") || link.starts_with('#');
     if elsewhere || link.is_empty() {
@@ -38,7 +39,8 @@ pub(crate) fn linked_file(link: &str, document: &str) -> Option<String> {
     for part in from_root.split('/') {
         match part {
             "" | "." => {}
-            // Nothing above the root is part of the repository: such a link keeps its dots and is never found.
+            // Nothing above the root is part of the repository: such a link keeps its dots and is
+            // never found.
             ".." if parts.last().is_none_or(|last| *last == "..") => parts.push(".."),
             ".." => drop(parts.pop()),
             part => parts.push(part),

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A manifest, parsed; a value knows where it stands.
+/// A parsed manifest. Keys have positions in the text.
 pub(crate) struct Manifest<'a> {
     text: &'a str,
     root: DeTable<'a>,

@@ -1,4 +1,5 @@
-//! The repository as the rules see it: files with their text and syntax, crates with their dependencies, in memory.
+//! The repository as the rules see it: files with their text and syntax, crates with their
+//! dependencies, in memory.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -30,7 +31,7 @@ pub(crate) struct SourceFile {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Violation {
     pub(crate) path: String,
-    /// Counted from 1; 1 also stands for the file as a whole.
+    /// Counted from 1; also 1 for the file as a whole.
     pub(crate) line: usize,
     /// What is wrong, and what to do instead.
     pub(crate) message: String,
@@ -63,7 +64,8 @@ impl SourceFile {
         }
     }
 
-    /// The tokens of a Rust file; none if it is not Rust. The compiler reports a file that does not parse.
+    /// The tokens of a Rust file; none if it is not Rust. The compiler reports a file that does not
+    /// parse.
     pub(crate) fn tokens(&self) -> Option<&TokenStream> {
         self.tokens.get_or_init(|| self.text.parse().ok()).as_ref()
     }
@@ -107,7 +109,8 @@ impl Repository {
         }
     }
 
-    /// Adds a crate whose manifest is `<folder>/Cargo.toml` and whose dependencies are (name, kind) pairs.
+    /// Adds a crate whose manifest is `<folder>/Cargo.toml` and whose dependencies are (name, kind)
+    /// pairs.
     pub(crate) fn with_crate(
         mut self,
         name: &str,

@@ -18,14 +18,15 @@ use super::repository::{Repository, Violation};
 
 /// One rule: its name, and a pure function that finds the violations.
 pub(crate) struct Rule {
-    /// Also the name of its file in this folder, with `_` for `-`, and of its row in CONTRIBUTING.md.
+    /// Also the name of its file in this folder, with `_` for `-`, and of its row in
+    /// CONTRIBUTING.md.
     pub(crate) name: &'static str,
     check: fn(&Repository) -> Vec<Violation>,
-    /// Whether the rule's own file contains what the rule forbids: in its table, and planted in its tests.
+    /// Whether the rule's own file contains what the rule forbids: in its table, and planted in its
+    /// tests.
     quotes_what_it_forbids: bool,
 }
 
-/// Every rule.
 pub(crate) const ALL: [Rule; 13] = [
     Rule::new("arrows", arrows::check),
     Rule::new("circles", circles::check),
@@ -58,7 +59,8 @@ impl Rule {
         }
     }
 
-    /// The violations of the rule. The only exemption is a rule's own file from that rule, where it quotes.
+    /// The violations of the rule. The only exemption is a rule's own file from that rule, where it
+    /// quotes.
     pub(crate) fn violations(&self, repository: &Repository) -> Vec<Violation> {
         let own_file = format!("deploy/xtask/src/tidy/rules/{}.rs", self.name);
         let mut violations = (self.check)(repository);

@@ -3,7 +3,8 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Attribute, Meta};
 
-/// Whether an item is compiled for tests only: `#[cfg(test)]`, also combined as in `#[cfg(all(test, unix))]`.
+/// Whether an item is compiled for tests only: `#[cfg(test)]`, also combined as in `#[cfg(all(test,
+/// unix))]`.
 pub(crate) fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => requires_test(&list.tokens),

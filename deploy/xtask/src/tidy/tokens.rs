@@ -1,6 +1,7 @@
-//! What the rules read from the tokens of a Rust file: literals, doc comments, identifiers, functions.
+//! What the rules read from the tokens of a Rust file: literals, doc comments, identifiers,
+//! functions.
 //!
-//! Tokens are used where the syntax tree stops: inside macros, where tests and statements stand as well.
+//! Tokens are used where the syntax tree stops: inside macros, which contain tests and SQL too.
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
 
@@ -15,7 +16,7 @@ pub(crate) enum Token<'a> {
     },
 }
 
-/// A function, wherever it stands.
+/// A function of a file, also inside another one or a macro.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Function {
     pub(crate) name: String,

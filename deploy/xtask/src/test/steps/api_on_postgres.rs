@@ -22,7 +22,8 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     if !has_server && env::var_os(TEST_POSTGRES_VARIABLE).is_none() {
         return Ok(Outcome::Skipped("there is no PostgreSQL".to_owned()));
     }
-    // With `--workspace`: for one crate, dependencies would have other features and be compiled again.
+    // With `--workspace`: for one crate, dependencies would have other features and be compiled
+    // again.
     let arguments = ["--workspace", "--test", "api"].map(str::to_owned);
     run_cargo(environment, arguments.to_vec(), &[STORE])
 }

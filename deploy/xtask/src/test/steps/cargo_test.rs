@@ -22,7 +22,8 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     run_cargo(environment, arguments, &[])
 }
 
-/// Runs `cargo test` with these arguments, these variables and those of the services, and counts the tests.
+/// Runs `cargo test` with these arguments, these variables and those of the services, and counts
+/// the tests.
 pub(super) fn run_cargo(
     environment: &Environment,
     arguments: Vec<String>,
@@ -56,13 +57,15 @@ fn scope(arguments: &[String]) -> Option<&'static str> {
     (!for_cargo.into_iter().any(chooses)).then_some("--workspace")
 }
 
-/// A failure without a failed test counts as one: code that does not compile, a test binary that was killed.
+/// A failure without a failed test counts as one: code that does not compile, a test binary that
+/// was killed.
 fn outcome(counts: Counts, end: Option<String>) -> Outcome {
     let unexplained = end.filter(|_| counts.failed == 0);
     Outcome::passed(counts).and_fault(unexplained)
 }
 
-/// The report of a test that this machine cannot run: `skipped test: traced: strace is not installed`.
+/// The report of a test that this machine cannot run: `skipped test: traced: strace is not
+/// installed`.
 fn not_run_in(line: &str) -> Option<String> {
     line.strip_prefix("skipped test: ")
         .map(|test| test.trim_end().to_owned())

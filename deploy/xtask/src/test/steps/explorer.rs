@@ -1,4 +1,5 @@
-//! The explorer page in a real browser against a real node. A screenshot stays in the target folder.
+//! The explorer page in a real browser against a real node. A screenshot stays in the target
+//! folder.
 
 use std::path::Path;
 

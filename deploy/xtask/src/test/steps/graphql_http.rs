@@ -1,4 +1,5 @@
-//! The public audit of GraphQL over HTTP: 61 requests by the authors of the reference implementation.
+//! The public audit of GraphQL over HTTP: 61 requests by the authors of the reference
+//! implementation.
 
 use std::path::Path;
 
@@ -10,8 +11,8 @@ use crate::test::node::with_node;
 use crate::test::outcome::Outcome;
 use crate::test::web::{prepare, run_client};
 
-/// The number of audits in graphql-http 1.23. Fewer mean that the list is incomplete; another locked version has another
-/// number.
+/// The number of audits in graphql-http 1.23. Fewer mean that the list is incomplete; another
+/// locked version has another number.
 const AUDITS: u64 = 61;
 
 /// The first Node.js with `fetch`, which the audit uses.

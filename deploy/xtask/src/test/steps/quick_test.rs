@@ -24,7 +24,8 @@ const SUITES: [&str; 9] = [
 const SKIPPED: [&str; 2] = ["postgres", "tls"];
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
-    // With `--workspace`: for some crates, dependencies would have other features and be compiled again.
+    // With `--workspace`: for some crates, dependencies would have other features and be compiled
+    // again.
     let suites = SUITES.iter().flat_map(|suite| ["--test", suite]);
     let skipped = SKIPPED.iter().flat_map(|name| ["--skip", name]);
     let (for_cargo, for_tests) = split(&environment.cargo_test);

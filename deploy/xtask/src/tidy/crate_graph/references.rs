@@ -15,8 +15,8 @@ pub(super) struct Reference {
     pub(super) line: usize,
 }
 
-/// Every path in the code of the module, and what it imports by name. A re-export is no reference: it only passes a
-/// name on.
+/// Every path in the code of the module, and what it imports by name. A re-export is no reference:
+/// it only passes a name on.
 pub(super) fn references_in(module: &Module<'_>) -> Vec<Reference> {
     let mut collector = Collector::default();
     for item in &module.code {
@@ -61,7 +61,8 @@ impl Collector {
         self.add(vec!["Self".to_owned(), name], line);
     }
 
-    /// Paths among the tokens of a macro. A lone name in lower case counts only if it is called: others are variables.
+    /// Paths among the tokens of a macro. A lone name in lower case counts only if it is called:
+    /// others are variables.
     fn scan(&mut self, tokens: &TokenStream) {
         let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
         let mut at = 0;

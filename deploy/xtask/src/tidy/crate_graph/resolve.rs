@@ -10,7 +10,7 @@ use super::references::self_type;
 /// What a path can lead to, within its crate.
 enum Place<'p> {
     Module(ModuleId),
-    /// An item of the module, and the member of it that the path goes on to.
+    /// An item of the module, and the segment after it: a member.
     Item {
         module: ModuleId,
         name: &'p str,
@@ -58,8 +58,8 @@ impl<'t, 'a> Resolver<'t, 'a> {
         resolver
     }
 
-    /// The modules that a path leads to, each with the name that it defines: that of the item, and that of its inherent
-    /// function. None for items of other crates.
+    /// The modules that a path leads to, each with the name that it defines: that of the item, and
+    /// that of its inherent function. None for items of other crates.
     pub(super) fn modules_of(&self, from: ModuleId, path: &[String]) -> Vec<(ModuleId, String)> {
         let Some(Place::Item {
             module,
@@ -120,7 +120,8 @@ impl<'t, 'a> Resolver<'t, 'a> {
         Some(place)
     }
 
-    /// What a name means in a module. Before `::` it is a module rather than a function of the same name.
+    /// What a name means in a module. Before `::` it is a module rather than a function of the same
+    /// name.
     fn look_up<'p>(
         &self,
         id: ModuleId,

@@ -1,7 +1,7 @@
 //! Dependencies among the workspace's crates point down only, as ARCHITECTURE.md draws them.
 //!
-//! Outside crates are in deny.toml, with one exception: what the pure domain must not depend on. cargo-deny would need
-//! a list of everybody else who may.
+//! Outside crates are in deny.toml, with one exception: what the pure domain must not depend on.
+//! cargo-deny would need a list of everybody else who may.
 
 use crate::metadata::Dependency;
 use crate::tidy::manifest::Manifest;
@@ -146,7 +146,8 @@ const ARROWS: [Arrows; 16] = [
     },
 ];
 
-/// Outside crates that the domain never depends on, not even in tests: time, randomness and IO are arguments (I5).
+/// Outside crates that the domain never depends on, not even in tests: time, randomness and IO are
+/// arguments (I5).
 const NEVER_IN_DOMAIN: [&str; 7] = [
     "chrono",
     "getrandom",

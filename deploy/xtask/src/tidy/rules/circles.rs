@@ -1,5 +1,5 @@
-//! No circles between the files of a crate: each can be understood after those that it uses. A module and its submodules
-//! are one in this, so that a module may assemble its parts.
+//! No circles between the files of a crate: each can be understood after those that it uses. A
+//! module and its submodules are one in this, so that a module may assemble its parts.
 
 use crate::tidy::crate_graph::CrateGraph;
 use crate::tidy::repository::{Repository, Violation};

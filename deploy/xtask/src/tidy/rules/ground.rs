@@ -1,4 +1,5 @@
-//! `fritzy-types` and `fritzy-cluster` have no word of the shop: they would serve any sharded entities.
+//! `fritzy-types` and `fritzy-cluster` have no word of the shop: they would serve any sharded
+//! entities.
 
 use crate::tidy::repository::{Repository, SourceFile, Violation};
 use crate::tidy::tokens::{self, Token};

@@ -1,4 +1,5 @@
-//! Every Rust file begins with a sentence on what it holds. The lint `missing_docs` does not see private modules.
+//! Every Rust file begins with a sentence on what it holds. The lint `missing_docs` does not see
+//! private modules.
 
 use crate::tidy::repository::{Repository, Violation};
 

@@ -1,4 +1,5 @@
-//! Every test that docs/invariants.md names exists: a renamed test must not silently drop the proof of an invariant.
+//! Every test that docs/invariants.md names exists: a renamed test must not silently drop the proof
+//! of an invariant.
 
 use crate::tidy::repository::{Repository, SourceFile, Violation};
 use crate::tidy::tokens::functions;
@@ -9,7 +10,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
     let text = repository.file(DOCUMENT).map_or("", |file| &file.text);
     let mut violations = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        // Every second part stands between backticks.
+        // Every second part is between backticks.
         for quoted in line.split('`').skip(1).step_by(2) {
             let message = named_test(quoted).and_then(|test| test.fault(repository));
             violations.extend(message.map(|message| Violation::new(DOCUMENT, index + 1, message)));

@@ -13,7 +13,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
         for part in file.path.split('/') {
             let stem = part.split('.').next().unwrap_or(part);
             if MEANINGLESS.contains(&stem.to_lowercase().as_str()) {
-                let message = format!("`{part}` says nothing: name it after what it holds");
+                let message = format!("`{part}` has no meaning: name it by its content");
                 violations.push(Violation::new(&file.path, 1, message));
             }
         }
@@ -51,7 +51,7 @@ mod tests {
                     .to_string()
                     .starts_with(&format!("{path}:1: `"))
             );
-            assert!(violations[0].message.contains("says nothing"));
+            assert!(violations[0].message.contains("has no meaning"));
         }
     }
 }

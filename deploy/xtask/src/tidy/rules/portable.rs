@@ -1,4 +1,5 @@
-//! The project names only itself: no folder of one machine, no registry that one machine downloads from.
+//! The project names only itself: no folder of one machine, no registry that one machine downloads
+//! from.
 
 use crate::tidy::repository::{Repository, Violation};
 use crate::tidy::words::is_word;

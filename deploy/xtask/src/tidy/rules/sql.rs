@@ -1,10 +1,11 @@
-//! SQL is in `persistence` only: a statement elsewhere would give the tables a second owner. Examples stand for
-//! programs of others, with tables of their own.
+//! SQL is in `persistence` only: a statement elsewhere would give the tables a second owner.
+//! Examples are programs of others, with tables of their own.
 
 use crate::tidy::repository::{Repository, SourceFile, Violation};
 use crate::tidy::tokens::{self, Token};
 
-/// `bench/support` prepares databases for measurements with statements that the product must not contain.
+/// `bench/support` prepares databases for measurements with statements that the product must not
+/// contain.
 const HOMES: [&str; 3] = ["persistence/", "bench/support/", "deploy/examples/"];
 const MIGRATIONS: &str = "persistence/migrations/";
 
@@ -59,8 +60,9 @@ fn statements_in(file: &SourceFile) -> Vec<Violation> {
     violations
 }
 
-/// The first statement of a literal: its keyword, and where it begins. Keywords in upper case make a statement
-/// anywhere, those in lower case at the beginning only, and only next to one of [`MARKS`].
+/// The first statement of a literal: its keyword, and where it begins. Keywords in upper case make
+/// a statement anywhere, those in lower case at the beginning only, and only next to one of
+/// [`MARKS`].
 fn statement(literal: &str) -> Option<(&'static str, usize)> {
     let opened = literal.find(['"', '\'']).map_or(0, |quote| quote + 1);
     let text = without_escapes(&literal[opened..]);

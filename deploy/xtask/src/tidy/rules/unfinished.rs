@@ -1,12 +1,11 @@
-//! Unfinished work is not hidden in the code: docs/known-issues.md and CHANGELOG.md list it, where a reader looks for it.
+//! Unfinished work is not hidden in the code: docs/known-issues.md lists it.
 //!
-//! The macros for it are lints of clippy (`todo`, `unimplemented`, `dbg_macro`); this rule finds the marks in comments,
-//! scripts and documents.
+//! The macros for it are lints of clippy (`todo`, `unimplemented`, `dbg_macro`); this rule finds
+//! the marks in comments, scripts and documents.
 
 use crate::tidy::repository::{Repository, Violation};
 use crate::tidy::words::has_word;
 
-/// Notes to oneself.
 const MARKS: [&str; 2] = ["TODO", "FIXME"];
 
 /// Files that tools generate; a checksum may spell anything.
