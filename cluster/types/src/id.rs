@@ -1,5 +1,4 @@
-//! Ids of no particular application: a run of a node, and the routing key of whatever is distributed
-//! over shards.
+//! Ids that belong to no product: a run of a node, and the routing key of whatever is distributed over shards.
 
 use std::fmt;
 
