@@ -1,172 +1,81 @@
-//! `cargo xtask cluster`: several nodes, their database, a broker and a balancer on this machine, for people to play with.
+//! `cargo xtask cluster`: several nodes with a database, a broker and a balancer on this machine.
 //!
-//! The one process that starts them owns them, and ends them all when it ends, however it does. It runs in the foreground;
-//! the other commands, from another terminal or typed into its own, ask it over a socket that its state file names.
+//! One process in the foreground starts and owns them. All of them end with it, even if it is
+//! killed. Other commands, from another terminal or typed into its own, send requests to a socket
+//! that its state file names.
 
-mod carry_out;
-mod console;
-mod crew;
-mod node;
-mod play;
+mod backing_services;
+mod control;
+mod execute;
+mod node_slot;
+mod nodes;
+mod output;
+mod request;
+mod run;
 mod secret;
+mod signals;
 mod state;
-mod surroundings;
-mod told;
+mod terminal;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use clap::Parser;
-use serde::{Deserialize, Serialize};
 
 use crate::metadata::Metadata;
-use carry_out::carry_out;
-use state::{Claim, State};
+use execute::execute;
+use request::{Command, NewCluster};
+use state::{ClusterLock, ClusterState};
 
-/// More than this on one machine only get in each other's way.
-const NODES_MAX: u16 = 16;
-
-/// How to start one, or what to do with the one that runs.
+/// How to start a cluster, or a command for the running one.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    new: New,
-    /// Print the addresses as JSON, once all nodes are ready, or what has become of them.
+    new: NewCluster,
+    /// Print the state as JSON: once all nodes are ready, or after the command.
     #[arg(long, global = true)]
     json: bool,
 }
 
-/// How to start one.
-#[derive(clap::Args)]
-struct New {
-    /// How many nodes.
-    #[arg(default_value = "3", value_parser = nodes)]
-    nodes: u16,
-    /// A node as `cargo build` makes it: built sooner, and slower.
-    #[arg(long)]
-    dev: bool,
-    /// Without a broker: events stay in the journal.
-    #[arg(long)]
-    no_kafka: bool,
-}
-
-/// What can be done with the one that runs; also typed into its terminal, without `cargo xtask cluster`.
-#[derive(Debug, Clone, Copy, clap::Subcommand)]
-enum Command {
-    /// Show the nodes.
-    Status,
-    /// Start one node more.
-    Add,
-    /// Start a node that has ended, in its old place.
-    Start {
-        /// Its number.
-        #[arg(value_parser = number)]
-        node: u16,
-    },
-    /// SIGTERM: it gives its shards away while it serves, and ends. Returns when it has.
-    Stop {
-        /// Its number.
-        #[arg(value_parser = number)]
-        node: u16,
-    },
-    /// SIGKILL: it ends at once, in the middle of whatever it does.
-    Kill {
-        /// Its number.
-        #[arg(value_parser = number)]
-        node: u16,
-    },
-    /// Stop and start a node, or each in turn, as for a new version.
-    Restart {
-        /// Its number; without one, all.
-        #[arg(value_parser = number)]
-        node: Option<u16>,
-    },
-}
-
-/// A line that is typed into the terminal.
-#[derive(Parser)]
-#[command(no_binary_name = true, disable_help_flag = true, name = "")]
-struct Line {
-    #[command(subcommand)]
-    command: Command,
-}
-
-/// What the owner of the nodes is asked; it answers at once, whatever takes longer.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-enum Order {
-    Look,
-    Add,
-    Start(u16),
-    Stop(u16),
-    Kill(u16),
-}
-
-/// What it answers.
-#[derive(Debug, Serialize, Deserialize)]
-struct Answer {
-    /// For people.
-    said: String,
-    /// Whether it does what it was asked.
-    done: bool,
-    state: State,
-}
-
-/// Starts a cluster and keeps it until it is told to end, or has the one that runs do something.
+/// Starts a cluster and runs it until a signal ends it, or executes a command on the running one.
 ///
 /// # Errors
-/// When something of it cannot be started, or none runs.
+/// When a part of the cluster cannot be started, or no cluster runs.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let metadata = Metadata::read()?;
     let folder = metadata.target_directory.join("cluster");
     let Some(command) = arguments.command else {
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         // Before a build that takes minutes.
-        let _claim = Claim::of(&folder)?;
-        let surroundings = surroundings::build(&metadata, arguments.new.dev)?;
-        return play::play(&arguments.new, arguments.json, &folder, surroundings);
+        let _lock = ClusterLock::acquire(&folder)?;
+        let program = backing_services::build_node(&metadata, arguments.new.dev)?;
+        return run::run(&arguments.new, arguments.json, &folder, program);
     };
-    let (control, show) = (control(&folder)?, |line: &str| eprintln!("{line}"));
-    let answer = carry_out(command, &control, &show)?;
+    let (control, show) = (control_socket(&folder)?, |line: &str| eprintln!("{line}"));
+    let response = execute(command, &control, &show)?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&answer.state)?);
+        println!("{}", serde_json::to_string_pretty(&response.state)?);
     } else if matches!(command, Command::Status) {
-        print!("{}", told::nodes(&answer.state));
+        print!("{}", output::nodes(&response.state));
     }
-    Ok(answer.done)
+    Ok(response.done)
 }
 
-/// Where the one that runs is asked.
-fn control(folder: &std::path::Path) -> Result<PathBuf> {
-    let state = State::read(folder)?;
-    let state = state.context("no cluster runs; `cargo xtask cluster` starts one")?;
+/// The socket of the running cluster.
+fn control_socket(folder: &Path) -> Result<PathBuf> {
+    let state = ClusterState::read(folder)?;
+    let state = state.context("no cluster is running; `cargo xtask cluster` starts one")?;
     Ok(state.control)
-}
-
-/// How many, or a command that there is not.
-fn nodes(text: &str) -> Result<u16, String> {
-    let number = text.parse().ok();
-    let in_range = number.filter(|number| (1..=NODES_MAX).contains(number));
-    in_range.ok_or_else(|| {
-        format!(
-            "neither a number of nodes, 1 to {NODES_MAX}, nor status, add, start, stop, kill or restart"
-        )
-    })
-}
-
-/// `2`, and `n2` as the node is called.
-fn number(text: &str) -> Result<u16, String> {
-    let digits = text.strip_prefix('n').unwrap_or(text);
-    digits
-        .parse()
-        .map_err(|_| "not a node's number such as 2".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     #[derive(Parser)]
@@ -181,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_starts_one_and_a_word_asks_the_one_that_runs() {
+    fn number_starts_a_cluster_and_word_is_a_command() {
         for (line, nodes, dev) in [("", 3, false), ("5", 5, false), ("2 --dev", 2, true)] {
             let parsed = parse(line).unwrap();
             assert!(parsed.command.is_none());

@@ -1,16 +1,18 @@
 //! The developer's commands, run as `cargo xtask <command>`.
 //!
-//! They live in a program of the workspace rather than in shell scripts, so that they are tested like the rest, and
-//! that a fresh clone needs nothing but Rust to run them. What a command needs beyond that is looked for, and its
-//! absence is reported.
+//! They are a program of the workspace rather than shell scripts, so that they are tested like the
+//! rest, and a fresh clone needs only Rust to run them. Missing tools are reported by name.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a developer's command speaks to the terminal"
+    reason = "a developer's command prints to the terminal"
 )]
 
+mod child_process;
 mod cluster;
+mod install;
 mod metadata;
+mod programs;
 mod services;
 mod test;
 mod tidy;
@@ -29,13 +31,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run everything: the Rust tests, then the real node under outside clients.
+    /// Run all tests: the Rust tests, then a real node with outside clients.
     Test(test::Arguments),
-    /// Real servers for the tests, left running in the background: start, stop or look at them.
+    /// Start, stop or show real servers for the tests, which keep running in the background.
     Services(services::Arguments),
-    /// Several nodes, a database, a broker and a balancer on this machine, to play with. Runs until Ctrl-C.
+    /// Run several nodes, a database, a broker and a balancer on this machine, until Ctrl-C.
     Cluster(cluster::Arguments),
-    /// Check the repository itself: directions of dependencies, where things live, what must not be written.
+    /// Check the rules of the repository: dependencies, circles between files, sizes, names,
+    /// documents.
     Tidy,
 }
 

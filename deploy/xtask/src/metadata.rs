@@ -1,4 +1,4 @@
-//! What Cargo knows of the workspace: where it is, where it builds, which crate names which.
+//! What Cargo knows about the workspace: its folders, its crates and their direct dependencies.
 //!
 //! Read with `--no-deps --offline`, so that it needs neither a network nor a resolved tree.
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 pub(crate) struct Metadata {
     /// The folder of the root Cargo.toml.
     pub(crate) workspace_root: PathBuf,
-    /// Where Cargo builds; `CARGO_TARGET_DIR` can move it.
+    /// The folder of builds; `CARGO_TARGET_DIR` can move it.
     pub(crate) target_directory: PathBuf,
     /// The members of the workspace.
     pub(crate) packages: Vec<Package>,
@@ -26,31 +26,31 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// Its Cargo.toml: absolute from Cargo, relative to the root once a `Repository` holds it.
     pub(crate) manifest_path: PathBuf,
-    /// What it names in its tables of dependencies.
+    /// Its direct dependencies.
     pub(crate) dependencies: Vec<Dependency>,
 }
 
-/// One line of a table of dependencies.
+/// One direct dependency.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Dependency {
-    /// The package's name, whatever it is renamed to.
+    /// The package's name, even if it is renamed here.
     pub(crate) name: String,
     /// `None` for a normal dependency, otherwise `"dev"` or `"build"`.
     pub(crate) kind: Option<String>,
 }
 
 impl Dependency {
-    /// Whether only tests, examples and benches see it; a build dependency counts as a normal one.
+    /// Whether only tests, examples and benches use it; a build dependency counts as a normal one.
     pub(crate) fn is_dev(&self) -> bool {
         self.kind.as_deref() == Some("dev")
     }
 }
 
 impl Metadata {
-    /// Asks Cargo about the workspace around the current folder.
+    /// Runs `cargo metadata` for the workspace around the current folder.
     ///
     /// # Errors
-    /// When Cargo cannot be run, refuses a manifest, or answers something else than its documented JSON.
+    /// When Cargo cannot be run, rejects a manifest, or prints unexpected JSON.
     pub(crate) fn read() -> Result<Self> {
         let output = Command::new(cargo())
             .args([
@@ -67,11 +67,11 @@ impl Metadata {
             "`cargo metadata` failed: {}",
             String::from_utf8_lossy(&output.stderr).trim()
         );
-        serde_json::from_slice(&output.stdout).context("cannot read what `cargo metadata` answered")
+        serde_json::from_slice(&output.stdout).context("cannot read the output of `cargo metadata`")
     }
 }
 
-/// The Cargo that runs us, so that a toolchain chosen with `cargo +version` stays chosen.
+/// The Cargo that runs this program, so that `cargo +version xtask` keeps its toolchain.
 pub(crate) fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| Path::new("cargo").to_path_buf(), PathBuf::from)
 }

@@ -1,7 +1,8 @@
 //! `cargo xtask services`: real servers for the tests, kept running between test runs.
 //!
-//! `up` starts what does not run yet and prints what to export; `down` ends exactly what `up` started. What is known of
-//! them is under `target/services/`. A further service is one more entry of [`ALL`].
+//! `up` starts those that are not running and prints the variables to export; `down` ends exactly
+//! those that `up` started. Their records are in `target/services/`. The services are the entries
+//! of [`ALL`].
 
 mod record;
 mod service;
@@ -15,49 +16,49 @@ use serde::Serialize;
 
 pub(crate) use service::{ALL, JAVA_TOOL, POSTGRES_TOOL, Service, Started};
 
+use crate::install;
 use crate::metadata::Metadata;
-use crate::test::install;
 use record::Record;
 
-/// What to do with the servers.
+/// A command for the servers.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// Only this one: postgres or kafka.
+    /// Only this service: postgres or kafka.
     #[arg(long, global = true, value_parser = ALL.map(|service| service.name))]
     only: Option<String>,
-    /// Print JSON for programs instead of lines for people and shells.
+    /// Print JSON instead of lines for people and shells.
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Start what does not run yet; twice is the same as once. `eval "$(cargo xtask services up)"` sets the variables.
+    /// Start those that are not running. `eval "$(cargo xtask services up)"` sets the variables.
     Up {
-        /// Brokers of Kafka, if it is to be started.
+        /// Number of Kafka brokers.
         #[arg(long, default_value = "1", value_parser = clap::value_parser!(u8).range(1..=3))]
         brokers: u8,
-        /// As root, install what is missing with apt-get first.
+        /// As root, install missing tools with apt-get first.
         #[arg(long)]
         install: bool,
     },
-    /// End what `up` has started, and remove its data.
+    /// End those that `up` started, and remove their data.
     Down,
-    /// Say what runs; the exit code is 0 when everything does.
+    /// Show the services; the exit code is 0 if all run.
     Status,
 }
 
-/// How it is with one service.
+/// The status of one service.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Status {
     name: &'static str,
     state: State,
-    /// The variable by which tests find it, and its value.
+    /// The variable that tests read, and its value.
     variable: &'static str,
     value: Option<String>,
-    /// Its version and address, or why it does not run.
+    /// Its version and address, or the reason why it is not running.
     about: String,
     pids: Vec<u32>,
     log: Option<String>,
@@ -66,29 +67,29 @@ struct Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// The environment names one, which is nobody's business here.
+    /// The environment names one; it is not managed here.
     Given,
     Running,
     Stopped,
-    /// This machine does not have it, or it did not start.
+    /// It is not installed, or did not start.
     Unavailable,
 }
 
-/// Does it, and says whether every service runs; after `down`, whether none is left.
+/// Executes the command. Returns whether every service runs; after `down`, whether none does.
 ///
 /// # Errors
-/// When Cargo does not know where it builds, the state cannot be read or written, or a server cannot be ended.
+/// When `cargo metadata` fails, a record cannot be read or written, or a server cannot be ended.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let folder = Metadata::read()?.target_directory.join("services");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let _alone = record::lock(&folder)?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let _lock = record::lock(&folder)?;
     let chosen = |service: &&Service| {
         let only = arguments.only.as_deref();
         only.is_none_or(|only| only == service.name)
     };
     if let Command::Up { install: true, .. } = arguments.command {
         let tools = ALL.iter().filter(chosen).map(|service| &service.tool);
-        install::what_is_missing(tools);
+        install::install_missing(tools);
     }
     let is_down = matches!(arguments.command, Command::Down);
     let mut statuses = Vec::new();
@@ -114,7 +115,7 @@ fn up(service: &Service, folder: &Path, brokers: usize) -> Result<Status> {
         if record.is_running() {
             return Ok(running(service, record));
         }
-        // The machine was restarted, or somebody killed it: its folder may still be there.
+        // After a restart of the machine, or a kill: its folder may be left.
         record.end(folder, service.name)?;
     }
     match service.start(folder, brokers) {
@@ -133,7 +134,7 @@ fn down(service: &Service, folder: &Path) -> Result<Status> {
             record.end(folder, service.name)?;
             "ended".to_owned()
         }
-        None => "there was none".to_owned(),
+        None => "was not running".to_owned(),
     };
     Ok(not_running(service, State::Stopped, about))
 }
@@ -142,7 +143,7 @@ fn status(service: &Service, folder: &Path) -> Result<Status> {
     let record = Record::read(folder, service.name)?;
     Ok(match record {
         Some(record) if record.is_running() => running(service, record),
-        Some(_) => not_running(service, State::Stopped, "it has ended by itself".to_owned()),
+        Some(_) => not_running(service, State::Stopped, "has ended by itself".to_owned()),
         None => not_running(
             service,
             State::Stopped,
@@ -151,7 +152,7 @@ fn status(service: &Service, folder: &Path) -> Result<Status> {
     })
 }
 
-/// The server that the environment names, unless `up` has started it.
+/// The server that the environment names, unless `up` started it.
 fn given(service: &Service, value: Option<String>, folder: &Path) -> Result<Option<Status>> {
     let ours = Record::read(folder, service.name)?.map(|record| record.value);
     let given = value.filter(|value| ours.as_ref() != Some(value));
@@ -182,7 +183,7 @@ fn not_running(service: &Service, state: State, about: String) -> Status {
     }
 }
 
-/// The lines for a shell go to the standard output, those for people to the standard error.
+/// Lines for shells go to the standard output, those for people to the standard error.
 fn print(statuses: &[Status], arguments: &Arguments) -> Result<()> {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(statuses)?);
@@ -220,7 +221,7 @@ fn line(status: &Status) -> String {
     )
 }
 
-/// For a shell; within single quotes, only a single quote means something.
+/// For a shell: within single quotes, only single quotes must be escaped.
 fn export(variable: &str, value: &str) -> String {
     format!("export {variable}='{}'", value.replace('\'', "'\\''"))
 }
@@ -231,13 +232,13 @@ mod tests {
     use service::tests::ABSENT;
 
     #[test]
-    fn values_reach_a_shell_as_they_are() {
+    fn exported_values_are_quoted_for_shells() {
         assert_eq!(export("A", "x://y?a=b&c"), "export A='x://y?a=b&c'");
         assert_eq!(export("A", "it's"), "export A='it'\\''s'");
     }
 
     #[test]
-    fn what_is_not_there_is_told_and_leaves_nothing() {
+    fn unavailable_service_leaves_no_record() {
         let folder = std::env::temp_dir().join(format!("xtask-services-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let unavailable = up(&ABSENT, &folder, 1).unwrap();
@@ -248,15 +249,15 @@ mod tests {
             line(&unavailable)
         );
         assert_eq!(status(&ABSENT, &folder).unwrap().state, State::Stopped);
-        assert_eq!(down(&ABSENT, &folder).unwrap().about, "there was none");
+        assert_eq!(down(&ABSENT, &folder).unwrap().about, "was not running");
         assert_eq!(folder.read_dir().unwrap().count(), 0);
         fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
-    fn a_service_runs_between_up_and_down() {
+    fn service_runs_between_up_and_down() {
         for service in &ALL {
-            runs_between_up_and_down(service, "a_service_runs_between_up_and_down");
+            runs_between_up_and_down(service, "service_runs_between_up_and_down");
         }
     }
 
@@ -273,7 +274,7 @@ mod tests {
         assert_eq!(
             up(service, &folder, 1).unwrap(),
             started,
-            "twice is the same as once"
+            "a second `up` changes nothing"
         );
         assert_eq!(status(service, &folder).unwrap(), started);
         let state_if_given = |value: &str| {
@@ -284,7 +285,7 @@ mod tests {
         assert_eq!(
             state_if_given(started.value.as_ref().unwrap()),
             None,
-            "it is ours"
+            "started by `up`"
         );
         assert_eq!(down(service, &folder).unwrap().about, "ended");
         assert_eq!(status(service, &folder).unwrap().state, State::Stopped);

@@ -1,60 +1,66 @@
-//! `cargo xtask test`: everything, step by step, with one count at the end.
+//! `cargo xtask test`: all tests, step by step, with one count at the end.
 //!
-//! The Rust tests come first; then the real node is built and outside clients are let loose on it. What this machine
-//! does not have is skipped by name and counted, never passed over in silence.
+//! The Rust tests run first; then outside clients run against a real node. Tests and steps that
+//! lack a tool are skipped by name and counted.
 
 mod client;
-pub(crate) mod environment;
-pub(crate) mod install;
+mod environment;
 mod node;
 mod outcome;
 mod python;
 mod report;
 mod steps;
-pub(crate) mod stream;
 mod web;
 
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::install;
 use environment::Environment;
 use outcome::Outcome;
 use report::Record;
 use steps::Step;
 
-/// What to run, and how.
+/// Which steps to run, and how.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Run the domain, the memory and SQLite suites and the API on SQLite only: no servers, no
+    /// outside clients.
+    #[arg(long, conflicts_with = "only")]
+    quick: bool,
     /// Run only this step and the steps it needs (may be repeated).
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// List the steps and stop.
     #[arg(long)]
     list: bool,
-    /// As root, install what is missing with apt-get; a failing `npm ci` is then a failure.
+    /// As root, install missing tools with apt-get; then a failing `npm ci` is a failure.
     #[arg(long)]
     install: bool,
-    /// Handed to `cargo test` as they are.
+    /// Arguments for `cargo test`.
     #[arg(last = true, value_name = "CARGO TEST ARGUMENTS")]
     cargo_test: Vec<String>,
 }
 
-/// Runs the steps and says whether nothing failed. The last line printed is the count.
+/// Runs the steps, and returns whether none failed. The last line printed is the count.
 ///
 /// # Errors
-/// When a step is asked for that does not exist, or Cargo cannot say where the workspace is.
+/// When a step of this name does not exist, or `cargo metadata` fails.
 pub(crate) fn run(arguments: Arguments) -> Result<bool> {
     if arguments.list {
-        for step in &steps::ALL {
+        for step in steps::ALL.iter().chain([&steps::QUICK]) {
             println!("{:14} {}", step.name, step.about);
         }
         return Ok(true);
     }
-    let chosen = choose(&steps::ALL, &arguments.only)?;
+    let chosen = match arguments.quick {
+        true => vec![&steps::QUICK],
+        false => choose(&steps::ALL, &arguments.only)?,
+    };
     let environment = Environment::new(arguments.install, arguments.cargo_test)?;
     if arguments.install {
-        install::what_is_missing(chosen.iter().flat_map(|step| step.installs));
+        install::install_missing(chosen.iter().flat_map(|step| step.installs));
     }
     let mut records: Vec<Record> = Vec::new();
     for step in chosen {
@@ -66,7 +72,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<bool> {
     Ok(report::print(&records))
 }
 
-/// The steps asked for with the steps they need or want, in the order of the table; without a wish, all of them.
+/// The named steps with those they need or want, in the order of the table; without names, all
+/// steps.
 fn choose<'a>(all: &'a [Step], only: &[String]) -> Result<Vec<&'a Step>> {
     if let Some(unknown) = only
         .iter()
@@ -74,31 +81,31 @@ fn choose<'a>(all: &'a [Step], only: &[String]) -> Result<Vec<&'a Step>> {
     {
         let known: Vec<&str> = all.iter().map(|step| step.name).collect();
         bail!(
-            "there is no step {unknown}; there are: {}",
+            "there is no step {unknown}; the steps: {}",
             known.join(", ")
         );
     }
-    let asked = |step: &Step| only.is_empty() || only.iter().any(|name| name == step.name);
-    let brought = |step: &Step| {
+    let named = |step: &Step| only.is_empty() || only.iter().any(|name| name == step.name);
+    let required = |step: &Step| {
         all.iter().any(|other| {
-            asked(other) && (other.needs.contains(&step.name) || other.wants.contains(&step.name))
+            named(other) && (other.needs.contains(&step.name) || other.wants.contains(&step.name))
         })
     };
     Ok(all
         .iter()
-        .filter(|step| asked(step) || brought(step))
+        .filter(|step| named(step) || required(step))
         .collect())
 }
 
 fn run_step(step: &Step, environment: &Environment, before: &[Record]) -> Record {
     println!("\n=== {}: {}", step.name, step.about);
     let started = Instant::now();
-    let not_done = before
+    let not_passed = before
         .iter()
         .find(|record| step.needs.contains(&record.name) && !record.outcome.is_ok());
-    let outcome = match not_done {
+    let outcome = match not_passed {
         Some(record) => Outcome::Skipped(format!(
-            "it needs the step {}, which is not done",
+            "it needs the step {}, which did not pass",
             record.name
         )),
         None => {
@@ -174,13 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_stops_what_needs_it_and_nothing_else() {
+    fn failed_step_skips_only_the_steps_that_need_it() {
         assert_eq!(run_all(&[]), [("a", false), ("b", false), ("c", true)]);
         assert_eq!(RUNS.get(), 1, "b must not have run");
     }
 
     #[test]
-    fn only_brings_what_it_needs_and_wants() {
+    fn only_adds_the_steps_it_needs_and_wants() {
         assert_eq!(run_all(&["b"]), [("a", false), ("b", false)]);
         assert_eq!(run_all(&["c"]), [("a", false), ("c", true)]);
         assert!(choose(&STEPS, &["d".to_owned()]).is_err());

@@ -1,25 +1,28 @@
-//! `cargo xtask tidy`: checks the repository itself, the way a reviewer with endless patience would.
+//! `cargo xtask tidy`: checks the repository itself.
 //!
-//! Each rule is a pure function from the files and crates to its violations, so that every rule is tested by planting
-//! one; only [`gather`] touches the disk.
+//! Each rule is a pure function from files and crates to violations, so each is tested by planting
+//! one. Only [`gather`] reads the disk.
 
+mod crate_graph;
 mod gather;
 mod links;
 mod manifest;
 mod repository;
 mod rules;
-mod rust_text;
-mod use_trees;
+mod syntax;
+mod tokens;
+mod words;
 
 use anyhow::Result;
 
 use crate::metadata::Metadata;
 use repository::{Repository, Violation};
 
-/// Checks the workspace around the current folder, prints each violation, and says whether there was none.
+/// Checks the workspace around the current folder and prints each violation. Returns whether there
+/// was none.
 ///
 /// # Errors
-/// When Cargo, git or the disk refuse to tell what the repository holds.
+/// When `cargo metadata` fails, or a file cannot be read.
 pub(crate) fn run() -> Result<bool> {
     let repository = gather::repository(Metadata::read()?)?;
     let violations = check(&repository);

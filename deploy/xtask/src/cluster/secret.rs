@@ -5,18 +5,18 @@ use std::io::Read as _;
 
 use anyhow::{Context as _, Result};
 
-/// Bytes of chance; nobody guesses them.
+/// 128 random bits cannot be guessed.
 const BYTES: usize = 16;
 
-/// A new one, in hexadecimal digits.
+/// A new secret, in hexadecimal digits.
 ///
 /// # Errors
-/// When the system gives no chance.
+/// When the system's random source cannot be read.
 pub(super) fn new() -> Result<String> {
     const SOURCE: &str = "/dev/urandom";
     let mut bytes = [0; BYTES];
     File::open(SOURCE)
-        .and_then(|mut chance| chance.read_exact(&mut bytes))
+        .and_then(|mut source| source.read_exact(&mut bytes))
         .with_context(|| format!("cannot read {SOURCE}"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,4 +1,4 @@
-//! What is known of the cluster that runs: kept in a file, answered to every order, printed as JSON.
+//! The state of the running cluster: kept in a file, part of every response, printed as JSON.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::Write as _;
@@ -9,84 +9,89 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-/// It holds secrets.
-const ONLY_THE_OWNER: u32 = 0o600;
+/// The state file has secrets.
+const OWNER_ONLY: u32 = 0o600;
 
-/// The whole of it.
+/// A running cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct State {
-    /// Of the balancer.
+pub(super) struct ClusterState {
+    /// URL of the balancer.
     pub(super) url: String,
     pub(super) database_url: String,
     pub(super) kafka_brokers: Option<String>,
     pub(super) cookie: String,
     pub(super) admin_token: String,
-    /// Of the process that owns all this.
+    /// The process that owns the nodes.
     pub(super) pid: u32,
-    /// The socket on which it takes orders.
+    /// The socket on which it receives requests.
     pub(super) control: PathBuf,
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<NodeState>,
 }
 
-/// A node.
+/// A node of it, running or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Node {
+pub(super) struct NodeState {
     pub(super) number: u16,
     pub(super) name: String,
-    pub(super) life: Life,
-    /// Where it serves, past the balancer.
+    #[serde(rename = "life")]
+    pub(super) status: NodeStatus,
+    /// Its own API, without the balancer.
     pub(super) url: String,
-    /// Where it hears those who operate it.
+    /// URL of its admin API.
     pub(super) admin_url: String,
-    /// Where other nodes reach it.
+    /// The address for other nodes.
     pub(super) cluster_address: String,
     /// `None` once it has ended.
     pub(super) pid: Option<u32>,
     pub(super) log: PathBuf,
 }
 
-/// How it is with a node.
+/// The status of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Life {
-    /// Or not ready for a moment.
+pub(super) enum NodeStatus {
+    /// Also: temporarily not ready.
     Starting,
     Ready,
-    /// It was told to end.
+    /// It was sent SIGTERM.
     Draining,
-    /// How it has ended.
+    /// Ended, and how.
     Ended(String),
 }
 
-/// Held by the one process that starts nodes here, from before it starts the first of them. It ends with the process,
-/// however that does, and needs no tidying up.
-pub(super) struct Claim(#[expect(dead_code, reason = "held, not used")] File);
+/// Held by the one process that owns the nodes, from before the first of them starts. The lock ends
+/// with the process, even if it is killed.
+pub(super) struct ClusterLock(#[expect(dead_code, reason = "held, not used")] File);
 
-impl Claim {
-    /// Claims the folder.
+impl ClusterLock {
+    /// Locks the folder of the cluster.
     ///
     /// # Errors
-    /// When another process has it, which is named.
-    pub(super) fn of(folder: &Path) -> Result<Self> {
+    /// When another process holds the lock; the error names it.
+    pub(super) fn acquire(folder: &Path) -> Result<Self> {
         let path = folder.join("lock");
         let cannot = || format!("cannot lock {}", path.display());
         let file = File::create(&path).with_context(cannot)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::Error(failure)) => Err(failure).with_context(cannot),
-            Err(TryLockError::WouldBlock) => match State::read(folder)? {
-                Some(other) => bail!("one runs already, on {} (process {})", other.url, other.pid),
-                None => bail!("one is just starting or ending"),
+            Err(TryLockError::WouldBlock) => match ClusterState::read(folder)? {
+                Some(other) => bail!(
+                    "a cluster is running already, on {} (process {})",
+                    other.url,
+                    other.pid
+                ),
+                None => bail!("a cluster is starting or ending"),
             },
         }
     }
 }
 
-impl State {
-    /// The state of the cluster that runs; `None` when none does.
+impl ClusterState {
+    /// The state of the running cluster; `None` when none is running.
     ///
     /// # Errors
-    /// When there is a file and it cannot be read.
+    /// When the state file exists and cannot be read.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
         let file = file(folder);
         if !file.exists() {
@@ -95,11 +100,13 @@ impl State {
         let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let state: Self = serde_json::from_slice(&text)
             .with_context(|| format!("{} is damaged: remove it", file.display()))?;
-        // One that was killed leaves its file, and nobody listens.
+        // A killed cluster leaves its file, and nothing listens on its socket.
         let runs = UnixStream::connect(&state.control).is_ok();
         Ok(runs.then_some(state))
     }
 
+    /// Replaces the state file.
+    ///
     /// # Errors
     /// When it cannot be written.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
@@ -108,20 +115,20 @@ impl State {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         options
-            .mode(ONLY_THE_OWNER)
+            .mode(OWNER_ONLY)
             .open(&new)
             .and_then(|mut out| {
-                out.set_permissions(Permissions::from_mode(ONLY_THE_OWNER))?;
+                out.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
                 out.write_all(text.as_bytes())
             })
-            // Whoever reads meanwhile reads the one before.
+            // Readers see the old file or the new one, never a part.
             .and_then(|()| fs::rename(&new, &file))
             .with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// Forgets it.
+    /// Removes the state file.
     pub(super) fn remove(folder: &Path) {
-        // One that stays is told by its socket, which is gone.
+        // A file that cannot be removed is harmless: its socket is gone.
         drop(fs::remove_file(file(folder)));
     }
 }
@@ -139,15 +146,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_at_a_time() {
+    fn second_cluster_is_refused_while_one_runs() {
         let folder = ReapedDir::new().unwrap();
-        let refused = || Claim::of(folder.path()).err().unwrap().to_string();
-        let claim = Claim::of(folder.path()).unwrap();
-        assert_eq!(refused(), "one is just starting or ending");
+        let refused = || {
+            ClusterLock::acquire(folder.path())
+                .err()
+                .unwrap()
+                .to_string()
+        };
+        let lock = ClusterLock::acquire(folder.path()).unwrap();
+        assert_eq!(refused(), "a cluster is starting or ending");
 
         let control = folder.path().join("control");
         let _listener = UnixListener::bind(&control).unwrap();
-        let state = State {
+        let state = ClusterState {
             url: "http://localhost:8000".to_owned(),
             database_url: String::new(),
             kafka_brokers: None,
@@ -160,11 +172,11 @@ mod tests {
         state.write(folder.path()).unwrap();
         assert_eq!(
             refused(),
-            "one runs already, on http://localhost:8000 (process 4711)"
+            "a cluster is running already, on http://localhost:8000 (process 4711)"
         );
 
-        // One that was killed has left its state.
-        drop(claim);
-        Claim::of(folder.path()).unwrap();
+        // As after a kill: the state file is left.
+        drop(lock);
+        ClusterLock::acquire(folder.path()).unwrap();
     }
 }

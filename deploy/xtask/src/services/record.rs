@@ -1,4 +1,4 @@
-//! What is kept of a server between `up` and `down`: one small file each.
+//! Records of servers between `up` and `down`, one file each.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::service::Started;
 
-/// A server that was left running.
+/// A server that `up` left running.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) value: String,
     pub(super) about: String,
     pub(super) processes: Vec<RecordedProcess>,
     pub(super) log: String,
-    /// Its data, removed with it.
+    /// Its data, removed by `down`.
     folder: PathBuf,
 }
 
-/// One of its processes, and an argument by which it is known.
+/// One of its processes, and an argument that identifies it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RecordedProcess {
     pub(super) pid: u32,
@@ -35,23 +35,25 @@ impl From<DetachedProcess> for RecordedProcess {
 }
 
 impl Record {
-    /// Lets the server run on, and remembers it.
+    /// Detaches the server from this process.
     ///
     /// # Errors
-    /// When it does not run any more.
+    /// When it is no longer running.
     pub(super) fn detach(started: Started) -> Result<Self> {
-        let left = started.server.detach()?;
+        let detached = started.server.detach()?;
         Ok(Self {
             value: started.value,
             about: started.about,
-            processes: left.processes.into_iter().map(Into::into).collect(),
+            processes: detached.processes.into_iter().map(Into::into).collect(),
             log: started.log.display().to_string(),
-            folder: left.folder,
+            folder: detached.folder,
         })
     }
 
+    /// The record of a service; `None` if there is none.
+    ///
     /// # Errors
-    /// When there is a file and it cannot be read.
+    /// When the file exists and cannot be read.
     pub(super) fn read(folder: &Path, name: &str) -> Result<Option<Self>> {
         let file = file(folder, name);
         if !file.exists() {
@@ -60,15 +62,17 @@ impl Record {
         let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let why = || {
             format!(
-                "{} is damaged: end what it names by hand, and remove it",
+                "{} is damaged: end the processes it names, then remove it",
                 file.display()
             )
         };
         serde_json::from_slice(&text).with_context(why).map(Some)
     }
 
+    /// Writes the record of a service.
+    ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub(super) fn write(&self, folder: &Path, name: &str) -> Result<()> {
         let file = file(folder, name);
         let text = serde_json::to_string_pretty(self)?;
@@ -76,20 +80,20 @@ impl Record {
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.left().is_running()
+        self.detached().is_running()
     }
 
-    /// Ends the server, if the process of this number still is it, and forgets it.
+    /// Ends the server, if its pids still are its processes, and removes the record.
     ///
     /// # Errors
-    /// When it is still there afterwards; then it is not forgotten.
+    /// When a process is still running afterwards; then the record stays.
     pub(super) fn end(&self, folder: &Path, name: &str) -> Result<()> {
-        self.left().end()?;
+        self.detached().end()?;
         let file = file(folder, name);
         fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))
     }
 
-    fn left(&self) -> DetachedServer {
+    fn detached(&self) -> DetachedServer {
         let processes = self.processes.iter().map(|process| DetachedProcess {
             pid: process.pid,
             argument: process.argument.clone(),
@@ -101,10 +105,11 @@ impl Record {
     }
 }
 
-/// Keeps other calls away until it is dropped: two that start at once would start two servers, and remember one.
+/// Excludes other calls until it is dropped: two concurrent ones would start two servers and record
+/// one.
 ///
 /// # Errors
-/// When the folder cannot be written to.
+/// When the lock file cannot be created or locked.
 pub(super) fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("lock");
     let why = || format!("cannot lock {}", path.display());

@@ -1,4 +1,4 @@
-//! The services there are, and how each is started.
+//! The table of services, and how each is started.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,22 +8,23 @@ use fritzy_testbed::{
     ServiceError, TEST_POSTGRES_VARIABLE, TansuBroker,
 };
 
-use crate::test::environment::program;
-use crate::test::install::Tool;
+use crate::install::Tool;
+use crate::programs::program;
 
-/// One kind of server that tests need.
+/// One kind of server that tests need. [`ALL`] has all of them.
 pub(crate) struct Service {
     pub(crate) name: &'static str,
-    /// By which tests find it.
+    /// The variable that tests read.
     pub(crate) variable: &'static str,
-    /// What `--install` sees to.
+    /// The tool for `--install`.
     pub(crate) tool: Tool,
-    /// Whether tests share it. They break brokers, and need topics to themselves: each of those tests has its own.
+    /// Whether tests share it. Tests of Kafka break brokers and need topics of their own, so they
+    /// start their own.
     pub(crate) is_shared_by_tests: bool,
     start: fn(log: PathBuf, brokers: usize) -> Result<Started, ServiceError>,
 }
 
-/// A server that runs. Dropped, it ends, and nothing of it stays but its log.
+/// A running server. When dropped it ends, and only its log stays.
 pub(crate) struct Started {
     pub(crate) variable: &'static str,
     pub(crate) value: String,
@@ -33,16 +34,15 @@ pub(crate) struct Started {
     pub(crate) server: Box<dyn Server>,
 }
 
-/// What can be done with a server of any kind.
+/// A server of any kind.
 pub(crate) trait Server {
-    /// Lets it run on when this program ends.
+    /// Detaches it, so that it keeps running when this program ends.
     ///
     /// # Errors
-    /// When it does not run any more.
+    /// When it is no longer running.
     fn detach(self: Box<Self>) -> Result<DetachedServer, ServiceError>;
 }
 
-/// Every service.
 pub(crate) const ALL: [Service; 2] = [
     Service {
         name: "postgres",
@@ -53,7 +53,7 @@ pub(crate) const ALL: [Service; 2] = [
     },
     Service {
         name: "kafka",
-        // The node's own: one that is started in this shell publishes there.
+        // The variable of the node: one that is started in this shell publishes there.
         variable: "KAFKA_BROKERS",
         tool: JAVA_TOOL,
         is_shared_by_tests: false,
@@ -61,25 +61,25 @@ pub(crate) const ALL: [Service; 2] = [
     },
 ];
 
-/// What fetches and runs Kafka brokers.
+/// Downloads and runs Kafka brokers.
 pub(crate) const JAVA_TOOL: Tool = Tool {
     packages: &["default-jre-headless", "maven"],
-    is_there: || program(&["java"]).is_some() && program(&["mvn"]).is_some(),
+    is_installed: || program(&["java"]).is_some() && program(&["mvn"]).is_some(),
 };
 
 pub(crate) const POSTGRES_TOOL: Tool = Tool {
     packages: &["postgresql"],
-    is_there: || PostgresBinaries::find().is_ok(),
+    is_installed: || PostgresBinaries::find().is_ok(),
 };
 
 impl Service {
-    /// Starts it; its log goes into this folder, over that of the last one.
+    /// Starts it. Its log in this folder replaces the previous one.
     ///
     /// # Errors
-    /// When this machine does not have it, or it does not start.
+    /// When it is not installed, or does not start.
     pub(crate) fn start(&self, logs: &Path, brokers: usize) -> Result<Started, ServiceError> {
         let log = logs.join(format!("{}.log", self.name));
-        // There may be none yet; what cannot be removed is written to at its end.
+        // There may be none; a log that cannot be removed is appended to.
         drop(fs::remove_file(&log));
         (self.start)(log, brokers)
     }
@@ -100,7 +100,7 @@ fn start_postgres(log: PathBuf, _: usize) -> Result<Started, ServiceError> {
     })
 }
 
-/// Apache Kafka; where there is no Java, a broker in memory that speaks its protocol.
+/// Apache Kafka; without Java, a broker in memory with the same protocol.
 fn start_kafka(log: PathBuf, brokers: usize) -> Result<Started, ServiceError> {
     let config = KafkaConfig {
         brokers,
@@ -114,10 +114,10 @@ fn start_kafka(log: PathBuf, brokers: usize) -> Result<Started, ServiceError> {
             (value, about, Box::new(cluster))
         }
         Err(missing @ ServiceError::Missing { .. }) if brokers == 1 => {
-            eprintln!("{missing}; tansu instead");
+            eprintln!("{missing}; starting tansu instead");
             let broker = TansuBroker::start(Some(log.clone()))?;
             let value = broker.bootstrap().to_owned();
-            let about = format!("tansu, in memory, at {value}: it is gone when it ends");
+            let about = format!("tansu, in memory, at {value}: its data is lost when it ends");
             (value, about, Box::new(broker))
         }
         Err(failure) => return Err(failure),
@@ -153,19 +153,19 @@ impl Server for PostgresServer {
 pub(super) mod tests {
     use super::*;
 
-    /// One that no machine has.
+    /// A service that no machine has.
     pub(crate) const ABSENT: Service = Service {
         name: "absent",
         variable: "XTASK_ABSENT",
         tool: Tool {
             packages: &[],
-            is_there: || false,
+            is_installed: || false,
         },
         is_shared_by_tests: false,
         start: |_, _| {
             Err(ServiceError::Missing {
                 what: "it".to_owned(),
-                detail: "nobody has it".to_owned(),
+                detail: "no machine has it".to_owned(),
                 how: "there is no way",
             })
         },

@@ -1,4 +1,4 @@
-//! Outside clients: programs of other people, run against a real node, whose checks are counted.
+//! Outside clients: programs of others that run against a real node, and whose checks are counted.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,30 +7,32 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::outcome::{Counts, Outcome};
-use super::stream::{self, Outputs};
+use crate::child_process::{self, Outputs};
 
-/// A good run of a client, browser included, takes seconds; one in which everything fails waits for each thing in turn.
+/// A passing run takes seconds, in a browser too. One in which everything fails has a timeout for
+/// each check.
 const CLIENT_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// What a client needs before it can be started.
+/// Whether a client can be started.
 pub(crate) enum Ready {
-    /// All is there, and this program runs it.
+    /// It can, with this program.
     With(PathBuf),
-    /// This machine lacks something.
+    /// This machine lacks a tool, for this reason.
     Missing(String),
 }
 
-/// Runs one client to its end and counts its checks; `name` is for people.
+/// Runs one client to its end and counts its checks. The name is for messages.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When the program cannot be started.
 pub(crate) fn run(command: &mut Command, name: &str) -> Result<Outcome> {
     let mut tally = Tally::default();
-    let ended = stream::run(command, Outputs::Out, CLIENT_MAX, |line| tally.read(line))?;
+    let ended = child_process::run(command, Outputs::Out, CLIENT_MAX, |line| tally.read(line))?;
     Ok(tally.outcome(ended.fault(name)))
 }
 
-/// Counts the lines a client prints: `ok - …`, `not ok - …`, and at the end `N passed, M failed`.
+/// Counts the lines that a client prints: `ok - …`, `not ok - …`, and at the end `N passed, M
+/// failed`.
 #[derive(Debug, Default)]
 struct Tally {
     counts: Counts,
@@ -49,7 +51,7 @@ impl Tally {
         }
     }
 
-    /// A client that fails says so by its end as well; that is news only if no check of it failed.
+    /// The exit status of a client is a failure of its own only if none of its checks failed.
     fn outcome(self, end: Option<String>) -> Outcome {
         let Counts { passed, failed, .. } = self.counts;
         let expected = format!("{passed} passed, {failed} failed");
@@ -87,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_breaks_off_is_a_failure() {
+    fn client_without_its_last_line_is_a_failure() {
         assert_eq!(
             outcome("ok - a\n", None),
             "1 passed, 1 failed, 0 skipped false"

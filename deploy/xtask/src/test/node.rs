@@ -1,46 +1,45 @@
-//! A real node for the outside clients: its own folder, a port of its own, and a clean end that is part of the test.
+//! A real node for the outside clients: a folder and a port of its own, and a clean end that is
+//! part of the test.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
+use fritzy_testbed::{NodeProcess, ReapedDir};
 
 use super::environment::Environment;
 use super::outcome::Outcome;
-use super::stream;
 
-/// A cold start writes a new database; more than this is a node that does not start.
+/// A cold start creates a database; a node that takes longer does not start.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// A drained node has nothing left to do; more than this is a node that hangs.
+/// A drained node has no work left; one that takes longer hangs.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// One question to a node on the same machine.
-const ASK_MAX: Duration = Duration::from_secs(1);
+/// One request to a node on the same machine.
+const REQUEST_MAX: Duration = Duration::from_secs(1);
 
-/// Between two looks at a node that starts.
-const POLL: Duration = Duration::from_millis(50);
+/// Between two checks of a starting node.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How much of its log is shown when a node fails.
-const LOG_LINES_SHOWN: usize = 20;
-
-/// A node that answers. Dropped without [`Node::stop`], it is killed: nothing of a test outlives it.
-pub(crate) struct Node {
-    child: Child,
-    folder: PathBuf,
-    log: PathBuf,
-    port: u16,
+/// A ready node. Dropped without [`Node::stop`], it is killed.
+struct Node {
+    process: NodeProcess,
+    address: SocketAddr,
+    /// Its database. Dropped after the process.
+    _dir: ReapedDir,
 }
 
-/// Starts a node, gives its address to the test, and stops it. A node that does not stop cleanly is a fault of the step.
+/// Starts a node, passes its URL to the test, and stops it. A node that does not stop cleanly is a
+/// fault of the step.
 ///
 /// # Errors
-/// When the node does not start, or the test cannot be run.
+/// When the node does not start, or the test returns an error.
 pub(crate) fn with_node(
     environment: &Environment,
     step: &str,
@@ -52,7 +51,7 @@ pub(crate) fn with_node(
     Ok(outcome.and_fault(fault))
 }
 
-/// Where the log of a step's node is left.
+/// The log of a step's node, which stays after the run.
 pub(crate) fn log_of(environment: &Environment, step: &str) -> PathBuf {
     log_in(&logs(environment), step)
 }
@@ -69,113 +68,68 @@ impl Node {
     /// Starts the program and waits until it is ready.
     ///
     /// # Errors
-    /// When it ends, or is not ready in time; the end of its log is printed.
+    /// When it ends, or is not ready in time; the error shows the last lines of its log.
     fn start(program: &Path, step: &str, logs: &Path) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("fritzy-{step}-{}", std::process::id()));
-        for made in [folder.as_path(), logs] {
-            fs::create_dir_all(made).with_context(|| format!("cannot make {}", made.display()))?;
-        }
+        fs::create_dir_all(logs).with_context(|| format!("cannot create {}", logs.display()))?;
         let log = log_in(logs, step);
-        let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let port_file = folder.join("port");
-        let child = Command::new(program)
+        File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let dir = ReapedDir::new()?;
+        let data = dir.process_dir("node")?.join("data");
+        let mut command = Command::new(program);
+        command
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder.join("data"))
-            .arg("--port-file")
-            .arg(&port_file)
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut node = Self {
-            child,
-            folder,
-            log,
-            port: 0,
+            .arg(&data);
+        let mut process = NodeProcess::spawn(&mut command, &log)?;
+        dir.watch("node", process.pid(), &data.display().to_string())?;
+        let address = process.try_address(START_MAX)?;
+        let node = Self {
+            process,
+            address,
+            _dir: dir,
         };
-        match node.wait_until_ready(&port_file) {
-            Ok(()) => Ok(node),
-            Err(error) => {
-                node.print_log();
-                Err(error)
-            }
-        }
+        node.wait_until_ready()?;
+        Ok(node)
     }
 
     fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address)
     }
 
-    /// Ends the node as an operator would, and requires that it ends well.
+    /// Sends SIGTERM, and requires exit code 0.
     ///
     /// # Errors
-    /// When it does not end in time, or not with 0; the end of its log is printed.
-    fn stop(mut self) -> Result<()> {
-        let stopped = self.try_stop();
-        if stopped.is_err() {
-            self.print_log();
-        }
-        stopped
+    /// When the node does not end in time, or with another code; the error shows its log.
+    fn stop(self) -> Result<()> {
+        self.process.terminate();
+        let exited = self.process.try_wait_exit(STOP_MAX)?;
+        ensure!(
+            exited.code == Some(0),
+            "the node ended with {:?} after SIGTERM, not with 0; its log:\n{}",
+            exited.code,
+            exited.stderr
+        );
+        Ok(())
     }
 
-    fn try_stop(&mut self) -> Result<()> {
-        stream::terminate(&self.child).context("the node was gone before it was asked to stop")?;
-        match stream::wait(&mut self.child, STOP_MAX)? {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => bail!("the node ended with {status} after SIGTERM, not with 0"),
-            None => bail!("the node did not end within {STOP_MAX:?} of SIGTERM"),
-        }
-    }
-
-    fn wait_until_ready(&mut self, port_file: &Path) -> Result<()> {
+    fn wait_until_ready(&self) -> Result<()> {
         let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the node ended with {status} instead of starting");
-            }
-            if self.port == 0 {
-                // The file may not be there yet, or not written to its end.
-                let written = fs::read_to_string(port_file).unwrap_or_default();
-                self.port = written.trim().parse().unwrap_or(0);
-            } else if status_of(self.port, "/healthz/ready").is_ok_and(|status| status == 200) {
-                return Ok(());
-            }
+        while !status_of(self.address, "/healthz/ready").is_ok_and(|status| status == 200) {
             ensure!(
                 started.elapsed() < START_MAX,
-                "the node was not ready within {START_MAX:?} (its port: {})",
-                self.port
+                "the node was not ready within {START_MAX:?}; its log:\n{}",
+                self.process.log_tail()
             );
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
-    }
-
-    fn print_log(&self) {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let shown = lines.len().saturating_sub(LOG_LINES_SHOWN);
-        println!("the end of {}:", self.log.display());
-        for line in &lines[shown..] {
-            println!("    {line}");
-        }
+        Ok(())
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        // Both fail harmlessly for a node that has ended; and a folder left in /tmp is no reason to fail.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        drop(fs::remove_dir_all(&self.folder));
-    }
-}
-
-/// The status a plain GET is answered with. Written by hand: one line of HTTP is no reason for a client's crate.
-fn status_of(port: u16, path: &str) -> Result<u16> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, ASK_MAX)?;
-    stream.set_read_timeout(Some(ASK_MAX))?;
-    stream.set_write_timeout(Some(ASK_MAX))?;
+/// The status of the response to a plain GET. One line of HTTP does not justify a client crate.
+fn status_of(address: SocketAddr, path: &str) -> Result<u16> {
+    let mut stream = TcpStream::connect_timeout(&address, REQUEST_MAX)?;
+    stream.set_read_timeout(Some(REQUEST_MAX))?;
+    stream.set_write_timeout(Some(REQUEST_MAX))?;
     write!(
         stream,
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
@@ -183,53 +137,46 @@ fn status_of(port: u16, path: &str) -> Result<u16> {
     let mut start = [0; "HTTP/1.1 200".len()];
     stream.read_exact(&mut start)?;
     let start = String::from_utf8_lossy(&start);
-    let (_, status) = start.split_once(' ').context("the answer is not HTTP")?;
+    let (_, status) = start.split_once(' ').context("the response is not HTTP")?;
     Ok(status.parse()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{Ipv4Addr, TcpListener};
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
-    /// A program that takes a node's flags and says that the test's own server is its port.
+    /// A program with a node's flags, which prints the port of the test's own server.
     struct Stub {
-        folder: PathBuf,
+        dir: ReapedDir,
         program: PathBuf,
     }
 
     impl Stub {
-        fn new(name: &str, on_term: &str, end: &str) -> Self {
-            let folder =
-                std::env::temp_dir().join(format!("xtask-stub-{name}-{}", std::process::id()));
-            fs::create_dir_all(&folder).unwrap();
-            let program = folder.join("fritzy");
+        fn new(on_term: &str, then: &str) -> Self {
+            let dir = ReapedDir::new().unwrap();
+            let program = dir.path().join("fritzy");
             let port = healthy_server();
-            // It waits on a pipe that only itself holds, so that it sleeps until it is signalled.
+            // It reads from a pipe that only itself holds, so that it sleeps until a signal.
             let script = format!(
-                "#!/bin/sh\n[ \"$1 $3 $5\" = '--listen --data-dir --port-file' ] || exit 9\necho started\n\
-                 trap '{on_term}' TERM\necho {port} > \"$6\"\n{end}\nmkfifo {0}/fifo; read -r line <> {0}/fifo\n",
-                folder.display()
+                "#!/bin/sh\n[ \"$1 $3\" = '--listen --data-dir' ] || exit 9\necho started >&2\n\
+                 trap '{on_term}' TERM\n{then}\necho \"API http://localhost:{port}/graphql\"\n\
+                 mkfifo {0}/fifo; read -r line <> {0}/fifo\n",
+                dir.path().display()
             );
             fs::write(&program, script).unwrap();
             fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-            Self { folder, program }
+            Self { dir, program }
         }
 
         fn start(&self, step: &str) -> Result<Node> {
-            Node::start(&self.program, step, &self.folder)
+            Node::start(&self.program, step, self.dir.path())
         }
     }
 
-    impl Drop for Stub {
-        fn drop(&mut self) {
-            drop(fs::remove_dir_all(&self.folder));
-        }
-    }
-
-    /// Answers 503 once, then 200 for ever.
+    /// Responds with 503 once, then with 200.
     fn healthy_server() -> u16 {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -248,37 +195,32 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_starts_and_stops_is_fine_and_leaves_nothing() {
-        let stub = Stub::new("fine", "exit 0", "");
+    fn node_that_starts_and_stops_leaves_only_its_log() {
+        let stub = Stub::new("exit 0", "");
         let node = stub.start("fine").unwrap();
         assert!(node.url().starts_with("http://127.0.0.1:"));
-        let folder = node.folder.clone();
-        assert!(folder.exists());
+        let dir = node._dir.path().to_owned();
+        assert!(dir.exists());
         node.stop().unwrap();
-        assert!(!folder.exists());
-        assert_eq!(
-            fs::read_to_string(stub.folder.join("node-fine.log")).unwrap(),
-            "started\n"
-        );
+        assert!(!dir.exists());
+        let log = log_in(stub.dir.path(), "fine");
+        assert_eq!(fs::read_to_string(log).unwrap(), "started\n");
     }
 
     #[test]
-    fn a_node_that_ends_badly_is_a_fault() {
-        let stub = Stub::new("bad", "exit 7", "");
-        let error = stub.start("bad").unwrap().stop().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the node ended with exit status: 7 after SIGTERM, not with 0"
-        );
+    fn node_that_exits_with_an_error_is_a_fault() {
+        let stub = Stub::new("exit 7", "");
+        let error = stub.start("bad").unwrap().stop().unwrap_err().to_string();
+        let expected = "the node ended with Some(7) after SIGTERM, not with 0; its log:\nstarted";
+        assert!(error.starts_with(expected), "{error}");
     }
 
     #[test]
-    fn a_node_that_ends_at_once_is_told_from_a_slow_one() {
-        let stub = Stub::new("dead", "", "rm \"$6\"; exit 5");
-        let error = stub.start("dead").err().unwrap();
-        assert_eq!(
-            error.to_string(),
-            "the node ended with exit status: 5 instead of starting"
-        );
+    fn node_that_ends_at_once_is_not_awaited() {
+        let stub = Stub::new("", "exit 5");
+        let started = Instant::now();
+        let error = stub.start("dead").err().unwrap().to_string();
+        assert!(error.contains("the process exited"), "{error}");
+        assert!(started.elapsed() < START_MAX);
     }
 }

@@ -1,4 +1,4 @@
-//! What a step came to, and the counting of it.
+//! Outcomes of steps, and their counts.
 
 use std::fmt;
 use std::iter::Sum;
@@ -8,7 +8,7 @@ use std::iter::Sum;
 pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    /// Ignored tests, and steps that could not be run here.
+    /// Ignored tests, tests that this machine cannot run, and skipped steps.
     pub(crate) skipped: u64,
 }
 
@@ -32,24 +32,24 @@ impl fmt::Display for Counts {
     }
 }
 
-/// What a step came to.
+/// The outcome of a step.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// It ran.
+    /// The step ran, in whole or in part.
     Ran {
         /// The tests it ran.
         counts: Counts,
-        /// What went wrong beside them; each counts as one failed.
+        /// Other failures, each counted as one failed test.
         faults: Vec<String>,
-        /// The tests among those passed that said they could not be run here, and why.
+        /// Tests that reported that this machine cannot run them, with their reasons.
         not_run: Vec<String>,
     },
-    /// It could not be run on this machine, or in this run, for this reason.
+    /// The step did not run, for this reason.
     Skipped(String),
 }
 
 impl Outcome {
-    /// It ran, and nothing is wrong but what the counts say.
+    /// A step that ran, with these counts and no other failure.
     pub(crate) fn passed(counts: Counts) -> Self {
         Self::Ran {
             counts,
@@ -58,12 +58,12 @@ impl Outcome {
         }
     }
 
-    /// It failed for this reason.
+    /// A step that failed for this reason.
     pub(crate) fn failed(fault: String) -> Self {
         Self::passed(Counts::default()).and_fault(Some(fault))
     }
 
-    /// Adds what else went wrong, if something did. A step that was skipped stays skipped: nothing ran.
+    /// Adds another failure, if there is one. A skipped step stays skipped.
     pub(crate) fn and_fault(mut self, fault: Option<String>) -> Self {
         if let Self::Ran { faults, .. } = &mut self {
             faults.extend(fault);
@@ -71,7 +71,7 @@ impl Outcome {
         self
     }
 
-    /// Counts tests that passed because they could do nothing here as what they are: skipped.
+    /// Counts tests as skipped that returned early, because this machine cannot run them.
     pub(crate) fn without(mut self, tests: Vec<String>) -> Self {
         if let Self::Ran {
             counts, not_run, ..
@@ -85,7 +85,7 @@ impl Outcome {
         self
     }
 
-    /// Everything this outcome adds to the sum of the run.
+    /// What this outcome adds to the sum of the run.
     pub(crate) fn counts(&self) -> Counts {
         match self {
             Self::Ran { counts, faults, .. } => Counts {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_one_failure_and_a_skip_is_none() {
+    fn each_fault_is_one_failure_and_skipped_steps_are_none() {
         let counts = Counts {
             passed: 3,
             failed: 1,

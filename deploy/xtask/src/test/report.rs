@@ -1,17 +1,18 @@
-//! The end of a run: a table of the steps, the names of what was skipped, and the count as the last line.
+//! The report of a run: a table of the steps, the names of skipped steps, and the count as the last
+//! line.
 
 use std::time::Duration;
 
 use super::outcome::{Counts, Outcome};
 
-/// A step that is over.
+/// A step that has ended.
 pub(crate) struct Record {
     pub(crate) name: &'static str,
     pub(crate) outcome: Outcome,
     pub(crate) took: Duration,
 }
 
-/// Prints the end of the run and says whether nothing failed.
+/// Prints the report, and returns whether nothing failed.
 pub(crate) fn print(records: &[Record]) -> bool {
     print!("\n{}", table(records));
     let counts: Counts = records.iter().map(|record| record.outcome.counts()).sum();
@@ -19,7 +20,7 @@ pub(crate) fn print(records: &[Record]) -> bool {
     counts.failed == 0
 }
 
-/// One step in a line.
+/// The line of one step.
 pub(crate) fn line(record: &Record) -> String {
     let seconds = record.took.as_secs_f64();
     let start = format!(
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_names_what_was_skipped_and_why() {
+    fn table_names_skipped_steps_and_tests_with_reasons() {
         let record = |name, outcome| Record {
             name,
             outcome,

@@ -1,4 +1,4 @@
-//! The steps of a run: one small file each, one table here. A step that needs a service is one more of both.
+//! The steps of a run: one file each, and the table of them.
 
 mod api_on_postgres;
 mod build_node;
@@ -6,53 +6,56 @@ mod cargo_test;
 mod explorer;
 mod fuzz;
 mod graphql_http;
+mod quick_test;
 mod services;
 
 use anyhow::Result;
 
-use super::environment::{Environment, chromium, program};
-use super::install::Tool;
+use super::environment::Environment;
 use super::outcome::Outcome;
 use super::python;
+use crate::install::Tool;
+use crate::programs::{chromium, program};
 use crate::services::JAVA_TOOL;
 
 /// One step of a run.
 pub(crate) struct Step {
-    /// For `--only` and for the table at the end.
+    /// For `--only` and the report.
     pub(crate) name: &'static str,
-    /// What it does, for people.
+    /// A description, for people.
     pub(crate) about: &'static str,
-    /// The steps that must be done first, and well. Without them it is skipped.
+    /// Steps that must pass before it. Otherwise it is skipped.
     pub(crate) needs: &'static [&'static str],
-    /// The steps that come before it even when only this one is asked for. It runs without them as well, and then does less.
+    /// Steps that run before it, even with `--only`. It also runs if they fail, and then skips
+    /// tests.
     pub(crate) wants: &'static [&'static str],
-    /// What `--install` sees to before the first step.
+    /// Tools for `--install`.
     pub(crate) installs: &'static [Tool],
-    /// An error is a failure of this step; the later ones still run.
+    /// An error fails this step; later steps still run.
     pub(crate) run: fn(&Environment) -> Result<Outcome>,
 }
 
 const NODE_JS: Tool = Tool {
     packages: &["nodejs", "npm"],
-    is_there: || program(&["node", "nodejs"]).is_some() && program(&["npm"]).is_some(),
+    is_installed: || program(&["node", "nodejs"]).is_some() && program(&["npm"]).is_some(),
 };
 
 const CHROMIUM: Tool = Tool {
     packages: &["chromium"],
-    is_there: || chromium().is_some(),
+    is_installed: || chromium().is_some(),
 };
 
 const PYTHON: Tool = Tool {
     packages: &["python3", "python3-venv"],
-    is_there: python::is_there,
+    is_installed: python::is_installed,
 };
 
 const STRACE: Tool = Tool {
     packages: &["strace"],
-    is_there: || program(&["strace"]).is_some(),
+    is_installed: || program(&["strace"]).is_some(),
 };
 
-/// Every step, in the order they run.
+/// Every step, in the order in which they run.
 pub(crate) const ALL: [Step; 7] = [
     Step {
         name: SERVICES,
@@ -72,7 +75,7 @@ pub(crate) const ALL: [Step; 7] = [
     },
     Step {
         name: "api-on-postgres",
-        about: "the tests of the API once more, with their nodes on PostgreSQL",
+        about: "the tests of the API again, with nodes on PostgreSQL",
         needs: &[],
         wants: &[SERVICES],
         installs: &[],
@@ -80,7 +83,7 @@ pub(crate) const ALL: [Step; 7] = [
     },
     Step {
         name: BUILD_NODE,
-        about: "the node as the outside clients will meet it",
+        about: "the node for the outside clients",
         needs: &[],
         wants: &[],
         installs: &[],
@@ -104,13 +107,23 @@ pub(crate) const ALL: [Step; 7] = [
     },
     Step {
         name: "fuzz",
-        about: "requests that schemathesis generates from the schema, against a real node",
+        about: "requests generated from the schema by schemathesis, against a real node",
         needs: &[BUILD_NODE],
         wants: &[],
         installs: &[PYTHON],
         run: fuzz::run,
     },
 ];
+
+/// The step of `--quick`, which is not part of a whole run.
+pub(crate) const QUICK: Step = Step {
+    name: "quick-test",
+    about: "with --quick: the domain, the memory and SQLite suites, and the API on SQLite",
+    needs: &[],
+    wants: &[],
+    installs: &[],
+    run: quick_test::run,
+};
 
 const SERVICES: &str = "services";
 const BUILD_NODE: &str = "build-node";

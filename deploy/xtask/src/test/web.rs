@@ -1,4 +1,4 @@
-//! The outside clients in JavaScript: what Node.js needs before it can run them.
+//! Prepares Node.js for the outside clients: the locked packages.
 
 use std::fs;
 use std::path::Path;
@@ -8,14 +8,15 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result, ensure};
 
 use super::client::{self, Ready};
-use super::environment::{Environment, program};
+use super::environment::Environment;
 use super::outcome::Outcome;
-use super::stream::{self, Outputs};
+use crate::child_process::{self, Outputs};
+use crate::programs::program;
 
-/// Few small packages; npm's own retries fit into this.
+/// A few small packages, and npm's own retries.
 const INSTALL_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// What npm says when it is the registry that cannot be had, and not the project that is wrong.
+/// Error codes of npm when the registry cannot be reached, as opposed to a mistake in the project.
 const UNREACHABLE: [&str; 17] = [
     "CERT_HAS_EXPIRED",
     "DEPTH_ZERO_SELF_SIGNED_CERT",
@@ -36,10 +37,11 @@ const UNREACHABLE: [&str; 17] = [
     "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 ];
 
-/// Sees to a Node.js of at least this major version, and to the packages of the clients.
+/// Finds a Node.js of at least this major version, and installs the packages of the clients.
 ///
 /// # Errors
-/// When the packages cannot be installed for a reason that lies in the project, or at all when installing was asked for.
+/// When the packages cannot be installed, except that without `--install` a registry out of reach
+/// is a missing tool.
 pub(crate) fn prepare(environment: &Environment, node_major_min: u32) -> Result<Ready> {
     let (Some(node), Some(npm)) = (program(&["node", "nodejs"]), program(&["npm"])) else {
         return Ok(Ready::Missing(
@@ -49,7 +51,7 @@ pub(crate) fn prepare(environment: &Environment, node_major_min: u32) -> Result<
     let major = node_major(&node)?;
     if major < node_major_min {
         let reason =
-            format!("Node.js {major} is too old for this client, {node_major_min} is needed");
+            format!("Node.js {major} is too old for this client, which needs {node_major_min}");
         return Ok(Ready::Missing(reason));
     }
     let web = environment.web();
@@ -61,14 +63,14 @@ pub(crate) fn prepare(environment: &Environment, node_major_min: u32) -> Result<
     };
     match fault {
         Fault::Unreachable(fault) if !environment.install => Ok(Ready::Missing(fault)),
-        Fault::Unreachable(fault) | Fault::Ours(fault) => anyhow::bail!(fault),
+        Fault::Unreachable(fault) | Fault::InProject(fault) => anyhow::bail!(fault),
     }
 }
 
 /// Runs one client to its end and counts its checks.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When Node.js cannot be started.
 pub(crate) fn run_client(
     node: &Path,
     environment: &Environment,
@@ -83,7 +85,7 @@ pub(crate) fn run_client(
     client::run(&mut command, script)
 }
 
-/// The major version of a Node.js, out of its `v20.20.2`.
+/// The major version: 20 of `v20.20.2`.
 fn node_major(node: &Path) -> Result<u32> {
     let output = Command::new(node)
         .arg("--version")
@@ -96,14 +98,14 @@ fn node_major(node: &Path) -> Result<u32> {
         .split('.')
         .next()
         .and_then(|major| major.parse().ok());
-    major.with_context(|| format!("`node --version` answers {version:?}"))
+    major.with_context(|| format!("unexpected output of `node --version`: {version:?}"))
 }
 
-/// Whether `node_modules` is there and not older than what it was to be made from.
+/// Whether `node_modules` exists and is not older than the lock file.
 fn packages_are_current(web: &Path) -> Result<bool> {
     let lock = changed(&web.join("package-lock.json"))
-        .context("gateway/tests/web/package-lock.json cannot be read")?;
-    // npm leaves a lock of its own inside: it is written last, so a broken install has none.
+        .context("cannot read gateway/tests/web/package-lock.json")?;
+    // npm writes this file last: an incomplete installation has none.
     let installed = changed(&web.join("node_modules/.package-lock.json"));
     Ok(installed.is_ok_and(|installed| installed >= lock))
 }
@@ -114,23 +116,23 @@ fn changed(file: &Path) -> Result<SystemTime> {
 
 enum Fault {
     Unreachable(String),
-    Ours(String),
+    InProject(String),
 }
 
 fn install_packages(npm: &Path, web: &Path) -> Result<Option<Fault>> {
     let mut codes = Vec::new();
     let mut command = Command::new(npm);
-    // No package of a test has business running scripts at its installation.
+    // Packages of tests must not run scripts at installation.
     command
         .current_dir(web)
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    let ended = stream::run(&mut command, Outputs::OutAndErr, INSTALL_MAX, |line| {
+    let ended = child_process::run(&mut command, Outputs::OutAndErr, INSTALL_MAX, |line| {
         codes.extend(error_code(line))
     })?;
     let Some(fault) = ended.fault("npm ci") else {
         ensure!(
             packages_are_current(web)?,
-            "npm ci left gateway/tests/web/node_modules without its lock"
+            "npm ci did not write the lock file of gateway/tests/web/node_modules"
         );
         return Ok(None);
     };
@@ -140,7 +142,7 @@ fn install_packages(npm: &Path, web: &Path) -> Result<Option<Fault>> {
     Ok(Some(match unreachable {
         Some(code) => Fault::Unreachable(format!("the npm registry cannot be reached ({code})")),
         None if ended.timed_out => Fault::Unreachable("the npm registry is too slow".to_owned()),
-        None => Fault::Ours(fault),
+        None => Fault::InProject(fault),
     }))
 }
 
@@ -157,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn npm_says_what_it_lacks() {
+    fn npm_error_code_is_parsed() {
         assert_eq!(
             error_code("npm error code ENOTFOUND").as_deref(),
             Some("ENOTFOUND")

@@ -1,4 +1,4 @@
-//! Reads the repository from the disk: the only part of the check that does.
+//! Reads the repository from the disk. No other part of the check does IO.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result};
 use super::repository::{Repository, SourceFile};
 use crate::metadata::{Metadata, Package};
 
-/// Folders that hold what tools made, for a tree that git knows nothing of.
-const NOT_OURS: [&str; 4] = [".git", "target", "node_modules", "data"];
+/// Folders with generated files, for a tree without git.
+const GENERATED: [&str; 4] = [".git", "target", "node_modules", "data"];
 
-/// Everything the rules look at, for the workspace Cargo described.
+/// Everything the rules read, for the workspace that Cargo described.
 ///
 /// # Errors
 /// When a folder or a file cannot be read.
@@ -36,7 +36,8 @@ pub(super) fn repository(metadata: Metadata) -> Result<Repository> {
     Ok(Repository { files, packages })
 }
 
-/// What is tracked, and what would be tracked if it were added; `None` outside git, or without it.
+/// Files that are tracked, or would be once added; `None` outside of a git repository, or without
+/// git.
 fn listed_by_git(root: &Path) -> Option<Vec<String>> {
     let output = Command::new("git")
         .arg("-C")
@@ -64,8 +65,8 @@ fn walk(root: &Path) -> Result<Vec<String>> {
         for entry in entries {
             let entry = entry?;
             let kind = entry.file_type()?;
-            let ours = !NOT_OURS.iter().any(|name| entry.file_name() == *name);
-            if kind.is_dir() && (ours || keeps_its_data(&folder, root)) {
+            let is_source = !GENERATED.iter().any(|name| entry.file_name() == *name);
+            if kind.is_dir() && (is_source || keeps_its_data(&folder, root)) {
                 folders.push(entry.path());
             } else if kind.is_file() {
                 paths.push(relative(&entry.path(), root));
@@ -80,13 +81,14 @@ fn keeps_its_data(folder: &Path, root: &Path) -> bool {
     folder == root.join("bench")
 }
 
-/// A file that git lists but that was deleted since is not a file; one that is not UTF-8 has no lines.
+/// `None` for a file that git lists but that was deleted since. A file that is not UTF-8 has no
+/// lines.
 fn read(root: &Path, path: String) -> Result<Option<SourceFile>> {
     match fs::read(root.join(&path)) {
-        Ok(bytes) => Ok(Some(SourceFile {
-            path,
-            text: String::from_utf8(bytes).unwrap_or_default(),
-        })),
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            Ok(Some(SourceFile::new(path, text)))
+        }
         Err(error)
             if matches!(
                 error.kind(),

@@ -1,6 +1,6 @@
-//! Finds the links of a Markdown file, as far as the documents here use Markdown.
+//! Finds the links of a Markdown file, in the subset of Markdown that the documents here use.
 
-/// Where each link of the text points, with the line it stands on. Code, fenced or inline, holds no links.
+/// The target of each link, with its line. Code, fenced or inline, has no links.
 pub(crate) fn links(text: &str) -> Vec<(usize, String)> {
     let mut links = Vec::new();
     let mut fenced = false;
@@ -22,8 +22,9 @@ pub(crate) fn links(text: &str) -> Vec<(usize, String)> {
     links
 }
 
-/// The file a link means, relative to the root; `None` for other places and for anchors of the same file.
-pub(crate) fn file_meant(link: &str, document: &str) -> Option<String> {
+/// The file that a link leads to, relative to the root; `None` for URLs and for anchors of the same
+/// file.
+pub(crate) fn linked_file(link: &str, document: &str) -> Option<String> {
     let elsewhere = link.contains("://") || link.starts_with("mailto:") || link.starts_with('#');
     if elsewhere || link.is_empty() {
         return None;
@@ -38,7 +39,8 @@ pub(crate) fn file_meant(link: &str, document: &str) -> Option<String> {
     for part in from_root.split('/') {
         match part {
             "" | "." => {}
-            // Above the root nothing of ours exists: such a link keeps its dots, and is never found.
+            // Nothing above the root is part of the repository: such a link keeps its dots and is
+            // never found.
             ".." if parts.last().is_none_or(|last| *last == "..") => parts.push(".."),
             ".." => drop(parts.pop()),
             part => parts.push(part),
@@ -73,7 +75,7 @@ fn target(inside: &str) -> Option<String> {
     }
 }
 
-/// The line with what stands between backticks turned to spaces. An unpaired backtick quotes nothing.
+/// Replaces text between backticks by spaces. An unpaired backtick quotes nothing.
 fn without_inline_code(line: &str) -> String {
     let parts: Vec<&str> = line.split('`').collect();
     let last = parts.len() - 1;
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_found_where_markdown_has_them() {
+    fn links_outside_of_code_are_found() {
         let text = "A [b](c.md) and ![d](<e f.png> \"g\"), not `[h](i)`.\n```\n[j](k)\n```\n[l]: m.md#n\n[^1]: a note\n";
         let expected = [(1, "c.md"), (1, "e f.png"), (5, "m.md#n")];
         assert_eq!(
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_means_a_file_seen_from_its_document() {
+    fn link_is_resolved_from_the_folder_of_its_document() {
         let cases = [
             ("b.md#c", "docs/a.md", Some("docs/b.md")),
             ("../README.md", "docs/a.md", Some("README.md")),
@@ -114,7 +116,7 @@ mod tests {
         ];
         for (link, document, expected) in cases {
             assert_eq!(
-                file_meant(link, document).as_deref(),
+                linked_file(link, document).as_deref(),
                 expected,
                 "{link} in {document}"
             );

@@ -1,121 +1,82 @@
-//! Reads a Cargo.toml line by line, because a violation needs its line and Cargo's own answer has none.
-//!
-//! Not all of TOML: the manifests here are tables of `key = value` lines, and anything else is passed over.
+//! Dependencies of a Cargo.toml with their lines, which Cargo's own metadata lacks.
 
-/// One `key = value` line.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Entry<'a> {
-    /// Counted from 1.
-    pub(crate) line: usize,
-    /// The table the line stands in, without brackets: `dependencies`, `workspace.package`.
-    pub(crate) table: &'a str,
-    pub(crate) key: &'a str,
-    pub(crate) value: &'a str,
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A parsed manifest. Keys have positions in the text.
+pub(crate) struct Manifest<'a> {
+    text: &'a str,
+    root: DeTable<'a>,
 }
 
 /// One dependency in one table of dependencies.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Named<'a> {
+pub(crate) struct NamedDependency {
     pub(crate) line: usize,
-    pub(crate) name: &'a str,
+    pub(crate) name: String,
     /// Whether the version comes from the root.
-    pub(crate) inherited: bool,
+    pub(crate) is_inherited: bool,
 }
 
-/// The `key = value` lines, in order.
-pub(crate) fn entries(text: &str) -> Vec<Entry<'_>> {
-    let mut table = "";
-    let mut entries = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = without_comment(line).trim();
-        if let Some(header) = line.strip_prefix('[') {
-            table = header.trim_start_matches('[').trim_end_matches(']').trim();
-        } else if let Some((key, value)) = line.split_once('=') {
-            entries.push(Entry {
-                line: index + 1,
-                table,
-                key: key.trim(),
-                value: value.trim(),
-            });
+/// The tables of a member that name dependencies, alone or under `[target.'cfg(…)']`.
+const TABLES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
+
+impl<'a> Manifest<'a> {
+    /// An empty manifest if the text is not TOML; Cargo reports that one itself.
+    pub(crate) fn parse(text: &'a str) -> Self {
+        let root = DeTable::parse(text).map(Spanned::into_inner);
+        Self {
+            text,
+            root: root.unwrap_or_default(),
         }
     }
-    entries
-}
 
-/// Every dependency the manifest names, once for each table it stands in.
-pub(crate) fn dependencies(text: &str) -> Vec<Named<'_>> {
-    let mut found: Vec<(&str, Named<'_>)> = Vec::new();
-    for entry in entries(text) {
-        let Some((table, name, property)) = dependency_line(&entry) else {
-            continue;
-        };
-        let inherited = match property {
-            Some("workspace") => entry.value == "true",
-            Some(_) => false,
-            None => entry.value.replace(' ', "").contains("workspace=true"),
-        };
-        match found
-            .iter_mut()
-            .find(|(at, named)| *at == table && named.name == name)
-        {
-            Some((_, named)) => named.inherited |= inherited,
-            None => found.push((
-                table,
-                Named {
-                    line: entry.line,
-                    name,
-                    inherited,
-                },
-            )),
+    /// The value at a path of keys, such as `["workspace", "package", "license"]`.
+    pub(crate) fn get(&self, path: &[&str]) -> Option<&DeValue<'a>> {
+        let (first, rest) = path.split_first()?;
+        let mut value = self.root.get(*first)?.get_ref();
+        for key in rest {
+            value = value.as_table()?.get(*key)?.get_ref();
         }
+        Some(value)
     }
-    found.into_iter().map(|(_, named)| named).collect()
-}
 
-/// Where a dependency is named, or the first line.
-pub(crate) fn line_of(text: &str, dependency: &str) -> usize {
-    let named = dependencies(text)
-        .into_iter()
-        .find(|named| named.name == dependency);
-    named.map_or(1, |named| named.line)
-}
-
-/// The table, the dependency, and the property if the line speaks of one: `[dependencies]` with `a = …` or `a.b = …`,
-/// and `[dependencies.a]` with `b = …`.
-fn dependency_line<'a>(entry: &Entry<'a>) -> Option<(&'a str, &'a str, Option<&'a str>)> {
-    let unquoted = |name: &'a str| name.trim_matches('"');
-    if is_dependency_table(entry.table) {
-        return Some(match entry.key.split_once('.') {
-            Some((name, property)) => (entry.table, unquoted(name), Some(property)),
-            None => (entry.table, unquoted(entry.key), None),
-        });
+    /// Every dependency of a member, once for each table that names it, in the order of lines.
+    pub(crate) fn dependencies(&self) -> Vec<NamedDependency> {
+        let for_targets = self
+            .root
+            .get("target")
+            .and_then(|it| it.get_ref().as_table());
+        let targets = for_targets
+            .into_iter()
+            .flat_map(|targets| targets.iter())
+            .filter_map(|(_, target)| target.get_ref().as_table());
+        let mut dependencies: Vec<NamedDependency> = std::iter::once(&self.root)
+            .chain(targets)
+            .flat_map(|parent| TABLES.iter().filter_map(|name| parent.get(*name)))
+            .filter_map(|table| table.get_ref().as_table())
+            .flat_map(|table| table.iter())
+            .map(|(name, value)| NamedDependency {
+                line: 1 + self.text[..name.span().start].matches('\n').count(),
+                name: name.get_ref().to_string(),
+                is_inherited: is_true(value.get_ref().get("workspace").map(Spanned::get_ref)),
+            })
+            .collect();
+        dependencies.sort_by_key(|dependency| dependency.line);
+        dependencies
     }
-    let (table, name) = entry.table.rsplit_once('.')?;
-    is_dependency_table(table).then(|| (table, unquoted(name), Some(entry.key)))
-}
 
-/// The tables of a member, `[target.'cfg(unix)'.dependencies]` among them; the root's `[workspace.dependencies]` is the
-/// one place where versions belong.
-fn is_dependency_table(table: &str) -> bool {
-    let last = table.rsplit('.').next();
-    let known = matches!(
-        last,
-        Some("dependencies" | "dev-dependencies" | "build-dependencies")
-    );
-    known && table != "workspace.dependencies"
-}
-
-/// Cuts a `#` comment, but not a `#` inside quotes.
-fn without_comment(line: &str) -> &str {
-    let mut quoted = false;
-    for (at, character) in line.char_indices() {
-        match character {
-            '"' => quoted = !quoted,
-            '#' if !quoted => return &line[..at],
-            _ => {}
-        }
+    /// Where a dependency is named, or the first line.
+    pub(crate) fn line_of(&self, dependency: &str) -> usize {
+        let mut dependencies = self.dependencies().into_iter();
+        let named = dependencies.find(|named| named.name == dependency);
+        named.map_or(1, |named| named.line)
     }
-    line
+}
+
+/// Whether there is a value, and it is `true`.
+pub(crate) fn is_true(value: Option<&DeValue<'_>>) -> bool {
+    value.and_then(DeValue::as_bool).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -126,9 +87,11 @@ mod tests {
     fn every_way_to_name_a_dependency_is_read() {
         let text = "[package]\nname = \"x\" # = 1\n[dependencies]\na.workspace = true\nb = { workspace = true }\n\
                     c = \"1\"\n[target.'cfg(unix)'.dev-dependencies.d]\nversion = \"2\"\n[workspace.dependencies]\ne = \"1\"\n";
-        let found: Vec<_> = dependencies(text)
-            .into_iter()
-            .map(|named| (named.line, named.name, named.inherited))
+        let manifest = Manifest::parse(text);
+        let found = manifest.dependencies();
+        let found: Vec<_> = found
+            .iter()
+            .map(|named| (named.line, named.name.as_str(), named.is_inherited))
             .collect();
         assert_eq!(
             found,
@@ -136,10 +99,10 @@ mod tests {
                 (4, "a", true),
                 (5, "b", true),
                 (6, "c", false),
-                (8, "d", false)
+                (7, "d", false)
             ]
         );
-        assert_eq!(line_of(text, "c"), 6);
-        assert_eq!(line_of(text, "absent"), 1);
+        assert_eq!(manifest.line_of("c"), 6);
+        assert_eq!(manifest.line_of("absent"), 1);
     }
 }

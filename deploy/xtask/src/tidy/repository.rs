@@ -1,11 +1,15 @@
-//! The repository as the rules see it: files with their text, crates with their dependencies, all in memory.
+//! The repository as the rules see it: files with their text and syntax, crates with their
+//! dependencies, in memory.
 
+use std::cell::OnceCell;
 use std::fmt;
+
+use proc_macro2::TokenStream;
 
 use crate::metadata::Package;
 
-/// Everything a rule may look at.
-#[derive(Debug, Default)]
+/// Everything a rule may read.
+#[derive(Default)]
 pub(crate) struct Repository {
     /// Every file that is tracked or could be added, sorted by path.
     pub(crate) files: Vec<SourceFile>,
@@ -13,20 +17,21 @@ pub(crate) struct Repository {
     pub(crate) packages: Vec<Package>,
 }
 
-/// One file of the repository.
-#[derive(Debug)]
+/// One file of the repository. Rust is parsed on first use, once for all rules.
 pub(crate) struct SourceFile {
     /// Relative to the root, with `/` between the parts.
     pub(crate) path: String,
-    /// Empty for what is not UTF-8: a picture has a name, but no lines.
+    /// Empty for a file that is not UTF-8: a picture has a name, but no lines.
     pub(crate) text: String,
+    tokens: OnceCell<Option<TokenStream>>,
+    syntax: OnceCell<Option<syn::File>>,
 }
 
-/// One thing that is wrong at one place. The order is that of a compiler's messages.
+/// One mistake at one place. Sorted like a compiler's messages: by path, then by line.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Violation {
     pub(crate) path: String,
-    /// Counted from 1; 1 also stands for the file as a whole.
+    /// Counted from 1; also 1 for the file as a whole.
     pub(crate) line: usize,
     /// What is wrong, and what to do instead.
     pub(crate) message: String,
@@ -46,6 +51,29 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}: {}", self.path, self.line, self.message)
+    }
+}
+
+impl SourceFile {
+    pub(crate) const fn new(path: String, text: String) -> Self {
+        Self {
+            path,
+            text,
+            tokens: OnceCell::new(),
+            syntax: OnceCell::new(),
+        }
+    }
+
+    /// The tokens of a Rust file; none if it is not Rust. The compiler reports a file that does not
+    /// parse.
+    pub(crate) fn tokens(&self) -> Option<&TokenStream> {
+        self.tokens.get_or_init(|| self.text.parse().ok()).as_ref()
+    }
+
+    /// The syntax tree of a Rust file; none if it is not Rust.
+    pub(crate) fn syntax(&self) -> Option<&syn::File> {
+        let parse = || syn::parse2(self.tokens()?.clone()).ok();
+        self.syntax.get_or_init(parse).as_ref()
     }
 }
 
@@ -73,17 +101,16 @@ impl Repository {
 impl Repository {
     /// A repository of these (path, text) pairs and no crates.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
-        let file = |(path, text): &(&str, &str)| SourceFile {
-            path: (*path).to_owned(),
-            text: (*text).to_owned(),
-        };
+        let file =
+            |(path, text): &(&str, &str)| SourceFile::new((*path).to_owned(), (*text).to_owned());
         Self {
             files: files.iter().map(file).collect(),
             packages: Vec::new(),
         }
     }
 
-    /// Adds a crate whose manifest is `<folder>/Cargo.toml` and whose dependencies are (name, kind) pairs.
+    /// Adds a crate whose manifest is `<folder>/Cargo.toml` and whose dependencies are (name, kind)
+    /// pairs.
     pub(crate) fn with_crate(
         mut self,
         name: &str,

@@ -1,40 +1,45 @@
-//! The rules of the repository: one file each, one table here.
+//! The rules of the repository: one file each, and the table of them.
 
 mod arrows;
+mod circles;
 mod documents;
-mod exclusives;
+mod ground;
 mod headers;
+mod invariants;
 mod length;
 mod manifests;
 mod names;
 mod portable;
-mod purity;
 mod sql;
+mod test_names;
 mod unfinished;
 
 use super::repository::{Repository, Violation};
 
-/// One rule: a name to speak of it by, and a pure function that finds what breaks it.
+/// One rule: its name, and a pure function that finds the violations.
 pub(crate) struct Rule {
-    /// Also the name of its file in this folder, and of its row in CONTRIBUTING.md.
+    /// Also the name of its file in this folder, with `_` for `-`, and of its row in
+    /// CONTRIBUTING.md.
     pub(crate) name: &'static str,
     check: fn(&Repository) -> Vec<Violation>,
-    /// Whether the rule's own file must write down what the rule forbids: as its table, and planted in its tests.
+    /// Whether the rule's own file contains what the rule forbids: in its table, and planted in its
+    /// tests.
     quotes_what_it_forbids: bool,
 }
 
-/// Every rule.
-pub(crate) const ALL: [Rule; 11] = [
+pub(crate) const ALL: [Rule; 13] = [
     Rule::new("arrows", arrows::check),
+    Rule::new("circles", circles::check),
     Rule::new("documents", documents::check),
-    Rule::new("exclusives", exclusives::check),
+    Rule::new("ground", ground::check),
     Rule::new("headers", headers::check),
+    Rule::new("invariants", invariants::check),
     Rule::new("length", length::check),
     Rule::new("manifests", manifests::check),
     Rule::new("names", names::check),
     Rule::new("portable", portable::check).quoting_what_it_forbids(),
-    Rule::new("purity", purity::check),
     Rule::new("sql", sql::check).quoting_what_it_forbids(),
+    Rule::new("test-names", test_names::check),
     Rule::new("unfinished", unfinished::check).quoting_what_it_forbids(),
 ];
 
@@ -54,7 +59,8 @@ impl Rule {
         }
     }
 
-    /// What breaks the rule. The one exemption there is: a rule's own file from that rule alone, where it says so.
+    /// The violations of the rule. The only exemption is a rule's own file from that rule, where it
+    /// quotes.
     pub(crate) fn violations(&self, repository: &Repository) -> Vec<Violation> {
         let own_file = format!("deploy/xtask/src/tidy/rules/{}.rs", self.name);
         let mut violations = (self.check)(repository);
@@ -72,9 +78,9 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_silent_in_its_own_file_and_nowhere_else() {
+    fn rule_exempts_its_own_file_only() {
         let sql = rule("sql");
-        // Put together here, because this file is exempt from nothing.
+        // Assembled at run time, because this file is not exempt.
         let planted = format!(
             "//! A header.\nconst Q: &str = \"{} FROM node\";\n",
             "DELETE"
@@ -94,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn contributing_gives_the_reason_for_every_rule() {
+    fn contributing_has_a_row_for_every_rule() {
         let contributing = include_str!("../../../../CONTRIBUTING.md");
         for rule in &ALL {
             let row = format!("| `{}` |", rule.name);

@@ -1,4 +1,4 @@
-//! The tests of the API once more, with every node on a database of its own on PostgreSQL.
+//! The tests of the API again, with every node on a PostgreSQL database of its own.
 
 use std::env;
 
@@ -10,7 +10,7 @@ use crate::test::outcome::Outcome;
 
 use super::cargo_test::run_cargo;
 
-/// Says to those tests where their nodes keep their data.
+/// The variable that chooses the store of those tests.
 const STORE: (&str, &str) = ("FRITZY_TEST_API_STORE", "postgres");
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
@@ -22,7 +22,8 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     if !has_server && env::var_os(TEST_POSTGRES_VARIABLE).is_none() {
         return Ok(Outcome::Skipped("there is no PostgreSQL".to_owned()));
     }
-    // Of the whole workspace: of one crate, dependencies would have other features, and be compiled once more.
+    // With `--workspace`: for one crate, dependencies would have other features and be compiled
+    // again.
     let arguments = ["--workspace", "--test", "api"].map(str::to_owned);
     run_cargo(environment, arguments.to_vec(), &[STORE])
 }

@@ -1,15 +1,15 @@
-//! `cargo test --workspace`, counted while it is watched.
+//! `cargo test --workspace`, counted by the output of libtest.
 
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::child_process::{self, Outputs};
 use crate::test::environment::Environment;
 use crate::test::outcome::{Counts, Outcome};
-use crate::test::stream::{self, Outputs};
 
-/// A cold build on two cores and everything after it, with room.
+/// A cold build on two cores and all tests, with a margin.
 const LIMIT: Duration = Duration::from_secs(55 * 60);
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
@@ -22,7 +22,8 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     run_cargo(environment, arguments, &[])
 }
 
-/// Runs `cargo test` with these arguments and variables beside the services', and counts.
+/// Runs `cargo test` with these arguments, these variables and those of the services, and counts
+/// the tests.
 pub(super) fn run_cargo(
     environment: &Environment,
     arguments: Vec<String>,
@@ -33,14 +34,14 @@ pub(super) fn run_cargo(
     let mut command = Command::new(&environment.cargo);
     command
         .current_dir(&environment.root)
-        // One failing test binary must not hide the others from the count.
+        // Count all test binaries, even after one has failed.
         .args(["test", "--locked", "--no-fail-fast"])
         .args(arguments)
         .envs(variables.iter().copied());
     for service in environment.services.borrow().iter() {
         command.env(service.variable, &service.value);
     }
-    let ended = stream::run(&mut command, Outputs::Out, LIMIT, |line| {
+    let ended = child_process::run(&mut command, Outputs::Out, LIMIT, |line| {
         counted.extend(counts_in(line));
         not_run.extend(not_run_in(line));
     })?;
@@ -48,7 +49,7 @@ pub(super) fn run_cargo(
     Ok(outcome(counts, ended.fault("cargo test")).without(not_run))
 }
 
-/// The whole workspace, unless the arguments choose crates: beside `--workspace`, Cargo would not heed the choice.
+/// `--workspace`, unless the arguments choose crates: with `--workspace`, Cargo ignores `-p`.
 fn scope(arguments: &[String]) -> Option<&'static str> {
     let for_cargo = arguments.iter().take_while(|argument| *argument != "--");
     let chooses =
@@ -56,19 +57,21 @@ fn scope(arguments: &[String]) -> Option<&'static str> {
     (!for_cargo.into_iter().any(chooses)).then_some("--workspace")
 }
 
-/// A bad end without a failed test is a failure of its own: code that does not compile, a test binary that was killed.
+/// A failure without a failed test counts as one: code that does not compile, a test binary that
+/// was killed.
 fn outcome(counts: Counts, end: Option<String>) -> Outcome {
     let unexplained = end.filter(|_| counts.failed == 0);
     Outcome::passed(counts).and_fault(unexplained)
 }
 
-/// What a test says that this machine cannot run: `skipped test: traced: strace is not installed`.
+/// The report of a test that this machine cannot run: `skipped test: traced: strace is not
+/// installed`.
 fn not_run_in(line: &str) -> Option<String> {
     line.strip_prefix("skipped test: ")
         .map(|test| test.trim_end().to_owned())
 }
 
-/// What libtest says at the end of a test binary, coloured or not:
+/// The last line of libtest for a test binary, coloured or not:
 /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s`.
 fn counts_in(line: &str) -> Option<Counts> {
     let result = line.strip_prefix("test result: ")?;
@@ -91,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_libtest_is_read() {
+    fn result_of_libtest_is_parsed() {
         let line = "test result: FAILED. 31 passed; 2 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.01s";
         let expected = Counts {
             passed: 31,
@@ -108,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_could_not_be_run_is_named() {
+    fn skipped_test_is_named_with_its_reason() {
         let named = not_run_in("skipped test: traced: no strace\n");
         assert_eq!(named.as_deref(), Some("traced: no strace"));
         assert_eq!(not_run_in("test traced::skipped test: ... ok"), None);
     }
 
     #[test]
-    fn crates_can_be_chosen() {
+    fn chosen_crates_replace_the_workspace() {
         let scope = |arguments: &[&str]| {
             scope(
                 &arguments
@@ -131,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_no_test_explains_is_a_failure() {
+    fn exit_without_a_failed_test_is_a_failure() {
         let end = || Some("cargo test ended with exit status: 101".to_owned());
         let failed = Counts {
             failed: 2,

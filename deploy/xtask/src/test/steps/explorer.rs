@@ -1,16 +1,18 @@
-//! The explorer page, opened by a real browser against a real node, with a picture of it left in the target folder.
+//! The explorer page in a real browser against a real node. A screenshot stays in the target
+//! folder.
 
 use std::path::Path;
 
 use anyhow::Result;
 
+use crate::programs::chromium;
 use crate::test::client::Ready;
-use crate::test::environment::{Environment, chromium};
+use crate::test::environment::Environment;
 use crate::test::node::with_node;
 use crate::test::outcome::Outcome;
 use crate::test::web::{prepare, run_client};
 
-/// What playwright-core asks for. Debian 12 has 18, Debian 13 has 20.
+/// Required by playwright-core. Debian 12 has 18, Debian 13 has 20.
 const NODE_MAJOR_MIN: u32 = 20;
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
@@ -23,13 +25,13 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
         Ready::With(node_js) => node_js,
         Ready::Missing(reason) => return Ok(Outcome::Skipped(reason)),
     };
-    let picture = environment.target.join("explorer.png");
+    let screenshot = environment.target.join("explorer.png");
     with_node(environment, "explorer", |url| {
         run_client(
             &node_js,
             environment,
             "explorer.mjs",
-            &[Path::new(url), &chromium, &picture],
+            &[Path::new(url), &chromium, &screenshot],
         )
     })
 }

@@ -1,4 +1,4 @@
-//! A property-based fuzz of the schema: schemathesis generates requests from it, against a real node.
+//! Fuzzing: schemathesis generates requests from the schema, and sends them to a real node.
 
 use std::fs;
 use std::path::Path;
@@ -14,8 +14,8 @@ use crate::test::python;
 
 const NAME: &str = "fuzz";
 
-/// What stands in a node's log, as text or as JSON, when something broke that a client may not have seen.
-const BROKEN: [&str; 3] = ["panicked at", "\"level\":\"ERROR\"", " ERROR "];
+/// Signs of a bug in a node's log, as text or JSON. Clients may not notice it.
+const SIGNS_OF_A_BUG: [&str; 3] = ["panicked at", "\"level\":\"ERROR\"", " ERROR "];
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     let folder = environment.root.join("gateway/tests/fuzz");
@@ -28,22 +28,22 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     let outcome = with_node(environment, NAME, |url| {
         let mut command = Command::new(&python);
         command
-            // Python would leave compiled files in the repository.
+            // No compiled files in the repository.
             .arg("-B")
             .arg(folder.join("fuzz.py"))
             .args([Path::new(url), &work]);
         client::run(&mut command, "fuzz.py")
     })?;
     let log = fs::read_to_string(log_of(environment, NAME))?;
-    Ok(outcome.and_fault(broken(&log)))
+    Ok(outcome.and_fault(first_bug(&log)))
 }
 
-/// The first line of a log that says that the node is broken.
-fn broken(log: &str) -> Option<String> {
+/// The first line of a log that reports a bug.
+fn first_bug(log: &str) -> Option<String> {
     let line = log
         .lines()
-        .find(|line| BROKEN.iter().any(|sign| line.contains(sign)))?;
-    Some(format!("the node's log says: {line}"))
+        .find(|line| SIGNS_OF_A_BUG.iter().any(|sign| line.contains(sign)))?;
+    Some(format!("the node's log has: {line}"))
 }
 
 #[cfg(test)]
@@ -51,16 +51,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_and_an_error_in_the_log_are_faults() {
+    fn panic_and_error_in_the_log_are_faults() {
         let fine =
             "{\"timestamp\":\"…\",\"level\":\"INFO\",\"fields\":{\"message\":\"serving\"}}\n";
-        assert_eq!(broken(fine), None);
+        assert_eq!(first_bug(fine), None);
         for bad in [
             "thread 'tokio-rt-worker' (7) panicked at gateway/src/graphql/query.rs:1:1:",
             &fine.replace("INFO", "ERROR"),
             "2026-11-23T10:00:00Z ERROR fritzy_actors: a shard's supervisor died",
         ] {
-            assert!(broken(&format!("{fine}{bad}\n{fine}")).is_some(), "{bad}");
+            assert!(
+                first_bug(&format!("{fine}{bad}\n{fine}")).is_some(),
+                "{bad}"
+            );
         }
     }
 }

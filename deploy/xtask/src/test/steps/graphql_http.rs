@@ -1,4 +1,5 @@
-//! The public audit of GraphQL over HTTP: 61 requests by the people who wrote the specification's reference.
+//! The public audit of GraphQL over HTTP: 61 requests by the authors of the reference
+//! implementation.
 
 use std::path::Path;
 
@@ -10,11 +11,11 @@ use crate::test::node::with_node;
 use crate::test::outcome::Outcome;
 use crate::test::web::{prepare, run_client};
 
-/// How many audits graphql-http 1.23 has. Fewer would mean that the list was not read to its end; when the locked
-/// version changes, this changes with it.
+/// The number of audits in graphql-http 1.23. Fewer mean that the list is incomplete; another
+/// locked version has another number.
 const AUDITS: u64 = 61;
 
-/// The first Node.js with a `fetch` of its own, which the audit uses.
+/// The first Node.js with `fetch`, which the audit uses.
 const NODE_MAJOR_MIN: u32 = 18;
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
@@ -30,11 +31,11 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     })
 }
 
-/// Speaks only where nothing failed: a list that is too short must not look like success.
+/// A fault if nothing failed but audits are missing: an incomplete list must not pass.
 fn wrong_number(outcome: &Outcome) -> Option<String> {
     let passed = outcome.counts().passed;
     (outcome.is_ok() && passed != AUDITS)
-        .then(|| format!("{passed} audits passed, and there should be {AUDITS}"))
+        .then(|| format!("{passed} audits passed instead of {AUDITS}"))
 }
 
 #[cfg(test)]
@@ -43,7 +44,7 @@ mod tests {
     use crate::test::outcome::Counts;
 
     #[test]
-    fn a_short_list_is_no_success() {
+    fn incomplete_audit_is_a_fault() {
         let passed = |passed| {
             Outcome::passed(Counts {
                 passed,

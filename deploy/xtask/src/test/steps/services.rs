@@ -1,12 +1,12 @@
-//! Starts the servers that tests share. Those that the environment names already are used as they are.
+//! Starts the servers that tests share, except for those that environment variables name.
 
 use std::env;
 
 use anyhow::Result;
 
+use crate::install::Tool;
 use crate::services;
 use crate::test::environment::Environment;
-use crate::test::install::Tool;
 use crate::test::outcome::{Counts, Outcome};
 
 pub(super) const INSTALLS: &[Tool] = &[services::POSTGRES_TOOL];
@@ -21,7 +21,7 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
         .filter(|service| service.is_shared_by_tests)
     {
         if env::var_os(service.variable).is_some() {
-            println!("{}: the one that {} names", service.name, service.variable);
+            println!("{}: given by {}", service.name, service.variable);
             continue;
         }
         match service.start(&logs, 1) {

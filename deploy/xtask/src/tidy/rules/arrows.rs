@@ -1,14 +1,18 @@
-//! Dependencies among our own crates point down only, as ARCHITECTURE.md draws them.
+//! Dependencies among the workspace's crates point down only, as ARCHITECTURE.md draws them.
+//!
+//! Outside crates are in deny.toml, with one exception: what the pure domain must not depend on.
+//! cargo-deny would need a list of everybody else who may.
 
-use crate::tidy::manifest;
+use crate::metadata::Dependency;
+use crate::tidy::manifest::Manifest;
 use crate::tidy::repository::{Repository, Violation};
 
-/// What one crate may depend on, among our own.
+/// What one crate may depend on, within the workspace.
 struct Arrows {
     from: &'static str,
-    /// In the program itself, build scripts included.
+    /// In the product, build scripts included.
     to: &'static [&'static str],
-    /// In addition, in its tests only.
+    /// In addition, in tests only.
     dev_to: &'static [&'static str],
 }
 
@@ -17,13 +21,13 @@ const ARROWS: [Arrows; 16] = [
     arrows("fritzy-types", &[]),
     arrows("fritzy-domain", &["fritzy-types"]),
     arrows("fritzy-cluster", &["fritzy-types"]),
-    // Real servers for tests: it knows none of the others, and only their tests and the tools know it.
+    // Real servers for tests. Only tests and tools depend on it.
     arrows("fritzy-testbed", &[]),
     Arrows {
         dev_to: &["fritzy-testbed"],
         ..arrows("fritzy-persistence", &["fritzy-domain", "fritzy-types"])
     },
-    // Fixtures that know the shop: only tests know it.
+    // Fixtures that know the shop, for tests.
     arrows(
         "fritzy-testbed-shop",
         &[
@@ -34,7 +38,7 @@ const ARROWS: [Arrows; 16] = [
         ],
     ),
     Arrows {
-        // The runner is tested with a shop that fills a journal in memory.
+        // The tests of the runner need a shop that fills a journal in memory.
         dev_to: &["fritzy-actors", "fritzy-cluster", "fritzy-persistence"],
         ..arrows("fritzy-projections", &["fritzy-domain", "fritzy-types"])
     },
@@ -43,7 +47,7 @@ const ARROWS: [Arrows; 16] = [
         &["fritzy-domain", "fritzy-projections", "fritzy-types"],
     ),
     Arrows {
-        // The shells know ports, never a database; their tests run on the journal in memory.
+        // The shells know ports, never a database; their tests use the journal in memory.
         dev_to: &[
             "fritzy-persistence",
             "fritzy-testbed",
@@ -128,7 +132,7 @@ const ARROWS: [Arrows; 16] = [
     },
     arrows("xtask", &["fritzy-testbed"]),
     Arrows {
-        // What others write against the topics knows nothing of ours; its test needs a shop.
+        // Stands for a program of others, which sees only the topics; its test needs a shop.
         dev_to: &[
             "fritzy-actors",
             "fritzy-domain",
@@ -142,6 +146,20 @@ const ARROWS: [Arrows; 16] = [
     },
 ];
 
+/// Outside crates that the domain never depends on, not even in tests: time, randomness and IO are
+/// arguments (I5).
+const NEVER_IN_DOMAIN: [&str; 7] = [
+    "chrono",
+    "getrandom",
+    "ractor",
+    "rand",
+    "sqlx",
+    "time",
+    "tokio",
+];
+
+const DOMAIN: &str = "fritzy-domain";
+
 const TABLE: &str = "ARROWS in deploy/xtask/src/tidy/rules/arrows.rs";
 
 const fn arrows(from: &'static str, to: &'static [&'static str]) -> Arrows {
@@ -153,16 +171,9 @@ const fn arrows(from: &'static str, to: &'static [&'static str]) -> Arrows {
 }
 
 pub(super) fn check(repository: &Repository) -> Vec<Violation> {
-    let ours = |name: &str| {
-        repository
-            .packages
-            .iter()
-            .any(|package| package.name == name)
-    };
     let mut violations = Vec::new();
     for package in &repository.packages {
         let path = package.manifest_path.to_string_lossy();
-        let text = repository.file(&path).map_or("", |file| &file.text);
         let Some(allowed) = ARROWS.iter().find(|arrows| arrows.from == package.name) else {
             let message = format!(
                 "the crate {} has no arrows: add it to {TABLE}",
@@ -171,27 +182,36 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
             violations.push(Violation::new(&path, 1, message));
             continue;
         };
-        for dependency in package
-            .dependencies
-            .iter()
-            .filter(|dependency| ours(&dependency.name))
-        {
-            let to = dependency.name.as_str();
-            let in_tests = dependency.is_dev();
-            if allowed.to.contains(&to) || in_tests && allowed.dev_to.contains(&to) {
-                continue;
-            }
-            let line = manifest::line_of(text, to);
-            let place = if in_tests { ", not even in tests" } else { "" };
-            let message = format!(
-                "{} must not depend on {to}{place}: use a port of fritzy-domain and let the gateway put the parts together, \
-                 or decide otherwise in ARCHITECTURE.md and in {TABLE}",
-                package.name
-            );
-            violations.push(Violation::new(&path, line, message));
-        }
+        let text = repository.file(&path).map_or("", |file| &file.text);
+        let manifest = Manifest::parse(text);
+        let wrong = package.dependencies.iter().filter_map(|dependency| {
+            let message = refusal(repository, allowed, dependency)?;
+            let line = manifest.line_of(&dependency.name);
+            Some(Violation::new(&path, line, message))
+        });
+        violations.extend(wrong);
     }
     violations
+}
+
+fn refusal(repository: &Repository, allowed: &Arrows, dependency: &Dependency) -> Option<String> {
+    let (from, to) = (allowed.from, dependency.name.as_str());
+    if from == DOMAIN && NEVER_IN_DOMAIN.contains(&to) {
+        let message = format!(
+            "{from} must not depend on {to}: it is pure, so take the value as an argument or make it a port"
+        );
+        return Some(message);
+    }
+    let is_member = repository.packages.iter().any(|package| package.name == to);
+    let in_tests = dependency.is_dev();
+    if !is_member || allowed.to.contains(&to) || in_tests && allowed.dev_to.contains(&to) {
+        return None;
+    }
+    let place = if in_tests { ", not even in tests" } else { "" };
+    Some(format!(
+        "{from} must not depend on {to}{place}: use a port of fritzy-domain and let the node assemble the parts, \
+         or record another decision in docs/adr and in {TABLE}"
+    ))
 }
 
 #[cfg(test)]
@@ -203,7 +223,8 @@ mod tests {
             "[dependencies]\nfritzy-domain.workspace = true\nfritzy-persistence.workspace = true\n";
         Repository::of(&[("actors/Cargo.toml", manifest)])
             .with_crate("fritzy-domain", "actors/domain", &[("serde", None)])
-            .with_crate("fritzy-cluster", "cluster", &[("fritzy-domain", None)])
+            .with_crate("fritzy-types", "cluster/types", &[])
+            .with_crate("fritzy-cluster", "cluster", &[("fritzy-types", None)])
             .with_crate(
                 "fritzy-persistence",
                 "persistence",
@@ -213,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn arrows_down_are_clean() {
+    fn downward_arrows_are_clean() {
         let clean = workspace(&[
             ("fritzy-cluster", None),
             ("fritzy-domain", Some("build")),
@@ -223,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arrow_aside_is_named_with_its_line() {
+    fn arrow_outside_the_table_is_reported_with_its_line() {
         for kind in [None, Some("build")] {
             let violations = check(&workspace(&[("fritzy-persistence", kind)]));
             assert_eq!(violations.len(), 1);
@@ -240,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_have_their_own_arrows_and_no_more() {
+    fn arrow_upwards_is_refused_in_tests_too() {
         let upwards = Repository::default()
             .with_crate("fritzy-actors", "actors", &[])
             .with_crate(
@@ -258,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_nobody_placed_is_named() {
+    fn crate_outside_the_table_is_reported() {
         let violations = check(&Repository::default().with_crate("fritzy-billing", "billing", &[]));
         assert_eq!(violations.len(), 1);
         assert!(
@@ -266,5 +287,23 @@ mod tests {
                 .message
                 .contains("fritzy-billing has no arrows: add it to ARROWS in deploy/xtask")
         );
+    }
+
+    #[test]
+    fn domain_with_a_clock_randomness_or_runtime_is_reported() {
+        let manifest =
+            "[package]\n[dependencies]\nserde.workspace = true\ntokio.workspace = true\n";
+        for banned in NEVER_IN_DOMAIN {
+            let repository = Repository::of(&[("actors/domain/Cargo.toml", manifest)]).with_crate(
+                DOMAIN,
+                "actors/domain",
+                &[("serde", None), (banned, Some("dev"))],
+            );
+            let violations = check(&repository);
+            assert_eq!(violations.len(), 1, "{banned}");
+            let expected = format!("fritzy-domain must not depend on {banned}: it is pure");
+            assert!(violations[0].message.starts_with(&expected));
+            assert_eq!(violations[0].line, if banned == "tokio" { 4 } else { 1 });
+        }
     }
 }

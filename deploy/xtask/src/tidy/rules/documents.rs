@@ -1,15 +1,12 @@
-//! The documents a reader looks for exist, and their links lead somewhere.
+//! The documents that a reader expects exist, and their relative links lead to files.
 
-use crate::tidy::links::{file_meant, links};
+use crate::tidy::links::{linked_file, links};
 use crate::tidy::repository::{Repository, SourceFile, Violation};
 
-/// What must exist, and what a reader looks for there.
+/// The documents that must exist, and what a reader finds there.
 const DOCUMENTS: [(&str, &str); 5] = [
     ("README.md", "what this is and how to run it"),
-    (
-        "ARCHITECTURE.md",
-        "the code map, the invariants, the dated decisions",
-    ),
+    ("ARCHITECTURE.md", "purpose, layers, crates and invariants"),
     ("CONTRIBUTING.md", "how a change is made"),
     (
         "CHANGELOG.md",
@@ -18,7 +15,7 @@ const DOCUMENTS: [(&str, &str); 5] = [
     ("LICENSE", "the terms"),
 ];
 
-/// Where the gaps are written down.
+/// The document that lists the known gaps, and its heading.
 const CHANGELOG: &str = "CHANGELOG.md";
 const GAPS: &str = "Known gaps";
 
@@ -44,18 +41,17 @@ fn no_gaps(repository: &Repository) -> Option<Violation> {
     let missing = !changelog.text.lines().any(heading);
     missing.then(|| {
         let message =
-            format!("no heading \"{GAPS}\": add it, and under it what is known not to work yet");
+            format!("no heading \"{GAPS}\": add it, and list under it what does not work yet");
         Violation::new(CHANGELOG, 1, message)
     })
 }
 
 fn dead_links(file: &SourceFile, repository: &Repository) -> Vec<Violation> {
     let dead = links(&file.text).into_iter().filter_map(|(line, link)| {
-        let meant = file_meant(&link, &file.path)?;
-        let message = format!(
-            "the link to {link} leads nowhere ({meant} does not exist): mend it or take it out"
-        );
-        (!repository.has(&meant)).then(|| Violation::new(&file.path, line, message))
+        let target = linked_file(&link, &file.path)?;
+        let message =
+            format!("the link to {link} is dead ({target} does not exist): correct or remove it");
+        (!repository.has(&target)).then(|| Violation::new(&file.path, line, message))
     });
     dead.collect()
 }
@@ -89,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_document_is_named() {
+    fn each_missing_document_is_reported() {
         for (path, _) in DOCUMENTS
             .iter()
             .filter(|(path, _)| !path.starts_with("README") && !path.starts_with("CONTRIB"))
@@ -115,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changelog_that_hides_its_gaps_is_named() {
+    fn changelog_without_known_gaps_is_reported() {
         let mut files = CLEAN;
         files[3].1 = "# Changes\n\nKnown gaps: none\n";
         assert_eq!(found(&files).len(), 1);
@@ -123,14 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_link_is_named_with_its_line() {
+    fn dead_link_is_reported_with_its_line() {
         let mut files = CLEAN;
         files[5].1 = "# Operations\n\n[gone](gone.md)\n";
         assert_eq!(found(&files).len(), 1);
         assert!(
-            found(&files)[0].starts_with(
-                "docs/operations.md:3: the link to gone.md leads nowhere (docs/gone.md"
-            )
+            found(&files)[0]
+                .starts_with("docs/operations.md:3: the link to gone.md is dead (docs/gone.md")
         );
     }
 }

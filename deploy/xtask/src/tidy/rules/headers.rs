@@ -1,4 +1,5 @@
-//! Every Rust file begins by saying what story it tells.
+//! Every Rust file begins with a sentence on what it holds. The lint `missing_docs` does not see
+//! private modules.
 
 use crate::tidy::repository::{Repository, Violation};
 
@@ -11,8 +12,8 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
         .filter(|file| !has_header(&file.text));
     without_header
         .map(|file| {
-            let message = "no module header: begin the file with `//!` and at least one whole sentence, full stop \
-                           included, on what it holds and why";
+            let message = "no module header: begin the file with `//!` and at least one whole sentence, \
+                           with its full stop, on what it holds and why";
             Violation::new(&file.path, 1, message)
         })
         .collect()
@@ -40,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_is_a_header() {
+    fn whole_sentence_is_a_header() {
         assert_eq!(
             found("//! What an account is, and\n//! what it is not.\n\nfn f() {}\n"),
             0
@@ -48,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_sentence_is_named() {
+    fn file_without_a_sentence_is_reported() {
         for text in [
             "",
             "fn f() {}\n",

@@ -1,9 +1,11 @@
-//! A file tells one story; a long file has begun a second one.
+//! A file has one subject; a long file usually has two.
 
-use crate::tidy::repository::{Repository, Violation};
-use crate::tidy::rust_text::{Kind, without};
+use syn::Item;
 
-/// About eight screens. Unit tests at the end of a file do not count: they tell the same story again.
+use crate::tidy::repository::{Repository, SourceFile, Violation};
+use crate::tidy::syntax::is_for_tests;
+
+/// About eight screens. Unit tests at the end of a file do not count: their subject is the same.
 const LINES_MAX: usize = 400;
 
 /// The files that may be longer, each with the reason.
@@ -18,39 +20,32 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
 fn check_but(repository: &Repository, longer: &[(&str, &str)]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for file in repository.rust_files() {
-        let lines = lines_without_trailing_tests(&file.text);
+        let lines = lines_without_trailing_tests(file);
         let excused = longer.iter().any(|(path, _)| *path == file.path);
         if lines > LINES_MAX && !excused {
             let message = format!(
-                "{lines} lines, more than {LINES_MAX}: find the second story in it and give it a file, \
-                 or say in {TABLE} why it is one story"
+                "{lines} lines, more than {LINES_MAX}: move its second subject into a file of its own, \
+                 or state in {TABLE} why it has only one"
             );
             violations.push(Violation::new(&file.path, LINES_MAX + 1, message));
         }
         if lines <= LINES_MAX && excused {
-            let message = format!("only {lines} lines: take it out of {TABLE}");
+            let message = format!("only {lines} lines: remove it from {TABLE}");
             violations.push(Violation::new(&file.path, 1, message));
         }
     }
     violations
 }
 
-fn lines_without_trailing_tests(text: &str) -> usize {
-    let code = without(text, &[Kind::Comment, Kind::Literal]);
-    let lines: Vec<&str> = code.lines().map(str::trim_end).collect();
-    trailing_tests_from(&lines).unwrap_or(lines.len())
-}
-
-/// Where the `#[cfg(test)] mod tests` begins that ends the file, if one does. Formatted code closes it in column 0.
-fn trailing_tests_from(lines: &[&str]) -> Option<usize> {
-    let from = lines.iter().rposition(|line| *line == "#[cfg(test)]")?;
-    let opens = from
-        + lines[from..]
-            .iter()
-            .position(|line| !line.starts_with("#["))?;
-    let closes = opens + lines[opens..].iter().position(|line| *line == "}")?;
-    let is_last = lines[closes + 1..].iter().all(|line| line.is_empty());
-    (lines[opens] == "mod tests {" && is_last).then_some(from)
+/// The lines of a file without the `#[cfg(test)] mod tests` that ends it, if one does.
+fn lines_without_trailing_tests(file: &SourceFile) -> usize {
+    let last = file.syntax().and_then(|syntax| syntax.items.last());
+    match last {
+        Some(Item::Mod(module)) if module.ident == "tests" && is_for_tests(&module.attrs) => {
+            module.attrs[0].pound_token.span.start().line - 1
+        }
+        _ => file.text.lines().count(),
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_too_many_is_named() {
+    fn one_line_too_many_is_reported() {
         for after in ["", TESTS] {
             let violations = check(&file(LINES_MAX + 1, after));
             assert_eq!(violations.len(), 1);
@@ -85,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn code_after_the_tests_makes_them_count() {
+    fn tests_followed_by_code_count() {
         assert_eq!(
             check(&file(LINES_MAX, &format!("{TESTS}fn late() {{}}\n"))).len(),
             1
@@ -97,11 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn the_table_excuses_long_files_only() {
+    fn table_excuses_long_files_only() {
         let table = [("gateway/src/big.rs", "one table of codes")];
         assert_eq!(check_but(&file(LINES_MAX + 1, ""), &table), []);
         let stale = check_but(&file(LINES_MAX, ""), &table);
         assert_eq!(stale.len(), 1);
-        assert!(stale[0].message.contains("take it out"));
+        assert!(stale[0].message.contains("remove it"));
     }
 }

@@ -1,15 +1,15 @@
-//! Versions, lints and the floor of the compiler are said once, in the root Cargo.toml.
+//! Versions, lints and the minimum compiler are stated once, in the root Cargo.toml.
 
-use crate::tidy::manifest::{dependencies, entries};
+use crate::tidy::manifest::{Manifest, is_true};
 use crate::tidy::repository::{Repository, SourceFile, Violation};
 
 const ROOT: &str = "Cargo.toml";
 
-/// What the root must say for everyone: (table, key).
-const SAID_AT_THE_ROOT: [(&str, &str); 3] = [
-    ("workspace", "resolver"),
-    ("workspace.package", "rust-version"),
-    ("workspace.package", "license"),
+/// What the root must state for every crate.
+const STATED_AT_THE_ROOT: [&[&str]; 3] = [
+    &["workspace", "resolver"],
+    &["workspace", "package", "rust-version"],
+    &["workspace", "package", "license"],
 ];
 
 pub(super) fn check(repository: &Repository) -> Vec<Violation> {
@@ -25,46 +25,37 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
 }
 
 fn check_root(text: &str) -> Vec<Violation> {
-    let entries = entries(text);
-    let said = |table, key| {
-        entries
-            .iter()
-            .any(|entry| (entry.table, entry.key) == (table, key))
-    };
-    let unsaid = SAID_AT_THE_ROOT
+    let root = Manifest::parse(text);
+    let missing = STATED_AT_THE_ROOT
         .iter()
-        .filter(|(table, key)| !said(table, key));
-    unsaid
-        .map(|(table, key)| {
-            Violation::new(
-                ROOT,
-                1,
-                format!("no `{key}` in [{table}]: say it here, for every crate"),
-            )
+        .filter(|path| root.get(path).is_none());
+    missing
+        .map(|path| {
+            let message = format!("no `{}`: set it here, for every crate", path.join("."));
+            Violation::new(ROOT, 1, message)
         })
         .collect()
 }
 
 fn check_member(file: &SourceFile) -> Vec<Violation> {
-    let own_versions = dependencies(&file.text)
+    let manifest = Manifest::parse(&file.text);
+    let own_versions = manifest
+        .dependencies()
         .into_iter()
-        .filter(|named| !named.inherited);
+        .filter(|dependency| !dependency.is_inherited);
     let mut violations: Vec<Violation> = own_versions
-        .map(|named| {
+        .map(|dependency| {
             let message = format!(
                 "{0} has its own version here: write `{0}.workspace = true`, and the version under \
                  [workspace.dependencies] in the root",
-                named.name
+                dependency.name
             );
-            Violation::new(&file.path, named.line, message)
+            Violation::new(&file.path, dependency.line, message)
         })
         .collect();
-    let lints = entries(&file.text)
-        .iter()
-        .any(|entry| (entry.table, entry.key, entry.value) == ("lints", "workspace", "true"));
-    if !lints {
+    if !is_true(manifest.get(&["lints", "workspace"])) {
         let message =
-            "the lints of the workspace are not in force: add `[lints]` with `workspace = true`";
+            "the lints of the workspace do not apply: add `[lints]` with `workspace = true`";
         violations.push(Violation::new(&file.path, 1, message));
     }
     violations
@@ -84,12 +75,12 @@ mod tests {
     }
 
     #[test]
-    fn a_workspace_that_says_things_once_is_clean() {
+    fn workspace_that_states_things_once_is_clean() {
         assert_eq!(found(CLEAN_ROOT, CLEAN_MEMBER), [""; 0]);
     }
 
     #[test]
-    fn a_version_in_a_member_is_named_with_its_line() {
+    fn version_in_a_member_is_reported_with_its_line() {
         for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let member =
                 format!("[lints]\nworkspace = true\n[{table}]\nserde = {{ version = \"1\" }}\n");
@@ -100,21 +91,21 @@ mod tests {
     }
 
     #[test]
-    fn a_member_without_the_lints_is_named() {
+    fn member_without_the_lints_is_reported() {
         let found = found(
             CLEAN_ROOT,
             "[package]\nname = \"a\"\n[lints.rust]\nunsafe_code = \"allow\"\n",
         );
         assert_eq!(found.len(), 1);
         assert!(
-            found[0]
-                .starts_with("search/Cargo.toml:1: the lints of the workspace are not in force")
+            found[0].starts_with("search/Cargo.toml:1: the lints of the workspace do not apply")
         );
     }
 
     #[test]
-    fn each_thing_the_root_leaves_unsaid_is_named() {
-        for (table, key) in SAID_AT_THE_ROOT {
+    fn each_key_missing_at_the_root_is_reported() {
+        for path in STATED_AT_THE_ROOT {
+            let key = path.last().unwrap();
             let root: String = CLEAN_ROOT
                 .lines()
                 .filter(|line| !line.starts_with(key))
@@ -123,7 +114,8 @@ mod tests {
             assert_eq!(
                 found(&root, CLEAN_MEMBER),
                 [format!(
-                    "Cargo.toml:1: no `{key}` in [{table}]: say it here, for every crate"
+                    "Cargo.toml:1: no `{}`: set it here, for every crate",
+                    path.join(".")
                 )]
             );
         }

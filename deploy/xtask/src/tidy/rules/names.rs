@@ -1,9 +1,9 @@
-//! Names that say nothing attract everything, so no file or folder bears one.
+//! No file or folder is named utils, common, helpers or manager: such names attract everything.
 
 use crate::tidy::repository::{Repository, Violation};
 
-/// What a name must not be, whatever its extension; singular and plural are the same.
-const SAY_NOTHING: [&str; 7] = [
+/// Names without a subject, with any extension.
+const MEANINGLESS: [&str; 7] = [
     "common", "helper", "helpers", "manager", "managers", "util", "utils",
 ];
 
@@ -12,8 +12,8 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
     for file in &repository.files {
         for part in file.path.split('/') {
             let stem = part.split('.').next().unwrap_or(part);
-            if SAY_NOTHING.contains(&stem.to_lowercase().as_str()) {
-                let message = format!("`{part}` says nothing: name it after what it holds");
+            if MEANINGLESS.contains(&stem.to_lowercase().as_str()) {
+                let message = format!("`{part}` has no meaning: name it by its content");
                 violations.push(Violation::new(&file.path, 1, message));
             }
         }
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_say_something_are_clean() {
+    fn meaningful_names_are_clean() {
         let paths = [
             ("cluster/src/router.rs", ""),
             ("docs/uncommon.md", ""),
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_say_nothing_are_named() {
+    fn meaningless_names_are_reported() {
         for path in [
             "gateway/src/utils.rs",
             "gateway/tests/common/mod.rs",
@@ -51,7 +51,7 @@ mod tests {
                     .to_string()
                     .starts_with(&format!("{path}:1: `"))
             );
-            assert!(violations[0].message.contains("says nothing"));
+            assert!(violations[0].message.contains("has no meaning"));
         }
     }
 }

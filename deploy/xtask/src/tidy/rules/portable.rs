@@ -1,12 +1,13 @@
-//! The project speaks only of itself: no folder of somebody's machine, no host somebody's machine fetched from.
+//! The project names only itself: no folder of one machine, no registry that one machine downloads
+//! from.
 
 use crate::tidy::repository::{Repository, Violation};
-use crate::tidy::rust_text::is_word;
+use crate::tidy::words::is_word;
 
 /// Where the absolute paths of a developer's machine begin.
 const FOLDERS: [&str; 4] = ["/work/", "/root/", "/home/", "/Users/"];
 
-/// Registries. Which one is used is the business of each machine's settings.
+/// Hosts of registries. Each machine's settings choose one.
 const HOSTS: [&str; 7] = [
     "registry.npmjs.org",
     "pypi.org",
@@ -22,7 +23,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
     for file in &repository.files {
         let in_cargo_lock = file.path == "Cargo.lock";
         for (index, line) in file.text.lines().enumerate() {
-            // How Cargo names crates.io in every lock file there is.
+            // Cargo names crates.io like this in every lock file.
             if in_cargo_lock && line.starts_with("source = ") {
                 continue;
             }
@@ -37,9 +38,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
 }
 
 fn about_folder(folder: &&str) -> String {
-    format!(
-        "a path of somebody's machine ({folder}…): write it relative to the root of the repository"
-    )
+    format!("a path of one machine ({folder}…): write it relative to the root of the repository")
 }
 
 fn about_host(host: &&str) -> String {
@@ -49,7 +48,7 @@ fn about_host(host: &&str) -> String {
     )
 }
 
-/// Whether an absolute path into the folder stands in the line; `docs/work/` and `./work/` are relative.
+/// Whether the line has an absolute path into the folder; `docs/work/` and `./work/` are relative.
 fn has_folder(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = &line[..at];
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn relative_paths_and_cargos_own_lines_are_clean() {
+    fn relative_paths_and_lines_of_cargo_are_clean() {
         let readme = "See docs/work/x, ./work/x, $HOME/root/x, https://home/x and https://crates.io/crates/serde.\n";
         let lock = "name = \"a\"\nsource = \"registry+https://index.crates.io/\"\n";
         assert_eq!(
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn each_folder_is_named() {
+    fn each_folder_is_reported() {
         for folder in FOLDERS {
             for line in [
                 format!("cd {folder}x"),
@@ -89,14 +88,14 @@ mod tests {
                 assert!(
                     violations[0]
                         .to_string()
-                        .starts_with("docs/a.md:2: a path of somebody's machine")
+                        .starts_with("docs/a.md:2: a path of one machine")
                 );
             }
         }
     }
 
     #[test]
-    fn each_host_is_named() {
+    fn each_host_is_reported() {
         for host in HOSTS {
             for path in [
                 "gateway/tests/web/package-lock.json",

@@ -1,14 +1,15 @@
-//! SQL lives in `persistence` only: a statement elsewhere is a second owner of the tables. Examples stand for programs of
-//! others, with tables of their own.
+//! SQL is in `persistence` only: a statement elsewhere would give the tables a second owner.
+//! Examples are programs of others, with tables of their own.
 
 use crate::tidy::repository::{Repository, SourceFile, Violation};
-use crate::tidy::rust_text::{Kind, pieces};
+use crate::tidy::tokens::{self, Token};
 
-/// `bench/support` prepares databases of measurements by statements that the product must not contain.
+/// `bench/support` prepares databases for measurements with statements that the product must not
+/// contain.
 const HOMES: [&str; 3] = ["persistence/", "bench/support/", "deploy/examples/"];
 const MIGRATIONS: &str = "persistence/migrations/";
 
-/// What makes a text a statement: a first keyword, and one that must follow it within so many words.
+/// A text is a statement by its first keyword, and one that must follow within so many words.
 const STATEMENTS: [(&str, &str, usize); 8] = [
     ("SELECT", "FROM", usize::MAX),
     ("INSERT", "INTO", 3),
@@ -20,7 +21,7 @@ const STATEMENTS: [(&str, &str, usize); 8] = [
     ("PRAGMA", "", 0),
 ];
 
-/// What tells a statement in small letters from a sentence of English.
+/// Marks that a statement in lower case has and an English sentence does not.
 const MARKS: [&str; 7] = ["= ?", "$1", "*", ";", " where ", " values", " table "];
 
 pub(super) fn check(repository: &Repository) -> Vec<Violation> {
@@ -39,32 +40,38 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
 }
 
 fn statements_in(file: &SourceFile) -> Vec<Violation> {
-    let literals = pieces(&file.text)
-        .into_iter()
-        .filter(|piece| piece.kind == Kind::Literal);
-    literals
-        .filter_map(|literal| {
-            let (keyword, at) = statement(literal.text)?;
-            let line = literal.line + literal.text[..at].matches('\n').count();
+    let mut violations = Vec::new();
+    let Some(tokens) = file.tokens() else {
+        return violations;
+    };
+    tokens::each(tokens, &mut |token| {
+        let Token::Literal(literal) = token else {
+            return;
+        };
+        let text = literal.to_string();
+        if let Some((keyword, at)) = statement(&text) {
+            let line = literal.span().start().line + text[..at].matches('\n').count();
             let message = format!(
-                "SQL ({keyword}) outside persistence: ask for it through a port of fritzy-domain"
+                "SQL ({keyword}) outside persistence: call a port of fritzy-domain instead"
             );
-            Some(Violation::new(&file.path, line, message))
-        })
-        .collect()
+            violations.push(Violation::new(&file.path, line, message));
+        }
+    });
+    violations
 }
 
-/// The first statement of a literal: its keyword, and where it begins. Keywords in capitals make a statement anywhere;
-/// in small letters they do at the beginning, and only beside a mark that prose does not have.
+/// The first statement of a literal: its keyword, and where it begins. Keywords in upper case make
+/// a statement anywhere, those in lower case at the beginning only, and only next to one of
+/// [`MARKS`].
 fn statement(literal: &str) -> Option<(&'static str, usize)> {
     let opened = literal.find(['"', '\'']).map_or(0, |quote| quote + 1);
     let text = without_escapes(&literal[opened..]);
     let words = words(&text);
-    let in_capitals = (0..words.len()).find_map(|from| {
+    let in_upper_case = (0..words.len()).find_map(|from| {
         let keyword = matching(&words[from..], |word, keyword| word == keyword)?;
         Some((keyword, opened + words[from].0))
     });
-    in_capitals.or_else(|| {
+    in_upper_case.or_else(|| {
         let lower = text.to_lowercase();
         let marked = MARKS.iter().any(|mark| lower.contains(mark));
         let keyword = matching(&words, str::eq_ignore_ascii_case)?;
@@ -85,7 +92,7 @@ fn matching(words: &[(usize, &str)], same: impl Fn(&str, &str) -> bool) -> Optio
     statement.map(|(keyword, _, _)| *keyword)
 }
 
-/// The words of a text, each with its place.
+/// The words of a text, each with its offset in bytes.
 fn words(text: &str) -> Vec<(usize, &str)> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut words = Vec::new();
@@ -103,7 +110,7 @@ fn words(text: &str) -> Vec<(usize, &str)> {
     words
 }
 
-/// `\n` and its kin turned to spaces, byte for byte, so that `"x\nFROM"` is two words.
+/// Replaces escapes such as `\n` by spaces, byte for byte, so that `"x\nFROM"` is two words.
 fn without_escapes(literal: &str) -> String {
     ["\\n", "\\t", "\\r", "\\\"", "\\\\"]
         .iter()
@@ -124,14 +131,17 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_statement_is_named() {
+    fn every_kind_of_statement_is_reported() {
         for (keyword, literal) in [
             ("SELECT", "\"SELECT a, b FROM node\""),
             ("SELECT", "\"WITH x AS (SELECT\\nFROM y)\""),
             ("SELECT", "\"select version from entity where id = ?\""),
             ("INSERT", "\"INSERT INTO journal VALUES (1)\""),
             ("INSERT", "r#\"insert or ignore into journal values (?)\"#"),
-            ("UPDATE", "\"UPDATE \\\"node\\\" AS n SET beat = beat + 1\""),
+            (
+                "UPDATE",
+                "\"UPDATE \\\"node\\\" AS n SET heartbeat = heartbeat + 1\"",
+            ),
             ("DELETE", "\"DELETE FROM node\""),
             ("CREATE", "\"Create Table if not exists x (id integer)\""),
             ("CREATE", "\"CREATE TEMP TABLE x (y)\""),
@@ -154,7 +164,7 @@ mod tests {
     fn prose_comments_and_graphql_are_clean() {
         for literal in [
             "\"Select a product (by id) from the catalog\"",
-            "\"could not update the node, or set its beat\"",
+            "\"could not update the node, or set its heartbeat\"",
             "\"mutation { updateProduct(id: 1) { id } } # set from there\"",
             "\"Pragma: no-cache\"",
             "\"AN ORDER IS DELETED\"",
@@ -165,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn persistence_may_write_sql() {
+    fn persistence_may_contain_sql() {
         for path in ["persistence/src/journal.rs", "persistence/tests/journal.rs"] {
             assert_eq!(found(path, "\"SELECT 1 FROM x\""), []);
         }
@@ -179,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_elsewhere_is_named() {
+    fn script_outside_migrations_is_reported() {
         for path in ["persistence/src/x.sql", "deploy/init.sql"] {
             let violations = check(&Repository::of(&[(path, "")]));
             assert_eq!(violations.len(), 1, "{path}");
@@ -192,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_that_of_the_keyword() {
+    fn statement_is_reported_on_the_line_of_its_keyword() {
         let violations = found("gateway/src/a.rs", "\"\n  DELETE\n  FROM x\"");
         assert_eq!(violations[0].line, 3);
     }

@@ -1,4 +1,4 @@
-//! What nodes need around them: their program, a database, and a broker if there can be one.
+//! What the nodes of a cluster need: their program, a database, and a broker if one can be started.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,20 +9,20 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::metadata::{Metadata, cargo};
 use crate::services::{ALL, Started};
 
-/// A server, ours or given.
-pub(super) struct Server {
+/// A server that was started here, or that a variable names.
+pub(super) struct BackingService {
     pub(super) url: String,
-    /// For people.
+    /// Its version and address, for people.
     pub(super) about: String,
-    /// Held for its end; `None` when it is somebody else's.
+    /// Ends the server when dropped; `None` for one that a variable names.
     _started: Option<Started>,
 }
 
-/// Builds the node if it is not built.
+/// Builds the node, and returns the path of its program.
 ///
 /// # Errors
-/// When it does not build.
-pub(super) fn build(metadata: &Metadata, dev: bool) -> Result<PathBuf> {
+/// When the build fails.
+pub(super) fn build_node(metadata: &Metadata, dev: bool) -> Result<PathBuf> {
     let mut command = Command::new(cargo());
     command.current_dir(&metadata.workspace_root).args([
         "build",
@@ -36,57 +36,56 @@ pub(super) fn build(metadata: &Metadata, dev: bool) -> Result<PathBuf> {
     if !dev {
         command.arg("--release");
         eprintln!(
-            "building the node, which takes some minutes the first time (--dev: sooner, and slower afterwards) …"
+            "building the node, which takes some minutes the first time (--dev: faster to build, slower to run) …"
         );
     }
     let built = command.status().context("cannot run cargo")?;
-    ensure!(built.success(), "the node does not build");
+    ensure!(built.success(), "the build of the node failed");
     Ok(metadata.target_directory.join(profile).join("fritzy"))
 }
 
-/// The database that `DATABASE_URL` names, or a new one that ends with us.
+/// The database that `DATABASE_URL` names, or a new one that ends with this program.
 ///
 /// # Errors
-/// When there is neither.
-pub(super) fn database(logs: &Path) -> Result<Server> {
+/// When the variable is not set and PostgreSQL cannot be started.
+pub(super) fn database(logs: &Path) -> Result<BackingService> {
     if let Some(given) = given("DATABASE_URL") {
         return Ok(given);
     }
     let started = service("postgres").start(logs, 1);
-    let started = started
-        .context("nodes share a database on PostgreSQL: install it, or name one by DATABASE_URL")?;
+    let started = started.context(
+        "the nodes share a PostgreSQL database: install PostgreSQL, or set DATABASE_URL",
+    )?;
     let about = format!(
-        "{}, empty; its data goes when this ends (DATABASE_URL names one that stays)",
+        "{}, empty; its data is removed at the end (set DATABASE_URL to keep it)",
         started.about
     );
-    Ok(Server {
+    Ok(BackingService {
         url: started.value.clone(),
         about,
         _started: Some(started),
     })
 }
 
-/// The brokers that `KAFKA_BROKERS` names, or one of ours; or why there is none.
-pub(super) fn kafka(logs: &Path) -> Result<Server, String> {
+/// The brokers that `KAFKA_BROKERS` names, or a new one. The error says why there is none.
+pub(super) fn kafka(logs: &Path) -> Result<BackingService, String> {
     if let Some(given) = given("KAFKA_BROKERS") {
         return Ok(given);
     }
-    eprintln!(
-        "starting a broker of Kafka, which is fetched the first time (--no-kafka: without) …"
-    );
+    eprintln!("starting a Kafka broker, which is downloaded the first time (--no-kafka: none) …");
     let started = service("kafka").start(logs, 1);
     let started = started.map_err(|failure| failure.to_string())?;
-    Ok(Server {
+    Ok(BackingService {
         url: started.value.clone(),
         about: started.about.clone(),
         _started: Some(started),
     })
 }
 
-/// Runs a command of the node's that ends by itself.
+/// Runs a command of the node's program to its end.
 ///
 /// # Errors
-/// With what it said, when it ends badly.
+/// When it fails; the error is what it printed.
 pub(super) fn run_to_end(command: &mut Command) -> Result<()> {
     let output = command.output().context("cannot run the node's program")?;
     if output.status.success() {
@@ -95,9 +94,9 @@ pub(super) fn run_to_end(command: &mut Command) -> Result<()> {
     bail!("{}", String::from_utf8_lossy(&output.stderr).trim())
 }
 
-fn given(variable: &str) -> Option<Server> {
+fn given(variable: &str) -> Option<BackingService> {
     let url = env::var(variable).ok().filter(|value| !value.is_empty())?;
-    Some(Server {
+    Some(BackingService {
         url,
         about: format!("given by {variable}"),
         _started: None,
@@ -106,5 +105,5 @@ fn given(variable: &str) -> Option<Server> {
 
 fn service(name: &str) -> &'static crate::services::Service {
     let named = ALL.iter().find(|service| service.name == name);
-    named.expect("it is one of them")
+    named.expect("callers name a service of the table")
 }

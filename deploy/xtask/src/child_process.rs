@@ -1,4 +1,4 @@
-//! Runs a program so that its output is seen while it is read: each line is passed on at once, and shown to the caller.
+//! Runs a program and reads its output line by line, while the terminal shows each line at once.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,50 +8,51 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-/// How often the time limit is looked at while the program is silent.
+/// Between two checks of the time limit while the program prints nothing.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How long what an ended program wrote may take to arrive. A grandchild can keep the pipe open for ever.
+/// How long to read on after the program ended. A grandchild can keep the pipe open forever.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
-/// How long a program has to end by itself after SIGTERM, before it is killed.
+/// Between SIGTERM and SIGKILL.
 const TERM_MAX: Duration = Duration::from_secs(5);
 
 /// How a program ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// Whether it was ended because its time was up.
+    /// Whether it was ended at its time limit.
     pub(crate) timed_out: bool,
 }
 
 impl Ended {
-    /// What is wrong with this end, if something is.
+    /// Describes the end if it is a failure.
     pub(crate) fn fault(&self, what: &str) -> Option<String> {
         match (self.timed_out, self.status.success()) {
-            (true, _) => Some(format!("{what} was ended because its time was up")),
+            (true, _) => Some(format!("{what} was ended at its time limit")),
             (false, false) => Some(format!("{what} ended with {}", self.status)),
             (false, true) => None,
         }
     }
 }
 
-/// Which outputs are read. What is not read goes straight to the terminal, where Cargo can draw its progress.
+/// Which outputs are read. The others go directly to the terminal, where Cargo can draw its
+/// progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outputs {
     Out,
     OutAndErr,
-    /// The output, which is shown as a message: our own output is for another program.
+    /// The output, shown on the standard error: the standard output is for another program.
     OutAsErr,
 }
 
-/// Where lines are passed on to.
+/// Where lines are shown.
 struct Screen {
     out: fn(&[u8]),
     err: fn(&[u8]),
 }
 
-/// If our own output is closed, nobody is watching; the count is still of interest.
+/// Errors are ignored: if the output is closed, the count is still of use.
 const TERMINAL: Screen = Screen {
     out: |line| drop(std::io::stdout().lock().write_all(line)),
     err: |line| drop(std::io::stderr().lock().write_all(line)),
@@ -62,10 +63,10 @@ const MESSAGES: Screen = Screen {
     ..TERMINAL
 };
 
-/// Runs the program to its end, or until its time is up. What is read is passed on to the terminal.
+/// Runs the program to its end, at most until the time limit. Lines that are read are also shown.
 ///
 /// # Errors
-/// When it cannot be started or waited for.
+/// When the program cannot be started or waited for.
 pub(crate) fn run(
     command: &mut Command,
     read: Outputs,
@@ -96,10 +97,10 @@ fn run_on(
         .with_context(|| format!("cannot run {program}"))?;
     let (sender, lines) = mpsc::channel();
     if let Some(out) = child.stdout.take() {
-        pass_on(out, sender.clone(), screen.out);
+        forward(out, sender.clone(), screen.out);
     }
     if let Some(err) = child.stderr.take() {
-        pass_on(err, sender.clone(), screen.err);
+        forward(err, sender.clone(), screen.err);
     }
     drop(sender);
 
@@ -123,7 +124,7 @@ fn run_on(
     finish(&mut child, limit.saturating_sub(started.elapsed()))
 }
 
-/// Waits for the end of a program that may still be running, for at most so long, and then ends it.
+/// Waits for the program at most until the limit, then ends it.
 fn finish(child: &mut Child, limit: Duration) -> Result<Ended> {
     if let Some(status) = wait(child, limit)? {
         return Ok(Ended {
@@ -135,8 +136,8 @@ fn finish(child: &mut Child, limit: Duration) -> Result<Ended> {
     let status = match wait(child, TERM_MAX)? {
         Some(status) => status,
         None => {
-            child.kill().context("cannot kill it")?;
-            child.wait().context("cannot wait for it")?
+            child.kill().context("cannot kill the program")?;
+            child.wait().context("cannot wait for the program")?
         }
     };
     Ok(Ended {
@@ -145,14 +146,14 @@ fn finish(child: &mut Child, limit: Duration) -> Result<Ended> {
     })
 }
 
-/// Waits for the end of a program, for at most so long.
+/// Waits for the program; `None` at the limit.
 ///
 /// # Errors
 /// When it cannot be waited for.
-pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     let started = Instant::now();
     loop {
-        if let Some(status) = child.try_wait().context("cannot wait for it")? {
+        if let Some(status) = child.try_wait().context("cannot wait for the program")? {
             return Ok(Some(status));
         }
         if started.elapsed() >= limit {
@@ -162,11 +163,11 @@ pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStat
     }
 }
 
-/// Asks this one program to end, as an operator would. The program `kill` does it, because the workspace forbids unsafe
-/// code and the standard library can only kill outright.
+/// Sends SIGTERM, with the program `kill`: the standard library can only send SIGKILL, and unsafe
+/// code is forbidden.
 ///
 /// # Errors
-/// When there is no `kill`, or it refuses.
+/// When `kill` is missing or fails.
 pub(crate) fn terminate(child: &Child) -> Result<()> {
     let status = Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
@@ -180,7 +181,7 @@ pub(crate) fn terminate(child: &Child) -> Result<()> {
     Ok(())
 }
 
-fn pass_on(from: impl Read + Send + 'static, to: Sender<String>, show: fn(&[u8])) {
+fn forward(from: impl Read + Send + 'static, to: Sender<String>, show: fn(&[u8])) {
     thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
@@ -210,7 +211,7 @@ mod tests {
         command
     }
 
-    /// Runs it without showing what it prints, which would stand amid the output of the tests.
+    /// Without showing the output, which would mix with that of the tests.
     fn run_unseen(
         script: &str,
         read: Outputs,
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_shown_to_the_caller_and_the_end_is_told() {
+    fn lines_and_exit_status_reach_the_caller() {
         let (lines, ended) = lines_of(Outputs::OutAndErr, "echo a; echo b >&2; printf c; exit 3");
         assert_eq!(lines, ["a", "b", "c"]);
         assert_eq!(ended.fault("it").unwrap(), "it ended with exit status: 3");
@@ -241,17 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_end_is_ended() {
+    fn program_is_ended_at_its_time_limit() {
         let ended = run_unseen("exec sleep 3600", Outputs::Out, Duration::ZERO, |_| {});
         assert!(ended.timed_out);
-        assert_eq!(
-            ended.fault("it").unwrap(),
-            "it was ended because its time was up"
-        );
+        assert_eq!(ended.fault("it").unwrap(), "it was ended at its time limit");
     }
 
     #[test]
-    fn a_grandchild_that_keeps_the_pipe_open_is_not_waited_for() {
+    fn grandchild_that_keeps_the_pipe_open_is_not_awaited() {
         let mut own_pid = String::new();
         let started = Instant::now();
         let script = "sleep 3600 & echo $!";
@@ -260,6 +258,6 @@ mod tests {
         });
         assert!(started.elapsed() < LONG);
         let killed = Command::new("kill").arg(&own_pid).status().unwrap();
-        assert!(killed.success(), "the grandchild was still there");
+        assert!(killed.success(), "the grandchild was still running");
     }
 }

@@ -1,28 +1,28 @@
-//! `--install`: fetches what the chosen steps or services need and this machine lacks, with apt-get, as root.
+//! `--install`: installs tools that the chosen steps or services lack, with apt-get, as root.
 //!
-//! It never fails the run. What still lacks something says so itself, by name.
+//! It never fails the run. A step that still lacks a tool reports it by name.
 
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::environment::program;
-use super::stream::{self, Outputs};
+use crate::child_process::{self, Outputs};
+use crate::programs::program;
 
-/// A browser with its libraries is some hundred megabytes.
+/// A browser with its libraries has some hundred megabytes.
 const APT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// Something a step or a service needs from Debian.
+/// A tool that a step or a service needs, as Debian packages it.
 pub(crate) struct Tool {
-    /// The packages that bring it.
+    /// The packages to install.
     pub(crate) packages: &'static [&'static str],
-    /// Whether it is there already.
-    pub(crate) is_there: fn() -> bool,
+    /// Whether this machine has it.
+    pub(crate) is_installed: fn() -> bool,
 }
 
-/// Installs what of these is not there; says what it does, and what it cannot do, on the standard error.
-pub(crate) fn what_is_missing<'a>(tools: impl IntoIterator<Item = &'a Tool>) {
+/// Installs those of the tools that are missing, and reports on the standard error.
+pub(crate) fn install_missing<'a>(tools: impl IntoIterator<Item = &'a Tool>) {
     let missing = missing_packages(tools);
     if missing.is_empty() {
         return;
@@ -30,14 +30,14 @@ pub(crate) fn what_is_missing<'a>(tools: impl IntoIterator<Item = &'a Tool>) {
     eprintln!("\n=== install: {}", missing.join(" "));
     match install(&missing) {
         Ok(()) => eprintln!("--- install: done"),
-        Err(error) => eprintln!("--- install: not possible here: {error:#}"),
+        Err(error) => eprintln!("--- install: failed: {error:#}"),
     }
 }
 
 fn missing_packages<'a>(tools: impl IntoIterator<Item = &'a Tool>) -> Vec<&'static str> {
     let mut packages: Vec<&str> = tools
         .into_iter()
-        .filter(|tool| !(tool.is_there)())
+        .filter(|tool| !(tool.is_installed)())
         .flat_map(|tool| tool.packages)
         .copied()
         .collect();
@@ -60,14 +60,14 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .arg("--quiet")
         .args(arguments);
-    let ended = stream::run(&mut command, Outputs::OutAsErr, APT_MAX, |_| {})?;
+    let ended = child_process::run(&mut command, Outputs::OutAsErr, APT_MAX, |_| {})?;
     match ended.fault(&format!("apt-get {}", arguments[0])) {
         Some(fault) => anyhow::bail!(fault),
         None => Ok(()),
     }
 }
 
-/// Asked of `id`, because the standard library cannot say.
+/// By the program `id`: the standard library has no function for it.
 fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output();
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
@@ -78,14 +78,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_missing_package_is_asked_for_once() {
+    fn each_missing_package_is_installed_once() {
         const ABSENT: Tool = Tool {
             packages: &["b", "a"],
-            is_there: || false,
+            is_installed: || false,
         };
         const PRESENT: Tool = Tool {
             packages: &["c"],
-            is_there: || true,
+            is_installed: || true,
         };
         assert_eq!(missing_packages([&ABSENT, &PRESENT, &ABSENT]), ["a", "b"]);
         assert_eq!(missing_packages([]), [""; 0]);

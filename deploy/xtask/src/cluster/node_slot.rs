@@ -1,4 +1,4 @@
-//! One node's place: its name, its ports and its log stay while processes in it come and go.
+//! A slot for a node: its name, ports and log stay the same for each process that runs in it.
 
 use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,18 +9,18 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use anyhow::{Context as _, Result};
 use fritzy_testbed::{ReapedDir, free_port, is_free};
 
-use super::state::{Life, Node};
-use crate::test::stream;
+use super::state::{NodeState, NodeStatus};
+use crate::child_process;
 
-/// The first node's ports are one more each; the balancer is before them.
+/// The port of the balancer; n1 has the next one, and so on.
 pub(super) const PORTS_FROM: u16 = 8_000;
 const CLUSTER_PORTS_FROM: u16 = 7_000;
 const ADMIN_PORTS_FROM: u16 = 9_000;
-/// The balancer has noticed within 600 ms that a node is not ready any more.
+/// The balancer notices within 600 ms that a node is no longer ready.
 const UNREADY_MS: &str = "1000";
 
-/// What all nodes are started with.
-pub(super) struct Setup {
+/// The program and the settings that all nodes share.
+pub(super) struct NodeConfig {
     pub(super) program: PathBuf,
     pub(super) database_url: String,
     pub(super) kafka_brokers: Option<String>,
@@ -28,8 +28,8 @@ pub(super) struct Setup {
     pub(super) admin_token: String,
 }
 
-/// A place for a node.
-pub(super) struct Seat {
+/// A slot for one node.
+pub(super) struct NodeSlot {
     number: u16,
     name: String,
     pub(super) address: SocketAddr,
@@ -37,16 +37,16 @@ pub(super) struct Seat {
     admin: SocketAddr,
     log: PathBuf,
     child: Option<Child>,
-    pub(super) life: Life,
+    pub(super) status: NodeStatus,
 }
 
-impl Setup {
-    /// The program, for this database and these brokers.
+impl NodeConfig {
+    /// The program with these arguments, for the cluster's database and brokers.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
-            // Not as arguments, which every account of this machine can read.
+            // Not as arguments: every user of this machine can read those.
             .env("DATABASE_URL", &self.database_url)
             .env("FRITZY_CLUSTER_COOKIE", &self.cookie)
             .env("FRITZY_ADMIN_TOKEN", &self.admin_token)
@@ -59,8 +59,8 @@ impl Setup {
     }
 }
 
-impl Seat {
-    /// An empty one; its log is begun anew in this folder.
+impl NodeSlot {
+    /// An empty slot. Its log in this folder is emptied.
     ///
     /// # Errors
     /// When there is no free port, or the log cannot be written.
@@ -76,19 +76,19 @@ impl Seat {
             admin: address(ADMIN_PORTS_FROM + number)?,
             log,
             child: None,
-            life: Life::Ended("not started".to_owned()),
+            status: NodeStatus::Ended("not started".to_owned()),
         })
     }
 
-    /// Starts a process in it.
+    /// Starts a process in the slot.
     ///
     /// # Errors
-    /// When it cannot be started.
-    pub(super) fn start(&mut self, setup: &Setup, watched: &ReapedDir) -> Result<()> {
-        let folder = watched.process_dir(&self.name)?;
+    /// When the program or its log cannot be opened.
+    pub(super) fn start(&mut self, config: &NodeConfig, reaped: &ReapedDir) -> Result<()> {
+        let folder = reaped.process_dir(&self.name)?;
         let log = OpenOptions::new().append(true).open(&self.log);
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
-        // No other process has this argument.
+        // Identifies the process: no other one has this argument.
         let port_file = folder.join("port").display().to_string();
         let arguments = [
             ("--node-name", self.name.clone()),
@@ -99,26 +99,27 @@ impl Seat {
             ("--port-file", port_file.clone()),
         ];
         let arguments = arguments.iter().flat_map(|(name, value)| [*name, value]);
-        let child = setup
+        let child = config
             .command(&arguments.collect::<Vec<_>>())
             .current_dir(&folder)
-            // Ctrl-C in the terminal goes to us, and we end it in order.
+            // Ctrl-C in the terminal must reach only this program, which then stops the nodes in
+            // order.
             .process_group(0)
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("cannot start {}", setup.program.display()))?;
-        watched.watch(&self.name, child.id(), &port_file)?;
+            .with_context(|| format!("cannot start {}", config.program.display()))?;
+        reaped.watch(&self.name, child.id(), &port_file)?;
         self.child = Some(child);
-        self.life = Life::Starting;
+        self.status = NodeStatus::Starting;
         Ok(())
     }
 
-    /// A process that a test has started.
+    /// Takes a process that a test has started.
     #[cfg(test)]
     pub(super) fn occupy(&mut self, child: Child) {
         self.child = Some(child);
-        self.life = Life::Starting;
+        self.status = NodeStatus::Starting;
     }
 
     pub(super) fn name(&self) -> &str {
@@ -133,42 +134,42 @@ impl Seat {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Asks it to end in order.
+    /// Sends SIGTERM.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// When the signal cannot be sent.
     pub(super) fn stop(&mut self) -> Result<()> {
         if let Some(child) = &self.child {
-            stream::terminate(child)?;
-            self.life = Life::Draining;
+            child_process::terminate(child)?;
+            self.status = NodeStatus::Draining;
         }
         Ok(())
     }
 
-    /// Ends it at once.
+    /// Sends SIGKILL, and waits for the end.
     pub(super) fn kill(&mut self) {
         if let Some(child) = &mut self.child {
-            // Both succeed on a child of ours.
+            // Neither can fail for a child of this process.
             drop(child.kill());
             drop(child.wait());
         }
     }
 
-    /// How it has ended, told once.
-    pub(super) fn ended(&mut self) -> Option<String> {
+    /// Whether its process has ended since the last call, and how.
+    pub(super) fn take_end(&mut self) -> Option<String> {
         let status = self.child.as_mut()?.try_wait().ok().flatten()?;
         self.child = None;
         let end = end(status);
-        self.life = Life::Ended(end.clone());
+        self.status = NodeStatus::Ended(end.clone());
         Some(end)
     }
 
-    /// For people and for the state file.
-    pub(super) fn shown(&self) -> Node {
-        Node {
+    /// Its entry in the state file.
+    pub(super) fn state(&self) -> NodeState {
+        NodeState {
             number: self.number,
             name: self.name.clone(),
-            life: self.life.clone(),
+            status: self.status.clone(),
             url: url(self.address),
             admin_url: url(self.admin),
             cluster_address: self.cluster.to_string(),
@@ -178,15 +179,15 @@ impl Seat {
     }
 }
 
-/// How a browser on this machine reaches it.
+/// The URL for a browser on this machine.
 pub(super) fn url(address: SocketAddr) -> String {
     format!("http://localhost:{}", address.port())
 }
 
-/// This port on this machine, or a free one when somebody has it.
+/// This port on the loopback interface, or a free one if it is taken.
 ///
 /// # Errors
-/// When there is no free one.
+/// When no port is free.
 pub(super) fn address(port: u16) -> Result<SocketAddr> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     if is_free(port) {
