@@ -1,22 +1,19 @@
-//! The real thing: the real orders on a real node, which is killed in the middle of them.
+//! The real orders on a real node, which is killed in the middle of them.
 
-
-use std::fs::{self, File};
-use std::io::{Write, stderr};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use fritzy_bench::replay::{
     OrderBook, ReplayOptions, ReplayOutcome, ReplayProgress, Totals, replay,
 };
 use fritzy_bench::{Cents, GraphqlClient};
-use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
-use fritzy_testbed::node_binary;
+use fritzy_testbed::{
+    ExitedProcess, NODE_TIME_MAX, NodeProcess, PostgresConfig, PostgresServer, Workspace, node_binary,
+    skip_unless,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tempfile::TempDir;
 
 /// What the real orders add up to.
 const SAMPLE: Totals = Totals {
@@ -26,9 +23,6 @@ const SAMPLE: Totals = Totals {
     units: 16_479,
     total: Cents::new(24_409_194),
 };
-
-/// Time for a node to listen, and time for it to end: a debug build on a busy machine needs seconds of it.
-const NODE_TIME_MAX: Duration = Duration::from_secs(60);
 
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
@@ -40,12 +34,7 @@ async fn a_killed_node_loses_and_doubles_nothing() {
 /// The node is killed as well, and then its database crashes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_and_a_crashed_postgresql_lose_and_double_nothing() {
-    let test = "a_killed_node_and_a_crashed_postgresql_lose_and_double_nothing";
-    let server = match PostgresServer::start(PostgresConfig::default()) {
-        Ok(server) => server,
-        Err(missing @ ServiceError::Missing { .. }) => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let node = Node::start(Some(server.url("postgres")));
     replay_through_faults(node, || {
         server.stop_immediate().expect("stops");
@@ -103,7 +92,7 @@ async fn replay_through_faults(mut node: Node, fault: impl Fn()) {
     assert!(listed_ids(&options.url).await == held, "nothing was added");
 
     let ended = node.terminate();
-    assert_eq!(ended.code(), Some(0), "SIGTERM ends a node in order");
+    assert_eq!(ended.code, Some(0), "SIGTERM ends a node in order");
 }
 
 /// Kills the node when a third of the orders are acknowledged, and starts it again on the same port and data.
@@ -178,103 +167,52 @@ fn sorted(ids: &[String]) -> Vec<String> {
     ids
 }
 
-/// A node process on its own directory. It ends with this value, and a failed test shows the end of its log.
+/// A node in its own directory. A failed test shows the end of its log.
 struct Node {
-    child: Child,
+    workspace: Workspace,
+    /// `None` only while it is killed.
+    process: Option<NodeProcess>,
     port: u16,
-    files: TempDir,
     database_url: Option<String>,
 }
 
 impl Node {
-    /// Starts on a free port and waits until it listens. Without a database it keeps its data in its directory.
+    /// Starts on a free port and waits until it listens. Without a database it keeps its data in its
+    /// directory.
     fn start(database_url: Option<String>) -> Self {
-        let files = TempDir::new().expect("a directory");
-        fs::create_dir(files.path().join("data")).expect("another");
-        let child = spawn(files.path(), 0, database_url.as_deref());
         let mut node = Self {
-            child,
+            workspace: Workspace::new(),
+            process: None,
             port: 0,
-            files,
             database_url,
         };
-        node.port = node.listened_port();
+        let mut process = node.spawn();
+        node.port = process.address().port();
+        node.process = Some(process);
         node
     }
 
-    /// The port from the port file, which the node writes once it listens.
-    fn listened_port(&mut self) -> u16 {
-        let began = Instant::now();
-        loop {
-            let text = fs::read_to_string(self.files.path().join("port")).unwrap_or_default();
-            if let Ok(port) = text.trim().parse() {
-                return port;
-            }
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                panic!("the node ended before it listened: {status}");
-            }
-            assert!(began.elapsed() < NODE_TIME_MAX, "the node does not listen");
-            sleep(POLL_EVERY);
+    fn spawn(&self) -> NodeProcess {
+        let mut command = self.workspace.command(&[]);
+        command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
+        if let Some(url) = &self.database_url {
+            command.args(["--database-url", url]);
         }
+        self.workspace.spawn(&mut command)
     }
 
-    /// SIGKILL.
     fn kill(&mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("a child");
+        self.process.take().expect("a running node").kill();
     }
 
     /// Starts it again on the same port and data, and does not wait: that is the replay's part.
     fn restart(&mut self) {
-        self.child = spawn(self.files.path(), self.port, self.database_url.as_deref());
+        self.process = Some(self.spawn());
     }
 
-    /// SIGTERM, and how it ended.
-    fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.expect("kill exists").success());
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(began.elapsed() < NODE_TIME_MAX, "SIGTERM does not end it");
-            sleep(POLL_EVERY);
-        }
+    fn terminate(mut self) -> ExitedProcess {
+        let process = self.process.take().expect("a running node");
+        process.terminate();
+        process.wait_exit(NODE_TIME_MAX)
     }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            let log = fs::read(self.files.path().join("node.log")).unwrap_or_default();
-            let end = &log[log.len().saturating_sub(8 * 1024)..];
-            let text = String::from_utf8_lossy(end);
-            let _ = writeln!(stderr(), "--- the end of the node's log ---\n{text}");
-        }
-    }
-}
-
-fn spawn(files: &Path, port: u16, database_url: Option<&str>) -> Child {
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(files.join("node.log"));
-    let log = log.expect("a log");
-    Command::new(node_binary())
-        .arg("--listen")
-        .arg(format!("127.0.0.1:{port}"))
-        .arg("--data-dir")
-        .arg(files.join("data"))
-        .arg("--port-file")
-        .arg(files.join("port"))
-        .args(database_url.map(|url| format!("--database-url={url}")))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("a second handle"))
-        .stderr(log)
-        .spawn()
-        .expect("the node starts")
 }

@@ -1,12 +1,15 @@
 //! A process of the `fritzy` binary. It is killed when the test that started it ends.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead as _, BufReader, PipeReader, PipeWriter};
+use std::io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::error::ServiceError;
 use crate::processes::{Process, Signal};
@@ -18,7 +21,8 @@ pub const NODE_TIME_MAX: Duration = Duration::from_secs(60);
 /// How much of a log an error shows.
 const LOG_LINES_SHOWN: usize = 40;
 
-/// A running process, killed when dropped. All waits block the thread, each within a limit.
+/// A running process, killed when dropped. All waits block the thread, each within a limit. In a
+/// failing test, the end of its log is printed.
 #[derive(Debug)]
 pub struct NodeProcess {
     child: Child,
@@ -28,6 +32,8 @@ pub struct NodeProcess {
     /// Lines that were read already.
     stdout: String,
     log: PathBuf,
+    /// The workspace that the process runs in, which is removed after it.
+    _dir: Option<Arc<TempDir>>,
 }
 
 /// A process that has exited by itself.
@@ -47,18 +53,19 @@ impl NodeProcess {
     /// # Errors
     /// When the program cannot be started, or `log` not be written.
     pub fn spawn(command: &mut Command, log: &Path) -> Result<Self, ServiceError> {
-        let (reader, writer) = io::pipe().map_err(|source| ServiceError::Io {
+        let pipe = io::pipe().map_err(|source| ServiceError::Io {
             what: "open a pipe".to_owned(),
             source,
         })?;
-        Self::spawn_into(command, log, reader, writer)
+        Self::spawn_with(command, log, pipe, None)
     }
 
-    pub(super) fn spawn_into(
+    /// [`Self::spawn`] with this pipe for stdout, in a directory that is kept while it runs.
+    pub(super) fn spawn_with(
         command: &mut Command,
         log: &Path,
-        reader: PipeReader,
-        writer: PipeWriter,
+        (reader, writer): (PipeReader, PipeWriter),
+        dir: Option<Arc<TempDir>>,
     ) -> Result<Self, ServiceError> {
         let stderr = OpenOptions::new()
             .create(true)
@@ -81,6 +88,7 @@ impl NodeProcess {
             lines,
             stdout: String::new(),
             log: log.to_owned(),
+            _dir: dir,
         })
     }
 
@@ -150,9 +158,7 @@ impl NodeProcess {
     /// The last lines of [`Self::log`].
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
+        tail(&self.log())
     }
 
     /// Sends SIGTERM.
@@ -271,7 +277,19 @@ impl Drop for NodeProcess {
         // Both succeed on a child of this process, exited or not.
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            let log = std::fs::read(&self.log).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let end = format!("--- end of {}\n{}\n", self.log.display(), tail(&log));
+            drop(io::stderr().write_all(end.as_bytes()));
+        }
     }
+}
+
+/// The last lines of a log.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
 }
 
 /// The port in a line such as `API      http://localhost:8000/graphql`.

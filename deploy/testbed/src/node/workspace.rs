@@ -3,15 +3,17 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use super::binary::node_binary;
 use super::process::{ExitedProcess, NODE_TIME_MAX, NodeProcess};
 
-/// An empty working directory for processes, with their logs next to it. Removed when dropped.
-#[derive(Debug)]
-pub struct Workspace(TempDir);
+/// An empty working directory for processes, with their logs next to it. Removed with the last of
+/// its processes and clones.
+#[derive(Debug, Clone)]
+pub struct Workspace(Arc<TempDir>);
 
 impl Default for Workspace {
     fn default() -> Self {
@@ -28,7 +30,7 @@ impl Workspace {
     pub fn new() -> Self {
         let root = TempDir::new().expect("a temporary directory");
         std::fs::create_dir(root.path().join("current")).expect("a directory");
-        Self(root)
+        Self(Arc::new(root))
     }
 
     /// The working directory of the processes.
@@ -59,20 +61,19 @@ impl Workspace {
     /// # Panics
     /// When it cannot be started.
     pub fn spawn(&self, command: &mut Command) -> NodeProcess {
-        NodeProcess::spawn(command, &self.new_log()).expect("the binary starts")
+        self.spawn_with_unread_stdout(command, &[])
     }
 
-    /// Starts a command whose stdout pipe already holds `unread` bytes.
+    /// Starts a command whose stdout pipe already holds `unread` bytes, at most its capacity.
     ///
     /// # Panics
     /// When it cannot be started.
     pub fn spawn_with_unread_stdout(&self, command: &mut Command, unread: &[u8]) -> NodeProcess {
-        let (reader, mut writer) = std::io::pipe().expect("a pipe");
-        writer
-            .write_all(unread)
-            .expect("at most the capacity of a pipe");
-        NodeProcess::spawn_into(command, &self.new_log(), reader, writer)
-            .expect("the binary starts")
+        let mut pipe = std::io::pipe().expect("a pipe");
+        pipe.1.write_all(unread).expect("at most its capacity");
+        let log = new_file(self.0.path());
+        let process = NodeProcess::spawn_with(command, &log, pipe, Some(self.0.clone()));
+        process.expect("the binary starts")
     }
 
     /// Starts a node on a free port with default settings, and waits until it listens.
@@ -93,10 +94,6 @@ impl Workspace {
     /// Runs a command that exits by itself within [`NODE_TIME_MAX`].
     pub fn run(&self, command: &mut Command) -> ExitedProcess {
         self.spawn(command).wait_exit(NODE_TIME_MAX)
-    }
-
-    fn new_log(&self) -> PathBuf {
-        new_file(self.0.path())
     }
 }
 

@@ -48,7 +48,7 @@ fn broker_keeps_topics_through_kill_and_leaves_nothing() {
     let listed = topics(&cluster, &["--describe", "--topic", "order.events"]);
     assert!(listed.contains("PartitionCount: 3"), "{listed}");
     cluster.pause(0).expect("stops");
-    cluster.resume(0).expect("goes on");
+    cluster.resume(0).expect("resumes");
     let folder = cluster.folder().to_owned();
     let part = folder.display().to_string();
     assert_eq!(processes_with(&part), 1);
@@ -82,7 +82,7 @@ fn three_brokers_tolerate_the_loss_of_one() {
 fn detached_brokers_are_found_and_ended() {
     let cluster = skip_unless!(brokers(1));
     let address = cluster.bootstrap();
-    let left = cluster.detach().expect("they run");
+    let left = cluster.detach().expect("running brokers");
     assert!(left.is_running());
     TcpStream::connect(&address).expect("it listens");
     left.end().expect("ends");
@@ -90,7 +90,7 @@ fn detached_brokers_are_found_and_ended() {
     // A killed process gives its port back when its memory is gone.
     let deadline = Instant::now() + TOOL_MAX;
     while TcpStream::connect(&address).is_ok() {
-        assert!(Instant::now() < deadline, "somebody listens");
+        assert!(Instant::now() < deadline, "the port is still in use");
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -101,9 +101,9 @@ fn in_memory_broker_serves_and_leaves_nothing() {
     let address = broker.bootstrap().to_owned();
     TcpStream::connect(&address).expect("it listens");
     drop(broker);
-    TcpStream::connect(&address).expect_err("nobody listens");
+    TcpStream::connect(&address).expect_err("the listener is closed");
     let broker = TansuBroker::start(None).expect("it starts again");
-    let left = broker.detach().expect("it runs");
+    let left = broker.detach().expect("a running broker");
     assert!(left.is_running());
     left.end().expect("ends");
     assert!(!left.is_running() && !left.folder.exists());

@@ -68,7 +68,10 @@ fn committed_data_survives_every_kind_of_stop() {
             "{name}"
         );
         server.restart().unwrap();
-        assert!(server.restart().is_err(), "{name}: it runs already");
+        assert!(
+            server.restart().is_err(),
+            "{name}: a running server is not started"
+        );
         assert_eq!(
             server.psql("postgres", &is_there(name)).unwrap(),
             "t",

@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use fritzy_testbed::{ChaosProxy, HoldFrom, PostgresConfig, PostgresServer, ServiceError, skip, skip_unless};
+use fritzy_testbed::{
+    ChaosProxy, HoldFrom, PostgresConfig, PostgresServer, ServiceError, skip, skip_unless,
+};
 
 use crate::psql::{A_MOMENT, Psql, SOON, by_way_of, eventually};
 use crate::{is_there, make};

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use fritzy_testbed::{PostgresServer};
+use fritzy_testbed::PostgresServer;
 
 /// What must happen has happened by then, on a busy machine as well.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ impl Psql {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("psql is beside postgres");
+            .expect("psql next to postgres");
         let statements = child.stdin.take().expect("it is piped");
         let out = child.stdout.take().expect("it is piped");
         let (sender, rows) = mpsc::channel();
@@ -69,7 +69,7 @@ impl Psql {
 
     /// Kills the client; the system closes its connection.
     pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it runs");
+        self.child.kill().expect("a running psql");
         self.child.wait().expect("a child");
     }
 }

@@ -43,7 +43,7 @@ fn killed_program_leaves_neither_server_nor_directory() {
         .find_map(|line| line.strip_prefix("victim: ").map(str::to_owned));
     victim.kill().unwrap();
     victim.wait().unwrap();
-    let line = line.expect("it says where its server is");
+    let line = line.expect("the line with its server");
     let (pid, data) = line.split_once(' ').unwrap();
     let folder = Path::new(data).parent().unwrap();
     let deadline = Instant::now() + SOON;

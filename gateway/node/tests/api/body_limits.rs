@@ -1,4 +1,4 @@
-//! A body has a limit in size, however it is sent, and in time.
+//! Bodies are limited in size, sized or chunked, and in time.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn small_node() -> TestNode {
     TestNode::start_with(|settings| settings.body_bytes_max = BYTES_MAX as u64).await
 }
 
-/// A request of exactly so many bytes that creates an account.
+/// A request of exactly this many bytes that creates an account.
 fn body_of(bytes: usize) -> String {
     let body = json!({ "query": r#"mutation { createAccount(account: { name: "Ada" }) { id } }"# });
     format!("{:bytes$}", body.to_string())
@@ -34,7 +34,7 @@ async fn body_over_the_limit_is_refused_by_its_length() {
     assert_eq!(response.status, 413);
     assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
     let message = response.error()["message"].to_string();
-    assert!(message.contains("4096"), "says the limit: {message}");
+    assert!(message.contains("4096"), "without the limit: {message}");
     let accounts = node.api.run("{ accounts { id } }").await;
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
@@ -55,8 +55,8 @@ async fn chunked_body_over_the_limit_is_refused_while_received() {
         wire.write(chunk).await;
         wire.write(b"\r\n").await;
     }
-    // The end of the body is never sent: the limit was passed before.
-    let response = wire.response().await.expect("an answer");
+    // The end of the body is never sent: the limit was exceeded before.
+    let response = wire.response().await.expect("a response");
     assert_eq!(response.status, 413, "{response:?}");
     assert!(
         response.body.contains(r#""code":"PAYLOAD_TOO_LARGE""#),
@@ -79,7 +79,7 @@ async fn chunked_body_within_the_limit_is_accepted() {
         wire.write(&[b'1', b'\r', b'\n', byte, b'\r', b'\n']).await;
     }
     wire.write(b"0\r\n\r\n").await;
-    let response = wire.response().await.expect("an answer");
+    let response = wire.response().await.expect("a response");
     assert_eq!(response.status, 200, "{response:?}");
     assert!(
         response.body.contains(r#"{"createAccount":{"id":"#),
@@ -99,8 +99,8 @@ async fn truncated_body_writes_nothing() {
     assert_eq!(accounts.data("/accounts"), json!([]));
 }
 
-/// The setting says "milliseconds a request may take, waiting included": a client that stops in the
-/// middle of its body must not hold a connection for ever.
+/// The setting's description is "milliseconds a request may take, waiting included": a client that
+/// stops within its body must not hold a connection forever.
 #[tokio::test(flavor = "multi_thread")]
 async fn endless_body_is_answered_at_the_timeout() {
     let node = TestNode::start_with(|settings| settings.request_timeout_ms = 200).await;
@@ -109,8 +109,8 @@ async fn endless_body_is_answered_at_the_timeout() {
     wire.write(br#"{"query":"#).await;
     let response = timeout(Duration::from_secs(5), wire.response())
         .await
-        .expect("an answer within 25 times the time limit")
-        .expect("an answer, not a closed connection");
+        .expect("a response within 25 times the limit")
+        .expect("a response, not a closed connection");
     assert_eq!(response.status, 408, "{response:?}");
     for part in [
         r#""code":"DEADLINE_EXCEEDED""#,
@@ -129,10 +129,10 @@ async fn expired_request_is_not_executed() {
     let body = body_of(100);
     wire.begin_post(body.len()).await;
     wire.write(&body.as_bytes()[..50]).await;
-    // Time that passes is what is tested here.
+    // The passing of time is what this tests.
     tokio::time::sleep(limit).await;
     wire.write(&body.as_bytes()[50..]).await;
-    let response = wire.response().await.expect("an answer");
+    let response = wire.response().await.expect("a response");
     for part in [r#""code":"DEADLINE_EXCEEDED""#, r#""retryable":true"#] {
         assert!(response.body.contains(part), "{response:?}");
     }

@@ -1,4 +1,4 @@
-//! Relay connections: a walk by cursors from either end, stable while others write (A10).
+//! Relay connections: pagination by cursors in both directions, stable during writes (A10).
 
 use serde_json::Value;
 
@@ -77,7 +77,10 @@ async fn orders_and_products_have_connections() {
         .collect();
     assert_eq!(totals, [3.0, 4.5]);
     assert_eq!(orders["pageInfo"]["hasPreviousPage"], true);
-    assert_eq!(response.data("/productsConnection/edges/0/node/name"), "Pen");
+    assert_eq!(
+        response.data("/productsConnection/edges/0/node/name"),
+        "Pen"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,6 +96,10 @@ async fn invalid_connection_arguments_are_named() {
         let document = format!("{{ accountsConnection({arguments}) {{ edges {{ cursor }} }} }}");
         let response = node.api.run(&document).await;
         assert_eq!(response.code(), "INVALID_ARGUMENT", "{arguments}");
-        assert_eq!(response.error()["extensions"]["field"], field, "{arguments}");
+        assert_eq!(
+            response.error()["extensions"]["field"],
+            field,
+            "{arguments}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Consistency tokens: what a change answers, and what a list does with it.
+//! Consistency tokens: which changes return one, and how lists use them.
 
 use fritzy_testbed::{PostgresConfig, PostgresServer, skip_unless};
 use serde_json::{Value, json};
@@ -76,7 +76,11 @@ async fn consistency_token_makes_the_next_list_current() {
         for list in [by_header, by_extension] {
             let shown = list.json()["data"]["accounts"].as_array().map(Vec::len);
             assert_eq!(shown, Some(number), "{list:?}");
-            assert_eq!(list.json().get("extensions"), None, "a query answers none");
+            assert_eq!(
+                list.json().get("extensions"),
+                None,
+                "queries return no token"
+            );
         }
     }
     node.stop().await;

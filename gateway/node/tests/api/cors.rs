@@ -1,4 +1,4 @@
-//! Which web pages may call the API: none but the node's own, unless the settings name them.
+//! Which web pages may call the API: only the node's own, unless the settings name others.
 
 use fritzy_testbed_shop::{Api, Response};
 use hyper::http::request::Builder;
@@ -136,8 +136,8 @@ async fn cors_star_allows_every_origin() {
     }
 }
 
-/// Browsers send the origin with every POST, also to the page's own host. The settings promise that
-/// the node's own page needs no entry.
+/// Browsers send the origin with every POST, also to the page's own host. The node's own page needs
+/// no setting.
 #[tokio::test(flavor = "multi_thread")]
 async fn cors_ignores_requests_of_the_same_origin() {
     for origins in [&[][..], &[SHOP]] {

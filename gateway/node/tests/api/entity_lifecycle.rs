@@ -1,4 +1,4 @@
-//! Accounts and products change and end, over the API (A9).
+//! Changes and ends of accounts and products (A9).
 
 use crate::node::TestNode;
 
@@ -77,7 +77,7 @@ async fn product_is_updated_repriced_and_withdrawn() {
         refused.error()["extensions"]["field"],
         "order.products[0].productId"
     );
-    // Lists show it no more; its id and its key still answer.
+    // Lists do not contain it any more; its id and its key still work.
     assert_eq!(
         node.api.run("{ products { id } }").await.data("/products"),
         serde_json::json!([])

@@ -1,5 +1,5 @@
-//! Every way to be refused has a code, and the table for clients lists exactly the codes there are
-//! (requirement F2).
+//! Every refusal has a code, and the documented table lists exactly the existing codes (requirement
+//! F2).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::node::TestNode;
 
-/// Codes of GraphQL and HTTP, beside those of the shop.
+/// Codes of GraphQL and HTTP, in addition to those of the shop.
 const PROTOCOL_CODES: [&str; 9] = [
     "GRAPHQL_PARSE_FAILED",
     "GRAPHQL_VALIDATION_FAILED",
@@ -41,7 +41,7 @@ fn documented_error_codes_are_complete() {
     assert_eq!(set, ours.chain(PROTOCOL_CODES).collect());
 }
 
-/// All the codes of an answer; each error must have one.
+/// All codes of a response; each error must have one.
 fn codes(response: &Response) -> BTreeSet<String> {
     let json = response.json();
     let errors = json["errors"].as_array();
@@ -52,7 +52,11 @@ fn codes(response: &Response) -> BTreeSet<String> {
 }
 
 fn require_code(response: &Response, expected: &str) {
-    assert_eq!(codes(response), [expected.to_owned()].into(), "{response:?}");
+    assert_eq!(
+        codes(response),
+        [expected.to_owned()].into(),
+        "{response:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,7 +196,7 @@ async fn malformed_bodies_have_a_code() {
     require_code(&response, "BAD_REQUEST");
 }
 
-/// A list is no request, whatever stands in it.
+/// A list is no request, whatever it contains.
 #[tokio::test(flavor = "multi_thread")]
 async fn list_of_requests_is_refused() {
     let node = TestNode::start().await;

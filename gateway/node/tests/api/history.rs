@@ -1,4 +1,4 @@
-//! What happened to accounts, products and orders can be asked for.
+//! The history of accounts, products and orders.
 
 use std::collections::BTreeSet;
 
@@ -115,6 +115,10 @@ async fn unknown_entity_has_no_history() {
             .run_with(HISTORY, json!({ "id": id, "page": page }))
             .await;
         assert_eq!(response.code(), code, "{id}: {response:?}");
-        assert_eq!(response.error()["extensions"]["field"], field, "{response:?}");
+        assert_eq!(
+            response.error()["extensions"]["field"],
+            field,
+            "{response:?}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Lists: ordered by (createdAt, id), in pages, by the seed's skip and take.
+//! Lists: ordered by (createdAt, id), in pages by the original `skip` and `take`.
 
 use fritzy_testbed_shop::{Api, ids};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::node::TestNode;
 
 const COUNT: usize = 130;
 
-/// Creates accounts, or products, many in one document.
+/// Creates many accounts or products in one document.
 async fn create_many(api: &Api, count: usize, field: impl Fn(usize) -> String) {
     let fields: Vec<String> = (0..count)
         .map(|n| format!("n{n}: {} {{ id }}", field(n)))
@@ -40,7 +40,7 @@ async fn page(api: &Api, list: &str, pagination: Value) -> Value {
     response.data(&format!("/{list}"))
 }
 
-/// When each entry was created, with its id.
+/// The creation time of each entry, with its id.
 fn sort_keys(list: &Value) -> Vec<(OffsetDateTime, String)> {
     let entries = list.as_array().expect("a list").iter();
     let moment = |entry: &Value| {

@@ -1,6 +1,6 @@
-//! The API of real nodes, over real HTTP: what clients of the seed hold, and what was added beside it.
+//! The API of real nodes over real HTTP: what clients of the original API rely on, and what was
+//! added.
 
-mod answer_room;
 mod bad_input;
 mod body_limits;
 mod connections;
@@ -15,12 +15,13 @@ mod media_types;
 mod nested_lists;
 mod node;
 mod old_clients;
-mod order_life;
+mod order_lifecycle;
 mod overload;
 mod pages;
-mod partial_answers;
+mod partial_responses;
 mod prices;
 mod request_ids;
+mod response_budget;
 mod schema_snapshot;
 mod seed_examples;
 mod seed_shape;

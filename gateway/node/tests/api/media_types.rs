@@ -1,4 +1,5 @@
-//! GraphQL over HTTP: queries by GET, and the status by the media type of the answer (requirement F1).
+//! GraphQL over HTTP: queries by GET, and the status by the media type of the response (requirement
+//! F1).
 
 use fritzy_testbed_shop::{Api, Response};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
@@ -119,7 +120,7 @@ async fn graphql_response_media_type_uses_error_statuses() {
         assert_eq!(response.status, StatusCode::BAD_REQUEST, "{body}");
         assert_eq!(media_type(&response), format!("{GRAPHQL}; charset=utf-8"));
         assert!(response.json().get("data").is_none(), "{response:?}");
-        // The older one always said 200, and old clients read nothing else.
+        // The older media type always had status 200, and old clients check nothing else.
         for accept in [Some(JSON), Some("*/*"), None] {
             let response = post_accepting(&node.api, accept, body).await;
             assert_eq!(response.status, StatusCode::OK, "{accept:?} {body}");
@@ -134,7 +135,7 @@ async fn executed_requests_return_200() {
     let node = TestNode::start().await;
     for body in [
         r#"{"query":"{ accounts { id } }"}"#,
-        // A field's error is part of the answer, not of the request's fate.
+        // The error of a field is part of the response and does not change its status.
         r#"{"query":"{ accounts { id } order(id: \"x\") { id } }"}"#,
         r#"{"query":"{ accounts(pagination: { take: -1 }) { id } }"}"#,
     ] {

@@ -1,4 +1,5 @@
-//! Orders inside accounts, products inside orders: read for all at once, and the same as one by one.
+//! Orders of accounts and products of orders are read for all at once, with the same result as one
+//! by one.
 
 use fritzy_testbed_shop::{Api, ids};
 use hyper::Method;
@@ -6,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::node::TestNode;
 
-/// More than one statement's list of accounts, and more than the default page.
+/// More than the accounts of one statement, and more than the default page.
 const ACCOUNTS: usize = 130;
 const PRODUCTS: usize = 12;
 
-/// Account `n` has `n % 4` orders; order `m` of it has `1 + m` lines.
+/// Account `n` has `n % 4` orders; its order `m` has `1 + m` lines.
 async fn filled() -> TestNode {
     let node = TestNode::start().await;
     let mut products = Vec::new();
@@ -136,7 +137,7 @@ async fn nested_connections_take_one_statement_per_level() {
             assert_eq!(ids, 150, "{document}");
         }
     }
-    // What is read for many is what is read for one.
+    // Batched reads equal single reads.
     let account = "ordersConnection(last: 2) { pageInfo { hasPreviousPage } edges { cursor node {
         id products { name description } } } nodes { products { description } } }";
     let all = format!("{{ accounts(pagination: {{ take: 1000 }}) {{ id {account} }} }}");

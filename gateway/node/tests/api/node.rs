@@ -1,4 +1,4 @@
-//! A real node inside the test's process, on a folder of its own.
+//! A real node inside the test's process, with its own directory.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -18,15 +18,15 @@ pub(crate) struct TestNode {
     workspace: StoppedNode,
 }
 
-/// What is left of a node that was stopped: its settings, and its folder with all it wrote.
+/// A stopped node: its settings, and its directory with all data.
 pub(crate) struct StoppedNode {
     settings: Settings,
-    /// Both go away with the last use of the node.
+    /// Both are removed with the last use of the node.
     _folder: TempDir,
     _database: Option<Database>,
 }
 
-/// A database of the node's own on PostgreSQL, where `FRITZY_TEST_API_STORE=postgres` asks for one.
+/// A database for the node on PostgreSQL, if `FRITZY_TEST_API_STORE=postgres`.
 struct Database {
     server: TestPostgres,
     url: String,
@@ -36,7 +36,7 @@ impl Database {
     fn if_asked_for() -> Option<Self> {
         let store = std::env::var("FRITZY_TEST_API_STORE").ok()?;
         assert_eq!(store, "postgres", "FRITZY_TEST_API_STORE");
-        let server = shared_postgres().expect("a server was asked for");
+        let server = shared_postgres().expect("a server");
         let url = server.fresh_database().expect("a database");
         Some(Self { server, url })
     }
@@ -44,7 +44,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // What could not be dropped goes with the server.
+        // What cannot be dropped is removed with the server.
         let _ = self.server.drop_database(&self.url);
     }
 }
@@ -82,14 +82,14 @@ impl TestNode {
         self.workspace
     }
 
-    /// Stops the node, and starts another on what it wrote.
+    /// Stops the node, and starts another one on its data.
     pub(crate) async fn restart(self) -> Self {
         self.stop().await.start().await
     }
 }
 
 impl StoppedNode {
-    /// Starts a node on what the last one wrote.
+    /// Starts a node on the data of the last one.
     pub(crate) async fn start(self) -> TestNode {
         let node = Node::start(self.settings.clone())
             .await
@@ -102,8 +102,8 @@ impl StoppedNode {
     }
 }
 
-/// The settings as they are declared, whatever they are, but on a free port, in `folder`, with few
-/// shards, and with so much time that a busy machine is not taken for a broken node.
+/// The declared defaults, but on a free port, in `folder`, with few shards, and with long timeouts,
+/// so that a busy machine does not cause failures.
 fn settings(folder: &Path) -> Settings {
     let declared = Settings::augment_args(Command::new("node"));
     let mut defaults = declared.get_matches_from(["node"]);

@@ -1,5 +1,5 @@
-//! Documents as clients of the seed hold them: their variables' types still fit, and what they leave
-//! out may stay out.
+//! Documents of clients of the original API: the types of their variables still fit, and what they
+//! leave out stays optional.
 
 use fritzy_testbed_shop::{ids, order};
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
-//! Too much at once is refused at once: too many requests, too much in one document. And the node
-//! counts what it did.
+//! Overload is refused at once: too many requests, too complex documents. And the metrics count it.
 
 use futures_util::future::join_all;
 use hyper::{Method, StatusCode};
@@ -89,7 +88,7 @@ async fn document_with_many_errors_reports_the_first_ones() {
     assert!(response.text.contains("GRAPHQL_VALIDATION_FAILED"));
 }
 
-/// An error for each word, and a long name in each error: gigabytes, from a body of a megabyte.
+/// An error for each word, and a long name in each error: gigabytes from a body of a megabyte.
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_with_memory_filling_errors_are_refused_unparsed() {
     let node = TestNode::start().await;

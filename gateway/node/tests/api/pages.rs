@@ -1,4 +1,4 @@
-//! What else a node serves: the page to click, and the probes.
+//! Other paths that a node serves: the explorer, and the probes.
 
 use fritzy_testbed_shop::Response;
 use hyper::{Method, StatusCode};

@@ -1,12 +1,12 @@
-//! Amounts come back as they were sent, to the last decimal (requirement A5). They are compared by the
-//! text of the answer: a test that reads numbers as doubles could not see a digit too many.
+//! Amounts are returned as sent, to the last decimal (requirement A5). They are compared as text: a
+//! test that reads doubles could not notice an additional digit.
 
 use fritzy_testbed_shop::{Api, ApiError, Response};
 
 use crate::node::TestNode;
 use serde_json::json;
 
-/// A price as a client writes it, and the same as number, text and minor units of the answer.
+/// A price as a client writes it, and as number, text and minor units of the response.
 const PRICES: [(&str, &str, &str, &str); 9] = [
     ("5", "5.0", "5.00", "500"),
     ("5.0", "5.0", "5.00", "500"),
@@ -26,11 +26,20 @@ const PRICES: [(&str, &str, &str, &str); 9] = [
 
 const FIELDS: &str = "{ id price priceMoney { amount currency minorUnits } }";
 
-fn require_price(response: &Response, number: &str, amount: &str, currency: &str, minor_units: &str) {
+fn require_price(
+    response: &Response,
+    number: &str,
+    amount: &str,
+    currency: &str,
+    minor_units: &str,
+) {
     let expected = format!(
         r#""price":{number},"priceMoney":{{"amount":"{amount}","currency":"{currency}","minorUnits":{minor_units}}}}}"#
     );
-    assert!(response.text.contains(&expected), "{expected} in {response:?}");
+    assert!(
+        response.text.contains(&expected),
+        "{expected} in {response:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +52,7 @@ async fn price_is_returned_exactly_in_every_notation() {
         let by_literal = node.api.run(&literal).await;
         require_price(&by_literal, number, amount, "USD", minor_units);
 
-        // Written by hand: a JSON library would write its own idea of the number.
+        // Written by hand: a JSON library would format the number itself.
         let document = format!(
             "mutation($price: Float!) {{ createProduct(product: {{ name: \\\"P\\\", description: \\\"\\\", price: $price }}) {FIELDS} }}"
         );

@@ -1,4 +1,4 @@
-//! Every answer of the API carries an id by which its request is found in the logs.
+//! Every response of the API has an id that the logs contain.
 
 use std::collections::BTreeSet;
 

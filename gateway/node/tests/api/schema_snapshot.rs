@@ -1,5 +1,4 @@
-//! The whole schema is written down in `docs/schema.graphql`, so that every change of it is seen in a
-//! review.
+//! The whole schema is in `docs/schema.graphql`, so that reviews see every change.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The four examples of the seed's README, word for word (requirement A4).
+//! The four examples in the README of the original API, word for word (requirement A4).
 
 use std::time::SystemTime;
 
@@ -125,7 +125,7 @@ async fn third_and_fourth_example_place_and_list_an_order() {
     let written = placed.text_at("/createOrder/createdAt");
     assert!(written.ends_with('Z'), "{written} is in UTC");
     let moment = OffsetDateTime::parse(&written, &Rfc3339).expect("RFC 3339");
-    // The shop keeps microseconds: what is cut off lies before.
+    // The shop keeps microseconds, truncated.
     let before = OffsetDateTime::from(before) - time::Duration::MICROSECOND;
     assert!(before <= moment && moment <= after, "{written}");
 

@@ -1,6 +1,6 @@
-//! What clients of the Go original hold in generated code, asked of a running node by introspection:
-//! each type, field, argument and nullability by itself. This table never changes; whatever is added
-//! beside it must not be required of clients that do not know it.
+//! What clients of the Go original have in generated code, compared by introspection of a running
+//! node: each type, field, argument and nullability. This table never changes; additions must not
+//! be required of clients that do not know them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::node::TestNode;
 
-/// Fields of the seed's objects.
+/// Fields of the original object types.
 const FIELDS: [(&str, &str, &str); 21] = [
     ("Account", "id", "String!"),
     ("Account", "name", "String!"),
@@ -33,7 +33,7 @@ const FIELDS: [(&str, &str, &str); 21] = [
     ("Query", "products", "[Product!]!"),
 ];
 
-/// Arguments of the seed's fields.
+/// Arguments of the original fields.
 const ARGUMENTS: [(&str, &str, &str); 8] = [
     ("Mutation.createAccount", "account", "AccountInput!"),
     ("Mutation.createProduct", "product", "ProductInput!"),
@@ -45,7 +45,7 @@ const ARGUMENTS: [(&str, &str, &str); 8] = [
     ("Query.products", "id", "String"),
 ];
 
-/// Fields of the seed's input objects.
+/// Fields of the original input types.
 const INPUT_FIELDS: [(&str, &str, &str); 10] = [
     ("PaginationInput", "skip", "Int"),
     ("PaginationInput", "take", "Int"),
@@ -59,7 +59,7 @@ const INPUT_FIELDS: [(&str, &str, &str); 10] = [
     ("OrderInput", "products", "[OrderProductInput!]!"),
 ];
 
-/// Kinds of the seed's types.
+/// Kinds of the original types.
 const KINDS: [(&str, &str); 15] = [
     ("Account", "OBJECT"),
     ("Product", "OBJECT"),
@@ -235,7 +235,7 @@ fn require_optional(place: &str, inputs: &Value, known: &BTreeSet<&str>) {
     }
 }
 
-/// A type as documents write it.
+/// A type in the notation of documents.
 fn written(of: &Value) -> String {
     match of["kind"].as_str() {
         Some("NON_NULL") => format!("{}!", written(&of["ofType"])),

@@ -1,4 +1,4 @@
-//! Many slow clients: what they hold together is bounded, and whoever says nothing is let go.
+//! Many slow clients: their total memory is limited, and silent connections are closed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::wire::{Wire, WireAnswer};
 
 const LARGE: usize = 49_152;
 const SMALL: usize = 16_384;
-/// Room for three large bodies, and in the quarter for small ones for three of these.
+/// Budget for three large bodies, and a quarter of it for three small ones.
 const TOTAL: u64 = 196_608;
 
 async fn tight_node() -> TestNode {
@@ -26,7 +26,7 @@ async fn connect(node: &TestNode) -> Wire {
     Wire::connect(node.address()).await.expect("a connection")
 }
 
-/// Clients that have begun a body of so many bytes, and send nothing of it.
+/// Clients that have begun a body of this many bytes, and send nothing of it.
 async fn begun(node: &TestNode, count: usize, bytes: usize) -> Vec<Wire> {
     let mut wires = Vec::new();
     for _ in 0..count {
@@ -50,7 +50,7 @@ fn require_overloaded(response: &WireAnswer) {
     }
 }
 
-/// Room comes back when the node notices that its holder is gone.
+/// The budget is released when the node notices the disconnect.
 async fn require_room_again(node: &TestNode, bytes: usize) {
     let until = Instant::now() + RESPONSE_TIME_MAX;
     loop {
@@ -69,13 +69,13 @@ async fn sized_bodies_in_flight_share_one_limit() {
     let mut slow = begun(&node, 3, LARGE).await;
     let refused = connect(&node).await.offer_post(LARGE).await;
     require_overloaded(&refused);
-    // Those who are quick and small do not wait for those who are slow and large.
+    // Small requests of fast clients do not wait for large ones of slow clients.
     let id = node.api.new_account("Bea").await;
     assert!(!id.is_empty());
-    // The slow ones were promised their room, and are answered.
+    // The slow clients have reserved their budget, and get responses.
     for wire in &mut slow {
         wire.write(creating(LARGE).as_bytes()).await;
-        let response = wire.response().await.expect("an answer");
+        let response = wire.response().await.expect("a response");
         assert!(
             response.body.contains(r#"{"createAccount":{"id":"#),
             "{response:?}"
@@ -112,8 +112,8 @@ async fn chunked_bodies_in_flight_share_one_limit() {
         wire.write(chunk).await;
         wire.write(b"\r\n").await;
     }
-    // The end of the body is never sent: there was no room for what came.
-    require_overloaded(&wire.response().await.expect("an answer"));
+    // The end of the body is never sent: the budget was exceeded before.
+    require_overloaded(&wire.response().await.expect("a response"));
     drop(slow);
     require_room_again(&node, LARGE).await;
     let accounts = node.api.run("{ accounts { id } }").await;
@@ -128,7 +128,7 @@ async fn small_bodies_have_a_limit_of_their_own() {
     require_overloaded(&connect(&node).await.offer_post(100).await);
     let mut large = begun(&node, 1, LARGE).await;
     large[0].write(creating(LARGE).as_bytes()).await;
-    let response = large[0].response().await.expect("an answer");
+    let response = large[0].response().await.expect("a response");
     assert_eq!(response.status, 200, "{response:?}");
 }
 
@@ -141,19 +141,19 @@ async fn connection_over_the_limit_waits_for_another_to_close() {
     for _ in 0..2 {
         let mut wire = connect(&node).await;
         wire.write(ASK).await;
-        assert_eq!(wire.response().await.expect("an answer").status, 200);
+        assert_eq!(wire.response().await.expect("a response").status, 200);
         open.push(wire);
     }
     let mut third = connect(&node).await;
     third.write(ASK).await;
-    // Time that passes is what is tested here: the others are answered in a thousandth of it.
+    // The passing of time is what this tests: the others are answered in a thousandth of it.
     let early = timeout(Duration::from_millis(300), third.response()).await;
-    assert!(early.is_err(), "answered beside two others: {early:?}");
+    assert!(early.is_err(), "answered next to two others: {early:?}");
     drop(open.pop());
-    assert_eq!(third.response().await.expect("an answer").status, 200);
+    assert_eq!(third.response().await.expect("a response").status, 200);
 }
 
-/// Fifty times what the impatient node waits, and less than any default of the HTTP library.
+/// Fifty times the node's configured timeout, and less than any default of the HTTP library.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
 
 async fn impatient_node() -> TestNode {
@@ -169,13 +169,13 @@ async fn idle_connection_is_closed() {
         b"POST /graphql HTTP/1.1\r\nhost: no",
         b"PRI * HTTP/2.0\r\n\r\nSM",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        // One request answered, and nothing more.
+        // One request with its response, and nothing more.
         ASK,
     ] {
         let mut wire = connect(&node).await;
         wire.write(begin).await;
         if begin == ASK {
-            assert_eq!(wire.response().await.expect("an answer").status, 200);
+            assert_eq!(wire.response().await.expect("a response").status, 200);
         }
         let closed = timeout(CLOSE_TIME_MAX, wire.response()).await;
         assert!(matches!(closed, Ok(None)), "{begin:?}: {closed:?}");
@@ -189,7 +189,7 @@ async fn slow_request_head_is_cut_off() {
     wire.write(b"POST /graphql HTTP/1.1\r\nx-slow: ").await;
     let mut drip = tokio::time::interval(Duration::from_millis(20));
     let dripping = async {
-        // Ends with the connection: then there is something to read, its end.
+        // Returns when the connection ends.
         loop {
             drip.tick().await;
             wire.write(b"x").await;
@@ -206,15 +206,15 @@ async fn slow_request_head_is_cut_off() {
     assert_eq!(node.api.run("{ accounts { id } }").await.status, 200);
 }
 
-/// A body has its own time, the request's.
+/// A body is limited by the request's timeout.
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_body_is_not_limited_by_the_head_timeout() {
     let node = impatient_node().await;
     let mut wire = connect(&node).await;
     let body = creating(100);
     wire.begin_post(body.len()).await;
-    // Time that passes is what is tested here.
+    // The passing of time is what this tests.
     tokio::time::sleep(Duration::from_millis(500)).await;
     wire.write(body.as_bytes()).await;
-    assert_eq!(wire.response().await.expect("an answer").status, 200);
+    assert_eq!(wire.response().await.expect("a response").status, 200);
 }

@@ -1,5 +1,5 @@
-//! A stop in order (requirement G1): what runs is answered, nothing new begins, and what was
-//! acknowledged is there for the next node.
+//! An orderly stop (requirement G1): requests in flight are answered, no new ones accepted, and
+//! acknowledged writes are there for the next node.
 
 use std::net::SocketAddr;
 
@@ -13,8 +13,7 @@ use crate::wire::Wire;
 
 const CREATE: &str = r#"{"query":"mutation { createAccount(account: { name: \"Ada\" }) { id } }"}"#;
 
-/// Asks whether the node is ready until nobody listens, each time on a new connection; answers what
-/// it said on the way.
+/// Polls readiness until nobody listens, each time on a new connection. Returns the responses.
 async fn probe_until_nobody_listens(address: SocketAddr) -> Vec<u16> {
     let mut said = Vec::new();
     loop {
@@ -22,7 +21,7 @@ async fn probe_until_nobody_listens(address: SocketAddr) -> Vec<u16> {
         let request = api.request(Method::GET, "/healthz/ready");
         match api.try_send(request, "").await {
             Ok(response) => said.push(response.status.as_u16()),
-            // Nobody accepts, or the listener closed before it accepted: both mean it is gone.
+            // Refused, or closed before it was accepted: both mean that the listener is gone.
             Err(_) => return said,
         }
         tokio::task::yield_now().await;
@@ -44,14 +43,17 @@ async fn stop_answers_in_flight_requests_and_accepts_no_new_ones() {
         said[ready..].iter().all(|status| *status == 503),
         "once it is not ready it stays so: {said:?}"
     );
-    assert!(Wire::connect(address).await.is_err(), "nobody listens");
+    assert!(
+        Wire::connect(address).await.is_err(),
+        "the listener is closed"
+    );
     assert!(
         !stopping.is_finished(),
         "it waits for the request in flight"
     );
 
     in_flight.write(CREATE.as_bytes()).await;
-    let response = in_flight.response().await.expect("an answer");
+    let response = in_flight.response().await.expect("a response");
     assert_eq!(response.status, 200, "{response:?}");
     let body: Value = serde_json::from_str(&response.body).expect("JSON");
     let id = &body["data"]["createAccount"]["id"];
@@ -91,7 +93,7 @@ async fn stopped_node_releases_its_data_directory() {
     let mut node = TestNode::start().await;
     for round in 0..10 {
         node.api.new_account(&format!("Account {round}")).await;
-        // The next one starts at once, and would find the folder in use.
+        // The next node starts at once, and would find the directory locked.
         node = node.restart().await;
     }
     let listed = node.api.run("{ accounts { id } }").await;

@@ -1,5 +1,5 @@
-//! Variables are read before anything is executed, by the rules of GraphQL ("Coercing Variable
-//! Values"): defaults stand in for what is missing, and what does not fit refuses the whole request.
+//! Variables are coerced before anything is executed, by the rules of GraphQL ("Coercing Variable
+//! Values"): defaults replace missing ones, and a mismatch refuses the whole request.
 
 use fritzy_testbed_shop::{Api, Response};
 use hyper::header::{ACCEPT, CONTENT_TYPE};
@@ -17,15 +17,22 @@ async fn run(api: &Api, document: &str, variables: &Value) -> Response {
     api.send(request, body.to_string()).await
 }
 
-/// ApiError before anything was executed: by its code, by its status, and without data.
+/// Refused before execution, by its code, its status, and the absence of data.
 fn require_refused_request(response: &Response, sent: &str) {
     let code = response.code();
     assert!(
         ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str()),
         "{sent}: {response:?}"
     );
-    assert_eq!(response.status, StatusCode::BAD_REQUEST, "{sent}: {response:?}");
-    assert!(response.json().get("data").is_none(), "{sent}: {response:?}");
+    assert_eq!(
+        response.status,
+        StatusCode::BAD_REQUEST,
+        "{sent}: {response:?}"
+    );
+    assert!(
+        response.json().get("data").is_none(),
+        "{sent}: {response:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +64,7 @@ async fn missing_required_variable_refuses_the_request() {
         "mutation($x: String!) { createAccount(account: { name: $x }) { id } }",
         "mutation($x: AccountInput!) { createAccount(account: $x) { id } }",
         "query($x: String!) { order(id: $x) { id } }",
-        // Where null may stand, a client's mistake would otherwise read a whole list.
+        // For a nullable argument, a mistake of the client would otherwise read a whole list.
         "query($x: String!) { accounts(id: $x) { id } }",
         "query($x: Int!) { accounts(pagination: { skip: $x }) { id } }",
         "query Named($x: Int!) { accounts(pagination: { skip: $x }) { id } }",
@@ -127,7 +134,7 @@ async fn default_value_controls_include_and_skip() {
     }
 }
 
-/// Variables are checked before anything is executed, by GraphQL's order of things.
+/// Variables are coerced before execution, in GraphQL's order.
 #[tokio::test(flavor = "multi_thread")]
 async fn request_with_mismatched_variables_writes_nothing() {
     let node = TestNode::start().await;

@@ -1,4 +1,5 @@
-//! A connection by hand, for what a client library hides: half a body, chunks, "100 Continue".
+//! An HTTP connection by hand, for what a client library hides: half a body, chunks, "100
+//! Continue".
 
 use std::net::SocketAddr;
 
@@ -10,7 +11,7 @@ use tokio::time::timeout;
 /// One HTTP/1.1 connection.
 pub(crate) struct Wire(BufReader<TcpStream>);
 
-/// One answer, its head as it came.
+/// One response, with its head as received.
 #[derive(Debug)]
 pub(crate) struct WireAnswer {
     pub(crate) status: u16,
@@ -21,44 +22,44 @@ pub(crate) struct WireAnswer {
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
-        // What a test writes in two parts arrives in two parts.
+        // Two writes of a test arrive separately.
         stream.set_nodelay(true)?;
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Writes what it can: a node that has answered already may have closed the connection, and what
-    /// it answered is what counts.
+    /// Writes as far as possible: a node that has responded may have closed the connection, and
+    /// only its response counts.
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
         let _ = self.0.write_all(bytes).await;
     }
 
-    /// Sends the head of a POST whose body follows, and waits until the node asks for it: from then
-    /// on the request is in flight.
+    /// Sends the head of a POST, and waits until the node requests its body: from then on the
+    /// request is in flight.
     pub(crate) async fn begin_post(&mut self, body_bytes: usize) {
         let asked = self.offer_post(body_bytes).await;
         assert_eq!(asked.status, 100, "{asked:?}");
     }
 
-    /// Sends the head of a POST whose body the node may refuse before it comes.
+    /// Sends the head of a POST whose body the node may refuse before it is sent.
     pub(crate) async fn offer_post(&mut self, body_bytes: usize) -> WireAnswer {
         let head = format!(
             "POST /graphql HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n\
              content-length: {body_bytes}\r\nexpect: 100-continue\r\n\r\n"
         );
         self.write(head.as_bytes()).await;
-        self.response().await.expect("the node answers the head")
+        self.response().await.expect("a response to the head")
     }
 
-    /// Waits until the node says something, or closes the connection.
+    /// Waits until the node sends something, or closes the connection.
     pub(crate) async fn is_over(&mut self) {
         let _ = self.0.fill_buf().await;
     }
 
-    /// The next answer; `None` when the node closed the connection instead.
+    /// The next response; `None` when the node closed the connection instead.
     pub(crate) async fn response(&mut self) -> Option<WireAnswer> {
         timeout(RESPONSE_TIME_MAX, self.read_answer())
             .await
-            .expect("an answer in time")
+            .expect("a response in time")
     }
 
     async fn read_answer(&mut self) -> Option<WireAnswer> {

@@ -64,7 +64,8 @@ fn parse(topic: &str, line: &str) -> ConsumedMessage {
             .unwrap_or_else(|| panic!("three parts in {line}"))
     };
     let headers = part().split(',').map(|header| {
-        let (name, value) = header.split_once(':').expect("a header");
+        let header = header.split_once(':');
+        let (name, value) = header.unwrap_or_else(|| panic!("no header in {line}"));
         (name.to_owned(), value.to_owned())
     });
     ConsumedMessage {

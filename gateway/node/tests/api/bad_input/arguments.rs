@@ -1,4 +1,4 @@
-//! Arguments that contradict themselves, say nothing, or belong elsewhere.
+//! Arguments that are contradictory, empty, or of another field.
 
 use fritzy_testbed_shop::ApiError;
 use hyper::StatusCode;
@@ -70,7 +70,11 @@ async fn expected_version_is_an_int_from_0() {
         shop.require_refused(&document, json!({}), &expected).await;
         let response = shop.node.api.run(&document).await;
         let json = response.json();
-        assert_eq!(json["data"], json!({ "renameAccount": null }), "{response:?}");
+        assert_eq!(
+            json["data"],
+            json!({ "renameAccount": null }),
+            "{response:?}"
+        );
         assert_eq!(json["errors"][0]["path"], json!(["renameAccount"]));
     }
     for version in [

@@ -1,4 +1,4 @@
-//! Idempotency keys that cannot be meant.
+//! Invalid idempotency keys.
 
 use fritzy_testbed_shop::ApiError;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! Bad input (requirement A7): the answer says what is wrong with which argument, nothing is written,
-//! and the node goes on.
+//! Invalid input (requirement A7): the response names the argument and the reason, nothing is
+//! written, and the node continues.
 
 mod arguments;
 mod keys;
@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::node::TestNode;
 
-/// An id as this shop writes them, of nothing.
+/// An id in this shop's format that no entity has.
 const NOBODY: &str = "0192d3a0-1111-7222-8333-444455556666";
 
-/// Texts that are no ids: one id has one spelling.
+/// Texts that are not ids: each id has exactly one spelling.
 const NO_IDS: [&str; 6] = [
     "",
     "account-id",
@@ -27,7 +27,7 @@ const NO_IDS: [&str; 6] = [
     "0192d3a0-1111-7222-8333-44445555666g",
 ];
 
-/// A shop with something in it, so that a write that should not be is seen.
+/// A shop with some data, so that an unwanted write is noticed.
 struct FilledShop {
     node: TestNode,
     account: String,
@@ -50,14 +50,14 @@ impl FilledShop {
         }
     }
 
-    /// Runs a document that must be refused so, and leave everything as it was.
+    /// Requires that a document is refused with this error and changes nothing.
     async fn require_refused(&self, document: &str, variables: Value, expected: &ApiError) {
         let response = self.node.api.run_with(document, variables.clone()).await;
         assert_eq!(response.api_error(), *expected, "{variables}: {response:?}");
         self.require_unchanged(&variables).await;
     }
 
-    /// Runs a document with a value outside its type, which GraphQL itself refuses.
+    /// Requires that a document with a value outside its type is refused by GraphQL.
     async fn require_no_value(&self, document: &str, variables: Value) {
         let response = self.node.api.run_with(document, variables.clone()).await;
         let code = response.code();

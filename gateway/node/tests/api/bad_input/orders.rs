@@ -1,4 +1,4 @@
-//! Orders that cannot be.
+//! Invalid orders.
 
 use fritzy_testbed_shop::{ApiError, order};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ async fn order_of_unknown_account_or_product_is_refused() {
     let of_nothing = order(&shop.account, &[(&shop.product, 1), (NOBODY, 1)]);
     let expected = ApiError::of("PRODUCT_NOT_FOUND", "order.products[1].productId", "");
     shop.require_order_refused(of_nothing, expected).await;
-    // Each id in the other's place is the id of nothing.
+    // Each id in the other's place belongs to no entity.
     let swapped = order(&shop.product, &[(&shop.product, 1)]);
     let expected = ApiError::of("ACCOUNT_NOT_FOUND", "order.accountId", "");
     shop.require_order_refused(swapped, expected).await;
@@ -112,7 +112,7 @@ async fn unknown_ids_are_not_found() {
     }
 }
 
-/// Everything that takes the id of what it reads or changes, and the code of its absence.
+/// Every field that takes the id of an entity, and the error code of an unknown one.
 const BY_ID: [(&str, &str); 11] = [
     (
         "query($id: String!) { accounts(id: $id) { id } }",

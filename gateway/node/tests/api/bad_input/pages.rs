@@ -1,4 +1,4 @@
-//! Pages that cannot be.
+//! Invalid pages.
 
 use fritzy_testbed_shop::ApiError;
 use serde_json::json;

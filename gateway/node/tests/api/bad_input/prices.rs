@@ -1,4 +1,4 @@
-//! Prices that cannot be.
+//! Invalid prices.
 
 use fritzy_testbed_shop::ApiError;
 use serde_json::json;

@@ -1,5 +1,6 @@
-//! Requests that cannot be meant as a whole: no JSON, unknown fields, bodies of 10 MB, documents that nest
-//! or repeat themselves without end. Each carries a mutation, so that an eager node would be seen.
+//! Requests that are invalid as a whole: malformed JSON, unknown fields, bodies of 10 MB, deeply
+//! nested or repetitive documents. Each contains a mutation, so that a premature execution would be
+//! noticed.
 
 use fritzy_testbed_shop::Response;
 use hyper::StatusCode;
@@ -8,15 +9,22 @@ use serde_json::{Value, json};
 use super::FilledShop;
 use crate::wire::{Wire, WireAnswer};
 
-/// What a client may think it can send: ten times what a node takes.
+/// Ten times the limit of a body.
 const TEN_MEGABYTES: usize = 10_000_000;
 
 const CREATE: &str = r#"mutation { createAccount(account: { name: \"Eve\" }) { id } }"#;
 
 fn require_400(response: &Response, code: &str, sent: &str) {
-    assert_eq!(response.status, StatusCode::BAD_REQUEST, "{sent}: {response:?}");
+    assert_eq!(
+        response.status,
+        StatusCode::BAD_REQUEST,
+        "{sent}: {response:?}"
+    );
     assert_eq!(response.code(), code, "{sent}: {response:?}");
-    assert!(response.json().get("data").is_none(), "{sent}: {response:?}");
+    assert!(
+        response.json().get("data").is_none(),
+        "{sent}: {response:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +95,8 @@ async fn too_deep_or_repetitive_documents_write_nothing() {
     let aliases = |count: usize, field: &str| -> String {
         (0..count).map(|n| format!("a{n}: {field} ")).collect()
     };
-    // A mebibyte of fragments, each spreading the next: as deep as anything can be, without a bracket.
+    // A mebibyte of fragments, each spreading the next one: the deepest document without nested
+    // braces.
     let spreads: String = (0..20_000)
         .map(|n| format!("fragment F{n} on Account {{ ...F{} }} ", n + 1))
         .collect();
@@ -118,8 +127,8 @@ async fn too_deep_or_repetitive_documents_write_nothing() {
     }
 }
 
-/// What follows the head until the node answers: a client that goes on writing after it was refused is
-/// cut off, and what it was told is what counts.
+/// The body that follows the head until the node responds. A client that continues to write after a
+/// refusal is cut off; only the response counts.
 async fn send_until_answered(
     wire: &mut Wire,
     head: &str,
@@ -134,7 +143,7 @@ async fn send_until_answered(
     }
     wire.response()
         .await
-        .expect("an answer, not a closed connection")
+        .expect("a response, not a closed connection")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Names and descriptions that cannot be.
+//! Invalid names and descriptions.
 
 use fritzy_testbed_shop::{Api, ApiError};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ const RENAME_ACCOUNT: &str =
 const UPDATE_PRODUCT: &str =
     "mutation($id: String!, $name: String) { updateProduct(id: $id, name: $name) { id } }";
 
-/// Names, and why they are none.
+/// Invalid names, and why.
 fn bad_names() -> Vec<(String, &'static str)> {
     vec![
         (String::new(), "EMPTY"),

@@ -1,4 +1,4 @@
-//! Keys of creations.
+//! Idempotency keys of creations.
 
 use fritzy_testbed_shop::{ApiError, order};
 use serde_json::json;
@@ -61,7 +61,7 @@ async fn i8_same_key_with_other_content_is_refused() {
 async fn i8_order_key_is_refused_for_another_account() {
     let node = TestNode::start().await;
     let product = node.api.new_product("Lamp", 14.66).await;
-    // The accounts' shards differ in nearly every pair: a key is one over all of them.
+    // Nearly every pair of accounts is in different shards: a key is unique over all of them.
     let mut accounts = Vec::new();
     for n in 0..8 {
         accounts.push(node.api.new_account(&format!("Account {n}")).await);

@@ -1,4 +1,4 @@
-//! The key of a whole request, in its header.
+//! The idempotency key of a whole request, in its header.
 
 use serde_json::{Value, json};
 

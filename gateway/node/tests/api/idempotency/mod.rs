@@ -1,10 +1,10 @@
-//! Idempotency keys over HTTP (requirement A8, invariant I8): the same key is the same request, however
-//! often it comes, whatever has happened since.
+//! Idempotency keys over HTTP (requirement A8, I8): a repeated key is the same request, however
+//! often it is sent, and whatever has changed since.
 
 mod creations;
 mod header;
-mod moves;
 mod restart;
+mod transitions;
 
 use fritzy_testbed_shop::{Api, Response};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn create_order(api: &Api, order: &Value, key: &str) -> Response {
         .await
 }
 
-/// `confirmOrder`, `completeOrder` or `cancelOrder` under a key.
+/// `confirmOrder`, `completeOrder` or `cancelOrder` with a key.
 async fn move_order(api: &Api, mutation: &str, id: &str, key: &str) -> Response {
     let document = format!(
         "mutation($id: String!, $key: String) {{

@@ -1,4 +1,4 @@
-//! Keys are remembered for as long as the data is: also by the next node on it.
+//! Keys are remembered as long as the data, also by the next node on it.
 
 use fritzy_testbed_shop::order;
 use serde_json::json;

@@ -43,7 +43,7 @@ fn is_quiet(status: &Value) -> bool {
     let counts = ["/shards/unowned", "/asked/moving", "/asked/nowhere"];
     counts
         .iter()
-        .all(|at| status.pointer(at).expect("it is there")["count"] == 0)
+        .all(|at| status.pointer(at).expect("a value")["count"] == 0)
 }
 
 /// Whether each of `names` owns shards, and none moves.
@@ -81,7 +81,10 @@ async fn require_shards_equal_table(cluster: &AdminCluster, ids: &[String]) {
         assert_eq!(output["owner"]["id"], owner, "{output:#}");
         assert_eq!(output["ownerLives"], true);
         assert_eq!(output["epoch"], row.epoch.0, "{output:#}");
-        assert_eq!(output["belongs"]["id"], owner, "every shard is at its preferred node");
+        assert_eq!(
+            output["belongs"]["id"], owner,
+            "every shard is at its preferred node"
+        );
         assert_eq!(output["seen"]["by"], asked);
         if output["owner"]["name"] == asked {
             assert_eq!(output["seen"]["place"], "here");
@@ -129,7 +132,9 @@ fn require_unknown_id(cluster: &AdminCluster) {
 async fn cluster_commands_show_and_move_shards() {
     let mut cluster = skip_unless!(AdminCluster::start(3));
     let all = ["node-1", "node-2", "node-3"];
-    let status = cluster.wait_status("node-1", |status| shared_by(status, &all)).await;
+    let status = cluster
+        .wait_status("node-1", |status| shared_by(status, &all))
+        .await;
     require_status_equals_table(&status, &cluster.state().await);
     assert_eq!(status["asked"]["name"], "node-1");
     assert_eq!(status["asked"]["running"], shards(&status, "node-1"));
@@ -137,7 +142,8 @@ async fn cluster_commands_show_and_move_shards() {
         let output = status["asked"][figure].as_u64();
         assert!(output.is_some_and(|output| output <= most), "{status:#}");
     }
-    cluster.wait_status("node-1", |status| {
+    cluster
+        .wait_status("node-1", |status| {
             let peers = ["node-2", "node-3"].map(|name| node(status, name));
             peers
                 .iter()
@@ -177,7 +183,10 @@ async fn cluster_commands_show_and_move_shards() {
     );
     require_status_equals_table(&status, &cluster.state().await);
     let again = cluster.json("node-2", &["drain", "node-2"]);
-    assert_eq!(again["node"]["shards"], 0, "an empty node is drained at once");
+    assert_eq!(
+        again["node"]["shards"], 0,
+        "an empty node is drained at once"
+    );
 
     // The last two nodes cannot both be drained.
     assert_eq!(cluster.run("node-1", &["drain", "node-3"]).code, Some(0));
@@ -201,7 +210,9 @@ async fn cluster_commands_show_and_move_shards() {
         let what = format!("{other} is notified");
         wait_until_async(&what, SETTLE_MAX, is_notified).await;
     }
-    let status = cluster.wait_status("node-2", |status| shared_by(status, &all)).await;
+    let status = cluster
+        .wait_status("node-2", |status| shared_by(status, &all))
+        .await;
     require_status_equals_table(&status, &cluster.state().await);
     cluster.wait_status("node-1", is_quiet).await;
     cluster.wait_status("node-3", is_quiet).await;
@@ -217,7 +228,9 @@ async fn cluster_commands_show_and_move_shards() {
 async fn cluster_command_errors_say_what_to_do() {
     let cluster = skip_unless!(AdminCluster::start(2));
     let both = ["node-1", "node-2"];
-    cluster.wait_status("node-1", |status| shared_by(status, &both)).await;
+    cluster
+        .wait_status("node-1", |status| shared_by(status, &both))
+        .await;
     let id = "0192f0c1-0000-7000-8000-00000000000g";
     for (arguments, named) in [
         (
@@ -298,7 +311,9 @@ async fn cluster_command_errors_say_what_to_do() {
         (&json!("node-2"), &json!(0))
     );
     cluster.stdout("node-1", &["undrain", "node-2"]);
-    cluster.wait_status("node-1", |status| shared_by(status, &both)).await;
+    cluster
+        .wait_status("node-1", |status| shared_by(status, &both))
+        .await;
 
     // A paused node does not receive the command.
     cluster.cluster.node("node-2").process.pause();

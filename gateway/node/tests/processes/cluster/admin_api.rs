@@ -99,11 +99,7 @@ impl AdminCluster {
     }
 
     /// Waits until the status that a node reports fulfils a condition, and returns that status.
-    pub(crate) async fn wait_status(
-        &self,
-        node: &str,
-        holds: impl Fn(&Value) -> bool,
-    ) -> Value {
+    pub(crate) async fn wait_status(&self, node: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
             let status = self.json(node, &["status"]);

@@ -87,7 +87,9 @@ fn require_documented_fields(status: &Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     let mut cluster = skip_unless!(AdminCluster::start(3));
-    let status = cluster.wait_status("node-1", |status| shared_by(status, 3)).await;
+    let status = cluster
+        .wait_status("node-1", |status| shared_by(status, 3))
+        .await;
     let id = status["nodes"][1]["id"].as_str().expect("an id").to_owned();
 
     // The node is paused, so it does not receive the drain, and is then killed.
@@ -106,7 +108,9 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
         "{drained:?}"
     );
 
-    let status = cluster.wait_status("node-1", |status| shared_by(status, 2)).await;
+    let status = cluster
+        .wait_status("node-1", |status| shared_by(status, 2))
+        .await;
     require_documented_fields(&status);
     assert_eq!(status["gone"].as_array().map(Vec::len), Some(1));
     let gone = &status["gone"][0];
@@ -117,7 +121,7 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     assert_eq!(gone["shards"], 0, "others have taken them");
     let ago = gone["fencedMsAgo"].as_u64().expect("it was read");
     assert!(Duration::from_millis(ago) < 2 * NODE_TIME_MAX, "{gone}");
-    let text = cluster.stdout("node-2", &["status"]);
+    let text = cluster.stdout("node-3", &["status"]);
     assert!(
         text.contains(&format!("\ngone: node-2 ({id}), taken for dead ")),
         "{text}"
@@ -130,7 +134,9 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     );
 
     cluster.cluster.add("node-2").expect("free ports");
-    cluster.wait_status("node-1", |status| shared_by(status, 3)).await;
+    cluster
+        .wait_status("node-1", |status| shared_by(status, 3))
+        .await;
     let text = cluster.stdout("node-1", &["status"]);
     assert!(
         text.contains(&format!("\ngone: an earlier run of node-2 ({id})")),
@@ -146,7 +152,9 @@ const ROUNDS: usize = 5;
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_drains_never_empty_the_last_node() {
     let cluster = skip_unless!(AdminCluster::start(2));
-    cluster.wait_status("node-1", |status| shared_by(status, 2)).await;
+    cluster
+        .wait_status("node-1", |status| shared_by(status, 2))
+        .await;
     for round in 0..ROUNDS {
         let drain = async |node: &str| {
             let admin = cluster.admin(node);

@@ -13,10 +13,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::time::sleep;
 
+use crate::cluster::history::{History, require_all_served, require_answers};
+use crate::cluster::linearizability::require_sound;
 use crate::cluster::node_death::TAKEN_MAX;
-use crate::cluster::history::{History, require_all_served, require_answers, require_sound};
 use crate::cluster::nodes::{Nodes, shard_of};
 
 const HOUR_S: i64 = 3_600;
@@ -70,13 +70,13 @@ async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i
         .iter()
         .map(|(api, own)| require_answers(api, &history.accounts, own, LONG));
     let served = join_all(served).await;
-    assert_eq!(nodes.ownership().await, before, "nobody is fenced for it");
+    assert_eq!(nodes.ownership().await, before, "no node is fenced");
 
     // It detects the death of another node, and its own death is detected, in the usual time.
     let other = if wrong == "n2" { "n3" } else { "n2" };
     let mut taken = Vec::new();
     for name in [other, wrong] {
-        let run = nodes.id_of(name).await.expect("it runs");
+        let run = nodes.id_of(name).await.expect("a running node");
         nodes.kill(name);
         taken.push((name, nodes.wait_taken_over(run).await));
         require_all_served(&nodes, &history).await;
@@ -84,7 +84,7 @@ async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i
     println!("{served:?} reads of their own shards; taken: {taken:?}");
     let is_usual = taken.iter().all(|(_, after)| *after < TAKEN_MAX);
     assert!(is_usual, "{taken:?}");
-    sleep(Duration::from_secs(1)).await;
+    history.wait_requests().await;
     require_sound(history, nodes).await;
 }
 
@@ -117,7 +117,7 @@ async fn require_dates(nodes: &Nodes, wrong: &str, off_by_s: i64) {
             created.text_at("/createAccount/id"),
             created.text_at("/createAccount/createdAt"),
         );
-        let at = OffsetDateTime::parse(&at, &Rfc3339).expect("a moment");
+        let at = OffsetDateTime::parse(&at, &Rfc3339).expect("a timestamp");
         let is_wrong = of_wrong.contains(&shard_of(&id));
         let expected = if is_wrong { off_by_s } else { 0 };
         let ahead_s = (at - OffsetDateTime::now_utc()).whole_seconds();

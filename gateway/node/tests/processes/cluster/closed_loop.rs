@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-
 /// Running clients.
 pub(crate) struct ClosedLoop {
     clients: Vec<JoinHandle<Client>>,
@@ -128,11 +127,11 @@ impl ClientObservations {
                 let quantity = quantity.expect("a quantity");
                 let id = order["id"].as_str().expect("an id").to_owned();
                 let asked = client.orders.get(&quantity);
-                let asked = asked.unwrap_or_else(|| panic!("nobody asked for {order}"));
+                let asked = asked.unwrap_or_else(|| panic!("never requested: {order}"));
                 let observed = asked.as_ref().is_none_or(|observed| *observed == id);
                 assert!(observed, "I1: acknowledged as {asked:?}: {order}");
                 let before = found.insert(quantity, id);
-                assert_eq!(before, None, "I8: {order} is there twice");
+                assert_eq!(before, None, "I8: {order} exists twice");
             }
             for (quantity, observed) in &client.orders {
                 let is_kept = observed.is_none() || found.contains_key(quantity);

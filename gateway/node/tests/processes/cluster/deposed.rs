@@ -9,8 +9,9 @@ use fritzy_testbed_shop::Api;
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::sleep;
 
+use crate::cluster::history::{ClientObservation, Observation, read, record, rename};
+use crate::cluster::linearizability::{require_kept, require_linearizable};
 use crate::cluster::node_death::FENCE;
-use crate::cluster::history::{Observation, ClientObservation, record, read, rename, require_kept, require_linearizable};
 use crate::cluster::nodes::{Node, Nodes, shard_of};
 
 /// Parts of the SQL that only a heartbeat, a read of the cluster's state, or a fencing contains.
@@ -58,7 +59,10 @@ impl Pair {
         }
         for account in pair.accounts.clone() {
             let observation = pair.rename(1, &account, "first", None).await;
-            assert!(matches!(observation.observed, ClientObservation::Changed(2, _)), "{observation:?}");
+            assert!(
+                matches!(observation.observed, ClientObservation::Changed(2, _)),
+                "{observation:?}"
+            );
         }
         Ok(pair)
     }
@@ -122,27 +126,42 @@ fn hide_ownership_changes([peer, node]: [&Node; 2]) -> Vec<Hold> {
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_unaware_deposed_node_serves_no_stale_reads_or_writes() {
     let mut pair = skip_unless!(Pair::start().await);
-    let run = pair.nodes.id_of("n2").await.expect("it runs");
+    let run = pair.nodes.id_of("n2").await.expect("a running node");
     let dark = hide_ownership_changes(pair.both());
     pair.nodes.wait_taken_over(run).await;
     let accounts = pair.accounts.clone();
     let (changed, kept) = accounts.split_at(ACCOUNTS / 2);
     for account in changed {
         let observation = pair.rename(0, account, "second", Some(2)).await;
-        assert!(matches!(observation.observed, ClientObservation::Changed(3, _)), "{observation:?}");
+        assert!(
+            matches!(observation.observed, ClientObservation::Changed(3, _)),
+            "{observation:?}"
+        );
     }
     for account in kept {
         // The new owner has it in memory, and does not read it again.
         let observation = pair.read(0, account).await;
-        assert_eq!(observation.observed, ClientObservation::At(2), "{observation:?}");
+        assert_eq!(
+            observation.observed,
+            ClientObservation::At(2),
+            "{observation:?}"
+        );
     }
     for account in changed {
         let observation = pair.read(1, account).await;
-        assert_ne!(observation.observed, ClientObservation::At(2), "I3: a stale read");
+        assert_ne!(
+            observation.observed,
+            ClientObservation::At(2),
+            "I3: a stale read"
+        );
     }
     for account in changed {
         let observation = pair.rename(1, account, "third", Some(9)).await;
-        assert_ne!(observation.observed, ClientObservation::At(2), "I3: a stale refusal");
+        assert_ne!(
+            observation.observed,
+            ClientObservation::At(2),
+            "I3: a stale refusal"
+        );
     }
     let mut waiting = Vec::new();
     for (account, [fourth, fifth]) in kept.iter().zip(AT_ONCE) {
@@ -175,7 +194,10 @@ async fn i3_unaware_deposed_node_serves_no_stale_reads_or_writes() {
     pair.nodes.wait_settled().await;
     for account in accounts {
         let observation = pair.read(1, &account).await;
-        assert!(matches!(observation.observed, ClientObservation::At(_)), "it is back: {observation:?}");
+        assert!(
+            matches!(observation.observed, ClientObservation::At(_)),
+            "it is back: {observation:?}"
+        );
     }
     pair.require_sound().await;
 }
@@ -184,11 +206,14 @@ async fn i3_unaware_deposed_node_serves_no_stale_reads_or_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_batch_stalled_before_commit_is_fenced() {
     let mut pair = skip_unless!(Pair::start().await);
-    let run = pair.nodes.id_of("n2").await.expect("it runs");
+    let run = pair.nodes.id_of("n2").await.expect("a running node");
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::sync_of(FENCE));
     let renaming = pair.renaming(1, &pair.accounts[0], "caught");
-    assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it writes");
+    assert!(
+        block_in_place(|| hold.wait_held(HELD_MAX)),
+        "it does not write"
+    );
     node.process.pause();
     pair.nodes.wait_taken_over(run).await;
     let account = pair.accounts[0].clone();
@@ -213,12 +238,15 @@ async fn i3_renewed_node_survives_an_outdated_fencing_statement() {
         .database
         .hold_client_bytes(HoldFrom::execute_of(FENCING));
     node.process.pause();
-    assert!(block_in_place(|| fencing.wait_held(HELD_MAX)), "it is dead");
+    assert!(
+        block_in_place(|| fencing.wait_held(HELD_MAX)),
+        "it is not fenced"
+    );
     node.process.resume();
     // Answered from memory: its lease is valid, so it has sent a heartbeat.
     let began = Instant::now();
     while pair.read(1, &account).await.observed != ClientObservation::At(2) {
-        assert!(began.elapsed() < HELD_MAX, "it goes on");
+        assert!(began.elapsed() < HELD_MAX, "it does not resume");
     }
     let dark = hide_ownership_changes(pair.both());
     let renaming = pair.renaming(0, &pair.accounts[0], "by the next");
@@ -244,13 +272,19 @@ async fn i3_shard_is_released_after_its_accepted_writes() {
     let [_, node] = pair.both();
     let hold = node.database.hold_client_bytes(HoldFrom::execute_of(FENCE));
     let renaming = pair.renaming(1, &pair.accounts[0], "at the last moment");
-    assert!(block_in_place(|| hold.wait_held(HELD_MAX)), "it writes");
+    assert!(
+        block_in_place(|| hold.wait_held(HELD_MAX)),
+        "it does not write"
+    );
     node.process.terminate();
     // Long enough for the other node to read the cluster's state and acquire what was released.
     sleep(Duration::from_secs(2)).await;
     block_in_place(|| hold.release());
     let renamed = renaming.await.expect("no panic");
-    assert!(matches!(renamed.observed, ClientObservation::Changed(3, _)), "{renamed:?}");
+    assert!(
+        matches!(renamed.observed, ClientObservation::Changed(3, _)),
+        "{renamed:?}"
+    );
     pair.observations.push(renamed);
     let account = pair.accounts[0].clone();
     let after = pair.read(0, &account).await;

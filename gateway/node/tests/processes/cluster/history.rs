@@ -1,13 +1,13 @@
-//! Clients that rename and read a few accounts through all nodes and record what they observe and
-//! when; and the properties of such a history (I1, I3).
+//! Clients that rename and read a few accounts through all nodes, and record what they observe and
+//! when.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fritzy_testbed_shop::{Api, Audit};
-use fritzy_domain::{AccountEvent, Event};
+use fritzy_testbed::{NODE_TIME_MAX, wait_until_async};
+use fritzy_testbed_shop::Api;
 use fritzy_types::ShardId;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -18,6 +18,8 @@ use crate::cluster::nodes::{Nodes, shard_of};
 /// Few, so that several clients meet at each.
 const ACCOUNTS: usize = 24;
 const CLIENTS_OF_NODE: usize = 4;
+/// Enough requests that clients know the versions of most accounts.
+const SEVERAL: usize = 240;
 /// Between two requests of a client, so that a debug build on a busy machine is not overloaded.
 const PAUSE: Duration = Duration::from_millis(5);
 /// For an undisturbed read, in a debug build on a busy machine.
@@ -52,6 +54,7 @@ pub(crate) struct History {
     pub(crate) accounts: Arc<Vec<String>>,
     clients: Vec<JoinHandle<Vec<Observation>>>,
     stop: Arc<AtomicBool>,
+    requests: Arc<AtomicUsize>,
 }
 
 impl History {
@@ -66,6 +69,7 @@ impl History {
             accounts.push(created.text_at("/createAccount/id"));
         }
         let (accounts, stop) = (Arc::new(accounts), Arc::new(AtomicBool::new(false)));
+        let requests = Arc::new(AtomicUsize::new(0));
         let mut clients = Vec::new();
         for (node, api) in apis.iter().enumerate() {
             for number in 0..CLIENTS_OF_NODE {
@@ -76,14 +80,22 @@ impl History {
                     accounts: accounts.clone(),
                     known: BTreeMap::new(),
                 };
-                clients.push(tokio::spawn(client.run(stop.clone())));
+                clients.push(tokio::spawn(client.run(stop.clone(), requests.clone())));
             }
         }
         Self {
             accounts,
             clients,
             stop,
+            requests,
         }
+    }
+
+    /// Waits until the clients have sent [`SEVERAL`] further requests and got their responses.
+    pub(crate) async fn wait_requests(&self) {
+        let enough = self.requests.load(Ordering::Relaxed) + SEVERAL;
+        let is_enough = async || self.requests.load(Ordering::Relaxed) >= enough;
+        wait_until_async("clients get responses", NODE_TIME_MAX, is_enough).await;
     }
 
     /// Stops the clients after their requests in flight.
@@ -107,7 +119,7 @@ struct Client {
 }
 
 impl Client {
-    async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<Observation> {
+    async fn run(mut self, stop: Arc<AtomicBool>, requests: Arc<AtomicUsize>) -> Vec<Observation> {
         let mut observations = Vec::new();
         let mut asked = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -123,10 +135,13 @@ impl Client {
                 }
                 _ => record(self.node, &account, read(&self.api, &account)).await,
             };
-            if let ClientObservation::At(version) | ClientObservation::Changed(version, _) = observation.observed {
+            if let ClientObservation::At(version) | ClientObservation::Changed(version, _) =
+                observation.observed
+            {
                 self.known.insert(account, version);
             }
             observations.push(observation);
+            requests.fetch_add(1, Ordering::Relaxed);
             sleep(PAUSE).await;
         }
         observations
@@ -134,7 +149,11 @@ impl Client {
 }
 
 /// Records the begin and the end of a request to a node.
-pub(crate) async fn record(node: usize, account: &str, request: impl Future<Output = ClientObservation>) -> Observation {
+pub(crate) async fn record(
+    node: usize,
+    account: &str,
+    request: impl Future<Output = ClientObservation>,
+) -> Observation {
     let began = Instant::now();
     let observed = request.await;
     Observation {
@@ -181,7 +200,10 @@ pub(crate) async fn read(api: &Api, account: &str) -> ClientObservation {
 /// The version in a response, which must be that of the requested account.
 fn version_of(response: &Value, account: &str) -> Option<u64> {
     let version = response["version"].as_u64()?;
-    assert_eq!(response["id"], account, "somebody else's answer: {response}");
+    assert_eq!(
+        response["id"], account,
+        "somebody else's answer: {response}"
+    );
     Some(version)
 }
 
@@ -197,7 +219,7 @@ pub(crate) async fn require_answers(
         .iter()
         .filter(|account| shards.contains(&shard_of(account)))
         .collect();
-    assert!(!of_these.is_empty(), "they are spread");
+    assert!(!of_these.is_empty(), "all accounts are on other shards");
     let (began, mut responses) = (Instant::now(), 0);
     for account in of_these.into_iter().cycle() {
         if began.elapsed() > during {
@@ -220,7 +242,11 @@ pub(crate) async fn require_all_served(nodes: &Nodes, history: &History) {
         for node in &nodes.nodes {
             let observed = read(&node.api, account).await;
             let log = node.process.log();
-            assert!(matches!(observed, ClientObservation::At(_)), "{}: {observed:?} {log}", node.name);
+            assert!(
+                matches!(observed, ClientObservation::At(_)),
+                "{}: {observed:?} {log}",
+                node.name
+            );
         }
     }
 }
@@ -238,8 +264,10 @@ fn refused(json: &Value, name: Option<String>) -> ClientObservation {
     let (code, message) = (code.as_str(), message.as_str().unwrap_or_default());
     match (code, name) {
         (Some("VERSION_MISMATCH"), _) => {
-            let (_, found) = message.split_once("it is at version ").expect("it says so");
-            let found = found.split_once(';').expect("it says so").0;
+            let (_, found) = message
+                .split_once("it is at version ")
+                .expect("the version in the message");
+            let found = found.split_once(';').expect("the version in the message").0;
             ClientObservation::At(found.parse().expect("a version"))
         }
         (Some("UNAVAILABLE" | "OVERLOADED"), _) | (Some("DEADLINE_EXCEEDED"), None) => {
@@ -248,121 +276,6 @@ fn refused(json: &Value, name: Option<String>) -> ClientObservation {
         (Some("DEADLINE_EXCEEDED"), Some(name)) => ClientObservation::Unknown(name),
         _ => panic!("refused: {json}"),
     }
-}
-
-/// Stops clients and nodes, and compares all observations with the database.
-pub(crate) async fn require_sound(history: History, mut nodes: Nodes) -> Vec<Observation> {
-    let observations = history.stop().await;
-    let found = nodes.kill_all().await;
-    require_linearizable(&observations);
-    require_kept(&observations, &found);
-    observations
-}
-
-/// Versions of an account only grow. So a history of reads and renames is linearizable if all of
-/// this holds: a request that begins after a version was observed observes that version or a later
-/// one; no version is observed before the rename that created it began; and every rename created a
-/// version of its own, one above the expected one. (Each request with a version is a point between
-/// its begin and its end, and versions order the points.)
-pub(crate) fn require_linearizable(observations: &[Observation]) {
-    let mut by_account: BTreeMap<&str, Vec<&Observation>> = BTreeMap::new();
-    for observation in observations {
-        by_account.entry(&observation.account).or_default().push(observation);
-    }
-    for (account, mut observations) in by_account {
-        let version = |observation: &Observation| match observation.observed {
-            ClientObservation::At(version) | ClientObservation::Changed(version, _) => Some(version),
-            _ => None,
-        };
-        let mut made: BTreeMap<u64, &Observation> = BTreeMap::new();
-        for observation in &observations {
-            if let ClientObservation::Changed(version, _) = observation.observed {
-                let before = made.insert(version, observation);
-                assert!(
-                    before.is_none(),
-                    "I3: two made version {version}: {before:?}, {observation:?}"
-                );
-            }
-        }
-        for observation in &observations {
-            if let Some(maker) = version(observation).and_then(|version| made.get(&version)) {
-                assert!(observation.ended >= maker.began, "I3: {observation:?} before {maker:?}");
-            }
-        }
-        observations.retain(|observation| version(observation).is_some());
-        let mut by_end = observations.clone();
-        by_end.sort_by_key(|observation| observation.ended);
-        observations.sort_by_key(|observation| observation.began);
-        let (mut ended, mut newest) = (by_end.into_iter().peekable(), None::<&Observation>);
-        for observation in observations {
-            while let Some(before) = ended.next_if(|before| before.ended < observation.began) {
-                if newest.is_none_or(|newest| version(newest) < version(before)) {
-                    newest = Some(before);
-                }
-            }
-            if let Some(newest) = newest {
-                assert!(
-                    version(observation) >= version(newest),
-                    "I3: {account}: {observation:?} after {newest:?}"
-                );
-            }
-        }
-    }
-}
-
-/// Requires every acknowledged rename in the journal, at its version (I1), and none that was not
-/// requested.
-pub(crate) fn require_kept(observations: &[Observation], found: &Audit) {
-    let mut names: BTreeMap<(String, u64), String> = BTreeMap::new();
-    let mut versions: BTreeMap<String, u64> = BTreeMap::new();
-    for recorded in found.events.values().flatten() {
-        let account = recorded.entity.as_uuid().to_string();
-        if let Event::Account(AccountEvent::Renamed(renamed)) = &recorded.event {
-            let place = (account.clone(), recorded.version);
-            names.insert(place, renamed.personal.name.clone());
-        }
-        versions.insert(account, recorded.version);
-    }
-    for observation in observations {
-        match &observation.observed {
-            ClientObservation::Changed(version, name) => {
-                let there = names.get(&(observation.account.clone(), *version));
-                assert_eq!(there, Some(name), "I1: {observation:?}");
-            }
-            ClientObservation::At(version) => {
-                assert!(*version <= versions[&observation.account], "I1: {observation:?} is lost");
-            }
-            ClientObservation::Unknown(_) | ClientObservation::Nothing(_) => {}
-        }
-    }
-    let may_be: std::collections::BTreeSet<&String> = observations
-        .iter()
-        .filter_map(|observation| match &observation.observed {
-            ClientObservation::Changed(_, name) | ClientObservation::Unknown(name) => Some(name),
-            _ => None,
-        })
-        .collect();
-    let mut times: BTreeMap<&String, usize> = BTreeMap::new();
-    for name in names.values() {
-        assert!(may_be.contains(name), "{name} was refused, and happened");
-        *times.entry(name).or_default() += 1;
-    }
-    let twice: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
-    assert!(twice.is_empty(), "I8: {twice:?}");
-}
-
-/// The requests that began in this period.
-pub(crate) fn between(observations: &[Observation], from: Instant, until: Instant) -> Vec<&Observation> {
-    let then = observations.iter();
-    then.filter(|observation| (from..until).contains(&observation.began))
-        .collect()
-}
-
-/// How many of the requests observed a version.
-pub(crate) fn answered(observations: &[&Observation]) -> usize {
-    let observed = observations.iter();
-    observed.filter(|observation| matches!(observation.observed, ClientObservation::At(_) | ClientObservation::Changed(..)))
-        .count()
 }
 
 /// A hash of a client's name and the number of its request.

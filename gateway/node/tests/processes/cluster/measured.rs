@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{ClusterSettings, LocalCluster, PostgresConfig, PostgresServer, ServiceError, skip_unless};
+use fritzy_testbed::{
+    ClusterSettings, LocalCluster, PostgresConfig, PostgresServer, ServiceError, skip_unless,
+};
 use fritzy_testbed_shop::{Api, live_node, read_cluster_state, shards_of};
 use fritzy_types::{ClusterState, ShardCount, ShardId};
 use futures_util::future::join_all;
@@ -99,7 +101,10 @@ impl MeasuredCluster {
             let value = metrics
                 .lines()
                 .find_map(|line| line.strip_prefix("fritzy_entities_resident "));
-            resident += value.expect("told").parse::<usize>().expect("a number");
+            resident += value
+                .expect("the metric")
+                .parse::<usize>()
+                .expect("a number");
         }
         resident
     }

@@ -7,6 +7,7 @@ mod clocks;
 mod closed_loop;
 mod deposed;
 mod history;
+mod linearizability;
 mod measured;
 mod moving_bridges;
 mod network;

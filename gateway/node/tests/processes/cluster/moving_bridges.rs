@@ -5,11 +5,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{ClusterSettings, LocalCluster, LocalNode, NODE_TIME_MAX, Workspace, skip_unless, wait_until_async};
-use fritzy_testbed_shop::{Api, RESPONSE_TIME_MAX, live_node, read_cluster_state, shards_of};
-use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
-use fritzy_types::ShardCount;
 use fritzy_domain::RecordedEvent;
+use fritzy_testbed::{
+    ClusterSettings, LocalCluster, LocalNode, NODE_TIME_MAX, Workspace, skip_unless,
+};
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
+use fritzy_testbed_shop::{Api, RESPONSE_TIME_MAX, read_cluster_state, shards_of};
+use fritzy_types::{NodeId, ShardCount};
 use hyper::Method;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -64,12 +66,12 @@ async fn i6_shards_that_move_are_published_whole_and_in_order() {
         let reached = timeout(RESPONSE_TIME_MAX, reached).await;
         drop(reached.expect("the nodes acknowledge in time"));
     };
-    wait_owns_shards(&url, "third").await;
+    let before = wait_owns_shards(&url, "third", None).await;
     wait_more().await;
     let slot = cluster.kill("third");
     wait_more().await;
     cluster.start_in(slot);
-    wait_owns_shards(&url, "third").await;
+    let before = wait_owns_shards(&url, "third", Some(before)).await;
     wait_more().await;
     let LocalNode { slot, process } = cluster.take("third");
     process.terminate();
@@ -77,7 +79,7 @@ async fn i6_shards_that_move_are_published_whole_and_in_order() {
     let exited = process.wait_exit(NODE_TIME_MAX);
     assert_eq!(exited.code, Some(0), "{exited:?}");
     cluster.start_in(slot);
-    wait_owns_shards(&url, "third").await;
+    wait_owns_shards(&url, "third", Some(before)).await;
     wait_more().await;
     cluster.kill("third");
     wait_more().await;
@@ -111,17 +113,27 @@ async fn i6_shards_that_move_are_published_whole_and_in_order() {
     database.verify(&workspace);
 }
 
-/// Waits until a node owns shards: membership must be stable for some seconds first.
-async fn wait_owns_shards(database_url: &str, name: &str) {
+/// Waits until an incarnation of a node other than `before` owns shards, and returns its id. Membership
+/// must be stable for some seconds first.
+async fn wait_owns_shards(database_url: &str, name: &str, before: Option<NodeId>) -> NodeId {
     let shards = ShardCount::new(SHARDS).expect("in range");
-    wait_until_async("the node owns shards", MOVE_MAX, async || {
+    let began = Instant::now();
+    loop {
         // A busy machine may be slower than a node would wait.
-        let Ok(state) = read_cluster_state(database_url, shards).await else {
-            return false;
-        };
-        live_node(&state, name).is_some_and(|id| !shards_of(&state, id).is_empty())
-    })
-    .await;
+        if let Ok(state) = read_cluster_state(database_url, shards).await {
+            let mut live = state.nodes.iter().filter(|record| !record.fenced);
+            let found = live.find(|it| it.node.name == name && Some(it.node.id) != before);
+            let found = found.map(|record| record.node.id);
+            if let Some(id) = found.filter(|id| !shards_of(&state, *id).is_empty()) {
+                return id;
+            }
+            assert!(
+                began.elapsed() < MOVE_MAX,
+                "{name} owns no shards: {state:#?}"
+            );
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Waits until a node's bridge has published everything.

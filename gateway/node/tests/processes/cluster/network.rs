@@ -14,9 +14,9 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::cluster::history::{
-    History, Observation, ClientObservation, answered, between, read, require_all_served, require_answers,
-    require_sound,
+    ClientObservation, History, Observation, read, require_all_served, require_answers,
 };
+use crate::cluster::linearizability::{answered, between, require_sound};
 use crate::cluster::nodes::{Nodes, shard_of};
 
 /// Longer than the time until a silent node is fenced.
@@ -38,7 +38,7 @@ enum Cut {
 
 async fn require_partition_tolerated(nodes: Nodes, cut: Cut) {
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let before = nodes.ownership().await;
     // It joined first, so all others connect to it: this proxy carries all of its connections.
     let alone = &nodes.nodes[0];
@@ -55,7 +55,8 @@ async fn require_partition_tolerated(nodes: Nodes, cut: Cut) {
     );
     assert_eq!(nodes.ownership().await, before, "{cut:?}: ownership stays");
     alone.peers.heal();
-    nodes.wait_until("all answers come again", async |nodes| {
+    nodes
+        .wait_until("every account is served again", async |nodes| {
             for account in history.accounts.iter() {
                 for node in &nodes.nodes {
                     if !matches!(read(&node.api, account).await, ClientObservation::At(_)) {
@@ -91,16 +92,16 @@ async fn node_with_refused_connections_keeps_its_shards() {
 async fn isolated_node_is_replaced_and_rejoins() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let (alone, run) = (&nodes.nodes[0], nodes.id_of("n1").await);
     alone.peers.stall();
     alone.lose_database();
-    let taken = nodes.wait_taken_over(run.expect("it runs")).await;
+    let taken = nodes.wait_taken_over(run.expect("a running node")).await;
     assert!(taken < Duration::from_secs(10), "{taken:?}");
     alone.peers.heal();
     alone.database.heal();
     nodes.wait_settled().await;
-    assert_ne!(nodes.id_of("n1").await, run, "it is another run");
+    assert_ne!(nodes.id_of("n1").await, run, "the same incarnation");
     require_all_served(&nodes, &history).await;
     require_sound(history, nodes).await;
 }
@@ -109,7 +110,7 @@ async fn isolated_node_is_replaced_and_rejoins() {
 async fn slow_peer_delays_only_its_own_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let before = nodes.ownership().await;
     nodes.nodes[0].peers.delay(Duration::from_millis(300));
     let began = Instant::now();
@@ -258,11 +259,15 @@ async fn node_on_a_copied_database_is_rejected_by_peers() {
     let address = block_in_place(|| foreign.address());
     // It declares the others dead, and acquires all shards.
     let account = &history.accounts[0];
-    while !matches!(read(&Api::at(address), account).await, ClientObservation::At(_)) {}
+    while !matches!(
+        read(&Api::at(address), account).await,
+        ClientObservation::At(_)
+    ) {}
     sleep(LONG).await;
-    assert_eq!(nodes.ownership().await, before, "nothing has moved");
+    assert_eq!(nodes.ownership().await, before, "shards moved");
     require_all_served(&nodes, &history).await;
-    nodes.wait_until("it is told", async |nodes| {
+    nodes
+        .wait_until("the copy is reported", async |nodes| {
             let mut nodes = nodes.nodes.iter();
             nodes.any(|node| node.process.log().contains("may be a copy of this one"))
         })

@@ -9,8 +9,10 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::cluster::history::{
-    History, Observation, ClientObservation, answered, between, record, read, require_answers, require_kept,
-    require_linearizable, require_sound,
+    ClientObservation, History, Observation, read, record, require_answers,
+};
+use crate::cluster::linearizability::{
+    answered, between, require_kept, require_linearizable, require_sound,
 };
 use crate::cluster::nodes::{Nodes, shard_of};
 
@@ -31,8 +33,8 @@ async fn i1_shards_of_a_killed_node_are_taken_over() {
     let mut nodes = skip_unless!(Nodes::start(3).await);
     // On the two nodes that stay: clients of the third end with it.
     let history = History::start(&nodes.apis()[..2]).await;
-    sleep(Duration::from_secs(2)).await;
-    let run = nodes.id_of("n3").await.expect("it runs");
+    history.wait_requests().await;
+    let run = nodes.id_of("n3").await.expect("a running node");
     let mut of_others = nodes.shards_of("n1").await;
     of_others.extend(nodes.shards_of("n2").await);
     let killed = Instant::now();
@@ -54,10 +56,11 @@ async fn i1_shards_of_a_killed_node_are_taken_over() {
     }
     let served = killed.elapsed();
     assert!(served < TAKEN_MAX, "{served:?}");
-    sleep(Duration::from_secs(1)).await;
+    history.wait_requests().await;
     let observations = require_sound(history, nodes).await;
     let unknown = observations.iter();
-    let unknown = unknown.filter(|observation| matches!(observation.observed, ClientObservation::Unknown(_)));
+    let unknown =
+        unknown.filter(|observation| matches!(observation.observed, ClientObservation::Unknown(_)));
     println!(
         "owners after {taken:?}, all served after {served:?}; {} reads of the others' shards answered meanwhile, \
          {} changes not known",
@@ -72,7 +75,7 @@ async fn i1_shards_of_a_killed_node_are_taken_over() {
 async fn requests_for_dead_shards_do_not_block_others() {
     let mut nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()[..1]).await;
-    sleep(Duration::from_secs(1)).await;
+    history.wait_requests().await;
     let of_killed = nodes.shards_of("n3").await;
     let mut of_others = nodes.shards_of("n1").await;
     of_others.extend(nodes.shards_of("n2").await);
@@ -91,8 +94,11 @@ async fn requests_for_dead_shards_do_not_block_others() {
     sleep(Duration::from_millis(500)).await;
     let responses = require_answers(api, &history.accounts, &of_others, MEANWHILE / 2).await;
     let waited = join_all(crowd).await.into_iter();
-    let waited: Vec<ClientObservation> = waited.map(|observed| observed.expect("no panic")).collect();
-    let served = waited.iter().filter(|observed| matches!(observed, ClientObservation::At(_)));
+    let waited: Vec<ClientObservation> =
+        waited.map(|observed| observed.expect("no panic")).collect();
+    let served = waited
+        .iter()
+        .filter(|observed| matches!(observed, ClientObservation::At(_)));
     let served = served.count();
     require_sound(history, nodes).await;
     println!(
@@ -105,12 +111,12 @@ async fn requests_for_dead_shards_do_not_block_others() {
 async fn i3_node_paused_past_its_lease_serves_no_stale_reads() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let (stopped, before) = (&nodes.nodes[2], nodes.id_of("n3").await);
     stopped.process.pause();
     let began = Instant::now();
     sleep(PAST_THE_LEASE).await;
-    let taken = nodes.wait_taken_over(before.expect("it ran")).await + PAST_THE_LEASE;
+    let taken = nodes.wait_taken_over(before.expect("a running node")).await + PAST_THE_LEASE;
     // Its memory is outdated now. Requests for all of it are waiting when it resumes.
     sleep(Duration::from_secs(1)).await;
     let asking: Vec<_> = history
@@ -131,8 +137,8 @@ async fn i3_node_paused_past_its_lease_serves_no_stale_reads() {
     nodes.wait_settled().await;
     let back = went_on.elapsed();
     let after = nodes.id_of("n3").await;
-    assert!(after.is_some() && after != before, "it is another run");
-    sleep(Duration::from_secs(1)).await;
+    assert!(after.is_some() && after != before, "the same incarnation");
+    history.wait_requests().await;
     let mut observations = history.stop().await;
     println!(
         "stopped for {:?}, taken within {taken:?}, back with shards after {back:?}; of {} reads it answered {}",
@@ -152,12 +158,12 @@ async fn i3_node_paused_past_its_lease_serves_no_stale_reads() {
 async fn i3_node_paused_before_commit_commits_in_time_or_never() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let stopped = &nodes.nodes[2];
     let hold = stopped.database.hold_client_bytes(HoldFrom::sync_of(FENCE));
     let is_held = block_in_place(|| hold.wait_held(Duration::from_secs(10)));
-    assert!(is_held, "it writes");
-    let run = nodes.id_of("n3").await.expect("it runs");
+    assert!(is_held, "it does not write");
+    let run = nodes.id_of("n3").await.expect("a running node");
     stopped.process.pause();
     let taken = nodes.wait_taken_over(run).await;
     // The commit arrives when other nodes own the shards.
@@ -173,16 +179,16 @@ async fn i3_node_paused_before_commit_commits_in_time_or_never() {
 async fn stalled_database_moves_no_shards() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let before = nodes.ownership().await;
     nodes.server.pause().expect("it pauses");
     sleep(Duration::from_secs(10)).await;
-    nodes.server.resume().expect("it goes on");
+    nodes.server.resume().expect("resumes");
     // Longer than the time until a silent node would be fenced.
     sleep(Duration::from_secs(6)).await;
     assert_eq!(nodes.ownership().await, before);
     let resumed = Instant::now();
-    sleep(Duration::from_secs(1)).await;
+    history.wait_requests().await;
     let observations = require_sound(history, nodes).await;
     assert!(
         answered(&between(&observations, resumed, Instant::now())) > 50,
@@ -194,11 +200,12 @@ async fn stalled_database_moves_no_shards() {
 async fn i3_node_without_database_stops_before_takeover() {
     let nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()).await;
-    sleep(Duration::from_secs(2)).await;
+    history.wait_requests().await;
     let (cut, before) = (&nodes.nodes[2], nodes.id_of("n3").await);
     cut.lose_database();
     let lost = Instant::now();
-    let of_others = nodes.wait_until("its shards are taken", async |nodes| {
+    let of_others = nodes
+        .wait_until("its shards are taken over", async |nodes| {
             nodes.id_of("n3").await.is_none() && nodes.shards_of("n1").await.len() > 6
         })
         .await;
@@ -207,16 +214,18 @@ async fn i3_node_without_database_stops_before_takeover() {
     cut.database.heal();
     nodes.wait_settled().await;
     cut.wait_ready().await;
-    assert_ne!(nodes.id_of("n3").await, before, "it is another run");
+    assert_ne!(nodes.id_of("n3").await, before, "the same incarnation");
     let healed = Instant::now();
-    sleep(Duration::from_secs(1)).await;
+    history.wait_requests().await;
     let observations = require_sound(history, nodes).await;
     println!("taken after {of_others:?}");
     let through_it = |observations: Vec<&Observation>| {
-        let observations = observations.into_iter().filter(|observation| observation.node == 2);
+        let observations = observations
+            .into_iter()
+            .filter(|observation| observation.node == 2);
         answered(&observations.collect::<Vec<_>>())
     };
     // Forwarded to the others, for their shards.
     let meanwhile = between(&observations, lost + of_others, healed);
-    assert!(through_it(meanwhile) > 0, "it passes requests on");
+    assert!(through_it(meanwhile) > 0, "no request was forwarded");
 }

@@ -218,7 +218,10 @@ impl Nodes {
     /// Kills one node.
     pub(crate) fn kill(&mut self, name: &str) {
         let index = self.nodes.iter().position(|node| node.name == name);
-        self.nodes.remove(index.expect("a running node")).process.kill();
+        self.nodes
+            .remove(index.expect("a running node"))
+            .process
+            .kill();
     }
 
     /// Kills all nodes, audits the database and verifies it.

@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
-use fritzy_testbed::{skip_unless};
+use fritzy_testbed::skip_unless;
 use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::cluster::history::{Observation, ClientObservation, record, read, rename, require_kept, require_linearizable};
+use crate::cluster::history::{ClientObservation, Observation, read, record, rename};
+use crate::cluster::linearizability::{require_kept, require_linearizable};
 use crate::cluster::nodes::Nodes;
 
 const ROUNDS: usize = 5;
@@ -26,7 +27,12 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Sends one request for each account at once: a read or, for every fourth, a rename that must not
 /// be sent twice.
-fn burst(node: usize, api: &Api, accounts: &[String], round: usize) -> Vec<JoinHandle<Observation>> {
+fn burst(
+    node: usize,
+    api: &Api,
+    accounts: &[String],
+    round: usize,
+) -> Vec<JoinHandle<Observation>> {
     let all = accounts.iter().cloned().enumerate();
     let ask = |(number, account): (usize, String)| {
         let api = api.clone();
@@ -68,15 +74,24 @@ async fn i3_paused_node_never_swaps_responses() {
         sleep(BEFORE).await;
         node.process.resume();
         for observation in join_all(asked).await {
-            observations.push(observation.expect("each was answered with its own"));
+            observations.push(observation.expect("no panic"));
         }
         sleep(QUIET).await;
         accounts.rotate_left(7);
     }
     let observed = observations.iter();
-    let observed = observed.filter(|observation| matches!(observation.observed, ClientObservation::At(_) | ClientObservation::Changed(..)));
+    let observed = observed.filter(|observation| {
+        matches!(
+            observation.observed,
+            ClientObservation::At(_) | ClientObservation::Changed(..)
+        )
+    });
     let observed = observed.count();
-    assert!(observed > observations.len() / 4, "{observed} of {}", observations.len());
+    assert!(
+        observed > observations.len() / 4,
+        "{observed} of {}",
+        observations.len()
+    );
     nodes.wait_settled().await;
     let found = nodes.kill_all().await;
     require_linearizable(&observations);

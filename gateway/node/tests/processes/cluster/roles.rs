@@ -8,7 +8,7 @@ use fritzy_testbed_shop::Api;
 use hyper::{Method, StatusCode};
 use tokio::task::block_in_place;
 
-use crate::cluster::history::{History, ClientObservation, read};
+use crate::cluster::history::{ClientObservation, History, read};
 use crate::cluster::nodes::{Nodes, SHARDS};
 
 /// How long a node waits for owners at its start.
@@ -26,17 +26,21 @@ async fn nodes_follow_their_roles() {
         node.api = Api::at(block_in_place(|| node.process.address()));
         nodes.nodes.push(node);
     }
-    nodes.wait_until("those own shards that may", async |nodes| {
-            let counts = [
-                nodes.shards_of("all").await.len(),
-                nodes.shards_of("front").await.len(),
-                nodes.shards_of("back").await.len(),
-            ];
-            counts[0] > 0
-                && counts[1] == 0
-                && counts[2] > 0
-                && counts.iter().sum::<usize>() == usize::from(SHARDS)
-        })
+    nodes
+        .wait_until(
+            "exactly the nodes with the role own shards",
+            async |nodes| {
+                let counts = [
+                    nodes.shards_of("all").await.len(),
+                    nodes.shards_of("front").await.len(),
+                    nodes.shards_of("back").await.len(),
+                ];
+                counts[0] > 0
+                    && counts[1] == 0
+                    && counts[2] > 0
+                    && counts.iter().sum::<usize>() == usize::from(SHARDS)
+            },
+        )
         .await;
     // Through the node without shards, entities of the others.
     let front = nodes.nodes[1].api.clone();
@@ -46,7 +50,7 @@ async fn nodes_follow_their_roles() {
         .iter()
         .map(|account| &account[32..])
         .collect();
-    assert!(shards.len() > 1, "they are spread");
+    assert!(shards.len() > 1, "all accounts are on other shards");
     for account in history.accounts.iter() {
         let observed = read(&front, account).await;
         assert!(matches!(observed, ClientObservation::At(_)), "{observed:?}");
@@ -81,7 +85,8 @@ async fn nodes_follow_their_roles() {
 async fn node_waiting_for_owners_stops_on_sigterm() {
     let nodes = skip_unless!(Nodes::start(0).await);
     let front = nodes.spawn_with("front", &["--roles", "gateway"]);
-    nodes.wait_until("it has joined", async |nodes| {
+    nodes
+        .wait_until("the node has joined", async |nodes| {
             !nodes.state().await.nodes.is_empty()
         })
         .await;

@@ -4,7 +4,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
-use fritzy_testbed::{Balancer, ClusterSettings, LocalCluster, NODE_TIME_MAX, PostgresConfig, PostgresServer, skip_unless, wait_until_async};
+use fritzy_testbed::{
+    Balancer, ClusterSettings, LocalCluster, NODE_TIME_MAX, PostgresConfig, PostgresServer,
+    skip_unless, wait_until_async,
+};
 use fritzy_testbed_shop::Api;
 use tokio::task::block_in_place;
 

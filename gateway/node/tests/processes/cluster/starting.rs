@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{skip_unless};
+use fritzy_testbed::skip_unless;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use crate::cluster::history::{History, ClientObservation, read, require_all_served, require_sound};
+use crate::cluster::history::{ClientObservation, History, read, require_all_served};
+use crate::cluster::linearizability::require_sound;
 use crate::cluster::nodes::{Node, Nodes};
 
 /// Much longer than joining takes, and shorter than the timeout of a request.

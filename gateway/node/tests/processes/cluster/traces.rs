@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{skip_unless};
+use fritzy_testbed::skip_unless;
 use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -20,7 +20,7 @@ const POLL: Duration = Duration::from_millis(50);
 async fn client_trace_is_logged_by_the_owning_node() {
     let mut nodes = skip_unless!(Nodes::start(0).await);
     for name in ["n1", "n2"] {
-        let levels = "info,fritzy_cluster=debug,fritzy_node=debug";
+        let levels = "info,fritzy_cluster=debug,fritzy_gateway=debug";
         let mut node = nodes.spawn_with(name, &["--log", levels]);
         node.api = Api::at(node.process.address());
         nodes.nodes.push(node);
@@ -35,7 +35,11 @@ async fn client_trace_is_logged_by_the_owning_node() {
             break id;
         }
     };
-    assert_eq!(traced(asked).len() + traced(owner).len(), 0, "not yet");
+    assert_eq!(
+        traced(asked).len() + traced(owner).len(),
+        0,
+        "traced too early"
+    );
 
     let rename = "mutation($id: String!) { renameAccount(id: $id, name: \"Ada L.\") { version } }";
     let body = json!({ "query": rename, "variables": { "id": account } });

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
+use fritzy_persistence::{PostgresConfig, SqliteConfig, Stores};
 use fritzy_testbed::{PostgresServer, ServiceError, Workspace};
 use fritzy_testbed_shop::{Audit, audit};
-use fritzy_persistence::{PostgresConfig, SqliteConfig, Stores};
 use fritzy_types::{NodeId, ShardCount, ShardId};
 use tempfile::TempDir;
 use uuid::Uuid;
-
 
 /// Few, so that each has many events.
 pub(crate) const SHARDS: u16 = 8;
@@ -61,7 +60,7 @@ impl Database {
                     shards,
                     ..SqliteConfig::new(copy.path().join("fritzy.db"))
                 };
-                let stores = Stores::open_sqlite(config).await.expect("it opens");
+                let stores = Stores::open_sqlite(config).await.expect("an open database");
                 let found = audit(&stores).await;
                 stores.close().await;
                 return found;
@@ -71,7 +70,9 @@ impl Database {
                     shards,
                     ..PostgresConfig::new(server.url("postgres"))
                 };
-                Stores::open_postgres(config).await.expect("it opens")
+                Stores::open_postgres(config)
+                    .await
+                    .expect("an open database")
             }
         };
         // The server may still process the last batch of the killed node; a claim waits for it, or

@@ -8,10 +8,12 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, NodeProcess, ServiceError, Workspace, shared_postgres, skip_unless};
+use fritzy_testbed::{
+    ExitedProcess, NODE_TIME_MAX, NodeProcess, ServiceError, Workspace, shared_postgres,
+    skip_unless,
+};
 use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
-
 
 /// From the response to a change until its event is printed. The tail polls every half second; the
 /// rest is for a busy machine.
@@ -26,7 +28,10 @@ struct Shop {
 impl Shop {
     fn on_sqlite() -> Self {
         let (workspace, database) = (Workspace::new(), vec![]);
-        Self { workspace, database }
+        Self {
+            workspace,
+            database,
+        }
     }
 
     /// On a new database of the shared server.
@@ -136,7 +141,7 @@ async fn prints_what_is_there(shop: Shop) {
     assert_eq!(shop.lines(&["--from", "now"]), [""; 0]);
     let (all, _) = shop.events(&["--from", "start"]);
     assert_eq!(ids(&all), made, "in the order of their moments");
-    let at = all[12]["at"].as_str().expect("a moment");
+    let at = all[12]["at"].as_str().expect("a timestamp");
     let (since, _) = shop.events(&["--from", at]);
     assert_eq!(since, all[12..]);
     for name in [

@@ -5,7 +5,6 @@ use fritzy_testbed_shop::Api;
 use hyper::Method;
 use serde_json::json;
 
-
 #[tokio::test(flavor = "multi_thread")]
 async fn node_without_settings_prints_its_defaults() {
     let workspace = Workspace::new();
@@ -59,7 +58,11 @@ async fn printed_url_serves_the_explorer() {
     let page = api.send(api.request(Method::GET, "/"), "").await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("<html"), "{page:?}");
-    assert!(node.stdout().contains("http://localhost:"), "{}", node.stdout());
+    assert!(
+        node.stdout().contains("http://localhost:"),
+        "{}",
+        node.stdout()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,6 @@ use fritzy_testbed_shop::{Api, Load, Response, SentRequests, all_accounts};
 use hyper::Method;
 use serde_json::{Value, json};
 
-
 /// Enough for a database and its log, and small enough to fill quickly.
 const DISK_SIZE: &str = "16m";
 /// Acknowledged accounts before the disk is filled.
@@ -101,7 +100,7 @@ impl SmallDisk {
     }
 
     fn free(&self) {
-        fs::remove_file(self.filler()).expect("it is there");
+        fs::remove_file(self.filler()).expect("a value");
     }
 }
 

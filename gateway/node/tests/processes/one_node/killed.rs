@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{KafkaCluster, Workspace, skip_unless};
-use fritzy_testbed_shop::{Api, Audit, RESPONSE_TIME_MAX};
-use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
 use fritzy_domain::{
     AccountEvent, EntityId, Event, OrderEvent, ProductEvent, RecordedEvent, State, Stored,
 };
+use fritzy_testbed::{KafkaCluster, Workspace, skip_unless};
+use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
+use fritzy_testbed_shop::{Api, Audit, RESPONSE_TIME_MAX};
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::one_node::database::Database;
-use crate::one_node::shop_clients::{SeededRandom, ShopClient, ClientObservation};
+use crate::one_node::shop_clients::{ClientObservation, SeededRandom, ShopClient};
 
 const ROUNDS: usize = 10;
 /// No further round begins after this time, because a busy machine is no fault.
@@ -46,7 +46,7 @@ fn token(event: &Event) -> String {
             cancelled.reason.clone().unwrap_or_default()
         }
         Event::Order(OrderEvent::Confirmed(_) | OrderEvent::Completed(_)) => String::new(),
-        other => panic!("nobody asked for {other:?}"),
+        other => panic!("never requested: {other:?}"),
     }
 }
 
@@ -81,7 +81,9 @@ pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
                 );
             }
             ClientObservation::Nothing => assert!(is_move || times == 0, "{entry:?} happened"),
-            ClientObservation::Unknown => assert!(is_move || times <= 1, "I1: {entry:?} happened twice"),
+            ClientObservation::Unknown => {
+                assert!(is_move || times <= 1, "I1: {entry:?} happened twice")
+            }
         }
         moves_told += usize::from(is_move);
     }
@@ -89,7 +91,7 @@ pub(crate) fn require_logs_kept(clients: &[ShopClient], found: &Audit) {
     let unanswered = clients.iter().filter(|client| client.is_unanswered());
     let asked = observed + unanswered.count();
     let events = found.events.values().map(Vec::len).sum::<usize>();
-    assert!(events <= asked, "{events} events, {asked} asked for");
+    assert!(events <= asked, "{events} events of {asked} requests");
     let moves = ["order.confirmed", "order.completed"].map(|event| (event, String::new()));
     let moves = moves.map(|token| by_token.get(&token).map_or(0, Vec::len));
     assert!(moves.iter().sum::<usize>() <= moves_told + clients.len());
@@ -215,7 +217,7 @@ async fn kill_again_and_again(
     }
     let repeats = clients.iter().map(|client| client.repeats).sum::<usize>();
     let lines = clients.iter().map(|client| client.log.len()).sum::<usize>();
-    println!("{rounds} kills, {lines} lines in the logs, {repeats} asked again under their keys");
+    println!("{rounds} kills, {lines} lines in the logs, {repeats} repeated with their keys");
     assert!(
         repeats > 0 || rounds < 2,
         "some were under way when the node was killed"
@@ -266,7 +268,7 @@ async fn i1_postgres_stalling_under_load_keeps_writes() {
     let stall = |_| {
         server.pause().expect("pauses");
         std::thread::sleep(Duration::from_secs(10));
-        server.resume().expect("goes on");
+        server.resume().expect("resumes");
     };
     kill_again_and_again(&database, &workspace, 1, &[], stall).await;
     database.verify(&workspace);

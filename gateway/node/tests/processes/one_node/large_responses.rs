@@ -8,7 +8,6 @@ use fritzy_testbed_shop::{Api, Response};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-
 const MIB: u64 = 1_024 * 1_024;
 /// The orders of the worst account, and the lines of each.
 const ORDERS: usize = 200;
@@ -96,7 +95,7 @@ async fn largest_responses_are_refused_within_the_memory_limit() {
         alone.text.len()
     );
     assert_eq!(alone.json()["data"], Value::Null);
-    let grown = resident_bytes_peak(&node).expect("as before") - before;
+    let grown = resident_bytes_peak(&node).expect("readable as before") - before;
     assert!(grown < 256 * MIB + BESIDE, "one: {} MiB", grown / MIB);
 
     let asked = join_all((0..16).map(|_| api.run(&document))).await;
@@ -109,7 +108,7 @@ async fn largest_responses_are_refused_within_the_memory_limit() {
     );
     assert_eq!(counts.0 + counts.1, 16, "{codes:?}");
     assert!(counts.1 > 0, "{codes:?}");
-    let grown = resident_bytes_peak(&node).expect("as before") - before;
+    let grown = resident_bytes_peak(&node).expect("readable as before") - before;
     assert!(grown < 512 * MIB + BESIDE, "sixteen: {} MiB", grown / MIB);
 
     let page = format!(

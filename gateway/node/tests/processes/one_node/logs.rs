@@ -4,7 +4,6 @@ use fritzy_testbed::{NODE_TIME_MAX, Workspace};
 use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 
-
 /// Every line of a log.
 fn entries(log: &str) -> Vec<Value> {
     let entry = |line: &str| {

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use fritzy_testbed::{ExitedProcess, Workspace};
 use fritzy_testbed_shop::Api;
 
-
 /// An error message must not take longer.
 const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -78,7 +77,10 @@ fn start_on_a_foreign_file_is_refused() {
     let data = workspace.current().join("data");
     std::fs::create_dir(&data).expect("a folder");
     std::fs::write(data.join("fritzy.db"), "not a database\n".repeat(100)).expect("written");
-    let exited = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
+    let exited = refused(
+        &workspace,
+        &mut workspace.command(&["--listen", "127.0.0.1:0"]),
+    );
     require_one_line(&exited, &["./data/fritzy.db"]);
 }
 
@@ -95,7 +97,10 @@ fn flag_without_its_required_flag_is_refused() {
     let exited = refused(&workspace, &mut workspace.command(&["--roles", "gateway"]));
     require_one_line(&exited, &["--roles", "--cluster-listen"]);
     for setting in ["--cluster-cookie", "--node-name"] {
-        let exited = refused(&workspace, &mut workspace.command(&[setting, "sixteen-letters-"]));
+        let exited = refused(
+            &workspace,
+            &mut workspace.command(&[setting, "sixteen-letters-"]),
+        );
         require_one_line(&exited, &[setting, "--cluster-listen"]);
     }
     let arguments = ["--cluster-listen", "127.0.0.1:0"];
@@ -161,7 +166,10 @@ fn unknown_key_in_the_settings_file_is_refused() {
 #[test]
 fn missing_settings_file_is_refused() {
     let workspace = Workspace::new();
-    let exited = refused(&workspace, &mut workspace.command(&["--config", "no-such.toml"]));
+    let exited = refused(
+        &workspace,
+        &mut workspace.command(&["--config", "no-such.toml"]),
+    );
     require_one_line(&exited, &["no-such.toml"]);
 }
 
@@ -223,7 +231,10 @@ fn other_shard_count_than_the_database_is_refused() {
 async fn second_node_on_the_same_data_is_refused() {
     let workspace = Workspace::new();
     let mut first = workspace.node();
-    let exited = refused(&workspace, &mut workspace.command(&["--listen", "127.0.0.1:0"]));
+    let exited = refused(
+        &workspace,
+        &mut workspace.command(&["--listen", "127.0.0.1:0"]),
+    );
     let holder = format!("process id {}", first.pid());
     require_one_line(&exited, &["./data/fritzy.db", &holder, "--data-dir"]);
 

@@ -7,7 +7,6 @@ use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-
 /// A pseudo-random sequence (xorshift) that is determined by its seed.
 pub(crate) struct SeededRandom(u64);
 
@@ -130,9 +129,15 @@ impl ShopClient {
     fn note(&mut self, ask: &Ask, observed: ClientObservation) {
         let target = ask.variables["id"].as_str();
         match (&observed, ask.event) {
-            (ClientObservation::Done { id, .. }, "account.created") => self.account = Some(id.clone()),
-            (ClientObservation::Done { id, .. }, "product.created") => self.product = Some(id.clone()),
-            (ClientObservation::Done { id, .. }, "order.created") => self.orders.push((id.clone(), false)),
+            (ClientObservation::Done { id, .. }, "account.created") => {
+                self.account = Some(id.clone())
+            }
+            (ClientObservation::Done { id, .. }, "product.created") => {
+                self.product = Some(id.clone())
+            }
+            (ClientObservation::Done { id, .. }, "order.created") => {
+                self.orders.push((id.clone(), false))
+            }
             (ClientObservation::Done { id, .. }, "order.confirmed") => {
                 for order in &mut self.orders {
                     order.1 |= order.0 == *id;

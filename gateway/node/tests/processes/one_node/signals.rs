@@ -8,7 +8,6 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-
 /// Enough that requests are in flight.
 const ACKNOWLEDGED: usize = 200;
 
@@ -69,7 +68,11 @@ async fn i1_killed_node_keeps_acknowledged_writes_once() {
     let document = r#"mutation { createAccount(account: { name: "last" }) { id name } }"#;
     let created = api.run(document).await.data("/createAccount");
     let mut after = all_accounts(&api).await;
-    assert_eq!(after.pop(), Some(created), "the journal goes on at its end");
+    assert_eq!(
+        after.pop(),
+        Some(created),
+        "the journal continues at its end"
+    );
     assert_eq!(after, before);
 }
 
@@ -101,7 +104,7 @@ async fn hanging_request_is_cut_off_after_the_grace_time() {
         content-length: 1000\r\nexpect: 100-continue\r\n\r\n";
     endless.write_all(head).await.expect("the node reads");
     let mut asked = [0; 12];
-    endless.read_exact(&mut asked).await.expect("an answer");
+    endless.read_exact(&mut asked).await.expect("a response");
     assert_eq!(&asked, b"HTTP/1.1 100", "the request is in flight");
     node.terminate();
     let exited = node.wait_exit(Duration::from_secs(10));

@@ -5,7 +5,6 @@ use std::process::Command;
 use fritzy_testbed::{ExitedProcess, Workspace};
 use serde_json::Value;
 
-
 /// Settings of all kinds, by their names in the settings file, with values other than the defaults.
 const SETTINGS: [(&str, &str); 13] = [
     ("listen", "127.0.0.1:9"),
@@ -76,7 +75,11 @@ fn help_names_every_setting_and_command() {
 #[test]
 fn tail_help_explains_start_and_exit() {
     let workspace = Workspace::new();
-    let help = printed(&workspace, &mut workspace.command(&["events", "tail", "--help"])).stdout;
+    let help = printed(
+        &workspace,
+        &mut workspace.command(&["events", "tail", "--help"]),
+    )
+    .stdout;
     for part in [
         "--from",
         "--lines",
@@ -222,7 +225,11 @@ fn printed_config_is_a_valid_settings_file() {
         let file = workspace.outside("printed.toml");
         std::fs::write(&file, &first).expect("written");
         let file = file.to_str().expect("UTF-8");
-        let second = printed(&workspace, &mut workspace.command(&["config", "--config", file])).stdout;
+        let second = printed(
+            &workspace,
+            &mut workspace.command(&["config", "--config", file]),
+        )
+        .stdout;
         let first: toml::Table = first.parse().expect("TOML");
         assert_eq!(second.parse::<toml::Table>().expect("TOML"), first);
     }
@@ -269,7 +276,8 @@ fn database_passwords_are_hidden() {
     assert_eq!(exited.code, Some(1), "{exited:?}");
     assert!(exited.stderr.contains("127.0.0.1:1/db"), "{exited:?}");
     assert!(!exited.stderr.contains("s3cret"), "{exited:?}");
-    let foreign = workspace.run(&mut workspace.command(&["--database-url", "mysql://me:s3cret@h/db"]));
+    let foreign =
+        workspace.run(&mut workspace.command(&["--database-url", "mysql://me:s3cret@h/db"]));
     assert_eq!(foreign.code, Some(2), "{foreign:?}");
     assert!(!foreign.stderr.contains("s3cret"), "{foreign:?}");
 }

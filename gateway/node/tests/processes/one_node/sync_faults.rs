@@ -27,7 +27,7 @@ impl Tamper {
         let mut attached = String::new();
         BufReader::new(said)
             .read_line(&mut attached)
-            .expect("it says that it is attached");
+            .expect("a line about its attachment");
         assert!(attached.contains("attached"), "{attached}");
         Self(tracer)
     }
@@ -137,7 +137,7 @@ async fn i1_failed_sync_stops_writes_until_a_restart() {
     // The kernel reports a failed sync once: the next one would succeed, and prove nothing.
     let refused = create(&api, "Refused", None).await;
     assert_eq!(code(&refused), "UNAVAILABLE", "{refused:?}");
-    assert!(all_accounts(&api).await.contains(&kept), "reads go on");
+    assert!(all_accounts(&api).await.contains(&kept), "reads work");
     node.kill();
 
     let mut node = workspace.node_with(&["--shards", "16"]);

@@ -8,7 +8,6 @@ use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::json;
 
-
 /// Concurrent, so that batches are large; fewer than a node executes at once.
 const CLIENTS: usize = 100;
 /// Accounts of each client: so many that the rows of a batch take more than 16 pages, which are 64

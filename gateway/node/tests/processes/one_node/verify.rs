@@ -9,7 +9,6 @@ use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, Workspace};
 use fritzy_testbed_shop::{Api, Load, SentRequests};
 use serde_json::{Value, json};
 
-
 /// Enough that requests are in flight.
 const ACKNOWLEDGED: usize = 200;
 
@@ -179,7 +178,10 @@ async fn verify_runs_next_to_a_writing_node() {
     node.terminate();
     assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
     load.collect(&mut SentRequests::default()).await;
-    let names: Vec<_> = files(&workspace).into_iter().map(|(path, _)| path).collect();
+    let names: Vec<_> = files(&workspace)
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
     let log = workspace.current().join("data/fritzy.db-wal");
     assert!(
         !names.contains(&log),
@@ -280,11 +282,14 @@ fn verify_of_a_foreign_file_is_refused() {
         require_cannot(&verify(&workspace), &["./data/fritzy.db", why]);
         assert!(fs::read(&file).expect("still there") == bytes);
         let names = fs::read_dir(&data).expect("a folder").count();
-        assert_eq!(names, 1, "nothing is left beside it");
+        assert_eq!(names, 1, "no other file is left");
     }
     fs::remove_file(&file).expect("removed");
     fs::create_dir(&file).expect("a folder");
-    require_cannot(&verify(&workspace), &["./data/fritzy.db", "no regular file"]);
+    require_cannot(
+        &verify(&workspace),
+        &["./data/fritzy.db", "no regular file"],
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Keys of what changes an order.
+//! Idempotency keys of order transitions.
 
 use serde_json::json;
 

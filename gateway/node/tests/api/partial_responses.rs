@@ -1,6 +1,6 @@
-//! One field that fails takes nothing from its neighbours. Every mutation and `order(id)` may be null,
-//! so by the specification of GraphQL ("Handling Field Errors") their errors end there: the field is
-//! answered as null, and all others as if nothing had happened.
+//! A failing field does not affect others. Every mutation and `order(id)` is nullable, so by the
+//! GraphQL specification ("Handling Field Errors") their errors end there: the field is null, and
+//! all others are as if nothing had happened.
 
 use hyper::StatusCode;
 use hyper::header::ACCEPT;
@@ -73,7 +73,7 @@ async fn error_in_a_non_null_field_nulls_the_data() {
     assert!(json["data"].is_null() && json.get("data").is_some());
 }
 
-/// Fields of one name and content are one field, by GraphQL's rules for merging selections.
+/// Fields with the same name and content are one field, by GraphQL's rules for merging selections.
 #[tokio::test(flavor = "multi_thread")]
 async fn mutation_repeated_under_one_name_has_one_effect() {
     for document in [

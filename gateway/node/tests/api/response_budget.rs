@@ -1,5 +1,5 @@
-//! Room for answers: each list, each line and each alias counts by what it holds; what the client does not
-//! take keeps its room; small answers are always answered.
+//! The response budget: lists, lines and aliases count by their actual size; responses that the
+//! client does not read keep their budget; small responses need none.
 
 use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
@@ -10,7 +10,7 @@ use crate::wire::Wire;
 
 const MIB: u64 = 1_024 * 1_024;
 
-/// Products with a description of so many characters of 4 bytes each.
+/// Products with descriptions of this many characters of 4 bytes each.
 async fn with_products(api: &Api, count: usize, chars: usize) -> Vec<String> {
     let document = "mutation($product: ProductInput!) { createProduct(product: $product) { id } }";
     let description = "🧵".repeat(chars);
@@ -40,7 +40,7 @@ async fn response_over_the_budget_is_refused_by_its_actual_size() {
         (0..count).map(|n| format!("a{n}: {field} ")).collect()
     };
     let lists = [
-        // A list of each kind fits, with its texts, ...
+        // One list of each kind fits, with its texts, ...
         (true, "{ products { id name description } }".to_owned()),
         (
             true,
@@ -119,7 +119,7 @@ async fn rows_are_not_read_beyond_the_response_budget() {
     let page = |take: u32| format!("{{ products(pagination: {{ take: {take} }}) {{ id }} }}");
     let fits = node.api.run(&page(50)).await.data("/products");
     assert_eq!(fits.as_array().map(Vec::len), Some(50));
-    // Only the ids are answered, but the rows are read whole: 16 KB each.
+    // Only ids are returned, but whole rows are read: 16 KB each.
     assert_eq!(node.api.run(&page(200)).await.code(), "ANSWER_TOO_LARGE");
 }
 
@@ -155,16 +155,16 @@ async fn unread_responses_hold_their_budget_and_small_ones_need_none() {
         .api
         .run("{ products(pagination: { take: 1 }) { id description } }");
     assert!(small.await.data("/products/0/id").is_string());
-    // One takes its answer at last; another gives up.
+    // One client reads its response at last; another disconnects.
     let response = clients.pop().expect("a client").response().await;
-    let response = response.expect("a whole answer");
+    let response = response.expect("a whole response");
     assert_eq!(
         (response.status, response.body.contains("errors")),
         (200, false)
     );
     assert_eq!(response.body.matches("description").count(), 1_000);
     drop(clients);
-    // The node sees that they are gone when it writes to them.
+    // The node notices that they are gone when it writes to them.
     loop {
         let again = node.api.run(large).await;
         if again.json().get("errors").is_none() {

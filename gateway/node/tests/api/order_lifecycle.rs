@@ -1,5 +1,5 @@
-//! An order's life (requirement A6): created, confirmed, completed, or cancelled on the way; no other
-//! move.
+//! The lifecycle of an order (requirement A6): created, confirmed, completed, or cancelled before;
+//! no other transition.
 
 use fritzy_testbed_shop::{Api, ApiError, Response};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::node::TestNode;
 
 const MOVES: [&str; 3] = ["confirmOrder", "completeOrder", "cancelOrder"];
 
-/// What each move of `MOVES` leads to, by the moves that came before; `None` is refused.
+/// The status after each transition of `MOVES`, by the transitions before; `None` is a refusal.
 const LIVES: [(&[&str], [Option<&str>; 3]); 5] = [
     (&[], [Some("CONFIRMED"), None, Some("CANCELLED")]),
     (
