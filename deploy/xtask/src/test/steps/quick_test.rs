@@ -21,7 +21,13 @@ const SUITES: [&str; 9] = [
 ];
 
 /// Parts of test names that need a PostgreSQL server.
-const SKIPPED: [&str; 4] = ["database_lock", "outages", "postgres", "tls"];
+const SKIPPED: [&str; 5] = [
+    "consistency_token",
+    "database_lock",
+    "outages",
+    "postgres",
+    "tls",
+];
 
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
     // With `--workspace`: for some crates, dependencies would have other features and be compiled
