@@ -209,7 +209,11 @@ async fn cluster_commands_show_and_move_shards() {
     assert_eq!(output, "3 of 3 nodes informed\n");
     for other in ["node-1", "node-3"] {
         let process = &cluster.cluster.node(other).process;
-        let is_notified = async || process.log().contains("rebalancing at the request of another node");
+        let is_notified = async || {
+            process
+                .log()
+                .contains("rebalancing at the request of another node")
+        };
         let what = format!("{other} is notified");
         wait_until_async(&what, SETTLE_MAX, is_notified).await;
     }

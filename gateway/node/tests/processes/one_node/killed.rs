@@ -288,7 +288,10 @@ async fn publishes_all_of_it(
     let apply = [&["topics", "apply", "--partitions", "3"], &kafka[..]].concat();
     let applied = workspace.run(&mut workspace.command(&apply));
     assert_eq!(applied.code, Some(0), "{applied:?}");
-    assert!(applied.stdout.contains("order.events: created"), "{applied:?}");
+    assert!(
+        applied.stdout.contains("order.events: created"),
+        "{applied:?}"
+    );
     kill_again_and_again(database, workspace, rounds, &kafka, |_| {}).await;
     let arguments = database.arguments();
     let arguments = arguments.iter().map(String::as_str).chain(kafka);
