@@ -9,8 +9,8 @@ use fritzy_bench::replay::{
 };
 use fritzy_bench::{Cents, GraphqlClient};
 use fritzy_testbed::{
-    ExitedProcess, NODE_TIME_MAX, NodeProcess, PostgresConfig, PostgresServer, Workspace, node_binary,
-    skip_unless,
+    ExitedProcess, NODE_TIME_MAX, NodeProcess, PostgresConfig, PostgresServer, Workspace,
+    node_binary, skip_unless,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;

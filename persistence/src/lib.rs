@@ -9,6 +9,7 @@ mod backoff;
 mod committer;
 mod cursor_admin;
 mod memory;
+mod migrations;
 mod open_error;
 mod postgres;
 mod read_ports;

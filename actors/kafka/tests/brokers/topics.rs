@@ -9,7 +9,8 @@ use rdkafka::client::DefaultClientContext;
 use crate::shop::KafkaShop;
 
 async fn create(brokers: &str, topic: NewTopic<'_>) {
-    let admin: AdminClient<DefaultClientContext> = client_config(brokers).create().expect("a client");
+    let admin: AdminClient<DefaultClientContext> =
+        client_config(brokers).create().expect("a client");
     for created in admin
         .create_topics([&topic], &AdminOptions::new())
         .await
@@ -77,7 +78,8 @@ async fn topic_differences_are_reported_and_corrected() {
     // Other settings of the topic stay.
     let arguments = ["--describe", "--topic", "order.events"];
     let limit = std::time::Duration::from_secs(60);
-    let described = blocking(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit));
+    let described =
+        blocking(|| cluster.tool("org.apache.kafka.tools.TopicCommand", &arguments, limit));
     assert!(
         described.contains("segment.ms=60000") && described.contains("retention.ms=86400000"),
         "{described}"
