@@ -29,8 +29,8 @@ use crate::transport::handshake::{HandshakeError, Identity};
 use crate::transport::shared::{NodeShared, OwnershipRecord, PeerNotice, gate_group};
 use crate::transport::tcp::{CONNECT_TIMEOUT, connect};
 
-/// Bytes in a received frame at most: one holds 256 KiB, or a single message; the largest is an
-/// order of 100 lines or a product.
+/// Bytes in a received frame at most: one holds 256 KiB, or a single larger message. The largest
+/// messages carry the state of one entity.
 const INBOUND_FRAME_BYTES_MAX: u64 = 4 << 20;
 /// Notices from other nodes that wait to be handled at most.
 const NOTICES_MAX: usize = 256;

@@ -1,4 +1,4 @@
-//! Runs commands.
+//! Runs the chosen command. Without one, runs a node until a signal stops it or it cannot go on.
 
 use std::process::ExitCode;
 

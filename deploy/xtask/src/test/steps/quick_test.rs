@@ -10,13 +10,13 @@ use super::cargo_test::run_cargo;
 /// Test binaries without servers or processes of their own.
 const SUITES: [&str; 9] = [
     "api",
-    "conformance",
     "event_forms",
     "order_rules",
     "resident_memory",
     "runner",
     "shells",
     "simulation",
+    "stores",
     "verify",
 ];
 

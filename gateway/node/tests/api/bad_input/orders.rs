@@ -1,4 +1,4 @@
-//! Invalid orders.
+//! Orders with invalid lines, quantities, ids or totals.
 
 use fritzy_testbed_shop::{ApiError, order};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Invalid pages.
+//! Pages with `skip` and `take` at their limits, beyond them, or of another type.
 
 use fritzy_testbed_shop::ApiError;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Invalid prices.
+//! Prices that are negative, too precise, too large, or of another type.
 
 use fritzy_testbed_shop::ApiError;
 use serde_json::json;
