@@ -1,6 +1,7 @@
 //! How evenly shards are assigned, how many move when a node joins or leaves, how long an
-//! assignment takes, and the load of membership on the database: `cargo run --release -p
-//! fritzy-cluster --example simulate -- [--nodes 1000] [--shards 65536] [--seed 1]`.
+//! assignment takes, and the load of membership on the database. Run it with `cargo run --release
+//! -p fritzy-cluster --example simulate -- [OPTIONS]`; the options are `--nodes 1000`, `--shards
+//! 65536` and `--seed 1`.
 
 #![expect(clippy::print_stdout, reason = "prints a report")]
 

@@ -132,19 +132,19 @@ pub(crate) fn database_load(ids: &[NodeId]) -> DatabaseLoad {
 /// the dead they detect.
 pub(crate) fn all_fenced_after(ids: &[NodeId], dead: usize) -> Duration {
     let began = Instant::now();
-    let mut standing = ids.to_vec();
-    let living = &ids[dead..];
-    let mut observers: Vec<FailureDetector> = living
+    let mut unfenced = ids.to_vec();
+    let alive = &ids[dead..];
+    let mut observers: Vec<FailureDetector> = alive
         .iter()
         .map(|me| FailureDetector::new(*me, TTL))
         .collect();
     let dies_at = Duration::from_secs(10);
     for second in 0..600 {
-        for (n, (me, observer)) in living.iter().zip(&mut observers).enumerate() {
-            let part = Duration::from_millis((n * 1_000 / living.len()) as u64);
+        for (n, (me, observer)) in alive.iter().zip(&mut observers).enumerate() {
+            let part = Duration::from_millis((n * 1_000 / alive.len()) as u64);
             let at = Duration::from_secs(second) + part;
             let heartbeat = |node: &NodeId| {
-                let alive = living.contains(node) || at < dies_at;
+                let alive = alive.contains(node) || at < dies_at;
                 (
                     *node,
                     if alive {
@@ -154,23 +154,20 @@ pub(crate) fn all_fenced_after(ids: &[NodeId], dead: usize) -> Duration {
                     },
                 )
             };
-            let watched = watched(*me, &standing);
+            let watched = watched(*me, &unfenced);
             assert!(watched.len() <= WATCHED_MAX);
             let heartbeats: Vec<(NodeId, u64)> = watched.iter().map(heartbeat).collect();
             let now = began + at;
             let found = observer.observe(now, Some(now), &heartbeats);
-            assert!(
-                found.iter().all(|(node, _)| !living.contains(node)),
-                "alive"
-            );
-            standing.retain(|node| !found.iter().any(|(dead, _)| dead == node));
-            if standing.len() == living.len() {
+            assert!(found.iter().all(|(node, _)| !alive.contains(node)), "alive");
+            unfenced.retain(|node| !found.iter().any(|(dead, _)| dead == node));
+            if unfenced.len() == alive.len() {
                 return at - (dies_at - Duration::from_secs(1));
             }
         }
     }
     panic!(
-        "{} of {dead} dead are standing still",
-        standing.len() - living.len()
+        "{} of {dead} dead are not fenced",
+        unfenced.len() - alive.len()
     );
 }

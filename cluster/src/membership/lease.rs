@@ -37,7 +37,7 @@ impl BootTime {
 pub struct LocalLease {
     until: Arc<AtomicU64>,
     /// How often the lease was ended.
-    generation_count: Arc<AtomicU64>,
+    generation: Arc<AtomicU64>,
 }
 
 /// The time from one end of a lease to the next. State that was read in one generation proves
@@ -59,13 +59,13 @@ impl LocalLease {
     fn until(until: u64) -> Self {
         Self {
             until: Arc::new(AtomicU64::new(until)),
-            generation_count: Arc::default(),
+            generation: Arc::default(),
         }
     }
 
     /// The current generation.
     pub fn generation(&self) -> LeaseGeneration {
-        LeaseGeneration(self.generation_count.load(Ordering::Acquire))
+        LeaseGeneration(self.generation.load(Ordering::Acquire))
     }
 
     /// Renews the lease after a heartbeat that succeeded. `sent` is a time at or before the sending
@@ -77,7 +77,7 @@ impl LocalLease {
 
     /// Ends the lease and its generation: this node was fenced or has left.
     pub fn end(&self) {
-        self.generation_count.fetch_add(1, Ordering::AcqRel);
+        self.generation.fetch_add(1, Ordering::AcqRel);
         self.until.store(0, Ordering::Release);
     }
 

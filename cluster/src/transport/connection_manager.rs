@@ -25,8 +25,8 @@ use crate::transport::shared::{NodeShared, PeerNotice, gate_group};
 
 /// Between two heartbeats on a connection.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
-/// A peer that sends nothing for so long is disconnected, even if its socket is open. Shorter than a
-/// node's lease, so that requests go to the next owner as soon as there is one.
+/// A peer that sends nothing for so long is disconnected, even if its socket is open. Shorter than
+/// a node's lease, so that requests go to the next owner as soon as there is one.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// From the handshake until ractor's session is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);

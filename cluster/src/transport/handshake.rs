@@ -3,7 +3,7 @@
 //!
 //! The accepting node sends a nonce. The dialing node sends its hello, a nonce and a proof over
 //! both. Only then the accepting node sends its own hello and proof. Proofs are HMAC-SHA-256 under
-//! the cookie. They do not protect the frames that follow: TLS does.
+//! the cookie. They do not protect the frames that follow; only TLS would.
 
 use std::io;
 use std::time::Duration;

@@ -98,23 +98,23 @@ impl Remote for Script {
     }
 }
 
-struct Here {
+struct RouterFixture {
     router: Arc<Router<Echo>>,
     script: Arc<Script>,
 }
 
-fn start(replies: impl IntoIterator<Item = Result<Reply, AskError>>) -> Here {
+fn start(replies: impl IntoIterator<Item = Result<Reply, AskError>>) -> RouterFixture {
     let map = Arc::new(ShardMap::new(ShardCount::new(8).expect("in range")));
     let router = Arc::new(Router::new(map, Arc::default()));
     let script = Arc::new(Script::default());
     script.replies.lock().expect("no panic").extend(replies);
     router.expect_others();
     router.set_remote(Some(script.clone()));
-    Here { router, script }
+    RouterFixture { router, script }
 }
 
-impl Here {
-    fn learn(&self, owner: Option<u128>, epoch: u64) {
+impl RouterFixture {
+    fn apply(&self, owner: Option<u128>, epoch: u64) {
         let map = self.router.map();
         map.apply(node(1), [(SHARD, owner.map(node), Epoch(epoch))]);
     }
@@ -146,7 +146,7 @@ fn reply(request: u8) -> Result<Reply, AskError> {
 async fn request_reaches_remote_and_local_owner() {
     let here = start([reply(KEYED)]);
     assert_eq!(here.router.shard_of(Slot(13)), SHARD);
-    here.learn(Some(2), 1);
+    here.apply(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Ok((SHARD, KEYED)));
     assert_eq!(here.requested(), [node(2)]);
     here.run_here(2);
@@ -173,13 +173,13 @@ async fn request_to_unassigned_shard_waits_for_an_owner() {
 async fn not_owner_hint_redirects_unless_outdated() {
     let hint = OwnershipUpdate::new(SHARD, Some(node(3)), Epoch(7));
     let here = start([Ok(Reply::NotOwner { hint: Some(hint) }), reply(UNKEYED)]);
-    here.learn(Some(2), 6);
+    here.apply(Some(2), 6);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
     assert_eq!(here.requested(), [node(2), node(3)]);
     // A hint that is older than what is known.
     let hint = OwnershipUpdate::new(SHARD, Some(node(2)), Epoch(6));
     let here = start([Ok(Reply::NotOwner { hint: Some(hint) }), reply(UNKEYED)]);
-    here.learn(Some(3), 7);
+    here.apply(Some(3), 7);
     assert_eq!(here.ask(UNKEYED).await, Ok((SHARD, UNKEYED)));
     assert_eq!(here.requested(), [node(3), node(3)]);
 }
@@ -194,7 +194,7 @@ async fn unstarted_request_is_retried_even_if_not_idempotent() {
     ];
     for request in [KEYED, UNKEYED] {
         let here = start(not_begun.clone().into_iter().chain([reply(request)]));
-        here.learn(Some(2), 1);
+        here.apply(Some(2), 1);
         assert_eq!(here.ask(request).await, Ok((SHARD, request)));
     }
 }
@@ -210,7 +210,7 @@ async fn lost_request_stays_unknown_after_failed_retry() {
     ];
     for second in second {
         let here = start([Err(AskError::ConnectionLost), second.clone()]);
-        here.learn(Some(2), 1);
+        here.apply(Some(2), 1);
         let failure = here.ask(KEYED).await.expect_err("not done, or done");
         let unknown = matches!(failure, Failure::OutcomeUnknown(_));
         assert!(unknown, "{second:?}: {failure:?}");
@@ -234,7 +234,7 @@ async fn deposed_node_forwards_request_once_new_owner_is_known() {
         });
         tokio::task::yield_now().await;
         assert!(!pending.is_finished());
-        here.learn(Some(2), 2);
+        here.apply(Some(2), 2);
         let reply = pending.await.expect("no panic");
         assert_eq!(reply, Ok((SHARD, request)));
         assert_eq!(here.requested(), [node(2)]);
@@ -257,11 +257,11 @@ async fn deposed_node_without_new_owner_returns_unavailable() {
 #[tokio::test]
 async fn lost_request_is_retried_only_if_idempotent() {
     let here = start([Err(AskError::ConnectionLost), reply(KEYED)]);
-    here.learn(Some(2), 1);
+    here.apply(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Ok((SHARD, KEYED)));
     assert_eq!(here.requested().len(), 2);
     let here = start([Err(AskError::ConnectionLost), reply(UNKEYED)]);
-    here.learn(Some(2), 1);
+    here.apply(Some(2), 1);
     let failure = here.ask(UNKEYED).await;
     assert!(
         matches!(failure, Err(Failure::OutcomeUnknown(_))),
@@ -279,7 +279,7 @@ async fn deadline_failure_tells_whether_request_may_have_run() {
         "{failure:?}"
     );
     let here = start([Err(AskError::ConnectionLost)]);
-    here.learn(Some(2), 1);
+    here.apply(Some(2), 1);
     let failure = here.ask(KEYED).await;
     assert!(
         matches!(failure, Err(Failure::OutcomeUnknown(_))),
@@ -293,7 +293,7 @@ async fn owner_failures_are_mapped_for_the_caller() {
     let unreadable = Ok(Reply::Unreadable("newer".into()));
     let odd = Ok(Reply::Success(vec![]));
     let here = start([late, Err(AskError::Overloaded), unreadable, odd]);
-    here.learn(Some(2), 1);
+    here.apply(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Err(Failure::DeadlineExceeded));
     assert_eq!(here.ask(KEYED).await, Err(Failure::Overloaded));
     let unreadable = here.ask(KEYED).await;
@@ -361,7 +361,7 @@ async fn single_node_fails_at_once_for_a_missing_shard() {
 #[tokio::test]
 async fn request_waits_while_its_node_is_not_a_member() {
     let here = start([reply(UNKEYED)]);
-    here.learn(Some(2), 1);
+    here.apply(Some(2), 1);
     here.router.set_remote(None);
     let (reply, ()) = tokio::join!(here.ask(UNKEYED), async {
         tokio::task::yield_now().await;

@@ -51,13 +51,13 @@ impl ShardHost for Counting {
 }
 
 /// A dispatcher, and a peer that sends nothing by itself.
-struct Here {
+struct DispatcherFixture {
     shared: Arc<NodeShared<Counting>>,
     dispatcher: ActorRef<GateMessage>,
     peer: NodeId,
 }
 
-impl Here {
+impl DispatcherFixture {
     async fn start() -> Self {
         let id = |number| NodeId::from_uuid(Uuid::from_u128(number));
         let map = ShardMap::new(ShardCount::new(8).expect("in range"));
@@ -137,10 +137,10 @@ fn request(id: u64) -> Message {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reply_of_an_ended_connection_matches_no_other_request() {
-    let here = Here::start().await;
-    let (before, mut queued) = here.connect(10);
-    let lost = ask(&before);
+async fn i3_reply_of_an_ended_connection_matches_no_other_request() {
+    let here = DispatcherFixture::start().await;
+    let (previous, mut queued) = here.connect(10);
+    let lost = ask(&previous);
     let id = next_request(&mut queued).await;
     let (now, mut queued) = here.connect(11);
     assert_eq!(lost.await.expect("no panic"), Err(AskError::ConnectionLost));
@@ -155,9 +155,9 @@ async fn reply_of_an_ended_connection_matches_no_other_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_of_an_ended_connection_are_not_handled() {
-    let here = Here::start().await;
-    let (_before, _) = here.connect(10);
+async fn i3_requests_of_an_ended_connection_are_not_handled() {
+    let here = DispatcherFixture::start().await;
+    let (_previous, _) = here.connect(10);
     let (now, mut queued) = here.connect(11);
     here.deliver(10, request(0));
     tokio::time::sleep(2 * CONNECTION_TIMEOUT).await;
@@ -175,12 +175,12 @@ async fn requests_of_an_ended_connection_are_not_handled() {
 
 #[tokio::test(start_paused = true)]
 async fn early_frame_is_dispatched_once_its_connection_registers() {
-    let here = Here::start().await;
+    let here = DispatcherFixture::start().await;
     here.deliver(10, request(0));
-    let (_before, mut queued) = here.connect(9);
+    let (_previous, mut queued) = here.connect(9);
     tokio::time::sleep(CONNECTION_TIMEOUT / 2).await;
     assert!(queued.try_recv().is_err(), "not on another connection");
-    let (_link, mut queued) = here.connect(10);
+    let (_connection, mut queued) = here.connect(10);
     let replied = queued.recv().await.expect("it is queued");
     assert_eq!((replied, here.done()), (reply(0, 9), 1));
 }

@@ -114,13 +114,13 @@ fn record(number: u128, port: u16) -> NodeRecord {
     }
 }
 
-struct Here {
+struct TestNode {
     peers: Peers<Echo>,
     changes: watch::Receiver<u64>,
     port: u16,
 }
 
-async fn start(number: u128) -> Here {
+async fn start(number: u128) -> TestNode {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("bound").port();
     let map = Arc::new(ShardMap::new(ShardCount::new(16).expect("in range")));
@@ -136,7 +136,7 @@ async fn start(number: u128) -> Here {
     let address = format!("127.0.0.1:{port}");
     let checked = check_address(&identity, &address).await;
     assert_eq!(checked, Ok(()), "it reaches itself");
-    Here {
+    TestNode {
         peers,
         changes,
         port,
@@ -144,12 +144,12 @@ async fn start(number: u128) -> Here {
 }
 
 /// The other node, until it is dropped.
-struct There {
+struct OtherProcess {
     process: Child,
     port: u16,
 }
 
-impl There {
+impl OtherProcess {
     fn start(number: u128) -> Self {
         let mut process = Command::new(std::env::current_exe().expect("this test"))
             .args([
@@ -179,7 +179,7 @@ impl There {
     }
 }
 
-impl Drop for There {
+impl Drop for OtherProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -210,8 +210,8 @@ fn the_other_node() {
     }
 }
 
-impl Here {
-    async fn is_connected(&mut self, to: NodeId, connected: bool) {
+impl TestNode {
+    async fn wait_connected(&mut self, to: NodeId, connected: bool) {
         let change = async {
             while self.peers.shared.connection(to).is_some() != connected {
                 self.changes.changed().await.expect("the map is there");
@@ -233,9 +233,9 @@ const LONG: Duration = Duration::from_secs(20);
 async fn each_request_gets_its_own_reply() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
-    let there = There::start(first);
+    let there = OtherProcess::start(first);
     here.peers.set_nodes(vec![record(first, there.port)]).await;
-    here.is_connected(node(first), true).await;
+    here.wait_connected(node(first), true).await;
     let reply = here.ask(node(first), ECHO, LONG).await;
     assert_eq!(reply, Ok(Reply::Success(vec![ECHO, 9])));
     let reply = here.ask(node(first), NOT_HERE, LONG).await;
@@ -260,9 +260,9 @@ async fn each_request_gets_its_own_reply() {
 async fn requests_beyond_the_in_flight_limit_are_overload() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
-    let there = There::start(first);
+    let there = OtherProcess::start(first);
     here.peers.set_nodes(vec![record(first, there.port)]).await;
-    here.is_connected(node(first), true).await;
+    here.wait_connected(node(first), true).await;
     let short = Duration::from_secs(1);
     let many = (0..5_000).map(|_| here.ask(node(first), NEVER, short));
     let replies = join_all(many).await;
@@ -278,9 +278,9 @@ async fn requests_beyond_the_in_flight_limit_are_overload() {
 async fn requests_to_a_killed_node_are_lost_at_once() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
-    let there = There::start(first);
+    let there = OtherProcess::start(first);
     here.peers.set_nodes(vec![record(first, there.port)]).await;
-    here.is_connected(node(first), true).await;
+    here.wait_connected(node(first), true).await;
     let request = here.ask(node(first), NEVER, LONG);
     let kill = async {
         sleep(Duration::from_millis(100)).await;
@@ -290,17 +290,17 @@ async fn requests_to_a_killed_node_are_lost_at_once() {
     let (reply, killed) = tokio::join!(request, kill);
     assert_eq!(reply, Err(AskError::ConnectionLost));
     assert!(killed.elapsed() < Duration::from_secs(2));
-    here.is_connected(node(first), false).await;
+    here.wait_connected(node(first), false).await;
     assert_eq!(
         here.ask(node(first), ECHO, LONG).await,
         Err(AskError::NotSent)
     );
     // Its next incarnation is another node.
-    let there = There::start(first - 1);
+    let there = OtherProcess::start(first - 1);
     here.peers
         .set_nodes(vec![record(first - 1, there.port)])
         .await;
-    here.is_connected(node(first - 1), true).await;
+    here.wait_connected(node(first - 1), true).await;
     assert!(here.ask(node(first - 1), ECHO, LONG).await.is_ok());
 }
 
@@ -308,9 +308,9 @@ async fn requests_to_a_killed_node_are_lost_at_once() {
 async fn silent_peer_is_disconnected_and_reconnects() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
-    let there = There::start(first);
+    let there = OtherProcess::start(first);
     here.peers.set_nodes(vec![record(first, there.port)]).await;
-    here.is_connected(node(first), true).await;
+    here.wait_connected(node(first), true).await;
     there.signal(Signal::STOP);
     sleep(Duration::from_millis(100)).await;
     let began = Instant::now();
@@ -318,9 +318,9 @@ async fn silent_peer_is_disconnected_and_reconnects() {
     assert_eq!(reply, Err(AskError::ConnectionLost));
     let waited = began.elapsed();
     assert!(waited < Duration::from_secs(6), "{waited:?}");
-    here.is_connected(node(first), false).await;
+    here.wait_connected(node(first), false).await;
     there.signal(Signal::CONT);
-    here.is_connected(node(first), true).await;
+    here.wait_connected(node(first), true).await;
     assert!(here.ask(node(first), ECHO, LONG).await.is_ok());
 }
 
@@ -328,13 +328,13 @@ async fn silent_peer_is_disconnected_and_reconnects() {
 async fn removed_node_is_not_dialed_again() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
-    let there = There::start(first);
+    let there = OtherProcess::start(first);
     here.peers.set_nodes(vec![record(first, there.port)]).await;
-    here.is_connected(node(first), true).await;
+    here.wait_connected(node(first), true).await;
     here.peers.set_nodes(vec![]).await;
     drop(there);
-    here.is_connected(node(first), false).await;
-    let there = There::start(first);
+    here.wait_connected(node(first), false).await;
+    let there = OtherProcess::start(first);
     sleep(Duration::from_secs(3)).await;
     assert!(here.peers.shared.connection(node(first)).is_none());
     drop(there);
@@ -344,9 +344,9 @@ async fn removed_node_is_not_dialed_again() {
 async fn leaving_node_replies_to_all_requests_in_flight() {
     let (first, second) = two_numbers();
     let mut here = start(second).await;
-    let mut there = There::start(first);
+    let mut there = OtherProcess::start(first);
     here.peers.set_nodes(vec![record(first, there.port)]).await;
-    here.is_connected(node(first), true).await;
+    here.wait_connected(node(first), true).await;
     let here = Arc::new(here);
     let requests = (0..64_u64).map(|number| {
         let here = here.clone();
