@@ -38,6 +38,9 @@ pub(crate) struct Node {
 /// The id of a started node, and whether it was fenced.
 pub(crate) type Incarnation = (NodeId, bool);
 
+/// A shard and its owner.
+pub(crate) type ShardOwner = (ShardId, Option<NodeId>);
+
 /// All nodes, and the database that they share.
 pub(crate) struct Nodes {
     pub(crate) workspace: Workspace,
@@ -136,7 +139,7 @@ impl Nodes {
     }
 
     /// All incarnations of nodes, and the owner of each shard.
-    pub(crate) async fn ownership(&self) -> (Vec<Incarnation>, Vec<(ShardId, Option<NodeId>)>) {
+    pub(crate) async fn ownership(&self) -> (Vec<Incarnation>, Vec<ShardOwner>) {
         let state = self.state().await;
         let nodes = state.nodes.iter().map(|n| (n.node.id, n.fenced));
         let shards = state.shards.iter().map(|row| (row.shard, row.owner));

@@ -11,8 +11,10 @@ use tokio::net::TcpStream;
 /// Enough that requests are in flight.
 const ACKNOWLEDGED: usize = 200;
 
+type SendSignal = fn(&NodeProcess);
+
 /// Signals that stop a node in order.
-const SIGNALS: [(&str, fn(&NodeProcess)); 2] = [
+const SIGNALS: [(&str, SendSignal); 2] = [
     ("SIGTERM", NodeProcess::terminate),
     ("SIGINT", NodeProcess::interrupt),
 ];
