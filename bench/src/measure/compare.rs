@@ -1,6 +1,9 @@
 //! Two reports side by side: what changed from one to the other, and what makes them hard to compare.
 
+use std::collections::BTreeSet;
 use std::fmt;
+
+use serde_json::{Map, Value, json};
 
 use super::figures::{Better, FIGURES, Figure};
 use super::report::{Report, SideReport};
@@ -69,33 +72,61 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
 }
 
 fn differences(before: &Report, after: &Report) -> Vec<String> {
-    let mut differences = Vec::new();
-    let mut look = |what: &str, before: &dyn fmt::Debug, after: &dyn fmt::Debug| {
-        let (before, after) = (format!("{before:?}"), format!("{after:?}"));
-        if before != after {
-            differences.push(format!("{what}: {before} before, {after} after"));
-        }
-    };
-    look("machine", &before.stamp.machine, &after.stamp.machine);
-    look("build", &before.stamp.build, &after.stamp.build);
-    look("settings of the run", &before.settings, &after.settings);
-    let (old, new) = (&before.subject, &after.subject);
-    look("settings", &old.settings, &new.settings);
-    look(
-        "settings of the node",
-        &old.node_settings,
-        &new.node_settings,
-    );
     let durability = |side: &SideReport| {
         let durability = &side.durability;
-        (
-            durability.fsync,
-            durability.filesystem.clone(),
-            durability.server_settings.clone(),
-        )
+        json!({
+            "fsync": durability.fsync,
+            "filesystem": durability.filesystem,
+            "server_settings": durability.server_settings,
+        })
     };
-    look("durability", &durability(old), &durability(new));
-    differences
+    let conditions = |report: &Report| {
+        let side = &report.subject;
+        [
+            ("machine", json!(report.stamp.machine)),
+            ("build", json!(report.stamp.build)),
+            ("settings of the run", json!(report.settings)),
+            ("settings", json!(side.settings)),
+            ("settings of the node", json!(side.node_settings)),
+            ("durability", durability(side)),
+        ]
+    };
+    let mut found = Vec::new();
+    for ((what, old), (_, new)) in conditions(before).into_iter().zip(conditions(after)) {
+        differing_values(what, &old, &new, &mut found);
+    }
+    found
+}
+
+/// Each value that differs, by its name: `machine: cores_count 2 before, 64 after`.
+fn differing_values(name: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+    let none = Map::new();
+    let fields = match (before, after) {
+        _ if before == after => return,
+        (Value::Object(before), Value::Object(after)) => (before, after),
+        (Value::Object(before), Value::Null) => (before, &none),
+        (Value::Null, Value::Object(after)) => (&none, after),
+        _ => {
+            let (before, after) = (plain(before), plain(after));
+            return found.push(format!("{name} {before} before, {after} after"));
+        }
+    };
+    let names: BTreeSet<&String> = fields.0.keys().chain(fields.1.keys()).collect();
+    for field in names {
+        let value = |side: &Map<String, Value>| side.get(field).cloned().unwrap_or_default();
+        let separator = if name.contains(": ") { "." } else { ": " };
+        let name = format!("{name}{separator}{field}");
+        differing_values(&name, &value(fields.0), &value(fields.1), found);
+    }
+}
+
+/// A value without JSON's quotes.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "not set".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl fmt::Display for Comparison {
@@ -158,11 +189,14 @@ mod tests {
         after.stamp.machine.cores_count = Some(64);
         let text = compare(&before, &after).to_string();
         for named in [
-            "not the same: machine",
-            "not the same: settings of the run",
+            "not the same: machine: cores_count 2 before, 64 after\n",
+            "not the same: settings of the run: seed 1 before, 7 after\n",
             "accepted",
         ] {
             assert!(text.contains(named), "{named} is not in\n{text}");
+        }
+        for raw in ["{", "Some(", "\""] {
+            assert!(!text.contains(raw), "{raw} is no text for people:\n{text}");
         }
     }
 }

@@ -151,3 +151,12 @@ impl NumberText {
         self.as_str().parse().ok().map(Cents::new)
     }
 }
+
+/// One account as it was read back.
+#[derive(Debug)]
+pub(super) struct AccountRead {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// Over all pages, in the node's sequence; repeated when the node repeats them.
+    pub(super) orders: Vec<OrderAnswer>,
+}

@@ -5,10 +5,10 @@ use super::api::{
 };
 use super::difference::{Differences, Kind};
 use super::orders::OrderBook;
+use super::outcome::{PlacedIds, ReplayError};
 use super::plan;
 use super::progress::Phase;
 use super::reconcile::{check_account, check_product, check_total};
-use super::run::{PlacedIds, ReplayError};
 use super::session::{Item, Session};
 use crate::CallError;
 

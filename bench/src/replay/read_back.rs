@@ -3,28 +3,19 @@
 use std::collections::HashSet;
 
 use super::api::{
-    AccountsPage, OrderAnswer, ProductAnswer, ProductsAnswer, READ_ACCOUNT, READ_PRODUCT,
+    AccountRead, AccountsPage, ProductAnswer, ProductsAnswer, READ_ACCOUNT, READ_PRODUCT,
 };
 use super::difference::Kind;
 use super::orders::OrderBook;
+use super::outcome::{PlacedIds, ReplayError};
 use super::plan;
 use super::progress::Phase;
 use super::reconcile::Reconciler;
-use super::run::{PlacedIds, ReplayError};
 use super::session::{Item, Session};
 use crate::CallError;
 
 /// Orders asked for at once: the API's own default.
 const PAGE: usize = 100;
-
-/// One account as it was read back.
-#[derive(Debug)]
-pub(super) struct AccountRead {
-    pub(super) id: String,
-    pub(super) name: String,
-    /// Over all pages, in the node's sequence; repeated when the node repeats them.
-    pub(super) orders: Vec<OrderAnswer>,
-}
 
 /// Reads everything back and hands it to `reconciler` as it comes.
 pub(super) async fn read_back(

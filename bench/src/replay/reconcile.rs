@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::api::{LineAnswer, Money, NumberText, OrderAnswer, ProductAnswer};
+use super::api::{AccountRead, LineAnswer, Money, NumberText, OrderAnswer, ProductAnswer};
 use super::difference::{Differences, Finding, Kind, Subject};
 use super::orders::{Line, Order, OrderBook, Product, Totals};
-use super::read_back::AccountRead;
-use super::run::PlacedIds;
+use super::outcome::PlacedIds;
 use crate::Cents;
 
 /// The comparison, fed with one account or product at a time in any sequence.

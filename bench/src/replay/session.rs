@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 
 use super::difference::Kind;
+use super::outcome::{ReplayError, ReplayOptions};
 use super::progress::{Phase, ReplayProgress};
 use super::retry::Backoff;
-use super::run::{ReplayError, ReplayOptions};
 use crate::{CallError, GraphqlClient};
 
 /// One replay's connection to the node.

@@ -7,7 +7,8 @@ use fritzy_actors::ShopConfig;
 
 use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome};
 use super::things::Wanted;
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::uses::Setting;
+use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
 use crate::random::SplitMix64;

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::bare::{BareNode, BareTarget};
 use super::echo::REQUEST_LEN;
 use super::two_nodes::{Answers, TwoNodes, start_other};
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::uses::Setting;
+use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
 

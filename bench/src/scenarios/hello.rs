@@ -5,7 +5,8 @@ use async_trait::async_trait;
 
 use super::ceiling::{start_server, without_store};
 use super::http_subject::{Endpoint, HttpSubject};
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::uses::Setting;
+use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::http::{Requests, get};
 use crate::load::{Outcome, Refusal};

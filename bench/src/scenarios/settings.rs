@@ -7,7 +7,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{Reach, Scenario, Setting, find, scenarios};
+use super::uses::Setting;
+use super::{Reach, Scenario, find, scenarios};
 use crate::BenchError;
 use crate::load::Load;
 

@@ -1,7 +1,8 @@
 //! Where the data of a side is kept, as its settings say it: they must fit together before anything is started.
 
+use super::Reach;
 use super::settings::{SideFlags, SideSpec, Store};
-use super::{Reach, Setting};
+use super::uses::Setting;
 use crate::BenchError;
 
 /// Where data is kept.

@@ -15,7 +15,8 @@ use fritzy_persistence::{PostgresConfig, migrate_postgres};
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::{Conditions, Reach, Scenario, SetUp, Setting, SideSettings, Subject};
+use super::uses::Setting;
+use super::{Conditions, Reach, Scenario, SetUp, SideSettings, Subject};
 use crate::BenchError;
 use crate::load::{Load, Measured, Plan, Recorder, Window};
 use crate::process::{ProcessUsage, Program, Role, find_beside_postgres};
