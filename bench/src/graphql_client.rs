@@ -1,7 +1,7 @@
 //! A GraphQL client over plain HTTP/1.1 with a pool of connections. It makes one attempt per call and says exactly
 //! how an attempt failed; whether to try again is the caller's to decide.
 
-mod answer;
+mod response;
 
 use std::error::Error as StdError;
 use std::str::FromStr;
@@ -18,9 +18,9 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-pub(crate) use answer::first_error;
-use answer::interpret;
-pub use answer::{Answer, CallError, GraphqlError};
+pub(crate) use response::first_error;
+use response::interpret;
+pub use response::{Answer, CallError, GraphqlError};
 
 /// The largest answer that is read, in bytes: many times a page of 1 000 orders, and small beside this machine.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;

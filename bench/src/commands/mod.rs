@@ -4,14 +4,14 @@ use std::io;
 
 use tracing_subscriber::EnvFilter;
 
-mod ceiling_server;
+mod baseline_server;
 mod compare;
 mod display;
 mod other_node;
 mod replay;
 mod run;
 
-pub(crate) use ceiling_server::CeilingServer;
+pub(crate) use baseline_server::CeilingServer;
 pub(crate) use compare::Compare;
 pub(crate) use other_node::OtherNodeCommand;
 pub(crate) use replay::Replay;

@@ -4,13 +4,13 @@
 //! asked for, and each connection has one request under way. `connection` is the wire, `judge` the looking, `workers`
 //! the threads that do it. The client for everything else is [`crate::GraphqlClient`].
 
+mod check_response;
 mod connection;
 mod fetch;
-mod judge;
 mod request;
 mod workers;
 
+pub(crate) use check_response::judge_graphql;
 pub(crate) use fetch::fetch;
-pub(crate) use judge::judge_graphql;
 pub(crate) use request::{GraphqlRequest, get};
 pub(crate) use workers::{HttpLoad, Requests};

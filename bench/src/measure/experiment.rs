@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::environment::Stamp;
 use super::figures::figures_of;
 use super::report::{Report, RunSettings, SCHEMA_VERSION, SideReport, Totals};
 use super::spread::Spread;
-use super::stamp::Stamp;
 use crate::BenchError;
 use crate::load::Plan;
 use crate::process::{Cores, raise_descriptor_limit};

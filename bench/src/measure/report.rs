@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::environment::Stamp;
 use super::spread::Spread;
-use super::stamp::Stamp;
 use crate::BenchError;
 use crate::load::{Recorder, Refusal};
 use crate::scenarios::{Durability, SideSettings};
@@ -176,7 +176,7 @@ impl Report {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::stamp::{Build, Machine};
+    use super::super::environment::{Build, Machine};
     use super::*;
     use crate::scenarios::{Fsync, SideFlags, SideSpec};
 

@@ -5,12 +5,12 @@
 //! replay may be repeated after any failure and adds nothing twice.
 
 mod api;
+mod create;
 mod difference;
 mod order_rows;
 mod orders;
 mod orders_error;
 mod outcome;
-mod place;
 mod plan;
 mod progress;
 mod read_back;

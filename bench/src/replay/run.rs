@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::create::place;
 use super::difference::Differences;
 use super::orders::OrderBook;
 use super::outcome::{ReplayError, ReplayOptions, ReplayOutcome};
-use super::place::place;
 use super::progress::{Phase, ReplayProgress};
 use super::read_back::read_back;
 use super::reconcile::Reconciler;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fritzy_actors::ShopConfig;
 
-use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome};
-use super::things::Wanted;
-use super::uses::Setting;
+use super::allowed_settings::Setting;
+use super::dataset::Wanted;
+use super::shop_system::{OpenShop, ShopSubject, deadline, outcome};
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};

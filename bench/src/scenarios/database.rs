@@ -6,7 +6,7 @@ use fritzy_bench_support::{DatabaseError, ScratchDatabase};
 use tokio::sync::Mutex;
 
 use super::durability::Durability;
-use super::{SetUp, SideSettings, things};
+use super::{SetUp, SideSettings, dataset};
 use crate::BenchError;
 use crate::process::{Role, parent_of_same_program};
 
@@ -40,7 +40,7 @@ impl Templates {
         }
         let template = ScratchDatabase::create(server).await;
         let template = template.map_err(|failure| unmade(&failure))?;
-        things::fill(template.url(), settings).await?;
+        dataset::fill(template.url(), settings).await?;
         let copy = template.copy().await;
         templates.insert(contents, template);
         copy.map_err(|failure| unmade(&failure))

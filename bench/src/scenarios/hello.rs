@@ -3,9 +3,9 @@
 
 use async_trait::async_trait;
 
-use super::ceiling::{start_server, without_store};
-use super::http_subject::{Endpoint, HttpSubject};
-use super::uses::Setting;
+use super::allowed_settings::Setting;
+use super::baseline::{start_server, without_store};
+use super::http_system::{Endpoint, HttpSubject};
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::http::{Requests, get};

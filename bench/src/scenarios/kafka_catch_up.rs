@@ -10,10 +10,10 @@ use fritzy_persistence::{PostgresConfig, Stores};
 use fritzy_projections::Begin;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::bridged::{Bridged, kafka};
+use super::allowed_settings::Setting;
 use super::database::Database;
-use super::shop_subject::start_shop;
-use super::uses::Setting;
+use super::kafka_publish::{Bridged, kafka};
+use super::shop_system::start_shop;
 use super::{Conditions, Reach, Scenario, SetUp, SideSettings, Subject};
 use crate::BenchError;
 use crate::load::{Load, Measured, Plan, Recorder, Window};

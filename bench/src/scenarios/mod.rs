@@ -6,35 +6,35 @@
 
 mod actors_activate;
 mod actors_ask;
-mod actors_place;
-mod bare;
-mod bare_call;
+mod actors_create_order;
+mod allowed_settings;
+mod bare_server;
+mod baseline;
 mod basket;
-mod bridged;
-mod ceiling;
+mod create_order;
 mod database;
+mod dataset;
 mod durability;
-mod echo;
+mod echo_host;
 mod hello;
-mod http_subject;
+mod http_system;
 mod in_process;
 mod kafka_catch_up;
+mod kafka_publish;
 mod node_process;
 mod overload;
 mod pgbench;
-mod place;
+mod ractor_call;
 mod read;
 mod remote_ask;
 mod scenario;
 mod settings;
 mod shop_data;
-mod shop_subject;
-mod stored;
-mod things;
+mod shop_system;
 mod two_nodes;
-mod uses;
+mod variant_spec;
 
-pub use ceiling::ceiling_accounts;
+pub use baseline::ceiling_accounts;
 pub(crate) use database::Templates;
 pub use durability::{Durability, Fsync};
 pub(crate) use scenario::{Conditions, Reach, Scenario, SetUp, Subject};
@@ -45,15 +45,15 @@ pub use two_nodes::{Answers, OtherNode};
 /// Every scenario.
 const ALL: [&dyn Scenario; 12] = [
     &read::Read,
-    &ceiling::CeilingScenario,
+    &baseline::CeilingScenario,
     &hello::Hello,
-    &place::Place,
+    &create_order::Place,
     &overload::Overload,
-    &actors_place::ActorsPlace,
+    &actors_create_order::ActorsPlace,
     &actors_ask::ActorsAsk,
     &actors_activate::ActorsActivate,
     &remote_ask::RemoteAsk,
-    &bare_call::BareCall,
+    &ractor_call::BareCall,
     &kafka_catch_up::KafkaCatchUp,
     &pgbench::Pgbench,
 ];

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tokio::net::lookup_host;
 
-use super::bridged::make_topics;
 use super::database::Database;
 use super::durability::{Durability, Fsync};
-use super::http_subject::Endpoint;
+use super::http_system::Endpoint;
+use super::kafka_publish::make_topics;
 use super::{Conditions, SetUp, SideSettings, Store};
 use crate::process::{Launch, ServerProcess, without_settings};
 use crate::{BenchError, GraphqlClient};

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::allowed_settings::Setting;
+use super::create_order::Place;
 use super::hello::Hello;
-use super::http_subject::HttpSubject;
-use super::place::Place;
-use super::uses::Setting;
+use super::http_system::HttpSubject;
 use super::{Conditions, Reach, Scenario, SetUp, SideSettings, Subject};
 use crate::BenchError;
 use crate::http::fetch;

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::http_subject::{Endpoint, HttpSubject, MakeRequests};
+use super::allowed_settings::Setting;
+use super::http_system::{Endpoint, HttpSubject, MakeRequests};
 use super::node_process::NodeProcess;
 use super::shop_data::{account_name, ask, create_accounts, for_each, json};
-use super::uses::Setting;
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::http::{GraphqlRequest, Requests, judge_graphql};
 use crate::load::{Outcome, Plan};

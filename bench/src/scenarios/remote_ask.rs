@@ -9,12 +9,12 @@ use fritzy_cluster::{LocalLease, Router, ShardMap};
 use fritzy_persistence::{MemoryConfig, Stores};
 use fritzy_types::{ShardCount, ShardId};
 
-use super::ceiling::ceiling_accounts;
-use super::echo::{Echo, REPLY_LEN, REQUEST_LEN};
+use super::allowed_settings::Setting;
+use super::baseline::ceiling_accounts;
+use super::echo_host::{Echo, REPLY_LEN, REQUEST_LEN};
 use super::settings::AskedHost;
-use super::shop_subject::{deadline, outcome};
+use super::shop_system::{deadline, outcome};
 use super::two_nodes::{Answers, TwoNodes, echo_router, preparing, start_other};
-use super::uses::Setting;
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome, Plan, Refusal};

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use super::allowed_settings::Setting;
 use super::database::Templates;
 use super::durability::Durability;
 use super::settings::SideSettings;
-use super::uses::Setting;
 use crate::BenchError;
 use crate::load::{Measured, Plan};
 use crate::process::Cores;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::uses::Setting;
+use super::allowed_settings::Setting;
 use super::{Reach, Scenario, find, scenarios};
 use crate::BenchError;
 use crate::load::Load;

@@ -16,11 +16,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use super::bare::BareNode;
-use super::ceiling::{ceiling_accounts, without_store};
-use super::echo::Echo;
+use super::bare_server::BareNode;
+use super::baseline::{ceiling_accounts, without_store};
+use super::echo_host::Echo;
 use super::in_process::measure;
-use super::shop_subject::{deadline, start_shop};
+use super::shop_system::{deadline, start_shop};
 use super::{Conditions, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Measured, Plan, Window};

@@ -3,6 +3,10 @@
 mod command;
 mod differences;
 mod mock_node;
+#[path = "../node_binary/mod.rs"]
+mod node_binary;
+mod node_kill;
+mod orders_file;
 mod passing;
 
 use std::fmt::Write;

@@ -14,8 +14,8 @@ use fritzy_bench_support::PgbenchOrder;
 use fritzy_persistence::{PostgresConfig, migrate_postgres};
 use tempfile::TempDir;
 
+use super::allowed_settings::Setting;
 use super::database::Database;
-use super::uses::Setting;
 use super::{Conditions, Reach, Scenario, SetUp, SideSettings, Subject};
 use crate::BenchError;
 use crate::load::{Load, Measured, Plan, Recorder, Window};

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use fritzy_actors::{OrderInput, OrderLineInput, Request, ShopConfig};
 use fritzy_domain::{FingerprintBuilder, KeyScope};
 
+use super::allowed_settings::Setting;
 use super::basket::Basket;
-use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome, unkeyed};
-use super::things::{Things, Wanted};
-use super::uses::Setting;
+use super::dataset::{Things, Wanted};
+use super::shop_system::{OpenShop, ShopSubject, deadline, outcome, unkeyed};
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};

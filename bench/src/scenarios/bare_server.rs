@@ -12,8 +12,8 @@ use ractor_cluster::{
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
-use super::echo::REPLY_LEN;
-use super::shop_subject::TIME_LIMIT;
+use super::echo_host::REPLY_LEN;
+use super::shop_system::TIME_LIMIT;
 use crate::BenchError;
 use crate::load::{Outcome, Refusal};
 

@@ -1,7 +1,5 @@
 //! The real thing: the real orders on a real node, which is killed in the middle of them.
 
-mod node_binary;
-
 use std::fs::{self, File};
 use std::io::{Write, stderr};
 use std::path::Path;
@@ -14,10 +12,11 @@ use fritzy_bench::replay::{
 };
 use fritzy_bench::{Cents, GraphqlClient};
 use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
-use node_binary::node_binary;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tempfile::TempDir;
+
+use crate::node_binary::node_binary;
 
 /// What the real orders add up to.
 const SAMPLE: Totals = Totals {

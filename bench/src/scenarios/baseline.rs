@@ -6,10 +6,10 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use super::allowed_settings::Setting;
 use super::durability::{Durability, Fsync};
-use super::http_subject::{Endpoint, HttpSubject};
+use super::http_system::{Endpoint, HttpSubject};
 use super::shop_data::account_name;
-use super::uses::Setting;
 use super::{Conditions, Reach, Scenario, SetUp, Subject, read};
 use crate::process::{Launch, ServerProcess};
 use crate::random::SplitMix64;

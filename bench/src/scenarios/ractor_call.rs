@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::bare::{BareNode, BareTarget};
-use super::echo::REQUEST_LEN;
+use super::allowed_settings::Setting;
+use super::bare_server::{BareNode, BareTarget};
+use super::echo_host::REQUEST_LEN;
 use super::two_nodes::{Answers, TwoNodes, start_other};
-use super::uses::Setting;
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};

@@ -6,12 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
+use super::allowed_settings::Setting;
 use super::basket::Basket;
-use super::http_subject::HttpSubject;
+use super::dataset::{Things, Wanted};
+use super::http_system::HttpSubject;
 use super::node_process::NodeProcess;
 use super::shop_data::{create_accounts, create_products};
-use super::things::{Things, Wanted};
-use super::uses::Setting;
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::http::{GraphqlRequest, Requests, judge_graphql};

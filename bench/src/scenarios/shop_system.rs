@@ -13,11 +13,11 @@ use fritzy_types::{Deadline, NodeId};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::bridged::Bridged;
 use super::database::Database;
+use super::dataset::{Things, Wanted};
 use super::durability::{Durability, Fsync};
 use super::in_process::measure;
-use super::things::{Things, Wanted};
+use super::kafka_publish::Bridged;
 use super::{Conditions, SetUp, SideSettings, Store, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Measured, Outcome, Plan, Refusal, Window};

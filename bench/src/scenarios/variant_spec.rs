@@ -1,8 +1,8 @@
 //! Where the data of a side is kept, as its settings say it: they must fit together before anything is started.
 
 use super::Reach;
+use super::allowed_settings::Setting;
 use super::settings::{SideFlags, SideSpec, Store};
-use super::uses::Setting;
 use crate::BenchError;
 
 /// Where data is kept.
