@@ -19,7 +19,7 @@ use crate::BenchError;
 use crate::load::Plan;
 use crate::process::{Cores, raise_descriptor_limit};
 use crate::scenarios::{
-    Conditions, LoopShape, Reach, SetUp, SideFlags, SideSettings, SideSpec, Templates,
+    Conditions, LoopShape, Reach, SetUp, SideFlags, SideSettings, SideSpec, Templates, check_use,
 };
 
 /// File descriptors beside those of connections: files, what the runtime needs, what was inherited.
@@ -137,7 +137,7 @@ impl Experiment {
             .into_iter()
             .flatten()
             .collect();
-        self.flags.check_use(&sides)?;
+        check_use(&self.flags, &sides)?;
         self.check_threads(&sides)?;
         let mut subject = Side::new(&self.subject, &self.flags)?;
         let mut baseline = baseline

@@ -7,7 +7,8 @@ use fritzy_actors::ShopConfig;
 
 use super::allowed_settings::Setting;
 use super::dataset::Wanted;
-use super::shop_system::{OpenShop, ShopSubject, deadline, outcome};
+use super::shop::{deadline, outcome};
+use super::shop_system::{OpenShop, ShopSubject};
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
 use super::echo_host::REPLY_LEN;
-use super::shop_system::TIME_LIMIT;
+use super::shop::TIME_LIMIT;
 use crate::BenchError;
 use crate::load::{Outcome, Refusal};
 

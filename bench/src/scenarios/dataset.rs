@@ -6,8 +6,8 @@ use fritzy_persistence::{PostgresConfig, Stores};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::SideSettings;
+use super::shop::{start_shop, unkeyed};
 use super::shop_data::{account_name, price_text, product_name};
-use super::shop_system::{start_shop, unkeyed};
 use crate::BenchError;
 
 /// Requests under way while things are made.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::allowed_settings::Setting;
 use super::database::Database;
 use super::kafka_publish::{Bridged, kafka};
-use super::shop_system::start_shop;
+use super::shop::start_shop;
 use super::{Conditions, Reach, Scenario, SetUp, SideSettings, Subject};
 use crate::BenchError;
 use crate::load::{Load, Measured, Plan, Recorder, Window};

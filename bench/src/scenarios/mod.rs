@@ -11,6 +11,7 @@ mod allowed_settings;
 mod bare_server;
 mod baseline;
 mod basket;
+mod catalog;
 mod create_order;
 mod database;
 mod dataset;
@@ -29,42 +30,18 @@ mod read;
 mod remote_ask;
 mod scenario;
 mod settings;
+mod shop;
 mod shop_data;
 mod shop_system;
 mod two_nodes;
 mod variant_spec;
 
 pub use baseline::ceiling_accounts;
+pub use catalog::scenarios;
 pub(crate) use database::Templates;
 pub use durability::{Durability, Fsync};
 pub(crate) use scenario::{Conditions, Reach, Scenario, SetUp, Subject};
-pub use settings::{AskedHost, LoopShape, SideFlags, SideSettings, SideSpec, Store};
-
+pub use settings::{AskedHost, LoopShape, SideFlags, SideSettings, Store};
 pub use two_nodes::{Answers, OtherNode};
-
-/// Every scenario.
-const ALL: [&dyn Scenario; 12] = [
-    &read::Read,
-    &baseline::CeilingScenario,
-    &hello::Hello,
-    &create_order::Place,
-    &overload::Overload,
-    &actors_create_order::ActorsPlace,
-    &actors_ask::ActorsAsk,
-    &actors_activate::ActorsActivate,
-    &remote_ask::RemoteAsk,
-    &ractor_call::BareCall,
-    &kafka_catch_up::KafkaCatchUp,
-    &pgbench::Pgbench,
-];
-
-/// The scenario with this name.
-pub(crate) fn find(name: &str) -> Option<&'static dyn Scenario> {
-    ALL.into_iter().find(|scenario| scenario.name() == name)
-}
-
-/// Name and purpose of every scenario.
-pub fn scenarios() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.into_iter()
-        .map(|scenario| (scenario.name(), scenario.about()))
-}
+pub use variant_spec::SideSpec;
+pub(crate) use variant_spec::check_use;

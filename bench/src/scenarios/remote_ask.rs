@@ -13,7 +13,7 @@ use super::allowed_settings::Setting;
 use super::baseline::ceiling_accounts;
 use super::echo_host::{Echo, REPLY_LEN, REQUEST_LEN};
 use super::settings::AskedHost;
-use super::shop_system::{deadline, outcome};
+use super::shop::{deadline, outcome};
 use super::two_nodes::{Answers, TwoNodes, echo_router, preparing, start_other};
 use super::{Reach, Scenario, SetUp, Subject};
 use crate::BenchError;

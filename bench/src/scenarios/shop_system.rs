@@ -2,29 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use fritzy_actors::{Request, Shop, ShopConfig, ShopError};
-use fritzy_domain::CommandId;
+use fritzy_actors::{Shop, ShopConfig};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
 use fritzy_projections::Begin;
-use fritzy_types::{Deadline, NodeId};
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use super::database::Database;
 use super::dataset::{Things, Wanted};
 use super::durability::{Durability, Fsync};
 use super::in_process::measure;
 use super::kafka_publish::Bridged;
+use super::shop::start_shop;
 use super::{Conditions, SetUp, SideSettings, Store, Subject};
 use crate::BenchError;
-use crate::load::{Caller, Measured, Outcome, Plan, Refusal, Window};
+use crate::load::{Caller, Measured, Plan, Window};
 use crate::process::Role;
-
-/// What a node gives a request.
-pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running shop, and what is in it.
 pub(super) struct OpenShop {
@@ -131,19 +125,6 @@ impl<C: Caller> Subject for ShopSubject<C> {
     }
 }
 
-/// Starts a shop on stores.
-pub(super) async fn start_shop(config: ShopConfig, stores: &Stores) -> Result<Shop, BenchError> {
-    let shop = Shop::start(
-        config,
-        NodeId::from_uuid(Uuid::now_v7()),
-        stores.journal.clone(),
-        stores.read_model.clone(),
-        stores.ownership.as_ref(),
-    );
-    shop.await
-        .map_err(|failure| preparing("the shop", &failure))
-}
-
 async fn open_stores(set_up: &SetUp<'_>) -> Result<(Stores, Place, Durability), BenchError> {
     let defaults = CommitterConfig::default();
     let batch_len_max = set_up.settings.batch_len_max_appends;
@@ -193,27 +174,5 @@ fn preparing(what: &'static str, failure: &dyn std::error::Error) -> BenchError 
     BenchError::Preparing {
         what,
         reason: failure.to_string(),
-    }
-}
-
-/// When a request that begins now is given up.
-pub(super) fn deadline() -> Deadline {
-    Deadline::at(Instant::now() + TIME_LIMIT)
-}
-
-/// A request without an idempotency key, as the gateway makes it.
-pub(super) fn unkeyed() -> Request {
-    Request {
-        command: CommandId::from_uuid(Uuid::now_v7()),
-        fingerprint: None,
-        deadline: deadline(),
-    }
-}
-
-/// How a call of the shop ended.
-pub(super) fn outcome<T>(answered: Result<T, ShopError>) -> Outcome {
-    match answered {
-        Ok(_) => Outcome::Accepted,
-        Err(error) => Outcome::Refused(Refusal::Code(error.code().as_str().to_owned())),
     }
 }

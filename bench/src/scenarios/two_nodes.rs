@@ -20,7 +20,7 @@ use super::bare_server::BareNode;
 use super::baseline::{ceiling_accounts, without_store};
 use super::echo_host::Echo;
 use super::in_process::measure;
-use super::shop_system::{deadline, start_shop};
+use super::shop::{deadline, start_shop};
 use super::{Conditions, SetUp, Subject};
 use crate::BenchError;
 use crate::load::{Caller, Measured, Plan, Window};
