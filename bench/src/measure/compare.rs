@@ -1,4 +1,4 @@
-//! Two reports side by side: what changed from one to the other, and what makes them hard to compare.
+//! Compares two reports: the changes of their figures, and the differences of their conditions.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,35 +6,35 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::figures::{Better, FIGURES, Figure};
-use super::report::{Report, SideReport};
+use super::report::{Report, VariantReport};
 use super::spread::Spread;
 use super::table::{Columns, shown};
 
-/// What changed from one report to another.
+/// The changes from one report to another.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// Each figure that both have.
+    /// Each figure that both reports have.
     pub changes: Vec<FigureChange>,
-    /// What is not the same, beside the figures: settings, machines, builds.
+    /// Different conditions: settings, machines, builds.
     pub differences: Vec<String>,
 }
 
-/// One figure in two reports.
 #[derive(Clone, Debug)]
 pub struct FigureChange {
-    /// Which.
+    /// The figure.
     pub figure: Figure,
-    /// In the first report.
+    /// Its spread in the first report.
     pub before: Spread,
-    /// In the second.
+    /// Its spread in the second report.
     pub after: Spread,
-    /// After by before: of the medians, the least and the greatest that the spreads allow. The runs are no pairs, so
-    /// this is wider than the spread of paired ratios. `None` when something is 0.
+    /// After divided by before: the ratio of the medians, and the minimum and maximum that the
+    /// ranges allow. The runs are not paired, so this is wider than the range of paired ratios.
+    /// `None` if a value is 0.
     pub ratio: Option<(f64, f64, f64)>,
 }
 
 impl FigureChange {
-    /// Whether no run of one report lies among the other's; then the change is more than its noise.
+    /// Whether the ranges do not overlap; then the change is more than noise.
     #[must_use]
     pub fn is_apart(&self) -> bool {
         self.after.min > self.before.max || self.after.max < self.before.min
@@ -52,7 +52,7 @@ impl FigureChange {
     }
 }
 
-/// Compares the subjects of two reports.
+/// Compares the measured variants of two reports.
 #[must_use]
 pub fn compare(before: &Report, after: &Report) -> Comparison {
     let changes = FIGURES.iter().filter_map(|figure| {
@@ -72,8 +72,8 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
 }
 
 fn differences(before: &Report, after: &Report) -> Vec<String> {
-    let durability = |side: &SideReport| {
-        let durability = &side.durability;
+    let durability = |variant: &VariantReport| {
+        let durability = &variant.durability;
         json!({
             "fsync": durability.fsync,
             "filesystem": durability.filesystem,
@@ -81,14 +81,14 @@ fn differences(before: &Report, after: &Report) -> Vec<String> {
         })
     };
     let conditions = |report: &Report| {
-        let side = &report.subject;
+        let variant = &report.subject;
         [
-            ("machine", json!(report.stamp.machine)),
-            ("build", json!(report.stamp.build)),
+            ("machine", json!(report.environment.machine)),
+            ("build", json!(report.environment.build)),
             ("settings of the run", json!(report.settings)),
-            ("settings", json!(side.settings)),
-            ("settings of the node", json!(side.node_settings)),
-            ("durability", durability(side)),
+            ("settings", json!(variant.settings)),
+            ("settings of the node", json!(variant.node_settings)),
+            ("durability", durability(variant)),
         ]
     };
     let mut found = Vec::new();
@@ -98,7 +98,7 @@ fn differences(before: &Report, after: &Report) -> Vec<String> {
     found
 }
 
-/// Each value that differs, by its name: `machine: cores_count 2 before, 64 after`.
+/// Adds each value that differs, by its name: `machine: cores_count 2 before, 64 after`.
 fn differing_values(name: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
     let none = Map::new();
     let fields = match (before, after) {
@@ -113,7 +113,7 @@ fn differing_values(name: &str, before: &Value, after: &Value, found: &mut Vec<S
     };
     let names: BTreeSet<&String> = fields.0.keys().chain(fields.1.keys()).collect();
     for field in names {
-        let value = |side: &Map<String, Value>| side.get(field).cloned().unwrap_or_default();
+        let value = |variant: &Map<String, Value>| variant.get(field).cloned().unwrap_or_default();
         let separator = if name.contains(": ") { "." } else { ": " };
         let name = format!("{name}{separator}{field}");
         differing_values(&name, &value(fields.0), &value(fields.1), found);
@@ -152,7 +152,7 @@ impl fmt::Display for Comparison {
         }
         write!(f, "{}", Columns(rows))?;
         for difference in &self.differences {
-            writeln!(f, "not the same: {difference}")?;
+            writeln!(f, "different {difference}")?;
         }
         Ok(())
     }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_more_than_noise_only_when_no_runs_overlap() {
+    fn overlapping_runs_are_no_change() {
         let before = report(&[100.0, 110.0, 120.0], &[1.0; 3]);
         for (after, verdict) in [
             ([121.0, 130.0, 140.0], "better"),
@@ -175,28 +175,28 @@ mod tests {
             let throughput = &comparison.changes[0];
             assert_eq!(throughput.figure.name, "accepted_per_s");
             assert_eq!(throughput.verdict(), verdict);
-            let (ratio, least, most) = throughput.ratio.expect("nothing is 0");
+            let (ratio, least, most) = throughput.ratio.expect("no value is 0");
             assert!(least <= ratio && ratio <= most);
             assert!(comparison.differences.is_empty());
         }
     }
 
     #[test]
-    fn what_is_not_the_same_is_named() {
+    fn different_conditions_are_named_with_their_values() {
         let before = report(&[100.0], &[1.0]);
         let mut after = before.clone();
         after.settings.seed = 7;
-        after.stamp.machine.cores_count = Some(64);
+        after.environment.machine.cores_count = Some(64);
         let text = compare(&before, &after).to_string();
         for named in [
-            "not the same: machine: cores_count 2 before, 64 after\n",
-            "not the same: settings of the run: seed 1 before, 7 after\n",
+            "different machine: cores_count 2 before, 64 after\n",
+            "different settings of the run: seed 1 before, 7 after\n",
             "accepted",
         ] {
             assert!(text.contains(named), "{named} is not in\n{text}");
         }
         for raw in ["{", "Some(", "\""] {
-            assert!(!text.contains(raw), "{raw} is no text for people:\n{text}");
+            assert!(!text.contains(raw), "{raw} must not appear:\n{text}");
         }
     }
 }

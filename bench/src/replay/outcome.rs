@@ -1,4 +1,4 @@
-//! How a replay is run, and how it ended.
+//! The options and the outcome of a replay.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -9,67 +9,68 @@ use super::difference::Kind;
 use super::report::ReplayReport;
 use crate::{CallError, UrlError};
 
-/// How a replay is run.
+/// The options of a replay.
 #[derive(Clone, Debug)]
 pub struct ReplayOptions {
     /// The node's GraphQL endpoint, e.g. `http://localhost:8000/graphql`.
     pub url: String,
-    /// Requests under way at once, at most. 32 keeps two cores busy without a queue in the node.
+    /// Maximum of requests in flight. 32 keeps two cores busy without a queue in the node.
     pub concurrency: NonZeroUsize,
-    /// How long the failures of one request may last before the replay gives up. 60 s outlast a restart.
+    /// How long one request may fail before the replay gives up. 60 s are longer than a restart.
     pub retry_for: Duration,
-    /// How long one attempt may take before it counts as a lost connection. 10 s is far beyond a slow answer.
+    /// The time limit of one attempt, after which it counts as a lost connection. 10 s is far above
+    /// a slow response.
     pub request_time_limit: Duration,
-    /// The first part of every idempotency key. Another prefix makes everything once more.
+    /// The prefix of every idempotency key. Another prefix creates everything once more.
     pub key_prefix: String,
 }
 
-/// The node's ids, in the sequence of the [`OrderBook`]'s entries.
+/// The node's ids, in the order of the entries of [`OrderBook`](super::OrderBook).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlacedIds {
-    /// Ids of the accounts.
+pub struct CreatedIds {
+    /// The ids of the accounts.
     pub accounts: Vec<String>,
-    /// Ids of the products.
+    /// The ids of the products.
     pub products: Vec<String>,
-    /// Ids of the orders.
+    /// The ids of the orders.
     pub orders: Vec<String>,
 }
 
-/// A replay that came to its end, reconciled or not.
+/// A completed replay, reconciled or not.
 #[derive(Clone, Debug)]
 pub struct ReplayOutcome {
     /// Counts, times and differences.
     pub report: ReplayReport,
-    /// What the node called everything.
-    pub ids: PlacedIds,
+    /// The ids that the node assigned.
+    pub ids: CreatedIds,
 }
 
-/// Why a replay stopped before its end. Run again, it goes on where it stopped.
+/// Why a replay stopped early. Another run continues where it stopped.
 #[derive(Debug, Error)]
 pub enum ReplayError {
-    /// The address is not one.
+    /// The URL of the node is invalid.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// The node refused an entry, or answered what this tool cannot read.
+    /// The node rejected an entry, or sent an unexpected response.
     #[error("{kind} {reference}: {source}")]
-    Refused {
-        /// What the request was for.
+    Rejected {
+        /// The kind of the request's entry.
         kind: Kind,
         /// The file's ref.
         reference: String,
         /// The error.
         source: CallError,
     },
-    /// Failures that usually pass did not.
+    /// Temporary failures lasted longer than [`ReplayOptions::retry_for`].
     #[error("{kind} {reference}: gave up after {attempts} attempts in {:.1} s: {source}", .lasted.as_secs_f64())]
     GaveUp {
-        /// What the request was for.
+        /// The kind of the request's entry.
         kind: Kind,
         /// The file's ref.
         reference: String,
-        /// Attempts made.
+        /// The number of attempts.
         attempts: u32,
-        /// From the first attempt to the last failure.
+        /// The time from the first attempt to the last failure.
         lasted: Duration,
         /// The last error.
         source: CallError,
@@ -89,12 +90,12 @@ impl Default for ReplayOptions {
 }
 
 impl ReplayError {
-    /// The code of the GraphQL error behind it, if there is one.
+    /// The code of the underlying GraphQL error, if there is one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Url(_) => None,
-            Self::Refused { source, .. } | Self::GaveUp { source, .. } => source.code(),
+            Self::Rejected { source, .. } | Self::GaveUp { source, .. } => source.code(),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! A replay from the file to the verdict.
+//! A replay from the file to the result.
 
 use std::time::{Duration, Instant};
 
-use super::create::place;
+use super::create::create_all;
 use super::difference::Differences;
 use super::orders::OrderBook;
 use super::outcome::{ReplayError, ReplayOptions, ReplayOutcome};
@@ -13,11 +13,13 @@ use super::report::ReplayReport;
 use super::session::Session;
 use crate::GraphqlClient;
 
-/// Creates everything in `book` on the node, reads it back and reconciles. `progress` must be new. Orders of one
-/// account are placed in no particular sequence. Dropping the future stops the replay; the keys let another go on.
+/// Creates everything in `book` on the node, reads it back and reconciles. `progress` must be new.
+/// The orders of one account are created in no particular order. Dropping the future stops the
+/// replay; because of the keys, another one can continue.
 ///
 /// # Errors
-/// [`ReplayError`] when a request fails for good. Differences are no error: they are in the report.
+/// [`ReplayError`] when a request fails permanently or for too long. Differences are not errors:
+/// they are in the report.
 pub async fn replay(
     book: &OrderBook,
     options: &ReplayOptions,
@@ -30,7 +32,7 @@ pub async fn replay(
         progress,
     };
     let mut differences = Differences::default();
-    let ids = place(&session, book, &mut differences).await?;
+    let ids = create_all(&session, book, &mut differences).await?;
     let mut reconciler = Reconciler::new(book, &ids, differences);
     read_back(&session, book, &ids, &mut reconciler).await?;
     let (read, differences) = reconciler.finish();

@@ -1,8 +1,9 @@
-//! Which settings a scenario has a use for. Any other is refused by name: whoever gives it believes that it counts.
+//! Which settings apply to a scenario. Any other setting is an error, because it would be ignored
+//! silently.
 
-use super::settings::SideFlags;
+use super::settings::VariantFlags;
 
-/// A setting of a side: what a scenario takes.
+/// A setting of a variant, as scenarios list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Setting {
     InFlight,
@@ -27,7 +28,7 @@ pub(crate) enum Setting {
 }
 
 impl Setting {
-    /// As it is written on the command line.
+    /// The flag on the command line.
     const fn flag(self) -> &'static str {
         match self {
             Self::InFlight => "--in-flight",
@@ -53,9 +54,10 @@ impl Setting {
     }
 }
 
-/// Those that were given. It names every field, so that none is forgotten.
-pub(super) fn given_settings(flags: &SideFlags) -> Vec<Setting> {
-    let SideFlags {
+/// The settings that are set. The pattern names every field, so that the compiler reports a
+/// forgotten one.
+pub(super) fn given_settings(flags: &VariantFlags) -> Vec<Setting> {
+    let VariantFlags {
         in_flight,
         rate,
         connections,
@@ -101,10 +103,10 @@ pub(super) fn given_settings(flags: &SideFlags) -> Vec<Setting> {
     given.map(|(setting, _)| setting).collect()
 }
 
-/// These flags without those that are of no use.
-pub(super) fn only_allowed(flags: &SideFlags, takes: &[Setting]) -> SideFlags {
+/// The flags without those that are not in `takes`.
+pub(super) fn only_allowed(flags: &VariantFlags, takes: &[Setting]) -> VariantFlags {
     let of_use = |setting| takes.contains(&setting);
-    SideFlags {
+    VariantFlags {
         in_flight: flags.in_flight.filter(|_| of_use(Setting::InFlight)),
         rate: flags.rate.filter(|_| of_use(Setting::Rate)),
         connections: flags.connections.filter(|_| of_use(Setting::Connections)),

@@ -1,8 +1,10 @@
-//! What is measured: one file for each scenario, which says how everything it needs is made and what is asked.
+//! The scenarios: one file for each, which sets up what it needs and sends the requests.
 //!
-//! A scenario over HTTP talks to a server process through the generator of [`crate::http`]; `node_process` starts one,
-//! `http_subject` asks it. A scenario in this process calls the shop's own methods; `shop_subject` opens one. `database`
-//! makes and fills one on PostgreSQL for either. Both choose accounts and baskets in the same way, by `shop_data` and `basket`.
+//! A scenario over HTTP sends its requests to a server process through the generator of
+//! [`crate::http`]; `node_process` starts the server and `http_system` puts load on it. A scenario
+//! in this process calls the shop's methods; `shop_system` opens the shop. `database` creates and
+//! fills a PostgreSQL database for both. Both choose accounts and baskets in the same way
+//! (`shop_data`, `basket`).
 
 mod actors_activate;
 mod actors_ask;
@@ -36,12 +38,12 @@ mod shop_system;
 mod two_nodes;
 mod variant_spec;
 
-pub use baseline::ceiling_accounts;
+pub use baseline::baseline_accounts;
 pub use catalog::scenarios;
 pub(crate) use database::Templates;
 pub use durability::{Durability, Fsync};
-pub(crate) use scenario::{Conditions, Reach, Scenario, SetUp, Subject};
-pub use settings::{AskedHost, LoopShape, SideFlags, SideSettings, Store};
-pub use two_nodes::{Answers, OtherNode};
-pub use variant_spec::SideSpec;
+pub(crate) use scenario::{Conditions, Reach, Scenario, SetUp, SystemUnderTest};
+pub use settings::{AskedHost, LoopShape, Store, VariantFlags, VariantSettings};
+pub use two_nodes::{OtherNode, OtherNodeKind};
+pub use variant_spec::VariantSpec;
 pub(crate) use variant_spec::check_use;

@@ -1,4 +1,4 @@
-//! What a scenario is, how it is set up, and what takes the load.
+//! The two traits of a measurement: a scenario, and the system under test that it sets up.
 
 use std::path::Path;
 
@@ -7,78 +7,77 @@ use async_trait::async_trait;
 use super::allowed_settings::Setting;
 use super::database::Templates;
 use super::durability::Durability;
-use super::settings::SideSettings;
+use super::settings::VariantSettings;
 use crate::BenchError;
-use crate::load::{Measured, Plan};
+use crate::load::{Measurement, Plan};
 use crate::process::Cores;
 
-/// One thing to measure.
+/// One workload on one kind of system.
 #[async_trait]
 pub(crate) trait Scenario: Send + Sync {
-    /// Its name on the command line.
+    /// The name on the command line.
     fn name(&self) -> &'static str;
 
-    /// What it measures, in one line.
+    /// What it measures, in one line of the help text.
     fn about(&self) -> &'static str;
 
-    /// How it is reached.
     fn reach(&self) -> Reach;
 
-    /// The settings it has a use for; any other is refused.
+    /// The settings that apply to it; any other setting is an error.
     fn takes(&self) -> &'static [Setting];
 
-    /// Orders that are in its database before anything is asked, unless told otherwise.
+    /// Orders in its database before the load starts; `--fill` overrides it.
     fn fills(&self) -> u32 {
         0
     }
 
-    /// Makes everything that is there before the first request is counted.
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError>;
+    /// Prepares everything that must exist before the first request.
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError>;
 }
 
-/// How what is measured is reached.
+/// How the load generator reaches the system under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// As clients do, in a process of its own.
+    /// Over HTTP, as clients do; the system is a process of its own.
     Http,
-    /// By calling it, in this process.
+    /// By method calls in this process.
     InProcess,
-    /// By a program of others.
+    /// By a third-party load generator.
     Program,
 }
 
-/// What a scenario is set up with.
+/// The input of [`Scenario::set_up`].
 pub(crate) struct SetUp<'a> {
-    /// This side's settings.
-    pub(crate) settings: &'a SideSettings,
-    /// Where temporary folders are made.
+    /// The settings of this variant.
+    pub(crate) settings: &'a VariantSettings,
+    /// The folder in which temporary folders are created.
     pub(crate) within: &'a Path,
-    /// The cores to stay on.
+    /// The CPU cores of a pinned run.
     pub(crate) cores: Option<Cores>,
-    /// Databases that are filled already.
+    /// Filled databases to copy from.
     pub(crate) templates: &'a Templates,
-    /// What every choice follows from.
+    /// The seed of all random choices.
     pub(crate) seed: u64,
 }
 
-/// Something that is set up, and takes load.
+/// A system that is set up and accepts load.
 #[async_trait]
-pub(crate) trait Subject: Send {
-    /// Under which conditions it answers.
+pub(crate) trait SystemUnderTest: Send {
+    /// The conditions that its figures depend on.
     fn conditions(&self) -> &Conditions;
 
-    /// Puts load on it.
-    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError>;
+    /// Puts the planned load on it and returns what was measured.
+    async fn drive(&mut self, plan: &Plan) -> Result<Measurement, BenchError>;
 
-    /// Stops whatever was started for it, and removes what it left.
+    /// Stops all processes that were started for it, and removes its files and databases.
     async fn tear_down(self: Box<Self>) -> Result<(), BenchError>;
 }
 
-/// What figures depend on beside the flags.
+/// What figures depend on besides the flags.
 #[derive(Clone, Debug)]
 pub(crate) struct Conditions {
-    /// What an acknowledgement means.
+    /// What an acknowledged write guarantees.
     pub(crate) durability: Durability,
-    /// The effective settings of the node, by name; `None` where there is none, or another's.
+    /// The effective settings of the node, by name; `None` without a node or with an external one.
     pub(crate) node_settings: Option<std::collections::BTreeMap<String, String>>,
 }

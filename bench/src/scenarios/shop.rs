@@ -9,12 +9,12 @@ use fritzy_types::{Deadline, NodeId};
 use uuid::Uuid;
 
 use crate::BenchError;
-use crate::load::{Outcome, Refusal};
+use crate::load::{Outcome, Rejection};
 
-/// What a node gives a request.
+/// The time limit of a request, as in a node.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// Starts a shop on stores.
+/// Starts a shop on these stores.
 pub(super) async fn start_shop(config: ShopConfig, stores: &Stores) -> Result<Shop, BenchError> {
     let shop = Shop::start(
         config,
@@ -29,12 +29,12 @@ pub(super) async fn start_shop(config: ShopConfig, stores: &Stores) -> Result<Sh
     })
 }
 
-/// When a request that begins now is given up.
+/// The deadline of a request that starts now.
 pub(super) fn deadline() -> Deadline {
     Deadline::at(Instant::now() + TIME_LIMIT)
 }
 
-/// A request without an idempotency key, as the gateway makes it.
+/// A request without an idempotency key, as the gateway creates it.
 pub(super) fn unkeyed() -> Request {
     Request {
         command: CommandId::from_uuid(Uuid::now_v7()),
@@ -43,10 +43,10 @@ pub(super) fn unkeyed() -> Request {
     }
 }
 
-/// How a call of the shop ended.
-pub(super) fn outcome<T>(answered: Result<T, ShopError>) -> Outcome {
-    match answered {
+/// The outcome of a call of the shop.
+pub(super) fn outcome<T>(result: Result<T, ShopError>) -> Outcome {
+    match result {
         Ok(_) => Outcome::Accepted,
-        Err(error) => Outcome::Refused(Refusal::Code(error.code().as_str().to_owned())),
+        Err(error) => Outcome::Rejected(Rejection::Code(error.code().as_str().to_owned())),
     }
 }

@@ -1,5 +1,6 @@
-//! One side of a comparison as it is written on the command line, such as `actors-place:batch-len-max=1`, and the
-//! settings that follow from it: they must fit together before anything is started.
+//! One variant of a comparison as written on the command line, such as
+//! `actors-place:batch-len-max=1`, and its complete settings. They are checked before anything is
+//! started.
 
 use std::str::FromStr;
 
@@ -9,32 +10,32 @@ use super::allowed_settings::{Setting, flag_list, given_settings, only_allowed};
 use super::catalog::{find, scenarios};
 use super::scenario::{Reach, Scenario};
 use super::settings::{
-    AskedHost, IN_FLIGHT_MAX, IN_PROCESS_IN_FLIGHT, LoopShape, SideFlags, SideSettings, Store,
+    AskedHost, IN_FLIGHT_MAX, IN_PROCESS_IN_FLIGHT, LoopShape, Store, VariantFlags, VariantSettings,
 };
 use crate::BenchError;
 
-/// Requests under way over HTTP: keeps two cores busy, and what others measure with.
+/// Requests in flight over HTTP: keeps two cores busy, and is a usual choice of other load testers.
 const HTTP_IN_FLIGHT: usize = 64;
-/// Connections of an open loop: room for a second's stall at a thousand requests a second; and in an overload for more
-/// requests than a node admits.
+/// Connections of an open loop: enough for a stall of one second at 1000 requests per second, and
+/// in an overload for more requests than a node admits.
 const OPEN_CONNECTIONS: usize = 1_000;
 
-/// A side as it is written on the command line: a scenario, and what is particular to this side.
+/// A variant as written on the command line: a scenario, and the settings that override the flags.
 #[derive(Clone)]
-pub struct SideSpec {
+pub struct VariantSpec {
     text: String,
     scenario: &'static dyn Scenario,
-    overrides: SideFlags,
+    overrides: VariantFlags,
 }
 
-/// Where data is kept.
+/// The settings of the store.
 struct Stored {
-    /// `None` where there is nothing to keep, or it is another's.
+    /// `None` if nothing is stored or the node is external.
     store: Option<Store>,
-    /// The server, with the store on PostgreSQL.
+    /// The server of [`Store::Postgres`].
     postgres: Option<String>,
     committers: Option<usize>,
-    /// Orders that are there before anything is asked.
+    /// Orders in the database before the load starts.
     fill: u64,
 }
 
@@ -42,10 +43,10 @@ struct Stored {
 #[command(no_binary_name = true, disable_help_flag = true)]
 struct Overrides {
     #[command(flatten)]
-    flags: SideFlags,
+    flags: VariantFlags,
 }
 
-impl FromStr for SideSpec {
+impl FromStr for VariantSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -53,14 +54,14 @@ impl FromStr for SideSpec {
         let scenario = find(name).ok_or_else(|| {
             let known: Vec<_> = scenarios().map(|(name, _)| name).collect();
             format!(
-                "there is no scenario {name:?}; known are {}",
+                "unknown scenario {name:?}; the scenarios are {}",
                 known.join(", ")
             )
         })?;
         let flags = overrides.split(',').filter(|part| !part.is_empty());
         let flags = flags.map(|part| format!("--{}", part.trim()));
         let overrides = Overrides::try_parse_from(flags)
-            .map_err(|refusal| refusal.render().to_string())?
+            .map_err(|rejection| rejection.render().to_string())?
             .flags;
         Ok(Self {
             text: text.to_owned(),
@@ -70,19 +71,20 @@ impl FromStr for SideSpec {
     }
 }
 
-impl SideSpec {
+impl VariantSpec {
     pub(crate) fn scenario(&self) -> &'static dyn Scenario {
         self.scenario
     }
 
-    /// The complete settings of this side, when `flags` hold for both.
+    /// The complete settings of this variant; `flags` apply to both variants.
     ///
     /// # Errors
-    /// [`BenchError::Settings`] when they do not fit together.
-    pub fn settings(&self, flags: &SideFlags) -> Result<SideSettings, BenchError> {
+    /// [`BenchError::Settings`] when settings contradict each other or do not apply to the
+    /// scenario.
+    pub fn settings(&self, flags: &VariantFlags) -> Result<VariantSettings, BenchError> {
         let mine = &self.overrides;
         check_use(mine, &[self])?;
-        // What holds for both and only the other side has a use for leaves this one as it is.
+        // Flags that apply only to the other variant's scenario are dropped here.
         let flags = &only_allowed(flags, self.scenario.takes());
         let takes = |setting| self.scenario.takes().contains(&setting);
         let http = self.scenario.reach() == Reach::Http;
@@ -111,11 +113,11 @@ impl SideSpec {
             && connections < in_flight
         {
             return Err(BenchError::Settings(format!(
-                "{}: {in_flight} requests under way need as many connections: each carries one at a time",
+                "{}: {in_flight} requests in flight need as many connections: each connection carries one",
                 self.text
             )));
         }
-        // A side with a node of its own does not mean the other side's address, and the other way round.
+        // A variant with its own node ignores the URL that the flags give for both.
         let own_node = mine.node.is_some() || !mine.node_arg.is_empty();
         let url = mine.url.clone().or_else(|| flags.url.clone());
         let url = url.filter(|_| !own_node);
@@ -129,8 +131,8 @@ impl SideSpec {
         let or = |mine: Option<u32>, both: Option<u32>, default: u32| {
             usize::try_from(mine.or(both).unwrap_or(default)).expect("32 bits fit")
         };
-        Ok(SideSettings {
-            side: self.text.clone(),
+        Ok(VariantSettings {
+            variant: self.text.clone(),
             scenario: self.scenario.name().to_owned(),
             loop_shape: if open {
                 LoopShape::Open
@@ -154,7 +156,8 @@ impl SideSpec {
                 .or(flags.single_statement)
                 .unwrap_or(false),
             batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
-            host: takes(Setting::Host).then(|| mine.host.or(flags.host).unwrap_or(AskedHost::Echo)),
+            host: takes(Setting::Host)
+                .then(|| mine.host.or(flags.host).unwrap_or(AskedHost::EchoHost)),
             actors_count: takes(Setting::Actors)
                 .then(|| usize::from(mine.actors.or(flags.actors).unwrap_or(1))),
             url,
@@ -163,9 +166,9 @@ impl SideSpec {
         })
     }
 
-    /// What this side's settings say of its store, when `flags` hold for both sides; `started` is whether the shop is
-    /// ours.
-    fn stored(&self, flags: &SideFlags, started: bool) -> Result<Stored, BenchError> {
+    /// The settings of the store; `flags` apply to both variants, and `started` is false for an
+    /// external node.
+    fn stored(&self, flags: &VariantFlags, started: bool) -> Result<Stored, BenchError> {
         let mine = &self.overrides;
         let takes = |setting| self.scenario.takes().contains(&setting);
         let postgres = mine.postgres.clone().or_else(|| flags.postgres.clone());
@@ -184,26 +187,26 @@ impl SideSpec {
         } else {
             None
         };
-        let side = &self.text;
-        let refused = |told: &str| Err(BenchError::Settings(format!("{side}: {told}")));
+        let variant = &self.text;
+        let rejected = |told: &str| Err(BenchError::Settings(format!("{variant}: {told}")));
         if store.is_none() && (mine.store.is_some() || mine.postgres.is_some()) {
-            return refused("with --url, where data is kept is the node's own affair");
+            return rejected("--store and --postgres do not apply to an external node (--url)");
         }
         if store == Some(Store::Memory) && reach == Reach::Http {
-            return refused("a node has no store in memory");
+            return rejected("a node has no memory store");
         }
         let on_postgres = store == Some(Store::Postgres);
         if on_postgres && postgres.is_none() {
-            return refused(
-                "needs a server: --postgres URL, of a role that may create databases (`cargo xtask services up` prints one)",
+            return rejected(
+                "needs --postgres URL with a role that may create databases (`cargo xtask services up` prints one)",
             );
         }
         if committers.is_some() && !on_postgres {
-            return refused("no use for --committers: only on PostgreSQL are there several");
+            return rejected("--committers applies to PostgreSQL only");
         }
         let fill = mine.fill.or(flags.fill);
         if fill.is_some() && !on_postgres {
-            return refused("no use for --fill: only a database on PostgreSQL is filled");
+            return rejected("--fill applies to PostgreSQL only");
         }
         let fill = fill.unwrap_or_else(|| self.scenario.fills());
         Ok(Stored {
@@ -215,9 +218,9 @@ impl SideSpec {
     }
 }
 
-/// Refuses flags that none of these sides has a use for. What one of two takes is that one's.
-pub(crate) fn check_use(given: &SideFlags, sides: &[&SideSpec]) -> Result<(), BenchError> {
-    let scenarios = || sides.iter().map(|side| side.scenario());
+/// Rejects flags that apply to none of the variants. A flag may apply to one of two only.
+pub(crate) fn check_use(given: &VariantFlags, variants: &[&VariantSpec]) -> Result<(), BenchError> {
+    let scenarios = || variants.iter().map(|variant| variant.scenario());
     let is_useless = |setting: &Setting| {
         let mut scenarios = scenarios();
         !scenarios.any(|scenario| scenario.takes().contains(setting))
@@ -230,14 +233,14 @@ pub(crate) fn check_use(given: &SideFlags, sides: &[&SideSpec]) -> Result<(), Be
     let takes = scenarios()
         .map(|scenario| format!("{} takes {}", scenario.name(), flag_list(scenario.takes())));
     Err(BenchError::Settings(format!(
-        "no use for {}: {}",
+        "not applicable: {}; {}",
         flag_list(&useless),
         takes.collect::<Vec<_>>().join("; ")
     )))
 }
 
-/// Shows what was written.
-impl std::fmt::Debug for SideSpec {
+/// Prints the text of the command line.
+impl std::fmt::Debug for VariantSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
     }
@@ -247,22 +250,22 @@ impl std::fmt::Debug for SideSpec {
 mod tests {
     use super::*;
 
-    fn settings(spec: &str, flags: &[&str]) -> Result<SideSettings, BenchError> {
+    fn settings(spec: &str, flags: &[&str]) -> Result<VariantSettings, BenchError> {
         let flags = Overrides::try_parse_from(flags).expect("flags").flags;
-        spec.parse::<SideSpec>().expect(spec).settings(&flags)
+        spec.parse::<VariantSpec>().expect(spec).settings(&flags)
     }
 
     #[test]
-    fn what_stands_behind_a_name_overrides_the_flags_for_this_side_alone() {
+    fn override_applies_to_its_variant_only() {
         let flags = ["--in-flight=32", "--store=memory", "--accounts=10"];
-        let one = settings("actors-place", &flags).expect("fits");
+        let one = settings("actors-place", &flags).expect("consistent");
         assert_eq!(
             (one.in_flight_count, one.store),
             (Some(32), Some(Store::Memory))
         );
         assert_eq!((one.accounts_count, one.batch_len_max_appends), (10, None));
         let other = "actors-place:store=sqlite,batch-len-max=1,keyed";
-        let other = settings(other, &flags).expect("fits");
+        let other = settings(other, &flags).expect("consistent");
         assert_eq!(
             (other.in_flight_count, other.store),
             (Some(32), Some(Store::Sqlite))
@@ -272,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_follow_the_scenario_and_the_shape() {
+    fn defaults_depend_on_scenario_and_loop_shape() {
         for (spec, flags, in_flight, connections) in [
             ("read", vec![], 64, Some(64)),
             ("read", vec!["--in-flight=8"], 8, Some(8)),
@@ -289,52 +292,52 @@ mod tests {
                 None,
             ),
         ] {
-            let settings = settings(spec, &flags).expect("fits");
+            let settings = settings(spec, &flags).expect("consistent");
             let found = (settings.in_flight_count, settings.connections_count);
             assert_eq!(found, (Some(in_flight), connections), "{spec} {flags:?}");
         }
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_by_name() {
+    fn contradictory_settings_are_rejected_by_name() {
         let few = settings("read", &["--in-flight=9", "--connections=8"]);
         assert!(few.expect_err("too few").to_string().contains("9 requests"));
         for (spec, named) in [
-            ("raed", "known are read, ceiling"),
+            ("raed", "the scenarios are read, ceiling"),
             ("read:conections=1", "--conections"),
             ("read:rate=-1", "0.001 to 10000000"),
             ("place:products=1", "2..=1000000"),
         ] {
-            let refused = spec.parse::<SideSpec>().expect_err(spec);
-            assert!(refused.contains(named), "{refused}");
+            let rejected = spec.parse::<VariantSpec>().expect_err(spec);
+            assert!(rejected.contains(named), "{rejected}");
         }
     }
 
     #[test]
-    fn a_side_with_a_node_of_its_own_does_not_use_the_others_address() {
+    fn variant_with_own_node_ignores_the_url_flag() {
         let flags = ["--url=http://localhost:8000/graphql"];
-        let one = settings("place", &flags).expect("fits");
+        let one = settings("place", &flags).expect("consistent");
         assert!(one.url.is_some() && one.node.is_none());
-        let other = settings("place:node=old/fritzy", &flags).expect("fits");
+        let other = settings("place:node=old/fritzy", &flags).expect("consistent");
         assert!(other.url.is_none() && other.node.is_some());
     }
 
-    fn stored(spec: &str, flags: SideFlags) -> Result<Stored, String> {
-        let side: SideSpec = spec.parse().expect(spec);
-        let flags = only_allowed(&flags, side.scenario().takes());
-        let stored = side.stored(&flags, flags.url.is_none());
-        stored.map_err(|refused| refused.to_string())
+    fn stored(spec: &str, flags: VariantFlags) -> Result<Stored, String> {
+        let variant: VariantSpec = spec.parse().expect(spec);
+        let flags = only_allowed(&flags, variant.scenario().takes());
+        let stored = variant.stored(&flags, flags.url.is_none());
+        stored.map_err(|rejected| rejected.to_string())
     }
 
-    fn with_server() -> SideFlags {
-        SideFlags {
+    fn with_server() -> VariantFlags {
+        VariantFlags {
             postgres: Some("postgres://h".to_owned()),
-            ..SideFlags::default()
+            ..VariantFlags::default()
         }
     }
 
     #[test]
-    fn a_server_that_is_named_is_used_unless_a_side_says_otherwise() {
+    fn postgres_flag_selects_postgres_unless_overridden() {
         for (spec, store) in [
             ("actors-place", Some(Store::Postgres)),
             ("place", Some(Store::Postgres)),
@@ -342,70 +345,74 @@ mod tests {
             ("actors-place:store=sqlite", Some(Store::Sqlite)),
             ("hello", None),
         ] {
-            let found = stored(spec, with_server()).expect("fits");
+            let found = stored(spec, with_server()).expect("consistent");
             assert_eq!(found.store, store, "{spec}");
             let has_server = store == Some(Store::Postgres);
             assert_eq!(found.postgres.is_some(), has_server, "{spec}");
         }
-        let found = stored("place", SideFlags::default()).expect("fits");
+        let found = stored("place", VariantFlags::default()).expect("consistent");
         assert_eq!(found.store, Some(Store::Sqlite));
     }
 
     #[test]
-    fn stores_that_do_not_fit_are_refused() {
-        let two = SideFlags {
+    fn contradictory_store_settings_are_rejected() {
+        let two = VariantFlags {
             committers: Some(2),
-            ..SideFlags::default()
+            ..VariantFlags::default()
         };
-        let elsewhere = SideFlags {
+        let elsewhere = VariantFlags {
             url: Some("http://h/graphql".to_owned()),
-            ..SideFlags::default()
+            ..VariantFlags::default()
         };
         for (spec, flags, named) in [
             (
                 "place:store=postgres",
-                SideFlags::default(),
+                VariantFlags::default(),
                 "--postgres URL",
             ),
-            ("pgbench", SideFlags::default(), "--postgres URL"),
+            ("pgbench", VariantFlags::default(), "--postgres URL"),
             (
                 "place:store=memory",
-                SideFlags::default(),
-                "no store in memory",
+                VariantFlags::default(),
+                "no memory store",
             ),
             ("actors-place", two, "--committers"),
             ("place:store=sqlite", elsewhere, "--url"),
-            ("place:fill=7", SideFlags::default(), "--fill"),
+            ("place:fill=7", VariantFlags::default(), "--fill"),
         ] {
-            let refused = stored(spec, flags).err().expect("it does not fit");
-            assert!(refused.contains(named), "{refused}");
+            let rejected = stored(spec, flags).err().expect("the settings contradict");
+            assert!(rejected.contains(named), "{rejected}");
         }
     }
 
-    fn refusal(sides: &[&str], flags: SideFlags) -> Option<String> {
-        let sides: Vec<SideSpec> = sides
+    fn rejection(variants: &[&str], flags: VariantFlags) -> Option<String> {
+        let variants: Vec<VariantSpec> = variants
             .iter()
-            .map(|side| side.parse().expect("a side"))
+            .map(|variant| variant.parse().expect("a variant"))
             .collect();
-        let sides: Vec<_> = sides.iter().collect();
-        let checked = check_use(&flags, &sides);
-        checked.err().map(|refused| refused.to_string())
+        let variants: Vec<_> = variants.iter().collect();
+        let checked = check_use(&flags, &variants);
+        checked.err().map(|rejected| rejected.to_string())
     }
 
     #[test]
-    fn what_no_side_has_a_use_for_is_refused_with_what_each_takes() {
-        let flags = || SideFlags {
+    fn inapplicable_flag_is_rejected_with_the_allowed_ones() {
+        let flags = || VariantFlags {
             products: Some(7),
             connections: Some(8),
-            ..SideFlags::default()
+            ..VariantFlags::default()
         };
         assert_eq!(
-            refusal(&["hello"], flags()).as_deref(),
-            Some("no use for --products: hello takes --in-flight, --rate, --connections")
+            rejection(&["hello"], flags()).as_deref(),
+            Some("not applicable: --products; hello takes --in-flight, --rate, --connections")
         );
-        assert_eq!(refusal(&["place"], flags()), None);
-        assert_eq!(refusal(&["hello", "place"], flags()), None);
-        let refused = refusal(&["hello", "read"], flags()).expect("neither has products");
-        assert!(refused.contains("; read takes --in-flight, "), "{refused}");
+        assert_eq!(rejection(&["place"], flags()), None);
+        assert_eq!(rejection(&["hello", "place"], flags()), None);
+        let rejected =
+            rejection(&["hello", "read"], flags()).expect("neither scenario takes products");
+        assert!(
+            rejected.contains("; read takes --in-flight, "),
+            "{rejected}"
+        );
     }
 }

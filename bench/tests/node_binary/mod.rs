@@ -1,10 +1,11 @@
-//! The node that tests run against: looked for beside the test's executable, and built when it is not there.
-//! `cargo test --workspace` keeps both of one age; alone, `cargo build` first when the node has changed.
+//! The node that tests run: found in the target directory of the test, and built if missing. `cargo
+//! test --workspace` builds both; alone, run `cargo build` first if the node has changed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `fritzy` of the same target directory and profile as this test: `target/debug/deps/<test>` and `target/debug/fritzy`.
+/// `fritzy` of the same target directory and profile as this test: `target/debug/deps/<test>` and
+/// `target/debug/fritzy`.
 pub(crate) fn node_binary() -> PathBuf {
     let test = std::env::current_exe().expect("a path");
     let profile_dir = test
