@@ -1,4 +1,4 @@
-//! Tells the program how it was compiled: figures of an unoptimised build must say that they are.
+//! Passes the build profile to the program, so that reports of an unoptimised build are marked.
 
 use std::env;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Why there are no figures.
+//! Why a measurement failed.
 
 use std::io;
 
@@ -6,60 +6,60 @@ use thiserror::Error;
 
 use crate::{CallError, ServerError, UrlError};
 
-/// Why there are no figures.
+/// Why a measurement failed.
 #[derive(Debug, Error)]
 pub enum BenchError {
-    /// The settings do not fit together.
+    /// Settings contradict each other or do not apply.
     #[error("{0}")]
     Settings(String),
-    /// The address is not one.
+    /// The URL of the node is invalid.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// A server did not start, or not end, as it should.
+    /// A server process did not start or did not end as expected.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// What a scenario needs could not be made.
+    /// The set-up of a scenario failed.
     #[error("preparing {what}: {reason}")]
     Preparing {
-        /// What was to be made.
+        /// What was being prepared.
         what: &'static str,
-        /// Why not.
+        /// The error.
         reason: String,
     },
-    /// The generator itself does not work.
+    /// The load generator failed.
     #[error("the load generator: {0}")]
     Generator(String),
-    /// A file cannot be read or written.
+    /// A file could not be read or written.
     #[error("{file}: {failure}")]
     File {
-        /// Which.
+        /// The path of the file.
         file: String,
-        /// What the system said.
+        /// The error of the operating system.
         failure: io::Error,
     },
-    /// A file is no report of this program.
-    #[error("{file} is not a report that this version reads: {reason}")]
+    /// A file is not a report of this version.
+    #[error("{file} is not a report that this version can read: {reason}")]
     Report {
-        /// Which.
+        /// The path of the file.
         file: String,
-        /// Why not.
+        /// The error.
         reason: String,
     },
-    /// Nothing was answered as asked, so there is nothing to tell.
-    #[error("{scenario}: no request was answered as asked; {instead}")]
+    /// No request was accepted, so there are no figures.
+    #[error("{scenario}: no request was accepted; {instead}")]
     NothingAccepted {
-        /// Of which scenario.
+        /// The variant as written on the command line.
         scenario: String,
-        /// What happened instead.
+        /// The outcomes of the requests.
         instead: String,
     },
-    /// Somebody wants it to end.
-    #[error("interrupted; everything that was started is stopped")]
+    /// The run was interrupted.
+    #[error("interrupted; all started processes are stopped")]
     Interrupted,
 }
 
 impl BenchError {
-    /// A call that was needed before measuring failed.
+    /// Converts the error of a call during set-up.
     pub(crate) fn preparing(what: &'static str) -> impl Fn(CallError) -> Self {
         move |failure| Self::Preparing {
             what,

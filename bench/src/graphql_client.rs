@@ -1,7 +1,7 @@
-//! A GraphQL client over plain HTTP/1.1 with a pool of connections. It makes one attempt per call and says exactly
-//! how an attempt failed; whether to try again is the caller's to decide.
+//! A GraphQL client over plain HTTP/1.1 with a connection pool. Each call is one attempt, and its
+//! error says how the attempt failed; the caller decides on retries.
 
-mod answer;
+mod response;
 
 use std::error::Error as StdError;
 use std::str::FromStr;
@@ -18,45 +18,47 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-pub(crate) use answer::first_error;
-use answer::interpret;
-pub use answer::{Answer, CallError, GraphqlError};
+pub(crate) use response::first_error;
+use response::interpret;
+pub use response::{CallError, GraphqlError, Response};
 
-/// The largest answer that is read, in bytes: many times a page of 1 000 orders, and small beside this machine.
-pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Maximum of a response in bytes: many times a page of 1 000 orders, and small compared to the
+/// machine's memory.
+pub const RESPONSE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Connections kept open without a request, at most: more than any sensible concurrency.
+/// Maximum of idle connections: more than any sensible concurrency.
 const IDLE_CONNECTIONS_MAX: usize = 1024;
 
-/// A client for one node. Clones are cheap and share the pool.
+/// A client of one node. Clones are cheap and share the pool.
 #[derive(Clone, Debug)]
 pub struct GraphqlClient {
     http: Client<HttpConnector, Full<Bytes>>,
     endpoint: Uri,
 }
 
-/// Why a text is not the address of a node.
+/// Why a text is not the URL of a node.
 #[derive(Debug, Error)]
 pub enum UrlError {
-    /// Not an absolute URL.
+    /// The text is not an absolute http URL.
     #[error("{url:?} is not a URL such as http://localhost:8000/graphql")]
     Malformed {
-        /// The text.
+        /// The given text.
         url: String,
     },
-    /// https: this client has no TLS.
-    #[error("{url:?} asks for TLS, which this tool does not speak yet: use an http:// URL")]
+    /// The URL needs TLS, which this client does not support.
+    #[error("{url:?} needs TLS, which this tool does not support: use an http:// URL")]
     Tls {
-        /// The text.
+        /// The given text.
         url: String,
     },
 }
 
 impl GraphqlClient {
-    /// A client for the node at `url`, e.g. `http://localhost:8000/graphql`. Connects with the first call.
+    /// A client of the node at `url`, e.g. `http://localhost:8000/graphql`. It connects at the
+    /// first call.
     ///
     /// # Errors
-    /// [`UrlError`] when the text is no URL or asks for TLS.
+    /// [`UrlError`] when the text is not a URL or needs TLS.
     pub fn new(url: &str) -> Result<Self, UrlError> {
         let malformed = || UrlError::Malformed {
             url: url.to_owned(),
@@ -72,7 +74,7 @@ impl GraphqlClient {
             _ => return Err(malformed()),
         }
         let mut connector = HttpConnector::new();
-        // Requests are small and wait for their answers: Nagle would only delay them.
+        // Requests are small and wait for their responses: Nagle's algorithm would only delay them.
         connector.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -81,16 +83,18 @@ impl GraphqlClient {
         Ok(Self { http, endpoint })
     }
 
-    /// Sends one document with its variables (a JSON object) and waits for the whole answer until `deadline`.
+    /// Sends one document with its variables (a JSON object) and waits for the complete response
+    /// until `deadline`.
     ///
     /// # Errors
-    /// [`CallError`]. A passed deadline is a [`CallError::Transport`] that may have been executed.
+    /// [`CallError`] when there is no complete response, or one with errors. After the deadline it
+    /// is a [`CallError::Transport`], and the request may have been executed.
     pub async fn execute(
         &self,
         document: &str,
         variables: &RawValue,
         deadline: Instant,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<Response, CallError> {
         let request = self.request(document, variables)?;
         match timeout_at(deadline, self.exchange(request)).await {
             Ok(exchanged) => {
@@ -99,7 +103,7 @@ impl GraphqlClient {
             }
             Err(_) => Err(CallError::Transport {
                 certainly_not_sent: false,
-                reason: "no answer in time".to_owned(),
+                reason: "no response in time".to_owned(),
             }),
         }
     }
@@ -139,11 +143,11 @@ impl GraphqlClient {
                 reason: chain(&error),
             })?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+        let body = Limited::new(response.into_body(), RESPONSE_BYTES_MAX);
         match body.collect().await {
             Ok(collected) => Ok((status, collected.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => Err(CallError::Protocol(format!(
-                "the body passes {ANSWER_BYTES_MAX} bytes"
+                "the body is larger than {RESPONSE_BYTES_MAX} bytes"
             ))),
             Err(error) => Err(CallError::Transport {
                 certainly_not_sent: false,
@@ -153,7 +157,7 @@ impl GraphqlClient {
     }
 }
 
-/// Hyper's own texts say little; the causes beneath say what the operating system saw.
+/// The whole chain of causes: Hyper's own messages lack the error of the operating system.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -169,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_checked_before_anything_is_sent() {
+    fn url_is_checked_before_any_request() {
         assert!(GraphqlClient::new("http://localhost:8000/graphql").is_ok());
         let tls = GraphqlClient::new("https://shop.example/graphql").expect_err("no TLS");
         assert!(tls.to_string().contains("TLS"), "{tls}");
@@ -180,24 +184,24 @@ mod tests {
             "ftp://localhost/",
             "http://",
         ] {
-            let refused = GraphqlClient::new(text).expect_err(text);
-            assert!(matches!(refused, UrlError::Malformed { .. }), "{text}");
+            let rejected = GraphqlClient::new(text).expect_err(text);
+            assert!(matches!(rejected, UrlError::Malformed { .. }), "{text}");
         }
     }
 
     #[tokio::test]
-    async fn a_refused_connection_is_certainly_not_sent() {
+    async fn refused_connection_is_certainly_not_sent() {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = closed.local_addr().expect("its address");
         drop(closed);
         let client = GraphqlClient::new(&format!("http://{address}/graphql")).expect("a client");
         let variables = RawValue::from_string("{}".to_owned()).expect("JSON");
         let deadline = Instant::now() + std::time::Duration::from_secs(10);
-        let refused = client.execute("{ __typename }", &variables, deadline).await;
-        let refused = refused.expect_err("nobody listens");
+        let rejected = client.execute("{ __typename }", &variables, deadline).await;
+        let rejected = rejected.expect_err("no listener");
         assert!(
-            refused.certainly_not_sent() && refused.is_transient(),
-            "{refused}"
+            rejected.certainly_not_sent() && rejected.is_transient(),
+            "{rejected}"
         );
     }
 }

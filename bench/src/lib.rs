@@ -1,16 +1,18 @@
-//! Measures Fritzy: puts load on a node or on a shop in this process and compares runs, and replays real orders.
+//! Measures Fritzy: puts load on a node or on a shop in this process, compares runs, and replays
+//! real orders.
 //!
-//! Owns the load generator, the figures that every claim about speed is taken from, the GraphQL client of the tools,
-//! and what they conclude from a node's answers.
+//! Owns the load generator, the figures behind every performance claim, the GraphQL client of the
+//! tools, and their conclusions from a node's responses.
 //!
-//! Architecture Invariant: the replay knows a node by its GraphQL API only. It uses none of the node's crates, so that
-//! a mistake in them cannot hide itself by being on both sides of a comparison. Only `scenarios` uses them, for what is
-//! measured in process and for the ceiling.
+//! Architecture Invariant: the replay knows a node by its GraphQL API only. It uses no crate of the
+//! node, so that a mistake in one cannot hide by being on both sides of a comparison. Only
+//! `scenarios` uses these crates, for in-process measurements and the baseline server.
 //!
-//! Architecture Invariant: money is whole cents, parsed from text. No float takes part in any sum or comparison.
+//! Architecture Invariant: money is whole cents, parsed from text. No sum or comparison uses a
+//! float.
 //!
-//! Architecture Invariant: the library prints nothing; it tells its progress ([`replay::ReplayProgress`],
-//! [`measure::Progress`]) and the binary shows it.
+//! Architecture Invariant: the library prints nothing. It reports progress
+//! ([`replay::ReplayProgress`], [`measure::Progress`]) and the binary shows it.
 
 mod error;
 mod graphql_client;
@@ -26,11 +28,11 @@ pub mod replay;
 
 pub use error::BenchError;
 pub use graphql_client::{
-    ANSWER_BYTES_MAX, Answer, CallError, GraphqlClient, GraphqlError, UrlError,
+    CallError, GraphqlClient, GraphqlError, RESPONSE_BYTES_MAX, Response, UrlError,
 };
 pub use money::{Cents, MoneyError};
 pub use process::ServerError;
 pub use scenarios::{
-    Answers, AskedHost, Durability, Fsync, LoopShape, OtherNode, SideFlags, SideSettings, SideSpec,
-    Store, ceiling_accounts, scenarios,
+    AskedHost, Durability, Fsync, LoopShape, OtherNode, OtherNodeKind, Store, VariantFlags,
+    VariantSettings, VariantSpec, baseline_accounts, scenarios,
 };

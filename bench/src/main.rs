@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
-/// The node's: what is measured in this process has the same.
+/// The node's allocator, so that in-process measurements use the same.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Measures Fritzy: load on a node or on a shop in this process, and the replay of real orders
+/// Measures Fritzy: load tests of a node or of a shop in this process, and the replay of real
+/// orders
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Cli {
@@ -25,7 +26,7 @@ enum Command {
     Compare(commands::Compare),
     Replay(commands::Replay),
     #[command(hide = true)]
-    CeilingServer(commands::CeilingServer),
+    BaselineServerCommand(commands::BaselineServerCommand),
     #[command(hide = true)]
     OtherNode(commands::OtherNodeCommand),
 }
@@ -36,7 +37,7 @@ async fn main() -> ExitCode {
         Command::Run(run) => run.run().await,
         Command::Compare(compare) => compare.run(),
         Command::Replay(replay) => replay.run().await,
-        Command::CeilingServer(server) => server.run().await,
+        Command::BaselineServerCommand(server) => server.run().await,
         Command::OtherNode(node) => node.run().await,
     }
 }
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_declaration_of_the_command_line_is_sound() {
+    fn command_line_declaration_is_valid() {
         Cli::command().debug_assert();
     }
 }

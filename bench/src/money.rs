@@ -1,11 +1,11 @@
-//! Money as whole cents, read from text and never from a float.
+//! Money in whole cents, parsed from text and never from a float.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// The largest price and the largest total of one order, in cents: below 10^13, inside which the shortest decimal of
-/// a double is the decimal that was written (the API's `price: Float!` depends on it).
+/// Maximum of a price and of the total of one order, in cents: below 10^13, where the shortest
+/// decimal of a double is the decimal that was written (the API's `price: Float!` depends on it).
 const CENTS_MAX: u64 = 9_999_999_999_999;
 
 /// An amount in cents.
@@ -18,9 +18,9 @@ pub enum MoneyError {
     /// Not an unsigned decimal such as `14.66`, `20` or `0.5`.
     #[error("{0:?} is not an amount such as 14.66")]
     NotADecimal(String),
-    /// Digits after the second one behind the point.
+    /// More than two digits after the point.
     #[error("{0:?} has more than two digits after the point")]
-    PartsOfACent(String),
+    FractionOfACent(String),
     /// 10^13 cents or more.
     #[error("{0:?} is more than 99999999999.99")]
     TooLarge(String),
@@ -30,7 +30,7 @@ impl Cents {
     /// No money.
     pub const ZERO: Self = Self(0);
 
-    /// An amount of so many cents.
+    /// An amount of this number of cents.
     #[must_use]
     pub const fn new(cents: u64) -> Self {
         Self(cents)
@@ -42,11 +42,13 @@ impl Cents {
         self.0
     }
 
-    /// Reads a price as a file writes it: digits, and at most two more after a point. The accepted texts are JSON
-    /// numbers as well (no leading zeros, no bare point), so that the text can be sent as it stands.
+    /// Parses a price as a file writes it: digits, and at most two more after a point. The accepted
+    /// texts are also JSON numbers (no leading zeros, no bare point), so that the text can be sent
+    /// unchanged.
     ///
     /// # Errors
-    /// [`MoneyError`], with the text.
+    /// [`MoneyError`] when the text is not a decimal with at most two digits after the point, or is
+    /// too large.
     pub fn from_price_text(text: &str) -> Result<Self, MoneyError> {
         let (whole, fraction) = match text.split_once('.') {
             Some((_, "")) => return Err(MoneyError::NotADecimal(text.to_owned())),
@@ -59,13 +61,14 @@ impl Cents {
             return Err(MoneyError::NotADecimal(text.to_owned()));
         }
         if fraction.len() > 2 {
-            return Err(MoneyError::PartsOfACent(text.to_owned()));
+            return Err(MoneyError::FractionOfACent(text.to_owned()));
         }
         scaled(whole, fraction, 0).ok_or_else(|| MoneyError::TooLarge(text.to_owned()))
     }
 
-    /// Reads the text of a JSON number (`14.66`, `20.0`, `1e2`) exactly. `None` for anything that is not a whole,
-    /// unsigned number of cents within the limit: to a reader who compares, it is simply another amount.
+    /// Parses the text of a JSON number (`14.66`, `20.0`, `1e2`) exactly. `None` for anything that
+    /// is not a whole, unsigned number of cents within the limit: in a comparison it is simply
+    /// another amount.
     #[must_use]
     pub fn from_json_number(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -82,29 +85,29 @@ impl Cents {
         scaled(whole, fraction, exponent)
     }
 
-    /// The price of several units; `None` above the limit for an order's total.
+    /// The price of several units; `None` above the limit of an order's total.
     #[must_use]
     pub fn times(self, quantity: u32) -> Option<Self> {
         let product = self.0.checked_mul(u64::from(quantity))?;
         (product <= CENTS_MAX).then_some(Self(product))
     }
 
-    /// The sum within one order; `None` above the limit for an order's total.
+    /// The sum within one order; `None` above the limit of an order's total.
     #[must_use]
     pub fn plus(self, other: Self) -> Option<Self> {
         let sum = self.0.checked_add(other.0)?;
         (sum <= CENTS_MAX).then_some(Self(sum))
     }
 
-    /// The sum over many orders, which may pass the limit of one. It stops at 2^64 - 1 cents, which a file within
-    /// its limit of lines cannot reach.
+    /// The sum over many orders, which may be above the limit of one. It saturates at 2^64 - 1
+    /// cents, which a file within its limit of lines cannot reach.
     #[must_use]
     pub const fn accumulate(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 }
 
-/// Two decimals, as an amount in text is written: `244091.94`.
+/// With two decimals: `244091.94`.
 impl fmt::Display for Cents {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!("{}.{:02}", self.0 / 100, self.0 % 100);
@@ -112,7 +115,8 @@ impl fmt::Display for Cents {
     }
 }
 
-/// `whole.fraction * 10^exponent` in cents, when that is a whole number within the limit. Both parts are digits.
+/// `whole.fraction * 10^exponent` in cents, if that is a whole number within the limit. Both parts
+/// consist of digits.
 fn scaled(whole: &str, fraction: &str, exponent: i32) -> Option<Cents> {
     let digits = format!("{whole}{fraction}");
     let significant = digits.trim_start_matches('0').trim_end_matches('0');
@@ -121,7 +125,7 @@ fn scaled(whole: &str, fraction: &str, exponent: i32) -> Option<Cents> {
     }
     let zeros_cut = digits.len() - digits.trim_end_matches('0').len();
     let shift = i64::from(exponent) + 2 - as_i64(fraction.len())? + as_i64(zeros_cut)?;
-    // A negative shift leaves parts of a cent, because the last digit is not a zero.
+    // A negative shift means a fraction of a cent, because the last digit is not zero.
     let shift = u32::try_from(shift).ok()?;
     let cents = significant
         .parse::<u64>()
@@ -139,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_price_is_read_to_the_cent() {
+    fn price_is_parsed_to_the_cent() {
         for (text, cents) in [
             ("14.66", 1466),
             ("0.00", 0),
@@ -155,25 +159,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_price_is_refused_with_its_reason() {
+    fn invalid_price_is_rejected_with_its_reason() {
         for text in [
             "", ".", "5.", ".5", "-1.00", "+1", "1,00", "1e2", " 1", "014.66", "NaN", "٣",
         ] {
-            let refused = Cents::from_price_text(text);
-            assert_eq!(refused, Err(MoneyError::NotADecimal(text.into())), "{text}");
+            let rejected = Cents::from_price_text(text);
+            assert_eq!(
+                rejected,
+                Err(MoneyError::NotADecimal(text.into())),
+                "{text}"
+            );
         }
         assert_eq!(
             Cents::from_price_text("1.005"),
-            Err(MoneyError::PartsOfACent("1.005".into()))
+            Err(MoneyError::FractionOfACent("1.005".into()))
         );
         for text in ["100000000000.00", "99999999999999999999999999"] {
-            let refused = Cents::from_price_text(text);
-            assert_eq!(refused, Err(MoneyError::TooLarge(text.into())), "{text}");
+            let rejected = Cents::from_price_text(text);
+            assert_eq!(rejected, Err(MoneyError::TooLarge(text.into())), "{text}");
         }
     }
 
     #[test]
-    fn the_text_of_a_json_number_is_read_exactly() {
+    fn json_number_is_parsed_exactly() {
         for (text, cents) in [
             ("14.66", Some(1466)),
             ("20.0", Some(2000)),
@@ -200,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_stop_at_the_limit_of_an_order() {
+    fn sums_are_limited_to_an_order_total() {
         assert_eq!(Cents(1466).times(3), Some(Cents(4398)));
         assert_eq!(Cents(CENTS_MAX).times(2), None);
         assert_eq!(Cents(CENTS_MAX).times(u32::MAX), None);

@@ -1,4 +1,4 @@
-//! `fritzy-bench compare`: two reports side by side.
+//! `fritzy-bench compare`: compares two reports.
 
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use clap::Args;
 use fritzy_bench::BenchError;
 use fritzy_bench::measure::{Report, compare};
 
-/// Show two reports of `run --json` side by side: each figure, and by how much it changed
+/// Compare two reports of `run --json`: each figure, and its change
 ///
-/// The ratio is that of the medians, between the least and the greatest that the runs allow. A change is called better
-/// or worse only when no run of one report lies among those of the other. Two programs are compared best in one run:
-/// `fritzy-bench run place --against place:node=/path/to/older/fritzy`.
+/// The ratio is that of the medians, with the minimum and maximum that the runs allow. A change is
+/// called better or worse only if the ranges of the reports do not overlap. To compare two
+/// programs, run both at once: `fritzy-bench run place --against place:node=/path/to/older/fritzy`.
 ///
-/// Exit code 0: compared, whatever came of it. 1: a report cannot be read.
+/// Exit code 0: compared, whatever the result. 1: a report cannot be read.
 #[derive(Args)]
 pub(crate) struct Compare {
     /// The earlier report

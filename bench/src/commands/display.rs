@@ -1,4 +1,5 @@
-//! Shows a replay's progress on stderr: a bar per phase for people, a plain line now and then for logs.
+//! Shows the progress of a replay on stderr: bars on a terminal, otherwise a line every few
+//! seconds.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
@@ -6,10 +7,10 @@ use std::time::{Duration, Instant};
 use fritzy_bench::replay::{Phase, PhaseSnapshot, ReplayProgress};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Between two plain lines: often enough to see that it lives, seldom enough for a log.
+/// Between two plain lines: often enough to see progress, seldom enough for a log.
 const LINES_EVERY: Duration = Duration::from_secs(3);
 
-/// What has been shown so far. Phases run one after the other, and so are they shown.
+/// The display of the current phase; phases run and are shown one after the other.
 pub(crate) struct ProgressDisplay {
     phase: usize,
     form: Form,
@@ -21,7 +22,7 @@ enum Form {
 }
 
 impl ProgressDisplay {
-    /// Bars when stderr is a terminal, otherwise lines.
+    /// Bars if stderr is a terminal, otherwise lines.
     pub(crate) fn new() -> Self {
         let form = if stderr().is_terminal() {
             Form::Bars(None)
@@ -31,7 +32,7 @@ impl ProgressDisplay {
         Self { phase: 0, form }
     }
 
-    /// Shows what changed since the last call. Cheap enough for ten times a second.
+    /// Shows the changes since the last call. Cheap enough for ten calls per second.
     pub(crate) fn update(&mut self, progress: &ReplayProgress) {
         while let Some(&phase) = Phase::ALL.get(self.phase) {
             let Some(snapshot) = progress.phase(phase) else {
@@ -53,7 +54,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Leaves what is drawn on the screen, so that the next line starts below it.
+    /// Keeps the last bar on the screen, so that the next line starts below it.
     pub(crate) fn close(self) {
         if let Form::Bars(Some(bar)) = self.form {
             bar.abandon();
@@ -107,7 +108,7 @@ fn grouped(number: usize) -> String {
     text
 }
 
-/// A closed stderr is no reason to stop.
+/// A closed stderr must not stop the replay.
 fn print(line: &str) {
     let _ = writeln!(stderr().lock(), "{line}");
 }
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_line_says_how_far_and_how_fast() {
+    fn plain_line_has_progress_and_rate() {
         let mut snapshot = PhaseSnapshot {
             phase: Phase::Orders,
             done: 3000,

@@ -1,4 +1,5 @@
-//! `fritzy-bench other-node`: the node that is asked in the scenarios `remote-ask` and `bare-call`, as a process of its own.
+//! `fritzy-bench other-node`: the node that handles the requests of the scenarios `remote-ask` and
+//! `bare-call`, as a separate process.
 
 use std::fs;
 use std::io::{Write, stderr};
@@ -7,41 +8,41 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use fritzy_bench::{Answers, OtherNode};
+use fritzy_bench::{OtherNode, OtherNodeKind};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::log_as_a_node;
+use super::log_like_a_node;
 
-/// Answer another node until SIGTERM; `run` starts it
+/// Handle requests of another node until SIGTERM; `run` starts it
 #[derive(Args)]
 pub(crate) struct OtherNodeCommand {
-    /// What answers
-    by: By,
+    /// What handles the requests
+    kind: Kind,
 
-    /// Address and port; port 0 takes a free one
+    /// Address and port to listen on; port 0 selects a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// File to write the port into once it listens
+    /// File into which the port is written once the node listens
     #[arg(long, value_name = "FILE")]
     port_file: PathBuf,
 
-    /// How many actors answer bare calls
+    /// Number of actors that handle bare calls
     #[arg(long, default_value = "1")]
     actors: u16,
 
-    /// How many accounts a shop has
+    /// Number of accounts of the shop
     #[arg(long, default_value = "1000")]
     accounts: usize,
 
-    /// What their ids follow from
+    /// Seed of the account ids
     #[arg(long, default_value = "1")]
     seed: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum By {
+enum Kind {
     Bare,
     Echo,
     Shop,
@@ -59,22 +60,22 @@ impl OtherNodeCommand {
     }
 
     async fn serve(self) -> Result<(), Box<dyn std::error::Error>> {
-        log_as_a_node();
-        // Before anybody can know the port, and with it when to stop.
+        log_like_a_node();
+        // Registered before the port is known, and so before SIGTERM can be sent.
         let mut terminate = signal(SignalKind::terminate())?;
-        let answers = match self.by {
-            By::Bare => Answers::Bare {
+        let kind = match self.kind {
+            Kind::Bare => OtherNodeKind::Bare {
                 actors: self.actors,
             },
-            By::Echo => Answers::Echo,
-            By::Shop => Answers::Shop {
+            Kind::Echo => OtherNodeKind::Echo,
+            Kind::Shop => OtherNodeKind::Shop {
                 accounts: self.accounts,
                 seed: self.seed,
             },
         };
         let listener = TcpListener::bind(self.listen).await?;
         let port = listener.local_addr()?.port();
-        let node = OtherNode::start(listener, answers).await?;
+        let node = OtherNode::start(listener, kind).await?;
         fs::write(&self.port_file, port.to_string())?;
         terminate.recv().await;
         node.stop().await;

@@ -1,4 +1,4 @@
-//! `fritzy-bench replay`: its flags, what it prints at the end, and its exit codes.
+//! `fritzy-bench replay`: its flags, its output, and its exit codes.
 
 use std::io::{self, Write, stderr, stdout};
 use std::num::NonZeroUsize;
@@ -19,56 +19,60 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::EXIT_INTERRUPTED;
 use super::display::ProgressDisplay;
 
-/// Often enough to look like motion.
+/// Often enough for smooth progress.
 const DISPLAY_EVERY: Duration = Duration::from_millis(100);
 
-/// Place the orders of a file on a node, read everything back, and reconcile to the cent
+/// Create the orders of a file on a node, read everything back, and reconcile to the cent
 ///
-/// Creates the file's accounts, then its products, then its orders over GraphQL, with idempotency keys made from the
-/// file's refs; reads every account with all its orders and every product back; and compares counts, ids, lines,
-/// prices and totals with the file. Run it again and it adds nothing: the keys are the same.
+/// Creates the file's accounts, products and orders over GraphQL, with idempotency keys derived
+/// from the file's refs. Then reads every account with all its orders and every product, and
+/// compares counts, ids, lines, prices and totals with the file. Another run adds nothing, because
+/// the keys are the same.
 ///
-/// Exit code 0: the node holds exactly what the file says. 1: it does not, or the replay could not be finished.
-/// 2: wrong flags. 130: interrupted; run it again and it goes on where it stopped.
+/// Exit code 0: the node's data is exactly that of the file. 1: it is not, or the replay could not
+/// be finished. 2: wrong flags. 130: interrupted; another run continues where this one stopped.
 #[derive(Args)]
 pub(crate) struct Replay {
-    /// CSV with the columns order_ref, account_ref, placed_on (YYYY-MM-DD), product_ref, product_name, quantity
-    /// (units, at least 1) and unit_price (at most two digits after the point); lines of one order_ref are one order
+    /// CSV with the columns order_ref, account_ref, placed_on (YYYY-MM-DD), product_ref,
+    /// product_name, quantity (units, at least 1) and unit_price (at most two digits after the
+    /// point); lines with one order_ref are one order
     file: PathBuf,
 
-    /// GraphQL endpoint of the node; http only, there is no TLS yet
+    /// GraphQL endpoint of the node; http only, TLS is not supported
     #[arg(long, default_value = "http://localhost:8000/graphql")]
     url: String,
 
-    /// Requests under way at once, 1 to 4096
+    /// Maximum of requests in flight, 1 to 4096
     #[arg(long, value_name = "REQUESTS", default_value = "32",
           value_parser = clap::value_parser!(u16).range(1..=4096))]
     concurrency: u16,
 
-    /// Seconds for which the failures of one request may last before the replay gives up; 0 never retries. Retried,
-    /// after 50 ms to 2 s each time: lost connections, no answer within 10 s, HTTP 5xx, and the error codes
-    /// UNAVAILABLE, OVERLOADED and DEADLINE_EXCEEDED
+    /// Seconds for which one request may fail before the replay gives up; 0 never retries. Retried,
+    /// after 50 ms to 2 s each: lost connections, no response within 10 s, HTTP 5xx, and the error
+    /// codes UNAVAILABLE, OVERLOADED and DEADLINE_EXCEEDED
     #[arg(long, value_name = "SECONDS", default_value = "60",
           value_parser = clap::value_parser!(u32).range(0..=86_400))]
     retry_for_secs: u32,
 
-    /// First part of every idempotency key, as in `replay:order:o000003`; another prefix places everything once more
+    /// Prefix of every idempotency key, as in `replay:order:o000003`; another prefix creates
+    /// everything once more
     #[arg(long, value_name = "PREFIX", default_value = "replay", value_parser = NonEmptyStringValueParser::new())]
     key_prefix: String,
 
-    /// Make the last line of stdout one JSON object: reconciled, accounts, products, orders, units, total (a string),
-    /// differences (a count), first_differences, retries, seconds (the whole run), orders_seconds and orders_per_s
-    /// (while orders were placed). Of a run that did not finish: reconciled, error and retries
+    /// Make the last line of stdout one JSON object: reconciled, accounts, products, orders, units,
+    /// total (a string), differences (a count), first_differences, retries, seconds (of the whole
+    /// run), orders_seconds and orders_per_s (of the creation of orders). If the run did not
+    /// finish: reconciled, error and retries
     #[arg(long)]
     json: bool,
 
-    /// Replay only the first N orders of the file, with the accounts and products they name. On a node that already
-    /// has more of the file under the same keys, the others are differences
+    /// Replay only the first N orders of the file, with their accounts and products. On a node that
+    /// already has more of the file under the same keys, the others are reported as differences
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit_orders: Option<u32>,
 }
 
-/// Why there is no verdict.
+/// Why the replay has no result.
 enum Stopped {
     Failed(String),
     Interrupted(String),
@@ -87,7 +91,7 @@ impl Replay {
                 (self.print_stop(&reason, &progress), EXIT_INTERRUPTED)
             }
         };
-        // A verdict that nobody could read is none.
+        // A result that could not be printed is a failure.
         let code = if printed.is_err() { code.max(1) } else { code };
         ExitCode::from(code)
     }
@@ -104,7 +108,7 @@ impl Replay {
         let mut display = ProgressDisplay::new();
         let result = loop {
             tokio::select! {
-                result = &mut run => break result.map_err(|error| Stopped::Failed(explained(&error))),
+                result = &mut run => break result.map_err(|error| Stopped::Failed(with_advice(&error))),
                 _ = &mut interrupt => break Err(Stopped::Interrupted(interrupted(progress))),
                 _ = ticks.tick() => display.update(progress),
             }
@@ -133,7 +137,7 @@ impl Replay {
         }
     }
 
-    /// Differences first, the verdict last; with --json stdout carries nothing but the object.
+    /// Prints differences first, the result last. With --json, stdout contains only the object.
     fn print_report(&self, report: &ReplayReport) -> io::Result<()> {
         let mut differences: Box<dyn Write> = if self.json {
             Box::new(stderr().lock())
@@ -176,23 +180,23 @@ impl Replay {
     }
 }
 
-/// Ends with SIGINT, and never where the signal cannot be heard.
+/// Returns after SIGINT; never if the signal cannot be handled.
 async fn interrupt() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// The error, with a way on where it is not plain.
-fn explained(error: &ReplayError) -> String {
-    let way_on = match (error, error.code()) {
+/// The error, with advice where there is some.
+fn with_advice(error: &ReplayError) -> String {
+    let advice = match (error, error.code()) {
         (_, Some("IDEMPOTENCY_KEY_REUSED")) => {
-            "\nthe node knows this key with another request: use another --key-prefix"
+            "\nthe node has this key with another request: use another --key-prefix"
         }
-        (ReplayError::GaveUp { .. }, _) => "\nrunning it again goes on where it stopped",
+        (ReplayError::GaveUp { .. }, _) => "\nrun it again to continue",
         _ => "",
     };
-    format!("{error}{way_on}")
+    format!("{error}{advice}")
 }
 
 fn interrupted(progress: &ReplayProgress) -> String {
@@ -204,5 +208,5 @@ fn interrupted(progress: &ReplayProgress) -> String {
         || "nothing was sent".to_owned(),
         |at| format!("{} {} of {}", at.phase.label(), at.done, at.total),
     );
-    format!("interrupted ({reached}); running it again goes on where it stopped")
+    format!("interrupted ({reached}); run it again to continue")
 }

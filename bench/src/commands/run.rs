@@ -8,66 +8,69 @@ use std::time::Duration;
 
 use clap::Args;
 use fritzy_bench::measure::{Experiment, Interrupt, Progress, Report};
-use fritzy_bench::{BenchError, SideFlags, SideSpec, scenarios};
+use fritzy_bench::{BenchError, VariantFlags, VariantSpec, scenarios};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::EXIT_INTERRUPTED;
 
-/// Measure a scenario, by itself or in turns with another
+/// Measure a scenario, alone or alternating with another
 ///
-/// Each run sets everything up anew, warms up, and measures for a fixed time. Figures are medians over the runs with
-/// the least and the greatest. With --against the two sides run in turns, and the ratio of each pair is taken.
+/// Each run sets everything up anew, warms up, and measures for a fixed time. Figures are medians
+/// over the runs with minimum and maximum. With --against, two variants alternate, and the ratio of
+/// each pair is reported.
 ///
-/// Latency percentiles are of accepted requests, those of refused ones beside them. Throughput counts what was
-/// answered without an error.
+/// Latency percentiles are those of accepted requests; rejected requests have their own. Throughput
+/// counts accepted requests only.
 ///
-/// Exit code 0: measured. 1: something failed, or no request was accepted. 2: wrong flags. 130: interrupted; servers
-/// that were started are stopped, and nothing is reported.
+/// Exit code 0: measured. 1: something failed, or no request was accepted. 2: wrong flags. 130:
+/// interrupted; started servers are stopped, and nothing is reported.
 #[derive(Args)]
 #[command(after_help = after_help())]
 pub(crate) struct Run {
-    /// What to measure (below), with settings of this side behind its name if any: place:keyed,accounts=10
-    scenario: SideSpec,
+    /// The scenario to measure (see below), optionally with settings of this variant:
+    /// place:keyed,accounts=10
+    scenario: VariantSpec,
 
-    /// What to measure it against, run by run; again with settings: actors-place:batch-len-max=1
+    /// The variant to compare with, run by run, optionally with settings:
+    /// actors-place:batch-len-max=1
     #[arg(long, value_name = "SCENARIO")]
-    against: Option<SideSpec>,
+    against: Option<VariantSpec>,
 
-    /// Seconds of load before a run counts
+    /// Seconds of warm-up load, 0 or 0.05 to 3600
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds_or_none)]
     warmup_s: Duration,
 
-    /// Seconds that count, 0.05 to 3600
+    /// Seconds of the measurement, 0.05 to 3600
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     duration_s: Duration,
 
-    /// Runs of each side, 1 to 100: 5 for figures, 1 for a quick look
+    /// Runs of each variant, 1 to 100: 5 for figures, 1 for a quick check
     #[arg(long, value_name = "RUNS", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=100))]
     repeat: u16,
 
-    /// What every choice of accounts and products follows from
+    /// Seed of all random choices of accounts and products
     #[arg(long, default_value = "1")]
     seed: u64,
 
-    /// Threads of the generator over HTTP, 1 to 64: more than one only where there are cores to spare
+    /// Threads of the HTTP generator, 1 to 64: use more than one only with spare cores
     #[arg(long, value_name = "THREADS", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
 
-    /// Keep the server on the first core and the generator on the last; Linux, over HTTP
+    /// Pin the server to the first core and the generator to the last; Linux and HTTP only
     #[arg(long)]
     pin: bool,
 
-    /// Folder in which data is put while it is measured, on the disk that is meant. Default: the system's for
-    /// temporary files
+    /// Folder for data during the measurement, on the disk to measure. Default: the system's folder
+    /// for temporary files
     #[arg(long, value_name = "FOLDER")]
     data_in: Option<PathBuf>,
 
-    /// Write the whole report into this file, as one JSON object
+    /// Write the complete report to this file, as one JSON object
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
     #[command(flatten)]
-    flags: SideFlags,
+    flags: VariantFlags,
 }
 
 fn after_help() -> String {
@@ -86,7 +89,7 @@ impl Run {
         match reported {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                say(&format!("fritzy-bench: {error}"));
+                print_progress(&format!("fritzy-bench: {error}"));
                 ExitCode::from(match error {
                     BenchError::Settings(_) | BenchError::Url(_) => 2,
                     BenchError::Interrupted => EXIT_INTERRUPTED,
@@ -101,24 +104,26 @@ impl Run {
         let (end, interrupt) = Interrupt::new();
         let _signals = tokio::spawn(async move {
             if signalled().await.is_ok() {
-                say("stopping …");
+                print_progress("stopping …");
                 end.send_replace(true);
             }
-            // The switch is kept until the end.
+            // Keeps the switch until the end.
             end.closed().await;
         });
         let runs = self.repeat;
         let show = |progress: Progress<'_>| match progress {
-            Progress::Preparing { side, run } => say(&format!("run {run} of {runs}: {side}")),
-            Progress::Measuring { lasts } => {
-                say(&format!("  measuring for {} s …", lasts.as_secs_f64()));
+            Progress::Preparing { variant, run } => {
+                print_progress(&format!("run {run} of {runs}: {variant}"))
+            }
+            Progress::Measuring { duration } => {
+                print_progress(&format!("  measuring for {} s …", duration.as_secs_f64()));
             }
             Progress::Measured {
                 accepted_per_s,
                 accepted_p99_us,
             } => {
                 let p99_ms = accepted_p99_us.unwrap_or_default() / 1e3;
-                say(&format!(
+                print_progress(&format!(
                     "  {accepted_per_s:.0} accepted/s, p99 {p99_ms:.2} ms"
                 ));
             }
@@ -144,7 +149,7 @@ impl Run {
         }
     }
 
-    /// Minutes of measuring must not end in a report that cannot be written.
+    /// Checked first, so that minutes of measuring do not end in a report that cannot be written.
     fn check_json_folder(&self) -> Result<(), BenchError> {
         let parent = self.json.as_ref().and_then(|file| file.parent());
         match parent {
@@ -166,12 +171,12 @@ impl Run {
     }
 }
 
-/// A closed stderr is no reason to stop.
-fn say(line: &str) {
+/// A closed stderr must not stop the run.
+fn print_progress(line: &str) {
     let _ = writeln!(stderr().lock(), "{line}");
 }
 
-/// Returns when somebody wants this program to end.
+/// Returns after SIGINT, SIGTERM or SIGHUP.
 async fn signalled() -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

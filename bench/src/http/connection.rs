@@ -1,4 +1,4 @@
-//! One persistent HTTP/1.1 connection with one request under way.
+//! One persistent HTTP/1.1 connection with one request at a time.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -7,16 +7,17 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Headers of an answer at most.
+/// Maximum of headers in a response.
 const HEADERS_MAX: usize = 32;
-/// The largest answer, in bytes: far above what any scenario asks for.
-const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Room for a usual answer; more is made when needed.
+/// Maximum of a response in bytes: far above any response of a scenario.
+const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The buffer of a usual response in bytes; it grows if needed.
 const BUFFER_BYTES: usize = 4 * 1024;
-/// Before connecting again after it failed, so that a dead server is not asked a million times a second.
+/// The wait after a failed connect, so that a dead server does not get a million attempts per
+/// second.
 const RECONNECT_WAIT: Duration = Duration::from_millis(10);
 
-/// A connection, opened when it is needed.
+/// A connection, opened on demand.
 #[derive(Debug)]
 pub(super) struct Connection {
     address: SocketAddr,
@@ -24,20 +25,20 @@ pub(super) struct Connection {
     buffer: Vec<u8>,
 }
 
-/// One answer, whole.
+/// One complete response.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer<'a> {
+pub(super) struct Response<'a> {
     pub(super) status: u16,
     pub(super) body: &'a [u8],
 }
 
-/// A short name of what happened instead of an answer.
+/// A short name of the cause of a lost response.
 pub(super) type Loss = &'static str;
 
 const UNREADABLE: Loss = "unreadable answer";
 const CLOSED: Loss = "closed";
 
-/// What the head of an answer says.
+/// The parsed head of a response.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     status: u16,
@@ -55,31 +56,36 @@ impl Connection {
         }
     }
 
-    /// Connects, unless it is connected.
+    /// Connects, unless already connected.
     ///
     /// # Errors
-    /// What the system said.
+    /// The error of the operating system.
     pub(super) async fn open(&mut self) -> io::Result<&mut TcpStream> {
         if self.stream.is_none() {
             let stream = TcpStream::connect(self.address).await?;
-            // Requests are small and wait for their answers: Nagle would only delay them.
+            // Requests are small and wait for their responses: Nagle's algorithm would only delay
+            // them.
             stream.set_nodelay(true)?;
             self.stream = Some(stream);
         }
-        Ok(self.stream.as_mut().expect("it was just opened"))
+        Ok(self
+            .stream
+            .as_mut()
+            .expect("the connection was just opened"))
     }
 
-    /// Sends one request and reads the whole answer. After a loss the next exchange connects anew.
+    /// Sends one request and reads the complete response. After a loss the next exchange
+    /// reconnects.
     ///
     /// # Errors
-    /// [`Loss`]
-    pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>, Loss> {
+    /// [`Loss`] when no complete response is received.
+    pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Response<'_>, Loss> {
         match self.try_exchange(request).await {
             Ok(head) => {
                 if head.closes {
                     self.stream = None;
                 }
-                Ok(Answer {
+                Ok(Response {
                     status: head.status,
                     body: &self.buffer[head.len..head.len + head.body_len],
                 })
@@ -96,7 +102,10 @@ impl Connection {
             tokio::time::sleep(RECONNECT_WAIT).await;
             return Err(connect_loss(&failure));
         }
-        let stream = self.stream.as_mut().expect("it was just opened");
+        let stream = self
+            .stream
+            .as_mut()
+            .expect("the connection was just opened");
         let lost = |failure: io::Error| loss(&failure);
         stream.write_all(request).await.map_err(lost)?;
         self.buffer.clear();
@@ -111,7 +120,7 @@ impl Connection {
                     return Ok(head);
                 }
                 if self.buffer.len() > len {
-                    // Nobody asked for more.
+                    // Bytes after the response, without a request.
                     return Err(UNREADABLE);
                 }
             }
@@ -119,7 +128,7 @@ impl Connection {
     }
 }
 
-/// The head, once it is whole.
+/// The head, once it is complete.
 fn read_head(bytes: &[u8]) -> Result<Option<Head>, Loss> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
@@ -138,9 +147,9 @@ fn read_head(bytes: &[u8]) -> Result<Option<Head>, Loss> {
             closes = header.value.eq_ignore_ascii_case(b"close");
         }
     }
-    // An answer of unknown length (chunked, or until the end) is none that a node gives.
+    // A node never sends a response of unknown length (chunked, or until the end).
     let body_len = body_len.ok_or(UNREADABLE)?;
-    if body_len > ANSWER_BYTES_MAX {
+    if body_len > RESPONSE_BYTES_MAX {
         return Err(UNREADABLE);
     }
     Ok(Some(Head {
@@ -172,7 +181,8 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers each request with the next text, in pieces of `piece` bytes, and then hangs up.
+    /// A server that responds to each request with the next text, in pieces of `piece` bytes, and
+    /// then closes.
     async fn serve(texts: Vec<&'static str>, piece: usize) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -196,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_come_whole_or_in_pieces_over_one_connection_or_many() {
+    async fn responses_are_read_whole_or_in_pieces() {
         let texts = vec![
             "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nlive\n",
             "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
@@ -205,15 +215,15 @@ mod tests {
         for piece in [1, 7, 1000] {
             let mut connection = Connection::new(serve(texts.clone(), piece).await);
             for (status, body) in [(200, "live\n"), (503, ""), (200, "ok")] {
-                let answer = connection.exchange(b"GET").await.expect("an answer");
-                assert_eq!((answer.status, answer.body), (status, body.as_bytes()));
+                let response = connection.exchange(b"GET").await.expect("an answer");
+                assert_eq!((response.status, response.body), (status, body.as_bytes()));
             }
             assert_eq!(connection.exchange(b"GET").await, Err(CLOSED));
         }
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_lost_and_the_connection_with_it() {
+    async fn unreadable_response_closes_the_connection() {
         for text in [
             "SMTP ready\r\n\r\n",
             "HTTP/1.1 200 OK\r\n\r\n",
@@ -230,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_not_there_refuses() {
+    async fn absent_server_refuses_the_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         drop(listener);

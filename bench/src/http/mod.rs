@@ -1,16 +1,17 @@
-//! HTTP/1.1 as cheap as a client can be: what the generator spends is taken from the server it shares a machine with.
+//! An HTTP/1.1 client with minimal cost: what the generator uses is lost to the server on the same
+//! machine.
 //!
-//! Requests are written as prepared bytes, answers are looked at no more than it takes to know that they are what was
-//! asked for, and each connection has one request under way. `connection` is the wire, `judge` the looking, `workers`
-//! the threads that do it. The client for everything else is [`crate::GraphqlClient`].
+//! Requests are prepared bytes, responses are checked no more than necessary, and each connection
+//! carries one request at a time. `connection` is the wire, `check_response` the check, `workers`
+//! the threads. Everything else uses [`crate::GraphqlClient`].
 
+mod check_response;
 mod connection;
 mod fetch;
-mod judge;
 mod request;
 mod workers;
 
+pub(crate) use check_response::check_graphql_response;
 pub(crate) use fetch::fetch;
-pub(crate) use judge::judge_graphql;
 pub(crate) use request::{GraphqlRequest, get};
 pub(crate) use workers::{HttpLoad, Requests};

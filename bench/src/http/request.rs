@@ -1,13 +1,13 @@
-//! Requests as bytes, put together once and copied from then on.
+//! Requests as bytes, built once and copied afterwards.
 
 use std::io::Write;
 
-/// A GET without a body, whole.
+/// A complete GET request without a body.
 pub(crate) fn get(authority: &str, path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\n\r\n").into_bytes()
 }
 
-/// The part of a GraphQL request that is the same for each: the head, and the body up to its variables.
+/// The constant part of a GraphQL request: the head, and the body up to the variables.
 #[derive(Clone, Debug)]
 pub(crate) struct GraphqlRequest {
     head: Vec<u8>,
@@ -15,13 +15,13 @@ pub(crate) struct GraphqlRequest {
 }
 
 impl GraphqlRequest {
-    /// For a document, sent to `authority` (`127.0.0.1:8000`) at `path`.
+    /// A request with this document to `authority` (`127.0.0.1:8000`) at `path`.
     pub(crate) fn new(authority: &str, path: &str, document: &str) -> Self {
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: {authority}\r\naccept: application/json\r\n\
              content-type: application/json\r\ncontent-length: "
         );
-        let document = serde_json::to_string(document).expect("a text has a JSON form");
+        let document = serde_json::to_string(document).expect("a string is valid JSON");
         let body_start = format!("{{\"query\":{document},\"variables\":");
         Self {
             head: head.into_bytes(),
@@ -29,12 +29,12 @@ impl GraphqlRequest {
         }
     }
 
-    /// Writes the request with these variables, a JSON object in parts, behind what the buffer holds.
+    /// Appends the request with these variables, a JSON object in parts, to the buffer.
     pub(crate) fn write(&self, variables: &[&[u8]], buffer: &mut Vec<u8>) {
         let variables_len: usize = variables.iter().map(|part| part.len()).sum();
         let body_len = self.body_start.len() + variables_len + 1;
         buffer.extend_from_slice(&self.head);
-        write!(buffer, "{body_len}\r\n\r\n").expect("a vector takes all");
+        write!(buffer, "{body_len}\r\n\r\n").expect("writing to a vector cannot fail");
         buffer.extend_from_slice(&self.body_start);
         for part in variables {
             buffer.extend_from_slice(part);
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_whole_and_as_long_as_it_says() {
+    fn request_is_complete_with_its_content_length() {
         let request = GraphqlRequest::new("127.0.0.1:8000", "/graphql", "{ a(b: \"c\") }");
         let mut buffer = Vec::new();
         request.write(&[b"{\"id\":\"", b"7", b"\"}"], &mut buffer);

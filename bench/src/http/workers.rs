@@ -1,5 +1,6 @@
-//! The threads of the generator: each has a runtime of its own, its share of the connections, and one recorder. So a
-//! connection never moves between threads, and one thread drives tens of thousands of requests a second.
+//! The threads of the generator: each has its own runtime, its share of the connections, and one
+//! recorder. So a connection never moves between threads, and one thread drives tens of thousands
+//! of requests per second.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,32 +12,30 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::connection::Connection;
 use crate::BenchError;
-use crate::load::{Caller, Load, Measured, Outcome, Pace, Pacer, Plan, Recorder, Window, drive};
+use crate::load::{Caller, Load, Measurement, Outcome, Pace, Pacer, Plan, Recorder, Window, drive};
 use crate::process::{ProcessUsage, Role, pin_this_thread};
 
-/// Connections opened at once: well below a usual backlog of a listening socket.
+/// Maximum of concurrent connects: well below the usual backlog of a listening socket.
 const CONNECTING_MAX: usize = 128;
 
-/// The requests of one caller, one after the other.
+/// The sequence of requests of one caller.
 pub(crate) trait Requests: Send {
-    /// Writes the next request, whole, into an empty buffer.
+    /// Writes the complete next request into an empty buffer.
     fn write_next(&mut self, buffer: &mut Vec<u8>);
 
-    /// Judges the answer to the request written last.
-    fn judge(&self, status: u16, body: &[u8]) -> Outcome;
+    /// Checks the response to the request written last.
+    fn check_response(&self, status: u16, body: &[u8]) -> Outcome;
 }
 
-/// Load on one address.
 pub(crate) struct HttpLoad<'a> {
-    /// Where to.
     pub(crate) address: SocketAddr,
-    /// Connections in all, no fewer than callers.
+    /// Total of connections, at least one for each caller.
     pub(crate) connections: usize,
-    /// What each caller asks, by its number.
+    /// Creates the requests of a caller, by its number.
     pub(crate) requests: &'a (dyn Fn(usize) -> Box<dyn Requests> + Sync),
 }
 
-/// One caller with the connections it uses in turn.
+/// One caller with the connections that it uses in turn.
 struct HttpCaller {
     requests: Box<dyn Requests>,
     connections: Vec<Connection>,
@@ -51,13 +50,13 @@ impl Caller for HttpCaller {
         self.next = (self.next + 1) % self.connections.len();
         let connection = &mut self.connections[self.next];
         match connection.exchange(&self.buffer).await {
-            Ok(answer) => self.requests.judge(answer.status, answer.body),
+            Ok(response) => self.requests.check_response(response.status, response.body),
             Err(loss) => Outcome::Lost(loss),
         }
     }
 }
 
-/// A thread's part of the work, and its ends of the channels.
+/// The callers of one thread, and its ends of the channels.
 struct Worker {
     callers: Vec<HttpCaller>,
     core: Option<usize>,
@@ -66,7 +65,7 @@ struct Worker {
     done: oneshot::Sender<Recorder>,
 }
 
-/// What all wait for when they are connected.
+/// The start signal for connected workers.
 #[derive(Clone)]
 struct Go {
     pace: Arc<Pace>,
@@ -74,15 +73,16 @@ struct Go {
 }
 
 impl HttpLoad<'_> {
-    /// Connects, puts the load on, and says what came of it. Dropped, all its threads end.
+    /// Connects, applies the load, and returns the measurement. All threads end if the future is
+    /// dropped.
     ///
     /// # Errors
-    /// [`BenchError`] when connections cannot be made.
+    /// [`BenchError::Generator`] when connections cannot be opened or a thread fails.
     pub(crate) async fn drive(
         &self,
         plan: &Plan,
         processes: &[(Role, u32)],
-    ) -> Result<Measured, BenchError> {
+    ) -> Result<Measurement, BenchError> {
         let threads = plan.threads.get().min(plan.load.callers());
         let (ready, mut readies) = mpsc::channel(threads);
         let (go, gone) = watch::channel(None);
@@ -104,7 +104,7 @@ impl HttpLoad<'_> {
             match readies.recv().await {
                 Some(Ok(())) => {}
                 Some(Err(reason)) => return Err(BenchError::Generator(reason)),
-                None => return Err(gone_thread()),
+                None => return Err(thread_failure()),
             }
         }
         let window = Window::beginning_now(plan.warmup, plan.duration);
@@ -119,9 +119,9 @@ impl HttpLoad<'_> {
             ProcessUsage::between(window.measured_from, window.measured_to, processes).await;
         let mut whole = Recorder::new(window);
         for recorder in recorders {
-            whole.merge(&recorder.await.map_err(|_| gone_thread())?);
+            whole.merge(&recorder.await.map_err(|_| thread_failure())?);
         }
-        Ok(Measured {
+        Ok(Measurement {
             recorder: whole,
             unsent: pace.unsent(),
             usage,
@@ -130,31 +130,31 @@ impl HttpLoad<'_> {
         })
     }
 
-    /// The callers of each thread; callers and connections are dealt out like cards.
+    /// The callers of each thread; callers and connections are by_thread out like cards.
     fn callers(&self, load: Load, threads: usize) -> Vec<Vec<HttpCaller>> {
         let count = load.callers();
         assert!(
             self.connections >= count,
-            "every caller needs a connection of its own"
+            "every caller needs its own connection"
         );
-        let mut dealt: Vec<Vec<HttpCaller>> = (0..threads).map(|_| Vec::new()).collect();
+        let mut by_thread: Vec<Vec<HttpCaller>> = (0..threads).map(|_| Vec::new()).collect();
         for number in 0..count {
             let connections = (number..self.connections)
                 .step_by(count)
                 .map(|_| Connection::new(self.address));
-            dealt[number % threads].push(HttpCaller {
+            by_thread[number % threads].push(HttpCaller {
                 requests: (self.requests)(number),
                 connections: connections.collect(),
                 next: 0,
                 buffer: Vec::new(),
             });
         }
-        dealt
+        by_thread
     }
 }
 
-fn gone_thread() -> BenchError {
-    BenchError::Generator("a thread of the generator died".to_owned())
+fn thread_failure() -> BenchError {
+    BenchError::Generator("a thread of the generator ended unexpectedly".to_owned())
 }
 
 fn start_thread(worker: Worker) {
@@ -168,12 +168,12 @@ fn start_thread(worker: Worker) {
             match (pinned, runtime) {
                 (Ok(()), Ok(runtime)) => runtime.block_on(worker.work()),
                 (Err(failure), _) | (_, Err(failure)) => {
-                    // Nobody to tell means that nobody waits.
+                    // A closed channel means that no one waits.
                     let _ = worker.ready.try_send(Err(failure.to_string()));
                 }
             }
         })
-        .expect("the system has a thread left");
+        .expect("the system can start a thread");
 }
 
 impl Worker {
@@ -195,12 +195,12 @@ impl Worker {
         let Ok(go) = self.go.wait_for(Option::is_some).await.map(|go| go.clone()) else {
             return;
         };
-        let Go { pace, window } = go.expect("it was waited for");
+        let Go { pace, window } = go.expect("it was set by the sender");
         let recorder = Recorder::shared(window);
         let recorders = [recorder];
         tokio::select! {
             () = drive(self.callers, &pace, &recorders, window.drained_by) => {}
-            // The run was given up.
+            // The run was cancelled.
             () = dropped(&mut self.go) => return,
         }
         let [recorder] = recorders;
@@ -209,7 +209,8 @@ impl Worker {
     }
 }
 
-/// The sender lives until every recorder has come, or nobody wants them any more.
+/// Returns when the sender is dropped: it exists until all recorders are received or the run is
+/// cancelled.
 async fn dropped(go: &mut watch::Receiver<Option<Go>>) {
     while go.changed().await.is_ok() {}
 }

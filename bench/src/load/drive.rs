@@ -1,4 +1,4 @@
-//! The calling itself: one task for each caller, until there are no more turns.
+//! Runs the callers: one task each, until there are no more turns.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -10,14 +10,14 @@ use super::outcome::Outcome;
 use super::pace::{Pace, Turn};
 use super::recorder::{Recorder, SharedRecorder};
 
-/// One who makes requests, one at a time.
+/// Sends requests, one at a time.
 pub(crate) trait Caller: Send + 'static {
-    /// Makes one request and waits until it ended.
+    /// Sends one request and waits for its outcome.
     fn call(&mut self) -> impl Future<Output = Outcome> + Send;
 }
 
-/// Has each caller take turns until there are none, and gives up what is unanswered when the run must be drained.
-/// Caller n records into `recorders[n % recorders.len()]`.
+/// Runs each caller until there are no more turns, and cancels requests in flight at the end of the
+/// drain time. Caller n records into `recorders[n % recorders.len()]`.
 pub(crate) async fn drive(
     callers: Vec<impl Caller>,
     pace: &Arc<Pace>,
@@ -45,24 +45,24 @@ pub(crate) async fn drive(
 
 async fn call_in_turn(mut caller: impl Caller, pace: Arc<Pace>, recorder: SharedRecorder) {
     while let Some(turn) = pace.next().await {
-        let mut begun = Begun {
+        let mut in_flight = InFlight {
             turn: Some(turn),
             recorder: &recorder,
         };
         let outcome = caller.call().await;
         let ended = Instant::now();
-        begun.turn = None;
+        in_flight.turn = None;
         lock(&recorder, |recorder| recorder.record(turn, outcome, ended));
     }
 }
 
-/// A request under way. Dropped with its turn, it was given up.
-struct Begun<'a> {
+/// A request in flight. Dropped with its turn, it was cancelled.
+struct InFlight<'a> {
     turn: Option<Turn>,
     recorder: &'a SharedRecorder,
 }
 
-impl Drop for Begun<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         if let Some(turn) = self.turn {
             lock(self.recorder, |recorder| recorder.record_unanswered(turn));
@@ -70,7 +70,8 @@ impl Drop for Begun<'_> {
     }
 }
 
-/// A caller that panicked leaves counts that are whole: each is raised in one step.
+/// Ignores poisoning: a caller that panics leaves consistent counts, because each changes in one
+/// step.
 fn lock(recorder: &SharedRecorder, change: impl FnOnce(&mut Recorder)) {
     change(&mut recorder.lock().unwrap_or_else(PoisonError::into_inner));
 }
@@ -82,13 +83,13 @@ mod tests {
     use super::super::pace::{Load, Pacer, Window};
     use super::*;
 
-    /// A server that answers at once, but for one stall.
-    struct Stalling {
+    /// A server that responds at once, except during one stall.
+    struct StallingCaller {
         from: Instant,
         stalls: std::ops::Range<Duration>,
     }
 
-    impl Caller for Stalling {
+    impl Caller for StallingCaller {
         async fn call(&mut self) -> Outcome {
             if self.stalls.contains(&self.from.elapsed()) {
                 tokio::time::sleep_until((self.from + self.stalls.end).into()).await;
@@ -97,16 +98,16 @@ mod tests {
         }
     }
 
-    struct Deaf;
+    struct NoResponse;
 
-    impl Caller for Deaf {
+    impl Caller for NoResponse {
         async fn call(&mut self) -> Outcome {
             std::future::pending().await
         }
     }
 
     async fn run(load: Load, window: Window) -> Recorder {
-        let caller = |_| Stalling {
+        let caller = |_| StallingCaller {
             from: window.from,
             stalls: Duration::from_millis(300)..Duration::from_millis(500),
         };
@@ -129,7 +130,7 @@ mod tests {
         Duration::from_nanos(recorder.accepted_ns.value_at_quantile(quantile))
     }
 
-    /// 500 requests a second for a second, of which 100 were due within a stall of 200 ms.
+    /// 500 requests per second for one second, of which 100 are due within a stall of 200 ms.
     async fn open(in_flight_max: usize) -> Recorder {
         let load = Load::Open {
             rate_per_s: 500.0,
@@ -143,8 +144,8 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn an_open_loop_shows_a_stall_to_every_request_that_was_due_in_it() {
-        // With callers to spare, and with one that is stuck: the waiting is the same.
+    async fn open_loop_stall_delays_every_request_due_in_it() {
+        // With spare callers and with one that is stuck, the waiting time is the same.
         for in_flight_max in [200, 1] {
             let recorder = open(in_flight_max).await;
             assert_eq!(recorder.accepted_ns.len(), 500, "{in_flight_max} in flight");
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_closed_loop_hides_the_same_stall() {
+    async fn closed_loop_hides_the_same_stall() {
         let window = Window::beginning_now(Duration::ZERO, Duration::from_secs(1));
         let recorder = run(Load::Closed { in_flight: 1 }, window).await;
         assert!(at(&recorder, 0.999) < Duration::from_millis(10));
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_never_answered_is_given_up_and_counted() {
+    async fn requests_without_response_are_cancelled_and_counted() {
         let window = Window {
             drained_by: Instant::now() + Duration::from_millis(500),
             ..Window::beginning_now(Duration::ZERO, Duration::from_millis(50))
@@ -178,7 +179,7 @@ mod tests {
         let _pacer = Pacer::start(&pace, 3, None);
         let recorder = Recorder::shared(window);
         drive(
-            vec![Deaf, Deaf, Deaf],
+            vec![NoResponse, NoResponse, NoResponse],
             &pace,
             std::slice::from_ref(&recorder),
             window.drained_by,

@@ -1,10 +1,12 @@
-//! The load generator: who calls when (`pace`), the calling (`drive`), how calls end (`outcome`), and what is kept of
-//! them (`recorder`). It knows neither HTTP nor shops: a [`Caller`] does.
+//! The load generator: when requests are sent (`pace`), the calls (`drive`), their outcomes
+//! (`outcome`), and what is recorded (`recorder`). It knows neither HTTP nor shops: a [`Caller`]
+//! does.
 //!
-//! A **closed loop** keeps so many requests under way: whoever is answered sends the next one. It finds capacity, and
-//! hides waiting: a server that stalls is simply asked less. An **open loop** sends at a constant rate, whatever is
-//! answered, as many independent clients do. Each latency counts from the moment the schedule meant the request to be
-//! sent, so a stall is seen by every request that was due in it: there is no coordinated omission
+//! A **closed loop** keeps a fixed number of requests in flight: each response triggers the next
+//! request. It finds capacity but hides waiting: a server that stalls simply receives fewer
+//! requests. An **open loop** sends at a constant rate, independent of responses, as many
+//! independent clients do. Latency is measured from the time a request was due, so that every
+//! request that was due in a stall shows it: there is no coordinated omission
 //! (<https://github.com/giltene/wrk2#acknowledgements>).
 
 mod drive;
@@ -14,7 +16,7 @@ mod plan;
 mod recorder;
 
 pub(crate) use drive::{Caller, drive};
-pub(crate) use outcome::{Outcome, Refusal};
+pub(crate) use outcome::{Outcome, Rejection};
 pub(crate) use pace::{Load, Pace, Pacer, Turn, Window};
-pub(crate) use plan::{Measured, Plan};
+pub(crate) use plan::{Measurement, Plan};
 pub(crate) use recorder::{Recorder, SharedRecorder};

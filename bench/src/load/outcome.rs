@@ -1,23 +1,23 @@
-//! How one request ended.
+//! The outcome of one request.
 
-/// How one request ended.
+/// The outcome of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Answered with what was asked for.
+    /// The response is the expected one.
     Accepted,
-    /// Answered, but not with that.
-    Refused(Refusal),
-    /// No whole answer; a short name of what happened instead.
+    /// Any other response.
+    Rejected(Rejection),
+    /// No complete response; a short name of the cause.
     Lost(&'static str),
 }
 
-/// What was answered instead of what was asked for.
+/// A response other than the expected one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Refusal {
-    /// An error with this code.
+pub(crate) enum Rejection {
+    /// A GraphQL error with this code.
     Code(String),
-    /// An HTTP status without an error that has a code.
+    /// An HTTP status without a GraphQL error.
     HttpStatus(u16),
-    /// Something else than what was asked for, and no error.
-    WrongAnswer,
+    /// A response without an error that is not the expected one.
+    WrongResponse,
 }

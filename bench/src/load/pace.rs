@@ -1,4 +1,4 @@
-//! When the next request is sent: at once in a closed loop, by the clock in an open one.
+//! When the next request is sent: at once in a closed loop, by a schedule in an open one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -9,35 +9,34 @@ use tokio::sync::Semaphore;
 
 use crate::process::{pin_this_thread, precise_sleeps};
 
-/// How long unanswered requests are waited for after the end: as long as a node's own limit for a request.
+/// How long to wait for responses after the end: a node's time limit of a request.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
-/// The pacer wakes no more often than this, and then releases all that is due: 10 000 wake-ups a second are the most
-/// that leave a core to those who send.
+/// Minimum between two wake-ups of the pacer, which then releases all due turns: more than 10 000
+/// wake-ups per second would take a core from the senders.
 const WAKE_EVERY_MIN: Duration = Duration::from_micros(100);
 
-/// And no more seldom, so that it notices when nobody wants it any more.
+/// Maximum between two wake-ups, so that the pacer notices its cancellation.
 const WAKE_EVERY_MAX: Duration = Duration::from_millis(20);
 
-/// How much load, and in which shape.
+/// The amount and shape of the load.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Load {
-    /// So many requests under way; each answer makes place for the next.
+    /// A fixed number of requests in flight; each response triggers the next request.
     Closed {
-        /// Requests under way.
+        /// Requests in flight.
         in_flight: usize,
     },
-    /// So many requests per second, whatever is answered.
+    /// A fixed number of requests per second, independent of responses.
     Open {
-        /// Requests per second.
         rate_per_s: f64,
-        /// Requests under way at most; the others wait, and their waiting counts.
+        /// Maximum of requests in flight; the others wait, and their waiting time counts.
         in_flight_max: usize,
     },
 }
 
 impl Load {
-    /// How many callers it takes.
+    /// The number of callers that the load needs.
     pub(crate) const fn callers(self) -> usize {
         match self {
             Self::Closed { in_flight } => in_flight,
@@ -46,21 +45,21 @@ impl Load {
     }
 }
 
-/// The moments of one run.
+/// The times of one run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    /// The first request is sent; nothing counts yet.
+    /// The first request is sent; the warm-up starts.
     pub(crate) from: Instant,
-    /// From here it counts.
+    /// The measured time starts.
     pub(crate) measured_from: Instant,
-    /// Until here it counts, and no request is sent that was not due.
+    /// The measured time ends; only due requests are still sent.
     pub(crate) measured_to: Instant,
-    /// Here what is unanswered is given up.
+    /// Requests in flight are cancelled.
     pub(crate) drained_by: Instant,
 }
 
 impl Window {
-    /// A run that begins now.
+    /// A run that starts now.
     pub(crate) fn beginning_now(warmup: Duration, duration: Duration) -> Self {
         let from = Instant::now();
         let measured_from = from + warmup;
@@ -73,40 +72,38 @@ impl Window {
         }
     }
 
-    /// Whether what happens at `moment` counts.
-    pub(crate) fn counts(&self, moment: Instant) -> bool {
-        (self.measured_from..self.measured_to).contains(&moment)
+    /// Whether `instant` is within the measured time.
+    pub(crate) fn counts(&self, instant: Instant) -> bool {
+        (self.measured_from..self.measured_to).contains(&instant)
     }
 
-    /// The time that counts, in seconds.
+    /// The measured time in seconds.
     pub(crate) fn seconds(&self) -> f64 {
         (self.measured_to - self.measured_from).as_secs_f64()
     }
 }
 
-/// One request that may be sent now.
+/// Permission to send one request now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
-    /// When it was meant to be sent; latency counts from here.
+    /// When the request was due; latency is measured from here.
     pub(crate) intended: Instant,
-    /// When it is sent.
     pub(crate) sent: Instant,
 }
 
-/// Hands out turns to any number of callers.
+/// Issues turns to any number of callers.
 #[derive(Debug)]
 pub(crate) enum Pace {
-    /// At once, until the end.
     Closed {
-        /// The end.
+        /// No turns are issued after this.
         until: Instant,
     },
-    /// By the schedule.
     Open(Schedule),
 }
 
-/// The turns of an open loop: number n is due at `from` + n / rate. A [`Pacer`] releases them when they are due, and
-/// whoever is free takes the longest due one. When nobody is free turns wait, and their clock runs.
+/// The turns of an open loop: number n is due at `from` + n / rate. A [`Pacer`] releases due turns,
+/// and a free caller takes the one that was due first. Without a free caller turns wait, and their
+/// waiting time counts.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     from: Instant,
@@ -117,7 +114,6 @@ pub(crate) struct Schedule {
 }
 
 impl Pace {
-    /// The pace of a load over a window.
     pub(crate) fn new(load: Load, window: &Window) -> Self {
         match load {
             Load::Closed { .. } => Self::Closed {
@@ -127,7 +123,7 @@ impl Pace {
         }
     }
 
-    /// The next turn, when there is one; `None` when there will be none.
+    /// Waits for the next turn; `None` at the end.
     pub(crate) async fn next(&self) -> Option<Turn> {
         match self {
             Self::Closed { until } => {
@@ -142,7 +138,7 @@ impl Pace {
         }
     }
 
-    /// Turns that were due and that nobody took.
+    /// Due turns that no caller took.
     pub(crate) fn unsent(&self) -> u64 {
         match self {
             Self::Closed { .. } => 0,
@@ -153,7 +149,7 @@ impl Pace {
 
 impl Schedule {
     fn new(rate_per_s: f64, window: &Window) -> Self {
-        assert!(rate_per_s > 0.0, "a rate is above 0");
+        assert!(rate_per_s > 0.0, "the rate must be above 0");
         let seconds = (window.measured_to - window.from).as_secs_f64();
         Self {
             from: window.from,
@@ -166,7 +162,7 @@ impl Schedule {
 
     async fn next(&self) -> Option<Turn> {
         let released = self.released.acquire().await;
-        released.expect("nobody closes it").forget();
+        released.expect("the semaphore is never closed").forget();
         let number = self.taken.fetch_add(1, Relaxed);
         (number < self.total).then(|| Turn {
             intended: self.due(number),
@@ -178,56 +174,58 @@ impl Schedule {
         self.from + Duration::from_secs_f64(number as f64 * self.interval_s)
     }
 
-    /// How many turns are due at `moment`.
-    fn due_by(&self, moment: Instant) -> u64 {
-        let seconds = moment.saturating_duration_since(self.from).as_secs_f64();
+    /// The number of turns due at `instant`.
+    fn due_by(&self, instant: Instant) -> u64 {
+        let seconds = instant.saturating_duration_since(self.from).as_secs_f64();
         ((seconds / self.interval_s) as u64 + 1).min(self.total)
     }
 }
 
-/// The thread that releases the turns of an open loop. A thread of its own, because the runtime's timers know
-/// milliseconds only: at 10 000 requests a second each would be late by half of one, and all would come in bursts.
+/// The thread that releases the turns of an open loop. It is a thread because the runtime's timers
+/// have a resolution of milliseconds: at 10 000 requests per second each turn would be late by half
+/// a millisecond, and turns would come in bursts.
 pub(crate) struct Pacer {
-    unwanted: Arc<AtomicBool>,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Pacer {
-    /// Starts releasing turns to `callers`, on the generator's core if it has one. A closed loop needs none of this.
+    /// Starts to release turns to `callers`, on the generator's core if it is pinned. Does nothing
+    /// for a closed loop.
     pub(crate) fn start(pace: &Arc<Pace>, callers: usize, core: Option<usize>) -> Self {
-        let unwanted = Arc::new(AtomicBool::new(false));
+        let cancelled = Arc::new(AtomicBool::new(false));
         if let Pace::Open(_) = **pace {
-            let (pace, unwanted) = (pace.clone(), unwanted.clone());
+            let (pace, cancelled) = (pace.clone(), cancelled.clone());
             let pacer = thread::Builder::new().name("pacer".to_owned());
             pacer
                 .spawn(move || {
                     if let Pace::Open(schedule) = &*pace {
-                        // The generator's own threads say it when they cannot be pinned.
+                        // The generator's threads report it if they cannot be pinned.
                         let _ = core.map(pin_this_thread);
                         precise_sleeps();
-                        release(schedule, &unwanted);
-                        // One more for everybody, so that nobody waits for what will not come.
+                        release(schedule, &cancelled);
+                        // One more for each caller, so that none waits for ever.
                         schedule.released.add_permits(callers);
                     }
                 })
-                .expect("the system has a thread left");
+                .expect("the system can start a thread");
         }
-        Self { unwanted }
+        Self { cancelled }
     }
 }
 
 impl Drop for Pacer {
     fn drop(&mut self) {
-        self.unwanted.store(true, Relaxed);
+        self.cancelled.store(true, Relaxed);
     }
 }
 
-fn release(schedule: &Schedule, unwanted: &AtomicBool) {
+fn release(schedule: &Schedule, cancelled: &AtomicBool) {
     let mut released = 0;
-    while released < schedule.total && !unwanted.load(Relaxed) {
+    while released < schedule.total && !cancelled.load(Relaxed) {
         let now = Instant::now();
         if now >= schedule.from {
             let due = schedule.due_by(now);
-            let more = usize::try_from(due - released).expect("a rate fits memory");
+            let more = usize::try_from(due - released).expect("due turns fit in usize");
             schedule.released.add_permits(more);
             released = due;
         }
@@ -241,7 +239,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_open_loop_hands_out_every_turn_once_at_its_moment() {
+    async fn open_loop_issues_each_turn_once_when_due() {
         let window = Window::beginning_now(Duration::ZERO, Duration::from_millis(100));
         let load = Load::Open {
             rate_per_s: 1000.0,
@@ -263,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn turns_that_nobody_took_are_counted() {
+    async fn turns_without_a_caller_are_counted() {
         let window = Window::beginning_now(Duration::ZERO, Duration::from_millis(50));
         let load = Load::Open {
             rate_per_s: 1000.0,

@@ -1,4 +1,4 @@
-//! What one run is to do, and what came of it.
+//! The plan of one run, and its measurement.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -8,36 +8,34 @@ use super::pace::Load;
 use super::recorder::Recorder;
 use crate::process::{Cores, WindowUsage};
 
-/// One run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// How much, in which shape.
+    /// The amount and shape of the load.
     pub(crate) load: Load,
-    /// Time before it counts.
+    /// Time before the measured time.
     pub(crate) warmup: Duration,
-    /// Time that counts.
+    /// The measured time.
     pub(crate) duration: Duration,
-    /// Threads of a generator that has a process of its own.
+    /// Threads of the HTTP generator.
     pub(crate) threads: NonZeroUsize,
-    /// The cores to stay on.
+    /// The CPU cores of a pinned run.
     pub(crate) cores: Option<Cores>,
-    /// What every choice follows from.
+    /// The seed of all random choices.
     pub(crate) seed: u64,
-    /// Which repetition this is; each chooses anew, and both sides of a pair the same.
+    /// The number of the repetition: each makes other random choices, and both variants of a pair
+    /// make the same.
     pub(crate) repetition: usize,
 }
 
-/// What came of one run.
 #[derive(Debug)]
-pub(crate) struct Measured {
-    /// All requests.
+pub(crate) struct Measurement {
+    /// The outcomes of all requests.
     pub(crate) recorder: Recorder,
-    /// Requests that were due and never sent.
     pub(crate) unsent: u64,
-    /// What was used meanwhile.
+    /// CPU time and memory used during the measured time.
     pub(crate) usage: WindowUsage,
-    /// The load, as it was put on.
+    /// The load that was applied.
     pub(crate) load: Load,
-    /// Figures of this scenario alone, by name.
+    /// Figures of this scenario only, by name.
     pub(crate) more: BTreeMap<&'static str, f64>,
 }

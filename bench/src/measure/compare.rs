@@ -1,37 +1,40 @@
-//! Two reports side by side: what changed from one to the other, and what makes them hard to compare.
+//! Compares two reports: the changes of their figures, and the differences of their conditions.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_json::{Map, Value, json};
+
 use super::figures::{Better, FIGURES, Figure};
-use super::report::{Report, SideReport};
+use super::report::{Report, VariantReport};
 use super::spread::Spread;
 use super::table::{Columns, shown};
 
-/// What changed from one report to another.
+/// The changes from one report to another.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// Each figure that both have.
+    /// Each figure that both reports have.
     pub changes: Vec<FigureChange>,
-    /// What is not the same, beside the figures: settings, machines, builds.
+    /// Different conditions: settings, machines, builds.
     pub differences: Vec<String>,
 }
 
-/// One figure in two reports.
 #[derive(Clone, Debug)]
 pub struct FigureChange {
-    /// Which.
+    /// The figure.
     pub figure: Figure,
-    /// In the first report.
+    /// Its spread in the first report.
     pub before: Spread,
-    /// In the second.
+    /// Its spread in the second report.
     pub after: Spread,
-    /// After by before: of the medians, the least and the greatest that the spreads allow. The runs are no pairs, so
-    /// this is wider than the spread of paired ratios. `None` when something is 0.
+    /// After divided by before: the ratio of the medians, and the minimum and maximum that the
+    /// ranges allow. The runs are not paired, so this is wider than the range of paired ratios.
+    /// `None` if a value is 0.
     pub ratio: Option<(f64, f64, f64)>,
 }
 
 impl FigureChange {
-    /// Whether no run of one report lies among the other's; then the change is more than its noise.
+    /// Whether the ranges do not overlap; then the change is more than noise.
     #[must_use]
     pub fn is_apart(&self) -> bool {
         self.after.min > self.before.max || self.after.max < self.before.min
@@ -49,7 +52,7 @@ impl FigureChange {
     }
 }
 
-/// Compares the subjects of two reports.
+/// Compares the measured variants of two reports.
 #[must_use]
 pub fn compare(before: &Report, after: &Report) -> Comparison {
     let changes = FIGURES.iter().filter_map(|figure| {
@@ -69,33 +72,61 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
 }
 
 fn differences(before: &Report, after: &Report) -> Vec<String> {
-    let mut differences = Vec::new();
-    let mut look = |what: &str, before: &dyn fmt::Debug, after: &dyn fmt::Debug| {
-        let (before, after) = (format!("{before:?}"), format!("{after:?}"));
-        if before != after {
-            differences.push(format!("{what}: {before} before, {after} after"));
+    let durability = |variant: &VariantReport| {
+        let durability = &variant.durability;
+        json!({
+            "fsync": durability.fsync,
+            "filesystem": durability.filesystem,
+            "server_settings": durability.server_settings,
+        })
+    };
+    let conditions = |report: &Report| {
+        let variant = &report.subject;
+        [
+            ("machine", json!(report.environment.machine)),
+            ("build", json!(report.environment.build)),
+            ("settings of the run", json!(report.settings)),
+            ("settings", json!(variant.settings)),
+            ("settings of the node", json!(variant.node_settings)),
+            ("durability", durability(variant)),
+        ]
+    };
+    let mut found = Vec::new();
+    for ((what, old), (_, new)) in conditions(before).into_iter().zip(conditions(after)) {
+        differing_values(what, &old, &new, &mut found);
+    }
+    found
+}
+
+/// Adds each value that differs, by its name: `machine: cores_count 2 before, 64 after`.
+fn differing_values(name: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+    let none = Map::new();
+    let fields = match (before, after) {
+        _ if before == after => return,
+        (Value::Object(before), Value::Object(after)) => (before, after),
+        (Value::Object(before), Value::Null) => (before, &none),
+        (Value::Null, Value::Object(after)) => (&none, after),
+        _ => {
+            let (before, after) = (plain(before), plain(after));
+            return found.push(format!("{name} {before} before, {after} after"));
         }
     };
-    look("machine", &before.stamp.machine, &after.stamp.machine);
-    look("build", &before.stamp.build, &after.stamp.build);
-    look("settings of the run", &before.settings, &after.settings);
-    let (old, new) = (&before.subject, &after.subject);
-    look("settings", &old.settings, &new.settings);
-    look(
-        "settings of the node",
-        &old.node_settings,
-        &new.node_settings,
-    );
-    let durability = |side: &SideReport| {
-        let durability = &side.durability;
-        (
-            durability.fsync,
-            durability.filesystem.clone(),
-            durability.server_settings.clone(),
-        )
-    };
-    look("durability", &durability(old), &durability(new));
-    differences
+    let names: BTreeSet<&String> = fields.0.keys().chain(fields.1.keys()).collect();
+    for field in names {
+        let value = |variant: &Map<String, Value>| variant.get(field).cloned().unwrap_or_default();
+        let separator = if name.contains(": ") { "." } else { ": " };
+        let name = format!("{name}{separator}{field}");
+        differing_values(&name, &value(fields.0), &value(fields.1), found);
+    }
+}
+
+/// A value without JSON's quotes.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "not set".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl fmt::Display for Comparison {
@@ -121,7 +152,7 @@ impl fmt::Display for Comparison {
         }
         write!(f, "{}", Columns(rows))?;
         for difference in &self.differences {
-            writeln!(f, "not the same: {difference}")?;
+            writeln!(f, "different {difference}")?;
         }
         Ok(())
     }
@@ -133,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_more_than_noise_only_when_no_runs_overlap() {
+    fn overlapping_runs_are_no_change() {
         let before = report(&[100.0, 110.0, 120.0], &[1.0; 3]);
         for (after, verdict) in [
             ([121.0, 130.0, 140.0], "better"),
@@ -144,25 +175,28 @@ mod tests {
             let throughput = &comparison.changes[0];
             assert_eq!(throughput.figure.name, "accepted_per_s");
             assert_eq!(throughput.verdict(), verdict);
-            let (ratio, least, most) = throughput.ratio.expect("nothing is 0");
+            let (ratio, least, most) = throughput.ratio.expect("no value is 0");
             assert!(least <= ratio && ratio <= most);
             assert!(comparison.differences.is_empty());
         }
     }
 
     #[test]
-    fn what_is_not_the_same_is_named() {
+    fn different_conditions_are_named_with_their_values() {
         let before = report(&[100.0], &[1.0]);
         let mut after = before.clone();
         after.settings.seed = 7;
-        after.stamp.machine.cores_count = Some(64);
+        after.environment.machine.cores_count = Some(64);
         let text = compare(&before, &after).to_string();
         for named in [
-            "not the same: machine",
-            "not the same: settings of the run",
+            "different machine: cores_count 2 before, 64 after\n",
+            "different settings of the run: seed 1 before, 7 after\n",
             "accepted",
         ] {
             assert!(text.contains(named), "{named} is not in\n{text}");
+        }
+        for raw in ["{", "Some(", "\""] {
+            assert!(!text.contains(raw), "{raw} must not appear:\n{text}");
         }
     }
 }

@@ -1,8 +1,9 @@
-//! An experiment: one side, or two in turns, run so many times; each run with everything set up anew.
+//! An experiment: repeated runs of one variant, or of two in turns; each run sets everything up
+//! anew.
 //!
-//! Setting up anew costs a second or two, and makes the runs independent: of a database that grew, of how memory
-//! happens to lie, of what the system did to one process. Pairs run A, B, A, B, so that what slows the machine for
-//! minutes slows both.
+//! Setting up anew takes one or two seconds and makes runs independent of a grown database, of
+//! memory layout, and of what the system did to one process. Pairs run A, B, A, B, so that a
+//! disturbance of minutes affects both.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -11,89 +12,90 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::environment::Environment;
 use super::figures::figures_of;
-use super::report::{Report, RunSettings, SCHEMA_VERSION, SideReport, Totals};
+use super::report::{Report, RunSettings, SCHEMA_VERSION, Totals, VariantReport};
 use super::spread::Spread;
-use super::stamp::Stamp;
 use crate::BenchError;
 use crate::load::Plan;
 use crate::process::{Cores, raise_descriptor_limit};
 use crate::scenarios::{
-    Conditions, LoopShape, Reach, SetUp, SideFlags, SideSettings, SideSpec, Templates,
+    Conditions, LoopShape, Reach, SetUp, Templates, VariantFlags, VariantSettings, VariantSpec,
+    check_use,
 };
 
-/// File descriptors beside those of connections: files, what the runtime needs, what was inherited.
+/// File descriptors besides those of connections: files, the runtime's, and inherited ones.
 const DESCRIPTORS_BESIDE: usize = 100;
 
-/// More processor time than this that others have, and figures are theirs as well: the kernel's own part, which is
-/// counted with theirs, is some percent.
+/// Warning threshold of the CPU time of all other processes, in percent of the machine's. The
+/// kernel's own part, which is counted with them, is some percent.
 const OTHERS_CPU_PERCENT_MAX: f64 = 10.0;
 
-/// Sent late by more than this, requests were not offered as the schedule says.
+/// Warning threshold of send lag, in microseconds: requests were not offered on schedule.
 const LAG_P99_US_MAX: f64 = 10_000.0;
 
-/// What is to be measured.
+/// A measurement to run.
 #[derive(Clone, Debug)]
 pub struct Experiment {
-    /// What is measured.
-    pub subject: SideSpec,
-    /// What it is measured against.
-    pub baseline: Option<SideSpec>,
-    /// What holds for both.
-    pub flags: SideFlags,
-    /// Time before a run counts.
+    /// The variant to measure.
+    pub subject: VariantSpec,
+    /// The variant to compare with.
+    pub baseline: Option<VariantSpec>,
+    /// The flags for both variants.
+    pub flags: VariantFlags,
+    /// Warm-up before the measured time.
     pub warmup: Duration,
-    /// Time that counts.
+    /// The measured time.
     pub duration: Duration,
-    /// Runs of each side.
+    /// Runs of each variant.
     pub repeat: NonZeroUsize,
-    /// What every choice follows from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// Threads of the generator over HTTP.
+    /// Threads of the HTTP generator.
     pub threads: NonZeroUsize,
-    /// Whether server and generator are kept on a core each.
+    /// Whether server and generator are pinned to one core each.
     pub pin: bool,
-    /// Where data is put while it is measured.
+    /// The folder for data during a measurement.
     pub data_in: PathBuf,
 }
 
-/// What happens while an experiment runs.
+/// The progress of an experiment.
 #[derive(Clone, Debug)]
 pub enum Progress<'a> {
-    /// A run begins to be set up.
+    /// A run is being set up.
     Preparing {
-        /// Which side, as it was written.
-        side: &'a str,
-        /// Counted from 1.
+        /// The variant as written on the command line.
+        variant: &'a str,
+        /// The number of the run, from 1.
         run: usize,
     },
-    /// The load is put on.
+    /// The load is applied.
     Measuring {
-        /// For so long, warming up included.
-        lasts: Duration,
+        /// The duration, including the warm-up.
+        duration: Duration,
     },
-    /// A run is over.
+    /// A run has ended.
     Measured {
-        /// Accepted per second.
+        /// Accepted requests per second.
         accepted_per_s: f64,
-        /// Latency of the accepted at the 99th percentile.
+        /// Latency of accepted requests at the 99th percentile, in microseconds.
         accepted_p99_us: Option<f64>,
     },
 }
 
-/// A way to end an experiment before its time: in order, with everything stopped that it started.
+/// Ends an experiment early and orderly: everything that it started is stopped.
 #[derive(Clone, Debug)]
 pub struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// The interrupt, and the switch that becomes `true` when the experiment is to end.
+    /// The interrupt, and the switch that is set to `true` to end the experiment.
     #[must_use]
     pub fn new() -> (watch::Sender<bool>, Self) {
         let (switch, wanted) = watch::channel(false);
         (switch, Self(wanted))
     }
 
-    /// Runs `work` to its end, unless it is interrupted.
+    /// Runs `work` until it ends or is interrupted.
     async fn unless<T>(
         &self,
         work: impl Future<Output = Result<T, BenchError>>,
@@ -101,7 +103,7 @@ impl Interrupt {
         let mut wanted = self.0.clone();
         let interrupted = async {
             if wanted.wait_for(|wanted| *wanted).await.is_err() {
-                // Nobody is left who could want it.
+                // The switch was dropped, so it can no longer be set.
                 std::future::pending::<()>().await;
             }
         };
@@ -112,10 +114,10 @@ impl Interrupt {
     }
 }
 
-/// One side and what came of its runs so far.
-struct Side<'a> {
-    spec: &'a SideSpec,
-    settings: SideSettings,
+/// One variant and the results of its runs so far.
+struct Variant<'a> {
+    spec: &'a VariantSpec,
+    settings: VariantSettings,
     conditions: Option<Conditions>,
     runs: BTreeMap<&'static str, Vec<f64>>,
     totals: Totals,
@@ -123,48 +125,56 @@ struct Side<'a> {
 }
 
 impl Experiment {
-    /// Runs it.
+    /// Runs the experiment.
     ///
     /// # Errors
-    /// [`BenchError`]
+    /// [`BenchError`] when settings are invalid, set-up or a run fails, no request is accepted, or
+    /// it is interrupted.
     pub async fn run(
         &self,
         interrupt: &Interrupt,
         on_progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<Report, BenchError> {
         let baseline = self.baseline.as_ref();
-        let sides: Vec<_> = [Some(&self.subject), baseline]
+        let variants: Vec<_> = [Some(&self.subject), baseline]
             .into_iter()
             .flatten()
             .collect();
-        self.flags.check_use(&sides)?;
-        self.check_threads(&sides)?;
-        let mut subject = Side::new(&self.subject, &self.flags)?;
+        check_use(&self.flags, &variants)?;
+        self.check_threads(&variants)?;
+        let mut subject = Variant::new(&self.subject, &self.flags)?;
         let mut baseline = baseline
-            .map(|spec| Side::new(spec, &self.flags))
+            .map(|spec| Variant::new(spec, &self.flags))
             .transpose()?;
-        for side in [Some(&subject), baseline.as_ref()].into_iter().flatten() {
-            check_descriptors(&side.settings)?;
+        for variant in [Some(&subject), baseline.as_ref()].into_iter().flatten() {
+            check_descriptors(&variant.settings)?;
         }
         let (cores, pinned) = self.cores([Some(&subject), baseline.as_ref()]);
         let templates = Templates::default();
         for repetition in 0..self.repeat.get() {
-            for side in [Some(&mut subject), baseline.as_mut()]
+            for variant in [Some(&mut subject), baseline.as_mut()]
                 .into_iter()
                 .flatten()
             {
-                self.run_side(side, repetition, cores, &templates, interrupt, on_progress)
-                    .await?;
+                self.run_variant(
+                    variant,
+                    repetition,
+                    cores,
+                    &templates,
+                    interrupt,
+                    on_progress,
+                )
+                .await?;
             }
         }
         let subject = subject.report()?;
-        let baseline = baseline.map(Side::report).transpose()?;
+        let baseline = baseline.map(Variant::report).transpose()?;
         let ratios = baseline
             .as_ref()
             .map(|baseline| self.ratios(&subject.figures, &baseline.figures));
         let mut report = Report {
             schema_version: SCHEMA_VERSION,
-            stamp: Stamp::now(),
+            environment: Environment::now(),
             settings: RunSettings {
                 warmup_s: self.warmup.as_secs_f64(),
                 duration_s: self.duration.as_secs_f64(),
@@ -182,7 +192,7 @@ impl Experiment {
         Ok(report)
     }
 
-    /// Pair by pair, of figures that every run has; of others nobody could tell which runs are pairs.
+    /// The ratios of each pair, for figures that every run has; for others the pairs are unknown.
     fn ratios(
         &self,
         subject: &BTreeMap<String, Spread>,
@@ -195,25 +205,24 @@ impl Experiment {
         both.collect()
     }
 
-    fn check_threads(&self, sides: &[&SideSpec]) -> Result<(), BenchError> {
-        let mut sides = sides.iter();
-        let over_http = sides.any(|side| side.scenario().reach() == Reach::Http);
+    fn check_threads(&self, variants: &[&VariantSpec]) -> Result<(), BenchError> {
+        let mut variants = variants.iter();
+        let over_http = variants.any(|variant| variant.scenario().reach() == Reach::Http);
         if self.threads.get() > 1 && !over_http {
-            let why =
-                "no use for --threads: in process there is no generator with threads of its own";
+            let why = "--threads applies to scenarios over HTTP only";
             return Err(BenchError::Settings(why.to_owned()));
         }
         Ok(())
     }
 
-    /// The cores to stay on, and what to say of them.
-    fn cores(&self, sides: [Option<&Side<'_>>; 2]) -> (Option<Cores>, Option<String>) {
+    /// The cores of a pinned run, and the text for the report.
+    fn cores(&self, variants: [Option<&Variant<'_>>; 2]) -> (Option<Cores>, Option<String>) {
         if !self.pin {
             return (None, None);
         }
-        let mut sides = sides.into_iter().flatten();
-        if sides.any(|side| side.spec.scenario().reach() != Reach::Http) {
-            let why = "not pinned: only over HTTP have server and generator threads of their own";
+        let mut variants = variants.into_iter().flatten();
+        if variants.any(|variant| variant.spec.scenario().reach() != Reach::Http) {
+            let why = "not pinned: --pin applies to scenarios over HTTP only";
             return (None, Some(why.to_owned()));
         }
         match Cores::choose() {
@@ -226,9 +235,9 @@ impl Experiment {
         }
     }
 
-    async fn run_side(
+    async fn run_variant(
         &self,
-        side: &mut Side<'_>,
+        variant: &mut Variant<'_>,
         repetition: usize,
         cores: Option<Cores>,
         templates: &Templates,
@@ -236,20 +245,20 @@ impl Experiment {
         on_progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<(), BenchError> {
         on_progress(Progress::Preparing {
-            side: &side.settings.side,
+            variant: &variant.settings.variant,
             run: repetition + 1,
         });
         let set_up = SetUp {
-            settings: &side.settings,
+            settings: &variant.settings,
             within: &self.data_in,
             cores,
             templates,
             seed: self.seed,
         };
-        let setting_up = side.spec.scenario().set_up(&set_up);
-        let mut subject = interrupt.unless(setting_up).await?;
+        let setting_up = variant.spec.scenario().set_up(&set_up);
+        let mut system = interrupt.unless(setting_up).await?;
         let plan = Plan {
-            load: side.settings.load(),
+            load: variant.settings.load(),
             warmup: self.warmup,
             duration: self.duration,
             threads: self.threads,
@@ -258,12 +267,12 @@ impl Experiment {
             repetition,
         };
         on_progress(Progress::Measuring {
-            lasts: self.warmup + self.duration,
+            duration: self.warmup + self.duration,
         });
-        let measured = interrupt.unless(subject.drive(&plan)).await;
-        side.conditions = Some(subject.conditions().clone());
-        // Whatever came of it, what was started is stopped; and the first error is the one to tell.
-        let torn_down = subject.tear_down().await;
+        let measured = interrupt.unless(system.drive(&plan)).await;
+        variant.conditions = Some(system.conditions().clone());
+        // What was started is stopped in any case, and the first error is reported.
+        let torn_down = system.tear_down().await;
         let measured = measured?;
         torn_down?;
         let figures = figures_of(&measured);
@@ -272,17 +281,18 @@ impl Experiment {
             accepted_p99_us: figures.get("accepted_p99_us").copied(),
         });
         for (name, value) in figures {
-            side.runs.entry(name).or_default().push(value);
+            variant.runs.entry(name).or_default().push(value);
         }
-        side.totals.add(&measured.recorder, measured.unsent);
-        side.accepted_by_second
+        variant.totals.add(&measured.recorder, measured.unsent);
+        variant
+            .accepted_by_second
             .push(measured.recorder.accepted_by_second.clone());
         Ok(())
     }
 }
 
-impl<'a> Side<'a> {
-    fn new(spec: &'a SideSpec, flags: &SideFlags) -> Result<Self, BenchError> {
+impl<'a> Variant<'a> {
+    fn new(spec: &'a VariantSpec, flags: &VariantFlags) -> Result<Self, BenchError> {
         Ok(Self {
             spec,
             settings: spec.settings(flags)?,
@@ -293,17 +303,17 @@ impl<'a> Side<'a> {
         })
     }
 
-    fn report(self) -> Result<SideReport, BenchError> {
+    fn report(self) -> Result<VariantReport, BenchError> {
         if self.totals.accepted_count == 0 {
             return Err(BenchError::NothingAccepted {
-                scenario: self.settings.side,
+                scenario: self.settings.variant,
                 instead: self.totals.not_accepted().join(", "),
             });
         }
-        let conditions = self.conditions.expect("each side ran");
+        let conditions = self.conditions.expect("each variant ran");
         let figures = self.runs.into_iter();
         let figures = figures.map(|(name, runs)| (name.to_owned(), Spread::of(runs)));
-        Ok(SideReport {
+        Ok(VariantReport {
             settings: self.settings,
             durability: conditions.durability,
             node_settings: conditions.node_settings,
@@ -314,13 +324,13 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Refuses connections that cannot all be opened, before the first of them.
-fn check_descriptors(settings: &SideSettings) -> Result<(), BenchError> {
+/// Checks that all connections can be opened, before the first of them.
+fn check_descriptors(settings: &VariantSettings) -> Result<(), BenchError> {
     let wanted = settings.connections_count.unwrap_or(0) + DESCRIPTORS_BESIDE;
     match raise_descriptor_limit() {
         Some(limit) if limit < wanted as u64 => Err(BenchError::Settings(format!(
-            "{}: its connections need {wanted} file descriptors, and {limit} are allowed: see `ulimit -n`",
-            settings.side
+            "{}: its connections need {wanted} file descriptors, but the limit is {limit}: see `ulimit -n`",
+            settings.variant
         ))),
         _ => Ok(()),
     }
@@ -329,56 +339,56 @@ fn check_descriptors(settings: &SideSettings) -> Result<(), BenchError> {
 /// What a reader must know before believing a figure.
 fn warnings(report: &Report, wanted_pin: bool) -> Vec<String> {
     let mut warnings = Vec::new();
-    if !report.stamp.build.is_optimised() {
-        warnings.push("this is no optimised build: its figures say nothing".to_owned());
+    if !report.environment.build.is_optimised() {
+        warnings.push("this build is not optimised: its figures are meaningless".to_owned());
     }
-    if report.stamp.built_before_sources == Some(true) {
+    if report.environment.built_before_sources == Some(true) {
         warnings.push(
-            "sources are newer than this program or the node beside it: what was measured may not be what they say"
+            "source files are newer than this program or the node in its folder: the measured code may differ from them"
                 .to_owned(),
         );
     }
     if wanted_pin {
         warnings.extend(report.settings.pinned.clone());
     }
-    let sides = [Some(&report.subject), report.baseline.as_ref()];
-    for side in sides.into_iter().flatten() {
-        let said = side_warnings(side).into_iter();
-        warnings.extend(said.map(|text| format!("{}: {text}", side.settings.side)));
+    let variants = [Some(&report.subject), report.baseline.as_ref()];
+    for variant in variants.into_iter().flatten() {
+        let said = variant_warnings(variant).into_iter();
+        warnings.extend(said.map(|text| format!("{}: {text}", variant.settings.variant)));
     }
     warnings
 }
 
-fn side_warnings(side: &SideReport) -> Vec<String> {
+fn variant_warnings(variant: &VariantReport) -> Vec<String> {
     let mut warnings = Vec::new();
-    if side.durability.is_hollow() {
+    if variant.durability.has_no_effect() {
         warnings.push(
-            "the data is on a file system in memory, where a sync does nothing: use --data-in"
+            "the data is on a file system in memory, where fsync does nothing: use --data-in"
                 .to_owned(),
         );
     }
-    let others = side.figures.get("others_cpu_percent");
-    // A node that is not ours is among the others.
+    let others = variant.figures.get("others_cpu_percent");
+    // An external node counts as another process.
     if let Some(others) = others
-        && side.settings.url.is_none()
+        && variant.settings.url.is_none()
         && others.max > OTHERS_CPU_PERCENT_MAX
     {
         warnings.push(format!(
-            "others used up to {:.0} % of this machine meanwhile",
+            "other processes used up to {:.0} % of this machine's CPU time",
             others.max
         ));
     }
-    let not_accepted = side.totals.not_accepted();
+    let not_accepted = variant.totals.not_accepted();
     if !not_accepted.is_empty() {
         warnings.push(format!("not accepted: {}", not_accepted.join(", ")));
     }
-    let lag = side.figures.get("send_lag_p99_us");
-    if side.settings.loop_shape == LoopShape::Open
+    let lag = variant.figures.get("send_lag_p99_us");
+    if variant.settings.loop_shape == LoopShape::Open
         && lag.is_some_and(|lag| lag.max > LAG_P99_US_MAX)
     {
         warnings.push(
-            "requests were sent late (see there): all connections were busy, or the generator was; \
-             the waiting is part of the latencies"
+            "requests were sent late: all connections or the generator were busy; latencies include \
+             this delay"
                 .to_owned(),
         );
     }

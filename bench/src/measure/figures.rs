@@ -1,22 +1,22 @@
-//! What is told of a run: every figure with its name, its unit, and which way is better.
+//! The figures of a run: each with its name, its unit, and which direction is better.
 
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use crate::load::{Load, Measured};
+use crate::load::{Load, Measurement};
 use crate::process::{ProcessUsage, Role};
 
 /// One kind of figure.
 #[derive(Clone, Copy, Debug)]
 pub struct Figure {
-    /// Its name in a report, with the unit at its end.
+    /// The name in reports, with the unit at its end.
     pub name: &'static str,
-    /// Its name for people.
+    /// The name in tables.
     pub label: &'static str,
-    /// Its unit.
+    /// The unit of its values.
     pub unit: Unit,
-    /// Which way is better.
+    /// Which direction is better.
     pub better: Better,
 }
 
@@ -29,29 +29,29 @@ pub enum Unit {
     Micros,
     /// Bytes.
     Bytes,
-    /// Of all the processor time there was.
+    /// Percent of the machine's CPU time.
     Percent,
-    /// A number of things.
+    /// A number without unit.
     Count,
 }
 
-/// Which way a figure is better.
+/// Which direction of a figure is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
-    /// More.
+    /// Higher values are better.
     Higher,
-    /// Less.
+    /// Lower values are better.
     Lower,
-    /// It only describes.
+    /// The figure describes a condition.
     Neither,
 }
 
-/// Every figure, in the sequence they are shown in.
+/// Every figure, in the order of tables.
 pub const FIGURES: [Figure; 36] = [
     figure("hello_per_s", "bare HTTP", Unit::PerSecond, Better::Neither),
     figure(
         "knee_per_s",
-        "knee: accepted when busy",
+        "knee (accepted when busy)",
         Unit::PerSecond,
         Better::Higher,
     ),
@@ -92,7 +92,12 @@ pub const FIGURES: [Figure; 36] = [
         Unit::Micros,
         Better::Lower,
     ),
-    figure("refused_per_s", "refused", Unit::PerSecond, Better::Neither),
+    figure(
+        "refused_per_s",
+        "rejected",
+        Unit::PerSecond,
+        Better::Neither,
+    ),
     figure(
         "refused_p50_us",
         "  latency p50",
@@ -113,7 +118,7 @@ pub const FIGURES: [Figure; 36] = [
     ),
     figure(
         "node_refusals_p99_us",
-        "  in the node p99 at most",
+        "  in the node, p99 at most",
         Unit::Micros,
         Better::Lower,
     ),
@@ -131,7 +136,7 @@ pub const FIGURES: [Figure; 36] = [
     ),
     figure(
         "recovered_after_us",
-        "full speed again after",
+        "recovered after",
         Unit::Micros,
         Better::Lower,
     ),
@@ -181,31 +186,31 @@ pub const FIGURES: [Figure; 36] = [
     ),
     figure(
         "unsent_count",
-        "due and never sent",
+        "due, never sent",
         Unit::Count,
         Better::Lower,
     ),
     figure(
         "generator_cpu_us_per_request",
-        "generator CPU a request",
+        "generator CPU per request",
         Unit::Micros,
         Better::Neither,
     ),
     figure(
         "server_cpu_us_per_request",
-        "server CPU a request",
+        "server CPU per request",
         Unit::Micros,
         Better::Lower,
     ),
     figure(
         "shop_and_generator_cpu_us_per_request",
-        "shop and generator CPU a request",
+        "shop and generator CPU per request",
         Unit::Micros,
         Better::Lower,
     ),
     figure(
         "database_cpu_us_per_request",
-        "database CPU a request",
+        "database CPU per request",
         Unit::Micros,
         Better::Lower,
     ),
@@ -217,7 +222,7 @@ pub const FIGURES: [Figure; 36] = [
     ),
     figure(
         "server_resident_begin_bytes",
-        "server memory at begin",
+        "server memory at start",
         Unit::Bytes,
         Better::Lower,
     ),
@@ -229,7 +234,7 @@ pub const FIGURES: [Figure; 36] = [
     ),
     figure(
         "shop_and_generator_resident_begin_bytes",
-        "shop and generator memory at begin",
+        "shop and generator memory at start",
         Unit::Bytes,
         Better::Lower,
     ),
@@ -250,17 +255,20 @@ const fn figure(name: &'static str, label: &'static str, unit: Unit, better: Bet
     }
 }
 
-/// The figures of one run. Those that mean nothing for it are left out.
-pub(super) fn figures_of(measured: &Measured) -> BTreeMap<&'static str, f64> {
+/// The figures of one run, without those that do not apply to it.
+pub(super) fn figures_of(measured: &Measurement) -> BTreeMap<&'static str, f64> {
     let recorder = &measured.recorder;
     let seconds = recorder.window().seconds();
-    let answered = recorder.accepted_in_window + recorder.refused_in_window;
+    let answered = recorder.accepted_in_window + recorder.rejected_in_window;
     let mut figures = BTreeMap::from([
         (
             "accepted_per_s",
             recorder.accepted_in_window as f64 / seconds,
         ),
-        ("refused_per_s", recorder.refused_in_window as f64 / seconds),
+        (
+            "refused_per_s",
+            recorder.rejected_in_window as f64 / seconds,
+        ),
         ("lost_count", recorder.lost.values().sum::<u64>() as f64),
     ]);
     let accepted = [
@@ -270,14 +278,14 @@ pub(super) fn figures_of(measured: &Measured) -> BTreeMap<&'static str, f64> {
         ("accepted_p999_us", 0.999),
         ("accepted_max_us", 1.0),
     ];
-    let refused = [
+    let rejected = [
         ("refused_p50_us", 0.5),
         ("refused_p99_us", 0.99),
         ("refused_max_us", 1.0),
     ];
     let lag = [("send_lag_p99_us", 0.99), ("send_lag_max_us", 1.0)];
     figures.extend(quantiles_us(&recorder.accepted_ns, &accepted));
-    figures.extend(quantiles_us(&recorder.refused_ns, &refused));
+    figures.extend(quantiles_us(&recorder.rejected_ns, &rejected));
     if let Load::Open { rate_per_s, .. } = measured.load {
         figures.insert("offered_per_s", rate_per_s);
         figures.insert("unsent_count", measured.unsent as f64);
@@ -296,7 +304,7 @@ pub(super) fn figures_of(measured: &Measured) -> BTreeMap<&'static str, f64> {
         .collect()
 }
 
-/// Three decimals: a nanosecond of a microsecond, and no noise behind it.
+/// Rounds to three decimals: a nanosecond of a microsecond.
 fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
@@ -346,10 +354,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::load::{Outcome, Recorder, Refusal, Turn, Window};
+    use crate::load::{Outcome, Recorder, Rejection, Turn, Window};
     use crate::process::{Usage, WindowUsage};
 
-    fn measured(load: Load) -> Measured {
+    fn measured(load: Load) -> Measurement {
         let window = Window::beginning_now(Duration::ZERO, Duration::from_secs(2));
         let mut recorder = Recorder::new(window);
         for ms in 1..=1_000 {
@@ -360,15 +368,15 @@ mod tests {
             let ended = window.from + Duration::from_millis(ms);
             recorder.record(turn, Outcome::Accepted, ended);
             if ms % 4 == 0 {
-                let refusal = Refusal::HttpStatus(503);
-                recorder.record(turn, Outcome::Refused(refusal), ended);
+                let rejection = Rejection::HttpStatus(503);
+                recorder.record(turn, Outcome::Rejected(rejection), ended);
             }
         }
         let usage = |seconds, resident_bytes| Usage {
             cpu: Duration::from_secs(seconds),
             resident_bytes,
         };
-        Measured {
+        Measurement {
             recorder,
             unsent: 3,
             usage: WindowUsage {
@@ -385,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_per_second_per_request_and_in_microseconds() {
+    fn figures_are_normalised_to_their_units() {
         let figures = figures_of(&measured(Load::Closed { in_flight: 1 }));
         assert_eq!(figures["accepted_per_s"], 500.0);
         assert_eq!(figures["refused_per_s"], 125.0);
@@ -397,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn every_figure_of_an_open_loop_is_known_by_name() {
+    fn open_loop_figures_are_all_declared() {
         let load = Load::Open {
             rate_per_s: 10.0,
             in_flight_max: 1,

@@ -1,4 +1,4 @@
-//! A report: what was measured, under which conditions, and what came of it; as JSON, written and read.
+//! A report: what was measured, in which environment, and its figures; written and read as JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,58 +6,59 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::environment::Environment;
 use super::spread::Spread;
-use super::stamp::Stamp;
 use crate::BenchError;
-use crate::load::{Recorder, Refusal};
-use crate::scenarios::{Durability, SideSettings};
+use crate::load::{Recorder, Rejection};
+use crate::scenarios::{Durability, VariantSettings};
 
-/// The version of the form of reports. A field that is added keeps it; one whose meaning changes, or that goes, raises
+/// The schema version of reports. Added fields keep it; a changed meaning or a removed field raises
 /// it.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// One report. Every number has its unit at the end of its name, or of the name of what it is in.
+/// One report. Every number has its unit at the end of its name, or of the name of its parent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`SCHEMA_VERSION`] of the program that wrote it.
     pub schema_version: u32,
-    /// Under which conditions.
-    pub stamp: Stamp,
-    /// What holds for the whole run.
+    /// The environment of the run.
+    #[serde(rename = "stamp")]
+    pub environment: Environment,
+    /// The settings of the whole run.
     pub settings: RunSettings,
-    /// What was measured.
-    pub subject: SideReport,
-    /// What it was measured against, run by run.
-    pub baseline: Option<SideReport>,
-    /// The subject's figures by the baseline's, pair by pair.
+    /// The measured variant.
+    pub subject: VariantReport,
+    /// The variant that it was compared with, run by run.
+    pub baseline: Option<VariantReport>,
+    /// The ratio of the subject's figures to the baseline's, pair by pair.
     pub ratios: Option<BTreeMap<String, Spread>>,
-    /// What a reader must know before believing a figure.
+    /// Conditions that make figures doubtful.
     pub warnings: Vec<String>,
 }
 
-/// What holds for the whole run.
+/// The settings of the whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSettings {
-    /// Time before a run counts.
+    /// Warm-up before the measured time, in seconds.
     pub warmup_s: f64,
-    /// Time that counts.
+    /// The measured time, in seconds.
     pub duration_s: f64,
-    /// Runs of each side.
+    /// Runs of each variant.
     pub repeat_count: usize,
-    /// What every choice follows from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// Threads of the generator over HTTP.
+    /// Threads of the HTTP generator.
     pub generator_threads_count: usize,
-    /// On which cores server and generator were kept, or why not; `None` when it was not asked for.
+    /// The cores of server and generator, or why they were not pinned; `None` without `--pin`.
     pub pinned: Option<String>,
 }
 
-/// One side.
+/// The report of one variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SideReport {
-    /// Its settings.
-    pub settings: SideSettings,
-    /// What an acknowledgement means.
+pub struct VariantReport {
+    /// Its complete settings.
+    pub settings: VariantSettings,
+    /// What an acknowledged write guarantees.
     pub durability: Durability,
     /// The effective settings of the node, by name.
     pub node_settings: Option<BTreeMap<String, String>>,
@@ -65,41 +66,44 @@ pub struct SideReport {
     pub figures: BTreeMap<String, Spread>,
     /// Counts over all its runs.
     pub totals: Totals,
-    /// Accepting answers in each second of each run, warming up included; the last second may be a part of one.
+    /// Accepting responses in each second of each run, including the warm-up; the last second may
+    /// be incomplete.
     pub accepted_by_second_count: Vec<Vec<u64>>,
 }
 
-/// Counts over all runs of a side: of requests that were meant to be sent while it counted.
+/// Counts over all runs of a variant, of requests due within the measured time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Answered with what was asked for.
+    /// Requests with the expected response.
     pub accepted_count: u64,
-    /// Answered with something else.
+    /// Requests with another response.
     pub refused_count: u64,
-    /// Of these with an error, by its code.
+    /// Of these, with an error, by its code.
     pub refused_by_code_count: BTreeMap<String, u64>,
-    /// Of these without such an error, by HTTP status.
+    /// Of these, without such an error, by HTTP status.
     pub refused_by_http_status_count: BTreeMap<u16, u64>,
-    /// Of these with another answer than the right one, and no error.
+    /// Of these, with an unexpected response and no error.
     pub wrong_answers_count: u64,
-    /// Without a whole answer, by what happened instead.
+    /// Requests without a complete response, by cause.
     pub lost_by_kind_count: BTreeMap<String, u64>,
-    /// Due in an open loop, and never sent.
+    /// Requests that were due in an open loop and never sent.
     pub unsent_count: u64,
 }
 
 impl Totals {
     pub(super) fn add(&mut self, recorder: &Recorder, unsent: u64) {
         self.accepted_count += recorder.accepted_ns.len();
-        self.refused_count += recorder.refused_ns.len();
-        for (refusal, count) in &recorder.refusals {
-            let sum = match refusal {
-                Refusal::Code(code) => self.refused_by_code_count.entry(code.clone()).or_default(),
-                Refusal::HttpStatus(status) => self
+        self.refused_count += recorder.rejected_ns.len();
+        for (rejection, count) in &recorder.rejections {
+            let sum = match rejection {
+                Rejection::Code(code) => {
+                    self.refused_by_code_count.entry(code.clone()).or_default()
+                }
+                Rejection::HttpStatus(status) => self
                     .refused_by_http_status_count
                     .entry(*status)
                     .or_default(),
-                Refusal::WrongAnswer => &mut self.wrong_answers_count,
+                Rejection::WrongResponse => &mut self.wrong_answers_count,
             };
             *sum += count;
         }
@@ -112,7 +116,7 @@ impl Totals {
         self.unsent_count += unsent;
     }
 
-    /// How many ended in each way that is not acceptance: `3 OVERLOADED`, `1 reset`.
+    /// The counts of each outcome other than acceptance: `3 OVERLOADED`, `1 reset`.
     #[must_use]
     pub fn not_accepted(&self) -> Vec<String> {
         let codes = self.refused_by_code_count.iter();
@@ -121,7 +125,7 @@ impl Totals {
         let statuses = statuses.map(|(status, count)| (format!("HTTP {status}"), *count));
         let lost = self.lost_by_kind_count.iter();
         let lost = lost.map(|(kind, count)| (kind.clone(), *count));
-        let wrong = ("wrong answers".to_owned(), self.wrong_answers_count);
+        let wrong = ("wrong responses".to_owned(), self.wrong_answers_count);
         let unsent = ("due and never sent".to_owned(), self.unsent_count);
         let all = codes.chain(statuses).chain(lost).chain([wrong, unsent]);
         all.filter(|(_, count)| *count > 0)
@@ -131,10 +135,11 @@ impl Totals {
 }
 
 impl Report {
-    /// Reads a report.
+    /// Reads a report from a file.
     ///
     /// # Errors
-    /// [`BenchError::File`] or [`BenchError::Report`]
+    /// [`BenchError::File`] when it cannot be read, [`BenchError::Report`] when it is not a report
+    /// of this version.
     pub fn read(file: &Path) -> Result<Self, BenchError> {
         #[derive(Deserialize)]
         struct Version {
@@ -160,12 +165,12 @@ impl Report {
         serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
     }
 
-    /// Writes it as one JSON object.
+    /// Writes the report as one JSON object.
     ///
     /// # Errors
-    /// [`BenchError::File`]
+    /// [`BenchError::File`] when it cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), BenchError> {
-        let mut text = serde_json::to_string_pretty(self).expect("its keys are texts");
+        let mut text = serde_json::to_string_pretty(self).expect("its keys are strings");
         text.push('\n');
         fs::write(file, text).map_err(|failure| BenchError::File {
             file: file.display().to_string(),
@@ -176,20 +181,20 @@ impl Report {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::stamp::{Build, Machine};
+    use super::super::environment::{Build, Machine};
     use super::*;
-    use crate::scenarios::{Fsync, SideFlags, SideSpec};
+    use crate::scenarios::{Fsync, VariantFlags, VariantSpec};
 
-    /// A report of `read` against `ceiling` whose throughputs are these.
+    /// A report of `read` against `ceiling` with these throughputs.
     pub(in crate::measure) fn report(subject: &[f64], baseline: &[f64]) -> Report {
-        let side = |name: &str, accepted_per_s: &[f64]| {
-            let settings = name.parse::<SideSpec>().expect("a scenario");
+        let variant = |name: &str, accepted_per_s: &[f64]| {
+            let settings = name.parse::<VariantSpec>().expect("a scenario");
             let figures = [
                 ("accepted_per_s", accepted_per_s.to_vec()),
                 ("accepted_p99_us", vec![1_500.25; accepted_per_s.len()]),
             ];
-            SideReport {
-                settings: settings.settings(&SideFlags::default()).expect("fits"),
+            VariantReport {
+                settings: settings.settings(&VariantFlags::default()).expect("fits"),
                 durability: Durability::without(Fsync::NoStore, "nothing is written"),
                 node_settings: Some(BTreeMap::from([("shards".to_owned(), "8".to_owned())])),
                 figures: figures
@@ -205,12 +210,12 @@ pub(super) mod tests {
                 accepted_by_second_count: vec![vec![1, 2]; accepted_per_s.len()],
             }
         };
-        let (subject, baseline) = (side("read", subject), side("ceiling", baseline));
+        let (subject, baseline) = (variant("read", subject), variant("ceiling", baseline));
         let figure = "accepted_per_s".to_owned();
         let ratio = subject.figures[&figure].ratio(&baseline.figures[&figure]);
         Report {
             schema_version: SCHEMA_VERSION,
-            stamp: Stamp {
+            environment: Environment {
                 date: "2026-11-22T21:00:00Z".to_owned(),
                 git_revision: Some("0123456789abcdef".to_owned()),
                 git_dirty: Some(true),
@@ -239,7 +244,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_again_as_it_was() {
+    fn written_report_is_read_unchanged() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("report.json");
         let report = report(&[100.5, 90.125], &[200.0, 100.0]);
@@ -254,7 +259,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_report_of_another_version_is_refused_by_name() {
+    fn report_of_another_version_is_rejected() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("report.json");
         for (text, named) in [
@@ -263,15 +268,15 @@ pub(super) mod tests {
             ("not JSON", "expected"),
         ] {
             fs::write(&file, text).expect("written");
-            let refused = Report::read(&file).expect_err(text).to_string();
-            assert!(refused.contains(named), "{refused}");
+            let rejected = Report::read(&file).expect_err(text).to_string();
+            assert!(rejected.contains(named), "{rejected}");
         }
         let missing = Report::read(&folder.path().join("none")).expect_err("missing");
         assert!(matches!(missing, BenchError::File { .. }));
     }
 
     #[test]
-    fn what_was_not_accepted_is_told_by_kind() {
+    fn outcomes_other_than_acceptance_are_listed() {
         let totals = report(&[1.0], &[1.0]).subject.totals;
         assert_eq!(totals.not_accepted(), ["3 OVERLOADED", "2 HTTP 503"]);
         assert!(Totals::default().not_accepted().is_empty());

@@ -1,27 +1,27 @@
-//! One figure over several runs: its median, and how far the runs lie apart.
+//! One figure over several runs: its median and its range.
 
 use serde::{Deserialize, Serialize};
 
-/// One figure over several runs. The unit is in the figure's name.
+/// One figure over several runs. The figure's name has the unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// Of an even number of runs the mean of the two in the middle.
+    /// The median; of an even number of runs the mean of the two in the middle.
     pub median: f64,
-    /// The least.
+    /// The minimum.
     pub min: f64,
-    /// The greatest.
+    /// The maximum.
     pub max: f64,
-    /// Each run's, in their sequence.
+    /// The value of each run, in their order.
     pub runs: Vec<f64>,
 }
 
 impl Spread {
-    /// Of at least one run.
+    /// The spread of at least one run.
     pub(crate) fn of(runs: Vec<f64>) -> Self {
         let mut sorted = runs.clone();
         sorted.sort_by(f64::total_cmp);
         let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else {
-            panic!("a figure comes from at least one run");
+            panic!("a figure has at least one run");
         };
         let middle = sorted.len() / 2;
         let median = if sorted.len().is_multiple_of(2) {
@@ -37,8 +37,9 @@ impl Spread {
         }
     }
 
-    /// Of each run by its partner in the other; `None` when one of these is 0, or the runs are no pairs. The median of
-    /// ratios, not the ratio of medians: what disturbs the machine for a while disturbs both of a pair.
+    /// The ratio of each run to its partner in the baseline; `None` if one of these is 0 or the
+    /// runs are not pairs. It is the median of ratios, not the ratio of medians: a disturbance of
+    /// the machine affects both runs of a pair.
     pub(crate) fn ratio(&self, baseline: &Self) -> Option<Self> {
         if self.runs.len() != baseline.runs.len() || baseline.runs.contains(&0.0) {
             return None;
@@ -47,7 +48,8 @@ impl Spread {
         Some(Self::of(pairs.map(|(mine, other)| mine / other).collect()))
     }
 
-    /// The ratio of two medians that come from different runs, between the least and the greatest it could be.
+    /// The ratio of two medians of unpaired runs, with the minimum and the maximum that the ranges
+    /// allow.
     pub(crate) fn unpaired_ratio(&self, baseline: &Self) -> Option<(f64, f64, f64)> {
         if baseline.min <= 0.0 {
             return None;
@@ -65,18 +67,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_and_the_spread_the_ends() {
+    fn spread_has_median_minimum_and_maximum() {
         let odd = Spread::of(vec![5.0, 1.0, 3.0]);
         assert_eq!((odd.median, odd.min, odd.max), (3.0, 1.0, 5.0));
-        assert_eq!(odd.runs, [5.0, 1.0, 3.0], "the sequence is kept");
+        assert_eq!(odd.runs, [5.0, 1.0, 3.0], "the order is kept");
         assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 3.0]).median, 2.5);
         let one = Spread::of(vec![7.0]);
         assert_eq!((one.median, one.min, one.max), (7.0, 7.0, 7.0));
     }
 
     #[test]
-    fn ratios_are_taken_pair_by_pair() {
-        // The machine halves its speed between the pairs: medians alone would say 30 / 20.
+    fn ratios_are_taken_per_pair() {
+        // The machine halves its speed between the pairs: the ratio of medians would be 30 / 20.
         let mine = Spread::of(vec![40.0, 30.0, 20.0]);
         let other = Spread::of(vec![40.0, 20.0, 10.0]);
         let ratio = mine.ratio(&other).expect("pairs");
@@ -87,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_without_pairs_lies_between_the_ends() {
+    fn unpaired_ratio_has_a_range() {
         let mine = Spread::of(vec![30.0, 40.0, 20.0]);
         let other = Spread::of(vec![10.0, 20.0, 40.0]);
         assert_eq!(mine.unpaired_ratio(&other), Some((1.5, 0.5, 4.0)));

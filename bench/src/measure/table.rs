@@ -1,11 +1,11 @@
-//! A report for people.
+//! The report as a table.
 
 use std::fmt;
 
 use super::figures::{FIGURES, Figure, Unit};
-use super::report::{Report, SideReport};
+use super::report::{Report, VariantReport};
 use super::spread::Spread;
-use crate::scenarios::{Fsync, LoopShape, SideSettings};
+use crate::scenarios::{Fsync, LoopShape, VariantSettings};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,30 +31,35 @@ impl Report {
         };
         writeln!(
             f,
-            "{runs} of {} s after {} s of warming up, seed {}; {}",
+            "{runs} of {} s after {} s of warm-up, seed {}; {}",
             settings.duration_s,
             settings.warmup_s,
             settings.seed,
             settings.pinned.as_deref().unwrap_or("not pinned"),
         )?;
-        for side in self.sides() {
-            writeln!(f, "{}: {}", side.settings.side, load(&side.settings))?;
-            writeln!(f, "  {}", durability(side))?;
+        for variant in self.variants() {
+            writeln!(
+                f,
+                "{}: {}",
+                variant.settings.variant,
+                load(&variant.settings)
+            )?;
+            writeln!(f, "  {}", durability(variant))?;
         }
-        writeln!(f, "{}\n", self.stamp_line())
+        writeln!(f, "{}\n", self.environment_line())
     }
 
-    fn sides(&self) -> impl Iterator<Item = &SideReport> {
+    fn variants(&self) -> impl Iterator<Item = &VariantReport> {
         [Some(&self.subject), self.baseline.as_ref()]
             .into_iter()
             .flatten()
     }
 
-    fn stamp_line(&self) -> String {
-        let stamp = &self.stamp;
-        let machine = &stamp.machine;
-        let revision = stamp.git_revision.as_deref().unwrap_or("unknown");
-        let dirty = match stamp.git_dirty {
+    fn environment_line(&self) -> String {
+        let environment = &self.environment;
+        let machine = &environment.machine;
+        let revision = environment.git_revision.as_deref().unwrap_or("unknown");
+        let dirty = match environment.git_dirty {
             Some(true) => " with changes",
             _ => "",
         };
@@ -65,9 +70,9 @@ impl Report {
         format!(
             "revision {:.12}{dirty}, {}, {} build by {}; {}, {} cores, {}, kernel {}",
             revision,
-            stamp.date,
-            stamp.build.profile,
-            stamp.build.rustc,
+            environment.date,
+            environment.build.profile,
+            environment.build.rustc,
             known(&machine.cpu_model),
             machine.cores_count.unwrap_or_default(),
             known(&memory),
@@ -77,7 +82,10 @@ impl Report {
 
     fn head_row(&self) -> Vec<String> {
         let mut row = vec![String::new()];
-        row.extend(self.sides().map(|side| side.settings.side.clone()));
+        row.extend(
+            self.variants()
+                .map(|variant| variant.settings.variant.clone()),
+        );
         if self.ratios.is_some() {
             row.push("ratio".to_owned());
         }
@@ -86,14 +94,11 @@ impl Report {
 
     fn row(&self, figure: &Figure) -> Option<Vec<String>> {
         let spreads: Vec<_> = self
-            .sides()
-            .map(|side| side.figures.get(figure.name))
+            .variants()
+            .map(|variant| variant.figures.get(figure.name))
             .collect();
-        let says_something = |spread: &&Spread| spread.max > 0.0 || figure.name == "accepted_per_s";
-        spreads
-            .iter()
-            .flatten()
-            .find(|spread| says_something(spread))?;
+        let is_shown = |spread: &&Spread| spread.max > 0.0 || figure.name == "accepted_per_s";
+        spreads.iter().flatten().find(|spread| is_shown(spread))?;
         let mut row = vec![figure.label.to_owned()];
         for spread in spreads {
             row.push(spread.map_or_else(String::new, |spread| shown(figure.unit, spread)));
@@ -106,10 +111,10 @@ impl Report {
     }
 }
 
-fn load(settings: &SideSettings) -> String {
+fn load(settings: &VariantSettings) -> String {
     let in_flight = match settings.in_flight_count {
         Some(count) => count.to_string(),
-        None => "as many as it does most with".to_owned(),
+        None => "as many as give the best throughput".to_owned(),
     };
     let mut text = match (settings.loop_shape, settings.rate_per_s) {
         (LoopShape::Closed, _) => format!("closed loop, {in_flight} in flight"),
@@ -118,7 +123,7 @@ fn load(settings: &SideSettings) -> String {
             grouped(rate),
         ),
         (LoopShape::Open, None) => {
-            format!("open loop at a rate that follows from the knee, at most {in_flight} in flight")
+            format!("open loop at a rate derived from the knee, at most {in_flight} in flight")
         }
     };
     if let Some(connections) = settings.connections_count {
@@ -126,19 +131,19 @@ fn load(settings: &SideSettings) -> String {
     }
     if let Some(connections) = settings.knee_connections_count {
         text.push_str(&format!(
-            "; for bare HTTP and the knee, before and after: closed loop, {connections} connections"
+            "; bare HTTP, knee and recovery: closed loop, {connections} connections"
         ));
     }
     text
 }
 
-fn durability(side: &SideReport) -> String {
-    let durability = &side.durability;
+fn durability(variant: &VariantReport) -> String {
+    let durability = &variant.durability;
     let fsync = match durability.fsync {
         Fsync::On => "fsync on",
         Fsync::NoStore => "no store",
         Fsync::InMemory => "no fsync",
-        Fsync::Unknown => "fsync not known",
+        Fsync::Unknown => "fsync unknown",
     };
     let mut text = format!("{fsync}: {}", durability.because);
     if let Some(filesystem) = &durability.filesystem {
@@ -146,7 +151,7 @@ fn durability(side: &SideReport) -> String {
     }
     if let Some(sync_us) = durability.sync_4kib_median_us {
         text.push_str(&format!(
-            ", a sync of 4 KiB takes {}",
+            ", an fsync of 4 KiB takes {}",
             value(Unit::Micros, sync_us)
         ));
     }
@@ -160,7 +165,7 @@ fn durability(side: &SideReport) -> String {
     text
 }
 
-/// `31 204 /s (30 118 – 31 933)`, or the value alone when there was one run.
+/// `31 204/s (30 118/s – 31 933/s)`, or the value alone of one run.
 pub(super) fn shown(unit: Unit, spread: &Spread) -> String {
     let median = value(unit, spread.median);
     if spread.runs.len() < 2 {
@@ -183,7 +188,7 @@ fn ratio_shown(spread: &Spread) -> String {
     )
 }
 
-/// A value with a unit that lets it be read at a glance.
+/// A value with its unit, in a readable magnitude.
 pub(super) fn value(unit: Unit, value: f64) -> String {
     match unit {
         Unit::PerSecond => format!("{}/s", grouped(value)),
@@ -197,7 +202,7 @@ pub(super) fn value(unit: Unit, value: f64) -> String {
     }
 }
 
-/// `31 204`; below 100 with one decimal.
+/// `31 204`; with one decimal below 100.
 fn grouped(number: f64) -> String {
     if number < 100.0 && number.fract() != 0.0 {
         return format!("{number:.1}");
@@ -213,7 +218,8 @@ fn grouped(number: f64) -> String {
     text
 }
 
-/// Rows whose columns are as wide as their widest cell; the first to the left, the others to the right.
+/// Rows with columns as wide as their widest cell; the first is left-aligned, the others
+/// right-aligned.
 pub(super) struct Columns(pub(super) Vec<Vec<String>>);
 
 impl fmt::Display for Columns {
@@ -246,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_shown_in_units_for_people() {
+    fn values_are_shown_in_readable_units() {
         for (unit, number, expected) in [
             (Unit::PerSecond, 31_204.4, "31 204/s"),
             (Unit::PerSecond, 12.34, "12.3/s"),
@@ -261,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_shows_both_sides_their_ratio_and_what_to_beware_of() {
+    fn table_shows_both_variants_their_ratio_and_warnings() {
         let text = report(&[100.0, 300.0, 200.0], &[200.0, 400.0, 400.0]).to_string();
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         for line in [
@@ -274,6 +280,6 @@ mod tests {
             assert!(words(&text).contains(line), "{line:?} is not in\n{text}");
         }
         let widths = text.lines().filter(|line| line.contains("/s ("));
-        assert_eq!(widths.count(), 1, "one line a figure");
+        assert_eq!(widths.count(), 1, "one line per figure");
     }
 }

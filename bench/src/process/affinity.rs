@@ -1,14 +1,11 @@
-//! Which core a thread runs on, and how precisely it sleeps.
+//! The CPU core of a thread, and the precision of its sleeps.
 //!
-//! A process inherits the cores of the thread that starts it, so a server is pinned by starting it from a thread that
-//! is on its core for that moment. That takes neither unsafe code nor `taskset`.
+//! A process inherits the affinity of the thread that starts it. So a server is pinned by starting
+//! it from a thread that is pinned for that time, which needs neither unsafe code nor `taskset`.
 
-/// The cores of a pinned run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cores {
-    /// The server's.
     pub(crate) server: usize,
-    /// The generator's.
     pub(crate) generator: usize,
 }
 
@@ -21,35 +18,35 @@ mod system {
     use super::Cores;
 
     impl Cores {
-        /// The first and the last core this process may use.
+        /// The first and the last core that this process may use.
         ///
         /// # Errors
-        /// Why there are no two, as a text for people.
+        /// A message if there are no two cores.
         pub(crate) fn choose() -> Result<Self, String> {
             let allowed = sched_getaffinity(None)
-                .map_err(|error| format!("this machine does not tell its cores: {error}"))?;
+                .map_err(|error| format!("the CPU affinity cannot be read: {error}"))?;
             let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
             match (cores.next(), cores.next_back()) {
                 (Some(server), Some(generator)) => Ok(Self { server, generator }),
-                _ => Err("there is one core only".to_owned()),
+                _ => Err("only one core is available".to_owned()),
             }
         }
     }
 
-    /// Keeps this thread, and what it starts, on one core.
+    /// Pins this thread, and the threads and processes that it starts, to one core.
     ///
     /// # Errors
-    /// What the system said.
+    /// The error of the operating system.
     pub(crate) fn pin_this_thread(core: usize) -> std::io::Result<()> {
         let mut cores = CpuSet::new();
         cores.set(core);
         Ok(sched_setaffinity(None, &cores)?)
     }
 
-    /// Runs `start` with this thread on one core, and puts the thread back where it was.
+    /// Runs `start` with this thread pinned to one core, and restores its affinity.
     ///
     /// # Errors
-    /// What the system said.
+    /// The error of the operating system.
     pub(crate) fn on_core<T>(core: usize, start: impl FnOnce() -> T) -> std::io::Result<T> {
         let before = sched_getaffinity(None)?;
         pin_this_thread(core)?;
@@ -58,9 +55,10 @@ mod system {
         Ok(started)
     }
 
-    /// Has this thread's sleeps end on time instead of up to 50 µs later, when the kernel groups wake-ups.
+    /// Makes this thread's sleeps end on time instead of up to 50 µs later, when the kernel groups
+    /// wake-ups.
     pub(crate) fn precise_sleeps() {
-        // Without it sleeps are longer, which the run's own report of send lag shows.
+        // On failure sleeps are longer, which the report's send lag shows.
         let _ = set_current_timer_slack(NonZeroU64::new(1));
     }
 }
@@ -71,7 +69,7 @@ mod system {
 
     use super::Cores;
 
-    const ONLY_ON_LINUX: &str = "threads can be kept on cores on Linux only";
+    const ONLY_ON_LINUX: &str = "threads can be pinned on Linux only";
 
     impl Cores {
         pub(crate) fn choose() -> Result<Self, String> {
@@ -98,8 +96,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_is_put_back_where_it_was() {
-        let cores = || rustix::thread::sched_getaffinity(None).expect("Linux tells");
+    fn thread_affinity_is_restored() {
+        let cores = || rustix::thread::sched_getaffinity(None).expect("available on Linux");
         let before = cores();
         let Ok(chosen) = Cores::choose() else {
             return;

@@ -1,9 +1,10 @@
-//! File descriptors: every connection takes one here and one in the server, which inherits this limit.
+//! The limit of file descriptors: every connection needs one here and one in the server, which
+//! inherits the limit.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit of this process, and of those it starts, to what the system allows without asking anyone.
-/// Answers the limit; `None` is no limit.
+/// Raises the limit of this process, and of those that it starts, to the maximum without
+/// privileges. Returns the limit; `None` is unlimited.
 pub(crate) fn raise_descriptor_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -12,7 +13,7 @@ pub(crate) fn raise_descriptor_limit() -> Option<u64> {
     };
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => maximum,
-        // Some systems refuse what they call their own maximum.
+        // Some systems reject their own maximum.
         Err(_) => current,
     }
 }
@@ -22,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_what_the_system_allows() {
+    fn descriptor_limit_is_raised_to_the_maximum() {
         let limit = raise_descriptor_limit();
         assert_eq!(getrlimit(Resource::Nofile).current, limit);
         assert_eq!(raise_descriptor_limit(), limit);

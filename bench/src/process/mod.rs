@@ -1,7 +1,7 @@
-//! Processes: servers that are started for a run and stopped after it, programs that run to their end, cores to pin
-//! them to, and what they use.
+//! Processes: servers that are started for a run and stopped after it, programs that run to their
+//! end, CPU pinning, and resource usage.
 //!
-//! All that is particular to Linux is here; elsewhere it is said to be missing.
+//! All Linux-specific code is here; other systems report it as missing.
 
 mod affinity;
 mod descriptors;

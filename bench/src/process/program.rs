@@ -1,4 +1,4 @@
-//! A program of others that runs to its end, with what it says in files; killed when nobody waits for it any more.
+//! A third-party program that runs to its end, with its output in files; killed when dropped.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::server::ServerError;
 
-const POLL_EVERY: Duration = Duration::from_millis(5);
-/// Where Debian and its kin put each version's programs: not on `PATH`.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// The folder of each version's programs on Debian and derived systems: not in `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// A program that runs.
 #[derive(Debug)]
 pub(crate) struct Program {
     name: String,
@@ -23,10 +22,10 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it; what it says goes into `folder`.
+    /// Starts the program; its output goes into files in `folder`.
     ///
     /// # Errors
-    /// [`ServerError::Start`]
+    /// [`ServerError::Start`] when it cannot be started.
     pub(crate) fn start(
         program: &Path,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -40,7 +39,7 @@ impl Program {
                 .stdin(Stdio::null())
                 .stdout(File::create(&out)?)
                 .stderr(File::create(&err)?)
-                // Ctrl-C is for this program, which then ends the other.
+                // Ctrl-C goes to this program only, which then ends the other.
                 .process_group(0)
                 .spawn()
         };
@@ -58,22 +57,22 @@ impl Program {
         }
     }
 
-    /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until it is so, or it has ended.
-    pub(crate) async fn until(&mut self, mut is_so: impl FnMut() -> bool) {
-        while !is_so() && matches!(self.child.try_wait(), Ok(None)) {
-            tokio::time::sleep(POLL_EVERY).await;
+    /// Waits until the condition holds or the program has ended.
+    pub(crate) async fn until(&mut self, mut condition: impl FnMut() -> bool) {
+        while !condition() && matches!(self.child.try_wait(), Ok(None)) {
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Waits for its end, and returns what it wrote to its standard output.
+    /// Waits for the end of the program and returns its standard output.
     ///
     /// # Errors
-    /// [`ServerError`] when it ends badly, or not in time.
+    /// [`ServerError::Ended`] when it fails, [`ServerError::Late`] when it does not end within
+    /// `limit`.
     pub(crate) async fn end(mut self, limit: Duration) -> Result<String, ServerError> {
         let began = Instant::now();
         loop {
@@ -87,10 +86,10 @@ impl Program {
                         program: self.name.clone(),
                         what: "did not end",
                         limit,
-                        log: self.said(),
+                        log: self.error_output(),
                     });
                 }
-                _ => tokio::time::sleep(POLL_EVERY).await,
+                _ => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
     }
@@ -99,11 +98,11 @@ impl Program {
         ServerError::Ended {
             program: self.name.clone(),
             status,
-            log: self.said(),
+            log: self.error_output(),
         }
     }
 
-    fn said(&self) -> String {
+    fn error_output(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
     }
 }
@@ -117,7 +116,7 @@ impl Drop for Program {
     }
 }
 
-/// One of PostgreSQL's programs: the first on `PATH`, or Debian's newest.
+/// One of PostgreSQL's programs: the first in `PATH`, or Debian's newest.
 pub(crate) fn find_beside_postgres(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|folder| folder.join(name));
@@ -126,7 +125,7 @@ pub(crate) fn find_beside_postgres(name: &str) -> Option<PathBuf> {
     on_path.chain(debians).find(|file| file.is_file())
 }
 
-/// `<root>/15/bin` and its like, newest first.
+/// `<root>/15/bin` and the like, newest first.
 fn debian_folders(root: &Path) -> Vec<PathBuf> {
     let entries = root.read_dir().into_iter().flatten().flatten();
     let mut majors: Vec<u32> = entries
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_said_comes_back_and_so_does_why_it_failed() {
+    async fn end_returns_the_output_or_the_error_output() {
         let folder = tempfile::tempdir().expect("a folder");
         let limit = Duration::from_secs(60);
         let said = shell("echo 7", folder.path()).end(limit).await;
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_it_is_killed() {
+    fn dropped_program_is_killed() {
         let folder = tempfile::tempdir().expect("a folder");
         let program = shell("exec sleep 60", folder.path());
         let pid = i32::try_from(program.pid()).expect("small");
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_debians_versions_comes_first() {
+    fn newest_debian_version_comes_first() {
         let root = tempfile::tempdir().expect("a folder");
         for name in ["9", "15", "17", "common-files"] {
             fs::create_dir(root.path().join(name)).expect("another");

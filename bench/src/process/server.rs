@@ -1,5 +1,5 @@
-//! A server that runs as a child process for the time of a measurement: started on a free port with a folder of its
-//! own, and stopped by SIGTERM to its own process id, however the measurement ends.
+//! A server that runs as a child process during a measurement: started on a free port with its own
+//! folder, and stopped by SIGTERM to its process id, however the measurement ends.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -15,83 +15,82 @@ use thiserror::Error;
 
 use super::affinity::on_core;
 
-/// Time to begin listening: a debug build on a busy machine needs seconds of it.
+/// The time limit to start listening: a debug build on a busy machine needs seconds.
 const START_MAX: Duration = Duration::from_secs(60);
-/// Time to end after SIGTERM, then it is killed: more than a node gives its running requests.
+/// The time limit to end after SIGTERM before it is killed: longer than a node waits for requests
+/// in flight.
 const STOP_MAX: Duration = Duration::from_secs(20);
-const POLL_EVERY: Duration = Duration::from_millis(5);
-/// Settings of a node whose variables do not begin with its name.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Environment variables of a node's settings without the prefix `FRITZY_`.
 const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DATABASE_REPLICA_URL"];
-/// How much of a log is shown when something goes wrong.
+/// How much of the log an error quotes, in bytes.
 const LOG_SHOWN_BYTES: usize = 2_000;
 
-/// What to start.
+/// How a server is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
-    /// The program.
     pub(crate) program: PathBuf,
-    /// Its arguments. It must write its port into the file that `--port-file` names, which is added, once it listens.
+    /// Its arguments; `--port-file` is added. The program must write its port into that file once
+    /// it listens.
     pub(crate) arguments: Vec<OsString>,
-    /// What its environment has beside this program's, but for settings of a node.
+    /// Variables in addition to this program's environment, of which a node's settings are removed.
     pub(crate) environment: Vec<(&'static str, String)>,
-    /// Whether it takes `--data-dir`, which is then added.
+    /// Whether it accepts `--data-dir`, which is then added.
     pub(crate) has_data: bool,
-    /// Where its folder is made.
+    /// The folder in which its own folder is created.
     pub(crate) within: PathBuf,
-    /// The core it is kept on.
+    /// The core that it is pinned to.
     pub(crate) core: Option<usize>,
 }
 
-/// Why there is no server.
+/// Why a server could not be started or stopped.
 #[derive(Debug, Error)]
 pub enum ServerError {
-    /// It cannot be started.
+    /// The process cannot be started.
     #[error("{program} cannot be started: {failure}")]
     Start {
-        /// The program.
         program: String,
-        /// What the system said.
+        /// The error of the operating system.
         failure: io::Error,
     },
-    /// It ended by itself.
-    #[error("{program} ended by itself ({status}); the end of its log:\n{log}")]
+    /// The process ended unexpectedly.
+    #[error("{program} ended unexpectedly ({status}); the end of its log:\n{log}")]
     Ended {
-        /// The program.
         program: String,
-        /// How.
+        /// The exit status.
         status: ExitStatus,
-        /// Its last words.
+        /// The end of its log.
         log: String,
     },
-    /// It does not begin to listen, or does not end.
+    /// The process did not listen or did not end in time.
     #[error("{program} {what} within {} s; the end of its log:\n{log}", .limit.as_secs())]
     Late {
-        /// The program.
         program: String,
-        /// What it does not do.
+        /// What it did not do.
         what: &'static str,
-        /// The time it had.
+        /// The time limit.
         limit: Duration,
-        /// Its last words.
+        /// The end of its log.
         log: String,
     },
 }
 
-/// A server that runs. Dropped, it is stopped.
+/// A running server; stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     program: String,
     child: Child,
-    /// Held to be removed after the process is gone.
+    /// Removed by its drop, after the process.
     folder: TempDir,
     port: u16,
 }
 
 impl Launch {
-    /// Starts it and waits until it listens.
+    /// Starts the server and waits until it listens.
     ///
     /// # Errors
-    /// [`ServerError`]
+    /// [`ServerError::Start`] when it cannot be started, [`ServerError::Ended`] when it ends, and
+    /// [`ServerError::Late`] when it does not listen in time.
     pub(crate) async fn start(&self) -> Result<ServerProcess, ServerError> {
         let program = self.program.display().to_string();
         let unstartable = |failure| ServerError::Start {
@@ -128,7 +127,7 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            // Ctrl-C is for this program, which then stops the server in its turn.
+            // Ctrl-C goes to this program only, which then stops the server.
             .process_group(0);
         if self.has_data {
             command.arg("--data-dir").arg(folder.join("data"));
@@ -137,7 +136,7 @@ impl Launch {
     }
 }
 
-/// A command that does not inherit a node's settings: figures follow from the flags of the run alone.
+/// A command that does not inherit a node's settings: figures depend on the flags of the run only.
 pub(crate) fn without_settings(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -150,25 +149,23 @@ pub(crate) fn without_settings(program: &Path) -> Command {
 }
 
 impl ServerProcess {
-    /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The port it listens on, on 127.0.0.1.
+    /// The port on which it listens, on 127.0.0.1.
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }
 
-    /// The folder of its data and its log.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Stops it by SIGTERM.
     ///
     /// # Errors
-    /// [`ServerError::Ended`] when it had ended before or ended badly, [`ServerError::Late`] when it had to be killed.
+    /// [`ServerError::Ended`] when it had ended before or failed, [`ServerError::Late`] when it had
+    /// to be killed.
     pub(crate) async fn stop(mut self) -> Result<(), ServerError> {
         let before = self.child.try_wait().ok().flatten();
         if let Some(status) = before {
@@ -180,7 +177,7 @@ impl ServerProcess {
             match self.child.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(()),
                 Ok(Some(status)) => return Err(self.ended(status)),
-                _ => tokio::time::sleep(POLL_EVERY).await,
+                _ => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
         self.kill();
@@ -198,7 +195,7 @@ impl ServerProcess {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(self.ended(status));
             }
-            tokio::time::sleep(POLL_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Err(self.late("did not listen", START_MAX))
     }
@@ -206,7 +203,7 @@ impl ServerProcess {
     fn terminate(&self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
-            // An error means that it is gone already.
+            // An error means that the process has ended.
             let _ = kill_process(pid, Signal::TERM);
         }
     }
@@ -240,7 +237,7 @@ impl ServerProcess {
     }
 }
 
-/// On the way out of an error or an interrupt there is nobody left to wait but this.
+/// After an error or an interrupt nothing else waits for the process.
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -252,7 +249,7 @@ impl Drop for ServerProcess {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
                 return;
             }
-            std::thread::sleep(POLL_EVERY);
+            std::thread::sleep(POLL_INTERVAL);
         }
         self.kill();
     }
@@ -263,7 +260,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Launch {
-        // What is added stands behind the script: $1 is --listen, $4 the file for the port.
+        // The added arguments follow the script: $1 is --listen, $4 the port file.
         Launch {
             program: "sh".into(),
             arguments: ["-c", script, "server"].map(OsString::from).to_vec(),
@@ -275,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_is_stopped_and_leaves_no_folder() {
+    async fn stopped_server_leaves_no_folder() {
         let launch = shell("echo 4711 > \"$4\"; trap 'exit 0' TERM; while :; do sleep 0.01; done");
         let server = launch.start().await.expect("it listens");
         assert_eq!(server.port(), 4711);
@@ -286,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_server_is_stopped_too() {
+    async fn dropped_server_is_stopped() {
         let launch = shell("echo 4711 > \"$4\"; exec sleep 60");
         let server = launch.start().await.expect("it listens");
         let pid = server.pid();
@@ -296,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_ends_says_why() {
+    async fn failed_start_quotes_the_log() {
         let ended = shell("echo no such data; exit 3").start().await;
         let ended = ended.expect_err("it ended").to_string();
         assert!(

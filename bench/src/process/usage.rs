@@ -1,61 +1,61 @@
-//! What a process uses, from `/proc`: processor time and memory. Elsewhere than on Linux nothing is known.
+//! CPU time and memory of a process, from `/proc`. Unknown on other systems than Linux.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Fields of `/proc/PID/stat` behind the program's name, which may hold anything up to the last `)`: user and system
-/// time are fields 14 and 15, the name is the second (proc_pid_stat(5)).
-const TIMES_BEHIND_NAME: std::ops::Range<usize> = 11..13;
-/// The same with the times of its children that have ended, fields 16 and 17.
-const TIMES_WITH_ENDED_BEHIND_NAME: std::ops::Range<usize> = 11..15;
-/// The process that started it is field 4.
-const PARENT_BEHIND_NAME: usize = 1;
+/// Fields of `/proc/PID/stat` after the program's name, which may contain anything up to the last
+/// `)`: user and system time are fields 14 and 15, the name is the second (proc_pid_stat(5)).
+const TIMES_AFTER_NAME: std::ops::Range<usize> = 11..13;
+/// The same with the times of its ended children, fields 16 and 17.
+const TIMES_WITH_ENDED_AFTER_NAME: std::ops::Range<usize> = 11..15;
+/// The parent process is field 4.
+const PARENT_AFTER_NAME: usize = 1;
 
-/// What a process does in a run.
+/// The role of a process in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// It asks.
+    /// Sends requests.
     Generator,
-    /// It answers.
+    /// Handles requests.
     Server,
-    /// Both.
+    /// Sends and handles requests.
     ShopAndGenerator,
-    /// It stores; counted together with the processes it has started, of which some come and go.
+    /// Stores data; counted together with its child processes, some of which are short-lived.
     Database,
 }
 
-/// What a process has used until one moment.
+/// What a process has used until a point in time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
-    /// Processor time since it started, of all its threads, user and system together: the kernel measures the sum and
-    /// only estimates the parts.
+    /// CPU time since its start, of all threads, user and system together: the kernel measures the
+    /// sum and only estimates the parts.
     pub(crate) cpu: Duration,
-    /// Memory that is resident now.
+    /// Resident memory in bytes.
     pub(crate) resident_bytes: u64,
 }
 
-/// What a process used between two moments.
+/// What a process used between two points in time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProcessUsage {
-    /// What it does.
     pub(crate) role: Role,
-    /// At the beginning.
+    /// At the start of the measured time.
     pub(crate) begin: Usage,
-    /// At the end.
+    /// At the end of the measured time.
     pub(crate) end: Usage,
 }
 
-/// What was used between two moments.
+/// What was used between two points in time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WindowUsage {
-    /// By each of the processes that can be seen.
+    /// By each of the visible processes.
     pub(crate) processes: Vec<ProcessUsage>,
-    /// By all others and by the kernel for itself, of the processor time there was. Much of it means that the machine
-    /// was not ours, and the figures not the program's.
+    /// CPU time used by all other processes and by the kernel for itself, in percent of the
+    /// machine's. If it is high, the machine was disturbed, and the figures are not those of the
+    /// program alone.
     pub(crate) others_percent: Option<f64>,
 }
 
-/// Processor time of the whole machine until one moment, over all its cores.
+/// CPU time of the whole machine until a point in time, over all cores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct MachineTime {
     busy_ticks: u64,
@@ -63,26 +63,26 @@ struct MachineTime {
 }
 
 impl Usage {
-    /// Of the process `pid` until now; `None` when it is gone or the system does not tell.
+    /// The usage of process `pid` until now; `None` if it has ended or is not visible.
     pub(crate) fn now(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         Some(Self {
-            cpu: cpu_time(&stat, TIMES_BEHIND_NAME)?,
+            cpu: cpu_time(&stat, TIMES_AFTER_NAME)?,
             resident_bytes: resident_bytes(&status)?,
         })
     }
 
-    /// Of the process `pid` and those it has started until now, the ended ones included. Memory is its own: much of the
-    /// others' is the same.
+    /// The usage of process `pid` and its children until now, including ended ones. Memory is that
+    /// of the process alone: its children share much of it.
     fn with_children(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let own = Self::now(pid)?;
         let running: Duration = children(pid)
-            .filter_map(|stat| cpu_time(&stat, TIMES_BEHIND_NAME))
+            .filter_map(|stat| cpu_time(&stat, TIMES_AFTER_NAME))
             .sum();
         Some(Self {
-            cpu: cpu_time(&stat, TIMES_WITH_ENDED_BEHIND_NAME)? + running,
+            cpu: cpu_time(&stat, TIMES_WITH_ENDED_AFTER_NAME)? + running,
             ..own
         })
     }
@@ -96,7 +96,7 @@ impl Usage {
 }
 
 impl ProcessUsage {
-    /// What each of the processes that can be seen uses between two moments; returns at the second.
+    /// What each of the visible processes uses between two points in time; returns at the second.
     pub(crate) async fn between(
         from: Instant,
         to: Instant,
@@ -123,7 +123,7 @@ impl ProcessUsage {
         }
     }
 
-    /// Processor time between the two moments.
+    /// CPU time between the two points in time.
     pub(crate) fn cpu(&self) -> Duration {
         self.end.cpu.saturating_sub(self.begin.cpu)
     }
@@ -134,8 +134,9 @@ impl MachineTime {
         Self::read(&fs::read_to_string("/proc/stat").ok()?)
     }
 
-    /// From `/proc/stat`, whose first line counts ticks over all cores (proc_stat(5)): user, nice, system, idle, iowait,
-    /// irq, softirq, steal. Guests' time, which follows, is in user and nice already.
+    /// Parses `/proc/stat`, whose first line counts ticks over all cores (proc_stat(5)): user,
+    /// nice, system, idle, iowait, irq, softirq, steal. The time of guests, which follows, is part
+    /// of user and nice.
     fn read(stat: &str) -> Option<Self> {
         let counts = stat.lines().next()?.strip_prefix("cpu ")?;
         let counts = counts.split_whitespace().take(8).map(str::parse);
@@ -156,8 +157,8 @@ impl MachineTime {
     }
 }
 
-/// The process that started this one, if it is still there and runs the same program: so a number that means another
-/// process here than where it was told is not believed.
+/// The parent of the process, if it runs the same program. So a process id that belongs to another
+/// process on this machine is not used.
 pub(crate) fn parent_of_same_program(pid: u32) -> Option<u32> {
     let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
     let program = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).ok();
@@ -165,7 +166,7 @@ pub(crate) fn parent_of_same_program(pid: u32) -> Option<u32> {
     (program(pid)? == program(parent)?).then_some(parent)
 }
 
-/// What `/proc` says of each process that this one has started and that runs.
+/// `/proc/PID/stat` of each running child of the process.
 fn children(pid: u32) -> impl Iterator<Item = String> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let stats = entries.filter_map(|entry| {
@@ -176,12 +177,12 @@ fn children(pid: u32) -> impl Iterator<Item = String> {
 }
 
 fn fields(stat: &str) -> Option<Vec<&str>> {
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    Some(behind_name.split_whitespace().collect())
+    let (_, after_name) = stat.rsplit_once(')')?;
+    Some(after_name.split_whitespace().collect())
 }
 
 fn parent(stat: &str) -> Option<u32> {
-    fields(stat)?.get(PARENT_BEHIND_NAME)?.parse().ok()
+    fields(stat)?.get(PARENT_AFTER_NAME)?.parse().ok()
 }
 
 fn cpu_time(stat: &str, times: std::ops::Range<usize>) -> Option<Duration> {
@@ -206,25 +207,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_program_may_hold_anything() {
+    fn program_name_may_contain_anything() {
         let stat = "77 (a) b (c) S 1 77 77 0 -1 4194560 300 0 0 0 150 50 7 9 20 0 3 0 100 1 2 3";
         let ticks = |count: f64| {
             let per_s = rustix::param::clock_ticks_per_second() as f64;
             Some(Duration::from_secs_f64(count / per_s))
         };
-        assert_eq!(cpu_time(stat, TIMES_BEHIND_NAME), ticks(200.0));
-        assert_eq!(cpu_time(stat, TIMES_WITH_ENDED_BEHIND_NAME), ticks(216.0));
-        assert_eq!(cpu_time("77 (a) S 1 2", TIMES_BEHIND_NAME), None);
-        assert_eq!(cpu_time("", TIMES_BEHIND_NAME), None);
+        assert_eq!(cpu_time(stat, TIMES_AFTER_NAME), ticks(200.0));
+        assert_eq!(cpu_time(stat, TIMES_WITH_ENDED_AFTER_NAME), ticks(216.0));
+        assert_eq!(cpu_time("77 (a) S 1 2", TIMES_AFTER_NAME), None);
+        assert_eq!(cpu_time("", TIMES_AFTER_NAME), None);
         assert_eq!((parent(stat), parent("")), (Some(1), None));
     }
 
     #[test]
-    fn what_others_use_is_what_is_neither_idle_nor_ours() {
+    fn cpu_of_others_is_neither_idle_nor_ours() {
         let begin = MachineTime::read("cpu  10 0 10 100 5 0 0 0 7 0\ncpu0 1\n").expect("read");
         let end = MachineTime::read("cpu  90 0 30 180 25 0 0 0 9 0\n").expect("read");
         assert_eq!((begin.busy_ticks, begin.all_ticks), (20, 125));
-        // 100 of 200 ticks were busy; at 100 a second, 60 of them were ours.
+        // 100 of 200 ticks were busy; at 100 per second, 60 of them were ours.
         let hundred = rustix::param::clock_ticks_per_second() == 100;
         let others = begin.others_percent(end, Duration::from_millis(600));
         assert!(!hundred || others == Some(20.0), "{others:?}");
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_read_in_bytes() {
+    fn resident_memory_is_in_bytes() {
         let status = "Name:\tfritzy\nVmHWM:\t  200 kB\nVmRSS:\t  128 kB\nThreads:\t3\n";
         assert_eq!(resident_bytes(status), Some(128 * 1024));
         assert_eq!(resident_bytes("Name:\tzombie\n"), None);
@@ -240,15 +241,15 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_process_that_lives_has_used_something_and_one_that_does_not_nothing() {
-        let usage = Usage::now(std::process::id()).expect("Linux tells");
+    fn usage_exists_for_running_processes_only() {
+        let usage = Usage::now(std::process::id()).expect("available on Linux");
         assert!(usage.resident_bytes > 100_000);
         assert!(Usage::now(u32::MAX).is_none());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn children_count_while_they_run_and_when_they_have_ended() {
+    fn running_and_ended_children_are_counted() {
         let mut child = std::process::Command::new("sleep")
             .arg("60")
             .spawn()
@@ -260,7 +261,7 @@ mod tests {
         child.kill().expect("it runs");
         child.wait().expect("a child");
         assert!(!children(me).any(|stat| stat.starts_with(&of_child)));
-        let both = Usage::with_children(me).expect("Linux tells");
-        assert!(both.cpu >= Usage::now(me).expect("Linux tells").cpu / 2);
+        let both = Usage::with_children(me).expect("available on Linux");
+        assert!(both.cpu >= Usage::now(me).expect("available on Linux").cpu / 2);
     }
 }

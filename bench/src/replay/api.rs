@@ -1,4 +1,5 @@
-//! The documents a replay sends and the answers it reads. Amounts stay the text of their JSON numbers.
+//! The documents that a replay sends and the responses that it reads. Amounts keep the text of
+//! their JSON numbers.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -49,7 +50,7 @@ pub(super) struct CreatedAccount {
 #[derive(Deserialize)]
 pub(super) struct CreatedProduct {
     #[serde(rename = "createProduct")]
-    pub(super) product: Option<ProductAnswer>,
+    pub(super) product: Option<ProductResponse>,
 }
 
 #[derive(Deserialize)]
@@ -60,12 +61,12 @@ pub(super) struct CreatedOrder {
 
 #[derive(Deserialize)]
 pub(super) struct AccountsPage {
-    pub(super) accounts: Vec<AccountAnswer>,
+    pub(super) accounts: Vec<AccountResponse>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct ProductsAnswer {
-    pub(super) products: Vec<ProductAnswer>,
+pub(super) struct ProductsResponse {
+    pub(super) products: Vec<ProductResponse>,
 }
 
 #[derive(Deserialize)]
@@ -75,15 +76,15 @@ pub(super) struct AccountHead {
 }
 
 #[derive(Deserialize)]
-pub(super) struct AccountAnswer {
+pub(super) struct AccountResponse {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) orders: Vec<OrderAnswer>,
+    pub(super) orders: Vec<OrderResponse>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ProductAnswer {
+pub(super) struct ProductResponse {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) description: String,
@@ -101,16 +102,16 @@ pub(super) struct OrderHead {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct OrderAnswer {
+pub(super) struct OrderResponse {
     pub(super) id: String,
     pub(super) total_price: NumberText,
     pub(super) total_money: Money,
-    pub(super) products: Vec<LineAnswer>,
+    pub(super) products: Vec<LineResponse>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LineAnswer {
+pub(super) struct LineResponse {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) price: NumberText,
@@ -131,7 +132,7 @@ pub(super) struct MinorUnits {
     pub(super) minor_units: NumberText,
 }
 
-/// A JSON number exactly as it was written.
+/// The unchanged text of a JSON number.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
 pub(super) struct NumberText(Box<RawValue>);
@@ -150,4 +151,12 @@ impl NumberText {
     pub(super) fn minor_units(&self) -> Option<Cents> {
         self.as_str().parse().ok().map(Cents::new)
     }
+}
+
+#[derive(Debug)]
+pub(super) struct AccountRead {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// The orders of all pages, in the node's order, with repetitions.
+    pub(super) orders: Vec<OrderResponse>,
 }

@@ -1,12 +1,12 @@
-//! What a node holds that the file does not say, or the other way round.
+//! Differences between a node's data and the file.
 
 use std::fmt;
 
-/// Differences that are kept and named; the rest are counted. A wrong rule shows itself in twenty, and a node that
-/// lost everything must not fill a terminal.
+/// Maximum of differences that are kept; the others are only counted. Twenty are enough to
+/// recognise a wrong rule, and a node that lost everything must not fill a terminal.
 pub const DIFFERENCES_NAMED_MAX: usize = 20;
 
-/// What a ref of the file stands for.
+/// What a ref of the file refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// An account.
@@ -17,74 +17,75 @@ pub enum Kind {
     Order,
 }
 
-/// What a difference is about.
+/// The entry that a difference is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub struct EntryRef {
     /// Account, product or order.
     pub kind: Kind,
-    /// The file's ref; `None` for an order that is not of the file.
+    /// The file's ref; `None` for an order that is not in the file.
     pub reference: Option<String>,
     /// The node's id.
     pub id: String,
 }
 
-/// One difference.
+/// One difference between the node and the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Where.
-    pub subject: Subject,
-    /// What.
+    /// The entry.
+    pub entry: EntryRef,
+    /// What differs.
     pub finding: Finding,
 }
 
-/// What differs.
+/// The kind of a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The node answered the creation, and does not have it.
+    /// The node acknowledged the creation but does not have the entry.
     Missing,
-    /// An account has an order that this replay did not place: a duplicate, or someone else's.
+    /// An account has an order that this replay did not create: a duplicate, or one of another
+    /// client.
     NotPlaced {
         /// The ref of the account.
         account: String,
     },
-    /// The order stands in the list of another account.
+    /// The order is in the list of another account.
     UnderOtherAccount {
-        /// The ref of the account whose list it is in.
+        /// The ref of the account that lists the order.
         found: String,
-        /// The ref of the account it was placed for.
+        /// The ref of the order's account in the file.
         expected: String,
     },
-    /// One list has it more than once.
+    /// One list contains the entry more than once.
     ListedTwice,
-    /// The node answered one id for two refs.
+    /// The node returned one id for two refs.
     SameIdAs {
         /// The other ref.
         reference: String,
     },
     /// A field has another value.
     Value {
-        /// The field, as the API names it.
+        /// The API's name of the field.
         field: String,
-        /// The node's value.
+        /// The value on the node.
         found: String,
-        /// The file's value.
+        /// The value in the file.
         expected: String,
     },
-    /// An order lacks a line.
+    /// A line of the order is missing.
     LineMissing {
         /// The ref of the product.
         product: String,
     },
-    /// An order has a line that the file does not have, or one line twice.
+    /// The order has a line that is not in the file, or a line twice.
     LineNotOrdered {
         /// The node's id of the product.
         product_id: String,
     },
-    /// No single difference was found, and still the counts differ.
+    /// The counts differ although no single difference was found.
     Counts {
-        /// What was read back.
+        /// The totals that were read back.
         found: String,
-        /// What the file says.
+        /// The totals of the file.
         expected: String,
     },
 }
@@ -97,21 +98,21 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Counts one, and keeps it while there is room.
-    pub fn add(&mut self, subject: Subject, finding: Finding) {
+    /// Counts a difference, and keeps it up to the limit.
+    pub fn add(&mut self, entry: EntryRef, finding: Finding) {
         self.count += 1;
         if self.named.len() < DIFFERENCES_NAMED_MAX {
-            self.named.push(Difference { subject, finding });
+            self.named.push(Difference { entry, finding });
         }
     }
 
-    /// How many there are.
+    /// The number of all differences.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.count
     }
 
-    /// The first of them.
+    /// The kept differences, the first ones.
     #[must_use]
     pub fn named(&self) -> &[Difference] {
         &self.named
@@ -129,47 +130,47 @@ impl fmt::Display for Kind {
 }
 
 /// `order o000003 (id 0198…)`.
-impl fmt::Display for Subject {
+impl fmt::Display for EntryRef {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reference = self.reference.as_deref().unwrap_or("(of no ref)");
+        let reference = self.reference.as_deref().unwrap_or("(no ref)");
         write!(out, "{} {reference} (id {})", self.kind, self.id)
     }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: ", self.subject)?;
+        write!(out, "{}: ", self.entry)?;
         match &self.finding {
-            Finding::Missing => write!(out, "created, and not there when read back"),
+            Finding::Missing => write!(out, "created, but missing when read back"),
             Finding::NotPlaced { account } => {
                 write!(
                     out,
-                    "account {account} has it, and this replay did not place it"
+                    "account {account} has it, but this replay did not create it"
                 )
             }
             Finding::UnderOtherAccount { found, expected } => {
                 write!(
                     out,
-                    "in the list of account {found}, placed for account {expected}"
+                    "in the list of account {found}, created for account {expected}"
                 )
             }
             Finding::ListedTwice => write!(out, "listed more than once"),
             Finding::SameIdAs { reference } => {
-                write!(out, "the same id was answered for {reference}")
+                write!(out, "{reference} has the same id")
             }
             Finding::Value {
                 field,
                 found,
                 expected,
             } => {
-                write!(out, "{field} is {found}, the file says {expected}")
+                write!(out, "{field} is {found}, but {expected} in the file")
             }
             Finding::LineMissing { product } => write!(out, "the line of {product} is missing"),
             Finding::LineNotOrdered { product_id } => {
-                write!(out, "a line of product id {product_id} too many")
+                write!(out, "unexpected line of product id {product_id}")
             }
             Finding::Counts { found, expected } => {
-                write!(out, "read back {found}, the file has {expected}")
+                write!(out, "read back {found}; the file has {expected}")
             }
         }
     }
@@ -180,21 +181,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_are_counted_and_the_first_are_kept() {
+    fn differences_are_counted_and_the_first_are_kept() {
         let mut differences = Differences::default();
         for number in 0..DIFFERENCES_NAMED_MAX + 5 {
-            let subject = Subject {
+            let entry = EntryRef {
                 kind: Kind::Order,
                 reference: Some(format!("o{number}")),
                 id: "x".to_owned(),
             };
-            differences.add(subject, Finding::Missing);
+            differences.add(entry, Finding::Missing);
         }
         assert_eq!(differences.count(), DIFFERENCES_NAMED_MAX + 5);
         assert_eq!(differences.named().len(), DIFFERENCES_NAMED_MAX);
         assert_eq!(
             differences.named()[0].to_string(),
-            "order o0 (id x): created, and not there when read back"
+            "order o0 (id x): created, but missing when read back"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! The rows of a file of orders: strict CSV, each field checked by itself, each error with its line.
+//! The rows of a file of orders: strict CSV, each field checked separately, each error with its
+//! line.
 
 use std::io::Read;
 
@@ -6,10 +7,11 @@ use csv::StringRecord;
 
 use super::orders_error::{FieldProblem, OrdersFileError};
 
-/// Bytes of one file, at most: it is held in memory.
+/// Maximum of a file in bytes: it is held in memory.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Lines of one file, at most: it is held in memory, and the sum of so many of the largest orders still fits 64 bits.
+/// Maximum of lines in a file: it is held in memory, and the sum of this many largest orders fits
+/// in 64 bits.
 const LINES_MAX: u64 = 1_000_000;
 
 const COLUMNS: [&str; 7] = [
@@ -30,7 +32,7 @@ pub(super) const NAME: usize = 4;
 pub(super) const QUANTITY: usize = 5;
 pub(super) const PRICE: usize = 6;
 
-/// Hands every row to `take`, until one is wrong.
+/// Passes every row to `take`, until one is invalid.
 pub(super) fn each_row(
     input: impl Read,
     mut take: impl FnMut(&Row<'_>) -> Result<(), OrdersFileError>,
@@ -76,7 +78,8 @@ fn all_bytes(input: impl Read) -> Result<Vec<u8>, OrdersFileError> {
     Ok(bytes)
 }
 
-/// Counts lines as an editor does. The CSV reader's own count is one short behind `\r\n` and empty lines.
+/// Counts lines as an editor does. The CSV reader's own count is too low after `\r\n` and empty
+/// lines.
 struct Lines<'a> {
     bytes: &'a [u8],
     counted: usize,
@@ -92,7 +95,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The line on which the record at `position` begins. Positions come in rising sequence.
+    /// The line on which the record at `position` begins. Positions must not decrease.
     fn line_of(&mut self, position: Option<&csv::Position>) -> u64 {
         let start = position.map_or(0, csv::Position::byte);
         let start = usize::try_from(start).unwrap_or(usize::MAX);
@@ -116,7 +119,7 @@ impl<'a> Lines<'a> {
             csv::ErrorKind::UnequalLengths {
                 expected_len, len, ..
             } => {
-                format!("{len} fields, and the header has {expected_len}")
+                format!("{len} fields, but the header has {expected_len}")
             }
             csv::ErrorKind::Utf8 { err, .. } => err.to_string(),
             _ => error.to_string(),
@@ -126,7 +129,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// One record, its fields in the sequence of [`COLUMNS`].
+/// One record, its fields in the order of [`COLUMNS`].
 pub(super) struct Row<'a> {
     line: u64,
     fields: [&'a str; 7],
@@ -167,23 +170,23 @@ impl Row<'_> {
         }
     }
 
-    /// Refuses a ref beside which an earlier line has something else.
+    /// Rejects a ref that has another value in this column on an earlier line.
     pub(super) fn agrees(
         &self,
         column: usize,
-        subject: &str,
+        entry: &str,
         before: &str,
     ) -> Result<(), OrdersFileError> {
         let found = self.fields[column];
         if found == before {
             return Ok(());
         }
-        let (subject, before) = (subject.to_owned(), before.to_owned());
+        let (entry, before) = (entry.to_owned(), before.to_owned());
         let found = found.to_owned();
         Err(self.wrong(
             column,
             FieldProblem::Contradiction {
-                subject,
+                entry,
                 before,
                 found,
             },
@@ -191,7 +194,7 @@ impl Row<'_> {
     }
 }
 
-/// Where each of [`COLUMNS`] stands in the header. Further columns are left alone.
+/// The position of each of [`COLUMNS`] in the header. Further columns are ignored.
 fn columns(header: &StringRecord) -> Result<[usize; 7], OrdersFileError> {
     let mut positions = [0; 7];
     for (position, column) in positions.iter_mut().zip(COLUMNS) {

@@ -1,4 +1,4 @@
-//! The file of orders: read strictly, whole, and before anything is sent.
+//! The file of orders: read strictly and completely before anything is sent.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,7 +9,7 @@ use super::order_rows::{ACCOUNT, NAME, ORDER, PLACED_ON, PRICE, PRODUCT, QUANTIT
 use super::orders_error::{FieldProblem, OrdersFileError};
 use crate::Cents;
 
-/// Everything a file of orders says. Positions in `accounts` and `products` are what orders refer to.
+/// The content of a file of orders. Orders refer to accounts and products by position.
 #[derive(Clone, Debug, Default)]
 pub struct OrderBook {
     /// The refs of the accounts, in the order of their first order.
@@ -20,7 +20,7 @@ pub struct OrderBook {
     pub orders: Vec<Order>,
 }
 
-/// One product at its one price.
+/// One product and its price.
 #[derive(Clone, Debug)]
 pub struct Product {
     /// The file's ref.
@@ -29,18 +29,18 @@ pub struct Product {
     pub name: String,
     /// The price of one unit.
     pub price: Cents,
-    /// The price as the file writes it; a JSON number.
+    /// The price as text of the file; a JSON number.
     pub price_text: String,
 }
 
-/// One order; it has at least one line and no product twice.
+/// One order: at least one line, and no product twice.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// The file's ref.
     pub reference: String,
     /// Position in [`OrderBook::accounts`].
     pub account: usize,
-    /// The day, `YYYY-MM-DD`. Checked and kept; the API gives an order the time of its creation.
+    /// The day, `YYYY-MM-DD`. Checked but not sent: the API sets the time of creation.
     pub placed_on: String,
     /// The lines, in the file's order.
     pub lines: Vec<Line>,
@@ -57,16 +57,16 @@ pub struct Line {
     pub quantity: u32,
 }
 
-/// What a set of orders adds up to.
+/// The totals of a set of orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Accounts.
+    /// The number of accounts.
     pub accounts: usize,
-    /// Products.
+    /// The number of products.
     pub products: usize,
-    /// Orders.
+    /// The number of orders.
     pub orders: usize,
-    /// Units over all lines.
+    /// The number of units over all lines.
     pub units: u64,
     /// The sum of all orders.
     pub total: Cents,
@@ -76,17 +76,17 @@ impl OrderBook {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// [`OrdersFileError`] for the first thing that is wrong, by line and column.
+    /// [`OrdersFileError`] for the first invalid line or field.
     pub fn open(path: &Path) -> Result<Self, OrdersFileError> {
         let file = File::open(path).map_err(OrdersFileError::Open)?;
         Self::read(file)
     }
 
-    /// Reads CSV with a header that has at least the seven columns, in any sequence. The lines of one order need not
-    /// stand together.
+    /// Reads CSV with a header that has at least the seven columns, in any order. The lines of one
+    /// order need not be adjacent.
     ///
     /// # Errors
-    /// [`OrdersFileError`] for the first thing that is wrong, by line and column.
+    /// [`OrdersFileError`] for the first invalid line or field.
     pub fn read(input: impl Read) -> Result<Self, OrdersFileError> {
         let mut builder = Builder::default();
         each_row(input, |row| builder.add(row))?;
@@ -96,7 +96,7 @@ impl OrderBook {
         Ok(builder.book)
     }
 
-    /// The first `count` orders, with only the accounts and products they name.
+    /// The first `count` orders, with only their accounts and products.
     #[must_use]
     pub fn first_orders(&self, count: usize) -> Self {
         let mut part = Self::default();
@@ -124,7 +124,7 @@ impl OrderBook {
         part
     }
 
-    /// What the file adds up to.
+    /// The totals of the file.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let lines = self.orders.iter().flat_map(|order| &order.lines);
@@ -209,7 +209,7 @@ impl Builder {
         if let Some(&position) = self.products.get(reference) {
             let product = &self.book.products[position];
             row.agrees(NAME, reference, &product.name)?;
-            // 14.6 and 14.60 are one price.
+            // 14.6 and 14.60 are the same price.
             if price != product.price {
                 row.agrees(PRICE, reference, &product.price_text)?;
             }

@@ -1,10 +1,10 @@
-//! What can be wrong with a file of orders, named by line and column.
+//! The errors of a file of orders, with line and column.
 
 use thiserror::Error;
 
 use crate::MoneyError;
 
-/// Why a file of orders is not taken. Nothing has been sent then. The caller knows the file's name.
+/// Why a file of orders is rejected. Nothing was sent yet. The caller adds the file's name.
 #[derive(Debug, Error)]
 pub enum OrdersFileError {
     /// The file cannot be opened.
@@ -13,12 +13,12 @@ pub enum OrdersFileError {
     /// The file cannot be read to its end.
     #[error("cannot be read: {0}")]
     Read(std::io::Error),
-    /// Not CSV: a record of another length than the header, or not UTF-8.
+    /// Not CSV: a record with another length than the header, or not UTF-8.
     #[error("line {line}: {reason}")]
     Malformed {
         /// The line, from 1; the header is line 1.
         line: u64,
-        /// What the CSV reader says.
+        /// The error of the CSV reader.
         reason: String,
     },
     /// The header lacks a column.
@@ -33,39 +33,39 @@ pub enum OrdersFileError {
         /// The column.
         column: &'static str,
     },
-    /// One field is wrong, alone or beside an earlier line.
+    /// A field is invalid, by itself or compared to an earlier line.
     #[error("line {line}, column {column}: {problem}")]
     Field {
         /// The line, from 1; the header is line 1.
         line: u64,
         /// The column.
         column: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         problem: FieldProblem,
     },
-    /// A header and nothing else.
-    #[error("there is no order in it")]
+    /// The file has a header only.
+    #[error("the file has no order")]
     Empty,
-    /// More than a replay holds in memory.
+    /// The file is larger than a replay holds in memory.
     #[error("more than {limit} {unit}")]
     TooLong {
         /// The limit.
         limit: u64,
-        /// Of what: lines or bytes.
+        /// The unit of the limit: lines or bytes.
         unit: &'static str,
     },
 }
 
-/// What is wrong with one field.
+/// The problem of one field.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub enum FieldProblem {
-    /// Nothing there.
-    #[error("it is empty")]
+    /// The field is empty.
+    #[error("the field is empty")]
     Missing,
     /// Not a day such as `1997-01-18`.
     #[error("{0:?} is not a day such as 1997-01-18")]
     NotADay(String),
-    /// Not a whole number within the API's `Int`.
+    /// Not a whole number in the range of the API's `Int`.
     #[error("{0:?} is not a whole number of units")]
     NotAQuantity(String),
     /// Zero or less.
@@ -74,24 +74,24 @@ pub enum FieldProblem {
     /// Not an exact number of cents.
     #[error(transparent)]
     Money(#[from] MoneyError),
-    /// The order passes what the API can carry exactly.
-    #[error("the total of order {order} passes 99999999999.99")]
+    /// The order's total is above what the API can represent exactly.
+    #[error("the total of order {order} is more than 99999999999.99")]
     TotalTooLarge {
         /// The order's ref.
         order: String,
     },
-    /// A ref came before with something else beside it.
-    #[error("{subject} has {found:?} here and {before:?} on an earlier line")]
+    /// An earlier line has another value for the same ref.
+    #[error("{entry} has {found:?} here and {before:?} on an earlier line")]
     Contradiction {
         /// The order's or product's ref.
-        subject: String,
-        /// What an earlier line says.
+        entry: String,
+        /// The value on the earlier line.
         before: String,
-        /// What this line says.
+        /// The value on this line.
         found: String,
     },
-    /// One order names a product on two lines.
-    #[error("order {order} names product {product} a second time")]
+    /// An order has a product on two lines.
+    #[error("order {order} has product {product} twice")]
     RepeatedProduct {
         /// The order's ref.
         order: String,

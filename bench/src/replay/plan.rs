@@ -1,4 +1,4 @@
-//! What is sent for each entry of the book: the variables of its document, with an idempotency key made from its ref.
+//! The variables of the request for each entry, with an idempotency key derived from its ref.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -6,7 +6,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::difference::Kind;
 use super::orders::{Order, Product};
 
-/// `replay:order:o000003`. The same file and prefix make the same keys, whatever was answered before.
+/// `replay:order:o000003`. The same file and prefix always give the same keys.
 pub(super) fn idempotency_key(prefix: &str, kind: Kind, reference: &str) -> String {
     format!("{prefix}:{kind}:{reference}")
 }
@@ -46,13 +46,13 @@ pub(super) fn create_product(prefix: &str, product: &Product) -> Box<RawValue> {
             name: &product.name,
             description: &product.reference,
             price: RawValue::from_string(product.price_text.clone())
-                .expect("the text of a price that was read is a JSON number"),
+                .expect("the text of a parsed price is a JSON number"),
         },
         idempotency_key: idempotency_key(prefix, Kind::Product, &product.reference),
     })
 }
 
-/// `product_ids` are in the sequence of the book's products.
+/// `product_ids` are in the order of the book's products.
 pub(super) fn create_order(
     prefix: &str,
     order: &Order,
@@ -116,7 +116,7 @@ pub(super) fn read_product(id: &str) -> Box<RawValue> {
 }
 
 fn json(variables: &impl Serialize) -> Box<RawValue> {
-    to_raw_value(variables).expect("texts, whole numbers and lists of them always have a JSON form")
+    to_raw_value(variables).expect("strings, integers and lists of them have a JSON form")
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
     use crate::Cents;
 
     #[test]
-    fn a_price_is_sent_with_the_text_of_the_file() {
+    fn price_is_sent_as_the_text_of_the_file() {
         let product = Product {
             reference: "cd-002000".to_owned(),
             name: "CD at \"20\"".to_owned(),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_names_the_ids_that_were_answered() {
+    fn order_refers_to_the_created_ids() {
         let order = Order {
             reference: "o1".to_owned(),
             account: 0,

@@ -1,10 +1,10 @@
-//! How far a replay is: counters it raises and anyone may watch while it runs.
+//! The progress of a replay: counters that may be read while it runs.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// The parts of a replay, one after the other.
+/// The phases of a replay, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Accounts are created.
@@ -20,7 +20,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// All phases in their sequence.
+    /// All phases in their order.
     pub const ALL: [Self; 5] = [
         Self::Accounts,
         Self::Products,
@@ -29,7 +29,7 @@ impl Phase {
         Self::ProductsReadBack,
     ];
 
-    /// A short name for people.
+    /// The name in the progress display.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -42,26 +42,26 @@ impl Phase {
     }
 }
 
-/// The counters of one replay. Use a new one for each.
+/// The counters of one replay. Each replay needs a new value.
 #[derive(Debug, Default)]
 pub struct ReplayProgress {
     phases: [Counters; Phase::ALL.len()],
 }
 
-/// One phase at one moment.
+/// The state of one phase.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseSnapshot {
-    /// Which.
+    /// The phase.
     pub phase: Phase,
-    /// Items that are done: acknowledged by the node, or read back.
+    /// Completed items: acknowledged by the node, or read back.
     pub done: usize,
-    /// Items in all.
+    /// All items.
     pub total: usize,
-    /// Requests that were sent again.
+    /// The number of retries.
     pub retries: usize,
-    /// Since the phase began, until it ended.
+    /// Time since the start of the phase, until its end.
     pub elapsed: Duration,
-    /// True when all items are done.
+    /// True if all items are done.
     pub ended: bool,
 }
 
@@ -75,13 +75,13 @@ struct Counters {
 }
 
 impl ReplayProgress {
-    /// Nothing begun.
+    /// No phase has started.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The phase as it stands; `None` before it began.
+    /// The current state of a phase; `None` before its start.
     #[must_use]
     pub fn phase(&self, phase: Phase) -> Option<PhaseSnapshot> {
         let counters = self.counters(phase);
@@ -97,13 +97,13 @@ impl ReplayProgress {
         })
     }
 
-    /// Orders the node has acknowledged so far.
+    /// The number of orders that the node has acknowledged.
     #[must_use]
     pub fn orders_acknowledged(&self) -> usize {
         self.counters(Phase::Orders).done.load(Relaxed)
     }
 
-    /// Requests that were sent again so far, over all phases.
+    /// The number of retries over all phases.
     #[must_use]
     pub fn retries(&self) -> usize {
         let retries = self.phases.iter().map(|counters| &counters.retries);
@@ -136,7 +136,7 @@ impl ReplayProgress {
 }
 
 impl PhaseSnapshot {
-    /// Items per second since the phase began.
+    /// Items per second since the start of the phase.
     #[must_use]
     pub fn per_second(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phases_count_apart_and_retries_together() {
+    fn phases_are_counted_separately_and_retries_together() {
         let progress = ReplayProgress::new();
         assert!(progress.phase(Phase::Orders).is_none());
         progress.begin(Phase::Accounts, 1);

@@ -1,36 +1,27 @@
-//! Asks the node for every account with all its orders, and for every product.
+//! Reads every account with all its orders, and every product.
 
 use std::collections::HashSet;
 
 use super::api::{
-    AccountsPage, OrderAnswer, ProductAnswer, ProductsAnswer, READ_ACCOUNT, READ_PRODUCT,
+    AccountRead, AccountsPage, ProductResponse, ProductsResponse, READ_ACCOUNT, READ_PRODUCT,
 };
 use super::difference::Kind;
 use super::orders::OrderBook;
+use super::outcome::{CreatedIds, ReplayError};
 use super::plan;
 use super::progress::Phase;
 use super::reconcile::Reconciler;
-use super::run::{PlacedIds, ReplayError};
 use super::session::{Item, Session};
 use crate::CallError;
 
-/// Orders asked for at once: the API's own default.
+/// Orders per page: the API's default.
 const PAGE: usize = 100;
 
-/// One account as it was read back.
-#[derive(Debug)]
-pub(super) struct AccountRead {
-    pub(super) id: String,
-    pub(super) name: String,
-    /// Over all pages, in the node's sequence; repeated when the node repeats them.
-    pub(super) orders: Vec<OrderAnswer>,
-}
-
-/// Reads everything back and hands it to `reconciler` as it comes.
+/// Reads everything back and passes it to `reconciler`.
 pub(super) async fn read_back(
     session: &Session<'_>,
     book: &OrderBook,
-    ids: &PlacedIds,
+    ids: &CreatedIds,
     reconciler: &mut Reconciler<'_>,
 ) -> Result<(), ReplayError> {
     let account = |number: usize| async move {
@@ -55,14 +46,14 @@ pub(super) async fn read_back(
         };
         read_product(session, item, &ids.products[number]).await
     };
-    let take = |number: usize, read: Option<ProductAnswer>| reconciler.product(number, read);
+    let take = |number: usize, read: Option<ProductResponse>| reconciler.product(number, read);
     let count = book.products.len();
     session
         .each(Phase::ProductsReadBack, count, product, take)
         .await
 }
 
-/// One account with the orders of all pages; `None` when the node does not have it.
+/// One account with the orders of all pages; `None` if the node does not have it.
 async fn read_account(
     session: &Session<'_>,
     item: Item<'_>,
@@ -72,11 +63,11 @@ async fn read_account(
     let mut seen = HashSet::new();
     for page in 0.. {
         let variables = plan::read_account(id, page * PAGE, PAGE);
-        let answer = session.call::<AccountsPage>(item, READ_ACCOUNT, &variables);
-        let Some(answer) = absent_as_none(answer.await, "ACCOUNT_NOT_FOUND")? else {
+        let response = session.call::<AccountsPage>(item, READ_ACCOUNT, &variables);
+        let Some(response) = absent_as_none(response.await, "ACCOUNT_NOT_FOUND")? else {
             return Ok(None);
         };
-        let Some(account) = only(item, answer.accounts, |account| account.id == id)? else {
+        let Some(account) = only(item, response.accounts, |account| account.id == id)? else {
             return Ok(None);
         };
         let length = account.orders.len();
@@ -94,7 +85,8 @@ async fn read_account(
             }
             Some(read) => read.orders.extend(account.orders),
         }
-        // A node that ignores `skip` answers the first page for ever; a page without anything new ends that.
+        // A node that ignores `skip` always returns the first page; a page without new orders ends
+        // the loop.
         if length < PAGE || new == 0 {
             break;
         }
@@ -102,41 +94,44 @@ async fn read_account(
     Ok(read)
 }
 
-/// One product; `None` when the node does not have it.
+/// One product; `None` if the node does not have it.
 async fn read_product(
     session: &Session<'_>,
     item: Item<'_>,
     id: &str,
-) -> Result<Option<ProductAnswer>, ReplayError> {
+) -> Result<Option<ProductResponse>, ReplayError> {
     let variables = plan::read_product(id);
-    let answer = session.call::<ProductsAnswer>(item, READ_PRODUCT, &variables);
-    let answer = absent_as_none(answer.await, "PRODUCT_NOT_FOUND")?;
-    answer.map_or(Ok(None), |answer| {
-        only(item, answer.products, |product| product.id == id)
+    let response = session.call::<ProductsResponse>(item, READ_PRODUCT, &variables);
+    let response = absent_as_none(response.await, "PRODUCT_NOT_FOUND")?;
+    response.map_or(Ok(None), |response| {
+        only(item, response.products, |product| product.id == id)
     })
 }
 
-/// A read by id answers one entry or none. Anything else is not an answer to the question.
+/// A read by id returns one entry or none; anything else is an error.
 fn only<T>(
     item: Item<'_>,
     mut entries: Vec<T>,
-    is_asked_for: impl Fn(&T) -> bool,
+    is_requested: impl Fn(&T) -> bool,
 ) -> Result<Option<T>, ReplayError> {
     let count = entries.len();
     match entries.pop() {
         None => Ok(None),
-        Some(entry) if count == 1 && is_asked_for(&entry) => Ok(Some(entry)),
+        Some(entry) if count == 1 && is_requested(&entry) => Ok(Some(entry)),
         Some(_) => {
-            let answered = format!("{count} entries, or another one, answered for one id");
-            Err(item.refused(CallError::Protocol(answered)))
+            let reason = format!("{count} entries, or a different one, returned for one id");
+            Err(item.rejected(CallError::Protocol(reason)))
         }
     }
 }
 
-/// A lost entry is a difference to name, not a reason to stop, however the node says that it is not there.
-fn absent_as_none<T>(answer: Result<T, ReplayError>, code: &str) -> Result<Option<T>, ReplayError> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
+/// A missing entry is a difference and not a reason to stop, however the node reports it.
+fn absent_as_none<T>(
+    response: Result<T, ReplayError>,
+    code: &str,
+) -> Result<Option<T>, ReplayError> {
+    match response {
+        Ok(response) => Ok(Some(response)),
         Err(error) if error.code() == Some(code) => Ok(None),
         Err(error) => Err(error),
     }

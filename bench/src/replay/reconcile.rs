@@ -1,18 +1,17 @@
-//! Compares what was read back with the file, to the cent and without IO.
+//! Compares the data that was read back with the file, to the cent and without IO.
 
 use std::collections::{HashMap, HashSet};
 
-use super::api::{LineAnswer, Money, NumberText, OrderAnswer, ProductAnswer};
-use super::difference::{Differences, Finding, Kind, Subject};
+use super::api::{AccountRead, LineResponse, Money, NumberText, OrderResponse, ProductResponse};
+use super::difference::{Differences, EntryRef, Finding, Kind};
 use super::orders::{Line, Order, OrderBook, Product, Totals};
-use super::read_back::AccountRead;
-use super::run::PlacedIds;
+use super::outcome::CreatedIds;
 use crate::Cents;
 
-/// The comparison, fed with one account or product at a time in any sequence.
+/// The comparison; it takes one account or product at a time in any order.
 pub(super) struct Reconciler<'a> {
     book: &'a OrderBook,
-    ids: &'a PlacedIds,
+    ids: &'a CreatedIds,
     order_numbers: HashMap<&'a str, usize>,
     product_numbers: HashMap<&'a str, usize>,
     orders_of_account: Vec<Vec<usize>>,
@@ -21,8 +20,7 @@ pub(super) struct Reconciler<'a> {
 }
 
 impl<'a> Reconciler<'a> {
-    /// `differences` are those found so far.
-    pub(super) fn new(book: &'a OrderBook, ids: &'a PlacedIds, differences: Differences) -> Self {
+    pub(super) fn new(book: &'a OrderBook, ids: &'a CreatedIds, differences: Differences) -> Self {
         let mut differences = differences;
         let accounts = book.accounts.iter().map(String::as_str);
         let products = book
@@ -48,7 +46,7 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Compares one account and its orders; `None` when the node does not have it.
+    /// Compares one account and its orders; `None` if the node does not have it.
     pub(super) fn account(&mut self, number: usize, read: Option<AccountRead>) {
         let reference = &self.book.accounts[number];
         let mut listed = HashSet::new();
@@ -60,41 +58,41 @@ impl<'a> Reconciler<'a> {
                     self.order(number, order);
                 } else {
                     self.differences
-                        .add(self.order_subject(&order.id), Finding::ListedTwice);
+                        .add(self.order_entry(&order.id), Finding::ListedTwice);
                 }
             }
         } else {
             let id = &self.ids.accounts[number];
             self.differences
-                .add(subject(Kind::Account, reference, id), Finding::Missing);
+                .add(entry(Kind::Account, reference, id), Finding::Missing);
         }
         for &order in &self.orders_of_account[number] {
             let id = self.ids.orders[order].as_str();
             if !listed.contains(id) {
                 let reference = &self.book.orders[order].reference;
                 self.differences
-                    .add(subject(Kind::Order, reference, id), Finding::Missing);
+                    .add(entry(Kind::Order, reference, id), Finding::Missing);
             }
         }
     }
 
-    /// Compares one product; `None` when the node does not have it.
-    pub(super) fn product(&mut self, number: usize, read: Option<ProductAnswer>) {
+    /// Compares one product; `None` if the node does not have it.
+    pub(super) fn product(&mut self, number: usize, read: Option<ProductResponse>) {
         let product = &self.book.products[number];
         if let Some(read) = &read {
             self.read.products += 1;
             check_product(product, read, &mut self.differences);
         } else {
-            let subject = subject(
+            let entry = entry(
                 Kind::Product,
                 &product.reference,
                 &self.ids.products[number],
             );
-            self.differences.add(subject, Finding::Missing);
+            self.differences.add(entry, Finding::Missing);
         }
     }
 
-    /// What was read back in all, and every difference.
+    /// The totals that were read back, and all differences.
     pub(super) fn finish(self) -> (Totals, Differences) {
         let Self {
             book,
@@ -103,17 +101,17 @@ impl<'a> Reconciler<'a> {
             ..
         } = self;
         let expected = book.totals();
-        // Every way to differ has a finding of its own. Should one be forgotten, the counts still tell.
+        // Every difference has its own finding. If one is forgotten, the counts still show it.
         if differences.count() == 0 && read != expected {
-            let all = subject(Kind::Order, "(all)", "");
+            let all = entry(Kind::Order, "(all)", "");
             let (found, expected) = (read.to_string(), expected.to_string());
             differences.add(all, Finding::Counts { found, expected });
         }
         (read, differences)
     }
 
-    /// Counts one order of an account's list and compares it when it is of the file.
-    fn order(&mut self, account: usize, read: &OrderAnswer) {
+    /// Counts one order of an account's list, and compares it if it is in the file.
+    fn order(&mut self, account: usize, read: &OrderResponse) {
         self.read.orders += 1;
         let units = read
             .products
@@ -128,7 +126,7 @@ impl<'a> Reconciler<'a> {
             let finding = Finding::NotPlaced {
                 account: found_under,
             };
-            return self.differences.add(self.order_subject(&read.id), finding);
+            return self.differences.add(self.order_entry(&read.id), finding);
         };
         let order = &self.book.orders[number];
         if order.account != account {
@@ -136,14 +134,14 @@ impl<'a> Reconciler<'a> {
                 found: found_under,
                 expected: self.book.accounts[order.account].clone(),
             };
-            self.differences.add(self.order_subject(&read.id), finding);
+            self.differences.add(self.order_entry(&read.id), finding);
         }
         let (price, money) = (&read.total_price, &read.total_money);
         check_total(order, &read.id, price, money, "", &mut self.differences);
         self.lines(order, read);
     }
 
-    fn lines(&mut self, order: &Order, read: &OrderAnswer) {
+    fn lines(&mut self, order: &Order, read: &OrderResponse) {
         let mut open: HashMap<usize, Line> = order
             .lines
             .iter()
@@ -153,13 +151,13 @@ impl<'a> Reconciler<'a> {
             let known = self.product_numbers.get(line.id.as_str());
             if let Some(expected) = known.and_then(|number| open.remove(number)) {
                 let product = &self.book.products[expected.product];
-                let subject = subject(Kind::Order, &order.reference, &read.id);
-                check_line(&subject, expected, product, line, &mut self.differences);
+                let entry = entry(Kind::Order, &order.reference, &read.id);
+                check_line(&entry, expected, product, line, &mut self.differences);
             } else {
                 let finding = Finding::LineNotOrdered {
                     product_id: line.id.clone(),
                 };
-                self.differences.add(self.order_subject(&read.id), finding);
+                self.differences.add(self.order_entry(&read.id), finding);
             }
         }
         for line in order
@@ -168,16 +166,14 @@ impl<'a> Reconciler<'a> {
             .filter(|line| open.contains_key(&line.product))
         {
             let product = self.book.products[line.product].reference.clone();
-            self.differences.add(
-                self.order_subject(&read.id),
-                Finding::LineMissing { product },
-            );
+            self.differences
+                .add(self.order_entry(&read.id), Finding::LineMissing { product });
         }
     }
 
-    fn order_subject(&self, id: &str) -> Subject {
+    fn order_entry(&self, id: &str) -> EntryRef {
         let number = self.order_numbers.get(id);
-        Subject {
+        EntryRef {
             kind: Kind::Order,
             reference: number.map(|&number| self.book.orders[number].reference.clone()),
             id: id.to_owned(),
@@ -185,7 +181,7 @@ impl<'a> Reconciler<'a> {
     }
 }
 
-/// Which entry an id belongs to. An id that was answered for two refs is a difference.
+/// The number of the entry of each id. One id for two refs is a difference.
 fn numbers<'a>(
     kind: Kind,
     ids: &'a [String],
@@ -198,7 +194,7 @@ fn numbers<'a>(
         if let Some(before) = numbers.insert(id.as_str(), number) {
             let reference = refs[before].to_owned();
             differences.add(
-                subject(kind, refs[number], id),
+                entry(kind, refs[number], id),
                 Finding::SameIdAs { reference },
             );
         }
@@ -206,11 +202,11 @@ fn numbers<'a>(
     numbers
 }
 
-/// An account's name is its ref.
+/// Compares the account's name, which is its ref.
 pub(super) fn check_account(reference: &str, id: &str, name: &str, differences: &mut Differences) {
-    let subject = subject(Kind::Account, reference, id);
+    let entry = entry(Kind::Account, reference, id);
     check(
-        &subject,
+        &entry,
         "name",
         name,
         name == reference,
@@ -219,16 +215,16 @@ pub(super) fn check_account(reference: &str, id: &str, name: &str, differences: 
     );
 }
 
-/// Name, description and price in both forms.
+/// Compares name, description, and the price in both forms.
 pub(super) fn check_product(
     product: &Product,
-    read: &ProductAnswer,
+    read: &ProductResponse,
     differences: &mut Differences,
 ) {
-    let subject = subject(Kind::Product, &product.reference, &read.id);
+    let entry = entry(Kind::Product, &product.reference, &read.id);
     let (name, reference) = (&product.name, &product.reference);
     check(
-        &subject,
+        &entry,
         "name",
         &read.name,
         read.name == *name,
@@ -237,7 +233,7 @@ pub(super) fn check_product(
     );
     let same = read.description == *reference;
     check(
-        &subject,
+        &entry,
         "description",
         &read.description,
         same,
@@ -246,7 +242,7 @@ pub(super) fn check_product(
     );
     let minor_units = &read.price_money.minor_units;
     check_price(
-        &subject,
+        &entry,
         "price",
         &read.price,
         minor_units,
@@ -255,30 +251,30 @@ pub(super) fn check_product(
     );
 }
 
-/// An order's total in all its forms. `place` follows the field's name.
+/// Compares an order's total in all its forms. `origin` is appended to the field's name.
 pub(super) fn check_total(
     order: &Order,
     id: &str,
     price: &NumberText,
     money: &Money,
-    place: &str,
+    origin: &str,
     differences: &mut Differences,
 ) {
-    let subject = subject(Kind::Order, &order.reference, id);
+    let entry = entry(Kind::Order, &order.reference, id);
     let total = order.total;
-    let field = format!("totalPrice{place}");
+    let field = format!("totalPrice{origin}");
     check_price(
-        &subject,
+        &entry,
         &field,
         price,
         &money.minor_units,
         total,
         differences,
     );
-    let field = format!("totalMoney.amount{place}");
+    let field = format!("totalMoney.amount{origin}");
     let (amount, expected) = (&money.amount, total.to_string());
     check(
-        &subject,
+        &entry,
         &field,
         amount,
         *amount == expected,
@@ -288,16 +284,16 @@ pub(super) fn check_total(
 }
 
 fn check_line(
-    subject: &Subject,
+    entry: &EntryRef,
     expected: Line,
     product: &Product,
-    read: &LineAnswer,
+    read: &LineResponse,
     differences: &mut Differences,
 ) {
     let field = |name: &str| format!("{name} of {}", product.reference);
     let same = read.name == product.name;
     check(
-        subject,
+        entry,
         &field("name"),
         &read.name,
         same,
@@ -310,7 +306,7 @@ fn check_line(
     );
     let quantity = expected.quantity.to_string();
     check(
-        subject,
+        entry,
         &field("quantity"),
         &found,
         same,
@@ -319,7 +315,7 @@ fn check_line(
     );
     let minor_units = &read.price_money.minor_units;
     check_price(
-        subject,
+        entry,
         &field("price"),
         &read.price,
         minor_units,
@@ -328,9 +324,9 @@ fn check_line(
     );
 }
 
-/// One amount, as the number of old clients and as the minor units of new ones.
+/// Compares one amount in both forms: the number of old clients, and the minor units of new ones.
 fn check_price(
-    subject: &Subject,
+    entry: &EntryRef,
     field: &str,
     price: &NumberText,
     minor_units: &NumberText,
@@ -339,7 +335,7 @@ fn check_price(
 ) {
     let same = price.amount() == Some(expected);
     check(
-        subject,
+        entry,
         field,
         price.as_str(),
         same,
@@ -349,7 +345,7 @@ fn check_price(
     let same = minor_units.minor_units() == Some(expected);
     let (field, cents) = (format!("minorUnits of {field}"), expected.get().to_string());
     check(
-        subject,
+        entry,
         &field,
         minor_units.as_str(),
         same,
@@ -359,7 +355,7 @@ fn check_price(
 }
 
 fn check(
-    subject: &Subject,
+    entry: &EntryRef,
     field: &str,
     found: &str,
     same: bool,
@@ -370,7 +366,7 @@ fn check(
         let (found, expected) = (found.to_owned(), expected.to_owned());
         let field = field.to_owned();
         differences.add(
-            subject.clone(),
+            entry.clone(),
             Finding::Value {
                 field,
                 found,
@@ -380,8 +376,8 @@ fn check(
     }
 }
 
-fn subject(kind: Kind, reference: &str, id: &str) -> Subject {
-    Subject {
+fn entry(kind: Kind, reference: &str, id: &str) -> EntryRef {
+    EntryRef {
         kind,
         reference: Some(reference.to_owned()),
         id: id.to_owned(),

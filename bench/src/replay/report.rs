@@ -1,4 +1,4 @@
-//! The verdict of a replay, for people and for programs.
+//! The result of a replay as text and as JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,31 +8,31 @@ use serde::Serialize;
 use super::difference::{Difference, Differences};
 use super::orders::Totals;
 
-/// What a replay found.
+/// The result of a replay.
 #[derive(Clone, Debug)]
 pub struct ReplayReport {
-    /// What was read back from the node.
+    /// The totals that were read back from the node.
     pub read: Totals,
-    /// What the file says.
+    /// The totals of the file.
     pub expected: Totals,
-    /// Where they differ.
+    /// The differences between node and file.
     pub differences: Differences,
-    /// Requests that were sent again.
+    /// The number of retries.
     pub retries: usize,
-    /// From the first request to the verdict.
+    /// The time from the first request to the result.
     pub took: Duration,
-    /// The part of it in which orders were placed.
+    /// The part of it in which orders were created.
     pub orders_took: Duration,
 }
 
 impl ReplayReport {
-    /// True when the node holds exactly what the file says.
+    /// True if the node's data is exactly that of the file.
     #[must_use]
     pub fn reconciled(&self) -> bool {
         self.differences.count() == 0 && self.read == self.expected
     }
 
-    /// Orders acknowledged per second while orders were placed.
+    /// Orders acknowledged per second during their creation.
     #[must_use]
     pub fn orders_per_second(&self) -> f64 {
         let seconds = self.orders_took.as_secs_f64();
@@ -43,7 +43,8 @@ impl ReplayReport {
         }
     }
 
-    /// The facts as one line of JSON. Counts and `total` are what was read back; times are in seconds.
+    /// The result as one line of JSON. Counts and `total` are those read back; times are in
+    /// seconds.
     #[must_use]
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
@@ -76,11 +77,11 @@ impl ReplayReport {
             orders_seconds: rounded(self.orders_took.as_secs_f64()),
             orders_per_s: rounded(self.orders_per_second()),
         })
-        .expect("texts, flags and finite numbers always have a JSON form")
+        .expect("strings, booleans and finite numbers have a JSON form")
     }
 }
 
-/// The last line for people.
+/// The last line of the output.
 impl fmt::Display for ReplayReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.reconciled() {
@@ -120,14 +121,14 @@ impl fmt::Display for Totals {
     }
 }
 
-/// Milliseconds are as fine as these times mean anything.
+/// Rounds to milliseconds, the useful precision of these times.
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::difference::{Finding, Kind, Subject};
+    use super::super::difference::{EntryRef, Finding, Kind};
     use super::*;
     use crate::Cents;
 
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_has_counts_and_total() {
+    fn last_line_has_counts_and_total() {
         assert_eq!(
             report().to_string(),
             "reconciled: 2357 accounts, 1456 products, 6919 orders, 16479 units, total 244091.94 \
@@ -163,12 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_or_a_count_denies_the_verdict() {
+    fn difference_or_wrong_count_is_not_reconciled() {
         let mut fewer = report();
         fewer.read.units -= 1;
         assert!(!fewer.reconciled());
         let mut differing = report();
-        let subject = Subject {
+        let entry = EntryRef {
             kind: Kind::Order,
             reference: None,
             id: "x".to_owned(),
@@ -176,7 +177,7 @@ mod tests {
         let account = "c1".to_owned();
         differing
             .differences
-            .add(subject, Finding::NotPlaced { account });
+            .add(entry, Finding::NotPlaced { account });
         let line = differing.to_string();
         assert!(
             line.starts_with("NOT reconciled: 1 difference: read back 2357"),
@@ -184,7 +185,7 @@ mod tests {
         );
         let json = differing.to_json();
         assert!(
-            json.contains(r#""reconciled":false"#) && json.contains("(of no ref) (id x)"),
+            json.contains(r#""reconciled":false"#) && json.contains("(no ref) (id x)"),
             "{json}"
         );
     }

@@ -1,81 +1,84 @@
-//! When to send a request again: after waits that grow and vary, while the failures of one request last too short a
-//! time to give up.
-//!
-//! The waits are "decorrelated jitter" of
-//! <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>: each is drawn between the least wait
-//! and three times the one before it, so that many requests that failed together do not come back together.
+//! The delays between attempts of one request, and when to stop retrying.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
 use tokio::time::Instant;
 
-use crate::random::SplitMix64;
+use crate::CallError;
 
-/// Short enough that a blink of the node costs next to nothing.
-const WAIT_MIN: Duration = Duration::from_millis(50);
-/// Long enough to leave a starting node in peace, short enough to notice it soon.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+/// Short enough that a brief failure of the node costs next to nothing.
+const DELAY_MIN: Duration = Duration::from_millis(50);
+/// Long enough not to burden a starting node, short enough to notice it soon. Jitter included.
+const DELAY_MAX: Duration = Duration::from_secs(2);
 
-/// The failures of one request since it was first sent.
-#[derive(Debug)]
-pub(super) struct Backoff {
-    retry_for: Duration,
-    first_failure: Option<Instant>,
-    wait: Duration,
-    random: SplitMix64,
+/// Exponential delays. The jitter is up to the delay itself, and each request has its own seed, so that many requests
+/// that failed together are not retried together.
+pub(super) fn retry_delays() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(DELAY_MIN)
+        .with_max_delay(DELAY_MAX / 2)
+        .with_jitter()
+        // Without its feature `std`, backon would use one seed for all.
+        .with_jitter_seed(fastrand::u64(..))
+        .without_max_times()
 }
 
-impl Backoff {
-    pub(super) fn new(retry_for: Duration) -> Self {
-        Self {
-            retry_for,
-            first_failure: None,
-            wait: WAIT_MIN,
-            // The standard library's hasher is keyed at random; nothing here needs more than that.
-            random: SplitMix64::new(RandomState::new().hash_one(0_u8)),
-        }
-    }
-
-    /// How long to wait after a failure at `now`; `None` when failures would have lasted longer than allowed by then.
-    pub(super) fn after_failure(&mut self, now: Instant) -> Option<Duration> {
-        let first = *self.first_failure.get_or_insert(now);
-        let upper = (self.wait * 3).min(WAIT_MAX);
-        self.wait = WAIT_MIN + (upper - WAIT_MIN).mul_f64(self.random.fraction());
-        let lasted = now.duration_since(first) + self.wait;
-        (lasted <= self.retry_for).then_some(self.wait)
+/// Keeps the delay after a failure, or ends retrying (`None`) if failures would last longer than `limit` by its end.
+/// The time counts from the first failure.
+pub(super) fn retries_for(
+    limit: Duration,
+) -> impl FnMut(&CallError, Option<Duration>) -> Option<Duration> {
+    let mut first_failure = None;
+    move |_, delay| {
+        let lasted = first_failure.get_or_insert_with(Instant::now).elapsed();
+        delay.filter(|delay| lasted + *delay <= limit)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use backon::BackoffBuilder;
+
     use super::*;
 
-    #[test]
-    fn waits_vary_within_their_bounds_and_end() {
-        let mut backoff = Backoff::new(Duration::from_secs(60));
+    fn failure() -> CallError {
+        CallError::Protocol("any".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn delays_vary_within_their_bounds_and_end() {
+        let limit = Duration::from_secs(60);
+        let (mut delays, mut adjust) = (retry_delays().build(), retries_for(limit));
         let start = Instant::now();
-        let mut now = start;
-        let mut waits = Vec::new();
-        while let Some(wait) = backoff.after_failure(now) {
-            assert!((WAIT_MIN..=WAIT_MAX).contains(&wait), "{wait:?}");
-            waits.push(wait);
-            now += wait;
+        let mut kept = Vec::new();
+        while let Some(delay) = adjust(&failure(), delays.next()) {
+            assert!((DELAY_MIN..=DELAY_MAX).contains(&delay), "{delay:?}");
+            kept.push(delay);
+            tokio::time::advance(delay).await;
         }
-        assert!(now.duration_since(start) <= Duration::from_secs(60));
-        assert!(now.duration_since(start) >= Duration::from_secs(58));
+        assert!(start.elapsed() <= limit);
+        assert!(start.elapsed() >= limit - DELAY_MAX);
         assert!(
-            waits[0] <= WAIT_MIN * 3,
-            "the first wait is short: {waits:?}"
+            kept[0] <= DELAY_MIN * 2,
+            "the first delay is short: {kept:?}"
         );
-        assert!(waits.len() >= 30, "{waits:?}");
-        waits.dedup();
-        assert!(waits.len() > 2, "{waits:?}");
+        assert!(kept.len() >= 30, "{kept:?}");
+        kept.dedup();
+        assert!(kept.len() > 2, "{kept:?}");
     }
 
     #[test]
-    fn without_time_to_retry_the_first_failure_is_the_last() {
-        let mut backoff = Backoff::new(Duration::ZERO);
-        assert_eq!(backoff.after_failure(Instant::now()), None);
+    fn requests_have_different_delays() {
+        let delays = || retry_delays().build().take(5).collect::<Vec<_>>();
+        assert_ne!(delays(), delays());
+    }
+
+    #[tokio::test]
+    async fn zero_limit_never_retries() {
+        assert_eq!(
+            retries_for(Duration::ZERO)(&failure(), Some(DELAY_MIN)),
+            None
+        );
     }
 }

@@ -1,26 +1,28 @@
-//! How requests of a replay are made: so many at a time, and each again while that may help.
+//! The requests of a replay: their concurrency and their retries.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use backon::Retryable;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::difference::Kind;
+use super::outcome::{ReplayError, ReplayOptions};
 use super::progress::{Phase, ReplayProgress};
-use super::retry::Backoff;
-use super::run::{ReplayError, ReplayOptions};
+use super::retry::{retries_for, retry_delays};
 use crate::{CallError, GraphqlClient};
 
-/// One replay's connection to the node.
+/// The connection of one replay to the node.
 pub(super) struct Session<'a> {
     pub(super) client: GraphqlClient,
     pub(super) options: &'a ReplayOptions,
     pub(super) progress: &'a ReplayProgress,
 }
 
-/// What a request is made for; errors name it.
+/// The entry of a request; errors name it.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
     pub(super) phase: Phase,
@@ -29,32 +31,33 @@ pub(super) struct Item<'a> {
 }
 
 impl Session<'_> {
-    /// Sends one request, and again after every failure that may pass. Creations carry an idempotency key and reads
-    /// change nothing, so repeating is safe whether or not the failed attempt was executed.
+    /// Sends one request, and retries it after temporary failures. Creations have an idempotency
+    /// key and reads change nothing, so a retry is safe whether or not the failed attempt was
+    /// executed.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         item: Item<'_>,
         document: &str,
         variables: &RawValue,
     ) -> Result<T, ReplayError> {
-        let mut backoff = Backoff::new(self.options.retry_for);
-        let mut attempts = 0;
+        let attempts = AtomicU32::new(0);
         let began = Instant::now();
-        loop {
-            attempts += 1;
-            let error = match self.attempt(document, variables).await {
-                Ok(data) => return Ok(data),
-                Err(error) => error,
-            };
-            if !error.is_transient() {
-                return Err(item.refused(error));
+        let called = (|| {
+            attempts.fetch_add(1, Relaxed);
+            self.attempt(document, variables)
+        })
+        .retry(retry_delays())
+        .when(CallError::is_transient)
+        .adjust(retries_for(self.options.retry_for))
+        .notify(|_, _| self.progress.retry(item.phase))
+        .await;
+        called.map_err(|error| {
+            if error.is_transient() {
+                item.gave_up(attempts.into_inner(), began.elapsed(), error)
+            } else {
+                item.rejected(error)
             }
-            let Some(wait) = backoff.after_failure(Instant::now()) else {
-                return Err(item.gave_up(attempts, began.elapsed(), error));
-            };
-            self.progress.retry(item.phase);
-            sleep(wait).await;
-        }
+        })
     }
 
     async fn attempt<T: DeserializeOwned>(
@@ -63,12 +66,13 @@ impl Session<'_> {
         variables: &RawValue,
     ) -> Result<T, CallError> {
         let deadline = Instant::now() + self.options.request_time_limit;
-        let answer = self.client.execute(document, variables, deadline).await?;
-        answer.decode()
+        let response = self.client.execute(document, variables, deadline).await?;
+        response.decode()
     }
 
-    /// Runs `task` for 0 to `total`, at most `concurrency` at once, and hands each result to `take` as it comes. The
-    /// first error ends the phase; requests under way are dropped, which the keys make harmless.
+    /// Runs `task` for 0 to `total`, at most `concurrency` at once, and passes each result to
+    /// `take`. The first error ends the phase; requests in flight are cancelled, which is harmless
+    /// because of the keys.
     pub(super) async fn each<T, Task: Future<Output = Result<T, ReplayError>>>(
         &self,
         phase: Phase,
@@ -92,9 +96,9 @@ impl Session<'_> {
 }
 
 impl Item<'_> {
-    /// An error that repeating does not cure.
-    pub(super) fn refused(self, source: CallError) -> ReplayError {
-        ReplayError::Refused {
+    /// A permanent error.
+    pub(super) fn rejected(self, source: CallError) -> ReplayError {
+        ReplayError::Rejected {
             kind: self.kind,
             reference: self.reference.to_owned(),
             source,

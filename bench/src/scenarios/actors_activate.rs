@@ -1,4 +1,5 @@
-//! `actors-activate`: orders read by calling the shop in this process, each from its row: none of them is active.
+//! `actors-activate`: reads orders by calling the shop in this process; none is active, so each is
+//! activated from its row.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,20 +7,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use fritzy_actors::ShopConfig;
 
-use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome};
-use super::things::Wanted;
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::allowed_settings::Setting;
+use super::dataset::DatasetSize;
+use super::shop::{deadline, outcome};
+use super::shop_system::{OpenShop, ShopSystem};
+use super::{Reach, Scenario, SetUp, SystemUnderTest};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
 
-/// Orders that stay in memory. Far fewer than are asked for in turn, so that each has left before its turn comes again.
+/// Orders that stay in memory: far fewer than are read in turn, so that each is passivated before
+/// it is read again.
 const ENTITIES_MAX: usize = 4_096;
-/// See there.
+/// The minimum of orders, see [`ENTITIES_MAX`].
 const ORDERS_MIN: u64 = 10 * ENTITIES_MAX as u64;
-/// Orders that are asked for.
+/// Maximum of orders to read.
 const ORDERS_MAX: usize = 100_000;
 
-/// The scenario.
 pub(super) struct ActorsActivate;
 
 #[async_trait]
@@ -29,7 +32,7 @@ impl Scenario for ActorsActivate {
     }
 
     fn about(&self) -> &'static str {
-        "orders read in process that are not in memory: each becomes active from its row on PostgreSQL"
+        "orders read in process that are not in memory: each is activated from its row on PostgreSQL"
     }
 
     fn reach(&self) -> Reach {
@@ -53,10 +56,10 @@ impl Scenario for ActorsActivate {
         u32::try_from(ORDERS_MAX).expect("small")
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-        let wanted = Wanted {
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
+        let size = DatasetSize {
             orders: ORDERS_MAX,
-            ..Wanted::by(set_up.settings)
+            ..DatasetSize::from_settings(set_up.settings)
         };
         let config = ShopConfig {
             entities_max: ENTITIES_MAX,
@@ -64,26 +67,26 @@ impl Scenario for ActorsActivate {
         };
         if set_up.settings.fill_count < ORDERS_MIN {
             return Err(BenchError::Settings(format!(
-                "actors-activate needs --fill={ORDERS_MIN} at least: of fewer orders some are still in memory when they are asked for again"
+                "actors-activate needs at least --fill={ORDERS_MIN}: of fewer orders, some are still in memory when they are read again"
             )));
         }
-        let subject = ShopSubject::open(set_up, config, wanted, |shop, _, _, _| Activating {
+        let subject = ShopSystem::open(set_up, config, size, |shop, _, _, _| ActivatingCaller {
             shop: shop.clone(),
         });
         Ok(Box::new(subject.await?))
     }
 }
 
-struct Activating {
+struct ActivatingCaller {
     shop: Arc<OpenShop>,
 }
 
-impl Caller for Activating {
+impl Caller for ActivatingCaller {
     async fn call(&mut self) -> Outcome {
-        /// All callers go through the orders together, so that nothing is asked for twice in a while.
+        /// Shared by all callers, so that no order is read twice in a short time.
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let OpenShop { shop, things } = &*self.shop;
-        let orders = &things.orders;
+        let OpenShop { shop, dataset } = &*self.shop;
+        let orders = &dataset.orders;
         let id = &orders[NEXT.fetch_add(1, Ordering::Relaxed) % orders.len()];
         outcome(shop.order(id, deadline()).await)
     }

@@ -1,18 +1,21 @@
-//! `actors-ask`: accounts read by calling the shop in this process: router, shard and entity actor, nothing else.
+//! `actors-ask`: reads accounts by calling the shop in this process: only router, shard and entity
+//! actor take part.
 
+use fastrand::Rng;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use fritzy_actors::ShopConfig;
 
-use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome};
-use super::things::Wanted;
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::allowed_settings::Setting;
+use super::dataset::DatasetSize;
+use super::shop::{deadline, outcome};
+use super::shop_system::{OpenShop, ShopSystem};
+use super::{Reach, Scenario, SetUp, SystemUnderTest};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
-use crate::random::SplitMix64;
+use crate::random::seeded;
 
-/// The scenario.
 pub(super) struct ActorsAsk;
 
 #[async_trait]
@@ -40,23 +43,24 @@ impl Scenario for ActorsAsk {
         ]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-        let wanted = Wanted {
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
+        let size = DatasetSize {
             products: 0,
-            ..Wanted::by(set_up.settings)
+            ..DatasetSize::from_settings(set_up.settings)
         };
         let config = ShopConfig::default();
-        let subject = ShopSubject::open(set_up, config, wanted, |shop, _, plan, number| Asking {
-            shop: shop.clone(),
-            random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
-        })
-        .await?;
-        let OpenShop { shop, things } = subject.shop();
-        for id in &things.accounts {
-            // From here on its actor is active.
+        let subject =
+            ShopSystem::open(set_up, config, size, |shop, _, plan, number| AskingCaller {
+                shop: shop.clone(),
+                random: seeded(&[plan.seed, plan.repetition as u64, number as u64]),
+            })
+            .await?;
+        let OpenShop { shop, dataset } = subject.shop();
+        for id in &dataset.accounts {
+            // This activates the account's actor.
             let read = shop.account(id, deadline()).await;
             read.map_err(|error| BenchError::Preparing {
-                what: "the reading of accounts",
+                what: "reading the accounts",
                 reason: error.to_string(),
             })?;
         }
@@ -64,16 +68,16 @@ impl Scenario for ActorsAsk {
     }
 }
 
-struct Asking {
+struct AskingCaller {
     shop: Arc<OpenShop>,
-    random: SplitMix64,
+    random: Rng,
 }
 
-impl Caller for Asking {
+impl Caller for AskingCaller {
     async fn call(&mut self) -> Outcome {
-        let OpenShop { shop, things } = &*self.shop;
-        let accounts = &things.accounts;
-        let id = &accounts[self.random.below(accounts.len())];
+        let OpenShop { shop, dataset } = &*self.shop;
+        let accounts = &dataset.accounts;
+        let id = &accounts[self.random.usize(..accounts.len())];
         outcome(shop.account(id, deadline()).await)
     }
 }

@@ -1,5 +1,5 @@
-//! What an acknowledgement means while it is measured, and what a sync costs on this disk: figures of writing say
-//! nothing without it.
+//! What an acknowledged write guarantees during a measurement, and how long an fsync takes on this
+//! disk: figures about writes are meaningless without both.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,45 +9,45 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-/// Syncs of the probe: enough for a median, little beside a run.
+/// Fsyncs of the probe: enough for a median, short compared to a run.
 const PROBE_SYNCS: usize = 31;
-/// What SQLite appends to its log for one page.
+/// The size of a page that SQLite appends to its WAL.
 const PROBE_BYTES: usize = 4_096;
-/// File systems in memory, where a sync does nothing.
+/// File systems in memory, where fsync does nothing.
 const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 
-/// What an acknowledgement means.
+/// What an acknowledged write guarantees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Durability {
-    /// Whether commits are synced.
+    /// Whether commits are fsynced.
     pub fsync: Fsync,
-    /// How that is known.
+    /// The reason for `fsync`'s value.
     pub because: String,
-    /// The file system of the data.
+    /// The type of the data's file system.
     pub filesystem: Option<String>,
-    /// Median of writing 4 KiB and syncing them there.
+    /// Median time of writing and fsyncing 4 KiB there, in microseconds.
     pub sync_4kib_median_us: Option<f64>,
-    /// Version and settings of the database's server, by name.
+    /// Version and settings of the database server, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub server_settings: BTreeMap<String, String>,
 }
 
-/// Whether commits are synced.
+/// Whether commits are fsynced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fsync {
     /// At every commit.
     On,
-    /// There is nothing to sync.
+    /// Nothing is stored.
     NoStore,
-    /// The store is memory.
+    /// The store is in memory.
     InMemory,
-    /// It is another's node.
+    /// The node is external.
     Unknown,
 }
 
 impl Durability {
-    /// Of a SQLite store of this project below `folder`: it refuses to open a file that would not be synced.
+    /// For a SQLite store in `folder`. The store does not open a file that would not be fsynced.
     pub(crate) fn of_sqlite(folder: &Path) -> Self {
         Self {
             fsync: Fsync::On,
@@ -59,7 +59,8 @@ impl Durability {
         }
     }
 
-    /// Of a database on PostgreSQL: this program opens none on a server that would lose what it acknowledges.
+    /// For a PostgreSQL database. The store does not open a database whose server would lose
+    /// acknowledged writes.
     pub(crate) fn of_postgres(
         server_settings: BTreeMap<String, String>,
         data: Option<&Path>,
@@ -74,7 +75,7 @@ impl Durability {
         }
     }
 
-    /// Where nothing is kept on a disk.
+    /// For a system without data on a disk.
     pub(crate) fn without(fsync: Fsync, because: &str) -> Self {
         Self {
             fsync,
@@ -85,8 +86,8 @@ impl Durability {
         }
     }
 
-    /// Whether a sync is asked for and cannot do anything.
-    pub(crate) fn is_hollow(&self) -> bool {
+    /// Whether fsync is requested but has no effect.
+    pub(crate) fn has_no_effect(&self) -> bool {
         let filesystem = self.filesystem.as_deref();
         self.fsync == Fsync::On && filesystem.is_some_and(|name| IN_MEMORY.contains(&name))
     }
@@ -97,7 +98,8 @@ fn filesystem(folder: &Path) -> Option<String> {
     filesystem_in(&fs::read_to_string("/proc/self/mounts").ok()?, &folder)
 }
 
-/// The type of the innermost mount that holds the folder; of several at one place the last one is seen.
+/// The type of the innermost mount that contains the folder; of several at one mount point the last
+/// one is visible.
 fn filesystem_in(mounts: &str, folder: &Path) -> Option<String> {
     let mounts = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ').skip(1);
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_innermost_mount_counts_and_of_two_at_one_place_the_last() {
+    fn filesystem_is_that_of_the_innermost_last_mount() {
         let mounts = "/dev/vda / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\nproc /proc proc rw 0 0\n\
                       /dev/vdb /data ext4 rw 0 0\n/dev/vdc /data xfs rw 0 0\n";
         for (folder, expected) in [
@@ -144,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_in_memory_is_hollow() {
+    fn fsync_on_tmpfs_has_no_effect() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut durability = Durability::of_sqlite(folder.path());
         assert!(durability.sync_4kib_median_us.is_some_and(|us| us > 0.0));
         durability.filesystem = Some("tmpfs".to_owned());
-        assert!(durability.is_hollow());
+        assert!(durability.has_no_effect());
         durability.filesystem = Some("ext4".to_owned());
-        assert!(!durability.is_hollow());
+        assert!(!durability.has_no_effect());
         let none = fs::read_dir(folder.path()).expect("a folder").count();
         assert_eq!(none, 0, "the probe leaves nothing");
     }

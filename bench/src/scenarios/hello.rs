@@ -1,16 +1,17 @@
-//! `hello`: the shortest answer the front end gives, a probe's `live`, without GraphQL: what HTTP, the client and this
-//! machine cost by themselves. Rates of overload are chosen below it, so that not the generator is measured.
+//! `hello`: the shortest response of the front end, the probe `live`, without GraphQL. It measures
+//! the cost of HTTP, the client and this machine. `overload` chooses rates below it, so that the
+//! generator is not the bottleneck.
 
 use async_trait::async_trait;
 
-use super::ceiling::{start_server, without_store};
-use super::http_subject::{Endpoint, HttpSubject};
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::allowed_settings::Setting;
+use super::baseline::{start_baseline_server, without_store};
+use super::http_system::{Endpoint, HttpSystem};
+use super::{Reach, Scenario, SetUp, SystemUnderTest};
 use crate::BenchError;
 use crate::http::{Requests, get};
-use crate::load::{Outcome, Refusal};
+use crate::load::{Outcome, Rejection};
 
-/// The scenario.
 pub(super) struct Hello;
 
 #[async_trait]
@@ -31,11 +32,11 @@ impl Scenario for Hello {
         &[Setting::InFlight, Setting::Rate, Setting::Connections]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-        let server = start_server(set_up, 1).await?;
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
+        let server = start_baseline_server(set_up, 1).await?;
         let endpoint = Endpoint::local(server.port());
         let request = get(&endpoint.authority, "/healthz/live");
-        Ok(Box::new(HttpSubject {
+        Ok(Box::new(HttpSystem {
             server: Some(server),
             database: None,
             address: endpoint.address,
@@ -53,11 +54,11 @@ impl Requests for HelloRequests {
         buffer.extend_from_slice(&self.0);
     }
 
-    fn judge(&self, status: u16, body: &[u8]) -> Outcome {
+    fn check_response(&self, status: u16, body: &[u8]) -> Outcome {
         match (status, body) {
             (200, b"live\n") => Outcome::Accepted,
-            (200, _) => Outcome::Refused(Refusal::WrongAnswer),
-            _ => Outcome::Refused(Refusal::HttpStatus(status)),
+            (200, _) => Outcome::Rejected(Rejection::WrongResponse),
+            _ => Outcome::Rejected(Rejection::HttpStatus(status)),
         }
     }
 }

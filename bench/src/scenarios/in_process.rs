@@ -1,22 +1,22 @@
-//! Load by callers that are tasks of this process.
+//! Load from callers that are tasks of this process.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
 
-use crate::load::{Caller, Measured, Pace, Pacer, Plan, Recorder, Window, drive};
+use crate::load::{Caller, Measurement, Pace, Pacer, Plan, Recorder, Window, drive};
 use crate::process::{ProcessUsage, Role};
 
-/// Has `callers` call as planned, in a window that begins now.
+/// Runs `callers` according to the plan, in the window.
 pub(super) async fn measure(
     callers: Vec<impl Caller>,
     plan: &Plan,
     window: Window,
     processes: &[(Role, u32)],
-) -> Measured {
+) -> Measurement {
     let pace = Arc::new(Pace::new(plan.load, &window));
-    // As many recorders as threads, so that they seldom wait for each other.
+    // One recorder per thread, so that callers seldom wait for the lock.
     let threads = available_parallelism().map_or(1, NonZeroUsize::get);
     let recorders: Vec<_> = (0..threads).map(|_| Recorder::shared(window)).collect();
     let _pacer = Pacer::start(&pace, plan.load.callers(), None);
@@ -28,7 +28,7 @@ pub(super) async fn measure(
     for recorder in recorders {
         whole.merge(&recorder.lock().unwrap_or_else(PoisonError::into_inner));
     }
-    Measured {
+    Measurement {
         recorder: whole,
         unsent: pace.unsent(),
         usage,

@@ -1,4 +1,5 @@
-//! `kafka-catch-up`: a bridge that begins with the first event of a long journal, counted by what brokers have.
+//! `kafka-catch-up`: a bridge publishes a long journal from its first event, counted by the
+//! brokers' messages.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -10,20 +11,19 @@ use fritzy_persistence::{PostgresConfig, Stores};
 use fritzy_projections::Begin;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::bridged::{Bridged, kafka};
+use super::allowed_settings::Setting;
 use super::database::Database;
-use super::shop_subject::start_shop;
-use super::{Conditions, Reach, Scenario, SetUp, Setting, SideSettings, Subject};
+use super::kafka_publish::{KafkaPublisher, kafka};
+use super::shop::start_shop;
+use super::{Conditions, Reach, Scenario, SetUp, SystemUnderTest, VariantSettings};
 use crate::BenchError;
-use crate::load::{Load, Measured, Plan, Recorder, Window};
+use crate::load::{Load, Measurement, Plan, Recorder, Window};
 use crate::process::{ProcessUsage, Role};
 
-/// Enough for twenty seconds of 50 000 a second.
+/// Enough for twenty seconds at 50 000 per second.
 const ORDERS: u32 = 1_000_000;
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The scenario.
 pub(super) struct KafkaCatchUp;
 
 #[async_trait]
@@ -33,7 +33,7 @@ impl Scenario for KafkaCatchUp {
     }
 
     fn about(&self) -> &'static str {
-        "orders published that lie in a journal on PostgreSQL; each is one event, and three messages"
+        "orders published from a journal on PostgreSQL; each is one event and three messages"
     }
 
     fn reach(&self) -> Reach {
@@ -55,10 +55,11 @@ impl Scenario for KafkaCatchUp {
         ORDERS
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
         if set_up.settings.kafka.is_none() {
-            let told = "kafka-catch-up: needs brokers: --kafka HOST:PORT (`cargo xtask services up` prints some)";
-            return Err(BenchError::Settings(told.to_owned()));
+            let reason =
+                "kafka-catch-up: needs --kafka HOST:PORT (`cargo xtask services up` prints it)";
+            return Err(BenchError::Settings(reason.to_owned()));
         }
         let database = Database::open(set_up).await?;
         let stores = Stores::open_postgres(PostgresConfig::new(database.url())).await;
@@ -68,7 +69,7 @@ impl Scenario for KafkaCatchUp {
             durability: database.durability(),
             node_settings: None,
         };
-        Ok(Box::new(CatchingUp {
+        Ok(Box::new(CatchUpSystem {
             shop,
             stores,
             database,
@@ -78,23 +79,23 @@ impl Scenario for KafkaCatchUp {
     }
 }
 
-struct CatchingUp {
+struct CatchUpSystem {
     shop: Shop,
     stores: Stores,
     database: Database,
     conditions: Conditions,
-    settings: SideSettings,
+    settings: VariantSettings,
 }
 
-/// What has come by a moment.
+/// The brokers' message count at a point in time.
 struct Count {
     at: Instant,
     messages: u64,
 }
 
 impl Count {
-    fn of(bridged: &Bridged) -> Result<Self, BenchError> {
-        let messages = tokio::task::block_in_place(|| bridged.messages())?;
+    fn of(publisher: &KafkaPublisher) -> Result<Self, BenchError> {
+        let messages = tokio::task::block_in_place(|| publisher.messages())?;
         Ok(Self {
             at: Instant::now(),
             messages,
@@ -103,49 +104,48 @@ impl Count {
 }
 
 #[async_trait]
-impl Subject for CatchingUp {
+impl SystemUnderTest for CatchUpSystem {
     fn conditions(&self) -> &Conditions {
         &self.conditions
     }
 
-    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
+    async fn drive(&mut self, plan: &Plan) -> Result<Measurement, BenchError> {
         let brokers = self
             .settings
             .kafka
             .as_deref()
             .expect("checked at the start");
         let begin = Begin::Start;
-        let bridged = Bridged::start(brokers, &self.shop, &self.stores, begin).await?;
-        while bridged.status().confirmed == 0 {
-            sleep(LOOK_EVERY).await;
+        let publisher = KafkaPublisher::start(brokers, &self.shop, &self.stores, begin).await?;
+        while publisher.status().confirmed == 0 {
+            sleep(POLL_INTERVAL).await;
         }
         let window = Window::beginning_now(plan.warmup, plan.duration);
         let recorder = Recorder::shared(window);
-        bridged.record(recorder.clone());
+        publisher.record(recorder.clone());
         let mut processes = vec![(Role::ShopAndGenerator, std::process::id())];
         processes.extend(self.database.process());
         let counting = async {
             sleep_until(window.measured_from.into()).await;
-            let first = Count::of(&bridged)?;
+            let first = Count::of(&publisher)?;
             sleep_until(window.measured_to.into()).await;
-            Ok::<_, BenchError>((first, Count::of(&bridged)?))
+            Ok::<_, BenchError>((first, Count::of(&publisher)?))
         };
         let (usage, counted) = tokio::join!(
             ProcessUsage::between(window.measured_from, window.measured_to, &processes),
             counting,
         );
         let (first, last) = counted?;
-        let is_done = bridged.status().lag_events == 0;
-        bridged.stop().await;
+        let is_done = publisher.status().lag_events == 0;
+        publisher.stop().await;
         if is_done {
-            let told =
-                "kafka-catch-up: all was published before the time was over: --fill more orders";
-            return Err(BenchError::Settings(told.to_owned()));
+            let reason = "kafka-catch-up: all orders were published before the end of the run; --fill more orders";
+            return Err(BenchError::Settings(reason.to_owned()));
         }
         let seconds = (last.at - first.at).as_secs_f64();
         let messages = (last.messages - first.messages) as f64;
         let recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Measured {
+        Ok(Measurement {
             recorder: recorder.clone(),
             unsent: 0,
             usage,

@@ -1,4 +1,4 @@
-//! A node of our own for the time of a measurement, or another's that is named by its URL.
+//! The node of a measurement: started for it, or an external one with a URL.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,19 +8,18 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tokio::net::lookup_host;
 
-use super::bridged::make_topics;
 use super::database::Database;
 use super::durability::{Durability, Fsync};
-use super::http_subject::Endpoint;
-use super::{Conditions, SetUp, SideSettings, Store};
+use super::http_system::Endpoint;
+use super::kafka_publish::create_topics;
+use super::{Conditions, SetUp, Store, VariantSettings};
 use crate::process::{Launch, ServerProcess, without_settings};
 use crate::{BenchError, GraphqlClient};
 
-/// The node of a measurement.
 pub(super) struct NodeProcess {
-    /// `None` when it is another's.
+    /// `None` for an external node.
     pub(super) server: Option<ServerProcess>,
-    /// Where it keeps its data, if not in its folder.
+    /// The node's database, if its data is not in its folder.
     pub(super) database: Option<Database>,
     pub(super) endpoint: Endpoint,
     pub(super) client: GraphqlClient,
@@ -28,7 +27,7 @@ pub(super) struct NodeProcess {
 }
 
 impl NodeProcess {
-    /// Starts a node, or finds the one that is named.
+    /// Starts a node, or connects to the external one.
     pub(super) async fn start(set_up: &SetUp<'_>) -> Result<Self, BenchError> {
         if let Some(url) = &set_up.settings.url {
             return Self::at(url).await;
@@ -39,7 +38,7 @@ impl NodeProcess {
         let committers = set_up.settings.committers_count;
         arguments.extend(committers.map(|count| format!("--committers={count}").into()));
         if let Some(brokers) = &set_up.settings.kafka {
-            make_topics(brokers).await?;
+            create_topics(brokers).await?;
             arguments.push(format!("--kafka-brokers={brokers}").into());
         }
         let database = match set_up.settings.store {
@@ -79,7 +78,7 @@ impl NodeProcess {
     async fn at(url: &str) -> Result<Self, BenchError> {
         let client = GraphqlClient::new(url)?;
         let conditions = Conditions {
-            durability: Durability::without(Fsync::Unknown, "it is another's node (--url)"),
+            durability: Durability::without(Fsync::Unknown, "the node is external (--url)"),
             node_settings: None,
         };
         Ok(Self {
@@ -92,8 +91,8 @@ impl NodeProcess {
     }
 }
 
-/// `--node`, or `fritzy` beside this program.
-fn node_program(settings: &SideSettings) -> Result<PathBuf, BenchError> {
+/// `--node`, or `fritzy` in the folder of this program.
+fn node_program(settings: &VariantSettings) -> Result<PathBuf, BenchError> {
     if let Some(program) = &settings.node {
         return Ok(program.clone());
     }
@@ -103,12 +102,12 @@ fn node_program(settings: &SideSettings) -> Result<PathBuf, BenchError> {
         return Ok(beside);
     }
     Err(BenchError::Settings(format!(
-        "there is no node at {}: build it with `cargo build --release`, or name one with --node",
+        "there is no node at {}: build it with `cargo build --release`, or pass --node",
         beside.display()
     )))
 }
 
-/// What `fritzy config --json` says of the settings that the node will have.
+/// The node's effective settings, from `fritzy config --json`.
 fn effective_settings(
     program: &Path,
     arguments: &[OsString],
@@ -118,28 +117,30 @@ fn effective_settings(
     struct Setting {
         value: String,
     }
-    let refused = |reason: String| BenchError::Preparing {
+    let rejected = |reason: String| BenchError::Preparing {
         what: "the node's settings",
         reason,
     };
-    let told = without_settings(program)
+    let output = without_settings(program)
         .args(["config", "--json"])
         .args(arguments)
         .envs(environment.iter().cloned())
         .output()
-        .map_err(|failure| refused(format!("{}: {failure}", program.display())))?;
-    if !told.status.success() {
-        return Err(refused(String::from_utf8_lossy(&told.stderr).into_owned()));
+        .map_err(|failure| rejected(format!("{}: {failure}", program.display())))?;
+    if !output.status.success() {
+        return Err(rejected(
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        ));
     }
     let settings: BTreeMap<String, Setting> =
-        serde_json::from_slice(&told.stdout).map_err(|error| refused(error.to_string()))?;
-    // These differ in every run, and say nothing.
-    let of_this_run = ["listen", "data_dir", "database_url", "port_file"];
+        serde_json::from_slice(&output.stdout).map_err(|error| rejected(error.to_string()))?;
+    // These differ in every run and do not influence figures.
+    let run_specific = ["listen", "data_dir", "database_url", "port_file"];
     let settings = settings
         .into_iter()
         .map(|(name, setting)| (name, setting.value));
     Ok(settings
-        .filter(|(name, _)| !of_this_run.contains(&name.as_str()))
+        .filter(|(name, _)| !run_specific.contains(&name.as_str()))
         .collect())
 }
 
@@ -150,7 +151,7 @@ async fn endpoint_of(url: &str) -> Result<Endpoint, BenchError> {
     };
     let uri: hyper::Uri = url
         .parse()
-        .map_err(|_| unusable(format!("{url} is no URL")))?;
+        .map_err(|_| unusable(format!("{url} is not a URL")))?;
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(80);
     let mut addresses = lookup_host((host.trim_matches(['[', ']']), port))

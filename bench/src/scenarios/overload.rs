@@ -1,10 +1,11 @@
-//! `overload`: `place` asked of a node for far more than it can do, and what it does during and after that.
+//! `overload`: `place` at a rate far above a node's capacity, and the node's recovery.
 //!
-//! One run has four parts. Bare HTTP in a closed loop says what the generator and this machine can do at most. `place` in
-//! a closed loop over the same connections finds the **knee**: the rate the node accepts when it is busy and nothing is
-//! refused. Then comes the part that counts, over connections of its own: an open loop at three times the knee, but at
-//! most half of bare HTTP, so that not the generator is measured. At its end the closed loop begins again: what the node
-//! settles at is told beside the knee, and the seconds until it is as fast as that.
+//! One run has four parts. A closed loop of bare HTTP measures the capacity of the generator and
+//! this machine. A closed loop of `place` over the same connections finds the **knee**: the rate
+//! that a busy node accepts without rejections. The measured part uses its own connections: an open
+//! loop at three times the knee, but at most half of bare HTTP, so that the generator is not the
+//! bottleneck. At its end the closed loop starts again. The report shows the rate at which the node
+//! settles beside the knee, and the time until it is that fast.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -12,28 +13,31 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::allowed_settings::Setting;
+use super::create_order::CreateOrderScenario;
 use super::hello::Hello;
-use super::http_subject::HttpSubject;
-use super::place::Place;
-use super::{Conditions, Reach, Scenario, SetUp, Setting, SideSettings, Subject};
+use super::http_system::HttpSystem;
+use super::{Conditions, Reach, Scenario, SetUp, SystemUnderTest, VariantSettings};
 use crate::BenchError;
 use crate::http::fetch;
-use crate::load::{Load, Measured, Plan, Recorder};
+use crate::load::{Load, Measurement, Plan, Recorder};
 
-/// Overload is so many times the knee.
+/// The offered rate, as a multiple of the knee.
 const TIMES_THE_KNEE: f64 = 3.0;
-/// And no more than this part of bare HTTP.
+/// The maximum of the offered rate, as a part of bare HTTP.
 const OF_BARE_HTTP: f64 = 0.5;
-/// How long bare HTTP is measured.
+/// The duration of the measurement of bare HTTP.
 const HELLO_FOR: Duration = Duration::from_secs(3);
-/// How long the knee is looked for, and how long recovery is watched; less with a short overload, but some whole seconds.
+/// The duration of the search for the knee and of the observation of recovery: less with a short
+/// overload, but several whole seconds.
 const BUSY_FOR: RangeInclusive<Duration> = Duration::from_secs(4)..=Duration::from_secs(10);
-/// Seconds of the watch that are left out of what the node settles at: a node may be slow in these.
+/// The first seconds of the observation, in which a node may be slow: they do not count for the
+/// settled rate.
 const RECOVERING_S: usize = 2;
-/// From this part of what it settles at the node has recovered: seconds of a closed loop differ by some percent.
+/// A node has recovered at this part of its settled rate: seconds of a closed loop differ by some
+/// percent.
 const RECOVERED: f64 = 0.9;
 
-/// The scenario.
 pub(super) struct Overload;
 
 #[async_trait]
@@ -43,7 +47,7 @@ impl Scenario for Overload {
     }
 
     fn about(&self) -> &'static str {
-        "place at three times what the node can do (--rate chooses another), and its recovery"
+        "place at three times the node's capacity (or at --rate), and its recovery"
     }
 
     fn reach(&self) -> Reach {
@@ -66,10 +70,10 @@ impl Scenario for Overload {
         ]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
         let settings = set_up.settings;
         let knee_connections = settings.knee_connections_count.unwrap_or(1);
-        let few = SideSettings {
+        let few = VariantSettings {
             connections_count: Some(knee_connections),
             ..settings.clone()
         };
@@ -93,8 +97,8 @@ impl Scenario for Overload {
         let torn_down = hello.tear_down().await;
         let hello_per_s = accepted_per_s(&measured?.recorder);
         torn_down?;
-        let node = Place::on_a_node(set_up).await?;
-        Ok(Box::new(Overloaded {
+        let node = CreateOrderScenario::on_node(set_up).await?;
+        Ok(Box::new(OverloadSystem {
             rate_per_s: settings.rate_per_s,
             hello_per_s,
             connections: node.connections,
@@ -104,24 +108,24 @@ impl Scenario for Overload {
     }
 }
 
-struct Overloaded {
-    /// As it was asked for; otherwise by the knee.
+struct OverloadSystem {
+    /// The rate of `--rate`; otherwise it depends on the knee.
     rate_per_s: Option<f64>,
     hello_per_s: f64,
-    /// Of the overload.
+    /// Connections of the overload.
     connections: usize,
-    /// Of the closed loops.
+    /// Connections of the closed loops.
     knee_connections: usize,
-    node: HttpSubject,
+    node: HttpSystem,
 }
 
 #[async_trait]
-impl Subject for Overloaded {
+impl SystemUnderTest for OverloadSystem {
     fn conditions(&self) -> &Conditions {
         self.node.conditions()
     }
 
-    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
+    async fn drive(&mut self, plan: &Plan) -> Result<Measurement, BenchError> {
         let busy = Plan {
             load: Load::Closed {
                 in_flight: self.knee_connections,
@@ -132,7 +136,7 @@ impl Subject for Overloaded {
         self.node.connections = self.knee_connections;
         let knee = self.node.drive(&busy).await?;
         let knee_per_s = accepted_per_s(&knee.recorder);
-        let before = Refusals::of(self.node.address).await?;
+        let before = RejectionTimes::of(self.node.address).await?;
         let most = (TIMES_THE_KNEE * knee_per_s).min(OF_BARE_HTTP * self.hello_per_s);
         let overload = Plan {
             load: Load::Open {
@@ -143,7 +147,7 @@ impl Subject for Overloaded {
         };
         self.node.connections = self.connections;
         let mut measured = self.node.drive(&overload).await?;
-        let refusals = Refusals::of(self.node.address).await?.since(&before);
+        let rejections = RejectionTimes::of(self.node.address).await?.since(&before);
         let after = Plan {
             warmup: Duration::ZERO,
             ..busy
@@ -152,14 +156,14 @@ impl Subject for Overloaded {
         let after = self.node.drive(&after).await?;
         let pause = after.recorder.window().from - measured.recorder.window().measured_to;
         let seconds = &after.recorder.accepted_by_second;
-        // What it can do now: its database has grown meanwhile.
+        // The current capacity: the database has grown since the first closed loop.
         let again_per_s = settled_per_s(seconds);
         measured.more.extend([
             ("hello_per_s", self.hello_per_s),
             ("knee_per_s", knee_per_s),
             ("knee_again_per_s", again_per_s),
         ]);
-        if let Some(p99_s) = refusals.quantile_s(0.99) {
+        if let Some(p99_s) = rejections.quantile_s(0.99) {
             measured.more.insert("node_refusals_p99_us", p99_s * 1e6);
         }
         if let [first, _, ..] = seconds.as_slice() {
@@ -183,18 +187,19 @@ fn accepted_per_s(recorder: &Recorder) -> f64 {
     recorder.accepted_in_window as f64 / recorder.window().seconds()
 }
 
-/// The median of the whole seconds behind those of recovery; the last of all may be a part of one. The mean of the last
-/// two would follow the noise of the machine: by it an undisturbed node seems to recover for 2 s in one of eight watches.
+/// The median of the whole seconds after those of recovery; the last second may be incomplete. The
+/// mean of the last two would follow the noise of the machine: by it, an undisturbed node seems to
+/// recover for 2 s in one of eight observations.
 fn settled_per_s(by_second: &[u64]) -> f64 {
     let whole = &by_second[..by_second.len().saturating_sub(1)];
     let mut settled = whole[RECOVERING_S.min(whole.len())..].to_vec();
     settled.sort_unstable();
     let middle = |index: usize| settled.get(index).map_or(0.0, |&accepted| accepted as f64);
-    // Of an even number of seconds there are two in the middle.
+    // An even number of seconds has two in the middle.
     (middle(settled.len() / 2) + middle(settled.len().saturating_sub(1) / 2)) / 2.0
 }
 
-/// How many seconds had passed when the first whole second at this rate began. The last may be a part of one.
+/// The number of the first whole second at this rate. The last second may be incomplete.
 fn first_second_of(by_second: &[u64], rate_per_s: f64) -> Option<usize> {
     let whole = by_second.len().saturating_sub(1);
     by_second[..whole]
@@ -202,15 +207,16 @@ fn first_second_of(by_second: &[u64], rate_per_s: f64) -> Option<usize> {
         .position(|&accepted| accepted as f64 >= rate_per_s)
 }
 
-/// How long a node took to refuse, by its own histogram: counts of those that took at most so many seconds.
+/// The node's own histogram of the time to reject a request: upper bounds of its buckets in
+/// seconds, with cumulative counts.
 #[derive(Debug, PartialEq)]
-struct Refusals(Vec<(f64, u64)>);
+struct RejectionTimes(Vec<(f64, u64)>);
 
-impl Refusals {
+impl RejectionTimes {
     async fn of(node: SocketAddr) -> Result<Self, BenchError> {
         let text = fetch(node, "/metrics").await;
         let text = text.map_err(|reason| BenchError::Preparing {
-            what: "a look at the node's metrics",
+            what: "reading the node's metrics",
             reason: reason.to_owned(),
         })?;
         Ok(Self::read(&text))
@@ -238,7 +244,7 @@ impl Refusals {
         )
     }
 
-    /// The bound of the bucket that the quantile is in: at most so many seconds. `None` when nothing was refused.
+    /// The upper bound of the quantile's bucket, in seconds. `None` if nothing was rejected.
     fn quantile_s(&self, quantile: f64) -> Option<f64> {
         let (_, all) = *self.0.last().filter(|(_, all)| *all > 0)?;
         let within = |&&(_, count): &&(f64, u64)| count as f64 >= all as f64 * quantile;
@@ -251,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_nodes_histogram_is_read_between_two_moments() {
+    fn rejection_histogram_is_the_difference_of_two_scrapes() {
         let line = |le: &str, operation: &str, count: u64| {
             format!(
                 "fritzy_request_duration_seconds_bucket{{le=\"{le}\",operation=\"{operation}\"}} {count}\n"
@@ -263,12 +269,12 @@ mod tests {
                 + &line("0.01", "refused", fast + slow)
                 + &line("+Inf", "refused", fast + slow)
         };
-        let before = Refusals::read(&text(100, 0));
-        let later = Refusals::read(&text(198, 1)).since(&before);
+        let before = RejectionTimes::read(&text(100, 0));
+        let later = RejectionTimes::read(&text(198, 1)).since(&before);
         assert_eq!(later.0, [(0.001, 98), (0.01, 99), (f64::INFINITY, 99)]);
         assert_eq!(later.quantile_s(0.98), Some(0.001));
         assert_eq!(later.quantile_s(0.999), Some(0.01));
-        assert_eq!(Refusals::read("").quantile_s(0.99), None);
+        assert_eq!(RejectionTimes::read("").quantile_s(0.99), None);
     }
 
     #[test]
@@ -279,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_slow_begin_nor_one_odd_second_changes_what_a_node_settles_at() {
+    fn settled_rate_ignores_slow_start_and_outliers() {
         assert_eq!(settled_per_s(&[10, 20, 100, 98, 140, 99, 101, 7]), 100.0);
         assert_eq!(settled_per_s(&[10, 7]), 0.0);
     }

@@ -1,24 +1,25 @@
-//! `read`: `accounts(id:)` over HTTP, of accounts whose actors are active.
+//! `read`: `accounts(id:)` over HTTP, for accounts with active actors.
 
+use fastrand::Rng;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::http_subject::{Endpoint, HttpSubject, MakeRequests};
+use super::allowed_settings::Setting;
+use super::http_system::{Endpoint, HttpSystem, MakeRequests};
 use super::node_process::NodeProcess;
-use super::shop_data::{account_name, ask, create_accounts, for_each, json};
-use super::{Reach, Scenario, SetUp, Setting, Subject};
-use crate::http::{GraphqlRequest, Requests, judge_graphql};
+use super::shop_data::{account_name, create_accounts, for_each, json, send};
+use super::{Reach, Scenario, SetUp, SystemUnderTest};
+use crate::http::{GraphqlRequest, Requests, check_graphql_response};
 use crate::load::{Outcome, Plan};
-use crate::random::SplitMix64;
+use crate::random::seeded;
 use crate::{BenchError, CallError, GraphqlClient};
 
-/// What is asked; the ceiling is asked the same.
+/// The query, also of the baseline.
 const DOCUMENT: &str = "query Read($id: String) { accounts(id: $id) { id name } }";
 
-/// The scenario.
 pub(super) struct Read;
 
 #[async_trait]
@@ -28,7 +29,7 @@ impl Scenario for Read {
     }
 
     fn about(&self) -> &'static str {
-        "accounts(id:) over HTTP, answered by active actors"
+        "accounts(id:) over HTTP, served by active actors"
     }
 
     fn reach(&self) -> Reach {
@@ -50,11 +51,11 @@ impl Scenario for Read {
         ]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
         let node = NodeProcess::start(set_up).await?;
         let ids = create_accounts(&node.client, set_up.settings.accounts_count).await?;
         check_each(&node.client, &ids).await?;
-        Ok(Box::new(HttpSubject {
+        Ok(Box::new(HttpSystem {
             server: node.server,
             database: node.database,
             address: node.endpoint.address,
@@ -65,10 +66,11 @@ impl Scenario for Read {
     }
 }
 
-/// Reads each account once, in full: its actor is active from then on, and the answers are known to be right.
+/// Reads each account once and checks the whole response: this activates its actor, and shows that
+/// responses are right.
 pub(super) async fn check_each(client: &GraphqlClient, ids: &[String]) -> Result<(), BenchError> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct Response {
         accounts: Vec<Account>,
     }
     #[derive(Deserialize)]
@@ -79,36 +81,36 @@ pub(super) async fn check_each(client: &GraphqlClient, ids: &[String]) -> Result
     let check = |number: usize| async move {
         let id = &ids[number];
         let variables = json(&json!({ "id": id }));
-        let answer: Answer = ask(client, DOCUMENT, &variables).await?;
-        match answer.accounts.as_slice() {
+        let response: Response = send(client, DOCUMENT, &variables).await?;
+        match response.accounts.as_slice() {
             [only] if only.id == *id && only.name == account_name(number) => Ok(()),
             _ => Err(CallError::Protocol(format!(
-                "account {id} was not answered as it was made"
+                "account {id} was not returned as it was created"
             ))),
         }
     };
     for_each(ids.len(), check)
         .await
-        .map_err(BenchError::preparing("the reading of accounts"))
+        .map_err(BenchError::preparing("reading the accounts"))
 }
 
-/// Requests for any of these accounts.
+/// Requests that read random ones of these accounts.
 pub(super) fn requests(endpoint: &Endpoint, ids: &[String]) -> Box<MakeRequests> {
     let request = GraphqlRequest::new(&endpoint.authority, &endpoint.path, DOCUMENT);
     let prepared: Arc<[Prepared]> = ids.iter().map(|id| Prepared::new(&request, id)).collect();
     Box::new(move |plan: &Plan, number| {
         Box::new(ReadRequests {
             prepared: prepared.clone(),
-            random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
+            random: seeded(&[plan.seed, plan.repetition as u64, number as u64]),
             chosen: 0,
         })
     })
 }
 
-/// One account's request, and how its answer begins.
+/// The request for one account, and the start of its response.
 struct Prepared {
     request: Vec<u8>,
-    answer_start: Vec<u8>,
+    response_start: Vec<u8>,
 }
 
 impl Prepared {
@@ -117,24 +119,24 @@ impl Prepared {
         request.write(&[b"{\"id\":\"", id.as_bytes(), b"\"}"], &mut bytes);
         Self {
             request: bytes,
-            answer_start: format!("{{\"data\":{{\"accounts\":[{{\"id\":\"{id}\"").into_bytes(),
+            response_start: format!("{{\"data\":{{\"accounts\":[{{\"id\":\"{id}\"").into_bytes(),
         }
     }
 }
 
 struct ReadRequests {
     prepared: Arc<[Prepared]>,
-    random: SplitMix64,
+    random: Rng,
     chosen: usize,
 }
 
 impl Requests for ReadRequests {
     fn write_next(&mut self, buffer: &mut Vec<u8>) {
-        self.chosen = self.random.below(self.prepared.len());
+        self.chosen = self.random.usize(..self.prepared.len());
         buffer.extend_from_slice(&self.prepared[self.chosen].request);
     }
 
-    fn judge(&self, status: u16, body: &[u8]) -> Outcome {
-        judge_graphql(&self.prepared[self.chosen].answer_start, status, body)
+    fn check_response(&self, status: u16, body: &[u8]) -> Outcome {
+        check_graphql_response(&self.prepared[self.chosen].response_start, status, body)
     }
 }

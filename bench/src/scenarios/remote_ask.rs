@@ -1,5 +1,7 @@
-//! `remote-ask`: shards of another node asked through the router, the link and the gates of both.
+//! `remote-ask`: requests to shards of another node, through the router, the connection and the
+//! dispatchers of both nodes.
 
+use fastrand::Rng;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,18 +11,18 @@ use fritzy_cluster::{LocalLease, Router, ShardMap};
 use fritzy_persistence::{MemoryConfig, Stores};
 use fritzy_types::{ShardCount, ShardId};
 
-use super::ceiling::ceiling_accounts;
-use super::echo::{Echo, REPLY_LEN, REQUEST_LEN};
+use super::allowed_settings::Setting;
+use super::baseline::baseline_accounts;
+use super::echo_host::{EchoHost, REPLY_LEN, REQUEST_LEN};
 use super::settings::AskedHost;
-use super::shop_subject::{deadline, outcome};
-use super::two_nodes::{Answers, TwoNodes, echo_router, preparing, start_other};
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::shop::{deadline, outcome};
+use super::two_nodes::{OtherNodeKind, TwoNodes, echo_router, preparing, start_other};
+use super::{Reach, Scenario, SetUp, SystemUnderTest};
 use crate::BenchError;
-use crate::load::{Caller, Outcome, Plan, Refusal};
+use crate::load::{Caller, Outcome, Plan, Rejection};
 use crate::process::ServerProcess;
-use crate::random::SplitMix64;
+use crate::random::seeded;
 
-/// The scenario.
 pub(super) struct RemoteAsk;
 
 #[async_trait]
@@ -30,7 +32,7 @@ impl Scenario for RemoteAsk {
     }
 
     fn about(&self) -> &'static str {
-        "shards in another process asked through router, link and gates"
+        "requests to shards in another process, through router, connection and dispatchers"
     }
 
     fn reach(&self) -> Reach {
@@ -46,10 +48,10 @@ impl Scenario for RemoteAsk {
         ]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
         match set_up.settings.host {
-            Some(AskedHost::Shop) => of_shop(set_up).await,
-            _ => of_echo(set_up).await,
+            Some(AskedHost::Shop) => set_up_shop(set_up).await,
+            _ => set_up_echo(set_up).await,
         }
     }
 }
@@ -58,15 +60,15 @@ fn address(other: &ServerProcess) -> String {
     format!("127.0.0.1:{}", other.port())
 }
 
-async fn of_echo(set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-    let other = start_other(set_up, Answers::Echo).await?;
+async fn set_up_echo(set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
+    let other = start_other(set_up, OtherNodeKind::EchoHost).await?;
     let router = echo_router();
     let asker = MeasuredNode::asker(&router, address(&other)).await;
     let end = Box::pin(asker.map_err(preparing)?.end());
     let caller = move |_: &Plan, number| {
         let shards = usize::from(router.map().count().get());
         let shard = u16::try_from(number % shards).expect("a shard has 16 bits");
-        AskingEcho {
+        EchoCaller {
             router: router.clone(),
             shard: ShardId(shard),
         }
@@ -74,27 +76,27 @@ async fn of_echo(set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
     Ok(Box::new(TwoNodes::new(other, end, caller)))
 }
 
-struct AskingEcho {
-    router: Arc<Router<Echo>>,
+struct EchoCaller {
+    router: Arc<Router<EchoHost>>,
     shard: ShardId,
 }
 
-impl Caller for AskingEcho {
+impl Caller for EchoCaller {
     async fn call(&mut self) -> Outcome {
         let request = vec![0; REQUEST_LEN];
         match self.router.ask(self.shard, deadline(), request).await {
             Ok(reply) if reply.len() == REPLY_LEN => Outcome::Accepted,
-            Ok(_) => Outcome::Refused(Refusal::WrongAnswer),
-            Err(failure) => Outcome::Refused(Refusal::Code(failure.to_string())),
+            Ok(_) => Outcome::Rejected(Rejection::WrongResponse),
+            Err(failure) => Outcome::Rejected(Rejection::Code(failure.to_string())),
         }
     }
 }
 
-async fn of_shop(set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+async fn set_up_shop(set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
     let accounts = set_up.settings.accounts_count;
     let seed = set_up.seed;
-    let other = start_other(set_up, Answers::Shop { accounts, seed }).await?;
-    // This side has no shard, so its stores are asked for nothing.
+    let other = start_other(set_up, OtherNodeKind::Shop { accounts, seed }).await?;
+    // This node owns no shard, so its stores are not used.
     let stores = Stores::in_memory(MemoryConfig::default());
     let shop = Shop::empty(
         ShopConfig::default(),
@@ -106,17 +108,17 @@ async fn of_shop(set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
     let shop = Arc::new(shop.await.map_err(preparing)?);
     let asker = MeasuredNode::asker(shop.router(), address(&other)).await;
     let asker = asker.map_err(preparing)?;
-    let ids = ceiling_accounts(seed, accounts).into_iter();
+    let ids = baseline_accounts(seed, accounts).into_iter();
     let ids: Arc<[String]> = ids.map(|(id, _)| id).collect();
     for id in &*ids {
-        // From here on it is known that each is found.
+        // Checks that each account is found.
         shop.account(id, deadline()).await.map_err(preparing)?;
     }
     let asked = shop.clone();
-    let caller = move |plan: &Plan, number| AskingShop {
+    let caller = move |plan: &Plan, number| ShopCaller {
         shop: asked.clone(),
         ids: ids.clone(),
-        random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
+        random: seeded(&[plan.seed, plan.repetition as u64, number as u64]),
     };
     let end = Box::pin(async move {
         asker.end().await;
@@ -126,15 +128,15 @@ async fn of_shop(set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
     Ok(Box::new(TwoNodes::new(other, end, caller)))
 }
 
-struct AskingShop {
+struct ShopCaller {
     shop: Arc<Shop>,
     ids: Arc<[String]>,
-    random: SplitMix64,
+    random: Rng,
 }
 
-impl Caller for AskingShop {
+impl Caller for ShopCaller {
     async fn call(&mut self) -> Outcome {
-        let id = &self.ids[self.random.below(self.ids.len())];
+        let id = &self.ids[self.random.usize(..self.ids.len())];
         outcome(self.shop.account(id, deadline()).await)
     }
 }

@@ -1,4 +1,4 @@
-//! Accounts and products to measure with, made over GraphQL, shaped as those of the real file.
+//! Accounts and products for measurements, created over GraphQL, in the shape of the real file's.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use tokio::time::Instant;
 
 use crate::{BenchError, CallError, GraphqlClient};
 
-/// Requests under way while things are made.
-const MAKING_MAX: usize = 64;
-/// For one of these requests: the node's own limit.
+/// Concurrent requests during creation.
+const CREATING_MAX: usize = 64;
+/// The time limit of one of these requests, as in a node.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-const CREATE_ACCOUNT: &str = "mutation CreateAccount($account: AccountInput!) { made: createAccount(account: $account) { id } }";
-const CREATE_PRODUCT: &str = "mutation CreateProduct($product: ProductInput!) { made: createProduct(product: $product) { id } }";
+const CREATE_ACCOUNT: &str = "mutation CreateAccount($account: AccountInput!) { created: createAccount(account: $account) { id } }";
+const CREATE_PRODUCT: &str = "mutation CreateProduct($product: ProductInput!) { created: createProduct(product: $product) { id } }";
 
 #[derive(Deserialize)]
-struct Answer {
-    made: Made,
+struct Response {
+    created: Created,
 }
 
 #[derive(Deserialize)]
-struct Made {
+struct Created {
     id: String,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn product_name(number: usize) -> String {
     format!("CD at {}", price_text(number))
 }
 
-/// Makes so many accounts; their ids in sequence.
+/// Creates accounts; returns their ids in the order of their numbers.
 pub(super) async fn create_accounts(
     client: &GraphqlClient,
     count: usize,
@@ -60,7 +60,7 @@ pub(super) async fn create_accounts(
         .map_err(BenchError::preparing("accounts"))
 }
 
-/// Makes so many products; their ids in sequence.
+/// Creates products; returns their ids in the order of their numbers.
 pub(super) async fn create_products(
     client: &GraphqlClient,
     count: usize,
@@ -68,7 +68,7 @@ pub(super) async fn create_products(
     let variables = |number| {
         let price = RawValue::from_string(price_text(number)).expect("a decimal is JSON");
         let name = product_name(number);
-        // Put together by hand, so that the price is sent as the text of the number.
+        // Built by hand, so that the price is sent as the text of the number.
         let text = format!(
             "{{\"product\":{{\"name\":\"{name}\",\"description\":\"\",\"price\":{price}}}}}"
         );
@@ -85,32 +85,32 @@ async fn create(
     count: usize,
     variables: impl Fn(usize) -> Box<RawValue>,
 ) -> Result<Vec<String>, CallError> {
-    let making = (0..count).map(|number| {
+    let creating = (0..count).map(|number| {
         let variables = variables(number);
         async move {
-            let answer: Answer = ask(client, document, &variables).await?;
-            Ok(answer.made.id)
+            let response: Response = send(client, document, &variables).await?;
+            Ok(response.created.id)
         }
     });
-    stream::iter(making)
-        .buffered(MAKING_MAX)
+    stream::iter(creating)
+        .buffered(CREATING_MAX)
         .try_collect()
         .await
 }
 
-/// Has `ask_one` run for 0 to `count`, some at a time, until one fails.
+/// Runs `request_one` for 0 to `count`, some concurrently, until one fails.
 pub(super) async fn for_each<Task: Future<Output = Result<(), CallError>>>(
     count: usize,
-    ask_one: impl Fn(usize) -> Task,
+    request_one: impl Fn(usize) -> Task,
 ) -> Result<(), CallError> {
-    stream::iter((0..count).map(ask_one))
-        .buffer_unordered(MAKING_MAX)
+    stream::iter((0..count).map(request_one))
+        .buffer_unordered(CREATING_MAX)
         .try_collect()
         .await
 }
 
-/// One request and its whole answer.
-pub(super) async fn ask<T: serde::de::DeserializeOwned>(
+/// Sends one request and decodes its response.
+pub(super) async fn send<T: serde::de::DeserializeOwned>(
     client: &GraphqlClient,
     document: &str,
     variables: &RawValue,
@@ -122,7 +122,7 @@ pub(super) async fn ask<T: serde::de::DeserializeOwned>(
         .decode()
 }
 
-/// Variables as they are sent.
+/// The variables as JSON text.
 pub(super) fn json(variables: &serde_json::Value) -> Box<RawValue> {
     to_raw_value(variables).expect("a value is JSON")
 }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_look_like_those_of_the_file() {
+    fn names_and_prices_have_the_shape_of_the_real_file() {
         assert_eq!(product_name(966), "CD at 14.66");
         assert_eq!(price_text(5), "5.05");
         assert_eq!(account_name(4), "c00004");

@@ -1,4 +1,5 @@
-//! Two nodes on one machine: the other one is this program, started again, and the callers are in this process.
+//! Two nodes on one machine: the other node is this program in another process, the callers are in
+//! this process.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,59 +17,60 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use super::bare::BareNode;
-use super::ceiling::{ceiling_accounts, without_store};
-use super::echo::Echo;
+use super::bare_server::BareServer;
+use super::baseline::{baseline_accounts, without_store};
+use super::echo_host::EchoHost;
 use super::in_process::measure;
-use super::shop_subject::{deadline, start_shop};
-use super::{Conditions, SetUp, Subject};
+use super::shop::{deadline, start_shop};
+use super::{Conditions, SetUp, SystemUnderTest};
 use crate::BenchError;
-use crate::load::{Caller, Measured, Plan, Window};
+use crate::load::{Caller, Measurement, Plan, Window};
 use crate::process::{Launch, Role, ServerProcess};
 
-/// Accounts that are made at a time.
-const MAKING_MAX: usize = 64;
+/// Concurrent requests during creation.
+const CREATING_MAX: usize = 64;
 
-/// What the other node answers with.
+/// What handles requests on the other node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answers {
-    /// So many actors that are called barely.
+pub enum OtherNodeKind {
+    /// Actors that are called by plain `ractor_cluster`.
     Bare {
-        /// How many.
+        /// Their number.
         actors: u16,
     },
-    /// A shard that answers at once.
-    Echo,
+    /// A shard host that replies at once.
+    EchoHost,
     /// A shop in memory.
     Shop {
-        /// How many accounts it has, all of them active.
+        /// The number of its accounts, all of them active.
         accounts: usize,
-        /// What their ids follow from.
+        /// The seed of their ids.
         seed: u64,
     },
 }
 
-/// The other node, in its own process.
 pub struct OtherNode {
     stop: BoxFuture<'static, ()>,
 }
 
 impl OtherNode {
-    /// Starts to answer who comes to `listener`.
+    /// Starts the node on `listener`.
     ///
     /// # Errors
-    /// [`BenchError::Preparing`]
-    pub async fn start(listener: TcpListener, answers: Answers) -> Result<Self, BenchError> {
-        let stop: BoxFuture<'static, ()> = match answers {
-            Answers::Bare { actors } => Box::pin(BareNode::answer(listener, actors).await?.stop()),
-            Answers::Echo => {
+    /// [`BenchError::Preparing`] when the shop or the node cannot be started.
+    pub async fn start(listener: TcpListener, kind: OtherNodeKind) -> Result<Self, BenchError> {
+        let stop: BoxFuture<'static, ()> = match kind {
+            OtherNodeKind::Bare { actors } => {
+                Box::pin(BareServer::listen(listener, actors).await?.stop())
+            }
+            OtherNodeKind::EchoHost => {
                 let owner = MeasuredNode::owner(&echo_router(), listener).await;
                 Box::pin(owner.map_err(preparing)?.end())
             }
-            Answers::Shop { accounts, seed } => {
+            OtherNodeKind::Shop { accounts, seed } => {
                 let stores = Stores::in_memory(MemoryConfig::default());
                 let shop = start_shop(ShopConfig::default(), &stores).await?;
-                make_accounts(&shop, seed, accounts).await?;
+                create_accounts(&shop, seed, accounts).await?;
                 let owner = MeasuredNode::owner(shop.router(), listener)
                     .await
                     .map_err(preparing)?;
@@ -82,56 +84,56 @@ impl OtherNode {
         Ok(Self { stop })
     }
 
-    /// Ends.
+    /// Stops the node.
     pub async fn stop(self) {
         self.stop.await;
     }
 }
 
-/// Makes accounts whose ids the other side knows, and leaves each active.
-async fn make_accounts(shop: &Shop, seed: u64, count: usize) -> Result<(), BenchError> {
-    let accounts = ceiling_accounts(seed, count);
-    let making = accounts.into_iter().map(|(id, name)| async move {
+/// Creates and activates accounts whose ids the callers know.
+async fn create_accounts(shop: &Shop, seed: u64, count: usize) -> Result<(), BenchError> {
+    let accounts = baseline_accounts(seed, count);
+    let creating = accounts.into_iter().map(|(id, name)| async move {
         let id = id.parse::<Uuid>().map_err(preparing)?;
         let request = Request {
             command: CommandId::from_uuid(id),
             fingerprint: None,
             deadline: deadline(),
         };
-        let made = shop.create_account(&request, name).await;
-        let id = made.map_err(preparing)?.state.id.to_string();
+        let created = shop.create_account(&request, name).await;
+        let id = created.map_err(preparing)?.state.id.to_string();
         let read = shop.account(&id, deadline()).await;
         read.map(drop).map_err(preparing)
     });
-    stream::iter(making)
-        .buffer_unordered(MAKING_MAX)
+    stream::iter(creating)
+        .buffer_unordered(CREATING_MAX)
         .try_collect()
         .await
 }
 
-/// A router to shards that answer at once.
-pub(super) fn echo_router() -> Arc<Router<Echo>> {
+/// A router to shards that reply at once.
+pub(super) fn echo_router() -> Arc<Router<EchoHost>> {
     let map = ShardMap::new(ShardCount::DEFAULT);
-    Arc::new(Router::new(Arc::new(map), Arc::new(Echo)))
+    Arc::new(Router::new(Arc::new(map), Arc::new(EchoHost)))
 }
 
-/// Starts this program again, as the other node.
+/// Starts this program as the other node.
 pub(super) async fn start_other(
     set_up: &SetUp<'_>,
-    answers: Answers,
+    kind: OtherNodeKind,
 ) -> Result<ServerProcess, BenchError> {
     let program = std::env::current_exe().unwrap_or_else(|_| Path::new("fritzy-bench").to_owned());
-    let told = match answers {
-        Answers::Bare { actors } => vec!["bare".to_owned(), format!("--actors={actors}")],
-        Answers::Echo => vec!["echo".to_owned()],
-        Answers::Shop { accounts, seed } => vec![
+    let flags = match kind {
+        OtherNodeKind::Bare { actors } => vec!["bare".to_owned(), format!("--actors={actors}")],
+        OtherNodeKind::EchoHost => vec!["echo".to_owned()],
+        OtherNodeKind::Shop { accounts, seed } => vec![
             "shop".to_owned(),
             format!("--accounts={accounts}"),
             format!("--seed={seed}"),
         ],
     };
     let mut arguments = vec![OsString::from("other-node")];
-    arguments.extend(told.into_iter().map(OsString::from));
+    arguments.extend(flags.into_iter().map(OsString::from));
     let launch = Launch {
         program,
         arguments,
@@ -143,16 +145,16 @@ pub(super) async fn start_other(
     Ok(launch.start().await?)
 }
 
-/// Makes the caller with this number.
+/// Creates the caller with this number.
 type CallerOf<C> = dyn Fn(&Plan, usize) -> C + Send + Sync;
 
-/// Two nodes under load by callers of one kind.
+/// Two nodes under load from callers of one type.
 pub(super) struct TwoNodes<C> {
     other: ServerProcess,
-    /// Ends this side.
+    /// Stops the node of this process.
     end: BoxFuture<'static, ()>,
     conditions: Conditions,
-    /// Caller number n of a run.
+    /// Creates caller number n of a run.
     caller: Box<CallerOf<C>>,
 }
 
@@ -172,12 +174,12 @@ impl<C: Caller> TwoNodes<C> {
 }
 
 #[async_trait]
-impl<C: Caller> Subject for TwoNodes<C> {
+impl<C: Caller> SystemUnderTest for TwoNodes<C> {
     fn conditions(&self) -> &Conditions {
         &self.conditions
     }
 
-    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
+    async fn drive(&mut self, plan: &Plan) -> Result<Measurement, BenchError> {
         let callers = (0..plan.load.callers()).map(|number| (self.caller)(plan, number));
         let callers: Vec<C> = callers.collect();
         let window = Window::beginning_now(plan.warmup, plan.duration);

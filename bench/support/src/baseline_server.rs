@@ -1,5 +1,5 @@
-//! The ceiling of this front end, for the load tester: the same HTTP code and the same GraphQL types,
-//! but the resolver of `accounts(id:)` answers from a hash map. What a node costs beyond it is the cost
+//! The baseline server of the load tester: the same HTTP code and the same GraphQL types as a node,
+//! but the resolver of `accounts(id:)` reads from a hash map. The difference to a node is the cost
 //! of its actors.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use fritzy_gateway::{
     InputTypes, PaginationInput, Readiness, Row, Scrape, rejected, routes, serve,
 };
 
-/// A server whose accounts are a hash map.
+/// A server that reads accounts from a hash map.
 pub struct BaselineServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -32,7 +32,7 @@ impl BaselineServer {
     /// Serves `accounts`, each an id and a name.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or an id is none.
+    /// An [`io::Error`] when the address cannot be bound or an id is invalid.
     pub async fn start(listen: SocketAddr, accounts: Vec<(String, String)>) -> io::Result<Self> {
         let account = |(id, name): (String, String)| {
             let id = AccountId::parse(&id, "id").map_err(io::Error::other)?;
@@ -53,7 +53,7 @@ impl BaselineServer {
             .map(account)
             .collect::<io::Result<HashMap<_, _>>>()?;
         let schema =
-            async_graphql::Schema::new(CeilingQuery(accounts), EmptyMutation, EmptySubscription);
+            async_graphql::Schema::new(BaselineQuery(accounts), EmptyMutation, EmptySubscription);
         let types = schema
             .execute(INTROSPECTION)
             .await
@@ -97,23 +97,23 @@ impl BaselineServer {
         })
     }
 
-    /// The address it serves on.
+    /// The address on which it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops serving once running requests are answered.
+    /// Stops after the requests in flight have ended.
     pub async fn stop(self) {
         let _ = self.stop.send(());
         let _ = self.serving.await;
     }
 }
 
-struct CeilingQuery(HashMap<AccountId, Account>);
+struct BaselineQuery(HashMap<AccountId, Account>);
 
-/// What can be asked: the one field of the real schema that is measured.
+/// The one field of the real schema that is measured.
 #[Object(name = "Query")]
-impl CeilingQuery {
+impl BaselineQuery {
     async fn accounts(
         &self,
         #[graphql(name = "pagination")] _pagination: Option<PaginationInput>,

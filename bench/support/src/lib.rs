@@ -1,8 +1,8 @@
-//! What only measurements need: a server without actors to compare with, two nodes without tables, and databases on PostgreSQL
-//! that are made, filled and removed.
+//! What only benchmarks need: a baseline server without actors, two connected nodes without a
+//! database, and PostgreSQL databases that are created, filled and removed.
 //!
-//! A crate of its own, and not a feature of the product crates: Cargo unifies the features of the default members, so that a
-//! feature would be compiled into the node as well.
+//! It is a crate and not a feature of the product crates, because Cargo unifies the features of the
+//! default members: the node would be compiled with it.
 
 mod baseline_server;
 mod pgbench_order;
@@ -13,7 +13,7 @@ mod two_nodes;
 
 pub use baseline_server::BaselineServer;
 pub use pgbench_order::PgbenchOrder;
-pub use scratch_database::{AboutServer, ScratchDatabase, about_server};
+pub use scratch_database::{ScratchDatabase, ServerInfo, server_info};
 pub use seed::{Sampled, sample_ids, seed_orders};
 pub use server::DatabaseError;
 pub use two_nodes::MeasuredNode;

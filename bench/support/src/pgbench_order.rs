@@ -1,23 +1,25 @@
-//! One order a transaction, as a program without a committer would write it: scripts for pgbench, to be compared with.
+//! Scripts for pgbench that write one order per transaction, as a program without a committer
+//! would: a baseline.
 //!
-//! They write rows of the same shape into the same tables. What they leave out is in their favour: no lease is
-//! compared, and nothing was decided.
+//! They write rows of the same shape into the same tables. Their omissions are in their favour:
+//! they check no lease and make no decision.
 
-/// How one order is written.
+/// How pgbench writes one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PgbenchOrder {
-    /// As two statements in a transaction: four round trips.
+    /// Two statements in a transaction: four round trips.
     Transaction,
-    /// As one statement that commits by itself: one round trip, the best that one order at a time can do.
+    /// One autocommitted statement: one round trip, the optimum without group commit.
     Statement,
 }
 
 impl PgbenchOrder {
     /// The script, with `;` after each statement.
     ///
-    /// Its caller sets `number` to where orders are numbered from, `accounts` to how many there are to choose from, and `payload` and `lines` to the
-    /// JSON of an order; a client's number must be below 16 384. Ids grow with time and end with the account's slot, as
-    /// fritzy's do, so that new rows lie side by side.
+    /// The caller sets `number` to the first number of an order, `accounts` to the number of
+    /// accounts, and `payload` and `lines` to the JSON of an order; a client's number must be below
+    /// 16 384. Ids increase with time and end with the account's slot, as fritzy's do, so that new
+    /// rows are adjacent.
     pub const fn script(self) -> &'static str {
         match self {
             Self::Transaction => concat!(

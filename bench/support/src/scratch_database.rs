@@ -1,4 +1,4 @@
-//! A database that is made for a measurement, and gone after it.
+//! A database that is created for a measurement and dropped after it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,18 +7,20 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
 use tracing::warn;
+use url::Url;
 use uuid::Uuid;
 
 use crate::server::{DatabaseError, Server};
 
-/// A server that has just been restarted is waited for so long: nothing is left behind on it.
+/// How long to wait for a server that restarts, so that no database is left on it.
 const RESTART_MAX: Duration = Duration::from_secs(5);
 
-/// As whom databases are dropped: one that is being made is made under its own name.
+/// The application name of connections that drop databases; a connection that creates one has the
+/// database's name.
 const REMOVER: &str = "fritzy bench";
 
-/// What a figure about writing depends on.
-const TOLD: [&str; 14] = [
+/// The server settings on which figures about writes depend.
+const REPORTED_SETTINGS: [&str; 14] = [
     "checkpoint_timeout",
     "commit_delay",
     "data_checksums",
@@ -35,41 +37,41 @@ const TOLD: [&str; 14] = [
     "wal_sync_method",
 ];
 
-/// An empty database with a name of its own. Dropped, it is dropped on the server as well.
+/// An empty database with a unique name. Dropping the value drops the database.
 #[derive(Debug)]
 pub struct ScratchDatabase {
     server_url: String,
     name: String,
     url: String,
-    about: AboutServer,
+    info: ServerInfo,
     may_exist: bool,
 }
 
-/// What a server tells of itself.
+/// Version and settings of a server.
 #[derive(Clone, Debug, Default)]
-pub struct AboutServer {
-    /// Its version, and the settings that commits depend on.
+pub struct ServerInfo {
+    /// Its version, and the settings on which commits depend.
     pub settings: BTreeMap<String, String>,
-    /// Where its data is, if the role may know it.
+    /// Its data directory, if the role may read it.
     pub data_directory: Option<PathBuf>,
-    /// A child of its first process that lives as long as the server, if it was reached on this machine and the role
-    /// may know it.
+    /// The process id of its checkpointer, a child of the main process that exists as long as the
+    /// server, if the server is on this machine and the role may read it.
     pub process: Option<u32>,
 }
 
 impl ScratchDatabase {
-    /// Makes one on the server at `server_url`, whose role must be allowed to.
+    /// Creates a database on the server at `server_url`, whose role must be allowed to.
     ///
     /// # Errors
-    /// [`DatabaseError`]
+    /// [`DatabaseError`] when the server cannot be reached or a statement fails.
     pub async fn create(server_url: &str) -> Result<Self, DatabaseError> {
         Self::from(server_url, "template0 ENCODING 'UTF8'").await
     }
 
-    /// Makes another with the same in it, by copying its files. Nobody may use it meanwhile.
+    /// Creates a copy of this database by copying its files. It must not be in use meanwhile.
     ///
     /// # Errors
-    /// [`DatabaseError`]
+    /// [`DatabaseError`] when the server cannot be reached or a statement fails.
     pub async fn copy(&self) -> Result<Self, DatabaseError> {
         let template = format!("{} STRATEGY file_copy", self.name);
         Self::from(&self.server_url, &template).await
@@ -78,39 +80,41 @@ impl ScratchDatabase {
     async fn from(server_url: &str, template: &str) -> Result<Self, DatabaseError> {
         let name = format!("fritzy_bench_{}", Uuid::now_v7().simple());
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
-        // From now on: whoever stops waiting does not know how far the server has come.
+        // Set before the statement is sent: a cancelled caller cannot know whether the server
+        // executed it.
         let mut fresh = Self {
-            url: with_database(server_url, &name),
+            url: with_database(server_url, &name)?,
             server_url: server_url.to_owned(),
             name,
-            about: AboutServer::default(),
+            info: ServerInfo::default(),
             may_exist: true,
         };
-        fresh.about = run(server_url, &fresh.name, vec![create]).await?;
+        fresh.info = run(server_url, &fresh.name, vec![create]).await?;
         Ok(fresh)
     }
 
-    /// Its address: the server's with its name.
+    /// Its URL: the server's URL with its name.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What the server told when it was made.
-    pub fn about(&self) -> &AboutServer {
-        &self.about
+    /// Version and settings of the server at the time of creation.
+    pub fn info(&self) -> &ServerInfo {
+        &self.info
     }
 
-    /// Drops it, and who is connected.
+    /// Drops the database and closes its connections.
     ///
     /// # Errors
-    /// [`DatabaseError`]
+    /// [`DatabaseError`] when the server cannot be reached or a statement fails.
     pub async fn remove(mut self) -> Result<(), DatabaseError> {
         run(&self.server_url, REMOVER, self.removal()).await?;
         self.may_exist = false;
         Ok(())
     }
 
-    /// Whoever makes it is stopped first: it could be there a moment after it was not.
+    /// Terminates the connection that creates the database first; otherwise it could appear after
+    /// the drop.
     fn removal(&self) -> Vec<String> {
         let name = &self.name;
         vec![
@@ -122,14 +126,14 @@ impl ScratchDatabase {
     }
 }
 
-/// On the way out of an error or an interrupt.
+/// Drops the database after an error or an interrupt.
 impl Drop for ScratchDatabase {
     fn drop(&mut self) {
         if !self.may_exist {
             return;
         }
         let (server_url, removal) = (self.server_url.clone(), self.removal());
-        // A runtime of its own: the one that this is dropped in must not be waited for here.
+        // A separate runtime, because the current one must not be blocked on here.
         let removing = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -140,31 +144,31 @@ impl Drop for ScratchDatabase {
         if !matches!(removing.join(), Ok(true)) {
             warn!(
                 database = self.name,
-                "a database was left on the server; drop it"
+                "a database was left on the server; drop it manually"
             );
         }
     }
 }
 
-/// What the server at `url` tells of itself.
+/// Reads version and settings of the server at `url`.
 ///
 /// # Errors
-/// [`DatabaseError`]
-pub async fn about_server(url: &str) -> Result<AboutServer, DatabaseError> {
+/// [`DatabaseError`] when the server cannot be reached or a statement fails.
+pub async fn server_info(url: &str) -> Result<ServerInfo, DatabaseError> {
     let server = Server::new(url)?;
     let mut connection = server.connect("fritzy bench").await?;
-    let told = tell(&mut connection).await;
-    let about = told.map_err(|failure| server.failed(&failure))?;
+    let read = read_server_info(&mut connection).await;
+    let info = read.map_err(|failure| server.failed(&failure))?;
     let _ = connection.close().await;
-    Ok(about)
+    Ok(info)
 }
 
-/// Runs statements of this file under this name, and tells about the server.
+/// Runs statements of this file under this application name, and reads the server's settings.
 async fn run(
     server_url: &str,
     name: &str,
     statements: Vec<String>,
-) -> Result<AboutServer, DatabaseError> {
+) -> Result<ServerInfo, DatabaseError> {
     let server = Server::new(server_url)?;
     let mut connection = server.connect_within(RESTART_MAX, name).await?;
     let running = async {
@@ -176,15 +180,15 @@ async fn run(
                 .execute(&mut connection)
                 .await?;
         }
-        tell(&mut connection).await
+        read_server_info(&mut connection).await
     };
-    let about = running.await.map_err(|failure| server.failed(&failure))?;
+    let info = running.await.map_err(|failure| server.failed(&failure))?;
     let _ = connection.close().await;
-    Ok(about)
+    Ok(info)
 }
 
-async fn tell(connection: &mut PgConnection) -> Result<AboutServer, sqlx::Error> {
-    let names: Vec<String> = TOLD.map(str::to_owned).to_vec();
+async fn read_server_info(connection: &mut PgConnection) -> Result<ServerInfo, sqlx::Error> {
+    let names: Vec<String> = REPORTED_SETTINGS.map(str::to_owned).to_vec();
     let rows = sqlx::query(
         "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY($1) AND setting <> ''",
     )
@@ -195,7 +199,7 @@ async fn tell(connection: &mut PgConnection) -> Result<AboutServer, sqlx::Error>
     for row in rows {
         settings.insert(row.try_get(0)?, row.try_get(1)?);
     }
-    // What the role may not know is null. Over a socket of the system there is no address.
+    // Values that the role may not read are null. A connection over a Unix socket has no address.
     let row = sqlx::query(
         "SELECT (SELECT setting FROM pg_settings WHERE name = 'data_directory'),
             (SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'
@@ -204,22 +208,20 @@ async fn tell(connection: &mut PgConnection) -> Result<AboutServer, sqlx::Error>
     .fetch_one(connection)
     .await?;
     let (folder, pid): (Option<String>, Option<i32>) = (row.try_get(0)?, row.try_get(1)?);
-    Ok(AboutServer {
+    Ok(ServerInfo {
         settings,
         data_directory: folder.map(PathBuf::from),
         process: pid.and_then(|pid| pid.try_into().ok()),
     })
 }
 
-/// The address with another database: what is between the host and the parameters. Nothing else is changed, for
-/// programs differ in which parameters they know.
-fn with_database(url: &str, database: &str) -> String {
-    let (address, parameters) = url.find('?').map_or((url, ""), |at| url.split_at(at));
-    let host_from = address.find("://").map_or(0, |at| at + "://".len());
-    let path_from = address[host_from..]
-        .find('/')
-        .map_or(address.len(), |at| host_from + at);
-    format!("{}/{database}{parameters}", &address[..path_from])
+/// The server's URL with another database. All parameters are kept, because programs know different
+/// ones.
+fn with_database(server_url: &str, database: &str) -> Result<String, DatabaseError> {
+    let url = Url::parse(server_url);
+    let mut url = url.map_err(|failure| DatabaseError::Url(failure.to_string()))?;
+    url.set_path(database);
+    Ok(url.into())
 }
 
 #[cfg(test)]
@@ -227,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_database_is_exchanged_and_nothing_else() {
+    fn url_with_another_database_keeps_the_rest() {
         for (url, expected) in [
             ("postgres://u:p@h:5/postgres", "postgres://u:p@h:5/x"),
             (
@@ -239,7 +241,7 @@ mod tests {
                 "postgresql://h/x?host=/run/postgresql",
             ),
         ] {
-            assert_eq!(with_database(url, "x"), expected);
+            assert_eq!(with_database(url, "x").expect("a URL"), expected);
         }
     }
 }

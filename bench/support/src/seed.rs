@@ -1,5 +1,5 @@
-//! Filling a database with many orders at once, so that a large one can be measured without waiting for it to grow: rows
-//! as the committer would have written them, by the server itself. Every invariant holds of them.
+//! Fills a database with many orders, so that a large database can be measured at once: the server
+//! generates the rows that the committer would have written. All invariants hold for them.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::server::{DatabaseError, Server};
 
-/// Orders one after the other go to one account after the other, so the number of a round and an account's place among
-/// those of its shard are all that is needed to know a position.
+/// Consecutive orders belong to consecutive accounts. So the number of a round and an account's
+/// place among those of its shard determine a position.
 ///
-/// A row for each order: round and account, two products, moment, id and command. `$1` is how many rounds there were,
-/// `$2` how many more, `$3` whether orders are keyed; `$4` and `$5` the moment of the first in microseconds, and those
-/// between two.
+/// One row per order: round and account, two products, time, id and command. `$1` is the number of
+/// previous rounds, `$2` the number of new ones, `$3` whether orders have idempotency keys; `$4` is
+/// the time of the first order, and `$5` the interval between two, both in microseconds.
 const ORDERS: &str = "
 WITH shards AS (SELECT value::int AS count FROM meta WHERE name = 'shards'),
 accounts AS MATERIALIZED (
@@ -66,24 +66,26 @@ INSERT INTO customer_order (id, version, created_at, account_id, status, total_m
 SELECT id, 1, at, account_id, 'created', total, 'USD', lines::json, CASE WHEN $3 THEN command END
 FROM filled";
 
-/// When the first order was placed, in microseconds since 1970: long enough ago for many of them.
+/// The time of the first order, in microseconds since the Unix epoch: long enough ago for many
+/// orders.
 const FIRST_AT: i64 = 1_700_000_000_000_000;
-/// Microseconds from one order to the next: a busy shop's.
-const APART_US: i64 = 200;
-/// Rounds in one transaction are those that make so many orders, at most.
-const AT_ONCE: i64 = 250_000;
+/// Microseconds between two orders: those of a busy shop.
+const INTERVAL_US: i64 = 200;
+/// Maximum of orders in one transaction, in whole rounds.
+const ORDERS_PER_TRANSACTION: i64 = 250_000;
 
-/// Adds at least so many orders with two lines, to open accounts and of products in dollars that are there, two at least;
-/// answers how many. Nobody may use the database meanwhile.
+/// Adds at least this number of orders with two lines, for the open accounts and of the products in
+/// dollars, of which there must be at least two. Returns the number of added orders. The database
+/// must not be in use meanwhile.
 ///
 /// # Errors
-/// [`DatabaseError`]
+/// [`DatabaseError`] when the server cannot be reached or a statement fails.
 pub async fn seed_orders(url: &str, orders: u64, keyed: bool) -> Result<u64, DatabaseError> {
     let server = Server::new(url)?;
     let failed = |failure: sqlx::Error| server.failed(&failure);
     let mut connection = server.connect("fritzy bench").await?;
-    // Of what the statements make on the way the server has no idea, and of accounts just made neither: it would compare
-    // each order with each account and each product.
+    // The planner has no statistics about intermediate results, nor about accounts that were just
+    // created: with nested loops it would compare each order with each account and each product.
     let unlimited =
         "SET statement_timeout = 0; SET synchronous_commit = off; SET enable_nestloop = off;
         ANALYZE account; ANALYZE product; ANALYZE journal";
@@ -96,20 +98,22 @@ pub async fn seed_orders(url: &str, orders: u64, keyed: bool) -> Result<u64, Dat
             .map_err(failed)?;
     let accounts: i64 = counts.try_get(0).map_err(failed)?;
     let before: i64 = counts.try_get(1).map_err(failed)?;
-    assert!(accounts > 0, "orders are filled in behind accounts");
+    assert!(accounts > 0, "accounts must exist before orders");
     let rounds_of = |orders: u64| orders.div_ceil(accounts.cast_unsigned()).cast_signed();
     let rounds = rounds_of(orders);
-    // Whoever has placed orders meanwhile has placed less than one of their rounds more than are counted here.
+    // Rounded up, so that no number of an existing order is used again.
     let first = rounds_of(before.cast_unsigned());
     let mut done = 0;
     while done < rounds {
-        let rounds = (AT_ONCE / accounts).max(1).min(rounds - done);
+        let rounds = (ORDERS_PER_TRANSACTION / accounts)
+            .max(1)
+            .min(rounds - done);
         fill(&mut connection, first + done, rounds, keyed)
             .await
             .map_err(failed)?;
         done += rounds;
     }
-    // What a server does by itself some time after this, and would do while something is measured.
+    // The server would do this later by itself, during a measurement.
     let vacuumed = sqlx::raw_sql("VACUUM ANALYZE")
         .execute(&mut connection)
         .await;
@@ -127,7 +131,7 @@ async fn fill(
     keyed: bool,
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    // States first: the positions that the journal goes on with are those of before.
+    // States first: both statements derive positions from the journal before this transaction.
     for rows in [STATES, JOURNAL] {
         let statement = format!("{ORDERS}{rows}");
         sqlx::query(sqlx::AssertSqlSafe(statement))
@@ -135,28 +139,28 @@ async fn fill(
             .bind(rounds)
             .bind(keyed)
             .bind(FIRST_AT)
-            .bind(APART_US)
+            .bind(INTERVAL_US)
             .execute(&mut *transaction)
             .await?;
     }
     transaction.commit().await
 }
 
-/// What can be sampled.
+/// The kinds of entities that can be sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampled {
-    /// Accounts.
+    /// Ids of accounts.
     Accounts,
-    /// Products.
+    /// Ids of products.
     Products,
-    /// Orders.
+    /// Ids of orders.
     Orders,
 }
 
-/// So many ids at most of those that are there, in an order that has nothing to do with their age.
+/// At most `count` ids, in an order that is independent of their age.
 ///
 /// # Errors
-/// [`DatabaseError`]
+/// [`DatabaseError`] when the server cannot be reached or a statement fails.
 pub async fn sample_ids(url: &str, of: Sampled, count: u32) -> Result<Vec<Uuid>, DatabaseError> {
     let server = Server::new(url)?;
     let failed = |failure: sqlx::Error| server.failed(&failure);

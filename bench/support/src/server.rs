@@ -1,4 +1,4 @@
-//! A PostgreSQL server that a measurement prepares: connections to it, and why one failed.
+//! A PostgreSQL server on which databases are prepared: its connections and their errors.
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -7,46 +7,41 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::time::{sleep, timeout};
 
-/// For one attempt to connect: a server that is starting refuses at once.
+/// The time limit of one attempt to connect: a starting server rejects at once.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// Between two attempts.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// Why a database could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// The URL cannot be read.
-    #[error(
-        "the database URL cannot be read: {0}. It looks like postgres://user:password@host:5432/database"
-    )]
+    /// The URL is invalid.
+    #[error("invalid database URL: {0}. The form is postgres://user:password@host:5432/database")]
     Url(String),
-    /// The server did not let us in, or refused a statement.
+    /// The server rejected the connection or a statement.
     #[error("the database {server} could not be prepared: {reason}")]
     Failed {
         /// Host, port and database, without the password.
         server: String,
-        /// What the system or the server said.
+        /// The error of the system or of the server.
         reason: String,
     },
 }
 
-/// A server, by its URL.
 pub(crate) struct Server {
     options: PgConnectOptions,
 }
 
 impl Server {
-    /// The server at `url`.
     ///
     /// # Errors
-    /// [`DatabaseError::Url`] when `url` is not one of PostgreSQL.
+    /// [`DatabaseError::Url`] when `url` is not a PostgreSQL URL.
     pub(crate) fn new(url: &str) -> Result<Self, DatabaseError> {
         let options = PgConnectOptions::from_str(url);
         let options = options.map_err(|failure| DatabaseError::Url(failure.to_string()))?;
         Ok(Self { options })
     }
 
-    /// A failure of this server.
+    /// An error of this server.
     pub(crate) fn failed(&self, failure: &sqlx::Error) -> DatabaseError {
         self.failure(failure.to_string())
     }
@@ -63,7 +58,7 @@ impl Server {
     /// Connects under the application name `name`.
     ///
     /// # Errors
-    /// [`DatabaseError::Failed`] with what the server said.
+    /// [`DatabaseError::Failed`] with the server's error, or after the time limit.
     pub(crate) async fn connect(&self, name: &str) -> Result<PgConnection, DatabaseError> {
         let options = self.options.clone().application_name(name);
         match timeout(CONNECT_MAX, PgConnection::connect_with(&options)).await {
@@ -72,10 +67,10 @@ impl Server {
         }
     }
 
-    /// Connects, and tries again until `wait` is over: the server may be restarting.
+    /// Connects, with retries for `wait`: the server may be restarting.
     ///
     /// # Errors
-    /// As [`Self::connect`], of the last attempt.
+    /// The error of the last attempt, as in [`Self::connect`].
     pub(crate) async fn connect_within(
         &self,
         wait: Duration,

@@ -1,6 +1,6 @@
-//! Two nodes for whoever measures the way from one to the other. What a member learns from the tables of nodes and owners,
-//! and what it needs them for, is left out: who is there, and that the first node owns all shards, is settled.
-//! Hello, connection, link, gates and router are those of every node.
+//! Two nodes, to measure requests from one to the other. The tables of nodes and owners are left
+//! out: both nodes are known, and the first owns all shards. Handshake, connection, dispatchers and
+//! router are those of every node.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,22 +14,24 @@ use uuid::Uuid;
 
 use fritzy_cluster::{Identity, Peers, Remote, Router, ShardHost, WIRE_MAX, WIRE_MIN};
 
-/// The node that owns all shards, and the one that asks. The later one calls: ids grow with time.
+/// The node that owns all shards, and the one that sends requests. The node with the greater id
+/// dials.
 const OWNER: u128 = 1;
 const ASKER: u128 = 2;
-/// For the two to be connected.
+/// The time limit for the two nodes to connect.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 
-/// One of the two nodes, on the way to the other.
+/// One of the two nodes.
 pub struct MeasuredNode {
     end: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
 }
 
 impl MeasuredNode {
-    /// The node that owns all shards: `router`'s local host is asked, whatever its map says.
+    /// The node that owns all shards: `router`'s local host handles requests, independent of its
+    /// map.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the operating system.
     pub async fn owner<H: ShardHost>(
         router: &Arc<Router<H>>,
         listener: TcpListener,
@@ -39,10 +41,11 @@ impl MeasuredNode {
         Ok(Self::of(router, peers))
     }
 
-    /// The node that asks. When this returns, `router` asks the owner, who is at `address`.
+    /// The node that sends requests. When this returns, `router` sends them to the owner at
+    /// `address`.
     ///
     /// # Errors
-    /// What the system says, or that the owner is not reached.
+    /// The error of the operating system, or that the owner cannot be reached.
     pub async fn asker<H: ShardHost>(
         router: &Arc<Router<H>>,
         address: String,
@@ -55,7 +58,7 @@ impl MeasuredNode {
         peers.set_nodes(vec![record(OWNER, Some(address))]).await;
         let connected = async {
             while peers.status().is_empty() {
-                // The map is there for as long as its router.
+                // The map exists as long as its router.
                 let _ = changes.changed().await;
             }
         };
@@ -68,12 +71,12 @@ impl MeasuredNode {
         let measured = Self::of(router, peers);
         if connected.is_err() {
             measured.end().await;
-            return Err("the other node is not reached".into());
+            return Err("the other node cannot be reached".into());
         }
         Ok(measured)
     }
 
-    /// Ends the connection.
+    /// Closes the connection.
     pub async fn end(self) {
         self.end.await;
     }
@@ -103,7 +106,7 @@ async fn open<H: ShardHost>(
     };
     let (host, map) = (router.local().clone(), router.map().clone());
     let started = Peers::start(identity, Arc::new(listener), host, map).await;
-    // Nobody listens to news: no shard moves.
+    // Ownership updates are ignored: no shard moves.
     let (peers, _) = started.map_err(|failure| failure.to_string())?;
     Ok(Arc::new(peers))
 }

@@ -1,4 +1,4 @@
-//! The command line: what it prints, where, and its exit codes.
+//! The command line: its output and its exit codes.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -42,7 +42,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[tokio::test]
-async fn a_sound_node() {
+async fn healthy_node_reconciles_with_exit_code_0() {
     let node = MockNode::start(|_| None).await;
     let output = replayed(&node, &[]).await;
     assert_eq!(output.status.code(), Some(0));
@@ -64,7 +64,7 @@ async fn a_sound_node() {
 }
 
 #[tokio::test]
-async fn as_json() {
+async fn json_flag_prints_one_object() {
     let node = MockNode::start(|seen| (seen.serial == 20).then_some(Fault::DropAfter)).await;
     let output = replayed(&node, &["--json", "--limit-orders", "50"]).await;
     assert_eq!(output.status.code(), Some(0));
@@ -82,7 +82,7 @@ async fn as_json() {
 }
 
 #[tokio::test]
-async fn a_difference() {
+async fn difference_is_printed_with_exit_code_1() {
     let lose = |seen: &Seen<'_>| (seen.key == "replay:order:o2-1").then_some(Fault::Lose);
     let node = MockNode::start(lose).await;
     let output = replayed(&node, &[]).await;
@@ -90,7 +90,7 @@ async fn a_difference() {
     let lines: Vec<&str> = text(&output.stdout).lines().collect();
     assert_eq!(
         lines[0],
-        "difference: order o2-1 (id Order-lost): created, and not there when read back"
+        "difference: order o2-1 (id Order-lost): created, but missing when read back"
     );
     assert!(
         lines[1].starts_with("NOT reconciled: 1 difference: read back 3 accounts"),
@@ -107,7 +107,7 @@ async fn a_difference() {
 }
 
 #[tokio::test]
-async fn an_error() {
+async fn error_is_printed_with_exit_code_1() {
     let node = MockNode::start(|seen| {
         (seen.key == "replay:account:c1").then_some(Fault::Code("IDEMPOTENCY_KEY_REUSED"))
     })
@@ -116,7 +116,7 @@ async fn an_error() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = text(&output.stderr);
     assert!(
-        stderr.contains("account c1: IDEMPOTENCY_KEY_REUSED at CreateAccount: as told"),
+        stderr.contains("account c1: IDEMPOTENCY_KEY_REUSED at CreateAccount: injected"),
         "{stderr}"
     );
     assert!(stderr.contains("--key-prefix"), "{stderr}");
@@ -125,7 +125,7 @@ async fn an_error() {
 }
 
 #[tokio::test]
-async fn what_cannot_begin() {
+async fn invalid_input_or_unreachable_node_is_reported() {
     let file = file();
     let path = file.path().to_str().expect("UTF-8");
     let tls = output(command(&[path, "--url", "https://shop.example/"])).await;
@@ -143,20 +143,17 @@ async fn what_cannot_begin() {
     assert_eq!(nobody.status.code(), Some(1));
     let stderr = text(&nobody.stderr);
     assert!(stderr.contains("gave up after 1 attempts"), "{stderr}");
-    assert!(
-        stderr.contains("running it again goes on where it stopped"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("run it again to continue"), "{stderr}");
 }
 
 #[tokio::test]
-async fn an_interrupt_and_a_second_run() {
+async fn interrupted_run_exits_130_and_can_be_repeated() {
     let reached = Arc::new(Notify::new());
-    let tell = Arc::clone(&reached);
+    let notify = Arc::clone(&reached);
     let node = MockNode::start(move |seen| {
         let held = seen.key == "replay:order:o1-7" && seen.earlier == 0;
         if held {
-            tell.notify_one();
+            notify.notify_one();
         }
         held.then_some(Fault::Hang)
     })
@@ -177,10 +174,7 @@ async fn an_interrupt_and_a_second_run() {
     let stderr = text(&output.stderr);
     let last = stderr.lines().last().expect("a line");
     assert!(last.starts_with("interrupted (orders "), "{stderr}");
-    assert!(
-        last.ends_with("running it again goes on where it stopped"),
-        "{stderr}"
-    );
+    assert!(last.ends_with("run it again to continue"), "{stderr}");
     assert!(output.stdout.is_empty());
 
     let again = replayed(&node, &[]).await;

@@ -1,8 +1,13 @@
-//! The replay against a node that fails on purpose: what passes must reconcile, what stays must be named.
+//! The replay: the file of orders, a mock node that fails on purpose, and real nodes that are
+//! killed. Temporary faults must reconcile, permanent ones must be reported.
 
 mod command;
 mod differences;
 mod mock_node;
+#[path = "../node_binary/mod.rs"]
+mod node_binary;
+mod node_kill;
+mod orders_file;
 mod passing;
 
 use std::fmt::Write;
@@ -29,7 +34,7 @@ fn book_text() -> String {
                     text,
                     "o{account}-{order},c{account},2000-01-01,p{product},CD {product},{quantity},{price}"
                 )
-                .expect("a String takes all");
+                .expect("writing to a String cannot fail");
             }
         }
     }

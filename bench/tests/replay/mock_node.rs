@@ -1,6 +1,6 @@
-//! A node made of a few maps, that answers rightly over GraphQL until it is told to fail.
+//! A mock node in memory that serves GraphQL correctly, except for injected faults.
 //!
-//! It understands exactly the documents of the replay, by their operation names.
+//! It supports only the documents of the replay, by their operation names.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,64 +10,64 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What goes wrong with one request.
+/// The fault of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The connection closes and nothing was executed.
+    /// Closes the connection without execution.
     DropBefore,
-    /// The connection closes after execution.
+    /// Closes the connection after execution.
     DropAfter,
-    /// The connection closes after execution, in the middle of the answer.
+    /// Closes the connection after execution, in the middle of the response.
     DropWithin,
-    /// As `DropAfter`, and the idempotency key is forgotten.
+    /// As `DropAfter`, and forgets the idempotency key.
     DropAndForgetKey,
-    /// The request is held and never answered.
+    /// Never responds.
     Hang,
-    /// An HTTP status, and nothing was executed.
+    /// An HTTP status without execution.
     Status(u16),
-    /// A GraphQL error with this code, and nothing was executed.
+    /// A GraphQL error with this code, without execution.
     Code(&'static str),
-    /// Acknowledged, and not kept.
+    /// Acknowledged but not stored.
     Lose,
-    /// Kept twice, under two ids.
+    /// Stored twice, under two ids.
     Double,
-    /// Kept rightly, answered with a cent too much.
-    CentInAnswer,
-    /// Kept with a cent too much.
+    /// Stored correctly; the response has a cent too much.
+    CentInResponse,
+    /// Stored with a cent too much.
     CentKept,
-    /// Kept with one unit more of the first line, at the total that was right.
+    /// Stored with one more unit of the first line and the right total.
     OneUnitMore,
-    /// Kept without its last line, at the total that was right.
+    /// Stored without its last line and with the right total.
     LineLost,
-    /// Kept with its first line once more, at the total that was right.
+    /// Stored with its first line twice and the right total.
     LineTwice,
-    /// Kept under the account that was created first.
+    /// Stored under the account that was created first.
     OtherAccount,
-    /// Kept under a name with something behind it.
+    /// Stored under a name with a suffix.
     OtherName,
-    /// The id of what was created first is answered.
+    /// Returns the id of the entry that was created first.
     FirstId,
-    /// The page that was asked for is not looked at: always the first.
+    /// Ignores the requested page and returns the first.
     FirstPage,
-    /// Answered with `null` and no error.
+    /// Returns `null` without an error.
     Null,
 }
 
-/// One request, as a choice of faults sees it.
+/// One request, as the choice of faults sees it.
 pub(crate) struct Seen<'a> {
     /// The operation's name: `CreateOrder`.
     pub(crate) operation: &'a str,
     /// The idempotency key of a creation, the id of a read.
     pub(crate) key: &'a str,
-    /// How often this operation came with this key before.
+    /// How often this operation was received with this key before.
     pub(crate) earlier: usize,
-    /// How many requests came before.
+    /// How many requests were received before.
     pub(crate) serial: usize,
 }
 
 type Choice = Box<dyn Fn(&Seen<'_>) -> Option<Fault> + Send + Sync>;
 
-/// A running mock node; it ends when dropped.
+/// A running mock node; stopped when dropped.
 pub(crate) struct MockNode {
     pub(crate) url: String,
     shared: Arc<Shared>,
@@ -85,7 +85,7 @@ struct Kept {
     products: Vec<Value>,
     orders: Vec<Value>,
     answers: HashMap<String, Value>,
-    came: HashMap<(String, String), usize>,
+    received_before: HashMap<(String, String), usize>,
     requests: usize,
     bodies: Vec<String>,
 }
@@ -109,13 +109,13 @@ impl MockNode {
         Self { url, shared, task }
     }
 
-    /// How many accounts, products and orders are kept.
+    /// The number of stored accounts, products and orders.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let kept = self.shared.kept.lock().expect("no panic");
         (kept.accounts.len(), kept.products.len(), kept.orders.len())
     }
 
-    /// Whether a request's body had this text in it.
+    /// Whether the body of a request contained this text.
     pub(crate) fn received(&self, text: &str) -> bool {
         let kept = self.shared.kept.lock().expect("no panic");
         kept.bodies.iter().any(|body| body.contains(text))
@@ -131,7 +131,7 @@ impl Drop for MockNode {
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     let mut stream = BufStream::new(stream);
     while let Some(body) = request_body(&mut stream).await {
-        let (fault, status, answer) = shared.execute(&body);
+        let (fault, status, response) = shared.execute(&body);
         match fault {
             Some(Fault::DropBefore | Fault::DropAfter | Fault::DropAndForgetKey) => return,
             Some(Fault::Hang) => return std::future::pending().await,
@@ -139,10 +139,10 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         }
         let head = format!(
             "HTTP/1.1 {status} Mock\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            answer.len()
+            response.len()
         );
-        let whole = format!("{head}{answer}");
-        let within = head.len() + answer.len() / 2;
+        let whole = format!("{head}{response}");
+        let within = head.len() + response.len() / 2;
         let sent = if fault == Some(Fault::DropWithin) {
             within
         } else {
@@ -177,7 +177,8 @@ async fn request_body(stream: &mut BufStream<TcpStream>) -> Option<String> {
 }
 
 impl Shared {
-    /// Executes one request; the fault that is left to the connection, the status and the body of the answer.
+    /// Executes one request. Returns the fault that the connection must cause, the status, and the
+    /// body of the response.
     fn execute(&self, body: &str) -> (Option<Fault>, u16, String) {
         let mut kept = self.kept.lock().expect("no panic");
         kept.bodies.push(body.to_owned());
@@ -195,12 +196,12 @@ impl Shared {
         };
         let key = variables[key].as_str().expect("a key or an id");
 
-        let came = kept
-            .came
+        let received_before = kept
+            .received_before
             .entry((operation.to_owned(), key.to_owned()))
             .or_default();
-        let earlier = *came;
-        *came += 1;
+        let earlier = *received_before;
+        *received_before += 1;
         let serial = kept.requests;
         kept.requests += 1;
         let fault = (self.choice)(&Seen {
@@ -210,22 +211,22 @@ impl Shared {
             serial,
         });
 
-        let error = |code: &str| json!({"data": null, "errors": [{"message": "as told", "path": [operation], "extensions": {"code": code}}]});
+        let error = |code: &str| json!({"data": null, "errors": [{"message": "injected", "path": [operation], "extensions": {"code": code}}]});
         match fault {
             Some(Fault::DropBefore | Fault::Hang) => (fault, 0, String::new()),
-            Some(Fault::Status(status)) => (fault, status, "as told".to_owned()),
+            Some(Fault::Status(status)) => (fault, status, "injected".to_owned()),
             Some(Fault::Code(code)) => (fault, 200, error(code).to_string()),
             _ => {
-                let answer = kept.answer(operation, key, variables, fault);
-                let answer = answer.map_or_else(error, |data| json!({ "data": data }));
-                (fault, 200, answer.to_string())
+                let response = kept.response(operation, key, variables, fault);
+                let response = response.map_or_else(error, |data| json!({ "data": data }));
+                (fault, 200, response.to_string())
             }
         }
     }
 }
 
 impl Kept {
-    fn answer(
+    fn response(
         &mut self,
         operation: &str,
         key: &str,
@@ -240,8 +241,8 @@ impl Kept {
             "CreateOrder" => "createOrder",
             _ => return Err("GRAPHQL_VALIDATION_FAILED"),
         };
-        if let Some(answer) = self.answers.get(key) {
-            return Ok(json!({ field: answer }));
+        if let Some(response) = self.answers.get(key) {
+            return Ok(json!({ field: response }));
         }
         if fault == Some(Fault::Null) {
             return Ok(json!({ field: null }));
@@ -251,17 +252,17 @@ impl Kept {
             "CreateProduct" => product(&variables["product"]),
             _ => self.order(&variables["order"])?,
         };
-        let mut answer = self.keep(operation, &mut entry, fault);
-        if fault == Some(Fault::CentInAnswer) {
-            answer["totalPrice"] = json!(cents(&answer["totalPrice"]) as f64 / 100.0 + 0.01);
+        let mut response = self.keep(operation, &mut entry, fault);
+        if fault == Some(Fault::CentInResponse) {
+            response["totalPrice"] = json!(cents(&response["totalPrice"]) as f64 / 100.0 + 0.01);
         }
         if fault != Some(Fault::DropAndForgetKey) {
-            self.answers.insert(key.to_owned(), answer.clone());
+            self.answers.insert(key.to_owned(), response.clone());
         }
-        Ok(json!({ field: answer }))
+        Ok(json!({ field: response }))
     }
 
-    /// Keeps a new entry as the fault has it; what is answered.
+    /// Stores a new entry with the fault applied; returns the response.
     fn keep(&mut self, operation: &str, entry: &mut Value, fault: Option<Fault>) -> Value {
         let first_account = self.accounts.first().map(|account| account["id"].clone());
         let entries = match operation {
@@ -280,15 +281,15 @@ impl Kept {
             Some(Fault::Lose) => json!(format!("{prefix}-lost")),
             _ => json!(format!("{prefix}-{}", entries.len())),
         };
-        let answer = entry.clone();
-        spoil(entry, fault, first_account);
+        let response = entry.clone();
+        apply_fault(entry, fault, first_account);
         for copy in 0..copies {
             if copy > 0 {
                 entry["id"] = json!(format!("{prefix}-{}", entries.len()));
             }
             entries.push(entry.clone());
         }
-        answer
+        response
     }
 
     fn order(&self, input: &Value) -> Result<Value, &'static str> {
@@ -340,7 +341,7 @@ fn product(input: &Value) -> Value {
     product
 }
 
-fn spoil(entry: &mut Value, fault: Option<Fault>, first_account: Option<Value>) {
+fn apply_fault(entry: &mut Value, fault: Option<Fault>, first_account: Option<Value>) {
     match fault {
         Some(Fault::CentKept) => {
             let (price, money) = if entry["totalPrice"].is_null() {
@@ -375,7 +376,7 @@ fn money(cents: i64) -> Value {
     json!({"amount": format!("{}.{:02}", cents / 100, cents % 100), "currency": "USD", "minorUnits": cents})
 }
 
-/// The mock's prices are small enough for this to be exact.
+/// Exact for the mock's small prices.
 fn cents(price: &Value) -> i64 {
     (price.as_f64().expect("a price") * 100.0).round() as i64
 }

@@ -1,4 +1,4 @@
-//! What passes, and what ends a run.
+//! Temporary faults, and errors that stop a replay.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use fritzy_bench::replay::{ReplayError, ReplayOutcome, ReplayProgress, replay};
 use crate::mock_node::{Fault, MockNode, Seen};
 use crate::{book, options, run};
 
-/// Requires that the replay reconciles in spite of `choice`, and that nothing was kept twice.
+/// Expects that the replay reconciles in spite of the faults, and that nothing was stored twice.
 async fn reconciles(
     choice: impl Fn(&Seen<'_>) -> Option<Fault> + Send + Sync + 'static,
 ) -> ReplayOutcome {
     let node = MockNode::start(choice).await;
-    let outcome = run(&node).await.expect("all faults pass");
+    let outcome = run(&node).await.expect("all faults are temporary");
     let report = &outcome.report;
     assert!(report.reconciled(), "{:?}", report.differences);
     assert_eq!(report.read, book().totals());
@@ -20,28 +20,32 @@ async fn reconciles(
     outcome
 }
 
-/// Puts `fault` on the requests of one key, and requires that the replay stops with these words.
+/// Injects `fault` into the requests with one key, and expects that the replay stops with an error
+/// that contains `words`.
 async fn stops(operation: &'static str, key: &'static str, fault: Fault, words: &[&str]) {
     let choice =
         move |seen: &Seen<'_>| (seen.operation == operation && seen.key == key).then_some(fault);
     let node = MockNode::start(choice).await;
-    let error = run(&node).await.expect_err("it stays").to_string();
+    let error = run(&node)
+        .await
+        .expect_err("the fault is permanent")
+        .to_string();
     for word in words {
         assert!(error.contains(word), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_sound_node_reconciles_without_a_retry() {
+async fn healthy_node_reconciles_without_retries() {
     let outcome = reconciles(|_| None).await;
     assert_eq!(outcome.report.retries, 0);
     assert_eq!(outcome.ids.orders.len(), 308);
 }
 
 #[tokio::test]
-async fn prices_travel_as_the_text_of_the_file() {
+async fn prices_are_sent_as_the_text_of_the_file() {
     let node = MockNode::start(|_| None).await;
-    run(&node).await.expect("sound");
+    run(&node).await.expect("the node works");
     for price in ["0.00", "10.07", "20.14", "30.21", "40.28"] {
         assert!(node.received(&format!("\"price\":{price}}}")), "{price}");
     }
@@ -51,30 +55,30 @@ async fn prices_travel_as_the_text_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_second_run_adds_nothing_and_reconciles() {
+async fn second_run_adds_nothing_and_reconciles() {
     let node = MockNode::start(|_| None).await;
-    let first = run(&node).await.expect("sound");
-    let second = run(&node).await.expect("sound");
+    let first = run(&node).await.expect("the node works");
+    let second = run(&node).await.expect("the node works");
     assert!(first.report.reconciled() && second.report.reconciled());
     assert_eq!(first.ids, second.ids);
     assert_eq!(node.counts(), (3, 5, 308));
 }
 
 #[tokio::test]
-async fn another_prefix_places_everything_once_more() {
+async fn another_key_prefix_creates_everything_again() {
     let node = MockNode::start(|_| None).await;
-    run(&node).await.expect("sound");
+    run(&node).await.expect("the node works");
     let mut options = options(&node);
     options.key_prefix = "again".to_owned();
     let again = replay(&book(), &options, &ReplayProgress::new())
         .await
-        .expect("sound");
+        .expect("the node works");
     assert!(again.report.reconciled());
     assert_eq!(node.counts(), (6, 10, 616));
 }
 
 #[tokio::test]
-async fn lost_connections_pass() {
+async fn lost_connections_are_retried() {
     for fault in [Fault::DropBefore, Fault::DropAfter, Fault::DropWithin] {
         let outcome =
             reconciles(move |seen| (seen.serial % 9 == 4 && seen.earlier < 3).then_some(fault))
@@ -84,7 +88,7 @@ async fn lost_connections_pass() {
 }
 
 #[tokio::test]
-async fn a_busy_node_passes() {
+async fn temporary_errors_are_retried() {
     for fault in [
         Fault::Code("UNAVAILABLE"),
         Fault::Code("OVERLOADED"),
@@ -100,7 +104,7 @@ async fn a_busy_node_passes() {
 }
 
 #[tokio::test]
-async fn a_request_without_an_answer_is_sent_again() {
+async fn request_without_response_is_retried() {
     let node = MockNode::start(|seen| {
         (seen.key == "replay:order:o1-7" && seen.earlier == 0).then_some(Fault::Hang)
     })
@@ -109,13 +113,13 @@ async fn a_request_without_an_answer_is_sent_again() {
     options.request_time_limit = Duration::from_millis(300);
     let outcome = replay(&book(), &options, &ReplayProgress::new())
         .await
-        .expect("it passes");
+        .expect("the fault is temporary");
     assert!(outcome.report.reconciled());
     assert!(outcome.report.retries >= 1);
 }
 
 #[tokio::test]
-async fn failures_that_last_end_the_run() {
+async fn lasting_failures_stop_the_run() {
     let node = MockNode::start(|seen| {
         (seen.key == "replay:order:o1-7").then_some(Fault::Code("UNAVAILABLE"))
     })
@@ -125,7 +129,7 @@ async fn failures_that_last_end_the_run() {
     let progress = ReplayProgress::new();
     let error = replay(&book(), &options, &progress)
         .await
-        .expect_err("it lasts");
+        .expect_err("the fault is permanent");
     let text = error.to_string();
     assert!(
         matches!(error, ReplayError::GaveUp { attempts: 2.., .. }),
@@ -139,8 +143,8 @@ async fn failures_that_last_end_the_run() {
 }
 
 #[tokio::test]
-async fn any_other_error_ends_the_run_at_once() {
-    let path = ["PRODUCT_NOT_FOUND", "as told", "order o1-7"];
+async fn permanent_error_stops_the_run_at_once() {
+    let path = ["PRODUCT_NOT_FOUND", "injected", "order o1-7"];
     stops(
         "CreateOrder",
         "replay:order:o1-7",

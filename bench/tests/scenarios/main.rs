@@ -1,5 +1,6 @@
-//! Every scenario of `fritzy-bench run`, for a blink, against the real parts: the real node, the real ceiling, a real
-//! database. What is tested is that requests were answered and the report can be read. No figure is ever a gate.
+//! Every scenario of `fritzy-bench run` in a short run against the real parts: a real node, the
+//! real baseline server, a real database. The tests check that requests are accepted and the report
+//! is readable. No figure is ever a gate.
 
 mod postgres;
 mod running;
@@ -11,19 +12,23 @@ use std::process::Stdio;
 use fritzy_bench::{Fsync, LoopShape};
 use fritzy_testbed::node_binary;
 use running::{
-    FEW_THINGS, bench, blink, pid, require, require_sound, run, run_with_node, wait_for,
+    SMALL_DATASET, assert_complete, assert_exit_code, bench, pid, run, run_with_node, short,
+    wait_for,
 };
 use rustix::process::{Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
 #[test]
-fn read_against_ceiling() {
-    let report = run_with_node(&blink(&["read", "--against=ceiling", "--accounts=20"]));
-    require_sound(&report);
-    let (read, ceiling) = (&report.subject, report.baseline.as_ref().expect("a side"));
+fn read_is_compared_with_the_baseline_server() {
+    let report = run_with_node(&short(&["read", "--against=ceiling", "--accounts=20"]));
+    assert_complete(&report);
+    let (read, ceiling) = (
+        &report.subject,
+        report.baseline.as_ref().expect("a baseline"),
+    );
     assert_eq!(read.durability.fsync, Fsync::On);
     assert_eq!(ceiling.durability.fsync, Fsync::NoStore);
-    let settings = read.node_settings.as_ref().expect("our node");
+    let settings = read.node_settings.as_ref().expect("a started node");
     assert_eq!(settings["shards"], "1024");
     let ratios = report.ratios.as_ref().expect("pairs");
     assert!(ratios["accepted_per_s"].median > 0.0);
@@ -31,7 +36,7 @@ fn read_against_ceiling() {
 }
 
 #[test]
-fn hello_in_an_open_loop() {
+fn hello_in_an_open_loop_sends_every_due_request() {
     let report = run(&[
         "hello",
         "--rate=200",
@@ -40,17 +45,17 @@ fn hello_in_an_open_loop() {
         "--duration-s=0.5",
         "--repeat=1",
     ]);
-    require_sound(&report);
+    assert_complete(&report);
     assert_eq!(report.subject.settings.loop_shape, LoopShape::Open);
     assert_eq!(
         report.subject.totals.accepted_count, 100,
-        "each due request"
+        "every due request"
     );
     assert_eq!(report.subject.figures["offered_per_s"].median, 200.0);
 }
 
 #[test]
-fn a_node_that_is_asked_for_too_much_refuses_the_rest_and_goes_on() {
+fn overloaded_node_rejects_excess_and_recovers() {
     let report = run_with_node(&[
         "overload",
         "--warmup-s=0.1",
@@ -66,9 +71,9 @@ fn a_node_that_is_asked_for_too_much_refuses_the_rest_and_goes_on() {
     let connections = (settings.connections_count, settings.knee_connections_count);
     assert_eq!(connections, (Some(500), Some(32)));
     let table = report.to_string();
-    let told = "open loop at a rate that follows from the knee, at most 500 in flight, 500 connections; \
-                for bare HTTP and the knee, before and after: closed loop, 32 connections";
-    assert!(table.contains(told), "{table}");
+    let expected = "open loop at a rate derived from the knee, at most 500 in flight, 500 connections; \
+                bare HTTP, knee and recovery: closed loop, 32 connections";
+    assert!(table.contains(expected), "{table}");
     let totals = &report.subject.totals;
     let codes: Vec<_> = totals.refused_by_code_count.keys().collect();
     assert_eq!(codes, ["OVERLOADED"], "{totals:?}");
@@ -77,40 +82,40 @@ fn a_node_that_is_asked_for_too_much_refuses_the_rest_and_goes_on() {
     let median = |name: &str| figures[name].median;
     assert!(median("offered_per_s") > 1.5 * median("knee_per_s"));
     assert!(median("hello_per_s") > median("knee_per_s"));
-    // Directions only: refusing is faster than waiting for the longest of those that were let in.
+    // A direction only: a rejection is faster than the slowest admitted request.
     assert!(median("node_refusals_p99_us") < median("accepted_max_us"));
 }
 
 #[test]
-fn place_with_and_without_keys() {
-    let few = blink(&FEW_THINGS);
-    let sides = ["place", "--against=place:keyed", "--node-arg=--shards=8"];
-    let report = run_with_node(&[&sides, few.as_slice()].concat());
-    require_sound(&report);
-    let keyed = report.baseline.as_ref().expect("a side");
+fn place_runs_with_and_without_keys() {
+    let few = short(&SMALL_DATASET);
+    let variants = ["place", "--against=place:keyed", "--node-arg=--shards=8"];
+    let report = run_with_node(&[&variants, few.as_slice()].concat());
+    assert_complete(&report);
+    let keyed = report.baseline.as_ref().expect("a baseline");
     assert!(keyed.settings.keyed && !report.subject.settings.keyed);
-    let settings = keyed.node_settings.as_ref().expect("our node");
+    let settings = keyed.node_settings.as_ref().expect("a started node");
     assert_eq!(settings["shards"], "8");
 }
 
 #[test]
-fn actors_place_on_both_stores() {
-    let few = blink(&FEW_THINGS);
-    let sides = [
+fn actors_place_runs_on_sqlite_and_in_memory() {
+    let few = short(&SMALL_DATASET);
+    let variants = [
         "actors-place:keyed",
         "--against=actors-place:store=memory,batch-len-max=1",
     ];
-    let report = run(&[&sides, few.as_slice()].concat());
-    require_sound(&report);
-    let memory = report.baseline.as_ref().expect("a side");
+    let report = run(&[&variants, few.as_slice()].concat());
+    assert_complete(&report);
+    let memory = report.baseline.as_ref().expect("a baseline");
     assert_eq!(report.subject.durability.fsync, Fsync::On);
     assert_eq!(memory.durability.fsync, Fsync::InMemory);
     assert_eq!(memory.settings.batch_len_max_appends, Some(1));
 }
 
-/// A direction with a wide bound: what waits while one commit is synced goes into the next.
+/// A direction with a wide bound: writes that arrive during an fsync share the next commit.
 #[test]
-fn grouped_commits_carry_more_than_single_ones() {
+fn group_commit_has_higher_throughput_than_single_commits() {
     let report = run(&[
         "actors-place",
         "--against=actors-place:batch-len-max=1",
@@ -120,42 +125,42 @@ fn grouped_commits_carry_more_than_single_ones() {
         "--accounts=20",
         "--products=10",
     ]);
-    require_sound(&report);
+    assert_complete(&report);
     let ratios = report.ratios.as_ref().expect("pairs");
     let ratio = ratios["accepted_per_s"].median;
     assert!(ratio > 1.2, "{ratio}");
 }
 
 #[test]
-fn actors_ask_repeated_and_compared_with_itself() {
+fn report_compared_with_itself_has_no_difference() {
     let folder = TempDir::new().expect("a folder");
     let json = folder.path().join("a.json");
-    let report = run(&blink(&["actors-ask", "--pin", "--accounts=20"]));
-    require_sound(&report);
-    let said = report.settings.pinned.as_deref();
-    assert!(said.is_some_and(|said| said.starts_with("not pinned")));
+    let report = run(&short(&["actors-ask", "--pin", "--accounts=20"]));
+    assert_complete(&report);
+    let pinned = report.settings.pinned.as_deref();
+    assert!(pinned.is_some_and(|pinned| pinned.starts_with("not pinned")));
     report.write(&json).expect("written");
     let output = bench(&["compare"]).arg(&json).arg(&json).output();
     let output = output.expect("it starts");
-    require(&output, 0);
+    assert_exit_code(&output, 0);
     let table = String::from_utf8_lossy(&output.stdout);
     assert!(table.contains("1.000"), "{table}");
-    assert!(!table.contains("not the same"), "{table}");
+    assert!(!table.contains("different "), "{table}");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn pinned_where_there_are_two_cores() {
-    let report = run(&blink(&["hello", "--pin"]));
-    require_sound(&report);
-    let said = report.settings.pinned.expect("it was asked for");
-    assert!(said.contains("core"), "{said}");
+fn pin_flag_selects_two_cores() {
+    let report = run(&short(&["hello", "--pin"]));
+    assert_complete(&report);
+    let pinned = report.settings.pinned.expect("--pin is set");
+    assert!(pinned.contains("core"), "{pinned}");
 }
 
 #[test]
-fn flags_that_do_not_fit_are_refused_before_anything_is_started() {
+fn invalid_flags_are_rejected_before_the_start() {
     for (arguments, named) in [
-        (vec!["raed"], "known are read, ceiling"),
+        (vec!["raed"], "the scenarios are read, ceiling"),
         (
             vec!["read", "--in-flight=9", "--connections=2"],
             "9 requests",
@@ -163,15 +168,15 @@ fn flags_that_do_not_fit_are_refused_before_anything_is_started() {
         (vec!["read", "--node=no/such/node"], "no/such/node"),
         (
             vec!["hello", "--products=3"],
-            "no use for --products: hello takes",
+            "not applicable: --products; hello takes",
         ),
         (
             vec!["place:store=memory"],
-            "place:store=memory: a node has no store in memory",
+            "place:store=memory: a node has no memory store",
         ),
         (
             vec!["overload", "--url=http://localhost:1/graphql"],
-            "no use for --url",
+            "not applicable: --url",
         ),
         (vec!["actors-ask", "--threads=2"], "--threads"),
         (
@@ -191,7 +196,7 @@ fn flags_that_do_not_fit_are_refused_before_anything_is_started() {
 }
 
 #[test]
-fn an_interrupt_stops_what_was_started() {
+fn interrupt_stops_the_started_node() {
     let folder = TempDir::new().expect("a folder");
     let running = bench(&["run", "read", "--duration-s=60", "--accounts=5"])
         .arg("--node")
@@ -206,12 +211,12 @@ fn an_interrupt_stops_what_was_started() {
     kill_process(pid(running.id()), Signal::INT).expect("it runs");
     let ended = wait_for(|| running.try_wait().expect("a child"));
     assert_eq!(ended.code(), Some(130));
-    assert!(test_kill_process(pid(node)).is_err(), "the node is gone");
+    assert!(test_kill_process(pid(node)).is_err(), "the node has ended");
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 0);
 }
 
-/// The process id of the node whose data is below the folder: it writes it into the lock beside its database.
+/// The process id of the node whose data is in the folder, from the lock file beside its database.
 fn node_below(folder: &Path) -> Option<u32> {
     let run = fs::read_dir(folder).ok()?.next()?.ok()?;
     let lock = run.path().join("data/fritzy.db.lock");

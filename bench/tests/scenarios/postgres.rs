@@ -1,4 +1,4 @@
-//! Scenarios on PostgreSQL: their databases are their own, and gone after them.
+//! Scenarios on PostgreSQL: each run creates its own database and drops it.
 
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
@@ -9,10 +9,11 @@ use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::running::{
-    FEW_THINGS, bench, blink, pid, require, require_sound, run, run_with_node, wait_for,
+    SMALL_DATASET, assert_complete, assert_exit_code, bench, pid, run, run_with_node, short,
+    wait_for,
 };
 
-/// One at a time: each looks at which databases there are.
+/// One test at a time, because each lists the databases of the server.
 fn on_postgres(test: &str, body: impl FnOnce(&TestPostgres, &str)) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -22,70 +23,75 @@ fn on_postgres(test: &str, body: impl FnOnce(&TestPostgres, &str)) {
         Err(failure) => panic!("{failure}"),
     };
     body(&server, &format!("--postgres={}", server.url()));
-    assert_eq!(databases(&server), [""; 0], "what was made is dropped");
+    assert_eq!(databases(&server), [""; 0], "all databases are dropped");
 }
 
-/// Those that a run has made.
+/// The databases that runs have created.
 fn databases(server: &TestPostgres) -> Vec<String> {
-    server.databases("fritzy_bench_").expect("asked")
+    server.databases("fritzy_bench_").expect("listed")
 }
 
 #[test]
-fn a_shop_in_process() {
-    on_postgres("a_shop_in_process", |_, postgres| {
-        let report = run(&blink(&["actors-place", "--committers=3", postgres]));
-        require_sound(&report);
-        let side = &report.subject;
-        assert_eq!(side.settings.store, Some(Store::Postgres));
-        assert_eq!(side.settings.committers_count, Some(3));
-        let durability = &side.durability;
+fn shop_in_process_uses_its_own_database() {
+    on_postgres("shop_in_process_uses_its_own_database", |_, postgres| {
+        let report = run(&short(&["actors-place", "--committers=3", postgres]));
+        assert_complete(&report);
+        let variant = &report.subject;
+        assert_eq!(variant.settings.store, Some(Store::Postgres));
+        assert_eq!(variant.settings.committers_count, Some(3));
+        let durability = &variant.durability;
         assert_eq!(durability.fsync, Fsync::On);
         assert_eq!(durability.server_settings["synchronous_commit"], "on");
         assert!(report.to_string().contains("full_page_writes on"));
-        assert!(side.figures["database_cpu_us_per_request"].median > 0.0);
-        let report = run(&blink(&["actors-ask", "--accounts=20", postgres]));
-        require_sound(&report);
+        assert!(variant.figures["database_cpu_us_per_request"].median > 0.0);
+        let report = run(&short(&["actors-ask", "--accounts=20", postgres]));
+        assert_complete(&report);
     });
 }
 
-/// What is filled in is what a shop would have written, and a shop goes on behind it.
+/// Generated rows are those that a shop would have written, and a shop continues after them.
 #[test]
-fn a_filled_database_is_gone_on_with() {
-    on_postgres("a_filled_database_is_gone_on_with", |_, postgres| {
-        let few = ["--fill=500", "--accounts=20", "--products=10", postgres];
-        let report = run(&blink(&[&["actors-place", "--keyed"], &few[..]].concat()));
-        require_sound(&report);
-        assert_eq!(report.subject.settings.fill_count, 500);
-        require_sound(&run_with_node(&blink(&[&["place"], &few[..]].concat())));
-        let report = run(&blink(&["actors-activate", "--fill=41000", postgres]));
-        require_sound(&report);
-        let too_few = bench(&["run", "actors-activate", "--fill=500", postgres]).output();
-        let said = String::from_utf8_lossy(&too_few.expect("it starts").stderr).into_owned();
-        assert!(said.contains("--fill=40960"), "{said}");
-    });
+fn filled_database_is_usable_by_shop_and_node() {
+    on_postgres(
+        "filled_database_is_usable_by_shop_and_node",
+        |_, postgres| {
+            let few = ["--fill=500", "--accounts=20", "--products=10", postgres];
+            let report = run(&short(&[&["actors-place", "--keyed"], &few[..]].concat()));
+            assert_complete(&report);
+            assert_eq!(report.subject.settings.fill_count, 500);
+            assert_complete(&run_with_node(&short(&[&["place"], &few[..]].concat())));
+            let report = run(&short(&["actors-activate", "--fill=41000", postgres]));
+            assert_complete(&report);
+            let few_orders = bench(&["run", "actors-activate", "--fill=500", postgres]).output();
+            let stderr =
+                String::from_utf8_lossy(&few_orders.expect("it starts").stderr).into_owned();
+            assert!(stderr.contains("--fill=40960"), "{stderr}");
+        },
+    );
 }
 
 #[test]
 fn nodes() {
     on_postgres("nodes", |_, postgres| {
-        let few = blink(&FEW_THINGS);
-        let sides = ["place", "--against=read", "--committers=1", postgres];
-        let report = run_with_node(&[&sides, few.as_slice()].concat());
-        require_sound(&report);
+        let few = short(&SMALL_DATASET);
+        let variants = ["place", "--against=read", "--committers=1", postgres];
+        let report = run_with_node(&[&variants, few.as_slice()].concat());
+        assert_complete(&report);
         let read = report.baseline.as_ref().expect("a side");
-        for side in [&report.subject, read] {
-            assert_eq!(side.durability.fsync, Fsync::On);
-            let settings = side.node_settings.as_ref().expect("our node");
+        for variant in [&report.subject, read] {
+            assert_eq!(variant.durability.fsync, Fsync::On);
+            let settings = variant.node_settings.as_ref().expect("a started node");
             assert_eq!(settings["committers"], "1");
-            assert!(side.figures.contains_key("database_cpu_us_per_request"));
+            assert!(variant.figures.contains_key("database_cpu_us_per_request"));
         }
     });
 }
 
-/// A direction with a wide bound: what goes into one commit with many others costs the server less than half.
+/// A direction with a wide bound: an order in a group commit needs less than 60 % of the server's
+/// CPU time.
 #[test]
-fn grouped_commits_cost_the_server_less_than_one_order_a_transaction() {
-    let test = "grouped_commits_cost_the_server_less_than_one_order_a_transaction";
+fn group_commit_needs_less_server_cpu_than_single_orders() {
+    let test = "group_commit_needs_less_server_cpu_than_single_orders";
     on_postgres(test, |_, postgres| {
         for pgbench in [
             "--against=pgbench:in-flight=16",
@@ -101,13 +107,13 @@ fn grouped_commits_cost_the_server_less_than_one_order_a_transaction() {
                 "--accounts=20",
                 "--products=10",
             ]);
-            require_sound(&report);
-            let one_by_one = report.baseline.as_ref().expect("a side");
-            assert_eq!(one_by_one.figures["clients_count"].median, 16.0);
+            assert_complete(&report);
+            let pgbench = report.baseline.as_ref().expect("a side");
+            assert_eq!(pgbench.figures["clients_count"].median, 16.0);
             let ratios = report.ratios.as_ref().expect("pairs");
             let cpu = ratios["database_cpu_us_per_request"].median;
             assert!(cpu < 0.6, "{cpu}");
-            // Without optimisation this program has more to do than the server.
+            // Without optimisation this program needs more CPU time than the server.
             let throughput = ratios["accepted_per_s"].median;
             assert!(cfg!(debug_assertions) || throughput > 1.2, "{throughput}");
         }
@@ -115,8 +121,8 @@ fn grouped_commits_cost_the_server_less_than_one_order_a_transaction() {
 }
 
 #[test]
-fn pgbench_with_the_clients_it_does_most_with() {
-    let test = "pgbench_with_the_clients_it_does_most_with";
+fn pgbench_chooses_the_best_number_of_clients() {
+    let test = "pgbench_chooses_the_best_number_of_clients";
     on_postgres(test, |_, postgres| {
         let report = run(&[
             "pgbench",
@@ -125,7 +131,7 @@ fn pgbench_with_the_clients_it_does_most_with() {
             "--duration-s=0.3",
             "--repeat=1",
         ]);
-        require_sound(&report);
+        assert_complete(&report);
         assert_eq!(report.subject.settings.in_flight_count, None);
         let clients = report.subject.figures["clients_count"].median;
         assert!([8.0, 16.0, 32.0, 64.0].contains(&clients), "{clients}");
@@ -133,8 +139,8 @@ fn pgbench_with_the_clients_it_does_most_with() {
 }
 
 #[test]
-fn an_interrupt_drops_the_database() {
-    on_postgres("an_interrupt_drops_the_database", |server, postgres| {
+fn interrupt_drops_the_database() {
+    on_postgres("interrupt_drops_the_database", |server, postgres| {
         let folder = TempDir::new().expect("a folder");
         for scenario in ["actors-place", "pgbench"] {
             let running = bench(&["run", scenario, postgres, "--duration-s=60"])
@@ -154,7 +160,7 @@ fn an_interrupt_drops_the_database() {
 }
 
 #[test]
-fn a_server_that_is_not_named_or_not_there_is_told() {
+fn missing_or_unreachable_server_is_reported() {
     for (arguments, code, named) in [
         (
             vec!["actors-place", "--store=postgres"],
@@ -170,8 +176,8 @@ fn a_server_that_is_not_named_or_not_there_is_told() {
     ] {
         let output = bench(&["run"]).args(arguments).output();
         let output = output.expect("it starts");
-        require(&output, code);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(named), "{said}");
+        assert_exit_code(&output, code);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(named), "{stderr}");
     }
 }

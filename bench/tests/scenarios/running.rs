@@ -1,4 +1,4 @@
-//! Runs `fritzy-bench` for a blink, and looks at what it reports and leaves.
+//! Runs `fritzy-bench` briefly, and checks its report and that nothing is left.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -10,14 +10,15 @@ use tempfile::TempDir;
 
 use fritzy_testbed::node_binary;
 
-/// So short that all of this takes seconds; the figures mean nothing, which the report says of a debug build.
-pub(crate) const BLINK: [&str; 4] = [
+/// So short that all tests take seconds. The figures are meaningless, which the report of a debug
+/// build says.
+pub(crate) const SHORT_RUN: [&str; 4] = [
     "--warmup-s=0.1",
     "--duration-s=0.3",
     "--repeat=1",
     "--in-flight=8",
 ];
-pub(crate) const FEW_THINGS: [&str; 2] = ["--accounts=20", "--products=10"];
+pub(crate) const SMALL_DATASET: [&str; 2] = ["--accounts=20", "--products=10"];
 
 pub(crate) fn bench(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fritzy-bench"));
@@ -25,13 +26,13 @@ pub(crate) fn bench(arguments: &[&str]) -> Command {
     command
 }
 
-/// The same of a scenario with a node.
+/// As [`run`], for a scenario with a node.
 pub(crate) fn run_with_node(arguments: &[&str]) -> Report {
     let node = format!("--node={}", node_binary().display());
     run(&[arguments, &[node.as_str()]].concat())
 }
 
-/// Runs `run` with these arguments, in a folder where nothing may remain.
+/// Runs `run` with these arguments; its data folder must be empty afterwards.
 pub(crate) fn run(arguments: &[&str]) -> Report {
     let folder = TempDir::new().expect("a folder");
     let (data, json) = (folder.path().join("data"), folder.path().join("a.json"));
@@ -44,48 +45,53 @@ pub(crate) fn run(arguments: &[&str]) -> Report {
         .arg(&json)
         .output()
         .expect("it starts");
-    require(&output, 0);
+    assert_exit_code(&output, 0);
     let left = fs::read_dir(&data).expect("the folder").count();
-    assert_eq!(left, 0, "what was started is stopped and removed");
+    assert_eq!(left, 0, "all data is removed");
     let report = Report::read(&json).expect("a report");
     let table = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(table.contains("accepted"), "{table}");
     report
 }
 
-pub(crate) fn require(output: &Output, code: i32) {
+pub(crate) fn assert_exit_code(output: &Output, code: i32) {
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{text}");
 }
 
-/// Requests were answered, and all as asked.
-pub(crate) fn require_sound(report: &Report) {
-    for side in [Some(&report.subject), report.baseline.as_ref()]
+/// Checks that requests were sent and all were accepted.
+pub(crate) fn assert_complete(report: &Report) {
+    for variant in [Some(&report.subject), report.baseline.as_ref()]
         .into_iter()
         .flatten()
     {
-        let totals = &side.totals;
+        let totals = &variant.totals;
         assert!(totals.accepted_count > 0, "{totals:?}");
-        assert_eq!(totals.not_accepted(), [""; 0], "{}", side.settings.side);
-        assert!(side.figures["accepted_per_s"].median > 0.0);
-        assert!(side.figures["accepted_p50_us"].median > 0.0);
+        assert_eq!(
+            totals.not_accepted(),
+            [""; 0],
+            "{}",
+            variant.settings.variant
+        );
+        assert!(variant.figures["accepted_per_s"].median > 0.0);
+        assert!(variant.figures["accepted_p50_us"].median > 0.0);
     }
-    assert!(report.stamp.machine.cores_count.is_some());
+    assert!(report.environment.machine.cores_count.is_some());
 }
 
-pub(crate) fn blink<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    [arguments, &BLINK].concat()
+pub(crate) fn short<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &SHORT_RUN].concat()
 }
 
-pub(crate) fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = check() {
             return found;
         }
         assert!(
             began.elapsed() < Duration::from_secs(60),
-            "it takes too long"
+            "time limit of 60 s exceeded"
         );
         std::thread::sleep(Duration::from_millis(10));
     }

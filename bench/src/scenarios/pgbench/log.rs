@@ -1,13 +1,13 @@
-//! What pgbench says: a line for each transaction in its logs, and a summary at its end.
+//! The output of pgbench: a log line for each transaction, and a summary.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::load::{Outcome, Refusal, Turn};
+use crate::load::{Outcome, Rejection, Turn};
 
-/// The logs of one run: one for each thread of pgbench.
+/// The logs of one run: one file for each thread of pgbench.
 pub(super) struct Transactions {
     folder: PathBuf,
 }
@@ -15,9 +15,9 @@ pub(super) struct Transactions {
 /// One line of a log: `client transaction latency_us script epoch_s epoch_us`.
 #[derive(Debug, PartialEq)]
 struct Line {
-    /// `None` when it failed.
+    /// `None` if the transaction failed.
     latency: Option<Duration>,
-    /// Since 1970.
+    /// Since the Unix epoch.
     ended: Duration,
 }
 
@@ -28,8 +28,8 @@ impl Transactions {
         }
     }
 
-    /// Whether there is a line already. They are written some at a time.
-    pub(super) fn have_begun(&self) -> bool {
+    /// Whether a line was written; pgbench buffers them.
+    pub(super) fn have_started(&self) -> bool {
         let files = self.files();
         files.is_ok_and(|files| {
             let mut lengths = files.iter().filter_map(|file| fs::metadata(file).ok());
@@ -37,7 +37,8 @@ impl Transactions {
         })
     }
 
-    /// Reads what became of each transaction. `now` and `system_now` are the same moment.
+    /// Passes the outcome of each transaction to `take`. `now` and `system_now` are the same point
+    /// in time.
     pub(super) fn each(
         &self,
         now: Instant,
@@ -49,10 +50,10 @@ impl Transactions {
             for line in BufReader::new(File::open(file)?).lines() {
                 let line = line?;
                 let Some(line) = Line::read(&line) else {
-                    let told = format!("no line of a log: {line:?}");
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, told));
+                    let reason = format!("not a line of a pgbench log: {line:?}");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
                 };
-                // Before the load began there was time enough on this clock.
+                // The clock started long before the load.
                 let ended = if line.ended >= since_1970 {
                     now + (line.ended - since_1970)
                 } else {
@@ -65,7 +66,7 @@ impl Transactions {
                 };
                 let outcome = match line.latency {
                     Some(_) => Outcome::Accepted,
-                    None => Outcome::Refused(Refusal::WrongAnswer),
+                    None => Outcome::Rejected(Rejection::WrongResponse),
                 };
                 take(turn, outcome, ended);
             }
@@ -97,9 +98,11 @@ impl Line {
     }
 }
 
-/// From `tps = 6700.123 (without initial connection time)`.
-pub(super) fn transactions_per_s(said: &str) -> Option<f64> {
-    let line = said.lines().find_map(|line| line.strip_prefix("tps = "))?;
+/// Parses `tps = 6700.123 (without initial connection time)`.
+pub(super) fn transactions_per_s(output: &str) -> Option<f64> {
+    let line = output
+        .lines()
+        .find_map(|line| line.strip_prefix("tps = "))?;
     line.split(' ').next()?.parse().ok()
 }
 
@@ -108,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_how_long_and_until_when_and_failures_are_told_apart() {
+    fn log_line_has_latency_and_end_or_a_failure() {
         let line = Line::read("3 17 2500 0 1790000000 250000").expect("a line");
         assert_eq!(line.latency, Some(Duration::from_micros(2_500)));
         assert_eq!(line.ended, Duration::new(1_790_000_000, 250_000_000));
@@ -118,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn moments_of_the_system_become_moments_of_the_run() {
+    fn system_times_are_converted_to_instants() {
         let folder = tempfile::tempdir().expect("a folder");
         let log = Transactions::below(folder.path());
-        assert!(!log.have_begun());
+        assert!(!log.have_started());
         let lines = "0 0 1000 0 1790000001 500000\n0 1 1000 0 1789999999 0\n";
         fs::write(folder.path().join("log.77"), lines).expect("written");
         fs::write(folder.path().join("out"), "tps").expect("written");
-        assert!(log.have_begun());
+        assert!(log.have_started());
         let now = Instant::now();
         let system = UNIX_EPOCH + Duration::from_secs(1_790_000_000);
         let mut seen = Vec::new();
@@ -140,9 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_is_read() {
-        let said = "number of clients: 8\ntps = 6700.125 (without initial connection time)\n";
-        assert_eq!(transactions_per_s(said), Some(6_700.125));
+    fn throughput_is_read_from_the_summary() {
+        let output = "number of clients: 8\ntps = 6700.125 (without initial connection time)\n";
+        assert_eq!(transactions_per_s(output), Some(6_700.125));
         assert_eq!(transactions_per_s("nothing"), None);
     }
 }

@@ -1,6 +1,6 @@
-//! `pgbench`: one order a transaction by PostgreSQL's own load tester, into tables that fritzy's migrations made: what a
-//! service without actors and without grouped commits can get out of the same server, with its client in C and nothing
-//! to decide.
+//! `pgbench`: PostgreSQL's own load tester writes one order per transaction into the tables of
+//! fritzy's migrations. It is the baseline of a service without actors and without group commit on
+//! the same server, with a client in C and no decisions.
 
 mod log;
 mod order;
@@ -14,26 +14,27 @@ use fritzy_bench_support::PgbenchOrder;
 use fritzy_persistence::{PostgresConfig, migrate_postgres};
 use tempfile::TempDir;
 
+use super::allowed_settings::Setting;
 use super::database::Database;
-use super::{Conditions, Reach, Scenario, SetUp, Setting, SideSettings, Subject};
+use super::{Conditions, Reach, Scenario, SetUp, SystemUnderTest, VariantSettings};
 use crate::BenchError;
-use crate::load::{Load, Measured, Plan, Recorder, Window};
+use crate::load::{Load, Measurement, Plan, Recorder, Window};
 use crate::process::{ProcessUsage, Program, Role, find_beside_postgres};
 use log::Transactions;
 
-/// Clients that are tried where none are asked for.
-const CLIENTS_TRIED: [usize; 4] = [8, 16, 32, 64];
-/// How long each is tried.
-const TRIED_FOR: Duration = Duration::from_secs(2);
-/// More than the connecting of all clients takes, and what is left when the time that counts is over: pgbench knows whole
-/// seconds, and counts them from before it connects.
-const BESIDE_THE_LOAD: Duration = Duration::from_secs(2);
-/// Of one client, in any run: with other clients, numbers begin beyond it, so that no order is written twice.
+/// Numbers of clients to try without `--in-flight`.
+const CLIENTS_TO_TRY: [usize; 4] = [8, 16, 32, 64];
+/// The duration of each trial.
+const TRIAL_TIME: Duration = Duration::from_secs(2);
+/// Longer than it takes to connect all clients, so that the load outlasts the measured window:
+/// pgbench counts whole seconds, from before it connects.
+const EXTRA_TIME: Duration = Duration::from_secs(2);
+/// Maximum of transactions of one client in any run: runs with other numbers of clients number
+/// their orders from beyond it, so that no order is written twice.
 const TRANSACTIONS_MAX: u64 = 1_000_000_000;
-/// Its end, when its time is over.
+/// The time limit to end after the run.
 const END_MAX: Duration = Duration::from_secs(30);
 
-/// The scenario.
 pub(super) struct Pgbench;
 
 #[async_trait]
@@ -43,7 +44,7 @@ impl Scenario for Pgbench {
     }
 
     fn about(&self) -> &'static str {
-        "PostgreSQL's own load tester: one order a transaction into the same tables (:single-statement is its best)"
+        "PostgreSQL's own load tester: one order per transaction into the same tables (fastest with :single-statement)"
     }
 
     fn reach(&self) -> Reach {
@@ -59,31 +60,31 @@ impl Scenario for Pgbench {
         ]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
         let settings = set_up.settings;
         let program = find_beside_postgres("pgbench").ok_or_else(|| BenchError::Preparing {
             what: "pgbench",
-            reason: "neither PATH nor /usr/lib/postgresql/*/bin has it (Debian: `apt-get install postgresql`)".to_owned(),
+            reason: "not found in PATH or /usr/lib/postgresql/*/bin (Debian: `apt-get install postgresql`)".to_owned(),
         })?;
         let clients = match settings.in_flight_count {
             Some(clients) => clients,
             None => best_clients(&program, set_up).await?,
         };
-        let subject = PgbenchSubject::open(program, clients, set_up).await?;
+        let subject = PgbenchSystem::open(program, clients, set_up).await?;
         Ok(Box::new(subject))
     }
 }
 
-/// The number of clients that it does most with, in a database that is dropped after it.
+/// The number of clients with the highest throughput, tried in a database of its own.
 async fn best_clients(program: &Path, set_up: &SetUp<'_>) -> Result<usize, BenchError> {
-    let mut best = (0.0, CLIENTS_TRIED[0]);
-    let tried = PgbenchSubject::open(program.to_owned(), CLIENTS_TRIED[0], set_up).await?;
-    for clients in CLIENTS_TRIED {
-        let running = tried.start(clients, TRIED_FOR, set_up.seed, false)?;
-        let said = running.end(TRIED_FOR + END_MAX).await?;
-        let per_s = log::transactions_per_s(&said).ok_or_else(|| BenchError::Preparing {
+    let mut best = (0.0, CLIENTS_TO_TRY[0]);
+    let tried = PgbenchSystem::open(program.to_owned(), CLIENTS_TO_TRY[0], set_up).await?;
+    for clients in CLIENTS_TO_TRY {
+        let running = tried.start(clients, TRIAL_TIME, set_up.seed, false)?;
+        let output = running.end(TRIAL_TIME + END_MAX).await?;
+        let per_s = log::transactions_per_s(&output).ok_or_else(|| BenchError::Preparing {
             what: "pgbench",
-            reason: format!("it does not say what it did: {said}"),
+            reason: format!("its output has no throughput: {output}"),
         })?;
         if per_s > best.0 {
             best = (per_s, clients);
@@ -93,17 +94,16 @@ async fn best_clients(program: &Path, set_up: &SetUp<'_>) -> Result<usize, Bench
     Ok(best.1)
 }
 
-struct PgbenchSubject {
+struct PgbenchSystem {
     program: PathBuf,
     clients: usize,
-    settings: SideSettings,
+    settings: VariantSettings,
     conditions: Conditions,
-    /// Script and logs.
     folder: TempDir,
     database: Database,
 }
 
-impl PgbenchSubject {
+impl PgbenchSystem {
     async fn open(
         program: PathBuf,
         clients: usize,
@@ -114,12 +114,12 @@ impl PgbenchSubject {
             .prefix("fritzy-bench-")
             .tempdir_in(set_up.within)
             .map_err(|failure| preparing(&failure))?;
-        let way = if settings.single_statement {
+        let order = if settings.single_statement {
             PgbenchOrder::Statement
         } else {
             PgbenchOrder::Transaction
         };
-        std::fs::write(folder.path().join("script"), way.script())
+        std::fs::write(folder.path().join("script"), order.script())
             .map_err(|failure| preparing(&failure))?;
         let database = Database::open(set_up).await?;
         let migrated = migrate_postgres(&PostgresConfig::new(database.url())).await;
@@ -140,7 +140,7 @@ impl PgbenchSubject {
     fn start(
         &self,
         clients: usize,
-        lasts: Duration,
+        duration: Duration,
         seed: u64,
         logged: bool,
     ) -> Result<Program, BenchError> {
@@ -151,7 +151,7 @@ impl PgbenchSubject {
             "--protocol=prepared".to_owned(),
             format!("--file={}", folder.join("script").display()),
             format!("--client={clients}"),
-            format!("--time={}", lasts.as_secs_f64().ceil()),
+            format!("--time={}", duration.as_secs_f64().ceil()),
             format!("--random-seed={seed}"),
             format!("--define=number={}", clients as u64 * TRANSACTIONS_MAX),
             format!("--define=accounts={}", self.settings.accounts_count),
@@ -168,17 +168,17 @@ impl PgbenchSubject {
 }
 
 #[async_trait]
-impl Subject for PgbenchSubject {
+impl SystemUnderTest for PgbenchSystem {
     fn conditions(&self) -> &Conditions {
         &self.conditions
     }
 
-    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
-        let lasts = plan.warmup + plan.duration + BESIDE_THE_LOAD;
+    async fn drive(&mut self, plan: &Plan) -> Result<Measurement, BenchError> {
+        let duration = plan.warmup + plan.duration + EXTRA_TIME;
         let seed = plan.seed + plan.repetition as u64;
-        let mut running = self.start(self.clients, lasts, seed, true)?;
+        let mut running = self.start(self.clients, duration, seed, true)?;
         let log = Transactions::below(self.folder.path());
-        running.until(|| log.have_begun()).await;
+        running.until(|| log.have_started()).await;
         let window = Window::beginning_now(plan.warmup, plan.duration);
         let mut processes = vec![(Role::Generator, running.pid())];
         processes.extend(self.database.process());
@@ -195,7 +195,7 @@ impl Subject for PgbenchSubject {
         });
         read.map_err(|failure| preparing(&failure))?;
         let recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Measured {
+        Ok(Measurement {
             recorder: recorder.clone(),
             unsent: 0,
             usage,

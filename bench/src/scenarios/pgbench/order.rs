@@ -1,4 +1,4 @@
-//! The order that pgbench writes again and again: with the bytes of one that `place` and `actors-place` have placed.
+//! The order that pgbench writes repeatedly: as many bytes as one of `place` and `actors-place`.
 
 use fritzy_domain::{
     AccountId, Currency, Event, Money, OrderCreated, OrderEvent, OrderId, OrderLine, ProductId,
@@ -8,14 +8,13 @@ use uuid::Uuid;
 
 use crate::scenarios::shop_data::{price_cents, product_name};
 
-/// Two products in the middle of those that are chosen from, and how many of each.
+/// Two products in the middle of the range, and their quantities.
 const LINES: [(usize, u32); 2] = [(966, 2), (1_180, 1)];
 
-/// Its JSON.
 pub(super) struct Order {
-    /// As the journal keeps it.
+    /// The payload of the journal row.
     pub(super) payload: String,
-    /// As the state row does.
+    /// The lines of the state row.
     pub(super) lines: String,
 }
 

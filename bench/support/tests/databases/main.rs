@@ -1,4 +1,5 @@
-//! Databases for measurements, on a real PostgreSQL: what they are filled with is sound, and none is left behind.
+//! Databases for measurements on a real PostgreSQL: generated rows keep all invariants, and no
+//! database is left.
 
 mod scratch_database;
 mod seed;

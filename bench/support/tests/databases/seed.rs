@@ -1,4 +1,4 @@
-//! The orders that a database is filled with keep every invariant, also when it is filled again.
+//! Generated orders keep every invariant, also after further fillings.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use fritzy_testbed::{shared_postgres, skipped};
 use fritzy_types::{Deadline, NodeId};
 use uuid::Uuid;
 
-/// Accounts and products each.
-const THINGS: usize = 20;
+/// The number of accounts, and of products.
+const ENTITIES: usize = 20;
 
 fn request() -> Request {
     Request {
@@ -21,8 +21,8 @@ fn request() -> Request {
     }
 }
 
-/// Accounts and products as a shop writes them.
-async fn make_things(url: &str) {
+/// Creates accounts and products through a shop.
+async fn create_accounts_and_products(url: &str) {
     let stores = Stores::open_postgres(PostgresConfig::new(url)).await;
     let stores = stores.expect("it opens");
     let node = NodeId::from_uuid(Uuid::now_v7());
@@ -35,7 +35,7 @@ async fn make_things(url: &str) {
         stores.ownership.as_ref(),
     );
     let shop = shop.await.expect("starts");
-    for number in 0..THINGS {
+    for number in 0..ENTITIES {
         let account = shop.create_account(&request(), "N".into()).await;
         account.expect("created");
         let product = ProductInput {
@@ -63,8 +63,8 @@ async fn seeded_orders_keep_every_invariant() {
         Err(failure) => panic!("{failure}"),
     };
     let url = server.fresh_database().expect("a database");
-    make_things(&url).await;
-    let mut events = 2 * u64::try_from(THINGS).expect("few");
+    create_accounts_and_products(&url).await;
+    let mut events = 2 * u64::try_from(ENTITIES).expect("few");
     for keyed in [false, true, true, false] {
         let filled = seed_orders(&url, 700, keyed).await.expect("fills");
         assert!((700..800).contains(&filled), "{filled}");

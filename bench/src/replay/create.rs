@@ -1,27 +1,27 @@
-//! Creates accounts, products and orders, and checks the node's answers to the creations themselves.
+//! Creates accounts, products and orders, and checks the responses.
 
 use super::api::{
     CREATE_ACCOUNT, CREATE_ORDER, CREATE_PRODUCT, CreatedAccount, CreatedOrder, CreatedProduct,
 };
 use super::difference::{Differences, Kind};
 use super::orders::OrderBook;
+use super::outcome::{CreatedIds, ReplayError};
 use super::plan;
 use super::progress::Phase;
 use super::reconcile::{check_account, check_product, check_total};
-use super::run::{PlacedIds, ReplayError};
 use super::session::{Item, Session};
 use crate::CallError;
 
-/// Creates everything; the ids that were answered. What an answer gets wrong goes to `differences`.
-pub(super) async fn place(
+/// Creates everything and returns the ids. Wrong responses are added to `differences`.
+pub(super) async fn create_all(
     session: &Session<'_>,
     book: &OrderBook,
     differences: &mut Differences,
-) -> Result<PlacedIds, ReplayError> {
+) -> Result<CreatedIds, ReplayError> {
     let accounts = accounts(session, book, differences).await?;
     let products = products(session, book, differences).await?;
     let orders = orders(session, book, &accounts, &products, differences).await?;
-    Ok(PlacedIds {
+    Ok(CreatedIds {
         accounts,
         products,
         orders,
@@ -40,7 +40,7 @@ async fn accounts(
         let item = item(Phase::Accounts, Kind::Account, reference);
         let variables = plan::create_account(&session.options.key_prefix, reference);
         let created: CreatedAccount = session.call(item, CREATE_ACCOUNT, &variables).await?;
-        created.account.ok_or_else(|| null_answer(item))
+        created.account.ok_or_else(|| null_response(item))
     };
     let take = |number: usize, account: super::api::AccountHead| {
         check_account(
@@ -67,9 +67,9 @@ async fn products(
         let item = item(Phase::Products, Kind::Product, &product.reference);
         let variables = plan::create_product(&session.options.key_prefix, product);
         let created: CreatedProduct = session.call(item, CREATE_PRODUCT, &variables).await?;
-        created.product.ok_or_else(|| null_answer(item))
+        created.product.ok_or_else(|| null_response(item))
     };
-    let take = |number: usize, product: super::api::ProductAnswer| {
+    let take = |number: usize, product: super::api::ProductResponse| {
         check_product(&book.products[number], &product, differences);
         ids[number] = product.id;
     };
@@ -92,17 +92,17 @@ async fn orders(
         let prefix = &session.options.key_prefix;
         let variables = plan::create_order(prefix, order, &accounts[order.account], products);
         let created: CreatedOrder = session.call(item, CREATE_ORDER, &variables).await?;
-        created.order.ok_or_else(|| null_answer(item))
+        created.order.ok_or_else(|| null_response(item))
     };
     let take = |number: usize, head: super::api::OrderHead| {
-        let answered = " in createOrder's answer";
+        let origin = " in createOrder's response";
         let (price, money) = (&head.total_price, &head.total_money);
         check_total(
             &book.orders[number],
             &head.id,
             price,
             money,
-            answered,
+            origin,
             differences,
         );
         ids[number] = head.id;
@@ -119,9 +119,9 @@ fn item(phase: Phase, kind: Kind, reference: &str) -> Item<'_> {
     }
 }
 
-/// The schema lets a creation answer null; without an error that means nothing.
-fn null_answer(item: Item<'_>) -> ReplayError {
-    item.refused(CallError::Protocol(
-        "the creation answered null and no error".to_owned(),
+/// The schema allows null; without an error it has no meaning.
+fn null_response(item: Item<'_>) -> ReplayError {
+    item.rejected(CallError::Protocol(
+        "the creation returned null without an error".to_owned(),
     ))
 }

@@ -1,37 +1,38 @@
-//! What is in a shop before anything is asked of it: made by its own methods, or found where a database was filled.
+//! Accounts, products and orders that exist before the load starts: created by the shop, or sampled
+//! from a filled database.
 
 use fritzy_actors::{PriceInput, ProductInput, Shop, ShopConfig, ShopError};
 use fritzy_bench_support::{Sampled, sample_ids, seed_orders};
 use fritzy_persistence::{PostgresConfig, Stores};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::SideSettings;
+use super::VariantSettings;
+use super::shop::{start_shop, unkeyed};
 use super::shop_data::{account_name, price_text, product_name};
-use super::shop_subject::{start_shop, unkeyed};
 use crate::BenchError;
 
-/// Requests under way while things are made.
-const MAKING_MAX: usize = 64;
+/// Concurrent requests during creation.
+const CREATING_MAX: usize = 64;
 
-/// Ids as clients write them.
-pub(super) struct Things {
+/// Ids in the text form that clients send.
+pub(super) struct Dataset {
     pub(super) accounts: Vec<String>,
     pub(super) products: Vec<String>,
     pub(super) orders: Vec<String>,
 }
 
-/// How many of each.
+/// How many entities of each kind.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct DatasetSize {
     pub(super) accounts: usize,
     pub(super) products: usize,
-    /// Only where a database was filled.
+    /// Only from a filled database.
     pub(super) orders: usize,
 }
 
-impl Wanted {
-    /// Accounts and products as the settings say.
-    pub(super) fn by(settings: &SideSettings) -> Self {
+impl DatasetSize {
+    /// Accounts and products from the settings; no orders.
+    pub(super) fn from_settings(settings: &VariantSettings) -> Self {
         Self {
             accounts: settings.accounts_count,
             products: settings.products_count,
@@ -40,17 +41,17 @@ impl Wanted {
     }
 }
 
-impl Things {
-    /// Makes them in an empty shop.
-    pub(super) async fn make(shop: &Shop, wanted: Wanted) -> Result<Self, BenchError> {
-        let accounts = make(wanted.accounts, |number| async move {
+impl Dataset {
+    /// Creates them in an empty shop.
+    pub(super) async fn create(shop: &Shop, size: DatasetSize) -> Result<Self, BenchError> {
+        let accounts = create_each(size.accounts, |number| async move {
             let name = account_name(number);
-            let made = shop.create_account(&unkeyed(), name).await?;
-            Ok(made.state.id.to_string())
+            let created = shop.create_account(&unkeyed(), name).await?;
+            Ok(created.state.id.to_string())
         });
-        let products = make(wanted.products, |number| async move {
-            let made = shop.create_product(&unkeyed(), product(number)).await?;
-            Ok(made.state.id.to_string())
+        let products = create_each(size.products, |number| async move {
+            let created = shop.create_product(&unkeyed(), product(number)).await?;
+            Ok(created.state.id.to_string())
         });
         Ok(Self {
             accounts: accounts.await.map_err(|error| preparing(&error))?,
@@ -59,25 +60,26 @@ impl Things {
         })
     }
 
-    /// Finds them in a database that [`fill`] has filled.
-    pub(super) async fn of_filled(url: &str, wanted: Wanted) -> Result<Self, BenchError> {
+    /// Samples them from a database that [`fill`] has filled.
+    pub(super) async fn sample(url: &str, size: DatasetSize) -> Result<Self, BenchError> {
         Ok(Self {
-            accounts: ids(url, Sampled::Accounts, wanted.accounts).await?,
-            products: ids(url, Sampled::Products, wanted.products).await?,
-            orders: ids(url, Sampled::Orders, wanted.orders).await?,
+            accounts: ids(url, Sampled::Accounts, size.accounts).await?,
+            products: ids(url, Sampled::Products, size.products).await?,
+            orders: ids(url, Sampled::Orders, size.orders).await?,
         })
     }
 }
 
-/// Gives an empty database accounts and products by a shop of its own, and orders by the server.
-pub(super) async fn fill(url: &str, settings: &SideSettings) -> Result<(), BenchError> {
+/// Fills an empty database: a temporary shop creates accounts and products, the server generates
+/// the orders.
+pub(super) async fn fill(url: &str, settings: &VariantSettings) -> Result<(), BenchError> {
     let stores = Stores::open_postgres(PostgresConfig::new(url)).await;
     let stores = stores.map_err(|failure| preparing(&failure))?;
     let shop = start_shop(ShopConfig::default(), &stores).await?;
-    let made = Things::make(&shop, Wanted::by(settings)).await;
+    let created = Dataset::create(&shop, DatasetSize::from_settings(settings)).await;
     shop.stop().await;
     stores.close().await;
-    made?;
+    created?;
     let filled = seed_orders(url, settings.fill_count, settings.keyed).await;
     filled.map_err(|failure| preparing(&failure))?;
     Ok(())
@@ -87,18 +89,18 @@ async fn ids(url: &str, of: Sampled, count: usize) -> Result<Vec<String>, BenchE
     if count == 0 {
         return Ok(Vec::new());
     }
-    let count = u32::try_from(count).expect("so many are never wanted");
+    let count = u32::try_from(count).expect("sizes are below 2^32");
     let ids = sample_ids(url, of, count).await;
     let ids = ids.map_err(|failure| preparing(&failure))?;
     Ok(ids.iter().map(ToString::to_string).collect())
 }
 
-async fn make<Task: Future<Output = Result<String, ShopError>>>(
+async fn create_each<Task: Future<Output = Result<String, ShopError>>>(
     count: usize,
-    make_one: impl Fn(usize) -> Task,
+    create_one: impl Fn(usize) -> Task,
 ) -> Result<Vec<String>, ShopError> {
-    stream::iter((0..count).map(make_one))
-        .buffered(MAKING_MAX)
+    stream::iter((0..count).map(create_one))
+        .buffered(CREATING_MAX)
         .try_collect()
         .await
 }

@@ -15,7 +15,7 @@ use fritzy_testbed::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What the real orders add up to.
+/// The totals of the real orders.
 const SAMPLE: Totals = Totals {
     accounts: 2357,
     products: 1456,
@@ -27,13 +27,13 @@ const SAMPLE: Totals = Totals {
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_node_loses_and_doubles_nothing() {
+async fn i1_killed_node_keeps_each_order_once() {
     replay_through_faults(Node::start(None), || {}).await;
 }
 
-/// The node is killed as well, and then its database crashes.
+/// The node is killed, and then its database crashes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_node_and_a_crashed_postgresql_lose_and_double_nothing() {
+async fn i1_killed_node_and_crashed_postgres_keep_each_order_once() {
     let server = skip_unless!(PostgresServer::start(PostgresConfig::default()));
     let node = Node::start(Some(server.url("postgres")));
     replay_through_faults(node, || {
@@ -49,58 +49,64 @@ async fn a_killed_node_and_a_crashed_postgresql_lose_and_double_nothing() {
     assert!(verified.status.success(), "{verified:?}");
 }
 
-/// Replays the real orders; kills the node at a third of them, and makes a further fault at two thirds.
+/// Replays the real orders; kills the node after a third of them, and causes `fault` after two
+/// thirds.
 async fn replay_through_faults(mut node: Node, fault: impl Fn()) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/orders_sample.csv");
-    let book = OrderBook::open(&path).expect("the sample is sound");
+    let book = OrderBook::open(&path).expect("the sample is valid");
     assert_eq!(book.totals(), SAMPLE);
     let options = ReplayOptions {
         url: format!("http://127.0.0.1:{}/graphql", node.port),
-        // A killed node reads its journal when it starts again; how long that takes is not what is tested here.
+        // A killed node reads its journal when it restarts; the duration of that is not tested
+        // here.
         retry_for: NODE_TIME_MAX * 2,
         ..ReplayOptions::default()
     };
 
     let progress = ReplayProgress::new();
-    // A replay that fails must not leave the other side waiting for its orders.
+    // If the replay fails, the other future must not wait for its orders.
     let both = tokio::try_join!(replay(&book, &options, &progress), async {
         kill_within_the_orders(&mut node, &progress).await;
         wait_for(&progress, SAMPLE.orders * 2 / 3).await;
         tokio::task::block_in_place(&fault);
         Ok(())
     });
-    let (first, ()) = both.expect("a restarted node goes on");
-    require_reconciled(&first);
-    assert!(first.report.retries > 0, "the kill was noticed");
+    let (first, ()) = both.expect("the replay continues on the restarted node");
+    assert_reconciled(&first);
+    assert!(first.report.retries > 0, "the kill caused retries");
     let held = listed_ids(&options.url).await;
     assert_eq!(
         held.0,
         sorted(&first.ids.accounts),
-        "no account beside the file's"
+        "only the accounts of the file"
     );
     assert_eq!(
         held.1,
         sorted(&first.ids.products),
-        "no product beside the file's"
+        "only the products of the file"
     );
 
     let second = replay(&book, &options, &ReplayProgress::new()).await;
-    let second = second.expect("a sound node");
-    // Each account's whole list was read again, so this counts every order there is.
-    require_reconciled(&second);
-    assert!(second.ids == first.ids, "the keys answer the same ids");
+    let second = second.expect("the node works");
+    // Each account's complete list was read again, so this counts every order.
+    assert_reconciled(&second);
+    assert!(second.ids == first.ids, "the keys return the same ids");
     assert!(listed_ids(&options.url).await == held, "nothing was added");
 
     let ended = node.terminate();
     assert_eq!(ended.code, Some(0), "SIGTERM ends a node in order");
 }
 
-/// Kills the node when a third of the orders are acknowledged, and starts it again on the same port and data.
+/// Kills the node when a third of the orders are acknowledged, and restarts it on the same port and
+/// data.
 async fn kill_within_the_orders(node: &mut Node, progress: &ReplayProgress) {
     wait_for(progress, SAMPLE.orders / 3).await;
     node.kill();
     let acknowledged = progress.orders_acknowledged();
-    assert!(acknowledged < SAMPLE.orders, "the kill came in the middle");
+    assert!(
+        acknowledged < SAMPLE.orders,
+        "the kill is before the last order"
+    );
     tokio::time::sleep(Duration::from_millis(500)).await;
     node.restart();
 }
@@ -111,7 +117,7 @@ async fn wait_for(progress: &ReplayProgress, orders: usize) {
     }
 }
 
-fn require_reconciled(outcome: &ReplayOutcome) {
+fn assert_reconciled(outcome: &ReplayOutcome) {
     let report = &outcome.report;
     assert!(
         report.reconciled(),
@@ -121,8 +127,8 @@ fn require_reconciled(outcome: &ReplayOutcome) {
     assert_eq!(report.read, SAMPLE);
 }
 
-/// The ids of all accounts and of all products the node has, sorted. A replay reads by id, and would not see an
-/// account that was made twice.
+/// The sorted ids of all accounts and of all products on the node. A replay reads by id, and would
+/// not detect an account that was created twice.
 async fn listed_ids(url: &str) -> (Vec<String>, Vec<String>) {
     let client = GraphqlClient::new(url).expect("a URL");
     let accounts =
@@ -150,8 +156,8 @@ async fn all_pages(client: &GraphqlClient, document: &str) -> Vec<String> {
         let page = format!(r#"{{"page":{{"skip":{skip},"take":{TAKE}}}}}"#);
         let variables = RawValue::from_string(page).expect("JSON");
         let deadline = tokio::time::Instant::now() + NODE_TIME_MAX;
-        let answer = client.execute(document, &variables, deadline).await;
-        let page: Page = answer.expect("an answer").decode().expect("a page");
+        let response = client.execute(document, &variables, deadline).await;
+        let page: Page = response.expect("an answer").decode().expect("a page");
         let length = page.entries.len();
         ids.extend(page.entries.into_iter().map(|entry| entry.id));
         if length < TAKE {
@@ -205,7 +211,7 @@ impl Node {
         self.process.take().expect("a running node").kill();
     }
 
-    /// Starts it again on the same port and data, and does not wait: that is the replay's part.
+    /// Restarts on the same port and data without waiting, because the replay retries.
     fn restart(&mut self) {
         self.process = Some(self.spawn());
     }

@@ -1,4 +1,4 @@
-//! Under which conditions figures were taken: revision, machine, build, date.
+//! The environment of a measurement: revision, machine, build, date.
 
 use std::fs;
 use std::path::Path;
@@ -9,19 +9,20 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The repository this program was compiled from.
+/// The repository from which this program was compiled.
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Under which conditions figures were taken. What could not be found out is `None`.
+/// The environment of a measurement. Unknown values are `None`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Stamp {
-    /// When the run ended, RFC 3339 in UTC.
+pub struct Environment {
+    /// The end of the run, RFC 3339 in UTC.
     pub date: String,
-    /// The commit that is checked out.
+    /// The checked-out commit.
     pub git_revision: Option<String>,
-    /// Whether files differ from it.
+    /// Whether files differ from the commit.
     pub git_dirty: Option<bool>,
-    /// Whether this program, or the node beside it, is older than a source: then it may not be what the revision says.
+    /// Whether this program, or the node in its folder, is older than a source file: then it may
+    /// not match the revision.
     pub built_before_sources: Option<bool>,
     /// The machine.
     pub machine: Machine,
@@ -32,13 +33,13 @@ pub struct Stamp {
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// As the processor calls itself.
+    /// The CPU's model name.
     pub cpu_model: Option<String>,
-    /// Cores this program may use.
+    /// The cores that this program may use.
     pub cores_count: Option<usize>,
-    /// Memory in all.
+    /// Total memory in bytes.
     pub memory_bytes: Option<u64>,
-    /// The kernel's release.
+    /// The release of the kernel.
     pub kernel: Option<String>,
 }
 
@@ -57,13 +58,12 @@ pub struct Build {
     pub target: String,
 }
 
-impl Stamp {
-    /// As of now.
+impl Environment {
     pub(crate) fn now() -> Self {
         let date = OffsetDateTime::now_utc().replace_nanosecond(0);
         let date = date.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(&Rfc3339);
         Self {
-            date: date.expect("the years of this century can be written"),
+            date: date.expect("years of four digits have an RFC 3339 form"),
             git_revision: git(&["rev-parse", "HEAD"]),
             git_dirty: git(&["status", "--porcelain"]).map(|changes| !changes.is_empty()),
             built_before_sources: built_before_sources(),
@@ -74,7 +74,6 @@ impl Stamp {
 }
 
 impl Machine {
-    /// This one.
     pub(crate) fn this() -> Self {
         let read = |path: &str| fs::read_to_string(path).ok();
         Self {
@@ -92,7 +91,6 @@ impl Machine {
 }
 
 impl Build {
-    /// This one.
     pub(crate) fn this() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -103,13 +101,13 @@ impl Build {
         }
     }
 
-    /// Whether figures of it mean anything.
+    /// Whether the build is optimised, so that its figures are meaningful.
     pub(crate) fn is_optimised(&self) -> bool {
         self.opt_level == "3" || self.opt_level == "2"
     }
 }
 
-/// The value behind the first `key:` of a text of the kernel's.
+/// The value of the first line `key: value` of a file in `/proc`.
 fn value_of(text: &str, key: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
@@ -118,17 +116,17 @@ fn value_of(text: &str, key: &str) -> Option<String> {
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
-    let told = Command::new("git")
-        // Others may be at work in the repository: looking must not lock it.
+    let output = Command::new("git")
+        // Other programs may use the repository: reading must not lock it.
         .args(["--no-optional-locks", "-C", REPOSITORY])
         .args(arguments)
         .output()
         .ok()?;
-    let text = String::from_utf8(told.stdout).ok()?;
-    told.status.success().then(|| text.trim().to_owned())
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }
 
-/// Looks at what is compiled into programs: tests and documents may be as new as they like.
+/// Checks files that are compiled into programs only; tests and documents may be newer.
 fn built_before_sources() -> Option<bool> {
     let program = std::env::current_exe().ok()?;
     let node = modified(&program.with_file_name("fritzy"));
@@ -149,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_texts_are_read_by_key() {
+    fn proc_file_values_are_read_by_key() {
         let cpuinfo = "processor\t: 0\nmodel name\t: AMD EPYC: 7\nmodel name\t: second\n";
         assert_eq!(
             value_of(cpuinfo, "model name").as_deref(),
@@ -159,14 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_says_when_and_how() {
-        let stamp = Stamp::now();
+    fn environment_has_date_build_and_cores() {
+        let environment = Environment::now();
         assert!(
-            stamp.date.ends_with('Z') && stamp.date.len() == 20,
+            environment.date.ends_with('Z') && environment.date.len() == 20,
             "{}",
-            stamp.date
+            environment.date
         );
-        assert!(stamp.build.rustc.starts_with("rustc "), "{:?}", stamp.build);
-        assert!(stamp.machine.cores_count.is_some());
+        assert!(
+            environment.build.rustc.starts_with("rustc "),
+            "{:?}",
+            environment.build
+        );
+        assert!(environment.machine.cores_count.is_some());
     }
 }

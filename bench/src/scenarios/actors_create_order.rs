@@ -1,30 +1,33 @@
-//! `actors-place`: orders placed by calling the shop in this process: actors and journal without HTTP and GraphQL.
+//! `actors-place`: creates orders by calling the shop in this process: actors and journal without
+//! HTTP and GraphQL.
 
+use fastrand::Rng;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use fritzy_actors::{OrderInput, OrderLineInput, Request, ShopConfig};
 use fritzy_domain::{FingerprintBuilder, KeyScope};
 
+use super::allowed_settings::Setting;
 use super::basket::Basket;
-use super::shop_subject::{OpenShop, ShopSubject, deadline, outcome, unkeyed};
-use super::things::{Things, Wanted};
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::dataset::{Dataset, DatasetSize};
+use super::shop::{deadline, outcome, unkeyed};
+use super::shop_system::{OpenShop, ShopSystem};
+use super::{Reach, Scenario, SetUp, SystemUnderTest};
 use crate::BenchError;
 use crate::load::{Caller, Outcome};
-use crate::random::SplitMix64;
+use crate::random::seeded;
 
-/// The scenario.
-pub(super) struct ActorsPlace;
+pub(super) struct ActorsCreateOrder;
 
 #[async_trait]
-impl Scenario for ActorsPlace {
+impl Scenario for ActorsCreateOrder {
     fn name(&self) -> &'static str {
         "actors-place"
     }
 
     fn about(&self) -> &'static str {
-        "orders of two lines placed in process, on SQLite or PostgreSQL (each commit synced) or in memory"
+        "orders of two lines created in process, on SQLite or PostgreSQL (each commit fsynced) or in memory"
     }
 
     fn reach(&self) -> Reach {
@@ -47,36 +50,36 @@ impl Scenario for ActorsPlace {
         ]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-        let wanted = Wanted::by(set_up.settings);
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
+        let size = DatasetSize::from_settings(set_up.settings);
         let config = ShopConfig::default();
-        let subject = ShopSubject::open(set_up, config, wanted, |shop, settings, plan, number| {
-            Placing {
+        let subject = ShopSystem::open(set_up, config, size, |shop, settings, plan, number| {
+            CreatingCaller {
                 shop: shop.clone(),
-                random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
+                random: seeded(&[plan.seed, plan.repetition as u64, number as u64]),
                 keyed: settings.keyed,
                 caller: number,
-                placed: 0,
+                created: 0,
             }
         });
         Ok(Box::new(subject.await?))
     }
 }
 
-struct Placing {
+struct CreatingCaller {
     shop: Arc<OpenShop>,
-    random: SplitMix64,
+    random: Rng,
     keyed: bool,
     caller: usize,
-    placed: u64,
+    created: u64,
 }
 
-impl Caller for Placing {
+impl Caller for CreatingCaller {
     async fn call(&mut self) -> Outcome {
-        let OpenShop { shop, things } = &*self.shop;
-        let Things {
+        let OpenShop { shop, dataset } = &*self.shop;
+        let Dataset {
             accounts, products, ..
-        } = things;
+        } = dataset;
         let basket = Basket::choose(&mut self.random, accounts.len(), products.len());
         let line = |(product, quantity): (usize, u8)| OrderLineInput {
             product_id: products[product].clone(),
@@ -86,9 +89,9 @@ impl Caller for Placing {
             account_id: accounts[basket.account].clone(),
             lines: basket.lines.into_iter().map(line).collect(),
         };
-        self.placed += 1;
+        self.created += 1;
         let request = if self.keyed {
-            keyed(&format!("{}:{}", self.caller, self.placed), &input)
+            keyed(&format!("{}:{}", self.caller, self.created), &input)
         } else {
             unkeyed()
         };
@@ -96,7 +99,7 @@ impl Caller for Placing {
     }
 }
 
-/// A request with a key, as the gateway makes it.
+/// A request with an idempotency key, as the gateway creates it.
 fn keyed(key: &str, input: &OrderInput) -> Request {
     let scope = KeyScope {
         tenant: "",

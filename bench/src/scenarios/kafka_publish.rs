@@ -1,5 +1,5 @@
-//! The bridge to Kafka beside a shop in this process, and how long each event takes until the brokers have it: from its
-//! decision to the acknowledgement of its last topic, the commit included.
+//! The Kafka bridge of a shop in this process, and the publish lag of each event: the time from its
+//! decision to the acknowledgement of its last topic, commit included.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,25 +21,24 @@ use prometheus_client::registry::Registry;
 use crate::BenchError;
 use crate::load::{Outcome, SharedRecorder, Turn, Window};
 
-/// As `fritzy topics apply` makes them.
+/// The settings of `fritzy topics apply`.
 const TOPIC_SETTINGS: TopicSettings = TopicSettings {
     partitions: 12,
     retention_ms: 7 * 24 * 3_600 * 1_000,
 };
-/// After the load, for what is under way to arrive.
-const ARRIVE_MAX: Duration = Duration::from_secs(30);
-/// Lags are kept in microseconds, up to an hour.
+/// The time limit for events in flight after the load.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
+/// Lags are recorded in microseconds, up to an hour.
 const LAG_US_MAX: u64 = 3_600 * 1_000_000;
 
-/// A running bridge.
-pub(super) struct Bridged {
+pub(super) struct KafkaPublisher {
     projections: Projections,
     lags: Arc<Mutex<Lags>>,
     brokers: String,
 }
 
-impl Bridged {
-    /// Makes the topics that are missing, and starts a bridge.
+impl KafkaPublisher {
+    /// Creates missing topics and starts a bridge.
     pub(super) async fn start(
         brokers: &str,
         shop: &Shop,
@@ -47,10 +46,10 @@ impl Bridged {
         begin: Begin,
     ) -> Result<Self, BenchError> {
         let config = config(brokers, begin);
-        make_topics(brokers).await?;
+        create_topics(brokers).await?;
         let lags = Arc::default();
-        let timed = Timed {
-            bridges: KafkaBridge::new(config).map_err(|refused| kafka(&refused))?,
+        let timed = TimedProjectionStart {
+            bridges: KafkaBridge::new(config).map_err(|failure| kafka(&failure))?,
             lags: Arc::clone(&lags),
         };
         let mut registry = Registry::default();
@@ -69,27 +68,31 @@ impl Bridged {
     }
 
     pub(super) fn status(&self) -> ProjectionStatus {
-        let (_, status) = self.projections.status().next().expect("there is one");
+        let (_, status) = self
+            .projections
+            .status()
+            .next()
+            .expect("one projection is started");
         status
     }
 
-    /// Has the events count that are decided within this time.
+    /// Counts the events that are decided within this window.
     pub(super) fn measure(&self, window: &Window) {
         let from = SystemTime::now() + (window.measured_from - Instant::now());
         let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
         lags.counts = Some((from, from + (window.measured_to - window.measured_from)));
     }
 
-    /// Takes down each event in this recorder.
+    /// Records each event in this recorder.
     pub(super) fn record(&self, recorder: SharedRecorder) {
         let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
         lags.recorder = Some(recorder);
     }
 
-    /// Waits for what is under way, and tells the lags.
+    /// Waits for events in flight, and returns the lags.
     pub(super) async fn figures(&self) -> Result<BTreeMap<&'static str, f64>, BenchError> {
         let began = Instant::now();
-        while self.status().lag_events > 0 && began.elapsed() < ARRIVE_MAX {
+        while self.status().lag_events > 0 && began.elapsed() < DRAIN_MAX {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,11 +105,11 @@ impl Bridged {
         ]))
     }
 
-    /// Messages that ever came to the topics, by the brokers' own count.
+    /// Messages ever written to the topics, by the brokers' count.
     pub(super) fn messages(&self) -> Result<u64, BenchError> {
         let topics = Topics::new(&config(&self.brokers, Begin::Now), TOPIC_SETTINGS);
         let counts = topics.and_then(|topics| topics.message_counts());
-        let counts = counts.map_err(|refused| kafka(&refused))?;
+        let counts = counts.map_err(|failure| kafka(&failure))?;
         Ok(counts.into_iter().map(|(_, count)| count).sum())
     }
 
@@ -123,11 +126,11 @@ fn config(brokers: &str, begin: Begin) -> KafkaBridgeConfig {
     }
 }
 
-/// Makes the topics that are missing.
-pub(super) async fn make_topics(brokers: &str) -> Result<(), BenchError> {
+/// Creates missing topics.
+pub(super) async fn create_topics(brokers: &str) -> Result<(), BenchError> {
     let config = config(brokers, Begin::Start);
-    let topics = Topics::new(&config, TOPIC_SETTINGS).map_err(|refused| kafka(&refused))?;
-    topics.apply().await.map_err(|refused| kafka(&refused))?;
+    let topics = Topics::new(&config, TOPIC_SETTINGS).map_err(|failure| kafka(&failure))?;
+    topics.apply().await.map_err(|failure| kafka(&failure))?;
     Ok(())
 }
 
@@ -138,46 +141,46 @@ pub(super) fn kafka(failure: &dyn std::error::Error) -> BenchError {
     }
 }
 
-/// How long events took.
 struct Lags {
     us: Histogram<u64>,
-    /// Events decided between these count.
+    /// Only events decided between these times count.
     counts: Option<(SystemTime, SystemTime)>,
-    /// Takes down each event as a request, from when it was handed over to when it was acknowledged.
+    /// Records each event as a request, from its delivery to the projection until its
+    /// acknowledgement.
     recorder: Option<SharedRecorder>,
 }
 
 impl Default for Lags {
     fn default() -> Self {
         Self {
-            us: Histogram::new_with_bounds(1, LAG_US_MAX, 3).expect("within what one can have"),
+            us: Histogram::new_with_bounds(1, LAG_US_MAX, 3).expect("the bounds are valid"),
             counts: None,
             recorder: None,
         }
     }
 }
 
-/// Bridges that are timed from outside.
-struct Timed {
+/// Starts bridges that are timed from outside.
+struct TimedProjectionStart {
     bridges: KafkaBridge,
     lags: Arc<Mutex<Lags>>,
 }
 
-struct TimedBridge {
+struct TimedProjection {
     bridge: Box<dyn Projection>,
-    /// Of each shard, what is under way and when it was decided.
-    under_way: HashMap<ShardId, VecDeque<UnderWay>>,
+    /// The events in flight of each shard.
+    in_flight: HashMap<ShardId, VecDeque<InFlight>>,
     lags: Arc<Mutex<Lags>>,
 }
 
-struct UnderWay {
+struct InFlight {
     position: Position,
     decided: SystemTime,
     taken: Instant,
 }
 
 #[async_trait]
-impl ProjectionStart for Timed {
+impl ProjectionStart for TimedProjectionStart {
     fn name(&self) -> &'static str {
         self.bridges.name()
     }
@@ -187,21 +190,21 @@ impl ProjectionStart for Timed {
     }
 
     async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
-        Ok(Box::new(TimedBridge {
+        Ok(Box::new(TimedProjection {
             bridge: self.bridges.start().await?,
-            under_way: HashMap::new(),
+            in_flight: HashMap::new(),
             lags: self.lags.clone(),
         }))
     }
 }
 
 #[async_trait]
-impl Projection for TimedBridge {
+impl Projection for TimedProjection {
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
         let micros = u64::try_from(event.event.at().as_micros()).unwrap_or_default();
         let decided = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
-        let under_way = self.under_way.entry(event.shard).or_default();
-        under_way.push_back(UnderWay {
+        let in_flight = self.in_flight.entry(event.shard).or_default();
+        in_flight.push_back(InFlight {
             position: event.position,
             decided,
             taken: Instant::now(),
@@ -212,12 +215,12 @@ impl Projection for TimedBridge {
     async fn next_ack(&mut self) -> Result<Ack, ProjectionError> {
         let done = self.bridge.next_ack().await?;
         if let Ack::UpTo(shard, position) = done
-            && let Some(under_way) = self.under_way.get_mut(&shard)
+            && let Some(in_flight) = self.in_flight.get_mut(&shard)
         {
             let (now, ended) = (SystemTime::now(), Instant::now());
             let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
-            while let Some(event) = under_way.pop_front_if(|event| event.position <= position) {
-                let UnderWay { decided, taken, .. } = event;
+            while let Some(event) = in_flight.pop_front_if(|event| event.position <= position) {
+                let InFlight { decided, taken, .. } = event;
                 if let Some(recorder) = &lags.recorder {
                     let turn = Turn {
                         intended: taken,
@@ -238,7 +241,7 @@ impl Projection for TimedBridge {
     }
 
     fn forget(&mut self, shard: ShardId) {
-        self.under_way.remove(&shard);
+        self.in_flight.remove(&shard);
         self.bridge.forget(shard);
     }
 }

@@ -1,4 +1,4 @@
-//! What an answer means: data, or exactly how the attempt failed.
+//! Interprets a response: data, or how the attempt failed.
 
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -6,22 +6,24 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-/// Characters of a body that are quoted in an error.
+/// Characters of a body that an error quotes.
 const QUOTED_CHARS_MAX: usize = 200;
 
-/// The `data` of an answer without errors.
+/// The `data` of a response without errors.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     data: Box<RawValue>,
 }
 
 /// How one attempt failed.
 #[derive(Debug, Error)]
 pub enum CallError {
-    /// No whole answer: refused, reset, closed in the middle, or the deadline passed.
+    /// No complete response: the connection was refused, reset or closed early, or the deadline
+    /// passed.
     #[error("connection: {reason}")]
     Transport {
-        /// True when no byte of the request can have reached the node; false when it may have been executed.
+        /// True if no byte of the request can have reached the node; false if it may have been
+        /// executed.
         certainly_not_sent: bool,
         /// The chain of causes, as text.
         reason: String,
@@ -34,15 +36,15 @@ pub enum CallError {
         /// The beginning of the body.
         excerpt: String,
     },
-    /// The node answered with errors; this is the first.
+    /// The response has errors; this is the first.
     #[error(transparent)]
     Graphql(#[from] GraphqlError),
-    /// The answer is not what GraphQL over HTTP allows, or not what the document asked for.
-    #[error("not an answer this tool can read: {0}")]
+    /// The response is invalid in GraphQL over HTTP, or does not match the document.
+    #[error("unexpected response: {0}")]
     Protocol(String),
 }
 
-/// One entry of an answer's `errors`.
+/// One entry of a response's `errors`.
 #[derive(Clone, Debug, Error)]
 #[error("{} at {}: {message}", .code.as_deref().unwrap_or("(no code)"), .path.as_deref().unwrap_or("(no path)"))]
 pub struct GraphqlError {
@@ -54,11 +56,11 @@ pub struct GraphqlError {
     pub path: Option<String>,
 }
 
-impl Answer {
-    /// Reads the data as what the document asked for.
+impl Response {
+    /// Decodes the data into the type that the document selects.
     ///
     /// # Errors
-    /// [`CallError::Protocol`] when it is something else.
+    /// [`CallError::Protocol`] when the data has another shape.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, CallError> {
         serde_json::from_str(self.data.get())
             .map_err(|error| CallError::Protocol(format!("data: {error}")))
@@ -66,7 +68,7 @@ impl Answer {
 }
 
 impl CallError {
-    /// True when the node cannot have executed the request.
+    /// True if the node cannot have executed the request.
     #[must_use]
     pub fn certainly_not_sent(&self) -> bool {
         matches!(
@@ -78,7 +80,7 @@ impl CallError {
         )
     }
 
-    /// The code of the GraphQL error, when it is one and has one.
+    /// The code of the GraphQL error, if there is one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -87,8 +89,9 @@ impl CallError {
         }
     }
 
-    /// True when the same request may succeed later: no connection, a 5xx, or a code by which the node asks for it.
-    /// It says nothing about whether repeating is safe; an idempotency key makes it so.
+    /// True if the same request may succeed later: after a transport error, a 5xx, or an error code
+    /// of a temporary failure. It does not say whether a retry is safe; an idempotency key makes it
+    /// safe.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -133,9 +136,10 @@ enum PathStep {
     Other(IgnoredAny),
 }
 
-/// What a status and a whole body mean. A 4xx may carry GraphQL errors, which say more than the status; a 5xx is
-/// taken by its status alone, for it may come from anything between here and the node.
-pub(super) fn interpret(status: StatusCode, body: &[u8]) -> Result<Answer, CallError> {
+/// Interprets a status and a complete body. A 4xx may carry GraphQL errors, which say more than the
+/// status. A 5xx is judged by its status alone, because it may come from anything between this
+/// client and the node.
+pub(super) fn interpret(status: StatusCode, body: &[u8]) -> Result<Response, CallError> {
     let envelope = serde_json::from_slice::<Envelope>(body);
     let first_error = envelope
         .as_ref()
@@ -149,13 +153,13 @@ pub(super) fn interpret(status: StatusCode, body: &[u8]) -> Result<Answer, CallE
             excerpt: excerpt(body),
         }),
         (_, _, Ok(Envelope { data, .. })) => data
-            .map(|data| Answer { data })
+            .map(|data| Response { data })
             .ok_or_else(|| CallError::Protocol(format!("no data: {}", excerpt(body)))),
         (_, _, Err(error)) => Err(CallError::Protocol(format!("{error}: {}", excerpt(body)))),
     }
 }
 
-/// The first error of an answer, if it is one that has errors; the rest of it is skipped.
+/// The first error of a response, if it has errors; the rest is skipped.
 pub(crate) fn first_error(body: &[u8]) -> Option<GraphqlError> {
     let envelope = serde_json::from_slice::<Envelope>(body).ok()?;
     envelope.errors?.first().map(GraphqlError::from)
@@ -188,7 +192,7 @@ fn excerpt(body: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn answered(status: u16, body: &str) -> Result<Answer, CallError> {
+    fn interpreted(status: u16, body: &str) -> Result<Response, CallError> {
         interpret(
             StatusCode::from_u16(status).expect("a status"),
             body.as_bytes(),
@@ -201,9 +205,12 @@ mod tests {
         struct Data {
             price: Box<RawValue>,
         }
-        let answer = answered(200, r#"{"data":{"price":20.00}}"#).expect("an answer");
-        assert_eq!(answer.decode::<Data>().expect("data").price.get(), "20.00");
-        let wrong = answer.decode::<Vec<u8>>().expect_err("not a list");
+        let response = interpreted(200, r#"{"data":{"price":20.00}}"#).expect("an answer");
+        assert_eq!(
+            response.decode::<Data>().expect("data").price.get(),
+            "20.00"
+        );
+        let wrong = response.decode::<Vec<u8>>().expect_err("not a list");
         assert!(matches!(wrong, CallError::Protocol(_)), "{wrong}");
     }
 
@@ -211,14 +218,14 @@ mod tests {
     fn a_graphql_error_keeps_its_code_message_and_path() {
         let body = r#"{"data":null,"errors":[{"message":"no such product","path":["createOrder","products",0],
             "extensions":{"code":"PRODUCT_NOT_FOUND","field":"productId"}}]}"#;
-        let error = answered(200, body).expect_err("an error");
+        let error = interpreted(200, body).expect_err("an error");
         assert_eq!(error.code(), Some("PRODUCT_NOT_FOUND"));
         assert!(!error.is_transient());
         assert_eq!(
             error.to_string(),
             "PRODUCT_NOT_FOUND at createOrder.products.0: no such product"
         );
-        let bare = answered(200, r#"{"errors":[{"message":"oh"}]}"#).expect_err("an error");
+        let bare = interpreted(200, r#"{"errors":[{"message":"oh"}]}"#).expect_err("an error");
         assert_eq!(bare.to_string(), "(no code) at (no path): oh");
     }
 
@@ -240,7 +247,7 @@ mod tests {
             (200, "<html>".to_owned(), false),
             (200, "{}".to_owned(), false),
         ] {
-            let error = answered(status, &body).expect_err("an error");
+            let error = interpreted(status, &body).expect_err("an error");
             assert_eq!(error.is_transient(), transient, "{status} {body}: {error}");
         }
     }

@@ -1,18 +1,17 @@
-//! A shard that answers at once, with as many bytes as the read of an account has.
+//! A shard host that replies at once, with as many bytes as a read of an account.
 
 use fritzy_cluster::codec::Unreadable;
 use fritzy_cluster::{HostError, ShardHost};
 use fritzy_types::{Deadline, ShardId};
 
-/// Bytes of a request: some more than the read of an account, which names its kind and its id.
+/// Bytes of a request: slightly more than a read of an account, which has its kind and its id.
 pub(super) const REQUEST_LEN: usize = 30;
-/// Bytes of a reply: an account with a name of usual length has fewer.
+/// Bytes of a reply: slightly more than an account with a name of usual length.
 pub(super) const REPLY_LEN: usize = 100;
 
-/// The host.
-pub(super) struct Echo;
+pub(super) struct EchoHost;
 
-impl ShardHost for Echo {
+impl ShardHost for EchoHost {
     type Request = Vec<u8>;
     type Reply = Vec<u8>;
 

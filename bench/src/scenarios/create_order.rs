@@ -1,37 +1,38 @@
-//! `place`: createOrder over HTTP, two lines an order, on a node that syncs every commit.
+//! `place`: createOrder over HTTP with two lines per order, on a node that fsyncs every commit.
 
+use fastrand::Rng;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
+use super::allowed_settings::Setting;
 use super::basket::Basket;
-use super::http_subject::HttpSubject;
+use super::dataset::{Dataset, DatasetSize};
+use super::http_system::HttpSystem;
 use super::node_process::NodeProcess;
 use super::shop_data::{create_accounts, create_products};
-use super::things::{Things, Wanted};
-use super::{Reach, Scenario, SetUp, Setting, Subject};
+use super::{Reach, Scenario, SetUp, SystemUnderTest};
 use crate::BenchError;
-use crate::http::{GraphqlRequest, Requests, judge_graphql};
+use crate::http::{GraphqlRequest, Requests, check_graphql_response};
 use crate::load::{Outcome, Plan};
-use crate::random::SplitMix64;
+use crate::random::seeded;
 
 const DOCUMENT: &str = "mutation Place($order: OrderInput!) { createOrder(order: $order) { id totalPrice createdAt } }";
 const DOCUMENT_KEYED: &str = "mutation Place($order: OrderInput!, $key: String) { createOrder(order: $order, idempotencyKey: $key) { id totalPrice createdAt } }";
-const ANSWER_START: &[u8] = b"{\"data\":{\"createOrder\":{\"id\":\"";
+const RESPONSE_START: &[u8] = b"{\"data\":{\"createOrder\":{\"id\":\"";
 
-/// The scenario.
-pub(super) struct Place;
+pub(super) struct CreateOrderScenario;
 
 #[async_trait]
-impl Scenario for Place {
+impl Scenario for CreateOrderScenario {
     fn name(&self) -> &'static str {
         "place"
     }
 
     fn about(&self) -> &'static str {
-        "createOrder with two lines over HTTP, on SQLite or PostgreSQL, each commit synced"
+        "createOrder with two lines over HTTP, on SQLite or PostgreSQL, each commit fsynced"
     }
 
     fn reach(&self) -> Reach {
@@ -57,20 +58,21 @@ impl Scenario for Place {
         ]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
-        Ok(Box::new(Self::on_a_node(set_up).await?))
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
+        Ok(Box::new(Self::on_node(set_up).await?))
     }
 }
 
-impl Place {
-    /// A node with accounts and products, and the requests that order them.
-    pub(super) async fn on_a_node(set_up: &SetUp<'_>) -> Result<HttpSubject, BenchError> {
+impl CreateOrderScenario {
+    /// Starts a node with accounts and products, and prepares the requests.
+    pub(super) async fn on_node(set_up: &SetUp<'_>) -> Result<HttpSystem, BenchError> {
         let node = NodeProcess::start(set_up).await?;
         let settings = set_up.settings;
         let (accounts, products) = match &node.database {
             Some(database) if settings.fill_count > 0 => {
-                let things = Things::of_filled(database.url(), Wanted::by(settings)).await?;
-                (things.accounts, things.products)
+                let dataset =
+                    Dataset::sample(database.url(), DatasetSize::from_settings(settings)).await?;
+                (dataset.accounts, dataset.products)
             }
             _ => (
                 create_accounts(&node.client, settings.accounts_count).await?,
@@ -89,18 +91,18 @@ impl Place {
             products,
             key_prefix: settings.keyed.then(key_prefix),
         });
-        Ok(HttpSubject {
+        Ok(HttpSystem {
             server: node.server,
             database: node.database,
             address: endpoint.address,
             connections: settings.connections_count.unwrap_or(1),
             conditions: node.conditions,
             requests: Box::new(move |plan: &Plan, number| {
-                Box::new(PlaceRequests {
+                Box::new(CreateOrderRequests {
                     shared: shared.clone(),
-                    random: SplitMix64::of(&[plan.seed, plan.repetition as u64, number as u64]),
+                    random: seeded(&[plan.seed, plan.repetition as u64, number as u64]),
                     caller: number,
-                    placed: 0,
+                    created: 0,
                     key: Vec::new(),
                 })
             }),
@@ -108,7 +110,7 @@ impl Place {
     }
 }
 
-/// Keys must be new on a node that was measured before, so they do not follow from the seed.
+/// Keys must be new on a node that was measured before, so they do not depend on the seed.
 fn key_prefix() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     format!("bench-{}", since.unwrap_or_default().as_micros())
@@ -121,16 +123,16 @@ struct Shared {
     key_prefix: Option<String>,
 }
 
-struct PlaceRequests {
+struct CreateOrderRequests {
     shared: Arc<Shared>,
-    random: SplitMix64,
+    random: Rng,
     caller: usize,
-    placed: u64,
-    /// Written anew for each request.
+    created: u64,
+    /// Buffer of the key's JSON, rewritten for each request.
     key: Vec<u8>,
 }
 
-impl Requests for PlaceRequests {
+impl Requests for CreateOrderRequests {
     fn write_next(&mut self, buffer: &mut Vec<u8>) {
         let Shared {
             request,
@@ -140,11 +142,11 @@ impl Requests for PlaceRequests {
         } = &*self.shared;
         let basket = Basket::choose(&mut self.random, accounts.len(), products.len());
         let [(first, first_quantity), (second, second_quantity)] = basket.lines;
-        self.placed += 1;
+        self.created += 1;
         self.key.clear();
         if let Some(prefix) = key_prefix {
-            let key = format_args!(",\"key\":\"{prefix}:{}:{}\"", self.caller, self.placed);
-            write!(self.key, "{key}").expect("a vector takes all");
+            let key = format_args!(",\"key\":\"{prefix}:{}:{}\"", self.caller, self.created);
+            write!(self.key, "{key}").expect("writing to a vector cannot fail");
         }
         request.write(
             &[
@@ -166,8 +168,8 @@ impl Requests for PlaceRequests {
         );
     }
 
-    fn judge(&self, status: u16, body: &[u8]) -> Outcome {
-        judge_graphql(ANSWER_START, status, body)
+    fn check_response(&self, status: u16, body: &[u8]) -> Outcome {
+        check_graphql_response(RESPONSE_START, status, body)
     }
 }
 
@@ -182,11 +184,11 @@ mod tests {
             products: vec!["p0".to_owned(), "p1".to_owned()],
             key_prefix: key_prefix.map(str::to_owned),
         };
-        let mut requests_of_caller = PlaceRequests {
+        let mut requests_of_caller = CreateOrderRequests {
             shared: Arc::new(shared),
-            random: SplitMix64::new(1),
+            random: seeded(&[1]),
             caller: 3,
-            placed: 0,
+            created: 0,
             key: Vec::new(),
         };
         let body = |_| {
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn each_request_is_an_order_of_two_products() {
+    fn each_request_orders_two_different_products() {
         for body in written(None, 20) {
             let variables = &body["variables"];
             assert_eq!(variables["order"]["accountId"], "a0");
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn each_key_is_another() {
+    fn each_request_has_a_unique_key() {
         let bodies = written(Some("k"), 2);
         assert_eq!(bodies[0]["variables"]["key"], "k:3:1");
         assert_eq!(bodies[1]["variables"]["key"], "k:3:2");

@@ -1,5 +1,5 @@
-//! Calls between two nodes as `ractor_cluster` makes them by itself: its node servers, its sessions, one message for each
-//! call and one for each reply.
+//! Calls between two nodes by plain `ractor_cluster`: its node servers, its sessions, one message
+//! for each call and one for each reply.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use ractor_cluster::{
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
-use super::echo::REPLY_LEN;
-use super::shop_subject::TIME_LIMIT;
+use super::echo_host::REPLY_LEN;
+use super::shop::TIME_LIMIT;
 use crate::BenchError;
-use crate::load::{Outcome, Refusal};
+use crate::load::{Outcome, Rejection};
 
-/// The group of the actors that answer.
+/// The process group of the actors that reply.
 const GROUP: &str = "fritzy-bench bare";
 const COOKIE: &str = "measuring";
-/// For the two nodes to know each other.
+/// The time limit for the two nodes to connect.
 const READY_WITHIN: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(RactorClusterMessage)]
 enum BareMessage {
@@ -30,10 +30,10 @@ enum BareMessage {
     Call(Vec<u8>, RpcReplyPort<Vec<u8>>),
 }
 
-/// Answers with as many bytes as the echo host.
-struct Answering;
+/// Replies with as many bytes as the echo host.
+struct ReplyActor;
 
-impl Actor for Answering {
+impl Actor for ReplyActor {
     type Msg = BareMessage;
     type State = ();
     type Arguments = ();
@@ -52,28 +52,28 @@ impl Actor for Answering {
         BareMessage::Call(_, reply): BareMessage,
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        // Nobody may wait any more.
+        // An error means that the caller no longer waits.
         let _ = reply.send(vec![0; REPLY_LEN]);
         Ok(())
     }
 }
 
-/// A node of its own, on either side.
-pub(super) struct BareNode {
+/// A `ractor_cluster` node, of the caller or of the callee.
+pub(super) struct BareServer {
     server: ActorRef<NodeServerMessage>,
     actors: Vec<ActorCell>,
 }
 
-/// The actors on the other side, as this one calls them.
+/// The actors on the other node.
 #[derive(Clone)]
-pub(super) struct BareTarget(Vec<ActorRef<BareMessage>>);
+pub(super) struct RemoteActors(Vec<ActorRef<BareMessage>>);
 
-impl BareNode {
-    /// The side that answers, by so many actors.
-    pub(super) async fn answer(listener: TcpListener, actors: u16) -> Result<Self, BenchError> {
+impl BareServer {
+    /// Starts the node that replies, with this number of actors.
+    pub(super) async fn listen(listener: TcpListener, actors: u16) -> Result<Self, BenchError> {
         let mut cells = Vec::new();
         for _ in 0..actors {
-            let (actor, _) = Actor::spawn(None, Answering, ()).await.map_err(refused)?;
+            let (actor, _) = Actor::spawn(None, ReplyActor, ()).await.map_err(rejected)?;
             cells.push(actor.get_cell());
         }
         pg::join(GROUP.into(), cells.clone());
@@ -82,24 +82,24 @@ impl BareNode {
         Ok(node)
     }
 
-    /// The side that calls, once it knows all actors of the other.
-    pub(super) async fn call(port: u16, actors: usize) -> Result<(Self, BareTarget), BenchError> {
+    /// Starts the node that calls; returns once it knows all actors of the other node.
+    pub(super) async fn call(port: u16, actors: usize) -> Result<(Self, RemoteActors), BenchError> {
         let node = Self::start("calls", Vec::new()).await?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let connected = client_connect(&node.server, address).await;
-        connected.map_err(refused)?;
+        connected.map_err(rejected)?;
         let known = async {
             loop {
                 let members = pg::get_members(&GROUP.into());
                 if members.len() == actors {
                     return members.into_iter().map(ActorRef::from).collect();
                 }
-                sleep(LOOK_EVERY).await;
+                sleep(POLL_INTERVAL).await;
             }
         };
         match timeout(READY_WITHIN, known).await {
-            Ok(actors) => Ok((node, BareTarget(actors))),
-            Err(late) => Err(refused(late)),
+            Ok(actors) => Ok((node, RemoteActors(actors))),
+            Err(late) => Err(rejected(late)),
         }
     }
 
@@ -113,11 +113,11 @@ impl BareNode {
             None,
         )
         .with_listen_addr([127, 0, 0, 1].into());
-        let (server, _) = Actor::spawn(None, server, ()).await.map_err(refused)?;
+        let (server, _) = Actor::spawn(None, server, ()).await.map_err(rejected)?;
         Ok(Self { server, actors })
     }
 
-    /// Ends the connection.
+    /// Closes the connection and stops the actors.
     pub(super) async fn stop(self) {
         pg::leave(GROUP.into(), self.actors.clone());
         // An error means that it has stopped already.
@@ -128,21 +128,21 @@ impl BareNode {
     }
 }
 
-impl BareTarget {
-    /// One call by caller number `number`.
+impl RemoteActors {
+    /// One call from caller number `number`.
     pub(super) async fn call(&self, number: usize, request: Vec<u8>) -> Outcome {
         let actor = &self.0[number % self.0.len()];
         let called = actor.call(|reply| BareMessage::Call(request, reply), Some(TIME_LIMIT));
         match called.await {
             Ok(CallResult::Success(reply)) if reply.len() == REPLY_LEN => Outcome::Accepted,
-            Ok(CallResult::Success(_)) => Outcome::Refused(Refusal::WrongAnswer),
+            Ok(CallResult::Success(_)) => Outcome::Rejected(Rejection::WrongResponse),
             Ok(CallResult::Timeout) => Outcome::Lost("late"),
             Ok(CallResult::SenderError) | Err(_) => Outcome::Lost("connection"),
         }
     }
 }
 
-/// Does what the listener of a node server does; its port is known.
+/// Accepts connections as the listener of a node server does, but on a known port.
 async fn accept(listener: TcpListener, server: ActorRef<NodeServerMessage>) {
     while let Ok((stream, peer_addr)) = listener.accept().await {
         let Ok(local_addr) = stream.local_addr() else {
@@ -164,7 +164,7 @@ async fn accept(listener: TcpListener, server: ActorRef<NodeServerMessage>) {
     }
 }
 
-fn refused(failure: impl std::fmt::Display) -> BenchError {
+fn rejected(failure: impl std::fmt::Display) -> BenchError {
     BenchError::Preparing {
         what: "nodes for bare calls",
         reason: failure.to_string(),

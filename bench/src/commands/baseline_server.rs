@@ -1,5 +1,5 @@
-//! `fritzy-bench ceiling-server`: the server of the scenarios `ceiling` and `hello`. `run` starts it as a process of
-//! its own, so that both sides of a comparison have the same layout.
+//! `fritzy-bench ceiling-server`: the server of the scenarios `ceiling` and `hello`. `run` starts
+//! it as a separate process, so that both variants of a comparison have the same layout.
 
 use std::fs;
 use std::io::{self, Write, stderr};
@@ -8,33 +8,33 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use fritzy_bench::ceiling_accounts;
+use fritzy_bench::baseline_accounts;
 use fritzy_bench_support::BaselineServer;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::log_as_a_node;
+use super::log_like_a_node;
 
 /// Serve accounts from a hash map until SIGTERM; `run` starts it
 #[derive(Args)]
-pub(crate) struct CeilingServer {
-    /// Address and port; port 0 takes a free one
+pub(crate) struct BaselineServerCommand {
+    /// Address and port to listen on; port 0 selects a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// File to write the port into once it listens
+    /// File into which the port is written once the server listens
     #[arg(long, value_name = "FILE")]
     port_file: PathBuf,
 
-    /// How many accounts
+    /// Number of accounts
     #[arg(long, default_value = "1000")]
     accounts: usize,
 
-    /// What their ids follow from
+    /// Seed of the account ids
     #[arg(long, default_value = "1")]
     seed: u64,
 }
 
-impl CeilingServer {
+impl BaselineServerCommand {
     pub(crate) async fn run(self) -> ExitCode {
         match self.serve().await {
             Ok(()) => ExitCode::SUCCESS,
@@ -46,14 +46,14 @@ impl CeilingServer {
     }
 
     async fn serve(self) -> io::Result<()> {
-        log_as_a_node();
-        // Before anybody can know the port, and with it when to stop.
+        log_like_a_node();
+        // Registered before the port is known, and so before SIGTERM can be sent.
         let mut terminate = signal(SignalKind::terminate())?;
-        let accounts = ceiling_accounts(self.seed, self.accounts);
-        let ceiling = BaselineServer::start(self.listen, accounts).await?;
-        fs::write(&self.port_file, ceiling.address().port().to_string())?;
+        let accounts = baseline_accounts(self.seed, self.accounts);
+        let server = BaselineServer::start(self.listen, accounts).await?;
+        fs::write(&self.port_file, server.address().port().to_string())?;
         terminate.recv().await;
-        ceiling.stop().await;
+        server.stop().await;
         Ok(())
     }
 }

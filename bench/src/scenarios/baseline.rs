@@ -1,30 +1,31 @@
-//! `ceiling`: the document of `read`, asked of a server with the same HTTP code and the same GraphQL types whose
-//! resolver answers from a hash map. What `read` costs beyond it is the cost of actors.
+//! `ceiling`: the document of `read`, sent to a server with the same HTTP code and the same GraphQL
+//! types whose resolver reads from a hash map. The difference between `read` and this is the cost
+//! of actors.
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use async_trait::async_trait;
 
+use super::allowed_settings::Setting;
 use super::durability::{Durability, Fsync};
-use super::http_subject::{Endpoint, HttpSubject};
+use super::http_system::{Endpoint, HttpSystem};
 use super::shop_data::account_name;
-use super::{Conditions, Reach, Scenario, SetUp, Setting, Subject, read};
+use super::{Conditions, Reach, Scenario, SetUp, SystemUnderTest, read};
 use crate::process::{Launch, ServerProcess};
-use crate::random::SplitMix64;
+use crate::random::seeded;
 use crate::{BenchError, GraphqlClient};
 
-/// The scenario.
-pub(super) struct CeilingScenario;
+pub(super) struct BaselineScenario;
 
 #[async_trait]
-impl Scenario for CeilingScenario {
+impl Scenario for BaselineScenario {
     fn name(&self) -> &'static str {
         "ceiling"
     }
 
     fn about(&self) -> &'static str {
-        "what read asks, answered by the same front end from a hash map"
+        "the query of read, served by the same front end from a hash map"
     }
 
     fn reach(&self) -> Reach {
@@ -40,14 +41,14 @@ impl Scenario for CeilingScenario {
         ]
     }
 
-    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn Subject>, BenchError> {
+    async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
         let count = set_up.settings.accounts_count;
-        let server = start_server(set_up, count).await?;
+        let server = start_baseline_server(set_up, count).await?;
         let endpoint = Endpoint::local(server.port());
-        let accounts = ceiling_accounts(set_up.seed, count);
+        let accounts = baseline_accounts(set_up.seed, count);
         let ids: Vec<String> = accounts.into_iter().map(|(id, _)| id).collect();
         read::check_each(&GraphqlClient::new(&endpoint.url())?, &ids).await?;
-        Ok(Box::new(HttpSubject {
+        Ok(Box::new(HttpSystem {
             server: Some(server),
             database: None,
             address: endpoint.address,
@@ -58,12 +59,13 @@ impl Scenario for CeilingScenario {
     }
 }
 
-/// The accounts of a ceiling server, id and name: the server and those who ask it make the same from the seed.
+/// The accounts of a baseline server, id and name. The server and the load generator derive the
+/// same accounts from the seed.
 #[must_use]
-pub fn ceiling_accounts(seed: u64, count: usize) -> Vec<(String, String)> {
-    let mut random = SplitMix64::of(&[seed]);
+pub fn baseline_accounts(seed: u64, count: usize) -> Vec<(String, String)> {
+    let mut random = seeded(&[seed]);
     let account = |number| {
-        let bytes = [random.next_u64(), random.next_u64()].map(u64::to_be_bytes);
+        let bytes = [random.u64(..), random.u64(..)].map(u64::to_be_bytes);
         let bytes = std::array::from_fn(|index| bytes[index / 8][index % 8]);
         let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
         (id.to_string(), account_name(number))
@@ -71,8 +73,8 @@ pub fn ceiling_accounts(seed: u64, count: usize) -> Vec<(String, String)> {
     (0..count).map(account).collect()
 }
 
-/// Starts this program again, as a server.
-pub(super) async fn start_server(
+/// Starts this program as a baseline server in another process.
+pub(super) async fn start_baseline_server(
     set_up: &SetUp<'_>,
     accounts: usize,
 ) -> Result<ServerProcess, BenchError> {
@@ -92,7 +94,7 @@ pub(super) async fn start_server(
     Ok(launch.start().await?)
 }
 
-/// The conditions of a server that keeps nothing.
+/// The conditions of a server without a store.
 pub(super) fn without_store() -> Conditions {
     Conditions {
         durability: Durability::without(Fsync::NoStore, "nothing is written"),
@@ -105,11 +107,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_follow_from_the_seed() {
-        let accounts = ceiling_accounts(1, 3);
-        assert_eq!(accounts, ceiling_accounts(1, 3));
-        assert_eq!(accounts[..2], ceiling_accounts(1, 2));
-        assert_ne!(accounts, ceiling_accounts(2, 3));
+    fn accounts_are_determined_by_the_seed() {
+        let accounts = baseline_accounts(1, 3);
+        assert_eq!(accounts, baseline_accounts(1, 3));
+        assert_eq!(accounts[..2], baseline_accounts(1, 2));
+        assert_ne!(accounts, baseline_accounts(2, 3));
         assert_eq!(accounts[2].1, "c00002");
         assert!(accounts.iter().all(|(id, _)| id.len() == 36));
     }

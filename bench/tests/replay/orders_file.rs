@@ -1,4 +1,4 @@
-//! The file of orders: the real one to the last cent, and every way in which one can be wrong.
+//! The file of orders: the real one to the cent, and every kind of invalid file.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ const HEADER: &str =
 
 fn sample() -> OrderBook {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/orders_sample.csv");
-    OrderBook::open(&path).expect("the sample is sound")
+    OrderBook::open(&path).expect("the sample is valid")
 }
 
 fn read(lines: &str) -> Result<OrderBook, OrdersFileError> {
     OrderBook::read(format!("{HEADER}{lines}").as_bytes())
 }
 
-/// The line, the column and the problem of the refused field.
+/// Line, column and problem of the rejected field.
 fn field_error(lines: &str) -> (u64, &'static str, FieldProblem) {
     match read(lines) {
         Err(OrdersFileError::Field {
@@ -25,12 +25,12 @@ fn field_error(lines: &str) -> (u64, &'static str, FieldProblem) {
             column,
             problem,
         }) => (line, column, problem),
-        other => panic!("not a refused field: {other:?}"),
+        other => panic!("not a rejected field: {other:?}"),
     }
 }
 
 #[test]
-fn the_sample_adds_up() {
+fn sample_has_the_known_totals() {
     let book = sample();
     assert_eq!(
         book.totals(),
@@ -53,7 +53,7 @@ fn the_sample_adds_up() {
 }
 
 #[test]
-fn the_first_orders_bring_only_what_they_name() {
+fn first_orders_keep_only_their_accounts_and_products() {
     let book = sample();
     let part = book.first_orders(3);
     assert_eq!(part.orders.len(), 3);
@@ -77,31 +77,31 @@ fn the_first_orders_bring_only_what_they_name() {
 }
 
 #[test]
-fn columns_may_stand_anywhere_and_lines_of_an_order_apart() {
+fn columns_and_lines_may_be_in_any_order() {
     let text = "unit_price,note,order_ref,account_ref,placed_on,product_ref,product_name,quantity\r\n\
                 1.5,x,o1,c1,2000-02-29,p1,\"Pen, red\",2\r\n\
                 2,x,o2,c1,2000-03-01,p2,Ink,1\r\n\
                 2.00,x,o1,c1,2000-02-29,p2,Ink,3\r\n";
-    let book = OrderBook::read(text.as_bytes()).expect("sound");
+    let book = OrderBook::read(text.as_bytes()).expect("valid");
     assert_eq!(book.products[0].name, "Pen, red");
     assert_eq!(book.orders[0].lines.len(), 2);
     assert_eq!(book.orders[0].total, Cents::new(300 + 600));
-    assert_eq!(book.products[1].price_text, "2", "the first text stays");
+    assert_eq!(book.products[1].price_text, "2", "the first text is kept");
     assert_eq!(book.accounts, ["c1"]);
 }
 
 #[test]
-fn a_header_has_each_column_once() {
+fn header_without_each_column_once_is_rejected() {
     let without = HEADER.replace("quantity", "qty");
-    let refused = OrderBook::read(without.as_bytes()).expect_err("no quantity");
+    let rejected = OrderBook::read(without.as_bytes()).expect_err("no quantity");
     assert_eq!(
-        refused.to_string(),
+        rejected.to_string(),
         "line 1: column quantity is missing from the header"
     );
     let twice = HEADER.replace("unit_price", "unit_price,quantity");
-    let refused = OrderBook::read(twice.as_bytes()).expect_err("two quantities");
+    let rejected = OrderBook::read(twice.as_bytes()).expect_err("two quantities");
     assert!(matches!(
-        refused,
+        rejected,
         OrdersFileError::RepeatedColumn { column: "quantity" }
     ));
     let nothing = OrderBook::read(&b""[..]).expect_err("no header");
@@ -117,7 +117,7 @@ fn a_header_has_each_column_once() {
 }
 
 #[test]
-fn each_field_is_checked_by_itself() {
+fn invalid_field_is_rejected_with_line_and_column() {
     let cases: [(&str, &str, FieldProblem); 11] = [
         (
             ",c1,2000-01-01,p1,Pen,1,1.00",
@@ -172,7 +172,7 @@ fn each_field_is_checked_by_itself() {
         (
             "o1,c1,2000-01-01,p1,Pen,1,1.005",
             "unit_price",
-            MoneyError::PartsOfACent("1.005".into()).into(),
+            MoneyError::FractionOfACent("1.005".into()).into(),
         ),
     ];
     for (text, column, problem) in cases {
@@ -182,9 +182,9 @@ fn each_field_is_checked_by_itself() {
 }
 
 #[test]
-fn lines_do_not_contradict_each_other() {
-    let contradiction = |subject: &str, before: &str, found: &str| FieldProblem::Contradiction {
-        subject: subject.into(),
+fn contradicting_lines_are_rejected() {
+    let contradiction = |entry: &str, before: &str, found: &str| FieldProblem::Contradiction {
+        entry: entry.into(),
         before: before.into(),
         found: found.into(),
     };
@@ -218,7 +218,7 @@ fn lines_do_not_contradict_each_other() {
 }
 
 #[test]
-fn an_order_stays_below_what_the_api_carries_exactly() {
+fn order_total_above_the_api_limit_is_rejected() {
     let lines = "o1,c1,2000-01-01,p1,Mine,1,99999999999.99\no1,c1,2000-01-01,p2,Pen,1,0.01\n";
     let too_large = FieldProblem::TotalTooLarge { order: "o1".into() };
     assert_eq!(field_error(lines), (3, "unit_price", too_large));
@@ -228,23 +228,23 @@ fn an_order_stays_below_what_the_api_carries_exactly() {
 }
 
 #[test]
-fn what_is_not_csv_is_refused_with_its_line() {
-    let refused = read("o1,c1,2000-01-01,p1,Pen,1,1.00\no2,c1,2000-01-01\n").expect_err("short");
+fn invalid_csv_is_rejected_with_its_line() {
+    let rejected = read("o1,c1,2000-01-01,p1,Pen,1,1.00\no2,c1,2000-01-01\n").expect_err("short");
     assert!(
-        matches!(refused, OrdersFileError::Malformed { line: 3, .. }),
-        "{refused}"
+        matches!(rejected, OrdersFileError::Malformed { line: 3, .. }),
+        "{rejected}"
     );
     let bytes = [HEADER.as_bytes(), b"o1,c1,2000-01-01,p1,P\xffn,1,1.00\n"].concat();
-    let refused = OrderBook::read(&bytes[..]).expect_err("not UTF-8");
+    let rejected = OrderBook::read(&bytes[..]).expect_err("not UTF-8");
     assert!(
-        matches!(refused, OrdersFileError::Malformed { line: 2, .. }),
-        "{refused}"
+        matches!(rejected, OrdersFileError::Malformed { line: 2, .. }),
+        "{rejected}"
     );
     let empty_lines = "\r\n\r\no1,c1,2000-01-01,p1,Pen,1,1.00\r\n\r\n\r\no2,c1,2000-01-01\r\n";
-    let refused = read(empty_lines).expect_err("short");
+    let rejected = read(empty_lines).expect_err("short");
     assert_eq!(
-        refused.to_string(),
-        "line 7: 3 fields, and the header has 7"
+        rejected.to_string(),
+        "line 7: 3 fields, but the header has 7"
     );
     let quoted = "o1,c1,2000-01-01,p1,\"Pen\nand ink\",1,1.00\no2,c1,2000-01-01,p2,Ink,0,1.00\n";
     assert_eq!(field_error(quoted).0, 4);

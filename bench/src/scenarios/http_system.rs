@@ -1,27 +1,27 @@
-//! What is reached over HTTP: a server's address, what to ask it, and the server itself where it is ours.
+//! A server that is reached over HTTP as the system under test: its address, its requests, and its
+//! process if the run started it.
 
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
 
 use super::database::Database;
-use super::{Conditions, Subject};
+use super::{Conditions, SystemUnderTest};
 use crate::BenchError;
 use crate::http::{HttpLoad, Requests};
-use crate::load::{Measured, Plan};
+use crate::load::{Measurement, Plan};
 use crate::process::{Role, ServerProcess};
 
-/// Where requests go.
+/// The target of the requests.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
-    /// Host and port, as the `host` header says them.
+    /// Host and port, as in the `host` header.
     pub(super) authority: String,
     pub(super) path: String,
     pub(super) address: SocketAddr,
 }
 
 impl Endpoint {
-    /// The GraphQL endpoint of a server on this machine.
     pub(super) fn local(port: u16) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         Self {
@@ -31,34 +31,32 @@ impl Endpoint {
         }
     }
 
-    /// As a URL.
     pub(super) fn url(&self) -> String {
         format!("http://{}{}", self.authority, self.path)
     }
 }
 
-/// The requests of caller number n of a run.
+/// Creates the requests of caller number n of a run.
 pub(super) type MakeRequests = dyn Fn(&Plan, usize) -> Box<dyn Requests> + Send + Sync;
 
-/// A server under load.
-pub(super) struct HttpSubject {
+pub(super) struct HttpSystem {
     pub(super) server: Option<ServerProcess>,
-    /// Where the server keeps its data, if not in its folder; gone after it.
+    /// The server's database, if its data is not in its folder; dropped after the server.
     pub(super) database: Option<Database>,
     pub(super) address: SocketAddr,
-    /// Connections of the next run.
+    /// Connections of the next [`SystemUnderTest::drive`].
     pub(super) connections: usize,
     pub(super) conditions: Conditions,
     pub(super) requests: Box<MakeRequests>,
 }
 
 #[async_trait]
-impl Subject for HttpSubject {
+impl SystemUnderTest for HttpSystem {
     fn conditions(&self) -> &Conditions {
         &self.conditions
     }
 
-    async fn drive(&mut self, plan: &Plan) -> Result<Measured, BenchError> {
+    async fn drive(&mut self, plan: &Plan) -> Result<Measurement, BenchError> {
         let mut processes = vec![(Role::Generator, std::process::id())];
         if let Some(server) = &self.server {
             processes.push((Role::Server, server.pid()));
