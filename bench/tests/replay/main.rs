@@ -4,8 +4,6 @@
 mod command;
 mod differences;
 mod mock_node;
-#[path = "../node_binary/mod.rs"]
-mod node_binary;
 mod node_kill;
 mod orders_file;
 mod passing;
