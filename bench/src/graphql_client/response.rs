@@ -205,7 +205,7 @@ mod tests {
         struct Data {
             price: Box<RawValue>,
         }
-        let response = interpreted(200, r#"{"data":{"price":20.00}}"#).expect("an answer");
+        let response = interpreted(200, r#"{"data":{"price":20.00}}"#).expect("a response");
         assert_eq!(
             response.decode::<Data>().expect("data").price.get(),
             "20.00"

@@ -215,7 +215,7 @@ mod tests {
         for piece in [1, 7, 1000] {
             let mut connection = Connection::new(serve(texts.clone(), piece).await);
             for (status, body) in [(200, "live\n"), (503, ""), (200, "ok")] {
-                let response = connection.exchange(b"GET").await.expect("an answer");
+                let response = connection.exchange(b"GET").await.expect("a response");
                 assert_eq!((response.status, response.body), (status, body.as_bytes()));
             }
             assert_eq!(connection.exchange(b"GET").await, Err(CLOSED));

@@ -85,7 +85,7 @@ impl HttpLoad<'_> {
     ) -> Result<Measurement, BenchError> {
         let threads = plan.threads.get().min(plan.load.callers());
         let (ready, mut readies) = mpsc::channel(threads);
-        let (go, gone) = watch::channel(None);
+        let (go, started) = watch::channel(None);
         let mut recorders = Vec::new();
         for callers in self.callers(plan.load, threads) {
             let (done, recorder) = oneshot::channel();
@@ -94,7 +94,7 @@ impl HttpLoad<'_> {
                 callers,
                 core: plan.cores.map(|cores| cores.generator),
                 ready: ready.clone(),
-                go: gone.clone(),
+                go: started.clone(),
                 done,
             };
             start_thread(worker);

@@ -122,7 +122,7 @@ mod tests {
             window.drained_by,
         )
         .await;
-        let recorder = recorder.lock().expect("nobody panicked");
+        let recorder = recorder.lock().expect("no caller panicked");
         recorder.clone()
     }
 
@@ -185,7 +185,7 @@ mod tests {
             window.drained_by,
         )
         .await;
-        let recorder = recorder.lock().expect("nobody panicked");
+        let recorder = recorder.lock().expect("no caller panicked");
         assert_eq!(recorder.lost["unanswered"], 3);
         assert_eq!(pace.unsent(), 47);
     }

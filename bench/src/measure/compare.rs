@@ -19,6 +19,7 @@ pub struct Comparison {
     pub differences: Vec<String>,
 }
 
+/// One figure in two reports.
 #[derive(Clone, Debug)]
 pub struct FigureChange {
     /// The figure.

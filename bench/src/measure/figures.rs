@@ -259,7 +259,7 @@ const fn figure(name: &'static str, label: &'static str, unit: Unit, better: Bet
 pub(super) fn figures_of(measured: &Measurement) -> BTreeMap<&'static str, f64> {
     let recorder = &measured.recorder;
     let seconds = recorder.window().seconds();
-    let answered = recorder.accepted_in_window + recorder.rejected_in_window;
+    let responses = recorder.accepted_in_window + recorder.rejected_in_window;
     let mut figures = BTreeMap::from([
         (
             "accepted_per_s",
@@ -295,7 +295,7 @@ pub(super) fn figures_of(measured: &Measurement) -> BTreeMap<&'static str, f64> 
         figures.insert("others_cpu_percent", percent);
     }
     for usage in &measured.usage.processes {
-        figures.extend(usage_figures(usage, answered));
+        figures.extend(usage_figures(usage, responses));
     }
     figures.extend(&measured.more);
     figures
@@ -322,7 +322,7 @@ fn quantiles_us<'a>(
     })
 }
 
-fn usage_figures(usage: &ProcessUsage, answered: u64) -> Vec<(&'static str, f64)> {
+fn usage_figures(usage: &ProcessUsage, responses: u64) -> Vec<(&'static str, f64)> {
     let (cpu, resident) = match usage.role {
         Role::Generator => ("generator_cpu_us_per_request", None),
         Role::Database => ("database_cpu_us_per_request", None),
@@ -339,8 +339,8 @@ fn usage_figures(usage: &ProcessUsage, answered: u64) -> Vec<(&'static str, f64)
         ),
     };
     let mut figures = Vec::new();
-    if answered > 0 {
-        figures.push((cpu, usage.cpu().as_secs_f64() * 1e6 / answered as f64));
+    if responses > 0 {
+        figures.push((cpu, usage.cpu().as_secs_f64() * 1e6 / responses as f64));
     }
     if let Some((begin, end)) = resident {
         figures.push((begin, usage.begin.resident_bytes as f64));

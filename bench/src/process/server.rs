@@ -49,6 +49,7 @@ pub enum ServerError {
     /// The process cannot be started.
     #[error("{program} cannot be started: {failure}")]
     Start {
+        /// The path of the program.
         program: String,
         /// The error of the operating system.
         failure: io::Error,
@@ -56,6 +57,7 @@ pub enum ServerError {
     /// The process ended unexpectedly.
     #[error("{program} ended unexpectedly ({status}); the end of its log:\n{log}")]
     Ended {
+        /// The path of the program.
         program: String,
         /// The exit status.
         status: ExitStatus,
@@ -65,6 +67,7 @@ pub enum ServerError {
     /// The process did not listen or did not end in time.
     #[error("{program} {what} within {} s; the end of its log:\n{log}", .limit.as_secs())]
     Late {
+        /// The path of the program.
         program: String,
         /// What it did not do.
         what: &'static str,

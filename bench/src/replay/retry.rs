@@ -12,8 +12,8 @@ const DELAY_MIN: Duration = Duration::from_millis(50);
 /// Long enough not to burden a starting node, short enough to notice it soon. Jitter included.
 const DELAY_MAX: Duration = Duration::from_secs(2);
 
-/// Exponential delays. The jitter is up to the delay itself, and each request has its own seed, so that many requests
-/// that failed together are not retried together.
+/// Exponential delays. The jitter is up to the delay itself, and each request has its own seed, so
+/// that requests that failed together are not retried together.
 pub(super) fn retry_delays() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(DELAY_MIN)
@@ -24,8 +24,8 @@ pub(super) fn retry_delays() -> ExponentialBuilder {
         .without_max_times()
 }
 
-/// Keeps the delay after a failure, or ends retrying (`None`) if failures would last longer than `limit` by its end.
-/// The time counts from the first failure.
+/// Keeps the delay after a failure, or ends retrying (`None`) if failures would last longer than
+/// `limit` after it. The time counts from the first failure.
 pub(super) fn retries_for(
     limit: Duration,
 ) -> impl FnMut(&CallError, Option<Duration>) -> Option<Duration> {

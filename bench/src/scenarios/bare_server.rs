@@ -77,14 +77,14 @@ impl BareServer {
             cells.push(actor.get_cell());
         }
         pg::join(GROUP.into(), cells.clone());
-        let node = Self::start("answers", cells).await?;
+        let node = Self::start("callee", cells).await?;
         tokio::spawn(accept(listener, node.server.clone()));
         Ok(node)
     }
 
     /// Starts the node that calls; returns once it knows all actors of the other node.
     pub(super) async fn call(port: u16, actors: usize) -> Result<(Self, RemoteActors), BenchError> {
-        let node = Self::start("calls", Vec::new()).await?;
+        let node = Self::start("caller", Vec::new()).await?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let connected = client_connect(&node.server, address).await;
         connected.map_err(rejected)?;

@@ -33,10 +33,10 @@ impl Scenario for RactorCall {
 
     async fn set_up(&self, set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
         let actors = set_up.settings.actors_count.unwrap_or(1);
-        let answers = OtherNodeKind::Bare {
+        let kind = OtherNodeKind::Bare {
             actors: u16::try_from(actors).expect("the flag's range is smaller"),
         };
-        let other = start_other(set_up, answers).await?;
+        let other = start_other(set_up, kind).await?;
         let (node, target) = BareServer::call(other.port(), actors).await?;
         let end = Box::pin(node.stop());
         let caller = move |_: &_, number| RactorCaller {

@@ -61,7 +61,7 @@ fn address(other: &ServerProcess) -> String {
 }
 
 async fn set_up_echo(set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, BenchError> {
-    let other = start_other(set_up, OtherNodeKind::EchoHost).await?;
+    let other = start_other(set_up, OtherNodeKind::Echo).await?;
     let router = echo_router();
     let asker = MeasuredNode::asker(&router, address(&other)).await;
     let end = Box::pin(asker.map_err(preparing)?.end());
@@ -114,9 +114,9 @@ async fn set_up_shop(set_up: &SetUp<'_>) -> Result<Box<dyn SystemUnderTest>, Ben
         // Checks that each account is found.
         shop.account(id, deadline()).await.map_err(preparing)?;
     }
-    let asked = shop.clone();
+    let called = shop.clone();
     let caller = move |plan: &Plan, number| ShopCaller {
-        shop: asked.clone(),
+        shop: called.clone(),
         ids: ids.clone(),
         random: seeded(&[plan.seed, plan.repetition as u64, number as u64]),
     };

@@ -129,7 +129,7 @@ pub enum Store {
 #[serde(rename_all = "snake_case")]
 pub enum AskedHost {
     /// Returns a constant reply of an account's size.
-    EchoHost,
+    Echo,
     /// A shop in memory with active accounts.
     Shop,
 }

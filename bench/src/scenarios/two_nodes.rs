@@ -39,7 +39,7 @@ pub enum OtherNodeKind {
         actors: u16,
     },
     /// A shard host that replies at once.
-    EchoHost,
+    Echo,
     /// A shop in memory.
     Shop {
         /// The number of its accounts, all of them active.
@@ -49,6 +49,7 @@ pub enum OtherNodeKind {
     },
 }
 
+/// The other node, run by the process that it is started in.
 pub struct OtherNode {
     stop: BoxFuture<'static, ()>,
 }
@@ -63,7 +64,7 @@ impl OtherNode {
             OtherNodeKind::Bare { actors } => {
                 Box::pin(BareServer::listen(listener, actors).await?.stop())
             }
-            OtherNodeKind::EchoHost => {
+            OtherNodeKind::Echo => {
                 let owner = MeasuredNode::owner(&echo_router(), listener).await;
                 Box::pin(owner.map_err(preparing)?.end())
             }
@@ -125,7 +126,7 @@ pub(super) async fn start_other(
     let program = std::env::current_exe().unwrap_or_else(|_| Path::new("fritzy-bench").to_owned());
     let flags = match kind {
         OtherNodeKind::Bare { actors } => vec!["bare".to_owned(), format!("--actors={actors}")],
-        OtherNodeKind::EchoHost => vec!["echo".to_owned()],
+        OtherNodeKind::Echo => vec!["echo".to_owned()],
         OtherNodeKind::Shop { accounts, seed } => vec![
             "shop".to_owned(),
             format!("--accounts={accounts}"),

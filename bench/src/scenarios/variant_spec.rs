@@ -156,8 +156,7 @@ impl VariantSpec {
                 .or(flags.single_statement)
                 .unwrap_or(false),
             batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
-            host: takes(Setting::Host)
-                .then(|| mine.host.or(flags.host).unwrap_or(AskedHost::EchoHost)),
+            host: takes(Setting::Host).then(|| mine.host.or(flags.host).unwrap_or(AskedHost::Echo)),
             actors_count: takes(Setting::Actors)
                 .then(|| usize::from(mine.actors.or(flags.actors).unwrap_or(1))),
             url,
@@ -188,7 +187,7 @@ impl VariantSpec {
             None
         };
         let variant = &self.text;
-        let rejected = |told: &str| Err(BenchError::Settings(format!("{variant}: {told}")));
+        let rejected = |reason: &str| Err(BenchError::Settings(format!("{variant}: {reason}")));
         if store.is_none() && (mine.store.is_some() || mine.postgres.is_some()) {
             return rejected("--store and --postgres do not apply to an external node (--url)");
         }

@@ -139,9 +139,9 @@ async fn invalid_input_or_unreachable_node_is_reported() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/graphql", closed.local_addr().expect("bound"));
     drop(closed);
-    let nobody = output(command(&[path, "--url", &url, "--retry-for-secs", "0"])).await;
-    assert_eq!(nobody.status.code(), Some(1));
-    let stderr = text(&nobody.stderr);
+    let unreachable = output(command(&[path, "--url", &url, "--retry-for-secs", "0"])).await;
+    assert_eq!(unreachable.status.code(), Some(1));
+    let stderr = text(&unreachable.stderr);
     assert!(stderr.contains("gave up after 1 attempts"), "{stderr}");
     assert!(stderr.contains("run it again to continue"), "{stderr}");
 }

@@ -57,8 +57,8 @@ async fn duplicate_after_a_forgotten_key_is_reported() {
 #[tokio::test]
 async fn total_off_by_a_cent_is_reported() {
     // Two units at 10.07 and two at 20.14.
-    let answered = "order o2-1 (id Order-306): totalPrice in createOrder's response is 60.43, but 60.42 in the file";
-    differs("replay:order:o2-1", Fault::CentInAnswer, &[answered]).await;
+    let in_response = "order o2-1 (id Order-306): totalPrice in createOrder's response is 60.43, but 60.42 in the file";
+    differs("replay:order:o2-1", Fault::CentInResponse, &[in_response]).await;
     let kept = [
         "order o2-1 (id Order-306): totalPrice is 60.43, but 60.42 in the file",
         "order o2-1 (id Order-306): minorUnits of totalPrice is 6043, but 6042 in the file",
@@ -136,12 +136,12 @@ async fn wrong_product_price_is_reported_for_each_order() {
 
 #[tokio::test]
 async fn missing_product_and_account_are_reported() {
-    let gone = |seen: &Seen<'_>| match (seen.operation, seen.key) {
+    let missing = |seen: &Seen<'_>| match (seen.operation, seen.key) {
         ("ReadAccount", "Account-2") => Some(Fault::Code("ACCOUNT_NOT_FOUND")),
         ("ReadProduct", "Product-0") => Some(Fault::Code("PRODUCT_NOT_FOUND")),
         _ => None,
     };
-    let report = report(gone).await;
+    let report = report(missing).await;
     let expected = [
         "account c2 (id Account-2): created, but missing when read back",
         "order o2-0 (id Order-305): created, but missing when read back",

@@ -40,7 +40,7 @@ fn book_text() -> String {
 }
 
 fn book() -> OrderBook {
-    OrderBook::read(book_text().as_bytes()).expect("sound")
+    OrderBook::read(book_text().as_bytes()).expect("valid")
 }
 
 fn options(node: &MockNode) -> ReplayOptions {

@@ -84,7 +84,7 @@ struct Kept {
     accounts: Vec<Value>,
     products: Vec<Value>,
     orders: Vec<Value>,
-    answers: HashMap<String, Value>,
+    responses: HashMap<String, Value>,
     received_before: HashMap<(String, String), usize>,
     requests: usize,
     bodies: Vec<String>,
@@ -241,7 +241,7 @@ impl Kept {
             "CreateOrder" => "createOrder",
             _ => return Err("GRAPHQL_VALIDATION_FAILED"),
         };
-        if let Some(response) = self.answers.get(key) {
+        if let Some(response) = self.responses.get(key) {
             return Ok(json!({ field: response }));
         }
         if fault == Some(Fault::Null) {
@@ -257,7 +257,7 @@ impl Kept {
             response["totalPrice"] = json!(cents(&response["totalPrice"]) as f64 / 100.0 + 0.01);
         }
         if fault != Some(Fault::DropAndForgetKey) {
-            self.answers.insert(key.to_owned(), response.clone());
+            self.responses.insert(key.to_owned(), response.clone());
         }
         Ok(json!({ field: response }))
     }

@@ -157,7 +157,7 @@ async fn all_pages(client: &GraphqlClient, document: &str) -> Vec<String> {
         let variables = RawValue::from_string(page).expect("JSON");
         let deadline = tokio::time::Instant::now() + NODE_TIME_MAX;
         let response = client.execute(document, &variables, deadline).await;
-        let page: Page = response.expect("an answer").decode().expect("a page");
+        let page: Page = response.expect("a response").decode().expect("a page");
         let length = page.entries.len();
         ids.extend(page.entries.into_iter().map(|entry| entry.id));
         if length < TAKE {

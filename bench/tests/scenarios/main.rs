@@ -22,12 +22,12 @@ use tempfile::TempDir;
 fn read_is_compared_with_the_baseline_server() {
     let report = run_with_node(&short(&["read", "--against=ceiling", "--accounts=20"]));
     assert_complete(&report);
-    let (read, ceiling) = (
+    let (read, baseline) = (
         &report.subject,
         report.baseline.as_ref().expect("a baseline"),
     );
     assert_eq!(read.durability.fsync, Fsync::On);
-    assert_eq!(ceiling.durability.fsync, Fsync::NoStore);
+    assert_eq!(baseline.durability.fsync, Fsync::NoStore);
     let settings = read.node_settings.as_ref().expect("a started node");
     assert_eq!(settings["shards"], "1024");
     let ratios = report.ratios.as_ref().expect("pairs");
@@ -216,7 +216,7 @@ fn interrupt_stops_the_started_node() {
     assert_eq!(left, 0);
 }
 
-/// The process id of the node whose data is in the folder, from the lock file beside its database.
+/// The process id of the node whose data is in the folder, from the lock file of its database.
 fn node_below(folder: &Path) -> Option<u32> {
     let run = fs::read_dir(folder).ok()?.next()?.ok()?;
     let lock = run.path().join("data/fritzy.db.lock");
