@@ -1,6 +1,6 @@
 //! Nodes, shards and the transport between them: which nodes are members, which node owns which
-//! shard, and how a request reaches the owner. It knows neither which entities a shard
-//! holds nor how the shard handles a request.
+//! shard, and how a request reaches the owner. It knows neither which entities a shard holds nor
+//! how the shard handles a request.
 
 mod membership;
 mod placement;
