@@ -51,8 +51,9 @@ async fn too_large_message_stops_only_its_shard() {
         (cursor.shard, cursor.position + 1)
     );
     // Nothing behind it was sent.
-    let is_out =
-        |event: &&RecordedEvent| event.shard != rejected.shard || event.position < rejected.position;
+    let is_out = |event: &&RecordedEvent| {
+        event.shard != rejected.shard || event.position < rejected.position
+    };
     let expected = journal.iter().filter(is_out);
     let expected = expected.filter(|event| event.event.event_type().starts_with("order."));
     assert_eq!(
