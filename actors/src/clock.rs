@@ -20,7 +20,7 @@ pub(crate) fn now_monotonic() -> std::time::Instant {
     Instant::now().into_std()
 }
 
-/// Whether anybody still waits.
+/// Whether a deadline has passed, so that no client waits any more.
 pub(crate) fn is_late(deadline: Deadline) -> bool {
     deadline.has_passed(now_monotonic())
 }

@@ -1,31 +1,26 @@
-//! The actor shells around the pure entities: one supervised actor for each active entity, a
-//! supervisor for each shard, and the stateless services that ask them.
+//! Actors around the pure entities of the domain: one supervised actor for each active entity, a
+//! supervisor for each shard, and the stateless services that send requests to them.
 //!
-//! Uses the ports and never names a database. No entity awaits another inside its handler.
+//! The crate uses the domain's ports and never names a database. No entity awaits another inside
+//! its handler.
 
-mod activation;
-mod answer;
 mod clock;
-mod commands;
-mod entity_actor;
-mod joining;
-mod lists;
+mod error;
 mod local_shards;
+mod membership;
 mod messages;
-mod placing;
-mod queries;
-mod repeat;
-mod residents;
-mod root;
-mod shard_actor;
-mod shop;
+mod replay;
+mod request;
+mod service;
+mod shell;
 mod wire;
 
-pub use answer::{Request, ShopError, Target};
-pub use commands::{PriceInput, ProductInput};
-pub use lists::Lists;
+pub use error::ShopError;
 pub use local_shards::LocalShards;
 pub use messages::{ShardReply, ShardRequest, Snapshot};
-pub use placing::{OrderInput, OrderLineInput};
-pub use residents::ActorCounts;
-pub use shop::{Shop, ShopConfig};
+pub use request::{Request, Target};
+pub use service::commands::{PriceInput, ProductInput};
+pub use service::lists::Lists;
+pub use service::placing::{OrderInput, OrderLineInput};
+pub use service::shop::{Shop, ShopConfig};
+pub use shell::entity_limit::ActorCounts;

@@ -1,4 +1,4 @@
-//! The shards this node runs, behind the router. They come and go while it runs.
+//! The running shards of this node, behind the router. Shards start and stop while the node runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,41 +8,38 @@ use fritzy_cluster::{HostError, ShardHost};
 use fritzy_types::{Deadline, Failure, ShardId, ShardLease};
 use ractor::{Actor, ActorRef, ActorStatus, SpawnErr};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
-use crate::entity_actor::NodeContext;
+use crate::clock::is_late;
 use crate::messages::{ReplyTo, ShardMessage, ShardReply, ShardRequest};
-use crate::root::{RootActor, RootMessage, RootState, RunningShard, RunningShards, spawn_shard};
+use crate::shell::context::NodeContext;
+use crate::shell::root::{
+    RootActor, RootMessage, RootState, RunningShard, RunningShards, spawn_shard,
+};
 use crate::wire;
 
-/// For shards to finish what they have taken: longer than a restart of the database. What is left then is killed; what it
-/// had appended is refused once the next owner has the shard.
+/// How long stopping shards may take to finish their requests: longer than a restart of the
+/// database. Shards left then are killed; their appends in flight are refused once the next owner
+/// has claimed the shard.
 const STOP_MAX: Duration = Duration::from_secs(10);
-/// The same for shards that another node has: long enough for the database to refuse what was appended, so that it can be asked
-/// of that node; a node that was fenced begins anew so much later at most.
+/// The same for shards that another node owns: long enough for the database to refuse the appends
+/// in flight, so that their requests can be sent to that node. Delays the restart of a fenced node
+/// by at most this.
 const ABANDON_MAX: Duration = Duration::from_secs(1);
-/// For what was killed to be gone: each dies where it waits next.
+/// How long killed actors may take to stop: each dies at its next await.
 const KILL_MAX: Duration = Duration::from_secs(1);
-
-type Answer = Result<ShardReply, Failure>;
 
 /// A handle to the running shards of this node.
 pub struct LocalShards {
     node: Arc<NodeContext>,
     running: RunningShards,
-    /// Places for requests on this node. Taken before a mailbox, which itself has no bound, and given
-    /// back with the answer.
-    places: Arc<Semaphore>,
+    /// Permits for requests on this node: a mailbox has no bound of its own. Acquired before a
+    /// request enters a mailbox, and released with its reply.
+    permits: Arc<Semaphore>,
     root: ActorRef<RootMessage>,
-    ticking: AbortHandle,
-}
-
-impl Drop for LocalShards {
-    fn drop(&mut self) {
-        self.ticking.abort();
-    }
+    _ticker: AbortOnDropHandle<()>,
 }
 
 impl LocalShards {
@@ -59,30 +56,33 @@ impl LocalShards {
             running: running.clone(),
         };
         let (root, _) = Actor::spawn(None, RootActor, state).await?;
-        let places = Arc::new(Semaphore::new(requests_max));
-        let ticking = tokio::spawn(tick(running.clone(), tick_every)).abort_handle();
+        let permits = Arc::new(Semaphore::new(requests_max));
+        let ticker = tokio::spawn(tick(running.clone(), tick_every));
         Ok(Self {
             node,
             running,
-            places,
+            permits,
             root,
-            ticking,
+            _ticker: AbortOnDropHandle::new(ticker),
         })
     }
 
-    /// Starts these shards. One that runs under this lease already is left as it is; one that runs under another is
-    /// stopped before.
+    /// Starts these shards. A shard that runs under the same lease already is left as it is; one
+    /// that runs under another lease is stopped first.
     ///
     /// # Errors
-    /// [`Failure::Internal`] when this node is stopping; some may have been started.
+    /// [`Failure::Internal`] when this node is stopping; some shards may have been started.
     pub(crate) async fn start_shards(&self, leases: &[ShardLease]) -> Result<(), Failure> {
-        let of_before: Vec<ShardId> = leases
+        let outdated: Vec<ShardId> = leases
             .iter()
-            .filter(|lease| self.lease_of(lease.shard).is_some_and(|of| of != **lease))
+            .filter(|lease| {
+                self.lease_of(lease.shard)
+                    .is_some_and(|running| running != **lease)
+            })
             .map(|lease| lease.shard)
             .collect();
-        if !of_before.is_empty() {
-            self.stop_shards(&of_before).await;
+        if !outdated.is_empty() {
+            self.stop_shards(&outdated).await;
         }
         for &lease in leases {
             if self.lease_of(lease.shard).is_some() {
@@ -101,38 +101,40 @@ impl LocalShards {
         Ok(())
     }
 
-    /// Stops these shards in order: from now on they take no request, and when this returns all that they had taken is
-    /// done and answered, and all that they had appended has been written or refused. After [`STOP_MAX`], what is left is
-    /// killed.
+    /// Stops these shards gracefully. They accept no request from now on. When this returns, all
+    /// accepted requests are done and answered, and all their appends were written or refused.
+    /// Shards left after [`STOP_MAX`] are killed.
     pub(crate) async fn stop_shards(&self, shards: &[ShardId]) {
         let stopping: Vec<RunningShard> = {
             let mut running = self.running.write().expect("no writer panics");
-            let of_these = shards.iter();
-            of_these.filter_map(|shard| running.remove(shard)).collect()
+            shards
+                .iter()
+                .filter_map(|shard| running.remove(shard))
+                .collect()
         };
-        end(&self.node, &stopping, STOP_MAX).await;
+        finish_or_kill(&self.node, &stopping, STOP_MAX).await;
     }
 
-    /// Ends all shards: another node has them, and the lease has ended. What they had taken is refused: changes by the fence,
-    /// and reads for want of the lease. After [`ABANDON_MAX`], what is left is killed; creations that the journal has not
-    /// answered by then still get its answer.
+    /// Ends all shards because another node owns them and the lease has ended. Accepted writes are
+    /// refused by the fence, accepted reads for lack of the lease. Shards left after
+    /// [`ABANDON_MAX`] are killed; creations in flight then still get the journal's outcome.
     pub(crate) async fn abandon(&self) {
         let abandoned = std::mem::take(&mut *self.running.write().expect("no writer panics"));
         let abandoned: Vec<RunningShard> = abandoned.into_values().collect();
         if abandoned.is_empty() {
             return;
         }
-        end(&self.node, &abandoned, ABANDON_MAX).await;
+        finish_or_kill(&self.node, &abandoned, ABANDON_MAX).await;
     }
 
-    /// How many shards run.
+    /// The number of running shards.
     pub(crate) fn len(&self) -> usize {
         self.running.read().expect("no writer panics").len()
     }
 
-    /// Stops every actor. Answers that are still awaited are lost.
+    /// Stops every actor. Pending replies are lost.
     pub(crate) async fn stop(&self) {
-        // An error means that it has stopped already.
+        // An error means that the root has stopped already.
         let _ = self.root.stop_and_wait(None, None).await;
     }
 
@@ -141,30 +143,31 @@ impl LocalShards {
         running.get(&shard).map(|shard| shard.lease)
     }
 
-    /// Puts a request into the mailbox of its shard; answers the lease it will be done under. The map is locked meanwhile:
-    /// a shard is taken out of it first, and told to stop afterwards, so that each request is in the mailbox before
-    /// that, or comes back from here.
+    /// Puts a request into the mailbox of its shard, and returns the lease it will be executed
+    /// under. Holds the map's lock meanwhile: a stopping shard is removed from the map before it is
+    /// sent its stop, so that each request either precedes the stop in the mailbox or is returned
+    /// from here.
     #[expect(
         clippy::result_large_err,
-        reason = "a request that is not taken is given back whole"
+        reason = "a request that is not accepted is returned whole"
     )]
-    fn hand_in(
+    fn enqueue(
         &self,
         shard: ShardId,
         deadline: Deadline,
         request: ShardRequest,
-        answer: oneshot::Sender<Answer>,
+        sender: oneshot::Sender<Result<ShardReply, Failure>>,
     ) -> Result<ShardLease, HostError<ShardRequest>> {
         let running = self.running.read().expect("no writer panics");
         let Some(RunningShard { lease, actor }) = running.get(&shard) else {
             return Err(HostError::NotHere(request));
         };
-        let place = self
-            .places
+        let permit = self
+            .permits
             .clone()
             .try_acquire_owned()
             .map_err(|_| HostError::Failed(Failure::Overloaded))?;
-        let reply = ReplyTo::new(answer, place);
+        let reply = ReplyTo::new(sender, permit);
         let ask = ShardMessage::Ask {
             request,
             deadline,
@@ -176,12 +179,12 @@ impl LocalShards {
         Ok(*lease)
     }
 
-    /// What is said of a request whose actor ended without an answer.
-    fn unanswered(&self, lease: ShardLease, writes: bool) -> Failure {
-        let (shard, why) = (lease.shard, "this node has given the shard up");
+    /// The failure of a request whose actor ended without a reply.
+    fn lost_reply(&self, lease: ShardLease, writes: bool) -> Failure {
+        let (shard, why) = (lease.shard, "this node has released the shard");
         match (self.lease_of(shard) == Some(lease), writes) {
             (true, _) => {
-                error!(%shard, "an actor died before it answered");
+                error!(%shard, "an actor died before it replied");
                 Failure::Internal
             }
             (false, true) => Failure::OutcomeUnknown(why.into()),
@@ -190,18 +193,20 @@ impl LocalShards {
     }
 }
 
-/// Has shards that are not in the map any more finish what they have taken, and kills what is left after this time.
-async fn end(node: &NodeContext, shards: &[RunningShard], within: Duration) {
-    // Behind every request that found them in the map. One that has just died has nothing left to do.
+/// Stops shards that were removed from the map after their accepted requests, and kills those left
+/// after `within`.
+async fn finish_or_kill(node: &NodeContext, shards: &[RunningShard], within: Duration) {
+    // The stop follows every request that found its shard in the map. A shard that has just died
+    // has nothing left to do.
     for shard in shards {
         drop(shard.actor.send_message(ShardMessage::Stop));
     }
     let finished = async {
         for shard in shards {
-            // Without a limit of its own, it cannot fail.
+            // Without a time limit, waiting cannot fail.
             let _ = shard.actor.wait(None).await;
         }
-        // Actors that died may have left appends in the queue.
+        // Dead actors may have left appends in the queue.
         node.journal.barrier().await;
     };
     if timeout(within, finished).await.is_ok() {
@@ -209,25 +214,28 @@ async fn end(node: &NodeContext, shards: &[RunningShard], within: Duration) {
     }
     let is_left = |shard: &&RunningShard| shard.actor.get_status() != ActorStatus::Stopped;
     let left = shards.iter().filter(is_left).count();
-    warn!(shards = left, "shards do not finish; killing what is left");
+    warn!(
+        shards = left,
+        "shards have not finished in time; killing them"
+    );
     for shard in shards {
         shard.actor.kill();
     }
     for shard in shards {
         if shard.actor.wait(Some(KILL_MAX)).await.is_err() {
-            error!(shard = %shard.lease.shard, "a shard does not die");
+            error!(shard = %shard.lease.shard, "a killed shard has not stopped");
         }
     }
 }
 
-/// Tells every shard now and then that time has passed.
+/// Sends every shard a tick at intervals.
 async fn tick(running: RunningShards, every: Duration) {
     let mut interval = tokio::time::interval(every);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         for shard in running.read().expect("no writer panics").values() {
-            // One that is being started anew has nothing to let go.
+            // A shard that is being restarted has nothing to passivate.
             drop(shard.actor.send_message(ShardMessage::Tick));
         }
     }
@@ -243,17 +251,17 @@ impl ShardHost for LocalShards {
         deadline: Deadline,
         request: ShardRequest,
     ) -> Result<ShardReply, HostError<ShardRequest>> {
-        let (answer, answered) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let writes = request.writes();
-        let lease = self.hand_in(shard, deadline, request, answer)?;
-        let answered = timeout_at(Instant::from_std(deadline.moment()), answered).await;
-        let answer = match answered {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) if crate::clock::is_late(deadline) => Err(Failure::DeadlineExceeded),
-            Ok(Err(_)) => Err(self.unanswered(lease, writes)),
+        let lease = self.enqueue(shard, deadline, request, sender)?;
+        let received = timeout_at(Instant::from_std(deadline.moment()), receiver).await;
+        let reply = match received {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) if is_late(deadline) => Err(Failure::DeadlineExceeded),
+            Ok(Err(_)) => Err(self.lost_reply(lease, writes)),
             Err(_) => Err(Failure::DeadlineExceeded),
         };
-        answer.map_err(HostError::Failed)
+        reply.map_err(HostError::Failed)
     }
 
     fn is_idempotent(request: &ShardRequest) -> bool {
@@ -265,7 +273,7 @@ impl ShardHost for LocalShards {
     }
 
     fn decode_request(bytes: &[u8], deadline: Deadline) -> Result<ShardRequest, Unreadable> {
-        wire::arrived(bytes, deadline)
+        wire::decode_request(bytes, deadline)
     }
 
     fn encode_reply(reply: &ShardReply) -> Vec<u8> {
@@ -278,4 +286,4 @@ impl ShardHost for LocalShards {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -1,4 +1,4 @@
-//! What shards and entities are asked, and what they answer.
+//! The messages to shards and entities, and their replies.
 
 use std::sync::Arc;
 
@@ -8,43 +8,44 @@ use ractor::ActorId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::answer::Request;
+use crate::request::Request;
 
-/// A state that was committed; shared, never changed.
+/// A committed state: shared and immutable.
 pub type Snapshot = Arc<Stored<State>>;
 
-/// What a shard can be asked. The same for another node: its deadline goes beside it.
+/// A request to a shard. Between nodes it is serialized without its deadline, which is sent beside
+/// it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ShardRequest {
     /// Decide a creation.
     Create {
-        /// The creation.
+        /// What to create.
         command: Command,
-        /// Its identity.
+        /// The creation's identity and deadline.
         request: Request,
     },
-    /// Decide a command to an entity that exists.
+    /// Decide a command to an existing entity.
     Execute {
-        /// The entity.
+        /// The entity to change.
         entity: EntityId,
-        /// The command.
+        /// The change.
         command: Command,
-        /// The version that the client expects the entity to have.
+        /// The version at which the client expects the entity; `None` accepts every version.
         expected: Option<Version>,
-        /// The command's identity.
+        /// The command's identity and deadline.
         request: Request,
     },
-    /// The state of an entity.
+    /// Return the state of an entity.
     Read {
-        /// The entity.
+        /// The entity to read.
         entity: EntityId,
     },
-    /// Nothing, but only once every creation asked for before has been committed or refused.
+    /// Reply once every creation requested before has been committed or refused.
     Barrier,
 }
 
 impl ShardRequest {
-    /// Whether it may write.
+    /// Whether the request may write.
     pub(crate) const fn writes(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Execute { .. } => true,
@@ -53,68 +54,68 @@ impl ShardRequest {
     }
 }
 
-/// What a shard answers.
+/// A shard's reply to a [`ShardRequest`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ShardReply {
-    /// The state asked for, or the one after the command.
+    /// The requested state, or the state after the command.
     State(Snapshot),
-    /// There is no such entity.
+    /// The entity does not exist.
     Absent,
-    /// The command cannot be.
+    /// The command breaks a rule. Nothing was written.
     Rejected(Rejection),
-    /// What was to be created exists already.
+    /// The entity to create exists already.
     Exists,
-    /// Everything before is settled.
+    /// Every creation requested before the barrier has been committed or refused.
     BarrierPassed,
 }
 
-/// Where an answer goes, and the places it takes in the queues until it is given. Dropped unanswered
-/// when an actor dies, which gives the places back as well.
+/// Where to send a reply, with the request's permits in the queues. Both permits are returned when
+/// it is dropped: after the reply, or unused when an actor dies.
 pub(crate) struct ReplyTo {
-    answer: oneshot::Sender<Result<ShardReply, Failure>>,
-    _in_node: OwnedSemaphorePermit,
-    in_entity: Option<OwnedSemaphorePermit>,
+    sender: oneshot::Sender<Result<ShardReply, Failure>>,
+    _node_permit: OwnedSemaphorePermit,
+    entity_permit: Option<OwnedSemaphorePermit>,
 }
 
 impl ReplyTo {
     pub(crate) const fn new(
-        answer: oneshot::Sender<Result<ShardReply, Failure>>,
-        in_node: OwnedSemaphorePermit,
+        sender: oneshot::Sender<Result<ShardReply, Failure>>,
+        node_permit: OwnedSemaphorePermit,
     ) -> Self {
         Self {
-            answer,
-            _in_node: in_node,
-            in_entity: None,
+            sender,
+            _node_permit: node_permit,
+            entity_permit: None,
         }
     }
 
-    /// Takes a place in the queue of one entity.
-    pub(crate) fn queue_at(&mut self, place: OwnedSemaphorePermit) {
-        self.in_entity = Some(place);
+    /// Holds a permit in the queue of one entity until the reply.
+    pub(crate) fn hold_permit(&mut self, permit: OwnedSemaphorePermit) {
+        self.entity_permit = Some(permit);
     }
 
-    /// Answers; the other side may have given up.
-    pub(crate) fn send(self, answer: Result<ShardReply, Failure>) {
-        let _ = self.answer.send(answer);
+    /// Sends the reply; ignored when the client has stopped waiting.
+    pub(crate) fn send(self, reply: Result<ShardReply, Failure>) {
+        let _ = self.sender.send(reply);
     }
 }
 
-/// To the supervisor of a shard.
+/// A message to the supervisor of a shard.
 pub(crate) enum ShardMessage {
     Ask {
         request: ShardRequest,
         deadline: Deadline,
         reply: ReplyTo,
     },
-    /// An entity turned out not to exist; its actor is not needed.
+    /// The entity does not exist; its actor is not needed.
     Absent(EntityId, ActorId),
-    /// Time has passed: let idle entities go.
+    /// Sent at intervals: passivate idle entities.
     Tick,
-    /// Finish what came before, and stop. No request comes after this.
+    /// Finish every earlier request, then stop. No request follows.
     Stop,
 }
 
-/// To an entity.
+/// A message to the actor of an entity.
 pub(crate) enum EntityMessage {
     Read {
         deadline: Deadline,
@@ -126,12 +127,12 @@ pub(crate) enum EntityMessage {
         request: Request,
         reply: ReplyTo,
     },
-    /// Its supervisor sends nothing after this.
+    /// Stop after every earlier message. The supervisor sends nothing afterwards.
     Stop,
 }
 
 impl EntityMessage {
-    /// Where the answer goes, for a message that has one.
+    /// Where to send the reply, for messages that have one.
     pub(crate) fn into_reply(self) -> Option<ReplyTo> {
         match self {
             Self::Read { reply, .. } | Self::Execute { reply, .. } => Some(reply),
@@ -139,15 +140,15 @@ impl EntityMessage {
         }
     }
 
-    pub(crate) fn queue_at(&mut self, place: OwnedSemaphorePermit) {
+    pub(crate) fn hold_permit(&mut self, permit: OwnedSemaphorePermit) {
         match self {
-            Self::Read { reply, .. } | Self::Execute { reply, .. } => reply.queue_at(place),
+            Self::Read { reply, .. } | Self::Execute { reply, .. } => reply.hold_permit(permit),
             Self::Stop => {}
         }
     }
 }
 
-// The `cluster` feature of ractor asks every message to say whether it can go to another node. These
-// cannot: only gates can.
+// With its feature `cluster`, ractor requires every message to declare whether it can be sent to
+// another node. These cannot: remote requests arrive through the cluster's dispatcher.
 impl ractor::Message for ShardMessage {}
 impl ractor::Message for EntityMessage {}

@@ -1,27 +1,26 @@
-//! Requests and replies between nodes.
-
-use std::time::Instant;
+//! The form of requests and replies between nodes.
 
 use fritzy_cluster::codec::{Unreadable, from_bytes};
 use fritzy_types::Deadline;
 
 use crate::messages::ShardRequest;
 
-/// A request that has arrived, to be answered by `deadline`.
-pub(crate) fn arrived(bytes: &[u8], deadline: Deadline) -> Result<ShardRequest, Unreadable> {
-    let mut asked: ShardRequest = from_bytes(bytes)?;
-    match &mut asked {
+/// Decodes a request that another node has sent, to be answered by `deadline`.
+pub(crate) fn decode_request(bytes: &[u8], deadline: Deadline) -> Result<ShardRequest, Unreadable> {
+    let mut decoded: ShardRequest = from_bytes(bytes)?;
+    match &mut decoded {
         ShardRequest::Create { request, .. } | ShardRequest::Execute { request, .. } => {
             request.deadline = deadline;
         }
         ShardRequest::Read { .. } | ShardRequest::Barrier => {}
     }
-    Ok(asked)
+    Ok(decoded)
 }
 
-/// Whether a request may be given twice: those that change something have a key then, by which the second is recognised.
-pub(crate) const fn is_idempotent(asked: &ShardRequest) -> bool {
-    match asked {
+/// Whether a request may be sent twice. Writes may when they have an idempotency key, by which the
+/// second is recognised.
+pub(crate) const fn is_idempotent(request: &ShardRequest) -> bool {
+    match request {
         ShardRequest::Create { request, .. } | ShardRequest::Execute { request, .. } => {
             request.fingerprint.is_some()
         }
@@ -29,15 +28,10 @@ pub(crate) const fn is_idempotent(asked: &ShardRequest) -> bool {
     }
 }
 
-/// Stands in until the real one is known.
-pub(crate) fn now() -> Deadline {
-    Deadline::at(Instant::now())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use fritzy_cluster::codec::to_bytes;
     use fritzy_domain::{
@@ -61,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_arrive_as_they_were_with_the_deadline_of_there() {
+    fn request_round_trip_replaces_only_the_deadline() {
         let here = Deadline::at(Instant::now());
         let there = Deadline::at(Instant::now() + Duration::from_secs(5));
         let price = Money::parse("12.34", Currency::USD, "price").expect("a price");
@@ -87,26 +81,27 @@ mod tests {
             Command::Product(ProductCommand::Reprice { price }),
         ];
         for command in commands {
-            let asked = ShardRequest::Execute {
+            let sent = ShardRequest::Execute {
                 entity: product_id.into(),
                 command,
                 expected: Some(6),
                 request: request(here),
             };
-            let arrived = arrived(&to_bytes(&asked), there).expect("it can be read");
-            let ShardRequest::Execute { request, .. } = &arrived else {
-                panic!("{arrived:?}");
+            let received = decode_request(&to_bytes(&sent), there).expect("decodes");
+            let ShardRequest::Execute { request, .. } = &received else {
+                panic!("{received:?}");
             };
             assert_eq!(request.deadline, there);
-            let without = |asked: &ShardRequest| format!("{asked:?}").replace("Instant", "");
-            let cut = |text: String| text.split("deadline").next().map(ToOwned::to_owned);
-            assert_eq!(cut(without(&arrived)), cut(without(&asked)));
+            let text = |request: &ShardRequest| format!("{request:?}").replace("Instant", "");
+            let until_deadline =
+                |text: String| text.split("deadline").next().map(ToOwned::to_owned);
+            assert_eq!(until_deadline(text(&received)), until_deadline(text(&sent)));
         }
-        assert!(arrived(&[9, 9, 9], there).is_err());
+        assert!(decode_request(&[9, 9, 9], there).is_err());
     }
 
     #[test]
-    fn replies_arrive_as_they_were() {
+    fn reply_round_trip_preserves_the_reply() {
         let account = Account {
             id: AccountId::from_uuid(Uuid::from_u128(1)),
             created_at: Timestamp::from_micros(-5),
@@ -146,8 +141,8 @@ mod tests {
         for state in states {
             let stored = Stored { version: 8, state };
             let sent = to_bytes(&ShardReply::State(Arc::new(stored.clone())));
-            match from_bytes(&sent).expect("it can be read") {
-                ShardReply::State(arrived) => assert_eq!(*arrived, stored),
+            match from_bytes(&sent).expect("decodes") {
+                ShardReply::State(received) => assert_eq!(*received, stored),
                 other => panic!("{other:?}"),
             }
         }
@@ -156,8 +151,8 @@ mod tests {
         };
         let rejection = Rejection::invalid("name", flaw);
         let sent = to_bytes(&ShardReply::Rejected(rejection.clone()));
-        match from_bytes(&sent).expect("it can be read") {
-            ShardReply::Rejected(arrived) => assert_eq!(arrived, rejection),
+        match from_bytes(&sent).expect("decodes") {
+            ShardReply::Rejected(received) => assert_eq!(received, rejection),
             other => panic!("{other:?}"),
         }
     }

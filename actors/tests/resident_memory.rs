@@ -1,5 +1,5 @@
-//! What entities cost in memory (B6), on a real database file: measured, with the bounds of the
-//! documentation. The only test of its process, since it reads the memory of the whole process.
+//! Memory of resident entities (B6), measured on a SQLite file against the documented bounds. The
+//! only test of its process, because it reads the memory of the whole process.
 
 use std::sync::Arc;
 
@@ -10,22 +10,23 @@ use fritzy_types::{Deadline, NodeId};
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
-/// Entities touched.
-const TOUCHED: usize = 200_000;
-/// Entities that may stay.
+/// Entities created and read.
+const ENTITIES: usize = 200_000;
+/// Limit on entities in memory.
 const RESIDENT_MAX: usize = 20_000;
-/// Bytes of a resident entity at most.
+/// Upper bound for one resident entity, in bytes.
 const ENTITY_BYTES_MAX: usize = 16 * 1024;
-/// Everything else: runtime, 1 024 shard supervisors, SQLite's caches, buffers.
+/// Upper bound for everything else, in bytes: runtime, 1 024 shard supervisors, SQLite's caches,
+/// buffers.
 const BASE_BYTES_MAX: usize = 150_000_000;
-/// Requests at once.
+/// Concurrent requests.
 const IN_FLIGHT: usize = 512;
 
 fn deadline() -> Deadline {
     Deadline::at(std::time::Instant::now() + std::time::Duration::from_secs(60))
 }
 
-/// Bytes of this process in memory.
+/// Resident set size of this process, in bytes.
 fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status
@@ -41,7 +42,7 @@ fn resident_bytes() -> usize {
     kib * 1024
 }
 
-async fn touch(shop: &Arc<Shop>, ids: &[String]) {
+async fn read_all(shop: &Arc<Shop>, ids: &[String]) {
     let reads = stream::iter(ids).map(|id| async move {
         shop.account(id, deadline()).await.expect("exists");
     });
@@ -49,9 +50,9 @@ async fn touch(shop: &Arc<Shop>, ids: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn memory_is_bounded_by_the_limit_on_entities() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let stores = Stores::open_sqlite(SqliteConfig::new(folder.path().join("fritzy.db")));
+async fn memory_stays_within_bound_of_entity_limit() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let stores = Stores::open_sqlite(SqliteConfig::new(directory.path().join("fritzy.db")));
     let stores = stores.await.expect("opens");
     let config = ShopConfig {
         entities_max: RESIDENT_MAX,
@@ -62,7 +63,7 @@ async fn memory_is_bounded_by_the_limit_on_entities() {
     let shop = Shop::start(config, me, journal, reads, stores.ownership.as_ref()).await;
     let shop = Arc::new(shop.expect("starts"));
 
-    let creations = stream::iter(0..TOUCHED).map(|number| {
+    let creations = stream::iter(0..ENTITIES).map(|number| {
         let shop = shop.clone();
         async move {
             let command = CommandId::from_uuid(Uuid::now_v7());
@@ -81,11 +82,11 @@ async fn memory_is_bounded_by_the_limit_on_entities() {
     assert_eq!(
         shop.actor_counts().resident,
         0,
-        "a creation needs no actor of its own"
+        "a creation started an entity actor"
     );
 
     let before = resident_bytes();
-    touch(&shop, &ids[..RESIDENT_MAX]).await;
+    read_all(&shop, &ids[..RESIDENT_MAX]).await;
     assert_eq!(shop.actor_counts().resident, RESIDENT_MAX);
     let entity_bytes = resident_bytes().saturating_sub(before) / RESIDENT_MAX;
     assert!(
@@ -93,7 +94,7 @@ async fn memory_is_bounded_by_the_limit_on_entities() {
         "an entity takes {entity_bytes} bytes"
     );
 
-    touch(&shop, &ids).await;
+    read_all(&shop, &ids).await;
     let total = resident_bytes();
     let counts = shop.actor_counts();
     assert!(counts.resident <= RESIDENT_MAX + 1_024, "{counts:?}");

@@ -1,4 +1,4 @@
-//! A node's shards on stores in memory, started and stopped.
+//! Starting, stopping and restarting a node's shards, on in-memory stores.
 
 use fritzy_cluster::LocalLease;
 use fritzy_domain::CommandId;
@@ -7,38 +7,38 @@ use fritzy_types::{NodeId, ShardCount};
 use uuid::Uuid;
 
 use super::*;
-use crate::activation::Activations;
-use crate::residents::Residents;
+use crate::shell::activation::Activations;
+use crate::shell::entity_limit::EntityLimit;
 
-/// A node's shards on stores in memory.
-pub(crate) struct Local {
-    pub(crate) shards: Arc<LocalShards>,
-    pub(crate) residents: Residents,
+/// A node's shards on in-memory stores.
+struct Local {
+    shards: Arc<LocalShards>,
+    entity_limit: EntityLimit,
     lease: LocalLease,
     stores: Stores,
     me: NodeId,
 }
 
 impl Local {
-    /// With this many shards, all started.
-    pub(crate) async fn with_shards(count: u16) -> Self {
+    /// Starts `count` shards.
+    async fn with_shards(count: u16) -> Self {
         let stores = Stores::in_memory(MemoryConfig {
             shards: ShardCount::new(count).expect("in range"),
             committer: CommitterConfig::default(),
         });
         let lease = LocalLease::unlimited();
-        let residents = Residents::new(100, Duration::from_secs(600));
+        let entity_limit = EntityLimit::new(100, Duration::from_secs(600));
         let node = NodeContext {
             journal: stores.journal.clone(),
             activations: Activations::start(stores.read_model.clone()),
-            residents: residents.clone(),
+            entity_limit: entity_limit.clone(),
             local_lease: lease.clone(),
             entity_queue_max: 10,
         };
         let shards = LocalShards::start(node, 1_000, Duration::from_secs(60)).await;
         let local = Self {
             shards: Arc::new(shards.expect("starts")),
-            residents,
+            entity_limit,
             lease,
             stores,
             me: NodeId::from_uuid(Uuid::now_v7()),
@@ -55,28 +55,28 @@ impl Local {
         assert_eq!(started, Ok(()));
     }
 
-    /// The root as it sees itself.
-    pub(crate) fn root_state(&self) -> RootState {
+    /// The root supervisor's state.
+    fn root_state(&self) -> RootState {
         RootState {
             node: self.shards.node.clone(),
             running: self.shards.running.clone(),
         }
     }
 
-    /// A supervisor for a shard that runs already, which nobody knows of.
-    pub(crate) async fn spawn_another(&self, shard: ShardId) -> RunningShard {
-        let lease = self.shards.lease_of(shard).expect("it runs");
+    /// A second supervisor for a running shard, which is not in the map.
+    async fn spawn_another(&self, shard: ShardId) -> RunningShard {
+        let lease = self.shards.lease_of(shard).expect("running");
         let another = spawn_shard(&self.shards.root, &self.shards.node, lease, false);
         another.await.expect("starts")
     }
 
-    pub(crate) fn actor(&self, shard: ShardId) -> ActorRef<ShardMessage> {
+    fn actor(&self, shard: ShardId) -> ActorRef<ShardMessage> {
         let running = self.shards.running.read().expect("no writer panics");
         running[&shard].actor.clone()
     }
 }
 
-fn read_of_nothing() -> ShardRequest {
+fn read_of_unknown_account() -> ShardRequest {
     let entity = CommandId::from_uuid(Uuid::new_v4()).new_account().into();
     ShardRequest::Read { entity }
 }
@@ -86,40 +86,47 @@ fn deadline() -> Deadline {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_meets_a_stop_is_answered_or_comes_back() {
+async fn request_during_stop_is_answered_or_returned() {
     let local = Local::with_shards(1).await;
     for _ in 0..200 {
         let clients = (0..8).map(|_| {
             let shards = local.shards.clone();
             tokio::spawn(async move {
                 loop {
-                    match shards.ask(ShardId(0), deadline(), read_of_nothing()).await {
+                    match shards
+                        .ask(ShardId(0), deadline(), read_of_unknown_account())
+                        .await
+                    {
                         Ok(ShardReply::Absent) => {}
                         Err(HostError::NotHere(ShardRequest::Read { .. })) => return,
-                        other => panic!("it was taken and not answered: {other:?}"),
+                        other => panic!("an accepted request got no reply: {other:?}"),
                     }
                 }
             })
         });
         let clients: Vec<_> = clients.collect();
-        while local.residents.counts().resident == 0 {
+        while local.entity_limit.counts().resident == 0 {
             tokio::task::yield_now().await;
         }
         local.shards.stop_shards(&[ShardId(0)]).await;
-        assert_eq!(local.residents.counts().resident, 0, "all have left");
+        assert_eq!(
+            local.entity_limit.counts().resident,
+            0,
+            "entities remain in memory"
+        );
         for client in clients {
-            client.await.expect("every answer was right");
+            client.await.expect("the client saw only expected replies");
         }
         local.claim().await;
     }
-    assert_eq!(local.residents.counts().shards_restarted, 0);
+    assert_eq!(local.entity_limit.counts().shards_restarted, 0);
 }
 
 #[tokio::test]
-async fn a_shard_that_runs_is_started_anew_under_another_lease_only() {
+async fn running_shard_restarts_only_under_another_lease() {
     let local = Local::with_shards(2).await;
     let before = local.actor(ShardId(1)).get_id();
-    let lease = local.shards.lease_of(ShardId(1)).expect("it runs");
+    let lease = local.shards.lease_of(ShardId(1)).expect("running");
     assert_eq!(local.shards.start_shards(&[lease]).await, Ok(()));
     assert_eq!(local.actor(ShardId(1)).get_id(), before);
     local.claim().await;
@@ -128,18 +135,54 @@ async fn a_shard_that_runs_is_started_anew_under_another_lease_only() {
     local.shards.abandon().await;
     assert_eq!(local.shards.len(), 0);
     local.claim().await;
-    let asked = local
+    let barrier = local
         .shards
         .ask(ShardId(1), deadline(), ShardRequest::Barrier);
-    assert!(matches!(asked.await, Ok(ShardReply::BarrierPassed)));
-    // What was committed by another node meanwhile would not be settled here.
+    assert!(matches!(barrier.await, Ok(ShardReply::BarrierPassed)));
+    // I3: without the lease, another node may have committed creations that are not settled here.
     local.lease.end();
-    let asked = local
+    let barrier = local
         .shards
         .ask(ShardId(1), deadline(), ShardRequest::Barrier);
-    let refused = asked.await;
+    let refused = barrier.await;
     assert!(
         matches!(refused, Err(HostError::Failed(Failure::Unavailable(_)))),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn dead_shard_supervisor_is_restarted_and_counted() {
+    let local = Local::with_shards(2).await;
+    let (dead, neighbour) = (local.actor(ShardId(0)), local.actor(ShardId(1)));
+    dead.kill();
+    let restarted = async {
+        while local.actor(ShardId(0)).get_id() == dead.get_id() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = timeout(Duration::from_secs(10), restarted).await;
+    assert!(waited.is_ok(), "the shard was not restarted");
+    assert_eq!(local.entity_limit.counts().shards_restarted, 1);
+    assert_eq!(local.actor(ShardId(1)).get_id(), neighbour.get_id());
+    let alive = local.actor(ShardId(0)).send_message(ShardMessage::Tick);
+    assert!(alive.is_ok());
+    local.shards.stop().await;
+}
+
+#[tokio::test]
+async fn shard_stopped_during_restart_stays_stopped() {
+    let local = Local::with_shards(2).await;
+    let (root, dead) = (local.root_state(), local.actor(ShardId(0)));
+    let successor = local.spawn_another(ShardId(0)).await;
+    dead.kill();
+    local.shards.stop_shards(&[ShardId(0)]).await;
+    root.replace(dead.get_id(), successor.clone());
+    assert_eq!(local.shards.len(), 1);
+    let gone = successor.actor.wait(Some(Duration::from_secs(10))).await;
+    assert!(
+        gone.is_ok(),
+        "a supervisor that is not in the map keeps running"
+    );
+    assert_eq!(local.entity_limit.counts().shards_restarted, 0);
 }

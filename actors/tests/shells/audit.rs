@@ -1,4 +1,4 @@
-//! Reads a whole database through its ports and requires that it is sound (I2, I5); answers its events.
+//! Reads a whole database through its ports, checks invariants I2 and I5, and returns its events.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use fritzy_persistence::Stores;
 /// Rows in one read.
 const PAGE: u32 = 1_000;
 
-/// What a sound database holds.
+/// The content of a sound database.
 pub(crate) struct Audit {
     /// The events of each entity.
     pub(crate) events: BTreeMap<EntityId, Vec<RecordedEvent>>,
-    /// Each entity, as its row and the fold of its events have it.
+    /// The state of each entity: its row, which equals the fold of its events.
     pub(crate) states: BTreeMap<EntityId, Stored<State>>,
 }
 
-/// Reads everything, and panics with the invariant that does not hold.
+/// Reads everything; panics with the id of an invariant that does not hold.
 pub(crate) async fn audit(stores: &Stores) -> Audit {
     let mut streams: BTreeMap<EntityId, Vec<RecordedEvent>> = BTreeMap::new();
     let count = stores.ownership.shard_count();
@@ -26,7 +26,7 @@ pub(crate) async fn audit(stores: &Stores) -> Audit {
         let mut head = 0;
         loop {
             let page = stores.journal.read_shard(shard, head, PAGE).await;
-            let page = page.expect("the journal reads");
+            let page = page.expect("the journal is read");
             if page.is_empty() {
                 break;
             }
@@ -45,7 +45,8 @@ pub(crate) async fn audit(stores: &Stores) -> Audit {
             assert_eq!(recorded.version, version, "I2: versions of {entity}");
         }
         let state = fold(events.iter().map(|recorded| &recorded.event));
-        let state = state.unwrap_or_else(|| panic!("I5: {entity} begins without a beginning"));
+        let state =
+            state.unwrap_or_else(|| panic!("I5: the first event of {entity} creates nothing"));
         let version = events.len() as Version;
         states.insert(*entity, Stored { version, state });
     }
@@ -56,12 +57,12 @@ pub(crate) async fn audit(stores: &Stores) -> Audit {
     }
 }
 
-/// Every fold has its row, and no account or order has a row alone.
+/// Requires that every fold has its row, and that every account and order row has events.
 async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>>) {
     let ids: Vec<EntityId> = states.keys().copied().collect();
     let mut accounts: Vec<AccountId> = Vec::new();
     for ids in ids.chunks(PAGE as usize / 4) {
-        let rows = stores.read_model.load(ids).await.expect("the rows read");
+        let rows = stores.read_model.load(ids).await.expect("rows are read");
         for (id, row) in ids.iter().zip(rows) {
             assert_eq!(row.as_ref(), states.get(id), "I5: the row of {id}");
         }
@@ -77,7 +78,7 @@ async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>
             .read_model
             .accounts(page, &UnlimitedBudget)
             .await
-            .expect("a list");
+            .expect("accounts are listed");
         listed += rows.len();
         if rows.is_empty() {
             break;
@@ -94,7 +95,7 @@ async fn require_rows(stores: &Stores, states: &BTreeMap<EntityId, Stored<State>
             .read_model
             .orders_of(&[account], page, &UnlimitedBudget)
             .await;
-        orders += lists.expect("lists")[0].len();
+        orders += lists.expect("orders are listed")[0].len();
     }
     let folded = ids.iter().filter(|id| id.kind() == Kind::Order).count();
     assert_eq!(orders, folded, "I5: orders without events");

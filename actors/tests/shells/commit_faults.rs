@@ -1,5 +1,5 @@
-//! Commits that fail, that take effect without saying so, and that take long: nothing acknowledged is
-//! lost, nothing happens twice, and nobody waits who needs no disk (I1, I2, I5, I8).
+//! Commits that fail, lose their outcome or take long: no acknowledged command is lost, no command
+//! is executed twice, and reads from memory do not wait for the disk (I1, I2, I5, I8).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::audit::audit;
 use crate::faulty_commits::{Disk, Fault, by_command};
 use crate::fixtures::{deadline, in_ms, keyed, order_input, product_input, unkeyed};
 
-/// The faults of the next commits; then nothing goes wrong.
+/// The faults of the next commits; later commits succeed.
 #[derive(Clone, Default)]
 struct Script(Arc<Mutex<VecDeque<Fault>>>);
 
@@ -31,11 +31,11 @@ impl Script {
     }
 }
 
-fn code<T: std::fmt::Debug>(answer: Result<T, ShopError>) -> Code {
-    answer.expect_err("refused").code()
+fn code<T: std::fmt::Debug>(result: Result<T, ShopError>) -> Code {
+    result.expect_err("must fail").code()
 }
 
-/// An order that is in memory.
+/// The id of an order that is in memory.
 async fn active_order(shop: &Shop) -> String {
     let account = shop.create_account(&unkeyed(), "John".into()).await;
     let product = product_input("9.99", "USD");
@@ -49,7 +49,7 @@ async fn active_order(shop: &Shop) -> String {
 }
 
 #[tokio::test]
-async fn a_commit_that_fails_before_its_effect_is_refused_and_leaves_nothing() {
+async fn i1_commit_failed_before_effect_leaves_nothing() {
     let script = Script::default();
     let disk = script.disk().await;
     let id = active_order(&disk.shop).await;
@@ -84,30 +84,38 @@ async fn a_commit_that_fails_before_its_effect_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_commit_whose_answer_is_lost_is_found_by_its_key_and_never_made_twice() {
+async fn i8_lost_commit_outcome_is_found_by_its_key() {
     let script = Script::default();
     let disk = script.disk().await;
     let id = active_order(&disk.shop).await;
     let (create, confirm) = (keyed("create", "k", "Jane"), keyed("confirm", "k", &id));
 
-    script.next(Fault::AnswerLost);
+    script.next(Fault::OutcomeLost);
     let lost = disk.shop.create_account(&create, "Jane".into()).await;
-    assert_eq!(code(lost), Code::DeadlineExceeded, "unknown, not refused");
-    script.next(Fault::AnswerLost);
+    assert_eq!(
+        code(lost),
+        Code::DeadlineExceeded,
+        "the outcome is unknown, not a refusal"
+    );
+    script.next(Fault::OutcomeLost);
     let lost = disk
         .shop
         .command_order(&confirm, &id, OrderCommand::Confirm)
         .await;
-    assert_eq!(code(lost), Code::DeadlineExceeded, "unknown, not refused");
+    assert_eq!(
+        code(lost),
+        Code::DeadlineExceeded,
+        "the outcome is unknown, not a refusal"
+    );
 
-    // What is in memory is what was committed, although nobody was told so.
-    let seen = disk.shop.order(&id, deadline()).await.expect("rebuilt");
+    // Memory holds the committed state, although no client was told.
+    let seen = disk.shop.order(&id, deadline()).await.expect("reloaded");
     assert_eq!(
         (seen.version, seen.state.status),
         (2, OrderStatus::Confirmed)
     );
     let created = disk.shop.create_account(&create, "Jane".into()).await;
-    assert_eq!(created.expect("the first answer").version, 1);
+    assert_eq!(created.expect("the first response").version, 1);
     let confirmed = disk
         .shop
         .command_order(&confirm, &id, OrderCommand::Confirm)
@@ -120,7 +128,7 @@ async fn a_commit_whose_answer_is_lost_is_found_by_its_key_and_never_made_twice(
 }
 
 #[tokio::test]
-async fn what_waits_behind_a_commit_whose_answer_is_lost_is_done_on_what_is_stored() {
+async fn queued_command_reloads_state_after_lost_commit() {
     let script = Script::default();
     let disk = script.disk().await;
     let id = active_order(&disk.shop).await;
@@ -133,7 +141,7 @@ async fn what_waits_behind_a_commit_whose_answer_is_lost_is_done_on_what_is_stor
             disk.shop.order(&id, deadline()),
             change(&complete, OrderCommand::Complete),
             async {
-                // Both are in the order's mailbox by then.
+                // Both requests are in the order's mailbox by then.
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 disk.commits.gate.notify_one();
             }
@@ -141,30 +149,37 @@ async fn what_waits_behind_a_commit_whose_answer_is_lost_is_done_on_what_is_stor
         (read, completed)
     };
     let (lost, (read, completed)) = tokio::join!(change(&confirm, OrderCommand::Confirm), behind);
-    assert_eq!(code(lost), Code::DeadlineExceeded, "unknown, not refused");
-    assert_eq!(read.expect("read anew").version, 2);
-    assert_eq!(completed.expect("of what is stored").version, 3);
+    assert_eq!(
+        code(lost),
+        Code::DeadlineExceeded,
+        "the outcome is unknown, not a refusal"
+    );
+    assert_eq!(read.expect("reloaded").version, 2);
+    assert_eq!(completed.expect("decided on the stored state").version, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_commit_takes_long_readers_do_not_wait_and_what_is_late_is_dropped() {
-    /// Much longer than a read, much shorter than a test's patience.
-    const PATIENCE_MS: u64 = 500;
-    /// A read of memory takes some microseconds; the rest is for busy machines.
+async fn slow_commit_delays_no_reader_and_late_commands_expire() {
+    /// Much longer than a read, much shorter than the test's own limits.
+    const DEADLINE_MS: u64 = 500;
+    /// A read from memory takes some microseconds; the rest is tolerance for busy machines.
     const READ_TIME_MAX: Duration = Duration::from_millis(100);
     let script = Script::default();
     let disk = script.disk().await;
     let id = active_order(&disk.shop).await;
     let created = disk.shop.create_account(&unkeyed(), "Reader".into()).await;
     let reader = created.expect("created").state.id.to_string();
-    disk.shop.account(&reader, deadline()).await.expect("there");
+    disk.shop
+        .account(&reader, deadline())
+        .await
+        .expect("exists");
 
     script.next(Fault::Held);
-    let hurried = |request: Request| Request {
-        deadline: in_ms(PATIENCE_MS),
+    let with_deadline = |request: Request| Request {
+        deadline: in_ms(DEADLINE_MS),
         ..request
     };
-    let confirm = hurried(keyed("confirm", "k", &id));
+    let confirm = with_deadline(keyed("confirm", "k", &id));
     let (shop, order) = (disk.shop.clone(), id.clone());
     let confirming = tokio::spawn(async move {
         shop.command_order(&confirm, &order, OrderCommand::Confirm)
@@ -172,15 +187,19 @@ async fn while_a_commit_takes_long_readers_do_not_wait_and_what_is_late_is_dropp
     });
     disk.commits.held.notified().await;
 
-    // One waits in the order's mailbox, one in the committer's queue, both behind the commit.
-    let (cancel, create) = (hurried(unkeyed()), hurried(unkeyed()));
+    // One command waits in the order's mailbox, one in the committer's queue, both behind the
+    // commit.
+    let (cancel, create) = (with_deadline(unkeyed()), with_deadline(unkeyed()));
     let reads = async {
         let mut reads = 0;
         while !confirming.is_finished() {
             let began = Instant::now();
-            disk.shop.account(&reader, deadline()).await.expect("there");
+            disk.shop
+                .account(&reader, deadline())
+                .await
+                .expect("exists");
             let took = began.elapsed();
-            assert!(took < READ_TIME_MAX, "a reader waited {took:?}");
+            assert!(took < READ_TIME_MAX, "a read took {took:?}");
             reads += 1;
             tokio::task::yield_now().await;
         }
@@ -192,29 +211,38 @@ async fn while_a_commit_takes_long_readers_do_not_wait_and_what_is_late_is_dropp
             .command_order(&cancel, &id, OrderCommand::Cancel { reason: None }),
         disk.shop.create_account(&create, "Late".into()),
     );
-    assert!(reads > 10, "{reads} reads while the commit was under way");
-    assert_eq!(code(confirming.await.expect("ran")), Code::DeadlineExceeded);
+    assert!(
+        reads > 10,
+        "only {reads} reads while the commit was in flight"
+    );
+    assert_eq!(
+        code(confirming.await.expect("no panic")),
+        Code::DeadlineExceeded
+    );
     assert_eq!(code(cancelled), Code::DeadlineExceeded);
     assert_eq!(code(late), Code::DeadlineExceeded);
 
     disk.commits.gate.notify_one();
-    let patient = keyed("confirm", "k", &id);
+    let repeat = keyed("confirm", "k", &id);
     let confirmed = disk
         .shop
-        .command_order(&patient, &id, OrderCommand::Confirm)
+        .command_order(&repeat, &id, OrderCommand::Confirm)
         .await;
-    let confirmed = confirmed.expect("the first answer");
+    let confirmed = confirmed.expect("the first response");
     assert_eq!(
         (confirmed.version, confirmed.state.status),
         (2, OrderStatus::Confirmed)
     );
     let seen = disk.shop.order(&id, deadline()).await;
-    assert_eq!(seen, Ok(confirmed), "the late one came to nothing");
-    let handed_in = |request: &Request| disk.commits.was_handed_in(request.command);
-    assert!(!handed_in(&cancel), "dropped in the mailbox");
-    assert!(handed_in(&create), "it waited for the committer");
+    assert_eq!(seen, Ok(confirmed), "a late command took effect");
+    let appended = |request: &Request| disk.commits.was_appended(request.command);
+    assert!(!appended(&cancel), "the late command left the mailbox");
+    assert!(
+        appended(&create),
+        "the creation never reached the committer"
+    );
     let found = audit(&disk.stores).await;
-    assert_eq!(by_command(&found)[&patient.command].len(), 1, "I1");
+    assert_eq!(by_command(&found)[&repeat.command].len(), 1, "I1");
     for late in [cancel, create] {
         assert!(!by_command(&found).contains_key(&late.command));
     }

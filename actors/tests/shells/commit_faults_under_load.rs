@@ -1,5 +1,5 @@
-//! Commits that fail now and then while many clients use the shop: every client was told the truth, and
-//! memory, rows and journal agree (I1, I2, I5).
+//! Random commit faults under load: every response was true, and memory, rows and journal agree
+//! (I1, I2, I5).
 
 use std::sync::Arc;
 
@@ -14,22 +14,22 @@ use crate::audit::audit;
 use crate::faulty_commits::{Disk, Fault, by_command};
 use crate::fixtures::{deadline, keyed, product_input, unkeyed};
 
-/// What a client was told of a command.
+/// The outcome of a command as its client saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum ClientObservation {
     Done(Version),
-    Nothing,
+    NotWritten,
     Unknown,
 }
 
-/// What became of each command of a client, and the orders it placed.
+/// The outcome of each command of a client, and the orders it placed.
 #[derive(Default)]
 struct Client {
-    commands: Vec<(CommandId, Told)>,
+    commands: Vec<(CommandId, ClientObservation)>,
     orders: Vec<String>,
 }
 
-/// A sequence that follows from its seed (an xorshift).
+/// A pseudo-random sequence (xorshift), reproducible from its seed.
 struct Chance(u64);
 
 impl Chance {
@@ -41,7 +41,7 @@ impl Chance {
     }
 }
 
-/// Does one thing; `what` chooses it.
+/// Executes one command, chosen by `what`.
 async fn act(
     shop: &Shop,
     client: &Client,
@@ -91,8 +91,8 @@ async fn act(
 
 async fn client(shop: Arc<Shop>, number: u64, seed: u64, shared: (String, String)) -> Client {
     const COMMANDS: u64 = 60;
-    /// One commit in five fails: so many in a row do not.
-    const TRIES_MAX: usize = 50;
+    /// One commit in five fails; this many failures in a row are practically impossible.
+    const ATTEMPTS_MAX: usize = 50;
     let mut chance = Chance(seed ^ (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let mut client = Client::default();
     for n in 0..COMMANDS {
@@ -106,48 +106,49 @@ async fn client(shop: Arc<Shop>, number: u64, seed: u64, shared: (String, String
                 ..unkeyed()
             }
         };
-        let mut told = Told::Nothing;
-        for _ in 0..TRIES_MAX {
+        let mut observed = ClientObservation::NotWritten;
+        for _ in 0..ATTEMPTS_MAX {
             let shared = (shared.0.as_str(), shared.1.as_str());
-            let answered = match act(&shop, &client, what, &request, shared).await {
+            let latest = match act(&shop, &client, what, &request, shared).await {
                 Ok((version, placed)) => {
                     client.orders.extend(placed);
-                    Told::Done(version)
+                    ClientObservation::Done(version)
                 }
                 Err(failed) => match failed.code() {
-                    Code::DeadlineExceeded | Code::Internal => Told::Unknown,
-                    _ => Told::Nothing,
+                    Code::DeadlineExceeded | Code::Internal => ClientObservation::Unknown,
+                    _ => ClientObservation::NotWritten,
                 },
             };
-            // That a repeat wrote nothing says nothing of what came before it.
-            if !(told == Told::Unknown && answered == Told::Nothing) {
-                told = answered;
+            // That a repeat wrote nothing does not settle the attempts before it.
+            if !(observed == ClientObservation::Unknown && latest == ClientObservation::NotWritten)
+            {
+                observed = latest;
             }
-            if !is_keyed || told != Told::Unknown {
+            if !is_keyed || observed != ClientObservation::Unknown {
                 break;
             }
         }
-        client.commands.push((request.command, told));
+        client.commands.push((request.command, observed));
     }
     client
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commits_that_fail_now_and_then_under_load_leave_everything_sound() {
+async fn i1_commit_faults_under_load_keep_journal_and_rows_sound() {
     const CLIENTS: u64 = 12;
     let seed = Uuid::new_v4().as_u64_pair().0 | 1;
     println!("seed {seed}");
     let mut chance = Chance(seed);
-    let mut quiet = 2;
+    let mut faultless = 2;
     let disk = Disk::new(move || {
-        // The first two make what all clients share.
-        if quiet > 0 {
-            quiet -= 1;
+        // The first two commits create the entities that all clients share.
+        if faultless > 0 {
+            faultless -= 1;
             return Fault::Nothing;
         }
         match chance.below(10) {
             0 => Fault::NotWritten,
-            1 => Fault::AnswerLost,
+            1 => Fault::OutcomeLost,
             _ => Fault::Nothing,
         }
     })
@@ -168,24 +169,31 @@ async fn commits_that_fail_now_and_then_under_load_leave_everything_sound() {
     let found = audit(&disk.stores).await;
     let by_command = by_command(&found);
     let mut counts = [0; 3];
-    for (command, told) in clients
+    for (command, observed) in clients
         .iter()
         .flat_map(|client| &client.as_ref().expect("no panic").commands)
     {
         let events = by_command.get(command).map_or(&[][..], Vec::as_slice);
-        match told {
-            Told::Done(version) => {
+        match observed {
+            ClientObservation::Done(version) => {
                 counts[0] += 1;
-                assert_eq!(events.len(), 1, "I1: {command:?} was acknowledged");
+                assert_eq!(
+                    events.len(),
+                    1,
+                    "I1: events of the acknowledged {command:?}"
+                );
                 assert_eq!(events[0].version, *version, "I2: {command:?}");
             }
-            Told::Nothing => {
+            ClientObservation::NotWritten => {
                 counts[1] += 1;
-                assert!(events.is_empty(), "{command:?} was refused: {events:?}");
+                assert!(
+                    events.is_empty(),
+                    "{command:?} was refused, but wrote {events:?}"
+                );
             }
-            Told::Unknown => {
+            ClientObservation::Unknown => {
                 counts[2] += 1;
-                assert!(events.len() <= 1, "I1: {command:?} happened twice");
+                assert!(events.len() <= 1, "I1: {command:?} was executed twice");
             }
         }
     }
@@ -194,15 +202,15 @@ async fn commits_that_fail_now_and_then_under_load_leave_everything_sound() {
         let id = entity.as_uuid().to_string();
         let (version, state) = match entity {
             EntityId::Account(_) => {
-                let seen = disk.shop.account(&id, deadline()).await.expect("there");
+                let seen = disk.shop.account(&id, deadline()).await.expect("exists");
                 (seen.version, State::Account(seen.state))
             }
             EntityId::Product(_) => {
-                let seen = disk.shop.product(&id, deadline()).await.expect("there");
+                let seen = disk.shop.product(&id, deadline()).await.expect("exists");
                 (seen.version, State::Product(seen.state))
             }
             EntityId::Order(_) => {
-                let seen = disk.shop.order(&id, deadline()).await.expect("there");
+                let seen = disk.shop.order(&id, deadline()).await.expect("exists");
                 (seen.version, State::Order(seen.state))
             }
         };

@@ -1,4 +1,4 @@
-//! Stores that fail on demand, in ways that real ones cannot be made to.
+//! Stores with injected faults that real stores cannot be made to show.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,27 +14,27 @@ use fritzy_types::StorageError;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// What to do wrong; shared with the test.
+/// The faults to inject; shared with the test.
 #[derive(Default)]
 pub(crate) struct Faults {
     /// The next append panics before it reaches the journal.
     pub(crate) panic_before_append: AtomicBool,
     /// The next append panics after it was queued.
     pub(crate) panic_after_append: AtomicBool,
-    /// The next append is held back behind the gate, as in a long queue.
+    /// The next append is held until the gate opens, as in a long queue.
     pub(crate) hold_append: AtomicBool,
-    /// How long each append's answer takes, in ms.
-    pub(crate) answer_ms: AtomicUsize,
-    /// Opens for what is held back.
+    /// Delay of each append's outcome, in ms.
+    pub(crate) outcome_delay_ms: AtomicUsize,
+    /// Opens for the held append.
     pub(crate) gate: Notify,
     held: Mutex<Vec<JoinHandle<Result<AppendOutcome, AppendError>>>>,
-    /// How long each load of a state row takes.
+    /// Duration of each load of state rows, in ms.
     pub(crate) load_ms: AtomicUsize,
-    /// How many state rows were loaded.
+    /// Number of state rows loaded.
     pub(crate) loads: AtomicUsize,
 }
 
-fn once(flag: &AtomicBool) -> bool {
+fn take(flag: &AtomicBool) -> bool {
     flag.swap(false, Ordering::SeqCst)
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct FaultyJournal {
 }
 
 impl FaultyJournal {
-    /// Faulty writes, and reads as they are.
+    /// A journal with these faulty writes and the inner reads.
     pub(crate) fn into_journal(self) -> Journal {
         Journal {
             reader: self.inner.reader.clone(),
@@ -52,7 +52,7 @@ impl FaultyJournal {
         }
     }
 
-    /// Queues an append behind the gate. Nobody waits for its answer; it goes on by itself.
+    /// Queues an append behind the gate. Its caller gets no outcome; the append continues alone.
     fn hold(&self, append: Append) -> Appending {
         let (faults, inner) = (self.faults.clone(), self.inner.clone());
         let held = tokio::spawn(async move {
@@ -68,19 +68,19 @@ impl FaultyJournal {
 impl JournalWriter for FaultyJournal {
     fn append(&self, append: Append) -> Appending {
         assert!(
-            !once(&self.faults.panic_before_append),
+            !take(&self.faults.panic_before_append),
             "injected: before the append"
         );
-        let append = if once(&self.faults.hold_append) {
+        let append = if take(&self.faults.hold_append) {
             self.hold(append)
         } else {
             self.inner.append(append)
         };
         assert!(
-            !once(&self.faults.panic_after_append),
+            !take(&self.faults.panic_after_append),
             "injected: after the append"
         );
-        match self.faults.answer_ms.load(Ordering::SeqCst) as u64 {
+        match self.faults.outcome_delay_ms.load(Ordering::SeqCst) as u64 {
             0 => append,
             ms => Box::pin(async move {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -125,50 +125,50 @@ impl ReadModel for SlowReads {
     async fn accounts(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError> {
-        self.inner.accounts(page, room).await
+        self.inner.accounts(page, budget).await
     }
 
     async fn products(
         &self,
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError> {
-        self.inner.products(page, room).await
+        self.inner.products(page, budget).await
     }
 
     async fn account_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Account>>, StorageError> {
-        self.inner.account_page_by_key(slice, room).await
+        self.inner.account_page_by_key(page, budget).await
     }
 
     async fn product_page_by_key(
         &self,
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Stored<Product>>, StorageError> {
-        self.inner.product_page_by_key(slice, room).await
+        self.inner.product_page_by_key(page, budget).await
     }
 
     async fn order_pages_by_key(
         &self,
         accounts: &[AccountId],
-        slice: KeysetPage,
-        room: &dyn MemoryBudget,
+        page: KeysetPage,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        self.inner.order_pages_by_key(accounts, slice, room).await
+        self.inner.order_pages_by_key(accounts, page, budget).await
     }
 
     async fn orders_of(
         &self,
         accounts: &[AccountId],
         page: Page,
-        room: &dyn MemoryBudget,
+        budget: &dyn MemoryBudget,
     ) -> Result<Vec<Vec<Stored<Order>>>, StorageError> {
-        self.inner.orders_of(accounts, page, room).await
+        self.inner.orders_of(accounts, page, budget).await
     }
 }

@@ -1,4 +1,5 @@
-//! A real SQLite file behind a journal whose commits fail, lose their answers or take long, on demand.
+//! A SQLite file behind a journal whose commits fail, lose their outcome or take long, as the test
+//! decides.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -17,52 +18,52 @@ use uuid::Uuid;
 
 use crate::audit::Audit;
 
-/// What happens to one commit.
+/// The fault of one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Nothing,
-    /// It fails before it took effect.
+    /// It fails before taking effect.
     NotWritten,
-    /// It takes effect, and its answer is lost.
-    AnswerLost,
-    /// It takes effect, and ends only when the gate opens; what comes behind it waits.
+    /// It takes effect, and its outcome is lost.
+    OutcomeLost,
+    /// It takes effect, and ends only when the gate opens; later appends wait behind it.
     Held,
-    /// The same, and its answer is lost in the end.
+    /// The same, and its outcome is lost in the end.
     HeldAndLost,
 }
 
-/// A shop on one file.
+/// A shop on one SQLite file.
 pub(crate) struct Disk {
     pub(crate) shop: Arc<Shop>,
     pub(crate) stores: Stores,
     pub(crate) commits: Arc<FaultyCommits>,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 pub(crate) struct FaultyCommits {
     queue: mpsc::UnboundedSender<Work>,
-    /// Told when a commit is held.
+    /// Notified when a commit is held.
     pub(crate) held: Arc<Notify>,
-    /// Opens for a commit that is held.
+    /// Opens for the held commit.
     pub(crate) gate: Arc<Notify>,
-    /// The commands that were handed in.
-    handed_in: Mutex<Vec<CommandId>>,
+    /// The commands whose appends have reached the journal.
+    appended: Mutex<Vec<CommandId>>,
 }
 
-type Answer = oneshot::Sender<Result<AppendOutcome, AppendError>>;
+type OutcomeSender = oneshot::Sender<Result<AppendOutcome, AppendError>>;
 
 enum Work {
-    Append(Box<Append>, Answer),
+    Append(Box<Append>, OutcomeSender),
     Barrier(oneshot::Sender<()>),
 }
 
 impl Disk {
-    /// A shop whose commits suffer what `next_fault` says, one after the other.
+    /// A shop whose commits fail one after the other as `next_fault` returns.
     pub(crate) async fn new(next_fault: impl FnMut() -> Fault + Send + 'static) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
+        let directory = TempDir::new().expect("a temporary directory");
         let config = SqliteConfig {
             shards: ShardCount::new(8).expect("in range"),
-            ..SqliteConfig::new(folder.path().join("fritzy.db"))
+            ..SqliteConfig::new(directory.path().join("fritzy.db"))
         };
         let stores = Stores::open_sqlite(config).await.expect("opens");
         let (queue, work) = mpsc::unbounded_channel();
@@ -70,7 +71,7 @@ impl Disk {
             queue,
             held: Arc::default(),
             gate: Arc::default(),
-            handed_in: Mutex::default(),
+            appended: Mutex::default(),
         });
         let (held, gate) = (commits.held.clone(), commits.gate.clone());
         tokio::spawn(run(stores.journal.clone(), work, next_fault, held, gate));
@@ -88,7 +89,7 @@ impl Disk {
             shop: Arc::new(shop.await.expect("starts")),
             stores,
             commits,
-            _folder: folder,
+            _directory: directory,
         }
     }
 }
@@ -100,29 +101,29 @@ async fn run(
     held: Arc<Notify>,
     gate: Arc<Notify>,
 ) {
-    let mut under_way = JoinSet::new();
+    let mut in_flight = JoinSet::new();
     while let Some(next) = work.recv().await {
         match next {
-            Work::Append(append, answer) => match next_fault() {
-                Fault::NotWritten => drop(answer.send(Err(failure(true)))),
+            Work::Append(append, outcome) => match next_fault() {
+                Fault::NotWritten => drop(outcome.send(Err(failure(true)))),
                 fault @ (Fault::Held | Fault::HeldAndLost) => {
                     let committed = journal.append(*append).await;
                     held.notify_one();
                     gate.notified().await;
                     let lost = fault == Fault::HeldAndLost;
-                    drop(answer.send(if lost { Err(failure(false)) } else { committed }));
+                    drop(outcome.send(if lost { Err(failure(false)) } else { committed }));
                 }
                 fault => {
                     let committing = journal.append(*append);
-                    under_way.spawn(async move {
+                    in_flight.spawn(async move {
                         let committed = committing.await;
-                        let lost = fault == Fault::AnswerLost && committed.is_ok();
-                        drop(answer.send(if lost { Err(failure(false)) } else { committed }));
+                        let lost = fault == Fault::OutcomeLost && committed.is_ok();
+                        drop(outcome.send(if lost { Err(failure(false)) } else { committed }));
                     });
                 }
             },
             Work::Barrier(passed) => {
-                while under_way.join_next().await.is_some() {}
+                while in_flight.join_next().await.is_some() {}
                 journal.barrier().await;
                 let _ = passed.send(());
             }
@@ -138,22 +139,22 @@ fn failure(certainly_not_written: bool) -> AppendError {
 }
 
 impl FaultyCommits {
-    /// Whether a command has come as far as the journal.
-    pub(crate) fn was_handed_in(&self, command: CommandId) -> bool {
-        let handed_in = self.handed_in.lock().expect("not poisoned");
-        handed_in.contains(&command)
+    /// Whether the append of a command has reached the journal.
+    pub(crate) fn was_appended(&self, command: CommandId) -> bool {
+        let appended = self.appended.lock().expect("not poisoned");
+        appended.contains(&command)
     }
 }
 
 #[async_trait]
 impl JournalWriter for FaultyCommits {
     fn append(&self, append: Append) -> Appending {
-        let mut handed_in = self.handed_in.lock().expect("not poisoned");
-        handed_in.push(append.command);
-        let (answer, answered) = oneshot::channel();
-        let queued = self.queue.send(Work::Append(Box::new(append), answer));
+        let mut appended = self.appended.lock().expect("not poisoned");
+        appended.push(append.command);
+        let (outcome, receiver) = oneshot::channel();
+        let queued = self.queue.send(Work::Append(Box::new(append), outcome));
         queued.expect("the task runs as long as its journal");
-        Box::pin(async { answered.await.expect("every append is answered") })
+        Box::pin(async { receiver.await.expect("every append has an outcome") })
     }
 
     async fn barrier(&self) {

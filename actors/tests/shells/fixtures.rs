@@ -1,4 +1,4 @@
-//! A shop on stores in memory, with faults to switch on.
+//! A shop on in-memory stores, with faults to inject.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) fn in_ms(ms: u64) -> Deadline {
     Deadline::at((tokio::time::Instant::now() + Duration::from_millis(ms)).into_std())
 }
 
-/// A request without a key.
+/// A request without an idempotency key.
 pub(crate) fn unkeyed() -> Request {
     Request {
         command: CommandId::from_uuid(Uuid::now_v7()),
@@ -38,7 +38,7 @@ pub(crate) fn unkeyed() -> Request {
     }
 }
 
-/// A request with a key, whose content is `content`.
+/// A request with an idempotency key and this content.
 pub(crate) fn keyed(mutation: &str, key: &str, content: &str) -> Request {
     let scope = KeyScope {
         tenant: "",
@@ -157,10 +157,10 @@ pub(crate) fn order_input(account: &Account, lines: &[(&Product, i64)]) -> Order
     }
 }
 
-/// The argument a refusal names.
-pub(crate) fn field_of<T: std::fmt::Debug>(answer: &Result<T, ShopError>) -> Option<&str> {
-    match answer {
+/// The argument that a rejection names.
+pub(crate) fn field_of<T: std::fmt::Debug>(result: &Result<T, ShopError>) -> Option<&str> {
+    match result {
         Err(ShopError::Rejected(rejection)) => rejection.field(),
-        other => panic!("not refused: {other:?}"),
+        other => panic!("not rejected: {other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! A repeated key never makes a second effect (I8), and answers what the first use answered.
+//! A repeated idempotency key has no second effect, and gets the response of its first use (I8).
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use crate::fixtures::{Fixture, keyed, order_input, product_input, unkeyed};
 
 #[tokio::test]
-async fn repeats_of_every_mutation_answer_the_first() {
+async fn i8_repeat_of_every_mutation_replays_first_response() {
     let fixture = Fixture::new().await;
     let shop = &fixture.shop;
     let account = keyed("createAccount", "k", "John");
@@ -47,22 +47,22 @@ async fn repeats_of_every_mutation_answer_the_first() {
     shop.command_order(&unkeyed(), &id, cancel)
         .await
         .expect("moved");
-    // The order has gone on; both repeats still answer what they answered then.
+    // The order has changed since; both repeats still get their first responses.
     assert_eq!(shop.place_order(&order, &lines).await, Ok(placed));
-    let again = shop
+    let repeated = shop
         .command_order(&confirm, &id, OrderCommand::Confirm)
         .await
         .expect("repeat");
-    assert_eq!(again, confirmed);
+    assert_eq!(repeated, confirmed);
     assert_eq!(
-        (again.version, again.state.status),
+        (repeated.version, repeated.state.status),
         (2, OrderStatus::Confirmed)
     );
     assert_eq!(fixture.orders_of(&first.state.id).await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_key_with_other_content_is_refused() {
+async fn i8_key_with_other_content_is_rejected() {
     let fixture = Fixture::new().await;
     let shop = &fixture.shop;
     let first = keyed("createAccount", "k", "John");
@@ -72,14 +72,14 @@ async fn a_key_with_other_content_is_refused() {
     let other = keyed("createAccount", "k", "Jane");
     let refused = shop.create_account(&other, "Jane".into()).await;
     assert_eq!(
-        refused.expect_err("reused").code(),
+        refused.expect_err("must be rejected").code(),
         Code::IdempotencyKeyReused
     );
-    // Also when the other content would not have passed by itself.
+    // Also when the other content is invalid by itself.
     let invalid = keyed("createAccount", "k", "");
     let refused = shop.create_account(&invalid, String::new()).await;
     assert_eq!(
-        refused.expect_err("reused").code(),
+        refused.expect_err("must be rejected").code(),
         Code::IdempotencyKeyReused
     );
 
@@ -94,13 +94,13 @@ async fn a_key_with_other_content_is_refused() {
         .command_order(&complete, &id, OrderCommand::Complete)
         .await;
     assert_eq!(
-        refused.expect_err("reused").code(),
+        refused.expect_err("must be rejected").code(),
         Code::IdempotencyKeyReused
     );
 }
 
 #[tokio::test]
-async fn a_key_makes_no_order_for_a_second_account() {
+async fn i8_key_reused_for_another_account_is_rejected() {
     let fixture = Fixture::new().await;
     let product = fixture.product("5").await;
     let mut refusals = 0;
@@ -123,7 +123,7 @@ async fn a_key_makes_no_order_for_a_second_account() {
 }
 
 #[tokio::test]
-async fn a_repeat_whose_quote_would_fail_now_answers_the_first() {
+async fn i8_repeat_replays_despite_rejected_quote() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let request = keyed("createOrder", "k", "o");
@@ -133,41 +133,48 @@ async fn a_repeat_whose_quote_would_fail_now_answers_the_first() {
         .place_order(&request, &input)
         .await
         .expect("placed");
-    // The same key and fingerprint, but a product that is no longer to be had: as after a withdrawal.
-    let mut gone = input.clone();
-    gone.lines[0].product_id = uuid::Uuid::now_v7().to_string();
-    assert_eq!(fixture.shop.place_order(&request, &gone).await, Ok(placed));
-    // A key that was never used gets the refusal itself.
+    // The same key and fingerprint, but a product that cannot be ordered, as after a withdrawal.
+    let mut unavailable = input.clone();
+    unavailable.lines[0].product_id = uuid::Uuid::now_v7().to_string();
+    assert_eq!(
+        fixture.shop.place_order(&request, &unavailable).await,
+        Ok(placed)
+    );
+    // An unused key gets the rejection itself.
     let fresh = keyed("createOrder", "k2", "o");
     let refused = fixture
         .shop
-        .place_order(&fresh, &gone)
+        .place_order(&fresh, &unavailable)
         .await
-        .expect_err("refused");
+        .expect_err("must be rejected");
     assert_eq!(refused.code(), Code::ProductNotFound);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_duplicates_make_one_effect() {
+async fn i8_concurrent_duplicates_have_one_effect() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let input = order_input(&account, &[(&product, 3)]);
     let request = keyed("createOrder", "k", "o");
-    let tries = (0..64).map(|_| {
+    let attempts = (0..64).map(|_| {
         let (shop, input) = (fixture.shop.clone(), input.clone());
         tokio::spawn(async move { shop.place_order(&request, &input).await })
     });
-    let answers: Vec<_> = join_all(tries).await;
-    let first = answers[0].as_ref().expect("ran").clone().expect("placed");
-    for answer in answers {
-        assert_eq!(answer.expect("ran"), Ok(first.clone()));
+    let results: Vec<_> = join_all(attempts).await;
+    let first = results[0]
+        .as_ref()
+        .expect("no panic")
+        .clone()
+        .expect("placed");
+    for result in results {
+        assert_eq!(result.expect("no panic"), Ok(first.clone()));
     }
     assert_eq!(fixture.orders_of(&account.id).await, [first]);
 }
 
-/// What is remembered is remembered by the journal, not by an actor: every actor has left in between.
+/// First responses are kept by the journal, not by actors: every actor is passivated in between.
 #[tokio::test(start_paused = true)]
-async fn repeats_answer_the_first_after_everything_has_left_memory() {
+async fn i8_repeat_after_passivation_replays_first_response() {
     let idle_after = Duration::from_secs(60);
     let config = ShopConfig {
         idle_after,
@@ -181,7 +188,7 @@ async fn repeats_answer_the_first_after_everything_has_left_memory() {
     );
     let (account_id, product_id) = (account.id.to_string(), product.id.to_string());
     let lines = order_input(&account, &[(&product, 2)]);
-    // A request lives no longer than its deadline: each is made anew.
+    // Every attempt needs a fresh deadline, so each request is built anew.
     let place = async || {
         shop.place_order(&keyed("createOrder", "k", "o"), &lines)
             .await
@@ -198,12 +205,12 @@ async fn repeats_answer_the_first_after_everything_has_left_memory() {
     };
     let (placed, renamed, repriced) = (place().await, rename("Ada").await, reprice("7").await);
     assert!(placed.is_ok() && renamed.is_ok() && repriced.is_ok());
-    let gone = async || {
+    let passivate_all = async || {
         while fixture.shop.actor_counts().resident > 0 {
             tokio::time::sleep(idle_after).await;
         }
     };
-    gone().await;
+    passivate_all().await;
     let withdraw = ProductCommand::Withdraw;
     shop.command_product(&unkeyed(), &product_id, withdraw)
         .await
@@ -211,15 +218,15 @@ async fn repeats_answer_the_first_after_everything_has_left_memory() {
     shop.command_account(&unkeyed(), &account_id, AccountCommand::Close)
         .await
         .expect("closed");
-    gone().await;
+    passivate_all().await;
     assert_eq!(place().await, placed);
     assert_eq!(rename("Ada").await, renamed);
     assert_eq!(reprice("7").await, repriced);
     assert_eq!(fixture.orders_of(&account.id).await.len(), 1);
-    gone().await;
+    passivate_all().await;
     let refused = [
-        rename("Bob").await.expect_err("refused").code(),
-        reprice("8").await.expect_err("refused").code(),
+        rename("Bob").await.expect_err("must be rejected").code(),
+        reprice("8").await.expect_err("must be rejected").code(),
     ];
     assert_eq!(refused, [Code::IdempotencyKeyReused; 2]);
 }

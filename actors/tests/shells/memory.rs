@@ -1,4 +1,4 @@
-//! Entities that nobody uses leave memory, and come back as they were (B6).
+//! Unused entities are passivated, and restored unchanged (B6).
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use futures_util::future::join_all;
 
 use crate::fixtures::{Fixture, deadline, unkeyed};
 
-/// Shards of the fixture: the limit is kept but for one entity in each.
+/// Shards of the fixture: the limit may be exceeded by one entity in each.
 const SHARDS: usize = 8;
 
 #[tokio::test(start_paused = true)]
-async fn idle_entities_leave_and_come_back_as_they_were() {
+async fn idle_entity_is_passivated_and_restored_unchanged() {
     let idle_after = Duration::from_secs(60);
     let fixture = Fixture::with(ShopConfig {
         idle_after,
@@ -37,25 +37,25 @@ async fn idle_entities_leave_and_come_back_as_they_were() {
     assert_eq!(
         fixture.shop.actor_counts().resident,
         1,
-        "only the busy one stays"
+        "not only the busy order is in memory"
     );
     let loads = fixture.faults.loads.load(Ordering::SeqCst);
     fixture.shop.order(&busy, deadline()).await.expect("exists");
     assert_eq!(
         fixture.faults.loads.load(Ordering::SeqCst),
         loads,
-        "the busy one is in memory"
+        "the busy order was loaded again"
     );
-    let back = fixture.shop.order(&idle, deadline()).await.expect("exists");
+    let restored = fixture.shop.order(&idle, deadline()).await.expect("exists");
     assert_eq!(
-        (back.version, back.state.status),
+        (restored.version, restored.state.status),
         (2, OrderStatus::Confirmed)
     );
     assert_eq!(fixture.faults.loads.load(Ordering::SeqCst), loads + 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_number_of_entities_in_memory_is_bounded() {
+async fn entities_in_memory_stay_within_limit() {
     let fixture = Fixture::with(ShopConfig {
         entities_max: 50,
         ..ShopConfig::default()
@@ -66,18 +66,18 @@ async fn the_number_of_entities_in_memory_is_bounded() {
         accounts.push(fixture.account().await.id.to_string());
     }
     for wave in accounts.chunks(20) {
-        let answers = join_all(wave.iter().map(|id| fixture.shop.account(id, deadline()))).await;
-        assert!(answers.iter().all(Result::is_ok));
+        let results = join_all(wave.iter().map(|id| fixture.shop.account(id, deadline()))).await;
+        assert!(results.iter().all(Result::is_ok));
         let resident = fixture.shop.actor_counts().resident;
-        // Those told to leave are counted until they are gone.
+        // Entities that are stopping are counted until they have stopped.
         assert!(resident <= 50 + SHARDS + 20, "{resident} are resident");
     }
     assert!(fixture.shop.actor_counts().passivated >= 400 - 50 - SHARDS as u64);
 }
 
-/// The race that passivation must win: commands arrive while the entity is on its way out.
+/// The race that passivation must survive: commands arrive while the entity is stopping.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_to_entities_that_are_leaving_are_neither_lost_nor_doubled() {
+async fn commands_during_passivation_execute_exactly_once() {
     let fixture = Fixture::with(ShopConfig {
         entities_max: 1,
         ..ShopConfig::default()
@@ -87,19 +87,19 @@ async fn commands_to_entities_that_are_leaving_are_neither_lost_nor_doubled() {
     for _ in 0..64 {
         ids.push(fixture.order().await.state.id.to_string());
     }
-    let moves = ids.iter().map(|id| {
+    let clients = ids.iter().map(|id| {
         let (shop, id) = (fixture.shop.clone(), id.clone());
         tokio::spawn(async move {
             for command in [OrderCommand::Confirm, OrderCommand::Complete] {
                 shop.order(&id, deadline()).await.expect("exists");
                 shop.command_order(&unkeyed(), &id, command)
                     .await
-                    .expect("moves");
+                    .expect("changed");
             }
         })
     });
-    for moved in join_all(moves).await {
-        moved.expect("every command was answered");
+    for client in join_all(clients).await {
+        client.expect("every command succeeded");
     }
     for id in &ids {
         let order = fixture.shop.order(id, deadline()).await.expect("exists");
@@ -111,7 +111,7 @@ async fn commands_to_entities_that_are_leaving_are_neither_lost_nor_doubled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn activations_that_wait_together_are_read_together() {
+async fn concurrent_activations_share_one_read() {
     let fixture = Fixture::new().await;
     let mut accounts = Vec::new();
     for _ in 0..100 {
@@ -119,13 +119,13 @@ async fn activations_that_wait_together_are_read_together() {
     }
     fixture.faults.load_ms.store(100, Ordering::SeqCst);
     let began = tokio::time::Instant::now();
-    let answers = join_all(
+    let results = join_all(
         accounts
             .iter()
             .map(|id| fixture.shop.account(id, deadline())),
     )
     .await;
-    assert!(answers.iter().all(Result::is_ok));
+    assert!(results.iter().all(Result::is_ok));
     let took_ms = began.elapsed().as_millis();
     assert!(
         took_ms <= 300,

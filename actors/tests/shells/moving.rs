@@ -1,4 +1,4 @@
-//! Shards that stop, are given up, or whose node may not answer any more (I3).
+//! Shards that are stopped or abandoned, and nodes whose lease has lapsed (I3).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,22 +21,22 @@ async fn account(shop: &Shop) -> Account {
     created.expect("created").state
 }
 
-/// What it is refused with, which must say that nothing was written.
-fn unavailable<T: std::fmt::Debug>(answer: Result<T, ShopError>) -> String {
-    match answer {
-        Err(ShopError::Failed(Failure::Unavailable(why))) => why,
+/// The reason of a refusal that must guarantee that nothing was written.
+fn unavailable<T: std::fmt::Debug>(result: Result<T, ShopError>) -> String {
+    match result {
+        Err(ShopError::Failed(Failure::Unavailable(reason))) => reason,
         other => panic!("not refused: {other:?}"),
     }
 }
 
-fn lapsed<T: std::fmt::Debug>(answer: Result<T, ShopError>) {
-    let why = unavailable(answer);
-    assert!(why.contains("lapsed"), "{why}");
+fn assert_lapsed<T: std::fmt::Debug>(result: Result<T, ShopError>) {
+    let reason = unavailable(result);
+    assert!(reason.contains("lapsed"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_taken_before_a_stop_is_done_and_nothing_after() {
-    // With room for one entity, another is told to leave, and what comes for it waits for its successor.
+async fn stopping_shard_finishes_accepted_requests_only() {
+    // The limit of one entity makes the other stop, and its later requests wait for its successor.
     let config = ShopConfig {
         entities_max: 1,
         ..ShopConfig::default()
@@ -44,11 +44,11 @@ async fn what_was_taken_before_a_stop_is_done_and_nothing_after() {
     let two = TwoNodes::new(1, config).await;
     let shop = two.nodes[0].shop.clone();
     let (first, second) = (account(&shop).await, account(&shop).await);
-    two.faults.answer_ms.store(1_000, Ordering::SeqCst);
-    let mut taken = Vec::new();
+    two.faults.outcome_delay_ms.store(1_000, Ordering::SeqCst);
+    let mut accepted = Vec::new();
     for (account, name) in [(&first, "a"), (&second, "b"), (&first, "c"), (&first, "d")] {
         let (shop, id) = (shop.clone(), account.id.to_string());
-        taken.push(tokio::spawn(async move {
+        accepted.push(tokio::spawn(async move {
             let request = unkeyed();
             shop.command_account(&request, &id, rename(name)).await
         }));
@@ -56,7 +56,7 @@ async fn what_was_taken_before_a_stop_is_done_and_nothing_after() {
     }
     for _ in 0..3 {
         let shop = shop.clone();
-        taken.push(tokio::spawn(async move {
+        accepted.push(tokio::spawn(async move {
             shop.create_account(&unkeyed(), "Jane".into()).await
         }));
     }
@@ -76,21 +76,24 @@ async fn what_was_taken_before_a_stop_is_done_and_nothing_after() {
     assert!(unavailable(late).contains("not running"));
     stopping.await.expect("stopped");
     let took = began.elapsed();
-    // One after the other: the first entity's three.
+    // The three commands of the first account run one after the other.
     assert!(took > Duration::from_millis(2_900), "{took:?}");
     assert!(took < Duration::from_secs(4), "{took:?}");
-    for answer in taken {
-        assert!(answer.is_finished(), "it was not waited for");
-        answer.await.expect("ran").expect("what was taken is done");
+    for accepted in accepted {
+        assert!(accepted.is_finished(), "stopping did not wait for it");
+        accepted
+            .await
+            .expect("no panic")
+            .expect("accepted requests succeed");
     }
     assert_eq!(shop.actor_counts().resident, 0);
 
-    two.faults.answer_ms.store(0, Ordering::SeqCst);
+    two.faults.outcome_delay_ms.store(0, Ordering::SeqCst);
     two.claim(1, &two.shards()).await;
     let seen = two.nodes[1].shop.account(&id, deadline()).await;
-    let seen = seen.expect("it has moved");
+    let seen = seen.expect("read on the other node");
     assert_eq!((seen.version, &*seen.state.personal.name), (4, "d"));
-    // And back: the node that had it before reads it anew.
+    // Moved back: the previous owner reloads the account.
     two.nodes[1].shop.stop_shards(&two.shards()).await;
     two.claim(0, &two.shards()).await;
     let renamed = shop.command_account(&unkeyed(), &id, rename("f")).await;
@@ -98,22 +101,22 @@ async fn what_was_taken_before_a_stop_is_done_and_nothing_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn creations_under_way_are_awaited() {
+async fn stopping_shard_awaits_creations_in_flight() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
-    two.faults.answer_ms.store(2_000, Ordering::SeqCst);
+    two.faults.outcome_delay_ms.store(2_000, Ordering::SeqCst);
     let creating = {
         let shop = shop.clone();
         tokio::spawn(async move { shop.create_account(&unkeyed(), "Jane".into()).await })
     };
     sleep(Duration::from_millis(1)).await;
     shop.stop_shards(&two.shards()).await;
-    assert!(creating.is_finished(), "it was not waited for");
-    creating.await.expect("ran").expect("created");
+    assert!(creating.is_finished(), "stopping did not wait for it");
+    creating.await.expect("no panic").expect("created");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_dead_actor_left_in_the_queue_is_waited_for() {
+async fn stopping_shard_awaits_appends_of_dead_actors() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
@@ -124,7 +127,10 @@ async fn what_a_dead_actor_left_in_the_queue_is_waited_for() {
     let shards = two.shards();
     let stopping = tokio::spawn(async move { shop.stop_shards(&shards).await });
     sleep(Duration::from_secs(5)).await;
-    assert!(!stopping.is_finished(), "an append is still in the queue");
+    assert!(
+        !stopping.is_finished(),
+        "stopped with an append in the queue"
+    );
     two.faults.gate.notify_one();
     stopping.await.expect("stopped");
     two.claim(1, &two.shards()).await;
@@ -133,7 +139,7 @@ async fn what_a_dead_actor_left_in_the_queue_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_finish_is_killed_and_cannot_write_later() {
+async fn i3_killed_shard_cannot_write_later() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
@@ -150,10 +156,10 @@ async fn what_does_not_finish_is_killed_and_cannot_write_later() {
     shop.stop_shards(&two.shards()).await;
     let took = began.elapsed().as_secs();
     assert!((10..12).contains(&took), "{took} s");
-    let answer = stuck.await.expect("ran");
+    let outcome = stuck.await.expect("no panic");
     assert!(
-        matches!(answer, Err(ShopError::Failed(Failure::OutcomeUnknown(_)))),
-        "{answer:?}"
+        matches!(outcome, Err(ShopError::Failed(Failure::OutcomeUnknown(_)))),
+        "{outcome:?}"
     );
     two.claim(1, &two.shards()).await;
     two.faults.gate.notify_one();
@@ -164,15 +170,15 @@ async fn what_does_not_finish_is_killed_and_cannot_write_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_abandoned_shard_had_taken_is_told_as_it_is() {
+async fn i3_abandoned_shard_reports_each_request_outcome() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
-    two.faults.answer_ms.store(200, Ordering::SeqCst);
-    let mut asked = Vec::new();
-    for name in ["written before", "behind it"] {
+    two.faults.outcome_delay_ms.store(200, Ordering::SeqCst);
+    let mut requests = Vec::new();
+    for name in ["committed before", "queued behind"] {
         let (shop, id) = (shop.clone(), id.clone());
-        asked.push(tokio::spawn(async move {
+        requests.push(tokio::spawn(async move {
             let request = unkeyed();
             shop.command_account(&request, &id, rename(name)).await
         }));
@@ -186,25 +192,25 @@ async fn what_an_abandoned_shard_had_taken_is_told_as_it_is() {
     two.claim(1, &two.shards()).await;
     two.nodes[0].lease.end();
     shop.abandon().await;
-    let [written, behind] = asked.try_into().expect("two");
-    let written = written.await.expect("ran");
-    assert_eq!(written.expect("its commit proves it").version, 2);
+    let [written, behind] = requests.try_into().expect("two");
+    let written = written.await.expect("no panic");
+    assert_eq!(written.expect("proven by its commit").version, 2);
     let fenced = Err(ShopError::Failed(Failure::NotOwner));
-    assert_eq!(behind.await.expect("ran"), fenced);
-    lapsed(reading.await.expect("ran"));
+    assert_eq!(behind.await.expect("no panic"), fenced);
+    assert_lapsed(reading.await.expect("no panic"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_an_abandoned_shard_is_told_what_is_known() {
+async fn abandoned_shard_fails_stuck_requests_promptly() {
     let two = TwoNodes::new(2, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let (written, read) = (account(&shop).await, account(&shop).await);
-    let ask = |shop: Arc<Shop>, id: String| async move {
+    let rename_account = |shop: Arc<Shop>, id: String| async move {
         let request = unkeyed();
         shop.command_account(&request, &id, rename("a")).await
     };
     two.faults.hold_append.store(true, Ordering::SeqCst);
-    let writing = tokio::spawn(ask(shop.clone(), written.id.to_string()));
+    let writing = tokio::spawn(rename_account(shop.clone(), written.id.to_string()));
     sleep(Duration::from_millis(1)).await;
     two.faults.load_ms.store(5_000, Ordering::SeqCst);
     let reading = {
@@ -215,30 +221,30 @@ async fn whoever_waits_for_an_abandoned_shard_is_told_what_is_known() {
     let began = Instant::now();
     shop.abandon().await;
     assert_eq!(shop.shards_running(), 0);
-    let written_answer = writing.await.expect("ran");
+    let outcome = writing.await.expect("no panic");
     assert!(
-        matches!(
-            written_answer,
-            Err(ShopError::Failed(Failure::OutcomeUnknown(_)))
-        ),
-        "{written_answer:?}"
+        matches!(outcome, Err(ShopError::Failed(Failure::OutcomeUnknown(_)))),
+        "{outcome:?}"
     );
-    unavailable(reading.await.expect("ran"));
-    assert!(began.elapsed() < Duration::from_secs(2), "soon");
-    unavailable(ask(shop.clone(), read.id.to_string()).await);
+    unavailable(reading.await.expect("no panic"));
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "the requests failed late"
+    );
+    unavailable(rename_account(shop.clone(), read.id.to_string()).await);
     let counts = shop.actor_counts();
     assert_eq!((counts.resident, counts.shards_restarted), (0, 0));
 
-    // What comes anew is read anew.
+    // Entities of restarted shards are reloaded.
     two.faults.load_ms.store(0, Ordering::SeqCst);
     two.claim(0, &two.shards()).await;
     two.faults.gate.notify_one();
-    let renamed = ask(shop.clone(), written.id.to_string()).await;
-    assert_eq!(renamed.expect("goes on").version, 2);
+    let renamed = rename_account(shop.clone(), written.id.to_string()).await;
+    assert_eq!(renamed.expect("renamed").version, 2);
 }
 
 #[tokio::test]
-async fn a_node_whose_lease_has_lapsed_answers_only_what_its_commits_prove() {
+async fn i3_lapsed_lease_allows_only_commit_proven_responses() {
     let two = TwoNodes::new(4, ShopConfig::default()).await;
     let (shop, lease) = (two.nodes[0].shop.clone(), &two.nodes[0].lease);
     let known = account(&shop).await.id.to_string();
@@ -253,35 +259,35 @@ async fn a_node_whose_lease_has_lapsed_answers_only_what_its_commits_prove() {
         .expect("renamed");
     lease.end();
 
-    lapsed(shop.account(&known, deadline()).await);
+    assert_lapsed(shop.account(&known, deadline()).await);
     let unknown = uuid::Uuid::now_v7().to_string();
-    lapsed(shop.account(&unknown, deadline()).await);
-    lapsed(shop.command_account(&unkeyed(), &closed, rename("b")).await);
+    assert_lapsed(shop.account(&unknown, deadline()).await);
+    assert_lapsed(shop.command_account(&unkeyed(), &closed, rename("b")).await);
     let at_7 = Target {
         id: &known,
         expected_version: Some(7),
     };
-    lapsed(shop.command_account(&unkeyed(), at_7, rename("b")).await);
-    lapsed(shop.command_account(&request, &known, rename("a")).await);
+    assert_lapsed(shop.command_account(&unkeyed(), at_7, rename("b")).await);
+    assert_lapsed(shop.command_account(&request, &known, rename("a")).await);
     let reused = keyed("renameAccount", "k", "other");
-    lapsed(shop.command_account(&reused, &known, rename("o")).await);
-    lapsed(
+    assert_lapsed(shop.command_account(&reused, &known, rename("o")).await);
+    assert_lapsed(
         shop.command_order(&unkeyed(), &unknown, OrderCommand::Confirm)
             .await,
     );
 
     let renamed = shop.command_account(&unkeyed(), &known, rename("c")).await;
-    assert_eq!(renamed.expect("its commit proves it").version, 3);
+    assert_eq!(renamed.expect("proven by its commit").version, 3);
     account(&shop).await;
     let refused = shop
         .create_product(&unkeyed(), product_input("-1", "USD"))
         .await;
-    let refused = refused.expect_err("on any node");
+    let refused = refused.expect_err("invalid on every node");
     assert_ne!(refused.code(), Code::Unavailable);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lease_must_hold_after_the_state_was_read() {
+async fn i3_lease_is_checked_after_state_was_read() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
@@ -289,11 +295,11 @@ async fn the_lease_must_hold_after_the_state_was_read() {
     let reading = tokio::spawn(async move { shop.account(&id, deadline()).await });
     sleep(Duration::from_millis(500)).await;
     two.nodes[0].lease.end();
-    lapsed(reading.await.expect("ran"));
+    assert_lapsed(reading.await.expect("no panic"));
 }
 
 #[tokio::test]
-async fn a_deposed_owner_says_that_it_is_not_the_owner() {
+async fn i3_deposed_owner_reports_not_owner() {
     let two = TwoNodes::new(1, ShopConfig::default()).await;
     let shop = two.nodes[0].shop.clone();
     let id = account(&shop).await.id.to_string();
@@ -302,8 +308,8 @@ async fn a_deposed_owner_says_that_it_is_not_the_owner() {
         .await;
     let product = product.expect("created").state.id.to_string();
     let other = two.nodes[1].id;
-    let taken = two.stores.ownership.claim(other, &two.shards()).await;
-    assert_eq!(taken.expect("claimed").len(), 1);
+    let claimed = two.stores.ownership.claim(other, &two.shards()).await;
+    assert_eq!(claimed.expect("claimed").len(), 1);
     let deposed = Err(ShopError::Failed(Failure::NotOwner));
     let renamed = shop.command_account(&unkeyed(), &id, rename("a")).await;
     assert_eq!(renamed, deposed);
@@ -313,7 +319,7 @@ async fn a_deposed_owner_says_that_it_is_not_the_owner() {
         .command_product(&unkeyed(), &product, ProductCommand::Withdraw)
         .await;
     assert_eq!(withdrawn.expect_err("deposed").code(), Code::Unavailable);
-    // Rebuilt at its next use, as after a conflict.
+    // The entity is reloaded at its next use, as after a conflict.
     assert_eq!(
         shop.account(&id, deadline()).await.expect("read").version,
         1

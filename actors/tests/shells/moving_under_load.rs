@@ -1,4 +1,5 @@
-//! Shards move between two nodes while both are at work: nothing is lost, done twice, or refused once it was taken (I1, I2).
+//! Shards move between two nodes under load: no accepted request is lost, executed twice or refused
+//! (I1, I2).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,37 +17,38 @@ use crate::two_nodes::TwoNodes;
 const SHARDS: u16 = 8;
 const CLIENTS: usize = 64;
 const MOVES: usize = 50;
-/// Between two moves.
-const ANSWERS_MIN: usize = 50;
+/// Successful requests between two moves.
+const SUCCESSES_MIN: usize = 50;
 
 #[derive(Default)]
 struct Tally {
-    answered: AtomicUsize,
+    succeeded: AtomicUsize,
     refused: AtomicUsize,
     done: AtomicBool,
 }
 
 impl Tally {
-    /// Whether a request was taken. A refusal by a shard that is not there says that nothing was written; any other would be
-    /// of a request that was taken.
-    fn was_taken<T>(&self, answer: Result<T, ShopError>) -> bool {
-        match answer {
+    /// Whether a request was accepted. Only a node that does not run the shard may refuse, which
+    /// guarantees that nothing was written; an accepted request must succeed.
+    fn was_accepted<T>(&self, result: Result<T, ShopError>) -> bool {
+        match result {
             Ok(_) => {
-                self.answered.fetch_add(1, SeqCst);
+                self.succeeded.fetch_add(1, SeqCst);
                 true
             }
-            Err(ShopError::Failed(Failure::Unavailable(why)))
-                if why.contains("not running") || why.contains("is on node") =>
+            Err(ShopError::Failed(Failure::Unavailable(reason)))
+                if reason.contains("not running") || reason.contains("is on node") =>
             {
                 self.refused.fetch_add(1, SeqCst);
                 false
             }
-            Err(other) => panic!("a request that was taken has failed: {other:?}"),
+            Err(other) => panic!("an accepted request failed: {other:?}"),
         }
     }
 }
 
-/// Creates and changes things until it is told that it is enough, each until it is taken; answers the commands.
+/// Creates accounts and reprices products until the test is done, repeating each request until it
+/// is accepted; returns the acknowledged commands.
 async fn client(
     two: Arc<TwoNodes>,
     tally: Arc<Tally>,
@@ -59,7 +61,7 @@ async fn client(
         let shard = count.shard_of(request.command.new_account().slot());
         loop {
             let shop = &two.nodes[two.owner(shard)].shop;
-            if tally.was_taken(shop.create_account(&request, "Jo".into()).await) {
+            if tally.was_accepted(shop.create_account(&request, "Jo".into()).await) {
                 break;
             }
             tokio::task::yield_now().await;
@@ -75,7 +77,7 @@ async fn client(
                 currency: "USD".into(),
             };
             let shop = &two.nodes[two.owner(count.shard_of(product.slot()))].shop;
-            if tally.was_taken(shop.reprice_product(&request, &id, price).await) {
+            if tally.was_accepted(shop.reprice_product(&request, &id, price).await) {
                 break;
             }
             tokio::task::yield_now().await;
@@ -86,17 +88,17 @@ async fn client(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn shards_move_under_load_and_nothing_is_lost_or_done_twice() {
+async fn i1_shard_moves_under_load_execute_each_command_once() {
     let two = Arc::new(TwoNodes::new(SHARDS, ShopConfig::default()).await);
     let mut products = Vec::new();
     let mut expected: BTreeMap<CommandId, usize> = BTreeMap::new();
     for _ in 0..3 * SHARDS {
         let request = unkeyed();
         let shop = &two.nodes[0].shop;
-        let made = shop
+        let created = shop
             .create_product(&request, product_input("5", "USD"))
             .await;
-        products.push(made.expect("created").state.id);
+        products.push(created.expect("created").state.id);
         *expected.entry(request.command).or_default() += 1;
     }
     let (tally, products): (Arc<Tally>, Arc<[ProductId]>) = (Arc::default(), products.into());
@@ -104,15 +106,15 @@ async fn shards_move_under_load_and_nothing_is_lost_or_done_twice() {
         .map(|_| tokio::spawn(client(two.clone(), tally.clone(), products.clone())))
         .collect::<Vec<_>>();
     for number in 0..MOVES {
-        let answered = tally.answered.load(SeqCst);
-        while tally.answered.load(SeqCst) < answered + ANSWERS_MIN {
+        let succeeded = tally.succeeded.load(SeqCst);
+        while tally.succeeded.load(SeqCst) < succeeded + SUCCESSES_MIN {
             assert!(
                 clients.iter().all(|client| !client.is_finished()),
-                "one has failed"
+                "a client has failed"
             );
             tokio::task::yield_now().await;
         }
-        // Half of the shards, each time another half.
+        // Two thirds of the shards, another selection for each move.
         let moving: Vec<ShardId> = two
             .shards()
             .into_iter()
@@ -127,11 +129,14 @@ async fn shards_move_under_load_and_nothing_is_lost_or_done_twice() {
     }
     tally.done.store(true, SeqCst);
     for acknowledged in join_all(clients).await {
-        for command in acknowledged.expect("every answer was right") {
+        for command in acknowledged.expect("every accepted request succeeded") {
             *expected.entry(command).or_default() += 1;
         }
     }
-    assert!(tally.refused.load(SeqCst) > 0, "no request met a move");
+    assert!(
+        tally.refused.load(SeqCst) > 0,
+        "no request was refused by a move"
+    );
     let running = two.nodes.iter().map(|node| node.shop.shards_running());
     assert_eq!(running.sum::<usize>(), usize::from(SHARDS));
 
@@ -140,6 +145,13 @@ async fn shards_move_under_load_and_nothing_is_lost_or_done_twice() {
     for recorded in audit.events.values().flatten() {
         *found.entry(recorded.command).or_default() += 1;
     }
-    assert_eq!(found.len(), expected.len(), "I1: what was acknowledged");
-    assert!(found == expected, "I1: each once");
+    assert_eq!(
+        found.len(),
+        expected.len(),
+        "I1: number of acknowledged commands"
+    );
+    assert!(
+        found == expected,
+        "I1: a command has a wrong number of events"
+    );
 }

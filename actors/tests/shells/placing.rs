@@ -1,4 +1,4 @@
-//! Placing orders: what is asked for, at which prices, and what is refused by name.
+//! Placing orders: prices and totals, and rejections that name their argument.
 
 use std::sync::atomic::Ordering;
 
@@ -7,7 +7,7 @@ use fritzy_domain::{Code, OrderCommand, OrderStatus};
 use crate::fixtures::{Fixture, deadline, field_of, order_input, product_input, unkeyed};
 
 #[tokio::test]
-async fn an_order_keeps_names_prices_and_their_sum() {
+async fn placed_order_stores_names_prices_and_total() {
     let fixture = Fixture::new().await;
     let account = fixture.account().await;
     let (phone, cable) = (fixture.product("999.99").await, fixture.product("0").await);
@@ -31,42 +31,45 @@ async fn an_order_keeps_names_prices_and_their_sum() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_refused_by_name() {
+async fn order_with_unknown_id_is_rejected_naming_the_field() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let unknown = uuid::Uuid::now_v7().to_string();
-    let good = order_input(&account, &[(&product, 1), (&fixture.product("6").await, 1)]);
+    let valid = order_input(&account, &[(&product, 1), (&fixture.product("6").await, 1)]);
 
     for (id, code) in [
         (unknown.as_str(), Code::AccountNotFound),
         ("x", Code::InvalidArgument),
     ] {
-        let mut input = good.clone();
+        let mut input = valid.clone();
         input.account_id = id.into();
         let refused = fixture.shop.place_order(&unkeyed(), &input).await;
         assert_eq!(field_of(&refused), Some("accountId"));
-        assert_eq!(refused.expect_err("refused").code(), code);
+        assert_eq!(refused.expect_err("must be rejected").code(), code);
     }
     for (id, code) in [
         (unknown.as_str(), Code::ProductNotFound),
         ("", Code::InvalidArgument),
     ] {
-        let mut input = good.clone();
+        let mut input = valid.clone();
         input.lines[1].product_id = id.into();
         let refused = fixture.shop.place_order(&unkeyed(), &input).await;
         assert_eq!(field_of(&refused), Some("products[1].productId"));
-        assert_eq!(refused.expect_err("refused").code(), code);
+        assert_eq!(refused.expect_err("must be rejected").code(), code);
     }
-    // An id of another kind is no product.
-    let mut input = good.clone();
+    // The id of an entity of another kind is not a product.
+    let mut input = valid.clone();
     input.lines[1].product_id = account.id.to_string();
     let refused = fixture.shop.place_order(&unkeyed(), &input).await;
-    assert_eq!(refused.expect_err("refused").code(), Code::ProductNotFound);
+    assert_eq!(
+        refused.expect_err("must be rejected").code(),
+        Code::ProductNotFound
+    );
     assert_eq!(fixture.orders_of(&account.id).await, []);
 }
 
 #[tokio::test]
-async fn bad_products_are_refused_by_name() {
+async fn product_with_invalid_price_is_rejected_naming_the_field() {
     let fixture = Fixture::new().await;
     for (price, currency, field) in [
         ("-1", "USD", "price"),
@@ -83,27 +86,30 @@ async fn bad_products_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn illegal_moves_are_refused_and_change_nothing() {
+async fn illegal_transition_is_rejected_without_change() {
     let fixture = Fixture::new().await;
     let id = fixture.order().await.state.id.to_string();
     let early = fixture
         .shop
         .command_order(&unkeyed(), &id, OrderCommand::Complete)
         .await;
-    assert_eq!(early.expect_err("refused").code(), Code::IllegalTransition);
+    assert_eq!(
+        early.expect_err("must be rejected").code(),
+        Code::IllegalTransition
+    );
     for command in [OrderCommand::Confirm, OrderCommand::Complete] {
         fixture
             .shop
             .command_order(&unkeyed(), &id, command)
             .await
-            .expect("moved");
+            .expect("changed");
     }
     let cancel = OrderCommand::Cancel {
         reason: Some("late".into()),
     };
     let refused = fixture.shop.command_order(&unkeyed(), &id, cancel).await;
     assert_eq!(
-        refused.expect_err("refused").code(),
+        refused.expect_err("must be rejected").code(),
         Code::IllegalTransition
     );
     let order = fixture.shop.order(&id, deadline()).await.expect("exists");
@@ -114,7 +120,7 @@ async fn illegal_moves_are_refused_and_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_account_and_the_products_are_asked_in_parallel() {
+async fn account_and_products_are_read_in_parallel() {
     let fixture = Fixture::new().await;
     let account = fixture.account().await;
     let products = [
@@ -133,6 +139,6 @@ async fn the_account_and_the_products_are_asked_in_parallel() {
     let took_ms = began.elapsed().as_millis();
     assert!(
         (1_000..1_500).contains(&took_ms),
-        "four loads of a second each took {took_ms} ms"
+        "four loads of 1 s each took {took_ms} ms"
     );
 }

@@ -1,4 +1,4 @@
-//! A crash of one actor loses nothing and disturbs no other (B1); deadlines are honoured.
+//! The crash of an actor loses no committed state and affects no other entity (B1); deadlines hold.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use fritzy_types::Failure;
 use crate::fixtures::{Fixture, deadline, in_ms, unkeyed};
 
 #[tokio::test]
-async fn an_entity_that_panics_is_rebuilt_on_its_next_use() {
+async fn panicked_entity_is_rebuilt_on_next_use() {
     let fixture = Fixture::new().await;
     let (order, neighbour) = (fixture.order().await, fixture.order().await);
     let id = order.state.id.to_string();
@@ -30,7 +30,7 @@ async fn an_entity_that_panics_is_rebuilt_on_its_next_use() {
         .await;
     assert_eq!(panicked, Err(ShopError::Failed(Failure::Internal)));
 
-    // The neighbour's actor was not touched; this one is as it was before the panic.
+    // The neighbour's actor is unaffected; this entity is in its state before the panic.
     let neighbour_id = neighbour.state.id.to_string();
     assert_eq!(
         fixture.shop.order(&neighbour_id, deadline()).await,
@@ -45,11 +45,11 @@ async fn an_entity_that_panics_is_rebuilt_on_its_next_use() {
         .shop
         .command_order(&unkeyed(), &id, OrderCommand::Complete)
         .await;
-    assert_eq!(completed.expect("works again").version, 3);
+    assert_eq!(completed.expect("completed").version, 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebuilt_entity_knows_what_its_dead_actor_had_queued() {
+async fn rebuilt_entity_includes_append_queued_by_dead_actor() {
     let fixture = Fixture::new().await;
     let id = fixture.order().await.state.id.to_string();
     fixture.faults.hold_append.store(true, Ordering::SeqCst);
@@ -63,13 +63,13 @@ async fn a_rebuilt_entity_knows_what_its_dead_actor_had_queued() {
         .await;
     assert_eq!(lost, Err(ShopError::Failed(Failure::Internal)));
 
-    // The append is still in the queue, without its actor. The next one must not read past it.
+    // The append is still in the queue, without its actor. The next actor must not read before it.
     let (shop, order_id) = (fixture.shop.clone(), id.clone());
     let read = tokio::spawn(async move { shop.order(&order_id, deadline()).await });
-    // Paused time passes only when nothing can go on: the read has come as far as it can.
+    // Paused time advances only when every task is idle: the read has got as far as it can.
     tokio::time::sleep(Duration::from_millis(1)).await;
     fixture.faults.gate.notify_one();
-    let seen = read.await.expect("ran").expect("rebuilt");
+    let seen = read.await.expect("no panic").expect("rebuilt");
     assert_eq!(
         (seen.version, seen.state.status),
         (2, OrderStatus::Confirmed)
@@ -78,11 +78,11 @@ async fn a_rebuilt_entity_knows_what_its_dead_actor_had_queued() {
         .shop
         .command_order(&unkeyed(), &id, OrderCommand::Complete)
         .await;
-    assert_eq!(completed.expect("goes on").version, 3);
+    assert_eq!(completed.expect("completed").version, 3);
 }
 
 #[tokio::test]
-async fn a_creation_that_panics_takes_nobody_with_it() {
+async fn panicking_creation_fails_alone() {
     let fixture = Fixture::new().await;
     let order = fixture.order().await;
     fixture
@@ -97,7 +97,7 @@ async fn a_creation_that_panics_takes_nobody_with_it() {
 }
 
 #[tokio::test]
-async fn an_entity_is_read_from_memory_after_its_first_use() {
+async fn active_entity_is_read_from_memory() {
     let fixture = Fixture::new().await;
     let id = fixture.account().await.id.to_string();
     for _ in 0..10 {
@@ -107,36 +107,36 @@ async fn an_entity_is_read_from_memory_after_its_first_use() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_does_not_exist_is_mistaken_for_a_failure() {
+async fn absent_entity_under_concurrent_reads_is_not_found() {
     let fixture = Fixture::new().await;
     let unknown = uuid::Uuid::now_v7().to_string();
-    // Each answer lets the actor go while other reads are on their way to it.
+    // Each reply stops the actor while other reads are queued for it.
     let readers = (0..8).map(|_| {
         let (shop, unknown) = (fixture.shop.clone(), unknown.clone());
         tokio::spawn(async move {
             for _ in 0..300 {
-                let answer = shop.account(&unknown, deadline()).await;
+                let result = shop.account(&unknown, deadline()).await;
                 assert_eq!(
-                    answer.expect_err("does not exist").code(),
+                    result.expect_err("does not exist").code(),
                     Code::AccountNotFound
                 );
             }
         })
     });
     for reader in futures_util::future::join_all(readers).await {
-        reader.expect("every answer was right");
+        reader.expect("every read reported an absent account");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_answered_by_its_deadline_and_late_work_is_dropped() {
+async fn late_command_times_out_and_is_not_executed() {
     let fixture = Fixture::new().await;
     let id = fixture.order().await.state.id.to_string();
     fixture.faults.load_ms.store(1_000, Ordering::SeqCst);
     let late = fixture.shop.order(&id, in_ms(300)).await;
     assert_eq!(late.expect_err("too slow").code(), Code::DeadlineExceeded);
 
-    // Waits in the mailbox behind the read above until its deadline has passed.
+    // The command waits in the mailbox behind the read above until its deadline has passed.
     let mut request = unkeyed();
     request.deadline = in_ms(200);
     let dropped = fixture
@@ -148,5 +148,5 @@ async fn a_caller_is_answered_by_its_deadline_and_late_work_is_dropped() {
         Code::DeadlineExceeded
     );
     let seen = fixture.shop.order(&id, deadline()).await.expect("exists");
-    assert_eq!(seen.version, 1, "the late command was not carried out");
+    assert_eq!(seen.version, 1, "the late command was executed");
 }

@@ -1,4 +1,5 @@
-//! Two shops on one set of stores in memory, as two nodes of a cluster are, between which shards move.
+//! Two shops on one set of in-memory stores, like two nodes of a cluster, with shards moving
+//! between them.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::faults::{Faults, FaultyJournal, SlowReads};
 pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) shop: Arc<Shop>,
-    /// Holds until it is ended.
+    /// Holds until the test ends it.
     pub(crate) lease: LocalLease,
 }
 
@@ -25,7 +26,7 @@ pub(crate) struct TwoNodes {
 }
 
 impl TwoNodes {
-    /// All shards are the first node's.
+    /// The first node owns all shards.
     pub(crate) async fn new(shards: u16, config: ShopConfig) -> Self {
         let shards = ShardCount::new(shards).expect("in range");
         let stores = Stores::in_memory(MemoryConfig {
@@ -65,7 +66,7 @@ impl TwoNodes {
         self.stores.ownership.shard_count().all().collect()
     }
 
-    /// A node takes these shards from whoever has them.
+    /// Claims these shards for a node, whichever node owns them, and starts them there.
     pub(crate) async fn claim(&self, node: usize, shards: &[ShardId]) {
         let Node { id, shop, .. } = &self.nodes[node];
         let leases = self.stores.ownership.claim(*id, shards).await;
@@ -74,10 +75,13 @@ impl TwoNodes {
         self.map.record(&leases);
     }
 
-    /// The node that a shard belongs to.
+    /// Index of the node that owns a shard.
     pub(crate) fn owner(&self, shard: ShardId) -> usize {
         let (owner, _) = self.map.owner(shard);
         let is_owner = |node: &Node| Some(node.id) == owner;
-        self.nodes.iter().position(is_owner).expect("it has one")
+        self.nodes
+            .iter()
+            .position(is_owner)
+            .expect("every shard has an owner")
     }
 }

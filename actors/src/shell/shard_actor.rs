@@ -1,5 +1,5 @@
-//! The supervisor of one shard: starts entities at their first use, starts them anew after a crash,
-//! and decides creations itself, without an actor for what was only just made.
+//! The supervisor of one shard: starts entities at their first use, restarts them after a crash,
+//! and decides creations itself, because a created entity needs no actor yet.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,15 +13,17 @@ use fritzy_domain::{
 use fritzy_types::Failure;
 use hashlink::LinkedHashMap;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use crate::answer::Request;
 use crate::clock::{is_late, now, now_monotonic};
-use crate::entity_actor::{
-    EntityActor, EntityArguments, ShardContext, append_failure, build_append,
-};
+use crate::error::append_failure;
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest};
+use crate::request::Request;
+use crate::shell::append::build_append;
+use crate::shell::context::ShardContext;
+use crate::shell::entity_actor::{EntityActor, EntityArguments};
 
 pub(crate) struct ShardActor;
 
@@ -30,34 +32,35 @@ pub(crate) struct ShardState {
     /// In order of use, the longest unused first.
     entities: LinkedHashMap<EntityId, Child>,
     by_actor: HashMap<ActorId, EntityId>,
-    /// Entities whose last actor died: their next one first waits for what it had appended.
+    /// Entities whose last actor died: the next one first waits for its appends in flight.
     crashed: HashSet<EntityId>,
-    /// Listened to by all that goes on outside of this actor: closed when nothing does.
-    outside: watch::Sender<()>,
-    /// Whether it stops when nothing is left.
+    /// Replies that wait for the journal outside of this actor.
+    pending_replies: TaskTracker,
+    /// Whether the actor stops once no entity and no pending reply is left.
     stopping: bool,
 }
 
 impl Drop for ShardState {
-    /// A shard that is killed takes its entities with it; one that stops in order has none left.
+    /// The entities of a killed shard die with it; a shard that stops in order has none left.
     fn drop(&mut self) {
         for _ in &self.by_actor {
-            self.context.node.residents.gone(false);
+            self.context.node.entity_limit.gone(false);
         }
     }
 }
 
 /// An entity in use.
 struct Child {
-    /// Places in its queue; whoever finds none is refused as overload.
-    places: Arc<Semaphore>,
+    /// Permits of its queue; a request that finds none is refused as overload.
+    permits: Arc<Semaphore>,
     last_used: Instant,
     actor: ChildActor,
 }
 
 enum ChildActor {
     Active(ActorRef<EntityMessage>),
-    /// Told to stop; what comes meanwhile waits for its successor, so that an entity never has two.
+    /// Was sent its stop. Later messages wait for the successor, so that an entity never has two
+    /// actors.
     Stopping(Vec<EntityMessage>),
 }
 
@@ -76,7 +79,7 @@ impl Actor for ShardActor {
             entities: LinkedHashMap::new(),
             by_actor: HashMap::new(),
             crashed: HashSet::new(),
-            outside: watch::Sender::new(()),
+            pending_replies: TaskTracker::new(),
             stopping: false,
         })
     }
@@ -120,11 +123,9 @@ impl Actor for ShardActor {
                 }
                 ShardRequest::Barrier => {
                     let context = state.context.clone();
-                    let outside = state.outside.subscribe();
-                    tokio::spawn(async move {
+                    state.pending_replies.spawn(async move {
                         context.node.journal.barrier().await;
-                        reply.send(context.unproved(ShardReply::BarrierPassed));
-                        drop(outside);
+                        reply.send(context.under_lease(ShardReply::BarrierPassed));
                     });
                 }
             },
@@ -152,34 +153,32 @@ impl Actor for ShardActor {
 }
 
 impl ShardState {
-    /// Decides a creation and hands it to the journal; whoever waits is answered when it is durable,
-    /// while this actor goes on. The journal's unique keys say whether it existed already, so that a
-    /// fresh id costs no read.
+    /// Decides a creation and appends it. The reply is sent when it is durable; meanwhile this
+    /// actor continues. The journal's unique keys detect an existing entity, so that a fresh id
+    /// costs no read.
     fn create(&self, command: Command, request: Request, reply: ReplyTo) {
-        // A panic of the rules is this request's misfortune, not the shard's.
+        // A panic of the rules must fail this request only, not the shard.
         let submitted = catch_unwind(AssertUnwindSafe(|| {
-            let env = DecisionContext {
+            let decision = DecisionContext {
                 now: now(),
                 command: request.command,
             };
-            let events = State::decide(None, command, &env)?;
+            let events = State::decide(None, command, &decision)?;
             let append = build_append(self.context.lease, None, 0, events, &request);
             Ok::<_, Rejection>(self.submit(append))
         }));
         match submitted {
             Ok(Ok((created, committed))) => {
-                let outside = self.outside.subscribe();
-                tokio::spawn(async move {
+                self.pending_replies.spawn(async move {
                     reply.send(match committed.await {
                         Ok(_) => Ok(ShardReply::State(created)),
                         Err(AppendError::Conflict) => Ok(ShardReply::Exists),
                         Err(failure) => Err(append_failure(&failure)),
                     });
-                    drop(outside);
                 });
             }
-            // No look at the local lease: what refuses a creation is in the command alone, and true on every node. That
-            // one exists already is proved by the journal.
+            // Needs no local lease: a creation is rejected for its command alone, equally on every
+            // node. That an entity exists already is proved by the journal.
             Ok(Err(rejection)) => {
                 reply.send(Ok(ShardReply::Rejected(rejection)));
             }
@@ -214,24 +213,24 @@ impl ShardState {
         let last_used = now_monotonic();
         if !self.entities.contains_key(&id) {
             let actor = ChildActor::Active(self.start(myself, id).await?);
-            let places = Arc::new(Semaphore::new(self.context.node.entity_queue_max));
+            let permits = Arc::new(Semaphore::new(self.context.node.entity_queue_max));
             self.entities.insert(
                 id,
                 Child {
-                    places,
+                    permits,
                     last_used,
                     actor,
                 },
             );
-            self.make_room();
+            self.passivate_over_limit();
         }
         let child = self
             .entities
             .to_back(&id)
-            .expect("it was there or has just been started");
+            .expect("the entity was active or has just been started");
         child.last_used = last_used;
-        match child.places.clone().try_acquire_owned() {
-            Ok(place) => message.queue_at(place),
+        match child.permits.clone().try_acquire_owned() {
+            Ok(permit) => message.hold_permit(permit),
             Err(_) => {
                 if let Some(reply) = message.into_reply() {
                     reply.send(Err(Failure::Overloaded));
@@ -240,8 +239,8 @@ impl ShardState {
             }
         }
         match &mut child.actor {
-            // An actor that has just died takes the message with it; whoever waits is told so by the
-            // dropped reply.
+            // An actor that has just died drops the message; the client learns it from the dropped
+            // reply.
             ChildActor::Active(actor) => drop(actor.send_message(message)),
             ChildActor::Stopping(waiting) => waiting.push(message),
         }
@@ -262,23 +261,23 @@ impl ShardState {
         let (actor, _) =
             Actor::spawn_linked(None, EntityActor, arguments, myself.get_cell()).await?;
         self.by_actor.insert(actor.get_id(), id);
-        self.context.node.residents.started();
+        self.context.node.entity_limit.started();
         Ok(actor)
     }
 
-    /// Lets the longest unused entity go when the node holds too many.
-    fn make_room(&mut self) {
-        if self.context.node.residents.too_many()
+    /// Passivates the longest unused entity when the node holds too many.
+    fn passivate_over_limit(&mut self) {
+        if self.context.node.entity_limit.is_exceeded()
             && let Some(entity) = self.longest_unused()
         {
             self.passivate(entity);
         }
     }
 
-    /// Lets all entities go that were not used for long enough.
+    /// Passivates all entities that have been idle for long enough.
     fn passivate_idle(&mut self) {
         let now = now_monotonic();
-        let idle_after = self.context.node.residents.idle_after;
+        let idle_after = self.context.node.entity_limit.idle_after;
         let idle: Vec<EntityId> = self
             .entities
             .iter()
@@ -290,7 +289,7 @@ impl ShardState {
         }
     }
 
-    /// The longest unused of several; never the only one, which is being used now.
+    /// The longest unused of several entities; never the only one, which is in use now.
     fn longest_unused(&self) -> Option<EntityId> {
         let is_active = |child: &Child| matches!(child.actor, ChildActor::Active(_));
         let others = self
@@ -314,14 +313,14 @@ impl ShardState {
         }
     }
 
-    /// Tells an entity to leave once it has done what waits for it.
+    /// Stops an entity after the messages in its queue.
     fn passivate(&mut self, entity: EntityId) {
         if let Some(child) = self.entities.get_mut(&entity)
             && let ChildActor::Active(actor) = &child.actor
         {
             drop(actor.send_message(EntityMessage::Stop));
             child.actor = ChildActor::Stopping(Vec::new());
-            self.context.node.residents.passivated();
+            self.context.node.entity_limit.passivated();
         }
     }
 
@@ -337,9 +336,9 @@ impl ShardState {
         if crashed {
             self.crashed.insert(id);
         }
-        self.context.node.residents.gone(crashed);
+        self.context.node.entity_limit.gone(crashed);
         if let Some(Child {
-            places,
+            permits,
             last_used,
             actor: ChildActor::Stopping(waiting),
         }) = self.entities.remove(&id)
@@ -352,7 +351,7 @@ impl ShardState {
             self.entities.insert(
                 id,
                 Child {
-                    places,
+                    permits,
                     last_used,
                     actor: ChildActor::Active(actor),
                 },
@@ -365,7 +364,7 @@ impl ShardState {
         Ok(())
     }
 
-    /// Lets all entities go once they have done what waits for them, and then stops.
+    /// Stops all entities after the messages in their queues, then this actor.
     async fn stop(&mut self, myself: &ActorRef<ShardMessage>) {
         self.stopping = true;
         let entities: Vec<EntityId> = self.entities.keys().copied().collect();
@@ -377,8 +376,9 @@ impl ShardState {
 
     async fn stop_when_empty(&self, myself: &ActorRef<ShardMessage>) {
         if self.stopping && self.entities.is_empty() {
-            // Nothing else can come for this actor to do.
-            self.outside.closed().await;
+            // No message can follow, so that waiting here delays none.
+            self.pending_replies.close();
+            self.pending_replies.wait().await;
             myself.stop(None);
         }
     }

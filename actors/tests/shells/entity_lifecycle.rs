@@ -1,11 +1,11 @@
-//! Accounts and products change, and end (A9); what ended is refused by name.
+//! Changes of accounts and products up to closing and withdrawal (A9), and expected versions.
 
 use fritzy_actors::{PriceInput, Target};
 use fritzy_domain::{AccountCommand, Code, OrderCommand, ProductCommand, Version};
 
 use crate::fixtures::{Fixture, deadline, field_of, keyed, order_input, unkeyed};
 
-fn at(id: &str, expected: Version) -> Target<'_> {
+fn at_version(id: &str, expected: Version) -> Target<'_> {
     Target {
         id,
         expected_version: Some(expected),
@@ -21,7 +21,7 @@ fn dollars(amount: &str) -> PriceInput {
 }
 
 #[tokio::test]
-async fn an_account_is_renamed_and_closed_and_then_orders_no_more() {
+async fn account_rename_then_close_makes_it_read_only() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let (shop, id) = (&fixture.shop, account.id.to_string());
@@ -39,16 +39,22 @@ async fn an_account_is_renamed_and_closed_and_then_orders_no_more() {
         .await;
     assert!(closed.expect("closed").state.closed);
     let refused = shop.command_account(&unkeyed(), &id, rename).await;
-    assert_eq!(refused.expect_err("refused").code(), Code::AccountClosed);
+    assert_eq!(
+        refused.expect_err("must be rejected").code(),
+        Code::AccountClosed
+    );
     let order = shop
         .place_order(&unkeyed(), &order_input(&account, &[(&product, 1)]))
         .await;
     assert_eq!(field_of(&order), Some("accountId"));
-    assert_eq!(order.expect_err("refused").code(), Code::AccountClosed);
+    assert_eq!(
+        order.expect_err("must be rejected").code(),
+        Code::AccountClosed
+    );
 }
 
 #[tokio::test]
-async fn an_order_takes_the_price_of_its_moment_and_no_withdrawn_product() {
+async fn order_uses_current_price_and_rejects_withdrawn_product() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let other = fixture.product("1").await;
@@ -84,16 +90,19 @@ async fn an_order_takes_the_price_of_its_moment_and_no_withdrawn_product() {
         .expect("withdrawn");
     let refused = shop.place_order(&unkeyed(), &input).await;
     assert_eq!(field_of(&refused), Some("products[1].productId"));
-    assert_eq!(refused.expect_err("refused").code(), Code::ProductWithdrawn);
+    assert_eq!(
+        refused.expect_err("must be rejected").code(),
+        Code::ProductWithdrawn
+    );
     let kept = shop
         .order(&before.id.to_string(), deadline())
         .await
         .expect("exists");
-    assert_eq!(kept.state, before, "a withdrawal does not undo orders");
+    assert_eq!(kept.state, before, "a withdrawal changed an order");
 }
 
 #[tokio::test]
-async fn the_same_key_answers_the_same_after_all_that_can_happen_since() {
+async fn i8_repeated_key_replays_response_after_later_changes() {
     let fixture = Fixture::new().await;
     let (account, product) = (fixture.account().await, fixture.product("5").await);
     let (shop, id) = (&fixture.shop, product.id.to_string());
@@ -122,55 +131,65 @@ async fn the_same_key_answers_the_same_after_all_that_can_happen_since() {
         Ok(repriced)
     );
     assert_eq!(fixture.orders_of(&account.id).await.len(), 1);
-    // The same request with a key that was never used.
+    // The same request with an unused key.
     let refused = shop
         .place_order(&keyed("createOrder", "k2", "o"), &input)
         .await;
-    assert_eq!(refused.expect_err("refused").code(), Code::AccountClosed);
+    assert_eq!(
+        refused.expect_err("must be rejected").code(),
+        Code::AccountClosed
+    );
 }
 
 #[tokio::test]
-async fn an_expected_version_is_checked_for_every_command() {
+async fn stale_expected_version_is_rejected_for_every_command() {
     let fixture = Fixture::new().await;
     let order = fixture.order().await.state;
     let (shop, id) = (&fixture.shop, order.id.to_string());
     let refused = shop
-        .command_order(&unkeyed(), at(&id, 2), OrderCommand::Confirm)
+        .command_order(&unkeyed(), at_version(&id, 2), OrderCommand::Confirm)
         .await;
     assert_eq!(field_of(&refused), Some("expectedVersion"));
-    assert_eq!(refused.expect_err("refused").code(), Code::VersionMismatch);
+    assert_eq!(
+        refused.expect_err("must be rejected").code(),
+        Code::VersionMismatch
+    );
     let confirmed = shop
-        .command_order(&unkeyed(), at(&id, 1), OrderCommand::Confirm)
+        .command_order(&unkeyed(), at_version(&id, 1), OrderCommand::Confirm)
         .await;
     assert_eq!(confirmed.expect("confirmed").version, 2);
 
     let account = order.account_id.to_string();
     let close = shop
-        .command_account(&unkeyed(), at(&account, 7), AccountCommand::Close)
+        .command_account(&unkeyed(), at_version(&account, 7), AccountCommand::Close)
         .await;
-    assert_eq!(close.expect_err("refused").code(), Code::VersionMismatch);
+    assert_eq!(
+        close.expect_err("must be rejected").code(),
+        Code::VersionMismatch
+    );
     let product = order.lines[0].product_id.to_string();
     let withdraw = ProductCommand::Withdraw;
     let withdrawn = shop
-        .command_product(&unkeyed(), at(&product, 1), withdraw)
+        .command_product(&unkeyed(), at_version(&product, 1), withdraw)
         .await;
     assert_eq!(withdrawn.expect("withdrawn").version, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_saw_the_same_version_one_succeeds() {
+async fn concurrent_commands_with_same_version_succeed_once() {
     let fixture = Fixture::new().await;
     let id = fixture.product("5").await.id.to_string();
-    let tries = (0..32).map(|number| {
+    let attempts = (0..32).map(|number| {
         let (shop, id) = (fixture.shop.clone(), id.clone());
         tokio::spawn(async move {
             let price = dollars(&format!("{number}"));
-            shop.reprice_product(&unkeyed(), at(&id, 1), price).await
+            shop.reprice_product(&unkeyed(), at_version(&id, 1), price)
+                .await
         })
     });
-    let answers = futures_util::future::join_all(tries).await;
-    let succeeded = answers
+    let results = futures_util::future::join_all(attempts).await;
+    let succeeded = results
         .into_iter()
-        .filter(|answer| answer.as_ref().expect("ran").is_ok());
+        .filter(|result| result.as_ref().expect("no panic").is_ok());
     assert_eq!(succeeded.count(), 1);
 }

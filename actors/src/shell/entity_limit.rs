@@ -1,5 +1,5 @@
-//! How many entities are in memory, and how many may be. One count for the node: a shard may hold
-//! many while others hold none.
+//! The limit on entities in memory, and their counts. The limit holds for the whole node, because
+//! the load is not the same on all shards.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use prometheus_client::registry::Registry;
 
 /// The limit on entities in memory, and the counts. Shared by all shards.
 #[derive(Clone)]
-pub(crate) struct Residents {
+pub(crate) struct EntityLimit {
     resident: Gauge,
     passivated: Counter,
     crashed: Counter,
     shards_restarted: Counter,
     max: usize,
-    /// Unused for this long, an entity leaves.
+    /// An entity that was not used for this long is passivated.
     pub(crate) idle_after: Duration,
 }
 
-/// How many entities are, left or died.
+/// Counts of a node's actors. All but `resident` count since the shop's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActorCounts {
     /// Entities in memory now.
     pub resident: usize,
-    /// Entities that were told to leave because they were idle, absent, or others needed the room.
+    /// Entities passivated: idle, absent, or the longest unused when the limit was exceeded.
     pub passivated: u64,
-    /// Actors of entities that died; each is started anew at its next use.
+    /// Entity actors that died; each is restarted at its next use.
     pub crashed: u64,
-    /// Supervisors of shards that died; each is started anew at once.
+    /// Shard supervisors that died; each is restarted at once.
     pub shards_restarted: u64,
 }
 
-impl Residents {
+impl EntityLimit {
     pub(crate) fn new(max: usize, idle_after: Duration) -> Self {
         let (resident, passivated, crashed, shards_restarted) = Default::default();
         Self {
@@ -48,20 +48,20 @@ impl Residents {
     pub(crate) fn register(&self, registry: &mut Registry) {
         let resident = "Entities in memory";
         registry.register("entities_resident", resident, self.resident.clone());
-        let passivated = "Entities that left memory, idle or to make room";
+        let passivated = "Entities passivated: idle, absent, or over the limit";
         registry.register("entities_passivated", passivated, self.passivated.clone());
-        let crashed = "Entity actors that died and are started anew at their next use";
+        let crashed = "Entity actors that died; each is restarted at its next use";
         registry.register("entity_crashes", crashed, self.crashed.clone());
-        let restarted = "Shard supervisors that died and were started anew";
+        let restarted = "Shard supervisors that died and were restarted";
         registry.register("shard_restarts", restarted, self.shards_restarted.clone());
     }
 
-    /// Notes a started entity.
+    /// Counts a started entity.
     pub(crate) fn started(&self) {
         self.resident.inc();
     }
 
-    /// Notes one that is gone.
+    /// Counts an entity that has left memory.
     pub(crate) fn gone(&self, crashed: bool) {
         self.resident.dec();
         if crashed {
@@ -69,19 +69,19 @@ impl Residents {
         }
     }
 
-    /// Notes a shard's supervisor that died.
+    /// Counts a restarted shard supervisor.
     pub(crate) fn shard_restarted(&self) {
         self.shards_restarted.inc();
     }
 
-    /// Notes that one was told to leave.
+    /// Counts an entity that was sent its stop.
     pub(crate) fn passivated(&self) {
         self.passivated.inc();
     }
 
-    /// Whether a shard that has just started an entity should let another go. The limit is kept but for
-    /// one entity in each shard.
-    pub(crate) fn too_many(&self) -> bool {
+    /// Whether a shard that has just started an entity should passivate another. Keeps the limit up
+    /// to one entity in each shard.
+    pub(crate) fn is_exceeded(&self) -> bool {
         self.counts().resident > self.max
     }
 

@@ -1,5 +1,7 @@
-//! Placing an order: a stateless service that asks the owners of the account and the products, in
-//! parallel, for what the order needs, then sends one self-contained command.
+//! Placing an order: reads the account and the products from their owners in parallel, then sends
+//! one self-contained command to the account's shard.
+
+use std::sync::Arc;
 
 use fritzy_domain::{
     AccountId, Command, Kind, Order, OrderCommand, PlaceOrder, ProductId, Quote, QuotedLine,
@@ -7,29 +9,31 @@ use fritzy_domain::{
 };
 use futures_util::future::{join, join_all};
 
-use crate::answer::{Request, ShopError};
-use crate::messages::{ShardReply, ShardRequest, Snapshot};
-use crate::shop::{Shop, existing, order_of};
+use crate::error::ShopError;
+use crate::messages::{ShardReply, Snapshot};
+use crate::request::Request;
+use crate::service::entity_client::EntityClient;
+use crate::service::reply::{existing, order_of};
 
 /// An order as the client wrote it.
 #[derive(Clone, Debug)]
 pub struct OrderInput {
-    /// Whose it will be.
+    /// Id of the account that orders.
     pub account_id: String,
-    /// What is ordered.
+    /// Products and their quantities, in the order of the client.
     pub lines: Vec<OrderLineInput>,
 }
 
-/// One line of it.
+/// A line of an [`OrderInput`].
 #[derive(Clone, Debug)]
 pub struct OrderLineInput {
-    /// The product.
+    /// Id of the product to order.
     pub product_id: String,
-    /// How many.
+    /// Number of pieces, not checked yet.
     pub quantity: i64,
 }
 
-/// An order that nothing but its quotes can refuse.
+/// An order that only its account or its products can still have rejected.
 struct CheckedOrder {
     account_id: AccountId,
     lines: Vec<RequestedLine>,
@@ -57,20 +61,24 @@ impl OrderInput {
     }
 }
 
-impl Shop {
-    /// Places an order at the prices of this moment.
-    ///
-    /// # Errors
-    /// [`ShopError::Rejected`] naming the argument, once it is certain that the key was not used
-    /// before; [`ShopError::Failed`] otherwise.
-    pub async fn place_order(
+/// Places orders.
+pub(crate) struct Placing {
+    entities: Arc<EntityClient>,
+}
+
+impl Placing {
+    pub(crate) fn new(entities: Arc<EntityClient>) -> Self {
+        Self { entities }
+    }
+
+    pub(crate) async fn place_order(
         &self,
         request: &Request,
         input: &OrderInput,
     ) -> Result<Stored<Order>, ShopError> {
         let placed = match input.check() {
             Ok(order) => self.quote_and_place(request, &order, input).await,
-            Err(rejection) => self.refuse_creation(Kind::Order, request, rejection).await,
+            Err(rejection) => self.reject(request, rejection).await,
         };
         placed.map(|snapshot| order_of(&snapshot))
     }
@@ -81,40 +89,42 @@ impl Shop {
         order: &CheckedOrder,
         input: &OrderInput,
     ) -> Result<Snapshot, ShopError> {
+        let shard = self.entities.shard_of(order.account_id.slot());
         match self.quote(request, order, input).await {
             Ok(lines) => {
                 let account_id = order.account_id;
                 let place = OrderCommand::Place(PlaceOrder { account_id, lines });
-                let shard = self.router.shard_of(account_id.slot());
-                self.create(Kind::Order, shard, Command::Order(place), request)
+                self.entities
+                    .create(Kind::Order, shard, Command::Order(place), request)
                     .await
             }
             Err(ShopError::Rejected(rejection)) => {
                 if request.fingerprint.is_some() {
-                    // The first use of the key may still be under way in the order's shard.
-                    let shard = self.router.shard_of(order.account_id.slot());
-                    self.router
-                        .ask(shard, request.deadline, ShardRequest::Barrier)
-                        .await?;
+                    // The first use of the key may still be in flight in the order's shard.
+                    self.entities.barrier(shard, request.deadline).await?;
                 }
-                self.refuse_creation(Kind::Order, request, rejection).await
+                self.reject(request, rejection).await
             }
             Err(failed) => Err(failed),
         }
     }
 
-    /// Asks the account whether it exists and each product for its name and price.
+    async fn reject(&self, request: &Request, rejection: Rejection) -> Result<Snapshot, ShopError> {
+        self.entities
+            .reject_creation(Kind::Order, request, rejection)
+            .await
+    }
+
+    /// Checks the account, and reads each product's name and price.
     async fn quote(
         &self,
         request: &Request,
         order: &CheckedOrder,
         input: &OrderInput,
     ) -> Result<Vec<QuotedLine>, ShopError> {
-        let account = self.read(order.account_id.into(), request.deadline);
-        let products = order
-            .lines
-            .iter()
-            .map(|line| self.read(line.product_id.into(), request.deadline));
+        let read = |entity| self.entities.read(entity, request.deadline);
+        let account = read(order.account_id.into());
+        let products = order.lines.iter().map(|line| read(line.product_id.into()));
         let (account, products) = join(account, join_all(products)).await;
         check_account(account?, &input.account_id)?;
         let mut lines = Vec::with_capacity(order.lines.len());
@@ -130,7 +140,7 @@ impl Shop {
     }
 }
 
-/// Refuses an account that does not exist or orders no more.
+/// Rejects an account that does not exist or is closed.
 fn check_account(reply: ShardReply, id: &str) -> Result<(), ShopError> {
     let field = String::from("accountId");
     match existing(reply, Kind::Account, field.clone(), id)?.state {
@@ -143,7 +153,8 @@ fn check_account(reply: ShardReply, id: &str) -> Result<(), ShopError> {
     }
 }
 
-/// What an order line keeps of a product; refuses one that is not to be had.
+/// The part of a product that an order line stores; rejects a product that does not exist or is
+/// withdrawn.
 fn quote_of(reply: ShardReply, field: String, id: &str) -> Result<Quote, ShopError> {
     let snapshot = existing(reply, Kind::Product, field.clone(), id)?;
     match &snapshot.state {
@@ -158,6 +169,6 @@ fn quote_of(reply: ShardReply, field: String, id: &str) -> Result<Quote, ShopErr
             name: product.name.clone(),
             unit_price: product.price,
         }),
-        other => panic!("a product's id answered with {}", other.id()),
+        other => panic!("a product's id led to {}", other.id()),
     }
 }

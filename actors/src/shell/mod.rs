@@ -1,0 +1,9 @@
+//! The actors: a root supervisor, a supervisor for each shard, and an actor for each active entity.
+
+pub(crate) mod activation;
+mod append;
+pub(crate) mod context;
+mod entity_actor;
+pub(crate) mod entity_limit;
+pub(crate) mod root;
+mod shard_actor;
