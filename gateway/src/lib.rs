@@ -10,6 +10,6 @@ pub use graphql::{
     rejected, schema_text,
 };
 pub use http::{
-    ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape,
-    routes, serve,
+    AnySchema, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness,
+    Scrape, routes, serve,
 };

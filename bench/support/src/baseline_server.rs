@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object};
+use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
 use fritzy_domain::{Account, AccountId, AccountPersonal, Stored};
 use fritzy_types::Timestamp;
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,8 +17,8 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use fritzy_gateway::{
-    AccountObject, ConnectionLimits, FieldResult, HttpConfig, HttpMetrics, INTROSPECTION,
-    InputTypes, PaginationInput, Readiness, Row, Scrape, rejected, routes, serve,
+    AccountObject, AnySchema, ConnectionLimits, FieldResult, HttpConfig, HttpMetrics,
+    INTROSPECTION, InputTypes, PaginationInput, Readiness, Row, Scrape, rejected, routes, serve,
 };
 
 /// A server that reads accounts from a hash map.
@@ -52,8 +52,8 @@ impl BaselineServer {
             .into_iter()
             .map(account)
             .collect::<io::Result<HashMap<_, _>>>()?;
-        let schema =
-            async_graphql::Schema::new(BaselineQuery(accounts), EmptyMutation, EmptySubscription);
+        let schema = Schema::new(BaselineQuery(accounts), EmptyMutation, EmptySubscription);
+        let schema = AnySchema::new(schema);
         let types = schema
             .execute(INTROSPECTION)
             .await

@@ -9,8 +9,8 @@ use std::time::Duration;
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_cluster::{LocalLease, ShardMap};
 use fritzy_gateway::{
-    HttpMetrics, INTROSPECTION, InputTypes, Readiness, Schema, Scrape, build_schema, fields,
-    routes, serve,
+    AnySchema, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Schema, Scrape, build_schema,
+    fields, routes, serve,
 };
 use fritzy_kafka::{KafkaBridge, KafkaSettingsError};
 use fritzy_persistence::{SqliteConfig, Stores};
@@ -228,6 +228,7 @@ async fn serve_api(
         settings.currency,
     );
     let (metrics, scrape) = metrics(registry, &schema, shop, stores).await;
+    let schema = AnySchema::from(schema);
     let introspected = schema.execute(INTROSPECTION).await;
     let input_types = InputTypes::read(&introspected.data.into_json().unwrap_or_default());
     let routes = routes(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::parser::types::ExecutableDocument;
-use async_graphql::{Executor, Request, Response as GraphqlResponse, Value};
+use async_graphql::{Request, Response as GraphqlResponse, Value};
 use bytes::Buf;
 use fritzy_cluster::admission::{self, AdmissionControl};
 use fritzy_domain::ReadReplicas;
@@ -17,6 +17,7 @@ use warp::reply::Response;
 
 use super::accept::MediaType;
 use super::admission::{BodyBudget, Reservation};
+use super::any_schema::AnySchema;
 use super::body::{Body, read_body};
 use super::config::HttpConfig;
 use super::document::{DocumentError, InputTypes, NAME_BYTES_MAX, cached_document};
@@ -32,8 +33,8 @@ use crate::graphql::{
 };
 
 /// The endpoint `/graphql`.
-pub(super) struct Endpoint<E> {
-    schema: E,
+pub(super) struct Endpoint {
+    schema: AnySchema,
     config: HttpConfig,
     /// Permits for requests being executed. Taken before a document is parsed: rejecting must cost
     /// next to nothing, or it would itself cause an overload.
@@ -53,9 +54,9 @@ struct RequestHead<'r> {
     headers: &'r HeaderMap,
 }
 
-impl<E: Executor> Endpoint<E> {
+impl Endpoint {
     pub(super) fn new(
-        schema: E,
+        schema: AnySchema,
         config: HttpConfig,
         metrics: HttpMetrics,
         input_types: InputTypes,
@@ -303,7 +304,7 @@ mod tests {
         let metrics = HttpMetrics::new(["broken".into()], &mut Registry::default());
         let config = HttpConfig::unlimited(Duration::from_secs(10), 1_000);
         let types = InputTypes::read(&serde_json::Value::Null);
-        let endpoint = Endpoint::new(schema, config, metrics, types, None);
+        let endpoint = Endpoint::new(AnySchema::new(schema), config, metrics, types, None);
         let nothing = stream::empty::<Result<bytes::Bytes, warp::Error>>();
         let query = "query=%7Bbroken%7D".to_owned();
         let response = endpoint.handle(Method::GET, HeaderMap::new(), query, nothing);

@@ -2,6 +2,7 @@
 
 mod accept;
 mod admission;
+mod any_schema;
 mod body;
 mod config;
 mod document;
@@ -21,6 +22,7 @@ mod routes;
 mod server;
 mod traceparent;
 
+pub use any_schema::AnySchema;
 pub use config::HttpConfig;
 pub use document::{INTROSPECTION, InputTypes};
 pub use health::Readiness;

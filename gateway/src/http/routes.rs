@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use async_graphql::Executor;
 use fritzy_domain::ReadReplicas;
 use warp::filters::BoxedFilter;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
+use super::any_schema::AnySchema;
 use super::config::HttpConfig;
 use super::document::InputTypes;
 use super::endpoint::Endpoint;
@@ -20,7 +20,7 @@ use super::plain_text::plain_text;
 
 /// All routes. The API is first, because nearly every request is for it.
 pub fn routes(
-    schema: impl Executor,
+    schema: AnySchema,
     config: HttpConfig,
     readiness: Readiness,
     input_types: InputTypes,

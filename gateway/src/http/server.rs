@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{BoxFuture, Either, select};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -38,11 +38,21 @@ pub struct ConnectionLimits {
 }
 
 /// Serves until `stopped` completes, then waits for requests in flight.
-pub async fn serve(
+pub fn serve(
     listener: TcpListener,
     routes: BoxedFilter<(Response,)>,
     limits: ConnectionLimits,
-    stopped: impl Future<Output = ()>,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, ()> {
+    // Boxed, so that hyper's part is compiled in this crate alone.
+    Box::pin(serve_until(listener, routes, limits, Box::pin(stopped)))
+}
+
+async fn serve_until(
+    listener: TcpListener,
+    routes: BoxedFilter<(Response,)>,
+    limits: ConnectionLimits,
+    stopped: BoxFuture<'static, ()>,
 ) {
     let permits = Arc::new(Semaphore::new(limits.max.min(Semaphore::MAX_PERMITS)));
     let running = GracefulShutdown::new();
