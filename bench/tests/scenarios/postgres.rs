@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
 use fritzy_bench::{Fsync, Store};
-use fritzy_testbed::{TestPostgres, shared_postgres, skipped};
+use fritzy_testbed::{ServiceError, TestPostgres, shared_postgres, skip_unless};
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
@@ -13,17 +13,15 @@ use crate::running::{
     wait_for,
 };
 
-/// One test at a time, because each lists the databases of the server.
-fn on_postgres(test: &str, body: impl FnOnce(&TestPostgres, &str)) {
+/// One test at a time, because each lists the databases of the server. Call it in
+/// [`skip_unless!`](fritzy_testbed::skip_unless).
+fn on_postgres(body: impl FnOnce(&TestPostgres, &str)) -> Result<(), ServiceError> {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let server = match shared_postgres() {
-        Ok(server) => server,
-        Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let server = shared_postgres()?;
     body(&server, &format!("--postgres={}", server.url()));
     assert_eq!(databases(&server), [""; 0], "all databases are dropped");
+    Ok(())
 }
 
 /// The databases that runs have created.
@@ -33,7 +31,7 @@ fn databases(server: &TestPostgres) -> Vec<String> {
 
 #[test]
 fn shop_in_process_uses_its_own_database() {
-    on_postgres("shop_in_process_uses_its_own_database", |_, postgres| {
+    skip_unless!(on_postgres(|_, postgres| {
         let report = run(&short(&["actors-place", "--committers=3", postgres]));
         assert_complete(&report);
         let variant = &report.subject;
@@ -46,33 +44,29 @@ fn shop_in_process_uses_its_own_database() {
         assert!(variant.figures["database_cpu_us_per_request"].median > 0.0);
         let report = run(&short(&["actors-ask", "--accounts=20", postgres]));
         assert_complete(&report);
-    });
+    }));
 }
 
 /// Generated rows are those that a shop would have written, and a shop continues after them.
 #[test]
 fn filled_database_is_usable_by_shop_and_node() {
-    on_postgres(
-        "filled_database_is_usable_by_shop_and_node",
-        |_, postgres| {
-            let few = ["--fill=500", "--accounts=20", "--products=10", postgres];
-            let report = run(&short(&[&["actors-place", "--keyed"], &few[..]].concat()));
-            assert_complete(&report);
-            assert_eq!(report.subject.settings.fill_count, 500);
-            assert_complete(&run_with_node(&short(&[&["place"], &few[..]].concat())));
-            let report = run(&short(&["actors-activate", "--fill=41000", postgres]));
-            assert_complete(&report);
-            let few_orders = bench(&["run", "actors-activate", "--fill=500", postgres]).output();
-            let stderr =
-                String::from_utf8_lossy(&few_orders.expect("it starts").stderr).into_owned();
-            assert!(stderr.contains("--fill=40960"), "{stderr}");
-        },
-    );
+    skip_unless!(on_postgres(|_, postgres| {
+        let few = ["--fill=500", "--accounts=20", "--products=10", postgres];
+        let report = run(&short(&[&["actors-place", "--keyed"], &few[..]].concat()));
+        assert_complete(&report);
+        assert_eq!(report.subject.settings.fill_count, 500);
+        assert_complete(&run_with_node(&short(&[&["place"], &few[..]].concat())));
+        let report = run(&short(&["actors-activate", "--fill=41000", postgres]));
+        assert_complete(&report);
+        let few_orders = bench(&["run", "actors-activate", "--fill=500", postgres]).output();
+        let stderr = String::from_utf8_lossy(&few_orders.expect("it starts").stderr).into_owned();
+        assert!(stderr.contains("--fill=40960"), "{stderr}");
+    }));
 }
 
 #[test]
 fn nodes() {
-    on_postgres("nodes", |_, postgres| {
+    skip_unless!(on_postgres(|_, postgres| {
         let few = short(&SMALL_DATASET);
         let variants = ["place", "--against=read", "--committers=1", postgres];
         let report = run_with_node(&[&variants, few.as_slice()].concat());
@@ -84,15 +78,14 @@ fn nodes() {
             assert_eq!(settings["committers"], "1");
             assert!(variant.figures.contains_key("database_cpu_us_per_request"));
         }
-    });
+    }));
 }
 
 /// A direction with a wide bound: an order in a group commit needs less than 60 % of the server's
 /// CPU time.
 #[test]
 fn group_commit_needs_less_server_cpu_than_single_orders() {
-    let test = "group_commit_needs_less_server_cpu_than_single_orders";
-    on_postgres(test, |_, postgres| {
+    skip_unless!(on_postgres(|_, postgres| {
         for pgbench in [
             "--against=pgbench:in-flight=16",
             "--against=pgbench:in-flight=16,single-statement",
@@ -117,13 +110,12 @@ fn group_commit_needs_less_server_cpu_than_single_orders() {
             let throughput = ratios["accepted_per_s"].median;
             assert!(cfg!(debug_assertions) || throughput > 1.2, "{throughput}");
         }
-    });
+    }));
 }
 
 #[test]
 fn pgbench_chooses_the_best_number_of_clients() {
-    let test = "pgbench_chooses_the_best_number_of_clients";
-    on_postgres(test, |_, postgres| {
+    skip_unless!(on_postgres(|_, postgres| {
         let report = run(&[
             "pgbench",
             postgres,
@@ -135,12 +127,12 @@ fn pgbench_chooses_the_best_number_of_clients() {
         assert_eq!(report.subject.settings.in_flight_count, None);
         let clients = report.subject.figures["clients_count"].median;
         assert!([8.0, 16.0, 32.0, 64.0].contains(&clients), "{clients}");
-    });
+    }));
 }
 
 #[test]
 fn interrupt_drops_the_database() {
-    on_postgres("interrupt_drops_the_database", |server, postgres| {
+    skip_unless!(on_postgres(|server, postgres| {
         let folder = TempDir::new().expect("a folder");
         for scenario in ["actors-place", "pgbench"] {
             let running = bench(&["run", scenario, postgres, "--duration-s=60"])
@@ -156,7 +148,7 @@ fn interrupt_drops_the_database() {
             assert_eq!(ended.code(), Some(130));
             assert_eq!(databases(server), [""; 0]);
         }
-    });
+    }));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::io::Write as _;
 /// past the capture of the test's output, which a passing test does not show.
 ///
 /// Call it through [`skip_unless!`](crate::skip_unless) or [`skip!`](crate::skip), which know the
-/// test's name.
+/// test's name. A test that continues with its other parts calls it with
+/// [`test_name!`](crate::test_name).
 pub fn skipped(test: &str, reason: &str) {
     let line = format!("\nskipped test: {test}: {reason}\n");
     // A closed output has no reader.

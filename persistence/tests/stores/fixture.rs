@@ -9,6 +9,7 @@ use fritzy_domain::{
     PlaceOrder, ProductCommand, ProductId, Quote, QuotedLine, State, Version,
 };
 use fritzy_persistence::{CommitterConfig, MemoryConfig, PostgresConfig, SqliteConfig, Stores};
+use fritzy_testbed::{ServiceError, shared_postgres};
 use fritzy_types::{Deadline, NodeId, ShardCount, ShardId, ShardLease, Timestamp};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -35,46 +36,37 @@ pub(crate) fn sqlite_config(folder: &TempDir) -> SqliteConfig {
     }
 }
 
-/// Creates an empty database for one test. Without a server the test is counted as skipped.
-pub(crate) fn postgres_config(test: &str) -> Option<PostgresConfig> {
-    let server = match fritzy_testbed::shared_postgres() {
-        Ok(server) => server,
-        Err(missing) if missing.is_missing() => {
-            fritzy_testbed::skipped(test, &missing.to_string());
-            return None;
-        }
-        Err(failure) => panic!("{failure}"),
-    };
-    let url = server.fresh_database().expect("a database");
-    Some(PostgresConfig {
+/// Creates an empty database for one test, for [`skip_unless!`](fritzy_testbed::skip_unless).
+pub(crate) fn postgres_config() -> Result<PostgresConfig, ServiceError> {
+    let url = shared_postgres()?.fresh_database().expect("a database");
+    Ok(PostgresConfig {
         shards: ShardCount::new(SHARDS).expect("in range"),
         ..PostgresConfig::new(url)
     })
 }
 
 impl Fixture {
-    /// Always there; an option, as the suite expects of each store.
-    pub(crate) async fn memory(_test: &str) -> Option<Self> {
+    /// Always there; a result, as the suite expects of each store.
+    pub(crate) async fn memory() -> Result<Self, ServiceError> {
         let shards = ShardCount::new(SHARDS).expect("in range");
         let config = MemoryConfig {
             shards,
             committer: CommitterConfig::default(),
         };
-        Some(Self::unclaimed(Stores::in_memory(config), None))
+        Ok(Self::unclaimed(Stores::in_memory(config), None))
     }
 
-    /// Always there; an option, as the suite expects of each store.
-    pub(crate) async fn sqlite(_test: &str) -> Option<Self> {
+    /// Always there; a result, as the suite expects of each store.
+    pub(crate) async fn sqlite() -> Result<Self, ServiceError> {
         let folder = TempDir::new().expect("a temporary folder");
         let stores = Stores::open_sqlite(sqlite_config(&folder)).await;
-        Some(Self::unclaimed(stores.expect("opens"), Some(folder)))
+        Ok(Self::unclaimed(stores.expect("opens"), Some(folder)))
     }
 
-    /// Returns `None` on a machine without PostgreSQL; the test is then counted as skipped.
-    pub(crate) async fn postgres(test: &str) -> Option<Self> {
-        let config = postgres_config(test)?;
+    pub(crate) async fn postgres() -> Result<Self, ServiceError> {
+        let config = postgres_config()?;
         let stores = Stores::open_postgres(config).await.expect("opens");
-        Some(Self::unclaimed(stores, None))
+        Ok(Self::unclaimed(stores, None))
     }
 
     fn unclaimed(stores: Stores, folder: Option<TempDir>) -> Self {

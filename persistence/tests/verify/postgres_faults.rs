@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Output;
 
-use fritzy_testbed::{TestPostgres, shared_postgres, skipped};
+use fritzy_testbed::{shared_postgres, skip_unless};
 use serde_json::Value;
 
 use crate::workspace::{fill_database, fritzy};
@@ -189,17 +189,6 @@ const FAULTS: [Fault; 32] = [
     ),
 ];
 
-fn server(test: &str) -> Option<TestPostgres> {
-    match shared_postgres() {
-        Ok(server) => Some(server),
-        Err(missing) if missing.is_missing() => {
-            skipped(test, &missing.to_string());
-            None
-        }
-        Err(failure) => panic!("{failure}"),
-    }
-}
-
 fn verify(url: &str, arguments: &[&str]) -> Output {
     let mut command = fritzy(&[&["journal", "verify"], arguments].concat());
     command.env("DATABASE_URL", url);
@@ -214,9 +203,7 @@ fn name(url: &str) -> &str {
 
 #[test]
 fn each_planted_fault_is_the_only_one_reported() {
-    let Some(server) = server("each_planted_fault_is_the_only_one_reported") else {
-        return;
-    };
+    let server = skip_unless!(shared_postgres());
     let base = server.fresh_database().expect("a database");
     fill_database(&base);
     for (fault, plant, expected) in FAULTS {
@@ -250,9 +237,7 @@ fn each_planted_fault_is_the_only_one_reported() {
 
 #[test]
 fn unverifiable_database_is_reported_in_one_line() {
-    let Some(server) = server("unverifiable_database_is_reported_in_one_line") else {
-        return;
-    };
+    let server = skip_unless!(shared_postgres());
     let foreign = server.fresh_database().expect("a database");
     let newer = server.fresh_database().expect("a database");
     fill_database(&newer);

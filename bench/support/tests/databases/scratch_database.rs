@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fritzy_bench_support::ScratchDatabase;
-use fritzy_testbed::{shared_postgres, skipped};
+use fritzy_testbed::{shared_postgres, skip_unless};
 use tokio::time::{sleep, timeout};
 
 /// Attempts, each cancelled after another delay, up to twice the time of a creation.
@@ -13,12 +13,7 @@ const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn cancelled_creation_leaves_no_database() {
-    let test = "cancelled_creation_leaves_no_database";
-    let server = match shared_postgres() {
-        Ok(server) => server,
-        Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let server = skip_unless!(shared_postgres());
     let began = Instant::now();
     let whole = ScratchDatabase::create(server.url())
         .await

@@ -6,7 +6,7 @@ use fritzy_actors::{PriceInput, ProductInput, Request, Shop, ShopConfig};
 use fritzy_bench_support::seed_orders;
 use fritzy_domain::CommandId;
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
-use fritzy_testbed::{shared_postgres, skipped};
+use fritzy_testbed::{shared_postgres, skip_unless};
 use fritzy_types::{Deadline, NodeId};
 use uuid::Uuid;
 
@@ -56,12 +56,7 @@ async fn create_accounts_and_products(url: &str) {
 
 #[tokio::test]
 async fn seeded_orders_keep_every_invariant() {
-    let test = "seeded_orders_keep_every_invariant";
-    let server = match shared_postgres() {
-        Ok(server) => server,
-        Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let server = skip_unless!(shared_postgres());
     let url = server.fresh_database().expect("a database");
     create_accounts_and_products(&url).await;
     let mut events = 2 * u64::try_from(ENTITIES).expect("few");

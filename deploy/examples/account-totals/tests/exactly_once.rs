@@ -14,7 +14,7 @@ use fritzy_domain::{CommandId, Event, OrderCommand, OrderEvent};
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
 use fritzy_projections::{Begin, Projections};
-use fritzy_testbed::{KafkaCluster, KafkaConfig, ServiceError, skipped};
+use fritzy_testbed::{KafkaCluster, KafkaConfig, skip_unless};
 use fritzy_types::{Deadline, NodeId, ShardCount};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
@@ -196,13 +196,8 @@ fn counted(brokers: &str, state: &Path) -> Expected {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_order_counts_once_despite_kills_and_repeats() {
-    let test = "each_order_counts_once_despite_kills_and_repeats";
     let started = tokio::task::block_in_place(|| KafkaCluster::start(&KafkaConfig::default()));
-    let cluster = match started {
-        Ok(cluster) => cluster,
-        Err(missing @ ServiceError::Missing { .. }) => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let cluster = skip_unless!(started);
     let brokers = cluster.bootstrap();
     let ordering = OrderingShop::new(brokers.clone()).await;
     let accounts = [

@@ -4,6 +4,7 @@ use fritzy_domain::{AppendError, AppendOutcome};
 use fritzy_persistence::{
     CommitterConfig, MemoryConfig, PostgresConfig, SharedMemoryStore, Sharing, Stores,
 };
+use fritzy_testbed::ServiceError;
 use fritzy_types::{
     ClusterState, Membership, NewNode, NodeId, Roles, ShardCount, ShardId, ShardLease,
 };
@@ -21,34 +22,34 @@ pub(crate) struct Cluster {
 }
 
 /// Creates a database that the nodes of a cluster share, for one test.
-pub(crate) fn cluster_config(test: &str) -> Option<PostgresConfig> {
-    Some(PostgresConfig {
+pub(crate) fn cluster_config() -> Result<PostgresConfig, ServiceError> {
+    Ok(PostgresConfig {
         shards: ShardCount::new(SHARDS).expect("in range"),
         sharing: Sharing::Cluster,
         readers: 2,
-        ..postgres_config(test)?
+        ..postgres_config()?
     })
 }
 
 impl Cluster {
-    /// Always there; an option, as the suite expects of each store.
-    pub(crate) async fn memory(_test: &str) -> Option<Self> {
+    /// Always there; a result, as the suite expects of each store.
+    pub(crate) async fn memory() -> Result<Self, ServiceError> {
         let memory = SharedMemoryStore::default();
         let config = MemoryConfig {
             shards: ShardCount::new(SHARDS).expect("in range"),
             committer: CommitterConfig::default(),
         };
         let stores = [(); 2].map(|()| Stores::in_shared_memory(config, &memory));
-        Some(Self { stores, url: None })
+        Ok(Self { stores, url: None })
     }
 
-    pub(crate) async fn postgres(test: &str) -> Option<Self> {
-        let config = cluster_config(test)?;
+    pub(crate) async fn postgres() -> Result<Self, ServiceError> {
+        let config = cluster_config()?;
         let url = Some(config.url.clone());
         let first = Stores::open_postgres(config.clone()).await.expect("opens");
         let second = Stores::open_postgres(config).await;
         let second = second.expect("opens beside the first");
-        Some(Self {
+        Ok(Self {
             stores: [first, second],
             url,
         })

@@ -2,6 +2,7 @@
 
 use fritzy_domain::{Cursor, CursorMove, Position};
 use fritzy_persistence::{CursorAdmin, CursorAdminError, ResetPosition, Stores};
+use fritzy_testbed::skip_unless;
 use fritzy_types::{ShardId, Timestamp};
 use tempfile::TempDir;
 
@@ -109,9 +110,7 @@ async fn sqlite_cursors_are_listed_and_reset() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_cursors_are_listed_and_reset() {
-    let Some(config) = postgres_config("postgres_cursors_are_listed_and_reset") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     let url = config.url.clone();
     let stores = Stores::open_postgres(config).await.expect("opens");
     let admin = CursorAdmin::open_postgres(&url).await.expect("opens");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
+use fritzy_testbed::skip_unless;
 use sqlx::{Connection, PgConnection, Row};
 use tokio::time::timeout;
 
@@ -43,10 +44,7 @@ const HELD: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (p
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standalone_node_and_cluster_exclude_each_other() {
-    let test = "standalone_node_and_cluster_exclude_each_other";
-    let Some(shared) = cluster_config(test) else {
-        return;
-    };
+    let shared = skip_unless!(cluster_config());
     let first = open(&shared).await;
     let second = open(&shared).await;
     let refused = refusal(&standalone(&shared)).await;
@@ -76,10 +74,7 @@ async fn standalone_node_and_cluster_exclude_each_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cluster_node_retakes_a_lost_lock_and_ends_if_it_is_taken() {
-    let test = "cluster_node_retakes_a_lost_lock_and_ends_if_it_is_taken";
-    let Some(shared) = cluster_config(test) else {
-        return;
-    };
+    let shared = skip_unless!(cluster_config());
     let stores = open(&shared).await;
     let connection = PgConnection::connect(&shared.url).await;
     let mut connection = connection.expect("connects");

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use fritzy_testbed::skip_unless;
 use fritzy_types::{ShardId, StorageError};
 use sqlx::{Connection, PgConnection, Row};
 
@@ -17,10 +18,7 @@ async fn query_number(connection: &mut PgConnection, statement: &'static str) ->
 /// A locked row is not waited for: a node must learn in time that its heartbeat failed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_timed_out_heartbeat_does_not_count_later() {
-    let test = "i3_timed_out_heartbeat_does_not_count_later";
-    let Some(cluster) = Cluster::postgres(test).await else {
-        return;
-    };
+    let cluster = skip_unless!(Cluster::postgres().await);
     let id = cluster.join(1).await;
     let members = cluster.members();
     assert!(members.heartbeat(id).await.expect("succeeds"));
@@ -49,10 +47,7 @@ async fn i3_timed_out_heartbeat_does_not_count_later() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn membership_calls_reconnect_after_a_lost_connection() {
-    let test = "membership_calls_reconnect_after_a_lost_connection";
-    let Some(cluster) = Cluster::postgres(test).await else {
-        return;
-    };
+    let cluster = skip_unless!(Cluster::postgres().await);
     let id = cluster.join(1).await;
     let members = cluster.members();
     assert!(members.heartbeat(id).await.expect("succeeds"));
@@ -75,10 +70,7 @@ async fn membership_calls_reconnect_after_a_lost_connection() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn join_removes_nodes_fenced_long_ago_without_shards() {
-    let test = "join_removes_nodes_fenced_long_ago_without_shards";
-    let Some(cluster) = Cluster::postgres(test).await else {
-        return;
-    };
+    let cluster = skip_unless!(Cluster::postgres().await);
     for number in 1..=4 {
         cluster.join(number).await;
     }

@@ -7,7 +7,7 @@ use fritzy_domain::{Page, UnlimitedBudget};
 use fritzy_persistence::{
     PostgresConfig, PostgresError, Stores, VerifyProgress, migrate_postgres, verify_postgres,
 };
-use fritzy_testbed::{PostgresServer, skipped};
+use fritzy_testbed::{PostgresServer, skip_unless};
 use fritzy_types::{ShardCount, StorageError};
 
 use crate::fixture::{Fixture, node, postgres_config};
@@ -31,9 +31,7 @@ async fn execute(config: &PostgresConfig, statement: &'static str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn second_node_is_refused_while_the_first_runs() {
-    let Some(config) = postgres_config("second_node_is_refused_while_the_first_runs") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     let first = Stores::open_postgres(config.clone()).await.expect("opens");
     let refused = refusal(config.clone()).await;
     assert!(matches!(refused, PostgresError::InUse { .. }), "{refused}");
@@ -47,9 +45,7 @@ async fn second_node_is_refused_while_the_first_runs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_reopened_database_has_every_write() {
-    let Some(config) = postgres_config("i1_reopened_database_has_every_write") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     for run in 1..=3_u128 {
         let stores = Stores::open_postgres(config.clone()).await.expect("opens");
         let fixture = Fixture::claimed_by(node(run), stores).await;
@@ -79,9 +75,7 @@ async fn i1_reopened_database_has_every_write() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_migrations_succeed() {
-    let Some(config) = postgres_config("concurrent_migrations_succeed") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     let migrating: Vec<_> = (0..8)
         .map(|_| {
             let config = config.clone();
@@ -100,9 +94,7 @@ async fn concurrent_migrations_succeed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schema_is_refused_only_if_incompatible() {
-    let Some(config) = postgres_config("schema_is_refused_only_if_incompatible") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     let unmigrated = PostgresConfig {
         migrate: false,
         ..config.clone()
@@ -139,9 +131,7 @@ async fn schema_is_refused_only_if_incompatible() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn foreign_database_is_refused_unchanged() {
-    let Some(config) = postgres_config("foreign_database_is_refused_unchanged") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     for (foreign, table) in [
         ("CREATE TABLE customer (id int)", "customer"),
         ("CREATE VIEW customers AS SELECT 1", "customers"),
@@ -193,10 +183,7 @@ async fn accounts(stores: &Stores) -> Result<usize, StorageError> {
 /// A schema named after the role has the same effect: by default it is first in the search path.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schema_earlier_in_the_search_path_hides_no_table() {
-    let test = "schema_earlier_in_the_search_path_hides_no_table";
-    let Some(config) = postgres_config(test) else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     let stores = Stores::open_postgres(config.clone()).await.expect("opens");
     let fixture = Fixture::claimed_by(node(1), stores).await;
     fixture.create_account(1).await.expect("writes");
@@ -222,9 +209,7 @@ async fn schema_earlier_in_the_search_path_hides_no_table() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schema_name_may_need_quoting() {
-    let Some(config) = postgres_config("schema_name_may_need_quoting") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     let named = r#"CREATE SCHEMA "My (.Sh""op";
         DO $$ BEGIN
             EXECUTE format('ALTER DATABASE %I SET search_path = "My (.Sh""op"', current_database());
@@ -239,9 +224,7 @@ async fn schema_name_may_need_quoting() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replaced_database_is_not_read() {
-    let Some(config) = postgres_config("replaced_database_is_not_read") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     let stores = Stores::open_postgres(config.clone()).await.expect("opens");
     assert_eq!(accounts(&stores).await, Ok(0));
     let restored = "UPDATE meta SET value = 'another' WHERE name = 'generation'";
@@ -265,9 +248,7 @@ async fn replaced_database_is_not_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn different_shard_count_is_refused() {
-    let Some(config) = postgres_config("different_shard_count_is_refused") else {
-        return;
-    };
+    let config = skip_unless!(postgres_config());
     let stores = Stores::open_postgres(config.clone()).await.expect("opens");
     stores.close().await;
     let other = PostgresConfig {
@@ -280,14 +261,9 @@ async fn different_shard_count_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_non_durable_server_is_refused_unless_allowed() {
-    let test = "i1_non_durable_server_is_refused_unless_allowed";
     for setting in ["fsync", "synchronous_commit"] {
         let config = fritzy_testbed::PostgresConfig::default().with(setting, "off");
-        let server = match PostgresServer::start(config) {
-            Ok(server) => server,
-            Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
-            Err(failure) => panic!("{failure}"),
-        };
+        let server = skip_unless!(PostgresServer::start(config));
         let config = PostgresConfig::new(server.url("postgres"));
         let refused = refusal(config.clone()).await;
         let PostgresError::NotDurable { setting: named, .. } = refused else {
@@ -320,12 +296,8 @@ async fn connection_errors_contain_no_password() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn open_waits_for_a_starting_server_but_not_a_refusal() {
-    let test = "open_waits_for_a_starting_server_but_not_a_refusal";
-    let server = match PostgresServer::start(fritzy_testbed::PostgresConfig::default()) {
-        Ok(server) => server,
-        Err(missing) if missing.is_missing() => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let config = fritzy_testbed::PostgresConfig::default();
+    let server = skip_unless!(PostgresServer::start(config));
     let url = server.url("postgres");
     let began = Instant::now();
     for wrong in [

@@ -2,8 +2,8 @@
 
 /// Makes a module for each store, with a test for each check: `<store>::<check>`.
 ///
-/// Each store has a constructor that takes the test's name, and returns `None` where this
-/// machine has no such store. A check is a function of a file of this folder.
+/// Each store has a constructor for [`skip_unless!`](fritzy_testbed::skip_unless), which skips the
+/// check where this machine has no such store. A check is a function of a file of this folder.
 macro_rules! suite {
     ($($store:ident = $open:path),+ => $checks:tt) => {
         $(mod $store { checks_on!($open, $checks); })+
@@ -15,9 +15,8 @@ macro_rules! checks_on {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $check() {
-                if let Some(fixture) = $open(stringify!($check)).await {
-                    crate::conformance::$file::$check(fixture).await;
-                }
+                let fixture = fritzy_testbed::skip_unless!($open().await);
+                crate::conformance::$file::$check(fixture).await;
             }
         )+)+
     };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use fritzy_domain::{Position, RecordedEvent};
 use fritzy_persistence::{EventTail, Stores, TailCursor, TailError, TailFrom};
+use fritzy_testbed::ServiceError;
 use fritzy_types::{ShardId, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
@@ -25,24 +26,24 @@ struct Database {
 }
 
 impl Database {
-    /// Always there; an option, as the suite expects of each store.
-    async fn sqlite(_test: &str) -> Option<Self> {
+    /// Always there; a result, as the suite expects of each store.
+    async fn sqlite() -> Result<Self, ServiceError> {
         let folder = TempDir::new().expect("a temporary folder");
         let config = sqlite_config(&folder);
         let location = Location::File(config.file.clone());
         let stores = Stores::open_sqlite(config).await.expect("opens");
-        Some(Self {
+        Ok(Self {
             fixture: Fixture::claimed_by(node(1), stores).await,
             location,
             _folder: Some(folder),
         })
     }
 
-    async fn postgres(test: &str) -> Option<Self> {
-        let config = postgres_config(test)?;
+    async fn postgres() -> Result<Self, ServiceError> {
+        let config = postgres_config()?;
         let location = Location::Server(config.url.clone());
         let stores = Stores::open_postgres(config).await.expect("opens");
-        Some(Self {
+        Ok(Self {
             fixture: Fixture::claimed_by(node(1), stores).await,
             location,
             _folder: None,

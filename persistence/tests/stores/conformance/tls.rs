@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fritzy_persistence::{PostgresConfig, PostgresError, Stores};
-use fritzy_testbed::{PostgresServer, ServiceError, TlsFiles, skipped};
+use fritzy_testbed::{PostgresServer, TlsFiles, skip_unless};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
@@ -41,7 +41,6 @@ async fn open(url: String) -> Result<Stores, PostgresError> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_encrypts_and_verifies_the_server() {
-    let test = "tls_encrypts_and_verifies_the_server";
     let (ours, other) = (
         TempDir::new().expect("a folder"),
         TempDir::new().expect("a folder"),
@@ -52,11 +51,7 @@ async fn tls_encrypts_and_verifies_the_server() {
         tls: Some(files),
         ..fritzy_testbed::PostgresConfig::default()
     };
-    let server = match PostgresServer::start(config) {
-        Ok(server) => server,
-        Err(missing @ ServiceError::Missing { .. }) => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     let by_address = server.url("postgres");
     let by_name = by_address.replace("@127.0.0.1:", "@localhost:");
     let verified = |url: &str, root: &Path| {

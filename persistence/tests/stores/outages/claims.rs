@@ -2,7 +2,7 @@
 
 use fritzy_domain::{Append, AppendError, EventId};
 use fritzy_persistence::{PostgresConfig as StoreConfig, Stores};
-use fritzy_testbed::HoldFrom;
+use fritzy_testbed::{HoldFrom, skip_unless};
 use fritzy_types::ShardLease;
 use uuid::Uuid;
 
@@ -19,9 +19,7 @@ fn under(lease: ShardLease, append: Append) -> Append {
 /// waits, so the new owner continues after the batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_claim_waits_for_the_batch_in_flight() {
-    let Some(workspace) = Workspace::new("i3_claim_waits_for_the_batch_in_flight").await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let hold = workspace.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
     let lease = workspace.fixture.leases[0];
@@ -57,9 +55,7 @@ async fn i3_claim_waits_for_the_batch_in_flight() {
 /// its fence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_batch_arriving_after_a_claim_is_fenced() {
-    let Some(workspace) = Workspace::new("i3_batch_arriving_after_a_claim_is_fenced").await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let hold = workspace
         .proxy
@@ -85,10 +81,7 @@ async fn i3_batch_arriving_after_a_claim_is_fenced() {
 /// that the lost one would have had.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_event_of_the_next_owner_does_not_prove_a_lost_batch() {
-    let test = "i1_event_of_the_next_owner_does_not_prove_a_lost_batch";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let hold = workspace
         .proxy

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skipped};
+use fritzy_testbed::{PostgresConfig, PostgresServer, skip, skip_unless};
 use tempfile::TempDir;
 
 use crate::fixture::TEST_TIMEOUT;
@@ -67,9 +67,8 @@ impl Drop for SmallDisk {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_full_disk_refuses_writes_and_loses_nothing() {
-    let test = "i1_full_disk_refuses_writes_and_loses_nothing";
     let Some(disk) = SmallDisk::mount() else {
-        return skipped(test, "only root may mount a small file system");
+        skip!("only root may mount a small file system");
     };
     let config = PostgresConfig {
         data_root: Some(disk.path().to_owned()),
@@ -78,11 +77,7 @@ async fn i1_full_disk_refuses_writes_and_loses_nothing() {
     let config = config
         .with("max_wal_size", "32MB")
         .with("min_wal_size", "32MB");
-    let server = match PostgresServer::start(config) {
-        Ok(server) => server,
-        Err(missing @ ServiceError::Missing { .. }) => return skipped(test, &missing.to_string()),
-        Err(failure) => panic!("{failure}"),
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     let workspace = Workspace::on(server).await;
     let mut observed = workspace.create_accounts(1, BATCH).await;
     assert_eq!(acknowledged(&observed), observed.len());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fritzy_domain::{Append, AppendError};
-use fritzy_testbed::{Hold, HoldFrom};
+use fritzy_testbed::{Hold, HoldFrom, skip_unless};
 use tokio::time::timeout;
 
 use crate::fixture::TEST_TIMEOUT;
@@ -13,10 +13,7 @@ use crate::outages::workspace::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_committed_batch_is_acknowledged_after_a_lost_response() {
-    let test = "i1_committed_batch_is_acknowledged_after_a_lost_response";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     workspace.proxy.drop_server_bytes();
     let (lost, ()) = tokio::join!(workspace.create_account(4), async {
@@ -34,10 +31,7 @@ async fn i1_committed_batch_is_acknowledged_after_a_lost_response() {
 /// append that was decided under an earlier lease must not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_epoch_bump_does_not_revive_an_earlier_lease() {
-    let test = "i3_epoch_bump_does_not_revive_an_earlier_lease";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let (old, lost) = (workspace.new_account(4), workspace.new_account(8));
     let shards = [old.lease.shard];
@@ -63,10 +57,7 @@ async fn i3_epoch_bump_does_not_revive_an_earlier_lease() {
 /// transit while the committer resolves the outcome, and arrives before the resolution ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_resolution_waits_for_a_commit_delivered_late() {
-    let test = "i1_resolution_waits_for_a_commit_delivered_late";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let hold = workspace.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
     let (late, ()) = tokio::join!(workspace.create_account(4), async {
@@ -87,10 +78,7 @@ async fn i1_resolution_waits_for_a_commit_delivered_late() {
 /// for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_orphaned_transaction_is_terminated() {
-    let test = "i1_orphaned_transaction_is_terminated";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let hold = workspace.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
     let (lost, ()) = tokio::join!(workspace.create_account(4), async {
@@ -107,10 +95,7 @@ async fn i1_orphaned_transaction_is_terminated() {
 /// was acknowledged. It must fail at its fence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_batch_delivered_after_resolution_changes_nothing() {
-    let test = "i1_batch_delivered_after_resolution_changes_nothing";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let hold = workspace
         .proxy
@@ -148,10 +133,7 @@ async fn unknown_outcome(workspace: &Workspace) -> (ClientObservation, Hold) {
 /// appends in the same shard are not harmed by the old batch, whenever it arrives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_outcome_is_unknown_only_after_the_deadline() {
-    let test = "i1_outcome_is_unknown_only_after_the_deadline";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let (unknown, hold) = unknown_outcome(&workspace).await;
     workspace.proxy.heal();
@@ -166,10 +148,7 @@ async fn i1_outcome_is_unknown_only_after_the_deadline() {
 /// A caller of the barrier reads afterwards; the unknown batch could still change what it reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn barrier_waits_until_an_unknown_batch_is_resolved() {
-    let test = "barrier_waits_until_an_unknown_batch_is_resolved";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let first = workspace.create_account(0).await;
     let (unknown, hold) = unknown_outcome(&workspace).await;
     let journal = &workspace.fixture.stores.journal;

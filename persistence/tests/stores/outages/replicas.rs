@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use fritzy_domain::{Consistency, ConsistencyToken, Page, UnlimitedBudget};
-use fritzy_testbed::{PostgresConfig, PostgresServer};
+use fritzy_testbed::{PostgresConfig, PostgresServer, ServiceError, skip_unless};
 
 use crate::fixture::TEST_TIMEOUT;
-use crate::outages::workspace::{Workspace, blocking, server, wait_until};
+use crate::outages::workspace::{Workspace, blocking, wait_until};
 
 /// The limit of staleness where a test waits until it has passed: several of the store's polls, one
 /// each 500 ms.
@@ -21,8 +21,8 @@ struct Pair {
 }
 
 impl Pair {
-    async fn new(test: &str, lag_max: Duration) -> Option<Self> {
-        let primary = server(test, PostgresConfig::default())?;
+    async fn new(lag_max: Duration) -> Result<Self, ServiceError> {
+        let primary = PostgresServer::start(PostgresConfig::default())?;
         let replica = primary
             .standby(PostgresConfig::default())
             .expect("a standby");
@@ -35,7 +35,7 @@ impl Pair {
             workspace: workspace.await,
             replica,
         };
-        Some(pair)
+        Ok(pair)
     }
 
     /// Returns how many accounts a list shows; `None` when it cannot be read.
@@ -74,10 +74,7 @@ impl Pair {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn consistency_token_is_honoured_despite_replica_lag() {
-    let test = "consistency_token_is_honoured_despite_replica_lag";
-    let Some(pair) = Pair::new(test, LONG_LAG_MAX).await else {
-        return;
-    };
+    let pair = skip_unless!(Pair::new(LONG_LAG_MAX).await);
     pair.write(1).await;
     wait_until(|| pair.replica_has(1)).await;
     pair.on_replica("SELECT pg_wal_replay_pause()");
@@ -100,10 +97,7 @@ async fn consistency_token_is_honoured_despite_replica_lag() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bounded_staleness_leaves_a_replica_beyond_the_limit() {
-    let test = "bounded_staleness_leaves_a_replica_beyond_the_limit";
-    let Some(pair) = Pair::new(test, SHORT_LAG_MAX).await else {
-        return;
-    };
+    let pair = skip_unless!(Pair::new(SHORT_LAG_MAX).await);
     pair.write(1).await;
     wait_until(|| pair.replica_has(1)).await;
     pair.on_replica("SELECT pg_wal_replay_pause()");
@@ -148,10 +142,7 @@ async fn bounded_staleness_leaves_a_replica_beyond_the_limit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_or_promoted_replica_is_not_read() {
-    let test = "stopped_or_promoted_replica_is_not_read";
-    let Some(pair) = Pair::new(test, LONG_LAG_MAX).await else {
-        return;
-    };
+    let pair = skip_unless!(Pair::new(LONG_LAG_MAX).await);
     let token = pair.write(1).await;
     wait_until(|| pair.replica_has(1)).await;
     blocking(|| pair.replica.stop_immediate()).expect("stops");

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{Page, UnlimitedBudget};
 use fritzy_persistence::{EventTail, TailFrom};
+use fritzy_testbed::skip_unless;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
@@ -38,10 +39,7 @@ async fn load(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_server_restart_only_delays_writes() {
-    let test = "i1_server_restart_only_delays_writes";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let workspace = Arc::new(workspace);
     for round in 1..=3_u128 {
         let restarting = workspace.clone();
@@ -66,10 +64,7 @@ async fn i1_server_restart_only_delays_writes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_server_crash_loses_nothing_acknowledged() {
-    let test = "i1_server_crash_loses_nothing_acknowledged";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let workspace = Arc::new(workspace);
     let mut all = Vec::new();
     for (round, kill) in [(1_u128, false), (2, true), (3, false)] {
@@ -98,10 +93,7 @@ async fn i1_server_crash_loses_nothing_acknowledged() {
 /// them is written later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_outage_fails_writes_at_once_then_recovers() {
-    let test = "long_outage_fails_writes_at_once_then_recovers";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     workspace.server.stop_fast().expect("stops");
     let mut observed = workspace.create_accounts(1_000, 50).await;
     assert_eq!(acknowledged(&observed), 0);
@@ -132,10 +124,7 @@ async fn long_outage_fails_writes_at_once_then_recovers() {
 /// committer's limits for a batch (6 s) and then for a connection attempt (3 s).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_stalled_server_only_delays_writes() {
-    let test = "i1_stalled_server_only_delays_writes";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let workspace = Arc::new(workspace);
     let stalling = workspace.clone();
     let observed = load(&workspace, 2_000_000, move || {
@@ -154,10 +143,7 @@ async fn i1_stalled_server_only_delays_writes() {
 /// acknowledged is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_promoted_standby_has_everything_acknowledged() {
-    let test = "i1_promoted_standby_has_everything_acknowledged";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let workspace = Arc::new(workspace);
     let standby = workspace
         .server
@@ -222,10 +208,7 @@ async fn create_until(
 /// The store checks both settings once a second, over a connection of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_server_that_stops_syncing_is_not_written_to() {
-    let test = "i1_server_that_stops_syncing_is_not_written_to";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let url = workspace.server.url("postgres");
     let mut observed = workspace.create_accounts(0, 50).await;
     assert_eq!(acknowledged(&observed), 50);
@@ -261,10 +244,7 @@ async fn i1_server_that_stops_syncing_is_not_written_to() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tail_waits_for_the_promotion_of_a_standby() {
-    let test = "tail_waits_for_the_promotion_of_a_standby";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let url = workspace.server.url("postgres");
     workspace.create_accounts(0, 50).await;
     let mut tail = EventTail::open_postgres(&url, &TailFrom::Start)
@@ -296,10 +276,7 @@ async fn tail_waits_for_the_promotion_of_a_standby() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tail_continues_after_a_restart_with_the_rest() {
-    let test = "tail_continues_after_a_restart_with_the_rest";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let url = workspace.server.url("postgres");
     let mut tail = EventTail::open_postgres(&url, &TailFrom::Now)
         .await

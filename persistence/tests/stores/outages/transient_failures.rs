@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use fritzy_domain::{AppendError, Fingerprint};
+use fritzy_testbed::{PostgresServer, skip_unless};
 use futures_util::future::join_all;
 
 use crate::fixture::account_id;
-use crate::outages::workspace::{Workspace, acknowledged, server};
+use crate::outages::workspace::{Workspace, acknowledged};
 
 /// Makes the next `times` inserts into the journal fail with `code`.
 fn fail_next(workspace: &Workspace, code: &str, times: u32) {
@@ -35,10 +36,7 @@ fn stop_failing(workspace: &Workspace) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn transient_errors_are_retried() {
-    let test = "transient_errors_are_retried";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     let mut observed = Vec::new();
     for (number, code) in ["40P01", "40001", "55P03", "57014"].into_iter().enumerate() {
         fail_next(&workspace, code, 3);
@@ -56,10 +54,7 @@ async fn transient_errors_are_retried() {
 /// succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn permanent_error_is_reported_at_once() {
-    let test = "permanent_error_is_reported_at_once";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     fail_next(&workspace, "53100", 1);
     let refused = workspace.create_account(100).await;
     assert!(refused.is_unavailable(true), "{refused:?}");
@@ -72,11 +67,8 @@ async fn permanent_error_is_reported_at_once() {
 /// The committers' connections are cut while other clients hold all that the server accepts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn append_waits_for_a_free_connection_slot() {
-    let test = "append_waits_for_a_free_connection_slot";
     let config = fritzy_testbed::PostgresConfig::default().with("max_connections", "20");
-    let Some(server) = server(test, config) else {
-        return;
-    };
+    let server = skip_unless!(PostgresServer::start(config));
     let workspace = Workspace::on(server).await;
     let role = "CREATE ROLE shop LOGIN SUPERUSER CONNECTION LIMIT 100";
     workspace.server.psql("postgres", role).expect("a role");
@@ -102,10 +94,7 @@ async fn append_waits_for_a_free_connection_slot() {
 /// committer waits long for a lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i8_same_keys_from_two_committers_never_deadlock() {
-    let test = "i8_same_keys_from_two_committers_never_deadlock";
-    let Some(workspace) = Workspace::new(test).await else {
-        return;
-    };
+    let workspace = skip_unless!(Workspace::new().await);
     for round in 0..20_u128 {
         let keys: Vec<u128> = (0..60).map(|key| 1_000 + round * 100 + key).collect();
         let order = |key: u128, account: u128| {

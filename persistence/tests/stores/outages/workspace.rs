@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_domain::{Append, AppendError, AppendOutcome, Position};
 use fritzy_persistence::{PostgresConfig, Stores, VerifyProgress, verify_postgres};
-use fritzy_testbed::{ChaosProxy, Hold, PostgresServer, ServiceError, skipped};
+use fritzy_testbed::{ChaosProxy, Hold, PostgresServer, ServiceError};
 use fritzy_types::{Deadline, ShardCount};
 use futures_util::future::join_all;
 use sqlx::{Connection, PgConnection, Row};
@@ -54,22 +54,11 @@ impl ClientObservation {
     }
 }
 
-/// Starts a server for one test; `None` on a machine without PostgreSQL.
-pub(crate) fn server(test: &str, config: fritzy_testbed::PostgresConfig) -> Option<PostgresServer> {
-    match PostgresServer::start(config) {
-        Ok(server) => Some(server),
-        Err(missing @ ServiceError::Missing { .. }) => {
-            skipped(test, &missing.to_string());
-            None
-        }
-        Err(failure) => panic!("{failure}"),
-    }
-}
-
 impl Workspace {
-    pub(crate) async fn new(test: &str) -> Option<Self> {
-        let server = server(test, fritzy_testbed::PostgresConfig::default())?;
-        Some(Self::on(server).await)
+    /// Starts a server for one test, for [`skip_unless!`](fritzy_testbed::skip_unless).
+    pub(crate) async fn new() -> Result<Self, ServiceError> {
+        let server = PostgresServer::start(fritzy_testbed::PostgresConfig::default())?;
+        Ok(Self::on(server).await)
     }
 
     pub(crate) async fn on(server: PostgresServer) -> Self {
