@@ -29,7 +29,7 @@ pub struct VariantSpec {
 }
 
 /// The settings of the store.
-struct Stored {
+struct StoreSettings {
     /// `None` if nothing is stored or the node is external.
     store: Option<Store>,
     /// The server of [`Store::Postgres`].
@@ -127,7 +127,7 @@ impl VariantSpec {
             [] => flags.node_arg.clone(),
             own => own.to_vec(),
         };
-        let stored = self.stored(flags, started)?;
+        let store_settings = self.store_settings(flags, started)?;
         let or = |mine: Option<u32>, both: Option<u32>, default: u32| {
             usize::try_from(mine.or(both).unwrap_or(default)).expect("32 bits fit")
         };
@@ -146,10 +146,10 @@ impl VariantSpec {
             accounts_count: or(mine.accounts, flags.accounts, 1_000),
             products_count: or(mine.products, flags.products, 500),
             keyed: mine.keyed.or(flags.keyed).unwrap_or(false),
-            store: stored.store,
-            postgres: stored.postgres,
-            committers_count: stored.committers,
-            fill_count: stored.fill,
+            store: store_settings.store,
+            postgres: store_settings.postgres,
+            committers_count: store_settings.committers,
+            fill_count: store_settings.fill,
             kafka: mine.kafka.clone().or_else(|| flags.kafka.clone()),
             single_statement: mine
                 .single_statement
@@ -167,14 +167,18 @@ impl VariantSpec {
 
     /// The settings of the store; `flags` apply to both variants, and `started` is false for an
     /// external node.
-    fn stored(&self, flags: &VariantFlags, started: bool) -> Result<Stored, BenchError> {
+    fn store_settings(
+        &self,
+        flags: &VariantFlags,
+        started: bool,
+    ) -> Result<StoreSettings, BenchError> {
         let mine = &self.overrides;
         let takes = |setting| self.scenario.takes().contains(&setting);
         let postgres = mine.postgres.clone().or_else(|| flags.postgres.clone());
         let committers = mine.committers.or(flags.committers);
         let chosen = mine.store.or(flags.store);
         let reach = self.scenario.reach();
-        let on_postgres_only = reach == Reach::Program || self.scenario.fills() > 0;
+        let on_postgres_only = reach == Reach::Program || self.scenario.default_fill() > 0;
         let store = if on_postgres_only {
             Some(Store::Postgres)
         } else if takes(Setting::Store) && started {
@@ -207,8 +211,8 @@ impl VariantSpec {
         if fill.is_some() && !on_postgres {
             return rejected("--fill applies to PostgreSQL only");
         }
-        let fill = fill.unwrap_or_else(|| self.scenario.fills());
-        Ok(Stored {
+        let fill = fill.unwrap_or_else(|| self.scenario.default_fill());
+        Ok(StoreSettings {
             store,
             postgres: postgres.filter(|_| on_postgres),
             committers: committers.map(usize::from),
@@ -321,11 +325,11 @@ mod tests {
         assert!(other.url.is_none() && other.node.is_some());
     }
 
-    fn stored(spec: &str, flags: VariantFlags) -> Result<Stored, String> {
+    fn store_settings(spec: &str, flags: VariantFlags) -> Result<StoreSettings, String> {
         let variant: VariantSpec = spec.parse().expect(spec);
         let flags = only_allowed(&flags, variant.scenario().takes());
-        let stored = variant.stored(&flags, flags.url.is_none());
-        stored.map_err(|rejected| rejected.to_string())
+        let store_settings = variant.store_settings(&flags, flags.url.is_none());
+        store_settings.map_err(|rejected| rejected.to_string())
     }
 
     fn with_server() -> VariantFlags {
@@ -344,12 +348,12 @@ mod tests {
             ("actors-place:store=sqlite", Some(Store::Sqlite)),
             ("hello", None),
         ] {
-            let found = stored(spec, with_server()).expect("consistent");
+            let found = store_settings(spec, with_server()).expect("consistent");
             assert_eq!(found.store, store, "{spec}");
             let has_server = store == Some(Store::Postgres);
             assert_eq!(found.postgres.is_some(), has_server, "{spec}");
         }
-        let found = stored("place", VariantFlags::default()).expect("consistent");
+        let found = store_settings("place", VariantFlags::default()).expect("consistent");
         assert_eq!(found.store, Some(Store::Sqlite));
     }
 
@@ -379,7 +383,9 @@ mod tests {
             ("place:store=sqlite", elsewhere, "--url"),
             ("place:fill=7", VariantFlags::default(), "--fill"),
         ] {
-            let rejected = stored(spec, flags).err().expect("the settings contradict");
+            let rejected = store_settings(spec, flags)
+                .err()
+                .expect("the settings contradict");
             assert!(rejected.contains(named), "{rejected}");
         }
     }
