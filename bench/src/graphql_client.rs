@@ -184,8 +184,8 @@ mod tests {
             "ftp://localhost/",
             "http://",
         ] {
-            let rejected = GraphqlClient::new(text).expect_err(text);
-            assert!(matches!(rejected, UrlError::Malformed { .. }), "{text}");
+            let error = GraphqlClient::new(text).expect_err(text);
+            assert!(matches!(error, UrlError::Malformed { .. }), "{text}");
         }
     }
 
@@ -197,11 +197,11 @@ mod tests {
         let client = GraphqlClient::new(&format!("http://{address}/graphql")).expect("a client");
         let variables = RawValue::from_string("{}".to_owned()).expect("JSON");
         let deadline = Instant::now() + std::time::Duration::from_secs(10);
-        let rejected = client.execute("{ __typename }", &variables, deadline).await;
-        let rejected = rejected.expect_err("no listener");
+        let error = client.execute("{ __typename }", &variables, deadline).await;
+        let error = error.expect_err("no listener");
         assert!(
-            rejected.certainly_not_sent() && rejected.is_transient(),
-            "{rejected}"
+            error.certainly_not_sent() && error.is_transient(),
+            "{error}"
         );
     }
 }

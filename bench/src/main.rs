@@ -25,8 +25,8 @@ enum Command {
     Run(Box<commands::Run>),
     Compare(commands::Compare),
     Replay(commands::Replay),
-    #[command(hide = true)]
-    BaselineServerCommand(commands::BaselineServerCommand),
+    #[command(name = "ceiling-server", hide = true)]
+    BaselineServer(commands::BaselineServerCommand),
     #[command(hide = true)]
     OtherNode(commands::OtherNodeCommand),
 }
@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
         Command::Run(run) => run.run().await,
         Command::Compare(compare) => compare.run(),
         Command::Replay(replay) => replay.run().await,
-        Command::BaselineServerCommand(server) => server.run().await,
+        Command::BaselineServer(server) => server.run().await,
         Command::OtherNode(node) => node.run().await,
     }
 }

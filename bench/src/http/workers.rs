@@ -126,7 +126,7 @@ impl HttpLoad<'_> {
             unsent: pace.unsent(),
             usage,
             load: plan.load,
-            more: BTreeMap::new(),
+            extra_figures: BTreeMap::new(),
         })
     }
 

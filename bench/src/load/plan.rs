@@ -37,5 +37,5 @@ pub(crate) struct Measurement {
     /// The load that was applied.
     pub(crate) load: Load,
     /// Figures of this scenario only, by name.
-    pub(crate) more: BTreeMap<&'static str, f64>,
+    pub(crate) extra_figures: BTreeMap<&'static str, f64>,
 }

@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn different_conditions_are_named_with_their_values() {
-        let before = report(&[100.0], &[1.0]);
+        let mut before = report(&[100.0], &[1.0]);
+        before.settings.seed = 1;
         let mut after = before.clone();
         after.settings.seed = 7;
         after.environment.machine.cores_count = Some(64);

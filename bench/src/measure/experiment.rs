@@ -21,7 +21,7 @@ use crate::load::Plan;
 use crate::process::{Cores, raise_descriptor_limit};
 use crate::scenarios::{
     Conditions, LoopShape, Reach, SetUp, Templates, VariantFlags, VariantSettings, VariantSpec,
-    check_use,
+    check_applicable,
 };
 
 /// File descriptors besides those of connections: files, the runtime's, and inherited ones.
@@ -140,7 +140,7 @@ impl Experiment {
             .into_iter()
             .flatten()
             .collect();
-        check_use(&self.flags, &variants)?;
+        check_applicable(&self.flags, &variants)?;
         self.check_threads(&variants)?;
         let mut subject = Variant::new(&self.subject, &self.flags)?;
         let mut baseline = baseline

@@ -297,7 +297,7 @@ pub(super) fn figures_of(measured: &Measurement) -> BTreeMap<&'static str, f64> 
     for usage in &measured.usage.processes {
         figures.extend(usage_figures(usage, responses));
     }
-    figures.extend(&measured.more);
+    figures.extend(&measured.extra_figures);
     figures
         .into_iter()
         .map(|(name, value)| (name, rounded(value)))
@@ -388,7 +388,7 @@ mod tests {
                 others_percent: Some(2.5),
             },
             load,
-            more: BTreeMap::from([("knee_per_s", 7.0)]),
+            extra_figures: BTreeMap::from([("knee_per_s", 7.0)]),
         }
     }
 

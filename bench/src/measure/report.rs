@@ -268,8 +268,8 @@ pub(super) mod tests {
             ("not JSON", "expected"),
         ] {
             fs::write(&file, text).expect("written");
-            let rejected = Report::read(&file).expect_err(text).to_string();
-            assert!(rejected.contains(named), "{rejected}");
+            let error = Report::read(&file).expect_err(text).to_string();
+            assert!(error.contains(named), "{error}");
         }
         let missing = Report::read(&folder.path().join("none")).expect_err("missing");
         assert!(matches!(missing, BenchError::File { .. }));

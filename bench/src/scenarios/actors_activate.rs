@@ -52,7 +52,7 @@ impl Scenario for ActorsActivate {
         ]
     }
 
-    fn fills(&self) -> u32 {
+    fn default_fill(&self) -> u32 {
         u32::try_from(ORDERS_MAX).expect("small")
     }
 

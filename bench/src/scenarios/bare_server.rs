@@ -73,7 +73,9 @@ impl BareServer {
     pub(super) async fn listen(listener: TcpListener, actors: u16) -> Result<Self, BenchError> {
         let mut cells = Vec::new();
         for _ in 0..actors {
-            let (actor, _) = Actor::spawn(None, ReplyActor, ()).await.map_err(rejected)?;
+            let (actor, _) = Actor::spawn(None, ReplyActor, ())
+                .await
+                .map_err(preparing)?;
             cells.push(actor.get_cell());
         }
         pg::join(GROUP.into(), cells.clone());
@@ -87,7 +89,7 @@ impl BareServer {
         let node = Self::start("caller", Vec::new()).await?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let connected = client_connect(&node.server, address).await;
-        connected.map_err(rejected)?;
+        connected.map_err(preparing)?;
         let known = async {
             loop {
                 let members = pg::get_members(&GROUP.into());
@@ -99,7 +101,7 @@ impl BareServer {
         };
         match timeout(READY_WITHIN, known).await {
             Ok(actors) => Ok((node, RemoteActors(actors))),
-            Err(late) => Err(rejected(late)),
+            Err(late) => Err(preparing(late)),
         }
     }
 
@@ -113,7 +115,7 @@ impl BareServer {
             None,
         )
         .with_listen_addr([127, 0, 0, 1].into());
-        let (server, _) = Actor::spawn(None, server, ()).await.map_err(rejected)?;
+        let (server, _) = Actor::spawn(None, server, ()).await.map_err(preparing)?;
         Ok(Self { server, actors })
     }
 
@@ -164,7 +166,7 @@ async fn accept(listener: TcpListener, server: ActorRef<NodeServerMessage>) {
     }
 }
 
-fn rejected(failure: impl std::fmt::Display) -> BenchError {
+fn preparing(failure: impl std::fmt::Display) -> BenchError {
     BenchError::Preparing {
         what: "nodes for bare calls",
         reason: failure.to_string(),

@@ -33,6 +33,6 @@ pub(super) async fn measure(
         unsent: pace.unsent(),
         usage,
         load: plan.load,
-        more: BTreeMap::new(),
+        extra_figures: BTreeMap::new(),
     }
 }

@@ -51,7 +51,7 @@ impl Scenario for KafkaCatchUp {
         ]
     }
 
-    fn fills(&self) -> u32 {
+    fn default_fill(&self) -> u32 {
         ORDERS
     }
 
@@ -150,7 +150,7 @@ impl SystemUnderTest for CatchUpSystem {
             unsent: 0,
             usage,
             load: Load::Closed { in_flight: 1 },
-            more: BTreeMap::from([("messages_per_s", messages / seconds)]),
+            extra_figures: BTreeMap::from([("messages_per_s", messages / seconds)]),
         })
     }
 

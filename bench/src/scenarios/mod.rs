@@ -46,4 +46,4 @@ pub(crate) use scenario::{Conditions, Reach, Scenario, SetUp, SystemUnderTest};
 pub use settings::{AskedHost, LoopShape, Store, VariantFlags, VariantSettings};
 pub use two_nodes::{OtherNode, OtherNodeKind};
 pub use variant_spec::VariantSpec;
-pub(crate) use variant_spec::check_use;
+pub(crate) use variant_spec::check_applicable;

@@ -117,7 +117,7 @@ fn effective_settings(
     struct Setting {
         value: String,
     }
-    let rejected = |reason: String| BenchError::Preparing {
+    let preparing = |reason: String| BenchError::Preparing {
         what: "the node's settings",
         reason,
     };
@@ -126,14 +126,14 @@ fn effective_settings(
         .args(arguments)
         .envs(environment.iter().cloned())
         .output()
-        .map_err(|failure| rejected(format!("{}: {failure}", program.display())))?;
+        .map_err(|failure| preparing(format!("{}: {failure}", program.display())))?;
     if !output.status.success() {
-        return Err(rejected(
+        return Err(preparing(
             String::from_utf8_lossy(&output.stderr).into_owned(),
         ));
     }
     let settings: BTreeMap<String, Setting> =
-        serde_json::from_slice(&output.stdout).map_err(|error| rejected(error.to_string()))?;
+        serde_json::from_slice(&output.stdout).map_err(|error| preparing(error.to_string()))?;
     // These differ in every run and do not influence figures.
     let run_specific = ["listen", "data_dir", "database_url", "port_file"];
     let settings = settings

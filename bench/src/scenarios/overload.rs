@@ -158,22 +158,26 @@ impl SystemUnderTest for OverloadSystem {
         let seconds = &after.recorder.accepted_by_second;
         // The current capacity: the database has grown since the first closed loop.
         let again_per_s = settled_per_s(seconds);
-        measured.more.extend([
+        measured.extra_figures.extend([
             ("hello_per_s", self.hello_per_s),
             ("knee_per_s", knee_per_s),
             ("knee_again_per_s", again_per_s),
         ]);
         if let Some(p99_s) = rejections.quantile_s(0.99) {
-            measured.more.insert("node_refusals_p99_us", p99_s * 1e6);
+            measured
+                .extra_figures
+                .insert("node_refusals_p99_us", p99_s * 1e6);
         }
         if let [first, _, ..] = seconds.as_slice() {
             measured
-                .more
+                .extra_figures
                 .insert("first_second_again_per_s", *first as f64);
         }
         if let Some(second) = first_second_of(seconds, again_per_s * RECOVERED) {
             let after_s = pause.as_secs_f64() + second as f64;
-            measured.more.insert("recovered_after_us", after_s * 1e6);
+            measured
+                .extra_figures
+                .insert("recovered_after_us", after_s * 1e6);
         }
         Ok(measured)
     }

@@ -27,7 +27,7 @@ pub(crate) trait Scenario: Send + Sync {
     fn takes(&self) -> &'static [Setting];
 
     /// Orders in its database before the load starts; `--fill` overrides it.
-    fn fills(&self) -> u32 {
+    fn default_fill(&self) -> u32 {
         0
     }
 

@@ -107,11 +107,14 @@ impl<C: Caller> SystemUnderTest for ShopSystem<C> {
             processes.extend(database.process());
         }
         let measured = measure(callers, plan, window, &processes).await;
-        let more = match &self.publisher {
+        let extra_figures = match &self.publisher {
             Some(publisher) => publisher.figures().await?,
             None => BTreeMap::new(),
         };
-        Ok(Measurement { more, ..measured })
+        Ok(Measurement {
+            extra_figures,
+            ..measured
+        })
     }
 
     async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {

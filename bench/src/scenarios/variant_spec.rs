@@ -29,7 +29,7 @@ pub struct VariantSpec {
 }
 
 /// The settings of the store.
-struct Stored {
+struct StoreSettings {
     /// `None` if nothing is stored or the node is external.
     store: Option<Store>,
     /// The server of [`Store::Postgres`].
@@ -37,6 +37,19 @@ struct Stored {
     committers: Option<usize>,
     /// Orders in the database before the load starts.
     fill: u64,
+}
+
+/// The settings of the load.
+struct LoadSettings {
+    shape: LoopShape,
+    /// `None` if set-up determines it.
+    in_flight: Option<usize>,
+    /// Requests per second; `None` in a closed loop, or if it depends on the knee.
+    rate: Option<f64>,
+    /// `None` in process.
+    connections: Option<usize>,
+    /// `None` without closed loops before and after.
+    knee_connections: Option<usize>,
 }
 
 #[derive(Parser)]
@@ -83,9 +96,58 @@ impl VariantSpec {
     /// scenario.
     pub fn settings(&self, flags: &VariantFlags) -> Result<VariantSettings, BenchError> {
         let mine = &self.overrides;
-        check_use(mine, &[self])?;
+        check_applicable(mine, &[self])?;
         // Flags that apply only to the other variant's scenario are dropped here.
         let flags = &only_allowed(flags, self.scenario.takes());
+        let takes = |setting| self.scenario.takes().contains(&setting);
+        let load = self.load_settings(flags)?;
+        // A variant with its own node ignores the URL that the flags give for both.
+        let own_node = mine.node.is_some() || !mine.node_arg.is_empty();
+        let url = mine.url.clone().or_else(|| flags.url.clone());
+        let url = url.filter(|_| !own_node);
+        let started = url.is_none();
+        let node = mine.node.clone().or_else(|| flags.node.clone());
+        let node_args = match mine.node_arg.as_slice() {
+            [] => flags.node_arg.clone(),
+            own => own.to_vec(),
+        };
+        let store_settings = self.store_settings(flags, started)?;
+        let or = |mine: Option<u32>, both: Option<u32>, default: u32| {
+            usize::try_from(mine.or(both).unwrap_or(default)).expect("32 bits fit")
+        };
+        Ok(VariantSettings {
+            variant: self.text.clone(),
+            scenario: self.scenario.name().to_owned(),
+            loop_shape: load.shape,
+            in_flight_count: load.in_flight,
+            rate_per_s: load.rate,
+            connections_count: load.connections,
+            knee_connections_count: load.knee_connections,
+            accounts_count: or(mine.accounts, flags.accounts, 1_000),
+            products_count: or(mine.products, flags.products, 500),
+            keyed: mine.keyed.or(flags.keyed).unwrap_or(false),
+            store: store_settings.store,
+            postgres: store_settings.postgres,
+            committers_count: store_settings.committers,
+            fill_count: store_settings.fill,
+            kafka: mine.kafka.clone().or_else(|| flags.kafka.clone()),
+            single_statement: mine
+                .single_statement
+                .or(flags.single_statement)
+                .unwrap_or(false),
+            batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
+            host: takes(Setting::Host).then(|| mine.host.or(flags.host).unwrap_or(AskedHost::Echo)),
+            actors_count: takes(Setting::Actors)
+                .then(|| usize::from(mine.actors.or(flags.actors).unwrap_or(1))),
+            url,
+            node: node.filter(|_| started),
+            node_args: if started { node_args } else { Vec::new() },
+        })
+    }
+
+    /// The settings of the load; `flags` apply to both variants.
+    fn load_settings(&self, flags: &VariantFlags) -> Result<LoadSettings, BenchError> {
+        let mine = &self.overrides;
         let takes = |setting| self.scenario.takes().contains(&setting);
         let http = self.scenario.reach() == Reach::Http;
         let rate = mine.rate.or(flags.rate);
@@ -117,64 +179,33 @@ impl VariantSpec {
                 self.text
             )));
         }
-        // A variant with its own node ignores the URL that the flags give for both.
-        let own_node = mine.node.is_some() || !mine.node_arg.is_empty();
-        let url = mine.url.clone().or_else(|| flags.url.clone());
-        let url = url.filter(|_| !own_node);
-        let started = url.is_none();
-        let node = mine.node.clone().or_else(|| flags.node.clone());
-        let node_args = match mine.node_arg.as_slice() {
-            [] => flags.node_arg.clone(),
-            own => own.to_vec(),
-        };
-        let stored = self.stored(flags, started)?;
-        let or = |mine: Option<u32>, both: Option<u32>, default: u32| {
-            usize::try_from(mine.or(both).unwrap_or(default)).expect("32 bits fit")
-        };
-        Ok(VariantSettings {
-            variant: self.text.clone(),
-            scenario: self.scenario.name().to_owned(),
-            loop_shape: if open {
+        Ok(LoadSettings {
+            shape: if open {
                 LoopShape::Open
             } else {
                 LoopShape::Closed
             },
-            in_flight_count: in_flight,
-            rate_per_s: rate,
-            connections_count: connections,
-            knee_connections_count: knee_connections,
-            accounts_count: or(mine.accounts, flags.accounts, 1_000),
-            products_count: or(mine.products, flags.products, 500),
-            keyed: mine.keyed.or(flags.keyed).unwrap_or(false),
-            store: stored.store,
-            postgres: stored.postgres,
-            committers_count: stored.committers,
-            fill_count: stored.fill,
-            kafka: mine.kafka.clone().or_else(|| flags.kafka.clone()),
-            single_statement: mine
-                .single_statement
-                .or(flags.single_statement)
-                .unwrap_or(false),
-            batch_len_max_appends: mine.batch_len_max.or(flags.batch_len_max).map(usize::from),
-            host: takes(Setting::Host).then(|| mine.host.or(flags.host).unwrap_or(AskedHost::Echo)),
-            actors_count: takes(Setting::Actors)
-                .then(|| usize::from(mine.actors.or(flags.actors).unwrap_or(1))),
-            url,
-            node: node.filter(|_| started),
-            node_args: if started { node_args } else { Vec::new() },
+            in_flight,
+            rate,
+            connections,
+            knee_connections,
         })
     }
 
     /// The settings of the store; `flags` apply to both variants, and `started` is false for an
     /// external node.
-    fn stored(&self, flags: &VariantFlags, started: bool) -> Result<Stored, BenchError> {
+    fn store_settings(
+        &self,
+        flags: &VariantFlags,
+        started: bool,
+    ) -> Result<StoreSettings, BenchError> {
         let mine = &self.overrides;
         let takes = |setting| self.scenario.takes().contains(&setting);
         let postgres = mine.postgres.clone().or_else(|| flags.postgres.clone());
         let committers = mine.committers.or(flags.committers);
         let chosen = mine.store.or(flags.store);
         let reach = self.scenario.reach();
-        let on_postgres_only = reach == Reach::Program || self.scenario.fills() > 0;
+        let on_postgres_only = reach == Reach::Program || self.scenario.default_fill() > 0;
         let store = if on_postgres_only {
             Some(Store::Postgres)
         } else if takes(Setting::Store) && started {
@@ -187,28 +218,28 @@ impl VariantSpec {
             None
         };
         let variant = &self.text;
-        let rejected = |reason: &str| Err(BenchError::Settings(format!("{variant}: {reason}")));
+        let invalid = |reason: &str| Err(BenchError::Settings(format!("{variant}: {reason}")));
         if store.is_none() && (mine.store.is_some() || mine.postgres.is_some()) {
-            return rejected("--store and --postgres do not apply to an external node (--url)");
+            return invalid("--store and --postgres do not apply to an external node (--url)");
         }
         if store == Some(Store::Memory) && reach == Reach::Http {
-            return rejected("a node has no memory store");
+            return invalid("a node has no memory store");
         }
         let on_postgres = store == Some(Store::Postgres);
         if on_postgres && postgres.is_none() {
-            return rejected(
+            return invalid(
                 "needs --postgres URL with a role that may create databases (`cargo xtask services up` prints one)",
             );
         }
         if committers.is_some() && !on_postgres {
-            return rejected("--committers applies to PostgreSQL only");
+            return invalid("--committers applies to PostgreSQL only");
         }
         let fill = mine.fill.or(flags.fill);
         if fill.is_some() && !on_postgres {
-            return rejected("--fill applies to PostgreSQL only");
+            return invalid("--fill applies to PostgreSQL only");
         }
-        let fill = fill.unwrap_or_else(|| self.scenario.fills());
-        Ok(Stored {
+        let fill = fill.unwrap_or_else(|| self.scenario.default_fill());
+        Ok(StoreSettings {
             store,
             postgres: postgres.filter(|_| on_postgres),
             committers: committers.map(usize::from),
@@ -218,22 +249,25 @@ impl VariantSpec {
 }
 
 /// Rejects flags that apply to none of the variants. A flag may apply to one of two only.
-pub(crate) fn check_use(given: &VariantFlags, variants: &[&VariantSpec]) -> Result<(), BenchError> {
+pub(crate) fn check_applicable(
+    given: &VariantFlags,
+    variants: &[&VariantSpec],
+) -> Result<(), BenchError> {
     let scenarios = || variants.iter().map(|variant| variant.scenario());
-    let is_useless = |setting: &Setting| {
+    let applies_to_none = |setting: &Setting| {
         let mut scenarios = scenarios();
         !scenarios.any(|scenario| scenario.takes().contains(setting))
     };
-    let mut useless = given_settings(given);
-    useless.retain(is_useless);
-    if useless.is_empty() {
+    let mut inapplicable = given_settings(given);
+    inapplicable.retain(applies_to_none);
+    if inapplicable.is_empty() {
         return Ok(());
     }
     let takes = scenarios()
         .map(|scenario| format!("{} takes {}", scenario.name(), flag_list(scenario.takes())));
     Err(BenchError::Settings(format!(
         "not applicable: {}; {}",
-        flag_list(&useless),
+        flag_list(&inapplicable),
         takes.collect::<Vec<_>>().join("; ")
     )))
 }
@@ -307,8 +341,8 @@ mod tests {
             ("read:rate=-1", "0.001 to 10000000"),
             ("place:products=1", "2..=1000000"),
         ] {
-            let rejected = spec.parse::<VariantSpec>().expect_err(spec);
-            assert!(rejected.contains(named), "{rejected}");
+            let invalid = spec.parse::<VariantSpec>().expect_err(spec);
+            assert!(invalid.contains(named), "{invalid}");
         }
     }
 
@@ -321,11 +355,11 @@ mod tests {
         assert!(other.url.is_none() && other.node.is_some());
     }
 
-    fn stored(spec: &str, flags: VariantFlags) -> Result<Stored, String> {
+    fn store_settings(spec: &str, flags: VariantFlags) -> Result<StoreSettings, String> {
         let variant: VariantSpec = spec.parse().expect(spec);
         let flags = only_allowed(&flags, variant.scenario().takes());
-        let stored = variant.stored(&flags, flags.url.is_none());
-        stored.map_err(|rejected| rejected.to_string())
+        let store_settings = variant.store_settings(&flags, flags.url.is_none());
+        store_settings.map_err(|invalid| invalid.to_string())
     }
 
     fn with_server() -> VariantFlags {
@@ -344,12 +378,12 @@ mod tests {
             ("actors-place:store=sqlite", Some(Store::Sqlite)),
             ("hello", None),
         ] {
-            let found = stored(spec, with_server()).expect("consistent");
+            let found = store_settings(spec, with_server()).expect("consistent");
             assert_eq!(found.store, store, "{spec}");
             let has_server = store == Some(Store::Postgres);
             assert_eq!(found.postgres.is_some(), has_server, "{spec}");
         }
-        let found = stored("place", VariantFlags::default()).expect("consistent");
+        let found = store_settings("place", VariantFlags::default()).expect("consistent");
         assert_eq!(found.store, Some(Store::Sqlite));
     }
 
@@ -379,8 +413,10 @@ mod tests {
             ("place:store=sqlite", elsewhere, "--url"),
             ("place:fill=7", VariantFlags::default(), "--fill"),
         ] {
-            let rejected = stored(spec, flags).err().expect("the settings contradict");
-            assert!(rejected.contains(named), "{rejected}");
+            let invalid = store_settings(spec, flags)
+                .err()
+                .expect("the settings contradict");
+            assert!(invalid.contains(named), "{invalid}");
         }
     }
 
@@ -390,8 +426,8 @@ mod tests {
             .map(|variant| variant.parse().expect("a variant"))
             .collect();
         let variants: Vec<_> = variants.iter().collect();
-        let checked = check_use(&flags, &variants);
-        checked.err().map(|rejected| rejected.to_string())
+        let checked = check_applicable(&flags, &variants);
+        checked.err().map(|invalid| invalid.to_string())
     }
 
     #[test]
@@ -407,11 +443,8 @@ mod tests {
         );
         assert_eq!(rejection(&["place"], flags()), None);
         assert_eq!(rejection(&["hello", "place"], flags()), None);
-        let rejected =
+        let invalid =
             rejection(&["hello", "read"], flags()).expect("neither scenario takes products");
-        assert!(
-            rejected.contains("; read takes --in-flight, "),
-            "{rejected}"
-        );
+        assert!(invalid.contains("; read takes --in-flight, "), "{invalid}");
     }
 }

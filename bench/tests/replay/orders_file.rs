@@ -93,15 +93,15 @@ fn columns_and_lines_may_be_in_any_order() {
 #[test]
 fn header_without_each_column_once_is_rejected() {
     let without = HEADER.replace("quantity", "qty");
-    let rejected = OrderBook::read(without.as_bytes()).expect_err("no quantity");
+    let error = OrderBook::read(without.as_bytes()).expect_err("no quantity");
     assert_eq!(
-        rejected.to_string(),
+        error.to_string(),
         "line 1: column quantity is missing from the header"
     );
     let twice = HEADER.replace("unit_price", "unit_price,quantity");
-    let rejected = OrderBook::read(twice.as_bytes()).expect_err("two quantities");
+    let error = OrderBook::read(twice.as_bytes()).expect_err("two quantities");
     assert!(matches!(
-        rejected,
+        error,
         OrdersFileError::RepeatedColumn { column: "quantity" }
     ));
     let nothing = OrderBook::read(&b""[..]).expect_err("no header");
@@ -229,23 +229,20 @@ fn order_total_above_the_api_limit_is_rejected() {
 
 #[test]
 fn invalid_csv_is_rejected_with_its_line() {
-    let rejected = read("o1,c1,2000-01-01,p1,Pen,1,1.00\no2,c1,2000-01-01\n").expect_err("short");
+    let error = read("o1,c1,2000-01-01,p1,Pen,1,1.00\no2,c1,2000-01-01\n").expect_err("short");
     assert!(
-        matches!(rejected, OrdersFileError::Malformed { line: 3, .. }),
-        "{rejected}"
+        matches!(error, OrdersFileError::Malformed { line: 3, .. }),
+        "{error}"
     );
     let bytes = [HEADER.as_bytes(), b"o1,c1,2000-01-01,p1,P\xffn,1,1.00\n"].concat();
-    let rejected = OrderBook::read(&bytes[..]).expect_err("not UTF-8");
+    let error = OrderBook::read(&bytes[..]).expect_err("not UTF-8");
     assert!(
-        matches!(rejected, OrdersFileError::Malformed { line: 2, .. }),
-        "{rejected}"
+        matches!(error, OrdersFileError::Malformed { line: 2, .. }),
+        "{error}"
     );
     let empty_lines = "\r\n\r\no1,c1,2000-01-01,p1,Pen,1,1.00\r\n\r\n\r\no2,c1,2000-01-01\r\n";
-    let rejected = read(empty_lines).expect_err("short");
-    assert_eq!(
-        rejected.to_string(),
-        "line 7: 3 fields, but the header has 7"
-    );
+    let error = read(empty_lines).expect_err("short");
+    assert_eq!(error.to_string(), "line 7: 3 fields, but the header has 7");
     let quoted = "o1,c1,2000-01-01,p1,\"Pen\nand ink\",1,1.00\no2,c1,2000-01-01,p2,Ink,0,1.00\n";
     assert_eq!(field_error(quoted).0, 4);
 }

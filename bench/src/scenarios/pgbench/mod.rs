@@ -202,7 +202,7 @@ impl SystemUnderTest for PgbenchSystem {
             load: Load::Closed {
                 in_flight: self.clients,
             },
-            more: [("clients_count", self.clients as f64)].into(),
+            extra_figures: [("clients_count", self.clients as f64)].into(),
         })
     }
 
