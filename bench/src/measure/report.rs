@@ -255,6 +255,11 @@ pub(super) mod tests {
         assert_eq!(value["schema_version"], 1);
         assert_eq!(value["subject"]["figures"]["accepted_per_s"]["min"], 90.125);
         assert_eq!(value["subject"]["settings"]["loop_shape"], "closed");
+        assert_eq!(value["subject"]["settings"]["side"], "read");
+        assert_eq!(
+            value["stamp"]["build"]["version"],
+            env!("CARGO_PKG_VERSION")
+        );
         assert_eq!(value["subject"]["durability"]["fsync"], "no_store");
     }
 

@@ -1,64 +1,14 @@
 //! A PostgreSQL database for one measurement: created on the given server, and dropped afterwards.
 
-use std::collections::HashMap;
+use fritzy_bench_support::ScratchDatabase;
 
-use fritzy_bench_support::{DatabaseError, ScratchDatabase};
-use tokio::sync::Mutex;
-
+use super::SetUp;
 use super::durability::Durability;
-use super::{SetUp, VariantSettings, dataset};
+use super::templates::creation_failed;
 use crate::BenchError;
 use crate::process::{Role, parent_of_same_program};
 
 pub(super) struct Database(ScratchDatabase);
-
-/// What identifies a filled database: server, accounts, products, orders, and whether orders have
-/// idempotency keys.
-type Contents = (String, usize, usize, u64, bool);
-
-/// Filled databases, shared by all runs: each run gets a copy, which takes seconds where filling
-/// takes minutes.
-#[derive(Default)]
-pub(crate) struct Templates(Mutex<HashMap<Contents, ScratchDatabase>>);
-
-impl Templates {
-    /// A copy of the database that is filled according to the settings.
-    async fn copy(
-        &self,
-        server: &str,
-        settings: &VariantSettings,
-    ) -> Result<ScratchDatabase, BenchError> {
-        let contents = (
-            server.to_owned(),
-            settings.accounts_count,
-            settings.products_count,
-            settings.fill_count,
-            settings.keyed,
-        );
-        let mut templates = self.0.lock().await;
-        if let Some(template) = templates.get(&contents) {
-            return template
-                .copy()
-                .await
-                .map_err(|failure| creation_failed(&failure));
-        }
-        let template = ScratchDatabase::create(server).await;
-        let template = template.map_err(|failure| creation_failed(&failure))?;
-        dataset::fill(template.url(), settings).await?;
-        let copy = template.copy().await;
-        templates.insert(contents, template);
-        copy.map_err(|failure| creation_failed(&failure))
-    }
-}
-
-fn creation_failed(failure: &DatabaseError) -> BenchError {
-    BenchError::Preparing {
-        what: "a database",
-        reason: format!(
-            "{failure}. --postgres needs a role that may create databases; `cargo xtask services up` prints one"
-        ),
-    }
-}
 
 impl Database {
     /// Creates a database on the variant's server, with as many orders as the settings say.

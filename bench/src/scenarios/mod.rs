@@ -35,15 +35,16 @@ mod settings;
 mod shop;
 mod shop_data;
 mod shop_system;
+mod templates;
 mod two_nodes;
 mod variant_spec;
 
 pub use baseline::baseline_accounts;
 pub use catalog::scenarios;
-pub(crate) use database::Templates;
 pub use durability::{Durability, Fsync};
 pub(crate) use scenario::{Conditions, Reach, Scenario, SetUp, SystemUnderTest};
 pub use settings::{AskedHost, LoopShape, Store, VariantFlags, VariantSettings};
+pub(crate) use templates::Templates;
 pub use two_nodes::{OtherNode, OtherNodeKind};
 pub use variant_spec::VariantSpec;
 pub(crate) use variant_spec::check_applicable;

@@ -5,9 +5,9 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::allowed_settings::Setting;
-use super::database::Templates;
 use super::durability::Durability;
 use super::settings::VariantSettings;
+use super::templates::Templates;
 use crate::BenchError;
 use crate::load::{Measurement, Plan};
 use crate::process::Cores;

@@ -65,13 +65,13 @@ fn filled_database_is_usable_by_shop_and_node() {
 }
 
 #[test]
-fn nodes() {
+fn nodes_on_postgres_use_their_own_database() {
     skip_unless!(on_postgres(|_, postgres| {
         let few = short(&SMALL_DATASET);
         let variants = ["place", "--against=read", "--committers=1", postgres];
         let report = run_with_node(&[&variants, few.as_slice()].concat());
         assert_complete(&report);
-        let read = report.baseline.as_ref().expect("a side");
+        let read = report.baseline.as_ref().expect("a baseline");
         for variant in [&report.subject, read] {
             assert_eq!(variant.durability.fsync, Fsync::On);
             let settings = variant.node_settings.as_ref().expect("a started node");
@@ -101,7 +101,7 @@ fn group_commit_needs_less_server_cpu_than_single_orders() {
                 "--products=10",
             ]);
             assert_complete(&report);
-            let pgbench = report.baseline.as_ref().expect("a side");
+            let pgbench = report.baseline.as_ref().expect("a baseline");
             assert_eq!(pgbench.figures["clients_count"].median, 16.0);
             let ratios = report.ratios.as_ref().expect("pairs");
             let cpu = ratios["database_cpu_us_per_request"].median;

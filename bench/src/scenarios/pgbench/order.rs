@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_an_event_of_the_journal_whose_total_is_its_lines() {
+    fn order_is_a_valid_event_whose_total_is_that_of_its_lines() {
         let order = Order::typical();
         let event = Event::decode("order.created", &order.payload).expect("an event");
         let Event::Order(OrderEvent::Created(created)) = event else {
