@@ -27,7 +27,7 @@ async fn schema_of_another_version_cannot_be_verified() {
         ),
         (
             "DELETE FROM _sqlx_migrations WHERE version = 3",
-            ["older version", "step 3", "start a node of this one"],
+            ["older version", "step 3", "start a node of this version"],
         ),
         (
             "DROP TABLE _sqlx_migrations",

@@ -334,7 +334,11 @@ async fn tail_errors_are_one_line_with_a_remedy() {
     let mut node = shop.node();
     accounts(&Api::at(node.address()), 0..1).await;
     let foreign = ["--json", "--from", "3:7"];
-    let parts = ["shard 3 ends at position", "7 was read", "--from start"];
+    let parts = [
+        "shard 3 ends at position",
+        "the cursor is at 7",
+        "--from start",
+    ];
     let said = refused(&foreign, &parts);
     assert!(said.ends_with("{\"cursor\":\"3:7\"}\n"), "{said}");
     let data = shop.workspace.current().join("data");
