@@ -6,8 +6,8 @@ mod graphql;
 mod http;
 
 pub use graphql::{
-    AccountObject, ApiError, FieldResult, PaginationInput, Row, Schema, build_schema, fields,
-    rejected, schema_text,
+    AccountObject, ApiError, FieldResult, PaginationInput, Row, Schema, build_schema, rejected,
+    schema_text,
 };
 pub use http::{
     AnySchema, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness,

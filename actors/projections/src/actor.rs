@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fritzy_domain::{Cursors, Journal};
 use fritzy_types::{ShardId, ShardLease};
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use prometheus_client::registry::Registry;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use tokio::sync::watch;
@@ -47,13 +47,13 @@ impl Projections {
     ///
     /// # Errors
     /// When the supervisor cannot be spawned.
-    pub async fn start(
+    pub fn start(
         starts: Vec<Arc<dyn ProjectionStart>>,
         leases: &[ShardLease],
         journal: &Journal,
         cursors: &Arc<dyn Cursors>,
         registry: &mut Registry,
-    ) -> Result<Self, SpawnErr> {
+    ) -> BoxFuture<'static, Result<Self, SpawnErr>> {
         let metrics = ProjectionMetrics::default();
         metrics.register(registry);
         let stop = CancellationToken::new();
@@ -75,14 +75,17 @@ impl Projections {
         let counts = contexts.iter();
         let counts = counts.map(|context| (context.name(), context.counts.clone()));
         let counts = counts.collect();
-        let (supervisor, _) = Actor::spawn(None, Supervisor, contexts).await?;
-        Ok(Self {
-            supervisor,
-            _stop_on_drop: stop.clone().drop_guard(),
-            stop,
-            assignment,
-            held,
-            counts,
+        // Boxed, so that it is compiled here and not in every crate that calls it (ADR 0040).
+        Box::pin(async move {
+            let (supervisor, _) = Actor::spawn(None, Supervisor, contexts).await?;
+            Ok(Self {
+                supervisor,
+                _stop_on_drop: stop.clone().drop_guard(),
+                stop,
+                assignment,
+                held,
+                counts,
+            })
         })
     }
 

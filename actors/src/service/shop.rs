@@ -11,6 +11,7 @@ use fritzy_domain::{
 };
 use fritzy_projections::Projections;
 use fritzy_types::{Deadline, Failure, Membership, NodeId, Ownership, ShardId, ShardLease};
+use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
 use tracing::error;
 
@@ -72,23 +73,26 @@ impl Shop {
     ///
     /// # Errors
     /// [`Failure`] when the store cannot be reached, or the node is stopping.
-    pub async fn start(
+    pub fn start(
         config: ShopConfig,
         me: NodeId,
         journal: Journal,
         read_model: Arc<dyn ReadModel>,
         ownership: &dyn Ownership,
-    ) -> Result<Self, Failure> {
-        let map = Arc::new(ShardMap::new(ownership.shard_count()));
-        let shards: Vec<ShardId> = ownership.shard_count().all().collect();
-        let leases = ownership.claim(me, &shards).await.map_err(read_failure)?;
-        // A node that claims every shard uses the database alone.
-        let lease = LocalLease::unlimited();
-        let empty = Self::empty(config, map.clone(), lease, journal, read_model);
-        let shop = empty.await?;
-        shop.start_shards(&leases).await?;
-        map.record(&leases);
-        Ok(Self { leases, ..shop })
+    ) -> BoxFuture<'_, Result<Self, Failure>> {
+        // Boxed, like all that starts actors: compiled here and not in every caller (ADR 0040).
+        Box::pin(async move {
+            let map = Arc::new(ShardMap::new(ownership.shard_count()));
+            let shards: Vec<ShardId> = ownership.shard_count().all().collect();
+            let leases = ownership.claim(me, &shards).await.map_err(read_failure)?;
+            // A node that claims every shard uses the database alone.
+            let lease = LocalLease::unlimited();
+            let empty = Self::empty(config, map.clone(), lease, journal, read_model);
+            let shop = empty.await?;
+            shop.start_shards(&leases).await?;
+            map.record(&leases);
+            Ok(Self { leases, ..shop })
+        })
     }
 
     /// A shop without shards; [`Self::start_shards`] starts them. `map` holds the owner of each
@@ -97,36 +101,39 @@ impl Shop {
     ///
     /// # Errors
     /// [`Failure::Internal`] when the actors cannot be started.
-    pub async fn empty(
+    pub fn empty(
         config: ShopConfig,
         map: Arc<ShardMap>,
         local_lease: LocalLease,
         journal: Journal,
         read_model: Arc<dyn ReadModel>,
-    ) -> Result<Self, Failure> {
-        let entity_limit = EntityLimit::new(config.entities_max, config.idle_after);
-        let node = NodeContext {
-            journal: journal.clone(),
-            activations: Activations::start(read_model.clone()),
-            entity_limit: entity_limit.clone(),
-            local_lease,
-            entity_queue_max: config.entity_queue_max,
-        };
-        let local = LocalShards::start(node, config.requests_max, config.idle_after / 4);
-        let local = local.await.map_err(|failure| {
-            error!(%failure, "the shop did not start");
-            Failure::Internal
-        })?;
-        let deduplication = Deduplication::new(map.count(), journal.clone(), read_model.clone());
-        let router = Arc::new(Router::new(map, Arc::new(local)));
-        let entities = Arc::new(EntityClient::new(router.clone(), deduplication));
-        Ok(Self {
-            router,
-            commands: Commands::new(entities.clone()),
-            placing: Placing::new(entities.clone()),
-            queries: Queries::new(entities, journal, read_model),
-            entity_limit,
-            leases: Vec::new(),
+    ) -> BoxFuture<'static, Result<Self, Failure>> {
+        Box::pin(async move {
+            let entity_limit = EntityLimit::new(config.entities_max, config.idle_after);
+            let node = NodeContext {
+                journal: journal.clone(),
+                activations: Activations::start(read_model.clone()),
+                entity_limit: entity_limit.clone(),
+                local_lease,
+                entity_queue_max: config.entity_queue_max,
+            };
+            let local = LocalShards::start(node, config.requests_max, config.idle_after / 4);
+            let local = local.await.map_err(|failure| {
+                error!(%failure, "the shop did not start");
+                Failure::Internal
+            })?;
+            let deduplication =
+                Deduplication::new(map.count(), journal.clone(), read_model.clone());
+            let router = Arc::new(Router::new(map, Arc::new(local)));
+            let entities = Arc::new(EntityClient::new(router.clone(), deduplication));
+            Ok(Self {
+                router,
+                commands: Commands::new(entities.clone()),
+                placing: Placing::new(entities.clone()),
+                queries: Queries::new(entities, journal, read_model),
+                entity_limit,
+                leases: Vec::new(),
+            })
         })
     }
 
@@ -195,14 +202,16 @@ impl Shop {
     ///
     /// # Errors
     /// [`MemberError`] when the node cannot become a member; each message says what to do.
-    pub async fn join(
+    pub fn join(
         &self,
         config: MemberConfig,
         membership: Arc<dyn Membership>,
         projections: Arc<Projections>,
         lease: LocalLease,
-    ) -> Result<Member, MemberError> {
-        membership::join(self.router.clone(), config, membership, projections, lease).await
+    ) -> BoxFuture<'static, Result<Member, MemberError>> {
+        let router = self.router.clone();
+        let joined = membership::join(router, config, membership, projections, lease);
+        Box::pin(joined)
     }
 
     /// The router to this shop's shards, on this node or others.

@@ -36,8 +36,8 @@ pub use kafka::{
     TansuBroker,
 };
 pub use node::{
-    ClusterSettings, ExitedProcess, LocalCluster, LocalNode, NODE_TIME_MAX, NodeAddresses,
-    NodeProcess, NodeSlot, Workspace, node_binary,
+    ChildProcess, ClusterSettings, ExitedProcess, LocalCluster, LocalNode, NODE_TIME_MAX,
+    NodeAddresses, NodeProcess, NodeSlot, Workspace, node_binary,
 };
 pub use port::{free_address, free_port, is_free};
 pub use postgres::{PostgresConfig, PostgresServer, TlsFiles};

@@ -1,29 +1,34 @@
 //! A PostgreSQL server owned by a program: created, started, and ended with it.
 
 mod config;
-mod detach;
-mod lifecycle;
+mod postmaster;
 mod settings;
 mod standby;
 
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use config::{PostgresConfig, TlsFiles};
 
 use crate::binaries::PostgresBinaries;
+use crate::detached_server::{DetachedProcess, DetachedServer};
 use crate::error::ServiceError;
 use crate::os_user::OsUser;
+use crate::processes::Signal;
 use crate::reaper::Reaper;
 use crate::{port, run};
+use postmaster::Postmaster;
 use settings::Settings;
 
 /// The superuser of every server of the testbed.
 const USER: &str = "postgres";
+
+/// The data directory, in the server's own.
+const DATA: &str = "data";
 
 /// `initdb` takes a second; an overloaded machine or a slow disk may take many.
 const INITDB_MAX: Duration = Duration::from_secs(120);
@@ -49,16 +54,8 @@ pub struct PostgresServer {
     reaper: Reaper,
     port: u16,
     password: String,
-    log: PathBuf,
-    state: Mutex<State>,
-}
-
-/// The mutable state of a server.
-#[derive(Debug)]
-struct State {
-    /// `None` while it is stopped.
-    postmaster: Option<Child>,
-    settings: Settings,
+    postmaster: Postmaster,
+    settings: Mutex<Settings>,
 }
 
 impl PostgresServer {
@@ -68,7 +65,7 @@ impl PostgresServer {
     /// [`ServiceError::Missing`] when this machine has no PostgreSQL; otherwise when the server
     /// does not start, with the end of its log.
     pub fn start(config: PostgresConfig) -> Result<Self, ServiceError> {
-        let mut made = Self::prepare(&config, password()?)?;
+        let mut made = Self::prepare(&config, random_password()?)?;
         made.initdb()?;
         made.configure(&config, Settings::ours())?;
         made.launch_on_a_free_port()?;
@@ -81,17 +78,15 @@ impl PostgresServer {
         let os_user = OsUser::for_servers()?;
         let reaper = Reaper::with_new_dir(config.data_root.as_deref(), os_user)?;
         let log = config.log.clone();
+        let log = log.unwrap_or_else(|| reaper.folder().join("postgres.log"));
         Ok(Self {
-            log: log.unwrap_or_else(|| reaper.folder().join("postgres.log")),
             binaries,
             os_user,
+            postmaster: Postmaster::none(reaper.folder().join(DATA), log),
             reaper,
             port: 0,
             password,
-            state: Mutex::new(State {
-                postmaster: None,
-                settings: Settings::default(),
-            }),
+            settings: Mutex::default(),
         })
     }
 
@@ -132,7 +127,7 @@ impl PostgresServer {
             settings.set(name, value);
         }
         self.write(&self.data_dir().join(Settings::FILE), &settings.to_text())?;
-        self.state().settings = settings;
+        *self.settings() = settings;
         Ok(())
     }
 
@@ -141,13 +136,86 @@ impl PostgresServer {
         loop {
             tries += 1;
             self.port = port::free_port()?;
-            match self.launch() {
+            match self.postmaster.launch(self.command("postgres"), self.port) {
                 Err(ServiceError::Failed { detail, .. })
                     if tries < PORTS_MAX
                         && detail.contains("could not create any TCP/IP sockets") => {}
                 ended => return ended,
             }
         }
+    }
+
+    /// Stops it in order (`SIGINT`): transactions are rolled back, connections closed, a checkpoint
+    /// written.
+    ///
+    /// # Errors
+    /// When it does not run, or does not stop within 60 s.
+    pub fn stop_fast(&self) -> Result<(), ServiceError> {
+        self.postmaster.stop(Signal::INT)
+    }
+
+    /// Stops it at once (`SIGQUIT`), as a crash would: the next start replays its log.
+    ///
+    /// # Errors
+    /// When it does not run, or does not stop within 60 s.
+    pub fn stop_immediate(&self) -> Result<(), ServiceError> {
+        self.postmaster.stop(Signal::QUIT)
+    }
+
+    /// Kills all of its processes (`SIGKILL`) without a chance to close connections.
+    ///
+    /// # Errors
+    /// When it does not run, or its processes still exist after 60 s.
+    pub fn kill(&self) -> Result<(), ServiceError> {
+        self.postmaster.kill()
+    }
+
+    /// Pauses all of its processes (`SIGSTOP`). Its connections stay open, and the system accepts
+    /// new ones that nobody serves.
+    ///
+    /// # Errors
+    /// When it does not run, or does not pause within 30 s.
+    pub fn pause(&self) -> Result<(), ServiceError> {
+        self.postmaster.pause()
+    }
+
+    /// Resumes a paused server (`SIGCONT`).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn resume(&self) -> Result<(), ServiceError> {
+        self.postmaster.resume()
+    }
+
+    /// Starts a stopped or killed server with the same directory and port.
+    ///
+    /// # Errors
+    /// When it runs, or does not accept connections within 120 s.
+    pub fn restart(&self) -> Result<(), ServiceError> {
+        if self.pid().is_some() {
+            return Err(ServiceError::failed(
+                "restart",
+                "the server runs: stop or kill it first",
+            ));
+        }
+        self.postmaster.launch(self.command("postgres"), self.port)
+    }
+
+    /// Lets the server run after this program has ended.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn detach(mut self) -> Result<DetachedServer, ServiceError> {
+        let postmaster = DetachedProcess {
+            pid: self.pid().ok_or(ServiceError::NotRunning)?,
+            argument: self.data_dir().display().to_string(),
+        };
+        drop(self.postmaster.take());
+        self.reaper.detach()?;
+        Ok(DetachedServer {
+            processes: vec![postmaster],
+            folder: self.reaper.folder().to_path_buf(),
+        })
     }
 
     /// The URL of a database, with the superuser's name and password.
@@ -159,6 +227,16 @@ impl PostgresServer {
         )
     }
 
+    /// The superuser's password.
+    fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// A panic under this lock leaves nothing half done: each setting is replaced whole.
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The port on 127.0.0.1. It stays the same through [`Self::restart`].
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -168,19 +246,19 @@ impl PostgresServer {
     /// The postmaster's process id; `None` while the server is stopped.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.state().postmaster.as_ref().map(Child::id)
+        self.postmaster.pid()
     }
 
     /// PostgreSQL's data directory.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
-        self.reaper.folder().join("data")
+        self.reaper.folder().join(DATA)
     }
 
     /// The log of all starts.
     #[must_use]
     pub fn log(&self) -> &Path {
-        &self.log
+        self.postmaster.log()
     }
 
     /// The output of `postgres --version`.
@@ -226,18 +304,12 @@ impl PostgresServer {
             .map_err(ServiceError::io("protect", file))?;
         self.os_user.give_ownership(file)
     }
-
-    /// A panic under this lock leaves nothing half done: each field is replaced whole.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         // The reaper, dropped after this, ends the server. This thread collects the process.
-        let postmaster = self.state().postmaster.take();
-        if let Some(mut postmaster) = postmaster {
+        if let Some(mut postmaster) = self.postmaster.take() {
             std::thread::spawn(move || postmaster.wait());
         }
     }
@@ -265,7 +337,7 @@ pub(crate) fn psql(client: &Path, url: &str, sql: &str) -> Result<String, Servic
     run::to_end(&mut command, "psql", PSQL_MAX)
 }
 
-fn password() -> Result<String, ServiceError> {
+fn random_password() -> Result<String, ServiceError> {
     let source = Path::new("/dev/urandom");
     let mut bytes = [0; PASSWORD_BYTES];
     File::open(source)

@@ -168,7 +168,7 @@ fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
 ///
 /// # Errors
 /// When `kill` is missing or fails.
-pub(crate) fn terminate(child: &Child) -> Result<()> {
+fn terminate(child: &Child) -> Result<()> {
     let status = Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
         .status()

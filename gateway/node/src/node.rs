@@ -9,8 +9,8 @@ use std::time::Duration;
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_cluster::{LocalLease, ShardMap};
 use fritzy_gateway::{
-    AnySchema, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Schema, Scrape, build_schema,
-    fields, routes, serve,
+    AnySchema, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape, build_schema, routes,
+    serve,
 };
 use fritzy_kafka::{KafkaBridge, KafkaSettingsError};
 use fritzy_persistence::{SqliteConfig, Stores};
@@ -227,8 +227,8 @@ async fn serve_api(
         Arc::new(NoEngine),
         settings.currency,
     );
-    let (metrics, scrape) = metrics(registry, &schema, shop, stores).await;
     let schema = AnySchema::from(schema);
+    let (metrics, scrape) = metrics(registry, &schema, shop, stores).await;
     let introspected = schema.execute(INTROSPECTION).await;
     let input_types = InputTypes::read(&introspected.data.into_json().unwrap_or_default());
     let routes = routes(
@@ -325,11 +325,11 @@ fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, Kaf
 /// All metrics of the node.
 async fn metrics(
     mut registry: Registry,
-    schema: &Schema,
+    schema: &AnySchema,
     shop: &Shop,
     stores: &Stores,
 ) -> (HttpMetrics, Scrape) {
-    let metrics = HttpMetrics::new(fields(schema).await, &mut registry);
+    let metrics = HttpMetrics::new(schema.operations().await, &mut registry);
     shop.register(&mut registry);
     stores.register(&mut registry);
     let queue = Gauge::default();

@@ -32,4 +32,4 @@ pub use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
 pub(crate) use response_budget::{ResponseBudget, ResponseBudgets};
 pub(crate) use response_cost::cost_excess;
-pub use schema::{Schema, build_schema, fields, schema_text};
+pub use schema::{Schema, build_schema, schema_text};

@@ -35,28 +35,6 @@ pub fn schema_text() -> String {
     builder().finish().sdl()
 }
 
-/// The names of all queries and mutations.
-pub async fn fields(schema: &Schema) -> Vec<String> {
-    let document =
-        "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }";
-    let response = schema
-        .execute(document)
-        .await
-        .data
-        .into_json()
-        .unwrap_or_default();
-    let names = |kind: &str| {
-        let fields = response["__schema"][kind]["fields"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        fields
-            .into_iter()
-            .filter_map(|field| field["name"].as_str().map(String::from))
-    };
-    names("queryType").chain(names("mutationType")).collect()
-}
-
 pub(super) fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     // Our `Float` keeps the text of the number; the built-in one is a double.
     Schema::build_with_ignore_name_conflicts(Query, Mutation::new(), EmptySubscription, ["Float"])

@@ -32,6 +32,24 @@ impl AnySchema {
     pub async fn execute(&self, request: impl Into<Request>) -> Response {
         self.0.execute(request.into()).await
     }
+
+    /// The names of all queries and mutations.
+    pub async fn operations(&self) -> Vec<String> {
+        let document =
+            "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }";
+        let response = self.execute(document).await;
+        let data = response.data.into_json().unwrap_or_default();
+        let names = |kind: &str| {
+            let fields = data["__schema"][kind]["fields"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            fields
+                .into_iter()
+                .filter_map(|field| field["name"].as_str().map(String::from))
+        };
+        names("queryType").chain(names("mutationType")).collect()
+    }
 }
 
 impl From<Schema> for AnySchema {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fritzy_domain::Journal;
+use futures_util::future::BoxFuture;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tracing::info;
@@ -31,7 +32,14 @@ impl Stores {
     /// [`PostgresError`] when the server cannot be reached or rejects the connection, when it may
     /// lose commits, when another node has the database, or when the database is of another version
     /// or number of shards. The text says what to do.
-    pub async fn open_postgres(config: PostgresConfig) -> Result<Self, PostgresError> {
+    pub fn open_postgres(
+        config: PostgresConfig,
+    ) -> BoxFuture<'static, Result<Self, PostgresError>> {
+        // Boxed, so that it is compiled here and not in every crate that calls it (ADR 0040).
+        Box::pin(Self::open_postgres_database(config))
+    }
+
+    async fn open_postgres_database(config: PostgresConfig) -> Result<Self, PostgresError> {
         let server = prepare(&config).await?;
         let lock = DatabaseLock::acquire(server.clone(), config.sharing).await?;
         let mut batches = Vec::new();

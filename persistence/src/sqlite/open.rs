@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fritzy_domain::{Journal, PrimaryOnly, ReadModel};
 use fritzy_types::ShardCount;
+use futures_util::future::BoxFuture;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection, Row, SqliteConnection};
@@ -30,7 +31,12 @@ impl Stores {
     /// # Errors
     /// [`SqliteError`] when another process has the file, when it cannot be used or made durable,
     /// or when it is of another version or number of shards. The text says what to do.
-    pub async fn open_sqlite(config: SqliteConfig) -> Result<Self, SqliteError> {
+    pub fn open_sqlite(config: SqliteConfig) -> BoxFuture<'static, Result<Self, SqliteError>> {
+        // Boxed, so that it is compiled here and not in every crate that calls it (ADR 0040).
+        Box::pin(Self::open_sqlite_file(config))
+    }
+
+    async fn open_sqlite_file(config: SqliteConfig) -> Result<Self, SqliteError> {
         let file = &config.file;
         let lock = FileLock::acquire(&lock_path(file)).map_err(|failure| match failure {
             LockError::Held(holder) => SqliteError::InUse {

@@ -2,13 +2,12 @@
 //! about them.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use fritzy_testbed::node_binary;
+use fritzy_testbed::{self as testbed, NODE_TIME_MAX, node_binary};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
@@ -21,11 +20,9 @@ const SHARDS: &str = "4";
 fn base() -> &'static [u8] {
     static BASE: OnceLock<Vec<u8>> = OnceLock::new();
     BASE.get_or_init(|| {
-        let folder = TempDir::new().expect("a temporary folder");
-        let mut node = Node::start(folder.path());
-        use_every_event(&mut node);
-        node.stop();
-        fs::read(folder.path().join("fritzy.db")).expect("a closed database is one file")
+        let folder = testbed::Workspace::new();
+        fill(&folder, &["--data-dir", "."]);
+        fs::read(folder.current().join("fritzy.db")).expect("a closed database is one file")
     })
 }
 
@@ -155,81 +152,46 @@ pub(crate) fn fritzy(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running node. It is killed when this value is dropped.
-struct Node {
-    child: Child,
-    authority: String,
-}
-
 /// Fills a PostgreSQL database through a node, and stops it.
 pub(crate) fn fill_database(database_url: &str) {
-    let mut node = Node::start_with(&["--database-url", database_url]);
-    use_every_event(&mut node);
-    node.stop();
+    let folder = testbed::Workspace::new();
+    fill(&folder, &["--database-url", database_url]);
 }
 
-impl Node {
-    fn start(folder: &Path) -> Self {
-        Self::start_with(&["--data-dir", folder.to_str().expect("UTF-8")])
-    }
-
-    fn start_with(database: &[&str]) -> Self {
-        let arguments = [&["--listen", "127.0.0.1:0", "--shards", SHARDS], database].concat();
-        let mut child = fritzy(&arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let line = stdout
-            .lines()
-            .map_while(Result::ok)
-            .find(|line| line.ends_with("/graphql"));
-        let line = line.expect("a node prints its URL");
-        let port = line.rsplit([':', '/']).nth(1).expect("a port");
-        let authority = format!("127.0.0.1:{port}");
-        Self { child, authority }
-    }
-
-    /// Sends a document and returns its data, over a connection of its own.
-    fn run(&mut self, document: &str) -> Value {
-        let body = json!({ "query": document }).to_string();
-        let mut stream = TcpStream::connect(&self.authority).expect("a node");
-        let (authority, len) = (&self.authority, body.len());
-        let request = format!(
-            "POST /graphql HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {len}\r\n\r\n{body}"
-        );
-        stream
-            .write_all(request.as_bytes())
-            .expect("the node reads");
-        let mut response = String::new();
-        stream.read_to_string(&mut response).expect("a response");
-        let (_, body) = response.split_once("\r\n\r\n").expect("a body");
-        let response: Value = serde_json::from_str(body).expect("JSON");
-        assert!(response.get("errors").is_none(), "{response}");
-        response["data"].clone()
-    }
-
-    fn stop(mut self) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.expect("kill exists").success());
-        assert!(self.child.wait().expect("a child").success());
-    }
+/// Causes every type of event on a node, and stops it.
+fn fill(folder: &testbed::Workspace, database: &[&str]) {
+    let mut node = folder.node_with(&[&["--shards", SHARDS], database].concat());
+    use_every_event(node.address());
+    node.terminate();
+    let exited = node.wait_exit(NODE_TIME_MAX);
+    assert_eq!(exited.code, Some(0), "{exited:?}");
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Sends a document and returns its data, over a connection of its own.
+fn run(node: SocketAddr, document: &str) -> Value {
+    let body = json!({ "query": document }).to_string();
+    let mut stream = TcpStream::connect(node).expect("a node");
+    let len = body.len();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: {node}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {len}\r\n\r\n{body}"
+    );
+    stream
+        .write_all(request.as_bytes())
+        .expect("the node reads");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response");
+    let (_, body) = response.split_once("\r\n\r\n").expect("a body");
+    let response: Value = serde_json::from_str(body).expect("JSON");
+    assert!(response.get("errors").is_none(), "{response}");
+    response["data"].clone()
 }
 
 /// Causes every type of event. Afterwards Ada has three versions and Bob one; Lamp has three, Bulb
 /// is withdrawn; one order is completed (keyed), one cancelled, one created (keyed), one created.
-fn use_every_event(node: &mut Node) {
-    let made = node.run(
+fn use_every_event(node: SocketAddr) {
+    let made = run(
+        node,
         r#"mutation {
             ada: createAccount(account: { name: "Ada" }) { id }
             bob: createAccount(account: { name: "Bob" }, idempotencyKey: "bob") { id }
@@ -246,17 +208,22 @@ fn use_every_event(node: &mut Node) {
             ] }}{key}) {{ id }}"#
         )
     };
-    let placed = node.run(&format!(
-        "mutation {{ completed: {} cancelled: {} keyed: {} created: {} }}",
-        order(ada, r#", idempotencyKey: "1""#),
-        order(ada, ""),
-        order(bob, r#", idempotencyKey: "2""#),
-        order(bob, ""),
-    ));
+    let placed = run(
+        node,
+        &format!(
+            "mutation {{ completed: {} cancelled: {} keyed: {} created: {} }}",
+            order(ada, r#", idempotencyKey: "1""#),
+            order(ada, ""),
+            order(bob, r#", idempotencyKey: "2""#),
+            order(bob, ""),
+        ),
+    );
     let [completed, cancelled] =
         ["completed", "cancelled"].map(|name| placed[name]["id"].as_str().expect("an id"));
-    node.run(&format!(
-        r#"mutation {{
+    run(
+        node,
+        &format!(
+            r#"mutation {{
             a: confirmOrder(id: "{completed}", idempotencyKey: "c") {{ id }}
             b: confirmOrder(id: "{completed}", idempotencyKey: "c") {{ id }}
             c: completeOrder(id: "{completed}") {{ id }}
@@ -267,5 +234,6 @@ fn use_every_event(node: &mut Node) {
             h: repriceProduct(id: "{lamp}", price: {{ amount: "15.01" }}) {{ id }}
             i: withdrawProduct(id: "{bulb}") {{ id }}
         }}"#
-    ));
+        ),
+    );
 }

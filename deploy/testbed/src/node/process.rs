@@ -1,37 +1,33 @@
 //! A process of the `fritzy` binary. It is killed when the test that started it ends.
 
-use std::fs::OpenOptions;
-use std::io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, Write as _};
+use std::io::{self, BufRead as _, BufReader, PipeReader, PipeWriter};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::child::ChildProcess;
 use crate::error::ServiceError;
-use crate::processes::{Process, Signal};
+use crate::processes::Signal;
 
 /// A node that has not started or exited within this time never will: debug builds on busy machines
 /// need seconds.
 pub const NODE_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How much of a log an error shows.
-const LOG_LINES_SHOWN: usize = 40;
-
 /// A running process, killed when dropped. All waits block the thread, each within a limit. In a
-/// failing test, the end of its log is printed.
+/// failing test, the end of its log (its stderr) is printed.
 #[derive(Debug)]
 pub struct NodeProcess {
-    child: Child,
+    child: ChildProcess,
     /// Nothing is read before the first line is requested.
     unread: Option<(PipeReader, Sender<String>)>,
     lines: Receiver<String>,
     /// Lines that were read already.
     stdout: String,
-    log: PathBuf,
     /// The workspace that the process runs in, which is removed after it.
     _dir: Option<Arc<TempDir>>,
 }
@@ -67,27 +63,13 @@ impl NodeProcess {
         (reader, writer): (PipeReader, PipeWriter),
         dir: Option<Arc<TempDir>>,
     ) -> Result<Self, ServiceError> {
-        let stderr = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .map_err(ServiceError::io("write", log))?;
-        let program = PathBuf::from(command.get_program());
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(writer)
-            .stderr(stderr)
-            .spawn()
-            .map_err(ServiceError::io("start", &program))?;
-        // The command holds the writing end, which must close when the process exits.
-        command.stdout(Stdio::null());
+        let child = ChildProcess::spawn_with(command, log, writer)?;
         let (sender, lines) = mpsc::channel();
         Ok(Self {
             child,
             unread: Some((reader, sender)),
             lines,
             stdout: String::new(),
-            log: log.to_owned(),
             _dir: dir,
         })
     }
@@ -95,7 +77,7 @@ impl NodeProcess {
     /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.pid()
     }
 
     /// The address of the node's API, which it prints on stdout once it listens.
@@ -152,13 +134,13 @@ impl NodeProcess {
     /// When the log file is gone, or not UTF-8.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).expect("a log in UTF-8")
+        self.child.log()
     }
 
     /// The last lines of [`Self::log`].
     #[must_use]
     pub fn log_tail(&self) -> String {
-        tail(&self.log())
+        self.child.log_tail()
     }
 
     /// Sends SIGTERM.
@@ -182,7 +164,7 @@ impl NodeProcess {
     }
 
     fn send(&self, signal: Signal) {
-        Process(self.pid()).signal(signal);
+        self.child.send(signal);
     }
 
     /// Kills the process (SIGKILL) and waits for its end.
@@ -215,7 +197,7 @@ impl NodeProcess {
                 }
             }
         }
-        let status = self.child.wait().expect("a child of this process");
+        let status = self.child.wait();
         Ok(ExitedProcess {
             code: status.code(),
             stdout: std::mem::take(&mut self.stdout),
@@ -272,26 +254,6 @@ impl NodeProcess {
     }
 }
 
-impl Drop for NodeProcess {
-    fn drop(&mut self) {
-        // Both succeed on a child of this process, exited or not.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        if std::thread::panicking() {
-            let log = std::fs::read(&self.log).unwrap_or_default();
-            let log = String::from_utf8_lossy(&log);
-            let end = format!("--- end of {}\n{}\n", self.log.display(), tail(&log));
-            drop(io::stderr().write_all(end.as_bytes()));
-        }
-    }
-}
-
-/// The last lines of a log.
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
-}
-
 /// The port in a line such as `API      http://localhost:8000/graphql`.
 fn port_in(stdout: &str) -> Option<u16> {
     let (_, rest) = stdout.split_once("http://localhost:")?;
@@ -301,6 +263,7 @@ fn port_in(stdout: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::processes::Process;
 
     fn shell(script: &str) -> (tempfile::TempDir, NodeProcess) {
         let dir = tempfile::tempdir().unwrap();

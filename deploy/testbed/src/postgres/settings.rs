@@ -59,15 +59,13 @@ impl PostgresServer {
     /// # Errors
     /// When the file cannot be written, or a running server does not reload within 30 s.
     pub fn set(&self, name: &str, value: &str) -> Result<(), ServiceError> {
-        let (text, postmaster) = {
-            let mut state = self.state();
-            state.settings.set(name, value);
-            (
-                state.settings.to_text(),
-                state.postmaster.as_ref().map(|child| Process(child.id())),
-            )
+        let text = {
+            let mut settings = self.settings();
+            settings.set(name, value);
+            settings.to_text()
         };
         self.write(&self.data_dir().join(Settings::FILE), &text)?;
+        let postmaster = self.pid().map(Process);
         postmaster.map_or(Ok(()), |postmaster| self.reload(postmaster))
     }
 

@@ -19,15 +19,15 @@ impl PostgresServer {
     /// # Errors
     /// When this one does not run, cannot be copied, or the copy does not accept connections.
     pub fn standby(&self, config: PostgresConfig) -> Result<Self, ServiceError> {
-        let mut standby = Self::prepare(&config, self.password.clone())?;
+        let mut standby = Self::prepare(&config, self.password().to_owned())?;
         let mut command = standby.command("pg_basebackup");
         command
-            .env("PGPASSWORD", &self.password)
+            .env("PGPASSWORD", self.password())
             .args([
                 "--host",
                 "127.0.0.1",
                 "--port",
-                &self.port.to_string(),
+                &self.port().to_string(),
                 "--username",
                 USER,
             ])
@@ -37,7 +37,7 @@ impl PostgresServer {
             .args(["--write-recovery-conf", "--wal-method", "stream"])
             .args(["--checkpoint", "fast", "--no-sync", "--no-password"]);
         run::to_end(&mut command, "pg_basebackup", COPY_MAX)?;
-        let settings = self.state().settings.clone();
+        let settings = self.settings().clone();
         standby.configure(&config, settings)?;
         standby.launch_on_a_free_port()?;
         Ok(standby)
@@ -53,7 +53,7 @@ impl PostgresServer {
             "t" => Ok(()),
             _ => Err(ServiceError::failed(
                 "the promotion of a standby",
-                self.log.display(),
+                self.log().display(),
             )),
         }
     }

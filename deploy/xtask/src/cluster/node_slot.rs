@@ -1,16 +1,15 @@
 //! A slot for a node: its name, ports and log stay the same for each process that runs in it.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
-use fritzy_testbed::{ReapedDir, free_port, is_free};
+use fritzy_testbed::{ChildProcess, ReapedDir, free_port, is_free};
 
 use super::state::{NodeState, NodeStatus};
-use crate::child_process;
 
 /// The port of the balancer; n1 has the next one, and so on.
 pub(super) const PORTS_FROM: u16 = 8_000;
@@ -36,7 +35,7 @@ pub(super) struct NodeSlot {
     cluster: SocketAddr,
     admin: SocketAddr,
     log: PathBuf,
-    child: Option<Child>,
+    process: Option<ChildProcess>,
     pub(super) status: NodeStatus,
 }
 
@@ -75,7 +74,7 @@ impl NodeSlot {
             cluster: address(CLUSTER_PORTS_FROM + number)?,
             admin: address(ADMIN_PORTS_FROM + number)?,
             log,
-            child: None,
+            process: None,
             status: NodeStatus::Ended("not started".to_owned()),
         })
     }
@@ -86,8 +85,6 @@ impl NodeSlot {
     /// When the program or its log cannot be opened.
     pub(super) fn start(&mut self, config: &NodeConfig, reaped: &ReapedDir) -> Result<()> {
         let folder = reaped.process_dir(&self.name)?;
-        let log = OpenOptions::new().append(true).open(&self.log);
-        let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
         // Identifies the process: no other one has this argument.
         let port_file = folder.join("port").display().to_string();
         let arguments = [
@@ -99,26 +96,20 @@ impl NodeSlot {
             ("--port-file", port_file.clone()),
         ];
         let arguments = arguments.iter().flat_map(|(name, value)| [*name, value]);
-        let child = config
-            .command(&arguments.collect::<Vec<_>>())
-            .current_dir(&folder)
-            // Ctrl-C in the terminal must reach only this program, which then stops the nodes in
-            // order.
-            .process_group(0)
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("cannot start {}", config.program.display()))?;
-        reaped.watch(&self.name, child.id(), &port_file)?;
-        self.child = Some(child);
+        let mut command = config.command(&arguments.collect::<Vec<_>>());
+        // Ctrl-C in the terminal must reach only this program, which then stops the nodes in order.
+        command.current_dir(&folder).process_group(0);
+        let process = ChildProcess::spawn(&mut command, &self.log)?;
+        reaped.watch(&self.name, process.pid(), &port_file)?;
+        self.process = Some(process);
         self.status = NodeStatus::Starting;
         Ok(())
     }
 
     /// Takes a process that a test has started.
     #[cfg(test)]
-    pub(super) fn occupy(&mut self, child: Child) {
-        self.child = Some(child);
+    pub(super) fn occupy(&mut self, process: ChildProcess) {
+        self.process = Some(process);
         self.status = NodeStatus::Starting;
     }
 
@@ -131,34 +122,28 @@ impl NodeSlot {
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::id)
+        self.process.as_ref().map(ChildProcess::pid)
     }
 
     /// Sends SIGTERM.
-    ///
-    /// # Errors
-    /// When the signal cannot be sent.
-    pub(super) fn stop(&mut self) -> Result<()> {
-        if let Some(child) = &self.child {
-            child_process::terminate(child)?;
+    pub(super) fn stop(&mut self) {
+        if let Some(process) = &self.process {
+            process.terminate();
             self.status = NodeStatus::Draining;
         }
-        Ok(())
     }
 
     /// Sends SIGKILL, and waits for the end.
     pub(super) fn kill(&mut self) {
-        if let Some(child) = &mut self.child {
-            // Neither can fail for a child of this process.
-            drop(child.kill());
-            drop(child.wait());
+        if let Some(process) = &mut self.process {
+            process.kill();
         }
     }
 
     /// Whether its process has ended since the last call, and how.
     pub(super) fn take_end(&mut self) -> Option<String> {
-        let status = self.child.as_mut()?.try_wait().ok().flatten()?;
-        self.child = None;
+        let status = self.process.as_mut()?.try_exit()?;
+        self.process = None;
         let end = end(status);
         self.status = NodeStatus::Ended(end.clone());
         Some(end)

@@ -141,25 +141,22 @@ impl Nodes {
 mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::{Ipv4Addr, TcpListener};
-    use std::process::{Child, Command, Stdio};
+    use std::process::Command;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread::{self, sleep};
     use std::time::{Duration, Instant};
+
+    use fritzy_testbed::ChildProcess;
 
     use super::*;
 
     /// Takes a tenth of a second on an idle machine.
     const READY_MAX: Duration = Duration::from_secs(30);
 
-    /// A silent process. A test that fails leaves it running for a minute.
-    fn process() -> Child {
+    fn silent_process(logs: &ReapedDir) -> ChildProcess {
         let mut command = Command::new("sleep");
-        command
-            .arg("60")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command.spawn().unwrap()
+        ChildProcess::spawn(command.arg("60"), &logs.path().join("log")).unwrap()
     }
 
     /// Serves the readiness of a node: 200 while `is_ready`, otherwise 503.
@@ -197,7 +194,7 @@ mod tests {
         nodes.slots.push(NodeSlot::new(1, logs.path()).unwrap());
         let is_ready = Arc::new(AtomicBool::new(true));
         serve_readiness(nodes.slots[0].address, is_ready.clone());
-        nodes.slots[0].occupy(process());
+        nodes.slots[0].occupy(silent_process(&logs));
         nodes.update_backends();
         wait_until_ready(&mut nodes);
 
@@ -205,7 +202,7 @@ mod tests {
         nodes.running(1).unwrap().kill();
         let how = "killed".to_owned();
         assert_eq!(nodes.poll(), [NodeEvent::Ended { number: 1, how }]);
-        nodes.slots[0].occupy(process());
+        nodes.slots[0].occupy(silent_process(&logs));
         nodes.update_backends();
         assert_eq!(nodes.poll(), []);
         assert_eq!(nodes.slots[0].status, NodeStatus::Starting);

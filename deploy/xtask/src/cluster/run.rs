@@ -195,7 +195,7 @@ impl RunningCluster {
                 format!("n{number} starts")
             }
             ControlRequest::Stop(number) => {
-                self.nodes.running(number)?.stop()?;
+                self.nodes.running(number)?.stop();
                 format!("n{number} hands off its shards, then ends")
             }
             ControlRequest::Kill(number) => {
@@ -244,9 +244,7 @@ impl RunningCluster {
         ClusterState::remove(&self.folder);
         for slot in self.nodes.slots() {
             let started = Instant::now();
-            if let Err(failure) = slot.stop() {
-                eprintln!("{}: {failure:#}", slot.name());
-            }
+            slot.stop();
             while slot.pid().is_some() {
                 if let Some(how) = slot.take_end() {
                     let took = started.elapsed().as_secs_f64();
@@ -258,7 +256,7 @@ impl RunningCluster {
                     Ok(ClusterEvent::Shutdown)
                 );
                 if again || started.elapsed() > STOP_MAX {
-                    // Dropping the folder kills the nodes that are left.
+                    // Dropping the slots kills the nodes that are left.
                     return eprintln!("killed");
                 }
             }

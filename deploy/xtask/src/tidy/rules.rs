@@ -10,6 +10,7 @@ mod length;
 mod manifests;
 mod names;
 mod portable;
+mod private_state;
 mod sql;
 mod test_names;
 mod unfinished;
@@ -27,7 +28,7 @@ pub(crate) struct Rule {
     quotes_what_it_forbids: bool,
 }
 
-pub(crate) const ALL: [Rule; 13] = [
+pub(crate) const ALL: [Rule; 14] = [
     Rule::new("arrows", arrows::check),
     Rule::new("circles", circles::check),
     Rule::new("documents", documents::check),
@@ -38,6 +39,7 @@ pub(crate) const ALL: [Rule; 13] = [
     Rule::new("manifests", manifests::check),
     Rule::new("names", names::check),
     Rule::new("portable", portable::check).quoting_what_it_forbids(),
+    Rule::new("private-state", private_state::check),
     Rule::new("sql", sql::check).quoting_what_it_forbids(),
     Rule::new("test-names", test_names::check),
     Rule::new("unfinished", unfinished::check).quoting_what_it_forbids(),

@@ -1,7 +1,7 @@
 //! Questions about syntax trees that several rules ask.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute, Meta};
+use syn::{Attribute, Item, Meta};
 
 /// Whether an item is compiled for tests only: `#[cfg(test)]`, also combined as in `#[cfg(all(test,
 /// unix))]`.
@@ -10,6 +10,24 @@ pub(crate) fn is_for_tests(attributes: &[Attribute]) -> bool {
         Meta::List(list) if list.path.is_ident("cfg") => requires_test(&list.tokens),
         _ => false,
     })
+}
+
+/// The attributes of an item; none for kinds of items that the rules do not look into.
+pub(crate) fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
+    }
 }
 
 fn requires_test(condition: &TokenStream) -> bool {

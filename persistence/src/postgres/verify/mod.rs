@@ -3,6 +3,7 @@
 mod rows;
 mod schema;
 
+use futures_util::future::BoxFuture;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
@@ -24,7 +25,16 @@ const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_
 /// # Errors
 /// [`PostgresError`] when the server or the database cannot be read, so that nothing is known about
 /// it.
-pub async fn verify_postgres(
+pub fn verify_postgres<'a>(
+    url: &'a str,
+    violations_max: usize,
+    progress: &'a VerifyProgress,
+) -> BoxFuture<'a, Result<VerifyReport, PostgresError>> {
+    // Boxed, so that it is compiled here and not in every crate that calls it (ADR 0040).
+    Box::pin(verify_database(url, violations_max, progress))
+}
+
+async fn verify_database(
     url: &str,
     violations_max: usize,
     progress: &VerifyProgress,

@@ -5,6 +5,8 @@ mod schema;
 
 use std::path::PathBuf;
 
+use futures_util::future::BoxFuture;
+
 use super::error::ReadOnlyError;
 use super::read_only::ReadOnly;
 use crate::verify::{self, VerifyProgress, VerifyReport};
@@ -32,7 +34,15 @@ const BEGIN: [&str; 3] = [
 ///
 /// # Errors
 /// [`ReadOnlyError`] when the file cannot be opened or read, so that nothing is known about it.
-pub async fn verify_sqlite(
+pub fn verify_sqlite<'a>(
+    config: &'a VerifyConfig,
+    progress: &'a VerifyProgress,
+) -> BoxFuture<'a, Result<VerifyReport, ReadOnlyError>> {
+    // Boxed, so that it is compiled here and not in every crate that calls it (ADR 0040).
+    Box::pin(verify_file(config, progress))
+}
+
+async fn verify_file(
     config: &VerifyConfig,
     progress: &VerifyProgress,
 ) -> Result<VerifyReport, ReadOnlyError> {

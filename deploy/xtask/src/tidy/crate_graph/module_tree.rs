@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Item, ItemUse, UseTree, Visibility};
+use syn::{Item, ItemUse, UseTree, Visibility};
 
 use crate::tidy::repository::Repository;
-use crate::tidy::syntax::is_for_tests;
+use crate::tidy::syntax::{attributes, is_for_tests};
 use crate::tidy::tokens::{self, Token};
 
 /// The place of a module in its tree.
@@ -202,23 +202,6 @@ fn name(item: &Item) -> Option<String> {
         _ => return None,
     };
     Some(ident.to_string())
-}
-
-pub(super) fn attributes(item: &Item) -> &[Attribute] {
-    match item {
-        Item::Const(item) => &item.attrs,
-        Item::Enum(item) => &item.attrs,
-        Item::Fn(item) => &item.attrs,
-        Item::Impl(item) => &item.attrs,
-        Item::Macro(item) => &item.attrs,
-        Item::Mod(item) => &item.attrs,
-        Item::Static(item) => &item.attrs,
-        Item::Struct(item) => &item.attrs,
-        Item::Trait(item) => &item.attrs,
-        Item::Type(item) => &item.attrs,
-        Item::Use(item) => &item.attrs,
-        _ => &[],
-    }
 }
 
 #[cfg(test)]

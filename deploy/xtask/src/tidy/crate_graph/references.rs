@@ -5,8 +5,8 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, ExprMethodCall, ImplItem, Item, ItemImpl, ItemMod, ItemUse};
 use syn::{Macro, Meta, Path, Type, VisRestricted};
 
-use super::module_tree::{Module, attributes, imports};
-use crate::tidy::syntax::is_for_tests;
+use super::module_tree::{Module, imports};
+use crate::tidy::syntax::{attributes, is_for_tests};
 
 /// A path in the code. `Self::x` and `self.x()` are written with the name of the type.
 #[derive(Debug, PartialEq, Eq)]

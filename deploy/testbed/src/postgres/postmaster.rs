@@ -1,11 +1,12 @@
-//! Starting, stopping, killing and pausing a server.
+//! The running process of a server: starting, stopping, killing and pausing it.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::PostgresServer;
 use crate::error::ServiceError;
 use crate::processes::{Process, Signal};
 use crate::run;
@@ -27,29 +28,48 @@ const LOG_LINES_SHOWN: usize = 12;
 /// The line of `postmaster.pid` with the server's status.
 const STATUS_LINE: usize = 7;
 
-impl PostgresServer {
-    /// Stops it in order (`SIGINT`): transactions are rolled back, connections closed, a checkpoint
-    /// written.
-    ///
-    /// # Errors
-    /// When it does not run, or does not stop within 60 s.
-    pub fn stop_fast(&self) -> Result<(), ServiceError> {
-        self.stop(Signal::INT)
+/// The postmaster of a server, while it runs.
+#[derive(Debug)]
+pub(super) struct Postmaster {
+    data_dir: PathBuf,
+    log: PathBuf,
+    process: Mutex<Option<Child>>,
+}
+
+impl Postmaster {
+    /// None yet, for a server with this data and this log.
+    pub(super) const fn none(data_dir: PathBuf, log: PathBuf) -> Self {
+        Self {
+            data_dir,
+            log,
+            process: Mutex::new(None),
+        }
     }
 
-    /// Stops it at once (`SIGQUIT`), as a crash would: the next start replays its log.
-    ///
-    /// # Errors
-    /// When it does not run, or does not stop within 60 s.
-    pub fn stop_immediate(&self) -> Result<(), ServiceError> {
-        self.stop(Signal::QUIT)
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Its process id; `None` while it is stopped.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process().as_ref().map(Child::id)
+    }
+
+    /// Hands out the process, which is then no longer known here.
+    pub(super) fn take(&self) -> Option<Child> {
+        self.process().take()
+    }
+
+    /// A panic under this lock leaves nothing half done: the process is replaced whole.
+    fn process(&self) -> MutexGuard<'_, Option<Child>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Kills all of its processes (`SIGKILL`) without a chance to close connections.
     ///
     /// # Errors
     /// When it does not run, or its processes still exist after 60 s.
-    pub fn kill(&self) -> Result<(), ServiceError> {
+    pub(super) fn kill(&self) -> Result<(), ServiceError> {
         // Paused processes start no further ones.
         let processes = self.pause_all()?;
         for process in &processes {
@@ -64,7 +84,7 @@ impl PostgresServer {
     ///
     /// # Errors
     /// When it does not run, or does not pause within 30 s.
-    pub fn pause(&self) -> Result<(), ServiceError> {
+    pub(super) fn pause(&self) -> Result<(), ServiceError> {
         self.pause_all().map(drop)
     }
 
@@ -72,28 +92,18 @@ impl PostgresServer {
     ///
     /// # Errors
     /// When it does not run.
-    pub fn resume(&self) -> Result<(), ServiceError> {
+    pub(super) fn resume(&self) -> Result<(), ServiceError> {
         for process in self.processes()? {
             process.signal(Signal::CONT);
         }
         Ok(())
     }
 
-    /// Starts a stopped or killed server with the same directory and port.
+    /// Starts it on this port. `command` is `postgres`, run as the server's user.
     ///
     /// # Errors
-    /// When it runs, or does not accept connections within 120 s.
-    pub fn restart(&self) -> Result<(), ServiceError> {
-        if self.pid().is_some() {
-            return Err(ServiceError::failed(
-                "restart",
-                "the server runs: stop or kill it first",
-            ));
-        }
-        self.launch()
-    }
-
-    pub(super) fn launch(&self) -> Result<(), ServiceError> {
+    /// When it does not accept connections within 120 s; [`ServiceError::Failed`] when it ends.
+    pub(super) fn launch(&self, mut command: Command, port: u16) -> Result<(), ServiceError> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -102,11 +112,10 @@ impl PostgresServer {
         let err = log
             .try_clone()
             .map_err(ServiceError::io("write", &self.log))?;
-        let mut command = self.command("postgres");
         command
             .arg("-D")
-            .arg(self.data_dir())
-            .args(["-p", &self.port.to_string()])
+            .arg(&self.data_dir)
+            .args(["-p", &port.to_string()])
             // Ctrl-C in a terminal is for the program that owns it, which then ends the server.
             .process_group(0)
             .stdin(Stdio::null())
@@ -122,7 +131,7 @@ impl PostgresServer {
             drop(postmaster.kill());
             drop(postmaster.wait());
         } else {
-            self.state().postmaster = Some(postmaster);
+            *self.process() = Some(postmaster);
         }
         ready
     }
@@ -149,7 +158,7 @@ impl PostgresServer {
     /// As `pg_ctl` does: the postmaster writes its status to a file. The file of a killed one may
     /// still exist.
     fn says_ready(&self, pid: u32) -> bool {
-        let file = fs::read_to_string(self.data_dir().join("postmaster.pid")).unwrap_or_default();
+        let file = fs::read_to_string(self.data_dir.join("postmaster.pid")).unwrap_or_default();
         let lines: Vec<&str> = file.lines().map(str::trim).collect();
         lines.first() == Some(&pid.to_string().as_str()) && lines.get(STATUS_LINE) == Some(&"ready")
     }
@@ -160,7 +169,11 @@ impl PostgresServer {
         lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
     }
 
-    fn stop(&self, signal: Signal) -> Result<(), ServiceError> {
+    /// Sends a signal that stops it, and waits for the end.
+    ///
+    /// # Errors
+    /// When it does not run, or does not stop within 60 s.
+    pub(super) fn stop(&self, signal: Signal) -> Result<(), ServiceError> {
         let processes = self.processes()?;
         processes[0].signal(signal);
         // A paused server would not receive the signal.
@@ -171,15 +184,15 @@ impl PostgresServer {
     }
 
     fn wait_for_the_end(&self) -> Result<(), ServiceError> {
-        let mut state = self.state();
-        let postmaster = state.postmaster.as_mut().ok_or(ServiceError::NotRunning)?;
+        let mut process = self.process();
+        let postmaster = process.as_mut().ok_or(ServiceError::NotRunning)?;
         if run::ended(postmaster, STOP_MAX).is_none() {
             return Err(ServiceError::TooLate {
                 what: "the end of postgres".to_owned(),
                 limit: STOP_MAX,
             });
         }
-        state.postmaster = None;
+        *process = None;
         Ok(())
     }
 
