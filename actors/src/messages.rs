@@ -17,9 +17,9 @@ pub type Snapshot = Arc<Stored<State>>;
 /// it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ShardRequest {
-    /// Decide a creation.
+    /// Decide a command that creates an entity.
     Create {
-        /// What to create.
+        /// The creating command, which brings all data of the entity.
         command: Command,
         /// The creation's identity and deadline.
         request: Request,
@@ -28,7 +28,7 @@ pub enum ShardRequest {
     Execute {
         /// The entity to change.
         entity: EntityId,
-        /// The change.
+        /// The command, which creates nothing.
         command: Command,
         /// The version at which the client expects the entity; `None` accepts every version.
         expected: Option<Version>,

@@ -19,7 +19,7 @@ const ENTITY_BYTES_MAX: usize = 16 * 1024;
 /// Upper bound for everything else, in bytes: runtime, 1 024 shard supervisors, SQLite's caches,
 /// buffers.
 const BASE_BYTES_MAX: usize = 150_000_000;
-/// Concurrent requests.
+/// Requests in flight at once, for creations as for reads.
 const IN_FLIGHT: usize = 512;
 
 fn deadline() -> Deadline {

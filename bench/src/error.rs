@@ -23,7 +23,7 @@ pub enum BenchError {
     Preparing {
         /// What was being prepared.
         what: &'static str,
-        /// The error.
+        /// The error of the failed step, as text.
         reason: String,
     },
     /// The load generator failed.
@@ -42,7 +42,7 @@ pub enum BenchError {
     Report {
         /// The path of the file.
         file: String,
-        /// The error.
+        /// The error of the JSON parser, or the schema version that was found.
         reason: String,
     },
     /// No request was accepted, so there are no figures.

@@ -42,13 +42,13 @@ pub enum UrlError {
     /// The text is not an absolute http URL.
     #[error("{url:?} is not a URL such as http://localhost:8000/graphql")]
     Malformed {
-        /// The given text.
+        /// The URL as the caller gave it.
         url: String,
     },
     /// The URL needs TLS, which this client does not support.
     #[error("{url:?} needs TLS, which this tool does not support: use an http:// URL")]
     Tls {
-        /// The given text.
+        /// The URL as the caller gave it; its scheme is `https`.
         url: String,
     },
 }

@@ -27,7 +27,7 @@ pub enum MoneyError {
 }
 
 impl Cents {
-    /// No money.
+    /// An amount of 0 cents, where sums begin.
     pub const ZERO: Self = Self(0);
 
     /// An amount of this number of cents.

@@ -27,7 +27,6 @@ pub(crate) trait EventSource: Send {
         positions: &[(ShardId, Position)],
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// Closes the connection.
     async fn close(self: Box<Self>);
 }
 
@@ -45,6 +44,5 @@ pub(crate) trait CursorTable: Send {
         position: Position,
     ) -> Result<bool, StorageError>;
 
-    /// Closes the connection.
     async fn close(self: Box<Self>);
 }

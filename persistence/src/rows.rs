@@ -198,7 +198,7 @@ pub(crate) async fn collect_rows<R: Send, T: HeapSize>(
 
 /// Why rows were not collected.
 pub(crate) enum CollectError {
-    /// The read failed.
+    /// The database has failed the read.
     Store(sqlx::Error),
     /// A row is unreadable, or exceeds the budget.
     Rows(StorageError),

@@ -59,7 +59,6 @@ impl Stores {
 /// What a store that holds a file or connections does besides its ports.
 #[async_trait]
 pub(crate) trait StoreBackend: Send + Sync {
-    /// Adds its metrics.
     fn register(&self, registry: &mut Registry);
 
     /// Closes the connections for reads and claims. The committer continues.

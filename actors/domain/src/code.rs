@@ -44,7 +44,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// All codes.
+    /// All codes, in the order of their declaration.
     pub const ALL: [Self; 17] = [
         Self::InvalidArgument,
         Self::AccountNotFound,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
-    /// The US dollar.
+    /// The US dollar, whose minor unit is the cent.
     pub const USD: Self = Self(iso_currency::Currency::USD);
 
     /// The currency with this three-letter code, in capitals.

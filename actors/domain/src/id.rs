@@ -75,11 +75,11 @@ macro_rules! entity_id_type {
 }
 
 entity_id_type!(
-    /// Identifies an account.
+    /// Identifies an account; its slot is in its last two bytes.
     AccountId
 );
 entity_id_type!(
-    /// Identifies a product.
+    /// Identifies a product; its slot is in its last two bytes.
     ProductId
 );
 entity_id_type!(

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 /// The kind of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
-    /// An account.
+    /// An account, which places orders.
     Account,
-    /// A product.
+    /// A product, which lines of orders refer to.
     Product,
-    /// An order.
+    /// An order, whose slot is that of its account.
     Order,
 }
 

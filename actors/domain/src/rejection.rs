@@ -38,7 +38,7 @@ pub enum Rejection {
     IllegalTransition {
         /// The status of the order.
         from: OrderStatus,
-        /// The requested status.
+        /// The status that the command leads to where it is allowed.
         to: OrderStatus,
     },
     /// The products of one order are priced in different currencies.

@@ -10,7 +10,6 @@ pub(super) enum Ended {
     Stopped,
     /// All its shards were revoked at once.
     Abandoned,
-    /// The projection failed.
     Failed(ProjectionError),
     /// The projection could not be started, so it has taken nothing.
     NotStarted(ProjectionError),

@@ -23,7 +23,7 @@ enum Step {
     AssignmentChanged,
     /// The projection has acknowledged events, or failed.
     Ack(Result<Ack, ProjectionError>),
-    /// [`SAVE_INTERVAL`] has passed.
+    /// [`SAVE_INTERVAL`] has passed, so cursors are saved.
     Tick,
     /// The feed has delivered committed events.
     Feed(FeedItem),
@@ -31,7 +31,7 @@ enum Step {
     Page,
 }
 
-/// A running projection.
+/// A projection with its feed and its progress in each shard.
 pub(super) struct ProjectionLoop<'c> {
     projection: Box<dyn Projection>,
     feed: Box<dyn CommitFeed>,

@@ -19,7 +19,7 @@ pub struct ProjectedEvent<'a> {
     pub event_id: EventId,
     /// The command that caused it.
     pub command: CommandId,
-    /// The content.
+    /// What happened to the entity, with the data of that event type.
     pub event: &'a Event,
 }
 

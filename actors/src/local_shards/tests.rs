@@ -20,7 +20,6 @@ struct Local {
 }
 
 impl Local {
-    /// Starts `count` shards.
     async fn with_shards(count: u16) -> Self {
         let stores = Stores::in_memory(MemoryConfig {
             shards: ShardCount::new(count).expect("in range"),

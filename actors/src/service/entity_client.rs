@@ -33,7 +33,6 @@ impl EntityClient {
         self.router.shard_of(slot)
     }
 
-    /// Reads an entity.
     pub(crate) async fn read(
         &self,
         entity: EntityId,

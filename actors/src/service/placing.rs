@@ -61,7 +61,6 @@ impl OrderInput {
     }
 }
 
-/// Places orders.
 pub(crate) struct Placing {
     entities: Arc<EntityClient>,
 }

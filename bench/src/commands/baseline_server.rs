@@ -25,7 +25,7 @@ pub(crate) struct BaselineServerCommand {
     #[arg(long, value_name = "FILE")]
     port_file: PathBuf,
 
-    /// Number of accounts
+    /// Number of accounts to generate from the seed; all of them are in memory
     #[arg(long, default_value = "1000")]
     accounts: usize,
 

@@ -17,11 +17,11 @@ use fritzy_bench::measure::{Report, compare};
 /// Exit code 0: compared, whatever the result. 1: a report cannot be read.
 #[derive(Args)]
 pub(crate) struct Compare {
-    /// The earlier report
+    /// The earlier report, to whose figures the changes are relative
     #[arg(value_name = "BEFORE.json")]
     before: PathBuf,
 
-    /// The later report
+    /// The later report, whose figures are called better or worse
     #[arg(value_name = "AFTER.json")]
     after: PathBuf,
 }

@@ -95,7 +95,7 @@ fn amounts(snapshot: &PhaseSnapshot) -> String {
     text
 }
 
-/// `6 919`.
+/// Digits in groups of three, as in `6 919`.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

@@ -31,7 +31,7 @@ pub enum CallError {
     /// An HTTP status other than 2xx whose body is not a GraphQL error, or any 5xx.
     #[error("HTTP status {status}: {excerpt}")]
     HttpStatus {
-        /// The status.
+        /// The status, which is never 2xx.
         status: StatusCode,
         /// The beginning of the body.
         excerpt: String,
@@ -48,9 +48,9 @@ pub enum CallError {
 #[derive(Clone, Debug, Error)]
 #[error("{} at {}: {message}", .code.as_deref().unwrap_or("(no code)"), .path.as_deref().unwrap_or("(no path)"))]
 pub struct GraphqlError {
-    /// `extensions.code`.
+    /// The text in `extensions.code`; `None` if the node sent none.
     pub code: Option<String>,
-    /// The message.
+    /// The `message` of the entry, meant for people.
     pub message: String,
     /// The response path, joined with dots: `accounts.0.orders`.
     pub path: Option<String>,
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_told_from_what_stays() {
+    fn transient_and_lasting_errors_are_distinguished() {
         let coded = |code: &str| {
             format!(r#"{{"errors":[{{"message":"m","extensions":{{"code":"{code}"}}}}]}}"#)
         };

@@ -25,7 +25,6 @@ pub(super) struct Connection {
     buffer: Vec<u8>,
 }
 
-/// One complete response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Response<'a> {
     pub(super) status: u16,

@@ -130,7 +130,7 @@ impl HttpLoad<'_> {
         })
     }
 
-    /// The callers of each thread; callers and connections are by_thread out like cards.
+    /// The callers of each thread; callers and connections are dealt out in turn.
     fn callers(&self, load: Load, threads: usize) -> Vec<Vec<HttpCaller>> {
         let count = load.callers();
         assert!(

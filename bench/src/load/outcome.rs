@@ -5,7 +5,6 @@
 pub(crate) enum Outcome {
     /// The response is the expected one.
     Accepted,
-    /// Any other response.
     Rejected(Rejection),
     /// No complete response; a short name of the cause.
     Lost(&'static str),

@@ -23,10 +23,7 @@ const WAKE_EVERY_MAX: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Load {
     /// A fixed number of requests in flight; each response triggers the next request.
-    Closed {
-        /// Requests in flight.
-        in_flight: usize,
-    },
+    Closed { in_flight: usize },
     /// A fixed number of requests per second, independent of responses.
     Open {
         rate_per_s: f64,

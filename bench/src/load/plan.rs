@@ -14,7 +14,7 @@ pub(crate) struct Plan {
     pub(crate) load: Load,
     /// Time before the measured time.
     pub(crate) warmup: Duration,
-    /// The measured time.
+    /// The measured time, which begins after the warm-up.
     pub(crate) duration: Duration,
     /// Threads of the HTTP generator.
     pub(crate) threads: NonZeroUsize,

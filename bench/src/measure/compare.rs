@@ -22,7 +22,7 @@ pub struct Comparison {
 /// One figure in two reports.
 #[derive(Clone, Debug)]
 pub struct FigureChange {
-    /// The figure.
+    /// The figure, with its unit and its better direction.
     pub figure: Figure,
     /// Its spread in the first report.
     pub before: Spread,

@@ -17,20 +17,20 @@ const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 pub struct Environment {
     /// The end of the run, RFC 3339 in UTC.
     pub date: String,
-    /// The checked-out commit.
+    /// The commit that is checked out, as `git rev-parse HEAD` prints it.
     pub git_revision: Option<String>,
     /// Whether files differ from the commit.
     pub git_dirty: Option<bool>,
     /// Whether this program, or the node in its folder, is older than a source file: then it may
     /// not match the revision.
     pub built_before_sources: Option<bool>,
-    /// The machine.
+    /// The machine that ran this program.
     pub machine: Machine,
     /// How this program was compiled.
     pub build: Build,
 }
 
-/// The machine.
+/// The hardware and the kernel that a measurement ran on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// The CPU's model name.
@@ -52,9 +52,9 @@ pub struct Build {
     pub profile: String,
     /// The level of optimisation.
     pub opt_level: String,
-    /// The compiler.
+    /// The output of `rustc --version`; empty if it could not be run.
     pub rustc: String,
-    /// The target.
+    /// The target triple, e.g. `x86_64-unknown-linux-gnu`.
     pub target: String,
 }
 

@@ -45,7 +45,7 @@ pub struct Experiment {
     pub flags: VariantFlags,
     /// Warm-up before the measured time.
     pub warmup: Duration,
-    /// The measured time.
+    /// The measured time of each run, after its warm-up.
     pub duration: Duration,
     /// Runs of each variant.
     pub repeat: NonZeroUsize,

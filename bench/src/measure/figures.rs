@@ -23,11 +23,11 @@ pub struct Figure {
 /// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Per second.
+    /// A rate per second, such as accepted requests.
     PerSecond,
-    /// Microseconds.
+    /// A duration in microseconds.
     Micros,
-    /// Bytes.
+    /// An amount of memory in bytes.
     Bytes,
     /// Percent of the machine's CPU time.
     Percent,

@@ -26,7 +26,7 @@ pub struct Report {
     pub environment: Environment,
     /// The settings of the whole run.
     pub settings: RunSettings,
-    /// The measured variant.
+    /// The variant that was measured, compared with the baseline if there is one.
     pub subject: VariantReport,
     /// The variant that it was compared with, run by run.
     pub baseline: Option<VariantReport>,
@@ -56,7 +56,7 @@ pub struct RunSettings {
 /// The report of one variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VariantReport {
-    /// Its complete settings.
+    /// All settings of the variant, defaults included.
     pub settings: VariantSettings,
     /// What an acknowledged write guarantees.
     pub durability: Durability,

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Spread {
     /// The median; of an even number of runs the mean of the two in the middle.
     pub median: f64,
-    /// The minimum.
+    /// The lowest value of all runs.
     pub min: f64,
-    /// The maximum.
+    /// The highest value of all runs.
     pub max: f64,
     /// The value of each run, in their order.
     pub runs: Vec<f64>,

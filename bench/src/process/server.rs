@@ -59,7 +59,7 @@ pub enum ServerError {
     Ended {
         /// The path of the program.
         program: String,
-        /// The exit status.
+        /// The exit status that the operating system reported.
         status: ExitStatus,
         /// The end of its log.
         log: String,
@@ -71,7 +71,7 @@ pub enum ServerError {
         program: String,
         /// What it did not do.
         what: &'static str,
-        /// The time limit.
+        /// The time that the process was given to do it.
         limit: Duration,
         /// The end of its log.
         log: String,

@@ -14,9 +14,7 @@ const PARENT_AFTER_NAME: usize = 1;
 /// The role of a process in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Sends requests.
     Generator,
-    /// Handles requests.
     Server,
     /// Sends and handles requests.
     ShopAndGenerator,

@@ -9,11 +9,11 @@ pub const DIFFERENCES_NAMED_MAX: usize = 20;
 /// What a ref of the file refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// An account.
+    /// An account that has orders in the file.
     Account,
-    /// A product.
+    /// A product that has lines in the file.
     Product,
-    /// An order.
+    /// An order, of one or more lines in the file.
     Order,
 }
 
@@ -24,16 +24,16 @@ pub struct EntryRef {
     pub kind: Kind,
     /// The file's ref; `None` for an order that is not in the file.
     pub reference: Option<String>,
-    /// The node's id.
+    /// The id that the node gave the entry.
     pub id: String,
 }
 
 /// One difference between the node and the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The entry.
+    /// The account, product or order that differs.
     pub entry: EntryRef,
-    /// What differs.
+    /// What differs, with both values where there are two.
     pub finding: Finding,
 }
 
@@ -59,7 +59,7 @@ pub enum Finding {
     ListedTwice,
     /// The node returned one id for two refs.
     SameIdAs {
-        /// The other ref.
+        /// The ref of the other entry with that id.
         reference: String,
     },
     /// A field has another value.

@@ -23,9 +23,9 @@ pub struct OrderBook {
 /// One product and its price.
 #[derive(Clone, Debug)]
 pub struct Product {
-    /// The file's ref.
+    /// The ref in the file, unique among the products.
     pub reference: String,
-    /// The name.
+    /// The name, the same on all lines of the product.
     pub name: String,
     /// The price of one unit.
     pub price: Cents,
@@ -36,9 +36,9 @@ pub struct Product {
 /// One order: at least one line, and no product twice.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The file's ref.
+    /// The ref in the file, unique among the orders.
     pub reference: String,
-    /// Position in [`OrderBook::accounts`].
+    /// The index of its account in [`OrderBook::accounts`].
     pub account: usize,
     /// The day, `YYYY-MM-DD`. Checked but not sent: the API sets the time of creation.
     pub placed_on: String,
@@ -51,7 +51,7 @@ pub struct Order {
 /// One line of an order.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
-    /// Position in [`OrderBook::products`].
+    /// The index of its product in [`OrderBook::products`].
     pub product: usize,
     /// Units, from 1 to 2^31 - 1.
     pub quantity: u32,

@@ -24,13 +24,13 @@ pub enum OrdersFileError {
     /// The header lacks a column.
     #[error("line 1: column {column} is missing from the header")]
     MissingColumn {
-        /// The column.
+        /// The name that the header should have.
         column: &'static str,
     },
     /// The header names a column twice.
     #[error("line 1: column {column} is in the header twice")]
     RepeatedColumn {
-        /// The column.
+        /// The name that the header has twice.
         column: &'static str,
     },
     /// A field is invalid, by itself or compared to an earlier line.
@@ -38,9 +38,9 @@ pub enum OrdersFileError {
     Field {
         /// The line, from 1; the header is line 1.
         line: u64,
-        /// The column.
+        /// The column's name in the header.
         column: &'static str,
-        /// The problem.
+        /// What is wrong with the field's text.
         problem: FieldProblem,
     },
     /// The file has a header only.
@@ -49,7 +49,7 @@ pub enum OrdersFileError {
     /// The file is larger than a replay holds in memory.
     #[error("more than {limit} {unit}")]
     TooLong {
-        /// The limit.
+        /// The most that a replay accepts, in `unit`.
         limit: u64,
         /// The unit of the limit: lines or bytes.
         unit: &'static str,
@@ -68,7 +68,7 @@ pub enum FieldProblem {
     /// Not a whole number in the range of the API's `Int`.
     #[error("{0:?} is not a whole number of units")]
     NotAQuantity(String),
-    /// Zero or less.
+    /// A whole number of zero or less.
     #[error("a quantity is at least 1, not {0}")]
     QuantityBelowOne(i32),
     /// Not an exact number of cents.
@@ -77,7 +77,7 @@ pub enum FieldProblem {
     /// The order's total is above what the API can represent exactly.
     #[error("the total of order {order} is more than 99999999999.99")]
     TotalTooLarge {
-        /// The order's ref.
+        /// The ref of the order in the file.
         order: String,
     },
     /// An earlier line has another value for the same ref.
@@ -93,9 +93,9 @@ pub enum FieldProblem {
     /// An order has a product on two lines.
     #[error("order {order} has product {product} twice")]
     RepeatedProduct {
-        /// The order's ref.
+        /// The ref of the order in the file.
         order: String,
-        /// The product's ref.
+        /// The ref of the product in the file.
         product: String,
     },
 }

@@ -56,9 +56,9 @@ pub enum ReplayError {
     Rejected {
         /// The kind of the request's entry.
         kind: Kind,
-        /// The file's ref.
+        /// The ref of the entry in the file.
         reference: String,
-        /// The error.
+        /// The error of the call, which a retry would not change.
         source: CallError,
     },
     /// Temporary failures lasted longer than [`ReplayOptions::retry_for`].
@@ -66,13 +66,13 @@ pub enum ReplayError {
     GaveUp {
         /// The kind of the request's entry.
         kind: Kind,
-        /// The file's ref.
+        /// The ref of the entry in the file.
         reference: String,
         /// The number of attempts.
         attempts: u32,
         /// The time from the first attempt to the last failure.
         lasted: Duration,
-        /// The last error.
+        /// The error of the last attempt.
         source: CallError,
     },
 }

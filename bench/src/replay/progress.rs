@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 /// The phases of a replay, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Accounts are created.
+    /// Accounts are created, one per ref of the file.
     Accounts,
-    /// Products are created.
+    /// Products are created, one per ref of the file.
     Products,
-    /// Orders are created.
+    /// Orders are created, after all accounts and products.
     Orders,
     /// Accounts are read back with their orders.
     AccountsReadBack,
@@ -51,11 +51,11 @@ pub struct ReplayProgress {
 /// The state of one phase.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseSnapshot {
-    /// The phase.
+    /// The phase that the counters belong to.
     pub phase: Phase,
     /// Completed items: acknowledged by the node, or read back.
     pub done: usize,
-    /// All items.
+    /// The number of items of the phase, known when it begins.
     pub total: usize,
     /// The number of retries.
     pub retries: usize,

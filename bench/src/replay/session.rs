@@ -96,7 +96,7 @@ impl Session<'_> {
 }
 
 impl Item<'_> {
-    /// A permanent error.
+    /// The error for a call that is not worth a retry.
     pub(super) fn rejected(self, source: CallError) -> ReplayError {
         ReplayError::Rejected {
             kind: self.kind,

@@ -36,9 +36,9 @@ pub struct Durability {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fsync {
-    /// At every commit.
+    /// Every commit is fsynced before it is acknowledged.
     On,
-    /// Nothing is stored.
+    /// The system has no store and writes nothing.
     NoStore,
     /// The store is in memory.
     InMemory,

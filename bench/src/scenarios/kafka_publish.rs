@@ -126,7 +126,7 @@ fn config(brokers: &str, begin: Begin) -> KafkaBridgeConfig {
     }
 }
 
-/// Creates missing topics.
+/// Creates those of the shop's topics that the brokers do not have.
 pub(super) async fn create_topics(brokers: &str) -> Result<(), BenchError> {
     let config = config(brokers, Begin::Start);
     let topics = Topics::new(&config, TOPIC_SETTINGS).map_err(|failure| kafka(&failure))?;

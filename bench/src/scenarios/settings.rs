@@ -118,7 +118,7 @@ pub struct VariantFlags {
 pub enum Store {
     /// A SQLite file, fsynced at every commit.
     Sqlite,
-    /// A PostgreSQL database.
+    /// A PostgreSQL database on the server given by `--postgres`.
     Postgres,
     /// Memory, for a shop in process only; nothing is durable.
     Memory,

@@ -35,7 +35,7 @@ const CREATING_MAX: usize = 64;
 pub enum OtherNodeKind {
     /// Actors that are called by plain `ractor_cluster`.
     Bare {
-        /// Their number.
+        /// The number of actors that take calls.
         actors: u16,
     },
     /// A shard host that replies at once.
@@ -85,7 +85,7 @@ impl OtherNode {
         Ok(Self { stop })
     }
 
-    /// Stops the node.
+    /// Stops the node, and its shop and store if it has them.
     pub async fn stop(self) {
         self.stop.await;
     }

@@ -46,7 +46,7 @@ struct LoadSettings {
     in_flight: Option<usize>,
     /// Requests per second; `None` in a closed loop, or if it depends on the knee.
     rate: Option<f64>,
-    /// `None` in process.
+    /// `None` if the system is not called over HTTP.
     connections: Option<usize>,
     /// `None` without closed loops before and after.
     knee_connections: Option<usize>,

@@ -149,11 +149,11 @@ async fn fill(
 /// The kinds of entities that can be sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampled {
-    /// Ids of accounts.
+    /// Ids from the table `account`.
     Accounts,
-    /// Ids of products.
+    /// Ids from the table `product`.
     Products,
-    /// Ids of orders.
+    /// Ids from the table `customer_order`.
     Orders,
 }
 

@@ -76,7 +76,7 @@ impl MeasuredNode {
         Ok(measured)
     }
 
-    /// Closes the connection.
+    /// Takes the node off its router and closes the connection to the other node.
     pub async fn end(self) {
         self.end.await;
     }

@@ -55,7 +55,7 @@ async fn duplicate_after_a_forgotten_key_is_reported() {
 }
 
 #[tokio::test]
-async fn total_off_by_a_cent_is_reported() {
+async fn i4_total_off_by_a_cent_is_reported() {
     // Two units at 10.07 and two at 20.14.
     let in_response = "order o2-1 (id Order-306): totalPrice in createOrder's response is 60.43, but 60.42 in the file";
     differs("replay:order:o2-1", Fault::CentInResponse, &[in_response]).await;

@@ -21,7 +21,7 @@ pub(crate) enum Fault {
     DropWithin,
     /// As `DropAfter`, and forgets the idempotency key.
     DropAndForgetKey,
-    /// Never responds.
+    /// Keeps the connection open and never responds.
     Hang,
     /// An HTTP status without execution.
     Status(u16),

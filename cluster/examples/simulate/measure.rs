@@ -44,11 +44,11 @@ pub(crate) struct Placements {
     pub(crate) fullest: f64,
     /// The shards of the emptiest node, as a share of the mean; the worst draw.
     pub(crate) emptiest: f64,
-    /// Over all draws.
+    /// Summed over all draws.
     pub(crate) join: Moves,
     /// The ratio of the worst draw.
     pub(crate) join_worst: f64,
-    /// Over all draws.
+    /// Summed over all draws.
     pub(crate) leave: Moves,
     /// The ratio of the worst draw.
     pub(crate) leave_worst: f64,

@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use crate::membership::lease::{BootTime, LocalLease};
 
-/// Between two heartbeats.
+/// The pause after a heartbeat that succeeded.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// After a heartbeat that failed.
 const RETRY_DELAY: Duration = Duration::from_millis(200);

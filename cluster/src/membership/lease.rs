@@ -18,7 +18,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 pub struct BootTime(u64);
 
 impl BootTime {
-    /// The current time.
+    /// The current time of the clock `CLOCK_BOOTTIME`.
     pub fn now() -> Self {
         let now = clock_gettime(ClockId::Boottime);
         let (seconds, nanos) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
@@ -63,7 +63,7 @@ impl LocalLease {
         }
     }
 
-    /// The current generation.
+    /// The current generation, for a later [`Self::holds_in`].
     pub fn generation(&self) -> LeaseGeneration {
         LeaseGeneration(self.generation.load(Ordering::Acquire))
     }

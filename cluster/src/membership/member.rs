@@ -68,7 +68,7 @@ impl Member {
         self.status.borrow().clone()
     }
 
-    /// Changes of [`Self::status`].
+    /// A receiver of [`Self::status`], which is notified of each change.
     pub fn watch(&self) -> watch::Receiver<MemberStatus> {
         self.status.clone()
     }

@@ -20,7 +20,7 @@ pub struct MemberStatus {
     pub running: usize,
     /// The shards that are being handed off from here.
     pub moving: Vec<ShardId>,
-    /// The connected nodes.
+    /// The nodes with which a session is ready.
     pub peers: Vec<PeerStatus>,
     /// For how long this node may still serve reads from memory; `None` when its lease has expired.
     pub lease: Option<Duration>,

@@ -31,7 +31,7 @@ impl From<DecodeError> for Unreadable {
     }
 }
 
-/// Encodes `value`.
+/// Encodes `value`; [`from_bytes`] is the inverse.
 pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
     bincode::serde::encode_to_vec(value, config()).expect("these types can be encoded")
 }

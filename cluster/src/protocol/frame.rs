@@ -40,7 +40,7 @@ pub(crate) enum Message {
     Pong(u64),
     /// The sender is leaving: it must be sent no more requests.
     GoAway,
-    /// No request follows.
+    /// The reply to [`Self::GoAway`]: no request follows.
     GoAwayAck,
     /// Shards must move to their assigned nodes, without waiting until the nodes have been the same
     /// for a while.
@@ -141,17 +141,17 @@ pub(crate) fn node_id(bytes: [u8; 16]) -> NodeId {
 /// wire format.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub enum WireFailure {
-    /// [`Failure::Unavailable`]
+    /// Stands for [`Failure::Unavailable`], with its reason.
     Unavailable(String),
-    /// [`Failure::Overloaded`]
+    /// Stands for [`Failure::Overloaded`]: nothing was written.
     Overloaded,
-    /// [`Failure::DeadlineExceeded`]
+    /// Stands for [`Failure::DeadlineExceeded`]: a write may have happened.
     DeadlineExceeded,
-    /// [`Failure::OutcomeUnknown`]
+    /// Stands for [`Failure::OutcomeUnknown`], with its reason.
     OutcomeUnknown(String),
-    /// [`Failure::Internal`]
+    /// Stands for [`Failure::Internal`]: a write may have happened.
     Internal,
-    /// [`Failure::NotOwner`]
+    /// Stands for [`Failure::NotOwner`]: nothing was written.
     NotOwner,
 }
 

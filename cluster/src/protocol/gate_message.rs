@@ -5,6 +5,6 @@ use ractor_cluster::RactorClusterMessage;
 /// A message to a dispatcher of another node.
 #[derive(RactorClusterMessage)]
 pub(crate) enum GateMessage {
-    /// A [`Frame`](crate::protocol::frame::Frame), encoded.
+    /// A [`Frame`](crate::protocol::frame::Frame) as encoded bytes.
     Frame(Vec<u8>),
 }

@@ -19,7 +19,7 @@ pub enum HostError<R> {
 pub trait ShardHost: Send + Sync + 'static {
     /// A request to a shard.
     type Request: Clone + Send + Sync;
-    /// The shard's reply.
+    /// The shard's reply, which may be a rejection as well.
     type Reply: Send + Sync;
 
     /// Sends a request to one of this node's shards. Returns by the deadline.

@@ -39,7 +39,7 @@ pub enum AskError {
     DeadlineExceeded,
 }
 
-/// A connected node.
+/// A connected node, and what its last frames tell of the connection.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
     /// The id of the peer's current incarnation.

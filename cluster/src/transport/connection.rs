@@ -56,7 +56,6 @@ impl PendingRequests {
 /// A connection to a peer whose session is ready.
 pub(crate) struct PeerConnection {
     pub(crate) peer: NodeId,
-    /// The peer's name.
     pub(crate) name: String,
     /// The connection's number, the same on both sides.
     pub(crate) id: u64,

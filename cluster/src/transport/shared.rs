@@ -91,7 +91,6 @@ impl<H> NodeShared<H> {
         is_current
     }
 
-    /// Removes all connections.
     pub(crate) fn remove_all(&self) -> Vec<Arc<PeerConnection>> {
         let mut connections = self.connections.write().expect("no writer panics");
         connections.drain().map(|(_, removed)| removed).collect()

@@ -23,7 +23,7 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// All three roles.
+    /// All three roles: those of a node without a cluster.
     pub const ALL: Self = Self {
         gateway: true,
         entities: true,

@@ -18,7 +18,7 @@ pub struct DetachedServer {
 /// One process of a detached server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetachedProcess {
-    /// The process id.
+    /// The process id, which names this process only while `argument` confirms it.
     pub pid: u32,
     /// An argument that no other process has: the process id may be reused.
     pub argument: String,

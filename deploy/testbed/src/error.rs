@@ -14,7 +14,7 @@ pub enum ServiceError {
     /// fault.
     #[error("{what} is not installed: {detail} ({how})")]
     Missing {
-        /// The server.
+        /// The server or program that was searched for, e.g. `Apache Kafka`.
         what: String,
         /// Where it was searched, and what was found instead.
         detail: String,
@@ -26,7 +26,7 @@ pub enum ServiceError {
     Failed {
         /// The program or the operation.
         what: String,
-        /// The last output.
+        /// The exit status and the last output, or the reason without a program.
         detail: String,
     },
     /// An operation took longer than its limit.
@@ -34,9 +34,9 @@ pub enum ServiceError {
         "{what} was not done within {limit:?}: the machine is overloaded, or the server is paused or hangs"
     )]
     TooLate {
-        /// The operation.
+        /// The operation that was waited for, e.g. `the start of tansu`.
         what: String,
-        /// The limit.
+        /// The time that the operation was given.
         limit: Duration,
     },
     /// The server was stopped or killed, and the operation needs a running one.

@@ -16,7 +16,7 @@ const PASSWD: &str = "/etc/passwd";
 /// The user that servers run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OsUser {
-    /// The current user.
+    /// The current user, who is not root.
     Own,
     /// An unprivileged user, because the current one is root.
     Other { uid: u32, gid: u32 },

@@ -227,7 +227,6 @@ impl PostgresServer {
         )
     }
 
-    /// The superuser's password.
     fn password(&self) -> &str {
         &self.password
     }
@@ -249,7 +248,7 @@ impl PostgresServer {
         self.postmaster.pid()
     }
 
-    /// PostgreSQL's data directory.
+    /// The data directory, inside the server's own directory.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.reaper.folder().join(DATA)
@@ -343,5 +342,5 @@ fn random_password() -> Result<String, ServiceError> {
     File::open(source)
         .and_then(|mut chance| chance.read_exact(&mut bytes))
         .map_err(ServiceError::io("read", source))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }

@@ -6,7 +6,7 @@ use rustix::process::{Pid, kill_process};
 
 pub(crate) use rustix::process::Signal;
 
-/// A process id.
+/// A process of this machine, by its id; it may have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(pub(crate) u32);
 

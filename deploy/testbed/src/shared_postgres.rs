@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use url::Url;
+
 use crate::binaries;
 use crate::error::ServiceError;
 use crate::postgres::{PostgresConfig, PostgresServer, psql};
@@ -59,7 +61,7 @@ impl TestPostgres {
         })
     }
 
-    /// The superuser's URL.
+    /// The superuser's URL: that of `FRITZY_TEST_POSTGRES`, or of the server started instead.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -72,7 +74,7 @@ impl TestPostgres {
     pub fn fresh_database(&self) -> Result<String, ServiceError> {
         let name = unique_name();
         self.psql(&format!("CREATE DATABASE {name} TEMPLATE template0"))?;
-        Ok(with_database(&self.url, &name))
+        with_database(&self.url, &name)
     }
 
     /// Drops a database by its URL, and disconnects its clients.
@@ -103,7 +105,7 @@ impl TestPostgres {
     /// # Errors
     /// As [`Self::psql`].
     pub fn psql_on(&self, database: &str, sql: &str) -> Result<String, ServiceError> {
-        psql(&self.client, &with_database(&self.url, database), sql)
+        psql(&self.client, &with_database(&self.url, database)?, sql)
     }
 
     /// Runs SQL in the superuser's database and returns its rows, one per line, columns separated
@@ -130,14 +132,12 @@ fn unique_name() -> String {
     )
 }
 
-/// The URL with another database: the part between the host and the parameters.
-fn with_database(url: &str, database: &str) -> String {
-    let (address, parameters) = url.find('?').map_or((url, ""), |at| url.split_at(at));
-    let host_from = address.find("://").map_or(0, |at| at + "://".len());
-    let path_from = address[host_from..]
-        .find('/')
-        .map_or(address.len(), |at| host_from + at);
-    format!("{}/{database}{parameters}", &address[..path_from])
+/// The URL with another database. All parameters are kept.
+fn with_database(url: &str, database: &str) -> Result<String, ServiceError> {
+    let parsed = Url::parse(url);
+    let mut url = parsed.map_err(|failure| ServiceError::failed("reading a URL", failure))?;
+    url.set_path(database);
+    Ok(url.into())
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
                 "postgresql://h/x?host=/run/postgresql",
             ),
         ] {
-            assert_eq!(with_database(url, "x"), expected);
+            assert_eq!(with_database(url, "x").unwrap(), expected);
         }
     }
 

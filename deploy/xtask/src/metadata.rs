@@ -26,11 +26,10 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// Its Cargo.toml: absolute from Cargo, relative to the root once a `Repository` holds it.
     pub(crate) manifest_path: PathBuf,
-    /// Its direct dependencies.
+    /// Its direct dependencies of all kinds, dev and build included.
     pub(crate) dependencies: Vec<Dependency>,
 }
 
-/// One direct dependency.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Dependency {
     /// The package's name, even if it is renamed here.

@@ -24,7 +24,7 @@ pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
         None => "kept in the journal; set KAFKA_BROKERS=host:9092 to publish them".to_owned(),
     };
     let api = if cluster.roles().gateway {
-        format!("{base}/graphql\n  click    {base}/")
+        format!("{base}/graphql\n  page     {base}/")
     } else {
         format!("not served, because --roles lacks gateway; metrics at {base}/metrics")
     };

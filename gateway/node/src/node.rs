@@ -29,7 +29,7 @@ use crate::cluster::{self, ClusterMembership, Sockets};
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
 
-/// A running node.
+/// A running node: the API, the shop behind it, and its place in a cluster.
 pub struct Node {
     address: SocketAddr,
     grace: Duration,
@@ -47,7 +47,6 @@ struct Core {
     lease: LocalLease,
 }
 
-/// The HTTP server.
 struct Server {
     /// Stops accepting connections when dropped.
     stop: DropGuard,

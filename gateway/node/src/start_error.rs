@@ -17,7 +17,7 @@ pub enum StartError {
         "the data folder {folder} cannot be created: {failure}. Choose another with --data-dir"
     )]
     DataFolder {
-        /// The folder.
+        /// The folder given as `--data-dir`.
         folder: PathBuf,
         /// The error of the operating system.
         failure: io::Error,
@@ -27,7 +27,7 @@ pub enum StartError {
         "cannot listen on {address}: {failure}. Choose another with --listen (port 0 takes a free one)"
     )]
     Listen {
-        /// The address.
+        /// The address given as `--listen`.
         address: SocketAddr,
         /// The error of the operating system.
         failure: io::Error,
@@ -37,7 +37,7 @@ pub enum StartError {
         "cannot listen on {address} for other nodes: {failure}. Choose another with --cluster-listen"
     )]
     ClusterListen {
-        /// The address.
+        /// The address given as `--cluster-listen`.
         address: SocketAddr,
         /// The error of the operating system.
         failure: io::Error,
@@ -52,7 +52,7 @@ pub enum StartError {
         "cannot listen on {address} for the admin API: {failure}. Choose another with --admin-listen"
     )]
     AdminListen {
-        /// The address.
+        /// The address given as `--admin-listen`.
         address: SocketAddr,
         /// The error of the operating system.
         failure: io::Error,
@@ -62,7 +62,7 @@ pub enum StartError {
         "other nodes cannot connect to {address}: set --cluster-advertise HOST:PORT to an address where they reach this node"
     )]
     Advertise {
-        /// The address.
+        /// The address given as `--cluster-listen`, whose IP is unspecified, such as `0.0.0.0`.
         address: SocketAddr,
     },
     /// A cluster needs PostgreSQL.
@@ -77,7 +77,7 @@ pub enum StartError {
     /// database.
     #[error("{setting} is for nodes of a cluster: set --cluster-listen as well, or omit it")]
     ClusterAlone {
-        /// The flag.
+        /// The flag that is set, such as `--node-name`.
         setting: &'static str,
     },
     /// The node could not join its cluster.
@@ -86,7 +86,7 @@ pub enum StartError {
     /// The port file cannot be written.
     #[error("the port file {file} cannot be written: {failure}")]
     PortFile {
-        /// The file.
+        /// The file given as `--port-file`.
         file: PathBuf,
         /// The error of the operating system.
         failure: io::Error,

@@ -1,6 +1,6 @@
-// What the explorer needs to know about a GraphQL document without parsing it whole.
+// Reads what the explorer needs from a GraphQL document, without a full parse.
 
-// Comments, block strings, strings, names, and every other sign by itself.
+// Comments, block strings, strings, names, and every other character by itself.
 const TOKEN = /#[^\n\r]*|"""(?:\\"""|[^])*?"""|"(?:\\.|[^"\\\n\r])*"|[_A-Za-z]\w*|\S/g;
 const OPERATION_TYPES = new Set(['query', 'mutation', 'subscription']);
 
@@ -33,19 +33,19 @@ export function operationsIn(source) {
 
 const PLACEHOLDERS = { accountId: '"account-id"', productId: '"product-id"' };
 
-/** Which ids a document still leaves open: some of `accountId`, `productId`. */
+/** The ids that a document still lacks: some of `accountId`, `productId`. */
 export function placeholdersIn(source) {
   return Object.keys(PLACEHOLDERS).filter((key) => source.includes(PLACEHOLDERS[key]));
 }
 
-/** The document with every placeholder whose id is known replaced by that id. */
+/** Replaces every placeholder whose id is known by that id. Returns the new document. */
 export function fillPlaceholders(source, ids) {
   return placeholdersIn(source)
     .filter((key) => ids[key] !== undefined)
     .reduce((text, key) => text.replaceAll(PLACEHOLDERS[key], () => JSON.stringify(ids[key])), source);
 }
 
-/** The ids an answer's data brings for later documents. */
+/** The ids in the data of a response, for later documents. */
 export function idsFrom(data) {
   const ids = {
     accountId: data?.createAccount?.id,

@@ -1,6 +1,6 @@
 /**
- * Makes an element. `on…` attributes are listeners, `true` sets an empty attribute, `false` and `null` set none.
- * Text children become text nodes: nothing from the server is ever read as markup.
+ * Creates an element. `on…` attributes are listeners; `true` sets an empty attribute, `false` and `null` set none.
+ * Text children become text nodes: the browser never parses text from the server as markup.
  */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);

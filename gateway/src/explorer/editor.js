@@ -2,7 +2,7 @@
 
 const INDENT = '  ';
 
-/** Gives a textarea the keys of an editor. Escape lets the next Tab leave it, so the keyboard is never trapped. */
+/** Adds editor keys to a textarea. After Escape, the next Tab leaves it, so the focus is never trapped. */
 export function editKeys(area) {
   let mayLeave = false;
   area.addEventListener('blur', () => {
@@ -21,7 +21,7 @@ export function editKeys(area) {
   });
 }
 
-/** Keeps a column of line numbers beside a textarea. Returns a function to call after its value was set by code. */
+/** Shows line numbers beside a textarea. Returns a function that code calls after it sets the value. */
 export function numberLines(area, gutter) {
   const draw = () => {
     const count = area.value.split('\n').length;
@@ -57,7 +57,7 @@ function indentationBefore(area) {
   return line.match(/^ */)[0] + opens;
 }
 
-// execCommand is deprecated but remains the one way to change a textarea and keep its undo history.
+// execCommand is deprecated, but no other call changes a textarea and keeps its undo history.
 function insert(area, text) {
   const done = text === '' ? document.execCommand('delete') : document.execCommand('insertText', false, text);
   if (!done) {

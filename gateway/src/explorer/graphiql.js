@@ -1,12 +1,12 @@
-// GraphiQL from the CDN. The bare names below are resolved by the import map in page.html, which pins the versions.
+// Loads GraphiQL from the CDN. The import map in page.html resolves the bare names below and pins the versions.
 
 import { el } from './dom.js';
 import { EXAMPLES } from './examples.js';
 import { ACCEPT, ENDPOINT } from './request.js';
 
 /**
- * Starts to load everything GraphiQL needs. `ready` resolves to a function that draws GraphiQL into an element;
- * `abandon` makes sure that nothing arriving later can change the page.
+ * Starts to load everything that GraphiQL needs. `ready` resolves to a function that draws GraphiQL into an element.
+ * After `abandon`, files that arrive late cannot change the page.
  */
 export function loadGraphiQL() {
   const style = document.createElement('link');
@@ -32,7 +32,7 @@ function loadStyle(link) {
     link.rel = 'stylesheet';
     link.href = import.meta.resolve('graphiql/dist/style.css');
     link.onload = resolve;
-    link.onerror = () => reject(new Error(`no answer from ${link.href}`));
+    link.onerror = () => reject(new Error(`no response from ${link.href}`));
     document.head.append(link);
   });
 }
@@ -43,10 +43,10 @@ function mount(app, onCrash, { react, reactDom, graphiql, toolkit, makeWorker })
   const fetcher = toolkit.createGraphiQLFetcher({
     url: ENDPOINT,
     headers: { accept: ACCEPT },
-    // Without this the toolkit asks for multipart answers, which this API never gives.
+    // Without this option the toolkit requests multipart responses, which this API does not send.
     enableIncrementalDelivery: false,
   });
-  // React keeps writing to the element it was given, even after a crash: it gets one that can be thrown away.
+  // React writes to its element even after a crash, so it gets an element that can be discarded.
   const host = el('div', { class: 'graphiql-host' });
   app.replaceChildren(host);
   const root = reactDom.createRoot(host, { onUncaughtError: onCrash });

@@ -1,7 +1,7 @@
-// JSON typed by a person: read it, or say where it goes wrong.
+// Reads JSON that a person typed, or reports the position of the first fault.
 
 /**
- * Reads the text of an editor that must hold a JSON object; `what` names the editor in the message.
+ * Reads the text of an editor that must contain a JSON object. `what` names the editor in the message.
  * Returns `{ value }`, with `{}` for an empty text, or `{ fault, offset }`.
  */
 export function readObject(text, what) {
@@ -40,8 +40,8 @@ class Fault {
   }
 }
 
-// Walks the grammar of RFC 8259 up to the first fault. JSON.parse is not enough: the wording of its errors differs by
-// browser, and some of them carry no position.
+// Follows the grammar of RFC 8259 up to the first fault. JSON.parse is not enough: its messages differ by browser, and
+// some contain no position.
 function firstFault(text) {
   let at = 0;
   const space = () => take(/[ \t\r\n]*/y);

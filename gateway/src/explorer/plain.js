@@ -1,20 +1,20 @@
-// The node's own explorer, for places without internet: documents in tabs, an answer, the schema beside them.
+// The node's own explorer, for use without internet: documents in tabs, a response, the schema beside them.
 
-import { drawAnswer } from './answer.js';
 import { fillPlaceholders, idsFrom, operationsIn, placeholdersIn } from './document.js';
 import { el } from './dom.js';
 import { editKeys, numberLines } from './editor.js';
 import { EXAMPLES } from './examples.js';
 import { offsetOf, readObject } from './json-input.js';
 import { headersFault, post } from './request.js';
+import { drawResponse } from './response.js';
 import { openSchemaPanel } from './schema-panel.js';
 import { TabRow } from './tabs.js';
 
 const TABS_MAX = 12;
-// Below this width the schema would push the answer off the screen.
+// Below this width the schema would push the response off the screen.
 const SCHEMA_BESIDE_PX_MIN = 900;
 
-/** Replaces the content of `app` by the explorer. `why` says what to tell about GraphiQL: `{ text, link }`. */
+/** Replaces the content of `app` by the explorer. `why` is the note about GraphiQL: `{ text, link }`. */
 export function showPlain(app, why) {
   app.replaceChildren(document.getElementById('plain-explorer').content.cloneNode(true));
   app.querySelector('.why').append(why.text, ' ', el('a', { href: location.pathname }, why.link));
@@ -37,7 +37,7 @@ class Explorer {
   #tabs;
   #tab;
   #scratchMade = 0;
-  // The ids of the last createAccount and createProduct answers on this page.
+  // The ids from the last createAccount and createProduct responses on this page.
   #ids = {};
   #numberLines;
 
@@ -55,7 +55,7 @@ class Explorer {
       notice: find('.notice'),
       operation: find('.operation'),
       operationSelect: find('#operation'),
-      answer: { status: find('.outcome'), errors: find('.errors'), body: find('.body') },
+      response: { status: find('.outcome'), errors: find('.errors'), body: find('.body') },
     };
     this.#listen();
     this.#numberLines = numberLines(this.#parts.query, find('.gutter'));
@@ -117,7 +117,7 @@ class Explorer {
     this.#showOutcome();
   }
 
-  /** Redraws what follows from the texts of the tab and its state. */
+  /** Redraws everything that depends on the texts and the state of the tab. */
   #refresh() {
     const { run, newTab: plus, closeTab } = this.#parts;
     run.textContent = this.#tab.running ? 'Cancel' : 'Run';
@@ -160,7 +160,7 @@ class Explorer {
     const rest = missing.length > 0 ? ` For the other one run ${missing.join(' and ')}.` : '';
     return [
       el('span', {}, first + rest),
-      button('Use the ids of the last answers', () => this.#fillIds()),
+      button('Use the ids of the last responses', () => this.#fillIds()),
       this.#tab.held ? button('Run as it is', () => this.#run({ asItIs: true })) : '',
     ];
   }
@@ -171,7 +171,7 @@ class Explorer {
     this.#parts.query.value = this.#tab.query;
     this.#numberLines();
     this.#refresh();
-    // The pressed button is gone; Run is what comes next.
+    // The pressed button is gone; Run is the next step.
     this.#parts.run.focus();
   }
 
@@ -196,7 +196,7 @@ class Explorer {
     if (tab === this.#tab) this.#showOutcome();
   }
 
-  /** The request of a tab, or null after its faults were shown. */
+  /** Returns the request of a tab. If the inputs have faults, shows them and returns null. */
   #readRequest(tab) {
     const variables = readObject(tab.variables, 'Variables');
     const headers = readObject(tab.headers, 'Headers');
@@ -227,7 +227,7 @@ class Explorer {
   }
 
   #showOutcome() {
-    drawAnswer(this.#parts.answer, this.#tab.outcome, (place) => {
+    drawResponse(this.#parts.response, this.#tab.outcome, (place) => {
       const { query } = this.#parts;
       const offset = offsetOf(query.value, place);
       query.focus();
@@ -248,7 +248,7 @@ function newTab(query, { scratch, name }) {
     operation: undefined,
     outcome: undefined,
     running: null,
-    // Run was pressed while placeholders were left although their ids are known.
+    // The user pressed Run while the document had placeholders with known ids.
     held: false,
   };
 }

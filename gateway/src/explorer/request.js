@@ -1,23 +1,23 @@
-// One request to the API and what came of it.
+// One request to the API and its outcome.
 
 export const ENDPOINT = '/graphql';
-// The first media type lets the server use honest HTTP statuses: https://graphql.github.io/graphql-over-http/draft/
+// With the first media type the server uses accurate HTTP statuses: https://graphql.github.io/graphql-over-http/draft/
 export const ACCEPT = 'application/graphql-response+json, application/json';
 
-// Longer than any deadline of the server, so that its own answer comes first.
-const ANSWER_WAIT_MS_MAX = 60_000;
+// Longer than any deadline of the server, so that the server's own response arrives first.
+const RESPONSE_WAIT_MS_MAX = 60_000;
 
 /**
  * Posts one GraphQL request. Never rejects; resolves to one of
- * - `{ kind: 'answer', status, ms, body }`: JSON came back,
+ * - `{ kind: 'response', status, ms, body }`: the server returned JSON,
  * - `{ kind: 'not-json', status, ms, contentType, text }`,
  * - `{ kind: 'unreachable', reason }`, `{ kind: 'late', ms }`, `{ kind: 'cancelled' }`.
  *
- * `headers` are added to the standard ones and win over them.
+ * `headers` extend the standard headers and override them.
  */
 export async function post({ query, variables, operationName, headers = {} }, signal) {
   const started = performance.now();
-  const deadline = AbortSignal.timeout(ANSWER_WAIT_MS_MAX);
+  const deadline = AbortSignal.timeout(RESPONSE_WAIT_MS_MAX);
   try {
     const response = await fetch(ENDPOINT, {
       method: 'POST',
@@ -30,12 +30,12 @@ export async function post({ query, variables, operationName, headers = {} }, si
     return { status: response.status, ms, ...readBody(text, response.headers.get('content-type')) };
   } catch (error) {
     if (signal?.aborted) return { kind: 'cancelled' };
-    if (deadline.aborted) return { kind: 'late', ms: ANSWER_WAIT_MS_MAX };
+    if (deadline.aborted) return { kind: 'late', ms: RESPONSE_WAIT_MS_MAX };
     return { kind: 'unreachable', reason: error.message };
   }
 }
 
-/** Why the browser would refuse these headers, or null. */
+/** The reason why the browser would reject these headers, or null. */
 export function headersFault(headers) {
   for (const [name, value] of Object.entries(headers)) {
     if (typeof value !== 'string') return `the value of "${name}" must be a text in quotes`;
@@ -56,7 +56,7 @@ function allHeaders(own) {
 
 function readBody(text, contentType) {
   try {
-    return { kind: 'answer', body: JSON.parse(text) };
+    return { kind: 'response', body: JSON.parse(text) };
   } catch {
     return { kind: 'not-json', contentType: contentType ?? 'none', text };
   }

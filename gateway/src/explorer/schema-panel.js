@@ -52,7 +52,7 @@ class SchemaPanel {
     this.#show('');
   }
 
-  /** The overview, or what was found when there are words to search for. */
+  /** Shows the overview, or the matches if there are words to search for. */
   #show(words) {
     this.#view.replaceChildren(...(words.trim() === '' ? this.#overview() : this.#found(words)));
   }

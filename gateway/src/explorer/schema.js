@@ -1,4 +1,4 @@
-// The server's schema as its introspection tells it, indexed for the panel.
+// The server's schema from its introspection, indexed for the panel.
 
 import { ENDPOINT, post } from './request.js';
 
@@ -32,7 +32,7 @@ fragment Shape on __Type {
   kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }
 }`;
 
-/** Reads the schema. Resolves to `{ schema }` or to `{ fault }`, a sentence for the reader. */
+/** Reads the schema. Resolves to `{ schema }`, or to `{ fault }` with a sentence for the user. */
 export async function readSchema() {
   const outcome = await post({ query: INTROSPECTION });
   const raw = outcome.body?.data?.__schema;
@@ -42,14 +42,14 @@ export async function readSchema() {
 
 function faultOf(outcome) {
   if (outcome.kind === 'not-json')
-    return `The schema could not be read: the answer (HTTP ${outcome.status}) is not JSON.`;
-  if (outcome.kind !== 'answer') return `The schema could not be read: the node does not answer at ${ENDPOINT}.`;
-  const said = outcome.body?.errors?.[0]?.message ?? '';
-  // A server without introspection may refuse the field, or leave it out without a word.
-  if (said === '' || /introspection|__schema/i.test(said)) {
-    return `This server does not show its schema: introspection is switched off. ${said}`.trim();
+    return `The schema could not be read: the response (HTTP ${outcome.status}) is not JSON.`;
+  if (outcome.kind !== 'response') return `The schema could not be read: the node does not respond at ${ENDPOINT}.`;
+  const message = outcome.body?.errors?.[0]?.message ?? '';
+  // A server without introspection may reject the field, or omit it without an error.
+  if (message === '' || /introspection|__schema/i.test(message)) {
+    return `This server does not show its schema: introspection is switched off. ${message}`.trim();
   }
-  return `The schema could not be read. The server says: ${said}`;
+  return `The schema could not be read. The server reports: ${message}`;
 }
 
 function index(raw) {
@@ -70,12 +70,12 @@ function index(raw) {
   };
 }
 
-/** What a type contains, whatever its kind: fields, input fields or enum values. */
+/** The members of a type of any kind: fields, input fields or enum values. */
 export function membersOf(type) {
   return type.fields ?? type.inputFields ?? type.enumValues ?? [];
 }
 
-/** The name inside all list and non-null wrappers, with the signs before and after it. */
+/** The name inside all list and non-null wrappers, with the characters before and after it. */
 export function unwrap(shape) {
   if (shape.kind === 'NON_NULL') {
     const inner = unwrap(shape.ofType);
@@ -92,15 +92,15 @@ export function unwrap(shape) {
 export function searchSchema(schema, words, max) {
   const wanted = words.trim().toLowerCase();
   const found = [];
-  const look = (type, member) => {
+  const addMatch = (type, member) => {
     const { name, description } = member ?? type;
     const at = name.toLowerCase().indexOf(wanted);
     if (at >= 0) found.push({ type, member, rank: at + (member ? 1 : 0) });
     else if (description?.toLowerCase().includes(wanted)) found.push({ type, member, rank: 1_000 });
   };
   for (const type of schema.byName.values()) {
-    look(type);
-    for (const member of membersOf(type)) look(type, member);
+    addMatch(type);
+    for (const member of membersOf(type)) addMatch(type, member);
   }
   return found.sort((one, other) => one.rank - other.rank).slice(0, max);
 }

@@ -1,9 +1,9 @@
-// Decides what `/` shows: GraphiQL when its assets arrive in time, else the explorer that ships with the node.
+// Selects the page at `/`: GraphiQL if its files arrive in time, otherwise the node's own explorer.
 
 import { loadGraphiQL } from './graphiql.js';
 import { showPlain } from './plain.js';
 
-// A person waits this long before a page feels broken; a closed network may never answer at all.
+// After this time a page seems broken to a person. A closed network may never return a response.
 const GRAPHIQL_WAIT_MS_MAX = 3_000;
 
 const app = document.getElementById('app');

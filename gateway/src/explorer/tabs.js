@@ -1,4 +1,4 @@
-// A row of tabs with the keys of https://www.w3.org/WAI/ARIA/apg/patterns/tabs/: one stop for Tab, arrows inside.
+// A row of tabs with the keys of https://www.w3.org/WAI/ARIA/apg/patterns/tabs/: Tab stops once, arrows move inside.
 
 import { el } from './dom.js';
 

@@ -12,7 +12,7 @@ use super::pagination::{PaginationInput, page};
 use super::relay::{Cursor, List, Window};
 use super::scalars::Time;
 
-/// A customer.
+/// A customer as a GraphQL object, at one version.
 #[derive(Clone)]
 pub struct AccountObject {
     account: Account,
@@ -82,7 +82,7 @@ impl AccountObject {
     }
 }
 
-/// A customer.
+/// Customer of the shop, who places orders.
 #[Object(name = "Account")]
 impl AccountObject {
     /// Id of the account.

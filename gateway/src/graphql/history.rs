@@ -52,10 +52,9 @@ impl HistoryEntryObject {
     }
 }
 
-/// Any JSON.
 pub(crate) struct Json(Value);
 
-/// Any JSON value.
+/// Any JSON value; only fields of responses have this type.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -8,7 +8,7 @@ use fritzy_domain::Currency;
 
 use super::scalars::Decimal;
 
-/// Account to create.
+/// Account to create, for a new customer.
 #[derive(InputObject, Clone, Debug)]
 pub(crate) struct AccountInput {
     /// Name: one line of 1 to 200 characters.
@@ -92,7 +92,7 @@ pub(crate) struct OrderProductInput {
     pub(crate) quantity: i32,
 }
 
-/// Order to place.
+/// Order to place, at the current prices.
 #[derive(InputObject, Clone, Debug)]
 pub(crate) struct OrderInput {
     /// Id of the account.

@@ -41,7 +41,6 @@ impl From<OrderStatus> for OrderStatusEnum {
 
 type Descriptions = HashMap<ProductId, String>;
 
-/// An order.
 #[derive(Clone)]
 pub(crate) struct OrderObject {
     order: Arc<Order>,
@@ -125,7 +124,7 @@ impl OrderObject {
         self.order.total.into()
     }
 
-    /// Current status.
+    /// Current status; `COMPLETED` and `CANCELLED` are final.
     async fn status(&self) -> OrderStatusEnum {
         self.order.status.into()
     }
@@ -202,7 +201,7 @@ impl OrderedProduct {
         self.unit_price().into()
     }
 
-    /// Quantity.
+    /// Number of units ordered, from 1 to 1000000.
     async fn quantity(&self) -> u32 {
         self.line().quantity
     }

@@ -15,7 +15,7 @@ use super::selection::{argument, nodes_of};
 pub(crate) enum OrderPage {
     /// By skip and take.
     Offset(Page),
-    /// By cursors.
+    /// By cursors, as the field `ordersConnection` does.
     Keyset(KeysetPage),
 }
 

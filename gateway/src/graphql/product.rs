@@ -12,7 +12,7 @@ use super::scalars::{Decimal, MinorUnits, Time};
 pub(crate) struct MoneyObject {
     /// Decimal number with all decimals of the currency, such as "1999.98".
     amount: String,
-    /// ISO 4217 code.
+    /// ISO 4217 code of the currency, such as "USD".
     currency: String,
     /// Amount in minor units, such as 199998 cents.
     minor_units: MinorUnits,
@@ -28,7 +28,6 @@ impl From<Money> for MoneyObject {
     }
 }
 
-/// A product.
 #[derive(Clone)]
 pub(crate) struct ProductObject(Stored<Product>);
 

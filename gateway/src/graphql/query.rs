@@ -22,7 +22,7 @@ const SEARCH_CHARS_MAX: usize = 200;
 
 pub struct Query;
 
-/// Queries.
+/// Queries, which read data and change none.
 #[Object]
 impl Query {
     /// The account with this id, or a page of all accounts, oldest first.

@@ -21,7 +21,7 @@ use super::selection_width::SelectionWidths;
 pub(crate) struct RequestContext {
     /// When the client gets a response at the latest.
     pub(crate) deadline: Deadline,
-    /// The `Idempotency-Key` header.
+    /// The `Idempotency-Key` header, `None` where the request has none.
     pub(crate) idempotency_key: Option<String>,
     /// The memory that the response may take.
     pub(crate) budget: Arc<ResponseBudget>,

@@ -36,7 +36,6 @@ impl From<Money> for Decimal {
     }
 }
 
-/// A timestamp.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time(pub(crate) Timestamp);
 

@@ -28,7 +28,7 @@ impl AnySchema {
         Self(Arc::new(schema))
     }
 
-    /// Executes one request.
+    /// Executes one request; its errors are part of the response.
     pub async fn execute(&self, request: impl Into<Request>) -> Response {
         self.0.execute(request.into()).await
     }

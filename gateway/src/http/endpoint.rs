@@ -32,7 +32,7 @@ use crate::graphql::{
     RequestContext, ResponseBudget, ResponseBudgets, Stage, cost_excess, with_codes,
 };
 
-/// The endpoint `/graphql`.
+/// The endpoint `/graphql`, with what all its requests share.
 pub(super) struct Endpoint {
     schema: AnySchema,
     config: HttpConfig,

@@ -17,7 +17,6 @@ macro_rules! files {
 }
 
 const FILES: [(&str, &str); 14] = files![
-    "answer.js",
     "document.js",
     "dom.js",
     "editor.js",
@@ -27,6 +26,7 @@ const FILES: [(&str, &str); 14] = files![
     "json-input.js",
     "plain.js",
     "request.js",
+    "response.js",
     "schema-panel.js",
     "schema.js",
     "start.js",

@@ -1,7 +1,7 @@
 """A property-based fuzz of the schema by schemathesis, against a running node: `fuzz.py URL WORK_FOLDER`.
 
-It fills the shop, lets `st run` generate requests from the schema, and judges what came back. The seed is fixed, so
-that a run can be repeated; FRITZY_FUZZ_SEED takes another, FRITZY_FUZZ_EXAMPLES more or fewer requests.
+It fills the shop, lets `st run` generate requests from the schema, and checks the results. The seed is fixed, so that
+a run can be repeated. FRITZY_FUZZ_SEED sets another seed, FRITZY_FUZZ_EXAMPLES another number of requests.
 """
 
 import json
@@ -15,23 +15,23 @@ from stock import Shop
 HERE = Path(__file__).resolve().parent
 
 SEED = os.environ.get("FRITZY_FUZZ_SEED", "1997")
-# For each field at the root. So many take half a minute on 2 cores, mostly schemathesis' own.
+# For each root field. This many take half a minute on 2 cores, most of it in schemathesis.
 EXAMPLES = os.environ.get("FRITZY_FUZZ_EXAMPLES", "200")
-# More than this is a node, or a generator, that hangs.
+# A run that takes longer means that the node or the generator hangs.
 SECONDS_MAX = 240
 
-# A fuzz whose requests are all refused at the door tests the door. Of each kind of request so many must succeed,
+# A fuzz whose requests are all rejected tests only the validation. This many requests of each kind must succeed,
 SUCCEEDED_MIN = 5
-# of all requests this share,
+# as well as this share of all requests,
 SUCCEEDED_SHARE_MIN = 0.15
-# and so many different codes must be seen among the refusals.
+# and the rejections must contain this many different codes.
 CODES_MIN = 10
 
 CHECKS = "not_a_server_error,response_schema_conformance,every_error_has_a_documented_code"
 
 
 def st_run(url, work, stock):
-    """Runs schemathesis; answers its exit code and the tally of the hooks."""
+    """Runs schemathesis. Returns its exit code and the tally of the hooks."""
     (work / "stock.json").write_text(json.dumps(stock))
     tally = work / "tally.json"
     tally.unlink(missing_ok=True)
@@ -56,9 +56,9 @@ def st_run(url, work, stock):
 
 
 def judge(ended, tally, shop):
-    """What was required, and whether it holds."""
-    asked, succeeded, codes = (tally.get(name, {}) for name in ("asked", "succeeded", "codes"))
-    total, good = sum(asked.values()), sum(succeeded.values())
+    """Yields each requirement, and whether it holds."""
+    requests, succeeded, codes = (tally.get(name, {}) for name in ("requests", "succeeded", "codes"))
+    total, good = sum(requests.values()), sum(succeeded.values())
     print(f"\nseed {SEED}, {EXAMPLES} examples for each field")
     print(f"{total} requests, {good} succeeded; errors by code:")
     for code, count in sorted(codes.items(), key=lambda each: -each[1]):
@@ -66,9 +66,9 @@ def judge(ended, tally, shop):
     yield f"schemathesis found nothing (it ended with {ended})", ended == 0
     yield f"no connection was lost ({tally.get('lost')})", tally.get("lost") == {}
     yield f"the node is ready after {total} requests", shop.is_ready() and total > 0
-    for field in sorted(asked):
+    for field in sorted(requests):
         count = succeeded.get(field, 0)
-        yield f"{field} succeeded {count} times of {asked[field]}, at least {SUCCEEDED_MIN}", count >= SUCCEEDED_MIN
+        yield f"{field} succeeded {count} times of {requests[field]}, at least {SUCCEEDED_MIN}", count >= SUCCEEDED_MIN
     yield f"at least {SUCCEEDED_SHARE_MIN:.0%} of all requests succeeded", good >= SUCCEEDED_SHARE_MIN * total > 0
     yield f"{len(codes)} different codes were seen, at least {CODES_MIN}", len(codes) >= CODES_MIN
 

@@ -1,7 +1,7 @@
-"""What schemathesis is told about this API: arguments that can succeed, and what every answer must be.
+"""Hooks that give schemathesis arguments that can succeed, and a check that every response must pass.
 
-Loaded by `st run` (SCHEMATHESIS_HOOKS). The stock of ids comes in, and the tally of answers goes out, by files
-that fuzz.py names in the environment.
+`st run` loads this file (SCHEMATHESIS_HOOKS). It reads the stock of ids from a file, and writes the tally of responses
+to another. fuzz.py names both files in the environment.
 """
 
 import atexit
@@ -21,10 +21,10 @@ STOCK = json.loads(Path(os.environ["FRITZY_FUZZ_STOCK"]).read_text())
 TALLY = Path(os.environ["FRITZY_FUZZ_TALLY"])
 CODES = set(re.findall(r"^\| `([A-Z_]+)` \|", Path(os.environ["FRITZY_FUZZ_ERRORS"]).read_text(), re.MULTILINE))
 
-# Codes that say it is the node's fault, or that it is overloaded: one client at a time must never see them.
+# Codes for a fault of the node or an overload: a single client must never receive them.
 NODES_FAULT = {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "OVERLOADED"}
 
-# --- What is sent --------------------------------------------------------------------------------------------
+# --- Requests ------------------------------------------------------------------------------------------------
 
 text = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=40)
 names = text.filter(str.strip)
@@ -39,7 +39,7 @@ MEANT = {
     "amount": st.decimals(0, 9_999, places=2).map(str),
     "currency": st.sampled_from([None, "USD", "USD", "EUR", "JPY"]),
     "expectedVersion": st.sampled_from([None, None, 1, 2]),
-    # Few keys, so that some come twice: with the same content, and with other content.
+    # There are few keys, so that some repeat, with the same content and with other content.
     "idempotencyKey": st.one_of(st.none(), st.none(), st.integers(0, 40).map("key {}".format)),
     "skip": st.integers(0, 30),
     "take": st.integers(0, 20),
@@ -50,7 +50,7 @@ MEANT = {
     "query": st.sampled_from([None, None, None, "lamp"]),
 }
 
-# Values nobody means, for arguments of any name.
+# Values that no client sends on purpose, for arguments of any name.
 EDGES = {
     "string": st.one_of(
         st.sampled_from(["", " ", "\u0000", "a\u0007b", "NaN", "abc", "1e30", "-1", "\ufeff", "x" * 10_000, "\U0001f9d1" * 201]),
@@ -60,7 +60,7 @@ EDGES = {
     "float": st.sampled_from(["-1", "-0.0", "1e30", "1e308", "1e400", "1e-30", "14.666", "99999999999.99", "100000000000"]),
 }
 
-# What the id of a root field's argument is the id of.
+# The kind of object that the `id` argument of a root field identifies.
 OF_STOCK = {
     "accounts": "account",
     "renameAccount": "account",
@@ -76,13 +76,12 @@ OF_STOCK = {
     "cancelOrder": "order",
 }
 
-# Left to schemathesis; ids that exist; arguments that a shop accepts as well; ids of other things, the rest at its
-# edge.
+# Arguments from schemathesis; ids that exist; also arguments that a shop accepts; ids of other kinds and edge values.
 MODES = ["as generated", "ids", "meant", "meant", "edges"]
 
 
 def node(value):
-    """A value as GraphQL writes it."""
+    """Converts a value to a GraphQL node."""
     match value:
         case None:
             return nodes.Null
@@ -95,7 +94,7 @@ def node(value):
 
 
 def edge(draw, value):
-    """A value nobody means in place of one of the same kind."""
+    """Draws an edge value of the same kind as `value`."""
     match value:
         case graphql.StringValueNode():
             return nodes.String(draw(EDGES["string"]))
@@ -108,7 +107,7 @@ def edge(draw, value):
 
 
 def replaced(draw, mode, field, name, value):
-    """The argument or input field `name` of the root field `field`, as the mode wants it."""
+    """Replaces the argument or input field `name` of the root field `field` according to the mode."""
     if isinstance(value, graphql.ObjectValueNode):
         fields = [
             graphql.ObjectFieldNode(name=each.name, value=replaced(draw, mode, field, each.name.value, each.value))
@@ -141,7 +140,7 @@ def line(draw, product):
 
 @st.composite
 def with_arguments(draw, documents):
-    """Generated documents, their arguments replaced as a mode wants it."""
+    """Draws generated documents and replaces their arguments according to a mode."""
     document = draw(documents)
     mode = draw(st.sampled_from(MODES))
     if mode == "as generated":
@@ -157,7 +156,7 @@ def with_arguments(draw, documents):
                 changed.append(each)
                 continue
             field = root or each.name.value
-            # What is inside a list has no id of its own to be given.
+            # Fields inside a list take no id of their own.
             arguments = tuple(
                 graphql.ArgumentNode(
                     name=argument.name, value=replaced(draw, mode, field, argument.name.value, argument.value)
@@ -192,13 +191,13 @@ def with_arguments(draw, documents):
 
 @schemathesis.hook
 def before_generate_body(context, strategy):
-    """Takes the place of the documents that schemathesis draws."""
+    """Replaces the documents that schemathesis draws."""
     return with_arguments(strategy)
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Both media types, and now and then a key in the header; by the document, so that a seed repeats them."""
+    """Sets a media type, and sometimes a key in the header. The document selects both, so a seed repeats them."""
     print_ = zlib.crc32(str(case.body).encode("utf-8", "surrogatepass"))
     both = ["application/graphql-response+json", "application/json"]
     case.headers["accept"] = both[print_ % 2]
@@ -206,9 +205,9 @@ def before_call(context, case, kwargs):
         case.headers["idempotency-key"] = f"header {print_ % 20}"
 
 
-# --- What comes back -----------------------------------------------------------------------------------------
+# --- Responses -----------------------------------------------------------------------------------------------
 
-asked = Counter()
+requests = Counter()
 succeeded = Counter()
 codes = Counter()
 lost = Counter()
@@ -216,35 +215,35 @@ lost = Counter()
 
 @atexit.register
 def write_tally():
-    """Leaves the tally for fuzz.py."""
-    TALLY.write_text(json.dumps({"asked": asked, "succeeded": succeeded, "codes": codes, "lost": lost}))
+    """Writes the tally for fuzz.py."""
+    TALLY.write_text(json.dumps({"requests": requests, "succeeded": succeeded, "codes": codes, "lost": lost}))
 
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Counts an answer."""
+    """Counts a response."""
     field = case.operation.label
-    asked[field] += 1
+    requests[field] += 1
     try:
-        answer = response.json()
-        for error in answer.get("errors", []):
+        body = response.json()
+        for error in body.get("errors", []):
             codes[error["extensions"]["code"]] += 1
-        if "errors" not in answer and all(value is not None for value in answer["data"].values()):
+        if "errors" not in body and all(value is not None for value in body["data"].values()):
             succeeded[field] += 1
     except (AttributeError, KeyError, TypeError, ValueError):
-        # The check below says what is wrong with it.
-        codes["(no such answer)"] += 1
+        # The check below reports the fault.
+        codes["(malformed response)"] += 1
 
 
 @schemathesis.hook
 def after_network_error(context, case, request):
-    """Counts a connection that broke off."""
+    """Counts a lost connection."""
     lost[case.operation.label] += 1
 
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """Keeps what is a failure here: to schemathesis every error of a field is the server's, however it is coded."""
+    """Keeps real failures only: schemathesis blames the server for every field error, whatever its code."""
     if type(failure).__name__ != "GraphQLServerError":
         return True
     return any(error.get("extensions", {}).get("code") not in CODES - NODES_FAULT for error in failure.errors)
@@ -252,17 +251,17 @@ def filter_failure(context, failure, case, response):
 
 @schemathesis.check
 def every_error_has_a_documented_code(ctx, response, case):
-    """The answer has the specification's form, and each error a code of docs/errors.md that is the client's fault."""
+    """Checks the form of the response. Each error must have a code of docs/errors.md for a fault of the client."""
     assert response.status_code in (200, 400), f"status {response.status_code}"
     media_type = response.headers["content-type"][0].split(";")[0]
-    assert media_type == case.headers["accept"], f"content-type {media_type}, and {case.headers['accept']} was asked for"
-    answer = response.json()
-    assert isinstance(answer, dict) and answer.keys() <= {"data", "errors"}, "not the specification's form"
-    assert answer.keys(), "neither data nor errors"
-    if "errors" not in answer:
-        assert isinstance(answer["data"], dict), "data is no object, and nothing says why"
+    assert media_type == case.headers["accept"], f"content-type {media_type}, requested: {case.headers['accept']}"
+    body = response.json()
+    assert isinstance(body, dict) and body.keys() <= {"data", "errors"}, "not the specification's form"
+    assert body.keys(), "neither data nor errors"
+    if "errors" not in body:
+        assert isinstance(body["data"], dict), "data is no object, and there are no errors"
         return
-    errors = answer["errors"]
+    errors = body["errors"]
     assert isinstance(errors, list) and errors, "errors is no list of errors"
     for error in errors:
         assert isinstance(error.get("message"), str) and error["message"], f"no message: {error}"
@@ -271,5 +270,5 @@ def every_error_has_a_documented_code(ctx, response, case):
         assert code not in NODES_FAULT, f"not the client's fault: {error}"
         assert all(isinstance(step, (str, int)) for step in error.get("path", [])), f"no path: {error}"
         assert all(place["line"] > 0 and place["column"] > 0 for place in error.get("locations", [])), error
-    if answer.get("data") is not None:
+    if body.get("data") is not None:
         assert response.status_code == 200, "something was executed"

@@ -1,16 +1,16 @@
-"""A shop with something in it: what generated requests need in order to succeed, made over the API."""
+"""Fills a shop over the API with the data that generated requests need in order to succeed."""
 
 import json
 import urllib.error
 import urllib.request
 
-# Enough that those which generated requests close, withdraw or move on leave others to be found.
+# Generated requests close, withdraw or advance some of these; enough others remain.
 ACCOUNTS = 80
 PRODUCTS = 60
 ORDERS = 180
 
-# A request to a debug build on a busy machine.
-ANSWER_SECONDS_MAX = 30
+# Enough for a request to a debug build on a busy machine.
+RESPONSE_SECONDS_MAX = 30
 
 
 class Shop:
@@ -20,25 +20,25 @@ class Shop:
         self.url = url
 
     def run(self, query, **variables):
-        """Sends a document and answers its `data`; whatever else comes back ends the fuzz."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS_MAX) as answer:
-            answered = json.load(answer)
-        if "errors" in answered:
-            raise RuntimeError(f"the shop cannot be filled: {answered['errors']}")
-        return answered["data"]
+        """Sends a document and returns its `data`. Any other result ends the fuzz."""
+        document = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", document, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=RESPONSE_SECONDS_MAX) as response:
+            body = json.load(response)
+        if "errors" in body:
+            raise RuntimeError(f"the shop cannot be filled: {body['errors']}")
+        return body["data"]
 
     def is_ready(self):
-        """Whether the node says that it takes requests."""
+        """Returns whether the node reports that it is ready."""
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz/ready", timeout=ANSWER_SECONDS_MAX) as answer:
-                return answer.status == 200
+            with urllib.request.urlopen(f"{self.url}/healthz/ready", timeout=RESPONSE_SECONDS_MAX) as response:
+                return response.status == 200
         except (urllib.error.URLError, OSError):
             return False
 
     def fill(self):
-        """Makes accounts, products and orders, a third of these confirmed; answers their ids.
+        """Creates accounts, products and orders, and confirms a third of the orders. Returns the ids.
 
         A few products are in another currency, one is withdrawn, and one account is closed.
         """

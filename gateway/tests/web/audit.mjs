@@ -2,12 +2,12 @@
 //
 //   node audit.mjs http://127.0.0.1:4000/graphql
 //
-// Prints `ok - id name` or `not ok - id name: reason` for each audit, then `N passed, M failed`. What the
-// specification only recommends counts like what it requires: we aim at all of it.
+// Prints `ok - id name` or `not ok - id name: reason` for each audit, then `N passed, M failed`. A recommendation of
+// the specification counts like a requirement: the node is meant to meet both.
 
 import { serverAudits } from 'graphql-http';
 
-// One audit is one or two small requests; a server that is silent for longer is a failed audit, not a hanging one.
+// One audit sends one or two small requests. If the server is silent for longer, the audit fails instead of hanging.
 const AUDIT_MS_MAX = 10_000;
 
 const [url] = process.argv.slice(2);
@@ -18,7 +18,7 @@ if (!url) {
 
 const fetchInTime = (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(AUDIT_MS_MAX) });
 
-// An audit throws only where it could not judge at all: no connection, no answer in time, no JSON.
+// An audit throws only if it cannot reach a verdict: no connection, no response in time, no JSON.
 async function reasonAgainst(audit) {
   try {
     const result = await audit.fn();
@@ -30,7 +30,7 @@ async function reasonAgainst(audit) {
 
 let passed = 0;
 let failed = 0;
-// One after the other, so that a failure in the node's log can be told from its neighbours.
+// The audits run one after the other, so that the node's log shows which audit failed.
 for (const audit of serverAudits({ url, fetchFn: fetchInTime })) {
   const reason = await reasonAgainst(audit);
   if (reason === null) {

@@ -1,13 +1,13 @@
-// Drives the page at `/` in a real browser: GraphiQL or the node's own explorer, and everything the latter can do.
+// Tests the page at `/` in a real browser: the choice of page, and all functions of the node's own explorer.
 //
 //   node explorer.mjs BASE_URL CHROMIUM_PATH SCREENSHOT_PATH
 //
-// BASE_URL is a node with a working /graphql. The browser reaches nothing else: see explorer/closed-network.mjs.
+// BASE_URL is a node with a working /graphql. The browser can reach no other host: see explorer/closed-network.mjs.
 
 import { chromium } from 'playwright-core';
 import { examples } from './explorer/examples.mjs';
 import { faults, keyboard, narrow, schema, scratch } from './explorer/tools.mjs';
-import { cdnAnswering, cdnHanging, cdnRefused, plainAsked } from './explorer/which-page.mjs';
+import { cdnHanging, cdnReachable, cdnRefused, plainRequested } from './explorer/which-page.mjs';
 
 const [base, executablePath, screenshotPath] = process.argv.slice(2);
 if (!screenshotPath) {
@@ -15,8 +15,8 @@ if (!screenshotPath) {
   process.exit(2);
 }
 
-// A node under test answers in milliseconds; a machine full of tests may take its time.
-const ANSWER_WAIT_MS_MAX = 15_000;
+// A node under test responds in milliseconds; a machine that runs many tests may be slower.
+const RESPONSE_WAIT_MS_MAX = 15_000;
 const WIDE = { width: 1280, height: 800 };
 
 let passed = 0;
@@ -28,10 +28,10 @@ function check(name, good, detail = '') {
   console.log(`${good ? 'ok' : 'not ok'} - ${name}${good || detail === '' ? '' : `: ${detail}`}`);
 }
 
-// A group that breaks off counts as one failure and does not stop the others.
+// A group that stops early counts as one failure and does not stop the others.
 async function group(name, body, options = {}) {
   const context = await browser.newContext({ viewport: WIDE, ...options });
-  context.setDefaultTimeout(ANSWER_WAIT_MS_MAX);
+  context.setDefaultTimeout(RESPONSE_WAIT_MS_MAX);
   const page = await context.newPage();
   const crashes = [];
   page.on('pageerror', (error) => crashes.push(error.message));
@@ -64,8 +64,8 @@ const browser = await chromium.launch({
 try {
   await group('CDN refused', cdnRefused);
   await group('CDN hanging', cdnHanging);
-  await group('CDN answering', cdnAnswering);
-  await group('?plain', plainAsked);
+  await group('CDN reachable', cdnReachable);
+  await group('?plain', plainRequested);
   await group('examples', examples);
   await group('scratch', scratch);
   await group('schema', schema);

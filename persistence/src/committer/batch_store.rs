@@ -26,7 +26,7 @@ pub(crate) enum BatchError {
     Rejected(String),
     /// A transient failure: the batch is not written and never will be. It may be tried again.
     Retry { reason: String, after: Duration },
-    /// The store failed.
+    /// The store failed, and the batch is not tried again.
     Failed {
         reason: String,
         certainly_not_written: bool,

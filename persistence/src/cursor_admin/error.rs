@@ -19,27 +19,27 @@ pub enum CursorAdminError {
         "projection {projection} has no cursor in shard {shard}; `fritzy projections status` lists the cursors"
     )]
     NoCursor {
-        /// The requested projection.
+        /// The projection by the name that the caller gave.
         projection: String,
-        /// The requested shard.
+        /// The shard in which its cursor was looked up.
         shard: ShardId,
     },
     /// The projection has not stopped in this shard, so there is no event to skip.
     #[error("projection {projection} has not stopped in shard {shard}: there is nothing to skip")]
     NotStopped {
-        /// The requested projection.
+        /// The projection by the name that the caller gave.
         projection: String,
-        /// The requested shard.
+        /// The shard in which its cursor was looked up.
         shard: ShardId,
     },
     /// The requested position is beyond the last event: the projection would miss events.
     #[error("shard {shard} ends at position {head}: the cursor cannot be set to {position}")]
     Beyond {
-        /// The requested shard.
+        /// The shard whose cursor was to be moved.
         shard: ShardId,
         /// The position of the shard's last event, 0 where there is none.
         head: Position,
-        /// The requested position.
+        /// The position that the caller asked for.
         position: Position,
     },
 }

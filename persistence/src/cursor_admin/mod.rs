@@ -50,7 +50,7 @@ impl CursorAdmin {
         Self { source, table }
     }
 
-    /// Closes the database.
+    /// Closes the two connections, for the cursors and for the journal.
     pub async fn close(self) {
         self.table.close().await;
         self.source.close().await;

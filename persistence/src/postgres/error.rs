@@ -18,7 +18,7 @@ pub enum PostgresError {
     Refused {
         /// Address of the server.
         server: String,
-        /// The server's message.
+        /// The server's message, such as that the password is wrong.
         reason: String,
     },
     /// The role lacks a privilege.
@@ -29,7 +29,7 @@ pub enum PostgresError {
     NoRight {
         /// Address of the server.
         server: String,
-        /// The server's message.
+        /// The server's message, which names what is denied.
         reason: String,
     },
     /// The server does not respond.
@@ -47,7 +47,7 @@ pub enum PostgresError {
     Unreadable {
         /// Address of the server.
         server: String,
-        /// The server's message.
+        /// What could not be read, or the server's message.
         reason: String,
     },
     /// The server is older than PostgreSQL 15.
@@ -55,7 +55,7 @@ pub enum PostgresError {
     OldServer {
         /// Address of the server.
         server: String,
-        /// Its version.
+        /// Its version, by the setting `server_version`.
         found: String,
     },
     /// The server acknowledges commits before they are synced.
@@ -164,7 +164,7 @@ pub enum PostgresError {
     Migration {
         /// Address of the server.
         server: String,
-        /// The migrator's message.
+        /// The message of sqlx's migrator.
         reason: String,
     },
     /// The database has another number of shards than the settings.

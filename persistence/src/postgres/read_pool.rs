@@ -34,7 +34,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// A statement with its values.
 pub(super) type Statement<'q> = Query<'q, Postgres, PgArguments>;
-/// Decodes a row.
 pub(super) type ReadRow<T> = fn(&PgRow) -> Result<T, StorageError>;
 
 /// The connections for reading from a server. Clones share them.

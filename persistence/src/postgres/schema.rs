@@ -28,7 +28,7 @@ pub async fn migrate_postgres(config: &PostgresConfig) -> Result<Vec<i64>, Postg
     migrate(&server, &mut connection).await
 }
 
-/// As [`Server::pin_schema`].
+/// As [`Server::pin_schema`], with an error that names the server.
 pub(super) async fn pin_schema(
     server: Server,
     connection: &mut PgConnection,

@@ -61,7 +61,7 @@ const SCHEMA: &str = "
 pub(super) const REPLACED: &str =
     "the database has been replaced since this node started; restart the node";
 
-/// A committer's connection.
+/// A committer's connection, with the server's process behind it.
 pub(super) struct Session {
     pub(super) connection: PgConnection,
     pub(super) backend: Backend,
@@ -275,7 +275,7 @@ impl Server {
 
 /// The facts about a server that decide whether it can be used.
 struct ServerFacts {
-    /// `server_version_num`.
+    /// The setting `server_version_num`, such as 150004.
     number: i32,
     version: String,
     fsync: String,

@@ -16,7 +16,7 @@ pub enum SqliteError {
         holder.map(|pid| format!(" (process id {pid})")).unwrap_or_default()
     )]
     InUse {
-        /// The database file.
+        /// The database file whose lock the other process holds.
         file: PathBuf,
         /// Process id of the other process, if known.
         holder: Option<u32>,
@@ -26,9 +26,9 @@ pub enum SqliteError {
         "the database {file} cannot be used: {reason}. Check that its folder exists and is writable"
     )]
     Unusable {
-        /// The database file.
+        /// The database file that cannot be opened or written.
         file: PathBuf,
-        /// The system's message.
+        /// The message of the system, of SQLite or of the migrator.
         reason: String,
     },
     /// The database was written by a newer version.
@@ -36,9 +36,9 @@ pub enum SqliteError {
         "the database {file} was written by a newer version of fritzy ({reason}). Start that version"
     )]
     Newer {
-        /// The database file.
+        /// The database file with the newer schema.
         file: PathBuf,
-        /// The migrator's message.
+        /// The migrator's message, which names the migration.
         reason: String,
     },
     /// The database has another number of shards than the settings.
@@ -47,7 +47,7 @@ pub enum SqliteError {
          The number is fixed when a database is created: set it to {found}"
     )]
     OtherShardCount {
-        /// The database file.
+        /// The database file that was to be opened.
         file: PathBuf,
         /// Number of shards of the database.
         found: u16,
@@ -57,13 +57,13 @@ pub enum SqliteError {
     /// SQLite did not accept a setting that durability depends on.
     #[error("the database {file} is not durable here: {pragma} is {found}, not {expected}")]
     NotDurable {
-        /// The database file.
+        /// The database file that the pragma applies to.
         file: PathBuf,
         /// Name of the pragma.
         pragma: &'static str,
-        /// Its value.
+        /// Its value, as SQLite returns it.
         found: String,
-        /// The required value.
+        /// The value that durability needs, such as `wal`.
         expected: &'static str,
     },
 }
@@ -74,7 +74,7 @@ pub enum ReadOnlyError {
     /// There is no such file.
     #[error("there is no database {file}. Name the folder of a node's data with --data-dir")]
     Missing {
-        /// The database file.
+        /// The path at which no file was found.
         file: PathBuf,
     },
     /// The file is no database of fritzy.
@@ -82,7 +82,7 @@ pub enum ReadOnlyError {
         "{file} is not a database of fritzy: {reason}. Name the folder of a node's data with --data-dir"
     )]
     Foreign {
-        /// The database file.
+        /// The path of the file that was found.
         file: PathBuf,
         /// What is wrong with it, as a clause.
         reason: String,
@@ -92,7 +92,7 @@ pub enum ReadOnlyError {
         "the database {file} was written by a newer version of fritzy ({reason}). Read it with that version"
     )]
     Newer {
-        /// The database file.
+        /// The database file with the newer schema.
         file: PathBuf,
         /// The unknown migration, as a clause.
         reason: String,
@@ -102,7 +102,7 @@ pub enum ReadOnlyError {
         "the database {file} was written by an older version of fritzy ({reason}). Read it with that version, or start a node of this version on it first"
     )]
     Older {
-        /// The database file.
+        /// The database file with the older schema.
         file: PathBuf,
         /// The missing migration, as a clause.
         reason: String,
@@ -113,7 +113,7 @@ pub enum ReadOnlyError {
          and its folder writable for what SQLite keeps beside it"
     )]
     Unreadable {
-        /// The database file.
+        /// The database file that was to be read.
         file: PathBuf,
         /// The message of the system or of SQLite.
         reason: String,
@@ -123,9 +123,9 @@ pub enum ReadOnlyError {
         "the database {file} is locked by another process ({reason}). End that process, or read a backup"
     )]
     Locked {
-        /// The database file.
+        /// The database file that the other process has locked.
         file: PathBuf,
-        /// SQLite's message.
+        /// SQLite's message, such as that the database is locked.
         reason: String,
     },
 }

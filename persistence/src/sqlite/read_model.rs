@@ -145,7 +145,6 @@ impl SqliteReadModel {
     }
 }
 
-/// Decodes a row.
 type Reading<T> = fn(&SqliteRow) -> Result<T, StorageError>;
 
 #[async_trait]

@@ -11,7 +11,7 @@ pub enum TailError {
     /// The database could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A read failed.
+    /// A read of the journal failed, or found an unreadable event.
     #[error(
         "{0}. Run `fritzy journal verify`; if that finds nothing, run this again from the last cursor"
     )]

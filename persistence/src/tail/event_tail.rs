@@ -131,7 +131,7 @@ impl EventTail {
         }
     }
 
-    /// Closes the database.
+    /// Closes the connection that this tail reads with.
     pub async fn close(self) {
         self.source.close().await;
     }

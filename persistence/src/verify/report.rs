@@ -29,7 +29,7 @@ pub struct Checked {
     pub shards: u64,
     /// Rows of the journal.
     pub events: u64,
-    /// Entities with events.
+    /// Entities that have at least one event.
     pub entities: u64,
     /// State rows of accounts.
     pub accounts: u64,

@@ -108,7 +108,7 @@ impl ViolationKind {
 pub struct Violation {
     /// The kind of violation.
     pub kind: ViolationKind,
-    /// Where it is.
+    /// Where it is, as far as that is known.
     pub location: Location,
     /// The stored value, on one line.
     pub found: String,

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 /// A command to an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountCommand {
-    /// Creates the account.
+    /// Creates the account, open and under this name.
     Create {
         /// The person's name, not validated yet.
         name: String,
     },
-    /// Changes the name.
+    /// Replaces the name of its holder.
     Rename {
         /// The new name, not validated yet.
         name: String,

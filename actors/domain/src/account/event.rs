@@ -9,11 +9,11 @@ use crate::{AccountId, AccountPersonal};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum AccountEvent {
-    /// `account.created`
+    /// Its type is `account.created`; it is the first event of every account.
     Created(AccountCreated),
-    /// `account.renamed`
+    /// Its type is `account.renamed`; it carries the new name.
     Renamed(AccountRenamed),
-    /// `account.closed`
+    /// Its type is `account.closed`; it is the last event of an account.
     Closed(AccountClosed),
 }
 

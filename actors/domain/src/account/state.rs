@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::AccountId;
 
-/// An account.
+/// An account as its events have left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The id, which carries the slot of the account.

@@ -9,11 +9,11 @@ use crate::{AccountId, ProductId, Quote};
 pub enum OrderCommand {
     /// Places the order. The command carries all data that the decision needs.
     Place(PlaceOrder),
-    /// Confirms the order.
+    /// Confirms the order, which is not confirmed yet.
     Confirm,
     /// Completes the order: it is delivered.
     Complete,
-    /// Cancels the order.
+    /// Cancels the order before it is delivered.
     Cancel {
         /// Why, not validated yet.
         reason: Option<String>,

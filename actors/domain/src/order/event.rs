@@ -9,13 +9,13 @@ use crate::{AccountId, Money, OrderId, OrderLine};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum OrderEvent {
-    /// `order.created`
+    /// Its type is `order.created`; it is the first event of every order.
     Created(OrderCreated),
-    /// `order.confirmed`
+    /// Its type is `order.confirmed`; the order is not delivered yet.
     Confirmed(OrderConfirmed),
-    /// `order.completed`
+    /// Its type is `order.completed`; it is the last event of a delivered order.
     Completed(OrderCompleted),
-    /// `order.cancelled`
+    /// Its type is `order.cancelled`; it is the last event of a cancelled order.
     Cancelled(OrderCancelled),
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Money, OrderId, ProductId};
 
-/// An order.
+/// An order as its events have left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// The id; its slot is that of the account.
@@ -49,14 +49,14 @@ pub enum OrderStatus {
     Created,
     /// Confirmed, and not delivered yet.
     Confirmed,
-    /// Delivered; final.
+    /// Delivered; no transition leaves this status.
     Completed,
-    /// Cancelled; final.
+    /// Cancelled before delivery; no transition leaves this status.
     Cancelled,
 }
 
 impl OrderStatus {
-    /// All statuses.
+    /// All statuses, in the order of their declaration.
     pub const ALL: [Self; 4] = [
         Self::Created,
         Self::Confirmed,

@@ -9,7 +9,7 @@ use super::{Append, AppendOutcome};
 /// An append that was committed.
 #[derive(Clone, Debug)]
 pub struct Committed {
-    /// What was appended.
+    /// The append as the journal received it.
     pub append: Append,
     /// Where it was stored.
     pub outcome: AppendOutcome,

@@ -27,7 +27,7 @@ pub struct RecordedEvent {
     pub command: CommandId,
     /// The hash of the request, if it had an idempotency key.
     pub fingerprint: Option<Fingerprint>,
-    /// The content.
+    /// What happened to the entity, with the data of that event type.
     pub event: Event,
 }
 
@@ -131,17 +131,17 @@ impl Journal {
         }
     }
 
-    /// See [`JournalWriter::append`].
+    /// Queues a decided command; see [`JournalWriter::append`].
     pub fn append(&self, append: Append) -> Appending {
         self.writer.append(append)
     }
 
-    /// See [`JournalWriter::barrier`].
+    /// Waits for the appends queued so far; see [`JournalWriter::barrier`].
     pub async fn barrier(&self) {
         self.writer.barrier().await;
     }
 
-    /// See [`JournalReader::feed`].
+    /// Subscribes to committed batches; see [`JournalReader::feed`].
     pub fn feed(&self) -> Box<dyn CommitFeed> {
         self.reader.feed()
     }

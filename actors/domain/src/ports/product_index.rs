@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::Page;
 use crate::ProductId;
 
-/// A full-text query.
+/// A full-text query for one page of products.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductQuery {
     /// The text as in the request.

@@ -37,12 +37,12 @@ pub struct SortKey {
 }
 
 impl SortKey {
-    /// Before every row.
+    /// The place before every row: a page after it begins with the first.
     pub const START: Self = Self {
         created_at: Timestamp::from_micros(i64::MIN),
         id: Uuid::nil(),
     };
-    /// Behind every row.
+    /// The place behind every row: a page before it may reach to the last.
     pub const END: Self = Self {
         created_at: Timestamp::from_micros(i64::MAX),
         id: Uuid::max(),

@@ -7,7 +7,7 @@ use crate::Money;
 /// A command to a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProductCommand {
-    /// Creates the product.
+    /// Creates the product, which can be ordered from then on.
     Create {
         /// Its name, not validated yet.
         name: String,
@@ -23,7 +23,7 @@ pub enum ProductCommand {
         /// The new description, not validated yet; `None` keeps the old one.
         description: Option<String>,
     },
-    /// Changes the price.
+    /// Changes the price; orders placed earlier keep theirs.
     Reprice {
         /// The new price of one unit.
         price: Money,

@@ -9,13 +9,13 @@ use crate::{Money, ProductId};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ProductEvent {
-    /// `product.created`
+    /// Its type is `product.created`; it is the first event of every product.
     Created(ProductCreated),
-    /// `product.updated`
+    /// Its type is `product.updated`; the name, the description or both have changed.
     Updated(ProductUpdated),
-    /// `product.repriced`
+    /// Its type is `product.repriced`; earlier orders keep their price.
     Repriced(ProductRepriced),
-    /// `product.withdrawn`
+    /// Its type is `product.withdrawn`; it is the last event of a product.
     Withdrawn(ProductWithdrawn),
 }
 

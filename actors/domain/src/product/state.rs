@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Money, ProductId};
 
-/// A product.
+/// A product as its events have left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
     /// The id, which carries the slot of the product.

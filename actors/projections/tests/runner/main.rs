@@ -15,7 +15,7 @@ use ledger::{Ledger, Log};
 use shop::{SHARDS, TestShop, eventually};
 
 #[tokio::test(start_paused = true)]
-async fn committed_events_are_taken_once_in_order_and_saved() {
+async fn i6_committed_events_are_taken_once_in_order() {
     let shop = TestShop::new().await;
     shop.accounts(0..50).await;
     let log = Log::default();

@@ -16,7 +16,7 @@ use crate::transport::handshake::PeerInfo;
 
 const SHARD: ShardId = ShardId(3);
 
-/// Counts its requests.
+/// A host that counts its requests, and replies with the request.
 #[derive(Default)]
 struct Counting(AtomicUsize);
 

@@ -195,7 +195,7 @@ fn counted(brokers: &str, state: &Path) -> Expected {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_order_counts_once_despite_kills_and_repeats() {
+async fn i6_each_order_counts_once_despite_kills() {
     let started = tokio::task::block_in_place(|| KafkaCluster::start(&KafkaConfig::default()));
     let cluster = skip_unless!(started);
     let brokers = cluster.bootstrap();

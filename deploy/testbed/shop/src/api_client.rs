@@ -25,12 +25,12 @@ pub struct Api {
     pub address: SocketAddr,
 }
 
-/// A whole response.
+/// A response whose body has arrived completely.
 #[derive(Debug)]
 pub struct Response {
-    /// The HTTP status.
+    /// The HTTP status as received; sending does not check it.
     pub status: StatusCode,
-    /// All headers.
+    /// The headers as received, without trailers.
     pub headers: HeaderMap,
     /// The body as received: numbers are compared by their text.
     pub text: String,

@@ -7,7 +7,7 @@ use crate::api_client::Response;
 /// The `extensions` of an error.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ApiError {
-    /// The error code.
+    /// The `code`, such as `INVALID_ARGUMENT`; every error has one.
     pub code: String,
     /// The argument that is wrong.
     pub field: Option<String>,
@@ -27,7 +27,7 @@ impl ApiError {
         }
     }
 
-    /// `INVALID_ARGUMENT`.
+    /// The error of a wrong argument: code `INVALID_ARGUMENT`, its field and reason.
     #[must_use]
     pub fn argument(field: &str, reason: &str) -> Self {
         Self::of("INVALID_ARGUMENT", field, reason)

@@ -14,7 +14,7 @@ use crate::api_client::{Api, RESPONSE_TIME_MAX};
 /// Enough that commits batch several requests, and few enough that every client progresses.
 const CLIENTS: usize = 16;
 
-/// Running clients.
+/// Clients that create accounts until the node stops.
 #[derive(Debug)]
 pub struct Load {
     acknowledged: watch::Receiver<usize>,

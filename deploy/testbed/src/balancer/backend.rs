@@ -18,8 +18,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
+
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::readiness;
 
@@ -35,7 +36,7 @@ pub(super) struct Backend {
     pub(super) address: SocketAddr,
     state: Arc<Mutex<State>>,
     /// `None` where a test sets the readiness.
-    following: Option<AbortHandle>,
+    _following: Option<AbortOnDropHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -56,11 +57,13 @@ pub(super) struct Connection {
 impl Backend {
     /// A backend that is unready at first. Its readiness is polled until it is dropped.
     pub(super) fn followed(address: SocketAddr) -> Self {
-        let mut backend = Self::unfollowed(address);
-        let state = backend.state.clone();
+        let unfollowed = Self::unfollowed(address);
+        let state = unfollowed.state.clone();
         let following = readiness::follow(address, move |is_ready| set_ready(&state, is_ready));
-        backend.following = Some(tokio::spawn(following).abort_handle());
-        backend
+        Self {
+            _following: Some(AbortOnDropHandle::new(tokio::spawn(following))),
+            ..unfollowed
+        }
     }
 
     /// A backend that is unready at first, and not polled.
@@ -68,7 +71,7 @@ impl Backend {
         Self {
             address,
             state: Arc::default(),
-            following: None,
+            _following: None,
         }
     }
 
@@ -130,14 +133,6 @@ impl Backend {
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        if let Some(following) = &self.following {
-            following.abort();
-        }
     }
 }
 

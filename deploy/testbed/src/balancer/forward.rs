@@ -15,7 +15,7 @@ use super::Backends;
 use super::backend::{Backend, Connection};
 
 /// Until the head of a response: a node responds within 10 s by default.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+const RESPONSE_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Hop-by-hop headers, which are not forwarded.
 const OF_ONE_CONNECTION: [HeaderName; 6] = [
@@ -27,30 +27,30 @@ const OF_ONE_CONNECTION: [HeaderName; 6] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-type Answer = Response<Either<Incoming, Full<Bytes>>>;
+type ProxyResponse = Response<Either<Incoming, Full<Bytes>>>;
 
 /// Why there is no response of a backend.
 enum Failed {
-    /// Nothing was sent.
+    /// Nothing of the request was sent; the text says why.
     NotSent(&'static str),
     /// Something was sent, and no response arrived.
     Lost(&'static str),
 }
 
 /// Forwards a request. Failures are reported in the response in the API's own form.
-pub(super) async fn forward(backends: &Backends, mut request: Request<Incoming>) -> Answer {
+pub(super) async fn forward(backends: &Backends, mut request: Request<Incoming>) -> ProxyResponse {
     remove_of_one_connection(request.headers_mut());
-    let answered = match connection(backends).await {
+    let outcome = match connection(backends).await {
         Ok((backend, connection)) => send(backend, connection, request).await,
         Err(failed) => Err(failed),
     };
-    match answered {
-        Ok(answer) => answer,
+    match outcome {
+        Ok(response) => response,
         Err(Failed::NotSent(why)) => {
-            let mut answer = error(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", why);
+            let mut response = error(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", why);
             let soon = HeaderValue::from_static("1");
-            answer.headers_mut().insert(header::RETRY_AFTER, soon);
-            answer
+            response.headers_mut().insert(header::RETRY_AFTER, soon);
+            response
         }
         Err(Failed::Lost(why)) => error(StatusCode::BAD_GATEWAY, "DEADLINE_EXCEEDED", why),
     }
@@ -78,17 +78,17 @@ async fn send(
     backend: Arc<Backend>,
     mut connection: Connection,
     request: Request<Incoming>,
-) -> Result<Answer, Failed> {
-    let answering = timeout(ANSWER_MAX, connection.sender.send_request(request)).await;
-    let answer = match answering {
-        Ok(Ok(answer)) => answer,
+) -> Result<ProxyResponse, Failed> {
+    let exchange = timeout(RESPONSE_TIME_MAX, connection.sender.send_request(request)).await;
+    let response = match exchange {
+        Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             let why =
                 "the connection to the node was lost; whether the request was done is not known";
             return Err(Failed::Lost(why));
         }
         Err(_) => {
-            let why = "the node has not answered; whether the request was done is not known";
+            let why = "the node has not responded; whether the request was done is not known";
             return Err(Failed::Lost(why));
         }
     };
@@ -99,9 +99,9 @@ async fn send(
             backend.keep(connection);
         }
     });
-    let mut answer = answer.map(Either::Left);
-    remove_of_one_connection(answer.headers_mut());
-    Ok(answer)
+    let mut response = response.map(Either::Left);
+    remove_of_one_connection(response.headers_mut());
+    Ok(response)
 }
 
 /// Headers that `Connection` names are hop-by-hop as well.
@@ -118,14 +118,14 @@ fn remove_of_one_connection(headers: &mut HeaderMap) {
     }
 }
 
-fn error(status: StatusCode, code: &str, message: &str) -> Answer {
+fn error(status: StatusCode, code: &str, message: &str) -> ProxyResponse {
     let json =
         format!(r#"{{"errors":[{{"message":"{message}","extensions":{{"code":"{code}"}}}}]}}"#);
-    let mut answer = Response::new(Either::Right(Full::new(Bytes::from(json))));
-    *answer.status_mut() = status;
+    let mut response = Response::new(Either::Right(Full::new(Bytes::from(json))));
+    *response.status_mut() = status;
     let media_type = HeaderValue::from_static("application/json; charset=utf-8");
-    answer
+    response
         .headers_mut()
         .insert(header::CONTENT_TYPE, media_type);
-    answer
+    response
 }

@@ -76,7 +76,7 @@ impl Balancer {
         Ok(started)
     }
 
-    /// Where it listens.
+    /// The address on which it listens; a requested port 0 is replaced by the real port.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address

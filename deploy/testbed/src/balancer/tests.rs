@@ -35,31 +35,31 @@ struct Fake {
     requests: Arc<AtomicUsize>,
     /// One message for each connection that the balancer closed.
     closed: Receiver<()>,
-    go_on: Sender<()>,
+    resume: Sender<()>,
 }
 
 impl Fake {
     fn start(does: Does) -> Self {
         let listener = TcpListener::bind(ANY_PORT).unwrap();
-        let (tell_closed, closed) = channel();
-        let (go_on, told) = channel();
+        let (report_closed, closed) = channel();
+        let (resume, resumed) = channel();
         let fake = Self {
             address: listener.local_addr().unwrap(),
             is_ready: Arc::new(AtomicBool::new(true)),
             requests: Arc::default(),
             closed,
-            go_on,
+            resume,
         };
         let (is_ready, requests) = (fake.is_ready.clone(), fake.requests.clone());
-        let told = Arc::new(std::sync::Mutex::new(told));
+        let resumed = Arc::new(std::sync::Mutex::new(resumed));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (is_ready, requests) = (is_ready.clone(), requests.clone());
-                let (told, tell_closed) = (told.clone(), tell_closed.clone());
+                let (resumed, report_closed) = (resumed.clone(), report_closed.clone());
                 thread::spawn(move || {
-                    let go_on = || told.lock().unwrap().recv().unwrap_or_default();
-                    if serve(&stream.unwrap(), does, &is_ready, &requests, go_on) {
-                        let _ = tell_closed.send(());
+                    let resume = || resumed.lock().unwrap().recv().unwrap_or_default();
+                    if serve(&stream.unwrap(), does, &is_ready, &requests, resume) {
+                        let _ = report_closed.send(());
                     }
                 });
             }
@@ -78,7 +78,7 @@ fn serve(
     does: Does,
     is_ready: &AtomicBool,
     requests: &AtomicUsize,
-    go_on: impl Fn(),
+    resume: impl Fn(),
 ) -> bool {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let mut out = stream;
@@ -105,7 +105,7 @@ fn serve(
             Does::AnswerInHalves => {
                 let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
                 drop(write!(out, "{head}5\r\nfirst\r\n"));
-                go_on();
+                resume();
                 drop(write!(out, "6\r\nsecond\r\n0\r\n\r\n"));
             }
             Does::Answer | Does::HangUpOnSecond => {
@@ -152,9 +152,12 @@ fn send(balancer: &Balancer) -> TcpStream {
 
 /// The status, and the whole response.
 fn ask(balancer: &Balancer) -> (u16, String) {
-    let mut answer = String::new();
-    send(balancer).read_to_string(&mut answer).unwrap();
-    (answer["HTTP/1.1 ".len()..][..3].parse().unwrap(), answer)
+    let mut response = String::new();
+    send(balancer).read_to_string(&mut response).unwrap();
+    (
+        response["HTTP/1.1 ".len()..][..3].parse().unwrap(),
+        response,
+    )
 }
 
 #[test]
@@ -177,11 +180,11 @@ fn requests_go_to_ready_backends_in_turn() {
 
     fakes[1].is_ready.store(false, Ordering::SeqCst);
     assert!(poll_until(SOON, || balancer.ready().is_empty()));
-    let (status, answer) = ask(&balancer);
+    let (status, response) = ask(&balancer);
     assert_eq!(status, 503);
     let json = r#"{"errors":[{"message":"no node is ready; nothing was sent","extensions":{"code":"UNAVAILABLE"}}]}"#;
-    assert!(answer.ends_with(json), "{answer}");
-    assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert!(response.ends_with(json), "{response}");
+    assert!(response.contains("retry-after: 1\r\n"), "{response}");
 
     fakes[0].is_ready.store(true, Ordering::SeqCst);
     assert!(poll_until(SOON, || balancer.ready() == addresses[..1]));
@@ -200,8 +203,11 @@ fn refused_connect_is_tried_on_another_backend() {
         assert_eq!(ask(&balancer).0, 200);
     }
     assert_eq!(fake.requests(), 9);
-    let (status, answer) = ask(&before(&[nobody(), nobody()]));
-    assert!(status == 503 && answer.contains("UNAVAILABLE"), "{answer}");
+    let (status, response) = ask(&before(&[nobody(), nobody()]));
+    assert!(
+        status == 503 && response.contains("UNAVAILABLE"),
+        "{response}"
+    );
 }
 
 #[test]
@@ -209,10 +215,10 @@ fn sent_request_is_never_repeated() {
     let fakes = [Fake::start(Does::HangUp), Fake::start(Does::HangUp)];
     let balancer = before(&[fakes[0].address, fakes[1].address]);
     for n in 1..=6 {
-        let (status, answer) = ask(&balancer);
+        let (status, response) = ask(&balancer);
         assert!(
-            status == 502 && answer.contains("DEADLINE_EXCEEDED"),
-            "{answer}"
+            status == 502 && response.contains("DEADLINE_EXCEEDED"),
+            "{response}"
         );
         let requests = fakes.each_ref().map(Fake::requests);
         assert_eq!(requests.iter().sum::<usize>(), n);
@@ -254,16 +260,16 @@ fn connection_in_use_closes_after_its_backend_was_unready() {
     let balancer = before(&[]);
     balancer.backends.replace(vec![backend.clone()]);
     let mut stream = send(&balancer);
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"first\r\n") {
+    let mut response = Vec::new();
+    while !response.ends_with(b"first\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte).unwrap();
-        answer.push(byte[0]);
+        response.push(byte[0]);
     }
     // It is ready again when the response ends, but the connection belongs to the earlier period.
     backend.set_ready(false);
     backend.set_ready(true);
-    fake.go_on.send(()).unwrap();
+    fake.resume.send(()).unwrap();
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("second"), "{rest}");

@@ -129,7 +129,7 @@ pub(super) fn cache() -> PathBuf {
     home.unwrap_or_else(env::temp_dir).join("fritzy")
 }
 
-/// From `kafka_2.13-4.3.1.jar`.
+/// The version in the name of a jar: `4.3.1` for `kafka_2.13-4.3.1.jar`.
 fn version_in(lib: &Path) -> Option<String> {
     let mut entries = fs::read_dir(lib).ok()?.flatten();
     entries.find_map(|entry| {

@@ -49,13 +49,13 @@ impl ChildProcess {
         })
     }
 
-    /// The process id.
+    /// The process id, even after the process has exited.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends SIGTERM.
+    /// Sends SIGTERM without waiting for the end.
     pub fn terminate(&self) {
         self.send(Signal::TERM);
     }

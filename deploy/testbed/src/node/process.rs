@@ -74,7 +74,7 @@ impl NodeProcess {
         })
     }
 
-    /// The process id.
+    /// The process id, even after the process has exited.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.pid()
@@ -143,7 +143,7 @@ impl NodeProcess {
         self.child.log_tail()
     }
 
-    /// Sends SIGTERM.
+    /// Sends SIGTERM without waiting for the end.
     pub fn terminate(&self) {
         self.send(Signal::TERM);
     }

@@ -45,11 +45,11 @@ impl ClusterSettings {
 /// Where one node listens.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeAddresses {
-    /// For clients.
+    /// The address of the API, for clients.
     pub api: SocketAddr,
-    /// For other nodes.
+    /// The address for connections from other nodes.
     pub cluster: SocketAddr,
-    /// For operators.
+    /// The address of the admin API, for operators.
     pub admin: SocketAddr,
 }
 

@@ -23,7 +23,7 @@ pub struct PostgresConfig {
 pub struct TlsFiles {
     /// The certificate, with its chain if there is one.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The private key that belongs to the certificate.
     pub key: PathBuf,
 }
 

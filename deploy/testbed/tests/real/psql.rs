@@ -6,12 +6,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use fritzy_testbed::PostgresServer;
+use fritzy_testbed::{PostgresServer, wait_until};
 
 /// What must happen has happened by then, on a busy machine as well.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// Long enough for an answer that nothing holds up, so that its absence says something.
+/// Long enough for a response that nothing delays, so that its absence means something.
 pub(crate) const A_MOMENT: Duration = Duration::from_millis(300);
 
 /// One client with one connection. It ends with the test.
@@ -90,17 +90,10 @@ pub(crate) fn by_way_of(server: &PostgresServer, address: SocketAddr) -> String 
     format!("{url}?sslmode=disable&gssencmode=disable")
 }
 
-/// Asks until the answer is this.
+/// Repeats a query until it returns this.
 pub(crate) fn eventually(server: &PostgresServer, sql: &str, expected: &str) {
-    let deadline = std::time::Instant::now() + SOON;
-    loop {
-        let answer = server.psql("postgres", sql);
-        if answer.as_deref().is_ok_and(|answer| answer == expected) {
-            return;
-        }
-        assert!(
-            std::time::Instant::now() < deadline,
-            "{sql}: still {answer:?}"
-        );
-    }
+    wait_until(&format!("{sql} returns {expected}"), SOON, || {
+        let found = server.psql("postgres", sql);
+        found.is_ok_and(|found| found == expected)
+    });
 }

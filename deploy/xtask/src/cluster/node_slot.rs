@@ -125,7 +125,7 @@ impl NodeSlot {
         self.process.as_ref().map(ChildProcess::pid)
     }
 
-    /// Sends SIGTERM.
+    /// Sends SIGTERM, after which the node counts as draining.
     pub(super) fn stop(&mut self) {
         if let Some(process) = &self.process {
             process.terminate();

@@ -10,7 +10,7 @@ pub(super) const NODES_MAX: u16 = 16;
 /// How to start a cluster.
 #[derive(clap::Args)]
 pub(super) struct NewCluster {
-    /// Number of nodes.
+    /// Number of nodes, from 1 to 16.
     #[arg(default_value = "3", value_parser = node_count)]
     pub(super) nodes: u16,
     /// Build the node without optimization: faster to build, slower to run.
@@ -25,26 +25,26 @@ pub(super) struct NewCluster {
 /// cluster`.
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
 pub(super) enum Command {
-    /// Show the nodes.
+    /// Show the state, address, process id and log of each node.
     Status,
     /// Start one more node.
     Add,
     /// Start a node that has ended, with its name, ports and log.
     Start {
-        /// Its number.
+        /// Its number, written as `2` or `n2`.
         #[arg(value_parser = node_number)]
         node: u16,
     },
     /// SIGTERM: the node hands off its shards while it serves, then ends. Returns once it has
     /// ended.
     Stop {
-        /// Its number.
+        /// Its number, written as `2` or `n2`.
         #[arg(value_parser = node_number)]
         node: u16,
     },
     /// SIGKILL: the node ends immediately, in the middle of its work.
     Kill {
-        /// Its number.
+        /// Its number, written as `2` or `n2`.
         #[arg(value_parser = node_number)]
         node: u16,
     },

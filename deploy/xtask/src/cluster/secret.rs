@@ -18,5 +18,5 @@ pub(super) fn new() -> Result<String> {
     File::open(SOURCE)
         .and_then(|mut source| source.read_exact(&mut bytes))
         .with_context(|| format!("cannot read {SOURCE}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The state file has secrets.
 const OWNER_ONLY: u32 = 0o600;
 
-/// A running cluster.
+/// What the state file says about a running cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ClusterState {
     /// URL of the balancer.
@@ -55,7 +55,7 @@ pub(super) enum NodeStatus {
     Ready,
     /// It was sent SIGTERM.
     Draining,
-    /// Ended, and how.
+    /// Not running; the text says how it ended, or that it was not started.
     Ended(String),
 }
 

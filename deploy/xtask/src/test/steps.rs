@@ -29,7 +29,7 @@ pub(crate) struct Step {
     /// Steps that run before it, even with `--only`. It also runs if they fail, and then skips
     /// tests.
     pub(crate) wants: &'static [&'static str],
-    /// Tools for `--install`.
+    /// Tools that `--install` installs if the machine lacks them.
     pub(crate) installs: &'static [Tool],
     /// An error fails this step; later steps still run.
     pub(crate) run: fn(&Environment) -> Result<Outcome>,

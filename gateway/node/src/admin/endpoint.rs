@@ -27,7 +27,6 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 /// Seconds that a request may wait for a node to be empty; clients that wait longer repeat it.
 const WAIT_S_MAX: u16 = 600;
 
-/// An error response.
 #[derive(Debug, thiserror::Error)]
 enum AdminHttpError {
     #[error("send the token of this node: Authorization: Bearer …")]

@@ -15,9 +15,9 @@ pub(super) enum AdminError {
     /// There is no such shard.
     #[error("there is no shard {shard}; shards are 0 to {last}")]
     NoShard {
-        /// The requested one.
+        /// The number given in the request.
         shard: u16,
-        /// The last one.
+        /// The highest number, one below the count of shards.
         last: u16,
     },
     /// The text is not an id.

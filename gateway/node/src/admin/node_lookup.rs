@@ -8,7 +8,7 @@ pub(super) enum NodeLookupError {
     /// No node has the name or the id.
     #[error("there is no node {wanted}; known nodes are {}", .known.join(", "))]
     Unknown {
-        /// The given text.
+        /// The name, id or prefix given by the operator.
         wanted: String,
         /// The names of all nodes.
         known: Vec<String>,
@@ -16,7 +16,7 @@ pub(super) enum NodeLookupError {
     /// Several ids begin with it.
     #[error("{wanted} may be {}: give the name, or more of the id", .candidates.join(" or "))]
     Ambiguous {
-        /// The given text.
+        /// The prefix of an id given by the operator.
         wanted: String,
         /// The names of the nodes whose ids begin with it.
         candidates: Vec<String>,

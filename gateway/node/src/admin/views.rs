@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct ClusterView {
     pub(crate) asked: CalledNodeView,
     pub(crate) shards: ShardsView,
-    /// Sorted by name.
+    /// Live incarnations, sorted by name.
     pub(crate) nodes: Vec<NodeView>,
     /// Incarnations declared dead, the latest first. Their rows remain until another node joins,
     /// ten minutes later at the earliest.
     pub(crate) gone: Vec<DeadNodeView>,
 }
 
-/// The called node.
+/// The node that was called, by its own account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CalledNodeView {
@@ -114,7 +114,7 @@ pub(crate) struct DrainView {
 pub(crate) struct RebalancedView {
     /// Number of nodes notified.
     pub(crate) told: usize,
-    /// Number of nodes.
+    /// Number of nodes that are not fenced.
     pub(crate) nodes: usize,
 }
 

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 #[derive(Parser)]
 #[command(name = "fritzy", version, about, max_term_width = 100)]
 pub(super) struct Cli {
-    /// Settings file (TOML)
+    /// Settings file in TOML; environment variables and flags override it
     #[arg(long, env = "FRITZY_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 

@@ -26,7 +26,7 @@ pub(super) enum ProjectionsAction {
     /// Needs no node, and may run next to one. Cursors are saved once a second, so a projection
     /// that keeps up can appear a second behind.
     Status {
-        /// Only this projection
+        /// Name of the only projection to show
         name: Option<String>,
         /// Print one JSON object instead of lines
         #[arg(long)]
@@ -45,7 +45,7 @@ pub(super) enum ProjectionsAction {
     Reset {
         /// Name of the projection
         name: String,
-        /// A single shard
+        /// Number of the only shard to move the cursor in
         #[arg(
             long,
             value_name = "SHARD",
@@ -53,7 +53,7 @@ pub(super) enum ProjectionsAction {
             conflicts_with = "all"
         )]
         shard: Option<u16>,
-        /// All shards
+        /// Move the cursors in all shards
         #[arg(long)]
         all: bool,
         /// start, now, or with --shard a position to continue after

@@ -124,9 +124,9 @@ pub struct ClusterSettings {
 /// A role of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Serves clients.
+    /// Serves the GraphQL API to clients.
     Gateway,
-    /// Owns shards.
+    /// Owns shards and runs their entities.
     Entities,
     /// Runs the projections of its shards.
     Projections,

@@ -329,7 +329,7 @@ pub enum KafkaBegin {
 /// Whether a node migrates the schema of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Migrate {
-    /// At start.
+    /// At start, where migrations are missing.
     On,
     /// Never: an old schema stops the start.
     Off,
@@ -340,7 +340,7 @@ pub enum Migrate {
 pub enum LogFormat {
     /// Text on a terminal, JSON otherwise.
     Auto,
-    /// Human-readable lines.
+    /// Human-readable lines, as on a terminal.
     Text,
     /// One JSON object a line.
     Json,

@@ -11,7 +11,7 @@ use fritzy_testbed_shop::Api;
 use fritzy_types::ShardCount;
 use tempfile::TempDir;
 
-/// A running node.
+/// A running node, with a client of its API.
 pub(crate) struct TestNode {
     pub(crate) api: Api,
     node: Node,

@@ -8,7 +8,6 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// One HTTP/1.1 connection.
 pub(crate) struct Wire(BufReader<TcpStream>);
 
 /// One response, with its head as received.

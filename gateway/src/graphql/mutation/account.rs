@@ -15,7 +15,7 @@ pub(super) struct AccountMutations;
 
 #[Object]
 impl AccountMutations {
-    /// Creates an account.
+    /// Creates an account, which can order at once.
     async fn create_account(
         &self,
         context: &Context<'_>,

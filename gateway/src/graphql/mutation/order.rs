@@ -41,7 +41,7 @@ impl OrderMutations {
         .await
     }
 
-    /// Confirms an order.
+    /// Confirms an order that was placed and not confirmed yet.
     async fn confirm_order(
         &self,
         context: &Context<'_>,

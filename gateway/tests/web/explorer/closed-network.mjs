@@ -1,22 +1,22 @@
-// What the pages of the test see of the world outside the node: nothing, or a CDN of a few fake lines.
+// The network outside the node, as the tested pages see it: unreachable, or a fake CDN of a few lines.
 
-/** Every request that leaves the node fails at once. */
+/** Every request to another host fails at once. */
 export async function refuseOutside(context, base) {
   return outside(context, base, (route) => route.abort('internetdisconnected'));
 }
 
-/** No request that leaves the node is ever answered, until `release` lets the fake CDN answer all of them. */
+/** Requests to other hosts hang until `release` lets the fake CDN respond to all of them. */
 export async function hangOutside(context, base) {
   const held = [];
   const log = await outside(context, base, (route) => {
     held.push(route);
   });
-  return { ...log, release: () => Promise.all(held.splice(0).map(answerAsCdn)) };
+  return { ...log, release: () => Promise.all(held.splice(0).map(respondAsCdn)) };
 }
 
-/** The CDN answers, with stand-ins for GraphiQL and what it needs. */
+/** The CDN responds with stand-ins for GraphiQL and its dependencies. */
 export async function fakeOutside(context, base) {
-  return outside(context, base, answerAsCdn);
+  return outside(context, base, respondAsCdn);
 }
 
 async function outside(context, base, handle) {
@@ -32,7 +32,8 @@ async function outside(context, base, handle) {
   return { requested };
 }
 
-// Each stand-in has the one export the page uses. `graphiql` says on the page that it was drawn, and keeps its props.
+// Each stand-in has the one export that the page uses. `graphiql` shows on the page that it was drawn, and its props
+// are kept.
 const STAND_INS = [
   [/\/graphiql@[\d.]+\/dist\/style\.css$/, 'text/css', ':root { --fake-cdn: 1 }'],
   [/\?worker\b/, 'text/javascript', 'export default () => null;'],
@@ -59,7 +60,7 @@ const STAND_INS = [
   ],
 ];
 
-function answerAsCdn(route) {
+function respondAsCdn(route) {
   const url = route.request().url();
   const [, contentType, body] = STAND_INS.find(([pattern]) => pattern.test(url)) ?? [];
   if (body === undefined) return route.fulfill({ status: 404, body: `no stand-in for ${url}` });

@@ -1,8 +1,8 @@
-// The four examples of the API documentation, clicked through in order.
+// Runs the four examples of the API documentation in order.
 
 import { button, openExplorer, outcomeOf, queryOf, run, tab, typeLink } from './page.mjs';
 
-// A read model may follow its journal a little later.
+// A read model may lag a little behind its journal.
 const LISTED_WAIT_MS_MAX = 10_000;
 
 export async function examples({ page, context, base, check, screenshotPath }) {
@@ -10,14 +10,14 @@ export async function examples({ page, context, base, check, screenshotPath }) {
 
   await tab(page, 'Create Order').click();
   check(
-    'Create Order: before the ids are known it says what to run first',
+    'Create Order: before the ids are known, the page names the documents to run first',
     await page.getByText('Run Create Account and Create Product first').isVisible(),
   );
 
   await tab(page, 'Create Account').click();
   const account = (await run(page)).data?.createAccount;
   check(
-    'Create Account: answers with an id and the name',
+    'Create Account: returns an id and the name',
     Boolean(account?.id) && account.name === 'John Doe',
     JSON.stringify(account),
   );
@@ -25,14 +25,14 @@ export async function examples({ page, context, base, check, screenshotPath }) {
   await tab(page, 'Create Product').click();
   const product = (await run(page)).data?.createProduct;
   check(
-    'Create Product: answers with an id and the price',
+    'Create Product: returns an id and the price',
     Boolean(product?.id) && product.price === 999.99,
     JSON.stringify(product),
   );
 
   await tab(page, 'Create Order').click();
   await button(page, 'Run').click();
-  check('Create Order: Run with placeholders asks first', await page.getByText('Not sent').isVisible());
+  check('Create Order: Run with placeholders requires a confirmation', await page.getByText('Not sent').isVisible());
   await button(page, 'Run as it is').click();
   const code = page.getByRole('list', { name: 'Errors' }).locator('.code').first();
   await code.waitFor();
@@ -41,7 +41,7 @@ export async function examples({ page, context, base, check, screenshotPath }) {
     /^[A-Z][A-Z_]+$/.test(await code.textContent()),
   );
 
-  await button(page, 'Use the ids of the last answers').click();
+  await button(page, 'Use the ids of the last responses').click();
   const filled = await queryOf(page).inputValue();
   check(
     'Create Order: the button fills in both ids',
@@ -54,7 +54,7 @@ export async function examples({ page, context, base, check, screenshotPath }) {
 
   await tab(page, 'Query Account with Orders').click();
   const listed = await accountsUntilListed(page, account.id, order.id);
-  // The example asks for ten accounts only: on a node with older ones the new account is on a later page.
+  // The example requests only ten accounts: on a node with older ones, the new account is on a later page.
   const full = listed.accounts.length === 10 && !listed.found;
   check(
     `Query Account with Orders: ${full ? 'ten older accounts are listed' : 'the account is listed with the order'}`,

@@ -1,4 +1,4 @@
-// The parts of the explorer page as a person finds them: by their role and their name.
+// Finds the parts of the explorer page as a person does: by role and name.
 
 import { refuseOutside } from './closed-network.mjs';
 
@@ -33,15 +33,15 @@ export function outcomeOf(page) {
   return page.locator('.outcome');
 }
 
-export function answerOf(page) {
-  return page.getByLabel('Answer body');
+export function responseOf(page) {
+  return page.getByLabel('Response body');
 }
 
-/** Presses Run and returns the answer's JSON as the page shows it. */
+/** Presses Run and returns the JSON of the response as the page shows it. */
 export async function run(page) {
   await button(page, 'Run').click();
   await outcomeOf(page).filter({ hasText: /^HTTP/ }).waitFor();
-  return JSON.parse(await answerOf(page).textContent());
+  return JSON.parse(await responseOf(page).textContent());
 }
 
 export function appears(locator) {
@@ -51,7 +51,7 @@ export function appears(locator) {
   );
 }
 
-/** Waits two frames: what the page decided to do has been drawn. */
+/** Waits two frames, after which the page has drawn all pending changes. */
 export function settle(page) {
   return page.evaluate(
     () =>

@@ -1,7 +1,7 @@
-// What else the explorer can do: documents of one's own, the schema, faults in words, keys, a narrow screen.
+// The other functions of the explorer: the user's own documents, the schema, fault messages, keys, a narrow screen.
 
 import { randomUUID } from 'node:crypto';
-import { answerOf, appears, button, openExplorer, outcomeOf, queryOf, run, tab, typeLink } from './page.mjs';
+import { appears, button, openExplorer, outcomeOf, queryOf, responseOf, run, tab, typeLink } from './page.mjs';
 
 export async function scratch({ page, context, base, check }) {
   await openExplorer(page, context, base, '?plain');
@@ -57,8 +57,8 @@ export async function scratch({ page, context, base, check }) {
   );
   await run(page);
   check(
-    'safety: markup in an answer stays text',
-    (await answerOf(page).textContent()).includes('<img') && (await page.locator('img').count()) === 0,
+    'safety: markup in a response stays text',
+    (await responseOf(page).textContent()).includes('<img') && (await page.locator('img').count()) === 0,
   );
 
   await button(page, 'Close tab').click();
@@ -85,16 +85,16 @@ export async function schema({ page, context, base, check }) {
     await panel.getByRole('heading', { name: 'Queries' }).isVisible(),
   );
 
-  for (const [answer, line] of [
+  for (const [response, line] of [
     [
       { data: null, errors: [{ message: 'Unknown field "__schema"' }] },
       'introspection is switched off. Unknown field "__schema"',
     ],
     [{ data: {} }, 'introspection is switched off.'],
-    [{ errors: [{ message: 'too busy' }] }, 'The schema could not be read. The server says: too busy'],
+    [{ errors: [{ message: 'too busy' }] }, 'The schema could not be read. The server reports: too busy'],
   ]) {
     await page.route('**/graphql', (route) =>
-      route.fulfill({ contentType: 'application/json', body: JSON.stringify(answer) }),
+      route.fulfill({ contentType: 'application/json', body: JSON.stringify(response) }),
     );
     await page.reload();
     check(`schema: without one the panel says "${line}"`, await appears(panel.getByText(line)));
@@ -134,21 +134,21 @@ export async function faults({ page, context, base, check }) {
   await button(page, 'Run').click();
   await page.getByText('not JSON (content type: text/html)').waitFor();
   check(
-    'answers: one that is not JSON is shown as it came',
-    (await answerOf(page).textContent()) === '<h1>Bad gateway</h1>',
+    'responses: one that is not JSON is shown unchanged',
+    (await responseOf(page).textContent()) === '<h1>Bad gateway</h1>',
   );
-  check('answers: its status is shown', (await outcomeOf(page).textContent()).startsWith('HTTP 502'));
+  check('responses: the status is shown', (await outcomeOf(page).textContent()).startsWith('HTTP 502'));
 
   await page.unroute('**/graphql');
   await page.route('**/graphql', (route) => route.abort('connectionrefused'));
   await button(page, 'Run').click();
-  check('answers: a silent node is named', await appears(page.getByText('The node does not answer at /graphql')));
+  check('responses: a silent node is named', await appears(page.getByText('The node does not respond at /graphql')));
 
   await page.unroute('**/graphql');
   await page.route('**/graphql', () => {});
   await button(page, 'Run').click();
   await button(page, 'Cancel').click();
-  check('answers: a long wait can be cancelled', await appears(page.getByText('Cancelled')));
+  check('responses: a long wait can be cancelled', await appears(page.getByText('Cancelled')));
 }
 
 export async function keyboard({ page, context, base, check }) {

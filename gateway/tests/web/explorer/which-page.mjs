@@ -1,9 +1,9 @@
-// Which page `/` shows: GraphiQL when its CDN answers in time, else the explorer of the node.
+// The page at `/`: GraphiQL if its CDN responds in time, otherwise the node's own explorer.
 
 import { fakeOutside, hangOutside, refuseOutside } from './closed-network.mjs';
 import { appears, explorerOf, settle } from './page.mjs';
 
-// The page gives GraphiQL 3 s; the rest is for a busy machine to start and draw.
+// The page waits 3 s for GraphiQL; a busy machine needs the rest to start and draw.
 const EXPLORER_WAIT_MS_MAX = 4_500;
 
 export async function cdnRefused({ page, context, base, check }) {
@@ -14,7 +14,7 @@ export async function cdnRefused({ page, context, base, check }) {
   const ms = Date.now() - started;
   check('CDN refused: the explorer appears within 4.5 s', ms < EXPLORER_WAIT_MS_MAX, `${ms} ms`);
   check(
-    'CDN refused: GraphiQL was asked for first',
+    'CDN refused: GraphiQL was requested first',
     requested.some((url) => url.includes('/graphiql@')),
     requested.join(' '),
   );
@@ -32,7 +32,7 @@ export async function cdnHanging({ page, context, base, check }) {
   check('CDN hanging: GraphiQL gets its 3 s', ms >= 2_900, `${ms} ms`);
   check('CDN hanging: the explorer appears within 4.5 s', ms < EXPLORER_WAIT_MS_MAX, `${ms} ms`);
   check(
-    'CDN hanging: GraphiQL was asked for',
+    'CDN hanging: GraphiQL was requested',
     requested.some((url) => url.includes('/graphiql@')),
     requested.join(' '),
   );
@@ -48,7 +48,7 @@ export async function cdnHanging({ page, context, base, check }) {
   );
 }
 
-export async function cdnAnswering({ page, context, base, check }) {
+export async function cdnReachable({ page, context, base, check }) {
   const { requested } = await fakeOutside(context, base);
   await page.clock.install();
   await page.goto(base);
@@ -56,35 +56,35 @@ export async function cdnAnswering({ page, context, base, check }) {
   await page.clock.fastForward(60_000);
   await settle(page);
   check(
-    'CDN answering: GraphiQL is shown and stays',
+    'CDN reachable: GraphiQL is shown and stays',
     await page.getByRole('heading', { name: 'Fake GraphiQL' }).isVisible(),
   );
-  check('CDN answering: the explorer is not shown', (await explorerOf(page).count()) === 0);
+  check('CDN reachable: the explorer is not shown', (await explorerOf(page).count()) === 0);
   const props = await page.evaluate(() => globalThis.graphiqlProps);
-  check('CDN answering: GraphiQL talks to /graphql', props.fetcher?.url === '/graphql', JSON.stringify(props.fetcher));
+  check('CDN reachable: GraphiQL talks to /graphql', props.fetcher?.url === '/graphql', JSON.stringify(props.fetcher));
   const titles = props.defaultTabs?.map(({ query }) => query.split('\n')[0]).join(', ');
   check(
-    'CDN answering: GraphiQL has the four examples as tabs',
+    'CDN reachable: GraphiQL has the four examples as tabs',
     titles === '# Create Account, # Create Product, # Create Order, # Query Account with Orders',
     titles,
   );
   const loose = requested.filter((url) => !/@\d+\.\d+\.\d+/.test(url));
   check(
-    'CDN answering: every address has a pinned version',
+    'CDN reachable: every address has a pinned version',
     requested.length > 0 && loose.length === 0,
     loose.join(' '),
   );
 
   await page.evaluate(() => globalThis.crashGraphiql());
   check(
-    'CDN answering: when GraphiQL crashes the explorer takes over',
+    'CDN reachable: when GraphiQL crashes the explorer takes over',
     await appears(page.getByText('GraphiQL stopped working')),
   );
 }
 
-export async function plainAsked({ page, context, base, check }) {
+export async function plainRequested({ page, context, base, check }) {
   const { requested } = await refuseOutside(context, base);
   await page.goto(`${base}/?plain`);
   await explorerOf(page).waitFor();
-  check('?plain: the explorer is shown without asking the CDN', requested.length === 0, requested.join(' '));
+  check('?plain: the explorer is shown without a request to the CDN', requested.length === 0, requested.join(' '));
 }

@@ -11,10 +11,10 @@ use super::error::ReadOnlyError;
 use super::read_only::ReadOnly;
 use crate::verify::{self, VerifyProgress, VerifyReport};
 
-/// What to verify.
+/// What to verify, and how much to report.
 #[derive(Clone, Debug)]
 pub struct VerifyConfig {
-    /// The database file.
+    /// The database file, which is only read.
     pub file: PathBuf,
     /// Violations that are kept completely, some 1 KB each; further ones are counted.
     pub violations_max: usize,

@@ -24,13 +24,13 @@ pub const TOPICS: [&str; 6] = [
 /// A message as a consumer received it.
 #[derive(Debug)]
 pub struct ConsumedMessage {
-    /// Its topic.
+    /// The topic that it was read from.
     pub topic: String,
     /// Its key: the entity's id.
     pub key: String,
     /// Its headers, by name.
     pub headers: HashMap<String, String>,
-    /// Its value.
+    /// The message's value, parsed as JSON.
     pub payload: Value,
 }
 

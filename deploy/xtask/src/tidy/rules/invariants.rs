@@ -19,7 +19,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Violation> {
     violations
 }
 
-/// `path/to/file.rs`, or `path/to/file.rs::function`.
+/// A test that the document names: `path/to/file.rs` or `path/to/file.rs::function`.
 struct NamedTest<'a> {
     path: &'a str,
     function: Option<&'a str>,

@@ -63,7 +63,7 @@ enum ClusterAction {
         /// Name, id, or unique prefix of the id
         #[arg(value_parser = node)]
         node: String,
-        /// Seconds to wait
+        /// Seconds to wait until the node is empty
         #[arg(
             long, value_name = "SECONDS", default_value = "60",
             value_parser = clap::value_parser!(u32).range(1..=86_400)

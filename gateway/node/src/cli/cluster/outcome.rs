@@ -12,7 +12,7 @@ pub(super) const CANNOT: u8 = 2;
 /// The outcome of a command.
 pub(super) struct Outcome {
     pub(super) code: u8,
-    /// Printed to stderr.
+    /// Printed to stderr at the end; `None` prints nothing.
     pub(super) line: Option<String>,
 }
 

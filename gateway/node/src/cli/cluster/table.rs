@@ -9,7 +9,7 @@ use crate::admin::{
 
 /// Dead incarnations shown at most: a node in a crash loop would fill the screen.
 const GONE_SHOWN: usize = 5;
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 /// The columns, and whether each holds numbers, which are aligned to the right.
 const COLUMNS: [(&str, bool); 10] = [

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-/// Running clients.
+/// Running clients, each with one request in flight.
 pub(crate) struct ClosedLoop {
     clients: Vec<JoinHandle<Client>>,
     stop: Arc<AtomicBool>,

@@ -38,7 +38,7 @@ pub(crate) enum ClientObservation {
     Nothing(String),
 }
 
-/// One request.
+/// One request of a client, and what that has observed.
 #[derive(Clone, Debug)]
 pub(crate) struct Observation {
     pub(crate) account: String,
@@ -49,7 +49,7 @@ pub(crate) struct Observation {
     pub(crate) observed: ClientObservation,
 }
 
-/// Running clients.
+/// Running clients, [`CLIENTS_OF_NODE`] at each node.
 pub(crate) struct History {
     pub(crate) accounts: Arc<Vec<String>>,
     clients: Vec<JoinHandle<Vec<Observation>>>,

@@ -218,7 +218,6 @@ impl Nodes {
         began.elapsed()
     }
 
-    /// Kills one node.
     pub(crate) fn kill(&mut self, name: &str) {
         let index = self.nodes.iter().position(|node| node.name == name);
         self.nodes

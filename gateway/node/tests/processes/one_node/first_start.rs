@@ -36,7 +36,7 @@ async fn node_without_settings_prints_its_defaults() {
         ("search", "SEARCH_UNAVAILABLE"),
         ("events", "journal"),
         ("API", &*format!("{base}/graphql")),
-        ("click", &*format!("{base}/")),
+        ("page", &*format!("{base}/")),
     ] {
         let mut of_it = lines
             .iter()

@@ -5,7 +5,7 @@
 //! begins with it, its result after it has ended. A call that another thread's call interrupts is
 //! on two lines, "<unfinished ...>" and "<... resumed>".
 
-/// One call.
+/// One system call, on one or two lines of the output.
 #[derive(Debug, PartialEq, Eq)]
 struct Call<'t> {
     name: &'t str,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Enough that requests are in flight.
 const ACKNOWLEDGED: usize = 200;
 
-/// SQLite's default.
+/// SQLite's default size of a page.
 const PAGE_BYTES: usize = 4_096;
 
 const VERIFY: [&str; 2] = ["journal", "verify"];

@@ -1,15 +1,15 @@
-// The answer pane: status and time, the errors in words, the body as JSON.
+// The response pane: the status and the time, the errors as text, the body as JSON.
 
 import { el } from './dom.js';
 import { ENDPOINT } from './request.js';
 
-// Above these sizes colouring, and then showing at all, would stall the page.
+// Colouring a body above the first size stalls the page; showing one above the second does, too.
 const COLOURED_CHARS_MAX = 200_000;
 const SHOWN_CHARS_MAX = 2_000_000;
 const FOREIGN_CHARS_MAX = 4_000;
 
-/** Draws an outcome of request.js; `goTo({ line, column })` is called when a place in the query is clicked. */
-export function drawAnswer({ status, errors, body }, outcome, goTo) {
+/** Draws an outcome of request.js. A click on a place in the query calls `goTo({ line, column })`. */
+export function drawResponse({ status, errors, body }, outcome, goTo) {
   const list = errorsOf(outcome);
   status.textContent = statusLine(outcome, list.length);
   status.classList.toggle('bad', list.length > 0);
@@ -23,13 +23,13 @@ function statusLine(outcome, errorCount) {
     case undefined:
       return 'Nothing sent yet';
     case 'running':
-      return 'Waiting for the answer…';
+      return 'Waiting for the response…';
     case 'cancelled':
       return 'Cancelled';
     case 'unreachable':
-      return 'No answer';
+      return 'No response';
     case 'late':
-      return 'No answer in time';
+      return 'No response in time';
     default: {
       const errors = errorCount === 0 ? '' : ` · ${errorCount} ${errorCount === 1 ? 'error' : 'errors'}`;
       return `HTTP ${outcome.status} · ${outcome.ms} ms${errors}`;
@@ -40,18 +40,18 @@ function statusLine(outcome, errorCount) {
 function errorsOf(outcome) {
   switch (outcome?.kind) {
     case 'unreachable':
-      return [{ message: `The node does not answer at ${ENDPOINT}. The browser says: ${outcome.reason}.` }];
+      return [{ message: `The node does not respond at ${ENDPOINT}. The browser reports: ${outcome.reason}.` }];
     case 'late':
-      return [{ message: `The node did not answer at ${ENDPOINT} within ${outcome.ms / 1000} s.` }];
+      return [{ message: `The node did not respond at ${ENDPOINT} within ${outcome.ms / 1000} s.` }];
     case 'not-json':
       return [
-        { message: `This answer is not JSON (content type: ${outcome.contentType}). Its text is below as it came.` },
+        { message: `This response is not JSON (content type: ${outcome.contentType}). Its text is shown below.` },
       ];
-    case 'answer': {
+    case 'response': {
       const { data, errors } = outcome.body ?? {};
       if (Array.isArray(errors)) return errors;
       return data === undefined
-        ? [{ message: 'This is JSON, but not a GraphQL answer: it has neither data nor errors.' }]
+        ? [{ message: 'This is JSON, but not a GraphQL response: it has neither data nor errors.' }]
         : [];
     }
     default:
@@ -68,7 +68,7 @@ function drawError(error, goTo) {
     'li',
     {},
     code ? el('code', { class: 'code' }, String(code)) : '',
-    el('span', { class: 'message' }, String(error?.message ?? 'The server gave no message.')),
+    el('span', { class: 'message' }, String(error?.message ?? 'The server sent no message.')),
     facts ? el('span', { class: 'facts' }, facts) : '',
     ...places.map((place) =>
       el(
@@ -82,7 +82,7 @@ function drawError(error, goTo) {
 
 function drawBody(outcome) {
   if (outcome?.kind === 'not-json') return [cut(outcome.text, FOREIGN_CHARS_MAX)];
-  if (outcome?.kind !== 'answer') return [];
+  if (outcome?.kind !== 'response') return [];
   const text = JSON.stringify(outcome.body, null, 2);
   return text.length > COLOURED_CHARS_MAX ? [cut(text, SHOWN_CHARS_MAX)] : colour(text);
 }
