@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fritzy_bench::measure::Report;
 use rustix::process::Pid;
 use tempfile::TempDir;
 
-use fritzy_testbed::node_binary;
+use fritzy_testbed::{node_binary, wait_until};
 
 /// So short that all tests take seconds. The figures are meaningless, which the report of a debug
 /// build says.
@@ -84,17 +84,12 @@ pub(crate) fn short<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 }
 
 pub(crate) fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = check() {
-            return found;
-        }
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "time limit of 60 s exceeded"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let mut found = None;
+    wait_until("a result", Duration::from_secs(60), || {
+        found = check();
+        found.is_some()
+    });
+    found.expect("the wait ended")
 }
 
 pub(crate) fn pid(id: u32) -> Pid {
