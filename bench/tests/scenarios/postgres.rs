@@ -32,7 +32,14 @@ fn databases(server: &TestPostgres) -> Vec<String> {
 #[test]
 fn shop_in_process_uses_its_own_database() {
     skip_unless!(on_postgres(|_, postgres| {
-        let report = run(&short(&["actors-place", "--committers=3", postgres]));
+        // Long and busy enough for CPU time, which the system counts in steps of 10 ms.
+        let busy = [
+            "--warmup-s=0.1",
+            "--duration-s=2",
+            "--repeat=1",
+            "--in-flight=64",
+        ];
+        let report = run(&[&["actors-place", "--committers=3", postgres], &busy[..]].concat());
         assert_complete(&report);
         let variant = &report.subject;
         assert_eq!(variant.settings.store, Some(Store::Postgres));
