@@ -1,12 +1,20 @@
-//! Runs a program to its end within a limit, and returns its output.
+//! Runs a program to its end within a limit, or with its output in a log.
 
+use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::error::ServiceError;
 use crate::wait::poll_until;
+
+/// A log for the output of a program: what it holds already is kept.
+pub(crate) fn append_to(log: &Path) -> Result<File, ServiceError> {
+    let file = OpenOptions::new().create(true).append(true).open(log);
+    file.map_err(ServiceError::io("write", log))
+}
 
 /// Runs a command and returns its stdout without the last line break.
 ///

@@ -18,7 +18,6 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 

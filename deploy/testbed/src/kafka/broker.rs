@@ -1,6 +1,6 @@
 //! The process of one broker.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
@@ -54,14 +54,7 @@ impl Broker {
             let detail = "the broker runs: stop or kill it first";
             return Err(ServiceError::failed("restart", detail));
         }
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.log)
-            .map_err(ServiceError::io("write", &self.log))?;
-        let err = log
-            .try_clone()
-            .map_err(ServiceError::io("write", &self.log))?;
+        let (log, err) = (run::append_to(&self.log)?, run::append_to(&self.log)?);
         let folder = self.properties.parent();
         let folder = folder.expect("settings are in the broker's folder");
         let child = artifacts

@@ -2,7 +2,7 @@
 //! without Java. A Python package contains it. Its data is lost when it stops.
 
 use std::env;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,9 +53,7 @@ impl TansuBroker {
         let folder = reaper.folder().join("broker");
         fs::create_dir(&folder).map_err(ServiceError::io("make", &folder))?;
         let log = log.unwrap_or_else(|| folder.join("tansu.log"));
-        let out = OpenOptions::new().create(true).append(true).open(&log);
-        let out = out.map_err(ServiceError::io("write", &log))?;
-        let err = out.try_clone().map_err(ServiceError::io("write", &log))?;
+        let (out, err) = (run::append_to(&log)?, run::append_to(&log)?);
         let mut command = Command::new(program);
         command
             .args(["broker", "--listener-url", &listens])

@@ -1,12 +1,12 @@
 //! A child process with a log: killed with the value that stands for it.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::error::ServiceError;
 use crate::processes::{Process, Signal};
+use crate::run::append_to;
 
 /// How much of a log an error shows.
 const LOG_LINES_SHOWN: usize = 40;
@@ -107,11 +107,6 @@ impl Drop for ChildProcess {
             drop(io::stderr().write_all(end.as_bytes()));
         }
     }
-}
-
-fn append_to(log: &Path) -> Result<File, ServiceError> {
-    let file = OpenOptions::new().create(true).append(true).open(log);
-    file.map_err(ServiceError::io("write", log))
 }
 
 /// The last lines of a log.

@@ -1,6 +1,6 @@
 //! The running process of a server: starting, stopping, killing and pausing it.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -104,14 +104,7 @@ impl Postmaster {
     /// # Errors
     /// When it does not accept connections within 120 s; [`ServiceError::Failed`] when it ends.
     pub(super) fn launch(&self, mut command: Command, port: u16) -> Result<(), ServiceError> {
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.log)
-            .map_err(ServiceError::io("write", &self.log))?;
-        let err = log
-            .try_clone()
-            .map_err(ServiceError::io("write", &self.log))?;
+        let (log, err) = (run::append_to(&self.log)?, run::append_to(&self.log)?);
         command
             .arg("-D")
             .arg(&self.data_dir)
