@@ -44,6 +44,8 @@ pub(crate) enum Outputs {
     OutAndErr,
     /// The output, shown on the standard error: the standard output is for another program.
     OutAsErr,
+    /// The output, not shown: the caller shows it later.
+    OutUnshown,
 }
 
 /// Where lines are shown.
@@ -63,7 +65,13 @@ const MESSAGES: Screen = Screen {
     ..TERMINAL
 };
 
-/// Runs the program to its end, at most until the time limit. Lines that are read are also shown.
+const NOWHERE: Screen = Screen {
+    out: |_| {},
+    err: |_| {},
+};
+
+/// Runs the program to its end, at most until the time limit. Lines that are read are also shown,
+/// but for [`Outputs::OutUnshown`].
 ///
 /// # Errors
 /// When the program cannot be started or waited for.
@@ -76,6 +84,7 @@ pub(crate) fn run(
     let screen = match read {
         Outputs::Out | Outputs::OutAndErr => &TERMINAL,
         Outputs::OutAsErr => &MESSAGES,
+        Outputs::OutUnshown => &NOWHERE,
     };
     run_on(screen, command, read, limit, on_line)
 }
@@ -218,11 +227,7 @@ mod tests {
         limit: Duration,
         on_line: impl FnMut(&str),
     ) -> Ended {
-        let nowhere = Screen {
-            out: |_| {},
-            err: |_| {},
-        };
-        run_on(&nowhere, &mut sh(script), read, limit, on_line).unwrap()
+        run_on(&NOWHERE, &mut sh(script), read, limit, on_line).unwrap()
     }
 
     fn lines_of(read: Outputs, script: &str) -> (Vec<String>, Ended) {

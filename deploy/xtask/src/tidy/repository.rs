@@ -127,6 +127,7 @@ impl Repository {
                     kind: kind.map(str::to_owned),
                 })
                 .collect(),
+            targets: Vec::new(),
         });
         self
     }
