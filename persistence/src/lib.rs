@@ -7,6 +7,7 @@
 
 mod backoff;
 mod committer;
+mod continuity;
 mod cursor_admin;
 mod memory;
 mod migrations;
@@ -25,6 +26,6 @@ pub use memory::{MemoryConfig, SharedMemoryStore};
 pub use open_error::OpenError;
 pub use postgres::{PostgresConfig, PostgresError, Sharing, migrate_postgres, verify_postgres};
 pub use sqlite::{ReadOnlyError, SqliteConfig, SqliteError, VerifyConfig, verify_sqlite};
-pub use stores::Stores;
+pub use stores::{Lost, Stores};
 pub use tail::{CursorError, EventTail, TailCursor, TailError, TailFrom};
 pub use verify::{Checked, Location, VerifyProgress, VerifyReport, Violation, ViolationKind};

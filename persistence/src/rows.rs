@@ -153,6 +153,10 @@ pub(crate) fn recorded(row: &impl Columns) -> Result<RecordedEvent, StorageError
     })
 }
 
+/// The log line of a cursor that was set back by itself.
+pub(crate) const STEPPED_BACK: &str = "the event of a cursor is not in the journal, which has another history there; the cursor was set back to \
+     what both have in common, and events behind it are repeated";
+
 pub(crate) fn cursor(row: &impl Columns) -> Result<Cursor, StorageError> {
     Ok(Cursor {
         shard: ShardId(row.shard()?),

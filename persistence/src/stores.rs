@@ -9,6 +9,17 @@ use prometheus_client::registry::Registry;
 
 use crate::committer::Committer;
 
+/// Why stores are of no further use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Another program has taken the database, or a committer has panicked: the reason is a
+    /// sentence for the log. Opening it again does not help.
+    Database(String),
+    /// The database went backwards, and has begun a new generation. A node without others opens it
+    /// again, with nothing of what it knew.
+    History,
+}
+
 /// One opened database. Clones share it.
 #[derive(Clone)]
 pub struct Stores {
@@ -24,9 +35,9 @@ pub struct Stores {
     pub cursors: Arc<dyn Cursors>,
     /// The nodes that share the database; `None` for a database that only one node can use.
     pub membership: Option<Arc<dyn Membership>>,
-    /// Identifies the database: another database at the same address has another generation. Empty
-    /// for a database of a single node.
-    pub generation: String,
+    /// Identifies the database: another one at the same address has another id. Empty for a
+    /// database of a single node.
+    pub database: String,
     /// The committer and the connections behind the ports.
     pub(crate) engine: StoreEngine,
 }
@@ -42,10 +53,9 @@ impl Stores {
         self.engine.committer.queue_len()
     }
 
-    /// Returns when another program has taken the database, or when a committer has panicked, with
-    /// the reason as a sentence for the log. Nothing can be written any more then, and reads may
-    /// return old states.
-    pub async fn lost(&self) -> String {
+    /// Returns when these stores are of no further use: nothing can be written any more, and reads
+    /// may return old states.
+    pub async fn lost(&self) -> Lost {
         self.engine.lost().await
     }
 
@@ -67,8 +77,8 @@ pub(crate) trait StoreBackend: Send + Sync {
     /// Releases the database for other nodes. The committer has stopped by then.
     async fn release(&self);
 
-    /// Returns when this node has lost the database to another one, with the reason.
-    async fn lost(&self) -> String {
+    /// Returns when this node has lost the database.
+    async fn lost(&self) -> Lost {
         std::future::pending().await
     }
 }
@@ -104,7 +114,7 @@ impl StoreEngine {
         }
     }
 
-    async fn lost(&self) -> String {
+    async fn lost(&self) -> Lost {
         let taken = async {
             match &self.backend {
                 Some(backend) => backend.lost().await,
@@ -112,10 +122,10 @@ impl StoreEngine {
             }
         };
         tokio::select! {
-            reason = taken => reason,
-            () = self.committer.panicked() => {
-                "a committer has panicked; the panic is logged above. Restart the node".to_owned()
-            }
+            lost = taken => lost,
+            () = self.committer.panicked() => Lost::Database(
+                "a committer has panicked; the panic is logged above. Restart the node".to_owned(),
+            ),
         }
     }
 

@@ -46,10 +46,10 @@ pub use order::{
 };
 pub use ports::{
     Append, AppendError, AppendOutcome, Appending, CommandRecord, CommitFeed, Committed,
-    Consistency, ConsistencyToken, Cursor, CursorMove, Cursors, FeedItem, HeapSize, InvalidToken,
-    Journal, JournalReader, JournalWriter, KeysetPage, MemoryBudget, Page, PrimaryOnly,
-    ProductIndex, ProductQuery, ReadModel, ReadReplicas, RecordedEvent, SearchError, SortKey,
-    Stored, UnlimitedBudget,
+    Consistency, ConsistencyToken, Cursor, CursorMove, Cursors, FeedItem, Generation,
+    GenerationStart, Generations, HeapSize, InvalidToken, Journal, JournalReader, JournalWriter,
+    KeysetPage, MemoryBudget, Page, PrimaryOnly, ProductIndex, ProductQuery, ReadModel,
+    ReadReplicas, RecordedEvent, SearchError, SortKey, Stored, UnlimitedBudget,
 };
 pub use position::{Position, Version};
 pub use product::{

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fritzy_domain::Generation;
 use fritzy_projections::{Ack, ProjectedEvent, Projection, ProjectionError};
 use fritzy_types::ShardId;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::deliveries::{Delivery, DeliveryContext, DeliveryToken};
 use crate::delivery_watchdog::DeliveryWatchdog;
+use crate::marker::{Partitions, queue_markers, undelivered};
 use crate::messages::{headers, payload, topics};
 use crate::window::Window;
 
@@ -86,6 +88,18 @@ impl Bridge {
         }
     }
 
+    /// Queues the markers of a generation, before anything else. A producer that does not deliver
+    /// them ends, and the next one begins with them again.
+    pub(super) fn announce(
+        &mut self,
+        generation: &Generation,
+        partitions: &Partitions,
+    ) -> Result<(), ProjectionError> {
+        let queued = queue_markers(&self.producer, generation, partitions);
+        self.in_flight += queued.map_err(|error| ProjectionError(error.to_string()))?;
+        Ok(())
+    }
+
     /// Waits for the next delivery report.
     async fn receive_report(&mut self) -> Result<(), ProjectionError> {
         let delivery = tokio::select! {
@@ -109,6 +123,9 @@ impl Bridge {
         if delivery.error.is_some_and(is_consequence) {
             self.has_ended = true;
             return Ok(());
+        }
+        if let (DeliveryToken::MARKER, Some(code)) = (delivery.token, delivery.error) {
+            return Err(ProjectionError(undelivered(code)));
         }
         let DeliveryToken {
             shard,
@@ -222,7 +239,7 @@ impl Projection for Bridge {
         let topics = topics(event.event);
         let payload = payload(event.event);
         let key = event.entity.as_uuid().to_string();
-        let mut head = OwnedHeaders::new_with_capacity(9);
+        let mut head = OwnedHeaders::new_with_capacity(12);
         let mut head_bytes = key.len();
         for (name, value) in &headers(&event) {
             head_bytes += name.len() + value.len();
@@ -339,6 +356,7 @@ mod tests {
             let taken = bridge.take(ProjectedEvent {
                 shard: ShardId(shard),
                 position: 1,
+                generation: 1,
                 entity: EntityId::from_uuid(Kind::Account, Uuid::nil()),
                 version: 1,
                 event_id: EventId::from_uuid(Uuid::nil()),

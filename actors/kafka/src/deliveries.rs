@@ -35,6 +35,13 @@ pub(super) struct DeliveryToken {
 const POSITION_BITS: u32 = 40;
 
 impl DeliveryToken {
+    /// The token of every marker. Shards are fewer, and positions begin at 1.
+    pub(super) const MARKER: Self = Self {
+        shard: ShardId(u16::MAX),
+        generation: u8::MAX,
+        position: 0,
+    };
+
     pub(super) fn packed(self) -> usize {
         let position = self.position & ((1 << POSITION_BITS) - 1);
         let packed =

@@ -1,11 +1,12 @@
 //! The factory of bridges: the producer's settings, and the check that all topics exist.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fritzy_domain::Generations;
 use fritzy_projections::{Begin, Projection, ProjectionError, ProjectionStart};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -18,6 +19,7 @@ use crate::bridge::{BATCH_BYTES, Bridge};
 use crate::client::{ClientErrors, FIXED, client_config};
 use crate::deliveries::{Delivery, DeliveryContext};
 use crate::delivery_watchdog::DeliveryWatchdog;
+use crate::marker::Partitions;
 use crate::messages::TOPICS;
 
 /// For the request of the topics.
@@ -118,7 +120,10 @@ impl ProjectionStart for KafkaBridge {
         self.config.begin
     }
 
-    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
+    async fn start(
+        &self,
+        generations: &Generations,
+    ) -> Result<Box<dyn Projection>, ProjectionError> {
         let (sender, delivered) = mpsc::unbounded_channel();
         let errors = ClientErrors::default();
         let producer = self.producer(sender, errors.clone());
@@ -130,29 +135,41 @@ impl ProjectionStart for KafkaBridge {
         let (producer, checked) = checking
             .await
             .map_err(|error| ProjectionError(error.to_string()))?;
-        checked?;
+        let partitions = checked?;
         info!(brokers = self.config.brokers, "publishing to Kafka");
         let watchdog = DeliveryWatchdog::new(client_config(&self.config));
-        let bridge = Bridge::new(producer, delivered, self.batch_bytes.clone(), watchdog);
+        let mut bridge = Bridge::new(producer, delivered, self.batch_bytes.clone(), watchdog);
+        let generation = generations.current();
+        if generation.number > 1 {
+            bridge.announce(generation, &partitions)?;
+        }
         Ok(Box::new(bridge))
     }
 }
 
-/// Fails if a topic is missing: a message to it would wait, and block its shard.
+/// The partitions of each topic. Fails if a topic is missing: a message to it would wait, and block
+/// its shard.
 fn check_topics(
     producer: &ThreadedProducer<DeliveryContext>,
     errors: &ClientErrors,
-) -> Result<(), ProjectionError> {
+) -> Result<Partitions, ProjectionError> {
     let found = producer.client().fetch_metadata(None, METADATA_MAX);
     let found = found.map_err(|error| errors.no_response(&error));
     let found = found.map_err(ProjectionError)?;
-    let found: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
+    let found = found.topics().iter();
+    let found: HashMap<&str, usize> = found
+        .map(|topic| (topic.name(), topic.partitions().len()))
+        .collect();
     let missing: Vec<&str> = TOPICS
         .into_iter()
-        .filter(|topic| !found.contains(topic))
+        .filter(|topic| !found.contains_key(topic))
         .collect();
     if missing.is_empty() {
-        return Ok(());
+        let count = |topic| i32::try_from(found[topic]).unwrap_or(i32::MAX);
+        return Ok(TOPICS
+            .into_iter()
+            .map(|topic| (topic, count(topic)))
+            .collect());
     }
     let missing = missing.join(", ");
     Err(ProjectionError(format!(

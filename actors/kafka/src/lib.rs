@@ -12,6 +12,7 @@ mod config;
 mod deliveries;
 mod delivery_watchdog;
 mod factory;
+mod marker;
 mod messages;
 mod topic_settings;
 mod topics;

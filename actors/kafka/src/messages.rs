@@ -32,7 +32,7 @@ pub const TOPICS: [&str; 6] = [
 ];
 
 /// The CloudEvents attribute `source`.
-const SOURCE: &str = "/fritzy";
+pub(super) const SOURCE: &str = "/fritzy";
 
 /// The topics of an event.
 pub(super) const fn topics(event: &Event) -> &'static [&'static str] {
@@ -46,7 +46,7 @@ pub(super) const fn topics(event: &Event) -> &'static [&'static str] {
 }
 
 /// The headers: CloudEvents in binary mode, the content type, and a trace.
-pub(super) fn headers(event: &ProjectedEvent<'_>) -> [(&'static str, String); 9] {
+pub(super) fn headers(event: &ProjectedEvent<'_>) -> [(&'static str, String); 12] {
     let command = event.command.as_uuid().simple();
     let id = event.event_id.as_uuid().simple().to_string();
     [
@@ -58,6 +58,10 @@ pub(super) fn headers(event: &ProjectedEvent<'_>) -> [(&'static str, String); 9]
         ("ce_time", rfc3339(event.event.at())),
         ("ce_subject", event.entity.as_uuid().to_string()),
         ("ce_entityversion", event.version.to_string()),
+        // By these, consumers judge order and repeats after the database has lost events.
+        ("ce_generation", event.generation.to_string()),
+        ("ce_shard", event.shard.to_string()),
+        ("ce_position", event.position.to_string()),
         // The trace id is the command id: all events of a command share it.
         ("traceparent", format!("00-{command}-{}-00", &id[..16])),
     ]

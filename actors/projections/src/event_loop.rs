@@ -2,9 +2,10 @@
 //! events from the feed, and pages of the journal.
 
 use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::{CommitFeed, Committed, FeedItem};
+use fritzy_domain::{CommitFeed, Committed, FeedItem, Generations};
 use fritzy_types::StorageError;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::warn;
@@ -36,6 +37,8 @@ pub(super) struct ProjectionLoop<'c> {
     projection: Box<dyn Projection>,
     feed: Box<dyn CommitFeed>,
     progress: ProgressTable<'c>,
+    /// The history of the journal. A new generation abandons all shards, and with them this.
+    generations: Arc<Generations>,
 }
 
 impl<'c> ProjectionLoop<'c> {
@@ -43,11 +46,13 @@ impl<'c> ProjectionLoop<'c> {
         projection: Box<dyn Projection>,
         feed: Box<dyn CommitFeed>,
         progress: ProgressTable<'c>,
+        generations: Arc<Generations>,
     ) -> Self {
         Self {
             projection,
             feed,
             progress,
+            generations,
         }
     }
 
@@ -154,9 +159,11 @@ impl<'c> ProjectionLoop<'c> {
         }
         for (offset, (event_id, event)) in append.events.iter().enumerate() {
             let offset = offset as u64;
+            let position = outcome.first + offset;
             let event = ProjectedEvent {
                 shard,
-                position: outcome.first + offset,
+                position,
+                generation: self.generations.of(shard, position),
                 entity: append.entity,
                 version: append.expected_version + 1 + offset,
                 event_id: *event_id,
@@ -230,7 +237,8 @@ impl<'c> ProjectionLoop<'c> {
             if recorded.position != after + 1 + contiguous {
                 break;
             }
-            if !self.take(recorded.into()).await? {
+            let event = ProjectedEvent::recorded(recorded, &self.generations);
+            if !self.take(event).await? {
                 return Ok(());
             }
             contiguous += 1;

@@ -1,7 +1,9 @@
 //! The port of this crate: what a projection implements, and what it is fed with.
 
 use async_trait::async_trait;
-use fritzy_domain::{CommandId, EntityId, Event, EventId, Position, RecordedEvent, Version};
+use fritzy_domain::{
+    CommandId, EntityId, Event, EventId, Generations, Position, RecordedEvent, Version,
+};
 use fritzy_types::ShardId;
 
 /// An event on its way to a projection.
@@ -11,6 +13,9 @@ pub struct ProjectedEvent<'a> {
     pub shard: ShardId,
     /// Its number in the shard, from 1.
     pub position: Position,
+    /// The generation of the database in which it was written. Of two events at one position or
+    /// version, the one of the later generation is valid.
+    pub generation: u64,
     /// The entity that it belongs to.
     pub entity: EntityId,
     /// Its number in the entity, from 1.
@@ -23,9 +28,11 @@ pub struct ProjectedEvent<'a> {
     pub event: &'a Event,
 }
 
-impl<'a> From<&'a RecordedEvent> for ProjectedEvent<'a> {
-    fn from(recorded: &'a RecordedEvent) -> Self {
+impl<'a> ProjectedEvent<'a> {
+    /// An event as it was read from the journal.
+    pub(crate) fn recorded(recorded: &'a RecordedEvent, generations: &Generations) -> Self {
         Self {
+            generation: generations.of(recorded.shard, recorded.position),
             shard: recorded.shard,
             position: recorded.position,
             entity: recorded.entity,
@@ -100,9 +107,12 @@ pub trait ProjectionStart: Send + Sync + 'static {
     /// Where the projection begins if it has no cursor yet.
     fn begin(&self) -> Begin;
 
-    /// Starts a new projection that has taken nothing.
+    /// Starts a new projection that has taken nothing. Its events are of these generations.
     ///
     /// # Errors
     /// When what the projection writes to is not reachable or not usable. The runner tries again.
-    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError>;
+    async fn start(
+        &self,
+        generations: &Generations,
+    ) -> Result<Box<dyn Projection>, ProjectionError>;
 }

@@ -5,9 +5,10 @@
 //! journal, page by page, in turn with the others that lag, until it has caught up.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use fritzy_domain::CommitFeed;
+use fritzy_domain::{CommitFeed, Generations};
 use fritzy_types::{ShardId, ShardLease};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -36,6 +37,7 @@ type Opened = (
     Box<dyn CommitFeed>,
     HashMap<ShardId, Progress>,
     Box<dyn Projection>,
+    Arc<Generations>,
 );
 
 /// Runs until a stop is requested. What is acknowledged by then is saved.
@@ -89,12 +91,13 @@ async fn run_once(context: &Context) -> Ended {
         () = context.stop.cancelled() => return Ended::Stopped,
         opened = open(context, &mut assignment) => opened,
     };
-    let (feed, shards, projection) = match opened {
+    let (feed, shards, projection, generations) = match opened {
         Ok(opened) => opened,
         Err(ended) => return ended,
     };
     let progress = ProgressTable::new(context, assignment, shards);
-    ProjectionLoop::new(projection, feed, progress).run().await
+    let projection = ProjectionLoop::new(projection, feed, progress, generations);
+    projection.run().await
 }
 
 /// Starts the projection as soon as shards are assigned, with those that are assigned then.
@@ -111,7 +114,8 @@ async fn open(
         return Err(Ended::Stopped);
     }
     let feed = context.journal.feed();
-    let mut starting = context.start.start();
+    let generations = Arc::new(context.journal.generations().await?);
+    let mut starting = context.start.start(&generations);
     loop {
         let leases = context.assignments.hold(assignment, &[]);
         let leases = leases.expect("nothing is followed yet");
@@ -123,7 +127,8 @@ async fn open(
             biased;
             Ok(()) = assignment.changed() => {}
             started = &mut starting => {
-                return Ok((feed, shards, started.map_err(Ended::NotStarted)?));
+                let projection = started.map_err(Ended::NotStarted)?;
+                return Ok((feed, shards, projection, generations.clone()));
             }
         }
     }

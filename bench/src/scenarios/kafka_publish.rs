@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use fritzy_actors::Shop;
-use fritzy_domain::Position;
+use fritzy_domain::{Generations, Position};
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::Stores;
 use fritzy_projections::{
@@ -189,9 +189,12 @@ impl ProjectionStart for TimedProjectionStart {
         self.bridges.begin()
     }
 
-    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
+    async fn start(
+        &self,
+        generations: &Generations,
+    ) -> Result<Box<dyn Projection>, ProjectionError> {
         Ok(Box::new(TimedProjection {
-            bridge: self.bridges.start().await?,
+            bridge: self.bridges.start(generations).await?,
             in_flight: HashMap::new(),
             lags: self.lags.clone(),
         }))

@@ -16,7 +16,7 @@ pub struct MemberConfig {
     pub roles: Roles,
     /// The version of the node's program, for people.
     pub program: String,
-    /// The generation of the database; nodes connect only if theirs is the same.
+    /// The id of the database; nodes connect only if theirs is the same.
     pub database: String,
 }
 

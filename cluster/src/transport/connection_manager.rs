@@ -58,7 +58,7 @@ pub(crate) struct ConnectionManager<H> {
     /// Connections that wait until the previous one to the same peer has ended.
     next: HashMap<NodeId, NewConnection>,
     /// Connections from nodes that are not in the node table as last read, and since when. They get
-    /// no session before they are in it: a node on a copy of the database has the same generation,
+    /// no session before they are in it: a node on a copy of the database has the same id,
     /// and would announce owners that are not.
     unknown: HashMap<NodeId, (NewConnection, Instant)>,
     dialers: HashMap<NodeId, AbortOnDropHandle<()>>,

@@ -34,7 +34,7 @@ pub struct Identity {
     pub me: NodeId,
     /// The node's name, at most 255 bytes.
     pub name: String,
-    /// The generation of its database.
+    /// The id of its database.
     pub database: String,
     /// The secret that all nodes of the cluster share.
     pub cookie: String,

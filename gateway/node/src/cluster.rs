@@ -112,7 +112,7 @@ impl ClusterMembership {
             network,
             roles: settings.roles(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            database: stores.generation.clone(),
+            database: stores.database.clone(),
         };
         let membership = stores.membership.clone().ok_or(StartError::SqliteCluster)?;
         let (name, map) = (config.name.clone(), shop.shard_map().clone());

@@ -13,7 +13,7 @@ use fritzy_gateway::{
     serve,
 };
 use fritzy_kafka::{KafkaBridge, KafkaSettingsError};
-use fritzy_persistence::{SqliteConfig, Stores};
+use fritzy_persistence::{Lost, SqliteConfig, Stores};
 use fritzy_projections::{ProjectionStart, Projections};
 use fritzy_search::NoEngine;
 use fritzy_types::{Failure, NodeId, Roles};
@@ -21,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -28,6 +29,11 @@ use uuid::Uuid;
 use crate::cluster::{self, ClusterMembership, Sockets};
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
+
+/// For the parts of a node to stop that starts over: committers and projections give up within 3 s.
+const ABANDON_MAX: Duration = Duration::from_secs(8);
+/// For the connections of clients to end then, which hold the address of the API.
+const CONNECTIONS_MAX: Duration = Duration::from_millis(200);
 
 /// A running node: the API, the shop behind it, and its place in a cluster.
 pub struct Node {
@@ -128,10 +134,26 @@ impl Node {
         self.address
     }
 
-    /// Returns when another node has taken over the database, or it can no longer be written, with
-    /// the reason. Such a node cannot recover.
-    pub async fn lost(&self) -> String {
+    /// Returns when the database is of no further use to this node; see [`Lost`].
+    pub async fn lost(&self) -> Lost {
         self.core.stores.lost().await
+    }
+
+    /// Stops at once, since the database has another history than this node knows: nothing is
+    /// handed off, and requests in flight fail.
+    pub async fn abandon(self) {
+        self.readiness.end();
+        self.core.lease.end();
+        let Server { stop, serving } = self.server;
+        drop(stop);
+        let aborting = serving.abort_handle();
+        if timeout(ABANDON_MAX, self.core.stop()).await.is_err() {
+            warn!("some parts of this node did not stop in time; starting over without them");
+        }
+        // Idle connections have ended by now.
+        if timeout(CONNECTIONS_MAX, serving).await.is_err() {
+            aborting.abort();
+        }
     }
 
     /// Stops gracefully: becomes unready, hands off shards, accepts no more connections, waits for
@@ -143,7 +165,7 @@ impl Node {
         }
         let Server { stop, serving } = self.server;
         drop(stop);
-        if tokio::time::timeout(self.grace, serving).await.is_err() {
+        if timeout(self.grace, serving).await.is_err() {
             warn!(
                 grace_ms = self.grace.as_millis(),
                 "requests still run after the grace period; aborting them"

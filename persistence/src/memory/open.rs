@@ -59,7 +59,7 @@ impl Stores {
             ownership: Arc::new(MemoryOwnership::new(memory.clone(), shards)),
             cursors: Arc::new(MemoryCursors::new(memory.clone(), committer.clone())),
             membership: Some(Arc::new(MemoryMembership::new(memory.clone(), shards))),
-            generation: String::new(),
+            database: String::new(),
             engine: StoreEngine::in_memory(committer),
         }
     }

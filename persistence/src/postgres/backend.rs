@@ -5,31 +5,42 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 
+use super::config::Sharing;
+use super::continuity::Continuity;
 use super::database_lock::DatabaseLock;
 use super::membership::PostgresMembership;
 use super::read_pool::ReadPool;
 use super::replica::PostgresReplicas;
-use crate::stores::StoreBackend;
+use crate::stores::{Lost, StoreBackend};
 
 pub(super) struct PostgresBackend {
     reads: ReadPool,
     replicas: Arc<PostgresReplicas>,
     membership: Arc<PostgresMembership>,
     lock: DatabaseLock,
+    continuity: Continuity,
+    sharing: Sharing,
+    /// How often the generation had changed when the store was opened.
+    switches: u64,
 }
 
 impl PostgresBackend {
-    pub(super) const fn new(
+    pub(super) fn new(
         reads: ReadPool,
         replicas: Arc<PostgresReplicas>,
         membership: Arc<PostgresMembership>,
         lock: DatabaseLock,
+        (continuity, switches): (Continuity, u64),
+        sharing: Sharing,
     ) -> Self {
         Self {
             reads,
             replicas,
             membership,
             lock,
+            continuity,
+            sharing,
+            switches,
         }
     }
 }
@@ -40,6 +51,7 @@ impl StoreBackend for PostgresBackend {
         let help = "Statements run to read";
         self.reads.register(registry, "read_statements", help);
         self.replicas.register(registry);
+        self.continuity.register(registry);
     }
 
     async fn close_readers(&self) {
@@ -52,7 +64,17 @@ impl StoreBackend for PostgresBackend {
         self.lock.release().await;
     }
 
-    async fn lost(&self) -> String {
-        self.lock.lost().await
+    async fn lost(&self) -> Lost {
+        let switched = async {
+            match self.sharing {
+                Sharing::Alone => self.continuity.switched_since(self.switches).await,
+                // Such a node is fenced by the new generation, and joins again.
+                Sharing::Cluster => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            reason = self.lock.lost() => Lost::Database(reason),
+            () = switched => Lost::History,
+        }
     }
 }

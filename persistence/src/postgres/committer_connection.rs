@@ -8,6 +8,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
+use super::continuity::Continuity;
 use super::server::{Backend, Server, Session};
 use crate::backoff::{self, Backoff};
 use crate::committer::BatchError;
@@ -47,8 +48,11 @@ impl CommitterConnection {
 
     /// Connects if there is no connection.
     pub(super) async fn reconnect(&mut self) -> Result<(), BatchError> {
-        if self.session.is_some() && self.server.is_unsafe_now() {
-            // A new connection is refused for as long as the server's settings are unsafe.
+        let severed = self.server.severed();
+        let is_given_up = |session: &Session| session.severed != severed;
+        if self.server.is_unsafe_now() || self.session.as_ref().is_some_and(is_given_up) {
+            // A new connection is refused for as long as the server's settings are unsafe, and is
+            // opened to another server if that has taken the address.
             self.disconnect();
         }
         if self.session.is_some() {
@@ -80,6 +84,24 @@ impl CommitterConnection {
     /// The connection; [`Self::reconnect`] has succeeded before.
     pub(super) fn get(&mut self) -> &mut PgConnection {
         &mut self.session.as_mut().expect("connected").connection
+    }
+
+    /// What was seen in the database.
+    pub(super) fn continuity(&self) -> &Continuity {
+        let continuity = self.server.continuity();
+        continuity.expect("a database that is opened to write has one")
+    }
+
+    /// Returns when the connection was given up. It does not when there is none.
+    pub(super) fn severed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let server = self.server.clone();
+        let count = self.session.as_ref().map(|session| session.severed);
+        async move {
+            match count {
+                Some(count) => server.severed_since(count).await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Drops the connection. The server may still execute what was sent over it.

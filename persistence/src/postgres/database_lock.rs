@@ -12,7 +12,7 @@ use sqlx::{Connection, Row};
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::config::Sharing;
 use super::error::PostgresError;
@@ -25,8 +25,23 @@ const LOCK: i64 = 0x6672_6974_7a79;
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of that check.
 const RESPONSE_MAX: Duration = Duration::from_secs(3);
+/// A server that has not responded for so long may have been replaced: a look at its address tells.
+const SUSPECT_AFTER: Duration = Duration::from_millis(700);
 
-type LockConnection = Arc<Mutex<Option<PgConnection>>>;
+type LockConnection = Arc<Mutex<Option<Locked>>>;
+
+/// The connection that holds the lock.
+struct Locked {
+    connection: PgConnection,
+    /// The server it was opened to.
+    server: ServerRun,
+    /// How often all connections had been given up when it was opened.
+    severed: u64,
+}
+
+/// One run of a server: which process of which machine. A server that replaces another has another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ServerRun(String);
 
 /// The lock, held until it is released or another node takes it.
 pub(super) struct DatabaseLock {
@@ -64,13 +79,14 @@ impl DatabaseLock {
 
     pub(super) async fn release(&self) {
         self.watcher.abort();
-        if let Some(connection) = self.connection.lock().await.take() {
-            let _ = connection.close().await;
+        if let Some(locked) = self.connection.lock().await.take() {
+            let _ = locked.connection.close().await;
         }
     }
 }
 
-async fn lock(server: &Server, sharing: Sharing) -> Result<PgConnection, PostgresError> {
+async fn lock(server: &Server, sharing: Sharing) -> Result<Locked, PostgresError> {
+    let severed = server.severed();
     let mut connection = server.connect(&server.options("fritzy node")).await?;
     let locking = sqlx::query(
         "SELECT CASE WHEN $2 THEN pg_try_advisory_lock_shared($1) ELSE pg_try_advisory_lock($1) END, holder, shares
@@ -93,7 +109,12 @@ async fn lock(server: &Server, sharing: Sharing) -> Result<PgConnection, Postgre
     let row = locking.await.map_err(unreachable)?;
     let locked: bool = row.try_get(0).map_err(unreachable)?;
     if locked {
-        return Ok(connection);
+        let server = server_run(&mut connection).await.map_err(unreachable)?;
+        return Ok(Locked {
+            connection,
+            server,
+            severed,
+        });
     }
     let holder: Option<String> = row.try_get(1).map_err(unreachable)?;
     let shares: Option<bool> = row.try_get(2).map_err(unreachable)?;
@@ -116,6 +137,55 @@ const fn is_in_use(failure: &PostgresError) -> bool {
     )
 }
 
+async fn server_run(connection: &mut PgConnection) -> Result<ServerRun, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT concat_ws(' ', pg_postmaster_start_time(), inet_server_addr(), inet_server_port())",
+    )
+    .fetch_one(connection)
+    .await?;
+    row.try_get(0).map(ServerRun)
+}
+
+/// Looks at the durability of the server, and at what it has lost. Returns whether the connection
+/// is alive.
+async fn is_alive(server: &Server, locked: &mut Locked) -> bool {
+    let severed = server.severed();
+    if locked.severed != severed {
+        // Given up for a new generation, perhaps on the same server: there it still holds the lock.
+        if is_replaced(server, &locked.server).await {
+            return false;
+        }
+        locked.severed = severed;
+    }
+    let connection = &mut locked.connection;
+    let looking = async {
+        server.check_durability(connection).await?;
+        // What follows from a new generation does not concern the lock.
+        server.check_history(connection).await
+    };
+    let looking = timeout(RESPONSE_MAX, looking);
+    tokio::pin!(looking);
+    tokio::select! {
+        biased;
+        looked = &mut looking => return matches!(looked, Ok(Ok(_))),
+        () = tokio::time::sleep(SUSPECT_AFTER) => {}
+    }
+    if is_replaced(server, &locked.server).await {
+        return false;
+    }
+    matches!(looking.await, Ok(Ok(_)))
+}
+
+/// Whether another server has the address now.
+async fn is_replaced(server: &Server, run: &ServerRun) -> bool {
+    let Ok(mut probe) = server.connect(&server.options("fritzy node")).await else {
+        return false;
+    };
+    let found = server_run(&mut probe).await;
+    let _ = probe.close().await;
+    found.is_ok_and(|found| found != *run)
+}
+
 async fn keep_locked(
     server: Server,
     sharing: Sharing,
@@ -123,23 +193,35 @@ async fn keep_locked(
     lost: watch::Sender<Option<String>>,
 ) {
     let mut delays = backoff::full_jitter();
+    // The server of a connection that was lost.
+    let mut last: Option<ServerRun> = None;
     loop {
         tokio::time::sleep(CHECK_INTERVAL).await;
         let mut held = connection.lock().await;
         let alive = match held.as_mut() {
-            Some(connection) => {
-                let checked = timeout(RESPONSE_MAX, server.check_durability(connection)).await;
-                matches!(checked, Ok(Ok(())))
-            }
+            Some(locked) => is_alive(&server, locked).await,
             None => false,
         };
         if alive {
             delays = backoff::full_jitter();
             continue;
         }
-        *held = None;
+        if let Some(lost) = held.take() {
+            last = Some(lost.server);
+        }
         match lock(&server, sharing).await {
-            Ok(connection) => *held = Some(connection),
+            Ok(mut locked) => {
+                if last.take().is_some_and(|last| last != locked.server) {
+                    info!(
+                        server = server.name(),
+                        "another server has taken over; reconnecting"
+                    );
+                    server.sever();
+                    // This one was opened to the new server.
+                    locked.severed = server.severed();
+                }
+                *held = Some(locked);
+            }
             Err(failure) if is_in_use(&failure) => {
                 lost.send_replace(Some(failure.to_string()));
                 return;

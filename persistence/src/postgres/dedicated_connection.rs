@@ -22,8 +22,15 @@ pub(super) struct DedicatedConnection {
     /// The server's own limit for a statement, in milliseconds. It is shorter, so that the server
     /// does not execute later what a caller has given up, unless the cancellation is lost.
     statement_ms_max: &'static str,
-    held: Mutex<Option<PgConnection>>,
+    held: Mutex<Option<Held>>,
     closed: AtomicBool,
+}
+
+/// An open connection.
+struct Held {
+    connection: PgConnection,
+    /// How often all connections had been given up when it was opened.
+    severed: u64,
 }
 
 impl DedicatedConnection {
@@ -64,21 +71,27 @@ impl DedicatedConnection {
         }
     }
 
-    async fn connect(&self) -> Result<PgConnection, StorageError> {
+    async fn connect(&self) -> Result<Held, StorageError> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(StorageError::Unavailable("the stores are closed".into()));
         }
         let limit = [("statement_timeout", self.statement_ms_max)];
         let options = self.server.options(self.name).options(limit);
+        let severed = self.server.severed();
         let opened = self.server.connect(&options).await;
-        opened.map_err(|failure| StorageError::Unavailable(failure.to_string()))
+        let connection =
+            opened.map_err(|failure| StorageError::Unavailable(failure.to_string()))?;
+        Ok(Held {
+            connection,
+            severed,
+        })
     }
 }
 
 /// One call, of one or more statements.
 pub(super) struct Call<'c> {
     dedicated: &'c DedicatedConnection,
-    held: MutexGuard<'c, Option<PgConnection>>,
+    held: MutexGuard<'c, Option<Held>>,
     until: Instant,
 }
 
@@ -92,20 +105,25 @@ impl Call<'_> {
         // Taken out while it is in use: a cancelled call must not leave half a response for the
         // next one.
         let held = self.held.take();
-        let usable = !dedicated.server.is_unsafe_now() && !dedicated.closed.load(Ordering::Relaxed);
+        let server = &dedicated.server;
+        let severed = server.severed();
+        let usable = !server.is_unsafe_now() && !dedicated.closed.load(Ordering::Relaxed);
         let running = async {
-            let mut connection = match held.filter(|_| usable) {
-                Some(connection) => connection,
+            let mut held = match held.filter(|held| usable && held.severed == severed) {
+                Some(held) => held,
                 None => dedicated.connect().await?,
             };
-            let rows = statement.fetch_all(&mut connection).await;
-            rows.map(|rows| (connection, rows)).map_err(read_error)
+            let rows = statement.fetch_all(&mut held.connection).await;
+            rows.map(|rows| (held, rows)).map_err(read_error)
         };
-        let (connection, rows) = timeout_at(self.until, running)
-            .await
-            .map_err(|_| timed_out())??;
+        let (held, rows) = tokio::select! {
+            biased;
+            ran = timeout_at(self.until, running) => ran.map_err(|_| timed_out())??,
+            // Its server may never respond; another one has the address.
+            () = server.severed_since(severed) => return Err(timed_out()),
+        };
         if !dedicated.closed.load(Ordering::Relaxed) {
-            *self.held = Some(connection);
+            *self.held = Some(held);
         }
         Ok(rows)
     }

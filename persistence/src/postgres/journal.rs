@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, CommitFeed, EntityId, JournalReader,
+    Append, Appending, CommandId, CommandRecord, CommitFeed, EntityId, Generations, JournalReader,
     JournalWriter, MemoryBudget, Page, Position, RecordedEvent, Version,
 };
 use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
 use super::batch_statement::small;
+use super::continuity::{Continuity, STARTS_OVER};
+use super::generations::{decode_all, read_all};
 use super::read_pool::ReadPool;
 use crate::committer::Committer;
+use crate::continuity::KnownHead;
 use crate::rows::{command_record, heads, recorded, signed};
 
 /// The last position of each shard: one index seek per shard, where grouping would scan the whole
@@ -24,11 +27,16 @@ pub(super) const HEADS: &str = "SELECT shard, coalesce(
 pub(super) struct PostgresJournal {
     reads: ReadPool,
     committer: Committer,
+    continuity: Continuity,
 }
 
 impl PostgresJournal {
-    pub(super) const fn new(reads: ReadPool, committer: Committer) -> Self {
-        Self { reads, committer }
+    pub(super) const fn new(reads: ReadPool, committer: Committer, continuity: Continuity) -> Self {
+        Self {
+            reads,
+            committer,
+            continuity,
+        }
     }
 }
 
@@ -71,8 +79,25 @@ impl JournalReader for PostgresJournal {
             .fetch_all(&pool)
             .await
         };
+        let switches = self.continuity.switches();
         let rows = self.reads.run(read).await?;
-        rows.iter().map(recorded).collect()
+        let events: Vec<RecordedEvent> = rows.iter().map(recorded).collect::<Result<_, _>>()?;
+        // Projections read so: what they publish must not be lost unnoticed either.
+        let last = events.last().map(|last| KnownHead {
+            shard,
+            position: last.position,
+            event: last.event_id,
+        });
+        if self.continuity.note_read(switches, last) {
+            Ok(events)
+        } else {
+            Err(StorageError::Unavailable(STARTS_OVER.into()))
+        }
+    }
+
+    async fn generations(&self) -> Result<Generations, StorageError> {
+        let read = async |pool| read_all(&pool).await;
+        decode_all(&self.reads.run(read).await?)
     }
 
     async fn read_entity(

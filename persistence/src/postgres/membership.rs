@@ -11,11 +11,12 @@ use fritzy_types::{
     ClusterSnapshot, ClusterState, Epoch, JoinError, Membership, NewNode, NodeId, NodeRecord,
     Roles, ShardId, ShardLease, ShardOwner, StorageError,
 };
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{Connection, Row};
 use uuid::Uuid;
 
 use super::batch_statement::small;
+use super::continuity::STARTS_OVER;
 use super::dedicated_connection::{Call, DedicatedConnection};
 use super::server::Server;
 use crate::rows::{Columns, read_error, signed};
@@ -58,7 +59,7 @@ const JOIN: &str = concat!(
 );
 
 const HEARTBEAT: &str =
-    "UPDATE node SET beat = beat + 1 WHERE id = $1 AND NOT fenced RETURNING true AS renewed";
+    "UPDATE node SET beat = beat + 1 WHERE id = $1 AND NOT fenced RETURNING beat";
 
 /// Returns a row for each heartbeat counter, or one row without.
 const READ_STATE: &str =
@@ -141,6 +142,7 @@ pub(super) struct PostgresMembership {
     /// A connection of its own, so that a heartbeat waits for nothing.
     heartbeats: DedicatedConnection,
     others: DedicatedConnection,
+    server: Server,
 }
 
 impl PostgresMembership {
@@ -153,7 +155,19 @@ impl PostgresMembership {
                 "1500",
             ),
             others: DedicatedConnection::new(server.clone(), "fritzy membership", CALL_MAX, "2500"),
+            server: server.clone(),
         }
+    }
+
+    /// Proves on a new connection that the database has what this node has seen in it. A node that
+    /// joins must know the generation it joins.
+    async fn check_history(&self) -> Result<(), StorageError> {
+        let checking = self.server.options("fritzy membership");
+        let opened = self.server.connect(&checking).await;
+        let connection =
+            opened.map_err(|failure| StorageError::Unavailable(failure.to_string()))?;
+        let _ = connection.close().await;
+        Ok(())
     }
 
     pub(super) fn close(&self) {
@@ -165,6 +179,7 @@ impl PostgresMembership {
 #[async_trait]
 impl Membership for PostgresMembership {
     async fn join(&self, node: &NewNode) -> Result<(), JoinError> {
+        self.check_history().await?;
         let mut call = self.others.call().await?;
         for _ in 0..JOIN_ATTEMPTS_MAX {
             let joining = sqlx::query(JOIN)
@@ -196,7 +211,17 @@ impl Membership for PostgresMembership {
     async fn heartbeat(&self, id: NodeId) -> Result<bool, StorageError> {
         let heartbeat = sqlx::query(HEARTBEAT).bind(*id.as_uuid());
         let rows = self.heartbeats.call().await?.rows(heartbeat).await?;
-        Ok(!rows.is_empty())
+        let Some(row) = rows.first() else {
+            return Ok(false);
+        };
+        let counted = row.int("beat")?.cast_unsigned();
+        let continuity = self.server.continuity();
+        if continuity.is_none_or(|known| known.note_heartbeat(id, counted)) {
+            return Ok(true);
+        }
+        // An acknowledged heartbeat is gone: the database went backwards.
+        self.check_history().await?;
+        Err(StorageError::Unavailable(STARTS_OVER.into()))
     }
 
     async fn read_state(

@@ -10,6 +10,7 @@ const FILES: &[MigrationFile] = migration_files!("postgres":
     "0001_journal_and_state.sql",
     "0002_projection_cursors.sql",
     "0003_nodes.sql",
+    "0004_generations.sql",
 );
 
 /// All migrations known to this version, in order. Those of newer versions are ignored. They are

@@ -10,9 +10,11 @@ use tracing::info;
 
 use super::backend::PostgresBackend;
 use super::config::PostgresConfig;
+use super::continuity::Continuity;
 use super::cursors::PostgresCursors;
 use super::database_lock::DatabaseLock;
 use super::error::PostgresError;
+use super::generations::{FIRST, lost_events, newest};
 use super::journal::PostgresJournal;
 use super::membership::PostgresMembership;
 use super::ownership::{PostgresOwnership, prepare_shards};
@@ -20,7 +22,7 @@ use super::read_model::PostgresReadModel;
 use super::read_pool::ReadPool;
 use super::replica::PostgresReplicas;
 use super::schema::{check_usable, migrate, pin_schema};
-use super::server::{Server, generation};
+use super::server::{Server, database_id};
 use super::write::PostgresBatches;
 use crate::committer::Committer;
 use crate::stores::{StoreEngine, Stores};
@@ -40,7 +42,8 @@ impl Stores {
     }
 
     async fn open_postgres_database(config: PostgresConfig) -> Result<Self, PostgresError> {
-        let server = prepare(&config).await?;
+        let (server, continuity) = prepare(&config).await?;
+        let switches = continuity.switches();
         let lock = DatabaseLock::acquire(server.clone(), config.sharing).await?;
         let mut batches = Vec::new();
         for _ in 0..config.committers.max(1) {
@@ -53,9 +56,10 @@ impl Stores {
             Some(url) => Some(Server::new(url, true)?.with_schema_of(&server)),
         };
         let replicas = PostgresReplicas::start(&server, &reads, replica, &config);
+
         let membership = Arc::new(PostgresMembership::new(&server));
         let committer = Committer::start_many(config.committer, batches);
-        let journal = PostgresJournal::new(reads.clone(), committer.clone());
+        let journal = PostgresJournal::new(reads.clone(), committer.clone(), continuity.clone());
         let cursors = PostgresCursors::new(reads.clone(), committer.clone());
         Ok(Self {
             journal: Journal::of(Arc::new(journal)),
@@ -64,10 +68,17 @@ impl Stores {
             ownership: Arc::new(PostgresOwnership::new(config.shards, reads.clone())),
             cursors: Arc::new(cursors),
             membership: Some(membership.clone()),
-            generation: server.generation().to_owned(),
+            database: server.database().to_owned(),
             engine: StoreEngine::with_backend(
                 committer,
-                PostgresBackend::new(reads, replicas, membership, lock),
+                PostgresBackend::new(
+                    reads,
+                    replicas,
+                    membership,
+                    lock,
+                    (continuity, switches),
+                    config.sharing,
+                ),
             ),
         })
     }
@@ -75,7 +86,7 @@ impl Stores {
 
 /// Connects for the first time: finds the schema, migrates it, and creates the shards of a new
 /// database.
-async fn prepare(config: &PostgresConfig) -> Result<Server, PostgresError> {
+async fn prepare(config: &PostgresConfig) -> Result<(Server, Continuity), PostgresError> {
     let server = Server::new(&config.url, config.allow_unsafe)?;
     let starting = server.options("fritzy start");
     let mut connection = server.connect_within(config.wait, &starting).await?;
@@ -89,17 +100,18 @@ async fn prepare(config: &PostgresConfig) -> Result<Server, PostgresError> {
         migrate(&server, &mut connection).await?;
     }
     check_usable(&server, &mut connection).await?;
-    let generation = create_shards(&server, &mut connection, config).await?;
+    let (database, continuity) = create_shards(&server, &mut connection, config).await?;
     let _ = connection.close().await;
-    Ok(server.with_generation(generation))
+    let server = server.with_database(database, continuity.clone());
+    Ok((server, continuity))
 }
 
-/// Returns the generation of the database.
+/// Returns the id of the database, and its generation as the line that this node is on.
 async fn create_shards(
     server: &Server,
     connection: &mut PgConnection,
     config: &PostgresConfig,
-) -> Result<String, PostgresError> {
+) -> Result<(String, Continuity), PostgresError> {
     let unreachable = |failure: sqlx::Error| PostgresError::Unreachable {
         server: server.name(),
         reason: failure.to_string(),
@@ -114,6 +126,12 @@ async fn create_shards(
             expected,
         });
     }
-    let generation = generation(connection).await.map_err(unreachable)?;
-    Ok(generation.unwrap_or_default())
+    let id = database_id(connection).await.map_err(unreachable)?;
+    let first = sqlx::query(FIRST).execute(&mut *connection).await;
+    first.map_err(unreachable)?;
+    let generation = newest(connection).await.map_err(unreachable)?;
+    let lost_events = lost_events(connection, generation).await;
+    let lost_events = lost_events.map_err(unreachable)?;
+    let continuity = Continuity::new(generation, lost_events);
+    Ok((id.unwrap_or_default(), continuity))
 }

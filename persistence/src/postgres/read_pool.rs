@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::error_class::{ErrorClass, classify};
-use super::server::{REPLACED, Server, generation};
+use super::server::{REPLACED, Server};
 use crate::rows::{CollectError, collect_rows, read_error};
 
 /// How long a read waits for a connection; requests themselves wait for 10 s.
@@ -48,6 +48,8 @@ pub(super) struct ReadPool {
     /// Cancelled when another database was found at the primary's address: every read fails from
     /// then on.
     replaced: CancellationToken,
+    /// The primary.
+    server: Server,
 }
 
 impl ReadPool {
@@ -60,6 +62,7 @@ impl ReadPool {
             is_replica: false,
             statements: Counter::default(),
             replaced,
+            server: server.clone(),
         }
     }
 
@@ -71,6 +74,7 @@ impl ReadPool {
             is_replica: true,
             statements: Counter::default(),
             replaced: self.replaced.clone(),
+            server: self.server.clone(),
         }
     }
 
@@ -94,11 +98,14 @@ impl ReadPool {
     {
         let mut attempt = 1;
         loop {
+            let severed = self.server.severed();
             let reading = read(self.pool_for(attempt));
             let read = tokio::select! {
                 biased;
                 () = self.replaced.cancelled() => return Err(StorageError::Unavailable(REPLACED.into())),
                 read = reading => read,
+                // Its server may never respond; another one has the address.
+                () = self.server.severed_since(severed) => Err(sqlx::Error::WorkerCrashed),
             };
             match read {
                 Ok(read) => return Ok(read),
@@ -130,10 +137,14 @@ impl ReadPool {
             } else {
                 Duration::MAX
             };
+            let severed = self.server.severed();
             let collected = tokio::select! {
                 biased;
                 () = self.replaced.cancelled() => return Err(StorageError::Unavailable(REPLACED.into())),
                 collected = timeout(limit, reading) => collected,
+                () = self.server.severed_since(severed) => {
+                    Ok(Err(CollectError::Store(sqlx::Error::WorkerCrashed)))
+                }
             };
             let collected = match collected {
                 Ok(collected) => collected,
@@ -176,14 +187,20 @@ fn may_retry(failure: &sqlx::Error, attempt: u32) -> bool {
 }
 
 fn pool(server: &Server, connections_max: u32, replaced: &CancellationToken) -> PgPool {
-    let (name, replaced) = (server.name(), replaced.clone());
-    let expected = server.expected_generation();
+    let (checked, replaced) = (server.clone(), replaced.clone());
+    let opened_on = server.clone();
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_MAX)
         .test_before_acquire(false)
-        .before_acquire(|connection, about| {
+        .before_acquire(move |connection, about| {
+            let continuity = opened_on.continuity();
+            let is_given_up =
+                continuity.is_some_and(|known| about.age > known.severed_at().elapsed());
             Box::pin(async move {
+                if is_given_up {
+                    return Ok(false);
+                }
                 if about.idle_for > TRUSTED_FOR {
                     connection.ping().await?;
                 }
@@ -191,19 +208,16 @@ fn pool(server: &Server, connections_max: u32, replaced: &CancellationToken) -> 
             })
         })
         .after_connect(move |connection, _| {
-            let (expected, name, replaced) = (expected.clone(), name.clone(), replaced.clone());
+            let (server, replaced) = (checked.clone(), replaced.clone());
             Box::pin(async move {
-                let Some(expected) = expected else {
+                let Some(reason) = server.check_history(connection).await? else {
                     return Ok(());
                 };
-                if generation(connection).await?.as_ref() == Some(&expected) {
-                    return Ok(());
-                }
-                if !replaced.is_cancelled() {
+                if reason == REPLACED && !replaced.is_cancelled() {
                     replaced.cancel();
-                    error!(server = name, "{REPLACED}");
+                    error!(server = server.name(), "{REPLACED}");
                 }
-                Err(sqlx::Error::Protocol(REPLACED.into()))
+                Err(sqlx::Error::Protocol(reason.into()))
             })
         })
         .connect_lazy_with(server.options("fritzy reader"))

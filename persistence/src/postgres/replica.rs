@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::config::PostgresConfig;
+use super::continuity::Continuity;
 use super::read_model::PostgresReadModel;
 use super::read_pool::ReadPool;
 use super::server::Server;
@@ -49,9 +50,16 @@ struct Replica {
     lag_max: Duration,
     progress: Arc<Mutex<Progress>>,
     tokens: mpsc::Sender<oneshot::Sender<u64>>,
-    generation: String,
+    source: Source,
     lag: Gauge<f64, std::sync::atomic::AtomicU64>,
     watcher: AbortOnDropHandle<()>,
+}
+
+/// The database that a replica must be of.
+#[derive(Clone)]
+struct Source {
+    database: String,
+    continuity: Continuity,
 }
 
 /// How far the replica has replayed the primary's log, as far as is known.
@@ -105,22 +113,28 @@ impl PostgresReplicas {
             let progress = Arc::new(Mutex::new(Progress::default()));
             let (tokens, requests) = mpsc::channel(TOKENS_MAX);
             tokio::spawn(serve_tokens(primary.pool().clone(), requests));
-            let generation = server.generation().to_owned();
+            let continuity = server
+                .continuity()
+                .expect("the primary was opened to write");
+            let source = Source {
+                database: server.database().to_owned(),
+                continuity: continuity.clone(),
+            };
             let watcher = tokio::spawn(watch(
                 at.name(),
                 primary.pool().clone(),
                 reads.pool().clone(),
-                generation.clone(),
+                source.clone(),
                 progress.clone(),
             ));
             Replica {
                 read_model: Arc::new(PostgresReadModel::new(reads.clone())),
                 reads,
-                database: database_id(&generation),
+                database: token_id(&source.database),
                 lag_max: config.replica_lag_max,
                 progress,
                 tokens,
-                generation,
+                source,
                 lag: Gauge::default(),
                 watcher: AbortOnDropHandle::new(watcher),
             }
@@ -163,7 +177,7 @@ impl Replica {
         if self.has(token.position) {
             return true;
         }
-        match timeout(RESPONSE_MAX, replayed(self.reads.pool(), &self.generation)).await {
+        match timeout(RESPONSE_MAX, replayed(self.reads.pool(), &self.source)).await {
             Ok(Ok(Some(position))) => {
                 let mut progress = self.progress.lock().expect("no holder panics");
                 progress.replayed(position);
@@ -232,14 +246,14 @@ async fn watch(
     name: String,
     primary: PgPool,
     replica: PgPool,
-    generation: String,
+    source: Source,
     progress: Arc<Mutex<Progress>>,
 ) {
     let mut was_usable = None;
     loop {
         let at = Instant::now();
         let mark = timeout(RESPONSE_MAX, position(&primary)).await;
-        let found = timeout(RESPONSE_MAX, replayed(&replica, &generation)).await;
+        let found = timeout(RESPONSE_MAX, replayed(&replica, &source)).await;
         let usable = matches!(found, Ok(Ok(Some(_))));
         {
             let mut progress = progress.lock().expect("no holder panics");
@@ -272,23 +286,25 @@ async fn position(primary: &PgPool) -> Result<u64, sqlx::Error> {
     row.try_get::<i64, _>(0).map(i64::cast_unsigned)
 }
 
-/// The position that the replica has replayed; `None` when it is no replica of this database, or no
-/// longer one.
-async fn replayed(replica: &PgPool, generation: &str) -> Result<Option<u64>, sqlx::Error> {
+/// The position that the replica has replayed; `None` when it is no replica of this database in its
+/// current generation, or no longer one.
+async fn replayed(replica: &PgPool, source: &Source) -> Result<Option<u64>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT CASE WHEN pg_is_in_recovery() AND (SELECT value FROM meta WHERE name = 'generation') = $1
+                AND (SELECT id FROM generation ORDER BY number DESC LIMIT 1) = $2
             THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint END",
     )
-    .bind(generation)
+    .bind(&source.database)
+    .bind(source.continuity.generation())
     .fetch_one(replica)
     .await?;
     let position: Option<i64> = row.try_get(0)?;
     Ok(position.map(i64::cast_unsigned))
 }
 
-/// The first eight hexadecimal digits of a generation, which is a random UUID.
-fn database_id(generation: &str) -> u32 {
-    generation
+/// The first eight hexadecimal digits of a database's id, which is a random UUID.
+fn token_id(database: &str) -> u32 {
+    database
         .get(..8)
         .and_then(|digits| u32::from_str_radix(digits, 16).ok())
         .unwrap_or_default()

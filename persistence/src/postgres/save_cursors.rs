@@ -32,13 +32,15 @@ pub(super) async fn save_cursors(
     SELECT wanted.* FROM wanted JOIN shard USING (shard)
     WHERE shard.owner = wanted.owner AND shard.epoch = wanted.epoch ORDER BY shard FOR SHARE OF shard
 ), saved AS (
-    INSERT INTO projection_cursor AS kept (projection, shard, position, resets, stopped)
+    INSERT INTO projection_cursor AS kept (projection, shard, position, resets, stopped, event_id, event_position)
     SELECT ",
         )
         .push_bind(projection)
         .push(
-            ", shard, position, resets, stopped FROM held
-    ON CONFLICT (projection, shard) DO UPDATE SET position = excluded.position, stopped = excluded.stopped
+            ", shard, position, resets, stopped, (SELECT event_id FROM journal
+            WHERE journal.shard = held.shard AND journal.position = held.position), position FROM held
+    ON CONFLICT (projection, shard) DO UPDATE SET position = excluded.position, stopped = excluded.stopped,
+        event_id = excluded.event_id, event_position = excluded.event_position
     WHERE kept.resets = excluded.resets AND kept.position <= excluded.position
     RETURNING shard
 )

@@ -12,11 +12,15 @@ use sqlx::{Connection, Row};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
+use super::continuity::{Continuity, STARTS_OVER};
 use super::error::PostgresError;
 use crate::backoff;
 
 /// Time limit of opening a connection. A server that responds does so in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Time limit of proving that the database has what was seen in it, and of beginning a new
+/// generation: its statements wait for batches in flight, for 2 s at most each.
+const CHECK_MAX: Duration = Duration::from_secs(10);
 /// The oldest supported server, as `server_version_num`.
 const VERSION_MIN: i32 = 150_000;
 
@@ -57,7 +61,7 @@ const SCHEMA: &str = "
             ORDER BY nr LIMIT 1),
         current_schema()))";
 
-/// The reason of failures on a database of another generation.
+/// The reason of failures on another database.
 pub(super) const REPLACED: &str =
     "the database has been replaced since this node started; restart the node";
 
@@ -65,6 +69,8 @@ pub(super) const REPLACED: &str =
 pub(super) struct Session {
     pub(super) connection: PgConnection,
     pub(super) backend: Backend,
+    /// How often all connections had been given up when it was opened.
+    pub(super) severed: u64,
 }
 
 /// The server's process of a connection; its start time distinguishes it from a later process with
@@ -82,9 +88,10 @@ pub(super) struct Server {
     allow_unsafe: bool,
     /// The schema that every connection has as its search path.
     schema: Option<String>,
-    /// The generation of the database that was opened. Another one at the same address is another
-    /// database, or this one restored from a backup.
-    generation: Option<String>,
+    /// Identifies the database that was opened: another one at the same address has another id.
+    database: Option<String>,
+    /// What this node has seen in the database; `None` for a program that only looks at it once.
+    continuity: Option<Continuity>,
     /// Whether the server's settings, changed since the start, let it lose acknowledged commits.
     unsafe_now: Arc<AtomicBool>,
 }
@@ -97,7 +104,8 @@ impl Server {
             options: options.options(LIMITS),
             allow_unsafe,
             schema: None,
-            generation: None,
+            database: None,
+            continuity: None,
             unsafe_now: Arc::default(),
         })
     }
@@ -169,20 +177,43 @@ impl Server {
         }
     }
 
-    /// The same server, which rejects databases of another generation.
-    pub(super) fn with_generation(mut self, generation: String) -> Self {
-        self.generation = Some(generation);
+    /// The same server, which rejects other databases, and a database that lacks what was seen in
+    /// it.
+    pub(super) fn with_database(mut self, id: String, continuity: Continuity) -> Self {
+        self.database = Some(id);
+        self.continuity = Some(continuity);
         self
     }
 
-    /// The generation of the opened database, empty if none is required.
-    pub(super) fn generation(&self) -> &str {
-        self.generation.as_deref().unwrap_or_default()
+    /// The id of the opened database, empty if none is required.
+    pub(super) fn database(&self) -> &str {
+        self.database.as_deref().unwrap_or_default()
     }
 
-    /// The required generation. A replica has none: it is compared with the primary at each poll.
-    pub(super) fn expected_generation(&self) -> Option<String> {
-        self.generation.clone()
+    /// What was seen in the database. A replica has none: it is compared with the primary at each
+    /// poll.
+    pub(super) fn continuity(&self) -> Option<&Continuity> {
+        self.continuity.as_ref()
+    }
+
+    /// How often all connections were given up, to be remembered with a new one.
+    pub(super) fn severed(&self) -> u64 {
+        self.continuity.as_ref().map_or(0, Continuity::severed)
+    }
+
+    /// Gives up all connections: another server has the address.
+    pub(super) fn sever(&self) {
+        if let Some(continuity) = &self.continuity {
+            continuity.sever();
+        }
+    }
+
+    /// Returns when the connections of `count` were given up.
+    pub(super) async fn severed_since(&self, count: u64) {
+        match &self.continuity {
+            Some(continuity) => continuity.severed_since(count).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Address of the server without credentials, for messages.
@@ -202,6 +233,7 @@ impl Server {
     /// Opens a connection for a committer.
     pub(super) async fn committer(&self) -> Result<Session, PostgresError> {
         let options = self.options("fritzy committer").options(BY_KEYS);
+        let severed = self.severed();
         let mut connection = self.connect(&options).await?;
         let backend = backend(&mut connection).await;
         let backend = backend.map_err(|failure| PostgresError::Unreachable {
@@ -211,6 +243,7 @@ impl Server {
         Ok(Session {
             connection,
             backend,
+            severed,
         })
     }
 
@@ -262,14 +295,29 @@ impl Server {
         let opened = opened.map_err(|_| unreachable("it does not respond".into()))?;
         let (mut connection, facts) = opened.map_err(|failure| self.connect_error(&failure))?;
         facts.check(self.name(), self.allow_unsafe)?;
-        if let Some(expected) = &self.generation {
-            let found = generation(&mut connection).await;
-            let found = found.map_err(|failure| unreachable(failure.to_string()))?;
-            if found.as_ref() != Some(expected) {
-                return Err(unreachable(REPLACED.into()));
-            }
+        let checked = timeout(CHECK_MAX, self.check_history(&mut connection)).await;
+        match checked {
+            Ok(Ok(None)) => Ok(connection),
+            Ok(Ok(Some(reason))) => Err(unreachable(reason.to_owned())),
+            Ok(Err(failure)) => Err(unreachable(failure.to_string())),
+            Err(_) => Err(unreachable("it does not respond".into())),
         }
-        Ok(connection)
+    }
+
+    /// Why the database is not used: it is another one, or lacks what was seen in it. `None` if it
+    /// is used.
+    pub(super) async fn check_history(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Option<&'static str>, sqlx::Error> {
+        let (Some(database), Some(continuity)) = (&self.database, &self.continuity) else {
+            return Ok(None);
+        };
+        if database_id(connection).await?.as_ref() != Some(database) {
+            return Ok(Some(REPLACED));
+        }
+        let is_sound = continuity.is_sound(connection).await?;
+        Ok((!is_sound).then_some(STARTS_OVER))
     }
 }
 
@@ -345,8 +393,9 @@ async fn backend(connection: &mut PgConnection) -> Result<Backend, sqlx::Error> 
     })
 }
 
-/// The generation of the database behind `connection`.
-pub(super) async fn generation(
+/// The id of the database behind `connection`. Its row is named for the generation, which it was
+/// before a database could have several.
+pub(super) async fn database_id(
     connection: &mut PgConnection,
 ) -> Result<Option<String>, sqlx::Error> {
     let row = sqlx::query("SELECT value FROM meta WHERE name = 'generation'")

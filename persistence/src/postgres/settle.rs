@@ -16,6 +16,7 @@ use tracing::{error, info};
 
 use super::batch_statement::small;
 use super::committer_connection::{CommitterConnection, STEP_MAX, retry_soon};
+use super::continuity::STARTS_OVER;
 use super::error_class::{ErrorClass, classify};
 use crate::committer::{BatchError, Sequenced};
 use crate::rows::signed;
@@ -63,11 +64,14 @@ impl InDoubt {
     }
 
     /// Returns what the lost commit of `batch` would have returned. Retries until the deadlines of
-    /// all its appends have passed.
+    /// all its appends have passed. The batch was sent under the generation of `switches`: if the
+    /// database has begun another one, its outcome stays unknown, since the line on which it was
+    /// written may be gone.
     pub(super) async fn settle(
         &mut self,
         connection: &mut CommitterConnection,
         batch: &[Sequenced<'_>],
+        switches: u64,
     ) -> Result<(), BatchError> {
         connection.disconnect();
         connection.set_in_doubt(true);
@@ -86,7 +90,11 @@ impl InDoubt {
         let deadline = deadlines.max().map_or_else(Instant::now, Instant::from_std);
         let appends = batch.len();
         loop {
-            let failure = match self.try_settle(connection, batch).await {
+            let settled = self.try_settle(connection, batch).await;
+            if connection.continuity().switches() != switches {
+                return Err(generation_changed());
+            }
+            let failure = match settled {
                 Ok(true) => {
                     info!(appends, "an in-doubt batch is in the journal");
                     return Ok(());
@@ -203,6 +211,14 @@ async fn is_written(
         batch.len()
     );
     Ok(found > 0)
+}
+
+/// The result of a batch after whose sending the database has begun a new generation.
+pub(super) fn generation_changed() -> BatchError {
+    BatchError::Failed {
+        reason: STARTS_OVER.into(),
+        certainly_not_written: false,
+    }
 }
 
 fn raised_epoch(row: &PgRow) -> Result<(ShardId, Epoch), BatchError> {

@@ -4,20 +4,23 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, CursorMove, Position};
+use fritzy_domain::{Cursor, CursorMove, EventId, Position};
 use fritzy_types::{ShardId, ShardLease, StorageError};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use tokio::time::timeout;
 use tracing::warn;
+use uuid::Uuid;
 
 use super::batch_statement::{batch_statement, small};
 use super::committer_connection::{CommitterConnection, retry_soon};
+use super::continuity::STARTS_OVER;
 use super::error_class::{ErrorClass, classify, requires_reconnect};
 use super::save_cursors::save_cursors;
 use super::server::{Server, Session};
-use super::settle::InDoubt;
+use super::settle::{InDoubt, generation_changed};
 use crate::committer::{BatchError, BatchStore, Sequenced, creation_key, leases};
+use crate::continuity::KnownHead;
 use crate::rows::signed;
 
 /// After this time without a result a batch is in doubt. The server ends a statement after 5 s; one
@@ -66,6 +69,22 @@ impl PostgresBatches {
             .filter(|(_, current)| !is_held(current))
             .map(|(lease, _)| *lease)
             .collect())
+    }
+
+    /// Resolves a batch without a result, which was sent under a generation.
+    async fn settle(&mut self, switches: u64, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
+        let settling = self.in_doubt.settle(&mut self.connection, batch, switches);
+        settling.await?;
+        self.written(switches, batch)
+    }
+
+    /// The result of a batch that was written. Under another generation it proves nothing: the
+    /// database may have lost it since.
+    fn written(&self, switches: u64, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
+        match self.connection.continuity().note_batch(switches, batch) {
+            true => Ok(()),
+            false => Err(generation_changed()),
+        }
     }
 
     /// The indexes of the appends that conflict with a version or key that exists, or with a state
@@ -121,12 +140,15 @@ impl BatchStore for PostgresBatches {
         shards: &[ShardId],
     ) -> Result<HashMap<ShardId, Position>, BatchError> {
         self.ready().await?;
+        let switches = self.connection.continuity().switches();
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
         let connection = self.connection.get();
         let reading = sqlx::query(
-            "SELECT wanted.shard, coalesce((SELECT position FROM journal WHERE journal.shard = wanted.shard
-                ORDER BY position DESC LIMIT 1), 0)
-             FROM unnest($1::int2[]) AS wanted (shard)",
+            "SELECT wanted.shard, coalesce(head.position, 0) AS position, head.event_id
+             FROM unnest($1::int2[]) AS wanted (shard) LEFT JOIN LATERAL (
+                SELECT position, event_id FROM journal WHERE journal.shard = wanted.shard
+                ORDER BY position DESC LIMIT 1
+             ) AS head ON true",
         )
         .bind(numbers)
         .fetch_all(connection);
@@ -143,10 +165,28 @@ impl BatchStore for PostgresBatches {
         };
         let head = |row: &PgRow| {
             let (shard, position): (i16, i64) = (row.try_get(0)?, row.try_get(1)?);
-            Ok((ShardId(shard.cast_unsigned()), position.cast_unsigned()))
+            let event: Option<Uuid> = row.try_get(2)?;
+            let shard = ShardId(shard.cast_unsigned());
+            Ok((shard, position.cast_unsigned(), event))
         };
-        let heads: Result<_, sqlx::Error> = rows.iter().map(head).collect();
-        heads.map_err(|failure| retry_soon(failure.to_string()))
+        let heads: Result<Vec<_>, sqlx::Error> = rows.iter().map(head).collect();
+        let heads = heads.map_err(|failure| retry_soon(failure.to_string()))?;
+        let seen = heads.iter().filter_map(|&(shard, position, event)| {
+            let event = EventId::from_uuid(event?);
+            Some(KnownHead {
+                shard,
+                position,
+                event,
+            })
+        });
+        let continuity = self.connection.continuity();
+        if !continuity.note_read(switches, seen) {
+            return Err(retry_soon(STARTS_OVER.into()));
+        }
+        let heads = heads.into_iter();
+        Ok(heads
+            .map(|(shard, position, _)| (shard, position))
+            .collect())
     }
 
     async fn save_cursors(
@@ -193,13 +233,23 @@ impl BatchStore for PostgresBatches {
 
     async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
         self.ready().await?;
-        let failure = match timeout(BATCH_MAX, self.write(batch)).await {
-            Ok(Ok(fenced)) if fenced.is_empty() => return Ok(()),
+        let switches = self.connection.continuity().switches();
+        let severed = self.connection.severed();
+        let written = tokio::select! {
+            biased;
+            written = timeout(BATCH_MAX, self.write(batch)) => written,
+            () = severed => {
+                warn!("the connection was given up during a commit; resolving the batch");
+                return self.settle(switches, batch).await;
+            }
+        };
+        let failure = match written {
+            Ok(Ok(fenced)) if fenced.is_empty() => return self.written(switches, batch),
             Ok(Ok(fenced)) => return Err(BatchError::Fenced(fenced)),
             Ok(Err(failure)) => failure,
             Err(_) => {
                 warn!("a batch has no result in time; resolving it");
-                return self.in_doubt.settle(&mut self.connection, batch).await;
+                return self.settle(switches, batch).await;
             }
         };
         let class = classify(&failure);
@@ -209,7 +259,7 @@ impl BatchStore for PostgresBatches {
         match class {
             ErrorClass::ConnectionLost => {
                 warn!(%failure, "the connection was lost during a commit; resolving the batch");
-                self.in_doubt.settle(&mut self.connection, batch).await
+                self.settle(switches, batch).await
             }
             ErrorClass::Transient => Err(retry_soon(failure.to_string())),
             ErrorClass::Rejected | ErrorClass::CheckFailed => {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Append, Appending, CommandId, CommandRecord, CommitFeed, EntityId, JournalReader,
+    Append, Appending, CommandId, CommandRecord, CommitFeed, EntityId, Generations, JournalReader,
     JournalWriter, MemoryBudget, Page, Position, RecordedEvent, Version,
 };
 use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
+use super::continuity::SqliteContinuity;
+use super::generations::read_all;
 use super::reader::SqliteReader;
 use crate::committer::Committer;
 use crate::rows::{collect_rows, command_record, heads, read_error, recorded, signed};
@@ -23,11 +25,20 @@ pub(super) const HEADS: &str = "SELECT shard, coalesce(
 pub(super) struct SqliteJournal {
     reader: SqliteReader,
     committer: Committer,
+    continuity: SqliteContinuity,
 }
 
 impl SqliteJournal {
-    pub(super) const fn new(reader: SqliteReader, committer: Committer) -> Self {
-        Self { reader, committer }
+    pub(super) const fn new(
+        reader: SqliteReader,
+        committer: Committer,
+        continuity: SqliteContinuity,
+    ) -> Self {
+        Self {
+            reader,
+            committer,
+            continuity,
+        }
     }
 }
 
@@ -68,7 +79,16 @@ impl JournalReader for SqliteJournal {
         .fetch_all(self.reader.pool())
         .await
         .map_err(read_error)?;
-        rows.iter().map(recorded).collect()
+        let events: Vec<RecordedEvent> = rows.iter().map(recorded).collect::<Result<_, _>>()?;
+        if let Some(last) = events.last() {
+            // Projections read so: what they publish must not be lost unnoticed either.
+            self.continuity.note(shard, last.position, last.event_id);
+        }
+        Ok(events)
+    }
+
+    async fn generations(&self) -> Result<Generations, StorageError> {
+        read_all(self.reader.pool()).await
     }
 
     async fn read_entity(

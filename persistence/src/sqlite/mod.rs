@@ -1,10 +1,12 @@
 //! The stores in one SQLite file: one writer connection, held by the committer, and a few readers.
 
 mod backend;
+mod continuity;
 mod cursor_table;
 mod cursors;
 mod error;
 mod file_lock;
+mod generations;
 mod journal;
 mod many_rows;
 mod migrations;

@@ -12,9 +12,11 @@ use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::backend::SqliteBackend;
+use super::continuity::SqliteContinuity;
 use super::cursors::SqliteCursors;
 use super::error::SqliteError;
 use super::file_lock::{FileLock, LockError};
+use super::generations::{first_or_newest, lost_events};
 use super::journal::SqliteJournal;
 use super::migrations::MIGRATIONS;
 use super::options::{SqliteConfig, connect_options};
@@ -52,14 +54,17 @@ impl Stores {
         migrate(&mut connection, file).await?;
         check_durable(&mut connection, file).await?;
         create_shards(&mut connection, file, config.shards).await?;
+        let continuity = known_history(&mut connection, file).await?;
         let reader = SqliteReader::new(options.clone(), config.readers);
         // Claims and cursors set by operators are rare, and wait for the committer like any second
         // writer.
+        let watch = continuity.watch(options.clone());
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_lazy_with(options);
-        let committer = Committer::start(config.committer, SqliteBatches::new(connection));
-        let journal = SqliteJournal::new(reader.clone(), committer.clone());
+        let batches = SqliteBatches::new(connection, continuity.clone());
+        let committer = Committer::start(config.committer, batches);
+        let journal = SqliteJournal::new(reader.clone(), committer.clone(), continuity.clone());
         let cursors = SqliteCursors::new(reader.clone(), writer.clone(), committer.clone());
         let read_model: Arc<dyn ReadModel> = Arc::new(SqliteReadModel::new(reader.clone()));
         Ok(Self {
@@ -69,10 +74,25 @@ impl Stores {
             ownership: Arc::new(SqliteOwnership::new(config.shards, writer.clone())),
             cursors: Arc::new(cursors),
             membership: None,
-            generation: String::new(),
-            engine: StoreEngine::with_backend(committer, SqliteBackend::new(reader, writer, lock)),
+            database: String::new(),
+            engine: StoreEngine::with_backend(
+                committer,
+                SqliteBackend::new(reader, writer, lock, continuity, watch),
+            ),
         })
     }
+}
+
+/// The generation of the file, as the line that this node is on.
+async fn known_history(
+    connection: &mut SqliteConnection,
+    file: &Path,
+) -> Result<SqliteContinuity, SqliteError> {
+    let generation = first_or_newest(connection).await;
+    let generation = generation.map_err(|failure| unusable(file, &failure))?;
+    let lost_events = lost_events(connection, generation).await;
+    let lost_events = lost_events.map_err(|failure| unusable(file, &failure))?;
+    SqliteContinuity::new(file, generation, lost_events).map_err(|failure| unusable(file, &failure))
 }
 
 fn unusable(file: &Path, failure: &impl ToString) -> SqliteError {

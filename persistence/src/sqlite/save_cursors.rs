@@ -15,9 +15,12 @@ pub(super) async fn save_cursors(
     let mut not_saved = Vec::new();
     for CursorMove { lease, cursor } in moves {
         let saved = sqlx::query(
-            "INSERT INTO projection_cursor AS kept (projection, shard, position, resets, stopped)
-             SELECT ?, shard, ?, ?, ? FROM shard WHERE shard = ? AND owner = ? AND epoch = ?
-             ON CONFLICT (projection, shard) DO UPDATE SET position = excluded.position, stopped = excluded.stopped
+            "INSERT INTO projection_cursor AS kept (projection, shard, position, resets, stopped, event_id, event_position)
+             SELECT ?1, shard, ?2, ?3, ?4, (SELECT event_id FROM journal
+                WHERE journal.shard = shard.shard AND journal.position = ?2), ?2
+             FROM shard WHERE shard = ?5 AND owner = ?6 AND epoch = ?7
+             ON CONFLICT (projection, shard) DO UPDATE SET position = excluded.position, stopped = excluded.stopped,
+                event_id = excluded.event_id, event_position = excluded.event_position
              WHERE kept.resets = excluded.resets AND kept.position <= excluded.position",
         )
         .bind(projection)

@@ -8,6 +8,7 @@ use fritzy_types::{ShardId, ShardLease, StorageError};
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
+use super::continuity::SqliteContinuity;
 use super::error::{WriteError, is_full, is_rejection};
 use super::many_rows::ManyRows;
 use super::save_cursors::save_cursors;
@@ -26,12 +27,14 @@ pub(super) struct SqliteBatches {
     existing: ManyRows,
     /// Set when a sync has failed: what the log holds is unknown until the file is opened anew.
     broken: Option<String>,
+    continuity: SqliteContinuity,
 }
 
 impl SqliteBatches {
-    pub(super) fn new(connection: SqliteConnection) -> Self {
+    pub(super) fn new(connection: SqliteConnection, continuity: SqliteContinuity) -> Self {
         Self {
             connection,
+            continuity,
             fence: ManyRows::new(
                 "WITH lease (shard, owner, epoch) AS (VALUES",
                 "(?, ?, ?)",
@@ -136,12 +139,20 @@ impl BatchStore for SqliteBatches {
         };
         let mut heads = HashMap::with_capacity(shards.len());
         for &shard in shards {
-            let row = sqlx::query("SELECT coalesce(max(position), 0) FROM journal WHERE shard = ?")
-                .bind(shard.0)
-                .fetch_one(&mut self.connection)
-                .await
-                .map_err(failed)?;
+            let row = sqlx::query(
+                "SELECT position, event_id FROM journal WHERE shard = ? ORDER BY position DESC LIMIT 1",
+            )
+            .bind(shard.0)
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(failed)?;
+            let Some(row) = row else {
+                heads.insert(shard, 0);
+                continue;
+            };
             let position: i64 = row.try_get(0).map_err(failed)?;
+            let event = EventId::from_uuid(row.try_get(1).map_err(failed)?);
+            self.continuity.note(shard, position.cast_unsigned(), event);
             heads.insert(shard, position.cast_unsigned());
         }
         Ok(heads)
@@ -196,8 +207,24 @@ impl BatchStore for SqliteBatches {
                 certainly_not_written: true,
             });
         }
+        if let Some(reason) = self.continuity.objection() {
+            return Err(BatchError::Failed {
+                reason,
+                certainly_not_written: true,
+            });
+        }
         match self.write(batch).await {
-            Ok(()) => Ok(()),
+            Ok(()) => match self.continuity.objection() {
+                None => {
+                    self.continuity.note_batch(batch);
+                    Ok(())
+                }
+                // Written into a file that is no longer the database, perhaps.
+                Some(reason) => Err(BatchError::Failed {
+                    reason,
+                    certainly_not_written: false,
+                }),
+            },
             Err(WriteError::Fenced(leases)) => Err(BatchError::Fenced(leases)),
             Err(WriteError::Conflicts(indexes)) => Err(BatchError::Conflicts(indexes)),
             Err(WriteError::Statement(failure)) if is_rejection(&failure) => {

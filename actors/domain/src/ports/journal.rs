@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use fritzy_types::{ShardId, StorageError};
 use uuid::Uuid;
 
-use super::{Append, Appending, CommitFeed, MemoryBudget, Page};
+use super::{Append, Appending, CommitFeed, Generations, MemoryBudget, Page};
 use crate::{CommandId, EntityId, Event, EventId, Fingerprint, Position, Version};
 
 /// An event as stored in the journal.
@@ -65,6 +65,15 @@ pub trait JournalReader: Send + Sync {
     /// # Errors
     /// When the store is unavailable.
     async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError>;
+
+    /// The lines of the journal's history. By default one: that of a store which cannot lose what
+    /// it has acknowledged.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    async fn generations(&self) -> Result<Generations, StorageError> {
+        Ok(Generations::first())
+    }
 
     /// Up to `limit` events of a shard behind position `after`, in order.
     ///
@@ -152,6 +161,14 @@ impl Journal {
     /// See there.
     pub async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         self.reader.heads().await
+    }
+
+    /// See [`JournalReader::generations`].
+    ///
+    /// # Errors
+    /// See there.
+    pub async fn generations(&self) -> Result<Generations, StorageError> {
+        self.reader.generations().await
     }
 
     /// See [`JournalReader::read_shard`].

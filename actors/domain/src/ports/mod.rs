@@ -4,6 +4,7 @@
 mod append;
 mod commit_feed;
 mod cursors;
+mod generations;
 mod heap_size;
 mod journal;
 mod memory_budget;
@@ -14,6 +15,7 @@ mod read_replicas;
 pub use append::{Append, AppendError, AppendOutcome, Appending};
 pub use commit_feed::{CommitFeed, Committed, FeedItem};
 pub use cursors::{Cursor, CursorMove, Cursors};
+pub use generations::{Generation, GenerationStart, Generations};
 pub use heap_size::HeapSize;
 pub use journal::{CommandRecord, Journal, JournalReader, JournalWriter, RecordedEvent};
 pub use memory_budget::{MemoryBudget, UnlimitedBudget};

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fritzy_domain::Generations;
 use fritzy_kafka::{KafkaBridge, TOPICS};
 use fritzy_projections::{
     Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart,
@@ -57,8 +58,11 @@ impl ProjectionStart for Panicking {
         self.bridges.begin()
     }
 
-    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
-        let bridge = self.bridges.start().await?;
+    async fn start(
+        &self,
+        generations: &Generations,
+    ) -> Result<Box<dyn Projection>, ProjectionError> {
+        let bridge = self.bridges.start(generations).await?;
         let last = self.times.fetch_sub(1, SeqCst) <= 0;
         let events = if last { i64::MAX } else { self.events };
         Ok(Box::new(PanicIn { bridge, events }))

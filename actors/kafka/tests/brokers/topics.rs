@@ -59,7 +59,8 @@ async fn topic_differences_are_reported_and_corrected() {
     let mut config = shop.config.clone();
     config.brokers.clone_from(&brokers);
     let bridge = KafkaBridge::new(config).expect("a client");
-    let error = fritzy_projections::ProjectionStart::start(&bridge)
+    let generations = fritzy_domain::Generations::first();
+    let error = fritzy_projections::ProjectionStart::start(&bridge, &generations)
         .await
         .err();
     let error = error.expect("topics are missing").to_string();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use fritzy_domain::Position;
+use fritzy_domain::{Generations, Position};
 use fritzy_projections::{
     Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart,
 };
@@ -151,7 +151,7 @@ impl ProjectionStart for Start {
         self.1
     }
 
-    async fn start(&self) -> Result<Box<dyn Projection>, ProjectionError> {
+    async fn start(&self, _: &Generations) -> Result<Box<dyn Projection>, ProjectionError> {
         if self.0.is_unreachable.load(SeqCst) {
             return Err(ProjectionError("not reachable".into()));
         }

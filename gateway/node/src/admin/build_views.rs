@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use fritzy_cluster::{MemberStatus, PeerStatus, ShardLocation, ShardMap, assign, preference};
-use fritzy_types::{ClusterState, NodeId, NodeRecord, Roles, ShardId};
+use fritzy_domain::Generation;
+use fritzy_types::{ClusterState, NodeId, NodeRecord, Roles, ShardId, rfc3339};
 
 use super::views::{
-    CalledNodeView, ClusterView, DeadNodeView, NodeName, NodeView, ObservedOwner,
-    ObservedShardView, ShardList, ShardView, ShardsView,
+    CalledNodeView, ClusterView, DeadNodeView, GenerationView, LostView, NodeName, NodeView,
+    ObservedOwner, ObservedShardView, ShardList, ShardView, ShardsView,
 };
 
 /// Preferred nodes of a shard shown at most: where it would go if the first ones failed.
 const PREFERS_MAX: usize = 5;
+/// Shards with lost events shown at most; the table `generation_shard` has all of them.
+const LOST_MAX: usize = 100;
 
 /// The state of the called node.
 pub(super) struct NodeSnapshot<'s> {
@@ -52,6 +55,26 @@ pub(super) fn cluster_view(
         },
         nodes,
         gone: dead_node_views(fenced, &owned, fenced_for),
+        generation: None,
+    }
+}
+
+pub(super) fn generation_view(generation: &Generation) -> GenerationView {
+    let shards = generation.shards.iter();
+    let lost = shards.filter(|(_, start)| start.lost_events() > 0);
+    GenerationView {
+        number: generation.number,
+        id: generation.id.to_string(),
+        began: rfc3339(generation.began),
+        lost_events: lost.clone().map(|(_, start)| start.lost_events()).sum(),
+        lost: lost
+            .take(LOST_MAX)
+            .map(|(shard, start)| LostView {
+                shard: shard.0,
+                kept: start.kept,
+                lost: start.lost,
+            })
+            .collect(),
     }
 }
 

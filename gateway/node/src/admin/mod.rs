@@ -22,8 +22,8 @@ use crate::start_error::StartError;
 
 pub(crate) use service::AdminService;
 pub(crate) use views::{
-    CalledNodeView, ClusterView, DeadNodeView, DrainView, EntityView, NodeName, NodeView,
-    ObservedOwner, RebalancedView, ShardList, ShardView,
+    CalledNodeView, ClusterView, DeadNodeView, DrainView, EntityView, GenerationView, LostView,
+    NodeName, NodeView, ObservedOwner, RebalancedView, ShardList, ShardView,
 };
 #[cfg(test)]
 pub(crate) use views::{ObservedShardView, ShardsView};

@@ -12,7 +12,8 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::build_views::{
-    NodeSnapshot, cluster_view, has_other_owner, may_own, named, owned_by, shard_view,
+    NodeSnapshot, cluster_view, generation_view, has_other_owner, may_own, named, owned_by,
+    shard_view,
 };
 use super::error::AdminError;
 use super::node_lookup::find;
@@ -65,7 +66,17 @@ impl AdminService {
             vec![]
         };
         let ages: HashMap<NodeId, Duration> = ages.into_iter().collect();
-        cluster_view(&self.snapshot(failure), &state, &ages)
+        let generations = match failure {
+            Some(_) => None,
+            None => {
+                let reading = timeout(TABLES_TIME_MAX, self.journal.generations()).await;
+                reading.ok().and_then(Result::ok)
+            }
+        };
+        ClusterView {
+            generation: generations.map(|all| generation_view(all.current())),
+            ..cluster_view(&self.snapshot(failure), &state, &ages)
+        }
     }
 
     /// Marks a node as draining, and waits up to `wait` until it owns no shards. The node sees the

@@ -13,6 +13,34 @@ pub(crate) struct ClusterView {
     /// Incarnations declared dead, the latest first. Their rows remain until another node joins,
     /// ten minutes later at the earliest.
     pub(crate) gone: Vec<DeadNodeView>,
+    /// The database's current generation; `None` when it could not be read.
+    #[serde(default)]
+    pub(crate) generation: Option<GenerationView>,
+}
+
+/// A generation of the database, and what was lost when it began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GenerationView {
+    /// 1 unless the database went backwards.
+    pub(crate) number: u64,
+    pub(crate) id: String,
+    /// When it began, RFC 3339; by the database's clock.
+    pub(crate) began: String,
+    /// Acknowledged events known to be lost.
+    pub(crate) lost_events: u64,
+    /// Where they were; the first of them.
+    pub(crate) lost: Vec<LostView>,
+}
+
+/// Lost events of one shard: those behind `kept`, up to `lost`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LostView {
+    pub(crate) shard: u16,
+    /// The last position that is still valid.
+    pub(crate) kept: u64,
+    /// The last position that is known to be lost.
+    pub(crate) lost: u64,
 }
 
 /// The node that was called, by its own account.

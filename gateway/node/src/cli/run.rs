@@ -1,9 +1,13 @@
 //! Runs the chosen command. Without one, runs a node until a signal stops it or it cannot go on.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use fritzy_gateway::schema_text;
+use fritzy_persistence::Lost;
 use futures_util::FutureExt as _;
+use tokio::time::sleep;
+use tracing::{error, warn};
 
 use super::arguments::{Action, read};
 use super::error::CliError;
@@ -13,6 +17,9 @@ use crate::node::Node;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::{banner, logging};
+
+/// Before another attempt to start again.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// Exit code for settings that cannot be used.
 const BAD_SETTINGS: u8 = 2;
@@ -63,18 +70,54 @@ fn run_node(settings: Settings) -> ExitCode {
             Err(failure) => return fail(&format!("cannot receive signals: {failure}"), 1),
         };
         let stopped = signals.any().shared();
-        let node = match Node::start_until(settings.clone(), stopped.clone()).await {
+        let mut node = match Node::start_until(settings.clone(), stopped.clone()).await {
             Ok(node) => node,
             Err(failure) => return fail(&failure.to_string(), 1),
         };
         out(&banner::text(&settings, node.address()));
-        tokio::select! {
-            () = stopped => {
-                node.stop().await;
-                ExitCode::SUCCESS
+        loop {
+            let lost = tokio::select! {
+                () = stopped.clone() => {
+                    node.stop().await;
+                    return ExitCode::SUCCESS;
+                }
+                lost = node.lost() => lost,
+            };
+            node = match lost {
+                // Its memory may be stale and nothing can be written, so there is nothing to
+                // finish.
+                Lost::Database(reason) => return fail(&format!("this node stops: {reason}"), 1),
+                Lost::History => {
+                    warn!("starting over with what the database has");
+                    let again = Settings {
+                        listen: node.address(),
+                        ..settings.clone()
+                    };
+                    node.abandon().await;
+                    match start_again(&again, stopped.clone()).await {
+                        Some(node) => node,
+                        None => return ExitCode::SUCCESS,
+                    }
+                }
             }
-            // Its memory may be stale and nothing can be written, so there is nothing to finish.
-            reason = node.lost() => fail(&format!("this node stops: {reason}"), 1),
         }
     })
+}
+
+/// Starts a node again, however often it takes: the database may be away for a while. `None` when
+/// `stopped` completes.
+async fn start_again(
+    settings: &Settings,
+    stopped: impl Future<Output = ()> + Clone + Send,
+) -> Option<Node> {
+    loop {
+        match Node::start_until(settings.clone(), stopped.clone()).await {
+            Ok(node) => return Some(node),
+            Err(failure) => error!(%failure, "this node does not start again yet; retrying"),
+        }
+        tokio::select! {
+            () = stopped.clone() => return None,
+            () = sleep(RESTART_DELAY) => {}
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
+use fritzy_persistence::{Lost, PostgresConfig, PostgresError, Sharing, Stores};
 use fritzy_testbed::skip_unless;
 use sqlx::{Connection, PgConnection, Row};
 use tokio::time::timeout;
@@ -96,6 +96,9 @@ async fn cluster_node_retakes_a_lost_lock_and_ends_if_it_is_taken() {
     taken.expect("the lock is free");
     let lost = timeout(TEST_TIMEOUT, stores.lost()).await;
     let lost = lost.expect("the node ends");
-    assert!(lost.contains("a node without a cluster"), "{lost}");
+    let Lost::Database(reason) = lost else {
+        panic!("{lost:?}");
+    };
+    assert!(reason.contains("a node without a cluster"), "{reason}");
     stores.close().await;
 }

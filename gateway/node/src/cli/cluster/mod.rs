@@ -2,6 +2,7 @@
 
 mod client;
 mod drain;
+mod generation;
 mod outcome;
 mod table;
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::generation::generation;
 use crate::admin::{
     CalledNodeView, ClusterView, DeadNodeView, EntityView, NodeName, NodeView, ObservedOwner,
     ShardList, ShardView,
@@ -59,6 +60,7 @@ pub(super) fn cluster(view: &ClusterView) -> String {
     text.push_str(&format!("{count} shards, {unowned}\n"));
     text.push_str(&asked(&view.asked));
     text.push_str(&gone(view));
+    text.push_str(&generation(view.generation.as_ref()));
     text
 }
 
@@ -318,6 +320,7 @@ mod tests {
             },
             nodes: vec![asked, draining, drained, lost],
             gone: vec![gone("five", None, 3), came_back],
+            generation: None,
         };
         let expected = "\
 NODE      ADDRESS        ROLES             VERSION  WIRE  SHARDS  STATE          HEARTBEAT  ROUND TRIP  SILENT
@@ -352,6 +355,7 @@ gone: an earlier incarnation of three (id of three), declared dead 312.4 s ago
             shards: ShardsView::default(),
             nodes: Vec::new(),
             gone: Vec::new(),
+            generation: None,
         };
         let text = cluster(&view);
         for part in [

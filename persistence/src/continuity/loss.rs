@@ -1,0 +1,56 @@
+//! What a database has lost, for people.
+
+use fritzy_domain::Position;
+use fritzy_types::ShardId;
+
+/// Ranges that a message names at most; the table `generation_shard` has all of them.
+const NAMED_MAX: usize = 20;
+
+/// Acknowledged events of one shard that the database no longer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LostRange {
+    pub(crate) shard: ShardId,
+    /// The last position that is still there.
+    pub(crate) kept: Position,
+    /// The last position that is known to be lost.
+    pub(crate) lost: Position,
+}
+
+impl LostRange {
+    pub(crate) const fn events(&self) -> u64 {
+        self.lost.saturating_sub(self.kept)
+    }
+}
+
+/// The ranges as text: `17:96-100, 409:3`, each a shard with its lost positions.
+pub(crate) fn describe(lost: &[LostRange]) -> String {
+    let range = |range: &LostRange| match range.events() {
+        1 => format!("{}:{}", range.shard, range.lost),
+        _ => format!("{}:{}-{}", range.shard, range.kept + 1, range.lost),
+    };
+    let mut named: Vec<String> = lost.iter().take(NAMED_MAX).map(range).collect();
+    if lost.len() > NAMED_MAX {
+        named.push(format!("and {} more shards", lost.len() - NAMED_MAX));
+    }
+    named.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_positions_are_named_with_their_shards() {
+        let range = |shard, kept, lost| LostRange {
+            shard: ShardId(shard),
+            kept,
+            lost,
+        };
+        assert_eq!(
+            describe(&[range(17, 95, 100), range(409, 2, 3)]),
+            "17:96-100, 409:3"
+        );
+        let many: Vec<LostRange> = (0..25).map(|shard| range(shard, 0, 1)).collect();
+        assert!(describe(&many).ends_with("19:1, and 5 more shards"));
+    }
+}

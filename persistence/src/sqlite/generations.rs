@@ -1,0 +1,207 @@
+//! The tables of generations: reading them, beginning a new one, and looking for what is known.
+
+use std::collections::BTreeMap;
+
+use fritzy_domain::{Generation, GenerationStart, Generations};
+use fritzy_types::{ShardId, StorageError, Timestamp};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
+use uuid::Uuid;
+
+use super::many_rows::ManyRows;
+use crate::continuity::{GenerationId, KnownHead, LostRange, Sighting};
+use crate::rows::{Columns, read_error, signed};
+
+/// How much a new generation raises every epoch: no line of history has that many claims, so that
+/// nothing of an earlier line is ever the newest.
+const RAISE: i64 = 1 << 32;
+
+const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+
+/// Returns the newest generation; gives a new database its first one.
+pub(super) async fn first_or_newest(
+    connection: &mut SqliteConnection,
+) -> Result<GenerationId, sqlx::Error> {
+    let first = format!(
+        "INSERT INTO generation (number, id, began) SELECT 1, ?, {NOW}
+         WHERE NOT EXISTS (SELECT 1 FROM generation)"
+    );
+    // A constant of this file.
+    sqlx::query(sqlx::AssertSqlSafe(first))
+        .bind(Uuid::new_v4())
+        .execute(&mut *connection)
+        .await?;
+    newest(connection).await
+}
+
+async fn newest(connection: &mut SqliteConnection) -> Result<GenerationId, sqlx::Error> {
+    let row = sqlx::query("SELECT number, id FROM generation ORDER BY number DESC LIMIT 1")
+        .fetch_one(connection)
+        .await?;
+    Ok(GenerationId {
+        number: row.try_get::<i64, _>(0)?.cast_unsigned(),
+        id: row.try_get(1)?,
+    })
+}
+
+/// How many events are known to have been lost when a generation began.
+pub(super) async fn lost_events(
+    connection: &mut SqliteConnection,
+    generation: GenerationId,
+) -> Result<u64, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT coalesce(sum(max(0, lost - kept)), 0) FROM generation_shard WHERE generation = ?",
+    )
+    .bind(signed(generation.number))
+    .fetch_one(connection)
+    .await?;
+    row.try_get::<i64, _>(0).map(i64::cast_unsigned)
+}
+
+/// The statement that finds the known heads which are not there.
+pub(super) fn missing_statement() -> ManyRows {
+    ManyRows::new(
+        "WITH known (shard, position, event_id) AS (VALUES",
+        "(?, ?, ?)",
+        ") SELECT known.shard, known.position FROM known WHERE known.event_id IS NOT (
+            SELECT event_id FROM journal WHERE journal.shard = known.shard AND journal.position = known.position)",
+    )
+}
+
+/// Looks for the newest generation and the known heads, in one snapshot.
+pub(super) async fn look(
+    connection: &mut SqliteConnection,
+    missing: &ManyRows,
+    heads: &[KnownHead],
+) -> Result<Sighting, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let generation = newest(&mut transaction).await?;
+    let mut found = Vec::new();
+    for (statement, run) in missing.cut(heads) {
+        let mut query = sqlx::query(statement);
+        for head in run {
+            query = query
+                .bind(head.shard.0)
+                .bind(signed(head.position))
+                .bind(*head.event.as_uuid());
+        }
+        for row in query.fetch_all(&mut *transaction).await? {
+            let (shard, position): (u16, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let is_it =
+                |head: &&KnownHead| head.shard.0 == shard && signed(head.position) == position;
+            found.extend(run.iter().filter(is_it).copied());
+        }
+    }
+    transaction.rollback().await?;
+    Ok(Sighting {
+        generation,
+        missing: found,
+        heartbeat: None,
+    })
+}
+
+/// Begins a new generation, numbered above both `found` and `known`. All at once it empties every
+/// owner and raises every epoch. Returns it with what is known to be lost.
+pub(super) async fn begin(
+    connection: &mut SqliteConnection,
+    found: GenerationId,
+    known: GenerationId,
+    missing: &[KnownHead],
+) -> Result<(GenerationId, Vec<LostRange>), sqlx::Error> {
+    let generation = GenerationId {
+        number: found.number.max(known.number) + 1,
+        id: Uuid::new_v4(),
+    };
+    let number = signed(generation.number);
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let insert = format!("INSERT INTO generation (number, id, began) VALUES (?, ?, {NOW})");
+    sqlx::query(sqlx::AssertSqlSafe(insert))
+        .bind(number)
+        .bind(generation.id)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query(
+        "INSERT INTO generation_shard (generation, shard, kept) SELECT ?, shard, coalesce(
+            (SELECT max(position) FROM journal WHERE journal.shard = shard.shard), 0) FROM shard",
+    )
+    .bind(number)
+    .execute(&mut *transaction)
+    .await?;
+    for head in missing {
+        // Where the journal has another event at a known position, the lines have parted somewhere
+        // before, at the beginning of the last generation at the earliest.
+        sqlx::query(
+            "UPDATE generation_shard AS start SET lost = ?1, kept = CASE WHEN kept < ?1 THEN kept ELSE coalesce((
+                SELECT kept FROM generation_shard AS last WHERE last.generation = ?2 AND last.shard = start.shard), 0) END
+             WHERE generation = ?3 AND shard = ?4",
+        )
+        .bind(signed(head.position))
+        .bind(signed(found.number))
+        .bind(number)
+        .bind(head.shard.0)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    sqlx::query("UPDATE shard SET owner = NULL, epoch = epoch + ?")
+        .bind(RAISE)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query(
+        "UPDATE projection_cursor AS saved SET position = start.kept, resets = resets + 1, stopped = NULL
+         FROM generation_shard AS start
+         WHERE start.generation = ? AND start.shard = saved.shard AND saved.position > start.kept",
+    )
+    .bind(number)
+    .execute(&mut *transaction)
+    .await?;
+    let rows = sqlx::query(
+        "SELECT shard, kept, lost FROM generation_shard WHERE generation = ? AND lost > kept ORDER BY shard",
+    )
+    .bind(number)
+    .fetch_all(&mut *transaction)
+    .await?;
+    let lost = rows.iter().map(lost_range).collect::<Result<_, _>>()?;
+    transaction.commit().await?;
+    Ok((generation, lost))
+}
+
+fn lost_range(row: &SqliteRow) -> Result<LostRange, sqlx::Error> {
+    Ok(LostRange {
+        shard: ShardId(row.try_get(0)?),
+        kept: row.try_get::<i64, _>(1)?.cast_unsigned(),
+        lost: row.try_get::<i64, _>(2)?.cast_unsigned(),
+    })
+}
+
+/// All generations.
+pub(super) async fn read_all(pool: &SqlitePool) -> Result<Generations, StorageError> {
+    let rows = sqlx::query(
+        "SELECT number, id, began, shard, kept, lost FROM generation
+         LEFT JOIN generation_shard ON generation = number ORDER BY number, shard",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(read_error)?;
+    let mut generations: Vec<Generation> = Vec::new();
+    for row in &rows {
+        let number = row.int("number")?.cast_unsigned();
+        if generations.last().is_none_or(|last| last.number != number) {
+            generations.push(Generation {
+                number,
+                id: row.uuid("id")?,
+                began: Timestamp::from_micros(row.int("began")?),
+                shards: BTreeMap::new(),
+            });
+        }
+        let shard: Option<u16> = row.try_get("shard").map_err(read_error)?;
+        if let (Some(shard), Some(last)) = (shard, generations.last_mut()) {
+            let start = GenerationStart {
+                kept: row.int("kept")?.cast_unsigned(),
+                lost: row.int("lost")?.cast_unsigned(),
+            };
+            last.shards.insert(ShardId(shard), start);
+        }
+    }
+    Generations::new(generations)
+        .ok_or_else(|| StorageError::Unreadable("the table of generations is empty".into()))
+}
