@@ -90,11 +90,15 @@ impl Fixture {
 
     /// Uses stores of a test, with every shard claimed for `owner`.
     pub(crate) async fn claimed_by(owner: NodeId, stores: Stores) -> Self {
-        let fixture = Self {
+        Self::unclaimed_by(owner, stores).claimed().await
+    }
+
+    /// Uses stores of a test for `owner`, which owns nothing yet.
+    pub(crate) fn unclaimed_by(owner: NodeId, stores: Stores) -> Self {
+        Self {
             owner,
             ..Self::unclaimed(stores, None)
-        };
-        fixture.claimed().await
+        }
     }
 
     /// Claims every shard for the fixture's owner.

@@ -1,6 +1,7 @@
 //! Outages of PostgreSQL, each produced on a real server: responses stay true, and the store
 //! recovers by itself.
 
+mod backwards;
 mod claims;
 mod disk_full;
 mod lost_responses;

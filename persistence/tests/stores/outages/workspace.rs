@@ -23,6 +23,8 @@ pub(crate) struct Workspace {
     pub(crate) server: PostgresServer,
     pub(crate) proxy: ChaosProxy,
     pub(crate) fixture: Fixture,
+    /// The settings that the stores were opened with.
+    pub(crate) config: PostgresConfig,
 }
 
 /// An append, and the result that its client received.
@@ -79,12 +81,13 @@ impl Workspace {
             ..PostgresConfig::new(server.url("postgres").replace(&port, &through))
         };
         change(&mut config);
-        let stores = Stores::open_postgres(config).await.expect("opens");
+        let stores = Stores::open_postgres(config.clone()).await.expect("opens");
         let fixture = Fixture::claimed_by(node(1), stores).await;
         Self {
             server,
             proxy,
             fixture,
+            config,
         }
     }
 
