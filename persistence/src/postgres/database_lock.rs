@@ -226,6 +226,8 @@ async fn keep_locked(
                 lost.send_replace(Some(failure.to_string()));
                 return;
             }
+            // Said already, where it was noticed; the next attempt finds a sound database.
+            Err(PostgresError::History { .. }) => {}
             Err(failure) => {
                 warn!(%failure, "the database is unreachable");
                 drop(held);

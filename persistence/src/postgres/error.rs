@@ -42,6 +42,14 @@ pub enum PostgresError {
         /// The message of the system or the server.
         reason: String,
     },
+    /// The database lacks what this node has seen in it, and has begun a new generation.
+    #[error(
+        "the database {server} went backwards, and began a new generation; this node starts over with what it has"
+    )]
+    History {
+        /// Address of the server.
+        server: String,
+    },
     /// The server was reached, but something in the database could not be read.
     #[error("the database {server} cannot be read: {reason}")]
     Unreadable {

@@ -298,6 +298,9 @@ impl Server {
         let checked = timeout(CHECK_MAX, self.check_history(&mut connection)).await;
         match checked {
             Ok(Ok(None)) => Ok(connection),
+            Ok(Ok(Some(STARTS_OVER))) => Err(PostgresError::History {
+                server: self.name(),
+            }),
             Ok(Ok(Some(reason))) => Err(unreachable(reason.to_owned())),
             Ok(Err(failure)) => Err(unreachable(failure.to_string())),
             Err(_) => Err(unreachable("it does not respond".into())),

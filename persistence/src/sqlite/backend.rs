@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use super::continuity::{ContinuityWatch, SqliteContinuity};
 use super::file_lock::FileLock;
@@ -19,6 +20,7 @@ pub(super) struct SqliteBackend {
     continuity: SqliteContinuity,
     /// Ends when the store is closed: it would keep the log from being moved into the file.
     watch: Mutex<Option<ContinuityWatch>>,
+    options: SqliteConnectOptions,
 }
 
 impl SqliteBackend {
@@ -28,6 +30,7 @@ impl SqliteBackend {
         lock: FileLock,
         continuity: SqliteContinuity,
         watch: ContinuityWatch,
+        options: SqliteConnectOptions,
     ) -> Self {
         Self {
             reader,
@@ -35,6 +38,7 @@ impl SqliteBackend {
             lock: Mutex::new(Some(lock)),
             continuity,
             watch: Mutex::new(Some(watch)),
+            options,
         }
     }
 }
@@ -54,6 +58,7 @@ impl StoreBackend for SqliteBackend {
     }
 
     async fn release(&self) {
+        self.continuity.settle_replacement(&self.options).await;
         self.lock.lock().expect("no holder panics").take();
     }
 

@@ -5,14 +5,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fritzy_domain::{EventId, Position};
 use fritzy_types::ShardId;
 use prometheus_client::registry::Registry;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
@@ -39,6 +39,21 @@ impl FileIdentity {
     }
 }
 
+fn log_of(file: &Path) -> PathBuf {
+    beside(file, "-wal")
+}
+
+/// The index of the log.
+fn index_of(file: &Path) -> PathBuf {
+    beside(file, "-shm")
+}
+
+fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
 /// What this node knows of its file. Clones share it.
 #[derive(Clone)]
 pub(super) struct SqliteContinuity(Arc<Known>);
@@ -46,6 +61,8 @@ pub(super) struct SqliteContinuity(Arc<Known>);
 struct Known {
     file: PathBuf,
     identity: FileIdentity,
+    /// Of the log beside the file, once it was seen.
+    log: Mutex<Option<FileIdentity>>,
     generation: GenerationId,
     heads: KnownHeads,
     lost: watch::Sender<Option<Lost>>,
@@ -66,6 +83,7 @@ impl SqliteContinuity {
         Ok(Self(Arc::new(Known {
             file: file.to_owned(),
             identity: FileIdentity::of(file)?,
+            log: Mutex::new(FileIdentity::of(&log_of(file)).ok()),
             generation,
             heads: KnownHeads::default(),
             lost: watch::Sender::new(None),
@@ -158,8 +176,14 @@ impl SqliteContinuity {
         missing: &ManyRows,
     ) -> Result<Option<Lost>, sqlx::Error> {
         let file = self.0.file.display();
-        let is_same = match FileIdentity::of(&self.0.file) {
-            Ok(found) => found == self.0.identity,
+        match FileIdentity::of(&self.0.file) {
+            Ok(found) if found == self.0.identity => {}
+            // It must not be opened before this node has closed its own: the log beside it is that
+            // of the file it has replaced.
+            Ok(_) => {
+                warn!(%file, "the database was replaced by another file");
+                return Ok(Some(Lost::History));
+            }
             Err(failure) if failure.kind() == io::ErrorKind::NotFound => {
                 let reason = format!(
                     "the database {file} was removed while the node ran. Put it or a backup there, and start the node"
@@ -167,33 +191,69 @@ impl SqliteContinuity {
                 return Ok(Some(Lost::Database(reason)));
             }
             Err(failure) => return Err(failure.into()),
-        };
-        if !is_same {
-            warn!(%file, "the database was replaced by another file");
-            // The one of before reads the file that was replaced.
-            *held = None;
+        }
+        let log = FileIdentity::of(&log_of(&self.0.file)).ok();
+        if log.is_some() {
+            *self.0.log.lock().unwrap_or_else(PoisonError::into_inner) = log;
         }
         let connection = match held {
             Some(connection) => connection,
             None => held.insert(options.connect().await?),
         };
+        let is_sound = self.is_sound(connection, missing).await?;
+        Ok((!is_sound).then_some(Lost::History))
+    }
+
+    /// Whether the file has what is known of it. If it went backwards, begins a new generation.
+    async fn is_sound(
+        &self,
+        connection: &mut SqliteConnection,
+        missing: &ManyRows,
+    ) -> Result<bool, sqlx::Error> {
         let heads = self.0.heads.all();
         let sighting = look(connection, missing, &heads).await?;
         let known = self.0.generation;
         match judge(known, None, &sighting) {
-            Verdict::Sound if is_same => Ok(None),
-            // What is in memory is right, and the connections are not.
-            Verdict::Sound => Ok(Some(Lost::History)),
-            Verdict::NewGeneration => {
-                self.report(sighting.generation, &[]);
-                Ok(Some(Lost::History))
-            }
+            Verdict::Sound => return Ok(true),
+            Verdict::NewGeneration => self.report(sighting.generation, &[]),
             Verdict::Backwards => {
                 let (generation, lost) =
                     begin(connection, sighting.generation, known, &sighting.missing).await?;
                 self.report(generation, &lost);
-                Ok(Some(Lost::History))
             }
+        }
+        Ok(false)
+    }
+
+    /// To be called once all connections are closed: if another file has taken the place of the one
+    /// that was opened, removes the log of the old one, which would corrupt the new one, and looks
+    /// at what that has.
+    pub(super) async fn settle_replacement(&self, options: &SqliteConnectOptions) {
+        let file = &self.0.file;
+        if FileIdentity::of(file).is_ok_and(|found| found == self.0.identity) {
+            return;
+        }
+        let old_log = *self.0.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = log_of(file);
+        if old_log.is_some() && FileIdentity::of(&log).ok() == old_log {
+            for old in [log, index_of(file)] {
+                if let Err(failure) = fs::remove_file(&old)
+                    && failure.kind() != io::ErrorKind::NotFound
+                {
+                    warn!(file = %old.display(), %failure, "the log of a replaced database stays");
+                }
+            }
+        }
+        let looking = async {
+            let options = options.clone().create_if_missing(false);
+            let mut connection = options.connect().await?;
+            let is_sound = self.is_sound(&mut connection, &missing_statement()).await;
+            connection.close().await?;
+            is_sound
+        };
+        if let Err(failure) = looking.await {
+            // The next start reports it.
+            warn!(file = %file.display(), %failure, "the file that has replaced the database cannot be looked at");
         }
     }
 

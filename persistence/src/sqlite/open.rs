@@ -61,7 +61,7 @@ impl Stores {
         let watch = continuity.watch(options.clone());
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_lazy_with(options);
+            .connect_lazy_with(options.clone());
         let batches = SqliteBatches::new(connection, continuity.clone());
         let committer = Committer::start(config.committer, batches);
         let journal = SqliteJournal::new(reader.clone(), committer.clone(), continuity.clone());
@@ -77,7 +77,7 @@ impl Stores {
             database: String::new(),
             engine: StoreEngine::with_backend(
                 committer,
-                SqliteBackend::new(reader, writer, lock, continuity, watch),
+                SqliteBackend::new(reader, writer, lock, continuity, watch, options),
             ),
         })
     }

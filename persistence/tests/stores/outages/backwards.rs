@@ -18,7 +18,9 @@ use crate::outages::workspace::{
 
 /// A standby of the workspace's server.
 fn standby_of(workspace: &Workspace) -> PostgresServer {
-    let standby = workspace.server.standby(fritzy_testbed::PostgresConfig::default());
+    let standby = workspace
+        .server
+        .standby(fritzy_testbed::PostgresConfig::default());
     standby.expect("a standby")
 }
 
@@ -79,7 +81,11 @@ async fn i1_lossy_promotion_is_named_and_begins_a_generation() {
     assert_eq!(generation.number, 2);
     for (shard, start) in &generation.shards {
         assert_eq!(start.kept, acknowledged_in(&kept, shard.0), "{shard}");
-        assert_eq!(start.lost_events(), acknowledged_in(&gone, shard.0), "{shard}");
+        assert_eq!(
+            start.lost_events(),
+            acknowledged_in(&gone, shard.0),
+            "{shard}"
+        );
     }
     let again = Fixture::claimed_by(node(2), stores).await;
     for (number, append) in (2_000..2_020).map(|number| (number, again.new_account(number))) {
@@ -128,7 +134,11 @@ async fn i3_nodes_that_notice_together_begin_one_generation() {
     };
     let generation = current(&fresh).await;
     assert_eq!(generation.number, 2);
-    let lost: Vec<u64> = generation.shards.values().map(|start| start.lost_events()).collect();
+    let lost: Vec<u64> = generation
+        .shards
+        .values()
+        .map(|start| start.lost_events())
+        .collect();
     assert_eq!(lost, [1, 1, 1, 0]);
     for other in others {
         other.stores.close().await;
@@ -141,7 +151,12 @@ async fn i3_nodes_that_notice_together_begin_one_generation() {
 async fn i1_lost_heartbeat_begins_a_generation() {
     let workspace = skip_unless!(Workspace::shared().await);
     let standby = standby_of(&workspace);
-    let membership = workspace.fixture.stores.membership.clone().expect("it has one");
+    let membership = workspace
+        .fixture
+        .stores
+        .membership
+        .clone()
+        .expect("it has one");
     let me = node(7);
     let joining = NewNode {
         id: me,
@@ -198,7 +213,11 @@ async fn i1_restore_under_open_connections_begins_a_generation() {
     workspace.fixture.stores.close().await;
     let stores = reopened(&workspace).await;
     let generation = current(&stores).await;
-    let lost: u64 = generation.shards.values().map(|start| start.lost_events()).sum();
+    let lost: u64 = generation
+        .shards
+        .values()
+        .map(|start| start.lost_events())
+        .sum();
     assert_eq!((generation.number, lost), (2, 8));
     workspace.audit(&kept).await;
     stores.close().await;
@@ -233,7 +252,10 @@ async fn i1_batch_in_doubt_is_not_rewritten_after_a_loss() {
 async fn hung_primary_is_left_at_once_for_the_new_one() {
     let workspace = skip_unless!(Workspace::new().await);
     let standby = standby_of(&workspace);
-    workspace.server.set("synchronous_standby_names", "*").expect("set");
+    workspace
+        .server
+        .set("synchronous_standby_names", "*")
+        .expect("set");
     let mut observed = workspace.create_accounts(0, 20).await;
     assert_eq!(acknowledged(&observed), 20);
     let hold = workspace.proxy.hold_client_bytes(HoldFrom::sync_of(BATCH));
@@ -241,7 +263,9 @@ async fn hung_primary_is_left_at_once_for_the_new_one() {
     blocking(|| lead_to(&workspace, &standby));
     let promoted = Instant::now();
     let first = loop {
-        let one = workspace.create_account(1_000 + observed.len() as u128).await;
+        let one = workspace
+            .create_account(1_000 + observed.len() as u128)
+            .await;
         let is_acknowledged = one.is_acknowledged();
         observed.push(one);
         if is_acknowledged {
@@ -250,7 +274,10 @@ async fn hung_primary_is_left_at_once_for_the_new_one() {
     };
     drop(hold);
     // 3 s on an idle machine; statements to the hung server alone would take 6.
-    assert!(first < Duration::from_secs(5), "writes again after {first:?}");
+    assert!(
+        first < Duration::from_secs(5),
+        "writes again after {first:?}"
+    );
     println!("writes again {first:?} after the promotion");
     assert_eq!(current(&workspace.fixture.stores).await.number, 1);
     workspace.audit_on(&standby, &observed).await;

@@ -3,6 +3,7 @@
 mod admin;
 mod admin_api;
 mod admin_faults;
+mod backwards;
 mod clocks;
 mod closed_loop;
 mod deposed;

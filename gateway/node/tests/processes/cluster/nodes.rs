@@ -13,11 +13,14 @@ use fritzy_testbed::{
 };
 use fritzy_testbed_shop::{Api, Audit, audit, live_node, read_cluster_state, shards_of};
 use fritzy_types::{ClusterState, NodeId, ShardCount, ShardId};
+use serde_json::Value;
 use tokio::time::sleep;
 use uuid::Uuid;
 
 /// Few, so that each has many events.
 pub(crate) const SHARDS: u16 = 16;
+/// The operators' token of all nodes.
+const ADMIN_TOKEN: &str = "the token of operators";
 /// Until shards are balanced: membership must be stable for some seconds first.
 const SETTLE_MAX: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -33,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) peers: ChaosProxy,
     /// Where it listens for other nodes, behind that proxy.
     pub(crate) cluster_address: SocketAddr,
+    /// Its admin API, for operators.
+    admin_address: SocketAddr,
 }
 
 /// The id of a started node, and whether it was fenced.
@@ -78,7 +83,23 @@ impl Nodes {
 
     /// What every node is started with, on the database at this URL.
     pub(crate) fn settings(database_url: &str) -> ClusterSettings {
-        ClusterSettings::new(database_url).with("--shards", SHARDS)
+        ClusterSettings {
+            admin_token: Some(ADMIN_TOKEN.to_owned()),
+            ..ClusterSettings::new(database_url).with("--shards", SHARDS)
+        }
+    }
+
+    /// The output of `fritzy cluster status --json` of a node.
+    pub(crate) fn status(&self, name: &str) -> Value {
+        let node = self.nodes.iter().find(|node| node.name == name);
+        let admin = node.expect("a running node").admin_address;
+        let mut command = self.workspace.command(&["cluster", "status", "--json"]);
+        command
+            .env("FRITZY_ADMIN_URL", format!("http://{admin}"))
+            .env("FRITZY_ADMIN_TOKEN", ADMIN_TOKEN);
+        let exited = self.workspace.run(&mut command);
+        assert_eq!(exited.code, Some(0), "{exited:?}");
+        serde_json::from_str(&exited.stdout).expect("JSON")
     }
 
     /// Starts a node and does not wait until it listens.
@@ -114,6 +135,7 @@ impl Nodes {
             database,
             peers,
             cluster_address: addresses.cluster,
+            admin_address: addresses.admin,
         }
     }
 
