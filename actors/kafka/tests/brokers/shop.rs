@@ -70,6 +70,11 @@ impl KafkaShop {
             shards: ShardCount::new(16).expect("in range"),
             committer: CommitterConfig::default(),
         });
+        Self::on(stores, brokers).await
+    }
+
+    /// A shop on these stores.
+    pub(crate) async fn on(stores: Stores, brokers: &str) -> Self {
         let shop = Shop::start(
             ShopConfig::default(),
             NodeId::from_uuid(Uuid::now_v7()),
@@ -112,6 +117,12 @@ impl KafkaShop {
         let properties = properties.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         self.config.properties.extend(properties);
         self
+    }
+
+    /// Stops the shop, and closes its stores.
+    pub(crate) async fn close(self) {
+        self.shop.stop().await;
+        self.stores.close().await;
     }
 
     pub(crate) fn topics(&self) -> Topics {

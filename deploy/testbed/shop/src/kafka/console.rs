@@ -70,6 +70,7 @@ fn parse(topic: &str, line: &str) -> ConsumedMessage {
     });
     ConsumedMessage {
         topic: topic.to_owned(),
+        partition: None,
         headers: headers.collect(),
         key: part().to_owned(),
         payload: serde_json::from_str(part()).expect("JSON"),

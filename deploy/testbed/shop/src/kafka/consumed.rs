@@ -26,12 +26,34 @@ pub const TOPICS: [&str; 6] = [
 pub struct ConsumedMessage {
     /// The topic that it was read from.
     pub topic: String,
-    /// Its key: the entity's id.
+    /// The partition that it was read from, where the reader tells.
+    pub partition: Option<i32>,
+    /// Its key: the entity's id; empty for the marker of a generation.
     pub key: String,
     /// Its headers, by name.
     pub headers: HashMap<String, String>,
     /// The message's value, parsed as JSON.
     pub payload: Value,
+}
+
+impl ConsumedMessage {
+    /// Whether it begins a generation, and is no event.
+    #[must_use]
+    pub fn is_marker(&self) -> bool {
+        self.headers["ce_type"] == "database.generation"
+    }
+
+    /// The number in a header.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn number(&self, header: &str) -> u64 {
+        let value = &self.headers[header];
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{header}: {value}"))
+    }
 }
 
 /// Event ids and versions, by topic and key.
@@ -58,11 +80,15 @@ impl Consumed {
         let mut ids = HashSet::new();
         let (mut messages, mut repeats) = (0, 0);
         for message in found {
+            if message.is_marker() {
+                continue;
+            }
             let ConsumedMessage {
                 topic,
                 key,
                 headers,
                 payload,
+                ..
             } = message;
             assert_eq!(headers["ce_subject"], key);
             assert_eq!(payload["event_type"], headers["ce_type"]);
@@ -179,7 +205,8 @@ pub fn read_all(brokers: &str) -> Vec<ConsumedMessage> {
         });
         all.push(ConsumedMessage {
             topic: message.topic().to_owned(),
-            key: text(message.key().expect("a key")),
+            partition: Some(message.partition()),
+            key: message.key().map(text).unwrap_or_default(),
             headers: headers.collect(),
             payload: serde_json::from_slice(message.payload().expect("a payload")).expect("JSON"),
         });

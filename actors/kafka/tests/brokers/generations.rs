@@ -1,0 +1,115 @@
+//! A database that goes backwards behind a bridge: consumers can tell the events that never happened
+//! from those that are valid.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use fritzy_domain::RecordedEvent;
+use fritzy_persistence::{Lost, SqliteConfig, Stores};
+use fritzy_testbed::skip_unless;
+use fritzy_testbed_shop::kafka::{Consumed, ConsumedMessage, read_all, start_brokers};
+use fritzy_types::ShardCount;
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use crate::shop::{KafkaShop, TOPIC_SETTINGS};
+
+const NOTICED_MAX: Duration = Duration::from_secs(20);
+
+async fn open(file: &Path) -> Stores {
+    let config = SqliteConfig {
+        shards: ShardCount::new(16).expect("in range"),
+        ..SqliteConfig::new(file)
+    };
+    Stores::open_sqlite(config).await.expect("opens")
+}
+
+/// Publishes what the shop has, and more orders.
+async fn publish(shop: &KafkaShop, orders: usize) {
+    let running = shop.bridge().await;
+    shop.orders(orders).await;
+    shop.until_published(&running).await;
+    running.stop().await;
+}
+
+/// What a consumer holds for valid that follows the rules of docs/events.md: an event counts unless
+/// a later generation's marker has dropped its position.
+fn valid(messages: Vec<ConsumedMessage>) -> Vec<ConsumedMessage> {
+    let mut of_partition: HashMap<(String, Option<i32>), Vec<ConsumedMessage>> = HashMap::new();
+    let mut dropped: HashMap<(String, Option<i32>), Vec<(u64, serde_json::Value)>> = HashMap::new();
+    let is_kept = |message: &ConsumedMessage, (generation, kept): &(u64, serde_json::Value)| {
+        let kept = kept[message.headers["ce_shard"].as_str()].as_u64();
+        message.number("ce_generation") >= *generation
+            || message.number("ce_position") <= kept.expect("every shard is named")
+    };
+    for message in messages {
+        let partition = (message.topic.clone(), message.partition);
+        let seen = of_partition.entry(partition.clone()).or_default();
+        let markers = dropped.entry(partition).or_default();
+        if message.is_marker() {
+            let marker = (
+                message.number("ce_generation"),
+                message.payload["shards"].clone(),
+            );
+            seen.retain(|earlier| is_kept(earlier, &marker));
+            markers.push(marker);
+        } else if markers.iter().all(|marker| is_kept(&message, marker)) {
+            seen.push(message);
+        }
+    }
+    of_partition.into_values().flatten().collect()
+}
+
+fn count_of(messages: &[ConsumedMessage], generation: u64) -> usize {
+    let of_it = messages
+        .iter()
+        .filter(|message| !message.is_marker() && message.number("ce_generation") == generation);
+    of_it.count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i6_markers_tell_valid_events_from_lost_ones() {
+    let cluster = skip_unless!(start_brokers(1));
+    let brokers = cluster.bootstrap();
+    let folder = TempDir::new().expect("a folder");
+    let (file, backup) = (
+        folder.path().join("shop.db"),
+        folder.path().join("backup.db"),
+    );
+
+    let shop = KafkaShop::on(open(&file).await, &brokers).await;
+    shop.topics().apply().await.expect("made");
+    publish(&shop, 20).await;
+    shop.close().await;
+    fs::copy(&file, &backup).expect("copied");
+    // Published, acknowledged, and lost.
+    let shop = KafkaShop::on(open(&file).await, &brokers).await;
+    publish(&shop, 20).await;
+    let before = shop.journal().await.len();
+    fs::rename(&backup, &file).expect("replaced");
+    let lost = timeout(NOTICED_MAX, shop.stores.lost()).await;
+    assert_eq!(lost.expect("it is noticed"), Lost::History);
+    shop.close().await;
+
+    let shop = KafkaShop::on(open(&file).await, &brokers).await;
+    let generations = shop.stores.journal.generations().await.expect("reads");
+    assert_eq!(generations.current().number, 2);
+    publish(&shop, 10).await;
+    let journal: Vec<RecordedEvent> = shop.journal().await;
+    assert!(journal.len() < before, "events were lost");
+    shop.close().await;
+
+    let messages = read_all(&brokers);
+    let markers = messages.iter().filter(|message| message.is_marker());
+    let partitions = 6 * TOPIC_SETTINGS.partitions as usize;
+    assert_eq!(
+        markers.count(),
+        partitions,
+        "one for each partition of each topic"
+    );
+    assert!(count_of(&messages, 1) > 0 && count_of(&messages, 2) > 0);
+    let valid = valid(messages);
+    Consumed::new(valid).require_whole(&journal);
+}
