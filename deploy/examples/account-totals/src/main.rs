@@ -5,6 +5,10 @@
 //! versions, repeats aside. Two rules make that exactly once. Offsets and totals are stored in one
 //! transaction of the consumer's own database, so it continues exactly there after a crash. A
 //! version of an order that it has processed is skipped whenever it is delivered again.
+//!
+//! A third rule is for a shop whose database went backwards. A marker on each partition then names,
+//! for each shard, the last position that is still valid. Events of earlier generations behind it
+//! never happened: those that were applied are dropped, and those that still arrive are skipped.
 
 mod message;
 mod reader;

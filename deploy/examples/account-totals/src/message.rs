@@ -1,20 +1,69 @@
 //! Messages on `order.events`. Only the fields needed here are parsed: producers may add others.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A message: its offset, and its effect on the totals.
+/// A message: its offset, and what it says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) partition: i32,
     pub(crate) offset: i64,
+    pub(crate) content: Content,
+}
+
+/// What a message says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Event(OrderEvent),
+    /// The database of the shop went backwards.
+    Marker(Marker),
+}
+
+/// An event of an order, and its effect on the totals.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OrderEvent {
     /// The id of the order: the key of the message.
     pub(crate) order: String,
     /// The version of the order after the event, from the header `ce_entityversion`.
     pub(crate) version: i64,
+    pub(crate) place: Place,
     pub(crate) change: Change,
 }
+
+/// Where the shop's journal has an event, from the headers `ce_generation`, `ce_shard` and
+/// `ce_position`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) generation: i64,
+    pub(crate) shard: i64,
+    pub(crate) position: i64,
+}
+
+impl Default for Place {
+    /// That of messages from before these headers: no generation drops position 0.
+    fn default() -> Self {
+        Self {
+            generation: 1,
+            shard: 0,
+            position: 0,
+        }
+    }
+}
+
+/// The beginning of a generation.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Marker {
+    pub(crate) generation: i64,
+    /// The last valid position of each shard: events of earlier generations behind it never
+    /// happened.
+    pub(crate) shards: BTreeMap<i64, i64>,
+}
+
+/// The type of a marker, in the header `ce_type`.
+pub(crate) const MARKER: &str = "database.generation";
 
 /// The effect of an event on the totals.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +104,14 @@ pub(crate) fn change(payload: &[u8]) -> Result<Change> {
         "order.cancelled" => Change::Cancelled,
         _ => Change::Other,
     })
+}
+
+/// Parses the JSON of a marker.
+///
+/// # Errors
+/// When it does not match the schema.
+pub(crate) fn marker(payload: &[u8]) -> Result<Marker> {
+    serde_json::from_slice(payload).context("not the JSON of a marker")
 }
 
 /// Amounts have exactly the decimals of their currency, so the digits without the point are minor

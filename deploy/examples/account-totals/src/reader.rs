@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use crate::message::{Message, change};
+use crate::message::{Content, MARKER, Message, OrderEvent, Place, change, marker};
 
 const TOPIC: &str = "order.events";
 /// Messages in one transaction at most: enough to spread its cost.
@@ -129,22 +129,43 @@ const fn is_lost(code: RDKafkaErrorCode) -> bool {
 
 fn read(message: &BorrowedMessage<'_>) -> Result<Message> {
     let (partition, offset) = (message.partition(), message.offset());
-    let headers = message
-        .headers()
-        .into_iter()
-        .flat_map(|headers| headers.iter());
-    let version = headers
-        .filter(|header| header.key == "ce_entityversion")
-        .find_map(|header| std::str::from_utf8(header.value?).ok()?.parse().ok());
-    let read = || {
-        let key = message.key().context("no key")?;
-        Ok::<_, anyhow::Error>(Message {
-            partition,
-            offset,
-            order: std::str::from_utf8(key)?.to_owned(),
-            version: version.context("no ce_entityversion")?,
-            change: change(message.payload().context("no value")?)?,
+    let content = content(message);
+    let content =
+        content.with_context(|| format!("partition {partition}, offset {offset} of {TOPIC}"))?;
+    Ok(Message {
+        partition,
+        offset,
+        content,
+    })
+}
+
+fn content(message: &BorrowedMessage<'_>) -> Result<Content> {
+    let payload = message.payload().context("no value")?;
+    if header(message, "ce_type") == Some(MARKER) {
+        return Ok(Content::Marker(marker(payload)?));
+    }
+    let key = message.key().context("no key")?;
+    let place = || {
+        Some(Place {
+            generation: number(message, "ce_generation")?,
+            shard: number(message, "ce_shard")?,
+            position: number(message, "ce_position")?,
         })
     };
-    read().with_context(|| format!("partition {partition}, offset {offset} of {TOPIC}"))
+    Ok(Content::Event(OrderEvent {
+        order: std::str::from_utf8(key)?.to_owned(),
+        version: number(message, "ce_entityversion").context("no ce_entityversion")?,
+        place: place().unwrap_or_default(),
+        change: change(payload)?,
+    }))
+}
+
+fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m str> {
+    let mut headers = message.headers()?.iter();
+    let header = headers.find(|header| header.key == name)?;
+    std::str::from_utf8(header.value?).ok()
+}
+
+fn number(message: &BorrowedMessage<'_>, name: &str) -> Option<i64> {
+    header(message, name)?.parse().ok()
 }

@@ -3,22 +3,31 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use crate::message::{Change, Message};
+use crate::message::{Change, Content, Marker, Message, OrderEvent};
 
-/// `placed` has the last version and the amount of each order. Completed and cancelled orders could
-/// be deleted once the topic has no event of them any more.
+/// `applied` has each event with an effect, so that it can be dropped if it turns out that it never
+/// happened. The events of an order that is completed or cancelled could be deleted once the topic
+/// has none of them any more. `kept` has the markers.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS read_up_to (partition_id INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS placed (
-    order_id TEXT PRIMARY KEY, version INTEGER NOT NULL,
-    account TEXT NOT NULL, currency TEXT NOT NULL, amount INTEGER NOT NULL, cancelled INTEGER NOT NULL
+CREATE TABLE IF NOT EXISTS applied (
+    order_id TEXT, version INTEGER,
+    generation INTEGER NOT NULL, shard INTEGER NOT NULL, position INTEGER NOT NULL,
+    account TEXT, currency TEXT, amount INTEGER, cancelled INTEGER NOT NULL,
+    PRIMARY KEY (order_id, version)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS placed_by_account ON placed (account, currency);
+CREATE INDEX IF NOT EXISTS applied_by_shard ON applied (shard, position);
+CREATE TABLE IF NOT EXISTS kept (
+    generation INTEGER, shard INTEGER, position INTEGER NOT NULL, PRIMARY KEY (generation, shard)
+) WITHOUT ROWID;
 ";
+
+/// Whether a file was made by a version that did not keep the events.
+const IS_OLD: &str = "SELECT count(*) FROM sqlite_schema WHERE name = 'placed'";
 
 pub(crate) struct Totals(SqliteConnection);
 
@@ -43,6 +52,15 @@ impl Totals {
             .execute(&mut connection)
             .await
             .with_context(why)?;
+        let old: i64 = sqlx::query_scalar(IS_OLD)
+            .fetch_one(&mut connection)
+            .await?;
+        if old > 0 {
+            bail!(
+                "{} is of an earlier version; start again with an empty state",
+                file.display()
+            );
+        }
         Ok(Self(connection))
     }
 
@@ -57,7 +75,10 @@ impl Totals {
     pub(crate) async fn apply(&mut self, messages: &[Message]) -> Result<()> {
         let mut transaction = self.0.begin().await?;
         for message in messages {
-            change(&mut transaction, message).await?;
+            match &message.content {
+                Content::Event(event) => apply_event(&mut transaction, event).await?,
+                Content::Marker(marker) => apply_marker(&mut transaction, marker).await?,
+            }
             let read = "INSERT INTO read_up_to VALUES (?, ?)
                 ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset";
             sqlx::query(read)
@@ -72,7 +93,8 @@ impl Totals {
     /// `account currency total orders`, for each account and currency.
     pub(crate) async fn lines(&mut self) -> Result<Vec<String>> {
         let rows = sqlx::query_as(
-            "SELECT account, currency, sum(amount), count(*) FROM placed WHERE cancelled = 0
+            "SELECT account, currency, sum(amount), count(*) FROM applied AS placed WHERE amount IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM applied AS later WHERE later.order_id = placed.order_id AND later.cancelled)
              GROUP BY account, currency ORDER BY account, currency",
         );
         let rows: Vec<(String, String, i64, i64)> = rows.fetch_all(&mut self.0).await?;
@@ -83,36 +105,54 @@ impl Totals {
     }
 }
 
-/// Applies one message. A version that was processed already has no effect.
-async fn change(connection: &mut SqliteConnection, message: &Message) -> Result<()> {
-    match &message.change {
+/// Applies one event. A version that was processed already has no effect, nor has an event that a
+/// later generation has dropped: a node of the earlier one may have sent it late.
+async fn apply_event(connection: &mut SqliteConnection, event: &OrderEvent) -> Result<()> {
+    let (account, currency, amount) = match &event.change {
         Change::Placed {
             account,
             currency,
             amount,
-        } => {
-            let placed = "INSERT INTO placed VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING";
-            sqlx::query(placed)
-                .bind(&message.order)
-                .bind(message.version)
-                .bind(account)
-                .bind(currency)
-                .bind(amount)
-                .execute(connection)
-                .await?;
-        }
-        later => {
-            // An order placed before the first event of the topic is not in the table, and not
-            // counted.
-            let moved = "UPDATE placed SET version = ?2, cancelled = cancelled OR ?3
-                WHERE order_id = ?1 AND version < ?2";
-            sqlx::query(moved)
-                .bind(&message.order)
-                .bind(message.version)
-                .bind(*later == Change::Cancelled)
-                .execute(connection)
-                .await?;
-        }
+        } => (Some(account), Some(currency), Some(*amount)),
+        Change::Cancelled => (None, None, None),
+        Change::Other => return Ok(()),
+    };
+    let insert = "INSERT INTO applied SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+        WHERE NOT EXISTS (SELECT 1 FROM kept WHERE generation > ?3 AND shard = ?4 AND position < ?5)
+        ON CONFLICT DO NOTHING";
+    sqlx::query(insert)
+        .bind(&event.order)
+        .bind(event.version)
+        .bind(event.place.generation)
+        .bind(event.place.shard)
+        .bind(event.place.position)
+        .bind(account)
+        .bind(currency)
+        .bind(amount)
+        .bind(event.change == Change::Cancelled)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Drops the events that never happened. Each partition has its marker before the events of the
+/// generation; those that follow the first have no further effect.
+async fn apply_marker(connection: &mut SqliteConnection, marker: &Marker) -> Result<()> {
+    for (shard, position) in &marker.shards {
+        let insert = "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+        sqlx::query(insert)
+            .bind(marker.generation)
+            .bind(shard)
+            .bind(position)
+            .execute(&mut *connection)
+            .await?;
+        let drop = "DELETE FROM applied WHERE shard = ? AND position > ? AND generation < ?";
+        sqlx::query(drop)
+            .bind(shard)
+            .bind(position)
+            .bind(marker.generation)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

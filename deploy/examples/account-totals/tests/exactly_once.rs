@@ -12,7 +12,7 @@ use fritzy_actors::{
 };
 use fritzy_domain::{CommandId, Event, OrderCommand, OrderEvent};
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
-use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
+use fritzy_persistence::{CommitterConfig, Lost, MemoryConfig, SqliteConfig, Stores};
 use fritzy_projections::{Begin, Projections};
 use fritzy_testbed::{KafkaCluster, KafkaConfig, skip_unless};
 use fritzy_types::{Deadline, NodeId, ShardCount};
@@ -43,6 +43,20 @@ impl OrderingShop {
             shards: ShardCount::new(8).expect("in range"),
             committer: CommitterConfig::default(),
         });
+        Self::on(stores, brokers).await
+    }
+
+    /// A shop on a file, which can be replaced.
+    async fn on_file(file: &Path, brokers: &str) -> Self {
+        let config = SqliteConfig {
+            shards: ShardCount::new(8).expect("in range"),
+            ..SqliteConfig::new(file)
+        };
+        let stores = Stores::open_sqlite(config).await.expect("opens");
+        Self::on(stores, brokers.to_owned()).await
+    }
+
+    async fn on(stores: Stores, brokers: String) -> Self {
         let me = NodeId::from_uuid(Uuid::now_v7());
         let (journal, read_model) = (stores.journal.clone(), stores.read_model.clone());
         let ownership = stores.ownership.as_ref();
@@ -77,6 +91,21 @@ impl OrderingShop {
             &mut registry,
         );
         started.await.expect("starts")
+    }
+
+    /// Places orders for an account, and publishes everything.
+    async fn publish_orders(&self, account: &str, product: &str, orders: u32) {
+        let bridge = self.bridge().await;
+        for number in 0..orders {
+            self.order(account, product, number).await;
+        }
+        self.until_published().await;
+        bridge.stop().await;
+    }
+
+    async fn close(self) {
+        self.shop.stop().await;
+        self.stores.close().await;
     }
 
     async fn account(&self, name: &str) -> String {
@@ -259,6 +288,41 @@ async fn i6_each_order_counts_once_despite_kills() {
     assert!(error.contains("is another consumer using it?"), "{error}");
     one.kill().expect("it ran");
     one.wait().expect("it ends");
+}
+
+/// The shop's database is replaced by a backup. Orders that were counted and lost are counted no
+/// more, by a consumer that has seen them and by one that reads all afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i6_orders_lost_by_the_shop_are_not_counted() {
+    let started = tokio::task::block_in_place(|| KafkaCluster::start(&KafkaConfig::default()));
+    let cluster = skip_unless!(started);
+    let brokers = cluster.bootstrap();
+    let folder = TempDir::new().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (file, backup) = (path("shop.db"), path("backup.db"));
+
+    let ordering = OrderingShop::on_file(&file, &brokers).await;
+    let account = ordering.account("Ada").await;
+    let product = ordering.product("19.99", "USD").await;
+    ordering.publish_orders(&account, &product, 12).await;
+    ordering.close().await;
+    std::fs::copy(&file, &backup).expect("copied");
+    let ordering = OrderingShop::on_file(&file, &brokers).await;
+    ordering.publish_orders(&account, &product, 12).await;
+    let with_lost = ordering.expected().await;
+    assert_eq!(counted(&brokers, &path("totals.db")), with_lost);
+    std::fs::rename(&backup, &file).expect("replaced");
+    let lost = tokio::time::timeout(Duration::from_secs(20), ordering.stores.lost()).await;
+    assert_eq!(lost.expect("it is noticed"), Lost::History);
+    ordering.close().await;
+
+    let ordering = OrderingShop::on_file(&file, &brokers).await;
+    ordering.publish_orders(&account, &product, 5).await;
+    let expected = ordering.expected().await;
+    assert_ne!(expected, with_lost);
+    assert_eq!(counted(&brokers, &path("totals.db")), expected);
+    assert_eq!(counted(&brokers, &path("fresh.db")), expected);
+    ordering.close().await;
 }
 
 #[test]
