@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use super::continuity::{Continuity, STARTS_OVER};
 use super::error::PostgresError;
+use super::server_facts::ServerFacts;
 use crate::backoff;
 
 /// Time limit of opening a connection. A server that responds does so in milliseconds.
@@ -21,8 +22,6 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Time limit of proving that the database has what was seen in it, and of beginning a new
 /// generation: its statements wait for batches in flight, for 2 s at most each.
 const CHECK_MAX: Duration = Duration::from_secs(10);
-/// The oldest supported server, as `server_version_num`.
-const VERSION_MIN: i32 = 150_000;
 
 /// Limits that the server enforces, in milliseconds. A node that is stopped or cut off must not
 /// hold locks that others wait for, and a statement must end before its caller has given up.
@@ -321,66 +320,6 @@ impl Server {
         }
         let is_sound = continuity.is_sound(connection).await?;
         Ok((!is_sound).then_some(STARTS_OVER))
-    }
-}
-
-/// The facts about a server that decide whether it can be used.
-struct ServerFacts {
-    /// The setting `server_version_num`, such as 150004.
-    number: i32,
-    version: String,
-    fsync: String,
-    synchronous_commit: String,
-    is_standby: bool,
-    encoding: String,
-}
-
-impl ServerFacts {
-    async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let row = sqlx::query(
-            "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-                current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
-                current_setting('server_encoding')",
-        )
-        .fetch_one(connection)
-        .await?;
-        Ok(Self {
-            number: row.try_get(0)?,
-            version: row.try_get(1)?,
-            fsync: row.try_get(2)?,
-            synchronous_commit: row.try_get(3)?,
-            is_standby: row.try_get(4)?,
-            encoding: row.try_get(5)?,
-        })
-    }
-
-    /// Checks whether a node can use this server; `server` is its address.
-    fn check(self, server: String, allow_unsafe: bool) -> Result<(), PostgresError> {
-        if self.number < VERSION_MIN {
-            let found = self.version;
-            return Err(PostgresError::OldServer { server, found });
-        }
-        if self.encoding != "UTF8" {
-            let found = self.encoding;
-            return Err(PostgresError::Encoding { server, found });
-        }
-        if self.is_standby {
-            return Err(PostgresError::Standby { server });
-        }
-        let durability = [
-            ("fsync", self.fsync),
-            ("synchronous_commit", self.synchronous_commit),
-        ];
-        for (setting, found) in durability {
-            if found == "off" && !allow_unsafe {
-                return Err(PostgresError::NotDurable {
-                    server,
-                    setting,
-                    found,
-                });
-            }
-        }
-        Ok(())
     }
 }
 

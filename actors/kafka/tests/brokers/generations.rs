@@ -14,6 +14,7 @@ use fritzy_types::ShardCount;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
+use crate::schema::{require_described, schema};
 use crate::shop::{KafkaShop, TOPIC_SETTINGS};
 
 const NOTICED_MAX: Duration = Duration::from_secs(20);
@@ -102,6 +103,10 @@ async fn i6_markers_tell_valid_events_from_lost_ones() {
     shop.close().await;
 
     let messages = read_all(&brokers);
+    let (described, validator) = schema();
+    for marker in messages.iter().filter(|message| message.is_marker()) {
+        require_described(&described, &validator, &marker.payload);
+    }
     let markers = messages.iter().filter(|message| message.is_marker());
     let partitions = 6 * TOPIC_SETTINGS.partitions as usize;
     assert_eq!(

@@ -12,7 +12,7 @@ use crate::shop::KafkaShop;
 
 const SCHEMA: &str = include_str!("../../../../docs/events.schema.json");
 
-fn schema() -> (Value, Validator) {
+pub(crate) fn schema() -> (Value, Validator) {
     let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
     let validator = jsonschema::draft202012::new(&schema).expect("a schema");
     (schema, validator)
@@ -26,7 +26,7 @@ fn definition<'s>(schema: &'s Value, event_type: &str) -> &'s Value {
 }
 
 /// Asserts that the schema describes every field of the event, and its presence and its type.
-fn require_described(schema: &Value, validator: &Validator, event: &Value) {
+pub(crate) fn require_described(schema: &Value, validator: &Validator, event: &Value) {
     let errors: Vec<String> = validator
         .iter_errors(event)
         .map(|e| e.to_string())

@@ -60,7 +60,7 @@ impl PostgresServer {
         // The address of the primary is in a file that precedes the testbed's own settings.
         self.psql("postgres", "ALTER SYSTEM SET primary_conninfo = ''")?;
         self.psql("postgres", "SELECT pg_reload_conf()")?;
-        let idle = "SELECT count(*) = 0 FROM pg_stat_wal_receiver";
+        let idle = "SELECT (pg_stat_get_wal_receiver()).pid IS NULL";
         self.wait_for("the standby receives nothing more", idle)
     }
 
