@@ -12,6 +12,7 @@ mod messages;
 mod replay;
 mod request;
 mod service;
+mod shard_watch;
 mod shell;
 mod wire;
 

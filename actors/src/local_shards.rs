@@ -6,6 +6,7 @@ use std::time::Duration;
 use fritzy_cluster::codec::{Unreadable, from_bytes, to_bytes};
 use fritzy_cluster::{HostError, ShardHost};
 use fritzy_types::{Deadline, Failure, ShardId, ShardLease};
+use prometheus_client::registry::Registry;
 use ractor::{Actor, ActorRef, ActorStatus, SpawnErr};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
@@ -14,6 +15,7 @@ use tracing::{error, warn};
 
 use crate::clock::is_late;
 use crate::messages::{ReplyTo, ShardMessage, ShardReply, ShardRequest};
+use crate::shard_watch::ShardWatch;
 use crate::shell::context::NodeContext;
 use crate::shell::root::{
     RootActor, RootMessage, RootState, RunningShard, RunningShards, spawn_shard,
@@ -39,7 +41,8 @@ pub struct LocalShards {
     /// request enters a mailbox, and released with its reply.
     permits: Arc<Semaphore>,
     root: ActorRef<RootMessage>,
-    _ticker: AbortOnDropHandle<()>,
+    watch: ShardWatch,
+    _tasks: [AbortOnDropHandle<()>; 2],
 }
 
 impl LocalShards {
@@ -58,12 +61,15 @@ impl LocalShards {
         let (root, _) = Actor::spawn(None, RootActor, state).await?;
         let permits = Arc::new(Semaphore::new(requests_max));
         let ticker = tokio::spawn(tick(running.clone(), tick_every));
+        let watch = ShardWatch::default();
+        let watching = tokio::spawn(watch.clone().watch(running.clone()));
         Ok(Self {
             node,
             running,
             permits,
             root,
-            _ticker: AbortOnDropHandle::new(ticker),
+            watch,
+            _tasks: [ticker, watching].map(AbortOnDropHandle::new),
         })
     }
 
@@ -127,6 +133,11 @@ impl LocalShards {
         finish_or_kill(&self.node, &abandoned, ABANDON_MAX).await;
     }
 
+    /// Adds the counts of shards that do not respond.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.watch.register(registry);
+    }
+
     /// The number of running shards.
     pub(crate) fn len(&self) -> usize {
         self.running.read().expect("no writer panics").len()
@@ -159,9 +170,15 @@ impl LocalShards {
         sender: oneshot::Sender<Result<ShardReply, Failure>>,
     ) -> Result<ShardLease, HostError<ShardRequest>> {
         let running = self.running.read().expect("no writer panics");
-        let Some(RunningShard { lease, actor }) = running.get(&shard) else {
+        let Some(RunningShard {
+            lease,
+            actor,
+            pulse,
+        }) = running.get(&shard)
+        else {
             return Err(HostError::NotHere(request));
         };
+        self.watch.check(shard, pulse).map_err(HostError::Failed)?;
         let permit = self
             .permits
             .clone()

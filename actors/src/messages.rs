@@ -111,6 +111,8 @@ pub(crate) enum ShardMessage {
     Absent(EntityId, ActorId),
     /// Sent at intervals: passivate idle entities.
     Tick,
+    /// Sent at intervals: show that the actor comes to its messages.
+    Ping,
     /// Finish every earlier request, then stop. No request follows.
     Stop,
 }

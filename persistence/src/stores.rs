@@ -53,6 +53,12 @@ impl Stores {
         self.engine.committer.queue_len()
     }
 
+    /// What stands still, if a committer does: it has been inside one step, such as waiting for the
+    /// database, for longer than that step takes at most.
+    pub fn stalled(&self) -> Option<String> {
+        self.engine.committer.stalled()
+    }
+
     /// Returns when these stores are of no further use: nothing can be written any more, and reads
     /// may return old states.
     pub async fn lost(&self) -> Lost {

@@ -179,6 +179,7 @@ impl Shop {
     /// Adds the actors' metrics to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         self.entity_limit.register(registry);
+        self.router.local().register(registry);
     }
 
     /// Entities in memory, and counts of passivated and crashed ones since the start.

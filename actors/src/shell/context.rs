@@ -7,6 +7,7 @@ use fritzy_domain::Journal;
 use fritzy_types::{Failure, ShardLease};
 
 use crate::messages::ShardReply;
+use crate::shard_watch::Pulse;
 use crate::shell::activation::Activations;
 use crate::shell::entity_limit::EntityLimit;
 
@@ -25,6 +26,8 @@ pub(crate) struct NodeContext {
 #[derive(Clone)]
 pub(crate) struct ShardContext {
     pub(crate) lease: ShardLease,
+    /// Shows that the shard's actor answers.
+    pub(crate) pulse: Pulse,
     pub(crate) node: Arc<NodeContext>,
     /// The generation of the local lease in which the shard was started.
     pub(crate) generation: LeaseGeneration,

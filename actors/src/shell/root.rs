@@ -8,6 +8,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, Supervision
 use tracing::error;
 
 use crate::messages::ShardMessage;
+use crate::shard_watch::Pulse;
 use crate::shell::context::{NodeContext, ShardContext};
 use crate::shell::shard_actor::ShardActor;
 
@@ -16,6 +17,7 @@ use crate::shell::shard_actor::ShardActor;
 pub(crate) struct RunningShard {
     pub(crate) lease: ShardLease,
     pub(crate) actor: ActorRef<ShardMessage>,
+    pub(crate) pulse: Pulse,
 }
 
 /// The running shards. A shard that was removed is not restarted.
@@ -78,14 +80,20 @@ pub(crate) async fn spawn_shard(
     lease: ShardLease,
     after_crash: bool,
 ) -> Result<RunningShard, SpawnErr> {
+    let pulse = Pulse::default();
     let context = ShardContext {
         lease,
+        pulse: pulse.clone(),
         node: node.clone(),
         generation: node.local_lease.generation(),
         after_crash,
     };
     let (actor, _) = Actor::spawn_linked(None, ShardActor, context, root.get_cell()).await?;
-    Ok(RunningShard { lease, actor })
+    Ok(RunningShard {
+        lease,
+        actor,
+        pulse,
+    })
 }
 
 impl RootState {

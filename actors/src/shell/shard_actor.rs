@@ -93,6 +93,7 @@ impl Actor for ShardActor {
         match message {
             ShardMessage::Absent(entity, actor) => state.stop_absent(entity, actor),
             ShardMessage::Tick => state.passivate_idle(),
+            ShardMessage::Ping => state.context.pulse.answer(),
             ShardMessage::Stop => state.stop(&myself).await,
             ShardMessage::Ask { deadline, .. } if is_late(deadline) => {}
             ShardMessage::Ask {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use fritzy_types::Roles;
 use tokio::net::TcpListener;
 
+use crate::membership::progress::StallCheck;
+
 /// The identity of a node, and its place in the network.
 #[derive(Clone)]
 pub struct MemberConfig {
@@ -18,6 +20,9 @@ pub struct MemberConfig {
     pub program: String,
     /// The id of the database; nodes connect only if theirs is the same.
     pub database: String,
+    /// Says what of the node stands still, besides its runtime and its address. While something
+    /// does, no heartbeat is sent.
+    pub stalled: StallCheck,
 }
 
 /// A node's place in the network.

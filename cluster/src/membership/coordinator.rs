@@ -19,6 +19,7 @@ use crate::membership::failure_detector::{FailureDetector, watched};
 use crate::membership::handoff::{Handoffs, MOVING_MAX};
 use crate::membership::heartbeat::MembershipState;
 use crate::membership::lease::{LocalLease, TTL};
+use crate::membership::silence::Silence;
 use crate::membership::status::MemberStatus;
 use crate::placement::rebalance::{Planner, STABLE_FOR, View};
 use crate::routing::host::ShardHost;
@@ -50,6 +51,7 @@ pub(crate) struct MembershipCoordinator<H> {
     notices: mpsc::Receiver<PeerNotice>,
     membership_state: watch::Receiver<MembershipState>,
     failure_detector: FailureDetector,
+    silence: Silence,
     planner: Planner,
     handoffs: Handoffs<H>,
     /// The version of the tables that `state` was read at.
@@ -87,6 +89,7 @@ impl<H: ShardHost> MembershipCoordinator<H> {
             notices,
             membership_state,
             failure_detector: FailureDetector::new(me, TTL),
+            silence: Silence::default(),
             planner: Planner::new(me, context.router.map().count(), MOVING_MAX),
             known_version: None,
             state: Arc::default(),
@@ -215,7 +218,17 @@ impl<H: ShardHost> MembershipCoordinator<H> {
             self.known_version = Some(version);
         }
         self.fence_dead_nodes(now, &heartbeats).await?;
+        self.observe_silence(now);
         self.move_shards().await
+    }
+
+    /// Notes which live nodes have no connection with this one.
+    fn observe_silence(&mut self, now: Instant) {
+        let connected: Vec<NodeId> = self.peers.status().iter().map(|peer| peer.node).collect();
+        let is_live = |record: &&NodeRecord| !record.fenced && record.node.id != self.me;
+        let live: Vec<&NodeRecord> = self.state.nodes.iter().filter(is_live).collect();
+        let is_connected = |node| connected.contains(&node);
+        self.silence.observe(now, &live, is_connected);
     }
 
     /// Notes a change of nodes or owners.
@@ -326,6 +339,7 @@ impl<H: ShardHost> MembershipCoordinator<H> {
             running: self.handoffs.running_len(),
             moving: self.handoffs.moving(),
             peers: self.peers.status(),
+            silent: self.silence.reported(Instant::now()),
             lease: self.lease.remaining(),
             draining: self.is_draining,
         });

@@ -1,6 +1,7 @@
 //! Joining. A node checks that it can be reached and is accepted by the others before it is in the
 //! node table: otherwise it would acquire shards that no other node could reach.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,10 +48,16 @@ pub(crate) async fn join<H: ShardHost>(
         wire_min: WIRE_MIN,
         wire_max: WIRE_MAX,
     };
-    let (peers, notices) = open_transport(context, me, network).await?;
+    let identity = Identity {
+        me,
+        name: context.config.name.clone(),
+        database: context.config.database.clone(),
+        cookie: network.cookie.clone(),
+    };
+    let (peers, notices) = open_transport(context, &identity, network).await?;
     match register(context, &node).await {
         Ok(()) => {
-            let state = context.heartbeats.start_for(me);
+            let state = context.heartbeats.start_for(identity, own_address(network));
             info!(node = %me, name = node.name, "joined");
             Ok(MembershipCoordinator::new(
                 context, me, peers, notices, state,
@@ -64,24 +71,33 @@ pub(crate) async fn join<H: ShardHost>(
     }
 }
 
+/// Where this node itself reaches its listener. Not at the advertised address: what lies between that
+/// and the node may fail without the node.
+fn own_address(network: &Network) -> String {
+    let Ok(mut address) = network.listener.local_addr() else {
+        return network.address.clone();
+    };
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address.to_string()
+}
+
 /// Starts the transport, and checks that it is reachable and accepted before it is used.
 async fn open_transport<H: ShardHost>(
     context: &MemberContext<H>,
-    me: NodeId,
+    identity: &Identity,
     network: &Network,
 ) -> Result<(Arc<Peers<H>>, mpsc::Receiver<PeerNotice>), MemberError> {
-    let identity = Identity {
-        me,
-        name: context.config.name.clone(),
-        database: context.config.database.clone(),
-        cookie: network.cookie.clone(),
-    };
     let (host, map) = (context.router.local().clone(), context.router.map().clone());
     let started = Peers::start(identity.clone(), network.listener.clone(), host, map).await;
     let (peers, notices) = started.map_err(|failure| MemberError::Machine(failure.to_string()))?;
     let peers = Arc::new(peers);
     let began = Instant::now();
-    while let Err(reason) = check_address(&identity, &network.address).await {
+    while let Err(reason) = check_address(identity, &network.address).await {
         if began.elapsed() > ADDRESS_TIMEOUT {
             peers.stop().await;
             let address = network.address.clone();
@@ -94,7 +110,7 @@ async fn open_transport<H: ShardHost>(
         );
         sleep(RETRY_DELAY).await;
     }
-    if let Err(rejected) = probe_others(context, &identity).await {
+    if let Err(rejected) = probe_others(context, identity).await {
         peers.stop().await;
         return Err(rejected);
     }

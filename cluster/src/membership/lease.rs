@@ -25,6 +25,21 @@ impl BootTime {
         Self(seconds * 1_000_000_000 + nanos)
     }
 
+    /// Nanoseconds since the machine was started.
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// The time since an earlier one, given in nanoseconds.
+    pub(crate) const fn since(self, earlier: u64) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier))
+    }
+
     fn plus(self, duration: Duration) -> Self {
         Self(self.0 + duration.as_nanos() as u64)
     }

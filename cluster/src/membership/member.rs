@@ -43,7 +43,8 @@ impl Member {
     ) -> Result<Self, MemberError> {
         let (status, published) = watch::channel(MemberStatus::default());
         let (commands, received) = mpsc::channel(16);
-        let heartbeats = Heartbeats::start(membership.clone(), lease.clone());
+        let heartbeats =
+            Heartbeats::start(membership.clone(), lease.clone(), config.stalled.clone());
         let heartbeats = heartbeats.map_err(|failure| MemberError::Machine(failure.to_string()))?;
         let context = MemberContext {
             config,

@@ -12,6 +12,8 @@ pub(crate) mod heartbeat;
 pub(crate) mod join;
 pub(crate) mod lease;
 pub(crate) mod member;
+pub(crate) mod progress;
 pub(crate) mod run;
 pub(crate) mod shard_lifecycle;
+pub(crate) mod silence;
 pub(crate) mod status;

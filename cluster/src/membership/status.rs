@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use fritzy_types::{ClusterState, NodeId, ShardId};
 
+use crate::membership::silence::SilentPeer;
 use crate::routing::remote::PeerStatus;
 
 /// What is known of the cluster here. Published after each reconciliation.
@@ -22,6 +23,8 @@ pub struct MemberStatus {
     pub moving: Vec<ShardId>,
     /// The nodes with which a session is ready.
     pub peers: Vec<PeerStatus>,
+    /// Live nodes without a connection for ten seconds or more.
+    pub silent: Vec<SilentPeer>,
     /// For how long this node may still serve reads from memory; `None` when its lease has expired.
     pub lease: Option<Duration>,
     /// Whether this node is draining, or has drained.

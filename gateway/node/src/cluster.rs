@@ -113,6 +113,10 @@ impl ClusterMembership {
             roles: settings.roles(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             database: stores.database.clone(),
+            stalled: {
+                let stores = stores.clone();
+                Arc::new(move || stores.stalled())
+            },
         };
         let membership = stores.membership.clone().ok_or(StartError::SqliteCluster)?;
         let (name, map) = (config.name.clone(), shop.shard_map().clone());

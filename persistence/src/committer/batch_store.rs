@@ -8,6 +8,8 @@ use fritzy_domain::{Append, CursorMove, Position};
 use fritzy_types::{ShardId, ShardLease, StorageError};
 use uuid::Uuid;
 
+use super::step_clock::StepClock;
+
 /// An append with the position of its first event.
 #[derive(Clone, Copy)]
 pub(crate) struct Sequenced<'a> {
@@ -57,6 +59,11 @@ pub(crate) trait BatchStore: Send + 'static {
     /// Makes sure that no in-doubt batch can still be written.
     async fn ensure_resolved(&mut self) -> Result<(), BatchError> {
         Ok(())
+    }
+
+    /// Where the store says what it is doing. The default says nothing, and is not watched.
+    fn clock(&self) -> StepClock {
+        StepClock::default()
     }
 
     /// Closes the store gracefully.

@@ -13,6 +13,7 @@ use super::batch_store::BatchStore;
 use super::command::{AppendRequest, CommitterCommand, CursorSave, append_stopped, save_stopped};
 use super::commit_feeds::CommitFeeds;
 use super::metrics::CommitterMetrics;
+use super::step_clock::StepClock;
 use super::task;
 
 /// The limits of a committer.
@@ -44,6 +45,7 @@ pub(crate) struct Committer {
     feeds: CommitFeeds,
     /// Cancelled when one of them has panicked.
     panicked: CancellationToken,
+    clocks: Arc<[StepClock]>,
 }
 
 impl Committer {
@@ -58,6 +60,7 @@ impl Committer {
         let (metrics, feeds) = (CommitterMetrics::default(), CommitFeeds::default());
         let queue_len_max = config.queue_len_max.div_ceil(stores.len());
         let panicked = CancellationToken::new();
+        let clocks = stores.iter().map(BatchStore::clock).collect();
         let start = |store| {
             let (queue, commands) = mpsc::channel(queue_len_max);
             let running = task::run(
@@ -82,7 +85,19 @@ impl Committer {
             metrics,
             feeds,
             panicked,
+            clocks,
         }
+    }
+
+    /// What a committer that stands still does not do, if one does: it has been inside one step
+    /// for longer than that step takes at most.
+    pub(crate) fn stalled(&self) -> Option<String> {
+        let mut clocks = self.clocks.iter().enumerate();
+        let (number, overdue) =
+            clocks.find_map(|(number, clock)| Some((number, clock.overdue()?)))?;
+        Some(format!(
+            "committer {number} has not ended its step, which should have ended {overdue:.1?} ago"
+        ))
     }
 
     /// Returns when a committer has panicked: its shards can be read, and never written again.

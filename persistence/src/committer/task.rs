@@ -14,6 +14,7 @@ use super::batch_store::{BatchError, BatchStore, Sequenced};
 use super::command::{AppendRequest, CommitterCommand, append_stopped, save_stopped};
 use super::commit_feeds::CommitFeeds;
 use super::metrics::CommitterMetrics;
+use super::step_clock::StepClock;
 
 /// How long appends are kept and retried while the store cannot write, counted from the first
 /// failure; after that they fail at once until it can. A server has restarted by then, and no
@@ -39,6 +40,7 @@ struct Task<S> {
     failing_since: Option<tokio::time::Instant>,
     /// Barriers that were reached, and wait until nothing before them can still be written.
     reached: Vec<oneshot::Sender<()>>,
+    clock: StepClock,
 }
 
 pub(super) async fn run(
@@ -49,6 +51,7 @@ pub(super) async fn run(
     feeds: CommitFeeds,
 ) {
     let mut task = Task {
+        clock: store.clock(),
         store,
         heads: HashMap::new(),
         metrics,
@@ -79,11 +82,13 @@ pub(super) async fn run(
             }
         }
         let batch = builder.finish();
+        task.clock.between();
         task.write(batch.appends).await;
         for save in batch.cursors {
             let saved = task.store.save_cursors(&save.projection, &save.moves);
             let _ = save.reply.send(saved.await);
         }
+        task.clock.idle();
         task.reached.extend(batch.barriers);
         if batch.closing {
             reject_remaining(&mut commands).await;
@@ -122,7 +127,9 @@ impl<S: BatchStore> Task<S> {
         if self.reached.is_empty() {
             return;
         }
-        match self.store.ensure_resolved().await {
+        let resolved = self.store.ensure_resolved().await;
+        self.clock.idle();
+        match resolved {
             Ok(()) => {
                 for reached in self.reached.drain(..) {
                     let _ = reached.send(());
@@ -193,7 +200,9 @@ impl<S: BatchStore> Task<S> {
             return Vec::new();
         }
         debug!(%reason, "the store cannot write now; retrying");
+        self.clock.begin(after);
         tokio::time::sleep(after).await;
+        self.clock.between();
         drop_expired(batch)
     }
 

@@ -11,13 +11,15 @@ use tracing::{info, warn};
 use super::continuity::Continuity;
 use super::server::{Backend, Server, Session};
 use crate::backoff::{self, Backoff};
-use crate::committer::BatchError;
+use crate::committer::{BatchError, StepClock};
 
 /// Lost sessions that are remembered: each may hold locks that the next one waits for.
 const ORPHANED_MAX: usize = 16;
 /// Limit of one statement that resolves an in-doubt batch: it waits for the statement of that
 /// batch, which the server ends after 5 s.
 pub(super) const STEP_MAX: Duration = Duration::from_secs(6);
+/// Limit of opening a connection, with all that is checked on it.
+const RECONNECT_MAX: Duration = Duration::from_secs(14);
 /// Before another attempt after a deadlock or a lock timeout: the other transaction needs some
 /// milliseconds.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
@@ -32,6 +34,7 @@ pub(super) struct CommitterConnection {
     backoff: Backoff,
     /// The time of the next attempt to connect.
     next_attempt: Instant,
+    clock: StepClock,
 }
 
 impl CommitterConnection {
@@ -43,7 +46,13 @@ impl CommitterConnection {
             in_doubt: false,
             backoff: backoff::full_jitter(),
             next_attempt: Instant::now(),
+            clock: StepClock::default(),
         }
+    }
+
+    /// Says what the committer is doing.
+    pub(super) const fn clock(&self) -> &StepClock {
+        &self.clock
     }
 
     /// Connects if there is no connection.
@@ -65,6 +74,7 @@ impl CommitterConnection {
                 after: self.next_attempt - now,
             });
         }
+        self.clock.begin(RECONNECT_MAX);
         match self.server.committer().await {
             Ok(session) => {
                 info!(database = %self.server.name(), "reconnected");
@@ -139,6 +149,7 @@ impl CommitterConnection {
         )
         .bind(pids)
         .bind(started);
+        self.clock.begin(STEP_MAX);
         let ended = timeout(STEP_MAX, ending.fetch_all(self.get())).await;
         self.completed(ended).map(drop)
     }

@@ -119,6 +119,7 @@ impl InDoubt {
                     certainly_not_written: false,
                 });
             }
+            connection.clock().begin(after);
             sleep(after).await;
         }
     }
@@ -157,6 +158,7 @@ impl InDoubt {
         )
         .bind(shards)
         .bind(owners);
+        connection.clock().begin(STEP_MAX);
         let raised = timeout(STEP_MAX, raising.fetch_all(connection.get())).await;
         if let Ok(Err(failure)) = &raised
             && classify(failure) == ErrorClass::Transient
@@ -200,6 +202,7 @@ async fn is_written(
     .bind(shards)
     .bind(positions)
     .bind(events);
+    connection.clock().begin(STEP_MAX);
     let row = timeout(STEP_MAX, finding.fetch_one(connection.get())).await;
     let row = connection.completed(row)?;
     let found: i64 = row

@@ -19,7 +19,7 @@ use super::error_class::{ErrorClass, classify, requires_reconnect};
 use super::save_cursors::save_cursors;
 use super::server::{Server, Session};
 use super::settle::{InDoubt, generation_changed};
-use crate::committer::{BatchError, BatchStore, Sequenced, creation_key, leases};
+use crate::committer::{BatchError, BatchStore, Sequenced, StepClock, creation_key, leases};
 use crate::continuity::KnownHead;
 use crate::rows::signed;
 
@@ -121,6 +121,7 @@ impl PostgresBatches {
     }
 
     async fn rejection(&mut self, batch: &[Sequenced<'_>], failure: &sqlx::Error) -> BatchError {
+        self.connection.clock().begin(BATCH_MAX);
         match timeout(BATCH_MAX, self.find_conflicts(batch)).await {
             Ok(Ok(conflicts)) if !conflicts.is_empty() => BatchError::Conflicts(conflicts),
             Ok(Ok(_)) => BatchError::Rejected(failure.to_string()),
@@ -142,6 +143,7 @@ impl BatchStore for PostgresBatches {
         self.ready().await?;
         let switches = self.connection.continuity().switches();
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
+        self.connection.clock().begin(BATCH_MAX);
         let connection = self.connection.get();
         let reading = sqlx::query(
             "SELECT wanted.shard, coalesce(head.position, 0) AS position, head.event_id
@@ -201,6 +203,7 @@ impl BatchStore for PostgresBatches {
             .iter()
             .map(|saved| (self.in_doubt.current(saved.lease), &saved.cursor));
         let current: Vec<(ShardLease, &Cursor)> = current.collect();
+        self.connection.clock().begin(BATCH_MAX);
         let saving = save_cursors(self.connection.get(), projection, &current);
         match timeout(BATCH_MAX, saving).await {
             Ok(Ok(not_saved)) => Ok(not_saved),
@@ -220,6 +223,10 @@ impl BatchStore for PostgresBatches {
         }
     }
 
+    fn clock(&self) -> StepClock {
+        self.connection.clock().clone()
+    }
+
     async fn ensure_resolved(&mut self) -> Result<(), BatchError> {
         if self.in_doubt.is_empty() {
             return Ok(());
@@ -235,6 +242,7 @@ impl BatchStore for PostgresBatches {
         self.ready().await?;
         let switches = self.connection.continuity().switches();
         let severed = self.connection.severed();
+        self.connection.clock().begin(BATCH_MAX);
         let written = tokio::select! {
             biased;
             written = timeout(BATCH_MAX, self.write(batch)) => written,
