@@ -1,8 +1,9 @@
-//! The signals that stop a node. It listens for them before it starts: a signal that arrives right
-//! after the port is printed must stop it gracefully, too.
+//! The signals that stop a node, and one that must not. It listens for them before it starts: a signal
+//! that arrives right after the port is printed must stop it gracefully, too.
 
 use std::io;
 
+use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
@@ -10,6 +11,9 @@ use tracing::info;
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Never read. A write beyond the limit on the size of files (`ulimit -f`) sends SIGXFSZ, which
+    /// would end the process; received, it leaves a failed write, as a full disk does.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -21,6 +25,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            _file_size: signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?,
         })
     }
 
