@@ -79,6 +79,8 @@ fn run_node(settings: Settings) -> ExitCode {
             Ok(node) => node,
             Err(failure) => return fail(&failure.to_string()),
         };
+        // On a terminal, the banner follows the log of the start.
+        logging.wait_written();
         out_within(banner::text(&settings, node.address()), BANNER_TIME_MAX);
         tokio::select! {
             () = stopped => {

@@ -37,6 +37,8 @@ struct State {
     dropped: u64,
     /// The writer waits for lines: it has written all that it took.
     is_writer_idle: bool,
+    /// Somebody waited in vain, and the writer has finished no line since.
+    is_stuck: bool,
 }
 
 /// A line for the writer.
@@ -106,6 +108,7 @@ impl LineQueue {
     /// Waits for the next line. The line returned before counts as written.
     pub(super) fn next(&self) -> QueuedLine {
         let mut state = self.lock();
+        state.is_stuck = false;
         loop {
             if let Some(line) = state.waiting.pop_front() {
                 state.bytes -= line.text.len();
@@ -126,18 +129,18 @@ impl LineQueue {
         }
     }
 
-    /// Whether all lines are written.
-    pub(super) fn is_written(&self) -> bool {
-        self.lock().is_written()
+    /// Whether a wait has ended without all lines written, and none has been written since.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.lock().is_stuck
     }
 
     /// Waits until all lines are written, at most `limit`.
     pub(super) fn wait_written(&self, limit: Duration) {
         let state = self.lock();
-        drop(
-            self.written
-                .wait_timeout_while(state, limit, |state| !state.is_written()),
-        );
+        let is_missing = |state: &mut State| !state.is_written();
+        let waited = self.written.wait_timeout_while(state, limit, is_missing);
+        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.is_stuck |= timeout.timed_out();
     }
 
     /// No code that holds the lock panics; if one did, logging would still go on.

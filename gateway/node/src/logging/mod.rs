@@ -6,6 +6,8 @@ mod line_queue;
 mod line_writer;
 mod panics;
 #[cfg(test)]
+mod process_tests;
+#[cfg(test)]
 mod tests;
 
 use std::io::{self, IsTerminal};
@@ -26,9 +28,9 @@ use crate::settings::LogFormat;
 /// Suppresses logs of a library about connections between nodes, which fritzy-cluster logs as well.
 /// A filter that names the library overrides it.
 const QUIET: &str = "ractor_cluster=error";
-/// How long the end of the process waits for queued lines: a reader that reads takes milliseconds,
-/// and one that does not must not delay the exit.
-const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long the banner and the end of the process wait for queued lines: a reader that reads takes
+/// milliseconds, and one that does not must not delay them.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Lines dropped by this process, which has one stderr and may have several nodes (in tests).
 static DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
@@ -44,7 +46,7 @@ pub(crate) enum LoggingError {
     Thread(#[from] io::Error),
 }
 
-/// Started logging. Dropping it waits until all lines are written, at most [`FLUSH_TIME_MAX`].
+/// Started logging. Dropping it waits for its lines: [`Self::wait_written`].
 pub(crate) struct Logging(Arc<LineQueue>);
 
 impl Logging {
@@ -83,11 +85,16 @@ impl Logging {
     pub(crate) fn print(&self, line: &str) {
         self.0.push(format!("{line}\n").as_bytes());
     }
+
+    /// Waits until all lines are written, at most [`WRITE_TIME_MAX`].
+    pub(crate) fn wait_written(&self) {
+        self.0.wait_written(WRITE_TIME_MAX);
+    }
 }
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        self.0.wait_written(FLUSH_TIME_MAX);
+        self.wait_written();
     }
 }
 

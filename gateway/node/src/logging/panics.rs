@@ -14,15 +14,14 @@ use super::line_queue::LineQueue;
 
 /// How long a panic waits for its line to be written, because some end the process at once. A sink
 /// that works takes microseconds.
-const WRITE_TIME_MAX: Duration = Duration::from_millis(100);
+const WRITE_TIME_MAX: Duration = Duration::from_millis(250);
 
 /// Logs each panic of this process, with a backtrace if `RUST_BACKTRACE` is set.
 pub(super) fn log_panics(queue: Arc<LineQueue>) {
     panic::set_hook(Box::new(move |panic| {
-        // Waits at most once on a sink that blocks: afterwards, the queue is never written.
-        let keeps_up = queue.is_written();
         log(panic, &queue);
-        if keeps_up {
+        // A sink that blocks is waited for once, not by every panic.
+        if !queue.is_stuck() {
             queue.wait_written(WRITE_TIME_MAX);
         }
     }));

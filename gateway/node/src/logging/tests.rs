@@ -1,20 +1,17 @@
 //! Sinks that block, fail, or take parts of a line.
 
 use std::io::{self, ErrorKind, Write};
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::wait_until;
 use prometheus_client::metrics::counter::Counter;
 use serde_json::Value;
 
 use super::line::{LINE_BYTES_MAX, LineFormat};
 use super::line_queue::{BYTES_MAX, LINES_MAX, LineQueue, QueuedLine};
 use super::line_writer::LineWriter;
-use super::{Logging, spawn_writer};
-use crate::settings::LogFormat;
+use super::spawn_writer;
 
 /// Longer than any wait that succeeds.
 const LONG: Duration = Duration::from_secs(60);
@@ -245,7 +242,7 @@ fn end_waits_for_a_slow_sink_but_not_for_a_stuck_one() {
     let began = Instant::now();
     queue.wait_written(Duration::from_millis(50));
     let waited = began.elapsed();
-    assert!(!queue.is_written() && waited < LONG / 2, "{waited:?}");
+    assert!(queue.is_stuck() && waited < LONG / 2, "{waited:?}");
     let slow = std::thread::spawn(move || {
         for _ in 0..LINES {
             std::thread::yield_now();
@@ -253,97 +250,7 @@ fn end_waits_for_a_slow_sink_but_not_for_a_stuck_one() {
         }
     });
     queue.wait_written(LONG);
+    assert!(!queue.is_stuck());
     assert_eq!(written.lock().unwrap().len(), 2 * LINES);
     slow.join().unwrap();
-}
-
-/// The log's filter, set in the process of the next test.
-const PANICS: &str = "FRITZY_TEST_PANICS";
-const PANICS_ONCE: &str = "FRITZY_TEST_PANICS_ONCE";
-
-/// Not a test of its own: panics in a process whose stderr the tests below choose.
-#[test]
-fn panicking_process() {
-    let Ok(filter) = std::env::var(PANICS) else {
-        return;
-    };
-    let logging = Logging::start(&filter, LogFormat::Json).ok().unwrap();
-    for n in 0..LINES_MAX + 1_000 {
-        let thread = std::thread::Builder::new().name("request".to_owned());
-        let panicked = thread.spawn(move || assert!(n > LINES_MAX * 2, "injected {n}"));
-        assert!(panicked.unwrap().join().is_err());
-        if std::env::var_os(PANICS_ONCE).is_some() {
-            break;
-        }
-    }
-    drop(logging);
-    std::process::exit(7);
-}
-
-/// A process that is killed when dropped.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn panicking(filter: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args([
-            "--exact",
-            "logging::tests::panicking_process",
-            "--nocapture",
-        ])
-        .env(PANICS, filter)
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    command
-}
-
-#[test]
-fn panics_do_not_block_on_an_unread_pipe() {
-    let (_unread, stderr) = io::pipe().unwrap();
-    let mut process = Killed(panicking("info").stderr(stderr).spawn().unwrap());
-    let ends = || process.0.try_wait().unwrap().is_some();
-    wait_until("its exit", LONG, ends);
-    assert_eq!(process.0.wait().unwrap().code(), Some(7));
-}
-
-#[test]
-fn panic_is_a_log_line_with_its_location() {
-    for (filter, target) in [
-        ("info", "fritzy_node::logging::panics"),
-        ("off", "fritzy_node::logging"),
-    ] {
-        let output = panicking(filter).env(PANICS_ONCE, "").output().unwrap();
-        assert_eq!(output.status.code(), Some(7));
-        let log = String::from_utf8(output.stderr).unwrap();
-        let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
-        assert_eq!(first["message"], "panicked", "{first}");
-        assert_eq!(first["level"], "ERROR", "{first}");
-        assert_eq!(first["target"], target, "{first}");
-        assert_eq!(first["reason"], "injected 0", "{first}");
-        assert_eq!(first["thread"], "request", "{first}");
-        let location = first["location"].as_str().unwrap();
-        assert!(location.contains("logging/tests.rs:"), "{first}");
-        assert!(first["backtrace"].is_null(), "{first}");
-    }
-}
-
-#[test]
-fn panic_has_its_backtrace_if_one_is_requested() {
-    let output = panicking("info")
-        .env("RUST_BACKTRACE", "1")
-        .env(PANICS_ONCE, "")
-        .output()
-        .unwrap();
-    let log = String::from_utf8(output.stderr).unwrap();
-    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
-    let backtrace = first["backtrace"].as_str().unwrap();
-    assert!(backtrace.contains("panicking_process"), "{backtrace}");
 }
