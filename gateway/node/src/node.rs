@@ -27,6 +27,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::cluster::{self, ClusterMembership, Sockets};
+use crate::logging;
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
 
@@ -353,6 +354,7 @@ async fn metrics(
     let metrics = HttpMetrics::new(schema.operations().await, &mut registry);
     shop.register(&mut registry);
     stores.register(&mut registry);
+    logging::register(&mut registry);
     let queue = Gauge::default();
     let help = "Appends waiting for the committer";
     registry.register("commit_queue_appends", help, queue.clone());

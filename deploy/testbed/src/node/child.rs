@@ -24,25 +24,30 @@ impl ChildProcess {
     /// # Errors
     /// When the program cannot be started, or `log` not be written.
     pub fn spawn(command: &mut Command, log: &Path) -> Result<Self, ServiceError> {
-        let stdout = append_to(log)?;
-        Self::spawn_with(command, log, stdout)
+        let (stdout, stderr) = (append_to(log)?, append_to(log)?);
+        Self::spawn_with(command, log, stdout, stderr)
     }
 
-    /// [`Self::spawn`] with another stdout.
-    pub(super) fn spawn_with(
+    /// [`Self::spawn`] with these outputs. `log` is the file that is shown as the log, even if neither of
+    /// them writes to it.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn spawn_with(
         command: &mut Command,
         log: &Path,
         stdout: impl Into<Stdio>,
+        stderr: impl Into<Stdio>,
     ) -> Result<Self, ServiceError> {
         let program = PathBuf::from(command.get_program());
         let child = command
             .stdin(Stdio::null())
             .stdout(stdout)
-            .stderr(append_to(log)?)
+            .stderr(stderr)
             .spawn()
             .map_err(ServiceError::io("start", &program))?;
         // The command holds its ends of pipes, which must close when the process exits.
-        command.stdout(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self {
             child,
             log: log.to_owned(),

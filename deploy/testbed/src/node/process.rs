@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::child::ChildProcess;
 use crate::error::ServiceError;
 use crate::processes::Signal;
+use crate::run::append_to;
 
 /// A node that has not started or exited within this time never will: debug builds on busy machines
 /// need seconds.
@@ -63,7 +64,7 @@ impl NodeProcess {
         (reader, writer): (PipeReader, PipeWriter),
         dir: Option<Arc<TempDir>>,
     ) -> Result<Self, ServiceError> {
-        let child = ChildProcess::spawn_with(command, log, writer)?;
+        let child = ChildProcess::spawn_with(command, log, writer, append_to(log)?)?;
         let (sender, lines) = mpsc::channel();
         Ok(Self {
             child,

@@ -11,18 +11,21 @@ use tracing::{error, warn};
 
 use super::arguments::{Action, read};
 use super::error::CliError;
-use super::output::{fail, out};
+use super::output::{error_line, fail, out, out_within};
 use super::{cluster, events, journal, migrate, projections, topics};
+use crate::banner;
+use crate::logging::{Logging, LoggingError};
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::{banner, logging};
 
 /// Before another attempt to start again.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// Exit code for settings that cannot be used.
 const BAD_SETTINGS: u8 = 2;
+/// How long a node waits for its banner to be printed: no reader of stdout must stop it.
+const BANNER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the binary, and returns its exit code.
 pub fn main() -> ExitCode {
@@ -54,27 +57,37 @@ pub fn main() -> ExitCode {
 }
 
 fn run_node(settings: Settings) -> ExitCode {
-    if let Err(failure) = logging::init(&settings.log, settings.log_format) {
-        return fail(&format!("invalid value for --log: {failure}"), BAD_SETTINGS);
-    }
+    // Dropped after the runtime: lines of the last tasks are written, too.
+    let logging = match Logging::start(&settings.log, settings.log_format) {
+        Ok(logging) => logging,
+        Err(failure @ LoggingError::Filter(_)) => return fail(&failure.to_string(), BAD_SETTINGS),
+        Err(failure @ LoggingError::Thread(_)) => return fail(&failure.to_string(), 1),
+    };
+    // From here on only the log writes to stderr, which may be full.
+    let fail = |reason: &str| {
+        logging.print(&error_line(reason));
+        ExitCode::FAILURE
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(failure) => return fail(&format!("the runtime does not start: {failure}"), 1),
+        Err(failure) => return fail(&format!("the runtime does not start: {failure}")),
     };
     runtime.block_on(async {
         let signals = match Signals::listen() {
             Ok(signals) => signals,
-            Err(failure) => return fail(&format!("cannot receive signals: {failure}"), 1),
+            Err(failure) => return fail(&format!("cannot receive signals: {failure}")),
         };
         let stopped = signals.any().shared();
         let mut node = match Node::start_until(settings.clone(), stopped.clone()).await {
             Ok(node) => node,
-            Err(failure) => return fail(&failure.to_string(), 1),
+            Err(failure) => return fail(&failure.to_string()),
         };
-        out(&banner::text(&settings, node.address()));
+        // On a terminal, the banner follows the log of the start.
+        logging.wait_written();
+        out_within(banner::text(&settings, node.address()), BANNER_TIME_MAX);
         loop {
             let lost = tokio::select! {
                 () = stopped.clone() => {
@@ -86,7 +99,7 @@ fn run_node(settings: Settings) -> ExitCode {
             node = match lost {
                 // Its memory may be stale and nothing can be written, so there is nothing to
                 // finish.
-                Lost::Database(reason) => return fail(&format!("this node stops: {reason}"), 1),
+                Lost::Database(reason) => return fail(&format!("this node stops: {reason}")),
                 Lost::History => {
                     warn!("starting over with what the database has");
                     let again = Settings {

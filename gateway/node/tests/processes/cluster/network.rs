@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::{NodeSlot, skip_unless};
+use fritzy_testbed::{NodeSlot, skip_unless, wait_until};
 use fritzy_testbed_shop::Api;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
@@ -19,6 +19,8 @@ use crate::cluster::history::{
 use crate::cluster::linearizability::{answered, between, require_sound};
 use crate::cluster::nodes::{Nodes, shard_of};
 
+/// A line is written a little later than it is logged.
+const LOGGED_MAX: Duration = Duration::from_secs(1);
 /// Longer than the time until a silent node is fenced.
 const LONG: Duration = Duration::from_secs(8);
 /// Until ten nodes share all shards: they join, membership is stable for some seconds, and shards
@@ -214,9 +216,9 @@ async fn unauthenticated_connections_do_not_block_a_joining_node() {
         "ready after {:?} beside {STUBBORN} silent calls",
         began.elapsed()
     );
-    let log = third.process.log();
     let is_met = |line: &str| line.contains("\"connected\"") && line.contains("\"n1\"");
-    assert!(log.lines().any(is_met), "it has not met n1: {log}");
+    let has_met = || third.process.log().lines().any(is_met);
+    wait_until("its log says that it has met n1", LOGGED_MAX, has_met);
     nodes.nodes.push(third);
     nodes.wait_settled().await;
     is_over.store(true, Ordering::Relaxed);

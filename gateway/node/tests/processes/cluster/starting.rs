@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fritzy_testbed::skip_unless;
+use fritzy_testbed::{NODE_TIME_MAX, skip_unless, wait_until};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -41,8 +41,8 @@ async fn node_without_a_peer_becomes_ready_later() {
     let third = nodes.spawn("n3");
     require_unready(&nodes, &third).await;
     third.wait_ready().await;
-    let log = third.process.log();
-    assert!(log.contains("some nodes are unreachable"), "{log}");
+    let is_reported = || third.process.log().contains("some nodes are unreachable");
+    wait_until("its report", NODE_TIME_MAX, is_reported);
     nodes.nodes[0].peers.heal();
     nodes.nodes.push(third);
     nodes.wait_settled().await;

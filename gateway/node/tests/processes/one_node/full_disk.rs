@@ -1,115 +1,22 @@
 //! A disk that is really full: writes are refused and reads work. Once there is space, writes work
 //! again without a restart (I1).
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::fs;
 use std::time::Instant;
 
-use fritzy_testbed::{NODE_TIME_MAX, NodeProcess, Workspace, skip};
+use fritzy_testbed::{NODE_TIME_MAX, Workspace, skip};
 use fritzy_testbed_shop::{Api, Load, Response, SentRequests, all_accounts};
 use hyper::Method;
 use serde_json::{Value, json};
 
-/// Enough for a database and its log, and small enough to fill quickly.
-const DISK_SIZE: &str = "16m";
+use super::metric::metric;
+use super::small_disk::SmallDisk;
+
 /// Acknowledged accounts before the disk is filled.
 const ACKNOWLEDGED: usize = 200;
 /// The log may contain free space when the disk has none: 4 MiB at most, of which each write takes
 /// a few KiB.
 const WRITES_UNTIL_REFUSED_MAX: usize = 20_000;
-
-/// A small file system that only this process and its nodes see. Unmounted when dropped.
-struct SmallDisk {
-    holder: Child,
-    _until_dropped: ChildStdin,
-    in_user_namespace: bool,
-    folder: PathBuf,
-}
-
-impl SmallDisk {
-    /// Mounts it at `folder`: as root, or as the root of a user namespace where those are allowed.
-    fn mount(folder: &Path) -> Result<Self, String> {
-        Self::mount_in(folder, false).or_else(|_| Self::mount_in(folder, true))
-    }
-
-    fn mount_in(folder: &Path, in_user_namespace: bool) -> Result<Self, String> {
-        let script = format!(r#"mount -t tmpfs -o size={DISK_SIZE} none "$0" && echo && exec cat"#);
-        let user: &[&str] = if in_user_namespace {
-            &["--user", "--map-root-user"]
-        } else {
-            &[]
-        };
-        let mut holder = Command::new("unshare")
-            .args(user)
-            .args(["--mount", "sh", "-c", &script])
-            .arg(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|failure| format!("unshare does not start: {failure}"))?;
-        let until_dropped = holder.stdin.take().expect("piped");
-        let mut said = String::new();
-        let stdout = holder.stdout.take().expect("piped");
-        let read = BufReader::new(stdout).read_line(&mut said);
-        let disk = Self {
-            holder,
-            _until_dropped: until_dropped,
-            in_user_namespace,
-            folder: folder.to_owned(),
-        };
-        match read {
-            Ok(1..) => Ok(disk),
-            _ => Err("no file system may be mounted here".into()),
-        }
-    }
-
-    /// Starts a node with its data on this disk.
-    fn node(&self, workspace: &Workspace) -> NodeProcess {
-        let node = workspace.command(&[]);
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--target={}", self.holder.id()));
-        if self.in_user_namespace {
-            command.args(["--user", "--preserve-credentials"]);
-        }
-        command
-            .arg("--mount")
-            .arg(node.get_program())
-            .args(["--listen", "127.0.0.1:0", "--shards", "16", "--data-dir"])
-            .arg(&self.folder)
-            .env_clear();
-        let mut node = workspace.spawn(&mut command);
-        node.address();
-        node
-    }
-
-    fn filler(&self) -> PathBuf {
-        let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
-        let inside = self.folder.strip_prefix("/").expect("an absolute path");
-        root.join(inside).join("filler")
-    }
-
-    /// Fills the disk to the last byte.
-    fn fill(&self) {
-        let mut filler = File::create(self.filler()).expect("a file");
-        for size in [1 << 16, 1 << 12, 1] {
-            while filler.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.filler()).expect("a value");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
-    }
-}
 
 async fn create_product(api: &Api, name: &str) -> Response {
     let document = "mutation($name: String!) {
@@ -120,17 +27,6 @@ async fn create_product(api: &Api, name: &str) -> Response {
 
 fn is_refused(response: &Response) -> bool {
     response.json().get("errors").is_some()
-}
-
-/// The value of a metric without labels.
-async fn metric(api: &Api, name: &str) -> f64 {
-    let request = api.request(Method::GET, "/metrics");
-    let text = api.send(request, "").await.text;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let value = line.unwrap_or_else(|| panic!("no {name}: {text}"));
-    value.parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Structured logs: one JSON object per line on stderr, with the id of each request.
 
-use fritzy_testbed::{NODE_TIME_MAX, Workspace};
+use fritzy_testbed::{NODE_TIME_MAX, Workspace, wait_until};
 use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 
@@ -59,6 +59,8 @@ async fn request_is_logged_with_its_response_id() {
     let given = api.post().header("x-request-id", "given-by-the-client");
     let given = api.send(given, query).await;
     let refused = api.send(api.post(), "nope").await;
+    let has_responded = || node.log().matches("\"responded\"").count() == 3;
+    wait_until("the log of three responses", NODE_TIME_MAX, has_responded);
     for (response, status) in [(made, 200), (given, 200), (refused, 400)] {
         let id = response.headers["x-request-id"].to_str().expect("visible");
         let entries = entries(&node.log());

@@ -1,4 +1,4 @@
-//! One node: its start and its end, its commands, a full disk, failing syncs, traced system calls.
+//! One node: its start and its end, its commands, a full disk, full and closed outputs, failing syncs, traced system calls.
 
 mod backwards;
 pub(crate) mod database;
@@ -7,10 +7,13 @@ mod first_start;
 mod full_disk;
 pub(crate) mod killed;
 mod large_responses;
+mod log_sinks;
 mod logs;
+mod metric;
 mod refused_starts;
 pub(crate) mod shop_clients;
 mod signals;
+mod small_disk;
 mod stdout;
 mod sync_faults;
 mod temporary_files;

@@ -118,7 +118,7 @@ async fn hanging_request_is_cut_off_after_the_grace_time() {
 }
 
 /// The port file tells that the node listens, so a program that waits for it may stop the node at
-/// once. The full stdout pipe makes the node block before it prints anything.
+/// once. The full stdout pipe keeps the node from printing anything before.
 #[test]
 fn node_stops_in_order_once_its_port_file_exists() {
     /// The capacity of a pipe.
