@@ -154,6 +154,11 @@ impl NodeProcess {
         self.send(Signal::INT);
     }
 
+    /// Sends SIGHUP, as a terminal that closes does.
+    pub fn hang_up(&self) {
+        self.send(Signal::HUP);
+    }
+
     /// Stops the process where it is (SIGSTOP).
     pub fn pause(&self) {
         self.send(Signal::STOP);

@@ -7,6 +7,7 @@ mod backwards;
 mod clocks;
 mod closed_loop;
 mod deposed;
+mod hanging;
 mod history;
 mod linearizability;
 mod measured;

@@ -18,5 +18,5 @@ mod stdout;
 mod sync_faults;
 mod temporary_files;
 mod trace;
-mod traced;
+pub(crate) mod traced;
 mod verify;
