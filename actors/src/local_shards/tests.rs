@@ -185,3 +185,62 @@ async fn shard_stopped_during_restart_stays_stopped() {
     );
     assert_eq!(local.entity_limit.counts().shards_restarted, 0);
 }
+
+/// An actor that never comes back from its first message.
+struct HangingShard;
+
+impl Actor for HangingShard {
+    type Msg = ShardMessage;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<ShardMessage>,
+        (): (),
+    ) -> Result<(), ractor::ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<ShardMessage>,
+        _: ShardMessage,
+        (): &mut (),
+    ) -> Result<(), ractor::ActorProcessingErr> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shard_that_does_not_respond_is_refused_and_costs_no_other() {
+    let local = Local::with_shards(2).await;
+    let (hanging, _) = Actor::spawn(None, HangingShard, ()).await.expect("starts");
+    {
+        let mut running = local.shards.running.write().expect("no writer panics");
+        running.get_mut(&ShardId(0)).expect("it runs").actor = hanging;
+    }
+    let ask = async |shard: u16| {
+        let deadline = Deadline::at(std::time::Instant::now() + Duration::from_secs(600));
+        let asked = local
+            .shards
+            .ask(ShardId(shard), deadline, ShardRequest::Barrier);
+        timeout(Duration::from_secs(1), asked).await
+    };
+    assert!(ask(0).await.is_err(), "at first it only waits");
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    match ask(0).await.expect("it is refused at once") {
+        Err(HostError::Failed(Failure::Unavailable(reason))) => {
+            assert!(reason.contains("shard 0 does not respond"), "{reason}");
+        }
+        other => panic!("{:?}", other.err()),
+    }
+    assert!(matches!(ask(1).await, Ok(Ok(ShardReply::BarrierPassed))));
+    let mut registry = prometheus_client::registry::Registry::default();
+    local.shards.register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).expect("encodes");
+    for line in ["shards_unresponsive 1", "unresponsive_refusals_total 1"] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}

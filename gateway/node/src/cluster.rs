@@ -13,6 +13,8 @@ use fritzy_gateway::Readiness;
 use fritzy_persistence::Stores;
 use fritzy_projections::Projections;
 use fritzy_types::NodeId;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -33,6 +35,19 @@ const LEAVE_MAX: Duration = Duration::from_secs(12);
 const ASSIGNED_MAX: Duration = Duration::from_secs(15);
 /// Time for every earlier member to be connected: the same.
 const CONNECTED_MAX: Duration = Duration::from_secs(15);
+
+/// What a member counts for operators. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct ClusterMetrics {
+    silent_peers: Gauge,
+}
+
+impl ClusterMetrics {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Nodes that this one has not reached for 10 s, although their heartbeat goes on";
+        registry.register("cluster_silent_peers", help, self.silent_peers.clone());
+    }
+}
 
 /// The sockets of a cluster member.
 pub(crate) struct Sockets {
@@ -147,6 +162,7 @@ impl ClusterMembership {
         &mut self,
         map: &ShardMap,
         readiness: Readiness,
+        metrics: ClusterMetrics,
         cancelled: impl Future<Output = ()> + Send,
     ) {
         tokio::select! {
@@ -155,7 +171,7 @@ impl ClusterMembership {
             },
             () = cancelled => return,
         }
-        let task = tokio::spawn(maintain_readiness(self.member.clone(), readiness));
+        let task = tokio::spawn(maintain_readiness(self.member.clone(), readiness, metrics));
         self.readiness_task = Some(AbortOnDropHandle::new(task));
     }
 
@@ -207,13 +223,15 @@ fn unreached_peers(status: &MemberStatus) -> Vec<String> {
 /// must also have been connected to the other nodes once, because they can serve meanwhile. Losing
 /// them later does not make it unready: otherwise a network fault would make all nodes unready at
 /// once.
-async fn maintain_readiness(member: Arc<Member>, readiness: Readiness) {
+async fn maintain_readiness(member: Arc<Member>, readiness: Readiness, metrics: ClusterMetrics) {
     let mut status = member.watch();
     let mut incarnation: Option<(NodeId, Instant)> = None;
     let mut has_connected = false;
     loop {
         let is_ready = {
             let status = status.borrow_and_update();
+            let silent = i64::try_from(status.silent.len()).unwrap_or(i64::MAX);
+            metrics.silent_peers.set(silent);
             let me = status.me.filter(|_| status.polled_at.is_some());
             if incarnation.map(|(me, _)| me) != me {
                 incarnation = me.map(|me| (me, Instant::now()));

@@ -26,7 +26,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::cluster::{self, ClusterMembership, Sockets};
+use crate::cluster::{self, ClusterMembership, ClusterMetrics, Sockets};
 use crate::logging;
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
@@ -92,6 +92,10 @@ impl Node {
         refuse_cluster_settings_alone(&settings.cluster)?;
         let sockets = cluster::bind(&settings.cluster).await?;
         let mut registry = Registry::with_prefix("fritzy");
+        let metrics = ClusterMetrics::default();
+        if sockets.is_some() {
+            metrics.register(&mut registry);
+        }
         let core = Core::start(&settings, sockets.is_some(), &mut registry).await?;
         let readiness = Readiness::default();
         let server = serve_api(&settings, &core, registry, listener, &readiness).await;
@@ -104,7 +108,8 @@ impl Node {
                 Some(sockets) => {
                     let mut cluster = core.join(&settings, sockets).await?;
                     let map = core.shop.shard_map();
-                    cluster.await_ready(map, readiness.clone(), cancelled).await;
+                    let readying = cluster.await_ready(map, readiness.clone(), metrics, cancelled);
+                    readying.await;
                     Some(cluster)
                 }
             };

@@ -39,7 +39,14 @@ pub(super) fn cluster_view(
         .iter()
         .map(|peer| (peer.node, peer))
         .collect();
-    let node = |record: &NodeRecord| node_view(record, snapshot.status.me, &owned, &peers);
+    let silent = &snapshot.status.silent;
+    let node = |record: &NodeRecord| {
+        let silent = silent.iter().find(|peer| peer.node == record.node.id);
+        NodeView {
+            unreached_ms: silent.map(|peer| millis(peer.since)),
+            ..node_view(record, snapshot.status.me, &owned, &peers)
+        }
+    };
     let (fenced, live): (Vec<_>, Vec<_>) = state.nodes.iter().partition(|record| record.fenced);
     let mut nodes: Vec<NodeView> = live.into_iter().map(node).collect();
     nodes.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
@@ -143,6 +150,7 @@ fn node_view(
             .and_then(|peer| peer.round_trip)
             .map(|trip| u64::try_from(trip.as_micros()).unwrap_or(u64::MAX)),
         silent_ms: peer.map(|peer| millis(peer.silent_for)),
+        unreached_ms: None,
     }
 }
 

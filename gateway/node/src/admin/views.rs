@@ -103,6 +103,10 @@ pub(crate) struct NodeView {
     pub(crate) connected: bool,
     pub(crate) round_trip_us: Option<u64>,
     pub(crate) silent_ms: Option<u64>,
+    /// For how long the called node has had no connection to it, although its heartbeat goes on;
+    /// `None` below ten seconds.
+    #[serde(default)]
+    pub(crate) unreached_ms: Option<u64>,
 }
 
 /// An incarnation that was declared dead.

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::RETRY_BUDGET;
-use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Sequenced};
+use crate::committer::{BatchError, BatchStore, Committer, CommitterConfig, Sequenced, StepClock};
 
 /// Each entry: the positions and entities of one committed batch.
 type Log = Arc<Mutex<Vec<Vec<(Position, EntityId)>>>>;
@@ -30,6 +30,7 @@ struct ScriptedStore {
     script: Vec<BatchError>,
     /// An entity whose appends this store rejects.
     rejects: Option<EntityId>,
+    clock: StepClock,
 }
 
 #[async_trait]
@@ -57,6 +58,10 @@ impl BatchStore for ScriptedStore {
     }
 
     async fn close(self) {}
+
+    fn clock(&self) -> StepClock {
+        self.clock.clone()
+    }
 
     async fn commit(&mut self, batch: &[Sequenced<'_>]) -> Result<(), BatchError> {
         self.gate.acquire().await.expect("open").forget();
@@ -94,6 +99,7 @@ fn fixture(config: CommitterConfig, script: Vec<BatchError>, rejects: Option<Ent
         log: log.clone(),
         script,
         rejects,
+        clock: StepClock::default(),
     };
     Fixture {
         committer: Committer::start(config, store),

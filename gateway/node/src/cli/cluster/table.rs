@@ -118,6 +118,10 @@ fn row(node: &NodeView) -> [String; COLUMNS.len()] {
 const fn state(node: &NodeView) -> &'static str {
     match node {
         NodeView {
+            unreached_ms: Some(_),
+            ..
+        } => "silent, heartbeat goes on",
+        NodeView {
             asked: false,
             connected: false,
             ..

@@ -60,7 +60,7 @@ impl Drop for HungRuntime {
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_shards_of_a_hung_node_are_served_by_others() {
     if let Some(reason) = missing() {
-        return skip!(reason);
+        skip!(reason);
     }
     let mut nodes = skip_unless!(Nodes::start(3).await);
     let history = History::start(&nodes.apis()[..2]).await;
