@@ -9,6 +9,7 @@ mod error;
 mod local_shards;
 mod membership;
 mod messages;
+mod pulse;
 mod replay;
 mod request;
 mod service;

@@ -2,8 +2,6 @@
 //! and costs the others nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use fritzy_types::{Failure, ShardId};
@@ -14,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use crate::messages::ShardMessage;
+use crate::pulse::Pulse;
 use crate::shell::root::RunningShards;
 
 /// Between two rounds of questions.
@@ -22,40 +21,6 @@ const ASK_INTERVAL: Duration = Duration::from_secs(2);
 /// and passes on, which takes microseconds, and a full mailbox some milliseconds. Rounds and not
 /// time: while the process is stopped, nothing can answer.
 const ROUNDS_MAX: u32 = 5;
-
-const ANSWERED: u8 = 0;
-const ASKED: u8 = 1;
-const UNRESPONSIVE: u8 = 2;
-
-/// Whether a shard's actor answers. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Pulse(Arc<AtomicU8>);
-
-impl Pulse {
-    /// The actor has come to the question.
-    pub(crate) fn answer(&self) {
-        self.0.store(ANSWERED, Ordering::Relaxed);
-    }
-
-    /// Begins a question. Returns `false` if one still waits.
-    fn ask(&self) -> bool {
-        let asking = self
-            .0
-            .compare_exchange(ANSWERED, ASKED, Ordering::Relaxed, Ordering::Relaxed);
-        asking.is_ok()
-    }
-
-    /// Gives the question up. An answer that comes meanwhile counts.
-    fn give_up(&self) {
-        let _ = self
-            .0
-            .compare_exchange(ASKED, UNRESPONSIVE, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    fn is_unresponsive(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == UNRESPONSIVE
-    }
-}
 
 /// The counts of shards that do not respond. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -116,22 +81,5 @@ impl ShardWatch {
             self.unresponsive.set(count);
             reported = unresponsive;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unanswered_question_is_given_up_and_a_late_answer_counts() {
-        let pulse = Pulse::default();
-        assert!(pulse.ask());
-        assert!(!pulse.ask(), "one waits");
-        assert!(!pulse.is_unresponsive());
-        pulse.give_up();
-        assert!(pulse.is_unresponsive());
-        pulse.answer();
-        assert!(!pulse.is_unresponsive() && pulse.ask());
     }
 }

@@ -7,7 +7,7 @@ use fritzy_domain::Journal;
 use fritzy_types::{Failure, ShardLease};
 
 use crate::messages::ShardReply;
-use crate::shard_watch::Pulse;
+use crate::pulse::Pulse;
 use crate::shell::activation::Activations;
 use crate::shell::entity_limit::EntityLimit;
 

@@ -8,7 +8,7 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SpawnErr, Supervision
 use tracing::error;
 
 use crate::messages::ShardMessage;
-use crate::shard_watch::Pulse;
+use crate::pulse::Pulse;
 use crate::shell::context::{NodeContext, ShardContext};
 use crate::shell::shard_actor::ShardActor;
 
