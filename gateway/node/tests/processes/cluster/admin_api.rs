@@ -91,6 +91,20 @@ impl AdminCluster {
         serde_json::from_str(&text).expect("JSON")
     }
 
+    /// The status that a node reports, and the command's exit code: 1 while a shard is not served.
+    pub(crate) fn status(&self, node: &str) -> (Value, ExitedProcess) {
+        let exited = self.run(node, &["status", "--json"]);
+        let is_line = exited
+            .stderr
+            .starts_with("fritzy: not all shards are served: ");
+        match exited.code {
+            Some(0) => assert_eq!(exited.stderr, "", "{exited:?}"),
+            code => assert!(code == Some(1) && is_line, "{exited:?}"),
+        }
+        let status = serde_json::from_str(&exited.stdout).expect("JSON");
+        (status, exited)
+    }
+
     /// The tables of nodes and shards.
     pub(crate) async fn state(&self) -> ClusterState {
         let shards = ShardCount::new(SHARDS).expect("in range");
@@ -102,7 +116,7 @@ impl AdminCluster {
     pub(crate) async fn wait_status(&self, node: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
-            let status = self.json(node, &["status"]);
+            let (status, _) = self.status(node);
             if holds(&status) {
                 return status;
             }
