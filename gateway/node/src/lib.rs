@@ -4,6 +4,7 @@ mod admin;
 mod banner;
 mod cli;
 mod cluster;
+mod listening;
 mod logging;
 mod node;
 mod settings;
@@ -12,5 +13,5 @@ mod start_error;
 
 pub use cli::main;
 pub use node::Node;
-pub use settings::{ClusterSettings, LogFormat, Role, Secret, Settings};
+pub use settings::{ClusterSettings, ListenAddress, LogFormat, Role, Secret, Settings};
 pub use start_error::StartError;

@@ -26,6 +26,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::cluster::{self, ClusterMembership, Sockets};
+use crate::listening::{listen_on_first, resolve};
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
 
@@ -71,13 +72,14 @@ impl Node {
         settings: Settings,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Self, StartError> {
-        let address = settings.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|failure| StartError::Listen { address, failure })?;
-        let address = listener
-            .local_addr()
-            .map_err(|failure| StartError::Listen { address, failure })?;
+        let error = |failure| StartError::Listen {
+            address: settings.listen.clone(),
+            failure,
+        };
+        let addresses = resolve("--listen", &settings.listen).await?;
+        let listener = listen_on_first(&addresses, TcpListener::bind).await;
+        let listener = listener.map_err(error)?;
+        let address = listener.local_addr().map_err(error)?;
 
         if settings.cluster.cluster_listen.is_some() && settings.database_url.is_none() {
             return Err(StartError::SqliteCluster);

@@ -1,11 +1,12 @@
 //! Settings of a node in a cluster. Without them it runs alone.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use fritzy_types::Roles;
+
+use super::listen_address::ListenAddress;
 
 /// Characters of a secret: shorter ones can be guessed.
 const SECRET_CHARS_MIN: usize = 16;
@@ -19,7 +20,7 @@ const ADMIN_URL: &str = "http://127.0.0.1:8001";
 /// The settings of a node in a cluster.
 #[derive(Args, Clone, Debug)]
 pub struct ClusterSettings {
-    /// Address and port for other nodes; makes this node a member of the cluster that shares its
+    /// Address or host name, and port, for other nodes; makes this node a member of the cluster that shares its
     /// PostgreSQL database and its cookie. Firewall this port
     #[arg(
         long,
@@ -28,7 +29,7 @@ pub struct ClusterSettings {
         global = true,
         requires = "cluster_cookie"
     )]
-    pub cluster_listen: Option<SocketAddr>,
+    pub cluster_listen: Option<ListenAddress>,
 
     /// host:port where other nodes reach this node; default: --cluster-listen. It must reach this
     /// node; checked before joining
@@ -73,7 +74,7 @@ pub struct ClusterSettings {
     )]
     pub roles: Vec<Role>,
 
-    /// Address and port of the admin API, which `fritzy cluster` calls. It has no TLS: keep it on
+    /// Address or host name, and port, of the admin API, which `fritzy cluster` calls. It has no TLS: keep it on
     /// 127.0.0.1 or an operators' network
     #[arg(
         long,
@@ -81,7 +82,7 @@ pub struct ClusterSettings {
         value_name = "ADDRESS",
         global = true
     )]
-    pub admin_listen: Option<SocketAddr>,
+    pub admin_listen: Option<ListenAddress>,
 
     /// Bearer token of the admin API, at least 16 characters; --admin-listen requires it, `fritzy
     /// cluster` sends it

@@ -5,9 +5,9 @@ mod cluster;
 mod database_url;
 mod http;
 mod kafka_properties;
+mod listen_address;
 mod values;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,19 +24,20 @@ use values::{log_filter, origin, shards};
 
 pub use cluster::{ClusterSettings, Role, Secret};
 pub(crate) use database_url::without_password;
+pub use listen_address::ListenAddress;
 
 /// The settings of a node.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
-    /// Address and port of the API. The default accepts connections from this machine only; use
-    /// 0.0.0.0:8000 to accept them from others. Port 0 takes a free port
+    /// Address or host name, and port, of the API. The default accepts connections from this machine
+    /// only; use 0.0.0.0:8000 to accept them from others. Port 0 takes a free port
     #[arg(
         long,
         env = "FRITZY_LISTEN",
         default_value = "127.0.0.1:8000",
         global = true
     )]
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
 
     /// Folder of the SQLite database, created if missing. One node per folder. Unused with
     /// --database-url
