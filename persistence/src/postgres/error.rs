@@ -81,7 +81,8 @@ pub enum PostgresError {
     },
     /// The server is a standby, which rejects writes.
     #[error(
-        "the database {server} is a standby, which rejects writes. Name the primary in DATABASE_URL"
+        "the database {server} is a standby, which rejects writes. Name the primary in DATABASE_URL, or all servers with \
+         target_session_attrs=read-write"
     )]
     Standby {
         /// Address of the server.
@@ -180,6 +181,19 @@ pub enum PostgresError {
         /// Number of shards in the settings.
         expected: u16,
     },
+}
+
+impl PostgresError {
+    /// The reason in a list of several servers: without a remedy.
+    pub(super) fn short(&self) -> String {
+        match self {
+            Self::Unreachable { server, reason } | Self::Refused { server, reason } => {
+                format!("{server}: {reason}")
+            }
+            Self::Standby { server } => format!("{server}: it is a standby"),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl From<PostgresError> for OpenError {

@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::config::PostgresConfig;
+use super::hosts::Hosts;
 use super::read_model::PostgresReadModel;
 use super::read_pool::ReadPool;
 use super::server::Server;
@@ -107,7 +108,7 @@ impl PostgresReplicas {
             tokio::spawn(serve_tokens(primary.pool().clone(), requests));
             let generation = server.generation().to_owned();
             let watcher = tokio::spawn(watch(
-                at.name(),
+                at.hosts().clone(),
                 primary.pool().clone(),
                 reads.pool().clone(),
                 generation.clone(),
@@ -229,12 +230,13 @@ async fn serve_tokens(primary: PgPool, mut requests: mpsc::Receiver<oneshot::Sen
 }
 
 async fn watch(
-    name: String,
+    hosts: Arc<Hosts>,
     primary: PgPool,
     replica: PgPool,
     generation: String,
     progress: Arc<Mutex<Progress>>,
 ) {
+    let name = hosts.name();
     let mut was_usable = None;
     loop {
         let at = Instant::now();
@@ -257,6 +259,9 @@ async fn watch(
             } else {
                 warn!(replica = %name, "the replica does not respond, or is not of this database; lists are read from the primary");
             }
+        }
+        if !usable {
+            hosts.find_standby(RESPONSE_MAX).await;
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }

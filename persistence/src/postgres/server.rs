@@ -1,6 +1,5 @@
 //! Opens connections to the server, and checks on each that acknowledged commits are durable.
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,30 +11,16 @@ use sqlx::{Connection, Row};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
+use super::database_url::DatabaseUrl;
 use super::error::PostgresError;
+use super::hosts::Hosts;
+use super::session::SessionConfig;
 use crate::backoff;
 
 /// Time limit of opening a connection. A server that responds does so in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// The oldest supported server, as `server_version_num`.
 const VERSION_MIN: i32 = 150_000;
-
-/// Limits that the server enforces, in milliseconds. A node that is stopped or cut off must not
-/// hold locks that others wait for, and a statement must end before its caller has given up.
-const LIMITS: [(&str, &str); 8] = [
-    // A batch takes some milliseconds, a list some more; requests wait for 10 s.
-    ("statement_timeout", "5000"),
-    // A claim waits for a batch, and a batch for a claim; neither takes longer.
-    ("lock_timeout", "2000"),
-    ("idle_in_transaction_session_timeout", "2000"),
-    // A peer that disappears is noticed within some 5 s (probes after 2 s, each second, 3 times).
-    ("tcp_keepalives_idle", "2"),
-    ("tcp_keepalives_interval", "1"),
-    ("tcp_keepalives_count", "3"),
-    ("tcp_user_timeout", "5000"),
-    // The database may have another default; batches depend on this level.
-    ("default_transaction_isolation", "read committed"),
-];
 
 /// For committers: rows are found by index, however few there are now. A plan made for an empty
 /// table would scan all of it once it is full.
@@ -75,10 +60,10 @@ pub(super) struct Backend {
     pub(super) started: String,
 }
 
-/// A server to connect to. Clones share what is known about its durability.
+/// A server to connect to, or several of which one is in use. Clones share what is known about it.
 #[derive(Clone)]
 pub(super) struct Server {
-    options: PgConnectOptions,
+    hosts: Arc<Hosts>,
     allow_unsafe: bool,
     /// The schema that every connection has as its search path.
     schema: Option<String>,
@@ -91,10 +76,9 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(url: &str, allow_unsafe: bool) -> Result<Self, PostgresError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|failure| PostgresError::Url(failure.to_string()))?;
+        let url = url.parse::<DatabaseUrl>().map_err(PostgresError::Url)?;
         Ok(Self {
-            options: options.options(LIMITS),
+            hosts: Arc::new(Hosts::new(&url)),
             allow_unsafe,
             schema: None,
             generation: None,
@@ -151,7 +135,6 @@ impl Server {
     }
 
     fn with_schema(mut self, schema: String) -> Self {
-        self.options = self.options.options([("search_path", &schema)]);
         self.schema = Some(schema);
         self
     }
@@ -187,16 +170,21 @@ impl Server {
 
     /// Address of the server without credentials, for messages.
     pub(super) fn name(&self) -> String {
-        let options = &self.options;
-        let database = options
-            .get_database()
-            .unwrap_or_else(|| options.get_username());
-        format!("{}:{}/{database}", options.get_host(), options.get_port())
+        self.hosts.name()
     }
 
-    /// Options of a connection that the server lists under `name`.
-    pub(super) fn options(&self, name: &str) -> PgConnectOptions {
-        self.options.clone().application_name(name)
+    /// The servers of its URL.
+    pub(super) fn hosts(&self) -> &Arc<Hosts> {
+        &self.hosts
+    }
+
+    /// The settings of a connection that the server lists under `name`.
+    pub(super) fn options(&self, name: &'static str) -> SessionConfig {
+        let session = SessionConfig::new(name);
+        match &self.schema {
+            Some(schema) => session.with("search_path", schema),
+            None => session,
+        }
     }
 
     /// Opens a connection for a committer.
@@ -218,50 +206,86 @@ impl Server {
     pub(super) async fn connect_within(
         &self,
         wait: Duration,
-        options: &PgConnectOptions,
+        session: &SessionConfig,
     ) -> Result<PgConnection, PostgresError> {
         let until = Instant::now() + wait;
         let in_time = move |delay: &Duration| Instant::now() + *delay < until;
-        (|| self.connect(options))
+        (|| self.connect(session))
             .retry(backoff::full_jitter().take_while(in_time))
             .when(|failure| matches!(failure, PostgresError::Unreachable { .. }))
             .notify(|failure, _| warn!(%failure, "waiting for the database"))
             .await
     }
 
-    /// The error of a connection that was not opened. A server that states a reason keeps to it,
-    /// unless it is starting, stopping or has no connections left.
-    fn connect_error(&self, failure: &sqlx::Error) -> PostgresError {
-        let (server, reason) = (self.name(), failure.to_string());
-        let code = failure.as_database_error().and_then(DatabaseError::code);
-        let transient = ["57P", "53"];
-        match code {
-            Some(code) if !transient.iter().any(|prefix| code.starts_with(prefix)) => {
-                PostgresError::Refused { server, reason }
+    /// Opens a connection that may write, to the first server that is in the required state. Checks
+    /// what durability depends on (invariant I1): a server can be restarted with other settings.
+    pub(super) async fn connect(
+        &self,
+        session: &SessionConfig,
+    ) -> Result<PgConnection, PostgresError> {
+        let servers = self.hosts.servers();
+        let mut failures = Vec::new();
+        for (at, server) in servers.iter().enumerate() {
+            match self.connect_to(server, session).await {
+                Ok(connection) => {
+                    self.hosts.set_found(at);
+                    return Ok(connection);
+                }
+                Err(failure) if servers.len() == 1 || !self.may_try_next(&failure) => {
+                    return Err(failure);
+                }
+                Err(failure) => failures.push(failure),
             }
-            _ => PostgresError::Unreachable { server, reason },
+        }
+        let are_refused =
+            |failure: &PostgresError| matches!(failure, PostgresError::Refused { .. });
+        if failures.iter().all(are_refused) {
+            return Err(failures.remove(0));
+        }
+        let reasons: Vec<String> = failures.iter().map(PostgresError::short).collect();
+        Err(PostgresError::Unreachable {
+            server: self.name(),
+            reason: reasons.join("; "),
+        })
+    }
+
+    /// Whether another server of the URL may be in a better state. Without a required state, the
+    /// first one that responds counts, as in libpq.
+    fn may_try_next(&self, failure: &PostgresError) -> bool {
+        match failure {
+            PostgresError::Unreachable { .. } | PostgresError::Refused { .. } => true,
+            PostgresError::Standby { .. } => self.hosts.requires_state(),
+            _ => false,
         }
     }
 
-    /// Opens a connection that may write, and checks what durability depends on (invariant I1): a
-    /// server can be restarted with other settings.
-    pub(super) async fn connect(
+    async fn connect_to(
         &self,
-        options: &PgConnectOptions,
+        at: &PgConnectOptions,
+        session: &SessionConfig,
     ) -> Result<PgConnection, PostgresError> {
+        let server = Hosts::name_of(at);
+        let options = at.clone().application_name(session.name());
         let opening = async {
-            let mut connection = PgConnection::connect_with(options).await?;
+            let mut connection = PgConnection::connect_with(&options).await?;
+            let unfit = self.hosts.unfit(&mut connection).await?;
             let facts = ServerFacts::read(&mut connection).await?;
-            Ok::<_, sqlx::Error>((connection, facts))
+            session.apply(&mut connection).await?;
+            Ok::<_, sqlx::Error>((connection, unfit, facts))
         };
         let unreachable = |reason: String| PostgresError::Unreachable {
-            server: self.name(),
+            server: server.clone(),
             reason,
         };
         let opened = timeout(CONNECT_MAX, opening).await;
         let opened = opened.map_err(|_| unreachable("it does not respond".into()))?;
-        let (mut connection, facts) = opened.map_err(|failure| self.connect_error(&failure))?;
-        facts.check(self.name(), self.allow_unsafe)?;
+        let (mut connection, unfit, facts) =
+            opened.map_err(|failure| connect_error(server.clone(), &failure))?;
+        match unfit {
+            Some(_) if facts.is_standby => return Err(PostgresError::Standby { server }),
+            Some(reason) => return Err(unreachable(reason.into())),
+            None => facts.check(server.clone(), self.allow_unsafe)?,
+        }
         if let Some(expected) = &self.generation {
             let found = generation(&mut connection).await;
             let found = found.map_err(|failure| unreachable(failure.to_string()))?;
@@ -270,6 +294,20 @@ impl Server {
             }
         }
         Ok(connection)
+    }
+}
+
+/// The error of a connection that was not opened. A server that states a reason keeps to it,
+/// unless it is starting, stopping or has no connections left.
+fn connect_error(server: String, failure: &sqlx::Error) -> PostgresError {
+    let reason = failure.to_string();
+    let code = failure.as_database_error().and_then(DatabaseError::code);
+    let transient = ["57P", "53"];
+    match code {
+        Some(code) if !transient.iter().any(|prefix| code.starts_with(prefix)) => {
+            PostgresError::Refused { server, reason }
+        }
+        _ => PostgresError::Unreachable { server, reason },
     }
 }
 

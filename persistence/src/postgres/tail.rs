@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use fritzy_domain::{Position, RecordedEvent};
 use fritzy_types::{ShardId, StorageError};
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::postgres::{PgConnection, PgRow};
 use tokio::time::{Instant, sleep};
 
 use super::batch_statement::small;
@@ -17,6 +17,7 @@ use super::journal::HEADS;
 use super::read_pool::Statement;
 use super::schema::{check_usable, exists, pin_schema};
 use super::server::Server;
+use super::session::SessionConfig;
 use crate::backoff;
 use crate::open_error::OpenError;
 use crate::read_ports::EventSource;
@@ -40,11 +41,11 @@ impl EventTail {
 
 struct PostgresEvents {
     server: Server,
-    options: PgConnectOptions,
+    options: SessionConfig,
     connection: PgConnection,
 }
 
-fn options_of(server: &Server) -> PgConnectOptions {
+fn options_of(server: &Server) -> SessionConfig {
     let options = server.options("fritzy events tail");
     options.options([("default_transaction_read_only", "on")])
 }

@@ -2,7 +2,6 @@
 //! then flags, each overriding the ones before.
 
 mod cluster;
-mod database_url;
 mod http;
 mod kafka_properties;
 mod listen_address;
@@ -14,16 +13,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use fritzy_domain::Currency;
 use fritzy_kafka::KafkaBridgeConfig;
-use fritzy_persistence::{PostgresConfig, Sharing};
+use fritzy_persistence::{DatabaseUrl, PostgresConfig, Sharing};
 use fritzy_projections::Begin;
 use fritzy_types::ShardCount;
 
-use database_url::DatabaseUrl;
 use kafka_properties::KafkaProperties;
 use values::{log_filter, origin, shards};
 
 pub use cluster::{ClusterSettings, Role, Secret};
-pub(crate) use database_url::without_password;
 pub use listen_address::ListenAddress;
 
 /// The settings of a node.
@@ -45,7 +42,9 @@ pub struct Settings {
     pub data_dir: PathBuf,
 
     /// Database on PostgreSQL 15 or newer: postgres://user:password@host:5432/database, with
-    /// options such as ?sslmode=verify-full. Without it, a SQLite file in the data folder
+    /// options such as ?sslmode=verify-full. Several servers, of which one is the primary:
+    /// postgres://user:password@a:5432,b:5432/database?target_session_attrs=read-write. Without it, a
+    /// SQLite file in the data folder
     #[arg(
         long,
         env = "DATABASE_URL",

@@ -6,5 +6,6 @@ mod disk_full;
 mod lost_responses;
 mod replicas;
 mod restarts;
+mod several_hosts;
 mod transient_failures;
 mod workspace;
