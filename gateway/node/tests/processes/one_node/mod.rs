@@ -1,6 +1,7 @@
 //! One node: its start and its end, its commands, a full disk, failing syncs, traced system calls.
 
 pub(crate) mod database;
+mod database_files;
 mod events_tail;
 mod first_start;
 mod full_disk;
