@@ -4,6 +4,7 @@ mod admin;
 mod banner;
 mod cli;
 mod cluster;
+mod data_folder;
 mod listening;
 mod logging;
 mod node;
