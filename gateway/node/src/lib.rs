@@ -8,6 +8,7 @@ mod data_folder;
 mod listening;
 mod logging;
 mod node;
+mod open_files;
 mod settings;
 mod signals;
 mod start_error;

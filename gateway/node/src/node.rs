@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use crate::cluster::{self, ClusterMembership, Sockets};
 use crate::listening::{listen_on_first, resolve};
+use crate::open_files;
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
 
@@ -69,9 +70,10 @@ impl Node {
     /// # Errors
     /// As [`Self::start`].
     pub async fn start_until(
-        settings: Settings,
+        mut settings: Settings,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Self, StartError> {
+        open_files::fit(&mut settings)?;
         let error = |failure| StartError::Listen {
             address: settings.listen.clone(),
             failure,

@@ -96,6 +96,16 @@ pub enum StartError {
     /// The node could not join its cluster.
     #[error(transparent)]
     Member(#[from] MemberError),
+    /// The limit of open files leaves no room for clients.
+    #[error(
+        "the system allows this node {limit} open files, and it needs {needed} at least. Raise the hard limit: ulimit -Hn in a shell, LimitNOFILE= of systemd, --ulimit nofile= of Docker"
+    )]
+    OpenFiles {
+        /// The hard limit.
+        limit: u64,
+        /// What the node needs with these settings, for a few clients.
+        needed: u64,
+    },
     /// The port file cannot be written.
     #[error("the port file {file} cannot be written: {failure}")]
     PortFile {

@@ -8,6 +8,7 @@ mod full_disk;
 pub(crate) mod killed;
 mod large_responses;
 mod logs;
+mod open_files;
 mod refused_starts;
 pub(crate) mod shop_clients;
 mod signals;
