@@ -141,7 +141,7 @@ impl ClusterMembership {
             member,
             _admin: admin,
             readiness_task: None,
-            unready: Duration::from_millis(settings.unready_ms),
+            unready: settings.unready(),
             drain_max: Duration::from_secs(settings.drain_s_max.into()),
         })
     }
