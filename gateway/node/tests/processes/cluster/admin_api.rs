@@ -33,12 +33,23 @@ impl AdminCluster {
     /// # Errors
     /// When this machine has no PostgreSQL.
     pub(crate) fn start(nodes: usize) -> Result<Self, ServiceError> {
+        Self::start_with(nodes, |settings| settings)
+    }
+
+    /// Starts this many nodes with further settings.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn start_with(
+        nodes: usize,
+        change: impl FnOnce(ClusterSettings) -> ClusterSettings,
+    ) -> Result<Self, ServiceError> {
         let server = PostgresServer::start(fritzy_testbed::PostgresConfig::default())?;
         let settings = ClusterSettings {
             admin_token: Some(TOKEN.to_owned()),
             ..ClusterSettings::new(server.url("postgres")).with("--shards", SHARDS)
         };
-        let mut cluster = LocalCluster::new(settings);
+        let mut cluster = LocalCluster::new(change(settings));
         for number in 1..=nodes {
             let node = cluster.add(&format!("node-{number}"))?;
             require_admin_address_in_log(node);
