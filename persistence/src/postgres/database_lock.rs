@@ -16,11 +16,13 @@ use tracing::warn;
 
 use super::config::Sharing;
 use super::error::PostgresError;
-use super::server::Server;
+use super::server::{Server, shared};
 use crate::backoff;
 
 /// The number of the lock in its database: "fritzy" in ASCII.
 const LOCK: i64 = 0x6672_6974_7a79;
+/// The `application_name` of its connection.
+const NAME: &str = "fritzy node";
 /// How often the connection is checked. Also how long another node could stay unnoticed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of that check.
@@ -71,7 +73,7 @@ impl DatabaseLock {
 }
 
 async fn lock(server: &Server, sharing: Sharing) -> Result<PgConnection, PostgresError> {
-    let mut connection = server.connect(&server.options("fritzy node")).await?;
+    let mut connection = server.connect(&server.options(NAME)).await?;
     let locking = sqlx::query(
         "SELECT CASE WHEN $2 THEN pg_try_advisory_lock_shared($1) ELSE pg_try_advisory_lock($1) END, holder, shares
          FROM (VALUES (1)) AS one LEFT JOIN (
@@ -122,6 +124,7 @@ async fn keep_locked(
     connection: LockConnection,
     lost: watch::Sender<Option<String>>,
 ) {
+    let session = server.options(NAME);
     let mut delays = backoff::full_jitter();
     loop {
         tokio::time::sleep(CHECK_INTERVAL).await;
@@ -129,7 +132,13 @@ async fn keep_locked(
         let alive = match held.as_mut() {
             Some(connection) => {
                 let checked = timeout(RESPONSE_MAX, server.check_durability(connection)).await;
-                matches!(checked, Ok(Ok(())))
+                if matches!(&checked, Ok(Ok(mark)) if mark.as_deref() != session.mark()) {
+                    // It may be another session, without the lock.
+                    let failure = shared(server.name(), "fritzy.session");
+                    lost.send_replace(Some(failure.to_string()));
+                    return;
+                }
+                matches!(checked, Ok(Ok(_)))
             }
             None => false,
         };

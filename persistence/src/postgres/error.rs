@@ -88,6 +88,17 @@ pub enum PostgresError {
         /// Address of the server.
         server: String,
     },
+    /// A pooler gives the same session of the server to several connections.
+    #[error(
+        "a connection pooler such as PgBouncer at {server} does not keep a session for each connection: {reason}. Set \
+         pool_mode = session for this database and user, or name the server itself in DATABASE_URL"
+    )]
+    SharedSessions {
+        /// Address of the pooler.
+        server: String,
+        /// What was found, as a clause.
+        reason: String,
+    },
     /// Another node uses the database.
     #[error(
         "the database {server} is in use by another node ({holder}). Stop it, or name another database"

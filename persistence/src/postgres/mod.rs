@@ -25,6 +25,7 @@ mod row;
 mod save_cursors;
 mod schema;
 mod server;
+mod server_facts;
 mod session;
 mod settle;
 mod tail;

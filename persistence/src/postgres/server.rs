@@ -10,17 +10,17 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use super::database_url::DatabaseUrl;
 use super::error::PostgresError;
 use super::hosts::Hosts;
+use super::server_facts::ServerFacts;
 use super::session::SessionConfig;
 use crate::backoff;
 
 /// Time limit of opening a connection. A server that responds does so in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// The oldest supported server, as `server_version_num`.
-const VERSION_MIN: i32 = 150_000;
 
 /// For committers: rows are found by index, however few there are now. A plan made for an empty
 /// table would scan all of it once it is full.
@@ -72,6 +72,8 @@ pub(super) struct Server {
     generation: Option<String>,
     /// Whether the server's settings, changed since the start, let it lose acknowledged commits.
     unsafe_now: Arc<AtomicBool>,
+    /// Marks the sessions of this process.
+    process: Uuid,
 }
 
 impl Server {
@@ -83,6 +85,7 @@ impl Server {
             schema: None,
             generation: None,
             unsafe_now: Arc::default(),
+            process: Uuid::new_v4(),
         })
     }
 
@@ -93,15 +96,17 @@ impl Server {
     }
 
     /// Reads the settings that durability depends on again (invariant I1): a reload changes them
-    /// without a restart.
+    /// without a restart. Returns the mark of the session.
     pub(super) async fn check_durability(
         &self,
         connection: &mut PgConnection,
-    ) -> Result<(), sqlx::Error> {
-        let row =
-            sqlx::query("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
-                .fetch_one(connection)
-                .await?;
+    ) -> Result<Option<String>, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT current_setting('fsync'), current_setting('synchronous_commit'),
+                current_setting('fritzy.session', true)",
+        )
+        .fetch_one(connection)
+        .await?;
         let (fsync, synchronous): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let is_unsafe = !self.allow_unsafe && [&fsync, &synchronous].contains(&&"off".to_owned());
         if self.unsafe_now.swap(is_unsafe, Ordering::Relaxed) != is_unsafe {
@@ -112,7 +117,7 @@ impl Server {
                 info!(%server, "the database makes acknowledged commits durable again");
             }
         }
-        Ok(())
+        row.try_get(2)
     }
 
     /// The same server, with every connection bound to the schema that `connection` finds, whatever
@@ -180,7 +185,7 @@ impl Server {
 
     /// The settings of a connection that the server lists under `name`.
     pub(super) fn options(&self, name: &'static str) -> SessionConfig {
-        let session = SessionConfig::new(name);
+        let session = SessionConfig::new(name).marked(self.process);
         match &self.schema {
             Some(schema) => session.with("search_path", schema),
             None => session,
@@ -202,8 +207,31 @@ impl Server {
         })
     }
 
+    /// Opens the first connection; retries for `wait` while the server is unreachable. Checks that
+    /// no pooler gives the same session to a second connection: then neither limits nor locks hold.
+    pub(super) async fn connect_first(
+        &self,
+        wait: Duration,
+        session: &SessionConfig,
+    ) -> Result<PgConnection, PostgresError> {
+        let mut connection = self.connect_within(wait, session).await?;
+        let second = self.connect(&self.options("fritzy check")).await?;
+        let lost = timeout(CONNECT_MAX, session.lost(&mut connection)).await;
+        let _ = second.close().await;
+        let server = self.name();
+        match lost {
+            Ok(Ok(None)) => Ok(connection),
+            Ok(Ok(Some(setting))) => Err(shared(server, &setting)),
+            Ok(Err(failure)) => Err(connect_error(server, &failure)),
+            Err(_) => Err(PostgresError::Unreachable {
+                server,
+                reason: "it does not respond".into(),
+            }),
+        }
+    }
+
     /// Connects; retries for `wait` while the server is unreachable.
-    pub(super) async fn connect_within(
+    async fn connect_within(
         &self,
         wait: Duration,
         session: &SessionConfig,
@@ -297,77 +325,26 @@ impl Server {
     }
 }
 
+/// The error about a pooler that has lost this setting of a session.
+pub(super) fn shared(server: String, setting: &str) -> PostgresError {
+    let reason = format!("the setting {setting} of a connection is lost while it is open");
+    PostgresError::SharedSessions { server, reason }
+}
+
 /// The error of a connection that was not opened. A server that states a reason keeps to it,
 /// unless it is starting, stopping or has no connections left.
 fn connect_error(server: String, failure: &sqlx::Error) -> PostgresError {
     let reason = failure.to_string();
     let code = failure.as_database_error().and_then(DatabaseError::code);
     let transient = ["57P", "53"];
+    // A prepared statement that another connection has made, or lost: sessions are shared.
+    let shared = ["42P05", "26000"];
     match code {
+        Some(code) if shared.contains(&&*code) => PostgresError::SharedSessions { server, reason },
         Some(code) if !transient.iter().any(|prefix| code.starts_with(prefix)) => {
             PostgresError::Refused { server, reason }
         }
         _ => PostgresError::Unreachable { server, reason },
-    }
-}
-
-/// The facts about a server that decide whether it can be used.
-struct ServerFacts {
-    /// The setting `server_version_num`, such as 150004.
-    number: i32,
-    version: String,
-    fsync: String,
-    synchronous_commit: String,
-    is_standby: bool,
-    encoding: String,
-}
-
-impl ServerFacts {
-    async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let row = sqlx::query(
-            "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-                current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
-                current_setting('server_encoding')",
-        )
-        .fetch_one(connection)
-        .await?;
-        Ok(Self {
-            number: row.try_get(0)?,
-            version: row.try_get(1)?,
-            fsync: row.try_get(2)?,
-            synchronous_commit: row.try_get(3)?,
-            is_standby: row.try_get(4)?,
-            encoding: row.try_get(5)?,
-        })
-    }
-
-    /// Checks whether a node can use this server; `server` is its address.
-    fn check(self, server: String, allow_unsafe: bool) -> Result<(), PostgresError> {
-        if self.number < VERSION_MIN {
-            let found = self.version;
-            return Err(PostgresError::OldServer { server, found });
-        }
-        if self.encoding != "UTF8" {
-            let found = self.encoding;
-            return Err(PostgresError::Encoding { server, found });
-        }
-        if self.is_standby {
-            return Err(PostgresError::Standby { server });
-        }
-        let durability = [
-            ("fsync", self.fsync),
-            ("synchronous_commit", self.synchronous_commit),
-        ];
-        for (setting, found) in durability {
-            if found == "off" && !allow_unsafe {
-                return Err(PostgresError::NotDurable {
-                    server,
-                    setting,
-                    found,
-                });
-            }
-        }
-        Ok(())
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) async fn event_source(url: &str) -> Result<Box<dyn EventSource>, Post
     // A server that may lose commits can be read all the same.
     let server = Server::new(url, true)?;
     let options = options_of(&server);
-    let mut connection = server.connect(&options).await?;
+    let mut connection = server.connect_first(Duration::ZERO, &options).await?;
     let server = pin_schema(server, &mut connection).await?;
     let options = options_of(&server);
     for table in ["meta", "_sqlx_migrations"] {

@@ -4,6 +4,7 @@
 mod claims;
 mod disk_full;
 mod lost_responses;
+mod poolers;
 mod replicas;
 mod restarts;
 mod several_hosts;
