@@ -11,6 +11,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{Producer, ThreadedProducer};
 use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::KafkaBridgeConfig;
@@ -19,6 +20,7 @@ use crate::client::{ClientErrors, FIXED, client_config};
 use crate::deliveries::{Delivery, DeliveryContext};
 use crate::delivery_watchdog::DeliveryWatchdog;
 use crate::messages::TOPICS;
+use crate::partitions::{KnownPartitions, Partitions, partitions, watch};
 
 /// For the request of the topics.
 const METADATA_MAX: Duration = Duration::from_secs(10);
@@ -62,6 +64,7 @@ pub struct KafkaBridge {
     config: KafkaBridgeConfig,
     /// Bytes that one request carries for a partition; less after a broker has rejected a batch.
     batch_bytes: Arc<AtomicUsize>,
+    known: KnownPartitions,
 }
 
 impl KafkaBridge {
@@ -75,6 +78,7 @@ impl KafkaBridge {
         let bridge = Self {
             config,
             batch_bytes,
+            known: KnownPartitions::default(),
         };
         // Some settings are checked only when a client is created.
         let (sender, _) = mpsc::unbounded_channel();
@@ -130,29 +134,39 @@ impl ProjectionStart for KafkaBridge {
         let (producer, checked) = checking
             .await
             .map_err(|error| ProjectionError(error.to_string()))?;
-        checked?;
+        self.known.compare(checked?);
+        let producer = Arc::new(producer);
+        let watching = watch(producer.clone(), self.known.clone());
+        let watching = AbortOnDropHandle::new(tokio::spawn(watching));
         info!(brokers = self.config.brokers, "publishing to Kafka");
         let watchdog = DeliveryWatchdog::new(client_config(&self.config));
-        let bridge = Bridge::new(producer, delivered, self.batch_bytes.clone(), watchdog);
+        let bridge = Bridge::new(
+            producer,
+            watching,
+            delivered,
+            self.batch_bytes.clone(),
+            watchdog,
+        );
         Ok(Box::new(bridge))
     }
 }
 
-/// Fails if a topic is missing: a message to it would wait, and block its shard.
+/// Returns the partitions of the topics. Fails if a topic is missing: a message to it would wait,
+/// and block its shard.
 fn check_topics(
     producer: &ThreadedProducer<DeliveryContext>,
     errors: &ClientErrors,
-) -> Result<(), ProjectionError> {
+) -> Result<Partitions, ProjectionError> {
     let found = producer.client().fetch_metadata(None, METADATA_MAX);
     let found = found.map_err(|error| errors.no_response(&error));
     let found = found.map_err(ProjectionError)?;
-    let found: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
+    let there: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
     let missing: Vec<&str> = TOPICS
         .into_iter()
-        .filter(|topic| !found.contains(topic))
+        .filter(|topic| !there.contains(topic))
         .collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(partitions(&found));
     }
     let missing = missing.join(", ");
     Err(ProjectionError(format!(

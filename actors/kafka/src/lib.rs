@@ -13,6 +13,7 @@ mod deliveries;
 mod delivery_watchdog;
 mod factory;
 mod messages;
+mod partitions;
 mod topic_settings;
 mod topics;
 mod window;

@@ -15,6 +15,7 @@ mod signals;
 mod stdout;
 mod sync_faults;
 mod temporary_files;
+mod topic_changes;
 mod trace;
 mod traced;
 mod verify;
