@@ -22,9 +22,9 @@ use crate::backoff;
 /// Time limit of opening a connection. A server that responds does so in milliseconds.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 
-/// For committers: rows are found by index, however few there are now. A plan made for an empty
-/// table would scan all of it once it is full.
-const BY_KEYS: [(&str, &str); 4] = [
+/// For committers and tails: rows are found by index, however few there are now. A plan made for an
+/// empty table would scan all of it once it is full.
+pub(super) const BY_KEYS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
