@@ -7,13 +7,13 @@ use std::path::Path;
 #[cfg(target_os = "linux")]
 pub(crate) fn in_memory(path: &Path) -> Option<&'static str> {
     // `linux/magic.h`.
-    const TMPFS: i64 = 0x0102_1994;
-    const RAMFS: i64 = 0x8584_58f6;
+    const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+    const RAMFS: u32 = 0x8584_58f6;
     let found = rustix::fs::statfs(path).ok()?;
-    // Some architectures have 32 bits for it.
-    match i64::from(found.f_type) & 0xFFFF_FFFF {
+    match found.f_type {
         TMPFS => Some("tmpfs"),
-        RAMFS => Some("ramfs"),
+        // The type has 32 bits and a sign on some architectures.
+        other if other as u32 == RAMFS => Some("ramfs"),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use fritzy_testbed::{ClusterSettings, Workspace, skip_unless};
 use fritzy_testbed_shop::kafka::start_brokers;
 use serde_json::Value;
 
-use crate::cluster::admin_api::{AdminCluster, SETTLE_MAX};
+use crate::cluster::admin_api::AdminCluster;
 
 const NAMES: [&str; 3] = ["node-1", "node-2", "node-3"];
 /// What is logged late, by tasks that notice a lost connection after some seconds, is logged by then.
