@@ -24,7 +24,10 @@ pub use committer::CommitterConfig;
 pub use cursor_admin::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
 pub use memory::{MemoryConfig, SharedMemoryStore};
 pub use open_error::OpenError;
-pub use postgres::{PostgresConfig, PostgresError, Sharing, migrate_postgres, verify_postgres};
+pub use postgres::{
+    DatabaseUrl, PostgresConfig, PostgresError, Sharing, migrate_postgres, verify_postgres,
+    without_password,
+};
 pub use sqlite::{ReadOnlyError, SqliteConfig, SqliteError, VerifyConfig, verify_sqlite};
 pub use stores::{Lost, Stores};
 pub use tail::{CursorError, EventTail, TailCursor, TailError, TailFrom};

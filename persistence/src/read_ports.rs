@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{Cursor, Position, RecordedEvent};
-use fritzy_types::{ShardId, StorageError};
+use fritzy_types::{ShardId, StorageError, Timestamp};
 
 /// A database opened read-only; each call is a transaction of its own.
 #[async_trait]
@@ -20,12 +20,28 @@ pub(crate) trait EventSource: Send {
         limit: u32,
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
+    /// Up to `limit` events behind each of these positions (at most 64 shards), in the order of shards
+    /// and positions.
+    async fn pages(
+        &mut self,
+        behind: &[(ShardId, Position)],
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StorageError>;
+
     /// The events at these positions (at most 1 000), in any order; positions without an event are
     /// left out.
     async fn at(
         &mut self,
         positions: &[(ShardId, Position)],
     ) -> Result<Vec<RecordedEvent>, StorageError>;
+
+    /// The first event dated at `since` or later behind each of these positions (at most 64 shards);
+    /// shards without one are left out. The database reads the dates, and returns positions only.
+    async fn first_since(
+        &mut self,
+        behind: &[(ShardId, Position)],
+        since: Timestamp,
+    ) -> Result<Vec<(ShardId, Position)>, StorageError>;
 
     async fn close(self: Box<Self>);
 }

@@ -168,9 +168,12 @@ pub(crate) fn cursor(row: &impl Columns) -> Result<Cursor, StorageError> {
 
 /// The last position of each shard that has events, from rows of shard and position.
 pub(crate) fn heads<R: Columns>(rows: &[R]) -> Result<BTreeMap<ShardId, Position>, StorageError> {
-    let head = |row: &R| Ok((ShardId(row.shard()?), counter(row, "position")?));
-    let heads = rows.iter().map(head);
+    let heads = rows.iter().map(place);
     heads.filter(|head| !matches!(head, Ok((_, 0)))).collect()
+}
+
+pub(crate) fn place<R: Columns>(row: &R) -> Result<(ShardId, Position), StorageError> {
+    Ok((ShardId(row.shard()?), counter(row, "position")?))
 }
 
 pub(crate) fn command_record(row: &impl Columns) -> Result<CommandRecord, StorageError> {

@@ -14,11 +14,13 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::deliveries::{Delivery, DeliveryContext, DeliveryToken};
 use crate::delivery_watchdog::DeliveryWatchdog;
-use crate::marker::{Partitions, queue_markers, undelivered};
+use crate::marker::{queue_markers, undelivered};
 use crate::messages::{headers, payload, topics};
+use crate::partitions::Partitions;
 use crate::window::Window;
 
 /// Bytes that one request carries for a partition, at first. A broker accepts a megabyte unless it
@@ -41,7 +43,9 @@ const FATAL_REASON_MAX: Duration = Duration::from_secs(1);
 /// of at least `batch_bytes` is both. So when a batch is rejected, the next producer makes batches
 /// half as large, until they are accepted or the one message is found.
 pub(super) struct Bridge {
-    producer: ThreadedProducer<DeliveryContext>,
+    producer: Arc<ThreadedProducer<DeliveryContext>>,
+    /// Watches the partitions of the topics until this is dropped.
+    _watching: AbortOnDropHandle<()>,
     /// Bounded by the messages in flight.
     delivered: UnboundedReceiver<Delivery>,
     in_flight: usize,
@@ -66,13 +70,15 @@ pub(super) struct Bridge {
 
 impl Bridge {
     pub(super) fn new(
-        producer: ThreadedProducer<DeliveryContext>,
+        producer: Arc<ThreadedProducer<DeliveryContext>>,
+        watching: AbortOnDropHandle<()>,
         delivered: UnboundedReceiver<Delivery>,
         batch_bytes: Arc<AtomicUsize>,
         watchdog: DeliveryWatchdog,
     ) -> Self {
         Self {
             producer,
+            _watching: watching,
             delivered,
             in_flight: 0,
             shards: HashMap::new(),
@@ -350,7 +356,9 @@ mod tests {
         let producer = client.create_with_context(context).expect("a client");
         let (sender, delivered) = mpsc::unbounded_channel();
         let next = Arc::new(AtomicUsize::new(batch_bytes));
-        let mut bridge = Bridge::new(producer, delivered, next, DeliveryWatchdog::new(client));
+        let watching = AbortOnDropHandle::new(tokio::spawn(async {}));
+        let watchdog = DeliveryWatchdog::new(client);
+        let mut bridge = Bridge::new(Arc::new(producer), watching, delivered, next, watchdog);
         let created = Event::decode("account.created", CREATED).expect("an event");
         for shard in 0..2 {
             let taken = bridge.take(ProjectedEvent {

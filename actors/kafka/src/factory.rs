@@ -1,6 +1,6 @@
 //! The factory of bridges: the producer's settings, and the check that all topics exist.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{Producer, ThreadedProducer};
 use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::KafkaBridgeConfig;
@@ -19,8 +20,8 @@ use crate::bridge::{BATCH_BYTES, Bridge};
 use crate::client::{ClientErrors, FIXED, client_config};
 use crate::deliveries::{Delivery, DeliveryContext};
 use crate::delivery_watchdog::DeliveryWatchdog;
-use crate::marker::Partitions;
 use crate::messages::TOPICS;
+use crate::partitions::{KnownPartitions, Partitions, partitions, watch};
 
 /// For the request of the topics.
 const METADATA_MAX: Duration = Duration::from_secs(10);
@@ -64,6 +65,7 @@ pub struct KafkaBridge {
     config: KafkaBridgeConfig,
     /// Bytes that one request carries for a partition; less after a broker has rejected a batch.
     batch_bytes: Arc<AtomicUsize>,
+    known: KnownPartitions,
 }
 
 impl KafkaBridge {
@@ -77,6 +79,7 @@ impl KafkaBridge {
         let bridge = Self {
             config,
             batch_bytes,
+            known: KnownPartitions::default(),
         };
         // Some settings are checked only when a client is created.
         let (sender, _) = mpsc::unbounded_channel();
@@ -136,9 +139,19 @@ impl ProjectionStart for KafkaBridge {
             .await
             .map_err(|error| ProjectionError(error.to_string()))?;
         let partitions = checked?;
+        self.known.compare(partitions.clone());
+        let producer = Arc::new(producer);
+        let watching = watch(producer.clone(), self.known.clone());
+        let watching = AbortOnDropHandle::new(tokio::spawn(watching));
         info!(brokers = self.config.brokers, "publishing to Kafka");
         let watchdog = DeliveryWatchdog::new(client_config(&self.config));
-        let mut bridge = Bridge::new(producer, delivered, self.batch_bytes.clone(), watchdog);
+        let mut bridge = Bridge::new(
+            producer,
+            watching,
+            delivered,
+            self.batch_bytes.clone(),
+            watchdog,
+        );
         let generation = generations.current();
         if generation.number > 1 {
             bridge.announce(generation, &partitions)?;
@@ -147,8 +160,8 @@ impl ProjectionStart for KafkaBridge {
     }
 }
 
-/// The partitions of each topic. Fails if a topic is missing: a message to it would wait, and block
-/// its shard.
+/// Returns the partitions of the topics. Fails if a topic is missing: a message to it would wait,
+/// and block its shard.
 fn check_topics(
     producer: &ThreadedProducer<DeliveryContext>,
     errors: &ClientErrors,
@@ -156,20 +169,13 @@ fn check_topics(
     let found = producer.client().fetch_metadata(None, METADATA_MAX);
     let found = found.map_err(|error| errors.no_response(&error));
     let found = found.map_err(ProjectionError)?;
-    let found = found.topics().iter();
-    let found: HashMap<&str, usize> = found
-        .map(|topic| (topic.name(), topic.partitions().len()))
-        .collect();
+    let there: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
     let missing: Vec<&str> = TOPICS
         .into_iter()
-        .filter(|topic| !found.contains_key(topic))
+        .filter(|topic| !there.contains(topic))
         .collect();
     if missing.is_empty() {
-        let count = |topic| i32::try_from(found[topic]).unwrap_or(i32::MAX);
-        return Ok(TOPICS
-            .into_iter()
-            .map(|topic| (topic, count(topic)))
-            .collect());
+        return Ok(partitions(&found));
     }
     let missing = missing.join(", ");
     Err(ProjectionError(format!(

@@ -14,6 +14,7 @@ mod delivery_watchdog;
 mod factory;
 mod marker;
 mod messages;
+mod partitions;
 mod topic_settings;
 mod topics;
 mod window;

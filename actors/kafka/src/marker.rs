@@ -11,12 +11,10 @@ use rdkafka::producer::{BaseRecord, ThreadedProducer};
 
 use crate::deliveries::{DeliveryContext, DeliveryToken};
 use crate::messages::SOURCE;
+use crate::partitions::Partitions;
 
 /// The CloudEvents type, and the `event_type`, of a marker.
 const EVENT_TYPE: &str = "database.generation";
-
-/// The number of partitions of each topic.
-pub(super) type Partitions = Vec<(&'static str, i32)>;
 
 /// The payload of a marker.
 #[derive(serde::Serialize)]
@@ -77,8 +75,8 @@ pub(super) fn queue_markers(
         headers(generation, &timestamp),
     );
     let mut queued = 0;
-    for &(topic, count) in partitions {
-        for partition in 0..count {
+    for (&topic, &count) in partitions {
+        for partition in 0..i32::try_from(count).unwrap_or(i32::MAX) {
             let record =
                 BaseRecord::<(), str, usize>::with_opaque_to(topic, DeliveryToken::MARKER.packed());
             let record = record

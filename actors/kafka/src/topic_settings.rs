@@ -34,6 +34,29 @@ pub struct TopicDifference {
     pub correctable: bool,
 }
 
+impl TopicDifference {
+    /// What an operator can do about a difference that is not corrected.
+    pub fn remedy(&self) -> Option<String> {
+        let Self {
+            topic,
+            found,
+            expected,
+            ..
+        } = self;
+        match self.what.as_str() {
+            "partitions" => Some(format!(
+                "left alone: events of one entity would be in two partitions. Accept it with --partitions {found}. Or stop \
+                 the consumers of {topic}, delete it, repeat this command, and publish everything again with \
+                 `fritzy projections reset kafka --all --to start`"
+            )),
+            "copies" => Some(format!(
+                "left alone: raise it to {expected} with Kafka's kafka-reassign-partitions"
+            )),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for TopicDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -12,6 +12,9 @@ pub(super) struct Assignment {
     pub(super) leases: HashMap<ShardId, ShardLease>,
     /// How often all shards were revoked at once.
     abandoned: u64,
+    /// How many there were the last time. A node that has released all shards before it leaves has
+    /// none.
+    abandoned_shards: usize,
 }
 
 impl Assignment {
@@ -31,6 +34,7 @@ impl Assignment {
 
     /// Revokes all shards at once.
     pub(super) fn abandon(&mut self) {
+        self.abandoned_shards = self.leases.len();
         self.leases.clear();
         self.abandoned += 1;
     }
@@ -60,6 +64,11 @@ impl AssignmentTracker {
 
     pub(super) fn abandoned(&self) -> u64 {
         self.assignment.borrow().abandoned
+    }
+
+    /// How many shards were revoked when all were at once.
+    pub(super) fn abandoned_shards(&self) -> usize {
+        self.assignment.borrow().abandoned_shards
     }
 
     /// Returns when all shards were revoked at once after the count was `before`.

@@ -12,7 +12,7 @@ use fritzy_domain::{CommitFeed, Generations};
 use fritzy_types::{ShardId, ShardLease};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::Projection;
 use crate::assignment::Assignment;
@@ -61,7 +61,15 @@ pub(super) async fn run(context: &Context) {
         match ended {
             Ended::Stopped => return,
             Ended::Abandoned => {
-                warn!(projection = name, "a projection abandoned its shards");
+                match context.assignments.abandoned_shards() {
+                    0 => debug!(projection = name, "a projection ends without shards"),
+                    shards => {
+                        warn!(
+                            projection = name,
+                            shards, "a projection abandoned its shards"
+                        );
+                    }
+                }
                 continue;
             }
             Ended::Failed(error) | Ended::NotStarted(error) => {

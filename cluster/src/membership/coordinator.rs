@@ -11,7 +11,7 @@ use fritzy_types::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::membership::command::MemberCommand;
 use crate::membership::context::MemberContext;
@@ -243,11 +243,14 @@ impl<H: ShardHost> MembershipCoordinator<H> {
             .map(|record| record.node.id)
             .collect();
         if owning != self.owning.0 {
-            info!(
+            debug!(
                 nodes = owning.len(),
                 "the set of nodes that own shards has changed"
             );
             self.owning = (owning, Instant::now());
+        }
+        if self.known_version.is_some() {
+            log_changes(&self.state.nodes, &state.nodes);
         }
         self.peers.set_nodes(state.nodes.clone()).await;
         let me = state.nodes.iter().find(|record| record.node.id == self.me);
@@ -343,6 +346,26 @@ impl<H: ShardHost> MembershipCoordinator<H> {
             lease: self.lease.remaining(),
             draining: self.is_draining,
         });
+    }
+}
+
+/// Logs which nodes joined, left, or were declared dead, each in one line.
+fn log_changes(before: &[NodeRecord], now: &[NodeRecord]) {
+    let in_list = |list: &[NodeRecord], id: NodeId| {
+        let record = list.iter().find(|record| record.node.id == id);
+        record.map(|record| record.fenced)
+    };
+    for NodeRecord { node, .. } in before.iter().filter(|record| !record.fenced) {
+        match in_list(now, node.id) {
+            Some(false) => {}
+            Some(true) => info!(node = node.name, id = %node.id, "a node was declared dead"),
+            None => info!(node = node.name, id = %node.id, "a node has left"),
+        }
+    }
+    for NodeRecord { node, .. } in now.iter().filter(|record| !record.fenced) {
+        if in_list(before, node.id).is_none() {
+            info!(node = node.name, id = %node.id, "a node has joined");
+        }
     }
 }
 

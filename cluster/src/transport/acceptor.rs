@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
 use crate::transport::event::{ConnectionEvent, NewConnection};
-use crate::transport::handshake::Identity;
+use crate::transport::handshake::{HandshakeError, Identity};
 use crate::transport::tcp::peer_address;
 
 /// Unauthenticated connections at most.
@@ -89,6 +89,10 @@ async fn authenticate(
                 alive,
             };
             let _ = events.send(ConnectionEvent::Handshake(connection)).await;
+        }
+        // A node dialed the last incarnation of this one, or has stopped meanwhile.
+        Err(failure @ (HandshakeError::OtherNode { .. } | HandshakeError::Io(_))) => {
+            debug!(%failure, from, "a connection on the port for nodes has ended");
         }
         Err(failure) => warn!(%failure, from, "a connection on the port for nodes is rejected"),
     }

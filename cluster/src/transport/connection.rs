@@ -12,7 +12,7 @@ use ractor::ActorRef;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::debug;
 
 use crate::protocol::frame::{Frame, Message, Reply, Request, Trace};
 use crate::protocol::gate_message::GateMessage;
@@ -302,7 +302,8 @@ impl PeerConnection {
                     .send_message(GateMessage::Frame(frame))
                     .is_err()
                 {
-                    warn!(peer = %self.name, "the connection is closed");
+                    // Logged as "disconnected".
+                    debug!(peer = %self.name, "the connection is closed");
                     self.close();
                     return;
                 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fritzy_types::NodeId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::transport::event::{ConnectionEvent, NewConnection};
 use crate::transport::handshake::Identity;
@@ -20,6 +20,10 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
 /// A connection that lasted for so long resets the delay.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
 
+/// Failures for so long are ordinary: a node that restarts is gone for a moment, and the table of
+/// nodes is read once a second.
+const ORDINARY_FOR: Duration = Duration::from_secs(3);
+
 /// Dials until the task is aborted.
 pub(crate) async fn dial_forever(
     identity: Identity,
@@ -29,18 +33,27 @@ pub(crate) async fn dial_forever(
     events: mpsc::Sender<ConnectionEvent>,
 ) {
     let mut delay = RETRY_DELAY;
+    let mut failing_since = None;
     loop {
         let began = Instant::now();
-        match dial(&identity, node, &address, &events).await {
-            Ok(()) if began.elapsed() >= STABLE_AFTER => delay = RETRY_DELAY,
-            Ok(()) => info!(
-                peer = name,
-                address, "a connection ended early; dialing again"
-            ),
-            Err(reason) => warn!(
-                peer = name,
-                address, reason, "a node cannot be reached; dialing again"
-            ),
+        let dialed = dial(&identity, node, &address, &events).await;
+        if dialed.is_ok() && began.elapsed() >= STABLE_AFTER {
+            (delay, failing_since) = (RETRY_DELAY, None);
+        } else {
+            let reason = dialed.err();
+            let reason = reason.unwrap_or_else(|| "the connection ended early".into());
+            let since = *failing_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < ORDINARY_FOR {
+                debug!(
+                    peer = name,
+                    address, reason, "a node cannot be reached; dialing again"
+                );
+            } else {
+                warn!(
+                    peer = name,
+                    address, reason, "a node cannot be reached; dialing again"
+                );
+            }
         }
         // Jitter, so that nodes which lost each other at once do not all dial at once.
         sleep(delay.mul_f64(0.5 + fastrand::f64())).await;

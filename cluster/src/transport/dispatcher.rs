@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fritzy_types::{Deadline, Epoch, ShardId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::sleep;
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::{Instrument, debug, error, info_span};
 
 use crate::protocol::frame::{Frame, Message, OwnershipUpdate, Reply, Request, Trace, node_id};
 use crate::protocol::gate_message::GateMessage;
@@ -77,7 +77,7 @@ async fn dispatch_when_linked<H: ShardHost>(shared: Arc<NodeShared<H>>, frame: F
         }
         if began.elapsed() > CONNECTION_TIMEOUT {
             // The sender sees the lost connection, or gives up at its deadline.
-            return warn!(%peer, "dropping a frame of a connection that has ended");
+            return debug!(%peer, "dropping a frame of a connection that has ended");
         }
         sleep(CONNECTION_POLL_INTERVAL).await;
     }

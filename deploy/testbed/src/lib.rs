@@ -40,7 +40,7 @@ pub use node::{
     NodeAddresses, NodeProcess, NodeSlot, Workspace, node_binary,
 };
 pub use port::{free_address, free_port, is_free};
-pub use postgres::{PostgresConfig, PostgresServer, TlsFiles};
+pub use postgres::{PgBouncer, PostgresConfig, PostgresServer, TlsFiles};
 pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
 pub use reaped_dir::ReapedDir;
 pub use shared_postgres::{TEST_POSTGRES_VARIABLE, TestPostgres, shared_postgres};

@@ -1,5 +1,6 @@
 //! A PostgreSQL server owned by a program: created, started, and ended with it.
 
+mod bouncer;
 mod config;
 mod postmaster;
 mod settings;
@@ -12,6 +13,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use bouncer::PgBouncer;
 pub use config::{PostgresConfig, TlsFiles};
 
 use crate::binaries::PostgresBinaries;

@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use tracing::warn;
+
+use crate::data_folder::in_memory;
 use crate::settings::Settings;
 
 /// The lines of the banner.
@@ -17,6 +20,7 @@ pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
         (true, _) => "a complete node on PostgreSQL".to_owned(),
         (false, _) => "a complete node without other services".to_owned(),
     };
+    let warning = memory_warning(settings);
     let (shards, currency) = (settings.shards.get(), settings.currency);
     let base = base_url(address);
     let events = match settings.kafka() {
@@ -29,11 +33,28 @@ pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
         format!("not served, because --roles lacks gateway; metrics at {base}/metrics")
     };
     format!(
-        "fritzy {version}, {other_services}\n\
+        "fritzy {version}, {other_services}\n{warning}\
          \x20 data     {database}, {shards} shards, fsync at every commit; prices in {currency}\n\
          \x20 search   none in this version: products(query:) returns SEARCH_UNAVAILABLE\n\
          \x20 events   {events}\n\
          \x20 API      {api}\n"
+    )
+}
+
+/// A line for a database that does not outlive the machine's memory; otherwise empty.
+fn memory_warning(settings: &Settings) -> String {
+    let kind = match settings.database_url {
+        Some(_) => None,
+        None => in_memory(&settings.database()),
+    };
+    let Some(kind) = kind else {
+        return String::new();
+    };
+    let folder = settings.data_dir.display();
+    warn!(folder = %folder, file_system = kind, "the data folder is in memory: all data is lost at a restart of the machine or container");
+    format!(
+        "\x20 warning  the data folder {folder} is in memory ({kind}): all data is lost at a restart of the machine or \
+         container. Choose a folder on a disk with --data-dir\n"
     )
 }
 

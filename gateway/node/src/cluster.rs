@@ -21,7 +21,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::admin::{self, AdminListener, AdminServer, AdminService};
-use crate::settings::ClusterSettings;
+use crate::listening::{listen_on_first, resolve};
+use crate::settings::{ClusterSettings, ListenAddress};
 use crate::start_error::StartError;
 
 /// Backlog of connections not yet accepted; the system may allow fewer (`net.core.somaxconn`,
@@ -67,20 +68,28 @@ pub(crate) struct ClusterMembership {
 /// Binds the sockets for other nodes and for the admin API; `None` for a node without a cluster.
 ///
 /// # Errors
-/// [`StartError`] when an address cannot be bound or advertised.
+/// [`StartError`] when an address cannot be resolved, bound or advertised.
 pub(crate) async fn bind(settings: &ClusterSettings) -> Result<Option<Sockets>, StartError> {
-    let Some(address) = settings.cluster_listen else {
+    let Some(given) = &settings.cluster_listen else {
         return Ok(None);
     };
-    let listener =
-        listen(address).map_err(|failure| StartError::ClusterListen { address, failure })?;
-    let bound = listener
-        .local_addr()
-        .map_err(|failure| StartError::ClusterListen { address, failure })?;
-    let address = match &settings.cluster_advertise {
-        Some(address) => address.clone(),
-        None if bound.ip().is_unspecified() => return Err(StartError::Advertise { address }),
-        None => bound.to_string(),
+    let error = |failure| StartError::ClusterListen {
+        address: given.clone(),
+        failure,
+    };
+    let addresses = resolve("--cluster-listen", given).await?;
+    let listener = listen_on_first(&addresses, async |address| listen(address)).await;
+    let listener = listener.map_err(error)?;
+    let bound = listener.local_addr().map_err(error)?;
+    let address = match (&settings.cluster_advertise, given) {
+        (Some(address), _) => address.clone(),
+        (None, _) if bound.ip().is_unspecified() => {
+            let address = given.clone();
+            return Err(StartError::Advertise { address });
+        }
+        // The name, not the IP address: on its own machine it may stand for a loopback address.
+        (None, ListenAddress::Host(host, _)) => format!("{host}:{}", bound.port()),
+        (None, ListenAddress::Ip(_)) => bound.to_string(),
     };
     let cookie = settings.cluster_cookie.as_ref();
     let cookie = cookie.expect("clap requires it").reveal().to_owned();
@@ -151,7 +160,7 @@ impl ClusterMembership {
             member,
             _admin: admin,
             readiness_task: None,
-            unready: Duration::from_millis(settings.unready_ms),
+            unready: settings.unready(),
             drain_max: Duration::from_secs(settings.drain_s_max.into()),
         })
     }

@@ -4,13 +4,16 @@ mod admin;
 mod banner;
 mod cli;
 mod cluster;
+mod data_folder;
+mod listening;
 mod logging;
 mod node;
+mod open_files;
 mod settings;
 mod signals;
 mod start_error;
 
 pub use cli::main;
 pub use node::Node;
-pub use settings::{ClusterSettings, LogFormat, Role, Secret, Settings};
+pub use settings::{ClusterSettings, ListenAddress, LogFormat, Role, Secret, Settings};
 pub use start_error::StartError;

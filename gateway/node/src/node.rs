@@ -27,7 +27,9 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::cluster::{self, ClusterMembership, ClusterMetrics, Sockets};
+use crate::listening::{listen_on_first, resolve};
 use crate::logging;
+use crate::open_files;
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
 
@@ -75,16 +77,18 @@ impl Node {
     /// # Errors
     /// As [`Self::start`].
     pub async fn start_until(
-        settings: Settings,
+        mut settings: Settings,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Self, StartError> {
-        let address = settings.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|failure| StartError::Listen { address, failure })?;
-        let address = listener
-            .local_addr()
-            .map_err(|failure| StartError::Listen { address, failure })?;
+        open_files::fit(&mut settings)?;
+        let error = |failure| StartError::Listen {
+            address: settings.listen.clone(),
+            failure,
+        };
+        let addresses = resolve("--listen", &settings.listen).await?;
+        let listener = listen_on_first(&addresses, TcpListener::bind).await;
+        let listener = listener.map_err(error)?;
+        let address = listener.local_addr().map_err(error)?;
 
         if settings.cluster.cluster_listen.is_some() && settings.database_url.is_none() {
             return Err(StartError::SqliteCluster);

@@ -1,13 +1,14 @@
 //! Errors of starting a node: each is one line that says what to do.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use fritzy_cluster::MemberError;
 use fritzy_kafka::KafkaSettingsError;
 use fritzy_persistence::{PostgresError, SqliteError};
 use fritzy_types::Failure;
+
+use crate::settings::ListenAddress;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +29,21 @@ pub enum StartError {
     )]
     Listen {
         /// The address given as `--listen`.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The error of the operating system.
         failure: io::Error,
+    },
+    /// The host name of an address to listen on cannot be resolved.
+    #[error(
+        "the host name in {setting} {address} cannot be resolved: {reason}. Use one that the resolver of this machine knows, or an IP address"
+    )]
+    Unresolved {
+        /// The flag, such as `--listen`.
+        setting: &'static str,
+        /// Its value.
+        address: ListenAddress,
+        /// The resolver's message, as a clause.
+        reason: String,
     },
     /// The address for other nodes cannot be listened on.
     #[error(
@@ -38,7 +51,7 @@ pub enum StartError {
     )]
     ClusterListen {
         /// The address given as `--cluster-listen`.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The error of the operating system.
         failure: io::Error,
     },
@@ -53,7 +66,7 @@ pub enum StartError {
     )]
     AdminListen {
         /// The address given as `--admin-listen`.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The error of the operating system.
         failure: io::Error,
     },
@@ -63,7 +76,7 @@ pub enum StartError {
     )]
     Advertise {
         /// The address given as `--cluster-listen`, whose IP is unspecified, such as `0.0.0.0`.
-        address: SocketAddr,
+        address: ListenAddress,
     },
     /// A cluster needs PostgreSQL.
     #[error(
@@ -83,6 +96,16 @@ pub enum StartError {
     /// The node could not join its cluster.
     #[error(transparent)]
     Member(#[from] MemberError),
+    /// The limit of open files leaves no room for clients.
+    #[error(
+        "the system allows this node {limit} open files, and it needs {needed} at least. Raise the hard limit: ulimit -Hn in a shell, LimitNOFILE= of systemd, --ulimit nofile= of Docker"
+    )]
+    OpenFiles {
+        /// The hard limit.
+        limit: u64,
+        /// What the node needs with these settings, for a few clients.
+        needed: u64,
+    },
     /// The port file cannot be written.
     #[error("the port file {file} cannot be written: {failure}")]
     PortFile {

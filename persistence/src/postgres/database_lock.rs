@@ -16,11 +16,13 @@ use tracing::{info, warn};
 
 use super::config::Sharing;
 use super::error::PostgresError;
-use super::server::Server;
+use super::server::{Server, shared};
 use crate::backoff;
 
 /// The number of the lock in its database: "fritzy" in ASCII.
 const LOCK: i64 = 0x6672_6974_7a79;
+/// The `application_name` of its connection.
+const NAME: &str = "fritzy node";
 /// How often the connection is checked. Also how long another node could stay unnoticed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of that check.
@@ -87,7 +89,7 @@ impl DatabaseLock {
 
 async fn lock(server: &Server, sharing: Sharing) -> Result<Locked, PostgresError> {
     let severed = server.severed();
-    let mut connection = server.connect(&server.options("fritzy node")).await?;
+    let mut connection = server.connect(&server.options(NAME)).await?;
     let locking = sqlx::query(
         "SELECT CASE WHEN $2 THEN pg_try_advisory_lock_shared($1) ELSE pg_try_advisory_lock($1) END, holder, shares
          FROM (VALUES (1)) AS one LEFT JOIN (
@@ -146,39 +148,55 @@ async fn server_run(connection: &mut PgConnection) -> Result<ServerRun, sqlx::Er
     row.try_get(0).map(ServerRun)
 }
 
-/// Looks at the durability of the server, and at what it has lost. Returns whether the connection
-/// is alive.
-async fn is_alive(server: &Server, locked: &mut Locked) -> bool {
+/// What a look at the connection has found.
+enum Look {
+    Alive,
+    Dead,
+    /// A pooler gives the session to others, too.
+    Shared,
+}
+
+/// Looks at the durability of the server, and at what it has lost. `mark` is that of the session.
+async fn look(server: &Server, mark: Option<&str>, locked: &mut Locked) -> Look {
     let severed = server.severed();
     if locked.severed != severed {
         // Given up for a new generation, perhaps on the same server: there it still holds the lock.
         if is_replaced(server, &locked.server).await {
-            return false;
+            return Look::Dead;
         }
         locked.severed = severed;
     }
     let connection = &mut locked.connection;
     let looking = async {
-        server.check_durability(connection).await?;
+        let found = server.check_durability(connection).await?;
+        if found.as_deref() != mark {
+            return Ok(Look::Shared);
+        }
         // What follows from a new generation does not concern the lock.
-        server.check_history(connection).await
+        server.check_history(connection).await?;
+        Ok::<_, sqlx::Error>(Look::Alive)
     };
     let looking = timeout(RESPONSE_MAX, looking);
     tokio::pin!(looking);
-    tokio::select! {
+    let looked = tokio::select! {
         biased;
-        looked = &mut looking => return matches!(looked, Ok(Ok(_))),
-        () = tokio::time::sleep(SUSPECT_AFTER) => {}
+        looked = &mut looking => looked,
+        () = tokio::time::sleep(SUSPECT_AFTER) => {
+            if is_replaced(server, &locked.server).await {
+                return Look::Dead;
+            }
+            looking.await
+        }
+    };
+    match looked {
+        Ok(Ok(look)) => look,
+        Ok(Err(_)) | Err(_) => Look::Dead,
     }
-    if is_replaced(server, &locked.server).await {
-        return false;
-    }
-    matches!(looking.await, Ok(Ok(_)))
 }
 
 /// Whether another server has the address now.
 async fn is_replaced(server: &Server, run: &ServerRun) -> bool {
-    let Ok(mut probe) = server.connect(&server.options("fritzy node")).await else {
+    let Ok(mut probe) = server.connect(&server.options(NAME)).await else {
         return false;
     };
     let found = server_run(&mut probe).await;
@@ -192,6 +210,7 @@ async fn keep_locked(
     connection: LockConnection,
     lost: watch::Sender<Option<String>>,
 ) {
+    let session = server.options(NAME);
     let mut delays = backoff::full_jitter();
     // The server of a connection that was lost.
     let mut last: Option<ServerRun> = None;
@@ -199,7 +218,16 @@ async fn keep_locked(
         tokio::time::sleep(CHECK_INTERVAL).await;
         let mut held = connection.lock().await;
         let alive = match held.as_mut() {
-            Some(locked) => is_alive(&server, locked).await,
+            Some(locked) => match look(&server, session.mark(), locked).await {
+                Look::Alive => true,
+                Look::Dead => false,
+                Look::Shared => {
+                    // It may be another session, without the lock.
+                    let failure = shared(server.name(), "fritzy.session");
+                    lost.send_replace(Some(failure.to_string()));
+                    return;
+                }
+            },
             None => false,
         };
         if alive {

@@ -89,11 +89,23 @@ pub enum PostgresError {
     },
     /// The server is a standby, which rejects writes.
     #[error(
-        "the database {server} is a standby, which rejects writes. Name the primary in DATABASE_URL"
+        "the database {server} is a standby, which rejects writes. Name the primary in DATABASE_URL, or all servers with \
+         target_session_attrs=read-write"
     )]
     Standby {
         /// Address of the server.
         server: String,
+    },
+    /// A pooler gives the same session of the server to several connections.
+    #[error(
+        "a connection pooler such as PgBouncer at {server} does not keep a session for each connection: {reason}. Set \
+         pool_mode = session for this database and user, or name the server itself in DATABASE_URL"
+    )]
+    SharedSessions {
+        /// Address of the pooler.
+        server: String,
+        /// What was found, as a clause.
+        reason: String,
     },
     /// Another node uses the database.
     #[error(
@@ -188,6 +200,19 @@ pub enum PostgresError {
         /// Number of shards in the settings.
         expected: u16,
     },
+}
+
+impl PostgresError {
+    /// The reason in a list of several servers: without a remedy.
+    pub(super) fn short(&self) -> String {
+        match self {
+            Self::Unreachable { server, reason } | Self::Refused { server, reason } => {
+                format!("{server}: {reason}")
+            }
+            Self::Standby { server } => format!("{server}: it is a standby"),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl From<PostgresError> for OpenError {

@@ -89,7 +89,7 @@ impl Stores {
 async fn prepare(config: &PostgresConfig) -> Result<(Server, Continuity), PostgresError> {
     let server = Server::new(&config.url, config.allow_unsafe)?;
     let starting = server.options("fritzy start");
-    let mut connection = server.connect_within(config.wait, &starting).await?;
+    let mut connection = server.connect_first(config.wait, &starting).await?;
     let server = pin_schema(server, &mut connection).await?;
     info!(
         server = server.name(),

@@ -2,6 +2,7 @@
 //! help.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fritzy_domain::{HeapSize, MemoryBudget};
@@ -13,12 +14,16 @@ use sqlx::query::Query;
 use sqlx::{Connection, PgPool};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use super::error_class::{ErrorClass, classify};
+use super::hosts::Hosts;
 use super::server::{REPLACED, Server};
 use crate::rows::{CollectError, collect_rows, read_error};
 
+/// The `application_name` of these connections.
+const READER: &str = "fritzy reader";
 /// How long a read waits for a connection; requests themselves wait for 10 s.
 const ACQUIRE_MAX: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is pinged before it is used: the server may have been
@@ -50,6 +55,17 @@ pub(super) struct ReadPool {
     replaced: CancellationToken,
     /// The primary.
     server: Server,
+    /// Ends with the last clone.
+    _follower: Option<Arc<AbortOnDropHandle<()>>>,
+}
+
+/// The task of [`follow_found`]; none for a single server.
+fn follower(server: &Server, pool: PgPool) -> Option<Arc<AbortOnDropHandle<()>>> {
+    let hosts = server.hosts().clone();
+    (hosts.servers().len() > 1).then(|| {
+        let task = tokio::spawn(follow_found(hosts, pool));
+        Arc::new(AbortOnDropHandle::new(task))
+    })
 }
 
 impl ReadPool {
@@ -58,22 +74,25 @@ impl ReadPool {
         let pool = pool(server, connections_max, &replaced);
         Self {
             first: pool.clone(),
-            retry: pool,
+            retry: pool.clone(),
             is_replica: false,
             statements: Counter::default(),
             replaced,
+            _follower: follower(server, pool),
             server: server.clone(),
         }
     }
 
     /// A pool on `server`; failed reads are retried on the primary.
     pub(super) fn of_replica(&self, server: &Server, connections_max: u32) -> Self {
+        let pool = pool(server, connections_max, &self.replaced);
         Self {
-            first: pool(server, connections_max, &self.replaced),
+            first: pool.clone(),
             retry: self.retry.clone(),
             is_replica: true,
             statements: Counter::default(),
             replaced: self.replaced.clone(),
+            _follower: follower(server, pool),
             server: self.server.clone(),
         }
     }
@@ -189,6 +208,8 @@ fn may_retry(failure: &sqlx::Error, attempt: u32) -> bool {
 fn pool(server: &Server, connections_max: u32, replaced: &CancellationToken) -> PgPool {
     let (checked, replaced) = (server.clone(), replaced.clone());
     let opened_on = server.clone();
+    let hosts = server.hosts().clone();
+    let session = Arc::new(server.options(READER));
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_MAX)
@@ -209,7 +230,12 @@ fn pool(server: &Server, connections_max: u32, replaced: &CancellationToken) -> 
         })
         .after_connect(move |connection, _| {
             let (server, replaced) = (checked.clone(), replaced.clone());
+            let session = session.clone();
             Box::pin(async move {
+                if let Some(reason) = server.hosts().unfit(connection).await? {
+                    return Err(sqlx::Error::Protocol(reason.into()));
+                }
+                session.apply(connection).await?;
                 let Some(reason) = server.check_history(connection).await? else {
                     return Ok(());
                 };
@@ -220,5 +246,17 @@ fn pool(server: &Server, connections_max: u32, replaced: &CancellationToken) -> 
                 Err(sqlx::Error::Protocol(reason.into()))
             })
         })
-        .connect_lazy_with(server.options("fritzy reader"))
+        .connect_lazy_with(hosts.found().clone().application_name(READER))
+}
+
+/// Has `pool` connect to the server that the other connections have found. These reconnect within a
+/// second of a failure: the one that holds the lock polls its server.
+async fn follow_found(hosts: Arc<Hosts>, pool: PgPool) {
+    let mut found = hosts.watch();
+    loop {
+        pool.set_connect_options(hosts.found().clone().application_name(READER));
+        if found.changed().await.is_err() {
+            return;
+        }
+    }
 }

@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use super::config::PostgresConfig;
 use super::continuity::Continuity;
+use super::hosts::Hosts;
 use super::read_model::PostgresReadModel;
 use super::read_pool::ReadPool;
 use super::server::Server;
@@ -121,7 +122,7 @@ impl PostgresReplicas {
                 continuity: continuity.clone(),
             };
             let watcher = tokio::spawn(watch(
-                at.name(),
+                at.hosts().clone(),
                 primary.pool().clone(),
                 reads.pool().clone(),
                 source.clone(),
@@ -243,12 +244,13 @@ async fn serve_tokens(primary: PgPool, mut requests: mpsc::Receiver<oneshot::Sen
 }
 
 async fn watch(
-    name: String,
+    hosts: Arc<Hosts>,
     primary: PgPool,
     replica: PgPool,
     source: Source,
     progress: Arc<Mutex<Progress>>,
 ) {
+    let name = hosts.name();
     let mut was_usable = None;
     loop {
         let at = Instant::now();
@@ -271,6 +273,9 @@ async fn watch(
             } else {
                 warn!(replica = %name, "the replica does not respond, or is not of this database; lists are read from the primary");
             }
+        }
+        if !usable {
+            hosts.find_standby(RESPONSE_MAX).await;
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }

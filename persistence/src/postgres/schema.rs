@@ -23,7 +23,7 @@ use super::server::Server;
 pub async fn migrate_postgres(config: &PostgresConfig) -> Result<Vec<i64>, PostgresError> {
     let server = Server::new(&config.url, config.allow_unsafe)?;
     let migrating = server.options("fritzy migrate");
-    let mut connection = server.connect_within(config.wait, &migrating).await?;
+    let mut connection = server.connect_first(config.wait, &migrating).await?;
     let server = pin_schema(server, &mut connection).await?;
     migrate(&server, &mut connection).await
 }

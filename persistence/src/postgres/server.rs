@@ -1,6 +1,5 @@
 //! Opens connections to the server, and checks on each that acknowledged commits are durable.
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,10 +10,14 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use super::continuity::{Continuity, STARTS_OVER};
+use super::database_url::DatabaseUrl;
 use super::error::PostgresError;
+use super::hosts::Hosts;
 use super::server_facts::ServerFacts;
+use super::session::SessionConfig;
 use crate::backoff;
 
 /// Time limit of opening a connection. A server that responds does so in milliseconds.
@@ -23,26 +26,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// generation: its statements wait for batches in flight, for 2 s at most each.
 const CHECK_MAX: Duration = Duration::from_secs(10);
 
-/// Limits that the server enforces, in milliseconds. A node that is stopped or cut off must not
-/// hold locks that others wait for, and a statement must end before its caller has given up.
-const LIMITS: [(&str, &str); 8] = [
-    // A batch takes some milliseconds, a list some more; requests wait for 10 s.
-    ("statement_timeout", "5000"),
-    // A claim waits for a batch, and a batch for a claim; neither takes longer.
-    ("lock_timeout", "2000"),
-    ("idle_in_transaction_session_timeout", "2000"),
-    // A peer that disappears is noticed within some 5 s (probes after 2 s, each second, 3 times).
-    ("tcp_keepalives_idle", "2"),
-    ("tcp_keepalives_interval", "1"),
-    ("tcp_keepalives_count", "3"),
-    ("tcp_user_timeout", "5000"),
-    // The database may have another default; batches depend on this level.
-    ("default_transaction_isolation", "read committed"),
-];
-
-/// For committers: rows are found by index, however few there are now. A plan made for an empty
-/// table would scan all of it once it is full.
-const BY_KEYS: [(&str, &str); 4] = [
+/// For committers and tails: rows are found by index, however few there are now. A plan made for an
+/// empty table would scan all of it once it is full.
+pub(super) const BY_KEYS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -80,10 +66,10 @@ pub(super) struct Backend {
     pub(super) started: String,
 }
 
-/// A server to connect to. Clones share what is known about its durability.
+/// A server to connect to, or several of which one is in use. Clones share what is known about it.
 #[derive(Clone)]
 pub(super) struct Server {
-    options: PgConnectOptions,
+    hosts: Arc<Hosts>,
     allow_unsafe: bool,
     /// The schema that every connection has as its search path.
     schema: Option<String>,
@@ -93,19 +79,21 @@ pub(super) struct Server {
     continuity: Option<Continuity>,
     /// Whether the server's settings, changed since the start, let it lose acknowledged commits.
     unsafe_now: Arc<AtomicBool>,
+    /// Marks the sessions of this process.
+    process: Uuid,
 }
 
 impl Server {
     pub(super) fn new(url: &str, allow_unsafe: bool) -> Result<Self, PostgresError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|failure| PostgresError::Url(failure.to_string()))?;
+        let url = url.parse::<DatabaseUrl>().map_err(PostgresError::Url)?;
         Ok(Self {
-            options: options.options(LIMITS),
+            hosts: Arc::new(Hosts::new(&url)),
             allow_unsafe,
             schema: None,
             database: None,
             continuity: None,
             unsafe_now: Arc::default(),
+            process: Uuid::new_v4(),
         })
     }
 
@@ -116,15 +104,17 @@ impl Server {
     }
 
     /// Reads the settings that durability depends on again (invariant I1): a reload changes them
-    /// without a restart.
+    /// without a restart. Returns the mark of the session.
     pub(super) async fn check_durability(
         &self,
         connection: &mut PgConnection,
-    ) -> Result<(), sqlx::Error> {
-        let row =
-            sqlx::query("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
-                .fetch_one(connection)
-                .await?;
+    ) -> Result<Option<String>, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT current_setting('fsync'), current_setting('synchronous_commit'),
+                current_setting('fritzy.session', true)",
+        )
+        .fetch_one(connection)
+        .await?;
         let (fsync, synchronous): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let is_unsafe = !self.allow_unsafe && [&fsync, &synchronous].contains(&&"off".to_owned());
         if self.unsafe_now.swap(is_unsafe, Ordering::Relaxed) != is_unsafe {
@@ -135,7 +125,7 @@ impl Server {
                 info!(%server, "the database makes acknowledged commits durable again");
             }
         }
-        Ok(())
+        row.try_get(2)
     }
 
     /// The same server, with every connection bound to the schema that `connection` finds, whatever
@@ -158,7 +148,6 @@ impl Server {
     }
 
     fn with_schema(mut self, schema: String) -> Self {
-        self.options = self.options.options([("search_path", &schema)]);
         self.schema = Some(schema);
         self
     }
@@ -217,16 +206,21 @@ impl Server {
 
     /// Address of the server without credentials, for messages.
     pub(super) fn name(&self) -> String {
-        let options = &self.options;
-        let database = options
-            .get_database()
-            .unwrap_or_else(|| options.get_username());
-        format!("{}:{}/{database}", options.get_host(), options.get_port())
+        self.hosts.name()
     }
 
-    /// Options of a connection that the server lists under `name`.
-    pub(super) fn options(&self, name: &str) -> PgConnectOptions {
-        self.options.clone().application_name(name)
+    /// The servers of its URL.
+    pub(super) fn hosts(&self) -> &Arc<Hosts> {
+        &self.hosts
+    }
+
+    /// The settings of a connection that the server lists under `name`.
+    pub(super) fn options(&self, name: &'static str) -> SessionConfig {
+        let session = SessionConfig::new(name).marked(self.process);
+        match &self.schema {
+            Some(schema) => session.with("search_path", schema),
+            None => session,
+        }
     }
 
     /// Opens a connection for a committer.
@@ -246,60 +240,117 @@ impl Server {
         })
     }
 
-    /// Connects; retries for `wait` while the server is unreachable.
-    pub(super) async fn connect_within(
+    /// Opens the first connection; retries for `wait` while the server is unreachable. Checks that
+    /// no pooler gives the same session to a second connection: then neither limits nor locks hold.
+    pub(super) async fn connect_first(
         &self,
         wait: Duration,
-        options: &PgConnectOptions,
+        session: &SessionConfig,
+    ) -> Result<PgConnection, PostgresError> {
+        let mut connection = self.connect_within(wait, session).await?;
+        let second = self.connect(&self.options("fritzy check")).await?;
+        let lost = timeout(CONNECT_MAX, session.lost(&mut connection)).await;
+        let _ = second.close().await;
+        let server = self.name();
+        match lost {
+            Ok(Ok(None)) => Ok(connection),
+            Ok(Ok(Some(setting))) => Err(shared(server, &setting)),
+            Ok(Err(failure)) => Err(connect_error(server, &failure)),
+            Err(_) => Err(PostgresError::Unreachable {
+                server,
+                reason: "it does not respond".into(),
+            }),
+        }
+    }
+
+    /// Connects; retries for `wait` while the server is unreachable.
+    async fn connect_within(
+        &self,
+        wait: Duration,
+        session: &SessionConfig,
     ) -> Result<PgConnection, PostgresError> {
         let until = Instant::now() + wait;
         let in_time = move |delay: &Duration| Instant::now() + *delay < until;
-        (|| self.connect(options))
+        (|| self.connect(session))
             .retry(backoff::full_jitter().take_while(in_time))
             .when(|failure| matches!(failure, PostgresError::Unreachable { .. }))
             .notify(|failure, _| warn!(%failure, "waiting for the database"))
             .await
     }
 
-    /// The error of a connection that was not opened. A server that states a reason keeps to it,
-    /// unless it is starting, stopping or has no connections left.
-    fn connect_error(&self, failure: &sqlx::Error) -> PostgresError {
-        let (server, reason) = (self.name(), failure.to_string());
-        let code = failure.as_database_error().and_then(DatabaseError::code);
-        let transient = ["57P", "53"];
-        match code {
-            Some(code) if !transient.iter().any(|prefix| code.starts_with(prefix)) => {
-                PostgresError::Refused { server, reason }
+    /// Opens a connection that may write, to the first server that is in the required state. Checks
+    /// what durability depends on (invariant I1): a server can be restarted with other settings.
+    pub(super) async fn connect(
+        &self,
+        session: &SessionConfig,
+    ) -> Result<PgConnection, PostgresError> {
+        let servers = self.hosts.servers();
+        let mut failures = Vec::new();
+        for (at, server) in servers.iter().enumerate() {
+            match self.connect_to(server, session).await {
+                Ok(connection) => {
+                    self.hosts.set_found(at);
+                    return Ok(connection);
+                }
+                Err(failure) if servers.len() == 1 || !self.may_try_next(&failure) => {
+                    return Err(failure);
+                }
+                Err(failure) => failures.push(failure),
             }
-            _ => PostgresError::Unreachable { server, reason },
+        }
+        let are_refused =
+            |failure: &PostgresError| matches!(failure, PostgresError::Refused { .. });
+        if failures.iter().all(are_refused) {
+            return Err(failures.remove(0));
+        }
+        let reasons: Vec<String> = failures.iter().map(PostgresError::short).collect();
+        Err(PostgresError::Unreachable {
+            server: self.name(),
+            reason: reasons.join("; "),
+        })
+    }
+
+    /// Whether another server of the URL may be in a better state. Without a required state, the
+    /// first one that responds counts, as in libpq.
+    fn may_try_next(&self, failure: &PostgresError) -> bool {
+        match failure {
+            PostgresError::Unreachable { .. } | PostgresError::Refused { .. } => true,
+            PostgresError::Standby { .. } => self.hosts.requires_state(),
+            _ => false,
         }
     }
 
-    /// Opens a connection that may write, and checks what durability depends on (invariant I1): a
-    /// server can be restarted with other settings.
-    pub(super) async fn connect(
+    async fn connect_to(
         &self,
-        options: &PgConnectOptions,
+        at: &PgConnectOptions,
+        session: &SessionConfig,
     ) -> Result<PgConnection, PostgresError> {
+        let server = Hosts::name_of(at);
+        let options = at.clone().application_name(session.name());
         let opening = async {
-            let mut connection = PgConnection::connect_with(options).await?;
+            let mut connection = PgConnection::connect_with(&options).await?;
+            let unfit = self.hosts.unfit(&mut connection).await?;
             let facts = ServerFacts::read(&mut connection).await?;
-            Ok::<_, sqlx::Error>((connection, facts))
+            session.apply(&mut connection).await?;
+            Ok::<_, sqlx::Error>((connection, unfit, facts))
         };
         let unreachable = |reason: String| PostgresError::Unreachable {
-            server: self.name(),
+            server: server.clone(),
             reason,
         };
         let opened = timeout(CONNECT_MAX, opening).await;
         let opened = opened.map_err(|_| unreachable("it does not respond".into()))?;
-        let (mut connection, facts) = opened.map_err(|failure| self.connect_error(&failure))?;
-        facts.check(self.name(), self.allow_unsafe)?;
+        let (mut connection, unfit, facts) =
+            opened.map_err(|failure| connect_error(server.clone(), &failure))?;
+        match unfit {
+            Some(_) if facts.is_standby => return Err(PostgresError::Standby { server }),
+            Some(reason) => return Err(unreachable(reason.into())),
+            None => facts.check(server.clone(), self.allow_unsafe)?,
+        }
         let checked = timeout(CHECK_MAX, self.check_history(&mut connection)).await;
         match checked {
             Ok(Ok(None)) => Ok(connection),
-            Ok(Ok(Some(STARTS_OVER))) => Err(PostgresError::History {
-                server: self.name(),
-            }),
+            Ok(Ok(Some(STARTS_OVER))) => Err(PostgresError::History { server }),
             Ok(Ok(Some(reason))) => Err(unreachable(reason.to_owned())),
             Ok(Err(failure)) => Err(unreachable(failure.to_string())),
             Err(_) => Err(unreachable("it does not respond".into())),
@@ -320,6 +371,29 @@ impl Server {
         }
         let is_sound = continuity.is_sound(connection).await?;
         Ok((!is_sound).then_some(STARTS_OVER))
+    }
+}
+
+/// The error about a pooler that has lost this setting of a session.
+pub(super) fn shared(server: String, setting: &str) -> PostgresError {
+    let reason = format!("the setting {setting} of a connection is lost while it is open");
+    PostgresError::SharedSessions { server, reason }
+}
+
+/// The error of a connection that was not opened. A server that states a reason keeps to it,
+/// unless it is starting, stopping or has no connections left.
+fn connect_error(server: String, failure: &sqlx::Error) -> PostgresError {
+    let reason = failure.to_string();
+    let code = failure.as_database_error().and_then(DatabaseError::code);
+    let transient = ["57P", "53"];
+    // A prepared statement that another connection has made, or lost: sessions are shared.
+    let shared = ["42P05", "26000"];
+    match code {
+        Some(code) if shared.contains(&&*code) => PostgresError::SharedSessions { server, reason },
+        Some(code) if !transient.iter().any(|prefix| code.starts_with(prefix)) => {
+            PostgresError::Refused { server, reason }
+        }
+        _ => PostgresError::Unreachable { server, reason },
     }
 }
 

@@ -1,4 +1,4 @@
-//! What decides whether a server can be used: its version, and whether it keeps what it acknowledges.
+//! What decides whether a node can use a server: its version, and how durable its commits are.
 
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -15,7 +15,7 @@ pub(super) struct ServerFacts {
     version: String,
     fsync: String,
     synchronous_commit: String,
-    is_standby: bool,
+    pub(super) is_standby: bool,
     encoding: String,
 }
 
@@ -26,6 +26,7 @@ impl ServerFacts {
                 current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
                 current_setting('server_encoding')",
         )
+        .persistent(false)
         .fetch_one(connection)
         .await?;
         Ok(Self {

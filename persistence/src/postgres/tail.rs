@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::{Position, RecordedEvent};
-use fritzy_types::{ShardId, StorageError};
+use fritzy_types::{ShardId, StorageError, Timestamp};
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::postgres::{PgConnection, PgRow};
 use tokio::time::{Instant, sleep};
 
 use super::batch_statement::small;
@@ -16,11 +16,12 @@ use super::error_class::{ErrorClass, classify};
 use super::journal::HEADS;
 use super::read_pool::Statement;
 use super::schema::{check_usable, exists, pin_schema};
-use super::server::Server;
+use super::server::{BY_KEYS, Server};
+use super::session::SessionConfig;
 use crate::backoff;
 use crate::open_error::OpenError;
 use crate::read_ports::EventSource;
-use crate::rows::{heads, read_error, recorded, signed};
+use crate::rows::{heads, place, read_error, recorded, signed};
 use crate::tail::{EventTail, TailError, TailFrom};
 
 /// How long an unreachable server is waited for: a restart or a promotion takes seconds.
@@ -40,13 +41,15 @@ impl EventTail {
 
 struct PostgresEvents {
     server: Server,
-    options: PgConnectOptions,
+    options: SessionConfig,
     connection: PgConnection,
 }
 
-fn options_of(server: &Server) -> PgConnectOptions {
+fn options_of(server: &Server) -> SessionConfig {
     let options = server.options("fritzy events tail");
-    options.options([("default_transaction_read_only", "on")])
+    let options = options.options([("default_transaction_read_only", "on")]);
+    // Without statistics, as on a fresh table, each look-up would read all of it.
+    options.options(BY_KEYS)
 }
 
 /// Opens a read-only connection.
@@ -54,7 +57,7 @@ pub(super) async fn event_source(url: &str) -> Result<Box<dyn EventSource>, Post
     // A server that may lose commits can be read all the same.
     let server = Server::new(url, true)?;
     let options = options_of(&server);
-    let mut connection = server.connect(&options).await?;
+    let mut connection = server.connect_first(Duration::ZERO, &options).await?;
     let server = pin_schema(server, &mut connection).await?;
     let options = options_of(&server);
     for table in ["meta", "_sqlx_migrations"] {
@@ -109,6 +112,12 @@ impl PostgresEvents {
     }
 }
 
+/// Places as two columns for `unnest`.
+fn columns(places: &[(ShardId, Position)]) -> (Vec<i16>, Vec<i64>) {
+    let column = |(shard, position): &(ShardId, Position)| (small(shard.0), signed(*position));
+    places.iter().map(column).unzip()
+}
+
 #[async_trait]
 impl EventSource for PostgresEvents {
     async fn heads(&mut self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
@@ -127,15 +136,30 @@ impl EventSource for PostgresEvents {
         rows.iter().map(recorded).collect()
     }
 
+    async fn pages(
+        &mut self,
+        behind: &[(ShardId, Position)],
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
+        let (shards, positions) = columns(behind);
+        let rows = self
+            .rows(|| {
+                sqlx::query(
+            "SELECT page.* FROM unnest($1::smallint[], $2::bigint[]) AS place (shard, position)
+             CROSS JOIN LATERAL (SELECT * FROM journal
+                WHERE journal.shard = place.shard AND journal.position > place.position
+                ORDER BY position LIMIT $3) AS page
+             ORDER BY page.shard, page.position",).bind(&shards).bind(&positions).bind(i64::from(limit))
+            })
+            .await?;
+        rows.iter().map(recorded).collect()
+    }
+
     async fn at(
         &mut self,
         positions: &[(ShardId, Position)],
     ) -> Result<Vec<RecordedEvent>, StorageError> {
-        let shards: Vec<i16> = positions.iter().map(|(shard, _)| small(shard.0)).collect();
-        let positions: Vec<i64> = positions
-            .iter()
-            .map(|(_, position)| signed(*position))
-            .collect();
+        let (shards, positions) = columns(positions);
         let rows = self
             .rows(|| {
                 sqlx::query(
@@ -144,6 +168,26 @@ impl EventSource for PostgresEvents {
             })
             .await?;
         rows.iter().map(recorded).collect()
+    }
+
+    async fn first_since(
+        &mut self,
+        behind: &[(ShardId, Position)],
+        since: Timestamp,
+    ) -> Result<Vec<(ShardId, Position)>, StorageError> {
+        let (shards, positions) = columns(behind);
+        let since = since.as_micros();
+        let rows = self
+            .rows(|| {
+                sqlx::query(
+            "SELECT place.shard, first.position FROM unnest($1::smallint[], $2::bigint[]) AS place (shard, position)
+             CROSS JOIN LATERAL (SELECT position FROM journal
+                WHERE journal.shard = place.shard AND journal.position > place.position
+                    AND (payload ->> 'at')::bigint >= $3
+                ORDER BY position LIMIT 1) AS first",).bind(&shards).bind(&positions).bind(since)
+            })
+            .await?;
+        rows.iter().map(place).collect()
     }
 
     async fn close(self: Box<Self>) {

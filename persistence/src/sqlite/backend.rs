@@ -1,22 +1,34 @@
 //! What the store holds besides its ports: the file lock and the connections.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::continuity::{ContinuityWatch, SqliteContinuity};
 use super::file_lock::FileLock;
 use super::reader::SqliteReader;
 use crate::stores::{Lost, StoreBackend};
 
+/// Between two checks that the locked files are in place. A check takes some microseconds.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Held until the store is closed, or this process ends.
+type HeldLock = Arc<Mutex<Option<FileLock>>>;
+
 pub(super) struct SqliteBackend {
     reader: SqliteReader,
     writer: SqlitePool,
-    /// Held until the store is closed, or this process ends.
-    lock: Mutex<Option<FileLock>>,
+    lock: HeldLock,
+    watcher: AbortOnDropHandle<()>,
+    /// Why the files are lost, once they are.
+    lost: watch::Receiver<Option<String>>,
     continuity: SqliteContinuity,
     /// Ends when the store is closed: it would keep the log from being moved into the file.
     watch: Mutex<Option<ContinuityWatch>>,
@@ -24,7 +36,7 @@ pub(super) struct SqliteBackend {
 }
 
 impl SqliteBackend {
-    pub(super) const fn new(
+    pub(super) fn new(
         reader: SqliteReader,
         writer: SqlitePool,
         lock: FileLock,
@@ -32,13 +44,32 @@ impl SqliteBackend {
         watch: ContinuityWatch,
         options: SqliteConnectOptions,
     ) -> Self {
+        let lock: HeldLock = Arc::new(Mutex::new(Some(lock)));
+        let (report, lost) = watch::channel(None);
+        let watcher = tokio::spawn(watch_files(lock.clone(), report));
         Self {
             reader,
             writer,
-            lock: Mutex::new(Some(lock)),
+            lock,
+            watcher: AbortOnDropHandle::new(watcher),
+            lost,
             continuity,
             watch: Mutex::new(Some(watch)),
             options,
+        }
+    }
+
+    /// Returns when the files are lost, with the reason.
+    async fn files_lost(&self) -> String {
+        let mut lost = self.lost.clone();
+        let reason = match lost.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone(),
+            Err(_) => None,
+        };
+        match reason {
+            Some(reason) => reason,
+            // The store is closing.
+            None => std::future::pending().await,
         }
     }
 }
@@ -52,6 +83,7 @@ impl StoreBackend for SqliteBackend {
 
     /// Leaves the committer's connection as the last one, which moves the log into the file.
     async fn close_readers(&self) {
+        self.watcher.abort();
         self.watch.lock().expect("no holder panics").take();
         self.reader.close().await;
         self.writer.close().await;
@@ -63,6 +95,25 @@ impl StoreBackend for SqliteBackend {
     }
 
     async fn lost(&self) -> Lost {
-        self.continuity.lost().await
+        tokio::select! {
+            biased;
+            lost = self.continuity.lost() => lost,
+            reason = self.files_lost() => Lost::Database(reason),
+        }
+    }
+}
+
+/// Checks the files until they are lost.
+async fn watch_files(lock: HeldLock, report: watch::Sender<Option<String>>) {
+    loop {
+        let checked = match lock.lock().expect("no holder panics").as_mut() {
+            Some(lock) => lock.check(),
+            None => return,
+        };
+        if let Err(reason) = checked {
+            report.send_replace(Some(reason));
+            return;
+        }
+        sleep(CHECK_INTERVAL).await;
     }
 }

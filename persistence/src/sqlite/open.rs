@@ -1,7 +1,7 @@
 //! Opening the file: lock, create, migrate, and check that every acknowledged commit will be on
 //! disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use fritzy_domain::{Journal, PrimaryOnly, ReadModel};
@@ -40,21 +40,21 @@ impl Stores {
 
     async fn open_sqlite_file(config: SqliteConfig) -> Result<Self, SqliteError> {
         let file = &config.file;
-        let lock = FileLock::acquire(&lock_path(file)).map_err(|failure| match failure {
+        let lock = FileLock::acquire(file).map_err(|failure| match failure {
             LockError::Held(holder) => SqliteError::InUse {
                 file: file.clone(),
                 holder,
             },
             LockError::Io(failure) => unusable(file, &failure),
         })?;
-        let options = connect_options(file);
+        let options = connect_options(lock.database());
         let mut connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(|failure| unusable(file, &failure))?;
         migrate(&mut connection, file).await?;
         check_durable(&mut connection, file).await?;
         create_shards(&mut connection, file, config.shards).await?;
-        let continuity = known_history(&mut connection, file).await?;
+        let continuity = known_history(&mut connection, lock.database()).await?;
         let reader = SqliteReader::new(options.clone(), config.readers);
         // Claims and cursors set by operators are rare, and wait for the committer like any second
         // writer.
@@ -129,12 +129,6 @@ async fn create_shards(
         found,
         expected,
     })
-}
-
-fn lock_path(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".lock");
-    name.into()
 }
 
 /// Reads back, on the committer's own connection, the settings that durability depends on

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use fritzy_domain::{Position, RecordedEvent};
-use fritzy_types::{ShardId, StorageError};
+use fritzy_types::{ShardId, StorageError, Timestamp};
 use sqlx::SqliteConnection;
 
 use super::error::ReadOnlyError;
@@ -13,7 +13,7 @@ use super::journal::HEADS;
 use super::read_only::ReadOnly;
 use crate::open_error::OpenError;
 use crate::read_ports::EventSource;
-use crate::rows::{heads, read_error, recorded, signed};
+use crate::rows::{heads, place, read_error, recorded, signed};
 use crate::tail::{EventTail, TailError, TailFrom};
 
 impl EventTail {
@@ -38,6 +38,15 @@ pub(super) async fn event_source(file: &Path) -> Result<Box<dyn EventSource>, Re
     let (file, connection) = ReadOnly::open(file).await?;
     let (file, connection) = file.check(connection, &[]).await?;
     Ok(Box::new(SqliteEvents { file, connection }))
+}
+
+/// Places as a JSON array for `json_each`.
+fn places(places: &[(ShardId, Position)]) -> String {
+    let places = places.iter();
+    let pairs: Vec<String> = places
+        .map(|(shard, position)| format!("[{shard},{position}]"))
+        .collect();
+    format!("[{}]", pairs.join(","))
 }
 
 #[async_trait]
@@ -68,24 +77,54 @@ impl EventSource for SqliteEvents {
         rows.iter().map(recorded).collect()
     }
 
+    /// A statement in this process costs little, so there is one for each shard.
+    async fn pages(
+        &mut self,
+        behind: &[(ShardId, Position)],
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StorageError> {
+        let mut events = Vec::new();
+        for (shard, after) in behind {
+            events.extend(self.page(*shard, *after, limit).await?);
+        }
+        Ok(events)
+    }
+
     async fn at(
         &mut self,
         positions: &[(ShardId, Position)],
     ) -> Result<Vec<RecordedEvent>, StorageError> {
-        let pairs = positions.iter();
-        let pairs: Vec<String> = pairs
-            .map(|(shard, position)| format!("[{shard},{position}]"))
-            .collect();
         // CROSS JOIN makes SQLite look up each position in the journal, not the other way round.
         let rows = sqlx::query(
             "SELECT journal.* FROM json_each(?) AS place CROSS JOIN journal
              ON journal.shard = place.value ->> 0 AND journal.position = place.value ->> 1",
         )
-        .bind(format!("[{}]", pairs.join(",")))
+        .bind(places(positions))
         .fetch_all(&mut self.connection)
         .await
         .map_err(read_error)?;
         rows.iter().map(recorded).collect()
+    }
+
+    async fn first_since(
+        &mut self,
+        behind: &[(ShardId, Position)],
+        since: Timestamp,
+    ) -> Result<Vec<(ShardId, Position)>, StorageError> {
+        let rows = sqlx::query(
+            "SELECT place.value ->> 0 AS shard, first.position AS position FROM json_each(?) AS place
+             JOIN journal AS first ON first.shard = place.value ->> 0 AND first.position = (
+                SELECT position FROM journal
+                WHERE journal.shard = place.value ->> 0 AND journal.position > place.value ->> 1
+                    AND journal.payload ->> 'at' >= ?
+                ORDER BY position LIMIT 1)",
+        )
+        .bind(places(behind))
+        .bind(since.as_micros())
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(read_error)?;
+        rows.iter().map(place).collect()
     }
 
     async fn close(self: Box<Self>) {

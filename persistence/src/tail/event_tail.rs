@@ -14,6 +14,8 @@ use crate::read_ports::EventSource;
 /// Buffered events, or one for each shard if that is more: some megabytes, as most have half a KB.
 /// An order of 100 lines with long names has 100 KB.
 const BUFFERED_MAX: usize = 2_048;
+/// Shards in one read: the limit of [`EventSource::pages`].
+const SHARDS_MAX: usize = 64;
 /// Events of one shard in one read: the cost of a statement is spread over enough of them.
 const PAGE_MAX: usize = 500;
 
@@ -91,10 +93,10 @@ impl EventTail {
         let behind = behind.filter(|(shard, head)| self.read.of(**shard) < **head);
         let behind: Vec<ShardId> = behind.map(|(shard, _)| *shard).collect();
         self.page = (BUFFERED_MAX / behind.len().max(1)).clamp(1, PAGE_MAX);
-        for shard in behind {
-            if !self.buffered.contains_key(&shard) {
-                self.fetch(shard).await?;
-            }
+        let is_empty = |shard: &ShardId| !self.buffered.contains_key(shard);
+        let empty: Vec<ShardId> = behind.into_iter().filter(is_empty).collect();
+        for shards in empty.chunks(SHARDS_MAX) {
+            self.fetch_first(shards).await?;
         }
         Ok(())
     }
@@ -136,6 +138,25 @@ impl EventTail {
         self.source.close().await;
     }
 
+    /// Fetches the next events of shards that have none buffered, with one statement for all: there
+    /// may be a thousand shards.
+    async fn fetch_first(&mut self, shards: &[ShardId]) -> Result<(), TailError> {
+        let places = shards.iter().map(|shard| (*shard, self.read.of(*shard)));
+        let places: Vec<(ShardId, Position)> = places.collect();
+        let limit = u32::try_from(self.page).expect("a page has at most so many");
+        let mut pages: HashMap<ShardId, Vec<RecordedEvent>> = HashMap::new();
+        for event in self.source.pages(&places, limit).await? {
+            // Later ones are for the next poll.
+            if self.heads.get(&event.shard) >= Some(&event.position) {
+                pages.entry(event.shard).or_default().push(event);
+            }
+        }
+        for (shard, read) in places {
+            self.buffer(shard, read, pages.remove(&shard).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
     /// Fetches the next events of a shard that has none buffered.
     async fn fetch(&mut self, shard: ShardId) -> Result<(), TailError> {
         let head = self.heads.get(&shard).copied().unwrap_or_default();
@@ -143,11 +164,22 @@ impl EventTail {
         let limit = u64::min(self.page as u64, head - read);
         let limit = u32::try_from(limit).expect("a page has at most so many");
         let page = self.source.page(shard, read, limit).await?;
+        self.buffer(shard, read, page)
+    }
+
+    /// Buffers the events behind `read` of a shard that has more.
+    fn buffer(
+        &mut self,
+        shard: ShardId,
+        read: Position,
+        page: Vec<RecordedEvent>,
+    ) -> Result<(), TailError> {
         // Events before a gap are returned; the next fetch finds the gap at its beginning.
         let contiguous = page.into_iter().zip(read + 1..);
         let contiguous = contiguous.take_while(|(event, position)| event.position == *position);
         let buffered: VecDeque<RecordedEvent> = contiguous.map(|(event, _)| event).collect();
         let Some(first) = buffered.front() else {
+            let head = self.heads.get(&shard).copied().unwrap_or_default();
             let missing = read + 1;
             return Err(TailError::Gap {
                 shard,

@@ -11,6 +11,9 @@ use crate::read_ports::EventSource;
 
 /// Positions in one read: the limit of [`EventSource::at`].
 const POSITIONS_MAX: usize = 1_000;
+/// Shards in one search by time, so that each takes a part of the server's time limit of 5 s: the
+/// limit of [`EventSource::first_since`].
+const SHARDS_MAX: usize = 64;
 /// An event is dated before it is written, and a write waits no longer than its request may: 10
 /// minutes at the very most (`request_timeout_ms`). So an event is never after one that is older by
 /// more, as long as no clock is set back by more.
@@ -54,8 +57,10 @@ pub(super) async fn first_cursor(
         TailFrom::Now => 0,
         TailFrom::Last(count) => *count,
         TailFrom::At(at) => {
-            let at = at.as_micros().saturating_sub(LATE_MICROS_MAX);
-            let cursor = before(source, Timestamp::from_micros(at)).await?;
+            let early = at.as_micros().saturating_sub(LATE_MICROS_MAX);
+            let heads = source.heads().await?;
+            let early = before(source, &heads, Timestamp::from_micros(early)).await?;
+            let cursor = skip_earlier(source, &heads, &early, *at).await?;
             return Ok((cursor, None));
         }
     };
@@ -95,22 +100,31 @@ async fn before_last(
 }
 
 /// Finds the first event at or after `at` by bisection, in all shards at once.
-async fn before(source: &mut dyn EventSource, at: Timestamp) -> Result<TailCursor, TailError> {
-    let heads = source.heads().await?;
+async fn before(
+    source: &mut dyn EventSource,
+    heads: &Heads,
+    at: Timestamp,
+) -> Result<TailCursor, TailError> {
     // Of each shard: a position before it, and one that is not.
     let mut bounds: BTreeMap<ShardId, (Position, Position)> = heads
         .iter()
         .map(|(shard, head)| (*shard, (0, head + 1)))
         .collect();
+    // The first round looks at the first events: of a fresh journal, all are after `at`.
+    let mut is_first = true;
     loop {
         let open = bounds.iter().filter(|(_, (low, high))| low + 1 < *high);
         let middles: Vec<(ShardId, Position)> = open
-            .map(|(shard, (low, high))| (*shard, low + (high - low) / 2))
+            .map(|(shard, (low, high))| {
+                let step = if is_first { 1 } else { (high - low) / 2 };
+                (*shard, low + step)
+            })
             .collect();
+        is_first = false;
         if middles.is_empty() {
             break;
         }
-        for event in read(source, &middles, &heads).await? {
+        for event in read(source, &middles, heads).await? {
             let bound = bounds.get_mut(&event.shard);
             let (low, high) = bound.expect("the shard was read");
             if event.event.at() < at {
@@ -122,6 +136,28 @@ async fn before(source: &mut dyn EventSource, at: Timestamp) -> Result<TailCurso
     }
     let cursor = bounds.into_iter().map(|(shard, (low, _))| (shard, low));
     Ok(cursor.collect())
+}
+
+/// Moves a cursor to the first event of each shard dated at `at` or later. Where events are fresh,
+/// most are dated less than [`LATE_MICROS_MAX`] before.
+async fn skip_earlier(
+    source: &mut dyn EventSource,
+    heads: &Heads,
+    early: &TailCursor,
+    at: Timestamp,
+) -> Result<TailCursor, TailError> {
+    let behind: Vec<(ShardId, Position)> = heads
+        .keys()
+        .map(|shard| (*shard, early.of(*shard)))
+        .collect();
+    // A shard without such an event is read behind its head.
+    let mut cursor: TailCursor = heads.clone().into_iter().collect();
+    for some in behind.chunks(SHARDS_MAX) {
+        for (shard, position) in source.first_since(some, at).await? {
+            cursor.set(shard, position - 1);
+        }
+    }
+    Ok(cursor)
 }
 
 /// The events at all of these positions, which exist unless the shard has a gap.

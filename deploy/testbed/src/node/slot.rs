@@ -121,6 +121,8 @@ impl NodeSlot {
             .args(["--node-name", &self.name])
             .args(["--listen", &self.addresses.api.to_string()])
             .args(["--cluster-listen", &self.addresses.cluster.to_string()])
+            // There is no balancer that must notice, unless a test sets the flag.
+            .env("FRITZY_UNREADY_MS", "0")
             .env("DATABASE_URL", &self.settings.database_url)
             .env("FRITZY_CLUSTER_COOKIE", &self.settings.cookie);
         if let Some(token) = &self.settings.admin_token {

@@ -9,6 +9,8 @@ mod graphql_http;
 mod quick_test;
 mod services;
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::environment::Environment;
@@ -55,6 +57,14 @@ const STRACE: Tool = Tool {
     is_installed: || program(&["strace"]).is_some(),
 };
 
+const PGBOUNCER: Tool = Tool {
+    packages: &["pgbouncer"],
+    // Debian installs it for administrators only.
+    is_installed: || {
+        program(&["pgbouncer"]).is_some() || Path::new("/usr/sbin/pgbouncer").is_file()
+    },
+};
+
 /// Every step, in the order in which they run.
 pub(crate) const ALL: [Step; 7] = [
     Step {
@@ -70,7 +80,7 @@ pub(crate) const ALL: [Step; 7] = [
         about: "the tests of every crate",
         needs: &[],
         wants: &[SERVICES],
-        installs: &[STRACE, JAVA_TOOL],
+        installs: &[STRACE, PGBOUNCER, JAVA_TOOL],
         run: cargo_test::run,
     },
     Step {

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use crate::listening::{listen_on_first, resolve};
 use crate::settings::{ClusterSettings, Secret};
 use crate::start_error::StartError;
 
@@ -47,17 +48,22 @@ pub(crate) struct AdminServer(
 /// Binds the socket of the admin API; `None` for a node without one.
 ///
 /// # Errors
-/// [`StartError`] without a token, and when the address cannot be bound.
+/// [`StartError`] without a token, and when the address cannot be resolved or bound.
 pub(crate) async fn listen(
     settings: &ClusterSettings,
 ) -> Result<Option<AdminListener>, StartError> {
-    let Some(address) = settings.admin_listen else {
+    let Some(address) = &settings.admin_listen else {
         return Ok(None);
     };
     let token = settings.admin_token.clone();
     let token = token.ok_or(StartError::AdminToken)?;
-    let error = |failure| StartError::AdminListen { address, failure };
-    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let error = |failure| StartError::AdminListen {
+        address: address.clone(),
+        failure,
+    };
+    let addresses = resolve("--admin-listen", address).await?;
+    let listener = listen_on_first(&addresses, TcpListener::bind).await;
+    let listener = listener.map_err(error)?;
     let bound: SocketAddr = listener.local_addr().map_err(error)?;
     if !bound.ip().is_loopback() {
         warn!(

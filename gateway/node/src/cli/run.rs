@@ -16,7 +16,7 @@ use super::{cluster, events, journal, migrate, projections, topics};
 use crate::banner;
 use crate::logging::{Logging, LoggingError};
 use crate::node::Node;
-use crate::settings::Settings;
+use crate::settings::{ListenAddress, Settings};
 use crate::signals::Signals;
 
 /// Before another attempt to start again.
@@ -103,7 +103,7 @@ fn run_node(settings: Settings) -> ExitCode {
                 Lost::History => {
                     warn!("starting over with what the database has");
                     let again = Settings {
-                        listen: node.address(),
+                        listen: ListenAddress::Ip(node.address()),
                         ..settings.clone()
                     };
                     node.abandon().await;

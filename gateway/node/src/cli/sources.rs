@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
+use fritzy_persistence::without_password;
 
 use super::setting_names::setting_names;
-use crate::settings::without_password;
 
 /// The effective settings: name, value and source of each.
 pub(super) struct Sources(Vec<(String, String, &'static str)>);

@@ -98,7 +98,11 @@ fn as_text(done: &[TopicDifference], remains: &[TopicDifference]) -> String {
             format!("{topic}: {what} set to {expected}\n")
         }
     });
-    let remaining = remains.iter().map(|difference| format!("{difference}\n"));
+    let remaining = remains.iter().map(|difference| {
+        let remedy = difference.remedy();
+        let remedy = remedy.map(|remedy| format!("  {remedy}\n"));
+        format!("{difference}\n{}", remedy.unwrap_or_default())
+    });
     let mut text: String = done.chain(remaining).collect();
     if remains.is_empty() {
         text.push_str("all topics are as required\n");

@@ -1,11 +1,13 @@
 //! Settings of a node in a cluster. Without them it runs alone.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fritzy_types::Roles;
+
+use super::listen_address::ListenAddress;
 
 /// Characters of a secret: shorter ones can be guessed.
 const SECRET_CHARS_MIN: usize = 16;
@@ -13,13 +15,15 @@ const SECRET_CHARS_MIN: usize = 16;
 /// operators.
 const NAME_CHARS_MAX: usize = 63;
 
+/// Default of `unready_ms` in a cluster: two polls of a balancer that polls once a second.
+const UNREADY_MS: u64 = 2_000;
 /// The admin API of a node on this machine, at its usual port.
 const ADMIN_URL: &str = "http://127.0.0.1:8001";
 
 /// The settings of a node in a cluster.
 #[derive(Args, Clone, Debug)]
 pub struct ClusterSettings {
-    /// Address and port for other nodes; makes this node a member of the cluster that shares its
+    /// Address or host name, and port, for other nodes; makes this node a member of the cluster that shares its
     /// PostgreSQL database and its cookie. Firewall this port
     #[arg(
         long,
@@ -28,7 +32,7 @@ pub struct ClusterSettings {
         global = true,
         requires = "cluster_cookie"
     )]
-    pub cluster_listen: Option<SocketAddr>,
+    pub cluster_listen: Option<ListenAddress>,
 
     /// host:port where other nodes reach this node; default: --cluster-listen. It must reach this
     /// node; checked before joining
@@ -73,7 +77,7 @@ pub struct ClusterSettings {
     )]
     pub roles: Vec<Role>,
 
-    /// Address and port of the admin API, which `fritzy cluster` calls. It has no TLS: keep it on
+    /// Address or host name, and port, of the admin API, which `fritzy cluster` calls. It has no TLS: keep it on
     /// 127.0.0.1 or an operators' network
     #[arg(
         long,
@@ -81,7 +85,7 @@ pub struct ClusterSettings {
         value_name = "ADDRESS",
         global = true
     )]
-    pub admin_listen: Option<SocketAddr>,
+    pub admin_listen: Option<ListenAddress>,
 
     /// Bearer token of the admin API, at least 16 characters; --admin-listen requires it, `fritzy
     /// cluster` sends it
@@ -105,12 +109,13 @@ pub struct ClusterSettings {
     pub admin_url: String,
 
     /// Milliseconds between becoming unready and giving shards away, after SIGTERM: as long as your
-    /// load balancer needs to notice
+    /// load balancer needs to notice. Default in a cluster: 2000, two polls of a balancer that polls
+    /// once a second. A node alone does not wait
     #[arg(
-        long, env = "FRITZY_UNREADY_MS", default_value = "0", global = true,
+        long, env = "FRITZY_UNREADY_MS", global = true,
         value_parser = clap::value_parser!(u64).range(0..=600_000)
     )]
-    pub unready_ms: u64,
+    pub unready_ms: Option<u64>,
 
     /// Seconds for giving all shards away after SIGTERM; the remaining ones are stopped, and other
     /// nodes take them over
@@ -144,13 +149,18 @@ impl Default for ClusterSettings {
             admin_listen: None,
             admin_token: None,
             admin_url: ADMIN_URL.to_owned(),
-            unready_ms: 0,
+            unready_ms: None,
             drain_s_max: 30,
         }
     }
 }
 
 impl ClusterSettings {
+    /// The time between becoming unready and giving shards away.
+    pub(crate) fn unready(&self) -> Duration {
+        Duration::from_millis(self.unready_ms.unwrap_or(UNREADY_MS))
+    }
+
     /// The roles, as a set of flags.
     pub(crate) fn roles(&self) -> Roles {
         Roles {
@@ -208,4 +218,21 @@ fn name(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unready_time_has_a_default_for_balancers() {
+        let set = |unready_ms| {
+            let settings = ClusterSettings {
+                unready_ms,
+                ..ClusterSettings::default()
+            };
+            settings.unready().as_millis()
+        };
+        assert_eq!([set(None), set(Some(0)), set(Some(500))], [2_000, 0, 500]);
+    }
 }

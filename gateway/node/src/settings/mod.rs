@@ -2,41 +2,39 @@
 //! then flags, each overriding the ones before.
 
 mod cluster;
-mod database_url;
 mod http;
 mod kafka_properties;
+mod listen_address;
 mod values;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fritzy_domain::Currency;
 use fritzy_kafka::KafkaBridgeConfig;
-use fritzy_persistence::{PostgresConfig, Sharing};
+use fritzy_persistence::{DatabaseUrl, PostgresConfig, Sharing};
 use fritzy_projections::Begin;
 use fritzy_types::ShardCount;
 
-use database_url::DatabaseUrl;
 use kafka_properties::KafkaProperties;
 use values::{log_filter, origin, shards};
 
 pub use cluster::{ClusterSettings, Role, Secret};
-pub(crate) use database_url::without_password;
+pub use listen_address::ListenAddress;
 
 /// The settings of a node.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
-    /// Address and port of the API. The default accepts connections from this machine only; use
-    /// 0.0.0.0:8000 to accept them from others. Port 0 takes a free port
+    /// Address or host name, and port, of the API. The default accepts connections from this machine
+    /// only; use 0.0.0.0:8000 to accept them from others. Port 0 takes a free port
     #[arg(
         long,
         env = "FRITZY_LISTEN",
         default_value = "127.0.0.1:8000",
         global = true
     )]
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
 
     /// Folder of the SQLite database, created if missing. One node per folder. Unused with
     /// --database-url
@@ -44,7 +42,9 @@ pub struct Settings {
     pub data_dir: PathBuf,
 
     /// Database on PostgreSQL 15 or newer: postgres://user:password@host:5432/database, with
-    /// options such as ?sslmode=verify-full. Without it, a SQLite file in the data folder
+    /// options such as ?sslmode=verify-full. Several servers, of which one is the primary:
+    /// postgres://user:password@a:5432,b:5432/database?target_session_attrs=read-write. Without it, a
+    /// SQLite file in the data folder
     #[arg(
         long,
         env = "DATABASE_URL",

@@ -108,7 +108,7 @@ fn settings(folder: &Path) -> Settings {
     let declared = Settings::augment_args(Command::new("node"));
     let mut defaults = declared.get_matches_from(["node"]);
     Settings {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
         data_dir: folder.join("data"),
         database_url: None,
         database_replica_url: None,

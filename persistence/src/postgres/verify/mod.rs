@@ -3,6 +3,8 @@
 mod rows;
 mod schema;
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
@@ -42,7 +44,7 @@ async fn verify_database(
     // A server that may lose commits can be checked all the same.
     let server = Server::new(url, true)?;
     let options = server.options("fritzy journal verify");
-    let mut connection = server.connect(&options).await?;
+    let mut connection = server.connect_first(Duration::ZERO, &options).await?;
     let server = pin_schema(server, &mut connection).await?;
     if !exists(&server, &mut connection, "meta").await?
         || !exists(&server, &mut connection, "_sqlx_migrations").await?

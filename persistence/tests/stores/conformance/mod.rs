@@ -20,6 +20,7 @@ mod sqlite_file;
 #[macro_use]
 mod suite;
 mod tail;
+mod tail_start;
 mod tls;
 
 suite! {

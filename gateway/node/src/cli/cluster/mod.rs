@@ -5,6 +5,7 @@ mod drain;
 mod generation;
 mod outcome;
 mod table;
+mod unserved;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use crate::signals::Signals;
 use client::{AdminClient, AdminResponse};
 use drain::drain;
 use outcome::{CANNOT, NOT_YET, Outcome, print, render};
+use unserved::unserved;
 
 /// Between two polls of `status --watch`: nodes poll their tables about as often.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,13 +45,14 @@ pub(super) struct ClusterCommand {
 
 #[derive(Subcommand)]
 enum ClusterAction {
-    /// Show nodes, their shards, and how the called node sees them; exit code 0: done, 2: no node
-    /// can be called
+    /// Show nodes, their shards, and how the called node sees them; exit code 0: all shards are
+    /// served, 1: some are not, 2: no node can be called
     ///
     /// Calls the node at --admin-url with --admin-token; any node will do. Round trips, silences
-    /// and the lease are those of that node.
+    /// and the lease are those of that node. A shard is not served while it has no owner, or while
+    /// the called node cannot reach its owner; a line on stderr says how many, and why.
     Status {
-        /// Refresh once a second until Ctrl-C; on a terminal in place
+        /// Refresh once a second until Ctrl-C, which is exit code 0; on a terminal in place
         #[arg(long)]
         watch: bool,
     },
@@ -146,7 +149,11 @@ async fn act(command: ClusterCommand, client: &AdminClient) -> Result<(), Outcom
     match action {
         ClusterAction::Status { watch: false } => {
             let response = client.get::<ClusterView>("/cluster").await?;
-            print(render(&response, json, table::cluster)).await
+            print(render(&response, json, table::cluster)).await?;
+            match unserved(&response.view) {
+                Some(line) => Err(Outcome::with(NOT_YET, line)),
+                None => Ok(()),
+            }
         }
         ClusterAction::Status { watch: true } => watch(client, json).await,
         ClusterAction::Drain { node, timeout_s } => {

@@ -234,7 +234,7 @@ fn entity(entity: &EntityView) -> String {
 }
 
 /// The first shards of a list.
-fn named(list: &ShardList) -> String {
+pub(super) fn named(list: &ShardList) -> String {
     let first: Vec<String> = list.first.iter().map(u16::to_string).collect();
     let rest = if list.count > first.len() {
         ", …"

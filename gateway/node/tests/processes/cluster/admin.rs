@@ -153,7 +153,7 @@ async fn cluster_commands_show_and_move_shards() {
                 .all(|peer| peer["roundTripUs"].is_u64() && peer["silentMs"].is_u64())
         })
         .await;
-    let text = cluster.stdout("node-3", &["status"]);
+    let text = cluster.run("node-3", &["status"]).stdout;
     for part in [
         "NODE",
         "ROUND TRIP",

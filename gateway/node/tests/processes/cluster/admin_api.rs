@@ -33,12 +33,23 @@ impl AdminCluster {
     /// # Errors
     /// When this machine has no PostgreSQL.
     pub(crate) fn start(nodes: usize) -> Result<Self, ServiceError> {
+        Self::start_with(nodes, |settings| settings)
+    }
+
+    /// Starts this many nodes with further settings.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn start_with(
+        nodes: usize,
+        change: impl FnOnce(ClusterSettings) -> ClusterSettings,
+    ) -> Result<Self, ServiceError> {
         let server = PostgresServer::start(fritzy_testbed::PostgresConfig::default())?;
         let settings = ClusterSettings {
             admin_token: Some(TOKEN.to_owned()),
             ..ClusterSettings::new(server.url("postgres")).with("--shards", SHARDS)
         };
-        let mut cluster = LocalCluster::new(settings);
+        let mut cluster = LocalCluster::new(change(settings));
         for number in 1..=nodes {
             let node = cluster.add(&format!("node-{number}"))?;
             require_admin_address_in_log(node);
@@ -91,6 +102,20 @@ impl AdminCluster {
         serde_json::from_str(&text).expect("JSON")
     }
 
+    /// The status that a node reports, and the command's exit code: 1 while a shard is not served.
+    pub(crate) fn status(&self, node: &str) -> (Value, ExitedProcess) {
+        let exited = self.run(node, &["status", "--json"]);
+        let is_line = exited
+            .stderr
+            .starts_with("fritzy: not all shards are served: ");
+        match exited.code {
+            Some(0) => assert_eq!(exited.stderr, "", "{exited:?}"),
+            code => assert!(code == Some(1) && is_line, "{exited:?}"),
+        }
+        let status = serde_json::from_str(&exited.stdout).expect("JSON");
+        (status, exited)
+    }
+
     /// The tables of nodes and shards.
     pub(crate) async fn state(&self) -> ClusterState {
         let shards = ShardCount::new(SHARDS).expect("in range");
@@ -102,7 +127,7 @@ impl AdminCluster {
     pub(crate) async fn wait_status(&self, node: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
-            let status = self.json(node, &["status"]);
+            let (status, _) = self.status(node);
             if holds(&status) {
                 return status;
             }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use fritzy_testbed::{NODE_TIME_MAX, skip_unless};
+use fritzy_testbed::{NODE_TIME_MAX, skip_unless, wait_until_async};
 use hyper::header::AUTHORIZATION;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::cluster::admin_api::{AdminCluster, TOKEN};
+
+/// After this time without heartbeats, the others take the shards of a node.
+const FENCED_AFTER: Duration = Duration::from_secs(4);
 
 fn counts(status: &Value) -> Vec<u64> {
     let nodes = status["nodes"].as_array().expect("a list").iter();
@@ -93,12 +96,19 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     let id = status["nodes"][1]["id"].as_str().expect("an id").to_owned();
 
     // The node is paused, so it does not receive the drain, and is then killed.
+    assert_eq!(cluster.status("node-1").1.code, Some(0));
     let dying = cluster.cluster.take("node-2").process;
     dying.pause();
     let mut drain = cluster.command("node-1", &["drain", "node-2", "--timeout-s", "60"]);
     let mut drain = cluster.workspace.spawn(&mut drain);
     drain.wait_for_stdout("shards remaining", NODE_TIME_MAX);
     dying.kill();
+    // Its shards are not served from its death on: first it is unreachable, then they have no owner.
+    let is_unserved = async || cluster.status("node-1").1.code == Some(1);
+    wait_until_async("its shards count as unserved", FENCED_AFTER, is_unserved).await;
+    let exited = cluster.run("node-3", &["status"]);
+    assert_eq!(exited.code, Some(1), "{exited:?}");
+    assert!(exited.stderr.contains(" of 8 shards"), "{exited:?}");
     let drained = drain.wait_exit(NODE_TIME_MAX);
     assert_eq!(drained.code, Some(1), "{drained:?}");
     assert!(
@@ -121,7 +131,7 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     assert_eq!(gone["shards"], 0, "others have taken them");
     let ago = gone["fencedMsAgo"].as_u64().expect("it was read");
     assert!(Duration::from_millis(ago) < 2 * NODE_TIME_MAX, "{gone}");
-    let text = cluster.stdout("node-3", &["status"]);
+    let text = cluster.run("node-3", &["status"]).stdout;
     assert!(
         text.contains(&format!("\ngone: node-2 ({id}), declared dead ")),
         "{text}"
@@ -175,7 +185,7 @@ async fn concurrent_drains_never_empty_the_last_node() {
             "NOBODY_ELSE",
             "round {round}"
         );
-        let status = cluster.json("node-1", &["status"]);
+        let (status, _) = cluster.status("node-1");
         let nodes = status["nodes"].as_array().expect("a list").iter();
         let drained = nodes.filter(|node| node["draining"] == true).count();
         assert!(drained < 2, "round {round}: {status:#}");

@@ -16,6 +16,7 @@ mod network;
 mod node_death;
 mod nodes;
 mod pauses;
+mod quiet_restart;
 mod roles;
 mod rolling;
 mod starting;

@@ -2,11 +2,11 @@
 //! only: no request fails, with an idempotency key or without.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fritzy_testbed::{
-    Balancer, ClusterSettings, LocalCluster, NODE_TIME_MAX, PostgresConfig, PostgresServer,
-    skip_unless, wait_until_async,
+    Balancer, ClusterSettings, LocalCluster, NODE_TIME_MAX, NodeSlot, PostgresConfig,
+    PostgresServer, skip_unless, wait_until_async,
 };
 use fritzy_testbed_shop::Api;
 use tokio::task::block_in_place;
@@ -16,6 +16,9 @@ use crate::cluster::closed_loop::ClosedLoop;
 const NODES: usize = 3;
 /// Longer than the balancer needs to notice that a node is not ready.
 const UNREADY_MS: u32 = 1_000;
+
+/// Until a process has received a signal.
+const SIGNAL_MAX: Duration = Duration::from_millis(500);
 
 /// Waits until this many more requests are answered.
 async fn wait_answered(load: &ClosedLoop, more: usize) {
@@ -87,4 +90,31 @@ async fn roll(postgres: &PostgresServer, clients: usize, between: usize) {
         observed.requests()
     );
     observed.require_kept(&api).await;
+}
+
+/// Balancers often poll once a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_member_is_unready_and_serves_for_two_seconds() {
+    let postgres = skip_unless!(PostgresServer::start(PostgresConfig::default()));
+    let slot = NodeSlot::new("n1", ClusterSettings::new(postgres.url("postgres")));
+    let slot = slot.expect("free ports");
+    let mut node = slot.spawn_command(slot.command().env_remove("FRITZY_UNREADY_MS"));
+    let api = Api::at(block_in_place(|| node.address()));
+    let status = async || {
+        let request = api.request(hyper::Method::GET, "/healthz/ready");
+        let response = api.try_send(request, "").await;
+        response.ok().map(|response| response.status.as_u16())
+    };
+    assert_eq!(status().await, Some(200));
+    node.terminate();
+    let began = Instant::now();
+    let mut served_until = began;
+    while let Some(status) = status().await {
+        assert!(status == 503 || began.elapsed() < SIGNAL_MAX, "{status}");
+        served_until = Instant::now();
+    }
+    let served = served_until - began;
+    assert!(served > Duration::from_millis(1_900), "{served:?}");
+    let exited = block_in_place(|| node.wait_exit(NODE_TIME_MAX));
+    assert_eq!(exited.code, Some(0), "{exited:?}");
 }

@@ -88,3 +88,24 @@ fn port_file_contains_the_port() {
     let written = std::fs::read_to_string(file).expect("a port file");
     assert_eq!(written, node.address().port().to_string());
 }
+
+/// `/dev/shm` is in memory on every Linux; a link to it leads there as well.
+#[test]
+fn data_folder_in_memory_is_warned_of() {
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
+    if !mounts.contains(" /dev/shm tmpfs ") {
+        fritzy_testbed::skip!("/dev/shm is not in memory");
+    }
+    let folder = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let workspace = Workspace::new();
+    let link = workspace.outside("link");
+    std::os::unix::fs::symlink(folder.path(), &link).expect("a link");
+    for named in [folder.path(), &link] {
+        let named = named.to_str().expect("UTF-8");
+        let mut node = workspace.node_with(&["--data-dir", named, "--shards", "8"]);
+        node.wait_for_stdout("API", NODE_TIME_MAX);
+        let line = format!("warning  the data folder {named} is in memory (tmpfs)");
+        assert!(node.stdout().contains(&line), "{}", node.stdout());
+        assert!(node.log().contains("all data is lost"), "{}", node.log());
+    }
+}

@@ -2,6 +2,7 @@
 
 mod backwards;
 pub(crate) mod database;
+mod database_files;
 mod events_tail;
 mod first_start;
 mod full_disk;
@@ -10,6 +11,7 @@ mod large_responses;
 mod log_sinks;
 mod logs;
 mod metric;
+mod open_files;
 mod refused_starts;
 pub(crate) mod shop_clients;
 mod signals;
@@ -17,6 +19,7 @@ mod small_disk;
 mod stdout;
 mod sync_faults;
 mod temporary_files;
+mod topic_changes;
 mod trace;
 pub(crate) mod traced;
 mod verify;

@@ -44,6 +44,32 @@ fn start_on_a_taken_port_is_refused() {
     require_one_line(&exited, &[&address, "--listen"]);
 }
 
+/// The name is reserved for never being resolved (RFC 6761).
+#[test]
+fn start_on_an_unknown_host_names_the_setting() {
+    let workspace = Workspace::new();
+    let cluster = |listen, admin| {
+        [
+            ["--listen", "127.0.0.1:0"],
+            ["--cluster-listen", listen],
+            ["--admin-listen", admin],
+            ["--cluster-cookie", "sixteen letters."],
+            ["--admin-token", "sixteen letters."],
+            ["--database-url", "postgres://127.0.0.1:1/db"],
+        ]
+        .concat()
+    };
+    let unknown = "nowhere.invalid:1";
+    for (setting, arguments) in [
+        ("--listen", vec!["--listen", unknown]),
+        ("--cluster-listen", cluster(unknown, "localhost:0")),
+        ("--admin-listen", cluster("localhost:0", unknown)),
+    ] {
+        let exited = refused(&workspace, &mut workspace.command(&arguments));
+        require_one_line(&exited, &[setting, unknown, "cannot be resolved"]);
+    }
+}
+
 #[test]
 fn start_without_a_creatable_data_dir_is_refused() {
     let workspace = Workspace::new();

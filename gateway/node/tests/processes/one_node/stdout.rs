@@ -276,6 +276,16 @@ fn database_passwords_are_hidden() {
     assert_eq!(exited.code, Some(1), "{exited:?}");
     assert!(exited.stderr.contains("127.0.0.1:1/db"), "{exited:?}");
     assert!(!exited.stderr.contains("s3cret"), "{exited:?}");
+    for cut in [
+        "postgres://me:s3cret#more@h/db",
+        "postgres://me:s3cret/more@h/db",
+        "postgres://me@h/db?password=s3cret#more",
+    ] {
+        let refused = workspace.run(workspace.command(&[]).env("DATABASE_URL", cut));
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains("%23"), "{refused:?}");
+        assert!(!refused.stderr.contains("s3cret") && !refused.stderr.contains("more"));
+    }
     let foreign =
         workspace.run(&mut workspace.command(&["--database-url", "mysql://me:s3cret@h/db"]));
     assert_eq!(foreign.code, Some(2), "{foreign:?}");
