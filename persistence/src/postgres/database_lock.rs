@@ -15,8 +15,9 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::config::Sharing;
+use super::connect_error::shared;
 use super::error::PostgresError;
-use super::server::{Server, shared};
+use super::server::Server;
 use crate::backoff;
 
 /// The number of the lock in its database: "fritzy" in ASCII.

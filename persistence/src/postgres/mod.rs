@@ -5,6 +5,7 @@ mod backend;
 mod batch_statement;
 mod committer_connection;
 mod config;
+mod connect_error;
 mod continuity;
 mod cursor_table;
 mod cursors;
