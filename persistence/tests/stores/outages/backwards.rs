@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use fritzy_domain::{AppendError, Generation};
+use fritzy_domain::{AppendError, Cursor, CursorMove, Generation};
 use fritzy_persistence::{Lost, PostgresConfig, Sharing, Stores};
 use fritzy_testbed::{HoldFrom, PostgresServer, skip_unless};
 use fritzy_types::{NewNode, Roles, ShardId};
@@ -292,9 +292,9 @@ async fn i6_cursor_of_another_history_steps_back() {
     assert_eq!(acknowledged(&observed), 8);
     let lease = workspace.fixture.leases[0];
     let cursors = &workspace.fixture.stores.cursors;
-    let saved = |position| fritzy_domain::CursorMove {
+    let saved = |position| CursorMove {
         lease,
-        cursor: fritzy_domain::Cursor {
+        cursor: Cursor {
             shard: lease.shard,
             position,
             resets: 0,
@@ -321,4 +321,43 @@ impl Workspace {
         let share = |config: &mut PostgresConfig| config.sharing = Sharing::Cluster;
         Ok(Self::with(server, share).await)
     }
+}
+
+/// Epochs fence the old line: a node that has not looked yet, over connections that still work,
+/// writes neither events nor cursors.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_old_line_cannot_commit_after_a_new_generation() {
+    let workspace = skip_unless!(Workspace::shared().await);
+    let first = workspace.create_account(0).await;
+    let second = workspace.create_account(4).await;
+    assert!(first.is_acknowledged() && second.is_acknowledged());
+    let lease = workspace.fixture.leases[0];
+    let other = reopened(&workspace).await;
+    let seen = other.journal.read_shard(lease.shard, 0, 10).await;
+    assert_eq!(seen.expect("reads").len(), 2);
+    // Only the other node's knowledge is missing: this one has another event at the position.
+    let sql = "BEGIN; DELETE FROM journal WHERE position = 2; DELETE FROM account WHERE created_at = 4000000; COMMIT";
+    workspace.server.psql("postgres", sql).expect("deleted");
+    let newest = "SELECT max(number) FROM generation";
+    wait_until(|| {
+        let found = workspace.server.psql("postgres", newest);
+        found.is_ok_and(|number| number == "2")
+    })
+    .await;
+    let late = workspace.create_account(8).await;
+    assert!(!late.is_acknowledged(), "{late:?}");
+    let moved = CursorMove {
+        lease,
+        cursor: Cursor {
+            shard: lease.shard,
+            position: 1,
+            resets: 0,
+            stopped: None,
+        },
+    };
+    let saved = workspace.fixture.stores.cursors.save_cursors("test", vec![moved]);
+    // Refused by the fence, or not even sent.
+    assert!(saved.await.is_ok_and(|refused| refused == [lease.shard]) || workspace.cursor_rows() == 0);
+    assert_eq!(workspace.journal_rows(), 1);
+    other.close().await;
 }

@@ -177,6 +177,10 @@ impl Workspace {
         self.count("SELECT count(*) FROM journal")
     }
 
+    pub(crate) fn cursor_rows(&self) -> usize {
+        self.count("SELECT count(*) FROM projection_cursor")
+    }
+
     /// Waits until the server has executed a batch and only lacks the message that commits it.
     pub(crate) async fn wait_until_executed(&self, hold: &Hold) {
         wait_until_held(hold);
