@@ -1,5 +1,6 @@
 //! Settings of the stores on PostgreSQL.
 
+use std::fmt;
 use std::time::Duration;
 
 use fritzy_types::ShardCount;
@@ -17,7 +18,7 @@ pub enum Sharing {
 }
 
 /// Settings of the stores on PostgreSQL.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostgresConfig {
     /// Address of the database: `postgres://user:password@host:port/database`, with `sslmode`,
     /// `sslrootcert` and the like after a question mark.
@@ -44,6 +45,17 @@ pub struct PostgresConfig {
     pub migrate: bool,
     /// Whether to accept a server that may lose acknowledged commits. Default false.
     pub allow_unsafe: bool,
+}
+
+/// Without the addresses: they may hold passwords.
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PostgresConfig")
+            .field("shards", &self.shards)
+            .field("sharing", &self.sharing)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PostgresConfig {
