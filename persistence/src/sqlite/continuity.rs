@@ -21,7 +21,7 @@ use super::generations::{begin, look, missing_statement};
 use super::many_rows::ManyRows;
 use crate::committer::Sequenced;
 use crate::continuity::{
-    GenerationId, GenerationMetrics, KnownHeads, LostRange, Verdict, describe, judge,
+    GenerationId, GenerationMetrics, KnownHeads, LostRange, Verdict, describe_lost, judge,
 };
 use crate::stores::Lost;
 
@@ -263,7 +263,7 @@ impl SqliteContinuity {
             file = %self.0.file.display(),
             generation = generation.number,
             lost_events,
-            lost = describe(lost),
+            lost = describe_lost(lost),
             "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
         );
     }

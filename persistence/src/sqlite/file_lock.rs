@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) struct FileLock(File);
 
@@ -47,4 +47,11 @@ impl Drop for FileLock {
         // Closing the file releases the lock as well; this makes it explicit.
         let _ = self.0.unlock();
     }
+}
+
+/// The file beside a database that is locked.
+pub(super) fn lock_path(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
 }

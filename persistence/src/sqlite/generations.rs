@@ -34,7 +34,8 @@ pub(super) async fn first_or_newest(
     newest(connection).await
 }
 
-async fn newest(connection: &mut SqliteConnection) -> Result<GenerationId, sqlx::Error> {
+/// The newest generation.
+pub(super) async fn newest(connection: &mut SqliteConnection) -> Result<GenerationId, sqlx::Error> {
     let row = sqlx::query("SELECT number, id FROM generation ORDER BY number DESC LIMIT 1")
         .fetch_one(connection)
         .await?;

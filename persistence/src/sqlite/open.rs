@@ -1,7 +1,7 @@
 //! Opening the file: lock, create, migrate, and check that every acknowledged commit will be on
 //! disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use fritzy_domain::{Journal, PrimaryOnly, ReadModel};
@@ -15,7 +15,7 @@ use super::backend::SqliteBackend;
 use super::continuity::SqliteContinuity;
 use super::cursors::SqliteCursors;
 use super::error::SqliteError;
-use super::file_lock::{FileLock, LockError};
+use super::file_lock::{FileLock, LockError, lock_path};
 use super::generations::{first_or_newest, lost_events};
 use super::journal::SqliteJournal;
 use super::migrations::MIGRATIONS;
@@ -129,12 +129,6 @@ async fn create_shards(
         found,
         expected,
     })
-}
-
-fn lock_path(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".lock");
-    name.into()
 }
 
 /// Reads back, on the committer's own connection, the settings that durability depends on

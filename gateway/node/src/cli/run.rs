@@ -12,7 +12,7 @@ use tracing::{error, warn};
 use super::arguments::{Action, read};
 use super::error::CliError;
 use super::output::{fail, out};
-use super::{cluster, events, journal, migrate, projections, topics};
+use super::{backup, cluster, events, journal, migrate, projections, restore, topics};
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -44,6 +44,8 @@ pub fn main() -> ExitCode {
         }),
         Some(Action::Schema) => out(&schema_text()),
         Some(Action::Migrate) => migrate::run(&cli.settings),
+        Some(Action::Backup(command)) => backup::run(&command, &cli.settings),
+        Some(Action::Restore(command)) => restore::run(&command, &cli.settings),
         Some(Action::Events { action }) => events::run(action, &cli.settings),
         Some(Action::Topics { action }) => topics::run(&action, &cli.settings),
         Some(Action::Projections { action }) => projections::run(action, &cli.settings),

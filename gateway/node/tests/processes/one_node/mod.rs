@@ -1,5 +1,6 @@
 //! One node: its start and its end, its commands, a full disk, failing syncs, traced system calls.
 
+mod backups;
 mod backwards;
 pub(crate) mod database;
 mod events_tail;
