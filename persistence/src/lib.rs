@@ -27,7 +27,10 @@ pub use continuity::{LostRange, describe_lost};
 pub use cursor_admin::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
 pub use memory::{MemoryConfig, SharedMemoryStore};
 pub use open_error::OpenError;
-pub use postgres::{PostgresConfig, PostgresError, Sharing, migrate_postgres, verify_postgres};
+pub use postgres::{
+    PostgresConfig, PostgresError, PostgresRestore, Sharing, backup_postgres, migrate_postgres,
+    raise_postgres_generation, restore_postgres, verify_postgres,
+};
 pub use sqlite::{
     ReadOnlyError, SqliteConfig, SqliteError, SqliteRestore, VerifyConfig, backup_sqlite,
     raise_sqlite_generation, restore_sqlite, verify_sqlite,

@@ -52,6 +52,40 @@ pub enum BackupError {
         /// Process id of the other process, if known.
         holder: Option<u32>,
     },
+    /// A program of PostgreSQL is not installed.
+    #[error(
+        "{0} is not installed: neither on the PATH nor in /usr/lib/postgresql. Install PostgreSQL's client (Debian: \
+         postgresql-client), or use physical backups: docs/operations/backup.md"
+    )]
+    NoProgram(&'static str),
+    /// A program of PostgreSQL has failed.
+    #[error("{program} failed: {reason}")]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// What it has said.
+        reason: String,
+    },
+    /// The database to be restored into has data.
+    #[error(
+        "the database {server} is one of fritzy, with {events} events. Replace it with --replace; back it up first if \
+         you may need it"
+    )]
+    NeedsReplace {
+        /// Address of the server.
+        server: String,
+        /// Events in its journal.
+        events: u64,
+    },
+    /// The backup was restored, and no generation has begun.
+    #[error(
+        "the backup was restored, but no new generation has begun: {reason}. Run `fritzy restore --generation-only` \
+         before you start nodes"
+    )]
+    NotRaised {
+        /// What has failed.
+        reason: String,
+    },
     /// The backup is of a database with another number of shards.
     #[error(
         "the backup has {backup} shards, the database in its place {replaced}: it is a backup of another database. To \

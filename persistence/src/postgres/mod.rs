@@ -2,9 +2,12 @@
 //! reading.
 
 mod backend;
+mod backup;
 mod batch_statement;
+mod client_tools;
 mod committer_connection;
 mod config;
+mod contents;
 mod continuity;
 mod cursor_table;
 mod cursors;
@@ -21,6 +24,7 @@ mod ownership;
 mod read_model;
 mod read_pool;
 mod replica;
+mod restore;
 mod row;
 mod save_cursors;
 mod schema;
@@ -32,7 +36,9 @@ mod unnest;
 mod verify;
 mod write;
 
+pub use backup::backup_postgres;
 pub use config::{PostgresConfig, Sharing};
 pub use error::PostgresError;
+pub use restore::{PostgresRestore, raise_postgres_generation, restore_postgres};
 pub use schema::migrate_postgres;
 pub use verify::verify_postgres;

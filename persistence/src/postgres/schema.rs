@@ -103,7 +103,10 @@ const THEIR_STEPS: &str = "
         WHERE nspname = current_schema() AND relname = 'meta')";
 
 /// Checks that the schema is empty or fritzy's, so that no tables are added to foreign ones.
-async fn check_ours(server: &Server, connection: &mut PgConnection) -> Result<(), PostgresError> {
+pub(super) async fn check_ours(
+    server: &Server,
+    connection: &mut PgConnection,
+) -> Result<(), PostgresError> {
     let failed = |failure: sqlx::Error| unreachable(server, &failure);
     let not_empty = |found: String| PostgresError::NotEmpty {
         server: server.name(),

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use fritzy_persistence::{BackupError, DatabaseContents, backup_sqlite, file_time};
+use fritzy_persistence::{
+    BackupError, DatabaseContents, backup_postgres, backup_sqlite, file_time,
+};
 use serde_json::json;
 
 use super::output::{fail, out, report};
@@ -22,7 +24,8 @@ const SCHEMA_VERSION: u32 = 1;
 ///
 /// The copy is one state of the database, whatever is written meanwhile. It is read once to check
 /// it, synced, and appears under its name complete or not at all. Only its owner may read it.
-/// Restore it with `fritzy restore`. docs/operations/backup.md describes both. Exit code 0: the
+/// Restore it with `fritzy restore`. With --database-url it is made by pg_dump, in its custom
+/// format. docs/operations/backup.md describes both. Exit code 0: the
 /// backup is there; 1: it failed; nothing was changed.
 #[derive(Args)]
 pub(super) struct BackupCommand {
@@ -40,9 +43,6 @@ pub(super) struct BackupCommand {
 }
 
 pub(super) fn run(command: &BackupCommand, settings: &Settings) -> ExitCode {
-    if settings.database_url.is_some() {
-        return fail("this command is for SQLite so far; use pg_dump and pg_restore", 1);
-    }
     let is_stream = command.target.as_os_str() == STREAM;
     let backed_up = match is_stream {
         true => to_stdout(settings),
@@ -122,8 +122,10 @@ fn back_up(
     force: bool,
 ) -> Result<(DatabaseContents, u64), String> {
     let working = async {
-        let file = settings.database();
-        backup_sqlite(&file, target, force).await
+        match &settings.database_url {
+            Some(url) => backup_postgres(url.secret(), target, force).await,
+            None => backup_sqlite(&settings.database(), target, force).await,
+        }
     };
     until_signal(working)?.map_err(|failure: BackupError| failure.to_string())
 }

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fritzy_persistence::{
-    BackupError, DatabaseContents, Replaced, RestoreReport, SqliteRestore, describe_lost,
-    raise_sqlite_generation, restore_sqlite,
+    BackupError, DatabaseContents, PostgresRestore, Replaced, RestoreReport, SqliteRestore,
+    describe_lost, raise_postgres_generation, raise_sqlite_generation, restore_postgres,
+    restore_sqlite,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -42,15 +43,21 @@ pub(super) struct RestoreCommand {
     #[arg(long, conflicts_with = "generation_only")]
     discard_replaced: bool,
 
+    /// PostgreSQL: replace the database of Fritzy that is there; an empty one needs no flag
+    #[arg(long, conflicts_with = "generation_only")]
+    replace: bool,
+
+    /// PostgreSQL: restore under running nodes, which notice it and start over; requests fail
+    /// meanwhile
+    #[arg(long, conflicts_with = "generation_only")]
+    while_nodes_run: bool,
+
     /// Print one JSON object instead of lines
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(command: &RestoreCommand, settings: &Settings) -> ExitCode {
-    if settings.database_url.is_some() {
-        return fail("this command is for SQLite so far; use pg_dump and pg_restore", 1);
-    }
     let restored = match &command.backup {
         Some(backup) => restore(command, settings, backup),
         None => raise_generation(settings),
@@ -63,9 +70,13 @@ pub(super) fn run(command: &RestoreCommand, settings: &Settings) -> ExitCode {
 }
 
 fn raise_generation(settings: &Settings) -> Result<RestoreReport, String> {
-    let file = settings.database();
-    let raised: Result<DatabaseContents, BackupError> =
-        until_signal(raise_sqlite_generation(&file))?;
+    let raising = async {
+        match &settings.database_url {
+            Some(url) => raise_postgres_generation(url.secret(), settings.database_unsafe).await,
+            None => raise_sqlite_generation(&settings.database()).await,
+        }
+    };
+    let raised: Result<DatabaseContents, BackupError> = until_signal(raising)?;
     let contents = raised.map_err(|failure| failure.to_string())?;
     Ok(RestoreReport {
         contents,
@@ -78,9 +89,13 @@ fn restore(
     settings: &Settings,
     backup: &Path,
 ) -> Result<RestoreReport, String> {
-    let folder = &settings.data_dir;
+    let folder = match settings.database_url {
+        // The database is elsewhere.
+        Some(_) => &std::env::temp_dir(),
+        None => &settings.data_dir,
+    };
     fs::create_dir_all(folder)
-        .map_err(|failure| format!("the data folder {}: {failure}", folder.display()))?;
+        .map_err(|failure| format!("the folder {}: {failure}", folder.display()))?;
     let streamed;
     let backup = match backup.as_os_str() == STREAM {
         false => backup.to_owned(),
@@ -90,12 +105,29 @@ fn restore(
             streamed.path().join(STREAMED)
         }
     };
-    let config = SqliteRestore {
-        backup,
-        file: settings.database(),
-        discard_replaced: command.discard_replaced,
+    let restoring = async {
+        match &settings.database_url {
+            Some(url) => {
+                let config = PostgresRestore {
+                    url: url.secret().to_owned(),
+                    backup,
+                    replace: command.replace,
+                    while_nodes_run: command.while_nodes_run,
+                    allow_unsafe: settings.database_unsafe,
+                };
+                restore_postgres(&config).await
+            }
+            None => {
+                let config = SqliteRestore {
+                    backup,
+                    file: settings.database(),
+                    discard_replaced: command.discard_replaced,
+                };
+                restore_sqlite(&config).await
+            }
+        }
     };
-    let restored: Result<RestoreReport, BackupError> = until_signal(restore_sqlite(&config))?;
+    let restored: Result<RestoreReport, BackupError> = until_signal(restoring)?;
     restored.map_err(|failure| failure.to_string())
 }
 

@@ -14,7 +14,7 @@ pub(super) fn until_signal<T>(work: impl Future<Output = T>) -> Result<T, String
         let signals = signals.map_err(|failure| format!("cannot receive signals: {failure}"))?;
         tokio::select! {
             biased;
-            () = signals.any() => Err("interrupted by a signal; nothing was changed".to_owned()),
+            () = signals.any() => Err("interrupted by a signal".to_owned()),
             done = work => Ok(done),
         }
     });

@@ -9,6 +9,7 @@ mod full_disk;
 pub(crate) mod killed;
 mod large_responses;
 mod logs;
+mod postgres_backups;
 mod refused_starts;
 pub(crate) mod shop_clients;
 mod signals;
