@@ -62,6 +62,10 @@ impl StoreBackend for SqliteBackend {
         self.lock.lock().expect("no holder panics").take();
     }
 
+    async fn damaged(&self) {
+        self.continuity.damage().found().await;
+    }
+
     async fn lost(&self) -> Lost {
         self.continuity.lost().await
     }

@@ -77,3 +77,19 @@ pub(super) async fn find_damage(
         Err(failure) => Err(failure),
     }
 }
+
+/// A shard whose journal lacks positions; `None` if no shard does.
+pub(super) async fn find_gap(
+    connection: &mut SqliteConnection,
+) -> Result<Option<String>, sqlx::Error> {
+    let found = sqlx::query(
+        "SELECT shard FROM journal GROUP BY shard HAVING count(*) <> max(position) LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    let named = |row: sqlx::sqlite::SqliteRow| {
+        let shard: u16 = row.try_get(0)?;
+        Ok(format!("positions are missing in shard {shard}"))
+    };
+    found.map(named).transpose()
+}

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
+use super::damage::Damage;
 use super::generations::{begin, look, missing_statement};
 use super::many_rows::ManyRows;
 use crate::committer::Sequenced;
@@ -39,7 +40,8 @@ impl FileIdentity {
     }
 }
 
-fn log_of(file: &Path) -> PathBuf {
+/// The log beside a file.
+pub(super) fn log_of(file: &Path) -> PathBuf {
     beside(file, "-wal")
 }
 
@@ -65,6 +67,7 @@ struct Known {
     log: Mutex<Option<FileIdentity>>,
     generation: GenerationId,
     heads: KnownHeads,
+    damage: Damage,
     lost: watch::Sender<Option<Lost>>,
     metrics: GenerationMetrics,
 }
@@ -86,9 +89,15 @@ impl SqliteContinuity {
             log: Mutex::new(FileIdentity::of(&log_of(file)).ok()),
             generation,
             heads: KnownHeads::default(),
+            damage: Damage::new(file),
             lost: watch::Sender::new(None),
             metrics,
         })))
+    }
+
+    /// Whether the file was found damaged.
+    pub(super) fn damage(&self) -> &Damage {
+        &self.0.damage
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -98,6 +107,9 @@ impl SqliteContinuity {
     /// Why nothing may be written any more, or what was just written may not be acknowledged; `None`
     /// if it may. Asks for the file's identity, which the system has in memory.
     pub(super) fn objection(&self) -> Option<String> {
+        if let Some(reason) = self.0.damage.objection() {
+            return Some(reason);
+        }
         if self.0.lost.borrow().is_some() {
             return Some(format!(
                 "the database {} has another history now; this node starts over",
@@ -159,6 +171,7 @@ impl SqliteContinuity {
                 }
                 Err(failure) => {
                     connection = None;
+                    self.0.damage.note(&failure);
                     if !failing {
                         let file = self.0.file.display();
                         warn!(%file, %failure, "the database cannot be looked at; retrying");
@@ -200,6 +213,10 @@ impl SqliteContinuity {
             Some(connection) => connection,
             None => held.insert(options.connect().await?),
         };
+        // Pages are read from the file again: damage to it shows.
+        sqlx::query("PRAGMA shrink_memory")
+            .execute(&mut *connection)
+            .await?;
         let is_sound = self.is_sound(connection, missing).await?;
         Ok((!is_sound).then_some(Lost::History))
     }

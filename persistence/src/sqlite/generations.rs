@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 use uuid::Uuid;
 
+use super::damage::Damage;
 use super::many_rows::ManyRows;
 use crate::continuity::{GenerationId, KnownHead, LostRange, Sighting};
 use crate::rows::{Columns, read_error, signed};
@@ -175,14 +176,17 @@ fn lost_range(row: &SqliteRow) -> Result<LostRange, sqlx::Error> {
 }
 
 /// All generations.
-pub(super) async fn read_all(pool: &SqlitePool) -> Result<Generations, StorageError> {
+pub(super) async fn read_all(
+    pool: &SqlitePool,
+    damage: &Damage,
+) -> Result<Generations, StorageError> {
     let rows = sqlx::query(
         "SELECT number, id, began, shard, kept, lost FROM generation
          LEFT JOIN generation_shard ON generation = number ORDER BY number, shard",
     )
     .fetch_all(pool)
     .await
-    .map_err(read_error)?;
+    .map_err(|failure| damage.read_error(failure))?;
     let mut generations: Vec<Generation> = Vec::new();
     for row in &rows {
         let number = row.int("number")?.cast_unsigned();

@@ -16,6 +16,7 @@ mod postgres_membership;
 mod postgres_server;
 mod projections;
 mod read_model;
+mod sqlite_damage;
 mod sqlite_file;
 #[macro_use]
 mod suite;

@@ -2,6 +2,7 @@
 
 mod backups;
 mod backwards;
+mod damaged_file;
 pub(crate) mod database;
 mod events_tail;
 mod first_start;
