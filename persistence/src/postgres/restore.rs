@@ -12,7 +12,9 @@ use super::contents::{missing, read_contents, read_heads};
 use super::database_lock::lock_alone;
 use super::error::PostgresError;
 use super::generations::{Begun, FIRST, begin, newest};
-use super::schema::{check_ours, check_usable, exists, migrate, pin_schema, unreachable};
+use super::schema::{
+    check_ours, check_required, check_usable, exists, migrate, pin_schema, unreachable,
+};
 use super::server::Server;
 use crate::backups::{BackupError, DatabaseContents, Replaced, RestoreReport};
 use crate::continuity::{GenerationId, KnownHead, LostRange};
@@ -34,6 +36,9 @@ const TABLES: [&str; 12] = [
     "projection_cursor",
     "shard",
 ];
+
+/// Before the tables are dropped. Statements of nodes take 5 s at most, and their batches less.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '60s'";
 
 /// What to restore, and where.
 #[derive(Clone, Debug)]
@@ -136,6 +141,7 @@ async fn restore(config: &PostgresRestore) -> Result<RestoreReport, BackupError>
         mut connection,
     } = target;
     check_dump(&listed, server.schema(), &config.backup)?;
+    check_version(&server, &config.backup).await?;
     let old = read_old(&server, &mut connection).await?;
     if let Some(old) = &old
         && !config.replace
@@ -186,6 +192,27 @@ fn check_dump(listed: &str, schema: &str, dump: &Path) -> Result<(), BackupError
     })
 }
 
+/// Refuses a dump that needs a newer version.
+async fn check_version(server: &Server, dump: &Path) -> Result<(), BackupError> {
+    let mut reading = Tool::new("pg_restore")?;
+    reading
+        .command
+        .args(["--data-only", "--table=meta", "--file=-"])
+        .arg(dump);
+    let rows = reading.output().await?;
+    // A row of two columns, as COPY has it.
+    let mut rows = rows.lines().filter_map(|row| row.split_once('\t'));
+    let Some((_, required)) = rows.find(|(name, _)| *name == "schema_required") else {
+        return Ok(());
+    };
+    let required: i64 = required.parse().map_err(|_| BackupError::Damaged {
+        file: dump.to_owned(),
+        reason: format!("schema_required in its table meta is `{required}`"),
+    })?;
+    let ahead = check_required(server, required);
+    Ok(ahead.map_err(OpenError::from)?)
+}
+
 /// What is there; `None` if the schema is empty.
 async fn read_old(
     server: &Server,
@@ -231,7 +258,7 @@ async fn run_programs(psql: Tool, server: &Server, dump: &Path) -> Result<(), Ba
         .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
     let tables = TABLES.map(|table| format!("{schema}.{table}"));
     let begin = format!(
-        "BEGIN;\nSET client_min_messages = warning;\nDROP TABLE IF EXISTS {};\n",
+        "BEGIN;\nSET client_min_messages = warning;\n{LOCK_TIMEOUT};\nDROP TABLE IF EXISTS {};\n",
         tables.join(", ")
     );
     source.feed(psql, begin, "\nCOMMIT;\n").await

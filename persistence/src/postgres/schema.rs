@@ -141,6 +141,11 @@ async fn check_known(server: &Server, connection: &mut PgConnection) -> Result<(
         server: server.name(),
         reason: format!("schema_required in its table meta is `{written}`, which is not a number"),
     })?;
+    check_required(server, required)
+}
+
+/// Checks that this version knows the migration `required`.
+pub(super) fn check_required(server: &Server, required: i64) -> Result<(), PostgresError> {
     let known = MIGRATIONS.iter().map(|step| step.version).max();
     let known = known.unwrap_or_default();
     if required <= known {
