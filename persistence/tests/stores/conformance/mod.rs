@@ -13,6 +13,7 @@ mod history;
 mod keys;
 mod membership;
 mod postgres_membership;
+mod postgres_restore;
 mod postgres_server;
 mod projections;
 mod read_model;
