@@ -6,6 +6,7 @@
 //! alone.
 
 mod backoff;
+mod backups;
 mod committer;
 mod continuity;
 mod cursor_admin;
@@ -20,15 +21,21 @@ mod stores;
 mod tail;
 mod verify;
 
+pub use backups::{BackupError, DatabaseContents, Replaced, RestoreReport, file_time};
 pub use committer::CommitterConfig;
+pub use continuity::{LostRange, describe_lost};
 pub use cursor_admin::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
 pub use memory::{MemoryConfig, SharedMemoryStore};
 pub use open_error::OpenError;
 pub use postgres::{
-    DatabaseUrl, PostgresConfig, PostgresError, Sharing, migrate_postgres, verify_postgres,
+    DatabaseUrl, PostgresConfig, PostgresError, PostgresRestore, Sharing, backup_postgres,
+    migrate_postgres, raise_postgres_generation, restore_postgres, verify_postgres,
     without_password,
 };
-pub use sqlite::{ReadOnlyError, SqliteConfig, SqliteError, VerifyConfig, verify_sqlite};
+pub use sqlite::{
+    ReadOnlyError, SqliteConfig, SqliteError, SqliteRestore, VerifyConfig, backup_sqlite,
+    raise_sqlite_generation, restore_sqlite, verify_sqlite,
+};
 pub use stores::{Lost, Stores};
 pub use tail::{CursorError, EventTail, TailCursor, TailError, TailFrom};
 pub use verify::{Checked, Location, VerifyProgress, VerifyReport, Violation, ViolationKind};

@@ -65,6 +65,12 @@ impl Stores {
         self.engine.lost().await
     }
 
+    /// Returns when the database was found damaged: nothing is written any more. Reads of what is
+    /// not damaged go on.
+    pub async fn damaged(&self) {
+        self.engine.damaged().await;
+    }
+
     /// Writes all queued appends, stops the committer, and releases the database. Later appends and
     /// reads fail.
     pub async fn close(&self) {
@@ -82,6 +88,11 @@ pub(crate) trait StoreBackend: Send + Sync {
 
     /// Releases the database for other nodes. The committer has stopped by then.
     async fn release(&self);
+
+    /// Returns when the database was found damaged.
+    async fn damaged(&self) {
+        std::future::pending().await
+    }
 
     /// Returns when this node has lost the database.
     async fn lost(&self) -> Lost {
@@ -132,6 +143,13 @@ impl StoreEngine {
             () = self.committer.panicked() => Lost::Database(
                 "a committer has panicked; the panic is logged above. Restart the node".to_owned(),
             ),
+        }
+    }
+
+    async fn damaged(&self) {
+        match &self.backend {
+            Some(backend) => backend.damaged().await,
+            None => std::future::pending().await,
         }
     }
 

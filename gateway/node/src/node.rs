@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
@@ -46,6 +47,8 @@ pub struct Node {
     core: Core,
     cluster: Option<ClusterMembership>,
     server: Server,
+    /// Makes the node unready when its database is damaged.
+    _damage_watch: AbortOnDropHandle<()>,
 }
 
 /// The components behind the API.
@@ -129,6 +132,7 @@ impl Node {
             }
         };
         info!(%address, "serving");
+        let damage_watch = unready_when_damaged(core.stores.clone(), readiness.clone());
         Ok(Self {
             address,
             grace: Duration::from_millis(settings.shutdown_grace_ms),
@@ -136,6 +140,7 @@ impl Node {
             core,
             cluster,
             server,
+            _damage_watch: AbortOnDropHandle::new(tokio::spawn(damage_watch)),
         })
     }
 
@@ -278,6 +283,13 @@ async fn serve_api(
         stop: stop.drop_guard(),
         serving: tokio::spawn(serving),
     }
+}
+
+/// Nothing can be written then, so requests should go elsewhere. The node goes on: what it has in
+/// memory is sound, and a restart would not help.
+async fn unready_when_damaged(stores: Stores, readiness: Readiness) {
+    stores.damaged().await;
+    readiness.end();
 }
 
 /// Refuses settings of a cluster on a node without one.

@@ -8,22 +8,24 @@ const NAMED_MAX: usize = 20;
 
 /// Acknowledged events of one shard that the database no longer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LostRange {
-    pub(crate) shard: ShardId,
+pub struct LostRange {
+    /// The shard.
+    pub shard: ShardId,
     /// The last position that is still there.
-    pub(crate) kept: Position,
+    pub kept: Position,
     /// The last position that is known to be lost.
-    pub(crate) lost: Position,
+    pub lost: Position,
 }
 
 impl LostRange {
-    pub(crate) const fn events(&self) -> u64 {
+    /// How many they are.
+    pub const fn events(&self) -> u64 {
         self.lost.saturating_sub(self.kept)
     }
 }
 
 /// The ranges as text: `17:96-100, 409:3`, each a shard with its lost positions.
-pub(crate) fn describe(lost: &[LostRange]) -> String {
+pub fn describe_lost(lost: &[LostRange]) -> String {
     let range = |range: &LostRange| match range.events() {
         1 => format!("{}:{}", range.shard, range.lost),
         _ => format!("{}:{}-{}", range.shard, range.kept + 1, range.lost),
@@ -47,10 +49,10 @@ mod tests {
             lost,
         };
         assert_eq!(
-            describe(&[range(17, 95, 100), range(409, 2, 3)]),
+            describe_lost(&[range(17, 95, 100), range(409, 2, 3)]),
             "17:96-100, 409:3"
         );
         let many: Vec<LostRange> = (0..25).map(|shard| range(shard, 0, 1)).collect();
-        assert!(describe(&many).ends_with("19:1, and 5 more shards"));
+        assert!(describe_lost(&many).ends_with("19:1, and 5 more shards"));
     }
 }

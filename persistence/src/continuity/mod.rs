@@ -11,6 +11,6 @@ mod metrics;
 mod verdict;
 
 pub(crate) use known_heads::{KnownHead, KnownHeads};
-pub(crate) use loss::{LostRange, describe};
+pub use loss::{LostRange, describe_lost};
 pub(crate) use metrics::GenerationMetrics;
 pub(crate) use verdict::{GenerationId, Sighting, Verdict, judge};

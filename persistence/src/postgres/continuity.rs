@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::generations::{Begun, add_lost, begin, columns, generation_id};
 use crate::committer::Sequenced;
 use crate::continuity::{
-    GenerationId, GenerationMetrics, KnownHead, KnownHeads, LostRange, Sighting, Verdict, describe,
-    judge,
+    GenerationId, GenerationMetrics, KnownHead, KnownHeads, LostRange, Sighting, Verdict,
+    describe_lost, judge,
 };
 use crate::rows::signed;
 
@@ -243,7 +243,7 @@ impl Continuity {
         error!(
             generation = to.number,
             lost_events,
-            lost = describe(lost),
+            lost = describe_lost(lost),
             "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
         );
         self.sever();

@@ -88,6 +88,12 @@ impl DatabaseLock {
     }
 }
 
+/// Locks the database for as long as the connection is open: no node runs on it then.
+pub(super) async fn lock_alone(server: &Server) -> Result<PgConnection, PostgresError> {
+    let locked = lock(server, Sharing::Alone).await?;
+    Ok(locked.connection)
+}
+
 async fn lock(server: &Server, sharing: Sharing) -> Result<Locked, PostgresError> {
     let severed = server.severed();
     let mut connection = server.connect(&server.options(NAME)).await?;

@@ -2,10 +2,13 @@
 //! reading.
 
 mod backend;
+mod backup;
 mod batch_statement;
+mod client_tools;
 mod committer_connection;
 mod config;
 mod connect_error;
+mod contents;
 mod continuity;
 mod cursor_table;
 mod cursors;
@@ -24,6 +27,7 @@ mod ownership;
 mod read_model;
 mod read_pool;
 mod replica;
+mod restore;
 mod row;
 mod save_cursors;
 mod schema;
@@ -36,8 +40,10 @@ mod unnest;
 mod verify;
 mod write;
 
+pub use backup::backup_postgres;
 pub use config::{PostgresConfig, Sharing};
 pub use database_url::{DatabaseUrl, without_password};
 pub use error::PostgresError;
+pub use restore::{PostgresRestore, raise_postgres_generation, restore_postgres};
 pub use schema::migrate_postgres;
 pub use verify::verify_postgres;

@@ -103,7 +103,10 @@ const THEIR_STEPS: &str = "
         WHERE nspname = current_schema() AND relname = 'meta')";
 
 /// Checks that the schema is empty or fritzy's, so that no tables are added to foreign ones.
-async fn check_ours(server: &Server, connection: &mut PgConnection) -> Result<(), PostgresError> {
+pub(super) async fn check_ours(
+    server: &Server,
+    connection: &mut PgConnection,
+) -> Result<(), PostgresError> {
     let failed = |failure: sqlx::Error| unreachable(server, &failure);
     let not_empty = |found: String| PostgresError::NotEmpty {
         server: server.name(),
@@ -138,6 +141,11 @@ async fn check_known(server: &Server, connection: &mut PgConnection) -> Result<(
         server: server.name(),
         reason: format!("schema_required in its table meta is `{written}`, which is not a number"),
     })?;
+    check_required(server, required)
+}
+
+/// Checks that this version knows the migration `required`.
+pub(super) fn check_required(server: &Server, required: i64) -> Result<(), PostgresError> {
     let known = MIGRATIONS.iter().map(|step| step.version).max();
     let known = known.unwrap_or_default();
     if required <= known {

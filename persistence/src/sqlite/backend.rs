@@ -84,7 +84,10 @@ impl StoreBackend for SqliteBackend {
     /// Leaves the committer's connection as the last one, which moves the log into the file.
     async fn close_readers(&self) {
         self.watcher.abort();
-        self.watch.lock().expect("no holder panics").take();
+        let watch = self.watch.lock().expect("no holder panics").take();
+        if let Some(watch) = watch {
+            watch.close().await;
+        }
         self.reader.close().await;
         self.writer.close().await;
     }
@@ -92,6 +95,10 @@ impl StoreBackend for SqliteBackend {
     async fn release(&self) {
         self.continuity.settle_replacement(&self.options).await;
         self.lock.lock().expect("no holder panics").take();
+    }
+
+    async fn damaged(&self) {
+        self.continuity.damage().found().await;
     }
 
     async fn lost(&self) -> Lost {

@@ -14,14 +14,16 @@ use prometheus_client::registry::Registry;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
+use super::damage::Damage;
 use super::generations::{begin, look, missing_statement};
 use super::many_rows::ManyRows;
 use crate::committer::Sequenced;
 use crate::continuity::{
-    GenerationId, GenerationMetrics, KnownHeads, LostRange, Verdict, describe, judge,
+    GenerationId, GenerationMetrics, KnownHeads, LostRange, Verdict, describe_lost, judge,
 };
 use crate::stores::Lost;
 
@@ -39,7 +41,8 @@ impl FileIdentity {
     }
 }
 
-fn log_of(file: &Path) -> PathBuf {
+/// The log beside a file.
+pub(super) fn log_of(file: &Path) -> PathBuf {
     beside(file, "-wal")
 }
 
@@ -65,14 +68,26 @@ struct Known {
     log: Mutex<Option<FileIdentity>>,
     generation: GenerationId,
     heads: KnownHeads,
+    damage: Damage,
     lost: watch::Sender<Option<Lost>>,
     metrics: GenerationMetrics,
 }
 
-/// The looks, until this is dropped.
-pub(super) struct ContinuityWatch(
-    #[expect(dead_code, reason = "held to be dropped")] AbortOnDropHandle<()>,
-);
+/// The looks, until this is closed or dropped.
+pub(super) struct ContinuityWatch {
+    stop: CancellationToken,
+    looking: AbortOnDropHandle<()>,
+}
+
+impl ContinuityWatch {
+    /// Ends the looks, and closes their connection: the last one to be closed moves the log into
+    /// the file, and must be the committer's.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        // An error is a panic, which has closed the connection, too.
+        let _ = self.looking.await;
+    }
+}
 
 impl SqliteContinuity {
     /// # Errors
@@ -86,9 +101,15 @@ impl SqliteContinuity {
             log: Mutex::new(FileIdentity::of(&log_of(file)).ok()),
             generation,
             heads: KnownHeads::default(),
+            damage: Damage::new(file),
             lost: watch::Sender::new(None),
             metrics,
         })))
+    }
+
+    /// Whether the file was found damaged.
+    pub(super) fn damage(&self) -> &Damage {
+        &self.0.damage
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -98,6 +119,9 @@ impl SqliteContinuity {
     /// Why nothing may be written any more, or what was just written may not be acknowledged; `None`
     /// if it may. Asks for the file's identity, which the system has in memory.
     pub(super) fn objection(&self) -> Option<String> {
+        if let Some(reason) = self.0.damage.objection() {
+            return Some(reason);
+        }
         if self.0.lost.borrow().is_some() {
             return Some(format!(
                 "the database {} has another history now; this node starts over",
@@ -139,26 +163,46 @@ impl SqliteContinuity {
 
     /// Looks from now on.
     pub(super) fn watch(&self, options: SqliteConnectOptions) -> ContinuityWatch {
-        let looking = self
-            .clone()
-            .look_repeatedly(options.create_if_missing(false));
-        ContinuityWatch(AbortOnDropHandle::new(tokio::spawn(looking)))
+        let stop = CancellationToken::new();
+        let (options, stopped) = (options.create_if_missing(false), stop.clone());
+        let continuity = self.clone();
+        let looking = tokio::spawn(async move {
+            let mut connection = None;
+            let looking = continuity.look_repeatedly(&options, &mut connection, &stopped);
+            looking.await;
+            if let Some(connection) = connection {
+                // An error leaves nothing to be done: the committer closes the file.
+                let _ = connection.close().await;
+            }
+        });
+        ContinuityWatch {
+            stop,
+            looking: AbortOnDropHandle::new(looking),
+        }
     }
 
-    async fn look_repeatedly(self, options: SqliteConnectOptions) {
+    async fn look_repeatedly(
+        &self,
+        options: &SqliteConnectOptions,
+        connection: &mut Option<SqliteConnection>,
+        stopped: &CancellationToken,
+    ) {
         let missing = missing_statement();
-        let mut connection = None;
         let mut failing = false;
         loop {
-            tokio::time::sleep(LOOK_INTERVAL).await;
-            match self.look_once(&options, &mut connection, &missing).await {
+            tokio::select! {
+                () = stopped.cancelled() => return,
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+            match self.look_once(options, connection, &missing).await {
                 Ok(None) => failing = false,
                 Ok(Some(lost)) => {
                     self.0.lost.send_replace(Some(lost));
                     return;
                 }
                 Err(failure) => {
-                    connection = None;
+                    *connection = None;
+                    self.0.damage.note(&failure);
                     if !failing {
                         let file = self.0.file.display();
                         warn!(%file, %failure, "the database cannot be looked at; retrying");
@@ -200,6 +244,10 @@ impl SqliteContinuity {
             Some(connection) => connection,
             None => held.insert(options.connect().await?),
         };
+        // Pages are read from the file again: damage to it shows.
+        sqlx::query("PRAGMA shrink_memory")
+            .execute(&mut *connection)
+            .await?;
         let is_sound = self.is_sound(connection, missing).await?;
         Ok((!is_sound).then_some(Lost::History))
     }
@@ -263,7 +311,7 @@ impl SqliteContinuity {
             file = %self.0.file.display(),
             generation = generation.number,
             lost_events,
-            lost = describe(lost),
+            lost = describe_lost(lost),
             "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
         );
     }

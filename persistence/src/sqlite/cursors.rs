@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::reader::SqliteReader;
 use crate::committer::Committer;
-use crate::rows::{Columns, STEPPED_BACK, cursor, read_error, signed};
+use crate::rows::{Columns, STEPPED_BACK, cursor, signed};
 
 /// Sets a cursor for an operator. The raised count stops the shard's owner from saving over it.
 const SET: &str = "UPDATE projection_cursor SET position = ?, resets = resets + 1, stopped = NULL
@@ -54,10 +54,13 @@ impl Cursors for SqliteCursors {
     async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, StorageError> {
         let astray = sqlx::query(ASTRAY).bind(projection);
         let astray = astray.fetch_optional(self.reader.pool()).await;
-        if astray.map_err(read_error)?.is_some() {
+        if astray
+            .map_err(|failure| self.reader.damage().read_error(failure))?
+            .is_some()
+        {
             let stepping = sqlx::query(STEP_BACK).bind(projection);
             let stepped = stepping.fetch_all(&self.writer).await;
-            for row in stepped.map_err(read_error)? {
+            for row in stepped.map_err(|failure| self.reader.damage().read_error(failure))? {
                 let (shard, position) = (row.shard()?, row.int("position")?);
                 warn!(projection, shard, position, "{STEPPED_BACK}");
             }
@@ -67,7 +70,7 @@ impl Cursors for SqliteCursors {
                 .bind(projection)
                 .fetch_all(self.reader.pool())
                 .await
-                .map_err(read_error)?;
+                .map_err(|failure| self.reader.damage().read_error(failure))?;
         rows.iter().map(cursor).collect()
     }
 
@@ -85,12 +88,16 @@ impl Cursors for SqliteCursors {
         shard: ShardId,
         position: Position,
     ) -> Result<bool, StorageError> {
+        self.reader.damage().refuse()?;
         let set = sqlx::query(SET)
             .bind(signed(position))
             .bind(projection)
             .bind(shard.0)
             .execute(&self.writer)
             .await;
-        Ok(set.map_err(read_error)?.rows_affected() > 0)
+        Ok(set
+            .map_err(|failure| self.reader.damage().read_error(failure))?
+            .rows_affected()
+            > 0)
     }
 }

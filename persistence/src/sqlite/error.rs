@@ -54,6 +54,17 @@ pub enum SqliteError {
         /// Number of shards in the settings.
         expected: u16,
     },
+    /// The file is damaged, and was changed after the log beside it.
+    #[error(
+        "the database {file} is damaged: {reason}. It was changed after its log {file}-wal, so that the log may be that of \
+         a file that was here before. Restore a backup with `fritzy restore`: it removes the log"
+    )]
+    DamagedByLog {
+        /// The database file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// SQLite did not accept a setting that durability depends on.
     #[error("the database {file} is not durable here: {pragma} is {found}, not {expected}")]
     NotDurable {

@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 use uuid::Uuid;
 
+use super::damage::Damage;
 use super::many_rows::ManyRows;
 use crate::continuity::{GenerationId, KnownHead, LostRange, Sighting};
 use crate::rows::{Columns, read_error, signed};
@@ -34,7 +35,8 @@ pub(super) async fn first_or_newest(
     newest(connection).await
 }
 
-async fn newest(connection: &mut SqliteConnection) -> Result<GenerationId, sqlx::Error> {
+/// The newest generation.
+pub(super) async fn newest(connection: &mut SqliteConnection) -> Result<GenerationId, sqlx::Error> {
     let row = sqlx::query("SELECT number, id FROM generation ORDER BY number DESC LIMIT 1")
         .fetch_one(connection)
         .await?;
@@ -174,14 +176,17 @@ fn lost_range(row: &SqliteRow) -> Result<LostRange, sqlx::Error> {
 }
 
 /// All generations.
-pub(super) async fn read_all(pool: &SqlitePool) -> Result<Generations, StorageError> {
+pub(super) async fn read_all(
+    pool: &SqlitePool,
+    damage: &Damage,
+) -> Result<Generations, StorageError> {
     let rows = sqlx::query(
         "SELECT number, id, began, shard, kept, lost FROM generation
          LEFT JOIN generation_shard ON generation = number ORDER BY number, shard",
     )
     .fetch_all(pool)
     .await
-    .map_err(read_error)?;
+    .map_err(|failure| damage.read_error(failure))?;
     let mut generations: Vec<Generation> = Vec::new();
     for row in &rows {
         let number = row.int("number")?.cast_unsigned();

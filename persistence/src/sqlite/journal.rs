@@ -14,7 +14,7 @@ use super::continuity::SqliteContinuity;
 use super::generations::read_all;
 use super::reader::SqliteReader;
 use crate::committer::Committer;
-use crate::rows::{collect_rows, command_record, heads, read_error, recorded, signed};
+use crate::rows::{collect_rows, command_record, heads, recorded, signed};
 
 /// The last position of each shard: one index seek per shard, where grouping would scan the whole
 /// index.
@@ -61,7 +61,7 @@ impl JournalReader for SqliteJournal {
 
     async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
         let rows = sqlx::query(HEADS).fetch_all(self.reader.pool()).await;
-        heads(&rows.map_err(read_error)?)
+        heads(&rows.map_err(|failure| self.reader.damage().read_error(failure))?)
     }
 
     async fn read_shard(
@@ -78,7 +78,7 @@ impl JournalReader for SqliteJournal {
         .bind(limit)
         .fetch_all(self.reader.pool())
         .await
-        .map_err(read_error)?;
+        .map_err(|failure| self.reader.damage().read_error(failure))?;
         let events: Vec<RecordedEvent> = rows.iter().map(recorded).collect::<Result<_, _>>()?;
         if let Some(last) = events.last() {
             // Projections read so: what they publish must not be lost unnoticed either.
@@ -88,7 +88,7 @@ impl JournalReader for SqliteJournal {
     }
 
     async fn generations(&self) -> Result<Generations, StorageError> {
-        read_all(self.reader.pool()).await
+        read_all(self.reader.pool(), self.reader.damage()).await
     }
 
     async fn read_entity(
@@ -106,7 +106,7 @@ impl JournalReader for SqliteJournal {
         .bind(signed(until))
         .fetch_all(self.reader.pool())
         .await
-        .map_err(read_error)?;
+        .map_err(|failure| self.reader.damage().read_error(failure))?;
         rows.iter().map(recorded).collect()
     }
 
@@ -126,6 +126,7 @@ impl JournalReader for SqliteJournal {
         .bind(signed(page.skip))
         .bind(page.take)
         .fetch(self.reader.pool());
+        let rows = self.reader.noted(rows);
         let mut history = Vec::new();
         collect_rows(&mut history, rows, recorded, budget).await?;
         Ok(history)
@@ -144,7 +145,7 @@ impl JournalReader for SqliteJournal {
         .bind(*command.as_uuid())
         .fetch_optional(self.reader.pool())
         .await
-        .map_err(read_error)?;
+        .map_err(|failure| self.reader.damage().read_error(failure))?;
         row.as_ref().map(command_record).transpose()
     }
 }

@@ -10,18 +10,22 @@ use futures_util::future::BoxFuture;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection, Row, SqliteConnection};
+use tracing::{error, warn};
 
 use super::backend::SqliteBackend;
-use super::continuity::SqliteContinuity;
+use super::contents::{find_damage, find_gap};
+use super::continuity::{SqliteContinuity, log_of};
 use super::cursors::SqliteCursors;
 use super::error::SqliteError;
 use super::file_lock::{FileLock, LockError};
-use super::generations::{first_or_newest, lost_events};
+use super::generations::{begin, first_or_newest, lost_events};
 use super::journal::SqliteJournal;
+use super::leftover_log::LeftoverLog;
 use super::migrations::MIGRATIONS;
 use super::options::{SqliteConfig, connect_options};
 use super::ownership::{SqliteOwnership, prepare_shards};
 use super::read_model::SqliteReadModel;
+use super::read_only::ReadOnly;
 use super::reader::SqliteReader;
 use super::write::SqliteBatches;
 use crate::committer::Committer;
@@ -47,15 +51,21 @@ impl Stores {
             },
             LockError::Io(failure) => unusable(file, &failure),
         })?;
-        let options = connect_options(lock.database());
+        let file = lock.database();
+        let leftover = check_leftover_log(file).await?;
+        let options = connect_options(file);
         let mut connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(|failure| unusable(file, &failure))?;
         migrate(&mut connection, file).await?;
         check_durable(&mut connection, file).await?;
         create_shards(&mut connection, file, config.shards).await?;
-        let continuity = known_history(&mut connection, lock.database()).await?;
-        let reader = SqliteReader::new(options.clone(), config.readers);
+        if leftover == LeftoverLog::Doubtful {
+            begin_doubtful(&mut connection, file).await?;
+        }
+        let continuity = known_history(&mut connection, file).await?;
+        let damage = continuity.damage().clone();
+        let reader = SqliteReader::new(options.clone(), config.readers, damage);
         // Claims and cursors set by operators are rare, and wait for the committer like any second
         // writer.
         let watch = continuity.watch(options.clone());
@@ -71,7 +81,11 @@ impl Stores {
             journal: Journal::of(Arc::new(journal)),
             replicas: Arc::new(PrimaryOnly(read_model.clone())),
             read_model,
-            ownership: Arc::new(SqliteOwnership::new(config.shards, writer.clone())),
+            ownership: Arc::new(SqliteOwnership::new(
+                config.shards,
+                writer.clone(),
+                continuity.damage().clone(),
+            )),
             cursors: Arc::new(cursors),
             membership: None,
             database: String::new(),
@@ -81,6 +95,52 @@ impl Stores {
             ),
         })
     }
+}
+
+/// Looks whether the log beside the file belongs to it. If that is in doubt, everything is read
+/// before anything is changed: the log is not moved into the file then.
+async fn check_leftover_log(file: &Path) -> Result<LeftoverLog, SqliteError> {
+    let found = LeftoverLog::beside(file, &log_of(file));
+    let found = found.map_err(|failure| unusable(file, &failure))?;
+    if found == LeftoverLog::Sound {
+        return Ok(found);
+    }
+    warn!(file = %file.display(), "the database was changed after its log; checking it");
+    let damaged = |reason: String| SqliteError::DamagedByLog {
+        file: file.to_owned(),
+        reason,
+    };
+    let opened = ReadOnly::open(file).await;
+    let (opened, mut connection) = opened.map_err(|failure| damaged(failure.to_string()))?;
+    let checked = async {
+        match find_damage(&mut connection).await? {
+            None => find_gap(&mut connection).await,
+            damage => Ok(damage),
+        }
+    };
+    let checked: Result<_, sqlx::Error> = checked.await;
+    opened.close(connection).await;
+    match checked {
+        Ok(None) => Ok(found),
+        Ok(Some(reason)) => Err(damaged(reason)),
+        Err(failure) => Err(damaged(failure.to_string())),
+    }
+}
+
+/// Begins a new generation in a file that was changed by something else than a node: what it has
+/// lost is unknown, and what follows is not the history that consumers know.
+async fn begin_doubtful(connection: &mut SqliteConnection, file: &Path) -> Result<(), SqliteError> {
+    let begun = async {
+        let found = first_or_newest(connection).await?;
+        begin(connection, found, found, &[]).await
+    };
+    let (generation, _) = begun.await.map_err(|failure| unusable(file, &failure))?;
+    error!(
+        file = %file.display(), generation = generation.number,
+        "the database was changed after its log, by something else than a node. It is sound, but may have lost \
+         acknowledged events: it continues as a new generation"
+    );
+    Ok(())
 }
 
 /// The generation of the file, as the line that this node is on.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use fritzy_types::{Epoch, NodeId, Ownership, ShardCount, ShardId, ShardLease, StorageError};
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 
-use crate::rows::read_error;
+use super::damage::Damage;
 
 /// Writes the number of shards and their rows into a new database. Returns the number of shards
 /// that the database has.
@@ -40,11 +40,16 @@ pub(super) struct SqliteOwnership {
     shards: ShardCount,
     /// Claims are rare and wait for the committer's transactions like any second writer.
     writer: SqlitePool,
+    damage: Damage,
 }
 
 impl SqliteOwnership {
-    pub(super) const fn new(shards: ShardCount, writer: SqlitePool) -> Self {
-        Self { shards, writer }
+    pub(super) const fn new(shards: ShardCount, writer: SqlitePool, damage: Damage) -> Self {
+        Self {
+            shards,
+            writer,
+            damage,
+        }
     }
 }
 
@@ -59,11 +64,16 @@ impl Ownership for SqliteOwnership {
         owner: NodeId,
         shards: &[ShardId],
     ) -> Result<Vec<ShardLease>, StorageError> {
-        let mut connection = self.writer.acquire().await.map_err(read_error)?;
+        self.damage.refuse()?;
+        let mut connection = self
+            .writer
+            .acquire()
+            .await
+            .map_err(|failure| self.damage.read_error(failure))?;
         let mut transaction = connection
             .begin_with("BEGIN IMMEDIATE")
             .await
-            .map_err(read_error)?;
+            .map_err(|failure| self.damage.read_error(failure))?;
         let mut leases = Vec::with_capacity(shards.len());
         for &shard in shards {
             let row = sqlx::query(
@@ -73,15 +83,20 @@ impl Ownership for SqliteOwnership {
             .bind(shard.0)
             .fetch_one(&mut *transaction)
             .await
-            .map_err(read_error)?;
-            let epoch: i64 = row.try_get(0).map_err(read_error)?;
+            .map_err(|failure| self.damage.read_error(failure))?;
+            let epoch: i64 = row
+                .try_get(0)
+                .map_err(|failure| self.damage.read_error(failure))?;
             leases.push(ShardLease {
                 shard,
                 owner,
                 epoch: Epoch(epoch.cast_unsigned()),
             });
         }
-        transaction.commit().await.map_err(read_error)?;
+        transaction
+            .commit()
+            .await
+            .map_err(|failure| self.damage.read_error(failure))?;
         Ok(leases)
     }
 }

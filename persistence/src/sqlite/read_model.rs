@@ -66,7 +66,8 @@ impl SqliteReadModel {
                     };
                 }
             }
-            collect_rows(&mut list, query.fetch(self.reader.pool()), read, budget).await?;
+            let rows = self.reader.noted(query.fetch(self.reader.pool()));
+            collect_rows(&mut list, rows, read, budget).await?;
         }
         Ok(list)
     }
@@ -122,6 +123,7 @@ impl SqliteReadModel {
         }
         let mut list = Vec::new();
         let rows = query.bind(page.take).fetch(self.reader.pool());
+        let rows = self.reader.noted(rows);
         collect_rows(&mut list, rows, read, budget).await?;
         if page.from_end {
             list.reverse();
@@ -140,7 +142,8 @@ impl SqliteReadModel {
             .bind(page.take)
             .bind(signed(page.skip));
         let mut list = Vec::new();
-        collect_rows(&mut list, query.fetch(self.reader.pool()), read, budget).await?;
+        let rows = self.reader.noted(query.fetch(self.reader.pool()));
+        collect_rows(&mut list, rows, read, budget).await?;
         Ok(list)
     }
 }
@@ -195,7 +198,7 @@ impl ReadModel for SqliteReadModel {
             .bind(*command.as_uuid())
             .fetch_optional(self.reader.pool())
             .await
-            .map_err(read_error)?;
+            .map_err(|failure| self.reader.damage().read_error(failure))?;
         row.map(|row| row.try_get(0).map(|id| EntityId::from_uuid(kind, id)))
             .transpose()
             .map_err(read_error)

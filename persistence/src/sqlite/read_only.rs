@@ -99,7 +99,7 @@ fn check_file(file: &Path) -> Result<(), ReadOnlyError> {
     Err(foreign(file, reason))
 }
 
-async fn check_schema(
+pub(super) async fn check_schema(
     connection: &mut SqliteConnection,
     file: &Path,
     before: &[&'static str],

@@ -99,6 +99,9 @@ impl SqliteBatches {
             committed.map(drop).map_err(WriteError::Commit)
         };
         let written = written.await;
+        if let Err(WriteError::Statement(failure) | WriteError::Commit(failure)) = &written {
+            self.continuity.damage().note(failure);
+        }
         if written.is_err() {
             // Fails if SQLite has rolled back already, as after a row that it rejected.
             let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
@@ -133,9 +136,13 @@ impl BatchStore for SqliteBatches {
         &mut self,
         shards: &[ShardId],
     ) -> Result<HashMap<ShardId, Position>, BatchError> {
-        let failed = |failure: sqlx::Error| BatchError::Failed {
-            reason: failure.to_string(),
-            certainly_not_written: true,
+        let damage = self.continuity.damage().clone();
+        let failed = |failure: sqlx::Error| {
+            damage.note(&failure);
+            BatchError::Failed {
+                reason: failure.to_string(),
+                certainly_not_written: true,
+            }
         };
         let mut heads = HashMap::with_capacity(shards.len());
         for &shard in shards {
@@ -166,6 +173,7 @@ impl BatchStore for SqliteBatches {
         if let Some(reason) = &self.broken {
             return Err(StorageError::Unavailable(reason.clone()));
         }
+        self.continuity.damage().refuse()?;
         let connection = &mut self.connection;
         let saved = async {
             sqlx::query("BEGIN IMMEDIATE")
@@ -176,7 +184,11 @@ impl BatchStore for SqliteBatches {
             committed.map_err(WriteError::Commit)?;
             Ok(refused)
         };
-        let failure = match saved.await {
+        let saved = saved.await;
+        if let Err(WriteError::Statement(failure) | WriteError::Commit(failure)) = &saved {
+            self.continuity.damage().note(failure);
+        }
+        let failure = match saved {
             Ok(refused) => return Ok(refused),
             Err(WriteError::Commit(failure)) if !is_full(&failure) => {
                 self.broken = Some(format!("a commit failed ({failure}); restart the node"));

@@ -9,7 +9,7 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::error::{CliError, similar};
 use super::settings_file::read_settings_file;
 use super::sources::Sources;
-use super::{cluster, events, journal, projections, topics};
+use super::{backup, cluster, events, journal, projections, restore, topics};
 use crate::settings::Settings;
 
 /// A reactive commerce back end: accounts, products and orders behind one GraphQL API.
@@ -45,6 +45,8 @@ pub(super) enum Action {
     Schema,
     /// Migrate the database schema, and exit
     Migrate,
+    Backup(backup::BackupCommand),
+    Restore(restore::RestoreCommand),
     /// Print events of the journal
     Events {
         #[command(subcommand)]

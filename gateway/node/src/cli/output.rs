@@ -32,6 +32,12 @@ pub(super) fn error_line(reason: &str) -> String {
     format!("fritzy: {reason}")
 }
 
+/// Prints a text to stderr, when stdout has something else.
+pub(super) fn report(text: &str) -> ExitCode {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
 /// Prints an error to stderr and returns the exit code.
 pub(super) fn fail(reason: &str, code: u8) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "{}", error_line(reason));

@@ -12,7 +12,7 @@ use tracing::{error, warn};
 use super::arguments::{Action, read};
 use super::error::CliError;
 use super::output::{error_line, fail, out, out_within};
-use super::{cluster, events, journal, migrate, projections, topics};
+use super::{backup, cluster, events, journal, migrate, projections, restore, topics};
 use crate::banner;
 use crate::logging::{Logging, LoggingError};
 use crate::node::Node;
@@ -47,6 +47,8 @@ pub fn main() -> ExitCode {
         }),
         Some(Action::Schema) => out(&schema_text()),
         Some(Action::Migrate) => migrate::run(&cli.settings),
+        Some(Action::Backup(command)) => backup::run(&command, &cli.settings),
+        Some(Action::Restore(command)) => restore::run(&command, &cli.settings),
         Some(Action::Events { action }) => events::run(action, &cli.settings),
         Some(Action::Topics { action }) => topics::run(&action, &cli.settings),
         Some(Action::Projections { action }) => projections::run(action, &cli.settings),

@@ -13,9 +13,11 @@ mod history;
 mod keys;
 mod membership;
 mod postgres_membership;
+mod postgres_restore;
 mod postgres_server;
 mod projections;
 mod read_model;
+mod sqlite_damage;
 mod sqlite_file;
 #[macro_use]
 mod suite;

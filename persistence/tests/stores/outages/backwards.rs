@@ -355,9 +355,15 @@ async fn i3_old_line_cannot_commit_after_a_new_generation() {
             stopped: None,
         },
     };
-    let saved = workspace.fixture.stores.cursors.save_cursors("test", vec![moved]);
+    let saved = workspace
+        .fixture
+        .stores
+        .cursors
+        .save_cursors("test", vec![moved]);
     // Refused by the fence, or not even sent.
-    assert!(saved.await.is_ok_and(|refused| refused == [lease.shard]) || workspace.cursor_rows() == 0);
+    assert!(
+        saved.await.is_ok_and(|refused| refused == [lease.shard]) || workspace.cursor_rows() == 0
+    );
     assert_eq!(workspace.journal_rows(), 1);
     other.close().await;
 }

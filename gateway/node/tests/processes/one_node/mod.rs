@@ -1,6 +1,8 @@
 //! One node: its start and its end, its commands, a full disk, full and closed outputs, failing syncs, traced system calls.
 
+mod backups;
 mod backwards;
+mod damaged_file;
 pub(crate) mod database;
 mod database_files;
 mod events_tail;
@@ -12,6 +14,7 @@ mod log_sinks;
 mod logs;
 mod metric;
 mod open_files;
+mod postgres_backups;
 mod refused_starts;
 pub(crate) mod shop_clients;
 mod signals;

@@ -1,0 +1,278 @@
+//! Puts a backup in the place of a file, as a new generation of it.
+//!
+//! No node opens anything between the old file and the new generation: the lock of a node is held,
+//! and the generation begins in a temporary file that takes the place of the old one.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::SqliteJournalMode;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+
+use super::backup::{check_version, copy, failed, is_same};
+use super::contents::{find_damage, read_contents, read_heads};
+use super::error::ReadOnlyError;
+use super::file_lock::{FileLock, LockError};
+use super::generations::{begin, first_or_newest, look, missing_statement, newest};
+use super::migrations::MIGRATIONS;
+use super::options::connect_options;
+use super::read_only::ReadOnly;
+use crate::backups::{
+    BackupError, DatabaseContents, NewFile, Replaced, RestoreReport, file_time, sync_folder,
+};
+use crate::continuity::{GenerationId, KnownHead, LostRange};
+use crate::open_error::OpenError;
+
+/// As SQLite creates its files; the umask decides who else may read it.
+const MODE: u32 = 0o644;
+/// What SQLite keeps beside a file. Left beside another one it would be applied to that.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// What to restore, and where.
+#[derive(Clone, Debug)]
+pub struct SqliteRestore {
+    /// The file of the backup, which is only read.
+    pub backup: PathBuf,
+    /// The database file, whose folder must exist.
+    pub file: PathBuf,
+    /// Whether to discard the database that is there, instead of keeping it beside.
+    pub discard_replaced: bool,
+}
+
+/// Puts a backup in the place of a database and begins a new generation in it. No node may run on
+/// it.
+///
+/// # Errors
+/// [`BackupError`] when the backup is damaged or not one of Fritzy, when a node runs, and when the
+/// disk fails. The database is unchanged then.
+pub fn restore_sqlite(config: &SqliteRestore) -> BoxFuture<'_, Result<RestoreReport, BackupError>> {
+    // Boxed, so that it is compiled here and not in every crate that calls it (ADR 0040).
+    Box::pin(restore(config))
+}
+
+/// Begins a new generation in a file that was put there by other means. No node may run on it.
+/// Returns what it has.
+///
+/// # Errors
+/// [`BackupError`] when the file is missing or damaged, and when a node runs.
+pub fn raise_sqlite_generation(
+    file: &Path,
+) -> BoxFuture<'_, Result<DatabaseContents, BackupError>> {
+    Box::pin(async move {
+        if !file.exists() {
+            // The lock would create it.
+            let missing = ReadOnlyError::Missing {
+                file: file.to_owned(),
+            };
+            return Err(OpenError::from(missing).into());
+        }
+        let _lock = lock(file)?;
+        // Refuses foreign files before anything is changed.
+        let (opened, mut connection) = ReadOnly::open(file).await.map_err(OpenError::from)?;
+        let checked = check_sound(&mut connection, file).await;
+        opened.close(connection).await;
+        checked?;
+        let (contents, _) = begin_generation(file, SqliteJournalMode::Wal, None).await?;
+        Ok(contents)
+    })
+}
+
+async fn restore(config: &SqliteRestore) -> Result<RestoreReport, BackupError> {
+    let (backup, file) = (&config.backup, &config.file);
+    if is_same(backup, file) {
+        return Err(BackupError::Itself(backup.clone()));
+    }
+    // The lock creates it.
+    let existed = file.exists();
+    let _lock = lock(file)?;
+    let (opened, mut connection) = ReadOnly::open(backup).await.map_err(OpenError::from)?;
+    let checked = check_sound(&mut connection, backup).await;
+    opened.close(connection).await;
+    checked?;
+    let new = NewFile::beside(file, MODE).map_err(BackupError::io(file))?;
+    copy(backup, new.path()).await?;
+    let old = match existed {
+        true => Some(Old::read(file).await),
+        false => None,
+    };
+    let known = old.as_ref().and_then(|old| old.as_ref().ok());
+    let (contents, lost) = begin_generation(new.path(), SqliteJournalMode::Delete, known).await?;
+    let mut kept_as = None;
+    // From here on without an await, so that a signal comes before it or after it.
+    if old.is_some() {
+        keep_owner(file, new.path()).map_err(BackupError::io(file))?;
+        let kept = beside(file, &format!(".before-restore-{}", file_time()));
+        set_aside(file, (!config.discard_replaced).then_some(&*kept))?;
+        kept_as = (!config.discard_replaced).then_some(kept);
+    }
+    new.place(true).map_err(BackupError::io(file))?;
+    let replaced = match old {
+        None => Replaced::Nothing,
+        Some(Ok(old)) => Replaced::Database {
+            contents: old.contents,
+            lost,
+            kept_as,
+        },
+        Some(Err(reason)) => Replaced::Unreadable { reason, kept_as },
+    };
+    Ok(RestoreReport { contents, replaced })
+}
+
+fn lock(file: &Path) -> Result<FileLock, BackupError> {
+    FileLock::acquire(file).map_err(|failure| match failure {
+        LockError::Held(holder) => BackupError::InUse {
+            file: file.to_owned(),
+            holder,
+        },
+        LockError::Io(failure) => BackupError::Io {
+            file: file.to_owned(),
+            failure,
+        },
+    })
+}
+
+/// Refuses a foreign, newer or damaged file.
+async fn check_sound(connection: &mut SqliteConnection, file: &Path) -> Result<(), BackupError> {
+    check_version(connection, file).await?;
+    let damage = find_damage(connection).await;
+    match damage.map_err(|failure| failed(file, &failure))? {
+        None => Ok(()),
+        Some(reason) => Err(BackupError::Damaged {
+            file: file.to_owned(),
+            reason,
+        }),
+    }
+}
+
+/// What the database that is to be replaced has.
+struct Old {
+    contents: DatabaseContents,
+    generation: Option<GenerationId>,
+    heads: Vec<KnownHead>,
+}
+
+impl Old {
+    /// Reads it. An error says why it cannot be read; it is unchanged then.
+    async fn read(file: &Path) -> Result<Self, String> {
+        let opened = ReadOnly::open(file).await;
+        let (opened, mut connection) = opened.map_err(|failure| failure.to_string())?;
+        let reading = async {
+            let contents = read_contents(&mut connection).await?;
+            let generation = match contents.generation {
+                1 => None,
+                _ => Some(newest(&mut connection).await?),
+            };
+            let heads = read_heads(&mut connection).await?;
+            Ok::<_, sqlx::Error>(Self {
+                contents,
+                generation,
+                heads,
+            })
+        };
+        let read = reading.await;
+        opened.close(connection).await;
+        let read = read.map_err(|failure| failure.to_string())?;
+        // Then it is one file, and the new one takes its place at once.
+        let folded = fold_log(file).await;
+        folded.map(|()| read).map_err(|failure| failure.to_string())
+    }
+}
+
+/// Moves the log of a sound file into it: the last connection that may write does.
+async fn fold_log(file: &Path) -> Result<(), sqlx::Error> {
+    let options = connect_options(file).create_if_missing(false);
+    let mut connection = options.connect().await?;
+    // A connection opens the log at its first read.
+    sqlx::query("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut connection)
+        .await?;
+    connection.close().await
+}
+
+/// Brings the schema up to date and begins a new generation. Returns what the file has, and what of
+/// `old` it lacks.
+async fn begin_generation(
+    file: &Path,
+    journal_mode: SqliteJournalMode,
+    old: Option<&Old>,
+) -> Result<(DatabaseContents, Vec<LostRange>), BackupError> {
+    let write_failed = |failure: sqlx::Error| failed(file, &failure);
+    let options = connect_options(file).create_if_missing(false);
+    let opened = options.journal_mode(journal_mode).connect().await;
+    let mut connection = opened.map_err(write_failed)?;
+    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+    migrated.map_err(|failure| BackupError::Copy {
+        file: file.to_owned(),
+        reason: failure.to_string(),
+    })?;
+    let contents = read_contents(&mut connection).await.map_err(write_failed)?;
+    if let Some(old) = old
+        && old.contents.shards != contents.shards
+    {
+        return Err(BackupError::OtherShardCount {
+            backup: contents.shards,
+            replaced: old.contents.shards,
+        });
+    }
+    let begun = async {
+        let found = first_or_newest(&mut connection).await?;
+        let known = old.and_then(|old| old.generation).unwrap_or(found);
+        let heads = old.map_or(&[][..], |old| &old.heads);
+        let sighting = look(&mut connection, &missing_statement(), heads).await?;
+        begin(&mut connection, found, known, &sighting.missing).await
+    };
+    let (generation, lost) = begun.await.map_err(write_failed)?;
+    connection.close().await.map_err(write_failed)?;
+    let contents = DatabaseContents {
+        generation: generation.number,
+        ..contents
+    };
+    Ok((contents, lost))
+}
+
+/// The node that had the old file must be able to open the new one.
+fn keep_owner(old: &Path, new: &Path) -> io::Result<()> {
+    let (was, is) = (fs::metadata(old)?, fs::metadata(new)?);
+    if (was.uid(), was.gid()) != (is.uid(), is.gid()) {
+        chown(new, Some(was.uid()), Some(was.gid()))?;
+    }
+    fs::set_permissions(new, was.permissions())
+}
+
+/// Gives the file and what is beside it second names that begin with `kept`, then removes what is
+/// beside it. The file itself stays until the new one takes its place.
+fn set_aside(file: &Path, kept: Option<&Path>) -> Result<(), BackupError> {
+    if let Some(kept) = kept {
+        fs::hard_link(file, kept).map_err(BackupError::io(kept))?;
+        for end in BESIDE {
+            let (from, to) = (beside(file, end), beside(kept, end));
+            match fs::hard_link(&from, &to) {
+                Err(failure) if failure.kind() != io::ErrorKind::NotFound => {
+                    return Err(BackupError::io(&to)(failure));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        sync_folder(file).map_err(BackupError::io(file))?;
+    }
+    for end in BESIDE {
+        let old = beside(file, end);
+        match fs::remove_file(&old) {
+            Err(failure) if failure.kind() != io::ErrorKind::NotFound => {
+                return Err(BackupError::io(&old)(failure));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    // Before the new file is there: a crash must not leave it beside the log of the old one.
+    sync_folder(file).map_err(BackupError::io(file))
+}
+
+fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
