@@ -44,8 +44,6 @@ pub(crate) enum Outputs {
     OutAndErr,
     /// The output, shown on the standard error: the standard output is for another program.
     OutAsErr,
-    /// The output, not shown: the caller shows it later.
-    OutUnshown,
 }
 
 /// Where lines are shown.
@@ -65,13 +63,7 @@ const MESSAGES: Screen = Screen {
     ..TERMINAL
 };
 
-const NOWHERE: Screen = Screen {
-    out: |_| {},
-    err: |_| {},
-};
-
-/// Runs the program to its end, at most until the time limit. Lines that are read are also shown,
-/// but for [`Outputs::OutUnshown`].
+/// Runs the program to its end, at most until the time limit. Lines that are read are also shown.
 ///
 /// # Errors
 /// When the program cannot be started or waited for.
@@ -84,7 +76,6 @@ pub(crate) fn run(
     let screen = match read {
         Outputs::Out | Outputs::OutAndErr => &TERMINAL,
         Outputs::OutAsErr => &MESSAGES,
-        Outputs::OutUnshown => &NOWHERE,
     };
     run_on(screen, command, read, limit, on_line)
 }
@@ -227,7 +218,11 @@ mod tests {
         limit: Duration,
         on_line: impl FnMut(&str),
     ) -> Ended {
-        run_on(&NOWHERE, &mut sh(script), read, limit, on_line).unwrap()
+        let nowhere = Screen {
+            out: |_| {},
+            err: |_| {},
+        };
+        run_on(&nowhere, &mut sh(script), read, limit, on_line).unwrap()
     }
 
     fn lines_of(read: Outputs, script: &str) -> (Vec<String>, Ended) {

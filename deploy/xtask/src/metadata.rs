@@ -28,17 +28,6 @@ pub(crate) struct Package {
     pub(crate) manifest_path: PathBuf,
     /// Its direct dependencies of all kinds, dev and build included.
     pub(crate) dependencies: Vec<Dependency>,
-    /// Its library, programs and test binaries.
-    pub(crate) targets: Vec<Target>,
-}
-
-/// What Cargo builds of a package.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Target {
-    /// The name for `--test`, `--bin` and the like.
-    pub(crate) name: String,
-    /// `"lib"`, `"bin"`, `"test"` and others.
-    pub(crate) kind: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -85,28 +85,6 @@ impl Outcome {
         self
     }
 
-    /// The outcome of two parts of one step.
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        if let (
-            Self::Ran {
-                counts,
-                faults,
-                not_run,
-            },
-            Self::Ran {
-                counts: more,
-                faults: more_faults,
-                not_run: more_not_run,
-            },
-        ) = (&mut self, other)
-        {
-            *counts = [*counts, more].into_iter().sum();
-            faults.extend(more_faults);
-            not_run.extend(more_not_run);
-        }
-        self
-    }
-
     /// What this outcome adds to the sum of the run.
     pub(crate) fn counts(&self) -> Counts {
         match self {
@@ -144,10 +122,6 @@ mod tests {
         assert_eq!(ran.counts().to_string(), "3 passed, 2 failed, 2 skipped");
         let partly = Outcome::passed(counts).without(vec!["traced: no strace".to_owned()]);
         assert_eq!(partly.counts().to_string(), "2 passed, 1 failed, 3 skipped");
-        let both = Outcome::passed(counts)
-            .without(vec!["a: b".to_owned()])
-            .and(Outcome::failed("it was killed".to_owned()));
-        assert_eq!(both.counts().to_string(), "2 passed, 2 failed, 3 skipped");
         let skipped = Outcome::Skipped("no chromium".to_owned());
         assert!(!skipped.is_ok() && !ran.is_ok() && Outcome::passed(Counts::default()).is_ok());
         let sum: Counts = [ran.counts(), skipped.counts()].into_iter().sum();

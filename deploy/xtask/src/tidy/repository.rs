@@ -127,7 +127,6 @@ impl Repository {
                     kind: kind.map(str::to_owned),
                 })
                 .collect(),
-            targets: Vec::new(),
         });
         self
     }

@@ -1,77 +1,25 @@
 //! `cargo test --workspace`, counted by the output of libtest.
-//!
-//! Cargo runs one test binary after another. The one that mostly waits for brokers runs next to the
-//! others.
 
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::child_process::{self, Outputs};
-use crate::metadata::{Metadata, Package};
 use crate::test::environment::Environment;
 use crate::test::outcome::{Counts, Outcome};
 
 /// A cold build on two cores and all tests, with a margin.
 const LIMIT: Duration = Duration::from_secs(55 * 60);
 
-/// The test binary that runs next to the others: it breaks brokers of its own and waits for them,
-/// with one core idle.
-const BESIDE: &str = "brokers";
-
 pub(super) fn run(environment: &Environment) -> Result<Outcome> {
-    if !environment.cargo_test.is_empty() {
-        let scope = scope(&environment.cargo_test)
-            .into_iter()
-            .map(str::to_owned);
-        let arguments = scope
-            .chain(environment.cargo_test.iter().cloned())
-            .collect();
-        return run_cargo(environment, arguments, &[]);
-    }
-    let build = arguments(&["--workspace", "--no-run"]);
-    let built = run_cargo(environment, build, &[])?;
-    if !built.is_ok() {
-        return Ok(built);
-    }
-    let beside = arguments(&["--workspace", "--test", BESIDE]);
-    let others = others(&Metadata::read()?.packages);
-    let documentation = arguments(&["--workspace", "--doc"]);
-    let mut beside = cargo_test(environment, beside, &[]);
-    thread::scope(|scope| {
-        let mut lines = Vec::new();
-        let beside = scope.spawn(move || {
-            let outcome = count(&mut beside, Outputs::OutUnshown, |line| {
-                lines.push(line.to_owned());
-            });
-            (outcome, lines)
-        });
-        let others = run_cargo(environment, others, &[]);
-        let documentation = run_cargo(environment, documentation, &[]);
-        let (beside, lines) = beside.join().ok().context("a thread panicked")?;
-        println!("\n     Beside: tests/{BESIDE}");
-        lines.iter().for_each(|line| println!("{line}"));
-        Ok(others?.and(beside?).and(documentation?))
-    })
-}
-
-fn arguments(list: &[&str]) -> Vec<String> {
-    list.iter().map(ToString::to_string).collect()
-}
-
-/// The arguments for all tests but those of the binary [`BESIDE`]. Cargo can only name what it
-/// runs. With `--workspace`: without a crate, dependencies would have other features and be compiled
-/// again.
-fn others(packages: &[Package]) -> Vec<String> {
-    let mut list = arguments(&["--workspace", "--lib", "--bins"]);
-    for target in packages.iter().flat_map(|package| &package.targets) {
-        if target.name != BESIDE && target.kind.iter().any(|kind| kind == "test") {
-            list.extend(arguments(&["--test", &target.name]));
-        }
-    }
-    list
+    let scope = scope(&environment.cargo_test)
+        .into_iter()
+        .map(str::to_owned);
+    let arguments = scope
+        .chain(environment.cargo_test.iter().cloned())
+        .collect();
+    run_cargo(environment, arguments, &[])
 }
 
 /// Runs `cargo test` with these arguments, these variables and those of the services, and counts
@@ -81,15 +29,8 @@ pub(super) fn run_cargo(
     arguments: Vec<String>,
     variables: &[(&str, &str)],
 ) -> Result<Outcome> {
-    let mut command = cargo_test(environment, arguments, variables);
-    count(&mut command, Outputs::Out, |_| {})
-}
-
-fn cargo_test(
-    environment: &Environment,
-    arguments: Vec<String>,
-    variables: &[(&str, &str)],
-) -> Command {
+    let mut counted = Vec::new();
+    let mut not_run = Vec::new();
     let mut command = Command::new(&environment.cargo);
     command
         .current_dir(&environment.root)
@@ -100,20 +41,9 @@ fn cargo_test(
     for service in environment.services.borrow().iter() {
         command.env(service.variable, &service.value);
     }
-    command
-}
-
-fn count(
-    command: &mut Command,
-    outputs: Outputs,
-    mut on_line: impl FnMut(&str),
-) -> Result<Outcome> {
-    let mut counted = Vec::new();
-    let mut not_run = Vec::new();
-    let ended = child_process::run(command, outputs, LIMIT, |line| {
+    let ended = child_process::run(&mut command, Outputs::Out, LIMIT, |line| {
         counted.extend(counts_in(line));
         not_run.extend(not_run_in(line));
-        on_line(line);
     })?;
     let counts = counted.into_iter().sum();
     Ok(outcome(counts, ended.fault("cargo test")).without(not_run))
@@ -201,21 +131,6 @@ mod tests {
         assert_eq!(scope(&["total", "--", "-prefix"]), Some("--workspace"));
         assert_eq!(scope(&["-p", "fritzy-domain"]), None);
         assert_eq!(scope(&["--package=fritzy-domain"]), None);
-    }
-
-    #[test]
-    fn every_test_binary_runs_once() {
-        let packages = Metadata::read().unwrap().packages;
-        let others = others(&packages).join(" ");
-        for target in packages.iter().flat_map(|package| &package.targets) {
-            if target.kind == ["test"] {
-                let runs = others.matches(&format!("--test {}", target.name)).count();
-                let expected = usize::from(target.name != BESIDE);
-                assert_eq!(runs, expected, "{}", target.name);
-            }
-        }
-        let is_there = |package: &Package| package.targets.iter().any(|t| t.name == BESIDE);
-        assert!(packages.iter().any(is_there));
     }
 
     #[test]

@@ -7,8 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fritzy_testbed::{
-    NODE_TIME_MAX, NodeProcess, Workspace, blocking, skip, skip_unless, wait_until_async,
+    NODE_TIME_MAX, NodeProcess, PostgresServer, Workspace, blocking, skip, skip_unless,
+    wait_until_async,
 };
+use hyper::Method;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -94,8 +96,43 @@ async fn i3_shards_of_a_hung_node_are_served_by_others() {
     require_sound(history, nodes).await;
 }
 
-/// A stalled database, a machine without free cores, and processes that are all stopped for a
-/// while: nobody is fenced, and nobody loses a shard.
+/// A tracer that delays every sync of a PostgreSQL server.
+struct SlowDisk(Child);
+
+impl SlowDisk {
+    fn of(server: &PostgresServer) -> Self {
+        let postmaster = server.pid().expect("it runs");
+        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+        let children = fs::read_to_string(children).expect("its children");
+        let mut tracer = Command::new("strace");
+        tracer.args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=fsync,fdatasync",
+        ]);
+        tracer.args(["-e", "inject=fsync,fdatasync:delay_enter=1s"]);
+        for process in children
+            .split_whitespace()
+            .chain([&*postmaster.to_string()])
+        {
+            tracer.args(["-p", process]);
+        }
+        Self(tracer.stderr(Stdio::null()).spawn().expect("strace starts"))
+    }
+}
+
+impl Drop for SlowDisk {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A stalled database, a disk that takes a second for each sync, and processes that are all stopped
+/// for a while: nobody is fenced, and nobody loses a shard.
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_stalls_that_concern_all_fence_nobody() {
     let nodes = skip_unless!(Nodes::start(3).await);
@@ -113,6 +150,14 @@ async fn i3_stalls_that_concern_all_fence_nobody() {
     }
     history.wait_requests().await;
     assert_eq!(nodes.ownership().await, before, "a stalled database");
+
+    if missing().is_none() {
+        let slow = SlowDisk::of(&nodes.server);
+        sleep(STALL).await;
+        drop(slow);
+        history.wait_requests().await;
+        assert_eq!(nodes.ownership().await, before, "a slow disk");
+    }
 
     blocking(|| nodes.server.pause());
     for node in &nodes.nodes {
@@ -150,6 +195,45 @@ async fn i3_machine_without_free_cores_fences_nobody() {
             .for_each(|burner| burner.join().expect("ends"))
     });
     assert_eq!(nodes.ownership().await, before);
+}
+
+/// A node that others do not reach, while its heartbeat goes on: they say so, and fence nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_peer_with_a_heartbeat_is_named_and_not_fenced() {
+    let nodes = skip_unless!(Nodes::start(2).await);
+    let before = nodes.ownership().await;
+    // The later one dials the earlier one, through its proxy.
+    nodes.nodes[0].peers.cut();
+    let began = Instant::now();
+    loop {
+        let api = &nodes.nodes[0].api;
+        let response = api.send(api.request(Method::GET, "/metrics"), "").await;
+        if response.text.contains("fritzy_cluster_silent_peers 1") {
+            break;
+        }
+        assert!(began.elapsed() < NODE_TIME_MAX, "{}", response.text);
+        sleep(Duration::from_millis(200)).await;
+    }
+    let status = nodes.status_of("n1");
+    let peer = &status["nodes"][1];
+    assert!(
+        peer["unreachedMs"].as_u64().is_some_and(|ms| ms >= 10_000),
+        "{status:#}"
+    );
+    let log = nodes.nodes[0].process.log();
+    assert!(
+        log.contains("a node is silent while its heartbeat goes on"),
+        "{log}"
+    );
+    assert_eq!(nodes.ownership().await, before, "nobody is fenced");
+    nodes.nodes[0].peers.heal();
+    wait_until_async("it is connected again", NODE_TIME_MAX, async || {
+        nodes.nodes[0]
+            .process
+            .log()
+            .contains("a silent node is connected again")
+    })
+    .await;
 }
 
 /// An operator who does not want to wait.

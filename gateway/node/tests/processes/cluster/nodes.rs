@@ -89,8 +89,19 @@ impl Nodes {
         }
     }
 
-    /// The output of `fritzy cluster status --json` of a node.
+    /// The output of `fritzy cluster status --json` of a node that serves all shards.
     pub(crate) fn status(&self, name: &str) -> Value {
+        let (code, status) = self.exit_and_status(name);
+        assert_eq!(code, Some(0), "{status:#}");
+        status
+    }
+
+    /// The same, whether all shards are served or not.
+    pub(crate) fn status_of(&self, name: &str) -> Value {
+        self.exit_and_status(name).1
+    }
+
+    fn exit_and_status(&self, name: &str) -> (Option<i32>, Value) {
         let node = self.nodes.iter().find(|node| node.name == name);
         let admin = node.expect("a running node").admin_address;
         let mut command = self.workspace.command(&["cluster", "status", "--json"]);
@@ -98,8 +109,8 @@ impl Nodes {
             .env("FRITZY_ADMIN_URL", format!("http://{admin}"))
             .env("FRITZY_ADMIN_TOKEN", ADMIN_TOKEN);
         let exited = self.workspace.run(&mut command);
-        assert_eq!(exited.code, Some(0), "{exited:?}");
-        serde_json::from_str(&exited.stdout).expect("JSON")
+        let status = serde_json::from_str(&exited.stdout);
+        (exited.code, status.unwrap_or_else(|_| panic!("{exited:?}")))
     }
 
     /// Starts a node and does not wait until it listens.
