@@ -228,12 +228,8 @@ impl SqliteContinuity {
                 warn!(%file, "the database was replaced by another file");
                 return Ok(Some(Lost::History));
             }
-            Err(failure) if failure.kind() == io::ErrorKind::NotFound => {
-                let reason = format!(
-                    "the database {file} was removed while the node ran. Put it or a backup there, and start the node"
-                );
-                return Ok(Some(Lost::Database(reason)));
-            }
+            // The check of the locked files names it.
+            Err(failure) if failure.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(failure) => return Err(failure.into()),
         }
         let log = FileIdentity::of(&log_of(&self.0.file)).ok();

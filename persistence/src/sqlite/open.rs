@@ -51,9 +51,9 @@ impl Stores {
             },
             LockError::Io(failure) => unusable(file, &failure),
         })?;
-        let file = lock.database();
         let leftover = check_leftover_log(file).await?;
-        let options = connect_options(file);
+        // The same file by whatever link it was named; messages name it as the settings do.
+        let options = connect_options(lock.database());
         let mut connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(|failure| unusable(file, &failure))?;
@@ -63,7 +63,7 @@ impl Stores {
         if leftover == LeftoverLog::Doubtful {
             begin_doubtful(&mut connection, file).await?;
         }
-        let continuity = known_history(&mut connection, file).await?;
+        let continuity = known_history(&mut connection, file, lock.database()).await?;
         let damage = continuity.damage().clone();
         let reader = SqliteReader::new(options.clone(), config.readers, damage);
         // Claims and cursors set by operators are rare, and wait for the committer like any second
@@ -147,12 +147,14 @@ async fn begin_doubtful(connection: &mut SqliteConnection, file: &Path) -> Resul
 async fn known_history(
     connection: &mut SqliteConnection,
     file: &Path,
+    resolved: &Path,
 ) -> Result<SqliteContinuity, SqliteError> {
     let generation = first_or_newest(connection).await;
     let generation = generation.map_err(|failure| unusable(file, &failure))?;
     let lost_events = lost_events(connection, generation).await;
     let lost_events = lost_events.map_err(|failure| unusable(file, &failure))?;
-    SqliteContinuity::new(file, generation, lost_events).map_err(|failure| unusable(file, &failure))
+    SqliteContinuity::new(resolved, generation, lost_events)
+        .map_err(|failure| unusable(file, &failure))
 }
 
 fn unusable(file: &Path, failure: &impl ToString) -> SqliteError {

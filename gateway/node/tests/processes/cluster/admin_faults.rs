@@ -38,7 +38,11 @@ fn names(object: &Value) -> Vec<&str> {
 fn require_documented_fields(status: &Value) {
     let list = ["count", "first"];
     for (part, expected) in [
-        ("", &["asked", "gone", "nodes", "shards"][..]),
+        ("", &["asked", "generation", "gone", "nodes", "shards"][..]),
+        (
+            "/generation",
+            &["began", "id", "lost", "lostEvents", "number"],
+        ),
         (
             "/asked",
             &[
@@ -71,6 +75,7 @@ fn require_documented_fields(status: &Value) {
                 "roundTripUs",
                 "shards",
                 "silentMs",
+                "unreachedMs",
                 "wireMax",
                 "wireMin",
             ],

@@ -102,7 +102,10 @@ async fn stopping_member_is_unready_and_serves_for_two_seconds() {
         let response = api.try_send(request, "").await;
         response.ok().map(|response| response.status.as_u16())
     };
-    assert_eq!(status().await, Some(200));
+    wait_until_async("it is ready", NODE_TIME_MAX, async || {
+        status().await == Some(200)
+    })
+    .await;
     node.terminate();
     let began = Instant::now();
     let mut served_until = began;

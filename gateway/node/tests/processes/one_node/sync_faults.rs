@@ -1,7 +1,7 @@
 //! A real node whose syncs are slow or fail: a tracer injects that into its system calls.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fritzy_testbed::{NODE_TIME_MAX, NodeProcess, Workspace, skip};
@@ -11,7 +11,11 @@ use serde_json::{Value, json};
 use crate::one_node::traced::missing;
 
 /// A running tracer. The node continues unaffected when it is dropped.
-struct Tamper(Child);
+struct Tamper {
+    tracer: Child,
+    /// Held open: the tracer writes a line for each new thread, and a closed pipe would end it.
+    _said: BufReader<ChildStderr>,
+}
 
 impl Tamper {
     /// Injects `fault` into the next sync of each thread; only the committer syncs.
@@ -24,19 +28,21 @@ impl Tamper {
             .spawn()
             .expect("strace starts");
         let said = tracer.stderr.take().expect("piped");
-        let mut attached = String::new();
-        BufReader::new(said)
-            .read_line(&mut attached)
+        let (mut attached, mut said) = (String::new(), BufReader::new(said));
+        said.read_line(&mut attached)
             .expect("a line about its attachment");
         assert!(attached.contains("attached"), "{attached}");
-        Self(tracer)
+        Self {
+            tracer,
+            _said: said,
+        }
     }
 }
 
 impl Drop for Tamper {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.tracer.kill();
+        let _ = self.tracer.wait();
     }
 }
 
