@@ -100,7 +100,10 @@ async fn every_event_type_matches_its_schema() {
         let reference = one["$ref"].as_str().expect("a reference");
         reference.trim_start_matches("#/$defs/").to_owned()
     });
-    let of_schema: BTreeSet<String> = of_schema.collect();
+    // A marker is no event; it is compared where a generation begins.
+    let of_schema: BTreeSet<String> = of_schema
+        .filter(|one| one != "database.generation")
+        .collect();
     assert_eq!(types.into_keys().collect::<BTreeSet<_>>(), of_schema);
     assert_eq!(of_schema.len(), 11);
     for foreign in [json!({"event_type": "order.lost"}), json!({}), json!([])] {
