@@ -11,6 +11,7 @@ use fritzy_persistence::{Lost, SqliteConfig, Stores};
 use fritzy_testbed::skip_unless;
 use fritzy_testbed_shop::kafka::{Consumed, ConsumedMessage, read_all, start_brokers};
 use fritzy_types::ShardCount;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -35,12 +36,18 @@ async fn publish(shop: &KafkaShop, orders: usize) {
     running.stop().await;
 }
 
+/// A topic and its partition.
+type Partition = (String, Option<i32>);
+
+/// The number of a generation, and the last valid position of each shard.
+type Marker = (u64, Value);
+
 /// What a consumer holds for valid that follows the rules of docs/events.md: an event counts unless
 /// a later generation's marker has dropped its position.
 fn valid(messages: Vec<ConsumedMessage>) -> Vec<ConsumedMessage> {
-    let mut of_partition: HashMap<(String, Option<i32>), Vec<ConsumedMessage>> = HashMap::new();
-    let mut dropped: HashMap<(String, Option<i32>), Vec<(u64, serde_json::Value)>> = HashMap::new();
-    let is_kept = |message: &ConsumedMessage, (generation, kept): &(u64, serde_json::Value)| {
+    let mut of_partition: HashMap<Partition, Vec<ConsumedMessage>> = HashMap::new();
+    let mut dropped: HashMap<Partition, Vec<Marker>> = HashMap::new();
+    let is_kept = |message: &ConsumedMessage, (generation, kept): &Marker| {
         let kept = kept[message.headers["ce_shard"].as_str()].as_u64();
         message.number("ce_generation") >= *generation
             || message.number("ce_position") <= kept.expect("every shard is named")
