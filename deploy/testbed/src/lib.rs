@@ -25,6 +25,7 @@ mod reaper;
 mod run;
 mod shared_postgres;
 mod skip;
+mod small_disk;
 mod wait;
 
 pub use balancer::Balancer;
@@ -45,4 +46,5 @@ pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
 pub use reaped_dir::ReapedDir;
 pub use shared_postgres::{TEST_POSTGRES_VARIABLE, TestPostgres, shared_postgres};
 pub use skip::{function_in, skipped};
-pub use wait::{blocking, wait_until, wait_until_async};
+pub use small_disk::SmallDisk;
+pub use wait::{blocking, poll_until, wait_until, wait_until_async};

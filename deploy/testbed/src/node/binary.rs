@@ -5,18 +5,19 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `fritzy` of the same target directory and profile as the running test:
-/// `target/debug/deps/<test>` and `target/debug/fritzy`.
+/// `fritzy` of the same target directory and profile as the running test or tool:
+/// `target/debug/deps/<test>` or `target/debug/<tool>`, and `target/debug/fritzy`.
 ///
 /// # Panics
 /// When the node is missing and cannot be built.
 #[must_use]
 pub fn node_binary() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
-    let profile_dir = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/<profile>/deps");
+    let dir = test.parent().expect("target/<profile>, or its deps");
+    let profile_dir = match dir.file_name() {
+        Some(name) if name == "deps" => dir.parent().expect("target/<profile>"),
+        _ => dir,
+    };
     let binary = profile_dir.join("fritzy");
     if !binary.exists() {
         build_node(profile_dir);

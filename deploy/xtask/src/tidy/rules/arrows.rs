@@ -17,12 +17,17 @@ struct Arrows {
 }
 
 /// Every crate of the workspace, from the bottom up.
-const ARROWS: [Arrows; 16] = [
+const ARROWS: [Arrows; 17] = [
     arrows("fritzy-types", &[]),
     arrows("fritzy-domain", &["fritzy-types"]),
     arrows("fritzy-cluster", &["fritzy-types"]),
     // Real servers for tests. Only tests and tools depend on it.
     arrows("fritzy-testbed", &[]),
+    // A cluster that tests and tools break. It knows processes, never the shop.
+    Arrows {
+        dev_to: &["fritzy-testbed-shop", "fritzy-types"],
+        ..arrows("fritzy-testbed-faults", &["fritzy-testbed"])
+    },
     Arrows {
         dev_to: &["fritzy-testbed"],
         ..arrows("fritzy-persistence", &["fritzy-domain", "fritzy-types"])
@@ -85,7 +90,11 @@ const ARROWS: [Arrows; 16] = [
         ],
     ),
     Arrows {
-        dev_to: &["fritzy-testbed", "fritzy-testbed-shop"],
+        dev_to: &[
+            "fritzy-testbed",
+            "fritzy-testbed-faults",
+            "fritzy-testbed-shop",
+        ],
         ..arrows(
             "fritzy-node",
             &[
