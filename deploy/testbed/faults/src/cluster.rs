@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use fritzy_testbed::{
     ClusterSettings, KafkaCluster, KafkaConfig, NODE_TIME_MAX, ReapedDir, ServiceError, Workspace,
 };
+use serde_json::Value;
 
 use crate::clock::{WrongClock, WrongClockLibrary};
 use crate::config::FaultConfig;
@@ -41,7 +42,7 @@ pub struct FaultCluster {
 }
 
 impl FaultCluster {
-    /// Starts a cluster, and waits until all shards are served.
+    /// Starts a cluster, and waits until all shards are served and every node has some.
     ///
     /// # Errors
     /// [`ServiceError::Missing`] when this machine lacks something that the configuration needs;
@@ -98,7 +99,7 @@ impl FaultCluster {
             }
         }
         cluster.database.follow(&cluster.logs, config.standby)?;
-        cluster.wait_served(NODE_TIME_MAX)?;
+        cluster.wait_shared()?;
         Ok(cluster)
     }
 
@@ -289,9 +290,44 @@ impl FaultCluster {
         Ok(began.elapsed())
     }
 
+    /// Waits until every node has shards. Nodes would move them some seconds after the last one has
+    /// joined; here they need not wait for more.
+    fn wait_shared(&self) -> Result<(), ServiceError> {
+        self.wait_served(NODE_TIME_MAX)?;
+        let began = Instant::now();
+        loop {
+            let (_, status) = self.ask(&self.nodes[0], &["cluster", "status", "--json"])?;
+            let status: Value = serde_json::from_str(&status).unwrap_or_default();
+            let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+            let with_shards = nodes.iter().filter(|node| node["shards"] != 0).count();
+            if with_shards == self.nodes.len() {
+                return Ok(());
+            }
+            if nodes.len() == self.nodes.len() {
+                self.ask(&self.nodes[0], &["cluster", "rebalance"])?;
+            }
+            if began.elapsed() > NODE_TIME_MAX {
+                return Err(ServiceError::TooLate {
+                    what: format!("a share of the shards for each node ({status})"),
+                    limit: NODE_TIME_MAX,
+                });
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
     /// Exit code and output of `fritzy cluster status` of one node.
     fn status(&self, node: &FaultNode) -> Result<(Option<i32>, String), ServiceError> {
-        let mut command = self.workspace.command(&["cluster", "status"]);
+        self.ask(node, &["cluster", "status"])
+    }
+
+    /// Runs a command of `fritzy cluster` against one node.
+    fn ask(
+        &self,
+        node: &FaultNode,
+        arguments: &[&str],
+    ) -> Result<(Option<i32>, String), ServiceError> {
+        let mut command = self.workspace.command(arguments);
         command
             .env("FRITZY_ADMIN_URL", format!("http://{}", node.admin()))
             .env("FRITZY_ADMIN_TOKEN", ADMIN_TOKEN);

@@ -16,7 +16,8 @@ const ATTEMPTS_MAX: usize = 100;
 /// Writes that certainly fill what is left of a log segment.
 const FILLING_MAX: usize = 20_000;
 
-const CREATE: &str = "mutation($name: String!) { createAccount(account: { name: $name }) { id createdAt } }";
+const CREATE: &str =
+    "mutation($name: String!) { createAccount(account: { name: $name }) { id createdAt } }";
 
 /// Clients of all nodes.
 pub(crate) struct Observer {
