@@ -2,15 +2,16 @@
 //! other nodes connect through.
 
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
 use fritzy_testbed::{
-    ChaosProxy, ClusterSettings, NODE_TIME_MAX, NodeAddresses, NodeProcess, NodeSlot,
-    PostgresServer, ServiceError, Workspace, wait_until_async,
+    ChaosProxy, ClusterSettings, NODE_TIME_MAX, NodeProcess, PostgresServer, ServiceError,
+    Workspace, wait_until_async,
 };
+use fritzy_testbed_faults::ProxiedSlot;
 use fritzy_testbed_shop::{Api, Audit, audit, live_node, read_cluster_state, shards_of};
 use fritzy_types::{ClusterState, NodeId, ShardCount, ShardId};
 use serde_json::Value;
@@ -127,16 +128,14 @@ impl Nodes {
 
     /// [`Self::spawn`] with a changed command.
     pub(crate) fn spawn_changed(&self, name: &str, change: impl FnOnce(&mut Command)) -> Node {
-        let addresses = NodeAddresses::free().expect("free ports");
-        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.server.port()));
-        let database = ChaosProxy::start(server).expect("a port");
-        let peers = ChaosProxy::start(addresses.cluster).expect("a port");
-        let url = self.server.url("postgres").replace(
-            &format!(":{}/", server.port()),
-            &format!(":{}/", database.address().port()),
-        );
-        let settings = Self::settings(&url).with("--cluster-advertise", peers.address());
-        let slot = NodeSlot::at(name, addresses, settings);
+        let url = self.server.url("postgres");
+        let proxied = ProxiedSlot::new(name, self.server.port(), Self::settings(&url));
+        let ProxiedSlot {
+            slot,
+            database,
+            peers,
+        } = proxied.expect("free ports");
+        let addresses = slot.addresses();
         let mut command = slot.command();
         change(&mut command);
         Node {
