@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fritzy_testbed::{
-    ClusterSettings, KafkaCluster, KafkaConfig, NODE_TIME_MAX, ReapedDir, ServiceError, Workspace,
+    ClusterSettings, ExitedProcess, KafkaCluster, KafkaConfig, NODE_TIME_MAX, ReapedDir,
+    ServiceError, Workspace,
 };
 use serde_json::Value;
 
@@ -154,10 +154,13 @@ impl FaultCluster {
         Some(lock(kafka).bootstrap())
     }
 
-    /// `fritzy` with these arguments, for commands against [`Self::database_url`].
-    #[must_use]
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        self.workspace.command(arguments)
+    /// Runs `fritzy` with these arguments, such as a command against [`Self::database_url`].
+    ///
+    /// # Errors
+    /// When it does not exit within `limit`.
+    pub fn run(&self, arguments: &[&str], limit: Duration) -> Result<ExitedProcess, ServiceError> {
+        let mut command = self.workspace.command(arguments);
+        self.workspace.spawn(&mut command).try_wait_exit(limit)
     }
 
     /// Breaks something. What is waited for is said at each [`Fault`]: an end in order, the pause of a

@@ -6,4 +6,6 @@ mod consumed;
 
 pub use brokers::{client_config, leaderships, set_topic, start_brokers};
 pub use console::consume_in_java;
-pub use consumed::{Consumed, ConsumedMessage, TOPICS, message_counts, read_all};
+pub use consumed::{
+    Consumed, ConsumedMessage, TOPICS, message_counts, partitions, read_all, topics_of,
+};

@@ -17,7 +17,7 @@ struct Arrows {
 }
 
 /// Every crate of the workspace, from the bottom up.
-const ARROWS: [Arrows; 17] = [
+const ARROWS: [Arrows; 18] = [
     arrows("fritzy-types", &[]),
     arrows("fritzy-domain", &["fritzy-types"]),
     arrows("fritzy-cluster", &["fritzy-types"]),
@@ -39,6 +39,17 @@ const ARROWS: [Arrows; 17] = [
             "fritzy-domain",
             "fritzy-persistence",
             "fritzy-testbed",
+            "fritzy-types",
+        ],
+    ),
+    // Random schedules of faults: clients of the shop, and what their histories mean.
+    arrows(
+        "fritzy-testbed-schedules",
+        &[
+            "fritzy-domain",
+            "fritzy-testbed",
+            "fritzy-testbed-faults",
+            "fritzy-testbed-shop",
             "fritzy-types",
         ],
     ),

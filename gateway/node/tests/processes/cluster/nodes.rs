@@ -6,17 +6,15 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
 use fritzy_testbed::{
     ChaosProxy, ClusterSettings, NODE_TIME_MAX, NodeProcess, PostgresServer, ServiceError,
     Workspace, wait_until_async,
 };
 use fritzy_testbed_faults::ProxiedSlot;
-use fritzy_testbed_shop::{Api, Audit, audit, live_node, read_cluster_state, shards_of};
+use fritzy_testbed_shop::{Api, Audit, audit_left, live_node, read_cluster_state, shards_of};
 use fritzy_types::{ClusterState, NodeId, ShardCount, ShardId};
 use serde_json::Value;
 use tokio::time::sleep;
-use uuid::Uuid;
 
 /// Few, so that each has many events.
 pub(crate) const SHARDS: u16 = 16;
@@ -178,15 +176,6 @@ impl Nodes {
         (nodes.collect(), shards.collect())
     }
 
-    async fn open_alone(&self) -> Result<Stores, PostgresError> {
-        let config = PostgresConfig {
-            shards: shard_count(),
-            sharing: Sharing::Alone,
-            ..PostgresConfig::new(self.server.url("postgres"))
-        };
-        Stores::open_postgres(config).await
-    }
-
     /// The current incarnation of a node.
     pub(crate) async fn id_of(&self, name: &str) -> Option<NodeId> {
         live_node(&self.state().await, name)
@@ -263,14 +252,7 @@ impl Nodes {
         for node in self.nodes.drain(..) {
             node.process.kill();
         }
-        let stores = self.open_alone().await.expect("an open database");
-        // A batch of theirs may still be in flight: a claim waits for it, or fences it.
-        let all: Vec<ShardId> = stores.ownership.shard_count().all().collect();
-        let claimer = NodeId::from_uuid(Uuid::now_v7());
-        let claimed = stores.ownership.claim(claimer, &all);
-        claimed.await.expect("the claim succeeds");
-        let found = audit(&stores).await;
-        stores.close().await;
+        let (found, _) = audit_left(&self.server.url("postgres"), shard_count()).await;
         let (url, shards) = (self.server.url("postgres"), SHARDS.to_string());
         let verify = [
             ["journal", "verify"],
