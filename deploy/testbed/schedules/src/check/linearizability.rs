@@ -12,7 +12,7 @@ use super::chain::views;
 use super::loss::{Loss, Losses};
 use super::specification::{Entity, Operation, Seen, TimeSpent, give_up_at};
 use super::verdict::Finding;
-use crate::observation::{Attempt, Outcome, Request};
+use crate::observation::{Attempt, Outcome, Request, View};
 
 /// Operations that a finding shows before the one that cannot be explained.
 const SHOWN: usize = 12;
@@ -190,27 +190,47 @@ fn explain(history: Vec<Timed>, budget: Duration) -> Explained {
     }
 }
 
-/// The same, where each change knows what was seen by all.
+/// The same, where each change knows what was seen by all. Operations of unknown outcome of which
+/// nobody can have seen anything are left out: each would double what the checker tries.
 fn with_seen(mut history: Vec<Timed>) -> Vec<Timed> {
     let mut seen = Seen::default();
     for timed in &history {
-        let Some(losses) = timed.losses else {
-            continue;
-        };
-        match &timed.operation {
-            Operation::Read(Some(view))
-            | Operation::Change {
-                outcome: Outcome::Seen(view),
-                ..
-            } => seen.note(losses, view),
-            Operation::ReadHistory(changes) => {
-                for view in views(changes) {
-                    seen.note(losses, &view);
-                }
+        if let Some(losses) = timed.losses {
+            for view in seen_by(&timed.operation) {
+                seen.note(losses, &view);
             }
-            _ => {}
         }
     }
+    let ends = history
+        .iter()
+        .filter(|timed| seen_by(&timed.operation).is_empty());
+    let end_us = ends.filter_map(|timed| timed.ended_us).max().unwrap_or(0);
+    let mut last = history.iter().filter(|timed| timed.began_us >= end_us);
+    let last = last.find(|timed| !seen_by(&timed.operation).is_empty());
+    if let Some(losses) = last.and_then(|timed| timed.losses) {
+        seen.close(losses);
+    }
+    let has_loss = history
+        .iter()
+        .any(|timed| matches!(timed.operation, Operation::Lose(_)));
+    history.retain(|timed| match &timed.operation {
+        Operation::Change {
+            change,
+            outcome: Outcome::Unknown(_),
+            ..
+        } => {
+            // What began before a loss may have its effect before or after it.
+            let generations = match (has_loss, timed.losses) {
+                (false, _) => 0..=0,
+                (true, Some(1)) => 1..=1,
+                (true, _) => 0..=1,
+            };
+            generations
+                .into_iter()
+                .any(|losses| seen.can_matter(losses, change))
+        }
+        _ => true,
+    });
     let all = Arc::new(seen);
     for timed in &mut history {
         if let Operation::Change { seen, .. } = &mut timed.operation {
@@ -218,6 +238,19 @@ fn with_seen(mut history: Vec<Timed>) -> Vec<Timed> {
         }
     }
     history
+}
+
+/// The views of an entity that an operation certainly saw; empty for one that tells no version.
+fn seen_by(operation: &Operation) -> Vec<View> {
+    match operation {
+        Operation::Read(Some(view))
+        | Operation::Change {
+            outcome: Outcome::Seen(view),
+            ..
+        } => vec![view.clone()],
+        Operation::ReadHistory(changes) => views(changes),
+        _ => Vec::new(),
+    }
 }
 
 /// Calls and responses in the order of time, each operation a process of its own. Of those at the same

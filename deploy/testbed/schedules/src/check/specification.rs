@@ -34,21 +34,67 @@ pub(super) enum Operation {
     Lose(u64),
 }
 
-/// What was seen at each version, by generation: where something else was seen, an operation of
-/// unknown outcome cannot have had its effect. It saves the checker from trying.
+/// What was seen at each version, by generation. It tells where an operation of unknown outcome can
+/// have had its effect, which saves the checker from trying all orders of such operations.
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashMap<(u32, u64), HashSet<View>>);
+pub(super) struct Seen {
+    views: HashMap<(u32, u64), HashSet<View>>,
+    newest: HashMap<u32, u64>,
+    /// The generation in which no operation can tell whether anything happened behind the newest
+    /// version that was seen: one saw that version after all others had ended.
+    closed: Option<u32>,
+}
+
+/// Where an operation of unknown outcome stands.
+enum Effect {
+    /// It may have made this view.
+    Possible,
+    /// Something else was seen at this version.
+    Impossible,
+    /// If it had an effect here, nobody could tell.
+    Invisible,
+}
 
 impl Seen {
     /// Notes what an operation saw that certainly belongs to a generation.
     pub(super) fn note(&mut self, losses: u32, view: &View) {
-        let at = self.0.entry((losses, view.version)).or_default();
+        let at = self.views.entry((losses, view.version)).or_default();
         at.insert(view.clone());
+        let newest = self.newest.entry(losses).or_default();
+        *newest = view.version.max(*newest);
     }
 
-    fn may_be(&self, losses: u32, view: &View) -> bool {
-        let seen = self.0.get(&(losses, view.version));
-        seen.is_none_or(|seen| seen.contains(view))
+    /// Notes that the newest version of a generation was seen after all other operations.
+    pub(super) fn close(&mut self, losses: u32) {
+        self.closed = Some(losses);
+    }
+
+    /// Whether it can matter that an operation of unknown outcome had its effect in a generation:
+    /// something of it was seen, or a version that nobody saw may be its.
+    pub(super) fn can_matter(&self, losses: u32, change: &Change) -> bool {
+        if self.closed != Some(losses) {
+            return true;
+        }
+        let is_seen = |view: &View| match change {
+            Change::Renamed(name) => view.name == *name,
+            Change::Repriced(price) => view.price == *price,
+            _ => true,
+        };
+        let newest = self.newest.get(&losses).copied().unwrap_or_default();
+        (1..=newest).any(|version| {
+            let seen = self.views.get(&(losses, version));
+            seen.is_none_or(|seen| seen.iter().any(is_seen))
+        })
+    }
+
+    fn effect(&self, losses: u32, view: &View) -> Effect {
+        let newest = self.newest.get(&losses).copied().unwrap_or_default();
+        match self.views.get(&(losses, view.version)) {
+            Some(seen) if seen.contains(view) => Effect::Possible,
+            Some(_) => Effect::Impossible,
+            None if self.closed == Some(losses) && view.version > newest => Effect::Invisible,
+            None => Effect::Possible,
+        }
     }
 }
 
@@ -115,9 +161,10 @@ impl Specification for Entity {
                     },
                     (Outcome::Unknown(_), Some(_)) => unchanged(true),
                     (Outcome::Unknown(_), None) => match after {
-                        Some(after) if is_expected => match seen.may_be(state.losses, &after) {
-                            true => (true, state.with(change, key.as_deref(), after)),
-                            false => unchanged(false),
+                        Some(after) if is_expected => match seen.effect(state.losses, &after) {
+                            Effect::Possible => (true, state.with(change, key.as_deref(), after)),
+                            Effect::Impossible => unchanged(false),
+                            Effect::Invisible => unchanged(true),
                         },
                         // It would have been rejected.
                         _ => unchanged(true),
