@@ -10,10 +10,15 @@ use fritzy_testbed_shop::Api;
 use tokio::time::sleep;
 
 use crate::observation::{Attempt, Change, Outcome, Request};
-use crate::shop::{self, Basket, Kind, Said};
+use crate::shop::{self, Basket, Kind, PatientApi, Said};
 
 /// Between two requests of a client: enough of them in a run, and few enough for the checker.
 const PAUSE_MS: std::ops::Range<u64> = 10..50;
+/// Longer than a node takes for a request: a node that was stopped and fenced still has such requests
+/// in its sockets when it goes on.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(11);
+/// Of every other client, which goes on while a node is stopped.
+const IMPATIENCE: Duration = Duration::from_millis(2_500);
 /// Before a request is repeated under its key.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Attempts of a request under a key: some requests stay of unknown outcome.
@@ -61,6 +66,7 @@ impl Shared {
 pub(crate) struct Client<'a> {
     number: usize,
     shared: &'a Shared,
+    apis: Vec<PatientApi>,
     rng: Rng,
     request: u64,
     attempts: Vec<Attempt>,
@@ -69,9 +75,15 @@ pub(crate) struct Client<'a> {
 impl<'a> Client<'a> {
     /// A client whose requests are determined by the schedule's seed and what it sees.
     pub(crate) fn new(number: usize, seed: u64, shared: &'a Shared) -> Self {
+        let patience = match number % 2 {
+            0 => IMPATIENCE,
+            _ => PATIENCE,
+        };
+        let apis = shared.apis.iter().cloned();
         Self {
             number,
             shared,
+            apis: apis.map(|api| PatientApi { api, patience }).collect(),
             rng: Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(number as u64)),
             request: 0,
             attempts: Vec::new(),
@@ -158,7 +170,7 @@ impl<'a> Client<'a> {
     async fn once(&mut self, kind: Kind, id: &str, wanted: Request) {
         let node = self.node();
         let began_us = self.shared.now_us();
-        let said = shop::send(&self.shared.apis[node], kind, id, &wanted).await;
+        let said = shop::send(&self.apis[node], kind, id, &wanted).await;
         self.record(node, Some(id), wanted, began_us, said);
     }
 
@@ -179,7 +191,7 @@ impl<'a> Client<'a> {
         for _ in 0..ATTEMPTS_MAX {
             let node = self.node();
             let began_us = self.shared.now_us();
-            let said = shop::place(&self.shared.apis[node], &basket, quantity, &key).await;
+            let said = shop::place(&self.apis[node], &basket, quantity, &key).await;
             let id = said.id.clone();
             let wanted = Request::Change {
                 change: Change::Placed(quantity),

@@ -12,17 +12,17 @@ const NODES: usize = 3;
 const ACCOUNTS: usize = 3;
 const PRODUCTS: usize = 2;
 /// Enough that they meet, and few enough for a debug build on two cores, shared with another run.
-const CLIENTS: Range<usize> = 6..10;
+const CLIENTS: Range<usize> = 8..12;
 /// Long enough for a fail-over, which takes 5 s, and what follows it.
-const DURATION_MS: u64 = 11_000;
+const DURATION_MS: u64 = 12_000;
 /// When the first fault may come: clients know the entities by then.
 const FIRST_MS: u64 = 500;
 /// When a promotion with loss may come: there is time for other faults before it.
 const LOSSY_FIRST_MS: u64 = 3_000;
 /// When the last fault may come, so that there is a time after it.
-const LAST_MS: u64 = 6_000;
+const LAST_MS: u64 = 5_500;
 /// When every fault is healed: clients see what comes after.
-const HEALED_MS: u64 = 10_000;
+const HEALED_MS: u64 = 10_500;
 const FAULTS: Range<usize> = 3..6;
 /// A seed draws the kind of its own number for certain, and that of this much more: so any eight
 /// consecutive seeds have every kind.
@@ -35,7 +35,7 @@ const SERVER_GAP_MS: u64 = 1_500;
 const GENERATION_MS: u64 = 4_000;
 const HOUR_S: i64 = 3_600;
 /// One schedule in so many publishes on a broker, in addition to those with a fault of it.
-const KAFKA_ONE_IN: u8 = 5;
+const KAFKA_ONE_IN: u8 = 10;
 
 /// The schedule of a seed: always the same one.
 #[must_use]
@@ -104,7 +104,9 @@ fn fault(kind: FaultKind, rng: &mut Rng) -> Fault {
 }
 
 fn time(fault: Fault, rng: &mut Rng) -> TimedFault {
-    // Nodes are fenced after 4 to 5 s: faults of nodes are shorter or longer than that.
+    // Nodes are fenced after 4 to 5 s, and give up a batch after 6 s. Faults of nodes are shorter, just
+    // between, or longer.
+    let around_fence = [500..4_000, 4_500..6_000, 6_000..8_000];
     let for_ms = match fault.kind() {
         FaultKind::Kill => 300..5_000,
         FaultKind::Restart => 300..2_000,
@@ -112,7 +114,7 @@ fn time(fault: Fault, rng: &mut Rng) -> TimedFault {
         | FaultKind::CutOneWay
         | FaultKind::CutBothWays
         | FaultKind::Refused
-        | FaultKind::Slow => 500..7_000,
+        | FaultKind::Slow => around_fence[rng.usize(..around_fence.len())].clone(),
         FaultKind::DatabaseStall => 500..5_000,
         FaultKind::DatabaseRestart | FaultKind::PromotionWithoutLoss => 200..2_000,
         FaultKind::PromotionWithLoss => 300..2_500,

@@ -6,9 +6,9 @@ use fritzy_testbed_shop::Api;
 use hyper::Method;
 use tokio::time::sleep;
 
-use crate::client::Shared;
+use crate::client::{PATIENCE, Shared};
 use crate::observation::{Attempt, Outcome, Request};
-use crate::shop::{self, Kind};
+use crate::shop::{self, Kind, PatientApi};
 
 /// For a read of a healed cluster: shards may still move.
 const READ_MAX: Duration = Duration::from_secs(20);
@@ -30,13 +30,15 @@ pub(crate) async fn final_reads(shared: &Shared, client: usize) -> Result<Vec<At
     let orders = shared.orders().into_iter().map(|id| (Kind::Order, id));
     let entities: Vec<_> = accounts.chain(products).chain(orders).collect();
     let mut attempts: Vec<Attempt> = Vec::new();
-    for (node, api) in shared.apis.iter().enumerate() {
+    for (node, api) in shared.apis.iter().cloned().enumerate() {
+        let patience = PATIENCE;
+        let api = PatientApi { api, patience };
         for (kind, id) in &entities {
             for wanted in [Request::Read, Request::ReadHistory] {
                 let asked = Instant::now();
                 loop {
                     let began_us = shared.now_us();
-                    let said = shop::send(api, *kind, id, &wanted).await;
+                    let said = shop::send(&api, *kind, id, &wanted).await;
                     let attempt = Attempt {
                         client,
                         request: attempts.len() as u64,

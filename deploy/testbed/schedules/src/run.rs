@@ -20,16 +20,14 @@ use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 
 use crate::check::{Loss, Losses, Verdict, check_journal, check_kafka, check_linearizability};
-use crate::client::{Client, Shared};
+use crate::client::{Client, PATIENCE, Shared};
 use crate::ending::{final_reads, wait_published};
 use crate::faults::{Executed, execute};
 use crate::observation::{Attempt, Change, Outcome, Request};
 use crate::report::RunReport;
 use crate::schedule::Schedule;
-use crate::shop::{self, Kind};
+use crate::shop::{self, Kind, PatientApi};
 
-/// Longer than any request needs on an idle machine; shorter than the clients' patience.
-const REQUEST_TIMEOUT_MS: u64 = 3_000;
 /// From the last heal until all shards are served: two fail-overs, and a start in a debug build on a
 /// busy machine.
 const SERVED_MAX: Duration = Duration::from_secs(45);
@@ -51,7 +49,6 @@ pub fn run(schedule: &Schedule, dir: &Path) -> Result<RunReport> {
     write_json(dir, "schedule.json", schedule)?;
     let mut config = schedule.cluster();
     config.logs = Some(dir.join("logs"));
-    let config = config.with("--request-timeout-ms", REQUEST_TIMEOUT_MS);
     let shards = ShardCount::new(config.shards).context("shards are in range")?;
     let cluster = FaultCluster::start(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -127,6 +124,8 @@ fn write_json(dir: &Path, name: &str, value: &impl serde::Serialize) -> Result<(
 /// Creates the entities that all clients share.
 async fn create_entities(schedule: &Schedule, shared: &mut Shared) -> Result<Vec<Attempt>> {
     let mut attempts = Vec::new();
+    let (api, patience) = (shared.apis[0].clone(), PATIENCE);
+    let api = PatientApi { api, patience };
     let kinds = [
         (Kind::Account, schedule.accounts),
         (Kind::Product, schedule.products),
@@ -137,7 +136,7 @@ async fn create_entities(schedule: &Schedule, shared: &mut Shared) -> Result<Vec
                 Kind::Product => (format!("product {number}"), number),
                 _ => (format!("account {number}"), 0),
             };
-            let said = shop::create(&shared.apis[0], kind, &name, price).await;
+            let said = shop::create(&api, kind, &name, price).await;
             let created = matches!(said.outcome, Outcome::Seen(_));
             ensure!(created, "{name} is not created: {:?}", said.outcome);
             let id = said.id.context("a created entity has an id")?;

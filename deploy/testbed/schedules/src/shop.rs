@@ -8,9 +8,6 @@ use tokio::time::timeout;
 
 use crate::observation::{Change, Outcome, Quote, Request, View};
 
-/// Longer than a node takes for a request (`--request-timeout-ms` of the schedules), and short enough
-/// that clients of a stopped node go on.
-const RESPONSE_MAX: Duration = Duration::from_secs(4);
 /// Entries of a history that are read; more than a run writes to one entity.
 const HISTORY_MAX: u32 = 1_000;
 
@@ -20,6 +17,13 @@ pub(crate) enum Kind {
     Account,
     Product,
     Order,
+}
+
+/// A node, and how long a client waits for its responses.
+#[derive(Debug, Clone)]
+pub(crate) struct PatientApi {
+    pub(crate) api: Api,
+    pub(crate) patience: Duration,
 }
 
 /// What a response says.
@@ -43,7 +47,7 @@ const PRODUCT: &str = "id version name priceMoney { minorUnits }";
 const ORDER: &str = "id version status products { id name quantity priceMoney { minorUnits } }";
 
 /// Sends a request for an entity.
-pub(crate) async fn send(api: &Api, kind: Kind, id: &str, wanted: &Request) -> Said {
+pub(crate) async fn send(api: &PatientApi, kind: Kind, id: &str, wanted: &Request) -> Said {
     let (document, field, variables) = match wanted {
         Request::Read => read(kind, id),
         Request::ReadHistory => {
@@ -62,7 +66,7 @@ pub(crate) async fn send(api: &Api, kind: Kind, id: &str, wanted: &Request) -> S
 }
 
 /// Places an order of this quantity.
-pub(crate) async fn place(api: &Api, basket: &Basket, quantity: u64, key: &str) -> Said {
+pub(crate) async fn place(api: &PatientApi, basket: &Basket, quantity: u64, key: &str) -> Said {
     let document = format!(
         "mutation($order: OrderInput!, $key: String) {{
             createOrder(order: $order, idempotencyKey: $key) {{ {ORDER} }} }}"
@@ -74,7 +78,7 @@ pub(crate) async fn place(api: &Api, basket: &Basket, quantity: u64, key: &str) 
 }
 
 /// Creates an account, or a product with this price.
-pub(crate) async fn create(api: &Api, kind: Kind, name: &str, price: u64) -> Said {
+pub(crate) async fn create(api: &PatientApi, kind: Kind, name: &str, price: u64) -> Said {
     let (document, field, input) = match kind {
         Kind::Product => {
             let price = json!({ "amount": decimal(price) });
@@ -158,7 +162,7 @@ fn change_document(
 }
 
 async fn exchange(
-    api: &Api,
+    PatientApi { api, patience }: &PatientApi,
     document: &str,
     field: &str,
     variables: Value,
@@ -166,8 +170,8 @@ async fn exchange(
 ) -> Said {
     let body = json!({ "query": document, "variables": variables });
     let sending = api.try_send(api.post(), body.to_string());
-    let outcome = match timeout(RESPONSE_MAX, sending).await {
-        Err(_) => Outcome::Unknown(format!("no response within {RESPONSE_MAX:?}")),
+    let outcome = match timeout(*patience, sending).await {
+        Err(_) => Outcome::Unknown(format!("no response within {patience:?}")),
         // Nobody listened: nothing was sent.
         Ok(Err(failure)) if failure.contains("(Connect,") => Outcome::NotDone(failure),
         Ok(Err(failure)) => Outcome::Unknown(failure),
