@@ -299,7 +299,7 @@ impl FaultCluster {
         self.wait_served(NODE_TIME_MAX)?;
         let began = Instant::now();
         loop {
-            let (_, status) = self.ask(&self.nodes[0], &["cluster", "status", "--json"])?;
+            let (_, status) = self.call(&self.nodes[0], &["cluster", "status", "--json"])?;
             let status: Value = serde_json::from_str(&status).unwrap_or_default();
             let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
             let with_shards = nodes.iter().filter(|node| node["shards"] != 0).count();
@@ -307,7 +307,7 @@ impl FaultCluster {
                 return Ok(());
             }
             if nodes.len() == self.nodes.len() {
-                self.ask(&self.nodes[0], &["cluster", "rebalance"])?;
+                self.call(&self.nodes[0], &["cluster", "rebalance"])?;
             }
             if began.elapsed() > NODE_TIME_MAX {
                 return Err(ServiceError::TooLate {
@@ -321,11 +321,11 @@ impl FaultCluster {
 
     /// Exit code and output of `fritzy cluster status` of one node.
     fn status(&self, node: &FaultNode) -> Result<(Option<i32>, String), ServiceError> {
-        self.ask(node, &["cluster", "status"])
+        self.call(node, &["cluster", "status"])
     }
 
     /// Runs a command of `fritzy cluster` against one node.
-    fn ask(
+    fn call(
         &self,
         node: &FaultNode,
         arguments: &[&str],

@@ -20,6 +20,8 @@ pub struct RunReport {
     pub unknown: usize,
     /// How many certainly did nothing.
     pub not_done: usize,
+    /// How many events the system names as lost by a promotion.
+    pub lost: u64,
     /// From the start of the cluster to the verdict, in milliseconds.
     pub took_ms: u64,
     /// From the last heal until all shards were served, in milliseconds; `None` if they were not.
@@ -32,6 +34,7 @@ impl RunReport {
     pub(crate) fn new(
         schedule: &Schedule,
         attempts: &[Attempt],
+        lost: u64,
         verdict: Verdict,
         took: Duration,
         served: Option<Duration>,
@@ -45,6 +48,7 @@ impl RunReport {
             attempts: attempts.len(),
             unknown: count(|outcome| matches!(outcome, Outcome::Unknown(_))),
             not_done: count(|outcome| matches!(outcome, Outcome::NotDone(_))),
+            lost,
             took_ms: took.as_millis() as u64,
             served_after_ms: served.map(|served| served.as_millis() as u64),
             verdict,
@@ -71,12 +75,13 @@ impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "seed {}: {}; {} attempts, {} unknown, {} refused; {:.1} s, served again after {}: {}",
+            "seed {}: {}; {} attempts, {} unknown, {} refused, {} lost; {:.1} s, served again after {}: {}",
             self.schedule.seed,
             self.faults(),
             self.attempts,
             self.unknown,
             self.not_done,
+            self.lost,
             self.took_ms as f64 / 1e3,
             self.served_after_ms
                 .map_or_else(|| "-".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1e3)),
@@ -95,8 +100,8 @@ impl fmt::Display for RunReport {
 /// The reports as a table in Markdown.
 #[must_use]
 pub fn table(reports: &[RunReport]) -> String {
-    let mut text = "| seed | faults (seconds) | attempts | unknown | refused | served again | run | verdict |\n\
-                    |---|---|---|---|---|---|---|---|\n"
+    let mut text = "| seed | faults (seconds) | attempts | unknown | refused | lost | served again | run | verdict |\n\
+                    |---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for report in reports {
         let served = report.served_after_ms.map_or_else(
@@ -104,12 +109,13 @@ pub fn table(reports: &[RunReport]) -> String {
             |ms| format!("{:.1} s", ms as f64 / 1e3),
         );
         let row = format!(
-            "| {} | {} | {} | {} | {} | {served} | {:.1} s | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {served} | {:.1} s | {} |\n",
             report.schedule.seed,
             report.faults(),
             report.attempts,
             report.unknown,
             report.not_done,
+            report.lost,
             report.took_ms as f64 / 1e3,
             report.verdict
         );

@@ -98,7 +98,7 @@ pub fn run(schedule: &Schedule, dir: &Path) -> Result<RunReport> {
     cluster.kill_nodes();
     attempts.sort_by_key(|attempt| (attempt.began_us, attempt.client));
     write_json(dir, "history.json", &attempts)?;
-    judge(
+    let lost = judge(
         &Judged {
             schedule,
             cluster: &cluster,
@@ -110,7 +110,14 @@ pub fn run(schedule: &Schedule, dir: &Path) -> Result<RunReport> {
         },
         &mut verdict,
     );
-    let report = RunReport::new(schedule, &attempts, verdict, began.elapsed(), served.ok());
+    let report = RunReport::new(
+        schedule,
+        &attempts,
+        lost,
+        verdict,
+        began.elapsed(),
+        served.ok(),
+    );
     write_json(dir, "report.json", &report)?;
     Ok(report)
 }
@@ -199,17 +206,24 @@ struct Judged<'a> {
     started_at: SystemTime,
 }
 
-fn judge(judged: &Judged<'_>, verdict: &mut Verdict) {
+/// Judges a run. Returns how many events the system names as lost.
+fn judge(judged: &Judged<'_>, verdict: &mut Verdict) -> u64 {
     let url = judged.cluster.database_url();
     let auditing = AssertUnwindSafe(|| judged.runtime.block_on(audit_left(&url, judged.shards)));
     let (audit, generations) = match std::panic::catch_unwind(auditing) {
         Ok(found) => found,
-        Err(panic) => return verdict.violation(format!("the audit failed: {}", text_of(&*panic))),
+        Err(panic) => {
+            verdict.violation(format!("the audit failed: {}", text_of(&*panic)));
+            return 0;
+        }
     };
     verify(judged, &url, verdict);
     let losses = match Losses::named(&generations, |generation| judged.loss(generation)) {
         Ok(losses) => losses,
-        Err(failure) => return verdict.violation(failure),
+        Err(failure) => {
+            verdict.violation(failure);
+            return 0;
+        }
     };
     let kept = kept_versions(&audit, &losses);
     // An entity without events was lost as a whole.
@@ -232,6 +246,8 @@ fn judge(judged: &Judged<'_>, verdict: &mut Verdict) {
             Err(panic) => verdict.violation(format!("the topics: {}", text_of(&*panic))),
         }
     }
+    let starts = losses.0.iter().flat_map(|loss| loss.shards.values());
+    starts.map(|start| start.lost_events()).sum()
 }
 
 impl Judged<'_> {

@@ -35,7 +35,7 @@ impl Observer {
     }
 
     /// The data of a response without errors that arrives in time.
-    async fn ask(&self, node: usize, document: &str, variables: Value) -> Option<Value> {
+    async fn send(&self, node: usize, document: &str, variables: Value) -> Option<Value> {
         let api = &self.apis[node];
         let body = json!({ "query": document, "variables": variables });
         let sent = api.try_send(api.post(), body.to_string());
@@ -44,7 +44,7 @@ impl Observer {
     }
 
     async fn create(&self, node: usize) -> Option<Value> {
-        let mut data = self.ask(node, CREATE, json!({ "name": "Ada" })).await?;
+        let mut data = self.send(node, CREATE, json!({ "name": "Ada" })).await?;
         Some(data["createAccount"].take())
     }
 
@@ -91,13 +91,13 @@ impl Observer {
     pub(crate) async fn rename(&self, node: usize, id: &str) -> Option<Duration> {
         let document = "mutation($id: String!) { renameAccount(id: $id, name: \"Bo\") { id } }";
         let began = Instant::now();
-        self.ask(node, document, json!({ "id": id })).await?;
+        self.send(node, document, json!({ "id": id })).await?;
         Some(began.elapsed())
     }
 
     pub(crate) async fn has(&self, id: &str) -> bool {
         let document = "query($id: String!) { accounts(id: $id) { id } }";
-        self.ask(0, document, json!({ "id": id })).await.is_some()
+        self.send(0, document, json!({ "id": id })).await.is_some()
     }
 
     /// Writes until a write is refused.
