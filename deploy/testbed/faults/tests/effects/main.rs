@@ -27,6 +27,7 @@ fn two_nodes() -> FaultConfig {
 }
 
 /// Injects a fault, observes its effect, heals it, and waits until all is served.
+#[expect(clippy::print_stdout, reason = "a report of the test")]
 async fn broken(cluster: &FaultCluster, fault: Fault, effect: impl AsyncFnOnce()) {
     blocking(|| cluster.inject(&fault));
     effect().await;

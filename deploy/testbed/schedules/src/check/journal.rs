@@ -1,7 +1,7 @@
 //! What clients were told, compared with the journal: lost updates, double effects, and changes that
 //! were refused or that nobody has requested.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 
 use fritzy_domain::{AccountEvent, EntityId, Event, OrderEvent, ProductEvent, RecordedEvent};
@@ -80,8 +80,11 @@ fn requests(attempts: &[Attempt]) -> BTreeMap<(usize, u64), Requested<'_>> {
     requests
 }
 
+/// A change, and the entity where only that makes it one certain change.
+type ChangeKey = (Option<String>, Change);
+
 /// Where the journal has each change.
-struct Placed(HashMap<(Option<String>, Change), Vec<(EntityId, u64)>>);
+struct Placed(HashMap<ChangeKey, Vec<(EntityId, u64)>>);
 
 impl Placed {
     fn of(journal: &Journal) -> Self {
@@ -101,7 +104,7 @@ impl Placed {
     }
 
     /// Changes that are not unique are looked for in their entity.
-    fn key(entity: &str, change: Change) -> (Option<String>, Change) {
+    fn key(entity: &str, change: Change) -> ChangeKey {
         let entity = (!change.is_unique()).then(|| entity.to_owned());
         (entity, change)
     }
@@ -130,9 +133,7 @@ impl Check<'_> {
     fn request(&mut self, requested: &Requested<'_>) {
         let first = requested.attempts[0];
         let entities = requested.attempts.iter();
-        let entity = entities
-            .filter_map(|attempt| attempt.entity.as_deref())
-            .last();
+        let entity = entities.rev().find_map(|attempt| attempt.entity.as_deref());
         let found = self.placed.find(entity, requested.change).to_vec();
         if found.len() > 1 {
             let what = format!("I8: a request had two effects: {first:?} is at {found:?}");
@@ -199,7 +200,7 @@ impl Check<'_> {
 
     /// Nothing is in the journal that nobody has requested.
     fn require_requested(&mut self, requests: &BTreeMap<(usize, u64), Requested<'_>>) {
-        let may_be: std::collections::HashSet<_> = requests
+        let may_be: HashSet<_> = requests
             .values()
             .filter(|requested| requested.may_be_done())
             .flat_map(|requested| {

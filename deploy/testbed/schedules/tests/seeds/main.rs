@@ -1,6 +1,7 @@
 //! Ten seeds, which together have every kind of fault. `cargo xtask schedules` runs others.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -9,9 +10,12 @@ use fritzy_testbed::{ServiceError, skipped, test_name};
 use fritzy_testbed_faults::FaultKind;
 use fritzy_testbed_schedules::{RunReport, Schedule, draw, run};
 
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
+const SEEDS: RangeInclusive<u64> = 1..=10;
 /// Schedules that run side by side: each waits most of the time.
 const JOBS: usize = 3;
+
+/// Far fewer than clients send in a run that they spend waiting.
+const ATTEMPTS_MIN: usize = 50;
 
 /// Runs a schedule; `None` if this machine lacks something that it needs, with the reason as a skip.
 fn run_here(schedule: &Schedule, test: &str) -> Option<RunReport> {
@@ -62,7 +66,11 @@ fn i1_ten_seeds_with_every_fault_are_clean() {
         .map(ToString::to_string)
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+    // The faults had their effects, and the clients their responses.
     for report in &reports {
-        assert!(report.attempts > 0, "{report}");
+        assert!(report.attempts >= ATTEMPTS_MIN, "{report}");
+        assert!(!report.schedule.loses() || report.lost > 0, "{report}");
     }
+    let is_unknown = reports.iter().any(|report| report.unknown > 0);
+    assert!(is_unknown || reports.is_empty());
 }
