@@ -25,6 +25,7 @@ mod scenarios;
 
 pub mod measure;
 pub mod replay;
+pub mod soak;
 
 pub use error::BenchError;
 pub use graphql_client::{

@@ -25,6 +25,7 @@ enum Command {
     Run(Box<commands::Run>),
     Compare(commands::Compare),
     Replay(commands::Replay),
+    Soak(commands::Soak),
     #[command(name = "ceiling-server", hide = true)]
     BaselineServer(commands::BaselineServerCommand),
     #[command(hide = true)]
@@ -37,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Run(run) => run.run().await,
         Command::Compare(compare) => compare.run(),
         Command::Replay(replay) => replay.run().await,
+        Command::Soak(soak) => soak.run().await,
         Command::BaselineServer(server) => server.run().await,
         Command::OtherNode(node) => node.run().await,
     }

@@ -2,6 +2,7 @@
 //! start and exit.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::process::NodeProcess;
@@ -20,6 +21,8 @@ pub struct ClusterSettings {
     pub admin_token: Option<String>,
     /// Further arguments of every node.
     pub arguments: Vec<String>,
+    /// The binary of every node; otherwise the one next to this program.
+    pub binary: Option<PathBuf>,
 }
 
 impl ClusterSettings {
@@ -31,6 +34,7 @@ impl ClusterSettings {
             cookie: "the cookie of a local cluster".to_owned(),
             admin_token: None,
             arguments: Vec::new(),
+            binary: None,
         }
     }
 
@@ -92,11 +96,12 @@ impl NodeSlot {
         addresses: NodeAddresses,
         settings: ClusterSettings,
     ) -> Self {
+        let workspace = Workspace::with_binary(settings.binary.clone());
         Self {
             name: name.into(),
             addresses,
             settings,
-            workspace: Workspace::new(),
+            workspace,
         }
     }
 
