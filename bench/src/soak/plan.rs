@@ -112,7 +112,7 @@ impl SoakFault {
             Self::Stop => 7_000..9_000,
             Self::Restart => 500..2_000,
             Self::CutOneWay | Self::Cut | Self::Refuse | Self::Slow => 2_000..8_000,
-            Self::DatabaseStall => 1_000..5_000,
+            Self::DatabaseStall => 2_000..5_000,
             Self::DatabaseRestart => 500..2_000,
             Self::FullDisk => 1_000..4_000,
             Self::Clock | Self::LogPipeFull => 2_000..8_000,

@@ -237,6 +237,8 @@ fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn record(served_after_s: Option<f64>, interrupted: u16) -> FaultRecord {
@@ -261,6 +263,63 @@ mod tests {
         assert_eq!((found.faults_count, found.interrupting_count), (11, 10));
         let times = (found.median_s, found.p90_s, found.worst_s);
         assert_eq!(times, (Some(5.0), Some(9.0), Some(10.0)));
+    }
+
+    fn report() -> SoakReport {
+        let options = SoakOptions {
+            duration: Duration::from_secs(60),
+            faults_max: None,
+            seed: 1,
+            nodes: 3,
+            shards: 8,
+            fault_every: Duration::from_secs(30),
+            faults: vec![SoakFault::Kill],
+            rate_per_s: 10,
+            node: "fritzy".into(),
+            node_settings: Vec::new(),
+            logs: None,
+        };
+        let mut report = SoakReport::new(&options, "fritzy 0.0.0".to_owned());
+        report.requests.add("read", None);
+        report
+    }
+
+    #[test]
+    fn each_thing_that_is_wrong_fails_the_run() {
+        assert_eq!(report().failures(), [""; 0]);
+        let planted: [fn(&mut SoakReport); 5] = [
+            |report| report.wrong_answers_count = 1,
+            |report| report.requests = Counts::default(),
+            |report| report.read_back_failure = Some("late".to_owned()),
+            |report| report.journal_failure = Some("a gap".to_owned()),
+            |report| {
+                let failure = Some("not whole".to_owned());
+                let failed = FaultRecord {
+                    failure,
+                    ..record(None, 3)
+                };
+                report.faults.push(failed);
+            },
+        ];
+        for plant in planted {
+            let mut report = report();
+            plant(&mut report);
+            assert_eq!(report.failures().len(), 1, "{:?}", report.failures());
+        }
+    }
+
+    #[test]
+    fn report_is_read_back_as_it_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("soak.json");
+        let mut written = report();
+        written.faults.push(record(Some(4.5), 3));
+        written.fail_overs = FailOver::by_kind(&written.faults);
+        written.write(&file).expect("written");
+        assert_eq!(SoakReport::read(&file).expect("a report"), written);
+        written.schema_version += 1;
+        written.write(&file).expect("written");
+        assert!(SoakReport::read(&file).is_err(), "another version");
     }
 
     #[test]

@@ -82,18 +82,14 @@ pub async fn soak(
     let starting = options.clone();
     let cluster = spawn_blocking(move || SoakCluster::start(&starting));
     let cluster = Arc::new(cluster.await.expect("no panic")?);
-    let running = Running::start(options, cluster, Ledger::new(0)).await?;
+    let running = Running::start(options, cluster).await?;
     show(Progress::Began);
     let (faults, interrupted) = running.execute(options, stop, show).await;
     running.finish(options, faults, interrupted, show).await
 }
 
 impl Running {
-    async fn start(
-        options: &SoakOptions,
-        cluster: Arc<SoakCluster>,
-        setup: Ledger,
-    ) -> Result<Self, BenchError> {
+    async fn start(options: &SoakOptions, cluster: Arc<SoakCluster>) -> Result<Self, BenchError> {
         let (probed, others) = accounts_of_shards(&cluster.apis, options.shards)
             .await
             .map_err(|reason| BenchError::Preparing {
@@ -113,9 +109,8 @@ impl Running {
             let probe = Probe::new(shard, account, cluster.apis.clone(), shared.clone());
             clients.push(tokio::spawn(probe.run()));
         }
-        for ledger in [setup, others] {
-            clients.push(tokio::spawn(async { ledger }));
-        }
+        // Accounts that no probe uses are read back as well.
+        clients.push(tokio::spawn(async { others }));
         let database_port = cluster.database_port();
         let first = take(&shared, &cluster.faults, database_port);
         let samples = tokio::spawn({
