@@ -3,14 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::time::sleep;
 
 use super::api::{Api, Failure};
 use super::ledger::{Ledger, WrongAnswer};
-use super::shared::Shared;
+use super::shared::{Sent, Shared};
 use crate::random::seeded;
 
 /// Enough that some wait for a shard while others go on.
@@ -112,9 +112,10 @@ impl Client {
 
     async fn create_account(&mut self) {
         let name = format!("soak {} {}", self.number, self.requests);
-        let api = self.api();
         let result = self
-            .counted("create account", api.create_account(&name))
+            .send("create account", async |api| {
+                api.create_account(&name).await
+            })
             .await;
         match result {
             Ok(created) => {
@@ -131,9 +132,10 @@ impl Client {
 
     async fn rename(&mut self, account: &str) {
         let name = format!("renamed {} {}", self.number, self.requests);
-        let api = self.api();
         let result = self
-            .counted("rename account", api.rename_account(account, &name))
+            .send("rename account", async |api| {
+                api.rename_account(account, &name).await
+            })
             .await;
         match result {
             Ok(seen) => {
@@ -148,9 +150,8 @@ impl Client {
     }
 
     async fn read_account(&mut self, account: &str) {
-        let api = self.api();
         if let Ok(seen) = self
-            .counted("read account", api.read_account(account))
+            .send("read account", async |api| api.read_account(account).await)
             .await
         {
             let read = self
@@ -163,9 +164,11 @@ impl Client {
     async fn place_order(&mut self, account: &str) {
         let quantity = self.ledger.next_quantity(account);
         let key = format!("soak {:x} {} {}", self.run, self.number, self.requests);
-        let (api, product) = (self.api(), self.product.clone());
-        let placing = api.place_order(account, (&product, quantity), &key);
-        match self.counted("place order", placing).await {
+        let product = self.product.clone();
+        let placed = self.send("place order", async |api| {
+            api.place_order(account, (&product, quantity), &key).await
+        });
+        match placed.await {
             Ok(seen) => {
                 let placed = self.ledger.order_placed(account, quantity, &seen);
                 self.judge(placed);
@@ -186,9 +189,10 @@ impl Client {
         let Some((_, mutation, to)) = self.rng.choice(possible) else {
             return self.read_order(account, order).await;
         };
-        let api = self.api();
         match self
-            .counted("change order", api.change_order(order, mutation))
+            .send("change order", async |api| {
+                api.change_order(order, mutation).await
+            })
             .await
         {
             Ok(seen) => {
@@ -201,16 +205,20 @@ impl Client {
     }
 
     async fn read_order(&mut self, account: &str, order: &str) {
-        let api = self.api();
-        if let Ok(seen) = self.counted("read order", api.read_order(order)).await {
+        if let Ok(seen) = self
+            .send("read order", async |api| api.read_order(order).await)
+            .await
+        {
             let read = self.ledger.order_read(account, &seen);
             self.judge(read);
         }
     }
 
     async fn list_orders(&mut self, account: &str) {
-        let api = self.api();
-        if let Ok(listed) = self.counted("list orders", api.list_orders(account)).await {
+        if let Ok(listed) = self
+            .send("list orders", async |api| api.list_orders(account).await)
+            .await
+        {
             for wrong in self.ledger.orders_listed(account, &listed) {
                 self.shared.add_wrong(wrong);
             }
@@ -219,30 +227,28 @@ impl Client {
 
     /// The accounts of others are on the page as well, so only its success is judged.
     async fn list_accounts(&mut self) {
-        let api = self.api();
         let _ = self
-            .counted("list accounts", api.list_accounts(0, LIST_LEN))
+            .send("list accounts", async |api| {
+                api.list_accounts(0, LIST_LEN).await
+            })
             .await;
     }
 
-    /// Any node, also one that does not run: clients do not know.
-    fn api(&mut self) -> Api {
-        self.rng
-            .choice(&self.apis)
-            .expect("there are nodes")
-            .clone()
-    }
-
-    async fn counted<T>(
-        &self,
-        operation: &str,
-        sending: impl Future<Output = Result<T, Failure>>,
+    /// Sends a request to any node, also to one that does not run: clients do not know.
+    async fn send<T>(
+        &mut self,
+        operation: &'static str,
+        request: impl AsyncFnOnce(&Api) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let (began, phase) = (Instant::now(), self.shared.phase());
-        let result = sending.await;
-        let failure = result.as_ref().err();
-        self.shared
-            .add_request(operation, failure, began.elapsed(), phase.has_fault);
+        let node = self.rng.usize(..self.apis.len());
+        let sent = Sent {
+            operation,
+            node,
+            at: self.shared.elapsed(),
+            during_fault: self.shared.phase().has_fault,
+        };
+        let result = request(&self.apis[node]).await;
+        self.shared.add_request(sent, result.as_ref().err());
         result
     }
 

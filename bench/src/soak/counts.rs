@@ -25,6 +25,21 @@ pub struct Counts {
     pub unknown_by_code_count: BTreeMap<String, u64>,
 }
 
+/// A request of unknown outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnknownOutcome {
+    /// When it was sent, in seconds from the start of the load.
+    pub sent_at_s: f64,
+    /// How long it took, in seconds.
+    pub took_s: f64,
+    /// What was requested.
+    pub operation: String,
+    /// The number of the node that it was sent to, from 1.
+    pub node: usize,
+    /// The error code, or the failure of the connection.
+    pub code: String,
+}
+
 /// Latencies of successful requests of one phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {

@@ -28,7 +28,7 @@ mod sampler;
 mod shared;
 mod table;
 
-pub use counts::{Counts, Latency};
+pub use counts::{Counts, Latency, UnknownOutcome};
 pub use faults::FaultRecord;
 pub use growth::{Growth, Verdict};
 pub use ledger::{WrongAnswer, WrongKind};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{Counts, Latency};
+use super::counts::{Counts, Latency, UnknownOutcome};
 use super::faults::FaultRecord;
 use super::growth::{Growth, Verdict};
 use super::ledger::WrongAnswer;
@@ -42,6 +42,8 @@ pub struct SoakReport {
     pub wrong_answers_count: u64,
     /// The first 100 of them.
     pub wrong_answers: Vec<WrongAnswer>,
+    /// The first 100 requests of unknown outcome, to compare with faults and logs.
+    pub unknown_outcomes: Vec<UnknownOutcome>,
     /// Each fault.
     pub faults: Vec<FaultRecord>,
     /// Fail-over times by the kind of fault.
@@ -126,6 +128,7 @@ impl SoakReport {
             latency_during_faults: latency,
             wrong_answers_count: 0,
             wrong_answers: Vec::new(),
+            unknown_outcomes: Vec::new(),
             faults: Vec::new(),
             fail_overs: BTreeMap::new(),
             read_back_entities_count: 0,

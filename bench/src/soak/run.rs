@@ -1,11 +1,12 @@
 //! One soak, from the start of its cluster to the report.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -28,6 +29,8 @@ use crate::BenchError;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 /// Until all shards are served after the load: two fail-overs, and a start on a busy machine.
 const SERVED_MAX: Duration = Duration::from_secs(60);
+/// Records of faults that wait to be shown: there is one every few seconds at most.
+const FAULTS_WAITING: usize = 8;
 /// The price of the first client's product; each client has another one.
 const PRICE_MINOR: u64 = 199;
 
@@ -134,20 +137,21 @@ impl Running {
         show: &(dyn Fn(Progress) + Sync),
     ) -> (Vec<FaultRecord>, bool) {
         let is_stopped = Arc::new(AtomicBool::new(false));
-        let records = Arc::new(Mutex::new(Vec::new()));
+        let (sender, mut ended) = mpsc::channel(FAULTS_WAITING);
         let plan = Plan::new(
             options.seed,
             &options.faults,
             options.nodes,
             options.fault_every,
         );
-        let mut executing = spawn_blocking({
+        let executing = spawn_blocking({
             let (cluster, shared) = (self.cluster.clone(), self.shared.clone());
-            let (is_stopped, records) = (is_stopped.clone(), records.clone());
+            let is_stopped = is_stopped.clone();
             let limits = (options.duration, options.faults_max);
             move || {
                 let is_wanted = || !is_stopped.load(Ordering::Relaxed);
-                let report = |record| lock(&records).push(record);
+                // The receiver stays until this thread has ended.
+                let report = |record| drop(sender.blocking_send(record));
                 execute(plan, limits, &cluster.faults, &shared, &is_wanted, &report);
             }
         });
@@ -156,27 +160,21 @@ impl Running {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         // The first tick is at once.
         ticks.tick().await;
-        let mut shown = 0;
+        let mut records = Vec::new();
         loop {
             tokio::select! {
-                ended = &mut executing => {
-                    ended.expect("no panic");
-                    break;
+                record = ended.recv() => {
+                    let Some(record) = record else { break };
+                    show(Progress::Fault(Box::new(record.clone())));
+                    records.push(record);
                 }
                 () = &mut stop, if !is_stopped.load(Ordering::Relaxed) => {
                     is_stopped.store(true, Ordering::Relaxed);
                 }
                 _ = ticks.tick() => show(self.progress()),
             }
-            let new: Vec<FaultRecord> = lock(&records).iter().skip(shown).cloned().collect();
-            shown += new.len();
-            new.into_iter()
-                .for_each(|record| show(Progress::Fault(Box::new(record))));
         }
-        let records = std::mem::take(&mut *lock(&records));
-        for record in records.iter().skip(shown) {
-            show(Progress::Fault(Box::new(record.clone())));
-        }
+        executing.await.expect("no panic");
         (records, is_stopped.load(Ordering::Relaxed))
     }
 
@@ -246,6 +244,7 @@ impl Running {
             latency_during_faults: recorded.latencies.during_faults(),
             wrong_answers_count: recorded.wrong_count,
             wrong_answers: recorded.wrong,
+            unknown_outcomes: recorded.unknown,
             fail_overs: FailOver::by_kind(&faults),
             faults,
             read_back_entities_count: found.entities_count,
@@ -274,9 +273,4 @@ async fn products(api: &Api) -> Result<Vec<Product>, BenchError> {
         products.push(Product { id, price_minor });
     }
     Ok(products)
-}
-
-/// A panic under this lock leaves nothing half done: records are added whole.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

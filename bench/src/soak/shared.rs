@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::api::Failure;
-use super::counts::{Counts, Latencies};
+use super::counts::{Counts, Latencies, UnknownOutcome};
 use super::ledger::{WrongAnswer, WrongKind};
 use super::recovery::ProbeResult;
 
-/// Wrong answers that are kept with their details; all are counted.
-const WRONG_KEPT_MAX: usize = 100;
+/// Wrong answers, and requests of unknown outcome, that are kept with their details; all are counted.
+const DETAILS_MAX: usize = 100;
 
 /// What happens at present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,7 @@ struct Record {
     latencies: Latencies,
     wrong: Vec<WrongAnswer>,
     wrong_count: u64,
+    unknown: Vec<UnknownOutcome>,
     /// Results since the last fault began.
     probes: Vec<ProbeResult>,
 }
@@ -52,6 +53,19 @@ pub(crate) struct Recorded {
     pub(crate) latencies: Latencies,
     pub(crate) wrong: Vec<WrongAnswer>,
     pub(crate) wrong_count: u64,
+    pub(crate) unknown: Vec<UnknownOutcome>,
+}
+
+/// A request of a client, as it is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) operation: &'static str,
+    /// The node that it was sent to, from 0.
+    pub(crate) node: usize,
+    /// When it was sent, from the start of the load.
+    pub(crate) at: Duration,
+    /// Whether there was a fault when it was sent.
+    pub(crate) during_fault: bool,
 }
 
 impl Shared {
@@ -130,21 +144,26 @@ impl Shared {
     }
 
     /// Counts a request of a client.
-    pub(crate) fn add_request(
-        &self,
-        operation: &str,
-        failure: Option<&Failure>,
-        took: Duration,
-        during_fault: bool,
-    ) {
+    pub(crate) fn add_request(&self, sent: Sent, failure: Option<&Failure>) {
+        let took = self.elapsed().saturating_sub(sent.at);
         let mut record = self.record();
-        record.counts.add(operation, failure);
-        if failure.is_none() {
-            record.latencies.record(took, during_fault);
+        record.counts.add(sent.operation, failure);
+        match failure {
+            None => record.latencies.record(took, sent.during_fault),
+            Some(Failure::Unknown(code)) if record.unknown.len() < DETAILS_MAX => {
+                record.unknown.push(UnknownOutcome {
+                    sent_at_s: sent.at.as_secs_f64(),
+                    took_s: took.as_secs_f64(),
+                    operation: sent.operation.to_owned(),
+                    node: sent.node + 1,
+                    code: code.clone(),
+                });
+            }
+            Some(_) => {}
         }
         drop(record);
         if let Some(failure) = failure {
-            self.judge_failure(operation, failure);
+            self.judge_failure(sent.operation, failure);
         }
     }
 
@@ -163,7 +182,7 @@ impl Shared {
     pub(crate) fn add_wrong(&self, wrong: WrongAnswer) {
         let mut record = self.record();
         record.wrong_count += 1;
-        if record.wrong.len() < WRONG_KEPT_MAX {
+        if record.wrong.len() < DETAILS_MAX {
             record.wrong.push(wrong);
         }
     }
@@ -185,6 +204,7 @@ impl Shared {
             latencies: record.latencies,
             wrong: record.wrong,
             wrong_count: record.wrong_count,
+            unknown: record.unknown,
         }
     }
 }

@@ -1,12 +1,10 @@
 //! A short soak with two faults, ended by Ctrl-C once both are over: nothing is lost, the faults show
 //! in the report, and nothing is left running.
 
-use std::fs::{self, File};
-use std::process::Stdio;
 use std::time::Duration;
 
 use fritzy_bench::soak::{SoakFault, SoakReport, Verdict};
-use fritzy_testbed::{node_binary, skip, wait_until};
+use fritzy_testbed::{ChildProcess, node_binary, skip, wait_until};
 use rustix::process::{Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
@@ -23,12 +21,9 @@ const SHARDS: u16 = 16;
 #[test]
 fn soak_shows_recovery_from_each_fault_and_no_loss() {
     let folder = TempDir::new().expect("a folder");
-    let (json, progress) = (
-        folder.path().join("soak.json"),
-        folder.path().join("progress"),
-    );
-    let stderr = File::create(&progress).expect("a file");
-    let running = bench(&["soak", "--minutes=30", "--fault-every-s=8", "--rate=40"])
+    let (json, log) = (folder.path().join("soak.json"), folder.path().join("log"));
+    let mut command = bench(&["soak", "--minutes=30", "--fault-every-s=8", "--rate=40"]);
+    command
         .args([
             "--faults=kill,database-stall",
             &format!("--shards={SHARDS}"),
@@ -36,34 +31,20 @@ fn soak_shows_recovery_from_each_fault_and_no_loss() {
         .arg("--node")
         .arg(node_binary())
         .arg("--json")
-        .arg(&json)
-        .stdout(Stdio::null())
-        .stderr(stderr)
-        .spawn();
-    let mut running = running.expect("it starts");
-    let shown = || fs::read_to_string(&progress).expect("UTF-8");
-    let mut ended = None;
+        .arg(&json);
+    let mut running = ChildProcess::spawn(&mut command, &log).expect("it starts");
     wait_until("two faults are over", FAULTS_MAX, || {
-        ended = running.try_wait().expect("a child");
-        ended.is_some() || shown().matches("whole after").count() == 2
+        running.try_exit().is_some() || running.log().matches("whole after").count() >= 2
     });
-    if ended.is_some() && shown().contains("is not installed") {
+    if running.try_exit().is_some() && running.log().contains("is not installed") {
         skip!("PostgreSQL is not installed");
     }
-    assert_eq!(ended, None, "{}", shown());
-    kill_process(pid(running.id()), Signal::INT).expect("it runs");
-    wait_until("it ends", END_MAX, || {
-        ended = running.try_wait().expect("a child");
-        ended.is_some()
-    });
+    assert_eq!(running.try_exit(), None);
+    kill_process(pid(running.pid()), Signal::INT).expect("it runs");
+    wait_until("it ends", END_MAX, || running.try_exit().is_some());
+    let code = running.try_exit().and_then(|status| status.code());
     let report = SoakReport::read(&json).expect("a report");
-    let code = ended.and_then(|status| status.code());
-    assert_eq!(
-        (code, report.failures()),
-        (Some(130), Vec::new()),
-        "{}",
-        shown()
-    );
+    assert_eq!((code, report.failures()), (Some(130), Vec::new()));
     assert!(report.interrupted);
     assert_faults(&report);
     assert_requests(&report);
@@ -182,5 +163,5 @@ fn soak_refuses_what_it_cannot_run() {
         .expect("it starts");
     assert_exit_code(&without_postgres, 2);
     let text = String::from_utf8_lossy(&without_postgres.stderr);
-    assert!(text.contains("PostgreSQL is not installed"), "{text}");
+    assert!(text.contains("is not installed"), "{text}");
 }
