@@ -11,7 +11,7 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Measures Fritzy: load tests of a node or of a shop in this process, and the replay of real
+/// Measures Fritzy: load tests of a node or of a shop in this process, a soak of a cluster, and the replay of real
 /// orders
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
