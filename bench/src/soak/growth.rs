@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 /// Two ages are the same if they differ by at most this: half of the time between two samples.
 const AGE_DIFFERENCE_MAX_S: f64 = 30.0;
-/// A process of this age has filled its caches; younger ones are compared with processes only.
-const OLD_FROM_S: f64 = 300.0;
+/// A process of this age has filled its caches: with the default rate and `entities_max` of a soak,
+/// its memory is level after some 14 minutes. Younger ones are compared with other processes only.
+const OLD_FROM_S: f64 = 900.0;
 /// Pairs must be this far apart, so that noise is not taken for a slope.
 const DISTANCE_MIN_S: f64 = 240.0;
 /// Fewer pairs, or pairs within a shorter time, say nothing.
@@ -46,7 +47,7 @@ pub struct Growth {
     pub median: f64,
     /// The change in an hour, by processes of the same age; `None` without enough of them.
     pub between_processes_per_h: Option<f64>,
-    /// The change in an hour within processes older than 5 minutes; `None` without enough samples.
+    /// The change in an hour within processes older than 15 minutes; `None` without enough samples.
     pub within_processes_per_h: Option<f64>,
     /// The larger change over the time between the first and the last compared sample.
     pub grown: Option<f64>,
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn caches_of_a_young_process_are_no_growth() {
-        let filling = lasting(|at_s| if at_s < 300.0 { at_s } else { 300.0 });
+        let filling = lasting(|at_s| if at_s < 840.0 { at_s } else { 840.0 });
         assert_eq!(
             Growth::of("memory_bytes", &filling, LIMIT).verdict,
             Verdict::Steady
