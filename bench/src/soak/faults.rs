@@ -40,7 +40,8 @@ pub struct FaultRecord {
     pub whole_after_s: Option<f64>,
     /// Shards that took no write for at least a second, or rejected one.
     pub interrupted_shards_count: u16,
-    /// Shards that did so again after the fault, such as while they moved to a node that returned.
+    /// Shards that did so again after their recovery, such as while they moved to a node that
+    /// returned, or because the machine was busy.
     pub interrupted_later_shards_count: u16,
     /// What could not be done, or did not happen in time.
     pub failure: Option<String>,

@@ -21,8 +21,8 @@ pub(crate) struct Recovery {
     pub(crate) after_injection: Option<Duration>,
     /// How many shards were not served for some time.
     pub(crate) interrupted_shards: u16,
-    /// How many shards were interrupted again after the end of the fault, such as by their move to a
-    /// node that has returned.
+    /// How many shards were interrupted again after their recovery, such as by their move to a node
+    /// that has returned, or by a busy machine.
     pub(crate) interrupted_later_shards: u16,
 }
 
@@ -38,7 +38,7 @@ struct ShardState {
 /// order of each shard.
 ///
 /// A shard is served again with the first success after the interruption that began before the fault
-/// was healed. Writes that were sent before the injection do not show that it is served.
+/// was healed. Once it has recovered, only a failure shows that it has not. Writes that were sent before the injection do not show that it is served.
 pub(crate) fn recovery(
     probes: &[ProbeResult],
     shards: u16,
@@ -50,8 +50,10 @@ pub(crate) fn recovery(
         let state = &mut states[usize::from(probe.shard)];
         let waited = probe.ended.saturating_sub(probe.began.max(injected)) >= INTERRUPTED_FROM;
         if !probe.succeeded || waited {
-            // What lasts since before the healing is the same interruption.
-            if state.served.is_some() && probe.began >= healed {
+            // What lasts since before the healing is the same interruption. A slow write to a shard
+            // that has recovered is not: a busy machine has those too.
+            let is_slow_again = probe.succeeded && state.was_interrupted;
+            if state.served.is_some() && (probe.began >= healed || is_slow_again) {
                 state.was_interrupted_later = true;
                 continue;
             }
@@ -166,6 +168,20 @@ mod tests {
             (ms(recovery), recovery.interrupted_later_shards),
             (Some(11_200), 0)
         );
+    }
+
+    #[test]
+    fn slow_write_to_a_recovered_shard_is_counted_apart() {
+        let recovered = [
+            probe(0, 30_010, 30_020, true),
+            probe(1, 30_010, 34_700, true),
+            probe(1, 36_500, 37_800, true),
+        ];
+        let recovery = found(&recovered);
+        assert_eq!(ms(recovery), Some(4_700));
+        assert_eq!(recovery.interrupted_later_shards, 1);
+        let failed = [recovered[0], recovered[1], probe(1, 36_500, 36_600, false)];
+        assert_eq!(ms(found(&failed)), None, "it has not recovered");
     }
 
     #[test]
