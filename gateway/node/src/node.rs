@@ -12,7 +12,7 @@ use fritzy_gateway::{
     AnySchema, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape, build_schema, routes,
     serve,
 };
-use fritzy_kafka::{KafkaBridge, KafkaSettingsError};
+use fritzy_kafka::KafkaBridge;
 use fritzy_persistence::{Lost, SqliteConfig, Stores};
 use fritzy_projections::{ProjectionStart, Projections};
 use fritzy_search::NoEngine;
@@ -201,8 +201,11 @@ impl Core {
         is_clustered: bool,
         registry: &mut Registry,
     ) -> Result<Self, StartError> {
-        let configured = projections(settings)?;
+        if let Some(kafka) = settings.kafka() {
+            KafkaBridge::check(&kafka)?;
+        }
         let stores = open_stores(settings).await?;
+        let configured = projections(settings, &stores);
         let lease = if is_clustered {
             LocalLease::lapsed()
         } else {
@@ -357,12 +360,12 @@ fn shop_config(settings: &Settings) -> ShopConfig {
 }
 
 /// The projections that this node runs.
-fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, KafkaSettingsError> {
+fn projections(settings: &Settings, stores: &Stores) -> Vec<Arc<dyn ProjectionStart>> {
     let Some(kafka) = settings.kafka() else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    let bridge = KafkaBridge::new(kafka)?;
-    Ok(vec![Arc::new(bridge)])
+    let bridge = KafkaBridge::new(kafka, stores.topic_bindings.clone());
+    vec![Arc::new(bridge)]
 }
 
 /// All metrics of the node.

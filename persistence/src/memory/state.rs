@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use fritzy_domain::{CommandId, Cursor, EntityId, RecordedEvent, State, Stored};
 use fritzy_types::{Epoch, NodeId, NodeRecord, ShardCount, ShardId, ShardLease};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// The memory behind one or several stores, as one database is behind several nodes. Clones share
 /// it.
@@ -42,6 +43,8 @@ pub(super) struct MemoryState {
     pub(super) journal: HashMap<ShardId, Vec<RecordedEvent>>,
     pub(super) states: BTreeMap<EntityId, Stored<State>>,
     pub(super) cursors: BTreeMap<(String, ShardId), Cursor>,
+    /// By the id of the topics: the tokens, and when they were set.
+    pub(super) topic_bindings: HashMap<Uuid, (Vec<Uuid>, Instant)>,
     /// The entity that each keyed creation has created.
     pub(super) creations: HashMap<CommandId, EntityId>,
 }

@@ -11,6 +11,7 @@ const FILES: &[MigrationFile] = migration_files!("postgres":
     "0002_projection_cursors.sql",
     "0003_nodes.sql",
     "0004_generations.sql",
+    "0005_topic_bindings.sql",
 );
 
 /// All migrations known to this version, in order. Those of newer versions are ignored. They are

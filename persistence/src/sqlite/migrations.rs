@@ -11,6 +11,7 @@ const FILES: &[MigrationFile] = migration_files!("sqlite":
     "0002_life_of_accounts_and_products.sql",
     "0003_projection_cursors.sql",
     "0004_generations.sql",
+    "0005_topic_bindings.sql",
 );
 
 /// All migrations, in order. They are checksummed: a published one never changes.

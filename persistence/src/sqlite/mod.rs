@@ -24,6 +24,7 @@ mod restore;
 mod row;
 mod save_cursors;
 mod tail;
+mod topic_bindings;
 mod verify;
 mod write;
 mod write_states;

@@ -27,8 +27,10 @@ use super::ownership::{SqliteOwnership, prepare_shards};
 use super::read_model::SqliteReadModel;
 use super::read_only::ReadOnly;
 use super::reader::SqliteReader;
+use super::topic_bindings::SqliteTopicBindings;
 use super::write::SqliteBatches;
 use crate::committer::Committer;
+use crate::continuity::Cause;
 use crate::stores::{StoreEngine, Stores};
 
 impl Stores {
@@ -87,6 +89,7 @@ impl Stores {
                 continuity.damage().clone(),
             )),
             cursors: Arc::new(cursors),
+            topic_bindings: Arc::new(SqliteTopicBindings::new(reader.clone(), writer.clone())),
             membership: None,
             database: String::new(),
             engine: StoreEngine::with_backend(
@@ -132,7 +135,7 @@ async fn check_leftover_log(file: &Path) -> Result<LeftoverLog, SqliteError> {
 async fn begin_doubtful(connection: &mut SqliteConnection, file: &Path) -> Result<(), SqliteError> {
     let begun = async {
         let found = first_or_newest(connection).await?;
-        begin(connection, found, found, &[]).await
+        begin(connection, found, found, &[], Cause::Restored).await
     };
     let (generation, _) = begun.await.map_err(|failure| unusable(file, &failure))?;
     error!(
