@@ -66,6 +66,9 @@ pub(crate) trait CursorTable: Send {
     /// The generations of the database.
     async fn generations(&mut self) -> Result<Generations, StorageError>;
 
+    /// Where the database is.
+    async fn location(&mut self) -> Result<String, StorageError>;
+
     /// The binding to the topics with this id.
     async fn topic_binding(&mut self, topics: Uuid) -> Result<Option<TopicBinding>, StorageError>;
 

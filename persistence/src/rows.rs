@@ -195,7 +195,7 @@ pub(crate) fn generations<R: Columns>(rows: &[R]) -> Result<Generations, Storage
         .ok_or_else(|| StorageError::Unreadable("the table of generations is empty".into()))
 }
 
-/// A binding, from the row of its tokens and its age in microseconds.
+/// A binding, from the row of its tokens, its age in microseconds, and whether it is the latest.
 pub(crate) fn topic_binding(row: &impl Columns) -> Result<TopicBinding, StorageError> {
     let text = row.text("tokens")?;
     let tokens = text.split(',').map(|token| {
@@ -206,6 +206,7 @@ pub(crate) fn topic_binding(row: &impl Columns) -> Result<TopicBinding, StorageE
         tokens: tokens.collect::<Result<_, _>>()?,
         // Negative when the clock of the store was set back.
         age: Duration::from_micros(row.int("age")?.try_into().unwrap_or_default()),
+        is_latest: row.flag("is_latest")?,
     })
 }
 

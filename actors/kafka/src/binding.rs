@@ -145,10 +145,12 @@ impl Binding {
             }
             _ => return Err(BindingError::Others(self.refusal(&record, standing))),
         };
+        let location = self.bindings.location().await?;
         let first_token = *first_token.get_or_insert(row.tokens[0]);
         let is_ours = self.known.was_bound.load(Ordering::Relaxed)
             || row.age >= ABANDONED_AFTER
             || row.tokens[0] != first_token
+            || record.is_at(&location)
             || record.precedes(&self.generations);
         if !is_ours {
             return Ok(Found::Doubtful);
@@ -162,10 +164,11 @@ impl Binding {
             }
             tokens = next;
         }
-        if record.is_newer(&self.generations) || record.is_current(&tokens, &self.generations) {
+        let is_current = record.is_current(&tokens, &self.generations, &location);
+        if is_current || record.is_newer(&self.generations) {
             return Ok(Found::Bound);
         }
-        let next = BindingRecord::new(topics, tokens, &self.generations);
+        let next = BindingRecord::new(topics, tokens, &self.generations, location);
         self.topic.write(&next)?;
         Ok(Found::Written)
     }
@@ -182,7 +185,8 @@ impl Binding {
                 tokens
             }
         };
-        let record = BindingRecord::new(topics, tokens, &self.generations);
+        let location = self.bindings.location().await?;
+        let record = BindingRecord::new(topics, tokens, &self.generations, location);
         self.topic.write(&record)?;
         Ok(Found::Written)
     }
@@ -197,6 +201,10 @@ impl Binding {
                 --kafka-topic-prefix, or other brokers"
                     .to_owned()
             }
+            Standing::LeftBehind => "this database has filled other topics since it filled these, so these lack \
+                events. If it is to fill these from now on, run `fritzy projections adopt kafka`, which publishes all \
+                events here again"
+                .to_owned(),
             _ => format!(
                 "the topics are filled by another copy of this database (its generation is {theirs}, this one's is \
                  {ours}). If this one is to fill them from now on, run `fritzy projections adopt kafka`; otherwise give \

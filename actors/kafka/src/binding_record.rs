@@ -30,6 +30,8 @@ pub struct BindingRecord {
     kept: BTreeMap<u16, Position>,
     /// Newest first; never empty.
     tokens: Vec<Uuid>,
+    /// Where the database is.
+    location: String,
 }
 
 /// Whose topics they are.
@@ -39,6 +41,8 @@ pub enum Standing {
     Ours,
     /// Those of this database, which went backwards and has lost the newest tokens.
     WentBackwards,
+    /// Those of this database, which has filled others since: these lack events.
+    LeftBehind,
     /// Those of another copy of this database.
     AnotherCopy,
     /// Those of another shop.
@@ -46,8 +50,14 @@ pub enum Standing {
 }
 
 impl BindingRecord {
-    /// A record of these tokens, newest first, and of the current generation.
-    pub fn new(topics: Uuid, mut tokens: Vec<Uuid>, generations: &Generations) -> Self {
+    /// A record of these tokens, newest first, and of the current generation of a database at this
+    /// location.
+    pub fn new(
+        topics: Uuid,
+        mut tokens: Vec<Uuid>,
+        generations: &Generations,
+        location: String,
+    ) -> Self {
         tokens.truncate(TOKENS_MAX);
         let current = generations.current();
         let kept = current.shards.iter();
@@ -60,6 +70,7 @@ impl BindingRecord {
             parent_id: generations.parent().map(|parent| parent.id),
             kept: kept.map(|(shard, start)| (shard.0, start.kept)).collect(),
             tokens,
+            location,
         }
     }
 
@@ -99,7 +110,10 @@ impl BindingRecord {
             // A restored database is a copy, however young.
             let same_line = self.is_of(generations) || self.precedes(generations);
             if row.tokens.contains(&self.tokens[0]) && (same_line || self.is_newer(generations)) {
-                return Standing::Ours;
+                return match row.is_latest {
+                    true => Standing::Ours,
+                    false => Standing::LeftBehind,
+                };
             }
             // A copy may have the same tokens, but no node that watched it lose them.
             if self.tokens.contains(&row.tokens[0]) && self.precedes(generations) {
@@ -127,8 +141,18 @@ impl BindingRecord {
     }
 
     /// Whether the record names what the database has now.
-    pub(super) fn is_current(&self, tokens: &[Uuid], generations: &Generations) -> bool {
-        self.tokens[0] == tokens[0] && self.is_of(generations)
+    pub(super) fn is_current(
+        &self,
+        tokens: &[Uuid],
+        generations: &Generations,
+        location: &str,
+    ) -> bool {
+        self.tokens[0] == tokens[0] && self.is_of(generations) && self.is_at(location)
+    }
+
+    /// Whether the database that fills the topics is at this location.
+    pub(super) fn is_at(&self, location: &str) -> bool {
+        self.location == location
     }
 
     /// Whether the topics know a later generation than this program: then another node has begun it.
@@ -137,7 +161,7 @@ impl BindingRecord {
     }
 
     /// The last position of a shard that the topics have in common with a journal of these
-    /// generations, whose events were published up to `cursor` when it was copied.
+    /// generations, whose events were published to them up to `cursor`.
     pub fn common(&self, generations: &Generations, shard: ShardId, cursor: Position) -> Position {
         let all = generations.all();
         let index = |id: Uuid| all.iter().position(|generation| generation.id == id);
@@ -201,11 +225,17 @@ mod tests {
         TopicBinding {
             tokens: ids(tokens),
             age: Duration::ZERO,
+            is_latest: true,
         }
     }
 
     fn record(tokens: &[u128], of: &[(u128, Position, bool)]) -> BindingRecord {
-        BindingRecord::new(Uuid::nil(), ids(tokens), &generations(of))
+        BindingRecord::new(
+            Uuid::nil(),
+            ids(tokens),
+            &generations(of),
+            "here".to_owned(),
+        )
     }
 
     #[test]
@@ -257,6 +287,12 @@ mod tests {
             let standing = topics.standing(Some(&row(tokens)), &generations(of));
             assert_eq!(standing, expected, "{tokens:?} {of:?}");
         }
+        let left = TopicBinding {
+            is_latest: false,
+            ..row(&[3, 2, 1])
+        };
+        let standing = topics.standing(Some(&left), &generations(&first));
+        assert_eq!(standing, Standing::LeftBehind);
         let standing = topics.standing(None, &generations(&first));
         assert_eq!(standing, Standing::AnotherCopy);
     }

@@ -173,6 +173,15 @@ impl CursorAdmin {
         Ok(self.table.generations().await?)
     }
 
+    /// Where the database is, as [`TopicBindings::location`](fritzy_domain::TopicBindings::location)
+    /// has it.
+    ///
+    /// # Errors
+    /// [`CursorAdminError::Store`] when the read fails.
+    pub async fn location(&mut self) -> Result<String, CursorAdminError> {
+        Ok(self.table.location().await?)
+    }
+
     /// The binding to the topics with this id; `None` if the database has never filled them.
     ///
     /// # Errors

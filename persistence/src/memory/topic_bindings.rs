@@ -6,7 +6,7 @@ use fritzy_types::StorageError;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::state::SharedMemoryStore;
+use super::state::{BoundTopics, SharedMemoryStore};
 
 pub(super) struct MemoryTopicBindings(SharedMemoryStore);
 
@@ -18,12 +18,18 @@ impl MemoryTopicBindings {
 
 #[async_trait]
 impl TopicBindings for MemoryTopicBindings {
+    async fn location(&self) -> Result<String, StorageError> {
+        Ok(format!("memory/{}", self.0.address()))
+    }
+
     async fn topic_binding(&self, topics: Uuid) -> Result<Option<TopicBinding>, StorageError> {
         Ok(self.0.read(|state| {
-            let (tokens, changed) = state.topic_bindings.get(&topics)?;
+            let bound = &state.topic_bindings;
+            let index = bound.iter().position(|bound| bound.topics == topics)?;
             Some(TopicBinding {
-                tokens: tokens.clone(),
-                age: changed.elapsed(),
+                tokens: bound[index].tokens.clone(),
+                age: bound[index].changed.elapsed(),
+                is_latest: index + 1 == bound.len(),
             })
         }))
     }
@@ -35,14 +41,23 @@ impl TopicBindings for MemoryTopicBindings {
         tokens: &[Uuid],
     ) -> Result<bool, StorageError> {
         Ok(self.0.change(|state| {
-            let found = state.topic_bindings.get(&topics);
-            let found = found.map_or(&[][..], |(tokens, _)| tokens);
-            let is_same = found == seen;
-            if is_same {
-                let changed = (tokens.to_vec(), Instant::now());
-                state.topic_bindings.insert(topics, changed);
+            let (tokens, changed) = (tokens.to_vec(), Instant::now());
+            let mut bound = state.topic_bindings.iter_mut();
+            match bound.find(|bound| bound.topics == topics) {
+                Some(bound) if bound.tokens == seen => {
+                    (bound.tokens, bound.changed) = (tokens, changed);
+                    true
+                }
+                None if seen.is_empty() => {
+                    state.topic_bindings.push(BoundTopics {
+                        topics,
+                        tokens,
+                        changed,
+                    });
+                    true
+                }
+                Some(_) | None => false,
             }
-            is_same
         }))
     }
 }

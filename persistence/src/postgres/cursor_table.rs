@@ -13,7 +13,7 @@ use super::generations::{begin_in, newest, read_all};
 use super::schema::pin_schema;
 use super::server::Server;
 use super::tail::event_source;
-use super::topic_bindings::{find, replace};
+use super::topic_bindings::{adopt, find, find_location};
 use crate::adoption::TopicAdoption;
 use crate::continuity::Cause;
 use crate::cursor_admin::{CursorAdmin, CursorAdminError};
@@ -81,6 +81,11 @@ impl CursorTable for PostgresCursorTable {
         generations(&read_all(&mut self.0).await.map_err(read_error)?)
     }
 
+    async fn location(&mut self) -> Result<String, StorageError> {
+        let row = find_location(&mut self.0).await.map_err(read_error)?;
+        row.text("location")
+    }
+
     async fn topic_binding(&mut self, topics: Uuid) -> Result<Option<TopicBinding>, StorageError> {
         let row = find(&mut self.0, topics).await.map_err(read_error)?;
         row.as_ref().map(topic_binding).transpose()
@@ -99,7 +104,7 @@ impl CursorTable for PostgresCursorTable {
             } = adoption;
             let begun = begin_in(&mut transaction, found, *beyond, &[], kept, Cause::Adopted);
             let is_same =
-                begun.await?.is_some() && replace(&mut *transaction, *topics, seen, tokens).await?;
+                begun.await?.is_some() && adopt(&mut *transaction, *topics, seen, tokens).await?;
             match is_same {
                 true => transaction.commit().await?,
                 false => transaction.rollback().await?,

@@ -89,7 +89,11 @@ impl Stores {
                 continuity.damage().clone(),
             )),
             cursors: Arc::new(cursors),
-            topic_bindings: Arc::new(SqliteTopicBindings::new(reader.clone(), writer.clone())),
+            topic_bindings: Arc::new(SqliteTopicBindings::new(
+                reader.clone(),
+                writer.clone(),
+                file,
+            )),
             membership: None,
             database: String::new(),
             engine: StoreEngine::with_backend(

@@ -17,11 +17,21 @@ pub struct TopicBinding {
     pub tokens: Vec<Uuid>,
     /// How long ago the first one was added, by the clock of the store.
     pub age: Duration,
+    /// Whether the database has filled no other topics since it began to fill these. Otherwise its
+    /// cursors say nothing about these.
+    pub is_latest: bool,
 }
 
 /// The saved bindings.
 #[async_trait]
 pub trait TopicBindings: Send + Sync {
+    /// Where the database is: never the same for two that exist at the same time, and the same for a
+    /// while for one that stays. Opaque.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    async fn location(&self) -> Result<String, StorageError>;
+
     /// The binding to the topics with this id; `None` if the database has never filled them.
     ///
     /// # Errors

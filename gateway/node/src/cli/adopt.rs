@@ -77,12 +77,16 @@ pub(super) async fn adopt(
                 });
             }
             (Standing::AnotherShop, _) => return Err(AdoptError::AnotherShop),
-            (Standing::AnotherCopy | Standing::WentBackwards, _) => {}
+            (Standing::AnotherCopy | Standing::LeftBehind | Standing::WentBackwards, _) => {}
         }
+        // Otherwise the cursors are those of other topics. A database that was copied before it had
+        // published anything has none.
+        let has_cursors = row.as_ref().is_some_and(|row| row.is_latest);
         let mut behind = 0;
         let mut kept = Vec::new();
         for (shard, published) in admin.published(KAFKA).await? {
-            let common = record.common(&generations, shard, published.cursor);
+            let cursor = if has_cursors { published.cursor } else { 0 };
+            let common = record.common(&generations, shard, cursor);
             behind += published.head - common.min(published.head);
             kept.push((shard, common));
         }
@@ -92,7 +96,8 @@ pub(super) async fn adopt(
         }
         again = Some(behind);
         let generations = admin.generations().await?;
-        let next = BindingRecord::new(adoption.topics, adoption.tokens, &generations);
+        let location = admin.location().await?;
+        let next = BindingRecord::new(adoption.topics, adoption.tokens, &generations, location);
         topics.bind(&next).await.map_err(AdoptError::Kafka)?;
         sleep(SETTLE).await;
     }

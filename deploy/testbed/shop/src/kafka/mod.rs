@@ -3,7 +3,9 @@
 mod brokers;
 mod console;
 mod consumed;
+mod valid;
 
 pub use brokers::{client_config, leaderships, set_topic, start_brokers};
 pub use console::consume_in_java;
-pub use consumed::{Consumed, ConsumedMessage, TOPICS, message_counts, read_all};
+pub use consumed::{Consumed, ConsumedMessage, TOPICS, message_counts, read_all, read_prefixed};
+pub use valid::valid;
