@@ -169,7 +169,7 @@ impl Binding {
             return Ok(Found::Bound);
         }
         let next = BindingRecord::new(topics, tokens, &self.generations, location);
-        self.topic.write(&next)?;
+        self.topic.write(&next).await?;
         Ok(Found::Written)
     }
 
@@ -187,7 +187,7 @@ impl Binding {
         };
         let location = self.bindings.location().await?;
         let record = BindingRecord::new(topics, tokens, &self.generations, location);
-        self.topic.write(&record)?;
+        self.topic.write(&record).await?;
         Ok(Found::Written)
     }
 

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseRecord, ThreadedProducer};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::KafkaBridgeConfig;
 use crate::binding_record::BindingRecord;
-use crate::client::ClientErrors;
-use crate::deliveries::{DeliveryContext, DeliveryToken};
+use crate::client::{ClientErrors, client_config};
+use crate::topic_names::{BINDING_TOPIC, TopicNames};
 
 /// Its only partition.
 const PARTITION: i32 = 0;
@@ -27,29 +27,36 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct BindingTopic {
     name: String,
-    producer: Arc<ThreadedProducer<DeliveryContext>>,
+    /// Of its own: that of the events may hold its messages back, and must not be delayed by this.
+    producer: FutureProducer<ClientErrors>,
     consumer: Arc<BaseConsumer<ClientErrors>>,
     errors: ClientErrors,
 }
 
 impl BindingTopic {
+    /// Nothing is connected yet.
+    ///
     /// # Errors
     /// When the client library rejects the settings.
     pub(super) fn new(
-        name: &str,
-        mut client: ClientConfig,
-        producer: Arc<ThreadedProducer<DeliveryContext>>,
+        config: &KafkaBridgeConfig,
         errors: ClientErrors,
     ) -> Result<Self, KafkaError> {
+        let mut writing = client_config(config);
+        writing.set("acks", "all");
+        writing.set("linger.ms", "0");
+        writing.set("message.timeout.ms", RESPONSE_MAX.as_millis().to_string());
+        let mut reading = client_config(config);
         // The library asks for a group; no offset is ever committed, and no group is joined.
-        client.set("group.id", "fritzy.binding");
-        client.set("enable.auto.commit", "false");
-        client.set("auto.offset.reset", "error");
-        let consumer = client.create_with_context(errors.clone())?;
+        reading.set("group.id", "fritzy.binding");
+        reading.set("enable.auto.commit", "false");
+        reading.set("auto.offset.reset", "error");
         Ok(Self {
-            name: name.to_owned(),
-            producer,
-            consumer: Arc::new(consumer),
+            name: TopicNames::new(&config.topic_prefix)
+                .full(BINDING_TOPIC)
+                .to_owned(),
+            producer: writing.create_with_context(errors.clone())?,
+            consumer: Arc::new(reading.create_with_context(errors.clone())?),
             errors,
         })
     }
@@ -67,17 +74,7 @@ impl BindingTopic {
 
     fn read_last(&self) -> Result<Option<BindingRecord>, String> {
         let failed = |failure: &KafkaError| format!("the topic {}: {failure}", self.name);
-        let ends = self
-            .consumer
-            .fetch_watermarks(&self.name, PARTITION, RESPONSE_MAX);
-        let (first, end) = ends.map_err(|failure| {
-            // The library calls back only while it is polled.
-            let _ = self.consumer.poll(Duration::ZERO);
-            match failure.rdkafka_error_code() {
-                Some(code) if !is_local(code) => failed(&failure),
-                _ => self.errors.no_response(&failure),
-            }
-        })?;
+        let (first, end) = self.ends()?;
         if end <= first {
             return Ok(None);
         }
@@ -93,6 +90,32 @@ impl BindingTopic {
         let record = BindingRecord::decode(&read?)
             .map_err(|why| format!("the last message of the topic {}: {why}", self.name))?;
         Ok(Some(record))
+    }
+
+    /// The first offset, and the one behind the last.
+    fn ends(&self) -> Result<(i64, i64), String> {
+        let began = Instant::now();
+        loop {
+            let ends = self
+                .consumer
+                .fetch_watermarks(&self.name, PARTITION, RESPONSE_MAX);
+            let failure = match ends {
+                Ok(ends) => return Ok(ends),
+                Err(failure) => failure,
+            };
+            // The library calls back only while it is polled.
+            let _ = self.consumer.poll(Duration::ZERO);
+            match failure.rdkafka_error_code() {
+                // The topic was just created, or another broker leads it from now on.
+                Some(code) if is_transient(code) && began.elapsed() < RESPONSE_MAX => {
+                    std::thread::sleep(POLL);
+                }
+                Some(code) if !is_local(code) => {
+                    return Err(format!("the topic {}: {failure}", self.name));
+                }
+                _ => return Err(self.errors.no_response(&failure)),
+            }
+        }
     }
 
     fn wait_for_message(&self) -> Result<Vec<u8>, String> {
@@ -112,27 +135,39 @@ impl BindingTopic {
         ))
     }
 
-    /// Queues a record. Its delivery is reported with [`DeliveryToken::BINDING`].
+    /// Writes a record, and returns once the brokers have it.
     ///
     /// # Errors
-    /// When the producer takes no messages.
-    pub(super) fn write(&self, record: &BindingRecord) -> Result<(), String> {
+    /// When they do not accept it in time. It may still arrive.
+    pub(super) async fn write(&self, record: &BindingRecord) -> Result<(), String> {
         let payload = record.encode();
-        let message = BaseRecord::with_opaque_to(&self.name, DeliveryToken::BINDING.packed());
+        let message = FutureRecord::to(&self.name);
         let message = message.partition(PARTITION).key(KEY).payload(&payload);
-        let queued = self.producer.send(message);
-        queued.map_err(|(failure, _)| format!("the topic {}: {failure}", self.name))
+        let written = self.producer.send(message, RESPONSE_MAX).await;
+        written
+            .map(|_| ())
+            .map_err(|(failure, _)| format!("the topic {}: {failure}", self.name))
     }
 }
 
-/// Whether the client library has reported it, and no broker.
-fn is_local(code: rdkafka::types::RDKafkaErrorCode) -> bool {
-    use rdkafka::types::RDKafkaErrorCode as Code;
+/// Whether it passes by itself within some seconds.
+fn is_transient(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
-        Code::BrokerTransportFailure
-            | Code::AllBrokersDown
-            | Code::OperationTimedOut
-            | Code::Resolve
+        RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+    )
+}
+
+/// Whether the client library has reported it, and no broker.
+fn is_local(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::Resolve
     )
 }

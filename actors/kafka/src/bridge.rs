@@ -133,15 +133,6 @@ impl Bridge {
     }
 
     fn handle_report(&mut self, delivery: &Delivery) -> Result<(), ProjectionError> {
-        if delivery.token == DeliveryToken::BINDING {
-            // It is not counted. One that is lost with the producer is written again by the next.
-            return match delivery.error {
-                Some(code) if !is_consequence(code) => Err(ProjectionError(format!(
-                    "the binding of the topics was not delivered: {code}"
-                ))),
-                _ => Ok(()),
-            };
-        }
         self.in_flight = self.in_flight.saturating_sub(1);
         self.watchdog.delivered();
         if delivery.error.is_some_and(is_consequence) {

@@ -42,12 +42,6 @@ impl DeliveryToken {
         position: 0,
     };
 
-    /// The token of every record of the binding.
-    pub(super) const BINDING: Self = Self {
-        position: 1,
-        ..Self::MARKER
-    };
-
     pub(super) fn packed(self) -> usize {
         let position = self.position & ((1 << POSITION_BITS) - 1);
         let packed =

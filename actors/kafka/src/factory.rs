@@ -24,7 +24,7 @@ use crate::deliveries::{Delivery, DeliveryContext};
 use crate::delivery_watchdog::DeliveryWatchdog;
 use crate::destination::Destination;
 use crate::partitions::{KnownPartitions, Partitions, partitions, watch};
-use crate::topic_names::{BINDING_TOPIC, TopicNames};
+use crate::topic_names::TopicNames;
 
 /// For the request of the topics.
 const METADATA_MAX: Duration = Duration::from_secs(10);
@@ -117,13 +117,10 @@ impl KafkaBridge {
     /// Binds the topics to the database, and watches that they stay so.
     async fn bind(
         &self,
-        producer: Arc<ThreadedProducer<DeliveryContext>>,
         errors: ClientErrors,
         generations: &Generations,
     ) -> Result<BindingWatch, ProjectionError> {
-        let name = self.destination.names.full(BINDING_TOPIC);
-        let client = client_config(&self.config);
-        let topic = BindingTopic::new(name, client, producer, errors);
+        let topic = BindingTopic::new(&self.config, errors);
         let topic = topic.map_err(|failure| ProjectionError(failure.to_string()))?;
         let bindings = self.bindings.clone();
         let binding = Binding::new(topic, bindings, generations.clone(), self.binding.clone());
@@ -184,7 +181,7 @@ impl ProjectionStart for KafkaBridge {
         let names = self.destination.names.clone();
         let watching = watch(producer.clone(), self.known.clone(), names);
         let watching = AbortOnDropHandle::new(tokio::spawn(watching));
-        let binding = self.bind(producer.clone(), errors, generations).await?;
+        let binding = self.bind(errors, generations).await?;
         info!(brokers = self.config.brokers, "publishing to Kafka");
         let watchdog = DeliveryWatchdog::new(client_config(&self.config));
         let mut bridge = Bridge::new(

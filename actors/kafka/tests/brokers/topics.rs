@@ -109,7 +109,7 @@ async fn three_brokers_hold_three_replicas_two_in_sync() {
         done.iter()
             .filter(|difference| difference.what == "topic")
             .count(),
-        5
+        6
     );
     assert_eq!(
         lines(&remains),

@@ -60,7 +60,7 @@ pub(super) async fn adopt(
     admin: &mut CursorAdmin,
 ) -> Result<Adopted, AdoptError> {
     let topics = OperatorTopics::new(config);
-    let mut topics = topics.map_err(|failure| AdoptError::Kafka(failure.to_string()))?;
+    let topics = topics.map_err(|failure| AdoptError::Kafka(failure.to_string()))?;
     let mut again = None;
     for _ in 0..ATTEMPTS_MAX {
         let Some(record) = topics.binding().await.map_err(AdoptError::Kafka)? else {
