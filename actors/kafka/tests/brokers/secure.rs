@@ -196,8 +196,7 @@ async fn invalid_client_settings_are_rejected_at_creation() {
         .properties
         .insert("ssl.ca.location".into(), "/nonexistent.pem".into());
     let rejected = KafkaBridge::check(&config)
-        .err()
-        .expect("rejected")
+        .expect_err("rejected")
         .to_string();
     assert!(rejected.contains("ssl.ca.location"), "{rejected}");
 }

@@ -19,7 +19,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 
 /// What was done.
 #[derive(Debug)]
-pub(super) enum Adopted {
+pub(super) enum Outcome {
     /// No node has published to the topics yet.
     Unbound,
     /// This database fills them already.
@@ -58,20 +58,20 @@ pub(super) enum AdoptError {
 pub(super) async fn adopt(
     config: &KafkaBridgeConfig,
     admin: &mut CursorAdmin,
-) -> Result<Adopted, AdoptError> {
+) -> Result<Outcome, AdoptError> {
     let topics = OperatorTopics::new(config);
     let topics = topics.map_err(|failure| AdoptError::Kafka(failure.to_string()))?;
     let mut again = None;
     for _ in 0..ATTEMPTS_MAX {
         let Some(record) = topics.binding().await.map_err(AdoptError::Kafka)? else {
-            return Ok(Adopted::Unbound);
+            return Ok(Outcome::Unbound);
         };
         let row = admin.topic_binding(record.topics()).await?;
         let generations = admin.generations().await?;
         match (record.standing(row.as_ref(), &generations), again) {
-            (Standing::Ours, None) => return Ok(Adopted::Ours),
+            (Standing::Ours, None) => return Ok(Outcome::Ours),
             (Standing::Ours, Some(again)) => {
-                return Ok(Adopted::Adopted {
+                return Ok(Outcome::Adopted {
                     generation: generations.current().number,
                     again,
                 });
@@ -118,7 +118,7 @@ fn adoption(
     }
 }
 
-impl Adopted {
+impl Outcome {
     pub(super) fn as_text(&self) -> String {
         match self {
             Self::Unbound => {
