@@ -35,6 +35,8 @@ pub enum AskError {
     Overloaded,
     /// The connection was lost: the request may or may not have been done.
     ConnectionLost,
+    /// A reply arrived that cannot be decoded: the request may or may not have been done.
+    UnreadableReply,
     /// The deadline passed first.
     DeadlineExceeded,
 }

@@ -228,6 +228,11 @@ impl<H: ShardHost> Router<H> {
             Ok(Reply::Failed(failure)) => Attempt::Done(Err(failure.into())),
             Err(AskError::NotSent) => Attempt::Retry(request),
             Err(AskError::ConnectionLost) => Attempt::Unknown(request),
+            // Sending it again would have the same reply.
+            Err(AskError::UnreadableReply) => {
+                let reason = "the nodes run different versions: its reply cannot be decoded";
+                Attempt::Done(Err(Failure::OutcomeUnknown(reason.into())))
+            }
             Err(AskError::Overloaded) => Attempt::Done(Err(Failure::Overloaded)),
             Err(AskError::DeadlineExceeded) => Attempt::Done(Err(Failure::DeadlineExceeded)),
         }

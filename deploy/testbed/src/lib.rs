@@ -13,6 +13,7 @@ mod balancer;
 mod binaries;
 mod detached_server;
 mod error;
+mod golden;
 mod kafka;
 mod node;
 mod os_user;
@@ -32,6 +33,7 @@ pub use balancer::Balancer;
 pub use binaries::{POSTGRES_BIN_VARIABLE, PostgresBinaries};
 pub use detached_server::{DetachedProcess, DetachedServer};
 pub use error::ServiceError;
+pub use golden::{GoldenFile, require_all};
 pub use kafka::{
     KAFKA_LIB_VARIABLE, KafkaArtifacts, KafkaCluster, KafkaConfig, KafkaSecurity, SecurePorts,
     TansuBroker,

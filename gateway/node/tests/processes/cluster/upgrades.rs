@@ -37,7 +37,10 @@ impl Upgrade {
         let (mut slot, exited) = block_in_place(|| self.cluster.terminate(name));
         assert_eq!(exited.code, Some(0), "{exited:?}");
         let log = &exited.stderr;
-        assert!(!log.contains(" ERROR "), "{name} failed at something: {log}");
+        assert!(
+            !log.contains(" ERROR "),
+            "{name} failed at something: {log}"
+        );
         slot.set_program(program.map(Path::to_owned));
         block_in_place(|| self.cluster.start_in(slot));
         wait_all_ready(&self.balancer).await;
