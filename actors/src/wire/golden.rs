@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use fritzy_cluster::ShardHost;
-use fritzy_cluster::codec::to_bytes;
+use fritzy_cluster::{ShardHost, WIRE_MAX, WIRE_MIN};
 use fritzy_domain::{
     Account, AccountCommand, AccountId, AccountPersonal, Command, CommandId, Currency, EntityId,
     Fingerprint, Flaw, Kind, Money, Order, OrderCommand, OrderId, OrderLine, OrderStatus,
@@ -340,27 +339,27 @@ fn replies() -> Samples<ShardReply> {
 }
 
 #[test]
-fn requests_and_replies_have_their_golden_bytes() {
+fn bodies_have_their_golden_bytes_in_every_version() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/bodies.txt");
     let mut golden = GoldenFile::read(path);
-    for (name, request) in requests() {
-        let bytes = LocalShards::encode_request(&request);
-        golden.compare(&format!("request {name}"), &bytes, |bytes| {
-            let deadline = Deadline::at(Instant::now());
-            let decoded = LocalShards::decode_request(bytes, deadline);
-            Ok(to_bytes(
-                &decoded.map_err(|unreadable| unreadable.to_string())?,
-            ))
-        });
-    }
-    for (name, reply) in replies() {
-        let bytes = LocalShards::encode_reply(&reply);
-        golden.compare(&format!("reply {name}"), &bytes, |bytes| {
-            let decoded = LocalShards::decode_reply(bytes);
-            Ok(to_bytes(
-                &decoded.map_err(|unreadable| unreadable.to_string())?,
-            ))
-        });
+    for wire in WIRE_MIN..=WIRE_MAX {
+        for (name, request) in requests() {
+            let bytes = LocalShards::encode_request(&request, wire);
+            golden.compare(&format!("v{wire} request {name}"), &bytes, |bytes| {
+                let deadline = Deadline::at(Instant::now());
+                let decoded = LocalShards::decode_request(bytes, deadline, wire);
+                let decoded = decoded.map_err(|unreadable| unreadable.to_string())?;
+                Ok(LocalShards::encode_request(&decoded, wire))
+            });
+        }
+        for (name, reply) in replies() {
+            let bytes = LocalShards::encode_reply(&reply, wire);
+            golden.compare(&format!("v{wire} reply {name}"), &bytes, |bytes| {
+                let decoded = LocalShards::decode_reply(bytes, wire);
+                let decoded = decoded.map_err(|unreadable| unreadable.to_string())?;
+                Ok(LocalShards::encode_reply(&decoded, wire))
+            });
+        }
     }
     golden.finish();
 }
@@ -369,22 +368,22 @@ fn requests_and_replies_have_their_golden_bytes() {
 fn body_of_a_newer_version_is_unreadable() {
     let deadline = Deadline::at(Instant::now());
     for (name, request) in requests() {
-        let bytes = LocalShards::encode_request(&request);
+        let bytes = LocalShards::encode_request(&request, WIRE_MAX);
         let longer = [&bytes[..], &[0]].concat();
         let shorter = &bytes[..bytes.len() - 1];
         for changed in [&longer[..], shorter] {
-            let decoded = LocalShards::decode_request(changed, deadline);
+            let decoded = LocalShards::decode_request(changed, deadline, WIRE_MAX);
             assert!(decoded.is_err(), "{name}: {decoded:?}");
         }
     }
     for (name, reply) in replies() {
-        let longer = [&LocalShards::encode_reply(&reply)[..], &[0]].concat();
-        let decoded = LocalShards::decode_reply(&longer);
+        let longer = [&LocalShards::encode_reply(&reply, WIRE_MAX)[..], &[0]].concat();
+        let decoded = LocalShards::decode_reply(&longer, WIRE_MAX);
         assert!(decoded.is_err(), "{name}: {decoded:?}");
     }
     // A variant of each enum on the way to a command.
     for unknown in [&[200][..], &[0, 200], &[0, 0, 200]] {
-        let decoded = LocalShards::decode_request(unknown, deadline);
+        let decoded = LocalShards::decode_request(unknown, deadline, WIRE_MAX);
         let unreadable = decoded.expect_err("an unknown variant").to_string();
         assert!(unreadable.contains("200"), "{unreadable}");
     }

@@ -60,6 +60,8 @@ pub(crate) struct PeerConnection {
     pub(crate) name: String,
     /// The connection's number, the same on both sides.
     pub(crate) id: u64,
+    /// The version of the wire format that both nodes have agreed on.
+    pub(crate) wire: u16,
     queue: mpsc::Sender<Message>,
     pending: Mutex<PendingRequests>,
     next_request: AtomicU64,
@@ -91,6 +93,7 @@ impl PeerConnection {
             peer: peer.node,
             name: peer.name.clone(),
             id: peer.connection,
+            wire: peer.wire,
             queue,
             pending: Mutex::new(PendingRequests::Open(HashMap::new())),
             next_request: AtomicU64::new(0),
@@ -303,7 +306,7 @@ impl PeerConnection {
     }
 
     /// Writes queued messages until the connection is closed.
-    pub(crate) async fn write(&self, me: NodeId, wire: u16, mut queued: mpsc::Receiver<Message>) {
+    pub(crate) async fn write(&self, me: NodeId, mut queued: mpsc::Receiver<Message>) {
         let mut batch = Vec::with_capacity(FRAME_LEN_MAX);
         let (from, connection) = (*me.as_uuid().as_bytes(), self.id);
         while queued.recv_many(&mut batch, FRAME_LEN_MAX).await > 0 {
@@ -322,7 +325,7 @@ impl PeerConnection {
                     connection,
                     messages,
                 };
-                let frame = envelope::encode(&frame, wire);
+                let frame = envelope::encode(&frame, self.wire);
                 let turn = self.next_dispatcher.fetch_add(1, Ordering::Relaxed);
                 if self.dispatchers[turn % self.dispatchers.len()]
                     .send_message(GateMessage::Frame(frame))

@@ -188,11 +188,12 @@ impl<H: ShardHost> ConnectionManager<H> {
         }
         let (connection, queued) = PeerConnection::new(&open.peer, dispatchers);
         let connection = Arc::new(connection);
-        let (me, wire, writer) = (self.identity.me, open.peer.wire, connection.clone());
-        let writing = tokio::spawn(async move { writer.write(me, wire, queued).await });
+        let (me, writer) = (self.identity.me, connection.clone());
+        let writing = tokio::spawn(async move { writer.write(me, queued).await });
         open.writer = Some(AbortOnDropHandle::new(writing));
         open.ready = Some(connection.clone());
         self.shared.insert(connection);
+        let wire = open.peer.wire;
         info!(peer = %open.peer.name, node = %peer, wire, "connected");
         self.shared.map.notify_waiters();
         // If the notice is dropped, the next poll publishes the same.

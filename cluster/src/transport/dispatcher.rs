@@ -164,13 +164,13 @@ async fn handle_request<H: ShardHost>(
     let remaining = Duration::from_millis(request.remaining_ms.into()).min(REMAINING_MAX);
     let deadline = Deadline::at(began + remaining);
     let shard = ShardId(request.shard);
-    let reply = match H::decode_request(&request.body, deadline) {
+    let reply = match H::decode_request(&request.body, deadline, connection.wire) {
         Err(unreadable) => {
             error!(%unreadable, peer = %connection.name, %shard, "a request from another node cannot be decoded");
             Reply::Unreadable(unreadable.to_string())
         }
         Ok(decoded) => match shared.host.ask(shard, deadline, decoded).await {
-            Ok(reply) => Reply::Success(H::encode_reply(&reply)),
+            Ok(reply) => Reply::Success(H::encode_reply(&reply, connection.wire)),
             Err(HostError::NotHere(_)) => {
                 let (owner, epoch) = shared.map.owner(shard);
                 let other = owner.filter(|owner| *owner != shared.me);

@@ -17,6 +17,8 @@ const SHARD: ShardId = ShardId(5);
 /// An idempotent request, and one that is not.
 const KEYED: u8 = 1;
 const UNKEYED: u8 = 2;
+/// The version of the wire format of all other nodes; of no other constant.
+const WIRE: u16 = 700;
 
 fn node(number: u128) -> NodeId {
     NodeId::from_uuid(Uuid::from_u128(number))
@@ -52,19 +54,21 @@ impl ShardHost for Echo {
         *request == KEYED
     }
 
-    fn encode_request(request: &u8) -> Vec<u8> {
+    fn encode_request(request: &u8, wire: u16) -> Vec<u8> {
+        assert_eq!(wire, WIRE, "the version that the peer supports");
         vec![*request]
     }
 
-    fn decode_request(bytes: &[u8], _deadline: Deadline) -> Result<u8, Unreadable> {
+    fn decode_request(bytes: &[u8], _deadline: Deadline, _: u16) -> Result<u8, Unreadable> {
         Ok(bytes[0])
     }
 
-    fn encode_reply(reply: &(ShardId, u8)) -> Vec<u8> {
+    fn encode_reply(reply: &(ShardId, u8), _: u16) -> Vec<u8> {
         vec![reply.1]
     }
 
-    fn decode_reply(bytes: &[u8]) -> Result<(ShardId, u8), Unreadable> {
+    fn decode_reply(bytes: &[u8], wire: u16) -> Result<(ShardId, u8), Unreadable> {
+        assert_eq!(wire, WIRE, "the version that the peer encodes");
         match bytes {
             [request] => Ok((SHARD, *request)),
             _ => Err(Unreadable("cannot be read".into())),
@@ -83,6 +87,10 @@ struct Script {
 impl Remote for Script {
     fn me(&self) -> NodeId {
         node(1)
+    }
+
+    fn wire(&self, _node: NodeId) -> Option<u16> {
+        Some(WIRE)
     }
 
     async fn ask(

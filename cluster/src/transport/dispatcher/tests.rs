@@ -16,6 +16,9 @@ use crate::routing::shard_map::ShardMap;
 use crate::transport::handshake::PeerInfo;
 
 const SHARD: ShardId = ShardId(3);
+/// The version that the connection has agreed on, by which bodies are decoded; each frame names the
+/// version that it has itself.
+const AGREED: u16 = WIRE_MAX + 700;
 
 /// A host that counts its requests, and replies with the request.
 #[derive(Default)]
@@ -34,19 +37,21 @@ impl ShardHost for Counting {
         false
     }
 
-    fn encode_request(request: &u8) -> Vec<u8> {
+    fn encode_request(request: &u8, _: u16) -> Vec<u8> {
         vec![*request]
     }
 
-    fn decode_request(bytes: &[u8], _: Deadline) -> Result<u8, Unreadable> {
+    fn decode_request(bytes: &[u8], _: Deadline, wire: u16) -> Result<u8, Unreadable> {
+        assert_eq!(wire, AGREED);
         Ok(bytes[0])
     }
 
-    fn encode_reply(reply: &u8) -> Vec<u8> {
+    fn encode_reply(reply: &u8, wire: u16) -> Vec<u8> {
+        assert_eq!(wire, AGREED);
         vec![*reply]
     }
 
-    fn decode_reply(bytes: &[u8]) -> Result<u8, Unreadable> {
+    fn decode_reply(bytes: &[u8], _: u16) -> Result<u8, Unreadable> {
         Ok(bytes[0])
     }
 }
@@ -79,7 +84,7 @@ impl DispatcherFixture {
         let peer = PeerInfo {
             node: self.peer,
             name: "peer".into(),
-            wire: WIRE_MAX,
+            wire: AGREED,
             connection,
             is_probe: false,
         };
