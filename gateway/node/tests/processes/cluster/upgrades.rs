@@ -8,10 +8,13 @@ use std::time::Instant;
 
 use fritzy_cluster::WIRE_MAX;
 use fritzy_testbed::{
-    Balancer, ClusterSettings, ExitedProcess, LAST_RELEASE, LocalCluster, PostgresConfig,
-    PostgresServer, Workspace, last_release, node_binary, skip_unless,
+    Balancer, ClusterSettings, ExitedProcess, LAST_RELEASE, LocalCluster, NODE_TIME_MAX, NodeSlot,
+    PostgresConfig, PostgresServer, Workspace, last_release, node_binary, skip_unless,
+    wait_until_async,
 };
-use fritzy_testbed_shop::Api;
+use fritzy_testbed_shop::{Api, live_node, read_cluster_state, shards_of};
+use fritzy_types::ShardCount;
+use serde_json::json;
 use tokio::task::block_in_place;
 
 use crate::cluster::closed_loop::ClosedLoop;
@@ -133,4 +136,87 @@ async fn i1_upgrade_and_way_back_lose_and_fail_nothing() {
         "{failed} of {of} failed: {failures:#?}"
     );
     observed.require_kept(&api).await;
+}
+
+/// Enough for each of two nodes to own some.
+const ACCOUNTS: usize = 24;
+
+/// Accounts with the names that were acknowledged last.
+struct Accounts(Vec<(String, String)>);
+
+impl Accounts {
+    async fn create(api: &Api) -> Self {
+        let mut accounts = Vec::new();
+        for number in 0..ACCOUNTS {
+            let create =
+                "mutation($name: String!) { createAccount(account: { name: $name }) { id } }";
+            let name = format!("account {number}");
+            let created = api.run_with(create, json!({ "name": name })).await;
+            accounts.push((created.text_at("/createAccount/id"), name));
+        }
+        Self(accounts)
+    }
+
+    /// Reads each by a node, then renames it.
+    async fn check_and_rename(&mut self, api: &Api, suffix: &str) {
+        for (id, name) in &mut self.0 {
+            let read = "query($id: String!) { accounts(id: $id) { name } }";
+            let read = api.run_with(read, json!({ "id": id })).await;
+            assert_eq!(read.text_at("/accounts/0/name"), *name, "I1, I3");
+            let rename = "mutation($id: String!, $name: String!) { renameAccount(id: $id, name: $name) { name } }";
+            *name = format!("{name} {suffix}");
+            let renamed = api
+                .run_with(rename, json!({ "id": id, "name": name }))
+                .await;
+            assert_eq!(renamed.text_at("/renameAccount/name"), *name);
+        }
+    }
+}
+
+/// Waits until two nodes share the shards.
+async fn wait_shared(url: &str) {
+    let shards = ShardCount::new(1_024).expect("in range");
+    wait_until_async("both nodes own shards", NODE_TIME_MAX, async || {
+        // A busy machine may be slower than a node would wait.
+        let Ok(state) = read_cluster_state(url, shards).await else {
+            return false;
+        };
+        ["n1", "n2"].iter().all(|name| {
+            let node = live_node(&state, name);
+            node.is_some_and(|node| shards_of(&state, node).len() > 400)
+        })
+    })
+    .await;
+}
+
+/// Each version judges the heartbeat of the other, and takes over what it had.
+#[tokio::test(flavor = "multi_thread")]
+async fn i1_killed_node_is_replaced_by_the_other_version() {
+    let server = skip_unless!(PostgresServer::start(PostgresConfig::shared_by_tests()));
+    let released = skip_unless!(block_in_place(last_release));
+    let url = server.url("postgres");
+    let settings = ClusterSettings::new(&url).with("--request-timeout-ms", REQUEST_TIMEOUT_MS);
+    let mut cluster = LocalCluster::new(settings.clone());
+    let slots = ["n1", "n2"].map(|name| {
+        let mut slot = NodeSlot::new(name, settings.clone()).expect("free ports");
+        slot.set_program((name == "n1").then(|| released.clone()));
+        slot
+    });
+    for slot in slots {
+        block_in_place(|| cluster.start_in(slot));
+    }
+    let api = |cluster: &LocalCluster, name| Api::at(cluster.node(name).slot.addresses().api);
+    let (old, new) = (api(&cluster, "n1"), api(&cluster, "n2"));
+    wait_shared(&url).await;
+    let mut accounts = Accounts::create(&old).await;
+    accounts.check_and_rename(&new, "by both").await;
+
+    let slot = block_in_place(|| cluster.kill("n1"));
+    accounts.check_and_rename(&new, "without the old").await;
+    block_in_place(|| cluster.start_in(slot));
+    wait_shared(&url).await;
+    accounts.check_and_rename(&old, "by both again").await;
+    block_in_place(|| cluster.kill("n2"));
+    accounts.check_and_rename(&old, "without the new").await;
+    accounts.check_and_rename(&old, "at last").await;
 }
