@@ -136,10 +136,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ReceivedFrame, UnreadableFrame> {
         origin: None,
         reason: Unreadable("it has no version".into()),
     })?;
-    let received = match u16::from_le_bytes(*version) {
-        WHOLE => decode_whole(rest),
-        WIRE_MIN..=WIRE_MAX => decode_envelopes(rest),
-        other => Err(Unreadable(format!("its version is {other}"))),
+    let version = u16::from_le_bytes(*version);
+    let received = if !(WIRE_MIN..=WIRE_MAX).contains(&version) {
+        Err(Unreadable(format!("its version is {version}")))
+    } else if version == WHOLE {
+        decode_whole(rest)
+    } else {
+        decode_envelopes(rest)
     };
     received.map_err(|reason| UnreadableFrame {
         origin: origin(rest),
