@@ -25,9 +25,15 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::expand_contract::{RELEASED, assert_expand_only};
 
     #[test]
     fn every_postgres_migration_is_compiled_in() {
         crate::migrations::assert_complete("postgres", FILES);
+    }
+
+    #[test]
+    fn postgres_migrations_only_add_or_declare_a_contract() {
+        assert_expand_only(FILES, RELEASED.postgres);
     }
 }

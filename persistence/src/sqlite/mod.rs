@@ -23,6 +23,7 @@ mod reader;
 mod restore;
 mod row;
 mod save_cursors;
+mod schema;
 mod tail;
 mod topic_bindings;
 mod verify;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use fritzy_domain::{Journal, PrimaryOnly, ReadModel};
 use fritzy_types::ShardCount;
 use futures_util::future::BoxFuture;
-use sqlx::migrate::MigrateError;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::{error, warn};
@@ -21,12 +20,12 @@ use super::file_lock::{FileLock, LockError};
 use super::generations::{begin, first_or_newest, lost_events};
 use super::journal::SqliteJournal;
 use super::leftover_log::LeftoverLog;
-use super::migrations::MIGRATIONS;
 use super::options::{SqliteConfig, connect_options};
 use super::ownership::{SqliteOwnership, prepare_shards};
 use super::read_model::SqliteReadModel;
 use super::read_only::ReadOnly;
 use super::reader::SqliteReader;
+use super::schema::migrate;
 use super::topic_bindings::SqliteTopicBindings;
 use super::write::SqliteBatches;
 use crate::committer::Committer;
@@ -169,17 +168,6 @@ fn unusable(file: &Path, failure: &impl ToString) -> SqliteError {
         file: file.to_owned(),
         reason: failure.to_string(),
     }
-}
-
-async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<(), SqliteError> {
-    let migrated = MIGRATIONS.run_direct(None, connection, false).await;
-    migrated.map_err(|failure| match failure {
-        MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => SqliteError::Newer {
-            file: file.to_owned(),
-            reason: failure.to_string(),
-        },
-        other => unusable(file, &other),
-    })
 }
 
 async fn create_shards(

@@ -12,17 +12,20 @@ use std::process::Command;
 /// When the node is missing and cannot be built.
 #[must_use]
 pub fn node_binary() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile_dir = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/<profile>/deps");
+    let profile_dir = profile_dir();
     let binary = profile_dir.join("fritzy");
     if !binary.exists() {
-        build_node(profile_dir);
+        build_node(&profile_dir);
     }
     assert!(binary.exists(), "no node at {}", binary.display());
     binary
+}
+
+/// `target/debug` of the running test.
+pub(crate) fn profile_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile_dir = test.parent().and_then(Path::parent);
+    profile_dir.expect("target/<profile>/deps").to_owned()
 }
 
 fn build_node(profile_dir: &Path) {

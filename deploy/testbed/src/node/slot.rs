@@ -2,8 +2,10 @@
 //! start and exit.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 
+use super::binary::node_binary;
 use super::process::NodeProcess;
 use super::workspace::Workspace;
 use crate::error::ServiceError;
@@ -20,6 +22,8 @@ pub struct ClusterSettings {
     pub admin_token: Option<String>,
     /// Further arguments of every node.
     pub arguments: Vec<String>,
+    /// The program of every node; `None` is the one of this build.
+    pub program: Option<PathBuf>,
 }
 
 impl ClusterSettings {
@@ -31,6 +35,7 @@ impl ClusterSettings {
             cookie: "the cookie of a local cluster".to_owned(),
             admin_token: None,
             arguments: Vec::new(),
+            program: None,
         }
     }
 
@@ -100,6 +105,11 @@ impl NodeSlot {
         }
     }
 
+    /// The program of the next process; `None` is the one of this build.
+    pub fn set_program(&mut self, program: Option<PathBuf>) {
+        self.settings.program = program;
+    }
+
     /// The node's name, unique in its cluster.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -116,7 +126,8 @@ impl NodeSlot {
     /// machine can read arguments.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = self.workspace.command(&[]);
+        let program = self.settings.program.clone().unwrap_or_else(node_binary);
+        let mut command = self.workspace.command_of(&program, &[]);
         command
             .args(["--node-name", &self.name])
             .args(["--listen", &self.addresses.api.to_string()])

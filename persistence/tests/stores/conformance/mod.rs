@@ -11,6 +11,7 @@ mod database_lock;
 mod fencing;
 mod history;
 mod keys;
+mod last_release;
 mod membership;
 mod postgres_membership;
 mod postgres_restore;
