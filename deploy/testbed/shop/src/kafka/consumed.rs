@@ -22,7 +22,7 @@ pub const TOPICS: [&str; 6] = [
 ];
 
 /// A message as a consumer received it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConsumedMessage {
     /// The topic that it was read from.
     pub topic: String,
