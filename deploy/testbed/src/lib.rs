@@ -27,6 +27,7 @@ mod release;
 mod run;
 mod shared_postgres;
 mod skip;
+mod small_disk;
 mod wait;
 
 pub use balancer::Balancer;
@@ -49,4 +50,5 @@ pub use reaped_dir::ReapedDir;
 pub use release::{LAST_RELEASE, last_release};
 pub use shared_postgres::{TEST_POSTGRES_VARIABLE, TestPostgres, shared_postgres};
 pub use skip::{function_in, skipped};
-pub use wait::{blocking, wait_until, wait_until_async};
+pub use small_disk::SmallDisk;
+pub use wait::{blocking, poll_until, wait_until, wait_until_async};

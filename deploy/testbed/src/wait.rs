@@ -9,7 +9,7 @@ use crate::error::ServiceError;
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Checks a condition until it holds or `limit` is over. Returns whether it holds.
-pub(crate) fn poll_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+pub fn poll_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     loop {
         if holds() {

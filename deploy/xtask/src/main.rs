@@ -13,6 +13,7 @@ mod cluster;
 mod install;
 mod metadata;
 mod programs;
+mod schedules;
 mod services;
 mod test;
 mod tidy;
@@ -37,6 +38,9 @@ enum Command {
     Services(services::Arguments),
     /// Run several nodes, a database, a broker and a balancer on this machine, until Ctrl-C.
     Cluster(cluster::Arguments),
+    /// Run random schedules of faults on real clusters, and check every history; `--help` lists the
+    /// arguments.
+    Schedules(schedules::Arguments),
     /// Check the rules of the repository: dependencies, circles between files, sizes, names,
     /// documents.
     Tidy,
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(arguments),
         Command::Services(arguments) => services::run(&arguments),
         Command::Cluster(arguments) => cluster::run(&arguments),
+        Command::Schedules(arguments) => schedules::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match ran {

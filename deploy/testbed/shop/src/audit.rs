@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 
 use fritzy_domain::{
-    AccountId, EntityId, Kind, Page, RecordedEvent, State, Stored, UnlimitedBudget, Version, fold,
+    AccountId, EntityId, Generations, Kind, Page, RecordedEvent, State, Stored, UnlimitedBudget,
+    Version, fold,
 };
-use fritzy_persistence::Stores;
+use fritzy_persistence::{PostgresConfig, Sharing, Stores};
+use fritzy_types::{NodeId, ShardCount, ShardId};
+use uuid::Uuid;
 
 /// Rows of one read.
 const PAGE: u32 = 1_000;
@@ -18,6 +21,29 @@ pub struct Audit {
     pub events: BTreeMap<EntityId, Vec<RecordedEvent>>,
     /// The state of each entity, the same in its row and as the fold of its events.
     pub states: BTreeMap<EntityId, Stored<State>>,
+}
+
+/// What killed nodes have left in a PostgreSQL database.
+///
+/// # Panics
+/// When it cannot be opened, and as [`audit`].
+pub async fn audit_left(database_url: &str, shards: ShardCount) -> (Audit, Generations) {
+    let config = PostgresConfig {
+        shards,
+        sharing: Sharing::Alone,
+        ..PostgresConfig::new(database_url)
+    };
+    let stores = Stores::open_postgres(config).await;
+    let stores = stores.expect("an open database");
+    // A batch of theirs may still be in flight: a claim waits for it, or fences it.
+    let all: Vec<ShardId> = stores.ownership.shard_count().all().collect();
+    let claimer = NodeId::from_uuid(Uuid::now_v7());
+    let claimed = stores.ownership.claim(claimer, &all);
+    claimed.await.expect("the claim succeeds");
+    let found = audit(&stores).await;
+    let generations = stores.journal.generations().await;
+    stores.close().await;
+    (found, generations.expect("readable generations"))
 }
 
 /// Reads everything.

@@ -15,7 +15,7 @@ mod requests;
 
 pub use api_client::{Api, RESPONSE_TIME_MAX, Response};
 pub use api_error::ApiError;
-pub use audit::{Audit, audit};
+pub use audit::{Audit, audit, audit_left};
 pub use cluster_state::{live_node, read_cluster_state, shard_of, shards_of};
 pub use load::{Load, SentRequests, all_accounts};
 pub use requests::{ids, order};

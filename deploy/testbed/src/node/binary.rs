@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `fritzy` of the same target directory and profile as the running test:
-/// `target/debug/deps/<test>` and `target/debug/fritzy`.
+/// `fritzy` of the same target directory and profile as the running test or tool:
+/// `target/debug/deps/<test>` or `target/debug/<tool>`, and `target/debug/fritzy`.
 ///
 /// # Panics
 /// When the node is missing and cannot be built.
@@ -21,11 +21,15 @@ pub fn node_binary() -> PathBuf {
     binary
 }
 
-/// `target/debug` of the running test.
+/// `target/debug` of the running test or tool.
 pub(crate) fn profile_dir() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
-    let profile_dir = test.parent().and_then(Path::parent);
-    profile_dir.expect("target/<profile>/deps").to_owned()
+    let dir = test.parent().expect("target/<profile>, or its deps");
+    let profile_dir = match dir.file_name() {
+        Some(name) if name == "deps" => dir.parent().expect("target/<profile>"),
+        _ => dir,
+    };
+    profile_dir.to_owned()
 }
 
 fn build_node(profile_dir: &Path) {

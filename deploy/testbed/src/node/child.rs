@@ -65,6 +65,16 @@ impl ChildProcess {
         self.send(Signal::TERM);
     }
 
+    /// Stops the process where it is (SIGSTOP).
+    pub fn pause(&self) {
+        self.send(Signal::STOP);
+    }
+
+    /// Lets a paused process continue (SIGCONT).
+    pub fn resume(&self) {
+        self.send(Signal::CONT);
+    }
+
     pub(super) fn send(&self, signal: Signal) {
         Process(self.pid()).signal(signal);
     }

@@ -22,7 +22,7 @@ pub const TOPICS: [&str; 6] = [
 ];
 
 /// A message as a consumer received it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConsumedMessage {
     /// The topic that it was read from.
     pub topic: String,
@@ -146,7 +146,8 @@ impl Consumed {
 }
 
 /// The topics of an event type, independent of the product's own table.
-fn topics_of(event_type: &str) -> &'static [&'static str] {
+#[must_use]
+pub fn topics_of(event_type: &str) -> &'static [&'static str] {
     match event_type {
         "order.created" => &["order.events", "order.created", "notifications"],
         "order.completed" => &["order.events", "order.completed", "notifications"],
@@ -168,6 +169,20 @@ pub fn message_counts(brokers: &str) -> Vec<(&'static str, i64)> {
         (topic, ends.map(|(_, low, high)| high - low).sum())
     });
     counts.collect()
+}
+
+/// Every partition of every topic.
+///
+/// # Panics
+/// When the brokers cannot be reached.
+#[must_use]
+pub fn partitions(brokers: &str) -> Vec<(String, i32)> {
+    let consumer = consumer(brokers);
+    let of_topic = |topic: &'static str| {
+        let partitions = ends(&consumer, topic).into_iter();
+        partitions.map(move |(partition, _, _)| (topic.to_owned(), partition))
+    };
+    TOPICS.into_iter().flat_map(of_topic).collect()
 }
 
 /// Every message of every topic, in the order of each partition.

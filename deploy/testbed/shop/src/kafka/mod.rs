@@ -7,5 +7,8 @@ mod valid;
 
 pub use brokers::{client_config, leaderships, set_topic, start_brokers};
 pub use console::consume_in_java;
-pub use consumed::{Consumed, ConsumedMessage, TOPICS, message_counts, read_all, read_prefixed};
+pub use consumed::{
+    Consumed, ConsumedMessage, TOPICS, message_counts, partitions, read_all, read_prefixed,
+    topics_of,
+};
 pub use valid::valid;

@@ -17,7 +17,7 @@ struct Arrows {
 }
 
 /// Every crate of the workspace, from the bottom up.
-const ARROWS: [Arrows; 16] = [
+const ARROWS: [Arrows; 18] = [
     arrows("fritzy-types", &[]),
     arrows("fritzy-domain", &["fritzy-types"]),
     Arrows {
@@ -27,6 +27,11 @@ const ARROWS: [Arrows; 16] = [
     },
     // Real servers for tests. Only tests and tools depend on it.
     arrows("fritzy-testbed", &[]),
+    // A cluster that tests and tools break. It knows processes, never the shop.
+    Arrows {
+        dev_to: &["fritzy-testbed-shop", "fritzy-types"],
+        ..arrows("fritzy-testbed-faults", &["fritzy-testbed"])
+    },
     Arrows {
         dev_to: &["fritzy-testbed"],
         ..arrows("fritzy-persistence", &["fritzy-domain", "fritzy-types"])
@@ -38,6 +43,17 @@ const ARROWS: [Arrows; 16] = [
             "fritzy-domain",
             "fritzy-persistence",
             "fritzy-testbed",
+            "fritzy-types",
+        ],
+    ),
+    // Random schedules of faults: clients of the shop, and what their histories mean.
+    arrows(
+        "fritzy-testbed-schedules",
+        &[
+            "fritzy-domain",
+            "fritzy-testbed",
+            "fritzy-testbed-faults",
+            "fritzy-testbed-shop",
             "fritzy-types",
         ],
     ),
@@ -89,7 +105,11 @@ const ARROWS: [Arrows; 16] = [
         ],
     ),
     Arrows {
-        dev_to: &["fritzy-testbed", "fritzy-testbed-shop"],
+        dev_to: &[
+            "fritzy-testbed",
+            "fritzy-testbed-faults",
+            "fritzy-testbed-shop",
+        ],
         ..arrows(
             "fritzy-node",
             &[

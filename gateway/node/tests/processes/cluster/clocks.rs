@@ -3,11 +3,10 @@
 //! response is stale (I3). Only the timestamps that the node writes are wrong.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use fritzy_testbed::{Workspace, skip, skip_unless};
+use fritzy_testbed::{ServiceError, Workspace, skip_unless};
+use fritzy_testbed_faults::{WrongClock, WrongClockLibrary};
 use fritzy_testbed_shop::Api;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -30,28 +29,24 @@ const DATED: usize = 24;
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_node_with_its_clock_an_hour_ahead_works_normally() {
     let nodes = skip_unless!(Nodes::start(0).await);
-    let Some(clock) = wrong_clock(&nodes.workspace) else {
-        skip!("there is no C compiler (cc)");
-    };
+    let clock = skip_unless!(wrong_clock(&nodes.workspace));
     a_clock_is_off(nodes, &clock, "n3", HOUR_S).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i3_node_with_its_clock_an_hour_behind_works_normally() {
     let nodes = skip_unless!(Nodes::start(0).await);
-    let Some(clock) = wrong_clock(&nodes.workspace) else {
-        skip!("there is no C compiler (cc)");
-    };
+    let clock = skip_unless!(wrong_clock(&nodes.workspace));
     a_clock_is_off(nodes, &clock, "n1", -HOUR_S).await;
 }
 
 #[expect(clippy::print_stdout, reason = "a report of the test")]
-async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i64) {
+async fn a_clock_is_off(mut nodes: Nodes, clock: &WrongClock, wrong: &str, off_by_s: i64) {
+    clock.set_ahead_s(off_by_s).expect("a file");
     for name in ["n1", "n2", "n3"] {
         let mut node = nodes.spawn_changed(name, |command| {
             if name == wrong {
-                command.env("LD_PRELOAD", clock);
-                command.env("CLOCK_OFF_BY_S", off_by_s.to_string());
+                clock.apply_to(command);
             }
         });
         node.api = Api::at(node.process.address());
@@ -88,18 +83,10 @@ async fn a_clock_is_off(mut nodes: Nodes, clock: &Path, wrong: &str, off_by_s: i
     require_sound(history, nodes).await;
 }
 
-/// A library, preloaded before the C library, that shifts a node's clock; `None` without a
-/// compiler.
-fn wrong_clock(workspace: &Workspace) -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/cluster/clock.c");
-    let library = workspace.outside("clock.so");
-    let compiling = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .args([&library, &source])
-        .output()
-        .ok()?;
-    assert!(compiling.status.success(), "{compiling:?}");
-    Some(library)
+/// A clock for one node.
+fn wrong_clock(workspace: &Workspace) -> Result<WrongClock, ServiceError> {
+    let library = WrongClockLibrary::compile(&workspace.current())?;
+    WrongClock::new(&library, workspace.outside("clock"))
 }
 
 /// Requires wrong timestamps on exactly what the node with the wrong clock owns, and complete lists

@@ -2,20 +2,19 @@
 //! other nodes connect through.
 
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use fritzy_persistence::{PostgresConfig, PostgresError, Sharing, Stores};
 use fritzy_testbed::{
-    ChaosProxy, ClusterSettings, NODE_TIME_MAX, NodeAddresses, NodeProcess, NodeSlot,
-    PostgresServer, ServiceError, Workspace, wait_until_async,
+    ChaosProxy, ClusterSettings, NODE_TIME_MAX, NodeProcess, PostgresServer, ServiceError,
+    Workspace, wait_until_async,
 };
-use fritzy_testbed_shop::{Api, Audit, audit, live_node, read_cluster_state, shards_of};
+use fritzy_testbed_faults::ProxiedSlot;
+use fritzy_testbed_shop::{Api, Audit, audit_left, live_node, read_cluster_state, shards_of};
 use fritzy_types::{ClusterState, NodeId, ShardCount, ShardId};
 use serde_json::Value;
 use tokio::time::sleep;
-use uuid::Uuid;
 
 /// Few, so that each has many events.
 pub(crate) const SHARDS: u16 = 16;
@@ -127,16 +126,14 @@ impl Nodes {
 
     /// [`Self::spawn`] with a changed command.
     pub(crate) fn spawn_changed(&self, name: &str, change: impl FnOnce(&mut Command)) -> Node {
-        let addresses = NodeAddresses::free().expect("free ports");
-        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.server.port()));
-        let database = ChaosProxy::start(server).expect("a port");
-        let peers = ChaosProxy::start(addresses.cluster).expect("a port");
-        let url = self.server.url("postgres").replace(
-            &format!(":{}/", server.port()),
-            &format!(":{}/", database.address().port()),
-        );
-        let settings = Self::settings(&url).with("--cluster-advertise", peers.address());
-        let slot = NodeSlot::at(name, addresses, settings);
+        let url = self.server.url("postgres");
+        let proxied = ProxiedSlot::new(name, self.server.port(), Self::settings(&url));
+        let ProxiedSlot {
+            slot,
+            database,
+            peers,
+        } = proxied.expect("free ports");
+        let addresses = slot.addresses();
         let mut command = slot.command();
         change(&mut command);
         Node {
@@ -177,15 +174,6 @@ impl Nodes {
         let nodes = state.nodes.iter().map(|n| (n.node.id, n.fenced));
         let shards = state.shards.iter().map(|row| (row.shard, row.owner));
         (nodes.collect(), shards.collect())
-    }
-
-    async fn open_alone(&self) -> Result<Stores, PostgresError> {
-        let config = PostgresConfig {
-            shards: shard_count(),
-            sharing: Sharing::Alone,
-            ..PostgresConfig::new(self.server.url("postgres"))
-        };
-        Stores::open_postgres(config).await
     }
 
     /// The current incarnation of a node.
@@ -264,14 +252,7 @@ impl Nodes {
         for node in self.nodes.drain(..) {
             node.process.kill();
         }
-        let stores = self.open_alone().await.expect("an open database");
-        // A batch of theirs may still be in flight: a claim waits for it, or fences it.
-        let all: Vec<ShardId> = stores.ownership.shard_count().all().collect();
-        let claimer = NodeId::from_uuid(Uuid::now_v7());
-        let claimed = stores.ownership.claim(claimer, &all);
-        claimed.await.expect("the claim succeeds");
-        let found = audit(&stores).await;
-        stores.close().await;
+        let (found, _) = audit_left(&self.server.url("postgres"), shard_count()).await;
         let (url, shards) = (self.server.url("postgres"), SHARDS.to_string());
         let verify = [
             ["journal", "verify"],
