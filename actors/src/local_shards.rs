@@ -285,19 +285,24 @@ impl ShardHost for LocalShards {
         wire::is_idempotent(request)
     }
 
-    fn encode_request(request: &ShardRequest) -> Vec<u8> {
+    // Versions 2 and 3 have the same bodies.
+    fn encode_request(request: &ShardRequest, _wire: u16) -> Vec<u8> {
         to_bytes(request)
     }
 
-    fn decode_request(bytes: &[u8], deadline: Deadline) -> Result<ShardRequest, Unreadable> {
+    fn decode_request(
+        bytes: &[u8],
+        deadline: Deadline,
+        _wire: u16,
+    ) -> Result<ShardRequest, Unreadable> {
         wire::decode_request(bytes, deadline)
     }
 
-    fn encode_reply(reply: &ShardReply) -> Vec<u8> {
+    fn encode_reply(reply: &ShardReply, _wire: u16) -> Vec<u8> {
         to_bytes(reply)
     }
 
-    fn decode_reply(bytes: &[u8]) -> Result<ShardReply, Unreadable> {
+    fn decode_reply(bytes: &[u8], _wire: u16) -> Result<ShardReply, Unreadable> {
         from_bytes(bytes)
     }
 }

@@ -29,6 +29,9 @@ pub(crate) const fn is_idempotent(request: &ShardRequest) -> bool {
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};

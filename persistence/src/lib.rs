@@ -5,6 +5,7 @@
 //! decided, or rejected. Every store passes the suite in `tests/stores/conformance`, which uses the ports
 //! alone.
 
+mod adoption;
 mod backoff;
 mod backups;
 mod committer;
@@ -21,10 +22,11 @@ mod stores;
 mod tail;
 mod verify;
 
+pub use adoption::TopicAdoption;
 pub use backups::{BackupError, DatabaseContents, Replaced, RestoreReport, file_time};
 pub use committer::CommitterConfig;
 pub use continuity::{LostRange, describe_lost};
-pub use cursor_admin::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
+pub use cursor_admin::{CursorAdmin, CursorAdminError, Published, ResetPosition, ShardLag};
 pub use memory::{MemoryConfig, SharedMemoryStore};
 pub use open_error::OpenError;
 pub use postgres::{

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, Position, RecordedEvent};
+use fritzy_domain::{Cursor, Generations, Position, RecordedEvent, TopicBinding};
 use fritzy_types::{ShardId, StorageError, Timestamp};
+use uuid::Uuid;
+
+use crate::adoption::TopicAdoption;
 
 /// A database opened read-only; each call is a transaction of its own.
 #[async_trait]
@@ -59,6 +62,19 @@ pub(crate) trait CursorTable: Send {
         read: &Cursor,
         position: Position,
     ) -> Result<bool, StorageError>;
+
+    /// The generations of the database.
+    async fn generations(&mut self) -> Result<Generations, StorageError>;
+
+    /// Where the database is.
+    async fn location(&mut self) -> Result<String, StorageError>;
+
+    /// The binding to the topics with this id.
+    async fn topic_binding(&mut self, topics: Uuid) -> Result<Option<TopicBinding>, StorageError>;
+
+    /// Begins a new generation for topics that another database has filled, in one transaction with
+    /// their tokens. `false` if either has changed meanwhile.
+    async fn adopt(&mut self, adoption: &TopicAdoption) -> Result<bool, StorageError>;
 
     async fn close(self: Box<Self>);
 }

@@ -2,11 +2,13 @@
 //! unreadable.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use fritzy_domain::{
     Account, AccountId, AccountPersonal, CommandId, CommandRecord, Currency, Cursor, EntityId,
-    Event, EventId, Fingerprint, HeapSize, Kind, MemoryBudget, Money, Order, OrderId, OrderLine,
-    OrderStatus, Position, Product, ProductId, RecordedEvent, Stored,
+    Event, EventId, Fingerprint, Generation, GenerationStart, Generations, HeapSize, Kind,
+    MemoryBudget, Money, Order, OrderId, OrderLine, OrderStatus, Position, Product, ProductId,
+    RecordedEvent, Stored, TopicBinding,
 };
 use fritzy_types::{ShardId, StorageError, Timestamp};
 use futures_util::TryStreamExt;
@@ -27,6 +29,7 @@ pub(crate) trait Columns {
     fn uuid(&self, column: &str) -> Result<Uuid, StorageError>;
     fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, StorageError>;
     fn shard(&self) -> Result<u16, StorageError>;
+    fn shard_or_null(&self) -> Result<Option<u16>, StorageError>;
 }
 
 /// Databases have signed integers only; counters here start at 0 and will not reach 2^63.
@@ -164,6 +167,53 @@ pub(crate) fn cursor(row: &impl Columns) -> Result<Cursor, StorageError> {
         resets: counter(row, "resets")?,
         stopped: row.text_or_null("stopped")?,
     })
+}
+
+/// The generations, from rows of each with each of its shards, in the order of their numbers.
+pub(crate) fn generations<R: Columns>(rows: &[R]) -> Result<Generations, StorageError> {
+    let mut generations: Vec<Generation> = Vec::new();
+    for row in rows {
+        let number = counter(row, "number")?;
+        if generations.last().is_none_or(|last| last.number != number) {
+            generations.push(Generation {
+                number,
+                id: row.uuid("id")?,
+                began: timestamp(row, "began")?,
+                in_place: row.flag("in_place")?,
+                shards: BTreeMap::new(),
+            });
+        }
+        if let (Some(shard), Some(last)) = (row.shard_or_null()?, generations.last_mut()) {
+            let start = GenerationStart {
+                kept: counter(row, "kept")?,
+                lost: counter(row, "lost")?,
+            };
+            last.shards.insert(ShardId(shard), start);
+        }
+    }
+    Generations::new(generations)
+        .ok_or_else(|| StorageError::Unreadable("the table of generations is empty".into()))
+}
+
+/// A binding, from the row of its tokens, its age in microseconds, and whether it is the latest.
+pub(crate) fn topic_binding(row: &impl Columns) -> Result<TopicBinding, StorageError> {
+    let text = row.text("tokens")?;
+    let tokens = text.split(',').map(|token| {
+        Uuid::parse_str(token)
+            .map_err(|_| StorageError::Unreadable(format!("`{token}` is no token of topics")))
+    });
+    Ok(TopicBinding {
+        tokens: tokens.collect::<Result<_, _>>()?,
+        // Negative when the clock of the store was set back.
+        age: Duration::from_micros(row.int("age")?.try_into().unwrap_or_default()),
+        is_latest: row.flag("is_latest")?,
+    })
+}
+
+/// Tokens as the column has them.
+pub(crate) fn tokens_text(tokens: &[Uuid]) -> String {
+    let tokens: Vec<String> = tokens.iter().map(Uuid::to_string).collect();
+    tokens.join(",")
 }
 
 /// The last position of each shard that has events, from rows of shard and position.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursors, Journal, ReadModel, ReadReplicas};
+use fritzy_domain::{Cursors, Journal, ReadModel, ReadReplicas, TopicBindings};
 use fritzy_types::{Membership, Ownership};
 use prometheus_client::registry::Registry;
 
@@ -33,6 +33,8 @@ pub struct Stores {
     pub ownership: Arc<dyn Ownership>,
     /// Stores how far projections have read each shard.
     pub cursors: Arc<dyn Cursors>,
+    /// Stores which topics the database fills.
+    pub topic_bindings: Arc<dyn TopicBindings>,
     /// The nodes that share the database; `None` for a database that only one node can use.
     pub membership: Option<Arc<dyn Membership>>,
     /// Identifies the database: another one at the same address has another id. Empty for a

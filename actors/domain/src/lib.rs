@@ -49,7 +49,8 @@ pub use ports::{
     Consistency, ConsistencyToken, Cursor, CursorMove, Cursors, FeedItem, Generation,
     GenerationStart, Generations, HeapSize, InvalidToken, Journal, JournalReader, JournalWriter,
     KeysetPage, MemoryBudget, Page, PrimaryOnly, ProductIndex, ProductQuery, ReadModel,
-    ReadReplicas, RecordedEvent, SearchError, SortKey, Stored, UnlimitedBudget,
+    ReadReplicas, RecordedEvent, SearchError, SortKey, Stored, TopicBinding, TopicBindings,
+    UnlimitedBudget,
 };
 pub use position::{Position, Version};
 pub use product::{

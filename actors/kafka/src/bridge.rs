@@ -16,8 +16,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::binding::BindingWatch;
 use crate::deliveries::{Delivery, DeliveryContext, DeliveryToken};
 use crate::delivery_watchdog::DeliveryWatchdog;
+use crate::destination::Destination;
 use crate::marker::{queue_markers, undelivered};
 use crate::messages::{headers, payload, topics};
 use crate::partitions::Partitions;
@@ -44,8 +46,10 @@ const FATAL_REASON_MAX: Duration = Duration::from_secs(1);
 /// half as large, until they are accepted or the one message is found.
 pub(super) struct Bridge {
     producer: Arc<ThreadedProducer<DeliveryContext>>,
+    destination: Destination,
     /// Watches the partitions of the topics until this is dropped.
     _watching: AbortOnDropHandle<()>,
+    binding: BindingWatch,
     /// Bounded by the messages in flight.
     delivered: UnboundedReceiver<Delivery>,
     in_flight: usize,
@@ -71,14 +75,18 @@ pub(super) struct Bridge {
 impl Bridge {
     pub(super) fn new(
         producer: Arc<ThreadedProducer<DeliveryContext>>,
+        destination: Destination,
         watching: AbortOnDropHandle<()>,
+        binding: BindingWatch,
         delivered: UnboundedReceiver<Delivery>,
         batch_bytes: Arc<AtomicUsize>,
         watchdog: DeliveryWatchdog,
     ) -> Self {
         Self {
             producer,
+            destination,
             _watching: watching,
+            binding,
             delivered,
             in_flight: 0,
             shards: HashMap::new(),
@@ -101,7 +109,7 @@ impl Bridge {
         generation: &Generation,
         partitions: &Partitions,
     ) -> Result<(), ProjectionError> {
-        let queued = queue_markers(&self.producer, generation, partitions);
+        let queued = queue_markers(&self.producer, generation, partitions, &self.destination);
         self.in_flight += queued.map_err(|error| ProjectionError(error.to_string()))?;
         Ok(())
     }
@@ -110,6 +118,7 @@ impl Bridge {
     async fn receive_report(&mut self) -> Result<(), ProjectionError> {
         let delivery = tokio::select! {
             biased;
+            reason = self.binding.lost() => return Err(ProjectionError(reason)),
             delivery = self.delivered.recv() => delivery,
             stalled = self.watchdog.stalled(), if self.in_flight > 0 => return Err(stalled),
         };
@@ -238,6 +247,9 @@ impl Projection for Bridge {
             let reason = "a stopped shard continues: the next batches may be large again";
             return Err(ProjectionError(reason.into()));
         }
+        if let Some(reason) = self.binding.objection() {
+            return Err(ProjectionError(reason));
+        }
         let (shard, position) = (event.shard, event.position);
         if self.stopped.contains(&shard) {
             return Ok(());
@@ -247,7 +259,7 @@ impl Projection for Bridge {
         let key = event.entity.as_uuid().to_string();
         let mut head = OwnedHeaders::new_with_capacity(12);
         let mut head_bytes = key.len();
-        for (name, value) in &headers(&event) {
+        for (name, value) in &headers(&event, &self.destination.source) {
             head_bytes += name.len() + value.len();
             head = head.insert(Header {
                 key: name,
@@ -276,7 +288,8 @@ impl Projection for Bridge {
         window.sent(u8::try_from(topics.len()).expect("few topics"));
         self.alone = must_be_alone.then_some(token);
         for topic in topics {
-            let mut record = BaseRecord::with_opaque_to(topic, token.packed())
+            let names = self.destination.names.clone();
+            let mut record = BaseRecord::with_opaque_to(names.full(topic), token.packed())
                 .key(key.as_str())
                 .payload(payload.as_str())
                 .headers(head.clone());
@@ -339,6 +352,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::KafkaBridgeConfig;
     use crate::client::ClientErrors;
 
     const CREATED: &str =
@@ -358,7 +372,15 @@ mod tests {
         let next = Arc::new(AtomicUsize::new(batch_bytes));
         let watching = AbortOnDropHandle::new(tokio::spawn(async {}));
         let watchdog = DeliveryWatchdog::new(client);
-        let mut bridge = Bridge::new(Arc::new(producer), watching, delivered, next, watchdog);
+        let mut bridge = Bridge::new(
+            Arc::new(producer),
+            Destination::new(&KafkaBridgeConfig::new("")),
+            watching,
+            BindingWatch::unwatched(),
+            delivered,
+            next,
+            watchdog,
+        );
         let created = Event::decode("account.created", CREATED).expect("an event");
         for shard in 0..2 {
             let taken = bridge.take(ProjectedEvent {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use tracing::{debug, warn};
@@ -149,6 +150,8 @@ impl ClientContext for ClientErrors {
         }
     }
 }
+
+impl ConsumerContext for ClientErrors {}
 
 impl ProducerContext for ClientErrors {
     type DeliveryOpaque = ();

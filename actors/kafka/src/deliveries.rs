@@ -35,7 +35,7 @@ pub(super) struct DeliveryToken {
 const POSITION_BITS: u32 = 40;
 
 impl DeliveryToken {
-    /// The token of every marker. Shards are fewer, and positions begin at 1.
+    /// The token of every marker. Shards are fewer.
     pub(super) const MARKER: Self = Self {
         shard: ShardId(u16::MAX),
         generation: u8::MAX,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fritzy_domain::Generations;
+use fritzy_domain::{Generations, TopicBindings};
 use fritzy_projections::{Begin, Projection, ProjectionError, ProjectionStart};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -16,12 +16,15 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::KafkaBridgeConfig;
+use crate::binding::{Binding, BindingError, BindingWatch, KnownBinding};
+use crate::binding_topic::BindingTopic;
 use crate::bridge::{BATCH_BYTES, Bridge};
 use crate::client::{ClientErrors, FIXED, client_config};
 use crate::deliveries::{Delivery, DeliveryContext};
 use crate::delivery_watchdog::DeliveryWatchdog;
-use crate::messages::TOPICS;
+use crate::destination::Destination;
 use crate::partitions::{KnownPartitions, Partitions, partitions, watch};
+use crate::topic_names::TopicNames;
 
 /// For the request of the topics.
 const METADATA_MAX: Duration = Duration::from_secs(10);
@@ -63,28 +66,42 @@ impl From<KafkaError> for KafkaSettingsError {
 /// The factory of bridges: a [`ProjectionStart`].
 pub struct KafkaBridge {
     config: KafkaBridgeConfig,
+    destination: Destination,
+    bindings: Arc<dyn TopicBindings>,
+    binding: KnownBinding,
     /// Bytes that one request carries for a partition; less after a broker has rejected a batch.
     batch_bytes: Arc<AtomicUsize>,
     known: KnownPartitions,
 }
 
 impl KafkaBridge {
-    /// A factory with this configuration. Nothing is connected yet.
+    /// A factory with this configuration, for the database that has these bindings. Nothing is
+    /// connected yet.
+    pub fn new(config: KafkaBridgeConfig, bindings: Arc<dyn TopicBindings>) -> Self {
+        Self {
+            destination: Destination::new(&config),
+            config,
+            bindings,
+            binding: KnownBinding::new(),
+            batch_bytes: Arc::new(AtomicUsize::new(BATCH_BYTES)),
+            known: KnownPartitions::default(),
+        }
+    }
+
+    /// Checks the properties, some of which the library checks only when a client is created.
     ///
     /// # Errors
     /// When a property has an unknown name or an invalid value, or names a file that does not
     /// exist.
-    pub fn new(config: KafkaBridgeConfig) -> Result<Self, KafkaSettingsError> {
-        let batch_bytes = Arc::new(AtomicUsize::new(BATCH_BYTES));
-        let bridge = Self {
-            config,
-            batch_bytes,
-            known: KnownPartitions::default(),
-        };
-        // Some settings are checked only when a client is created.
+    pub fn check(config: &KafkaBridgeConfig) -> Result<(), KafkaSettingsError> {
         let (sender, _) = mpsc::unbounded_channel();
-        drop(bridge.producer(sender, ClientErrors::default())?);
-        Ok(bridge)
+        let context = DeliveryContext {
+            sender,
+            errors: ClientErrors::default(),
+        };
+        let created = producer_config(config, BATCH_BYTES).create_with_context(context);
+        let created: Result<ThreadedProducer<_>, _> = created;
+        Ok(created.map(drop)?)
     }
 
     fn producer(
@@ -93,24 +110,42 @@ impl KafkaBridge {
         errors: ClientErrors,
     ) -> Result<ThreadedProducer<DeliveryContext>, KafkaError> {
         let context = DeliveryContext { sender, errors };
-        self.client().create_with_context(context)
+        let batch_bytes = self.batch_bytes.load(Ordering::Relaxed);
+        producer_config(&self.config, batch_bytes).create_with_context(context)
     }
 
-    fn client(&self) -> ClientConfig {
-        let mut client = client_config(&self.config);
-        for (name, alias, value) in DEFAULTS {
-            let set = &self.config.properties;
-            if !set.contains_key(name) && !set.contains_key(alias) {
-                client.set(name, value);
+    /// Binds the topics to the database, and watches that they stay so.
+    async fn bind(
+        &self,
+        errors: ClientErrors,
+        generations: &Generations,
+    ) -> Result<BindingWatch, ProjectionError> {
+        let topic = BindingTopic::new(&self.config, errors);
+        let topic = topic.map_err(|failure| ProjectionError(failure.to_string()))?;
+        let bindings = self.bindings.clone();
+        let binding = Binding::new(topic, bindings, generations.clone(), self.binding.clone());
+        match binding.bind().await {
+            Ok(()) => Ok(binding.watch()),
+            Err(BindingError::Others(reason) | BindingError::Unavailable(reason)) => {
+                Err(ProjectionError(reason))
             }
         }
-        for (name, value) in FIXED {
+    }
+}
+
+fn producer_config(config: &KafkaBridgeConfig, batch_bytes: usize) -> ClientConfig {
+    let mut client = client_config(config);
+    for (name, alias, value) in DEFAULTS {
+        let set = &config.properties;
+        if !set.contains_key(name) && !set.contains_key(alias) {
             client.set(name, value);
         }
-        let batch_bytes = self.batch_bytes.load(Ordering::Relaxed);
-        client.set("batch.size", batch_bytes.to_string());
-        client
     }
+    for (name, value) in FIXED {
+        client.set(name, value);
+    }
+    client.set("batch.size", batch_bytes.to_string());
+    client
 }
 
 #[async_trait]
@@ -131,23 +166,29 @@ impl ProjectionStart for KafkaBridge {
         let errors = ClientErrors::default();
         let producer = self.producer(sender, errors.clone());
         let producer = producer.map_err(|error| ProjectionError(error.to_string()))?;
+        let (names, last_errors) = (self.destination.names.clone(), errors.clone());
         let checking = tokio::task::spawn_blocking(move || {
-            let checked = check_topics(&producer, &errors);
+            let checked = check_topics(&producer, &last_errors, &names);
             (producer, checked)
         });
         let (producer, checked) = checking
             .await
             .map_err(|error| ProjectionError(error.to_string()))?;
         let partitions = checked?;
-        self.known.compare(partitions.clone());
+        self.known
+            .compare(partitions.clone(), &self.destination.names);
         let producer = Arc::new(producer);
-        let watching = watch(producer.clone(), self.known.clone());
+        let names = self.destination.names.clone();
+        let watching = watch(producer.clone(), self.known.clone(), names);
         let watching = AbortOnDropHandle::new(tokio::spawn(watching));
+        let binding = self.bind(errors, generations).await?;
         info!(brokers = self.config.brokers, "publishing to Kafka");
         let watchdog = DeliveryWatchdog::new(client_config(&self.config));
         let mut bridge = Bridge::new(
             producer,
+            self.destination.clone(),
             watching,
+            binding,
             delivered,
             self.batch_bytes.clone(),
             watchdog,
@@ -165,17 +206,19 @@ impl ProjectionStart for KafkaBridge {
 fn check_topics(
     producer: &ThreadedProducer<DeliveryContext>,
     errors: &ClientErrors,
+    names: &TopicNames,
 ) -> Result<Partitions, ProjectionError> {
     let found = producer.client().fetch_metadata(None, METADATA_MAX);
     let found = found.map_err(|error| errors.no_response(&error));
     let found = found.map_err(ProjectionError)?;
     let there: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
-    let missing: Vec<&str> = TOPICS
-        .into_iter()
-        .filter(|topic| !there.contains(topic))
+    let missing: Vec<&str> = names
+        .all()
+        .map(|(_, full)| full)
+        .filter(|full| !there.contains(full))
         .collect();
     if missing.is_empty() {
-        return Ok(partitions(&found));
+        return Ok(partitions(&found, names));
     }
     let missing = missing.join(", ");
     Err(ProjectionError(format!(

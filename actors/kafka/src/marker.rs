@@ -10,7 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, ThreadedProducer};
 
 use crate::deliveries::{DeliveryContext, DeliveryToken};
-use crate::messages::SOURCE;
+use crate::destination::Destination;
 use crate::partitions::Partitions;
 
 /// The CloudEvents type, and the `event_type`, of a marker.
@@ -41,7 +41,7 @@ fn payload(generation: &Generation, timestamp: &str) -> String {
     serde_json::to_string(&payload).expect("strings and numbers are JSON")
 }
 
-fn headers(generation: &Generation, timestamp: &str) -> OwnedHeaders {
+fn headers(generation: &Generation, timestamp: &str, source: &str) -> OwnedHeaders {
     let number = generation.number.to_string();
     let id = generation.id.to_string();
     let mut headers = OwnedHeaders::new_with_capacity(7);
@@ -50,7 +50,7 @@ fn headers(generation: &Generation, timestamp: &str) -> OwnedHeaders {
         ("ce_specversion", "1.0"),
         ("ce_id", &id),
         ("ce_type", EVENT_TYPE),
-        ("ce_source", SOURCE),
+        ("ce_source", source),
         ("ce_time", timestamp),
         ("ce_generation", &number),
     ] {
@@ -68,15 +68,17 @@ pub(super) fn queue_markers(
     producer: &ThreadedProducer<DeliveryContext>,
     generation: &Generation,
     partitions: &Partitions,
+    destination: &Destination,
 ) -> Result<usize, KafkaError> {
     let timestamp = rfc3339(generation.began);
     let (payload, headers) = (
         payload(generation, &timestamp),
-        headers(generation, &timestamp),
+        headers(generation, &timestamp, &destination.source),
     );
     let mut queued = 0;
     for (&topic, &count) in partitions {
         for partition in 0..i32::try_from(count).unwrap_or(i32::MAX) {
+            let topic = destination.names.full(topic);
             let record =
                 BaseRecord::<(), str, usize>::with_opaque_to(topic, DeliveryToken::MARKER.packed());
             let record = record
@@ -110,6 +112,7 @@ mod tests {
             number: 2,
             id: Uuid::nil(),
             began: Timestamp::from_micros(1_704_067_200_000_000),
+            in_place: true,
             shards: [(ShardId(0), start(0)), (ShardId(17), start(95))].into(),
         };
         assert_eq!(

@@ -31,8 +31,8 @@ pub const TOPICS: [&str; 6] = [
     NOTIFICATIONS,
 ];
 
-/// The CloudEvents attribute `source`.
-pub(super) const SOURCE: &str = "/fritzy";
+/// The CloudEvents attribute `source`, unless it is configured.
+pub const DEFAULT_SOURCE: &str = "/fritzy";
 
 /// The topics of an event.
 pub(super) const fn topics(event: &Event) -> &'static [&'static str] {
@@ -46,7 +46,7 @@ pub(super) const fn topics(event: &Event) -> &'static [&'static str] {
 }
 
 /// The headers: CloudEvents in binary mode, the content type, and a trace.
-pub(super) fn headers(event: &ProjectedEvent<'_>) -> [(&'static str, String); 12] {
+pub(super) fn headers(event: &ProjectedEvent<'_>, source: &str) -> [(&'static str, String); 12] {
     let command = event.command.as_uuid().simple();
     let id = event.event_id.as_uuid().simple().to_string();
     [
@@ -54,7 +54,7 @@ pub(super) fn headers(event: &ProjectedEvent<'_>) -> [(&'static str, String); 12
         ("ce_specversion", "1.0".to_owned()),
         ("ce_id", event.event_id.to_string()),
         ("ce_type", event.event.event_type().to_owned()),
-        ("ce_source", SOURCE.to_owned()),
+        ("ce_source", source.to_owned()),
         ("ce_time", rfc3339(event.event.at())),
         ("ce_subject", event.entity.as_uuid().to_string()),
         ("ce_entityversion", event.version.to_string()),

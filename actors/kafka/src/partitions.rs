@@ -16,6 +16,7 @@ use tracing::{debug, error};
 
 use crate::deliveries::DeliveryContext;
 use crate::messages::TOPICS;
+use crate::topic_names::TopicNames;
 
 /// Between two checks of a running bridge. The client library itself notices new partitions after
 /// up to five minutes.
@@ -31,9 +32,11 @@ pub(super) type Partitions = BTreeMap<&'static str, usize>;
 pub(super) struct KnownPartitions(Arc<Mutex<Partitions>>);
 
 /// The partitions of the topics in a response of the brokers.
-pub(super) fn partitions(metadata: &Metadata) -> Partitions {
+pub(super) fn partitions(metadata: &Metadata, names: &TopicNames) -> Partitions {
     let found = metadata.topics().iter().filter_map(|topic| {
-        let name = TOPICS.into_iter().find(|name| *name == topic.name())?;
+        let name = TOPICS
+            .into_iter()
+            .find(|name| names.full(name) == topic.name())?;
         let partitions = topic.partitions().len();
         (partitions > 0).then_some((name, partitions))
     });
@@ -42,12 +45,12 @@ pub(super) fn partitions(metadata: &Metadata) -> Partitions {
 
 impl KnownPartitions {
     /// Logs what has changed since the last time, or differs the first time.
-    pub(super) fn compare(&self, found: Partitions) {
+    pub(super) fn compare(&self, found: Partitions, names: &TopicNames) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = if known.is_empty() {
-            differing(&found)
+            differing(&found, names)
         } else {
-            changed(&known, &found)
+            changed(&known, &found, names)
         };
         for line in lines {
             error!("{line}");
@@ -61,17 +64,18 @@ impl KnownPartitions {
 pub(super) async fn watch(
     producer: Arc<ThreadedProducer<DeliveryContext>>,
     known: KnownPartitions,
+    names: TopicNames,
 ) {
     loop {
         sleep(CHECK_INTERVAL).await;
-        let producer = producer.clone();
+        let (producer, asked) = (producer.clone(), names.clone());
         let fetching = spawn_blocking(move || {
             // All topics: a request for one by its name may create it.
             let found = producer.client().fetch_metadata(None, METADATA_MAX);
-            found.map(|metadata| partitions(&metadata))
+            found.map(|metadata| partitions(&metadata, &asked))
         });
         match fetching.await {
-            Ok(Ok(found)) => known.compare(found),
+            Ok(Ok(found)) => known.compare(found, &names),
             Ok(Err(failure)) => debug!(%failure, "the partitions of the topics cannot be read"),
             Err(_) => return,
         }
@@ -79,7 +83,7 @@ pub(super) async fn watch(
 }
 
 /// A line for each topic whose number of partitions has changed.
-fn changed(known: &Partitions, found: &Partitions) -> Vec<String> {
+fn changed(known: &Partitions, found: &Partitions, names: &TopicNames) -> Vec<String> {
     let line = |(topic, now): (&&str, &usize)| {
         let before = *known.get(topic)?;
         let what = if *now < before {
@@ -89,6 +93,7 @@ fn changed(known: &Partitions, found: &Partitions) -> Vec<String> {
         } else {
             return None;
         };
+        let topic = names.full(topic);
         Some(format!(
             "the topic {topic} has {now} partitions instead of {before}: {what}. {}",
             remedy(before)
@@ -98,7 +103,7 @@ fn changed(known: &Partitions, found: &Partitions) -> Vec<String> {
 }
 
 /// A line for each topic with other partitions than most: `fritzy topics apply` gives all the same.
-fn differing(found: &Partitions) -> Vec<String> {
+fn differing(found: &Partitions, names: &TopicNames) -> Vec<String> {
     let count_of = |partitions: usize| found.values().filter(|other| **other == partitions).count();
     let usual = found
         .values()
@@ -109,6 +114,7 @@ fn differing(found: &Partitions) -> Vec<String> {
     };
     let others = found.iter().filter(|(_, partitions)| **partitions != usual);
     let line = |(topic, partitions): (&&str, &usize)| {
+        let topic = names.full(topic);
         format!(
             "the topic {topic} has {partitions} partitions, and others have {usual}: if that was changed after events were \
              published, messages or their order are lost. {}",
@@ -130,6 +136,10 @@ fn remedy(partitions: usize) -> String {
 mod tests {
     use super::*;
 
+    fn names() -> TopicNames {
+        TopicNames::new("")
+    }
+
     fn of(counts: [usize; 3]) -> Partitions {
         let topics = ["account.events", "catalog.events", "order.events"];
         topics.into_iter().zip(counts).collect()
@@ -138,8 +148,8 @@ mod tests {
     #[test]
     fn changed_partitions_are_named_with_the_remedy() {
         let known = of([12, 12, 12]);
-        assert_eq!(changed(&known, &known), [""; 0]);
-        let lines = changed(&known, &of([12, 3, 24]));
+        assert_eq!(changed(&known, &known, &names()), [""; 0]);
+        let lines = changed(&known, &of([12, 3, 24]), &names());
         assert_eq!(lines.len(), 2, "{lines:?}");
         for (line, part) in [
             (
@@ -161,7 +171,7 @@ mod tests {
         }
         let gone = BTreeMap::from([("order.events", 12)]);
         assert_eq!(
-            changed(&known, &gone),
+            changed(&known, &gone, &names()),
             [""; 0],
             "a deleted topic may come back"
         );
@@ -169,13 +179,13 @@ mod tests {
 
     #[test]
     fn topic_with_other_partitions_than_most_is_named() {
-        assert_eq!(differing(&of([3, 3, 3])), [""; 0]);
+        assert_eq!(differing(&of([3, 3, 3]), &names()), [""; 0]);
         assert_eq!(
-            differing(&of([1, 2, 3])),
+            differing(&of([1, 2, 3]), &names()),
             [""; 0],
             "there is no usual number"
         );
-        let lines = differing(&of([3, 5, 3]));
+        let lines = differing(&of([3, 5, 3]), &names());
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(
             lines[0].starts_with("the topic catalog.events has 5 partitions, and others have 3")

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::messages::TOPICS;
+use crate::topic_names::{BINDING_TOPIC, TopicNames};
 
 /// Replicas of each partition where there are enough brokers: one can be lost while another is
 /// down.
@@ -23,7 +23,7 @@ pub struct TopicSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicDifference {
     /// The topic that differs.
-    pub topic: &'static str,
+    pub topic: String,
     /// What differs: `topic` if it is missing, `partitions`, `copies`, or the name of a setting.
     pub what: String,
     /// The value that was found.
@@ -82,43 +82,63 @@ pub(super) struct ExistingTopic {
 }
 
 impl TopicSettings {
+    /// Partitions of a topic.
+    pub(super) fn partitions_of(self, topic: &str) -> i32 {
+        match topic {
+            BINDING_TOPIC => 1,
+            _ => self.partitions,
+        }
+    }
+
     /// The settings of a topic with so many replicas.
-    pub(super) fn required(self, replicas: usize) -> [(&'static str, String); 6] {
+    pub(super) fn required(self, topic: &str, replicas: usize) -> Vec<(&'static str, String)> {
         // With fewer replicas, one broker that is down would block all writes.
         let in_sync = if replicas >= REPLICAS { 2 } else { 1 };
-        [
-            // Compaction would delete events that no consumer has read.
-            ("cleanup.policy", "delete".to_owned()),
+        let mut required = vec![
             ("min.insync.replicas", in_sync.to_string()),
-            ("retention.ms", self.retention_ms.to_string()),
             ("max.message.bytes", "1048588".to_owned()),
-            // Neither deletes events before their time.
-            ("retention.bytes", "-1".to_owned()),
             ("unclean.leader.election.enable", "false".to_owned()),
-        ]
+        ];
+        required.extend(match topic {
+            // Only its last message counts, and that must never be deleted.
+            BINDING_TOPIC => vec![
+                ("cleanup.policy", "compact".to_owned()),
+                // 16 MB. Older messages are removed from full segments only.
+                ("segment.bytes", "16777216".to_owned()),
+            ],
+            _ => vec![
+                // Compaction would delete events that no consumer has read.
+                ("cleanup.policy", "delete".to_owned()),
+                ("retention.ms", self.retention_ms.to_string()),
+                // Neither deletes events before their time.
+                ("retention.bytes", "-1".to_owned()),
+            ],
+        });
+        required
     }
 
     pub(super) fn differences(
         self,
         brokers: usize,
-        existing: &HashMap<&'static str, ExistingTopic>,
+        names: &TopicNames,
+        existing: &HashMap<String, ExistingTopic>,
     ) -> Vec<TopicDifference> {
         let mut differences = Vec::new();
-        for topic in TOPICS {
+        for (topic, full) in names.all() {
             let mut differs = |what: &str, found: String, expected: String, correctable| {
                 differences.push(TopicDifference {
-                    topic,
+                    topic: full.to_owned(),
                     what: what.to_owned(),
                     found,
                     expected,
                     correctable,
                 });
             };
-            let Some(found) = existing.get(topic) else {
+            let Some(found) = existing.get(full) else {
                 differs("topic", "missing".into(), "there".into(), true);
                 continue;
             };
-            let partitions = usize::try_from(self.partitions).unwrap_or_default();
+            let partitions = usize::try_from(self.partitions_of(topic)).unwrap_or_default();
             if found.partitions != partitions {
                 differs(
                     "partitions",
@@ -135,7 +155,7 @@ impl TopicSettings {
                     false,
                 );
             }
-            for (name, expected) in self.required(found.replicas) {
+            for (name, expected) in self.required(topic, found.replicas) {
                 let value = found.config.get(name).cloned().unwrap_or_default();
                 if value != expected && !exceeds_minimum(name, &value, &expected) {
                     differs(name, value, expected, true);

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use crate::KafkaBridgeConfig;
 use crate::client::{ClientErrors, client_config};
 use crate::factory::KafkaSettingsError;
-use crate::messages::TOPICS;
+use crate::topic_names::{BINDING_TOPIC, TopicNames};
 use crate::topic_settings::{ExistingTopic, TopicDifference, TopicSettings, replicas};
 
 /// For any broker to respond.
@@ -47,11 +47,19 @@ pub struct Topics {
     /// Sends the requests that an admin client does not offer, and receives errors.
     producer: BaseProducer<ClientErrors>,
     errors: ClientErrors,
+    names: TopicNames,
     settings: TopicSettings,
 }
 
-/// A topic's name, its partitions, and the replicas of each.
-type Layout = (&'static str, usize, usize);
+/// A topic as it exists.
+struct Layout {
+    topic: &'static str,
+    /// Its name on the brokers.
+    full: String,
+    partitions: usize,
+    /// Of each partition, at least.
+    replicas: usize,
+}
 
 impl Topics {
     /// The topics of the cluster that the configuration names. Nothing is connected yet.
@@ -67,6 +75,7 @@ impl Topics {
             producer: producer.map_err(rejected)?,
             client,
             errors,
+            names: TopicNames::new(&config.topic_prefix),
             settings,
         })
     }
@@ -100,7 +109,7 @@ impl Topics {
     /// When no broker responds, or the brokers reject a request.
     pub async fn check(&self) -> Result<Vec<TopicDifference>, TopicsError> {
         let (brokers, existing) = self.describe().await?;
-        Ok(self.settings.differences(brokers, &existing))
+        Ok(self.settings.differences(brokers, &self.names, &existing))
     }
 
     /// Creates missing topics and corrects settings. Returns the differences that were corrected,
@@ -110,7 +119,7 @@ impl Topics {
     /// When no broker responds, or the brokers reject a change. Other changes may have been made.
     pub async fn apply(&self) -> Result<(Vec<TopicDifference>, Vec<TopicDifference>), TopicsError> {
         let (brokers, existing) = self.describe().await?;
-        let before = self.settings.differences(brokers, &existing);
+        let before = self.settings.differences(brokers, &self.names, &existing);
         self.create_missing(brokers, &existing).await?;
         for (topic, existing) in &existing {
             let differences = before
@@ -128,20 +137,46 @@ impl Topics {
         Ok((corrected, self.remaining().await?))
     }
 
+    /// Deletes all topics, for measurements that have made their own.
+    ///
+    /// # Errors
+    /// When no broker responds, or the brokers reject the deletion of a topic that exists.
+    pub async fn delete(&self) -> Result<(), TopicsError> {
+        let names: Vec<&str> = self.names.all().map(|(_, full)| full).collect();
+        let names = &names;
+        let delete = |admin: AdminClient<_>, options| async move {
+            admin.delete_topics(names, &options).await
+        };
+        for deleted in self.administer(delete).await? {
+            match deleted {
+                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+                Err((topic, code)) => {
+                    return Err(failed(format!("{topic} was not deleted: {code}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn create_missing(
         &self,
         brokers: usize,
-        existing: &HashMap<&'static str, ExistingTopic>,
+        existing: &HashMap<String, ExistingTopic>,
     ) -> Result<(), TopicsError> {
-        let required = self.settings.required(replicas(brokers));
-        let replicas = i32::try_from(replicas(brokers)).unwrap_or(1);
-        let missing = TOPICS
-            .iter()
-            .filter(|topic| !existing.contains_key(**topic));
+        let copies = replicas(brokers);
+        let missing = self
+            .names
+            .all()
+            .filter(|(_, full)| !existing.contains_key(*full));
+        let missing: Vec<_> = missing
+            .map(|(topic, full)| (topic, full, self.settings.required(topic, copies)))
+            .collect();
         let missing: Vec<NewTopic<'_>> = missing
-            .map(|topic| {
-                let replication = TopicReplication::Fixed(replicas);
-                let new = NewTopic::new(topic, self.settings.partitions, replication);
+            .iter()
+            .map(|(topic, full, required)| {
+                let replication = TopicReplication::Fixed(i32::try_from(copies).unwrap_or(1));
+                let partitions = self.settings.partitions_of(topic);
+                let new = NewTopic::new(full, partitions, replication);
                 required
                     .iter()
                     .fold(new, |new, (name, value)| new.set(name, value))
@@ -208,7 +243,7 @@ impl Topics {
         }
     }
 
-    /// The number of messages ever written to each existing topic, by the brokers' offsets. Blocks
+    /// The number of messages ever written to each existing topic of events, by the brokers' offsets. Blocks
     /// the thread: not to be called on an asynchronous task.
     ///
     /// # Errors
@@ -216,25 +251,28 @@ impl Topics {
     pub fn message_counts(&self) -> Result<Vec<(&'static str, u64)>, TopicsError> {
         let (_, layouts) = self.layouts()?;
         let mut counts = Vec::new();
-        for (name, partitions, _) in layouts {
+        let of_events = layouts
+            .iter()
+            .filter(|layout| layout.topic != BINDING_TOPIC);
+        for layout in of_events {
             let mut count = 0;
-            for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+            for partition in 0..i32::try_from(layout.partitions).unwrap_or(i32::MAX) {
                 let client = self.producer.client();
-                let watermarks = client.fetch_watermarks(name, partition, RESPONSE_MAX);
+                let watermarks = client.fetch_watermarks(&layout.full, partition, RESPONSE_MAX);
                 let (_, end) = watermarks.map_err(failed)?;
                 count += u64::try_from(end).unwrap_or_default();
             }
-            counts.push((name, count));
+            counts.push((layout.topic, count));
         }
         Ok(counts)
     }
 
     /// The number of brokers, and those of our topics that exist.
-    async fn describe(&self) -> Result<(usize, HashMap<&'static str, ExistingTopic>), TopicsError> {
+    async fn describe(&self) -> Result<(usize, HashMap<String, ExistingTopic>), TopicsError> {
         let (brokers, layouts) = tokio::task::block_in_place(|| self.layouts())?;
         let resources = layouts
             .iter()
-            .map(|(name, ..)| ResourceSpecifier::Topic(name));
+            .map(|layout| ResourceSpecifier::Topic(&layout.full));
         let resources: Vec<ResourceSpecifier<'_>> = resources.collect();
         let mut configs = HashMap::new();
         if !resources.is_empty() {
@@ -251,15 +289,15 @@ impl Topics {
                 }
             }
         }
-        let existing = layouts.into_iter().map(|(name, partitions, replicas)| {
-            let config = configs.get(name);
+        let existing = layouts.into_iter().map(|layout| {
+            let config = configs.get(&layout.full);
             let existing = ExistingTopic {
-                partitions,
-                replicas,
+                partitions: layout.partitions,
+                replicas: layout.replicas,
                 config: config.map(all_settings).unwrap_or_default(),
                 overrides: config.map(overridden_settings).unwrap_or_default(),
             };
-            (name, existing)
+            (layout.full, existing)
         });
         Ok((brokers, existing.collect()))
     }
@@ -272,16 +310,21 @@ impl Topics {
             self.producer.poll(ERROR_POLL_MAX);
             failed(self.errors.no_response(&error))
         })?;
-        let layouts = TOPICS.into_iter().filter_map(|name| {
-            let topic = metadata
+        let layouts = self.names.all().filter_map(|(topic, full)| {
+            let found = metadata
                 .topics()
                 .iter()
-                .find(|topic| topic.name() == name)?;
-            let partitions = topic.partitions();
+                .find(|found| found.name() == full)?;
+            let partitions = found.partitions();
             let replicas = partitions
                 .iter()
                 .map(|partition| partition.replicas().len());
-            Some((name, partitions.len(), replicas.min().unwrap_or_default()))
+            Some(Layout {
+                topic,
+                full: full.to_owned(),
+                partitions: partitions.len(),
+                replicas: replicas.min().unwrap_or_default(),
+            })
         });
         Ok((metadata.brokers().len(), layouts.collect()))
     }

@@ -51,6 +51,7 @@ impl Scenario for BaselineScenario {
         Ok(Box::new(HttpSystem {
             server: Some(server),
             database: None,
+            topics: None,
             address: endpoint.address,
             connections: set_up.settings.connections_count.unwrap_or(1),
             conditions: without_store(),

@@ -94,6 +94,7 @@ impl CreateOrderScenario {
         Ok(HttpSystem {
             server: node.server,
             database: node.database,
+            topics: node.topics,
             address: endpoint.address,
             connections: settings.connections_count.unwrap_or(1),
             conditions: node.conditions,

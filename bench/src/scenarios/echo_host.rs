@@ -28,19 +28,19 @@ impl ShardHost for EchoHost {
         true
     }
 
-    fn encode_request(request: &Vec<u8>) -> Vec<u8> {
+    fn encode_request(request: &Vec<u8>, _: u16) -> Vec<u8> {
         request.clone()
     }
 
-    fn decode_request(bytes: &[u8], _deadline: Deadline) -> Result<Vec<u8>, Unreadable> {
+    fn decode_request(bytes: &[u8], _deadline: Deadline, _: u16) -> Result<Vec<u8>, Unreadable> {
         Ok(bytes.to_vec())
     }
 
-    fn encode_reply(reply: &Vec<u8>) -> Vec<u8> {
+    fn encode_reply(reply: &Vec<u8>, _: u16) -> Vec<u8> {
         reply.clone()
     }
 
-    fn decode_reply(bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    fn decode_reply(bytes: &[u8], _: u16) -> Result<Vec<u8>, Unreadable> {
         Ok(bytes.to_vec())
     }
 }

@@ -39,6 +39,7 @@ impl Scenario for Hello {
         Ok(Box::new(HttpSystem {
             server: Some(server),
             database: None,
+            topics: None,
             address: endpoint.address,
             connections: set_up.settings.connections_count.unwrap_or(1),
             conditions: without_store(),

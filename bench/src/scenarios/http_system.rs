@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use async_trait::async_trait;
 
+use super::bench_topics::BenchTopics;
 use super::database::Database;
 use super::{Conditions, SystemUnderTest};
 use crate::BenchError;
@@ -43,6 +44,8 @@ pub(super) struct HttpSystem {
     pub(super) server: Option<ServerProcess>,
     /// The server's database, if its data is not in its folder; dropped after the server.
     pub(super) database: Option<Database>,
+    /// The topics that the server publishes to.
+    pub(super) topics: Option<BenchTopics>,
     pub(super) address: SocketAddr,
     /// Connections of the next [`SystemUnderTest::drive`].
     pub(super) connections: usize,
@@ -80,7 +83,12 @@ impl SystemUnderTest for HttpSystem {
             Some(database) => database.remove().await,
             None => Ok(()),
         };
+        let deleted = match &self.topics {
+            Some(topics) => topics.delete().await,
+            None => Ok(()),
+        };
         stopped?;
-        removed
+        removed?;
+        deleted
     }
 }

@@ -12,8 +12,9 @@ use fritzy_projections::Begin;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::allowed_settings::Setting;
+use super::bench_topics::kafka;
 use super::database::Database;
-use super::kafka_publish::{KafkaPublisher, kafka};
+use super::kafka_publish::KafkaPublisher;
 use super::shop::start_shop;
 use super::{Conditions, Reach, Scenario, SetUp, SystemUnderTest, VariantSettings};
 use crate::BenchError;
@@ -137,7 +138,7 @@ impl SystemUnderTest for CatchUpSystem {
         );
         let (first, last) = counted?;
         let is_done = publisher.status().lag_events == 0;
-        publisher.stop().await;
+        publisher.stop().await?;
         if is_done {
             let reason = "kafka-catch-up: all orders were published before the end of the run; --fill more orders";
             return Err(BenchError::Settings(reason.to_owned()));

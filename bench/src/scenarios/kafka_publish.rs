@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use async_trait::async_trait;
 use fritzy_actors::Shop;
 use fritzy_domain::{Generations, Position};
-use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
+use fritzy_kafka::KafkaBridge;
 use fritzy_persistence::Stores;
 use fritzy_projections::{
     Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart, ProjectionStatus,
@@ -18,14 +18,10 @@ use fritzy_types::ShardId;
 use hdrhistogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::bench_topics::{BenchTopics, kafka};
 use crate::BenchError;
 use crate::load::{Outcome, SharedRecorder, Turn, Window};
 
-/// The settings of `fritzy topics apply`.
-const TOPIC_SETTINGS: TopicSettings = TopicSettings {
-    partitions: 12,
-    retention_ms: 7 * 24 * 3_600 * 1_000,
-};
 /// The time limit for events in flight after the load.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// Lags are recorded in microseconds, up to an hour.
@@ -34,22 +30,21 @@ const LAG_US_MAX: u64 = 3_600 * 1_000_000;
 pub(super) struct KafkaPublisher {
     projections: Projections,
     lags: Arc<Mutex<Lags>>,
-    brokers: String,
+    topics: BenchTopics,
 }
 
 impl KafkaPublisher {
-    /// Creates missing topics and starts a bridge.
+    /// Creates topics and starts a bridge.
     pub(super) async fn start(
         brokers: &str,
         shop: &Shop,
         stores: &Stores,
         begin: Begin,
     ) -> Result<Self, BenchError> {
-        let config = config(brokers, begin);
-        create_topics(brokers).await?;
+        let topics = BenchTopics::create(brokers).await?;
         let lags = Arc::default();
         let timed = TimedProjectionStart {
-            bridges: KafkaBridge::new(config).map_err(|failure| kafka(&failure))?,
+            bridges: KafkaBridge::new(topics.config(begin), stores.topic_bindings.clone()),
             lags: Arc::clone(&lags),
         };
         let mut registry = Registry::default();
@@ -63,7 +58,7 @@ impl KafkaPublisher {
         Ok(Self {
             projections: started.await.map_err(|failure| kafka(&failure))?,
             lags,
-            brokers: brokers.to_owned(),
+            topics,
         })
     }
 
@@ -107,37 +102,13 @@ impl KafkaPublisher {
 
     /// Messages ever written to the topics, by the brokers' count.
     pub(super) fn messages(&self) -> Result<u64, BenchError> {
-        let topics = Topics::new(&config(&self.brokers, Begin::Now), TOPIC_SETTINGS);
-        let counts = topics.and_then(|topics| topics.message_counts());
-        let counts = counts.map_err(|failure| kafka(&failure))?;
-        Ok(counts.into_iter().map(|(_, count)| count).sum())
+        self.topics.messages()
     }
 
-    pub(super) async fn stop(self) {
+    /// Stops the bridge, and deletes its topics.
+    pub(super) async fn stop(self) -> Result<(), BenchError> {
         self.projections.stop().await;
-    }
-}
-
-fn config(brokers: &str, begin: Begin) -> KafkaBridgeConfig {
-    KafkaBridgeConfig {
-        brokers: brokers.to_owned(),
-        properties: BTreeMap::new(),
-        begin,
-    }
-}
-
-/// Creates those of the shop's topics that the brokers do not have.
-pub(super) async fn create_topics(brokers: &str) -> Result<(), BenchError> {
-    let config = config(brokers, Begin::Start);
-    let topics = Topics::new(&config, TOPIC_SETTINGS).map_err(|failure| kafka(&failure))?;
-    topics.apply().await.map_err(|failure| kafka(&failure))?;
-    Ok(())
-}
-
-pub(super) fn kafka(failure: &dyn std::error::Error) -> BenchError {
-    BenchError::Preparing {
-        what: "publishing to --kafka",
-        reason: failure.to_string(),
+        self.topics.delete().await
     }
 }
 

@@ -13,6 +13,7 @@ mod allowed_settings;
 mod bare_server;
 mod baseline;
 mod basket;
+mod bench_topics;
 mod catalog;
 mod create_order;
 mod database;

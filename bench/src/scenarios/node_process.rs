@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tokio::net::lookup_host;
 
+use super::bench_topics::BenchTopics;
 use super::database::Database;
 use super::durability::{Durability, Fsync};
 use super::http_system::Endpoint;
-use super::kafka_publish::create_topics;
 use super::{Conditions, SetUp, Store, VariantSettings};
 use crate::process::{Launch, ServerProcess, without_settings};
 use crate::{BenchError, GraphqlClient};
@@ -21,6 +21,8 @@ pub(super) struct NodeProcess {
     pub(super) server: Option<ServerProcess>,
     /// The node's database, if its data is not in its folder.
     pub(super) database: Option<Database>,
+    /// The topics that the node publishes to.
+    pub(super) topics: Option<BenchTopics>,
     pub(super) endpoint: Endpoint,
     pub(super) client: GraphqlClient,
     pub(super) conditions: Conditions,
@@ -37,9 +39,12 @@ impl NodeProcess {
             set_up.settings.node_args.iter().map(Into::into).collect();
         let committers = set_up.settings.committers_count;
         arguments.extend(committers.map(|count| format!("--committers={count}").into()));
+        let mut topics = None;
         if let Some(brokers) = &set_up.settings.kafka {
-            create_topics(brokers).await?;
+            let created = BenchTopics::create(brokers).await?;
             arguments.push(format!("--kafka-brokers={brokers}").into());
+            arguments.push(format!("--kafka-topic-prefix={}", created.prefix()).into());
+            topics = Some(created);
         }
         let database = match set_up.settings.store {
             Some(Store::Postgres) => Some(Database::open(set_up).await?),
@@ -69,6 +74,7 @@ impl NodeProcess {
         Ok(Self {
             server: Some(server),
             database,
+            topics,
             endpoint,
             client,
             conditions,
@@ -84,6 +90,7 @@ impl NodeProcess {
         Ok(Self {
             server: None,
             database: None,
+            topics: None,
             endpoint: endpoint_of(url).await?,
             client,
             conditions,
@@ -135,7 +142,13 @@ fn effective_settings(
     let settings: BTreeMap<String, Setting> =
         serde_json::from_slice(&output.stdout).map_err(|error| preparing(error.to_string()))?;
     // These differ in every run and do not influence figures.
-    let run_specific = ["listen", "data_dir", "database_url", "port_file"];
+    let run_specific = [
+        "listen",
+        "data_dir",
+        "database_url",
+        "port_file",
+        "kafka_topic_prefix",
+    ];
     let settings = settings
         .into_iter()
         .map(|(name, setting)| (name, setting.value));

@@ -58,6 +58,7 @@ impl Scenario for Read {
         Ok(Box::new(HttpSystem {
             server: node.server,
             database: node.database,
+            topics: node.topics,
             address: node.endpoint.address,
             connections: set_up.settings.connections_count.unwrap_or(1),
             conditions: node.conditions,

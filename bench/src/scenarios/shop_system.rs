@@ -119,7 +119,7 @@ impl<C: Caller> SystemUnderTest for ShopSystem<C> {
 
     async fn tear_down(self: Box<Self>) -> Result<(), BenchError> {
         if let Some(publisher) = self.publisher {
-            publisher.stop().await;
+            publisher.stop().await?;
         }
         self.shop.shop.stop().await;
         self.stores.close().await;

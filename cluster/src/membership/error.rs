@@ -27,7 +27,7 @@ pub enum MemberError {
     },
     /// A node of the cluster rejects this one.
     #[error(
-        "node {name} at {address} rejects this one: {reason}. All nodes of a cluster have one database and one --cluster-cookie"
+        "node {name} at {address} rejects this one: {reason}. All nodes of a cluster have one database, one --cluster-cookie, and a version of the protocol between nodes in common"
     )]
     Rejected {
         /// The name of the node that rejects.

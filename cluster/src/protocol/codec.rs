@@ -56,6 +56,13 @@ pub(crate) fn unpack<T: bincode::Decode<()>>(bytes: &[u8]) -> Result<T, Unreadab
     whole(value, read, bytes)
 }
 
+/// Decodes a value that borrows from `bytes`, at their beginning. Returns how many were read.
+pub(crate) fn unpack_first<'b, T: bincode::BorrowDecode<'b, ()>>(
+    bytes: &'b [u8],
+) -> Result<(T, usize), Unreadable> {
+    Ok(bincode::borrow_decode_from_slice(bytes, config())?)
+}
+
 fn whole<T>(value: T, read: usize, bytes: &[u8]) -> Result<T, Unreadable> {
     if read == bytes.len() {
         Ok(value)

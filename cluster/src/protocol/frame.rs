@@ -5,13 +5,14 @@ use bincode::{Decode, Encode};
 use fritzy_types::{Epoch, Failure, NodeId, ShardId};
 use uuid::Uuid;
 
-use crate::protocol::codec::{Unreadable, pack, unpack};
-
 /// The oldest version of the wire format that this program supports. A node with no version in
 /// common is rejected; otherwise the newest common version is used.
 pub const WIRE_MIN: u16 = 2;
-/// The newest version of the wire format that this program supports.
-pub const WIRE_MAX: u16 = 2;
+/// The newest version of the wire format that this program supports:
+///
+/// - 2: a frame is one value. If one message in it cannot be decoded, none can.
+/// - 3: each message is in an envelope, so that it can be replied to even if it cannot be decoded.
+pub const WIRE_MAX: u16 = 3;
 
 /// What one dispatcher receives in one piece.
 #[derive(Debug, PartialEq, Encode, Decode)]
@@ -181,25 +182,6 @@ impl From<WireFailure> for Failure {
     }
 }
 
-impl Frame {
-    /// Encodes the frame in wire format `version`.
-    pub(crate) fn encode(&self, version: u16) -> Vec<u8> {
-        let mut bytes = version.to_le_bytes().to_vec();
-        bytes.append(&mut pack(self));
-        bytes
-    }
-
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let (version, rest) = bytes
-            .split_first_chunk::<2>()
-            .ok_or_else(|| Unreadable("it has no version".into()))?;
-        match u16::from_le_bytes(*version) {
-            WIRE_MIN..=WIRE_MAX => unpack(rest),
-            other => Err(Unreadable(format!("its version is {other}"))),
-        }
-    }
-}
-
 /// The newest version that both nodes support, `None` when there is none.
 pub(crate) fn negotiate_version(theirs_min: u16, theirs_max: u16) -> Option<u16> {
     let version = theirs_max.min(WIRE_MAX);
@@ -209,48 +191,6 @@ pub(crate) fn negotiate_version(theirs_min: u16, theirs_max: u16) -> Option<u16>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn frame_round_trips_and_truncated_frames_are_rejected() {
-        let failed = Reply::Failed(WireFailure::OutcomeUnknown("lost".into()));
-        let not_owner = Reply::NotOwner {
-            hint: Some(OwnershipUpdate {
-                shard: 7,
-                owner: Some([3; 16]),
-                epoch: 9,
-            }),
-        };
-        let reply = |id, reply| Message::Reply { id, reply };
-        let frame = Frame {
-            from: [1; 16],
-            connection: u64::MAX,
-            messages: vec![
-                Message::Request(Request {
-                    id: 1,
-                    shard: 1_023,
-                    remaining_ms: 10_000,
-                    trace: Some(Trace {
-                        trace: [5; 16],
-                        span: [6; 8],
-                        flags: 1,
-                    }),
-                    body: vec![0, 255],
-                }),
-                reply(2, Reply::Success(vec![1])),
-                reply(3, not_owner),
-                reply(4, failed),
-                Message::Ping(5),
-                Message::Rebalance,
-            ],
-        };
-        let bytes = frame.encode(WIRE_MAX);
-        assert_eq!(Frame::decode(&bytes).as_ref(), Ok(&frame));
-        for cut in 0..bytes.len() {
-            assert!(Frame::decode(&bytes[..cut]).is_err(), "{cut} bytes");
-        }
-        let newer = [&(WIRE_MAX + 1).to_le_bytes()[..], &bytes[2..]].concat();
-        assert!(Frame::decode(&newer).is_err());
-    }
 
     #[test]
     fn negotiation_picks_the_newest_common_version() {

@@ -16,6 +16,9 @@ pub enum HostError<R> {
 }
 
 /// Runs the shards that a node owns.
+///
+/// Bodies of requests and replies are encoded for the version of the wire format that both nodes have
+/// agreed on: a peer that supports an older one only must be able to decode them.
 pub trait ShardHost: Send + Sync + 'static {
     /// A request to a shard.
     type Request: Clone + Send + Sync;
@@ -34,20 +37,24 @@ pub trait ShardHost: Send + Sync + 'static {
     fn is_idempotent(request: &Self::Request) -> bool;
 
     /// Encodes a request for another node, without its deadline.
-    fn encode_request(request: &Self::Request) -> Vec<u8>;
+    fn encode_request(request: &Self::Request, wire: u16) -> Vec<u8>;
 
     /// Decodes a request from another node.
     ///
     /// # Errors
     /// [`Unreadable`] when a newer version of the program encoded it.
-    fn decode_request(bytes: &[u8], deadline: Deadline) -> Result<Self::Request, Unreadable>;
+    fn decode_request(
+        bytes: &[u8],
+        deadline: Deadline,
+        wire: u16,
+    ) -> Result<Self::Request, Unreadable>;
 
     /// Encodes a reply for another node.
-    fn encode_reply(reply: &Self::Reply) -> Vec<u8>;
+    fn encode_reply(reply: &Self::Reply, wire: u16) -> Vec<u8>;
 
     /// Decodes a reply from another node.
     ///
     /// # Errors
     /// [`Unreadable`] when a newer version of the program encoded it.
-    fn decode_reply(bytes: &[u8]) -> Result<Self::Reply, Unreadable>;
+    fn decode_reply(bytes: &[u8], wire: u16) -> Result<Self::Reply, Unreadable>;
 }

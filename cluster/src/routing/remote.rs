@@ -13,6 +13,10 @@ pub trait Remote: Send + Sync {
     /// The id of this node.
     fn me(&self) -> NodeId;
 
+    /// The version of the wire format that was agreed on with a connected node. It stays the same for
+    /// as long as both nodes run: an upgraded node has another id.
+    fn wire(&self, node: NodeId) -> Option<u16>;
+
     /// Sends an encoded request to a shard of the node `owner`.
     ///
     /// # Errors
@@ -35,6 +39,8 @@ pub enum AskError {
     Overloaded,
     /// The connection was lost: the request may or may not have been done.
     ConnectionLost,
+    /// A reply arrived that cannot be decoded: the request may or may not have been done.
+    UnreadableReply,
     /// The deadline passed first.
     DeadlineExceeded,
 }

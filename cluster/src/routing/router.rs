@@ -201,16 +201,19 @@ impl<H: ShardHost> Router<H> {
         request: H::Request,
     ) -> Attempt<H> {
         let remote = self.remote.read().expect("no writer panics").clone();
-        let Some(remote) = remote else {
+        let Some((remote, wire)) = remote.and_then(|remote| {
+            let wire = remote.wire(owner)?;
+            Some((remote, wire))
+        }) else {
             return Attempt::Retry(request);
         };
-        let body = H::encode_request(&request);
+        let body = H::encode_request(&request, wire);
         let unreadable = |what: String| {
             Failure::Unavailable(format!("the nodes run different versions: {what}"))
         };
         match remote.ask(owner, shard, deadline, body).await {
             Ok(Reply::Success(bytes)) => {
-                let reply = H::decode_reply(&bytes);
+                let reply = H::decode_reply(&bytes, wire);
                 // The request was done, so it must not count as undone.
                 let lost = |Unreadable(what)| Failure::OutcomeUnknown(format!("its reply {what}"));
                 Attempt::Done(reply.map_err(lost))
@@ -228,6 +231,11 @@ impl<H: ShardHost> Router<H> {
             Ok(Reply::Failed(failure)) => Attempt::Done(Err(failure.into())),
             Err(AskError::NotSent) => Attempt::Retry(request),
             Err(AskError::ConnectionLost) => Attempt::Unknown(request),
+            // Sending it again would have the same reply.
+            Err(AskError::UnreadableReply) => {
+                let reason = "the nodes run different versions: its reply cannot be decoded";
+                Attempt::Done(Err(Failure::OutcomeUnknown(reason.into())))
+            }
             Err(AskError::Overloaded) => Attempt::Done(Err(Failure::Overloaded)),
             Err(AskError::DeadlineExceeded) => Attempt::Done(Err(Failure::DeadlineExceeded)),
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use crate::protocol::envelope;
 use crate::protocol::frame::{Frame, Message, Reply, Request, Trace};
 use crate::protocol::gate_message::GateMessage;
 use crate::routing::admission;
@@ -37,15 +38,15 @@ const PARK_AFTER: Duration = Duration::from_millis(500);
 
 /// The requests that wait for a reply, by their numbers.
 enum PendingRequests {
-    Open(HashMap<u64, oneshot::Sender<Reply>>),
+    Open(HashMap<u64, oneshot::Sender<Result<Reply, AskError>>>),
     /// The peer leaves: no further request is sent.
-    Draining(HashMap<u64, oneshot::Sender<Reply>>),
+    Draining(HashMap<u64, oneshot::Sender<Result<Reply, AskError>>>),
     /// The connection is closed.
     Closed,
 }
 
 impl PendingRequests {
-    fn remove(&mut self, id: u64) -> Option<oneshot::Sender<Reply>> {
+    fn remove(&mut self, id: u64) -> Option<oneshot::Sender<Result<Reply, AskError>>> {
         match self {
             Self::Open(pending) | Self::Draining(pending) => pending.remove(&id),
             Self::Closed => None,
@@ -59,6 +60,8 @@ pub(crate) struct PeerConnection {
     pub(crate) name: String,
     /// The connection's number, the same on both sides.
     pub(crate) id: u64,
+    /// The version of the wire format that both nodes have agreed on.
+    pub(crate) wire: u16,
     queue: mpsc::Sender<Message>,
     pending: Mutex<PendingRequests>,
     next_request: AtomicU64,
@@ -75,6 +78,8 @@ pub(crate) struct PeerConnection {
     handling: TaskTracker,
     pong_received: Notify,
     go_away_acknowledged: Notify,
+    /// Whether the peer has sent a frame that cannot be decoded.
+    is_broken: AtomicBool,
 }
 
 impl PeerConnection {
@@ -88,6 +93,7 @@ impl PeerConnection {
             peer: peer.node,
             name: peer.name.clone(),
             id: peer.connection,
+            wire: peer.wire,
             queue,
             pending: Mutex::new(PendingRequests::Open(HashMap::new())),
             next_request: AtomicU64::new(0),
@@ -100,6 +106,7 @@ impl PeerConnection {
             handling: TaskTracker::new(),
             pong_received: Notify::new(),
             go_away_acknowledged: Notify::new(),
+            is_broken: AtomicBool::new(false),
         };
         (connection, queued)
     }
@@ -142,7 +149,7 @@ impl PeerConnection {
             received = timeout_at(deadline.instant().into(), &mut reply).await;
         }
         match received {
-            Ok(Ok(reply)) => Ok(reply),
+            Ok(Ok(received)) => received,
             Ok(Err(_)) => Err(AskError::ConnectionLost),
             Err(_) => Err(AskError::DeadlineExceeded),
         }
@@ -153,7 +160,7 @@ impl PeerConnection {
     fn queue_request(
         &self,
         request: Request,
-        reply: oneshot::Sender<Reply>,
+        reply: oneshot::Sender<Result<Reply, AskError>>,
     ) -> Result<(), AskError> {
         let mut pending = self.pending();
         let PendingRequests::Open(open) = &mut *pending else {
@@ -171,10 +178,32 @@ impl PeerConnection {
 
     /// Completes one of our requests. Its caller may have given up.
     pub(crate) fn complete(&self, id: u64, reply: Reply) {
+        self.end_request(id, Ok(reply));
+    }
+
+    /// Fails one of our requests at once: its reply has arrived, and cannot be decoded.
+    pub(crate) fn on_unreadable_reply(&self, id: u64) {
+        self.end_request(id, Err(AskError::UnreadableReply));
+    }
+
+    fn end_request(&self, id: u64, result: Result<Reply, AskError>) {
         let caller = self.pending().remove(id);
         if let Some(caller) = caller {
-            let _ = caller.send(reply);
+            let _ = caller.send(result);
         }
+    }
+
+    /// Ends the connection after a frame that cannot be decoded, because the requests and replies in
+    /// it are lost. Pending requests fail at once; the connection manager closes the rest within one
+    /// heartbeat.
+    pub(crate) fn on_unreadable_frame(&self) {
+        self.is_broken.store(true, Ordering::Relaxed);
+        self.close();
+    }
+
+    /// Whether the peer has sent a frame that cannot be decoded.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
     }
 
     /// Handles one of the peer's requests in a task of its own.
@@ -277,7 +306,7 @@ impl PeerConnection {
     }
 
     /// Writes queued messages until the connection is closed.
-    pub(crate) async fn write(&self, me: NodeId, wire: u16, mut queued: mpsc::Receiver<Message>) {
+    pub(crate) async fn write(&self, me: NodeId, mut queued: mpsc::Receiver<Message>) {
         let mut batch = Vec::with_capacity(FRAME_LEN_MAX);
         let (from, connection) = (*me.as_uuid().as_bytes(), self.id);
         while queued.recv_many(&mut batch, FRAME_LEN_MAX).await > 0 {
@@ -296,7 +325,7 @@ impl PeerConnection {
                     connection,
                     messages,
                 };
-                let frame = frame.encode(wire);
+                let frame = envelope::encode(&frame, self.wire);
                 let turn = self.next_dispatcher.fetch_add(1, Ordering::Relaxed);
                 if self.dispatchers[turn % self.dispatchers.len()]
                     .send_message(GateMessage::Frame(frame))

@@ -188,12 +188,13 @@ impl<H: ShardHost> ConnectionManager<H> {
         }
         let (connection, queued) = PeerConnection::new(&open.peer, dispatchers);
         let connection = Arc::new(connection);
-        let (me, wire, writer) = (self.identity.me, open.peer.wire, connection.clone());
-        let writing = tokio::spawn(async move { writer.write(me, wire, queued).await });
+        let (me, writer) = (self.identity.me, connection.clone());
+        let writing = tokio::spawn(async move { writer.write(me, queued).await });
         open.writer = Some(AbortOnDropHandle::new(writing));
         open.ready = Some(connection.clone());
         self.shared.insert(connection);
-        info!(peer = %open.peer.name, node = %peer, "connected");
+        let wire = open.peer.wire;
+        info!(peer = %open.peer.name, node = %peer, wire, "connected");
         self.shared.map.notify_waiters();
         // If the notice is dropped, the next poll publishes the same.
         self.shared.notify(PeerNotice::Connected);
@@ -273,6 +274,9 @@ impl<H: ShardHost> ConnectionManager<H> {
                 _ if open.close_handle.is_none() => None,
                 _ if !known && age > UNKNOWN_TIMEOUT => Some("it is not in the node table"),
                 None if age > READY_TIMEOUT => Some("its session is not ready in time"),
+                Some(connection) if connection.is_broken() => {
+                    Some("it has sent a frame that cannot be decoded")
+                }
                 Some(connection) if connection.silent_for() > SILENCE_MAX => Some("it is silent"),
                 Some(connection) => {
                     connection.ping();

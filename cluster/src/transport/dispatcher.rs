@@ -1,6 +1,6 @@
 //! Dispatchers: the only actors that other nodes can reach. Each reads frames and dispatches their
 //! messages; a node has one for each CPU. Every request gets a reply, also one that cannot be
-//! decoded.
+//! decoded. A frame that cannot be decoded ends its connection, so that no request in it waits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::sleep;
 use tracing::{Instrument, debug, error, info_span};
 
-use crate::protocol::frame::{Frame, Message, OwnershipUpdate, Reply, Request, Trace, node_id};
+use crate::protocol::envelope::{self, Purpose, ReceivedFrame, UnreadableFrame, UnreadableMessage};
+use crate::protocol::frame::{Message, OwnershipUpdate, Reply, Request, Trace};
 use crate::protocol::gate_message::GateMessage;
 use crate::routing::host::{HostError, ShardHost};
 use crate::transport::connection::PeerConnection;
@@ -46,13 +47,16 @@ impl<H: ShardHost> Actor for Dispatcher<H> {
         GateMessage::Frame(bytes): GateMessage,
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        match Frame::decode(&bytes) {
-            Ok(frame) => match self.0.connection_of(&frame) {
+        match envelope::decode(&bytes) {
+            Ok(frame) => match self.0.connection_of(frame.origin) {
                 Some(connection) => dispatch(&self.0, &connection, frame),
                 None => drop(tokio::spawn(dispatch_when_linked(self.0.clone(), frame))),
             },
-            Err(unreadable) => {
-                error!(%unreadable, bytes = bytes.len(), "a frame from another node cannot be decoded");
+            Err(UnreadableFrame { origin, reason }) => {
+                error!(%reason, bytes = bytes.len(), "a frame from another node cannot be decoded");
+                if let Some(connection) = origin.and_then(|origin| self.0.connection_of(origin)) {
+                    connection.on_unreadable_frame();
+                }
             }
         }
         Ok(())
@@ -68,11 +72,11 @@ impl<H: ShardHost> Actor for Dispatcher<H> {
     }
 }
 
-async fn dispatch_when_linked<H: ShardHost>(shared: Arc<NodeShared<H>>, frame: Frame) {
-    let peer = node_id(frame.from);
+async fn dispatch_when_linked<H: ShardHost>(shared: Arc<NodeShared<H>>, frame: ReceivedFrame) {
+    let peer = frame.origin.from;
     let began = Instant::now();
     loop {
-        if let Some(connection) = shared.connection_of(&frame) {
+        if let Some(connection) = shared.connection_of(frame.origin) {
             return dispatch(&shared, &connection, frame);
         }
         if began.elapsed() > CONNECTION_TIMEOUT {
@@ -86,10 +90,17 @@ async fn dispatch_when_linked<H: ShardHost>(shared: Arc<NodeShared<H>>, frame: F
 fn dispatch<H: ShardHost>(
     shared: &Arc<NodeShared<H>>,
     connection: &Arc<PeerConnection>,
-    frame: Frame,
+    frame: ReceivedFrame,
 ) {
     connection.on_frame();
     for message in frame.messages {
+        let message = match message {
+            Ok(message) => message,
+            Err(unreadable) => {
+                on_unreadable(connection, unreadable);
+                continue;
+            }
+        };
         match message {
             Message::Request(request) => {
                 let span = request.trace.map(|trace| span_of(&trace));
@@ -117,6 +128,29 @@ fn dispatch<H: ShardHost>(
     }
 }
 
+/// Replies to a request that cannot be decoded, or fails the own request whose reply cannot be. A
+/// notice of a newer version is ignored.
+fn on_unreadable(connection: &Arc<PeerConnection>, unreadable: UnreadableMessage) {
+    let UnreadableMessage { purpose, reason } = unreadable;
+    match purpose {
+        Purpose::Request(id) => {
+            error!(%reason, peer = %connection.name, "a request from another node cannot be decoded");
+            let reply = Reply::Unreadable(reason.to_string());
+            let replying = connection.clone();
+            connection.spawn_handling(async move {
+                replying.send(Message::Reply { id, reply }).await;
+            });
+        }
+        Purpose::Reply(id) => {
+            error!(%reason, peer = %connection.name, "a reply from another node cannot be decoded");
+            connection.on_unreadable_reply(id);
+        }
+        Purpose::Notice => {
+            debug!(%reason, peer = %connection.name, "a notice from another node cannot be decoded");
+        }
+    }
+}
+
 fn span_of(trace: &Trace) -> tracing::Span {
     info_span!("ask", trace_id = trace.id(), parent = trace.parent())
 }
@@ -130,13 +164,13 @@ async fn handle_request<H: ShardHost>(
     let remaining = Duration::from_millis(request.remaining_ms.into()).min(REMAINING_MAX);
     let deadline = Deadline::at(began + remaining);
     let shard = ShardId(request.shard);
-    let reply = match H::decode_request(&request.body, deadline) {
+    let reply = match H::decode_request(&request.body, deadline, connection.wire) {
         Err(unreadable) => {
             error!(%unreadable, peer = %connection.name, %shard, "a request from another node cannot be decoded");
             Reply::Unreadable(unreadable.to_string())
         }
         Ok(decoded) => match shared.host.ask(shard, deadline, decoded).await {
-            Ok(reply) => Reply::Success(H::encode_reply(&reply)),
+            Ok(reply) => Reply::Success(H::encode_reply(&reply, connection.wire)),
             Err(HostError::NotHere(_)) => {
                 let (owner, epoch) = shared.map.owner(shard);
                 let other = owner.filter(|owner| *owner != shared.me);

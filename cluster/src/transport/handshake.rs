@@ -317,6 +317,9 @@ async fn read<S: AsyncRead + Unpin, T: Decode<()>>(stream: &mut S) -> Result<T, 
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use tokio::io::duplex;
 
@@ -374,6 +377,62 @@ mod tests {
             let dialed = dialed.expect_err("refused").to_string();
             assert!(dialed.contains(reason), "{dialed}");
             assert!(accepted.is_err());
+        }
+    }
+
+    /// Dials as a node that supports these versions, and returns what both nodes report.
+    async fn meet_version(wire_min: u16, wire_max: u16) -> [String; 2] {
+        let (a, b) = (identity(1, "secret", "db"), identity(2, "secret", "db"));
+        let (mut here, mut there) = duplex(4_096);
+        let dialing = async {
+            let mut opening = [0; MAGIC.len() + 16];
+            here.read_exact(&mut opening).await.expect("a nonce");
+            let theirs: [u8; 16] = opening[MAGIC.len()..].try_into().expect("16 bytes");
+            let (mut hello, nonce) = (a.hello(Some(b.me), false), [5; 16]);
+            (hello.wire_min, hello.wire_max) = (wire_min, wire_max);
+            let proof = a.mac(b"call", [&theirs, &nonce], &hello);
+            let proof = proof.finalize().into_bytes().into();
+            let signed = SignedHello {
+                hello,
+                nonce,
+                proof,
+            };
+            write(&mut here, &signed).await.expect("it has capacity");
+            match read(&mut here).await.expect("a reply") {
+                HandshakeReply::Rejected(reason) => reason,
+                HandshakeReply::Welcome { .. } => "welcome".into(),
+                HandshakeReply::OtherNode(_) => "another node".into(),
+            }
+        };
+        let (told, accepted) = tokio::join!(dialing, b.accept(&mut there));
+        let noted = accepted.map(|peer| format!("version {}", peer.wire));
+        [told, noted.unwrap_or_else(|error| error.to_string())]
+    }
+
+    #[tokio::test]
+    async fn peer_without_common_version_gets_both_ranges() {
+        let (newer, newest) = (frame::WIRE_MAX + 1, frame::WIRE_MAX + 4);
+        for report in meet_version(newer, newest).await {
+            let theirs = format!("versions {newer} to {newest} ");
+            let ours = format!("this one {} to {}", frame::WIRE_MIN, frame::WIRE_MAX);
+            assert!(
+                report.contains(&theirs) && report.contains(&ours),
+                "{report}"
+            );
+        }
+        let older = frame::WIRE_MIN - 1;
+        let [told, _] = meet_version(older, older).await;
+        assert!(
+            told.contains(&format!("versions {older} to {older} ")),
+            "{told}"
+        );
+        // The newest common version, whichever of the two is newer.
+        for (min, max, common) in [
+            (frame::WIRE_MIN, newest, frame::WIRE_MAX),
+            (older, frame::WIRE_MIN, frame::WIRE_MIN),
+        ] {
+            let expected = ["welcome".to_owned(), format!("version {common}")];
+            assert_eq!(meet_version(min, max).await, expected);
         }
     }
 

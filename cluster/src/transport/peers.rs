@@ -168,6 +168,10 @@ impl<H: ShardHost> Remote for Peers<H> {
         self.shared.me
     }
 
+    fn wire(&self, node: NodeId) -> Option<u16> {
+        Some(self.shared.connection(node)?.wire)
+    }
+
     async fn ask(
         &self,
         owner: NodeId,

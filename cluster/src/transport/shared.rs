@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use fritzy_types::{Epoch, NodeId, ShardId};
 use tokio::sync::mpsc;
 
-use crate::protocol::frame::{Frame, node_id};
+use crate::protocol::envelope::FrameOrigin;
 use crate::routing::shard_map::ShardMap;
 use crate::transport::connection::PeerConnection;
 
@@ -67,8 +67,8 @@ impl<H> NodeShared<H> {
 
     /// The connection that a frame arrived on. A reply that belongs to an earlier connection must
     /// not be matched to a request on this one.
-    pub(crate) fn connection_of(&self, frame: &Frame) -> Option<Arc<PeerConnection>> {
-        let connection = self.connection(node_id(frame.from));
+    pub(crate) fn connection_of(&self, frame: FrameOrigin) -> Option<Arc<PeerConnection>> {
+        let connection = self.connection(frame.from);
         connection.filter(|connection| connection.id == frame.connection)
     }
 

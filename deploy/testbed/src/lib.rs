@@ -13,6 +13,7 @@ mod balancer;
 mod binaries;
 mod detached_server;
 mod error;
+mod golden;
 mod kafka;
 mod node;
 mod os_user;
@@ -22,6 +23,7 @@ mod processes;
 mod proxy;
 mod reaped_dir;
 mod reaper;
+mod release;
 mod run;
 mod shared_postgres;
 mod skip;
@@ -32,6 +34,7 @@ pub use balancer::Balancer;
 pub use binaries::{POSTGRES_BIN_VARIABLE, PostgresBinaries};
 pub use detached_server::{DetachedProcess, DetachedServer};
 pub use error::ServiceError;
+pub use golden::{GoldenFile, require_all};
 pub use kafka::{
     KAFKA_LIB_VARIABLE, KafkaArtifacts, KafkaCluster, KafkaConfig, KafkaSecurity, SecurePorts,
     TansuBroker,
@@ -44,6 +47,7 @@ pub use port::{free_address, free_port, is_free};
 pub use postgres::{PgBouncer, PostgresConfig, PostgresServer, TlsFiles};
 pub use proxy::{ChaosProxy, ClientMessage, Hold, HoldFrom};
 pub use reaped_dir::ReapedDir;
+pub use release::{LAST_RELEASE, last_release};
 pub use shared_postgres::{TEST_POSTGRES_VARIABLE, TestPostgres, shared_postgres};
 pub use skip::{function_in, skipped};
 pub use small_disk::SmallDisk;

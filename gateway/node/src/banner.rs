@@ -24,7 +24,13 @@ pub(crate) fn text(settings: &Settings, address: SocketAddr) -> String {
     let (shards, currency) = (settings.shards.get(), settings.currency);
     let base = base_url(address);
     let events = match settings.kafka() {
-        Some(kafka) => format!("published on Kafka at {}", kafka.brokers),
+        Some(kafka) if kafka.topic_prefix.is_empty() => {
+            format!("published on Kafka at {}", kafka.brokers)
+        }
+        Some(kafka) => format!(
+            "published on Kafka at {}, topics {}*",
+            kafka.brokers, kafka.topic_prefix
+        ),
         None => "kept in the journal; set KAFKA_BROKERS=host:9092 to publish them".to_owned(),
     };
     let api = if cluster.roles().gateway {

@@ -9,6 +9,7 @@ mod listening;
 mod logging;
 mod node;
 mod open_files;
+mod projections;
 mod settings;
 mod signals;
 mod start_error;

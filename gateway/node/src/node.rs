@@ -12,9 +12,8 @@ use fritzy_gateway::{
     AnySchema, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape, build_schema, routes,
     serve,
 };
-use fritzy_kafka::{KafkaBridge, KafkaSettingsError};
 use fritzy_persistence::{Lost, SqliteConfig, Stores};
-use fritzy_projections::{ProjectionStart, Projections};
+use fritzy_projections::Projections;
 use fritzy_search::NoEngine;
 use fritzy_types::{Failure, NodeId, Roles};
 use prometheus_client::metrics::gauge::Gauge;
@@ -31,6 +30,7 @@ use crate::cluster::{self, ClusterMembership, ClusterMetrics, Sockets};
 use crate::listening::{listen_on_first, resolve};
 use crate::logging;
 use crate::open_files;
+use crate::projections;
 use crate::settings::{ClusterSettings, Settings};
 use crate::start_error::StartError;
 
@@ -201,8 +201,9 @@ impl Core {
         is_clustered: bool,
         registry: &mut Registry,
     ) -> Result<Self, StartError> {
-        let configured = projections(settings)?;
+        projections::check(settings)?;
         let stores = open_stores(settings).await?;
+        let configured = projections::configured(settings, &stores);
         let lease = if is_clustered {
             LocalLease::lapsed()
         } else {
@@ -354,15 +355,6 @@ fn shop_config(settings: &Settings) -> ShopConfig {
         idle_after: Duration::from_secs(settings.entity_idle_s.into()),
         ..ShopConfig::default()
     }
-}
-
-/// The projections that this node runs.
-fn projections(settings: &Settings) -> Result<Vec<Arc<dyn ProjectionStart>>, KafkaSettingsError> {
-    let Some(kafka) = settings.kafka() else {
-        return Ok(Vec::new());
-    };
-    let bridge = KafkaBridge::new(kafka)?;
-    Ok(vec![Arc::new(bridge)])
 }
 
 /// All metrics of the node.

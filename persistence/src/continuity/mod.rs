@@ -5,11 +5,13 @@
 //! reliably. The proof is in the journal's own rows: the last event that this node has seen in a
 //! shard must still be there, with its id.
 
+mod cause;
 mod known_heads;
 mod loss;
 mod metrics;
 mod verdict;
 
+pub(crate) use cause::Cause;
 pub(crate) use known_heads::{KnownHead, KnownHeads};
 pub use loss::{LostRange, describe_lost};
 pub(crate) use metrics::GenerationMetrics;

@@ -5,9 +5,11 @@ mod error;
 
 use std::collections::BTreeMap;
 
-use fritzy_domain::{Cursor, Position};
+use fritzy_domain::{Cursor, Generations, Position, TopicBinding};
 use fritzy_types::{ShardId, StorageError, Timestamp};
+use uuid::Uuid;
 
+use crate::adoption::TopicAdoption;
 use crate::read_ports::{CursorTable, EventSource};
 
 pub use error::CursorAdminError;
@@ -25,6 +27,15 @@ pub struct ShardLag {
     /// When the first event after the cursor was decided; `None` if there is none, or if it cannot
     /// be read.
     pub oldest: Option<Timestamp>,
+}
+
+/// What a projection has handled of one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The position of the last event handled; 0 for none.
+    pub cursor: Position,
+    /// The position of the shard's last event.
+    pub head: Position,
 }
 
 /// The position that a cursor is reset to.
@@ -152,6 +163,67 @@ impl CursorAdmin {
                 return Ok(position);
             }
         }
+    }
+
+    /// The generations of the database.
+    ///
+    /// # Errors
+    /// [`CursorAdminError::Store`] when the read fails.
+    pub async fn generations(&mut self) -> Result<Generations, CursorAdminError> {
+        Ok(self.table.generations().await?)
+    }
+
+    /// Where the database is, as [`TopicBindings::location`](fritzy_domain::TopicBindings::location)
+    /// has it.
+    ///
+    /// # Errors
+    /// [`CursorAdminError::Store`] when the read fails.
+    pub async fn location(&mut self) -> Result<String, CursorAdminError> {
+        Ok(self.table.location().await?)
+    }
+
+    /// The binding to the topics with this id; `None` if the database has never filled them.
+    ///
+    /// # Errors
+    /// [`CursorAdminError::Store`] when the read fails.
+    pub async fn topic_binding(
+        &mut self,
+        topics: Uuid,
+    ) -> Result<Option<TopicBinding>, CursorAdminError> {
+        Ok(self.table.topic_binding(topics).await?)
+    }
+
+    /// What a projection has handled in each shard that has events, by its cursors.
+    ///
+    /// # Errors
+    /// [`CursorAdminError::Store`] when a read fails.
+    pub async fn published(
+        &mut self,
+        projection: &str,
+    ) -> Result<BTreeMap<ShardId, Published>, CursorAdminError> {
+        let cursors = self.table.all().await?;
+        let of_it = cursors.iter().filter(|(name, _)| name == projection);
+        let cursors: BTreeMap<ShardId, Position> = of_it
+            .map(|(_, cursor)| (cursor.shard, cursor.position))
+            .collect();
+        let heads = self.source.heads().await?;
+        let published = heads.into_iter().map(|(shard, head)| {
+            let cursor = cursors.get(&shard).copied().unwrap_or_default();
+            (shard, Published { cursor, head })
+        });
+        Ok(published.collect())
+    }
+
+    /// Begins a new generation that fills the topics of an adoption. Running nodes notice it and
+    /// start over. Returns `false` if the database has changed since the adoption was prepared.
+    ///
+    /// # Errors
+    /// [`CursorAdminError::Store`] when the write fails.
+    pub async fn adopt_topics(
+        &mut self,
+        adoption: &TopicAdoption,
+    ) -> Result<bool, CursorAdminError> {
+        Ok(self.table.adopt(adoption).await?)
     }
 
     async fn cursor(

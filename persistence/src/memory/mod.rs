@@ -8,6 +8,7 @@ mod open;
 mod ownership;
 mod read_model;
 mod state;
+mod topic_bindings;
 mod write;
 
 pub use open::MemoryConfig;

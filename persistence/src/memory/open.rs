@@ -11,6 +11,7 @@ use super::membership::MemoryMembership;
 use super::ownership::MemoryOwnership;
 use super::read_model::MemoryReadModel;
 use super::state::SharedMemoryStore;
+use super::topic_bindings::MemoryTopicBindings;
 use super::write::MemoryBatches;
 use crate::committer::{Committer, CommitterConfig};
 use crate::stores::{StoreEngine, Stores};
@@ -58,6 +59,7 @@ impl Stores {
             read_model,
             ownership: Arc::new(MemoryOwnership::new(memory.clone(), shards)),
             cursors: Arc::new(MemoryCursors::new(memory.clone(), committer.clone())),
+            topic_bindings: Arc::new(MemoryTopicBindings::new(memory.clone())),
             membership: Some(Arc::new(MemoryMembership::new(memory.clone(), shards))),
             database: String::new(),
             engine: StoreEngine::in_memory(committer),

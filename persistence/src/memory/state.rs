@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use fritzy_domain::{CommandId, Cursor, EntityId, RecordedEvent, State, Stored};
 use fritzy_types::{Epoch, NodeId, NodeRecord, ShardCount, ShardId, ShardLease};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// The memory behind one or several stores, as one database is behind several nodes. Clones share
 /// it.
@@ -20,6 +21,11 @@ impl fmt::Debug for SharedMemoryStore {
 }
 
 impl SharedMemoryStore {
+    /// Where it is in this process.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     pub(super) fn read<T>(&self, read: impl FnOnce(&MemoryState) -> T) -> T {
         read(&self.0.lock().expect("no writer panics"))
     }
@@ -42,6 +48,8 @@ pub(super) struct MemoryState {
     pub(super) journal: HashMap<ShardId, Vec<RecordedEvent>>,
     pub(super) states: BTreeMap<EntityId, Stored<State>>,
     pub(super) cursors: BTreeMap<(String, ShardId), Cursor>,
+    /// By the id of the topics, in the order in which they were first bound.
+    pub(super) topic_bindings: Vec<BoundTopics>,
     /// The entity that each keyed creation has created.
     pub(super) creations: HashMap<CommandId, EntityId>,
 }
@@ -51,6 +59,13 @@ pub(super) struct MemoryState {
 pub(super) struct Owned {
     pub(super) owner: Option<NodeId>,
     pub(super) epoch: u64,
+}
+
+/// Topics that were bound: their tokens, and when these were set.
+pub(super) struct BoundTopics {
+    pub(super) topics: Uuid,
+    pub(super) tokens: Vec<Uuid>,
+    pub(super) changed: Instant,
 }
 
 pub(super) struct Member {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::generations::{Begun, add_lost, begin, columns, generation_id};
 use crate::committer::Sequenced;
 use crate::continuity::{
-    GenerationId, GenerationMetrics, KnownHead, KnownHeads, LostRange, Sighting, Verdict,
+    Cause, GenerationId, GenerationMetrics, KnownHead, KnownHeads, LostRange, Sighting, Verdict,
     describe_lost, judge,
 };
 use crate::rows::signed;
@@ -189,8 +189,8 @@ impl Continuity {
         match judge(line.generation, heartbeat, &sighting) {
             Verdict::Sound => return Ok(true),
             Verdict::NewGeneration => {
-                let lost = add_lost(connection, found, &heads).await?;
-                self.switch(line.generation, found, &lost);
+                let lost = add_lost(connection, found, &sighting.missing).await?;
+                self.switch(line.generation, found, &lost, false);
             }
             Verdict::Backwards => {
                 warn!(
@@ -202,9 +202,17 @@ impl Continuity {
                     // Everything since that generation may be gone: each head is compared.
                     false => &look(connection, &heads, None).await?.missing,
                 };
-                match begin(connection, found, line.generation, missing).await? {
+                match begin(
+                    connection,
+                    found,
+                    line.generation,
+                    missing,
+                    Cause::WentBackwards,
+                )
+                .await?
+                {
                     Some(Begun { generation, lost }) => {
-                        self.switch(line.generation, generation, &lost);
+                        self.switch(line.generation, generation, &lost, true);
                     }
                     // The next look finds what the other node has begun.
                     None => info!("another node has begun a new generation"),
@@ -224,8 +232,9 @@ impl Continuity {
         (*line, self.0.heads.all())
     }
 
-    /// Continues on a new line, unless another look has done so.
-    fn switch(&self, from: GenerationId, to: GenerationId, lost: &[LostRange]) {
+    /// Continues on a new line, unless another look has done so. `began` says whether this node
+    /// has begun it.
+    fn switch(&self, from: GenerationId, to: GenerationId, lost: &[LostRange], began: bool) {
         {
             let mut line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner);
             if line.generation != from {
@@ -240,12 +249,20 @@ impl Continuity {
         }
         let lost_events = lost.iter().map(LostRange::events).sum();
         self.0.metrics.set(to.number, lost_events);
-        error!(
-            generation = to.number,
-            lost_events,
-            lost = describe_lost(lost),
-            "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
-        );
+        if lost.is_empty() && !began {
+            // By another node, or by an operator who has adopted topics.
+            info!(
+                generation = to.number,
+                "the database has begun a new generation; nothing that this node has seen is lost"
+            );
+        } else {
+            error!(
+                generation = to.number,
+                lost_events,
+                lost = describe_lost(lost),
+                "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
+            );
+        }
         self.sever();
     }
 }

@@ -1,20 +1,25 @@
 //! The table of cursors on a connection of its own, for operators.
 
 use async_trait::async_trait;
-use fritzy_domain::{Cursor, Position};
+use fritzy_domain::{Cursor, Generations, Position, TopicBinding};
 use fritzy_types::StorageError;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgRow};
+use uuid::Uuid;
 
 use super::batch_statement::small;
 use super::error::PostgresError;
+use super::generations::{begin_in, newest, read_all};
 use super::schema::pin_schema;
 use super::server::Server;
 use super::tail::event_source;
+use super::topic_bindings::{adopt, find, find_location};
+use crate::adoption::TopicAdoption;
+use crate::continuity::Cause;
 use crate::cursor_admin::{CursorAdmin, CursorAdminError};
 use crate::open_error::OpenError;
 use crate::read_ports::CursorTable;
-use crate::rows::{Columns, cursor, read_error, signed};
+use crate::rows::{Columns, cursor, generations, read_error, signed, topic_binding};
 
 impl CursorAdmin {
     /// Opens the cursors of the database at `url` on a PostgreSQL server.
@@ -70,6 +75,43 @@ impl CursorTable for PostgresCursorTable {
         .execute(&mut self.0)
         .await;
         Ok(set.map_err(read_error)?.rows_affected() > 0)
+    }
+
+    async fn generations(&mut self) -> Result<Generations, StorageError> {
+        generations(&read_all(&mut self.0).await.map_err(read_error)?)
+    }
+
+    async fn location(&mut self) -> Result<String, StorageError> {
+        let row = find_location(&mut self.0).await.map_err(read_error)?;
+        row.text("location")
+    }
+
+    async fn topic_binding(&mut self, topics: Uuid) -> Result<Option<TopicBinding>, StorageError> {
+        let row = find(&mut self.0, topics).await.map_err(read_error)?;
+        row.as_ref().map(topic_binding).transpose()
+    }
+
+    async fn adopt(&mut self, adoption: &TopicAdoption) -> Result<bool, StorageError> {
+        let adopting = async {
+            let mut transaction = self.0.begin().await?;
+            let found = newest(&mut transaction).await?;
+            let TopicAdoption {
+                topics,
+                seen,
+                tokens,
+                beyond,
+                kept,
+            } = adoption;
+            let begun = begin_in(&mut transaction, found, *beyond, &[], kept, Cause::Adopted);
+            let is_same =
+                begun.await?.is_some() && adopt(&mut *transaction, *topics, seen, tokens).await?;
+            match is_same {
+                true => transaction.commit().await?,
+                false => transaction.rollback().await?,
+            }
+            Ok(is_same)
+        };
+        adopting.await.map_err(read_error)
     }
 
     async fn close(self: Box<Self>) {

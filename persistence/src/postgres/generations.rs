@@ -1,16 +1,14 @@
 //! The tables of generations: reading them, beginning a new one, and adding what was lost.
 
-use std::collections::BTreeMap;
-
-use fritzy_domain::{Generation, GenerationStart, Generations};
-use fritzy_types::{ShardId, StorageError, Timestamp};
+use fritzy_domain::Position;
+use fritzy_types::ShardId;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection, PgPool, Row};
+use sqlx::{Connection, PgExecutor, Row};
 use uuid::Uuid;
 
 use super::batch_statement::small;
-use crate::continuity::{GenerationId, KnownHead, LostRange};
-use crate::rows::{Columns, read_error, signed};
+use crate::continuity::{Cause, GenerationId, KnownHead, LostRange};
+use crate::rows::signed;
 
 /// How much a new generation raises every epoch and the version of the cluster: no line of history
 /// has that many changes of owners, so that nothing of an earlier line is ever the newest.
@@ -46,6 +44,11 @@ const BEGIN_SHARDS: &str = "
     LEFT JOIN generation_shard AS last ON last.generation = $4 AND last.shard = head.shard
     RETURNING shard, kept, lost";
 
+const KEEP_LESS: &str = "
+    UPDATE generation_shard AS start SET kept = least(start.kept, common.position)
+    FROM unnest($2::int2[], $3::int8[]) AS common (shard, position)
+    WHERE start.generation = $1 AND start.shard = common.shard";
+
 const EMPTY_OWNERS: &str = "UPDATE shard SET owner = NULL, epoch = epoch + $1";
 
 const FENCE_NODES: &str = "UPDATE node SET fenced = true, fenced_at = now() WHERE NOT fenced";
@@ -77,28 +80,47 @@ pub(super) async fn begin(
     found: GenerationId,
     known: GenerationId,
     missing: &[KnownHead],
+    cause: Cause,
 ) -> Result<Option<Begun>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
+    let begun = begin_in(&mut transaction, found, known.number, missing, &[], cause).await?;
+    match begun {
+        Some(_) => transaction.commit().await?,
+        None => transaction.rollback().await?,
+    }
+    Ok(begun)
+}
+
+/// Does it in a transaction of the caller, numbered above both `found` and `beyond`. No shard keeps
+/// more than `kept` says.
+pub(super) async fn begin_in(
+    transaction: &mut PgConnection,
+    found: GenerationId,
+    beyond: u64,
+    missing: &[KnownHead],
+    kept: &[(ShardId, Position)],
+    cause: Cause,
+) -> Result<Option<Begun>, sqlx::Error> {
     sqlx::query(LOCK_NEWEST)
         .fetch_one(&mut *transaction)
         .await?;
     // A statement of its own: the one that waited for the lock does not see what came meanwhile.
     let row = sqlx::query(NEWEST).fetch_one(&mut *transaction).await?;
     if generation_id(&row)? != found {
-        transaction.rollback().await?;
         return Ok(None);
     }
     let generation = GenerationId {
-        number: found.number.max(known.number) + 1,
+        number: found.number.max(beyond) + 1,
         id: Uuid::new_v4(),
     };
     let number = signed(generation.number);
     sqlx::query(LOCK_SHARDS)
         .fetch_all(&mut *transaction)
         .await?;
-    sqlx::query("INSERT INTO generation (number, id) VALUES ($1, $2)")
+    sqlx::query("INSERT INTO generation (number, id, in_place) VALUES ($1, $2, $3)")
         .bind(number)
         .bind(generation.id)
+        .bind(cause.is_in_place())
         .execute(&mut *transaction)
         .await?;
     let (shards, positions) = columns(missing);
@@ -109,6 +131,13 @@ pub(super) async fn begin(
         .bind(signed(found.number))
         .fetch_all(&mut *transaction)
         .await?;
+    let (shards, positions): (Vec<i16>, Vec<i64>) = kept
+        .iter()
+        .map(|(shard, position)| (small(shard.0), signed(*position)))
+        .unzip();
+    let keeping = sqlx::query(KEEP_LESS).bind(number);
+    let keeping = keeping.bind(shards).bind(positions);
+    keeping.execute(&mut *transaction).await?;
     let owners = sqlx::query(EMPTY_OWNERS).bind(RAISE);
     owners.execute(&mut *transaction).await?;
     sqlx::query(FENCE_NODES).execute(&mut *transaction).await?;
@@ -116,7 +145,6 @@ pub(super) async fn begin(
     cursors.execute(&mut *transaction).await?;
     let version = sqlx::query(RAISE_VERSION).bind(RAISE);
     version.execute(&mut *transaction).await?;
-    transaction.commit().await?;
     let lost = lost_ranges(&rows)?;
     Ok(Some(Begun { generation, lost }))
 }
@@ -157,40 +185,14 @@ pub(super) async fn lost_events(
     row.try_get::<i64, _>(0).map(i64::cast_unsigned)
 }
 
-/// All generations.
-pub(super) async fn read_all(pool: &PgPool) -> Result<Vec<PgRow>, sqlx::Error> {
+/// All generations, as rows for [`generations`](crate::rows::generations).
+pub(super) async fn read_all(executor: impl PgExecutor<'_>) -> Result<Vec<PgRow>, sqlx::Error> {
     sqlx::query(
-        "SELECT number, id, (extract(epoch FROM began) * 1000000)::bigint AS began, shard, kept, lost
+        "SELECT number, id, (extract(epoch FROM began) * 1000000)::bigint AS began, in_place, shard, kept, lost
          FROM generation LEFT JOIN generation_shard ON generation = number ORDER BY number, shard",
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await
-}
-
-/// The generations from the rows of [`read_all`].
-pub(super) fn decode_all(rows: &[PgRow]) -> Result<Generations, StorageError> {
-    let mut generations: Vec<Generation> = Vec::new();
-    for row in rows {
-        let number = row.int("number")?.cast_unsigned();
-        if generations.last().is_none_or(|last| last.number != number) {
-            generations.push(Generation {
-                number,
-                id: row.uuid("id")?,
-                began: Timestamp::from_micros(row.int("began")?),
-                shards: BTreeMap::new(),
-            });
-        }
-        let shard: Option<i16> = row.try_get("shard").map_err(read_error)?;
-        if let (Some(shard), Some(last)) = (shard, generations.last_mut()) {
-            let start = GenerationStart {
-                kept: row.int("kept")?.cast_unsigned(),
-                lost: row.int("lost")?.cast_unsigned(),
-            };
-            last.shards.insert(ShardId(shard.cast_unsigned()), start);
-        }
-    }
-    Generations::new(generations)
-        .ok_or_else(|| StorageError::Unreadable("the table of generations is empty".into()))
 }
 
 pub(super) fn columns(heads: &[KnownHead]) -> (Vec<i16>, Vec<i64>) {

@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use super::batch_statement::small;
 use super::continuity::{Continuity, STARTS_OVER};
-use super::generations::{decode_all, read_all};
+use super::generations::read_all;
 use super::read_pool::ReadPool;
 use crate::committer::Committer;
 use crate::continuity::KnownHead;
-use crate::rows::{command_record, heads, recorded, signed};
+use crate::rows::{command_record, generations, heads, recorded, signed};
 
 /// The last position of each shard: one index seek per shard, where grouping would scan the whole
 /// index.
@@ -97,7 +97,7 @@ impl JournalReader for PostgresJournal {
 
     async fn generations(&self) -> Result<Generations, StorageError> {
         let read = async |pool| read_all(&pool).await;
-        decode_all(&self.reads.run(read).await?)
+        generations(&self.reads.run(read).await?)
     }
 
     async fn read_entity(

@@ -11,6 +11,7 @@ const FILES: &[MigrationFile] = migration_files!("postgres":
     "0002_projection_cursors.sql",
     "0003_nodes.sql",
     "0004_generations.sql",
+    "0005_topic_bindings.sql",
 );
 
 /// All migrations known to this version, in order. Those of newer versions are ignored. They are
@@ -24,9 +25,15 @@ pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::expand_contract::{RELEASED, assert_expand_only};
 
     #[test]
     fn every_postgres_migration_is_compiled_in() {
         crate::migrations::assert_complete("postgres", FILES);
+    }
+
+    #[test]
+    fn postgres_migrations_only_add_or_declare_a_contract() {
+        assert_expand_only(FILES, RELEASED.postgres);
     }
 }

@@ -36,6 +36,7 @@ mod server_facts;
 mod session;
 mod settle;
 mod tail;
+mod topic_bindings;
 mod unnest;
 mod verify;
 mod write;

@@ -23,6 +23,7 @@ use super::read_pool::ReadPool;
 use super::replica::PostgresReplicas;
 use super::schema::{check_usable, migrate, pin_schema};
 use super::server::{Server, database_id};
+use super::topic_bindings::PostgresTopicBindings;
 use super::write::PostgresBatches;
 use crate::committer::Committer;
 use crate::stores::{StoreEngine, Stores};
@@ -67,6 +68,7 @@ impl Stores {
             replicas: replicas.clone(),
             ownership: Arc::new(PostgresOwnership::new(config.shards, reads.clone())),
             cursors: Arc::new(cursors),
+            topic_bindings: Arc::new(PostgresTopicBindings::new(reads.clone())),
             membership: Some(membership.clone()),
             database: server.database().to_owned(),
             engine: StoreEngine::with_backend(

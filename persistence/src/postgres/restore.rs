@@ -17,12 +17,12 @@ use super::schema::{
 };
 use super::server::Server;
 use crate::backups::{BackupError, DatabaseContents, Replaced, RestoreReport};
-use crate::continuity::{GenerationId, KnownHead, LostRange};
+use crate::continuity::{Cause, GenerationId, KnownHead, LostRange};
 use crate::open_error::OpenError;
 
 /// Every table of every version. A table in parts cannot be dropped by `pg_restore --clean`, which
 /// would drop its inherited keys one by one.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "_sqlx_migrations",
     "account",
     "cluster_version",
@@ -35,6 +35,7 @@ const TABLES: [&str; 12] = [
     "product",
     "projection_cursor",
     "shard",
+    "topic_binding",
 ];
 
 /// Before the tables are dropped. Statements of nodes take 5 s at most, and their batches less.
@@ -280,7 +281,7 @@ async fn begin_generation(
             let known = old.and_then(|old| old.generation).unwrap_or(found);
             // `None`: a running node has begun one meanwhile.
             if let Some(Begun { generation, lost }) =
-                begin(connection, found, known, &missing).await?
+                begin(connection, found, known, &missing, Cause::Restored).await?
             {
                 let contents = DatabaseContents {
                     generation: generation.number,

@@ -47,4 +47,9 @@ impl Columns for PgRow {
     fn shard(&self) -> Result<u16, StorageError> {
         get::<i16>(self, "shard").map(i16::cast_unsigned)
     }
+
+    fn shard_or_null(&self) -> Result<Option<u16>, StorageError> {
+        let shard = get::<Option<i16>>(self, "shard")?;
+        Ok(shard.map(i16::cast_unsigned))
+    }
 }

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::contents::{find_damage, read_contents};
 use super::error::ReadOnlyError;
-use super::read_only::{ReadOnly, check_schema};
+use super::read_only::{ReadOnly, UnknownSteps, check_schema};
 use crate::backups::{BackupError, DatabaseContents, NewFile};
 use crate::open_error::OpenError;
 
@@ -77,7 +77,7 @@ pub(super) async fn check_version(
     connection: &mut SqliteConnection,
     file: &Path,
 ) -> Result<(), BackupError> {
-    match check_schema(connection, file, &[]).await {
+    match check_schema(connection, file, &[], UnknownSteps::Accepted).await {
         Ok(()) | Err(ReadOnlyError::Older { .. }) => Ok(()),
         Err(failure) => Err(OpenError::from(failure).into()),
     }

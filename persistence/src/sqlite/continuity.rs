@@ -16,14 +16,14 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::damage::Damage;
 use super::generations::{begin, look, missing_statement};
 use super::many_rows::ManyRows;
 use crate::committer::Sequenced;
 use crate::continuity::{
-    GenerationId, GenerationMetrics, KnownHeads, LostRange, Verdict, describe_lost, judge,
+    Cause, GenerationId, GenerationMetrics, KnownHeads, LostRange, Verdict, describe_lost, judge,
 };
 use crate::stores::Lost;
 
@@ -259,10 +259,20 @@ impl SqliteContinuity {
         let known = self.0.generation;
         match judge(known, None, &sighting) {
             Verdict::Sound => return Ok(true),
-            Verdict::NewGeneration => self.report(sighting.generation, &[]),
+            Verdict::NewGeneration => info!(
+                file = %self.0.file.display(),
+                generation = sighting.generation.number,
+                "the database has begun a new generation; this node starts over"
+            ),
             Verdict::Backwards => {
-                let (generation, lost) =
-                    begin(connection, sighting.generation, known, &sighting.missing).await?;
+                let (generation, lost) = begin(
+                    connection,
+                    sighting.generation,
+                    known,
+                    &sighting.missing,
+                    Cause::WentBackwards,
+                )
+                .await?;
                 self.report(generation, &lost);
             }
         }

@@ -1,17 +1,15 @@
 //! The tables of generations: reading them, beginning a new one, and looking for what is known.
 
-use std::collections::BTreeMap;
-
-use fritzy_domain::{Generation, GenerationStart, Generations};
-use fritzy_types::{ShardId, StorageError, Timestamp};
+use fritzy_domain::{Generations, Position};
+use fritzy_types::{ShardId, StorageError};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
+use sqlx::{Connection, Row, SqliteConnection, SqliteExecutor, SqlitePool};
 use uuid::Uuid;
 
 use super::damage::Damage;
 use super::many_rows::ManyRows;
-use crate::continuity::{GenerationId, KnownHead, LostRange, Sighting};
-use crate::rows::{Columns, read_error, signed};
+use crate::continuity::{Cause, GenerationId, KnownHead, LostRange, Sighting};
+use crate::rows::{generations, signed};
 
 /// How much a new generation raises every epoch: no line of history has that many claims, so that
 /// nothing of an earlier line is ever the newest.
@@ -109,17 +107,35 @@ pub(super) async fn begin(
     found: GenerationId,
     known: GenerationId,
     missing: &[KnownHead],
+    cause: Cause,
+) -> Result<(GenerationId, Vec<LostRange>), sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let begun = begin_in(&mut transaction, found, known.number, missing, &[], cause).await?;
+    transaction.commit().await?;
+    Ok(begun)
+}
+
+/// Does it in a transaction of the caller, numbered above both `found` and `beyond`. No shard keeps
+/// more than `kept` says.
+pub(super) async fn begin_in(
+    transaction: &mut SqliteConnection,
+    found: GenerationId,
+    beyond: u64,
+    missing: &[KnownHead],
+    kept: &[(ShardId, Position)],
+    cause: Cause,
 ) -> Result<(GenerationId, Vec<LostRange>), sqlx::Error> {
     let generation = GenerationId {
-        number: found.number.max(known.number) + 1,
+        number: found.number.max(beyond) + 1,
         id: Uuid::new_v4(),
     };
     let number = signed(generation.number);
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let insert = format!("INSERT INTO generation (number, id, began) VALUES (?, ?, {NOW})");
+    let insert =
+        format!("INSERT INTO generation (number, id, began, in_place) VALUES (?, ?, {NOW}, ?)");
     sqlx::query(sqlx::AssertSqlSafe(insert))
         .bind(number)
         .bind(generation.id)
+        .bind(cause.is_in_place())
         .execute(&mut *transaction)
         .await?;
     sqlx::query(
@@ -144,6 +160,16 @@ pub(super) async fn begin(
         .execute(&mut *transaction)
         .await?;
     }
+    for (shard, position) in kept {
+        sqlx::query(
+            "UPDATE generation_shard SET kept = min(kept, ?) WHERE generation = ? AND shard = ?",
+        )
+        .bind(signed(*position))
+        .bind(number)
+        .bind(shard.0)
+        .execute(&mut *transaction)
+        .await?;
+    }
     sqlx::query("UPDATE shard SET owner = NULL, epoch = epoch + ?")
         .bind(RAISE)
         .execute(&mut *transaction)
@@ -163,7 +189,6 @@ pub(super) async fn begin(
     .fetch_all(&mut *transaction)
     .await?;
     let lost = rows.iter().map(lost_range).collect::<Result<_, _>>()?;
-    transaction.commit().await?;
     Ok((generation, lost))
 }
 
@@ -180,33 +205,18 @@ pub(super) async fn read_all(
     pool: &SqlitePool,
     damage: &Damage,
 ) -> Result<Generations, StorageError> {
-    let rows = sqlx::query(
-        "SELECT number, id, began, shard, kept, lost FROM generation
+    let rows = read_rows(pool).await;
+    generations(&rows.map_err(|failure| damage.read_error(failure))?)
+}
+
+/// All generations, as rows for [`generations`].
+pub(super) async fn read_rows(
+    executor: impl SqliteExecutor<'_>,
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    sqlx::query(
+        "SELECT number, id, began, in_place, shard, kept, lost FROM generation
          LEFT JOIN generation_shard ON generation = number ORDER BY number, shard",
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await
-    .map_err(|failure| damage.read_error(failure))?;
-    let mut generations: Vec<Generation> = Vec::new();
-    for row in &rows {
-        let number = row.int("number")?.cast_unsigned();
-        if generations.last().is_none_or(|last| last.number != number) {
-            generations.push(Generation {
-                number,
-                id: row.uuid("id")?,
-                began: Timestamp::from_micros(row.int("began")?),
-                shards: BTreeMap::new(),
-            });
-        }
-        let shard: Option<u16> = row.try_get("shard").map_err(read_error)?;
-        if let (Some(shard), Some(last)) = (shard, generations.last_mut()) {
-            let start = GenerationStart {
-                kept: row.int("kept")?.cast_unsigned(),
-                lost: row.int("lost")?.cast_unsigned(),
-            };
-            last.shards.insert(ShardId(shard), start);
-        }
-    }
-    Generations::new(generations)
-        .ok_or_else(|| StorageError::Unreadable("the table of generations is empty".into()))
 }

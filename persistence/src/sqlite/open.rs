@@ -7,7 +7,6 @@ use std::sync::Arc;
 use fritzy_domain::{Journal, PrimaryOnly, ReadModel};
 use fritzy_types::ShardCount;
 use futures_util::future::BoxFuture;
-use sqlx::migrate::MigrateError;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::{error, warn};
@@ -21,14 +20,16 @@ use super::file_lock::{FileLock, LockError};
 use super::generations::{begin, first_or_newest, lost_events};
 use super::journal::SqliteJournal;
 use super::leftover_log::LeftoverLog;
-use super::migrations::MIGRATIONS;
 use super::options::{SqliteConfig, connect_options};
 use super::ownership::{SqliteOwnership, prepare_shards};
 use super::read_model::SqliteReadModel;
 use super::read_only::ReadOnly;
 use super::reader::SqliteReader;
+use super::schema::migrate;
+use super::topic_bindings::SqliteTopicBindings;
 use super::write::SqliteBatches;
 use crate::committer::Committer;
+use crate::continuity::Cause;
 use crate::stores::{StoreEngine, Stores};
 
 impl Stores {
@@ -87,6 +88,11 @@ impl Stores {
                 continuity.damage().clone(),
             )),
             cursors: Arc::new(cursors),
+            topic_bindings: Arc::new(SqliteTopicBindings::new(
+                reader.clone(),
+                writer.clone(),
+                file,
+            )),
             membership: None,
             database: String::new(),
             engine: StoreEngine::with_backend(
@@ -132,7 +138,7 @@ async fn check_leftover_log(file: &Path) -> Result<LeftoverLog, SqliteError> {
 async fn begin_doubtful(connection: &mut SqliteConnection, file: &Path) -> Result<(), SqliteError> {
     let begun = async {
         let found = first_or_newest(connection).await?;
-        begin(connection, found, found, &[]).await
+        begin(connection, found, found, &[], Cause::Restored).await
     };
     let (generation, _) = begun.await.map_err(|failure| unusable(file, &failure))?;
     error!(
@@ -162,17 +168,6 @@ fn unusable(file: &Path, failure: &impl ToString) -> SqliteError {
         file: file.to_owned(),
         reason: failure.to_string(),
     }
-}
-
-async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<(), SqliteError> {
-    let migrated = MIGRATIONS.run_direct(None, connection, false).await;
-    migrated.map_err(|failure| match failure {
-        MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => SqliteError::Newer {
-            file: file.to_owned(),
-            reason: failure.to_string(),
-        },
-        other => unusable(file, &other),
-    })
 }
 
 async fn create_shards(

@@ -11,6 +11,15 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use super::error::{CORRUPT, ReadOnlyError, connect_error, foreign, primary_code, unreadable};
 use super::migrations::MIGRATIONS;
+use super::schema::unmet_requirement;
+
+/// Whether a file may have migrations that this version does not know and does not need to know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnknownSteps {
+    Accepted,
+    /// For comparisons with the whole schema.
+    Refused,
+}
 
 /// The file of a read-only connection.
 pub(super) struct ReadOnly {
@@ -35,8 +44,9 @@ impl ReadOnly {
         self,
         mut connection: SqliteConnection,
         before: &[&'static str],
+        unknown: UnknownSteps,
     ) -> Result<(Self, SqliteConnection), ReadOnlyError> {
-        match check_schema(&mut connection, &self.file, before).await {
+        match check_schema(&mut connection, &self.file, before, unknown).await {
             Ok(()) => Ok((self, connection)),
             Err(failure) => {
                 self.close(connection).await;
@@ -103,6 +113,7 @@ pub(super) async fn check_schema(
     connection: &mut SqliteConnection,
     file: &Path,
     before: &[&'static str],
+    unknown: UnknownSteps,
 ) -> Result<(), ReadOnlyError> {
     let refused = |failure: sqlx::Error| connect_error(file, &failure);
     for &statement in before {
@@ -127,18 +138,30 @@ pub(super) async fn check_schema(
         Err(failure) if primary_code(&failure) == Some(CORRUPT) => return Ok(()),
         applied => applied.map_err(refused)?,
     };
+    let newer = |reason: String| ReadOnlyError::Newer {
+        file: file.to_owned(),
+        reason,
+    };
+    match unmet_requirement(connection).await {
+        Err(failure) if primary_code(&failure) == Some(CORRUPT) => return Ok(()),
+        unmet => {
+            if let Some(reason) = unmet.map_err(refused)? {
+                return Err(newer(reason));
+            }
+        }
+    }
     let mut known = MIGRATIONS.iter();
     for row in applied {
         let version: i64 = row.try_get(0).map_err(refused)?;
         let checksum: Vec<u8> = row.try_get(1).map_err(refused)?;
-        let as_here = known
-            .next()
-            .is_some_and(|step| step.version == version && *step.checksum == checksum[..]);
-        if !as_here {
-            return Err(ReadOnlyError::Newer {
-                file: file.to_owned(),
-                reason: format!("step {version} of its schema is unknown here"),
-            });
+        let is_accepted = match known.next() {
+            Some(step) => step.version == version && *step.checksum == checksum[..],
+            None => unknown == UnknownSteps::Accepted,
+        };
+        if !is_accepted {
+            return Err(newer(format!(
+                "step {version} of its schema is unknown here"
+            )));
         }
     }
     match known.next() {

@@ -23,7 +23,7 @@ use super::read_only::ReadOnly;
 use crate::backups::{
     BackupError, DatabaseContents, NewFile, Replaced, RestoreReport, file_time, sync_folder,
 };
-use crate::continuity::{GenerationId, KnownHead, LostRange};
+use crate::continuity::{Cause, GenerationId, KnownHead, LostRange};
 use crate::open_error::OpenError;
 
 /// As SQLite creates its files; the umask decides who else may read it.
@@ -222,7 +222,14 @@ async fn begin_generation(
         let known = old.and_then(|old| old.generation).unwrap_or(found);
         let heads = old.map_or(&[][..], |old| &old.heads);
         let sighting = look(&mut connection, &missing_statement(), heads).await?;
-        begin(&mut connection, found, known, &sighting.missing).await
+        begin(
+            &mut connection,
+            found,
+            known,
+            &sighting.missing,
+            Cause::Restored,
+        )
+        .await
     };
     let (generation, lost) = begun.await.map_err(write_failed)?;
     connection.close().await.map_err(write_failed)?;

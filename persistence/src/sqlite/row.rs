@@ -46,4 +46,8 @@ impl Columns for SqliteRow {
     fn shard(&self) -> Result<u16, StorageError> {
         get(self, "shard")
     }
+
+    fn shard_or_null(&self) -> Result<Option<u16>, StorageError> {
+        get(self, "shard")
+    }
 }

@@ -10,7 +10,7 @@ use sqlx::SqliteConnection;
 
 use super::error::ReadOnlyError;
 use super::journal::HEADS;
-use super::read_only::ReadOnly;
+use super::read_only::{ReadOnly, UnknownSteps};
 use crate::open_error::OpenError;
 use crate::read_ports::EventSource;
 use crate::rows::{heads, place, read_error, recorded, signed};
@@ -36,7 +36,7 @@ struct SqliteEvents {
 /// Opens the file read-only.
 pub(super) async fn event_source(file: &Path) -> Result<Box<dyn EventSource>, ReadOnlyError> {
     let (file, connection) = ReadOnly::open(file).await?;
-    let (file, connection) = file.check(connection, &[]).await?;
+    let (file, connection) = file.check(connection, &[], UnknownSteps::Accepted).await?;
     Ok(Box::new(SqliteEvents { file, connection }))
 }
 

@@ -17,6 +17,9 @@ pub struct Generation {
     pub id: Uuid,
     /// When it began, by the clock of the store.
     pub began: Timestamp,
+    /// Whether nodes began it because the database went backwards under them. A database that was
+    /// restored while they were stopped may be a copy.
+    pub in_place: bool,
     /// Where it began, in every shard. Empty for the first.
     pub shards: BTreeMap<ShardId, GenerationStart>,
 }
@@ -55,8 +58,19 @@ impl Generations {
             number: 1,
             id: Uuid::nil(),
             began: Timestamp::from_micros(0),
+            in_place: false,
             shards: BTreeMap::new(),
         }])
+    }
+
+    /// All of them, in ascending order.
+    pub fn all(&self) -> &[Generation] {
+        &self.0
+    }
+
+    /// The one before the current one, if there were several.
+    pub fn parent(&self) -> Option<&Generation> {
+        self.0.iter().rev().nth(1)
     }
 
     /// The one that is written now.
@@ -86,6 +100,7 @@ mod tests {
             number,
             id: Uuid::nil(),
             began: Timestamp::from_micros(0),
+            in_place: false,
             shards: kept.iter().map(start).collect(),
         }
     }

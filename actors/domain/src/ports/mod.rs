@@ -11,6 +11,7 @@ mod memory_budget;
 mod product_index;
 mod read_model;
 mod read_replicas;
+mod topic_bindings;
 
 pub use append::{Append, AppendError, AppendOutcome, Appending};
 pub use commit_feed::{CommitFeed, Committed, FeedItem};
@@ -22,3 +23,4 @@ pub use memory_budget::{MemoryBudget, UnlimitedBudget};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
 pub use read_model::{KeysetPage, Page, ReadModel, SortKey, Stored};
 pub use read_replicas::{Consistency, ConsistencyToken, InvalidToken, PrimaryOnly, ReadReplicas};
+pub use topic_bindings::{TopicBinding, TopicBindings};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fritzy_domain::Generations;
-use fritzy_kafka::{KafkaBridge, TOPICS};
+use fritzy_kafka::{BINDING_TOPIC, KafkaBridge, TOPICS};
 use fritzy_projections::{
     Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart,
 };
@@ -91,7 +91,7 @@ async fn i6_panicking_bridge_restarts_from_its_cursors() {
     let cluster = skip_unless!(start_brokers(1));
     let shop = KafkaShop::with_topics(&cluster.bootstrap()).await;
     let panicking = Panicking {
-        bridges: KafkaBridge::new(shop.config.clone()).expect("a client"),
+        bridges: shop.start(),
         events: 700,
         times: AtomicI64::new(3),
     };
@@ -103,13 +103,21 @@ async fn i6_panicking_bridge_restarts_from_its_cursors() {
     require_whole("a panicking bridge", &cluster, &shop).await;
 }
 
+fn partitions_of(topic: &str) -> i32 {
+    if topic == BINDING_TOPIC {
+        1
+    } else {
+        TOPIC_SETTINGS.partitions
+    }
+}
+
 /// No real broker causes a fatal error on demand. The library's mock broker does, over a real
 /// socket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_fatal_producer_error_restarts_from_the_cursors() {
     let kafka = MockCluster::new(1).expect("a broker");
-    for topic in TOPICS {
-        let made = kafka.create_topic(topic, TOPIC_SETTINGS.partitions, 1);
+    for topic in TOPICS.into_iter().chain([BINDING_TOPIC]) {
+        let made = kafka.create_topic(topic, partitions_of(topic), 1);
         made.expect("made");
     }
     let shop = KafkaShop::new(&kafka.bootstrap_servers()).await;

@@ -176,7 +176,7 @@ async fn invalid_client_settings_are_rejected_at_creation() {
     ] {
         let mut config = shop.config.clone();
         config.properties.insert(name.into(), value.into());
-        let bridge = KafkaBridge::new(config.clone()).err();
+        let bridge = KafkaBridge::check(&config).err();
         let topics = Topics::new(&config, TOPIC_SETTINGS).err();
         for text in [
             bridge.expect("rejected").to_string(),
@@ -195,9 +195,8 @@ async fn invalid_client_settings_are_rejected_at_creation() {
     config
         .properties
         .insert("ssl.ca.location".into(), "/nonexistent.pem".into());
-    let rejected = KafkaBridge::new(config)
-        .err()
-        .expect("rejected")
+    let rejected = KafkaBridge::check(&config)
+        .expect_err("rejected")
         .to_string();
     assert!(rejected.contains("ssl.ca.location"), "{rejected}");
 }

@@ -1,6 +1,6 @@
 //! A shop on in-memory stores, whose events are published to Kafka.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use fritzy_domain::{
 };
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
-use fritzy_projections::{Begin, ProjectionStart, ProjectionStatus, Projections};
+use fritzy_projections::{ProjectionStart, ProjectionStatus, Projections};
 use fritzy_types::{Deadline, NodeId, ShardCount};
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
@@ -91,11 +91,7 @@ impl KafkaShop {
         }
         let product = create_product(&shop, "19.99").await;
         Self {
-            config: KafkaBridgeConfig {
-                brokers: brokers.to_owned(),
-                properties: BTreeMap::new(),
-                begin: Begin::Start,
-            },
+            config: KafkaBridgeConfig::new(brokers),
             stores,
             shop,
             accounts,
@@ -107,7 +103,7 @@ impl KafkaShop {
     pub(crate) async fn with_topics(brokers: &str) -> Self {
         let shop = Self::new(brokers).await;
         let (done, remains) = shop.topics().apply().await.expect("made");
-        assert_eq!((done.len(), remains.as_slice()), (6, &[][..]));
+        assert_eq!((done.len(), remains.as_slice()), (7, &[][..]));
         shop
     }
 
@@ -238,8 +234,12 @@ impl KafkaShop {
     }
 
     pub(crate) async fn bridge(&self) -> Projections {
-        let bridge = KafkaBridge::new(self.config.clone()).expect("a client");
-        self.project(Arc::new(bridge)).await
+        self.project(Arc::new(self.start())).await
+    }
+
+    /// The factory of its bridges.
+    pub(crate) fn start(&self) -> KafkaBridge {
+        KafkaBridge::new(self.config.clone(), self.stores.topic_bindings.clone())
     }
 
     pub(crate) async fn project(&self, start: Arc<dyn ProjectionStart>) -> Projections {

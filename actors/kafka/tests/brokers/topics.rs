@@ -42,7 +42,7 @@ async fn topic_differences_are_reported_and_corrected() {
         .set("retention.bytes", "5000000");
     create(&brokers, accounts).await;
     let found = lines(&shop.topics().check().await.expect("a response"));
-    assert_eq!(found.len(), 8, "{found:?}");
+    assert_eq!(found.len(), 9, "{found:?}");
     for expected in [
         "order.events: partitions is 5, should be 3",
         "order.events: cleanup.policy is compact, should be delete",
@@ -58,7 +58,7 @@ async fn topic_differences_are_reported_and_corrected() {
     // A bridge without its topics names them, and the command that creates them.
     let mut config = shop.config.clone();
     config.brokers.clone_from(&brokers);
-    let bridge = KafkaBridge::new(config).expect("a client");
+    let bridge = KafkaBridge::new(config, shop.stores.topic_bindings.clone());
     let generations = fritzy_domain::Generations::first();
     let error = fritzy_projections::ProjectionStart::start(&bridge, &generations)
         .await
@@ -70,7 +70,7 @@ async fn topic_differences_are_reported_and_corrected() {
     );
 
     let (done, remains) = shop.topics().apply().await.expect("applied");
-    assert_eq!(done.len(), 7, "{done:?}");
+    assert_eq!(done.len(), 8, "{done:?}");
     // More partitions would spread the events of one order over two.
     assert_eq!(
         lines(&remains),
@@ -109,7 +109,7 @@ async fn three_brokers_hold_three_replicas_two_in_sync() {
         done.iter()
             .filter(|difference| difference.what == "topic")
             .count(),
-        5
+        6
     );
     assert_eq!(
         lines(&remains),

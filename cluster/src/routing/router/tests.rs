@@ -17,6 +17,8 @@ const SHARD: ShardId = ShardId(5);
 /// An idempotent request, and one that is not.
 const KEYED: u8 = 1;
 const UNKEYED: u8 = 2;
+/// The version of the wire format of all other nodes; of no other constant.
+const WIRE: u16 = 700;
 
 fn node(number: u128) -> NodeId {
     NodeId::from_uuid(Uuid::from_u128(number))
@@ -52,19 +54,21 @@ impl ShardHost for Echo {
         *request == KEYED
     }
 
-    fn encode_request(request: &u8) -> Vec<u8> {
+    fn encode_request(request: &u8, wire: u16) -> Vec<u8> {
+        assert_eq!(wire, WIRE, "the version that the peer supports");
         vec![*request]
     }
 
-    fn decode_request(bytes: &[u8], _deadline: Deadline) -> Result<u8, Unreadable> {
+    fn decode_request(bytes: &[u8], _deadline: Deadline, _: u16) -> Result<u8, Unreadable> {
         Ok(bytes[0])
     }
 
-    fn encode_reply(reply: &(ShardId, u8)) -> Vec<u8> {
+    fn encode_reply(reply: &(ShardId, u8), _: u16) -> Vec<u8> {
         vec![reply.1]
     }
 
-    fn decode_reply(bytes: &[u8]) -> Result<(ShardId, u8), Unreadable> {
+    fn decode_reply(bytes: &[u8], wire: u16) -> Result<(ShardId, u8), Unreadable> {
+        assert_eq!(wire, WIRE, "the version that the peer encodes");
         match bytes {
             [request] => Ok((SHARD, *request)),
             _ => Err(Unreadable("cannot be read".into())),
@@ -83,6 +87,10 @@ struct Script {
 impl Remote for Script {
     fn me(&self) -> NodeId {
         node(1)
+    }
+
+    fn wire(&self, _node: NodeId) -> Option<u16> {
+        Some(WIRE)
     }
 
     async fn ask(
@@ -292,7 +300,9 @@ async fn owner_failures_are_mapped_for_the_caller() {
     let late = Ok(Reply::Failed(WireFailure::DeadlineExceeded));
     let unreadable = Ok(Reply::Unreadable("newer".into()));
     let odd = Ok(Reply::Success(vec![]));
-    let here = start([late, Err(AskError::Overloaded), unreadable, odd]);
+    let unreadable_reply = Err(AskError::UnreadableReply);
+    let overloaded = Err(AskError::Overloaded);
+    let here = start([late, overloaded, unreadable, odd, unreadable_reply]);
     here.apply(Some(2), 1);
     assert_eq!(here.ask(KEYED).await, Err(Failure::DeadlineExceeded));
     assert_eq!(here.ask(KEYED).await, Err(Failure::Overloaded));
@@ -301,11 +311,14 @@ async fn owner_failures_are_mapped_for_the_caller() {
         matches!(unreadable, Err(Failure::Unavailable(_))),
         "nothing was done"
     );
-    let odd = here.ask(KEYED).await;
-    assert!(
-        matches!(odd, Err(Failure::OutcomeUnknown(_))),
-        "something was done"
-    );
+    for _ in ["its body is unreadable", "its message is unreadable"] {
+        let unknown = here.ask(KEYED).await;
+        assert!(
+            matches!(unknown, Err(Failure::OutcomeUnknown(_))),
+            "something was done: {unknown:?}"
+        );
+    }
+    assert_eq!(here.requested().len(), 5, "none is repeated");
 }
 
 #[tokio::test]

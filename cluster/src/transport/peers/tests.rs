@@ -17,6 +17,8 @@ use crate::protocol::codec::Unreadable;
 use crate::protocol::frame::{WIRE_MAX, WIRE_MIN, WireFailure};
 use crate::routing::host::HostError;
 
+mod unreadable_frames;
+
 /// Set for the process that is the other node: its number.
 const OTHER: &str = "FRITZY_TEST_OTHER_NODE";
 const SHARD: ShardId = ShardId(7);
@@ -65,22 +67,22 @@ impl ShardHost for Echo {
         false
     }
 
-    fn encode_request(request: &Vec<u8>) -> Vec<u8> {
+    fn encode_request(request: &Vec<u8>, _: u16) -> Vec<u8> {
         request.clone()
     }
 
-    fn decode_request(bytes: &[u8], _deadline: Deadline) -> Result<Vec<u8>, Unreadable> {
+    fn decode_request(bytes: &[u8], _deadline: Deadline, _: u16) -> Result<Vec<u8>, Unreadable> {
         match bytes.first() {
             Some(&UNREADABLE) | None => Err(Unreadable("a test".into())),
             Some(_) => Ok(bytes.to_vec()),
         }
     }
 
-    fn encode_reply(reply: &Vec<u8>) -> Vec<u8> {
+    fn encode_reply(reply: &Vec<u8>, _: u16) -> Vec<u8> {
         reply.clone()
     }
 
-    fn decode_reply(bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    fn decode_reply(bytes: &[u8], _: u16) -> Result<Vec<u8>, Unreadable> {
         Ok(bytes.to_vec())
     }
 }

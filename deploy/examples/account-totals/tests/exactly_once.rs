@@ -13,7 +13,7 @@ use fritzy_actors::{
 use fritzy_domain::{CommandId, Event, OrderCommand, OrderEvent};
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::{CommitterConfig, Lost, MemoryConfig, SqliteConfig, Stores};
-use fritzy_projections::{Begin, Projections};
+use fritzy_projections::Projections;
 use fritzy_testbed::{KafkaCluster, KafkaConfig, skip_unless};
 use fritzy_types::{Deadline, NodeId, ShardCount};
 use prometheus_client::registry::Registry;
@@ -62,11 +62,7 @@ impl OrderingShop {
         let ownership = stores.ownership.as_ref();
         let shop = Shop::start(ShopConfig::default(), me, journal, read_model, ownership);
         let shop = shop.await.expect("starts");
-        let kafka = KafkaBridgeConfig {
-            brokers,
-            properties: BTreeMap::new(),
-            begin: Begin::Start,
-        };
+        let kafka = KafkaBridgeConfig::new(brokers);
         let settings = TopicSettings {
             partitions: 3,
             retention_ms: 86_400_000,
@@ -81,7 +77,8 @@ impl OrderingShop {
     }
 
     async fn bridge(&self) -> Projections {
-        let bridge = KafkaBridge::new(self.kafka.clone()).expect("a client");
+        let bindings = self.stores.topic_bindings.clone();
+        let bridge = KafkaBridge::new(self.kafka.clone(), bindings);
         let mut registry = Registry::default();
         let started = Projections::start(
             vec![Arc::new(bridge)],

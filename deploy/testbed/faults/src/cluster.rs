@@ -107,7 +107,7 @@ impl FaultCluster {
     fn settings(&self, config: &FaultConfig) -> ClusterSettings {
         let mut settings = ClusterSettings {
             admin_token: Some(ADMIN_TOKEN.to_owned()),
-            binary: config.binary.clone(),
+            program: config.binary.clone(),
             ..ClusterSettings::new(self.database.url()).with("--shards", config.shards)
         };
         if let Some(brokers) = self.brokers() {

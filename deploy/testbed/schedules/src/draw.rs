@@ -29,7 +29,7 @@ const FAULTS: Range<usize> = 3..6;
 const SECOND_KIND: usize = 7;
 /// Attempts to find a time for a fault that the others leave free.
 const ATTEMPTS_MAX: usize = 100;
-/// Between two faults of the servers: each is over before the next one begins.
+/// Between two faults of one server: each is over before the next one begins.
 const SERVER_GAP_MS: u64 = 1_500;
 /// After a promotion with loss: until all nodes know the generation.
 const GENERATION_MS: u64 = 4_000;
@@ -73,9 +73,10 @@ pub fn draw(seed: u64) -> Schedule {
 
 fn fault(kind: FaultKind, rng: &mut Rng) -> Fault {
     let node = rng.usize(..NODES);
-    let link = match rng.bool() {
-        true => Link::Database,
-        false => Link::Peers,
+    // Ownership is decided through the database.
+    let link = match rng.u8(..3) {
+        0 => Link::Peers,
+        _ => Link::Database,
     };
     match kind {
         FaultKind::Kill => Fault::Kill { node },
@@ -104,9 +105,9 @@ fn fault(kind: FaultKind, rng: &mut Rng) -> Fault {
 }
 
 fn time(fault: Fault, rng: &mut Rng) -> TimedFault {
-    // Nodes are fenced after 4 to 5 s, and give up a batch after 6 s. Faults of nodes are shorter, just
-    // between, or longer.
-    let around_fence = [500..4_000, 4_500..6_000, 6_000..8_000];
+    // Nodes are fenced after 4 to 5 s, and give up a batch after 6 s. Half of the faults of nodes last
+    // about so long: what was sent before arrives when others own its shard.
+    let around_fence = [500..4_000, 4_800..5_900, 4_800..5_900, 6_000..8_000];
     let for_ms = match fault.kind() {
         FaultKind::Kill => 300..5_000,
         FaultKind::Restart => 300..2_000,
@@ -142,7 +143,8 @@ fn may_meet(one: &TimedFault, other: &TimedFault) -> bool {
     if (is_promotion(a) && *b == Fault::FullDisk) || (is_promotion(b) && *a == Fault::FullDisk) {
         return false; // The standby is on another disk.
     }
-    if is_of_server(a) && is_of_server(b) && overlap(one, other, SERVER_GAP_MS) {
+    let is_one_server = is_of_server(a) && is_of_server(b) || is_of_broker(a) && is_of_broker(b);
+    if is_one_server && overlap(one, other, SERVER_GAP_MS) {
         return false;
     }
     // What only a dead or fenced node knew to be acknowledged cannot be named as lost.
@@ -170,6 +172,10 @@ const fn is_promotion(fault: &Fault) -> bool {
         fault,
         Fault::PromotionWithoutLoss | Fault::PromotionWithLoss
     )
+}
+
+const fn is_of_broker(fault: &Fault) -> bool {
+    matches!(fault, Fault::BrokerAway)
 }
 
 const fn is_of_server(fault: &Fault) -> bool {
@@ -264,6 +270,12 @@ mod tests {
                 });
                 assert!(!meets, "{schedule:?}");
             }
+            let away = faults
+                .iter()
+                .filter(|timed| timed.fault == Fault::BrokerAway);
+            let away: Vec<_> = away.map(TimedFault::period_ms).collect();
+            let is_apart = away.windows(2).all(|pair| pair[0].end < pair[1].start);
+            assert!(is_apart, "{schedule:?}");
             drop(schedule.cluster());
         }
     }

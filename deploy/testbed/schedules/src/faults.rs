@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fritzy_testbed_faults::FaultCluster;
+use fritzy_testbed_faults::{Fault, FaultCluster};
 
 use crate::schedule::{Schedule, TimedFault};
 
@@ -41,7 +41,11 @@ fn one(timed: &TimedFault, cluster: &FaultCluster, start: Instant) -> Executed {
     sleep_until(start, timed.at());
     let injected_us = now_us();
     let injected = cluster.inject(&timed.fault);
-    sleep_until(start, timed.until());
+    match timed.fault {
+        // The standby first catches up, which takes time; then there must be something to lose.
+        Fault::PromotionWithLoss => thread::sleep(Duration::from_millis(timed.for_ms)),
+        _ => sleep_until(start, timed.until()),
+    }
     let healing_us = now_us();
     // Also if it could not be injected completely.
     let healed = cluster.heal(&timed.fault);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use fritzy_domain::Generation;
-use fritzy_testbed::NODE_TIME_MAX;
+use fritzy_testbed::{NODE_TIME_MAX, ServiceError};
 use fritzy_testbed_faults::{Fault, FaultCluster};
 use fritzy_testbed_shop::kafka::{partitions, read_all};
 use fritzy_testbed_shop::{Api, Audit, audit_left};
@@ -31,6 +31,8 @@ use crate::shop::{self, Kind, PatientApi};
 /// From the last heal until all shards are served: two fail-overs, and a start in a debug build on a
 /// busy machine.
 const SERVED_MAX: Duration = Duration::from_secs(45);
+/// Between two starts of a node that exits.
+const RESTART_INTERVAL: Duration = Duration::from_millis(500);
 /// From the begin of a generation until every node has noticed: they look once a second; the rest is
 /// for busy machines.
 const NOTICED_MAX: Duration = Duration::from_secs(5);
@@ -42,7 +44,7 @@ const CHECK_MAX: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// When the cluster does not start, or the entities cannot be created: nothing was judged. The cause
-/// is a [`ServiceError`](fritzy_testbed::ServiceError) where a machine lacks something.
+/// is a [`ServiceError`] where a machine lacks something.
 pub fn run(schedule: &Schedule, dir: &Path) -> Result<RunReport> {
     let began = Instant::now();
     fs::create_dir_all(dir)?;
@@ -77,9 +79,7 @@ pub fn run(schedule: &Schedule, dir: &Path) -> Result<RunReport> {
             verdict.not_checked(format!("{}: {failure}", executed.timed));
         }
     }
-    let served = cluster
-        .heal_nodes()
-        .and_then(|()| cluster.wait_served(SERVED_MAX));
+    let served = recover(&cluster);
     if let Err(failure) = &served {
         verdict.violation(format!("shards are not served again: {failure}"));
     }
@@ -120,6 +120,23 @@ pub fn run(schedule: &Schedule, dir: &Path) -> Result<RunReport> {
     );
     write_json(dir, "report.json", &report)?;
     Ok(report)
+}
+
+/// Starts nodes that have exited, as a supervisor does (one that cannot reach the database at its
+/// start exits), until all shards are served. Returns how long that took.
+fn recover(cluster: &FaultCluster) -> Result<Duration, ServiceError> {
+    let began = Instant::now();
+    loop {
+        cluster.heal_nodes()?;
+        if cluster.is_served() {
+            return Ok(began.elapsed());
+        }
+        if began.elapsed() > SERVED_MAX {
+            // It says what is missing.
+            return cluster.wait_served(Duration::ZERO);
+        }
+        std::thread::sleep(RESTART_INTERVAL);
+    }
 }
 
 fn write_json(dir: &Path, name: &str, value: &impl serde::Serialize) -> Result<()> {

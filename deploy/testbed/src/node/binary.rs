@@ -12,18 +12,24 @@ use std::process::Command;
 /// When the node is missing and cannot be built.
 #[must_use]
 pub fn node_binary() -> PathBuf {
+    let profile_dir = profile_dir();
+    let binary = profile_dir.join("fritzy");
+    if !binary.exists() {
+        build_node(&profile_dir);
+    }
+    assert!(binary.exists(), "no node at {}", binary.display());
+    binary
+}
+
+/// `target/debug` of the running test or tool.
+pub(crate) fn profile_dir() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let dir = test.parent().expect("target/<profile>, or its deps");
     let profile_dir = match dir.file_name() {
         Some(name) if name == "deps" => dir.parent().expect("target/<profile>"),
         _ => dir,
     };
-    let binary = profile_dir.join("fritzy");
-    if !binary.exists() {
-        build_node(profile_dir);
-    }
-    assert!(binary.exists(), "no node at {}", binary.display());
-    binary
+    profile_dir.to_owned()
 }
 
 fn build_node(profile_dir: &Path) {

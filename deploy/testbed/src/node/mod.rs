@@ -8,6 +8,7 @@ mod slot;
 mod workspace;
 
 pub use binary::node_binary;
+pub(crate) use binary::profile_dir;
 pub use child::ChildProcess;
 pub use cluster::{LocalCluster, LocalNode};
 pub use process::{ExitedProcess, NODE_TIME_MAX, NodeProcess};

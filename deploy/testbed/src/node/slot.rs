@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::binary::node_binary;
 use super::process::NodeProcess;
 use super::workspace::Workspace;
 use crate::error::ServiceError;
@@ -21,8 +22,8 @@ pub struct ClusterSettings {
     pub admin_token: Option<String>,
     /// Further arguments of every node.
     pub arguments: Vec<String>,
-    /// The binary of every node; otherwise the one next to this program.
-    pub binary: Option<PathBuf>,
+    /// The program of every node; `None` is the one of this build.
+    pub program: Option<PathBuf>,
 }
 
 impl ClusterSettings {
@@ -34,7 +35,7 @@ impl ClusterSettings {
             cookie: "the cookie of a local cluster".to_owned(),
             admin_token: None,
             arguments: Vec::new(),
-            binary: None,
+            program: None,
         }
     }
 
@@ -96,13 +97,18 @@ impl NodeSlot {
         addresses: NodeAddresses,
         settings: ClusterSettings,
     ) -> Self {
-        let workspace = Workspace::with_binary(settings.binary.clone());
+        let workspace = Workspace::new();
         Self {
             name: name.into(),
             addresses,
             settings,
             workspace,
         }
+    }
+
+    /// The program of the next process; `None` is the one of this build.
+    pub fn set_program(&mut self, program: Option<PathBuf>) {
+        self.settings.program = program;
     }
 
     /// The node's name, unique in its cluster.
@@ -121,7 +127,8 @@ impl NodeSlot {
     /// machine can read arguments.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = self.workspace.command(&[]);
+        let program = self.settings.program.clone().unwrap_or_else(node_binary);
+        let mut command = self.workspace.command_of(&program, &[]);
         command
             .args(["--node-name", &self.name])
             .args(["--listen", &self.addresses.api.to_string()])

@@ -64,7 +64,14 @@ impl Workspace {
     /// `fritzy` with these arguments in the working directory, without the environment of the test.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.binary.clone().unwrap_or_else(node_binary));
+        let program = self.binary.clone().unwrap_or_else(node_binary);
+        self.command_of(&program, arguments)
+    }
+
+    /// [`Self::command`] of another program, such as the node of the last release.
+    #[must_use]
+    pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(self.current())

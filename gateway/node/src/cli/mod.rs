@@ -1,5 +1,6 @@
 //! The command line.
 
+mod adopt;
 mod arguments;
 mod backup;
 mod cluster;

@@ -5,16 +5,20 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
+use fritzy_kafka::KafkaBridgeConfig;
 use fritzy_persistence::{CursorAdmin, CursorAdminError, ResetPosition, ShardLag};
 use fritzy_types::ShardId;
 use serde_json::{Value, json};
 
+use super::adopt::{self, AdoptError};
 use super::output::{fail, out};
 use super::runtime::current_thread_runtime;
 use crate::settings::Settings;
 
 /// Exit code when a projection is stopped in some shard.
 const STOPPED: u8 = 1;
+/// Exit code when topics are not this database's to adopt.
+const REFUSED: u8 = 1;
 /// Exit code when the database cannot be used, or there is no such cursor.
 const CANNOT: u8 = 2;
 
@@ -60,6 +64,21 @@ pub(super) enum ProjectionsAction {
         #[arg(long, value_name = "WHERE", value_parser = reset_position)]
         to: ResetPosition,
     },
+    /// Give this database the topics that another copy of it has filled: after a restore, or when
+    /// this copy takes the other one's place; exit code 0: done, 1: refused, 2: the database or
+    /// Kafka cannot be used
+    ///
+    /// Begins a new generation, which consumers are told by a marker (docs/events.md). Events that
+    /// may not be on the topics are published again. Nodes of this database start over; those of
+    /// the other one stop publishing.
+    Adopt {
+        /// Name of the projection: kafka, the only one with topics
+        #[arg(value_parser = [adopt::KAFKA])]
+        name: String,
+        /// Print one JSON object instead of a line
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn reset_position(text: &str) -> Result<ResetPosition, String> {
@@ -78,12 +97,17 @@ pub(super) fn run(action: ProjectionsAction, settings: &Settings) -> ExitCode {
         Ok(runtime) => runtime,
         Err(line) => return fail(&line, CANNOT),
     };
+    let kafka = settings.kafka();
+    if matches!(action, ProjectionsAction::Adopt { .. }) && kafka.is_none() {
+        let reason = "no Kafka brokers: set KAFKA_BROKERS or --kafka-brokers host:port";
+        return fail(reason, CANNOT);
+    }
     let done = runtime.block_on(async {
         let mut admin = match &settings.database_url {
             Some(url) => CursorAdmin::open_postgres(url.secret()).await?,
             None => CursorAdmin::open_sqlite(&settings.database()).await?,
         };
-        let done = act(action, &mut admin).await;
+        let done = act(action, &mut admin, kafka.as_ref()).await;
         admin.close().await;
         done
     });
@@ -91,6 +115,9 @@ pub(super) fn run(action: ProjectionsAction, settings: &Settings) -> ExitCode {
         Ok((text, code)) => {
             out(&text);
             ExitCode::from(code)
+        }
+        Err(failure @ (AdoptError::AnotherShop | AdoptError::Contended)) => {
+            fail(&failure.to_string(), REFUSED)
         }
         Err(failure) => fail(&failure.to_string(), CANNOT),
     }
@@ -100,8 +127,18 @@ pub(super) fn run(action: ProjectionsAction, settings: &Settings) -> ExitCode {
 async fn act(
     action: ProjectionsAction,
     admin: &mut CursorAdmin,
-) -> Result<(String, u8), CursorAdminError> {
+    kafka: Option<&KafkaBridgeConfig>,
+) -> Result<(String, u8), AdoptError> {
     match action {
+        ProjectionsAction::Adopt { name: _, json } => {
+            let config = kafka.expect("brokers are checked");
+            let adopted = adopt::adopt(config, admin).await?;
+            let text = match json {
+                true => format!("{}\n", adopted.as_json()),
+                false => adopted.as_text(),
+            };
+            Ok((text, 0))
+        }
         ProjectionsAction::Status { name, json } => {
             let mut projections = admin.status().await?;
             if let Some(name) = name {
@@ -143,10 +180,11 @@ async fn act(
             };
             if shards.is_empty() {
                 let shard = ShardId(0);
-                return Err(CursorAdminError::NoCursor {
+                let none = CursorAdminError::NoCursor {
                     projection: name,
                     shard,
-                });
+                };
+                return Err(none.into());
             }
             let mut positions = Vec::new();
             for shard in &shards {

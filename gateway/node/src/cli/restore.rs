@@ -179,6 +179,12 @@ fn as_text(settings: &Settings, report: &RestoreReport) -> String {
             "lost: unknown, since the replaced database cannot be read ({reason})\n"
         )),
     }
+    if settings.kafka().is_some() {
+        text.push_str(
+            "kafka: topics that another copy of the database has filled since the backup are published to only after \
+             `fritzy projections adopt kafka`\n",
+        );
+    }
     if let Some(kept) = kept_as(&report.replaced) {
         text.push_str(&format!("replaced: kept as {}\n", kept.display()));
     }

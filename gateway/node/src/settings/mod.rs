@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fritzy_domain::Currency;
-use fritzy_kafka::KafkaBridgeConfig;
+use fritzy_kafka::{DEFAULT_SOURCE, KafkaBridgeConfig};
 use fritzy_persistence::{DatabaseUrl, PostgresConfig, Sharing};
 use fritzy_projections::Begin;
 use fritzy_types::ShardCount;
 
 use kafka_properties::KafkaProperties;
-use values::{log_filter, origin, shards};
+use values::{event_source, log_filter, origin, shards, topic_prefix};
 
 pub use cluster::{ClusterSettings, Role, Secret};
 pub use listen_address::ListenAddress;
@@ -134,6 +134,30 @@ pub struct Settings {
         global = true
     )]
     pub kafka_begin: KafkaBegin,
+
+    /// What the names of all topics begin with: shops or copies with different prefixes can share
+    /// brokers
+    #[arg(
+        long,
+        env = "FRITZY_KAFKA_TOPIC_PREFIX",
+        default_value = "",
+        value_name = "PREFIX",
+        hide_default_value = true,
+        global = true,
+        value_parser = topic_prefix
+    )]
+    pub kafka_topic_prefix: String,
+
+    /// The header ce_source of every message: a URI, or a part of one, that names this shop
+    #[arg(
+        long,
+        env = "FRITZY_KAFKA_SOURCE",
+        default_value = DEFAULT_SOURCE,
+        value_name = "URI",
+        global = true,
+        value_parser = event_source
+    )]
+    pub kafka_source: String,
 
     /// Shards of a new database, 1 to 32768. Fixed at its creation; choose many more than there
     /// will be nodes, so that they spread evenly
@@ -301,6 +325,8 @@ impl Settings {
                 .clone()
                 .filter(|brokers| !brokers.is_empty())?,
             properties: properties.cloned().unwrap_or_default(),
+            topic_prefix: self.kafka_topic_prefix.clone(),
+            source: self.kafka_source.clone(),
             begin: match self.kafka_begin {
                 KafkaBegin::Start => Begin::Start,
                 KafkaBegin::Now => Begin::Now,

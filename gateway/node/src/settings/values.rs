@@ -1,6 +1,10 @@
 //! Parsers of single values.
 
+use fritzy_kafka::check_topic_prefix;
 use fritzy_types::ShardCount;
+
+/// Bytes of a `ce_source` at most: every message carries it.
+const SOURCE_BYTES_MAX: usize = 256;
 
 /// A web origin as browsers send it, without a path.
 pub(super) fn origin(text: &str) -> Result<String, String> {
@@ -39,4 +43,21 @@ pub(super) fn shards(text: &str) -> Result<ShardCount, String> {
         .ok()
         .and_then(ShardCount::new)
         .ok_or_else(|| "not a number from 1 to 32768".into())
+}
+
+/// What the names of topics begin with.
+pub(super) fn topic_prefix(text: &str) -> Result<String, String> {
+    check_topic_prefix(text).map(|()| text.to_owned())
+}
+
+/// A CloudEvents source: a URI reference.
+pub(super) fn event_source(text: &str) -> Result<String, String> {
+    let is_printable = |byte: u8| byte.is_ascii_graphic();
+    if text.is_empty() || !text.bytes().all(is_printable) {
+        Err("not a URI reference such as /fritzy or https://shop.example/orders".into())
+    } else if text.len() > SOURCE_BYTES_MAX {
+        Err(format!("longer than {SOURCE_BYTES_MAX} bytes"))
+    } else {
+        Ok(text.to_owned())
+    }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 
 use super::error::ReadOnlyError;
-use super::read_only::ReadOnly;
+use super::read_only::{ReadOnly, UnknownSteps};
 use crate::verify::{self, VerifyProgress, VerifyReport};
 
 /// What to verify, and how much to report.
@@ -47,7 +47,9 @@ async fn verify_file(
     progress: &VerifyProgress,
 ) -> Result<VerifyReport, ReadOnlyError> {
     let (file, connection) = ReadOnly::open(&config.file).await?;
-    let (file, connection) = file.check(connection, &BEGIN).await?;
+    let (file, connection) = file
+        .check(connection, &BEGIN, UnknownSteps::Refused)
+        .await?;
     let mut rows = rows::SqliteRows::new(connection);
     let report = verify::check(&mut rows, config.violations_max, progress).await;
     let report = report.map_err(|reason| file.failed(&reason));

@@ -11,6 +11,7 @@ mod database_lock;
 mod fencing;
 mod history;
 mod keys;
+mod last_release;
 mod membership;
 mod postgres_membership;
 mod postgres_restore;
@@ -24,6 +25,7 @@ mod suite;
 mod tail;
 mod tail_start;
 mod tls;
+mod topic_bindings;
 
 suite! {
     memory = crate::fixture::Fixture::memory,
@@ -62,6 +64,10 @@ suite! {
             lists_charge_the_memory_budget_for_each_row,
             load_returns_rows_in_the_order_of_the_ids,
             every_field_is_read_back,
+        }
+        topic_bindings::{
+            i6_topic_tokens_are_replaced_by_one_node_only,
+            topic_location_stays_and_belongs_to_one_store,
         }
     }
 }

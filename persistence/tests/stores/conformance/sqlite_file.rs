@@ -1,8 +1,10 @@
 //! What only a file can show: its lock, its content after a close, and files that are refused.
 
 use fritzy_domain::UnlimitedBudget;
-use fritzy_persistence::{SqliteConfig, SqliteError, Stores};
+use fritzy_persistence::{EventTail, SqliteConfig, SqliteError, Stores, TailFrom, backup_sqlite};
 use fritzy_types::{Epoch, ShardCount};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 use crate::fixture::{Fixture, node, sqlite_config};
@@ -86,6 +88,56 @@ async fn non_database_file_is_refused() {
         .expect("refused")
         .to_string();
     assert!(text.contains("cannot be used"), "{text}");
+}
+
+async fn execute(config: &SqliteConfig, statements: &'static str) {
+    let options = SqliteConnectOptions::new().filename(&config.file);
+    let mut connection = options.connect().await.expect("opens");
+    let done = sqlx::raw_sql(statements).execute(&mut connection).await;
+    done.expect("executes");
+    connection.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn file_schema_is_refused_only_if_incompatible() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let config = sqlite_config(&folder);
+    let stores = Stores::open_sqlite(config.clone()).await.expect("creates");
+    stores.close().await;
+
+    // A newer version has added a column: this version still works.
+    execute(
+        &config,
+        "ALTER TABLE account ADD COLUMN language TEXT NOT NULL DEFAULT 'en';
+         INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (900, 'accounts have a language', 1, x'00', 0)",
+    )
+    .await;
+    let stores = Stores::open_sqlite(config.clone()).await;
+    let stores = stores.expect("opens a newer schema");
+    let fixture = Fixture::claimed_by(node(1), stores).await;
+    fixture.create_account(1).await.expect("writes");
+    fixture.stores.close().await;
+    let tail = EventTail::open_sqlite(&config.file, &TailFrom::Start).await;
+    tail.expect("opens a newer schema").close().await;
+    let copy = folder.path().join("copy.db");
+    let made = backup_sqlite(&config.file, &copy, false).await;
+    assert_eq!(made.expect("copies a newer schema").0.events, 1);
+
+    // A newer version has removed something.
+    let contracted = "INSERT INTO meta (name, value) VALUES ('schema_required', '901')";
+    execute(&config, contracted).await;
+    let refused = Stores::open_sqlite(config.clone()).await;
+    let refused = refused.err().expect("refused");
+    assert!(matches!(refused, SqliteError::Newer { .. }), "{refused}");
+    let text = refused.to_string();
+    assert!(
+        text.contains("know step 901") && text.contains("Start that version"),
+        "{text}"
+    );
+    let tail = EventTail::open_sqlite(&config.file, &TailFrom::Start).await;
+    let refused = tail.err().expect("refused").to_string();
+    assert!(refused.contains("know step 901"), "{refused}");
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ pub(super) struct Chain {
     last: Option<Arc<Link>>,
     /// How many times changes were lost.
     pub(super) losses: u32,
+    /// The last change on the line that was left by a loss.
+    left: Option<Arc<Link>>,
 }
 
 #[derive(Debug)]
@@ -40,9 +42,19 @@ impl Hash for Chain {
 }
 
 impl Chain {
-    fn fingerprint(&self) -> (u64, u64, u32) {
-        let hash = self.last.as_ref().map_or(0, |link| link.hash);
-        (self.version(), hash, self.losses)
+    fn fingerprint(&self) -> (u64, u64, u64, u32) {
+        let hash = |link: &Option<Arc<Link>>| link.as_ref().map_or(0, |link| link.hash);
+        let (last, left) = (hash(&self.last), hash(&self.left));
+        (self.version(), last, left, self.losses)
+    }
+
+    /// The entity as it was when the loss happened, if there was one.
+    pub(super) fn left(&self) -> Option<Self> {
+        let last = (self.losses > 0).then(|| self.left.clone())?;
+        Some(Self {
+            last,
+            ..Self::default()
+        })
     }
 
     /// The number of changes.
@@ -120,6 +132,7 @@ impl Chain {
         Self {
             last: Some(Arc::new(link)),
             losses: self.losses,
+            left: self.left.clone(),
         }
     }
 
@@ -138,6 +151,7 @@ impl Chain {
         Some(Self {
             last,
             losses: self.losses + 1,
+            left: self.last.clone(),
         })
     }
 }

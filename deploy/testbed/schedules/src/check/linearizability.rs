@@ -30,6 +30,19 @@ struct Timed {
     label: String,
 }
 
+impl Timed {
+    /// The same, if it was in progress while nodes had not noticed the loss yet: from the kill of the
+    /// old primary on. What has no response is left as it is.
+    fn at(mut self, loss: &Loss) -> Self {
+        let is_then = self.began_us <= loss.seen_until_us
+            && self.ended_us.is_some_and(|end| end >= loss.seen_from_us);
+        if is_then {
+            self.operation = Operation::AtLoss(Box::new(self.operation));
+        }
+        self
+    }
+}
+
 /// Whether a history can be explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Explained {
@@ -53,6 +66,7 @@ pub fn check_linearizability(
     let mut findings = Vec::new();
     for (entity, mut history) in histories(attempts, losses.0.as_ref()) {
         if let (Some(loss), Some(kept)) = (&losses.0, kept_version(&entity)) {
+            history = history.into_iter().map(|it| it.at(loss)).collect();
             history.push(Timed {
                 operation: Operation::Lose(kept),
                 began_us: loss.seen_from_us,
@@ -249,6 +263,7 @@ fn seen_by(operation: &Operation) -> Vec<View> {
             ..
         } => vec![view.clone()],
         Operation::ReadHistory(changes) => views(changes),
+        Operation::AtLoss(operation) => seen_by(operation),
         _ => Vec::new(),
     }
 }
@@ -278,6 +293,9 @@ fn until(history: &[Timed], end_us: u64) -> Vec<Timed> {
             let mut timed = timed.clone();
             if timed.ended_us.is_some_and(|ended| ended > end_us) {
                 timed.ended_us = None;
+                if let Operation::AtLoss(operation) = timed.operation {
+                    timed.operation = *operation;
+                }
                 match &mut timed.operation {
                     Operation::Change { outcome, .. } => {
                         *outcome = Outcome::Unknown("not ended".to_owned());

@@ -32,6 +32,9 @@ pub(super) enum Operation {
     },
     /// Everything behind this version was lost.
     Lose(u64),
+    /// An operation at the time of a loss. A node that has not noticed it yet may still respond
+    /// from memory, by the last state before it.
+    AtLoss(Box<Operation>),
 }
 
 /// What was seen at each version, by generation. It tells where an operation of unknown outcome can
@@ -140,6 +143,19 @@ impl Specification for Entity {
                 Some(left) if state.losses == 0 => (true, left),
                 _ => unchanged(false),
             },
+            Operation::AtLoss(operation) => {
+                let (is_valid, after) = Self::apply(operation, state);
+                let on_left = || {
+                    let left = state.left()?;
+                    let (is_valid, after) = Self::apply(operation, &left);
+                    // Nothing is written on that line any more.
+                    Some(is_valid && after == left)
+                };
+                match is_valid {
+                    true => (true, after),
+                    false => unchanged(on_left().unwrap_or(false)),
+                }
+            }
             Operation::Change {
                 change,
                 key,

@@ -3,3 +3,4 @@
 mod builder;
 mod journals;
 mod planted;
+mod topics;

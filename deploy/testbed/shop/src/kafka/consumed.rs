@@ -22,7 +22,7 @@ pub const TOPICS: [&str; 6] = [
 ];
 
 /// A message as a consumer received it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConsumedMessage {
     /// The topic that it was read from.
     pub topic: String,
@@ -191,13 +191,23 @@ pub fn partitions(brokers: &str) -> Vec<(String, i32)> {
 /// When a message does not arrive within 120 s, or is malformed.
 #[must_use]
 pub fn read_all(brokers: &str) -> Vec<ConsumedMessage> {
+    read_prefixed(brokers, "")
+}
+
+/// Every message of every topic whose names begin with `prefix`, as if they had none.
+///
+/// # Panics
+/// When a message does not arrive within 120 s, or is malformed.
+#[must_use]
+pub fn read_prefixed(brokers: &str, prefix: &str) -> Vec<ConsumedMessage> {
     let consumer = consumer(brokers);
     let mut partitions = TopicPartitionList::new();
     let mut left = 0;
     for topic in TOPICS {
-        for (partition, low, high) in ends(&consumer, topic) {
+        let topic = format!("{prefix}{topic}");
+        for (partition, low, high) in ends(&consumer, &topic) {
             left += high - low;
-            let added = partitions.add_partition_offset(topic, partition, Offset::Beginning);
+            let added = partitions.add_partition_offset(&topic, partition, Offset::Beginning);
             added.expect("an offset");
         }
     }
@@ -219,7 +229,7 @@ pub fn read_all(brokers: &str) -> Vec<ConsumedMessage> {
             (header.key.to_owned(), text(value))
         });
         all.push(ConsumedMessage {
-            topic: message.topic().to_owned(),
+            topic: message.topic()[prefix.len()..].to_owned(),
             partition: Some(message.partition()),
             key: message.key().map(text).unwrap_or_default(),
             headers: headers.collect(),

@@ -20,7 +20,11 @@ struct Arrows {
 const ARROWS: [Arrows; 18] = [
     arrows("fritzy-types", &[]),
     arrows("fritzy-domain", &["fritzy-types"]),
-    arrows("fritzy-cluster", &["fritzy-types"]),
+    Arrows {
+        // The golden bytes of its messages.
+        dev_to: &["fritzy-testbed"],
+        ..arrows("fritzy-cluster", &["fritzy-types"])
+    },
     // Real servers for tests. Only tests and tools depend on it.
     arrows("fritzy-testbed", &[]),
     // A cluster that tests and tools break. It knows processes, never the shop.

@@ -21,3 +21,4 @@ mod roles;
 mod rolling;
 mod starting;
 mod traces;
+mod upgrades;

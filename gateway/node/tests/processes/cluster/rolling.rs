@@ -13,18 +13,18 @@ use tokio::task::block_in_place;
 
 use crate::cluster::closed_loop::ClosedLoop;
 
-const NODES: usize = 3;
+pub(crate) const NODES: usize = 3;
 /// Longer than the balancer needs to notice that a node is not ready.
-const UNREADY_MS: u32 = 1_000;
+pub(crate) const UNREADY_MS: u32 = 1_000;
 
 /// Waits until this many more requests are answered.
-async fn wait_answered(load: &ClosedLoop, more: usize) {
+pub(crate) async fn wait_answered(load: &ClosedLoop, more: usize) {
     let enough = load.answered() + more;
     let is_enough = async || load.answered() >= enough;
     wait_until_async("requests are answered", NODE_TIME_MAX, is_enough).await;
 }
 
-async fn wait_all_ready(balancer: &Balancer) {
+pub(crate) async fn wait_all_ready(balancer: &Balancer) {
     let are_ready = async || balancer.ready().len() == NODES;
     wait_until_async("all nodes are ready", NODE_TIME_MAX, are_ready).await;
 }

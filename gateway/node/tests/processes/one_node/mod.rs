@@ -2,6 +2,7 @@
 
 mod backups;
 mod backwards;
+mod copies;
 mod damaged_file;
 pub(crate) mod database;
 mod database_files;

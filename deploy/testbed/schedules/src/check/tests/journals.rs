@@ -18,8 +18,13 @@ fn one_shard() -> ShardCount {
     ShardCount::new(1).expect("in range")
 }
 
+/// The id of the event that made this version.
+pub(super) fn event_id(version: u64) -> EventId {
+    EventId::from_uuid(Uuid::from_u128(u128::from(version)))
+}
+
 /// The journal of the account, which had these names.
-fn journal(names: &[&str]) -> Journal {
+pub(super) fn journal(names: &[&str]) -> Journal {
     let id = AccountId::from_uuid(Uuid::parse_str(ACCOUNT).expect("an id"));
     let (account_id, at) = (id, Timestamp::from_micros(0));
     let events = (1..).zip(names).map(|(version, name)| {
@@ -43,7 +48,7 @@ fn journal(names: &[&str]) -> Journal {
             position: version,
             entity: EntityId::Account(id),
             version,
-            event_id: EventId::from_uuid(Uuid::from_u128(u128::from(version))),
+            event_id: event_id(version),
             command: CommandId::from_uuid(Uuid::from_u128(u128::from(version))),
             fingerprint: None,
             event: Event::Account(event),

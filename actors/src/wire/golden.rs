@@ -1,0 +1,390 @@
+//! The bytes of requests to shards and their replies, with every command, state and rejection.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use fritzy_cluster::{ShardHost, WIRE_MAX, WIRE_MIN};
+use fritzy_domain::{
+    Account, AccountCommand, AccountId, AccountPersonal, Command, CommandId, Currency, EntityId,
+    Fingerprint, Flaw, Kind, Money, Order, OrderCommand, OrderId, OrderLine, OrderStatus,
+    PlaceOrder, Product, ProductCommand, ProductId, Quote, QuotedLine, Rejection, State, Stored,
+};
+use fritzy_testbed::{GoldenFile, require_all, variants};
+use fritzy_types::Timestamp;
+use uuid::Uuid;
+
+use super::*;
+use crate::messages::ShardReply;
+use crate::{LocalShards, Request};
+
+const ACCOUNT: AccountId = AccountId::from_uuid(Uuid::from_u128(0xa0a1));
+const PRODUCT: ProductId = ProductId::from_uuid(Uuid::from_u128(0xb0b1));
+const ORDER: OrderId = OrderId::from_uuid(Uuid::from_u128(0xc0a1));
+
+/// Samples of a type, each with its name in the golden file.
+type Samples<T> = Vec<(String, T)>;
+
+fn samples<T>(named: impl IntoIterator<Item = (&'static str, T)>) -> Samples<T> {
+    let named = named.into_iter();
+    named
+        .map(|(name, sample)| (name.to_owned(), sample))
+        .collect()
+}
+
+fn values<T>(samples: &Samples<T>) -> impl Iterator<Item = &T> {
+    samples.iter().map(|(_, sample)| sample)
+}
+
+/// The same samples inside of another type.
+fn inside<T, U>(outer: &str, samples: Samples<T>, wrap: impl Fn(T) -> U) -> Samples<U> {
+    let samples = samples.into_iter();
+    let wrapped = samples.map(|(name, sample)| (format!("{outer}.{name}"), wrap(sample)));
+    wrapped.collect()
+}
+
+fn money(minor_units: i64) -> Money {
+    Money::from_minor_units(minor_units, Currency::USD).expect("in range")
+}
+
+fn account_commands() -> Samples<AccountCommand> {
+    let commands = samples([
+        ("Create", AccountCommand::Create { name: "Ada".into() }),
+        ("Rename", AccountCommand::Rename { name: "Bo".into() }),
+        ("Close", AccountCommand::Close),
+    ]);
+    require_all(
+        variants!(AccountCommand: Create, Rename, Close),
+        values(&commands),
+    );
+    commands
+}
+
+fn product_commands() -> Samples<ProductCommand> {
+    let create = ProductCommand::Create {
+        name: "Pen".into(),
+        description: "blue".into(),
+        price: money(99_999),
+    };
+    let update = ProductCommand::Update {
+        name: Some("Füller".into()),
+        description: None,
+    };
+    let commands = samples([
+        ("Create", create),
+        ("Update", update),
+        ("Reprice", ProductCommand::Reprice { price: money(1) }),
+        ("Withdraw", ProductCommand::Withdraw),
+    ]);
+    let all = variants!(ProductCommand: Create, Update, Reprice, Withdraw);
+    require_all(all, values(&commands));
+    commands
+}
+
+fn order_commands() -> Samples<OrderCommand> {
+    let quote = Quote {
+        product_id: PRODUCT,
+        version: 3,
+        name: "Pen".into(),
+        unit_price: money(250),
+    };
+    let place = PlaceOrder {
+        account_id: ACCOUNT,
+        lines: vec![QuotedLine { quote, quantity: 2 }],
+    };
+    let reason = Some("late".into());
+    let commands = samples([
+        ("Place", OrderCommand::Place(place)),
+        ("Confirm", OrderCommand::Confirm),
+        ("Complete", OrderCommand::Complete),
+        ("Cancel", OrderCommand::Cancel { reason: None }),
+        ("Cancel.reason", OrderCommand::Cancel { reason }),
+    ]);
+    let all = variants!(OrderCommand: Place, Confirm, Complete, Cancel);
+    require_all(all, values(&commands));
+    commands
+}
+
+fn commands() -> Samples<Command> {
+    let mut commands = inside("Account", account_commands(), Command::Account);
+    commands.extend(inside("Product", product_commands(), Command::Product));
+    commands.extend(inside("Order", order_commands(), Command::Order));
+    require_all(
+        variants!(Command: Account, Product, Order),
+        values(&commands),
+    );
+    commands
+}
+
+fn entities() -> Samples<EntityId> {
+    let entities = samples([
+        ("Account", EntityId::Account(ACCOUNT)),
+        ("Product", EntityId::Product(PRODUCT)),
+        ("Order", EntityId::Order(ORDER)),
+    ]);
+    require_all(
+        variants!(EntityId: Account, Product, Order),
+        values(&entities),
+    );
+    entities
+}
+
+fn requests() -> Samples<ShardRequest> {
+    let request = |fingerprint| Request {
+        command: CommandId::from_uuid(Uuid::from_u128(0xd0)),
+        fingerprint,
+        deadline: Deadline::at(Instant::now()),
+    };
+    let (keyed, unkeyed) = (request(Some(Fingerprint([7; 16]))), request(None));
+    let mut requests = inside("Create", commands(), |command| ShardRequest::Create {
+        command,
+        request: keyed,
+    });
+    requests.extend(inside("Execute", commands(), |command| {
+        ShardRequest::Execute {
+            entity: EntityId::Order(ORDER),
+            command,
+            expected: None,
+            request: unkeyed,
+        }
+    }));
+    let expecting = ShardRequest::Execute {
+        entity: EntityId::Account(ACCOUNT),
+        command: Command::Account(AccountCommand::Close),
+        expected: Some(300),
+        request: keyed,
+    };
+    requests.push(("Execute.expected".into(), expecting));
+    requests.extend(inside("Read", entities(), |entity| ShardRequest::Read {
+        entity,
+    }));
+    requests.push(("Barrier".into(), ShardRequest::Barrier));
+    let all = variants!(ShardRequest: Create, Execute, Read, Barrier);
+    require_all(all, values(&requests));
+    requests
+}
+
+fn statuses() -> Samples<OrderStatus> {
+    let statuses = samples([
+        ("Created", OrderStatus::Created),
+        ("Confirmed", OrderStatus::Confirmed),
+        ("Completed", OrderStatus::Completed),
+        ("Cancelled", OrderStatus::Cancelled),
+    ]);
+    let all = variants!(OrderStatus: Created, Confirmed, Completed, Cancelled);
+    require_all(all, values(&statuses));
+    statuses
+}
+
+fn states() -> Samples<State> {
+    let account = Account {
+        id: ACCOUNT,
+        created_at: Timestamp::from_micros(-5),
+        closed: true,
+        personal: AccountPersonal { name: "Ada".into() },
+    };
+    let product = Product {
+        id: PRODUCT,
+        created_at: Timestamp::from_micros(1_700_000_000_000_000),
+        name: "Pen".into(),
+        description: "blue".into(),
+        price: money(99),
+        withdrawn: false,
+    };
+    let mut states = samples([
+        ("Account", State::Account(account)),
+        ("Product", State::Product(product)),
+    ]);
+    states.extend(inside("Order", statuses(), |status| {
+        let line = OrderLine {
+            product_id: PRODUCT,
+            product_version: 3,
+            name: "Pen".into(),
+            unit_price_minor: 99,
+            quantity: 2,
+        };
+        State::Order(Order {
+            id: ORDER,
+            account_id: ACCOUNT,
+            created_at: Timestamp::from_micros(6),
+            status,
+            lines: vec![line],
+            total: money(198),
+            cancel_reason: (status == OrderStatus::Cancelled).then(|| "late".into()),
+        })
+    }));
+    require_all(variants!(State: Account, Product, Order), values(&states));
+    states
+}
+
+fn flaws() -> Samples<Flaw> {
+    let flaws = samples([
+        ("Empty", Flaw::Empty),
+        ("TooLong", Flaw::TooLong { max: 300 }),
+        ("TooManyBytes", Flaw::TooManyBytes { max: 255 }),
+        (
+            "NothingToChange",
+            Flaw::NothingToChange { or: "name".into() },
+        ),
+        ("ControlCharacter", Flaw::ControlCharacter),
+        ("NotAnId", Flaw::NotAnId),
+        ("NotANumber", Flaw::NotANumber),
+        ("Negative", Flaw::Negative),
+        (
+            "TooManyDecimals",
+            Flaw::TooManyDecimals {
+                max: 2,
+                currency: Currency::USD,
+            },
+        ),
+        ("AmountTooLarge", Flaw::AmountTooLarge),
+        ("UnknownCurrency", Flaw::UnknownCurrency),
+        ("OutOfRange", Flaw::OutOfRange { min: -1, max: 500 }),
+        ("Repeated", Flaw::Repeated),
+        ("NotACursor", Flaw::NotACursor),
+        (
+            "NotWith",
+            Flaw::NotWith {
+                other: "last".into(),
+            },
+        ),
+        ("TooMany", Flaw::TooMany { max: 100 }),
+    ]);
+    let all = variants!(Flaw: Empty, TooLong, TooManyBytes, NothingToChange, ControlCharacter,
+        NotAnId, NotANumber, Negative, TooManyDecimals, AmountTooLarge, UnknownCurrency, OutOfRange,
+        Repeated, NotACursor, NotWith, TooMany);
+    require_all(all, values(&flaws));
+    flaws
+}
+
+fn kinds() -> Samples<Kind> {
+    let kinds = samples([
+        ("Account", Kind::Account),
+        ("Product", Kind::Product),
+        ("Order", Kind::Order),
+    ]);
+    require_all(variants!(Kind: Account, Product, Order), values(&kinds));
+    kinds
+}
+
+fn rejections() -> Samples<Rejection> {
+    let field = || "field".to_owned();
+    let mut rejections = inside("Invalid", flaws(), |flaw| Rejection::invalid("field", flaw));
+    rejections.extend(inside("NotFound", kinds(), |kind| Rejection::NotFound {
+        field: field(),
+        kind,
+        id: "id".into(),
+    }));
+    rejections.extend(inside("IllegalTransition", statuses(), |to| {
+        Rejection::IllegalTransition {
+            from: OrderStatus::Completed,
+            to,
+        }
+    }));
+    let nothing = Rejection::NothingFound {
+        field: field(),
+        id: "id".into(),
+    };
+    let mismatch = Rejection::CurrencyMismatch {
+        field: field(),
+        expected: Currency::USD,
+        found: "JPY".parse().expect("a currency"),
+    };
+    let closed = Rejection::AccountClosed {
+        field: field(),
+        id: ACCOUNT,
+    };
+    let withdrawn = Rejection::ProductWithdrawn {
+        field: field(),
+        id: PRODUCT,
+    };
+    let other_version = Rejection::VersionMismatch {
+        expected: 1,
+        found: 300,
+    };
+    rejections.extend(samples([
+        ("NothingFound", nothing),
+        ("CurrencyMismatch", mismatch),
+        ("AccountClosed", closed),
+        ("ProductWithdrawn", withdrawn),
+        ("VersionMismatch", other_version),
+        ("KeyReused", Rejection::KeyReused),
+        (
+            "AnswerTooLarge",
+            Rejection::AnswerTooLarge { bytes_max: 1 << 20 },
+        ),
+    ]));
+    let all = variants!(Rejection: Invalid, NotFound, NothingFound, IllegalTransition,
+        CurrencyMismatch, AccountClosed, ProductWithdrawn, VersionMismatch, KeyReused,
+        AnswerTooLarge);
+    require_all(all, values(&rejections));
+    rejections
+}
+
+fn replies() -> Samples<ShardReply> {
+    let mut replies = inside("State", states(), |state| {
+        ShardReply::State(Arc::new(Stored {
+            version: 300,
+            state,
+        }))
+    });
+    replies.extend(inside("Rejected", rejections(), ShardReply::Rejected));
+    replies.extend(samples([
+        ("Absent", ShardReply::Absent),
+        ("Exists", ShardReply::Exists),
+        ("BarrierPassed", ShardReply::BarrierPassed),
+    ]));
+    let all = variants!(ShardReply: State, Absent, Rejected, Exists, BarrierPassed);
+    require_all(all, values(&replies));
+    replies
+}
+
+#[test]
+fn bodies_have_their_golden_bytes_in_every_version() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/bodies.txt");
+    let mut golden = GoldenFile::read(path);
+    for wire in WIRE_MIN..=WIRE_MAX {
+        for (name, request) in requests() {
+            let bytes = LocalShards::encode_request(&request, wire);
+            golden.compare(&format!("v{wire} request {name}"), &bytes, |bytes| {
+                let deadline = Deadline::at(Instant::now());
+                let decoded = LocalShards::decode_request(bytes, deadline, wire);
+                let decoded = decoded.map_err(|unreadable| unreadable.to_string())?;
+                Ok(LocalShards::encode_request(&decoded, wire))
+            });
+        }
+        for (name, reply) in replies() {
+            let bytes = LocalShards::encode_reply(&reply, wire);
+            golden.compare(&format!("v{wire} reply {name}"), &bytes, |bytes| {
+                let decoded = LocalShards::decode_reply(bytes, wire);
+                let decoded = decoded.map_err(|unreadable| unreadable.to_string())?;
+                Ok(LocalShards::encode_reply(&decoded, wire))
+            });
+        }
+    }
+    golden.finish();
+}
+
+#[test]
+fn body_of_a_newer_version_is_unreadable() {
+    let deadline = Deadline::at(Instant::now());
+    for (name, request) in requests() {
+        let bytes = LocalShards::encode_request(&request, WIRE_MAX);
+        let longer = [&bytes[..], &[0]].concat();
+        let shorter = &bytes[..bytes.len() - 1];
+        for changed in [&longer[..], shorter] {
+            let decoded = LocalShards::decode_request(changed, deadline, WIRE_MAX);
+            assert!(decoded.is_err(), "{name}: {decoded:?}");
+        }
+    }
+    for (name, reply) in replies() {
+        let longer = [&LocalShards::encode_reply(&reply, WIRE_MAX)[..], &[0]].concat();
+        let decoded = LocalShards::decode_reply(&longer, WIRE_MAX);
+        assert!(decoded.is_err(), "{name}: {decoded:?}");
+    }
+    // A variant of each enum on the way to a command.
+    for unknown in [&[200][..], &[0, 200], &[0, 0, 200]] {
+        let decoded = LocalShards::decode_request(unknown, deadline, WIRE_MAX);
+        let unreadable = decoded.expect_err("an unknown variant").to_string();
+        assert!(unreadable.contains("200"), "{unreadable}");
+    }
+}

@@ -1,0 +1,281 @@
+//! Checks that migrations only add what the last release can ignore, or declare that they do more.
+//! What is not known to be an addition is refused: a new form has to be thought about once.
+
+use std::collections::BTreeSet;
+
+use crate::migrations::MigrationFile;
+
+/// The newest migration of the last release. Raise both with a release; later migrations may then
+/// remove what only earlier releases needed.
+pub(crate) const RELEASED: Released = Released {
+    postgres: 3,
+    sqlite: 3,
+};
+
+pub(crate) struct Released {
+    pub(crate) postgres: i64,
+    pub(crate) sqlite: i64,
+}
+
+/// Begins the line by which a migration declares that it removes something, and what.
+const CONTRACT: &str = "-- Contract:";
+/// The name in the table `meta` that programs compare with what they know.
+const REQUIRED: &str = "schema_required";
+/// Words of a column or a table that make a statement of an older program fail.
+const TIGHTENING: [&str; 9] = [
+    "unique",
+    "primary",
+    "references",
+    "foreign",
+    "check",
+    "generated",
+    "exclude",
+    "constraint",
+    "inherits",
+];
+
+/// Asserts that migrations after `released` only add, or declare a contract that the last release
+/// can still meet.
+pub(crate) fn assert_expand_only(files: &[MigrationFile], released: i64) {
+    let violations = violations(files, released);
+    assert!(
+        violations.is_empty(),
+        "nodes of the last release could not run on this schema. A migration only adds what they can \
+         ignore; what is removed goes one release later: see docs/contributing/adding-a-migration.md\n{}",
+        violations.join("\n")
+    );
+}
+
+fn violations(files: &[MigrationFile], released: i64) -> Vec<String> {
+    let mut violations = Vec::new();
+    for (name, sql) in files {
+        let number = name
+            .split('_')
+            .next()
+            .and_then(|number| number.parse::<i64>().ok());
+        if number.is_none_or(|number| number > released) {
+            let found = in_file(sql, released);
+            violations.extend(
+                found
+                    .into_iter()
+                    .map(|violation| format!("{name}: {violation}")),
+            );
+        }
+    }
+    violations
+}
+
+fn in_file(sql: &str, released: i64) -> Vec<String> {
+    let mut new_tables = BTreeSet::new();
+    let mut violations = Vec::new();
+    let mut required = None;
+    for statement in statements(sql) {
+        if statement
+            .iter()
+            .any(|token| *token == format!("'{REQUIRED}'"))
+        {
+            required = statement
+                .iter()
+                .find_map(|token| token.trim_matches('\'').parse().ok());
+        } else if !is_addition(&statement, &mut new_tables) {
+            violations.push(format!("not an addition: {}", statement.join(" ")));
+        }
+    }
+    let is_declared = sql.lines().any(|line| line.starts_with(CONTRACT));
+    match (is_declared, required) {
+        (false, None) => violations,
+        // Declared, and the last release meets it.
+        (true, Some(step)) if (1..=released).contains(&step) => Vec::new(),
+        (true, Some(step)) => vec![format!(
+            "{REQUIRED} is {step}, the last release knows {released}: remove it one release later"
+        )],
+        (true, None) => vec![format!("a contract that does not raise {REQUIRED}")],
+        (false, Some(_)) => vec![format!(
+            "{REQUIRED} is raised without a line `{CONTRACT} why`"
+        )],
+    }
+}
+
+/// Whether a program that does not know a statement is not affected by it.
+fn is_addition(statement: &[String], new_tables: &mut BTreeSet<String>) -> bool {
+    let words: Vec<&str> = statement.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["create", "table", name, rest @ ..] => {
+            // A key to an older table forbids what was allowed there; a partition takes its rows.
+            let of_others = ["references", "inherits", "partition"];
+            let refers = rest
+                .iter()
+                .zip(&rest[1..])
+                .filter(|(word, _)| of_others.contains(word));
+            let refers_to_old = refers.clone().any(|(word, next)| match *word {
+                "partition" => *next == "of",
+                "references" => !new_tables.contains(*next),
+                _ => true,
+            });
+            let partition_of_new = rest.first() == Some(&"partition")
+                && rest.get(2).is_some_and(|whole| new_tables.contains(*whole));
+            new_tables.insert((*name).to_owned());
+            !refers_to_old || partition_of_new
+        }
+        ["create", "unique", "index", _, "on", table, ..] => new_tables.contains(*table),
+        // An expression can fail for rows that were allowed before.
+        ["create", "index", _, "on", table, "(", columns @ ..] => {
+            let of_new = new_tables.contains(*table);
+            let end = columns.iter().position(|word| *word == ")").unwrap_or(0);
+            of_new || end > 0 && !columns[..end].contains(&"(") && !columns[..end].contains(&":")
+        }
+        ["alter", "table", table, ..] if new_tables.contains(*table) => true,
+        ["alter", "table", _, "add", "column", _, column @ ..] => {
+            let tightens = column.iter().any(|word| TIGHTENING.contains(word));
+            let several = split_actions(column) > 1;
+            let not_null = column.windows(2).any(|pair| pair == ["not", "null"]);
+            let default = column.iter().position(|word| *word == "default");
+            let has_default = default.is_some_and(|at| column.get(at + 1) != Some(&"null"));
+            !tightens && !several && (!not_null || has_default)
+        }
+        ["insert", "into", table, ..] => new_tables.contains(*table),
+        ["comment", "on", ..] => true,
+        _ => false,
+    }
+}
+
+/// The actions of an ALTER TABLE, which commas outside of parentheses separate.
+fn split_actions(words: &[&str]) -> usize {
+    let mut depth = 0_usize;
+    1 + words
+        .iter()
+        .filter(|word| {
+            match **word {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            **word == "," && depth == 0
+        })
+        .count()
+}
+
+/// The statements of a script as lower-case words, texts in quotes, and single other characters.
+fn statements(sql: &str) -> Vec<Vec<String>> {
+    let mut statements = vec![Vec::new()];
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let length = match first {
+            '-' if rest.starts_with("--") => {
+                rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+                continue;
+            }
+            '\'' => rest[1..].find('\'').map_or(rest.len(), |end| end + 2),
+            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after;
+        if token == ";" {
+            statements.push(Vec::new());
+        } else if !first.is_whitespace() {
+            let statement = statements.last_mut().expect("there is always one");
+            statement.push(token.to_lowercase());
+        }
+    }
+    statements.retain(|statement| !statement.is_empty());
+    statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After a released step 3, the violations of a step 5 that follows.
+    fn of(sql: &'static str) -> Vec<String> {
+        violations(
+            &[("0003_old.sql", "DROP TABLE old"), ("0005_new.sql", sql)],
+            3,
+        )
+    }
+
+    #[test]
+    fn additions_are_accepted() {
+        for sql in [
+            "-- A remark; with a semicolon.\nCREATE TABLE note (id uuid PRIMARY KEY, text text NOT NULL);",
+            "CREATE TABLE note (id bigint); CREATE TABLE page (note bigint REFERENCES note);",
+            "CREATE TABLE note (id bigint) PARTITION BY HASH (id);
+             CREATE TABLE note_0 PARTITION OF note FOR VALUES WITH (MODULUS 1, REMAINDER 0);",
+            "CREATE TABLE note (id bigint); INSERT INTO note SELECT 1 FROM account;
+             CREATE UNIQUE INDEX note_by_id ON note (id); ALTER TABLE note ADD CHECK (id > 0);",
+            "ALTER TABLE account ADD COLUMN language text;",
+            "ALTER TABLE account ADD COLUMN language text NOT NULL DEFAULT 'en; DROP TABLE x';",
+            "ALTER TABLE account ADD COLUMN weight numeric(10, 2);",
+            "CREATE INDEX account_by_name ON account (name, id DESC) WHERE NOT closed;",
+            "COMMENT ON TABLE account IS 'those who order';",
+        ] {
+            assert_eq!(of(sql), [""; 0], "{sql}");
+        }
+    }
+
+    #[test]
+    fn removals_and_restrictions_are_refused() {
+        for sql in [
+            "DROP TABLE account;",
+            "ALTER TABLE account DROP COLUMN name;",
+            "ALTER TABLE account RENAME COLUMN name TO title;",
+            "ALTER TABLE account RENAME TO customer;",
+            "ALTER TABLE account ALTER COLUMN name SET NOT NULL;",
+            "ALTER TABLE account ALTER COLUMN version TYPE int;",
+            "ALTER TABLE projection_cursor ALTER COLUMN resets DROP DEFAULT;",
+            "ALTER TABLE account ADD CONSTRAINT short CHECK (length(name) < 9);",
+            "ALTER TABLE account ADD COLUMN language text NOT NULL;",
+            "ALTER TABLE account ADD COLUMN language text NOT NULL DEFAULT NULL;",
+            "ALTER TABLE account ADD COLUMN code text UNIQUE;",
+            "ALTER TABLE account ADD COLUMN a text, DROP COLUMN name;",
+            "ALTER TABLE account ADD language text NOT NULL;",
+            "create unique index account_by_name on account (name);",
+            "CREATE INDEX account_by_number ON account ((name::bigint));",
+            "CREATE TABLE note (account uuid REFERENCES account);",
+            "CREATE TABLE journal_8 PARTITION OF journal FOR VALUES WITH (MODULUS 9, REMAINDER 8);",
+            "CREATE TABLE note () INHERITS (account);",
+            "CREATE TRIGGER t BEFORE INSERT ON account EXECUTE FUNCTION f();",
+            "UPDATE account SET name = upper(name);",
+            "DELETE FROM journal;",
+            "TRUNCATE node;",
+            "DROP INDEX account_by_age; -- CREATE TABLE note (id bigint);",
+            "CREATE TABLE note (id bigint); DROP TABLE account;",
+            "INSERT INTO shard (shard, epoch) VALUES (1, 1);",
+            "REVOKE INSERT ON journal FROM PUBLIC;",
+        ] {
+            let found = of(sql);
+            assert_eq!(found.len(), 1, "{sql}: {found:?}");
+            assert!(
+                found[0].starts_with("0005_new.sql: not an addition: "),
+                "{found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn contract_must_be_declared_and_met_by_the_last_release() {
+        let dropped = "ALTER TABLE account DROP COLUMN name;";
+        let raised = |step| format!("UPDATE meta SET value = '{step}' WHERE name = '{REQUIRED}';");
+        let declared = format!("{CONTRACT} the name is in 0002's table.\n");
+        for (sql, expected) in [
+            (format!("{declared}{dropped}{}", raised(2)), None),
+            (format!("{declared}{dropped}"), Some("does not raise")),
+            (format!("{dropped}{}", raised(2)), Some("without a line")),
+            (
+                format!("{declared}{dropped}{}", raised(4)),
+                Some("one release later"),
+            ),
+            (
+                format!("{declared}{dropped}{}", raised(0)),
+                Some("one release later"),
+            ),
+        ] {
+            let found = in_file(&sql, 3);
+            match expected {
+                None => assert_eq!(found, [""; 0], "{sql}"),
+                Some(part) => assert!(found.len() == 1 && found[0].contains(part), "{found:?}"),
+            }
+        }
+    }
+}
