@@ -1,18 +1,18 @@
-//! Measures Fritzy: puts load on a node or on a shop in this process, compares runs, and replays
-//! real orders.
+//! Measures Fritzy: puts load on a node or on a shop in this process, compares runs, breaks a cluster
+//! under load for hours, and replays real orders.
 //!
 //! Owns the load generator, the figures behind every performance claim, the GraphQL client of the
 //! tools, and their conclusions from a node's responses.
 //!
-//! Architecture Invariant: the replay knows a node by its GraphQL API only. It uses no crate of the
-//! node, so that a mistake in one cannot hide by being on both sides of a comparison. Only
+//! Architecture Invariant: replay and soak know a node by its GraphQL API only. They use no crate of
+//! the node, so that a mistake in one cannot hide by being on both sides of a comparison. Only
 //! `scenarios` uses these crates, for in-process measurements and the baseline server.
 //!
 //! Architecture Invariant: money is whole cents, parsed from text. No sum or comparison uses a
 //! float.
 //!
 //! Architecture Invariant: the library prints nothing. It reports progress
-//! ([`replay::ReplayProgress`], [`measure::Progress`]) and the binary shows it.
+//! ([`replay::ReplayProgress`], [`measure::Progress`], [`soak::Progress`]) and the binary shows it.
 
 mod error;
 mod graphql_client;
@@ -25,6 +25,7 @@ mod scenarios;
 
 pub mod measure;
 pub mod replay;
+pub mod soak;
 
 pub use error::BenchError;
 pub use graphql_client::{

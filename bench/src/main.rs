@@ -11,7 +11,7 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Measures Fritzy: load tests of a node or of a shop in this process, and the replay of real
+/// Measures Fritzy: load tests of a node or of a shop in this process, a soak of a cluster, and the replay of real
 /// orders
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -25,6 +25,7 @@ enum Command {
     Run(Box<commands::Run>),
     Compare(commands::Compare),
     Replay(commands::Replay),
+    Soak(commands::Soak),
     #[command(name = "ceiling-server", hide = true)]
     BaselineServer(commands::BaselineServerCommand),
     #[command(hide = true)]
@@ -37,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Run(run) => run.run().await,
         Command::Compare(compare) => compare.run(),
         Command::Replay(replay) => replay.run().await,
+        Command::Soak(soak) => soak.run().await,
         Command::BaselineServer(server) => server.run().await,
         Command::OtherNode(node) => node.run().await,
     }

@@ -26,6 +26,9 @@ const RENEW_AFTER: Duration = Duration::from_secs(3);
 const ABANDONED_AFTER: Duration = Duration::from_secs(8);
 /// For the topics to show what was written to them, once nothing else has to be waited for.
 const READ_BACK_MAX: Duration = Duration::from_secs(10);
+/// Failures within this time after the start may pass by themselves: a topic that was just created
+/// has no leader for some tenths of a second.
+const TRANSIENT_MAX: Duration = Duration::from_secs(2);
 /// Between two looks at the start.
 const START_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -105,17 +108,22 @@ impl Binding {
     /// # Errors
     /// When another database fills them, and when the binding cannot be read or written.
     pub(super) async fn bind(&self) -> Result<(), BindingError> {
-        let mut waiting_since = Instant::now();
+        let began = Instant::now();
+        let mut waiting_since = began;
         let mut first_token = None;
         loop {
-            match self.look(&mut first_token).await? {
-                Found::Bound => break,
-                Found::Doubtful => waiting_since = Instant::now(),
-                Found::Written if waiting_since.elapsed() > READ_BACK_MAX => {
+            match self.look(&mut first_token).await {
+                Ok(Found::Bound) => break,
+                Ok(Found::Doubtful) => waiting_since = Instant::now(),
+                Ok(Found::Written) if waiting_since.elapsed() > READ_BACK_MAX => {
                     let reason = "the topics cannot be bound: fritzy.binding does not show what was written to it";
                     return Err(BindingError::Unavailable(reason.to_owned()));
                 }
-                Found::Written => {}
+                Ok(Found::Written) => {}
+                Err(BindingError::Unavailable(failure)) if began.elapsed() < TRANSIENT_MAX => {
+                    debug!(failure, "the topics cannot be bound yet");
+                }
+                Err(failure) => return Err(failure),
             }
             sleep(START_INTERVAL).await;
         }

@@ -20,6 +20,8 @@ const PARTITION: i32 = 0;
 const KEY: &str = "binding";
 /// For the response of a broker.
 const RESPONSE_MAX: Duration = Duration::from_secs(5);
+/// For one attempt of the client library.
+const ATTEMPT_MAX: Duration = Duration::from_secs(1);
 /// For one wait of the client library.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -98,23 +100,24 @@ impl BindingTopic {
         loop {
             let ends = self
                 .consumer
-                .fetch_watermarks(&self.name, PARTITION, RESPONSE_MAX);
+                .fetch_watermarks(&self.name, PARTITION, ATTEMPT_MAX);
             let failure = match ends {
                 Ok(ends) => return Ok(ends),
                 Err(failure) => failure,
             };
             // The library calls back only while it is polled.
             let _ = self.consumer.poll(Duration::ZERO);
-            match failure.rdkafka_error_code() {
-                // The topic was just created, or another broker leads it from now on.
-                Some(code) if is_transient(code) && began.elapsed() < RESPONSE_MAX => {
-                    std::thread::sleep(POLL);
-                }
-                Some(code) if !is_local(code) => {
-                    return Err(format!("the topic {}: {failure}", self.name));
-                }
-                _ => return Err(self.errors.no_response(&failure)),
+            let code = failure.rdkafka_error_code();
+            if code.is_some_and(is_transient) && began.elapsed() < RESPONSE_MAX {
+                std::thread::sleep(POLL);
+                // Otherwise the library may wait for a leader that it has found missing once.
+                let _ = self.consumer.fetch_metadata(Some(&self.name), ATTEMPT_MAX);
+                continue;
             }
+            return Err(match code {
+                Some(code) if !is_local(code) => format!("the topic {}: {failure}", self.name),
+                _ => self.errors.no_response(&failure),
+            });
         }
     }
 
@@ -150,12 +153,14 @@ impl BindingTopic {
     }
 }
 
-/// Whether it passes by itself within some seconds.
+/// Whether it passes by itself within some seconds: the topic was just created, or another broker
+/// leads it from now on.
 fn is_transient(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::LeaderNotAvailable
             | RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::OperationTimedOut
             | RDKafkaErrorCode::UnknownPartition
             | RDKafkaErrorCode::UnknownTopicOrPartition
     )

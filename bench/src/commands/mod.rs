@@ -11,12 +11,14 @@ mod display;
 mod other_node;
 mod replay;
 mod run;
+mod soak;
 
 pub(crate) use baseline_server::BaselineServerCommand;
 pub(crate) use compare::Compare;
 pub(crate) use other_node::OtherNodeCommand;
 pub(crate) use replay::Replay;
 pub(crate) use run::Run;
+pub(crate) use soak::Soak;
 
 /// The exit code that a shell reports for a process ended by SIGINT.
 const EXIT_INTERRUPTED: u8 = 130;

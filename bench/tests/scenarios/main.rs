@@ -4,6 +4,7 @@
 
 mod postgres;
 mod running;
+mod soak;
 
 use std::fs;
 use std::path::Path;

@@ -48,7 +48,8 @@ impl FaultCluster {
     /// [`ServiceError::Missing`] when this machine lacks something that the configuration needs;
     /// otherwise when something does not start.
     pub fn start(config: &FaultConfig) -> Result<Self, ServiceError> {
-        let (reaped, workspace) = (ReapedDir::new()?, Workspace::new());
+        let workspace = Workspace::with_binary(config.binary.clone());
+        let reaped = ReapedDir::new()?;
         let logs = match &config.logs {
             Some(logs) => logs.clone(),
             None => workspace.outside("logs"),
@@ -106,6 +107,7 @@ impl FaultCluster {
     fn settings(&self, config: &FaultConfig) -> ClusterSettings {
         let mut settings = ClusterSettings {
             admin_token: Some(ADMIN_TOKEN.to_owned()),
+            program: config.binary.clone(),
             ..ClusterSettings::new(self.database.url()).with("--shards", config.shards)
         };
         if let Some(brokers) = self.brokers() {
@@ -299,24 +301,34 @@ impl FaultCluster {
         self.wait_served(NODE_TIME_MAX)?;
         let began = Instant::now();
         loop {
-            let (_, status) = self.call(&self.nodes[0], &["cluster", "status", "--json"])?;
-            let status: Value = serde_json::from_str(&status).unwrap_or_default();
-            let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
-            let with_shards = nodes.iter().filter(|node| node["shards"] != 0).count();
-            if with_shards == self.nodes.len() {
-                return Ok(());
-            }
-            if nodes.len() == self.nodes.len() {
+            let shares = self.shares()?;
+            if shares.len() == self.nodes.len() {
+                if !shares.contains(&0) {
+                    return Ok(());
+                }
                 self.call(&self.nodes[0], &["cluster", "rebalance"])?;
             }
             if began.elapsed() > NODE_TIME_MAX {
                 return Err(ServiceError::TooLate {
-                    what: format!("a share of the shards for each node ({status})"),
+                    what: format!("a share of the shards for each node ({shares:?})"),
                     limit: NODE_TIME_MAX,
                 });
             }
             thread::sleep(POLL_INTERVAL);
         }
+    }
+
+    /// The number of shards of each node that the first node reports as a member. Empty while it
+    /// reports nothing.
+    ///
+    /// # Errors
+    /// When `fritzy cluster status` does not exit within 20 s.
+    pub fn shares(&self) -> Result<Vec<u64>, ServiceError> {
+        let (_, status) = self.call(&self.nodes[0], &["cluster", "status", "--json"])?;
+        let status: Value = serde_json::from_str(&status).unwrap_or_default();
+        let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+        let share = |node: &Value| node["shards"].as_u64().unwrap_or_default();
+        Ok(nodes.iter().map(share).collect())
     }
 
     /// Exit code and output of `fritzy cluster status` of one node.

@@ -40,6 +40,8 @@ pub struct FaultConfig {
     pub wrong_clocks: bool,
     /// Where logs are kept; otherwise they are removed with the cluster.
     pub logs: Option<PathBuf>,
+    /// The binary of the nodes; otherwise the one next to this program.
+    pub binary: Option<PathBuf>,
 }
 
 impl Default for FaultConfig {
@@ -53,6 +55,7 @@ impl Default for FaultConfig {
             kafka: false,
             wrong_clocks: false,
             logs: None,
+            binary: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One node: its process, which comes and goes, its connections, its clock and its log.
 
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,6 +92,8 @@ impl FaultNode {
         let (output, stderr) = LogPipe::into_file(&self.log).map_err(io("write"))?;
         let stdout = stderr.try_clone().map_err(io("write"))?;
         let mut command = self.proxied.slot.command();
+        // Ctrl-C in a terminal is for the program that breaks nodes, not a fault of theirs.
+        command.process_group(0);
         if let Some(clock) = &self.clock {
             clock.apply_to(&mut command);
         }

@@ -97,11 +97,12 @@ impl NodeSlot {
         addresses: NodeAddresses,
         settings: ClusterSettings,
     ) -> Self {
+        let workspace = Workspace::new();
         Self {
             name: name.into(),
             addresses,
             settings,
-            workspace: Workspace::new(),
+            workspace,
         }
     }
 

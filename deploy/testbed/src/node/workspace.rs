@@ -13,7 +13,11 @@ use super::process::{ExitedProcess, NODE_TIME_MAX, NodeProcess};
 /// An empty working directory for processes, with their logs next to it. Removed with the last of
 /// its processes and clones.
 #[derive(Debug, Clone)]
-pub struct Workspace(Arc<TempDir>);
+pub struct Workspace {
+    dir: Arc<TempDir>,
+    /// The node that is run here; `None` for the one next to this program.
+    binary: Option<PathBuf>,
+}
 
 impl Default for Workspace {
     fn default() -> Self {
@@ -28,27 +32,40 @@ impl Workspace {
     /// When it cannot be created.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_binary(None)
+    }
+
+    /// Creates one in which another `fritzy` is run than the one next to this program.
+    ///
+    /// # Panics
+    /// When it cannot be created.
+    #[must_use]
+    pub fn with_binary(binary: Option<PathBuf>) -> Self {
         let root = TempDir::new().expect("a temporary directory");
         std::fs::create_dir(root.path().join("current")).expect("a directory");
-        Self(Arc::new(root))
+        Self {
+            dir: Arc::new(root),
+            binary,
+        }
     }
 
     /// The working directory of the processes.
     #[must_use]
     pub fn current(&self) -> PathBuf {
-        self.0.path().join("current")
+        self.dir.path().join("current")
     }
 
     /// A path outside of the working directory, removed with the workspace.
     #[must_use]
     pub fn outside(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.dir.path().join(name)
     }
 
     /// `fritzy` with these arguments in the working directory, without the environment of the test.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        self.command_of(&node_binary(), arguments)
+        let program = self.binary.clone().unwrap_or_else(node_binary);
+        self.command_of(&program, arguments)
     }
 
     /// [`Self::command`] of another program, such as the node of the last release.
@@ -77,8 +94,8 @@ impl Workspace {
     pub fn spawn_with_unread_stdout(&self, command: &mut Command, unread: &[u8]) -> NodeProcess {
         let mut pipe = std::io::pipe().expect("a pipe");
         pipe.1.write_all(unread).expect("at most its capacity");
-        let log = new_file(self.0.path());
-        let process = NodeProcess::spawn_with(command, &log, pipe, Some(self.0.clone()));
+        let log = new_file(self.dir.path());
+        let process = NodeProcess::spawn_with(command, &log, pipe, Some(self.dir.clone()));
         process.expect("the binary starts")
     }
 

@@ -137,23 +137,23 @@ const ARROWS: [Arrows; 18] = [
             ],
         )
     },
-    Arrows {
-        dev_to: &["fritzy-testbed"],
-        ..arrows(
-            "fritzy-bench",
-            &[
-                "fritzy-actors",
-                "fritzy-cluster",
-                "fritzy-domain",
-                "fritzy-kafka",
-                "fritzy-persistence",
-                "fritzy-projections",
-                "fritzy-bench-support",
-                "fritzy-search",
-                "fritzy-types",
-            ],
-        )
-    },
+    // The soak runs a cluster of the testbed.
+    arrows(
+        "fritzy-bench",
+        &[
+            "fritzy-actors",
+            "fritzy-cluster",
+            "fritzy-domain",
+            "fritzy-kafka",
+            "fritzy-persistence",
+            "fritzy-projections",
+            "fritzy-bench-support",
+            "fritzy-search",
+            "fritzy-testbed",
+            "fritzy-testbed-faults",
+            "fritzy-types",
+        ],
+    ),
     arrows("xtask", &["fritzy-testbed"]),
     Arrows {
         // Stands for a program of others, which sees only the topics; its test needs a shop.
