@@ -106,10 +106,7 @@ async fn largest_responses_are_refused_within_the_memory_limit() {
         codes.iter().filter(large).count(),
         codes.iter().filter(overloaded).count(),
     );
-    // On a busy machine a read can wait longer for a connection than the pool allows.
-    let kept_waiting = codes.iter().filter(|code| *code == "UNAVAILABLE").count();
-    assert_eq!(counts.0 + counts.1 + kept_waiting, 16, "{codes:?}");
-    assert!(kept_waiting <= 4, "{codes:?}");
+    assert_eq!(counts.0 + counts.1, 16, "{codes:?}");
     assert!(counts.1 > 0, "{codes:?}");
     let grown = resident_bytes_peak(&node).expect("readable as before") - before;
     assert!(grown < 512 * MIB + BESIDE, "sixteen: {} MiB", grown / MIB);
