@@ -52,30 +52,16 @@ impl From<String> for BindingError {
     }
 }
 
-/// What the bridges of a process know of the binding from each other.
-#[derive(Clone)]
-pub(super) struct KnownBinding {
-    /// The id for topics that have none yet.
-    new_topics: Uuid,
-    /// Whether a bridge of this process has been bound: then this is no copy.
-    was_bound: Arc<AtomicBool>,
-}
-
-impl KnownBinding {
-    pub(super) fn new() -> Self {
-        Self {
-            new_topics: Uuid::new_v4(),
-            was_bound: Arc::default(),
-        }
-    }
-}
+/// Whether a bridge of this process has been bound: then its database is no copy. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct WasBound(Arc<AtomicBool>);
 
 /// The binding as one bridge sees it.
 pub(super) struct Binding {
     topic: BindingTopic,
     bindings: Arc<dyn TopicBindings>,
     generations: Generations,
-    known: KnownBinding,
+    was_bound: WasBound,
 }
 
 /// What a look has found.
@@ -93,13 +79,13 @@ impl Binding {
         topic: BindingTopic,
         bindings: Arc<dyn TopicBindings>,
         generations: Generations,
-        known: KnownBinding,
+        was_bound: WasBound,
     ) -> Self {
         Self {
             topic,
             bindings,
             generations,
-            known,
+            was_bound,
         }
     }
 
@@ -127,7 +113,7 @@ impl Binding {
             }
             sleep(START_INTERVAL).await;
         }
-        self.known.was_bound.store(true, Ordering::Relaxed);
+        self.was_bound.0.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -155,7 +141,7 @@ impl Binding {
         };
         let location = self.bindings.location().await?;
         let first_token = *first_token.get_or_insert(row.tokens[0]);
-        let is_ours = self.known.was_bound.load(Ordering::Relaxed)
+        let is_ours = self.was_bound.0.load(Ordering::Relaxed)
             || row.age >= ABANDONED_AFTER
             || row.tokens[0] != first_token
             || record.is_at(&location)
@@ -182,19 +168,17 @@ impl Binding {
     }
 
     async fn bind_new(&self) -> Result<Found, BindingError> {
-        let topics = self.known.new_topics;
-        self.known.was_bound.store(true, Ordering::Relaxed);
-        let tokens = match self.bindings.topic_binding(topics).await? {
-            Some(row) => row.tokens,
-            None => {
-                let tokens = vec![Uuid::new_v4()];
-                self.bindings.bind_topics(topics, &[], &tokens).await?;
+        let topics = self.topic.id_for(self.generations.all()[0].id).await?;
+        let Some(row) = self.bindings.topic_binding(topics).await? else {
+            let tokens = [Uuid::new_v4()];
+            if self.bindings.bind_topics(topics, &[], &tokens).await? {
                 info!(%topics, "the topics are bound to this database");
-                tokens
             }
+            // The next look finds these, or those of another node that was first.
+            return Ok(Found::Written);
         };
         let location = self.bindings.location().await?;
-        let record = BindingRecord::new(topics, tokens, &self.generations, location);
+        let record = BindingRecord::new(topics, row.tokens, &self.generations, location);
         self.topic.write(&record).await?;
         Ok(Found::Written)
     }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fritzy_domain::{Fingerprint, FingerprintBuilder};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
+use uuid::{Builder, Uuid};
 
 use crate::KafkaBridgeConfig;
 use crate::binding_record::BindingRecord;
@@ -61,6 +63,22 @@ impl BindingTopic {
             consumer: Arc::new(reading.create_with_context(errors.clone())?),
             errors,
         })
+    }
+
+    /// The id of these topics for a shop. All nodes of a shop that find topics without a record at
+    /// the same time have the same, and other brokers or another prefix have another.
+    pub(super) async fn id_for(&self, shop: Uuid) -> Result<Uuid, String> {
+        let topic = self.clone();
+        let asking = tokio::task::spawn_blocking(move || {
+            let client = topic.consumer.client();
+            // Brokers that tell none are told apart by the prefix alone.
+            client.fetch_cluster_id(ATTEMPT_MAX).unwrap_or_default()
+        });
+        let brokers = asking.await.map_err(|failure| failure.to_string())?;
+        let parts = FingerprintBuilder::default().text(&shop.to_string());
+        let Fingerprint(hash) = parts.text(&brokers).text(&self.name).finish();
+        // Version 8 of RFC 9562: custom bytes.
+        Ok(Builder::from_custom_bytes(hash).into_uuid())
     }
 
     /// The last record; `None` if there is none.

@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::KafkaBridgeConfig;
-use crate::binding::{Binding, BindingError, BindingWatch, KnownBinding};
+use crate::binding::{Binding, BindingError, BindingWatch, WasBound};
 use crate::binding_topic::BindingTopic;
 use crate::bridge::{BATCH_BYTES, Bridge};
 use crate::client::{ClientErrors, FIXED, client_config};
@@ -68,7 +68,7 @@ pub struct KafkaBridge {
     config: KafkaBridgeConfig,
     destination: Destination,
     bindings: Arc<dyn TopicBindings>,
-    binding: KnownBinding,
+    was_bound: WasBound,
     /// Bytes that one request carries for a partition; less after a broker has rejected a batch.
     batch_bytes: Arc<AtomicUsize>,
     known: KnownPartitions,
@@ -82,7 +82,7 @@ impl KafkaBridge {
             destination: Destination::new(&config),
             config,
             bindings,
-            binding: KnownBinding::new(),
+            was_bound: WasBound::default(),
             batch_bytes: Arc::new(AtomicUsize::new(BATCH_BYTES)),
             known: KnownPartitions::default(),
         }
@@ -123,7 +123,7 @@ impl KafkaBridge {
         let topic = BindingTopic::new(&self.config, errors);
         let topic = topic.map_err(|failure| ProjectionError(failure.to_string()))?;
         let bindings = self.bindings.clone();
-        let binding = Binding::new(topic, bindings, generations.clone(), self.binding.clone());
+        let binding = Binding::new(topic, bindings, generations.clone(), self.was_bound.clone());
         match binding.bind().await {
             Ok(()) => Ok(binding.watch()),
             Err(BindingError::Others(reason) | BindingError::Unavailable(reason)) => {

@@ -13,7 +13,7 @@ use super::generations::{begin_in, newest, read_all};
 use super::schema::pin_schema;
 use super::server::Server;
 use super::tail::event_source;
-use super::topic_bindings::{adopt, find, find_location};
+use super::topic_bindings::{find, find_location, replace};
 use crate::adoption::TopicAdoption;
 use crate::continuity::Cause;
 use crate::cursor_admin::{CursorAdmin, CursorAdminError};
@@ -103,8 +103,8 @@ impl CursorTable for PostgresCursorTable {
                 kept,
             } = adoption;
             let begun = begin_in(&mut transaction, found, *beyond, &[], kept, Cause::Adopted);
-            let is_same =
-                begun.await?.is_some() && adopt(&mut *transaction, *topics, seen, tokens).await?;
+            let is_same = begun.await?.is_some()
+                && replace(&mut *transaction, *topics, seen, tokens, true).await?;
             match is_same {
                 true => transaction.commit().await?,
                 false => transaction.rollback().await?,

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use fritzy_domain::{TopicBinding, TopicBindings};
 use fritzy_types::StorageError;
-use sqlx::PgExecutor;
 use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgExecutor};
 use uuid::Uuid;
 
 use super::read_pool::ReadPool;
@@ -17,14 +17,8 @@ const LOCATION: &str =
         (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint) AS location
     FROM pg_database WHERE datname = current_database()";
 
-/// Replaces the tokens of a binding that is unchanged.
-const REPLACE: &str = "UPDATE topic_binding SET tokens = $3, changed = clock_timestamp()
-    WHERE topics = $1 AND tokens = $2";
-const ADOPT: &str = "UPDATE topic_binding
-    SET tokens = $3, changed = clock_timestamp(), began = clock_timestamp()
-    WHERE topics = $1 AND tokens = $2";
-const INSERT: &str =
-    "INSERT INTO topic_binding (topics, tokens) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+/// The number of the topics that are bound last. Not a timestamp: clocks are set back.
+const NEXT_NUMBER: &str = "(SELECT coalesce(max(number), 0) + 1 FROM topic_binding)";
 
 pub(super) struct PostgresTopicBindings(ReadPool);
 
@@ -53,7 +47,7 @@ impl TopicBindings for PostgresTopicBindings {
         seen: &[Uuid],
         tokens: &[Uuid],
     ) -> Result<bool, StorageError> {
-        let replaced = replace(self.0.pool(), topics, seen, tokens).await;
+        let replaced = replace(self.0.pool(), topics, seen, tokens, false).await;
         replaced.map_err(read_error)
     }
 }
@@ -70,7 +64,7 @@ pub(super) async fn find(
 ) -> Result<Option<PgRow>, sqlx::Error> {
     sqlx::query(
         "SELECT tokens, (extract(epoch FROM clock_timestamp() - changed) * 1000000)::bigint AS age,
-            NOT EXISTS (SELECT 1 FROM topic_binding AS other WHERE other.began > found.began) AS is_latest
+            NOT EXISTS (SELECT 1 FROM topic_binding AS other WHERE other.number > found.number) AS is_latest
          FROM topic_binding AS found WHERE topics = $1",
     )
     .bind(topics)
@@ -78,33 +72,30 @@ pub(super) async fn find(
     .await
 }
 
-/// Replaces the tokens of these topics if they are still `seen`, for a database that fills them
-/// from now on.
-pub(super) async fn adopt(
+/// Replaces the tokens of these topics if they are still `seen`. With `adopts`, they are the ones
+/// that the database fills from now on.
+pub(super) async fn replace(
     executor: impl PgExecutor<'_>,
     topics: Uuid,
     seen: &[Uuid],
     tokens: &[Uuid],
+    adopts: bool,
 ) -> Result<bool, sqlx::Error> {
+    let number = if adopts { NEXT_NUMBER } else { "number" };
     let statement = match seen {
-        [] => sqlx::query(INSERT).bind(topics),
-        seen => sqlx::query(ADOPT).bind(topics).bind(tokens_text(seen)),
+        [] => format!(
+            "INSERT INTO topic_binding (topics, tokens, number) VALUES ($1, $2, {NEXT_NUMBER}) ON CONFLICT DO NOTHING"
+        ),
+        _ => format!(
+            "UPDATE topic_binding SET tokens = $2, changed = clock_timestamp(), number = {number}
+             WHERE topics = $1 AND tokens = $3"
+        ),
     };
-    let done = statement.bind(tokens_text(tokens)).execute(executor).await;
-    done.map(|done| done.rows_affected() > 0)
-}
-
-/// Replaces the tokens of these topics if they are still `seen`.
-async fn replace(
-    executor: impl PgExecutor<'_>,
-    topics: Uuid,
-    seen: &[Uuid],
-    tokens: &[Uuid],
-) -> Result<bool, sqlx::Error> {
-    let statement = match seen {
-        [] => sqlx::query(INSERT).bind(topics),
-        seen => sqlx::query(REPLACE).bind(topics).bind(tokens_text(seen)),
-    };
-    let done = statement.bind(tokens_text(tokens)).execute(executor).await;
-    done.map(|done| done.rows_affected() > 0)
+    // Constants of this file.
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    query = query.bind(topics).bind(tokens_text(tokens));
+    if !seen.is_empty() {
+        query = query.bind(tokens_text(seen));
+    }
+    Ok(query.execute(executor).await?.rows_affected() > 0)
 }

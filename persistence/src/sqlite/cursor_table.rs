@@ -13,7 +13,7 @@ use super::error::{ReadOnlyError, unreadable};
 use super::generations::{begin_in, newest, read_rows};
 use super::options::connect_options;
 use super::tail::event_source;
-use super::topic_bindings::{adopt, find, location_of};
+use super::topic_bindings::{find, location_of, replace};
 use crate::adoption::TopicAdoption;
 use crate::continuity::Cause;
 use crate::cursor_admin::{CursorAdmin, CursorAdminError};
@@ -113,7 +113,7 @@ impl CursorTable for SqliteCursorTable {
                 kept,
             } = adoption;
             begin_in(&mut transaction, found, *beyond, &[], kept, Cause::Adopted).await?;
-            let is_same = adopt(&mut *transaction, *topics, seen, tokens).await?;
+            let is_same = replace(&mut *transaction, *topics, seen, tokens, true).await?;
             match is_same {
                 true => transaction.commit().await?,
                 false => transaction.rollback().await?,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use fritzy_domain::{TopicBinding, TopicBindings};
 use fritzy_types::StorageError;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{SqliteExecutor, SqlitePool};
+use sqlx::{AssertSqlSafe, SqliteExecutor, SqlitePool};
 use uuid::Uuid;
 
 use super::reader::SqliteReader;
@@ -17,17 +17,9 @@ use crate::rows::{tokens_text, topic_binding};
 /// The kernel's id of its start.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Replaces the tokens of a binding that is unchanged.
-const REPLACE: &str = "UPDATE topic_binding SET tokens = ?3,
-        changed = CAST(unixepoch('subsec') * 1000000 AS INTEGER)
-    WHERE topics = ?1 AND tokens = ?2";
-const ADOPT: &str = "UPDATE topic_binding SET tokens = ?3,
-        changed = CAST(unixepoch('subsec') * 1000000 AS INTEGER),
-        began = CAST(unixepoch('subsec') * 1000000 AS INTEGER)
-    WHERE topics = ?1 AND tokens = ?2";
-const INSERT: &str = "INSERT INTO topic_binding (topics, tokens, changed, began)
-    VALUES (?1, ?2, CAST(unixepoch('subsec') * 1000000 AS INTEGER),
-        CAST(unixepoch('subsec') * 1000000 AS INTEGER)) ON CONFLICT DO NOTHING";
+/// The number of the topics that are bound last. Not a timestamp: clocks are set back.
+const NEXT_NUMBER: &str = "(SELECT coalesce(max(number), 0) + 1 FROM topic_binding)";
+const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
 pub(super) struct SqliteTopicBindings {
     reader: SqliteReader,
@@ -64,7 +56,7 @@ impl TopicBindings for SqliteTopicBindings {
         tokens: &[Uuid],
     ) -> Result<bool, StorageError> {
         self.reader.damage().refuse()?;
-        let replaced = replace(&self.writer, topics, seen, tokens).await;
+        let replaced = replace(&self.writer, topics, seen, tokens, false).await;
         replaced.map_err(|failure| self.reader.damage().read_error(failure))
     }
 }
@@ -92,7 +84,7 @@ pub(super) async fn find(
 ) -> Result<Option<SqliteRow>, sqlx::Error> {
     sqlx::query(
         "SELECT tokens, CAST(unixepoch('subsec') * 1000000 AS INTEGER) - changed AS age,
-            NOT EXISTS (SELECT 1 FROM topic_binding AS other WHERE other.began > found.began) AS is_latest
+            NOT EXISTS (SELECT 1 FROM topic_binding AS other WHERE other.number > found.number) AS is_latest
          FROM topic_binding AS found WHERE topics = ?",
     )
     .bind(topics)
@@ -100,33 +92,31 @@ pub(super) async fn find(
     .await
 }
 
-/// Replaces the tokens of these topics if they are still `seen`, for a database that fills them
-/// from now on.
-pub(super) async fn adopt(
+/// Replaces the tokens of these topics if they are still `seen`. With `adopts`, they are the ones
+/// that the database fills from now on.
+pub(super) async fn replace(
     executor: impl SqliteExecutor<'_>,
     topics: Uuid,
     seen: &[Uuid],
     tokens: &[Uuid],
+    adopts: bool,
 ) -> Result<bool, sqlx::Error> {
+    let number = if adopts { NEXT_NUMBER } else { "number" };
     let statement = match seen {
-        [] => sqlx::query(INSERT).bind(topics),
-        seen => sqlx::query(ADOPT).bind(topics).bind(tokens_text(seen)),
+        [] => format!(
+            "INSERT INTO topic_binding (topics, tokens, changed, number) VALUES (?1, ?2, {NOW}, {NEXT_NUMBER})
+             ON CONFLICT DO NOTHING"
+        ),
+        _ => format!(
+            "UPDATE topic_binding SET tokens = ?2, changed = {NOW}, number = {number}
+             WHERE topics = ?1 AND tokens = ?3"
+        ),
     };
-    let done = statement.bind(tokens_text(tokens)).execute(executor).await;
-    done.map(|done| done.rows_affected() > 0)
-}
-
-/// Replaces the tokens of these topics if they are still `seen`.
-async fn replace(
-    executor: impl SqliteExecutor<'_>,
-    topics: Uuid,
-    seen: &[Uuid],
-    tokens: &[Uuid],
-) -> Result<bool, sqlx::Error> {
-    let statement = match seen {
-        [] => sqlx::query(INSERT).bind(topics),
-        seen => sqlx::query(REPLACE).bind(topics).bind(tokens_text(seen)),
-    };
-    let done = statement.bind(tokens_text(tokens)).execute(executor).await;
-    done.map(|done| done.rows_affected() > 0)
+    // Constants of this file.
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    query = query.bind(topics).bind(tokens_text(tokens));
+    if !seen.is_empty() {
+        query = query.bind(tokens_text(seen));
+    }
+    Ok(query.execute(executor).await?.rows_affected() > 0)
 }

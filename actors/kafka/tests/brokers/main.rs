@@ -1,6 +1,7 @@
 //! The bridge on real brokers: every event of the journal is on Kafka, and first occurrences are in
 //! order (invariant I6), whatever fails on brokers and bridges.
 
+mod binding;
 mod generations;
 mod outages;
 mod rejections;
