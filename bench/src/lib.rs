@@ -1,11 +1,11 @@
-//! Measures Fritzy: puts load on a node or on a shop in this process, compares runs, breaks a cluster
-//! under load for hours, and replays real orders.
+//! Measures Fritzy: puts load on a node or on a shop in this process, compares runs, breaks a
+//! cluster under load for hours, and replays real orders.
 //!
 //! Owns the load generator, the figures behind every performance claim, the GraphQL client of the
 //! tools, and their conclusions from a node's responses.
 //!
-//! Architecture Invariant: replay and soak know a node by its GraphQL API only. They use no crate of
-//! the node, so that a mistake in one cannot hide by being on both sides of a comparison. Only
+//! Architecture Invariant: replay and soak know a node by its GraphQL API only. They use no crate
+//! of the node, so that a mistake in one cannot hide by being on both sides of a comparison. Only
 //! `scenarios` uses these crates, for in-process measurements and the baseline server.
 //!
 //! Architecture Invariant: money is whole cents, parsed from text. No sum or comparison uses a

@@ -11,8 +11,8 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Measures Fritzy: load tests of a node or of a shop in this process, a soak of a cluster, and the replay of real
-/// orders
+/// Measures Fritzy: load tests of a node or of a shop in this process, a soak of a cluster, and the
+/// replay of real orders
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Cli {

@@ -2,8 +2,8 @@
 //! memory.
 //!
 //! This crate holds all SQL of the project and no business rule: a batch is written as it was
-//! decided, or rejected. Every store passes the suite in `tests/stores/conformance`, which uses the ports
-//! alone.
+//! decided, or rejected. Every store passes the suite in `tests/stores/conformance`, which uses the
+//! ports alone.
 
 mod adoption;
 mod backoff;

@@ -1,5 +1,5 @@
-//! Migrations that are compiled in from their files. `sqlx::migrate!` does the same, but its crate of
-//! macros is built for the host with every database driver: a tenth of a cold build.
+//! Migrations that are compiled in from their files. `sqlx::migrate!` does the same, but its crate
+//! of macros is built for the host with every database driver: a tenth of a cold build.
 
 #[cfg(test)]
 pub(crate) mod expand_contract;

@@ -23,8 +23,8 @@ pub(crate) trait EventSource: Send {
         limit: u32,
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// Up to `limit` events behind each of these positions (at most 64 shards), in the order of shards
-    /// and positions.
+    /// Up to `limit` events behind each of these positions (at most 64 shards), in the order of
+    /// shards and positions.
     async fn pages(
         &mut self,
         behind: &[(ShardId, Position)],
@@ -38,8 +38,9 @@ pub(crate) trait EventSource: Send {
         positions: &[(ShardId, Position)],
     ) -> Result<Vec<RecordedEvent>, StorageError>;
 
-    /// The first event dated at `since` or later behind each of these positions (at most 64 shards);
-    /// shards without one are left out. The database reads the dates, and returns positions only.
+    /// The first event dated at `since` or later behind each of these positions (at most 64
+    /// shards); shards without one are left out. The database reads the dates, and returns
+    /// positions only.
     async fn first_since(
         &mut self,
         behind: &[(ShardId, Position)],

@@ -21,8 +21,8 @@ use crate::binding_topic::BindingTopic;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// After so long a running node replaces the newest token.
 const RENEW_AFTER: Duration = Duration::from_secs(3);
-/// A token that was not replaced for so long belongs to no running node: twice what a renewal takes.
-/// Before that, a database with this token may be a young copy beside the running original.
+/// A token that was not replaced for so long belongs to no running node: twice what a renewal
+/// takes. Before that, a database with this token may be a young copy beside the running original.
 const ABANDONED_AFTER: Duration = Duration::from_secs(8);
 /// For the topics to show what was written to them, once nothing else has to be waited for.
 const READ_BACK_MAX: Duration = Duration::from_secs(10);
@@ -117,8 +117,8 @@ impl Binding {
         Ok(())
     }
 
-    /// Looks whose topics they are, and writes what is missing. `first_token` is the newest token of
-    /// the first look, whose successor proves that another node of this database runs.
+    /// Looks whose topics they are, and writes what is missing. `first_token` is the newest token
+    /// of the first look, whose successor proves that another node of this database runs.
     async fn look(&self, first_token: &mut Option<Uuid>) -> Result<Found, BindingError> {
         // Before the row: what the topics have was in the database by then.
         let Some(record) = self.topic.read().await? else {

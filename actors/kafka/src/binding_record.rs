@@ -155,7 +155,8 @@ impl BindingRecord {
         self.location == location
     }
 
-    /// Whether the topics know a later generation than this program: then another node has begun it.
+    /// Whether the topics know a later generation than this program: then another node has begun
+    /// it.
     pub(super) fn is_newer(&self, generations: &Generations) -> bool {
         self.generation > generations.current().number
     }

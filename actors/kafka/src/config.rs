@@ -17,8 +17,9 @@ pub struct KafkaBridgeConfig {
     pub properties: BTreeMap<String, String>,
     /// Where the bridge begins if it has no cursor yet.
     pub begin: Begin,
-    /// What the names of all topics begin with, as [`check_topic_prefix`](crate::check_topic_prefix)
-    /// accepts it. Databases with different prefixes share brokers, not topics.
+    /// What the names of all topics begin with, as
+    /// [`check_topic_prefix`](crate::check_topic_prefix) accepts it. Databases with different
+    /// prefixes share brokers, not topics.
     pub topic_prefix: String,
     /// The CloudEvents attribute `source` of every message.
     pub source: String,

@@ -1,8 +1,8 @@
 //! The partitions of the topics, as this node knows them: a topic with other partitions than before
 //! has lost its messages, or their order.
 //!
-//! The key of a message is hashed over the partitions. So when partitions are added, later events of
-//! an entity are in another partition than earlier ones.
+//! The key of a message is hashed over the partitions. So when partitions are added, later events
+//! of an entity are in another partition than earlier ones.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -243,8 +243,8 @@ impl Topics {
         }
     }
 
-    /// The number of messages ever written to each existing topic of events, by the brokers' offsets. Blocks
-    /// the thread: not to be called on an asynchronous task.
+    /// The number of messages ever written to each existing topic of events, by the brokers'
+    /// offsets. Blocks the thread: not to be called on an asynchronous task.
     ///
     /// # Errors
     /// When no broker responds, or a partition has no leader.

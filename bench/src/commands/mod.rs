@@ -11,6 +11,7 @@ mod display;
 mod other_node;
 mod replay;
 mod run;
+mod signals;
 mod soak;
 
 pub(crate) use baseline_server::BaselineServerCommand;

@@ -1,6 +1,6 @@
 //! `fritzy-bench run`: its flags, its progress, the table at the end, and its exit codes.
 
-use std::io::{self, Write, stderr, stdout};
+use std::io::{Write, stderr, stdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::Args;
 use fritzy_bench::measure::{Experiment, Interrupt, Progress, Report};
 use fritzy_bench::{BenchError, VariantFlags, VariantSpec, scenarios};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::EXIT_INTERRUPTED;
+use super::signals::signalled;
 
 /// Measure a scenario, alone or alternating with another
 ///
@@ -174,19 +174,6 @@ impl Run {
 /// A closed stderr must not stop the run.
 fn print_progress(line: &str) {
     let _ = writeln!(stderr().lock(), "{line}");
-}
-
-/// Returns after SIGINT, SIGTERM or SIGHUP.
-async fn signalled() -> io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
-    Ok(())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::Args;
 use fritzy_bench::BenchError;
 use fritzy_bench::soak::{Progress, SoakFault, SoakOptions, SoakReport, soak};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::EXIT_INTERRUPTED;
+use super::signals::signalled;
 
 /// Of a run that is ended by its number of kills: for each, if the cluster is slow to become whole.
 const KILL_MAX: Duration = Duration::from_secs(60);
@@ -26,9 +26,10 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// Probes write to every shard, so that the time until all shards take writes again is known for
 /// each fault. In the end everything acknowledged is read back, and the journal is verified.
 ///
-/// Exit code 0: nothing is lost or wrong. 1: an answer was wrong, the cluster did not recover, or the
-/// run could not be started. 2: wrong flags, or something is missing on this machine. 130: ended by
-/// Ctrl-C, after what was measured until then was judged and reported; a second Ctrl-C ends at once.
+/// Exit code 0: nothing is lost or wrong. 1: an answer was wrong, the cluster did not recover, or
+/// the run could not be started. 2: wrong flags, or something is missing on this machine. 130:
+/// ended by Ctrl-C, after what was measured until then was judged and reported; a second Ctrl-C
+/// ends at once.
 #[derive(Args)]
 pub(crate) struct Soak {
     /// Minutes of load, 0.1 to 1440
@@ -52,7 +53,8 @@ pub(crate) struct Soak {
     #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(8..=256))]
     shards: u16,
 
-    /// Seconds between two faults, 8 to 3600; more while the cluster is not whole again. Default: 30
+    /// Seconds between two faults, 8 to 3600; more while the cluster is not whole again. Default:
+    /// 30
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(8..=3_600))]
     fault_every_s: Option<u64>,
 
@@ -244,19 +246,6 @@ fn line(progress: &Progress) -> String {
 /// A closed stderr must not stop the run.
 fn print_progress(line: &str) {
     let _ = writeln!(stderr().lock(), "{line}");
-}
-
-/// Returns after SIGINT, SIGTERM or SIGHUP.
-async fn signalled() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
-    Ok(())
 }
 
 fn minutes(text: &str) -> Result<Duration, String> {

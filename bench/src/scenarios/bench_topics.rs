@@ -11,8 +11,8 @@ const SETTINGS: TopicSettings = TopicSettings {
     retention_ms: 7 * 24 * 3_600 * 1_000,
 };
 
-/// Topics with a prefix of their own, to be deleted after the measurement. A killed run leaves them;
-/// their names begin with `fritzy-bench-`.
+/// Topics with a prefix of their own, to be deleted after the measurement. A killed run leaves
+/// them; their names begin with `fritzy-bench-`.
 #[derive(Clone)]
 pub(super) struct BenchTopics {
     brokers: String,

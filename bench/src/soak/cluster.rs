@@ -12,7 +12,8 @@ use super::options::SoakOptions;
 use super::plan::SoakFault;
 use crate::BenchError;
 
-/// Entities that a node keeps in memory: few, so that its memory is level after minutes and not hours.
+/// Entities that a node keeps in memory: few, so that its memory is level after minutes and not
+/// hours.
 const ENTITIES_MAX: &str = "4000";
 /// For `fritzy journal verify`: a few seconds for each million events.
 const VERIFY_MAX: Duration = Duration::from_secs(600);

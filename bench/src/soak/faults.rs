@@ -11,10 +11,11 @@ use super::plan::{Plan, PlannedFault, SoakFault};
 use super::recovery::{Recovery, recovery};
 use super::shared::Shared;
 
-/// For requests of probes that are on their way through the node that is about to fail: their failure
-/// says nothing about shards.
+/// For requests of probes that are on their way through the node that is about to fail: their
+/// failure says nothing about shards.
 const PROBES_LEAVE: Duration = Duration::from_millis(300);
-/// From the end of a fault until the cluster is whole: two fail-overs, and a start on a busy machine.
+/// From the end of a fault until the cluster is whole: two fail-overs, and a start on a busy
+/// machine.
 const WHOLE_MAX: Duration = Duration::from_secs(60);
 /// No fault begins later than this before the end of the load: it would not be measured.
 const LAST_FAULT: Duration = Duration::from_secs(20);

@@ -1,9 +1,9 @@
 //! Whether something grows: memory, handles, threads, connections.
 //!
-//! A process fills caches when it is young, and a restarted one starts anew. So samples are compared
-//! in pairs: of two processes of one node at the same age, or of one process that is old enough.
-//! The slope is the median over the slopes of all pairs (Theil and Sen), which single outliers do
-//! not move.
+//! A process fills caches when it is young, and a restarted one starts anew. So samples are
+//! compared in pairs: of two processes of one node at the same age, or of one process that is old
+//! enough. The slope is the median over the slopes of all pairs (Theil and Sen), which single
+//! outliers do not move.
 
 use serde::{Deserialize, Serialize};
 

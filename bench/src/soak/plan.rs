@@ -14,8 +14,8 @@ use crate::random::seeded;
 const JITTER_MS: u64 = 1_000;
 /// A clock is wrong by an hour.
 const HOUR_S: i64 = 3_600;
-/// Each chunk of bytes of a slow connection is delayed by so much, each way: a commit then takes some
-/// tenths of a second, and no heartbeat is late.
+/// Each chunk of bytes of a slow connection is delayed by so much, each way: a commit then takes
+/// some tenths of a second, and no heartbeat is late.
 const DELAY_MS: u64 = 50;
 
 /// A kind of fault that a soak can have.
@@ -104,8 +104,8 @@ impl SoakFault {
         found.expect("every kind has a name").0
     }
 
-    /// How long it lasts. A killed node is away for longer than its fail-over takes (at most 6 s), and
-    /// a stopped one too. A fault of connections may be over before anybody is fenced.
+    /// How long it lasts. A killed node is away for longer than its fail-over takes (at most 6 s),
+    /// and a stopped one too. A fault of connections may be over before anybody is fenced.
     fn lasts_ms(self) -> Range<u64> {
         match self {
             Self::Kill => 6_500..8_000,

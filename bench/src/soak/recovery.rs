@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A write that takes longer than this was interrupted, also if it succeeds: it waited for its shard.
+/// A write that takes longer than this was interrupted, also if it succeeds: it waited for its
+/// shard.
 pub(crate) const INTERRUPTED_FROM: Duration = Duration::from_secs(1);
 
 /// One write to one shard. Times are from the start of the load.
@@ -37,8 +38,9 @@ struct ShardState {
 /// Finds when each shard was served again. `probes` are all that ended after the injection, in the
 /// order of each shard.
 ///
-/// A shard is served again with the first success after the interruption that began before the fault
-/// was healed. Once it has recovered, only a failure shows that it has not. Writes that were sent before the injection do not show that it is served.
+/// A shard is served again with the first success after the interruption that began before the
+/// fault was healed. Once it has recovered, only a failure shows that it has not. Writes that were
+/// sent before the injection do not show that it is served.
 pub(crate) fn recovery(
     probes: &[ProbeResult],
     shards: u16,

@@ -85,8 +85,8 @@ pub struct SoakSettings {
     pub node_settings: Vec<(String, String)>,
 }
 
-/// From the injection of a fault until every shard takes writes again, over all faults of a kind that
-/// interrupted at least one shard. Times are in seconds.
+/// From the injection of a fault until every shard takes writes again, over all faults of a kind
+/// that interrupted at least one shard. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FailOver {
     /// Faults of this kind.

@@ -14,8 +14,8 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// A sample waits so long for the end of a fault: a node that starts just now tells little.
 const FAULT_MAX: Duration = Duration::from_secs(30);
 
-/// What may grow during a run. Each limit is the larger of a part of the median and an amount, which
-/// is above the noise between two processes of the same age.
+/// What may grow during a run. Each limit is the larger of a part of the median and an amount,
+/// which is above the noise between two processes of the same age.
 const MEMORY: GrowthLimit = GrowthLimit {
     part: 0.1,
     amount: 8.0 * 1024.0 * 1024.0,

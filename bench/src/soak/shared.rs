@@ -10,7 +10,8 @@ use super::counts::{Counts, Latencies, UnknownOutcome};
 use super::ledger::{WrongAnswer, WrongKind};
 use super::recovery::ProbeResult;
 
-/// Wrong answers, and requests of unknown outcome, that are kept with their details; all are counted.
+/// Wrong answers, and requests of unknown outcome, that are kept with their details; all are
+/// counted.
 const DETAILS_MAX: usize = 100;
 
 /// What happens at present.
@@ -167,8 +168,8 @@ impl Shared {
         }
     }
 
-    /// Counts a failure that no correct shop has. An entity that was acknowledged and is not found is
-    /// a lost one.
+    /// Counts a failure that no correct shop has. An entity that was acknowledged and is not found
+    /// is a lost one.
     pub(crate) fn judge_failure(&self, operation: &str, failure: &Failure) {
         if let Failure::Wrong(detail) = failure {
             let kind = match detail.contains("NOT_FOUND") {

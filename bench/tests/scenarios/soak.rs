@@ -1,5 +1,5 @@
-//! A short soak with two faults, ended by Ctrl-C once both are over: nothing is lost, the faults show
-//! in the report, and nothing is left running.
+//! A short soak with two faults, ended by Ctrl-C once both are over: nothing is lost, the faults
+//! show in the report, and nothing is left running.
 
 use std::time::Duration;
 

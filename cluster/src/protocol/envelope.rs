@@ -1,6 +1,6 @@
-//! The layout of frames in each version of the wire format. From version 3 on, each message is in an
-//! envelope, which says what is waiting for it: one that cannot be decoded costs no other message of
-//! its frame, and no request waits for its deadline because of it.
+//! The layout of frames in each version of the wire format. From version 3 on, each message is in
+//! an envelope, which says what is waiting for it: one that cannot be decoded costs no other
+//! message of its frame, and no request waits for its deadline because of it.
 //!
 //! Published layouts never change. A changed one is a new version, next to those before.
 

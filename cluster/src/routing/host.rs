@@ -17,8 +17,8 @@ pub enum HostError<R> {
 
 /// Runs the shards that a node owns.
 ///
-/// Bodies of requests and replies are encoded for the version of the wire format that both nodes have
-/// agreed on: a peer that supports an older one only must be able to decode them.
+/// Bodies of requests and replies are encoded for the version of the wire format that both nodes
+/// have agreed on: a peer that supports an older one only must be able to decode them.
 pub trait ShardHost: Send + Sync + 'static {
     /// A request to a shard.
     type Request: Clone + Send + Sync;

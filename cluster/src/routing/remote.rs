@@ -13,8 +13,8 @@ pub trait Remote: Send + Sync {
     /// The id of this node.
     fn me(&self) -> NodeId;
 
-    /// The version of the wire format that was agreed on with a connected node. It stays the same for
-    /// as long as both nodes run: an upgraded node has another id.
+    /// The version of the wire format that was agreed on with a connected node. It stays the same
+    /// for as long as both nodes run: an upgraded node has another id.
     fn wire(&self, node: NodeId) -> Option<u16>;
 
     /// Sends an encoded request to a shard of the node `owner`.

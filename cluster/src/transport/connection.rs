@@ -193,9 +193,9 @@ impl PeerConnection {
         }
     }
 
-    /// Ends the connection after a frame that cannot be decoded, because the requests and replies in
-    /// it are lost. Pending requests fail at once; the connection manager closes the rest within one
-    /// heartbeat.
+    /// Ends the connection after a frame that cannot be decoded, because the requests and replies
+    /// in it are lost. Pending requests fail at once; the connection manager closes the rest within
+    /// one heartbeat.
     pub(crate) fn on_unreadable_frame(&self) {
         self.is_broken.store(true, Ordering::Relaxed);
         self.close();

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The golden bytes in one file: a line `name = hex` for each message. Text behind `#` is a comment.
+/// The golden bytes in one file: a line `name = hex` for each message. Text behind `#` is a
+/// comment.
 #[derive(Debug)]
 pub struct GoldenFile {
     path: PathBuf,

@@ -1,13 +1,14 @@
-//! Real servers and real nodes for tests and comparisons, a proxy that breaks connections to them, and
-//! a balancer in front of nodes.
+//! Real servers and real nodes for tests and comparisons, a proxy that breaks connections to them,
+//! and a balancer in front of nodes.
 //!
 //! It knows how a server is found on this machine, started on a free loopback port, broken in the
-//! ways servers break, and ended so that neither a process nor a directory is left behind, even when
-//! the program that started it is killed. Linux only, because it reads `/proc`.
+//! ways servers break, and ended so that neither a process nor a directory is left behind, even
+//! when the program that started it is killed. Linux only, because it reads `/proc`.
 //!
-//! It is never part of a node: tests, the load tester's comparisons and `cargo xtask` use it. It has
-//! no database driver (`psql` is its client) and knows nothing of the product but the command line of
-//! the binary; `fritzy-testbed-shop` knows the rest. Only the balancer has a runtime, of its own.
+//! It is never part of a node: tests, the load tester's comparisons and `cargo xtask` use it. It
+//! has no database driver (`psql` is its client) and knows nothing of the product but the command
+//! line of the binary; `fritzy-testbed-shop` knows the rest. Only the balancer has a runtime, of
+//! its own.
 
 mod balancer;
 mod binaries;

@@ -50,8 +50,8 @@ pub async fn wait_until_async(
     began.elapsed()
 }
 
-/// Runs a blocking operation of the testbed within an async test, and requires its success. The test
-/// needs a runtime of several threads.
+/// Runs a blocking operation of the testbed within an async test, and requires its success. The
+/// test needs a runtime of several threads.
 ///
 /// # Panics
 /// When the operation fails.

@@ -173,8 +173,8 @@ impl CursorAdmin {
         Ok(self.table.generations().await?)
     }
 
-    /// Where the database is, as [`TopicBindings::location`](fritzy_domain::TopicBindings::location)
-    /// has it.
+    /// Where the database is, as
+    /// [`TopicBindings::location`](fritzy_domain::TopicBindings::location) has it.
     ///
     /// # Errors
     /// [`CursorAdminError::Store`] when the read fails.

@@ -20,8 +20,8 @@ use crate::continuity::{
 };
 use crate::rows::signed;
 
-/// Everything that proves continuity, in one snapshot. A subquery for each head, so that each is one
-/// index lookup: a join could be planned as a scan of the journal.
+/// Everything that proves continuity, in one snapshot. A subquery for each head, so that each is
+/// one index lookup: a join could be planned as a scan of the journal.
 const LOOK: &str = "
     SELECT newest.number, newest.id, missing.shard, missing.position,
         (SELECT beat FROM node WHERE node.id = $4) AS beat

@@ -56,8 +56,8 @@ pub struct PostgresRestore {
     pub allow_unsafe: bool,
 }
 
-/// Restores a dump into an empty database, or in the place of one of Fritzy, in one transaction, and
-/// begins a new generation. Nodes are locked out meanwhile.
+/// Restores a dump into an empty database, or in the place of one of Fritzy, in one transaction,
+/// and begins a new generation. Nodes are locked out meanwhile.
 ///
 /// # Errors
 /// [`BackupError`] when nodes run, when the database is another program's, when the dump is damaged

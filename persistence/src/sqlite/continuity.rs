@@ -116,8 +116,8 @@ impl SqliteContinuity {
         self.0.metrics.register(registry);
     }
 
-    /// Why nothing may be written any more, or what was just written may not be acknowledged; `None`
-    /// if it may. Asks for the file's identity, which the system has in memory.
+    /// Why nothing may be written any more, or what was just written may not be acknowledged;
+    /// `None` if it may. Asks for the file's identity, which the system has in memory.
     pub(super) fn objection(&self) -> Option<String> {
         if let Some(reason) = self.0.damage.objection() {
             return Some(reason);

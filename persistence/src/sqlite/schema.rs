@@ -1,6 +1,6 @@
-//! Migrates the schema, and checks whether this version can use the schema it finds. As on PostgreSQL,
-//! an older version continues with the schema of a newer one, until a migration removes something
-//! (contract) and raises `schema_required` in the table `meta`.
+//! Migrates the schema, and checks whether this version can use the schema it finds. As on
+//! PostgreSQL, an older version continues with the schema of a newer one, until a migration removes
+//! something (contract) and raises `schema_required` in the table `meta`.
 
 use std::path::Path;
 

@@ -25,8 +25,8 @@ pub struct TopicBinding {
 /// The saved bindings.
 #[async_trait]
 pub trait TopicBindings: Send + Sync {
-    /// Where the database is: never the same for two that exist at the same time, and the same for a
-    /// while for one that stays. Opaque.
+    /// Where the database is: never the same for two that exist at the same time, and the same for
+    /// a while for one that stays. Opaque.
     ///
     /// # Errors
     /// When the store is unavailable.

@@ -1,5 +1,5 @@
-//! A database that goes backwards behind a bridge: consumers can tell the events that never happened
-//! from those that are valid.
+//! A database that goes backwards behind a bridge: consumers can tell the events that never
+//! happened from those that are valid.
 
 use std::fs;
 use std::path::Path;

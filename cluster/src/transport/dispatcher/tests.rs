@@ -1,5 +1,5 @@
-//! Frames that are read when the connection they arrived on has ended, or is not registered yet; and
-//! frames that cannot be decoded.
+//! Frames that are read when the connection they arrived on has ended, or is not registered yet;
+//! and frames that cannot be decoded.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

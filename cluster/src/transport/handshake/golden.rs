@@ -1,4 +1,5 @@
-//! The bytes of the handshake, in which versions are negotiated: they are the same in every version.
+//! The bytes of the handshake, in which versions are negotiated: they are the same in every
+//! version.
 
 use fritzy_testbed::{GoldenFile, require_all, variants};
 

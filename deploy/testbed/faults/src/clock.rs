@@ -69,8 +69,8 @@ impl WrongClock {
         })
     }
 
-    /// Sets how many seconds the clock is ahead, or behind if negative. A running process sees it at
-    /// once.
+    /// Sets how many seconds the clock is ahead, or behind if negative. A running process sees it
+    /// at once.
     ///
     /// # Errors
     /// When the file cannot be written.

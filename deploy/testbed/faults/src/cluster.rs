@@ -30,7 +30,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Nodes, a database and perhaps a broker, and everything that can break them.
 ///
 /// All processes end when it is dropped, and when the program that started it is killed. Faults can
-/// be injected and healed from several threads; those of one node or one server one after the other.
+/// be injected and healed from several threads; those of one node or one server one after the
+/// other.
 #[derive(Debug)]
 pub struct FaultCluster {
     nodes: Vec<FaultNode>,
@@ -165,8 +166,8 @@ impl FaultCluster {
         self.workspace.spawn(&mut command).try_wait_exit(limit)
     }
 
-    /// Breaks something. What is waited for is said at each [`Fault`]: an end in order, the pause of a
-    /// server.
+    /// Breaks something. What is waited for is said at each [`Fault`]: an end in order, the pause
+    /// of a server.
     ///
     /// # Errors
     /// When the cluster was not started for this fault, or a server does not react.

@@ -129,8 +129,8 @@ impl FaultDatabase {
         self.disk.as_ref().ok_or_else(no_disk)?.fill()
     }
 
-    /// Frees the disk. A server that cannot write its log ends, or restarts itself; one that has ended
-    /// is started, as a supervisor would.
+    /// Frees the disk. A server that cannot write its log ends, or restarts itself; one that has
+    /// ended is started, as a supervisor would.
     pub(crate) fn free_disk(&self) -> Result<(), ServiceError> {
         self.disk.as_ref().ok_or_else(no_disk)?.free()?;
         let servers = self.servers();

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumDiscriminants, VariantArray};
 
 /// Which of a node's connections a fault concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +16,12 @@ pub enum Link {
 }
 
 /// One fault, from its injection until it is healed. Nodes are numbered from 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, EnumDiscriminants)]
+#[strum_discriminants(
+    name(FaultKind),
+    derive(PartialOrd, Ord, Hash, VariantArray),
+    doc = "A fault without its target."
+)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Fault {
     /// A node is killed (`SIGKILL`), and started again when healed.
@@ -70,8 +76,8 @@ pub enum Fault {
     DatabaseRestart,
     /// The database is killed, and a synchronous standby promoted when healed.
     PromotionWithoutLoss,
-    /// A standby receives nothing more. When healed, the database is killed and the standby promoted:
-    /// what was committed in between is lost.
+    /// A standby receives nothing more. When healed, the database is killed and the standby
+    /// promoted: what was committed in between is lost.
     PromotionWithLoss,
     /// The disk of the database is full, until space is freed.
     FullDisk,
@@ -91,83 +97,16 @@ pub enum Fault {
     },
 }
 
-/// A fault without its target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FaultKind {
-    /// See [`Fault::Kill`].
-    Kill,
-    /// See [`Fault::Stop`].
-    Stop,
-    /// See [`Fault::Restart`].
-    Restart,
-    /// See [`Fault::CutOneWay`].
-    CutOneWay,
-    /// See [`Fault::CutBothWays`].
-    CutBothWays,
-    /// See [`Fault::Refused`].
-    Refused,
-    /// See [`Fault::Slow`].
-    Slow,
-    /// See [`Fault::DatabaseStall`].
-    DatabaseStall,
-    /// See [`Fault::DatabaseRestart`].
-    DatabaseRestart,
-    /// See [`Fault::PromotionWithoutLoss`].
-    PromotionWithoutLoss,
-    /// See [`Fault::PromotionWithLoss`].
-    PromotionWithLoss,
-    /// See [`Fault::FullDisk`].
-    FullDisk,
-    /// See [`Fault::BrokerAway`].
-    BrokerAway,
-    /// See [`Fault::ClockOff`].
-    ClockOff,
-    /// See [`Fault::LogPipeFull`].
-    LogPipeFull,
-}
-
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
-        Self::Kill,
-        Self::Stop,
-        Self::Restart,
-        Self::CutOneWay,
-        Self::CutBothWays,
-        Self::Refused,
-        Self::Slow,
-        Self::DatabaseStall,
-        Self::DatabaseRestart,
-        Self::PromotionWithoutLoss,
-        Self::PromotionWithLoss,
-        Self::FullDisk,
-        Self::BrokerAway,
-        Self::ClockOff,
-        Self::LogPipeFull,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 }
 
 impl Fault {
     /// What it is, without its target.
     #[must_use]
-    pub const fn kind(&self) -> FaultKind {
-        match self {
-            Self::Kill { .. } => FaultKind::Kill,
-            Self::Stop { .. } => FaultKind::Stop,
-            Self::Restart { .. } => FaultKind::Restart,
-            Self::CutOneWay { .. } => FaultKind::CutOneWay,
-            Self::CutBothWays { .. } => FaultKind::CutBothWays,
-            Self::Refused { .. } => FaultKind::Refused,
-            Self::Slow { .. } => FaultKind::Slow,
-            Self::DatabaseStall => FaultKind::DatabaseStall,
-            Self::DatabaseRestart => FaultKind::DatabaseRestart,
-            Self::PromotionWithoutLoss => FaultKind::PromotionWithoutLoss,
-            Self::PromotionWithLoss => FaultKind::PromotionWithLoss,
-            Self::FullDisk => FaultKind::FullDisk,
-            Self::BrokerAway => FaultKind::BrokerAway,
-            Self::ClockOff { .. } => FaultKind::ClockOff,
-            Self::LogPipeFull { .. } => FaultKind::LogPipeFull,
-        }
+    pub fn kind(&self) -> FaultKind {
+        self.into()
     }
 
     /// The node that it concerns; `None` for a fault of a server.

@@ -1,4 +1,5 @@
-//! The clients: each sends one request after the other to nodes at random, and records what it sees.
+//! The clients: each sends one request after the other to nodes at random, and records what it
+//! sees.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +15,8 @@ use crate::shop::{self, Basket, Kind, PatientApi, Said};
 
 /// Between two requests of a client: enough of them in a run, and few enough for the checker.
 const PAUSE_MS: std::ops::Range<u64> = 10..50;
-/// Longer than a node takes for a request: a node that was stopped and fenced still has such requests
-/// in its sockets when it goes on.
+/// Longer than a node takes for a request: a node that was stopped and fenced still has such
+/// requests in its sockets when it goes on.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(11);
 /// Of every other client, which goes on while a node is stopped.
 const IMPATIENCE: Duration = Duration::from_millis(2_500);

@@ -105,8 +105,8 @@ fn fault(kind: FaultKind, rng: &mut Rng) -> Fault {
 }
 
 fn time(fault: Fault, rng: &mut Rng) -> TimedFault {
-    // Nodes are fenced after 4 to 5 s, and give up a batch after 6 s. Half of the faults of nodes last
-    // about so long: what was sent before arrives when others own its shard.
+    // Nodes are fenced after 4 to 5 s, and give up a batch after 6 s. Half of the faults of nodes
+    // last about so long: what was sent before arrives when others own its shard.
     let around_fence = [500..4_000, 4_800..5_900, 4_800..5_900, 6_000..8_000];
     let for_ms = match fault.kind() {
         FaultKind::Kill => 300..5_000,

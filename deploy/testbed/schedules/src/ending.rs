@@ -15,8 +15,8 @@ const READ_MAX: Duration = Duration::from_secs(20);
 /// Until everything is published: a broker that was away may just have returned.
 const PUBLISHED_MAX: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// Between two looks at the lag, both of which must show none: at its start, a node does not know its
-/// lag yet.
+/// Between two looks at the lag, both of which must show none: at its start, a node does not know
+/// its lag yet.
 const LAG_INTERVAL: Duration = Duration::from_millis(1_500);
 const PUBLISHED: &str = "fritzy_projection_lag_events{projection=\"kafka\"} 0\n";
 

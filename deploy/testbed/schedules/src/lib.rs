@@ -1,10 +1,11 @@
-//! Random schedules: faults of every kind on a real cluster, clients that meet at few entities, and a
-//! judgement of everything that they have seen.
+//! Random schedules: faults of every kind on a real cluster, clients that meet at few entities, and
+//! a judgement of everything that they have seen.
 //!
 //! A seed determines the schedule: which faults come when, and what the clients do. Processes and
 //! networks are not deterministic, so a replay runs the same schedule again and may see something
 //! else: it is tried several times. Nothing is forgiven that the system does not name itself: an
-//! outcome that nobody knows stays unknown, and a promotion may lose exactly what its generation says.
+//! outcome that nobody knows stays unknown, and a promotion may lose exactly what its generation
+//! says.
 
 pub mod check;
 mod client;

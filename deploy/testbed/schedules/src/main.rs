@@ -20,8 +20,8 @@ const SHRINK_TRIES: u32 = 3;
 /// Run random schedules of faults on real clusters, and check every history.
 ///
 /// A seed determines the faults, their times and the clients' requests. Processes are not
-/// deterministic: a replay runs the same schedule again, and may end differently; use `--tries`. Exit
-/// code 0: all runs are clean, 1: a violation, or a history that was not checked.
+/// deterministic: a replay runs the same schedule again, and may end differently; use `--tries`.
+/// Exit code 0: all runs are clean, 1: a violation, or a history that was not checked.
 #[derive(Parser)]
 #[command(name = "fritzy-schedules", bin_name = "cargo xtask schedules")]
 struct Arguments {

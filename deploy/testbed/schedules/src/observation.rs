@@ -15,8 +15,8 @@ pub struct View {
     pub status: String,
 }
 
-/// What happened to an entity. Names, prices, quantities and reasons are unique: each belongs to one
-/// request.
+/// What happened to an entity. Names, prices, quantities and reasons are unique: each belongs to
+/// one request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {

@@ -1,8 +1,8 @@
-//! Fixtures that know the shop, shared by the tests of several crates: a client of the API, an audit
-//! of the database, the table of nodes and shards, and consumers of the Kafka topics.
+//! Fixtures that know the shop, shared by the tests of several crates: a client of the API, an
+//! audit of the database, the table of nodes and shards, and consumers of the Kafka topics.
 //!
-//! A library for tests only: every function panics when the shop does not behave, and product crates
-//! use it as a dev-dependency. What does not know the shop is in `fritzy-testbed`.
+//! A library for tests only: every function panics when the shop does not behave, and product
+//! crates use it as a dev-dependency. What does not know the shop is in `fritzy-testbed`.
 
 mod api_client;
 mod api_error;

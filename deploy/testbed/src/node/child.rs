@@ -28,8 +28,8 @@ impl ChildProcess {
         Self::spawn_with(command, log, stdout, stderr)
     }
 
-    /// [`Self::spawn`] with these outputs. `log` is the file that is shown as the log, even if neither of
-    /// them writes to it.
+    /// [`Self::spawn`] with these outputs. `log` is the file that is shown as the log, even if
+    /// neither of them writes to it.
     ///
     /// # Errors
     /// When the program cannot be started.

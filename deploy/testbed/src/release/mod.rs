@@ -1,5 +1,5 @@
-//! The node of the last release, for tests in which two versions run side by side. It is built once,
-//! from the history of this clone, and kept below the target folder.
+//! The node of the last release, for tests in which two versions run side by side. It is built
+//! once, from the history of this clone, and kept below the target folder.
 
 mod seed;
 

@@ -1,6 +1,6 @@
 //! Libraries that this build and the last release have in common. Cargo decides by its fingerprints
-//! which of them it can use, so a wrong one costs nothing but its copy. The C libraries alone (OpenSSL,
-//! librdkafka, SQLite) take minutes.
+//! which of them it can use, so a wrong one costs nothing but its copy. The C libraries alone
+//! (OpenSSL, librdkafka, SQLite) take minutes.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File, FileTimes};
@@ -35,8 +35,8 @@ fn is_of_others(entry: &DirEntry) -> bool {
     !OURS.iter().any(|ours| name.starts_with(ours))
 }
 
-/// Copies those entries of a folder that are `wanted`, with all that is in them and with their times,
-/// by which Cargo judges them. A folder that is missing is empty.
+/// Copies those entries of a folder that are `wanted`, with all that is in them and with their
+/// times, by which Cargo judges them. A folder that is missing is empty.
 fn copy_folder(
     from: &Path,
     to: &Path,

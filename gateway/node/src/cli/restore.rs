@@ -27,8 +27,8 @@ const SCHEMA_VERSION: u32 = 1;
 /// No node may run on the database meanwhile. The backup is checked first. Events that the replaced
 /// database had and the backup lacks are lost: they are counted and named by shard and position,
 /// and consumers on Kafka get a marker (docs/concepts/generations.md). docs/operations/backup.md
-/// describes it. Exit code 0: restored; 1: it failed, and the database is unchanged, unless the error
-/// says otherwise.
+/// describes it. Exit code 0: restored; 1: it failed, and the database is unchanged, unless the
+/// error says otherwise.
 #[derive(Args)]
 pub(super) struct RestoreCommand {
     /// The file of `fritzy backup`, or - for stdin

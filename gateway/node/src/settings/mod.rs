@@ -26,8 +26,8 @@ pub use listen_address::ListenAddress;
 /// The settings of a node.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
-    /// Address or host name, and port, of the API. The default accepts connections from this machine
-    /// only; use 0.0.0.0:8000 to accept them from others. Port 0 takes a free port
+    /// Address or host name, and port, of the API. The default accepts connections from this
+    /// machine only; use 0.0.0.0:8000 to accept them from others. Port 0 takes a free port
     #[arg(
         long,
         env = "FRITZY_LISTEN",
@@ -43,8 +43,8 @@ pub struct Settings {
 
     /// Database on PostgreSQL 15 or newer: postgres://user:password@host:5432/database, with
     /// options such as ?sslmode=verify-full. Several servers, of which one is the primary:
-    /// postgres://user:password@a:5432,b:5432/database?target_session_attrs=read-write. Without it, a
-    /// SQLite file in the data folder
+    /// postgres://user:password@a:5432,b:5432/database?target_session_attrs=read-write. Without it,
+    /// a SQLite file in the data folder
     #[arg(
         long,
         env = "DATABASE_URL",

@@ -147,7 +147,14 @@ async fn topics_are_adopted(fixture: Fixture, mut admin: CursorAdmin) {
     let location = location.expect("reads");
     assert_eq!(admin.location().await.expect("reads"), location);
 
-    let adopted = admin.adopt_topics(&adoption(&[], 5)).await;
+    let bindings = fixture.stores.topic_bindings.clone();
+    // Those of the copy, and others that it has filled before and after.
+    for (topics, token) in [(2, 9), (1, 4), (3, 8)] {
+        let token = [Uuid::from_u128(token)];
+        let bound = bindings.bind_topics(Uuid::from_u128(topics), &[], &token);
+        assert!(bound.await.expect("writes"));
+    }
+    let adopted = admin.adopt_topics(&adoption(&[4], 5)).await;
     assert!(adopted.expect("writes"));
     let refused = admin.adopt_topics(&adoption(&[], 6)).await;
     assert!(!refused.expect("writes"), "the tokens have changed");
@@ -171,6 +178,7 @@ async fn topics_are_adopted(fixture: Fixture, mut admin: CursorAdmin) {
     let binding = admin.topic_binding(Uuid::from_u128(1)).await;
     let binding = binding.expect("reads").expect("bound");
     assert_eq!(binding.tokens, [Uuid::from_u128(5)]);
+    assert!(binding.is_latest, "the database fills these from now on");
     // The nodes of before are fenced.
     fixture
         .create_account(99)

@@ -1,5 +1,5 @@
-//! The last release on the schema of this version: it runs there until a migration requires more than
-//! it knows.
+//! The last release on the schema of this version: it runs there until a migration requires more
+//! than it knows.
 
 use std::path::Path;
 

@@ -8,8 +8,8 @@ use fritzy_types::ShardCount;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// A response that takes longer is none. Nobody is fenced meanwhile, whose shards would be served by
-/// others.
+/// A response that takes longer is none. Nobody is fenced meanwhile, whose shards would be served
+/// by others.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// Attempts to find an entity on a certain node: half of all are there.
 const ATTEMPTS_MAX: usize = 100;
@@ -87,7 +87,8 @@ impl Observer {
         (ahead_min + 12 * 60).rem_euclid(24 * 60) * 60 - 12 * 3_600
     }
 
-    /// Renames an account through a node. Returns how long that took, if it was acknowledged in time.
+    /// Renames an account through a node. Returns how long that took, if it was acknowledged in
+    /// time.
     pub(crate) async fn rename(&self, node: usize, id: &str) -> Option<Duration> {
         let document = "mutation($id: String!) { renameAccount(id: $id, name: \"Bo\") { id } }";
         let began = Instant::now();

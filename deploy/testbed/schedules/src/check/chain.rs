@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::observation::{Change, View};
 
-/// The changes of an entity, oldest first, as a list that shares its beginnings with others. Two are
-/// equal if they have the same changes under the same keys, in the same generation.
+/// The changes of an entity, oldest first, as a list that shares its beginnings with others. Two
+/// are equal if they have the same changes under the same keys, in the same generation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Chain {
     last: Option<Arc<Link>>,

@@ -1,5 +1,5 @@
-//! What clients were told, compared with the journal: lost updates, double effects, and changes that
-//! were refused or that nobody has requested.
+//! What clients were told, compared with the journal: lost updates, double effects, and changes
+//! that were refused or that nobody has requested.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
@@ -224,8 +224,8 @@ impl Check<'_> {
     }
 
     /// Orders have name and price of their product at the version that they name. A version that is
-    /// lost is another matter: until its owner notices the loss, an order may still be placed at it.
-    /// That this happened in time is for the checker of histories.
+    /// lost is another matter: until its owner notices the loss, an order may still be placed at
+    /// it. That this happened in time is for the checker of histories.
     fn require_quotes(&mut self) {
         let mut wrong = Vec::new();
         for (entity, events) in self.journal {

@@ -1,5 +1,5 @@
-//! The messages of all topics, compared with the journal (I6): every event at least once, in order by
-//! generation and version, and nothing that never happened but what the system names as lost.
+//! The messages of all topics, compared with the journal (I6): every event at least once, in order
+//! by generation and version, and nothing that never happened but what the system names as lost.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,7 +11,8 @@ use super::journal::Journal;
 use super::loss::Losses;
 use super::verdict::Finding;
 
-/// Compares what consumers have read with the journal. `partitions` are all partitions of all topics.
+/// Compares what consumers have read with the journal. `partitions` are all partitions of all
+/// topics.
 #[must_use]
 pub fn check_kafka(
     messages: &[ConsumedMessage],

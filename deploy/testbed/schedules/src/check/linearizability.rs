@@ -31,8 +31,8 @@ struct Timed {
 }
 
 impl Timed {
-    /// The same, if it was in progress while nodes had not noticed the loss yet: from the kill of the
-    /// old primary on. What has no response is left as it is.
+    /// The same, if it was in progress while nodes had not noticed the loss yet: from the kill of
+    /// the old primary on. What has no response is left as it is.
     fn at(mut self, loss: &Loss) -> Self {
         let is_then = self.began_us <= loss.seen_until_us
             && self.ended_us.is_some_and(|end| end >= loss.seen_from_us);
@@ -92,8 +92,8 @@ pub fn check_linearizability(
     findings
 }
 
-/// The operations of each entity. Requests whose entity nobody knows have none: they are orders that
-/// no response has named.
+/// The operations of each entity. Requests whose entity nobody knows have none: they are orders
+/// that no response has named.
 fn histories(attempts: &[Attempt], loss: Option<&Loss>) -> BTreeMap<String, Vec<Timed>> {
     let named: HashMap<(usize, u64), (&str, &Attempt)> = attempts
         .iter()
@@ -268,8 +268,8 @@ fn seen_by(operation: &Operation) -> Vec<View> {
     }
 }
 
-/// Calls and responses in the order of time, each operation a process of its own. Of those at the same
-/// time, calls come first: they are concurrent.
+/// Calls and responses in the order of time, each operation a process of its own. Of those at the
+/// same time, calls come first: they are concurrent.
 fn actions(history: Vec<Timed>) -> Vec<(usize, Action<Operation>)> {
     let mut actions = Vec::new();
     for (process, timed) in history.into_iter().enumerate() {

@@ -8,7 +8,8 @@ use fritzy_types::ShardId;
 /// The loss at which the second generation of a database began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
-    /// Where it began in each shard: the last position that is kept, and the last one named as lost.
+    /// Where it began in each shard: the last position that is kept, and the last one named as
+    /// lost.
     pub shards: BTreeMap<ShardId, GenerationStart>,
     /// When the standby stopped following, in microseconds since the clients' start. What was
     /// acknowledged before cannot be lost.

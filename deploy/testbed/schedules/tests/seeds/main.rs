@@ -17,7 +17,8 @@ const JOBS: usize = 3;
 /// Far fewer than clients send on a busy machine in a run that they spend waiting.
 const ATTEMPTS_MIN: usize = 20;
 
-/// Runs a schedule; `None` if this machine lacks something that it needs, with the reason as a skip.
+/// Runs a schedule; `None` if this machine lacks something that it needs, with the reason as a
+/// skip.
 fn run_here(schedule: &Schedule, test: &str) -> Option<RunReport> {
     let name = format!("{test}-{}", schedule.seed);
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
@@ -44,7 +45,11 @@ fn i1_ten_seeds_with_every_fault_are_clean() {
     let schedules: Vec<Schedule> = SEEDS.map(draw).collect();
     let faults = schedules.iter().flat_map(|schedule| &schedule.faults);
     let kinds: BTreeSet<FaultKind> = faults.map(|timed| timed.fault.kind()).collect();
-    assert_eq!(kinds, BTreeSet::from(FaultKind::ALL), "every kind is drawn");
+    assert_eq!(
+        kinds,
+        FaultKind::ALL.iter().copied().collect(),
+        "every kind is drawn"
+    );
     let (test, next) = (test_name!(), AtomicUsize::new(0));
     let reports: Vec<RunReport> = thread::scope(|scope| {
         let work = || {

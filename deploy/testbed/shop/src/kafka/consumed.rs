@@ -121,8 +121,8 @@ impl Consumed {
         on_it.map(|(_, events)| events.len()).sum()
     }
 
-    /// Requires exactly the events of the journal on their topics; those of one entity in the order of
-    /// their versions.
+    /// Requires exactly the events of the journal on their topics; those of one entity in the order
+    /// of their versions.
     ///
     /// # Panics
     /// When an event is missing, foreign, or out of order (I6).

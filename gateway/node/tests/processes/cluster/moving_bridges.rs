@@ -12,12 +12,12 @@ use fritzy_testbed::{
 use fritzy_testbed_shop::kafka::{Consumed, consume_in_java, start_brokers};
 use fritzy_testbed_shop::{Api, RESPONSE_TIME_MAX, read_cluster_state, shards_of};
 use fritzy_types::{NodeId, ShardCount};
-use hyper::Method;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::one_node::database::{Database, SHARDS};
 use crate::one_node::killed::require_logs_kept;
+use crate::one_node::metric::wait_published;
 use crate::one_node::shop_clients::ShopClient;
 
 const CLIENTS: u64 = 12;
@@ -97,7 +97,7 @@ async fn i6_shards_that_move_are_published_whole_and_in_order() {
     let journal: Vec<RecordedEvent> = found.events.into_values().flatten().collect();
     // What was in flight when the last nodes were killed is published by the next one.
     let last = cluster.add("last").expect("free ports");
-    wait_published(&Api::at(last.slot.addresses().api)).await;
+    wait_published(&Api::at(last.slot.addresses().api), PUBLISH_MAX).await;
     let log = last.process.log();
     cluster.kill("last");
     let consumed = Consumed::all(&brokers);
@@ -113,8 +113,8 @@ async fn i6_shards_that_move_are_published_whole_and_in_order() {
     database.verify(&workspace);
 }
 
-/// Waits until an incarnation of a node other than `before` owns shards, and returns its id. Membership
-/// must be stable for some seconds first.
+/// Waits until an incarnation of a node other than `before` owns shards, and returns its id.
+/// Membership must be stable for some seconds first.
 async fn wait_owns_shards(database_url: &str, name: &str, before: Option<NodeId>) -> NodeId {
     let shards = ShardCount::new(SHARDS).expect("in range");
     let began = Instant::now();
@@ -133,23 +133,5 @@ async fn wait_owns_shards(database_url: &str, name: &str, before: Option<NodeId>
             );
         }
         sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// Waits until a node's bridge has published everything.
-async fn wait_published(api: &Api) {
-    let published = "fritzy_projection_lag_events{projection=\"kafka\"} 0\n";
-    let (began, mut times) = (Instant::now(), 0);
-    // Twice in a row: at its start, a node does not know its lag yet.
-    while times < 2 {
-        sleep(Duration::from_millis(1_500)).await;
-        let scrape = api.request(Method::GET, "/metrics");
-        let metrics = api.send(scrape, "").await.text;
-        times = if metrics.contains(published) {
-            times + 1
-        } else {
-            0
-        };
-        assert!(began.elapsed() < PUBLISH_MAX, "{metrics}");
     }
 }

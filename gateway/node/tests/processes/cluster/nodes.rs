@@ -1,5 +1,5 @@
-//! Nodes of one cluster with a proxy on each of their connections: one to the database, and one that
-//! other nodes connect through.
+//! Nodes of one cluster with a proxy on each of their connections: one to the database, and one
+//! that other nodes connect through.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -205,8 +205,8 @@ impl Nodes {
         .await;
     }
 
-    /// Waits until this incarnation is fenced and every shard has a live owner. Returns how long that
-    /// took.
+    /// Waits until this incarnation is fenced and every shard has a live owner. Returns how long
+    /// that took.
     pub(crate) async fn wait_taken_over(&self, incarnation: NodeId) -> Duration {
         self.wait_until("every shard has another owner", async |nodes| {
             let state = nodes.state().await;
@@ -219,8 +219,8 @@ impl Nodes {
         .await
     }
 
-    /// Waits until a condition holds. Returns how long that took; a failure shows the tables and the
-    /// logs.
+    /// Waits until a condition holds. Returns how long that took; a failure shows the tables and
+    /// the logs.
     pub(crate) async fn wait_until(
         &self,
         what: &str,

@@ -1,5 +1,5 @@
-//! A rolling restart under load, behind a balancer that follows readiness and retries refused connects
-//! only: no request fails, with an idempotency key or without.
+//! A rolling restart under load, behind a balancer that follows readiness and retries refused
+//! connects only: no request fails, with an idempotency key or without.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
-//! Nodes of the last release and of this version side by side, under load: a rolling upgrade and the
-//! way back. The first node of this version migrates the schema, under nodes that do not know it.
-//! Clients notice nothing, and both versions find the journal sound.
+//! Nodes of the last release and of this version side by side, under load: a rolling upgrade and
+//! the way back. The first node of this version migrates the schema, under nodes that do not know
+//! it. Clients notice nothing, and both versions find the journal sound.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -2,17 +2,16 @@
 //! wait until they are told otherwise.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fritzy_domain::RecordedEvent;
 use fritzy_testbed::{ExitedProcess, NodeProcess, Workspace, skip_unless, wait_until};
 use fritzy_testbed_shop::Api;
 use fritzy_testbed_shop::kafka::{Consumed, read_all, read_prefixed, start_brokers, valid};
-use hyper::Method;
 use serde_json::Value;
-use tokio::time::sleep;
 
 use crate::one_node::database::{Database, SHARDS};
+use crate::one_node::metric::wait_published;
 
 /// A binding is renewed within 4 s, and one that is not is abandoned after 8 s.
 const BOUND_MAX: Duration = Duration::from_secs(40);
@@ -72,24 +71,6 @@ async fn create_accounts(api: &Api, name: &str, count: usize) {
     }
 }
 
-/// Waits until a node has published everything.
-async fn wait_published(api: &Api) {
-    let published = "fritzy_projection_lag_events{projection=\"kafka\"} 0\n";
-    let (began, mut times) = (Instant::now(), 0);
-    // Twice in a row: at its start, a node does not know its lag yet.
-    while times < 2 {
-        sleep(Duration::from_millis(1_200)).await;
-        let scrape = api.request(Method::GET, "/metrics");
-        let metrics = api.send(scrape, "").await.text;
-        times = if metrics.contains(published) {
-            times + 1
-        } else {
-            0
-        };
-        assert!(began.elapsed() < BOUND_MAX, "{metrics}");
-    }
-}
-
 fn wait_logged(node: &NodeProcess, part: &str, times: usize) {
     wait_until(part, BOUND_MAX, || {
         node.log().matches(part).count() >= times
@@ -105,7 +86,7 @@ async fn i6_copy_publishes_only_once_it_has_adopted_topics() {
     assert_eq!(applied.code, Some(0), "{applied:?}");
     let (original_node, original_api) = original.start();
     create_accounts(&original_api, "before", 10).await;
-    wait_published(&original_api).await;
+    wait_published(&original_api, BOUND_MAX).await;
 
     // As young as a copy can be: the original has not renewed the binding since.
     original.copy_to(&copy);
@@ -114,7 +95,7 @@ async fn i6_copy_publishes_only_once_it_has_adopted_topics() {
     wait_logged(&copy_node, REFUSAL, 1);
     assert!(copy_node.log().contains("fritzy projections adopt kafka"));
     create_accounts(&original_api, "after", 5).await;
-    wait_published(&original_api).await;
+    wait_published(&original_api, BOUND_MAX).await;
     let published = Consumed::new(read_all(&brokers));
     published.require_whole(&original.journal().await);
     assert!(
@@ -132,7 +113,7 @@ async fn i6_copy_publishes_only_once_it_has_adopted_topics() {
     create_accounts(&original_api, "unpublished", 5).await;
     let (copy_node, copy_api) = copy.start();
     create_accounts(&copy_api, "of the copy", 5).await;
-    wait_published(&copy_api).await;
+    wait_published(&copy_api, BOUND_MAX).await;
     let found = Consumed::new(valid(read_all(&brokers)));
     found.require_whole(&copy.journal().await);
 
@@ -144,7 +125,7 @@ async fn i6_copy_publishes_only_once_it_has_adopted_topics() {
     assert_eq!(adopted["generation"], 3, "{adopted}");
     wait_logged(&original_node, "publishing to Kafka", refused + 1);
     wait_logged(&copy_node, REFUSAL, 1);
-    wait_published(&original_api).await;
+    wait_published(&original_api, BOUND_MAX).await;
     let found = Consumed::new(valid(read_all(&brokers)));
     found.require_whole(&original.journal().await);
     let again = original.run(&["projections", "adopt", "kafka"]);
@@ -160,7 +141,7 @@ async fn i6_copy_publishes_only_once_it_has_adopted_topics() {
         "{applied:?}"
     );
     let (copy_node, copy_api) = copy.start();
-    wait_published(&copy_api).await;
+    wait_published(&copy_api, BOUND_MAX).await;
     let messages = read_prefixed(&brokers, "copy.");
     let is_of_copy = |source: &String| source == "/copy";
     assert!(
@@ -176,7 +157,7 @@ async fn i6_copy_publishes_only_once_it_has_adopted_topics() {
     let events = copy.journal().await.len() as u64;
     assert_eq!(adopted["published_again"], events, "{adopted}");
     let (_copy_node, copy_api) = copy.start();
-    wait_published(&copy_api).await;
+    wait_published(&copy_api, BOUND_MAX).await;
     let found = Consumed::new(valid(read_all(&brokers)));
     found.require_whole(&copy.journal().await);
 }
@@ -197,13 +178,13 @@ async fn i6_restored_database_waits_until_it_is_told_to_publish() {
     );
     let (node, api) = shop.start();
     create_accounts(&api, "kept", 5).await;
-    wait_published(&api).await;
+    wait_published(&api, BOUND_MAX).await;
     let backup = shop.workspace.outside("backup");
     let backup = backup.to_str().expect("UTF-8");
     let made = shop.run(&["backup", backup]);
     assert_eq!(made.code, Some(0), "{made:?}");
     create_accounts(&api, "lost", 5).await;
-    wait_published(&api).await;
+    wait_published(&api, BOUND_MAX).await;
     node.kill();
 
     let restored = shop.run(&["restore", backup]);
@@ -215,7 +196,7 @@ async fn i6_restored_database_waits_until_it_is_told_to_publish() {
     let adopted = shop.run(&["projections", "adopt", "kafka"]);
     assert_eq!(adopted.code, Some(0), "{adopted:?}");
     wait_logged(&node, "publishing to Kafka", 1);
-    wait_published(&api).await;
+    wait_published(&api, BOUND_MAX).await;
     let found = Consumed::new(valid(read_all(&brokers)));
     found.require_whole(&shop.journal().await);
 

@@ -1,4 +1,5 @@
-//! One node: its start and its end, its commands, a full disk, full and closed outputs, failing syncs, traced system calls.
+//! One node: its start and its end, its commands, a full disk, full and closed outputs, failing
+//! syncs, traced system calls.
 
 mod backups;
 mod backwards;
@@ -13,7 +14,7 @@ pub(crate) mod killed;
 mod large_responses;
 mod log_sinks;
 mod logs;
-mod metric;
+pub(crate) mod metric;
 mod open_files;
 mod postgres_backups;
 mod refused_starts;

@@ -1,8 +1,12 @@
 //! Builds histories by hand.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::check::{Finding, Losses, check_linearizability};
+use fritzy_domain::GenerationStart;
+use fritzy_types::ShardId;
+
+use crate::check::{Finding, Loss, Losses, check_linearizability};
 use crate::observation::{Attempt, Change, Outcome, Request, View};
 
 /// Far more than a small history needs.
@@ -13,6 +17,17 @@ pub(super) const ACCOUNT: &str = "01a2050f-7846-754b-b786-3c7fdeea5899";
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) attempts: Vec<Attempt>,
+}
+
+/// Position 2 is kept, and 3 was lost.
+pub(super) fn loss() -> Losses {
+    let start = GenerationStart { kept: 2, lost: 3 };
+    Losses(Some(Loss {
+        shards: BTreeMap::from([(ShardId(0), start)]),
+        possible_from_us: 100,
+        seen_from_us: 200,
+        seen_until_us: 300,
+    }))
 }
 
 pub(super) fn account(version: u64, name: &str) -> View {

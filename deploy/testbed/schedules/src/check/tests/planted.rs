@@ -1,13 +1,9 @@
 //! Histories with planted faults, and their neighbours without.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fritzy_domain::GenerationStart;
-use fritzy_types::ShardId;
-
-use super::builder::{ACCOUNT, Plan, assert_violated, change_to, seen, unknown};
-use crate::check::{Finding, Loss, Losses, check_linearizability};
+use super::builder::{ACCOUNT, Plan, assert_violated, change_to, loss, seen, unknown};
+use crate::check::{Finding, Losses, check_linearizability};
 use crate::observation::{Change, Outcome, Quote, Request};
 
 #[test]
@@ -209,16 +205,6 @@ fn spent_budget_counts_as_not_checked() {
         matches!(&*findings, [Finding::NotChecked(what)] if what.contains(ACCOUNT)),
         "{findings:?}"
     );
-}
-
-fn loss() -> Losses {
-    let start = GenerationStart { kept: 2, lost: 3 };
-    Losses(Some(Loss {
-        shards: BTreeMap::from([(ShardId(0), start)]),
-        possible_from_us: 100,
-        seen_from_us: 200,
-        seen_until_us: 300,
-    }))
 }
 
 /// Version 3 was acknowledged and lost.

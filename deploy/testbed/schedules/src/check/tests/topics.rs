@@ -1,15 +1,13 @@
 //! Topics that contradict the journal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use fritzy_domain::GenerationStart;
 use fritzy_testbed_shop::kafka::ConsumedMessage;
-use fritzy_types::ShardId;
 use serde_json::json;
 
-use super::builder::{ACCOUNT, assert_violated};
+use super::builder::{ACCOUNT, assert_violated, loss};
 use super::journals::{event_id, journal};
-use crate::check::{Finding, Loss, Losses, check_kafka};
+use crate::check::{Finding, Losses, check_kafka};
 
 const TOPIC: &str = "account.events";
 
@@ -45,17 +43,6 @@ fn marker(kept: u64) -> ConsumedMessage {
         key: String::new(),
         payload: json!({ "generation": 2, "shards": { "0": kept } }),
     }
-}
-
-/// Position 2 is kept, and 3 was lost.
-fn loss() -> Losses {
-    let start = GenerationStart { kept: 2, lost: 3 };
-    Losses(Some(Loss {
-        shards: BTreeMap::from([(ShardId(0), start)]),
-        possible_from_us: 100,
-        seen_from_us: 200,
-        seen_until_us: 300,
-    }))
 }
 
 fn check(messages: &[ConsumedMessage], losses: &Losses) -> Vec<Finding> {
