@@ -2,14 +2,15 @@
 //! client sends is passed on as it was written. Settings, the command line and the assembly of a
 //! node are in `fritzy-node`.
 
+mod document;
 mod graphql;
 mod http;
 
+pub use document::Documents;
 pub use graphql::{
     AccountObject, ApiError, FieldResult, PaginationInput, Row, Schema, build_schema, rejected,
     schema_text,
 };
 pub use http::{
-    AnySchema, ConnectionLimits, HttpConfig, HttpMetrics, INTROSPECTION, InputTypes, Readiness,
-    Scrape, routes, serve,
+    AnySchema, ConnectionLimits, HttpConfig, HttpMetrics, Readiness, Scrape, routes, serve,
 };

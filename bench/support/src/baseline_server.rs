@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use fritzy_gateway::{
     AccountObject, AnySchema, ConnectionLimits, FieldResult, HttpConfig, HttpMetrics,
-    INTROSPECTION, InputTypes, PaginationInput, Readiness, Row, Scrape, rejected, routes, serve,
+    PaginationInput, Readiness, Row, Scrape, rejected, routes, serve,
 };
 
 /// A server that reads accounts from a hash map.
@@ -53,14 +53,8 @@ impl BaselineServer {
             .map(account)
             .collect::<io::Result<HashMap<_, _>>>()?;
         let schema = Schema::new(BaselineQuery(accounts), EmptyMutation, EmptySubscription);
-        let schema = AnySchema::new(schema);
-        let types = schema
-            .execute(INTROSPECTION)
-            .await
-            .data
-            .into_json()
-            .unwrap_or_default();
-        let input_types = InputTypes::read(&types);
+        let sdl = schema.sdl();
+        let schema = AnySchema::new(schema, &sdl);
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let readiness = Readiness::default();
@@ -74,15 +68,7 @@ impl BaselineServer {
             queue: Gauge::default(),
             queue_len: Box::new(|| 0),
         };
-        let routes = routes(
-            schema,
-            config,
-            readiness,
-            input_types,
-            metrics,
-            scrape,
-            None,
-        );
+        let routes = routes(schema, config, readiness, metrics, scrape, None);
         let limits = ConnectionLimits {
             max: Semaphore::MAX_PERMITS,
             head_timeout: Duration::from_secs(60),

@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use fritzy_actors::{Shop, ShopConfig};
 use fritzy_cluster::{LocalLease, ShardMap};
-use fritzy_gateway::{
-    AnySchema, HttpMetrics, INTROSPECTION, InputTypes, Readiness, Scrape, build_schema, routes,
-    serve,
-};
+use fritzy_gateway::{AnySchema, HttpMetrics, Readiness, Scrape, build_schema, routes, serve};
 use fritzy_persistence::{Lost, SqliteConfig, Stores};
 use fritzy_projections::Projections;
 use fritzy_search::NoEngine;
@@ -266,13 +263,10 @@ async fn serve_api(
     );
     let schema = AnySchema::from(schema);
     let (metrics, scrape) = metrics(registry, &schema, shop, stores).await;
-    let introspected = schema.execute(INTROSPECTION).await;
-    let input_types = InputTypes::read(&introspected.data.into_json().unwrap_or_default());
     let routes = routes(
         schema,
         settings.http(),
         readiness.clone(),
-        input_types,
         metrics,
         scrape,
         Some(stores.replicas.clone()),

@@ -57,8 +57,7 @@ impl<T: OutputType> OutputType for Row<T> {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         let request = context.data_unchecked::<RequestContext>();
-        let fragments = &context.query_env.fragments;
-        let fields = request.widths.of(field, fragments);
+        let fields = request.widths.of(field);
         let taken = request.budget.take(row_bytes(fields));
         taken.map_err(|exceeded| budget_error(exceeded, field.pos))?;
         for _ in 0..=fields / FIELDS_PER_UNIT {

@@ -88,9 +88,11 @@ impl ApiError {
 pub(crate) enum Stage {
     /// The document is not valid GraphQL syntax.
     Parsing,
+    /// The document breaks a rule of validation, or has no such operation.
+    Validating,
     /// A variable has the wrong type.
     Coercing,
-    /// The document was parsed and given to the schema.
+    /// The operation was given to the schema.
     Executing,
 }
 
@@ -102,12 +104,12 @@ pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
         }
         let extensions = match error.source::<ApiError>() {
             Some(ours) => ours.extensions(),
-            // An error of the library. At a field it can only be an argument of the wrong type;
-            // without a path, the document does not match the schema.
-            None if stage == Stage::Parsing => code_only("GRAPHQL_PARSE_FAILED"),
-            None if stage == Stage::Coercing => code_only("BAD_USER_INPUT"),
-            None if error.path.is_empty() => code_only("GRAPHQL_VALIDATION_FAILED"),
-            None => code_only("BAD_USER_INPUT"),
+            None => code_only(match stage {
+                Stage::Parsing => "GRAPHQL_PARSE_FAILED",
+                Stage::Validating => "GRAPHQL_VALIDATION_FAILED",
+                // While executing, the library only finds values that a scalar of ours refuses.
+                Stage::Coercing | Stage::Executing => "BAD_USER_INPUT",
+            }),
         };
         error.extensions = Some(extensions);
     }

@@ -1,8 +1,6 @@
 //! The context of one request, for its resolvers.
 
-use std::any::Any;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::Context;
@@ -12,9 +10,7 @@ use fritzy_types::Deadline;
 use tokio::sync::OnceCell;
 
 use super::app::app;
-use super::errors::FieldResult;
 use super::response_budget::ResponseBudget;
-use super::response_path::response_path;
 use super::selection_width::SelectionWidths;
 
 /// The context of one request.
@@ -30,21 +26,15 @@ pub(crate) struct RequestContext {
     consistency: Consistency,
     /// Where all lists of the request are read; chosen at the first of them.
     lists: OnceCell<Lists>,
-    /// Results of mutations by response path, for an operation that may repeat one.
-    executed: Option<Mutex<HashMap<String, Box<dyn Any + Send>>>>,
 }
 
 impl RequestContext {
-    /// A request with a deadline; `may_repeat_fields`: its operation may have two fields of one
-    /// response name.
     pub(crate) fn new(
         deadline: Instant,
         idempotency_key: Option<String>,
         budget: Arc<ResponseBudget>,
-        may_repeat_fields: bool,
         consistency: Consistency,
     ) -> Self {
-        let executed = may_repeat_fields.then(Mutex::default);
         Self {
             deadline: Deadline::at(deadline),
             idempotency_key,
@@ -52,7 +42,6 @@ impl RequestContext {
             widths: SelectionWidths::default(),
             consistency,
             lists: OnceCell::new(),
-            executed,
         }
     }
 }
@@ -74,29 +63,4 @@ pub(crate) async fn lists<'c>(context: &Context<'c>) -> &'c Lists {
 /// The memory that the response may take.
 pub(crate) fn budget<'c>(context: &Context<'c>) -> &'c ResponseBudget {
     &request(context).budget
-}
-
-/// Executes a mutation once for each response path. The specification merges fields of one response
-/// name and the same arguments before executing them; the library executes each, and would place an
-/// order twice.
-pub(crate) async fn execute_merged_once<T: Clone + Send + 'static>(
-    context: &Context<'_>,
-    mutation: impl Future<Output = FieldResult<T>>,
-) -> Option<FieldResult<T>> {
-    let Some(executed) = &request(context).executed else {
-        return Some(mutation.await);
-    };
-    let path = response_path(context.path_node);
-    let first = executed
-        .lock()
-        .expect("no holder panics")
-        .get(&path)
-        .and_then(|first| first.downcast_ref::<FieldResult<T>>().cloned());
-    if first.is_some() {
-        return first;
-    }
-    let result = mutation.await;
-    let mut executed = executed.lock().expect("no holder panics");
-    executed.insert(path, Box::new(result.clone()));
-    Some(result)
 }

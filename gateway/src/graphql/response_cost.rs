@@ -1,10 +1,6 @@
 //! The cost of a query: how large its response can become, estimated before anything is read.
 
-use std::collections::HashMap;
-
-use async_graphql::parser::types::{
-    ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
-};
+use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
 use async_graphql::{Value, Variables};
 
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
@@ -44,18 +40,12 @@ pub(super) fn is_paged(name: &str) -> bool {
     PAGED_LISTS.iter().any(|(paged, _)| *paged == name)
 }
 
-/// A message for the client when the response could become too large. Variables have been coerced.
-pub(crate) fn cost_excess(
-    document: &ExecutableDocument,
-    operation: &OperationDefinition,
-    variables: &Variables,
-) -> Option<String> {
-    let mut estimator = CostEstimator {
-        document,
-        variables,
-        fragments: HashMap::new(),
-    };
-    let cost = estimator.of_set(&operation.selection_set.node, true);
+/// A message for the client when the response to a merged operation could become too large.
+/// Variables have been coerced.
+pub(crate) fn cost_excess(document: &ExecutableDocument, variables: &Variables) -> Option<String> {
+    let (_, operation) = document.operations.iter().next()?;
+    let estimator = CostEstimator { variables };
+    let cost = estimator.of_set(&operation.node.selection_set.node, true);
     if cost.rows > ROWS_MAX {
         let Cost { rows, longest, .. } = cost;
         return Some(format!(
@@ -85,35 +75,52 @@ const NOTHING: Cost<'static> = Cost {
     longest: "",
 };
 
-/// Estimates each fragment once, however often it is spread.
+impl Cost<'_> {
+    /// Of two selections in one response.
+    fn and(self, other: Self) -> Self {
+        Self {
+            fields: self.fields.saturating_add(other.fields),
+            ..self.longer(other)
+        }
+    }
+
+    /// Of two selections of which one is in the response.
+    fn or(self, other: Self) -> Self {
+        Self {
+            fields: self.fields.max(other.fields),
+            ..self.longer(other)
+        }
+    }
+
+    fn longer(self, other: Self) -> Self {
+        if other.rows > self.rows { other } else { self }
+    }
+}
+
 struct CostEstimator<'d> {
-    document: &'d ExecutableDocument,
     variables: &'d Variables,
-    /// By name and whether at the root.
-    fragments: HashMap<(&'d str, bool), Cost<'d>>,
 }
 
 impl<'d> CostEstimator<'d> {
-    fn of_set(&mut self, set: &'d SelectionSet, root: bool) -> Cost<'d> {
-        set.items.iter().fold(NOTHING, |sum, item| {
-            let cost = match &item.node {
-                Selection::Field(field) => self.of_field(&field.node, root),
+    fn of_set(&self, set: &'d SelectionSet, root: bool) -> Cost<'d> {
+        let mut sum = NOTHING;
+        // Of the fragments for each possible type, one applies.
+        let mut dearest = NOTHING;
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => sum = sum.and(self.of_field(&field.node, root)),
                 Selection::InlineFragment(fragment) => {
-                    self.of_set(&fragment.node.selection_set.node, root)
+                    let cost = self.of_set(&fragment.node.selection_set.node, root);
+                    dearest = dearest.or(cost);
                 }
-                Selection::FragmentSpread(spread) => {
-                    self.of_fragment(spread.node.fragment_name.node.as_str(), root)
-                }
-            };
-            let longer = if cost.rows > sum.rows { cost } else { sum };
-            Cost {
-                fields: sum.fields.saturating_add(cost.fields),
-                ..longer
+                // Merging leaves none.
+                Selection::FragmentSpread(_) => {}
             }
-        })
+        }
+        sum.and(dearest)
     }
 
-    fn of_field(&mut self, field: &'d Field, root: bool) -> Cost<'d> {
+    fn of_field(&self, field: &'d Field, root: bool) -> Cost<'d> {
         let inner = self.of_set(&field.selection_set.node, false);
         let Some(take) = self.take(field, root) else {
             let fields = inner.fields.saturating_add(1);
@@ -129,20 +136,6 @@ impl<'d> CostEstimator<'d> {
             rows: inner.rows.saturating_mul(take),
             longest,
         }
-    }
-
-    fn of_fragment(&mut self, name: &'d str, root: bool) -> Cost<'d> {
-        if let Some(known) = self.fragments.get(&(name, root)) {
-            return *known;
-        }
-        // Read while the fragment is estimated: a cycle, which validation rejects.
-        self.fragments.insert((name, root), NOTHING);
-        let Some(fragment) = self.document.fragments.get(name) else {
-            return NOTHING;
-        };
-        let cost = self.of_set(&fragment.node.selection_set.node, root);
-        self.fragments.insert((name, root), cost);
-        cost
     }
 
     /// The greatest number of rows of a field; `None` where it is not a list read in pages.
@@ -182,17 +175,24 @@ impl<'d> CostEstimator<'d> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::LazyLock;
 
-    use async_graphql::parser::parse_query;
     use serde_json::json;
 
     use super::super::schema::{builder, schema_text};
     use super::*;
+    use crate::document::Documents;
 
     fn excess_with(text: &str, variables: serde_json::Value) -> Option<String> {
-        let document = parse_query(text).expect("parses");
-        let (_, operation) = document.operations.iter().next().expect("an operation");
-        cost_excess(&document, &operation.node, &Variables::from_json(variables))
+        static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| Documents::new(&schema_text()));
+        let document = DOCUMENTS.document(text).expect("valid");
+        let operation = document.operation(None).expect("an operation");
+        let mut variables = Variables::from_json(variables);
+        DOCUMENTS
+            .coerce(operation, &mut variables)
+            .expect("values of their types");
+        let merged = DOCUMENTS.merged(&document, operation, &variables);
+        cost_excess(&merged.expect("small"), &variables)
     }
 
     fn excess(text: &str) -> Option<String> {

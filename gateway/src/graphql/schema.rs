@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, SchemaBuilder};
+use async_graphql::{EmptySubscription, SchemaBuilder, ValidationMode};
 use fritzy_actors::Shop;
 use fritzy_domain::{Currency, ProductIndex, ReadReplicas};
 
@@ -21,6 +21,10 @@ pub fn build_schema(
     currency: Currency,
 ) -> Schema {
     builder()
+        // Documents were validated to the letter before they reach it.
+        .validation_mode(ValidationMode::Fast)
+        // They were limited, too.
+        .limit_recursive_depth(usize::MAX)
         .data(App {
             shop,
             replicas,

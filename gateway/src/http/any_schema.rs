@@ -6,11 +6,15 @@ use std::sync::Arc;
 use async_graphql::{Executor, Request, Response};
 use futures_util::future::BoxFuture;
 
+use crate::document::Documents;
 use crate::graphql::Schema;
 
-/// A schema that executes requests.
+/// A schema that executes requests, and the documents that it accepts.
 #[derive(Clone)]
-pub struct AnySchema(Arc<dyn Execute>);
+pub struct AnySchema {
+    execute: Arc<dyn Execute>,
+    pub(super) documents: Arc<Documents>,
+}
 
 trait Execute: Send + Sync {
     fn execute(&self, request: Request) -> BoxFuture<'_, Response>;
@@ -23,14 +27,20 @@ impl<E: Executor> Execute for E {
 }
 
 impl AnySchema {
-    /// A schema other than the shop's.
-    pub fn new(schema: impl Executor) -> Self {
-        Self(Arc::new(schema))
+    /// A schema with its SDL. Documents are validated against the SDL only.
+    ///
+    /// # Panics
+    /// If it is not the SDL of a valid schema.
+    pub fn new(schema: impl Executor, sdl: &str) -> Self {
+        Self {
+            execute: Arc::new(schema),
+            documents: Arc::new(Documents::new(sdl)),
+        }
     }
 
     /// Executes one request; its errors are part of the response.
     pub async fn execute(&self, request: impl Into<Request>) -> Response {
-        self.0.execute(request.into()).await
+        self.execute.execute(request.into()).await
     }
 
     /// The names of all queries and mutations.
@@ -54,6 +64,7 @@ impl AnySchema {
 
 impl From<Schema> for AnySchema {
     fn from(schema: Schema) -> Self {
-        Self::new(schema)
+        let sdl = schema.sdl();
+        Self::new(schema, &sdl)
     }
 }

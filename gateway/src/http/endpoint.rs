@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::parser::types::ExecutableDocument;
-use async_graphql::{Request, Response as GraphqlResponse, Value};
+use async_graphql::{Request, Response as GraphqlResponse, ServerError, Value};
 use bytes::Buf;
 use fritzy_cluster::admission::{self, AdmissionControl};
 use fritzy_domain::ReadReplicas;
@@ -20,14 +20,13 @@ use super::admission::{BodyBudget, Reservation};
 use super::any_schema::AnySchema;
 use super::body::{Body, read_body};
 use super::config::HttpConfig;
-use super::document::{DocumentError, InputTypes, NAME_BYTES_MAX, cached_document};
 use super::headers::{TOKEN_EXTENSION, consistency, idempotency_key};
 use super::metrics::{HttpMetrics, operation_label};
-use super::operation::{is_mutation, may_repeat_fields, operation};
 use super::parameters::{Parameters, require_json};
 use super::rejection::HttpRejection;
 use super::response::{reject, respond};
 use super::{request_id, traceparent};
+use crate::document::{Document, DocumentError, NAME_BYTES_MAX};
 use crate::graphql::{
     RequestContext, ResponseBudget, ResponseBudgets, Stage, cost_excess, with_codes,
 };
@@ -42,7 +41,6 @@ pub(super) struct Endpoint {
     bodies: BodyBudget,
     responses: ResponseBudgets,
     metrics: HttpMetrics,
-    input_types: InputTypes,
     replicas: Option<Arc<dyn ReadReplicas>>,
 }
 
@@ -59,7 +57,6 @@ impl Endpoint {
         schema: AnySchema,
         config: HttpConfig,
         metrics: HttpMetrics,
-        input_types: InputTypes,
         replicas: Option<Arc<dyn ReadReplicas>>,
     ) -> Self {
         let permits = AdmissionControl::new(config.requests_max);
@@ -73,7 +70,6 @@ impl Endpoint {
             bodies,
             responses,
             metrics,
-            input_types,
             replicas,
         }
     }
@@ -188,33 +184,51 @@ impl Endpoint {
                 "operationName has more than {NAME_BYTES_MAX} bytes"
             )));
         }
-        let (error, stage) = match cached_document(&parameters.query) {
+        let (errors, stage) = match self.schema.documents.document(&parameters.query) {
             Ok(document) => {
                 return self
-                    .execute_document(head, parameters, document, budget)
+                    .execute_document(head, parameters, &document, budget)
                     .await;
             }
             Err(DocumentError::TooComplex(message)) => {
                 return Err(HttpRejection::too_complex(message));
             }
-            Err(DocumentError::Syntax(failure)) => (failure.into(), Stage::Parsing),
-            Err(DocumentError::Invalid(error)) => (error, Stage::Executing),
+            Err(DocumentError::Syntax(error)) => (vec![error], Stage::Parsing),
+            Err(DocumentError::Invalid(errors)) => (errors, Stage::Validating),
         };
-        let response = with_codes(GraphqlResponse::from_errors(vec![error]), stage);
-        self.metrics.executed("", head.began.elapsed(), &response);
-        Ok(response)
+        Ok(self.refused(head, "", errors, stage))
+    }
+
+    /// The response to a request that is not executed.
+    fn refused(
+        &self,
+        head: &RequestHead<'_>,
+        label: &str,
+        errors: Vec<ServerError>,
+        stage: Stage,
+    ) -> GraphqlResponse {
+        let response = with_codes(GraphqlResponse::from_errors(errors), stage);
+        self.metrics
+            .executed(label, head.began.elapsed(), &response);
+        response
     }
 
     async fn execute_document(
         &self,
         head: &RequestHead<'_>,
         parameters: Parameters,
-        document: ExecutableDocument,
+        document: &Document,
         budget: Arc<ResponseBudget>,
     ) -> Result<GraphqlResponse, HttpRejection> {
-        let operation_name = parameters.operation_name.filter(|name| !name.is_empty());
-        let name = operation_name.as_deref();
-        let is_mutation = is_mutation(&document, name);
+        let name = parameters.operation_name.filter(|name| !name.is_empty());
+        let operation = match document.operation(name.as_deref()) {
+            Ok(operation) => operation,
+            Err(message) => {
+                let errors = vec![ServerError::new(message, None)];
+                return Ok(self.refused(head, "", errors, Stage::Validating));
+            }
+        };
+        let is_mutation = operation.is_mutation();
         if *head.method == Method::GET && is_mutation {
             return Err(HttpRejection::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -222,30 +236,27 @@ impl Endpoint {
                 "mutations are sent by POST",
             ));
         }
-        // Copied, because the document is moved into the request; a field's name is short.
-        let label = operation_label(&document, name).to_owned();
+        let documents = &self.schema.documents;
         let mut variables = parameters.variables.unwrap_or_default();
-        if let Some(found) = operation(&document, name) {
-            if let Err(errors) = self.input_types.coerce(&found.node, &mut variables) {
-                let response = with_codes(GraphqlResponse::from_errors(errors), Stage::Coercing);
-                self.metrics
-                    .executed(&label, head.began.elapsed(), &response);
-                return Ok(response);
-            }
-            if let Some(message) = cost_excess(&document, &found.node, &variables) {
-                return Err(HttpRejection::too_complex(message));
-            }
+        // Copied, because the merged operation is moved into the request; a field's name is short.
+        let label = operation_label(operation.definition()).to_owned();
+        if let Err(errors) = documents.coerce(operation, &mut variables) {
+            return Ok(self.refused(head, &label, errors, Stage::Coercing));
         }
-        let may_repeat_fields = may_repeat_fields(&document, name);
+        let merged = documents
+            .merged(document, operation, &variables)
+            .map_err(HttpRejection::too_complex)?;
+        if let Some(message) = cost_excess(&merged, &variables) {
+            return Err(HttpRejection::too_complex(message));
+        }
         let deadline = head.began + self.config.request_timeout;
         let consistency = consistency(head.headers, parameters.extensions.as_ref(), is_mutation)?;
         let key = idempotency_key(head.headers)?;
-        let context = RequestContext::new(deadline, key, budget, may_repeat_fields, consistency);
+        let context = RequestContext::new(deadline, key, budget, consistency);
         let mut request = Request::new(parameters.query)
             .variables(variables)
             .data(context);
-        request.operation_name = operation_name;
-        request.set_parsed_query(document);
+        request.set_parsed_query(ExecutableDocument::clone(&merged));
         // A panic fails this request only, not its connection; whatever the request holds is
         // released.
         let executing = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
@@ -301,10 +312,10 @@ mod tests {
     #[tokio::test]
     async fn panic_while_executing_returns_internal() {
         let schema = Schema::new(Broken, EmptyMutation, EmptySubscription);
+        let sdl = schema.sdl();
         let metrics = HttpMetrics::new(["broken".into()], &mut Registry::default());
         let config = HttpConfig::unlimited(Duration::from_secs(10), 1_000);
-        let types = InputTypes::read(&serde_json::Value::Null);
-        let endpoint = Endpoint::new(AnySchema::new(schema), config, metrics, types, None);
+        let endpoint = Endpoint::new(AnySchema::new(schema, &sdl), config, metrics, None);
         let nothing = stream::empty::<Result<bytes::Bytes, warp::Error>>();
         let query = "query=%7Bbroken%7D".to_owned();
         let response = endpoint.handle(Method::GET, HeaderMap::new(), query, nothing);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Response as GraphqlResponse;
-use async_graphql::parser::types::{ExecutableDocument, Selection};
+use async_graphql::parser::types::{OperationDefinition, Selection};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -18,14 +18,13 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-use super::operation::operation;
 use super::process::Process;
 
 /// Rejected before GraphQL: overload, or not a GraphQL request.
 const REFUSED: &str = "refused";
 /// Several root fields in one operation.
 const SEVERAL: &str = "several";
-/// A field that the schema lacks, introspection, or no field.
+/// Introspection, or no field.
 const OTHER: &str = "other";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -124,11 +123,8 @@ impl HttpMetrics {
 }
 
 /// The label of an operation: its root field, if it has only one.
-pub(super) fn operation_label<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> &'d str {
-    let Some(operation) = operation(document, name) else {
-        return OTHER;
-    };
-    match operation.node.selection_set.node.items.as_slice() {
+pub(super) fn operation_label(operation: &OperationDefinition) -> &str {
+    match operation.selection_set.node.items.as_slice() {
         [only] => match &only.node {
             Selection::Field(field) => field.node.name.node.as_str(),
             _ => OTHER,

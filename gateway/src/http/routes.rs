@@ -11,7 +11,6 @@ use warp::{Filter, Reply};
 
 use super::any_schema::AnySchema;
 use super::config::HttpConfig;
-use super::document::InputTypes;
 use super::endpoint::Endpoint;
 use super::explorer;
 use super::health::{self, Readiness};
@@ -23,19 +22,12 @@ pub fn routes(
     schema: AnySchema,
     config: HttpConfig,
     readiness: Readiness,
-    input_types: InputTypes,
     metrics: HttpMetrics,
     scrape: Scrape,
     replicas: Option<Arc<dyn ReadReplicas>>,
 ) -> BoxedFilter<(Response,)> {
     let (origins, serves_clients) = (config.cors_origins.clone(), config.serves_clients);
-    let endpoint = Arc::new(Endpoint::new(
-        schema,
-        config,
-        metrics,
-        input_types,
-        replicas,
-    ));
+    let endpoint = Arc::new(Endpoint::new(schema, config, metrics, replicas));
     let api = warp::path("graphql")
         .and(warp::path::end())
         .and(warp::method())

@@ -7,6 +7,7 @@ mod explorer;
 mod fuzz;
 mod graphql_http;
 mod quick_test;
+mod referee;
 mod services;
 
 use std::path::Path;
@@ -66,7 +67,7 @@ const PGBOUNCER: Tool = Tool {
 };
 
 /// Every step, in the order in which they run.
-pub(crate) const ALL: [Step; 7] = [
+pub(crate) const ALL: [Step; 8] = [
     Step {
         name: SERVICES,
         about: "real servers for the tests",
@@ -106,6 +107,14 @@ pub(crate) const ALL: [Step; 7] = [
         wants: &[],
         installs: &[NODE_JS],
         run: graphql_http::run,
+    },
+    Step {
+        name: "referee",
+        about: "the validation of documents against that of graphql-js, on a real node",
+        needs: &[BUILD_NODE],
+        wants: &[],
+        installs: &[NODE_JS],
+        run: referee::run,
     },
     Step {
         name: "explorer",

@@ -69,7 +69,6 @@ async fn malformed_documents_fail_to_parse() {
         "{ accounts(id: ) { id } }",
         "accounts",
         r#"{ accounts(id: "x) { id } }"#,
-        "fragment F on Query { __typename }",
     ] {
         let response = node.api.run(document).await;
         require_code(&response, "GRAPHQL_PARSE_FAILED");
@@ -81,6 +80,7 @@ async fn malformed_documents_fail_to_parse() {
 async fn documents_against_the_schema_fail_to_validate() {
     let node = TestNode::start().await;
     for document in [
+        "fragment F on Query { __typename }",
         "{ nope }",
         "{ accounts { nope } }",
         "{ accounts }",

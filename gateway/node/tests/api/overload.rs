@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use hyper::{Method, StatusCode};
+use serde_json::Value;
 
 use crate::node::TestNode;
 
@@ -75,12 +76,26 @@ async fn too_complex_documents_are_refused_cheaply() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn document_as_deep_as_allowed_is_executed() {
+    const DEEPEST: usize = 62;
+    let node = TestNode::start().await;
+    let deep = |levels: usize| {
+        let (open, close) = ("ofType { ".repeat(levels), "} ".repeat(levels));
+        format!("{{ __type(name: \"Account\") {{ {open} name {close} }} }}")
+    };
+    let response = node.api.run(&deep(DEEPEST)).await;
+    assert_eq!(response.data("/__type/ofType"), Value::Null);
+    let response = node.api.run(&deep(DEEPEST + 1)).await;
+    assert_eq!(response.code(), "DOCUMENT_TOO_COMPLEX");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn document_with_many_errors_reports_the_first_ones() {
     let node = TestNode::start().await;
-    let arguments: String = (0..5_000).map(|n| format!("a{n}: 1 ")).collect();
+    let fields: String = (0..3_900).map(|n| format!("a{n} ")).collect();
     let response = node
         .api
-        .run(&format!("{{ accounts({arguments}) {{ id }} }}"))
+        .run(&format!("{{ accounts {{ {fields} }} }}"))
         .await;
     let json = response.json();
     let errors = json["errors"].as_array().map(Vec::len);

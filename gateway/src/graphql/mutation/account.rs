@@ -8,8 +8,7 @@ use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::AccountInput;
-use super::super::request::execute_merged_once;
-use super::Change;
+use super::{Change, failing_alone};
 
 pub(super) struct AccountMutations;
 
@@ -22,7 +21,7 @@ impl AccountMutations {
         account: AccountInput,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let key = idempotency_key.as_deref();
             let content = |print: FingerprintBuilder| print.text(&account.name);
             let request =
@@ -47,7 +46,7 @@ impl AccountMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "renameAccount", |print| print.text(&name))?;
             let rename = AccountCommand::Rename { name };
@@ -68,7 +67,7 @@ impl AccountMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "closeAccount", |print| print)?;
             let close = AccountCommand::Close;

@@ -29,6 +29,14 @@ impl Mutation {
     }
 }
 
+/// The result of a mutation that may fail without its siblings: inside an `Option`, an error nulls
+/// only its field.
+async fn failing_alone<T>(
+    mutation: impl Future<Output = FieldResult<T>>,
+) -> Option<FieldResult<T>> {
+    Some(mutation.await)
+}
+
 /// The arguments of every mutation of an existing entity.
 struct Change {
     id: String,

@@ -9,8 +9,7 @@ use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::OrderInput;
 use super::super::order::{OrderObject, attach_descriptions};
-use super::super::request::execute_merged_once;
-use super::Change;
+use super::{Change, failing_alone};
 
 pub(super) struct OrderMutations;
 
@@ -23,7 +22,7 @@ impl OrderMutations {
         order: OrderInput,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let order = order.into_shop();
             let content = |print: FingerprintBuilder| {
                 let line = |print: FingerprintBuilder, line: &OrderLineInput| {
@@ -49,7 +48,7 @@ impl OrderMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             change_order(context, "confirmOrder", change, OrderCommand::Confirm).await
         })
@@ -64,7 +63,7 @@ impl OrderMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             change_order(context, "completeOrder", change, OrderCommand::Complete).await
         })
@@ -80,7 +79,7 @@ impl OrderMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             change_order(
                 context,

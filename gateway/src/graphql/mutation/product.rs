@@ -9,8 +9,7 @@ use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::{MoneyInput, PricedProductInput, ProductInput};
 use super::super::product::ProductObject;
-use super::super::request::execute_merged_once;
-use super::Change;
+use super::{Change, failing_alone};
 
 pub(super) struct ProductMutations;
 
@@ -23,7 +22,7 @@ impl ProductMutations {
         product: ProductInput,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let product = product.into_shop(app(context).currency);
             let key = idempotency_key.as_deref();
             let request =
@@ -40,7 +39,7 @@ impl ProductMutations {
         product: PricedProductInput,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let product = product.into_shop(app(context).currency);
             let key = idempotency_key.as_deref();
             let request = command_request(
@@ -65,7 +64,7 @@ impl ProductMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let content = |print: FingerprintBuilder| {
                 print
                     .optional(name.as_deref())
@@ -92,7 +91,7 @@ impl ProductMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let app = app(context);
             let price = price.into_shop(app.currency);
             let content =
@@ -117,7 +116,7 @@ impl ProductMutations {
         expected_version: Option<i32>,
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
-        execute_merged_once(context, async {
+        failing_alone(async {
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "withdrawProduct", |print| print)?;
             let withdraw = ProductCommand::Withdraw;

@@ -9,7 +9,7 @@ pub(super) const NESTING_MAX: usize = 64;
 /// Names, numbers and strings of a document. The largest in practice (introspection, an order with
 /// a hundred lines) have some hundreds. While validation errors are collected, one for each takes
 /// up to 6 KB.
-const TOKENS_MAX: usize = 12_000;
+pub(super) const TOKENS_MAX: usize = 12_000;
 /// Bytes of a name. Those of this schema have some 20, generated ones up to 100.
 pub(crate) const NAME_BYTES_MAX: usize = 256;
 

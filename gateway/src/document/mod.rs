@@ -1,0 +1,28 @@
+//! GraphQL documents: limits, parsing and validation to the letter of the specification, and the
+//! merging of selections. Only what is valid and merged reaches the executor.
+
+mod argument_message;
+mod convert;
+mod document_error;
+mod documents;
+mod expansion;
+mod lexer;
+mod lexical_limits;
+mod line_index;
+mod merge;
+mod message;
+mod output_types;
+mod parse;
+mod schema;
+#[cfg(test)]
+mod slow_documents;
+mod spaced_variables;
+mod suggestion;
+mod valid_document;
+mod value_message;
+mod variables;
+
+pub(crate) use document_error::DocumentError;
+pub use documents::Documents;
+pub(crate) use lexical_limits::NAME_BYTES_MAX;
+pub(crate) use valid_document::Document;

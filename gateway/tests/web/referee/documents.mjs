@@ -1,0 +1,177 @@
+// Documents for the referee, by the rule of the specification that they are about. Each list has valid and invalid ones,
+// which the referee checks: graphql-js says which are which.
+
+const account = 'accounts(id: "a") { id }';
+
+export const DOCUMENTS = {
+  Syntax: [
+    '{ accounts { id } }', '{accounts{id}}', 'query { accounts { id } }', 'query Q { accounts { id } }',
+    '\ufeff{ accounts { id } }', '{ accounts \ufeff { id } }', '#c\n{ accounts { id } } # d', '{,accounts,,{,id,},}',
+    '{ accounts { id } ', '{ accounts { id } } }', '{ }', '{ accounts { } }', '', '   ', '# only a comment', '\ufeff',
+    'query', 'query Q', 'query Q { }', 'query () { accounts { id } }', '{ accounts() { id } }', '{ accounts(id:) { id } }',
+    '{ accounts(id "a") { id } }', '{ accounts(id: "a" pagination: null) { id } }', '{ accounts(: "a") { id } }',
+    '{ a: accounts { id } }', '{ a : accounts { b : id } }', '{ a: b: accounts { id } }', '{ : accounts { id } }',
+    '{ accounts { id } } { accounts { id } }', '{ on: accounts { id } }', '{ query: accounts { true: id } }',
+    'fragment on on Query { accounts { id } } { ...on }', '{ ... on Query { accounts { id } } }', '{ ... { accounts { id } } }',
+    '{ ...F } fragment F { accounts { id } }', '{ ...F } fragment F on { accounts { id } }', '{ ... }', '{ ...\nF } fragment F on Query { accounts { id } }',
+    'Query { accounts { id } }', 'type Query { a: Int }', 'schema { query: Query }', 'extend type Query { a: Int }', 'directive @a on FIELD',
+    '{ accounts ! { id } }', '{ accounts; { id } }', '{ accounts { id? } }', '{ accounts { %id } }', '{ accounts { id } } \u0000',
+    '{ accounts { id\u00a0} }', '{ accounts { i\u0064 } }', '{ accounts { ïd } }', '{ accounts { $id } }', '{ accounts { @id } }',
+  ],
+  Strings: [
+    '{ accounts(id: "") { id } }', '{ accounts(id: "a\\n\\t\\r\\b\\f\\/\\\\\\"b") { id } }', '{ accounts(id: "\\u0041") { id } }',
+    '{ accounts(id: "\\u{41}") { id } }', '{ accounts(id: "\\u{1F600}") { id } }', '{ accounts(id: "\\ud83d\\ude00") { id } }',
+    '{ accounts(id: "\\ud83d") { id } }', '{ accounts(id: "\\ude00\\ud83d") { id } }', '{ accounts(id: "\\u{110000}") { id } }',
+    '{ accounts(id: "\\u{}") { id } }', '{ accounts(id: "\\u{D800}") { id } }', '{ accounts(id: "\\u12") { id } }', '{ accounts(id: "\\x41") { id } }',
+    '{ accounts(id: "a\nb") { id } }', '{ accounts(id: "a) { id } }', '{ accounts(id: "a\u2028b") { id } }', '{ accounts(id: "\t") { id } }',
+    '{ accounts(id: "\u0007") { id } }', '{ accounts(id: """a""") { id } }', '{ accounts(id: """""") { id } }', '{ accounts(id: """ " "" """) { id } }',
+    '{ accounts(id: """\\"""""") { id } }', '{ accounts(id: """a\\"""b""") { id } }', '{ accounts(id: """a\n  b\n\n  c""") { id } }',
+    '{ accounts(id: """a\r\n\tb\\n\\u00zz""") { id } }', '{ accounts(id: """a) { id } }', '{ accounts(id: """a"") { id } }', '{ accounts(id: """a""""") { id } }',
+    '{ accounts(id: """ä\n ö\n  😀""") { id } }', '{ accounts(id: "😀") { id } }', '{ accounts(id: \'a\') { id } }', '{ accounts(id: "\\u{0000000041}") { id } }',
+  ],
+  Numbers: ['0', '-0', '1', '-1', '00', '01', '-01', '+1', '1.', '1.0', '.5', '1e3', '1E+3', '1e', '1.5e-3', '0x1', '1_000', '1a', '1.5.2', '2147483647', '2147483648',
+    '-2147483648', '-2147483649', '99999999999999999999', 'NaN', 'Infinity', '- 1', '1e3.5'].map(
+    (number) => `{ accounts(pagination: { take: ${number} }) { id } }`,
+  ),
+  Floats: ['0', '-1', '9.99', '1e2', '1.5E-2', '.5', '5.', '"9.99"', 'true', 'null', '[9.99]', '{}', 'FREE', '999999999999999999999', '0.1e400x'].map(
+    (price) => `mutation { createProduct(product: { name: "a", description: "", price: ${price} }) { id } }`,
+  ),
+  ExecutableDefinitions: [`{ ${account} } type A { b: Int }`, `{ ${account} } scalar A`, `{ ${account} } enum A { B }`, `{ ${account} } input A { b: Int }`, `{ ${account} } extend schema @a`, `{ ${account} }`],
+  UniqueOperationNames: [
+    'query A { accounts { id } } query B { accounts { id } }', 'query A { accounts { id } } query A { accounts { id } }',
+    'query A { accounts { id } } mutation A { createAccount(account: { name: "a" }) { id } }', 'query A { ...A } fragment A on Query { accounts { id } }',
+    'query A { accounts { id } } query B { accounts { id } } query A { order(id: "a") { id } }',
+  ],
+  LoneAnonymousOperation: [
+    '{ accounts { id } } query B { accounts { id } }', 'query { accounts { id } } mutation { createAccount(account: { name: "a" }) { id } }',
+    '{ ...F } fragment F on Query { accounts { id } }', 'query A { accounts { id } } { accounts { id } }', 'fragment F on Query { accounts { id } }',
+  ],
+  FieldsOnCorrectType: [
+    '{ accounts { id name createdAt closed version orders { id } } }', '{ accounts { nam } }', '{ account { id } }', '{ accounts { __typename } }',
+    '{ __typename }', '{ accounts { __schema { queryType { name } } } }', '{ __schema { queryType { name } } }', '{ __type(name: "Account") { name } }', '{ __type { name } }',
+    '{ __schema { nope } }', 'mutation { accounts { id } }', '{ createAccount(account: { name: "a" }) { id } }', '{ a: nope }', '{ accounts { a: id b: nope } }',
+    '{ ...F } fragment F on Account { nope }', '{ accounts { ...F } } fragment F on Account { nope }', '{ accounts { ... { nope } } }', '{ accounts { ... on Account { nope } } }',
+    '{ accounts { orders { products { id price quantity name description priceMoney { amount currency minorUnits } } } } }', '{ accounts { orders { account { id } } } }',
+    'mutation { __typename }', 'mutation { __schema { queryType { name } } }', '{ __schema { types { fields { args { defaultValue type { ofType { name } } } } } } }',
+  ],
+  ScalarLeafs: [
+    '{ accounts }', '{ accounts { id { a } } }', '{ accounts { id {} } }', '{ accounts { orders } }', '{ order(id: "a") }', '{ order(id: "a") { status { a } } }',
+    '{ order(id: "a") { status totalPrice } }', '{ __schema }', '{ __typename { a } }', '{ accounts { createdAt { year } } }', '{ history(id: "a") { data { a } } }', '{ history(id: "a") { data } }',
+  ],
+  KnownArgumentNames: [
+    '{ accounts(id: "a") { id } }', '{ accounts(ids: "a") { id } }', '{ accounts(Id: "a") { id } }', '{ accounts { id(a: 1) } }', '{ accounts { id @skip(unless: true) } }',
+    '{ accounts { id @skip(if: true, unless: true) } }', '{ accounts(id: "a", a: 1, b: 2) { id } }', '{ accounts { orders(take: 1) { id } } }', '{ accounts { orders(pagination: { take: 1 }) { id } } }',
+    '{ __type(nam: "a") { name } }', '{ __type(name: "a") { fields(includeDeprecated: true) { name } } }', '{ accounts { ...F } } fragment F on Account { orders(a: 1) { id } }',
+  ],
+  UniqueArgumentNames: [
+    '{ accounts(id: "a", id: "a") { id } }', '{ accounts(id: "a", id: "b", id: "c") { id } }', '{ a: accounts(id: "a") { id } b: accounts(id: "a") { id } }',
+    '{ accounts { id @skip(if: true, if: true) } }', '{ accounts { id @skip(if: true) } }', '{ accounts(id: "a", pagination: {}) { id } }',
+  ],
+  ProvidedRequiredArguments: [
+    '{ order { id } }', '{ order(id: null) { id } }', '{ order(id: "a") { id } }', '{ history { id } }', '{ history(pagination: {}) { id } }', 'mutation { createAccount { id } }',
+    'mutation { createOrder(idempotencyKey: "a") { id } }', '{ accounts { id @skip } }', '{ accounts { id @include } }', '{ accounts @include(if: true) { id } }', '{ accounts @skip() { id } }',
+    'mutation { renameAccount(id: "a") { id } }', 'mutation { renameAccount(name: "a") { id } }', 'mutation { renameAccount(id: "a", name: "b") { id } }', 'query($i: String!) { order(id: $i) { id } }',
+  ],
+  UniqueInputFieldNames: [
+    '{ accounts(pagination: { take: 1, take: 1 }) { id } }', '{ accounts(pagination: { take: 1, skip: 1 }) { id } }', '{ accounts(pagination: { take: 1, take: 2, skip: 1, skip: 2 }) { id } }',
+    'mutation { createOrder(order: { accountId: "a", products: [{ productId: "a", quantity: 1, productId: "b" }] }) { id } }',
+    'mutation { createOrder(order: { accountId: "a", products: [{ productId: "a", quantity: 1 }, { productId: "a", quantity: 1 }] }) { id } }',
+    'query($p: PaginationInput = { take: 1, take: 2 }) { accounts(pagination: $p) { id } }', 'query($p: PaginationInput = { take: 1 }) { accounts(pagination: $p) { id } }',
+  ],
+  ValuesOfCorrectType: [
+    ...['"a"', '1', '1.5', 'true', 'null', 'A', '[]', '["a"]', '["a", "b"]', '{}', '{ a: 1 }', '"""a"""'].map((value) => `{ accounts(id: ${value}) { id } }`),
+    ...['1', '"1"', '1.0', 'true', 'null', 'A', '[1]', '{}'].map((value) => `{ accountsConnection(first: ${value}) { nodes { id } } }`),
+    ...['{}', '{ take: 1 }', '{ take: null }', '{ take: "1" }', '{ tak: 1 }', '{ take: 1, a: 2 }', 'null', '1', '[]', '[{}]', '[{ take: 1 }]', '"a"'].map((value) => `{ accounts(pagination: ${value}) { id } }`),
+    ...['{ name: "a" }', '{}', '{ name: null }', '{ name: 1 }', '{ name: "a", b: 1 }', '{ Name: "a" }', '[{ name: "a" }]', 'null', '"a"'].map((value) => `mutation { createAccount(account: ${value}) { id } }`),
+    ...['[]', '{ productId: "a", quantity: 1 }', '[{ productId: "a", quantity: 1 }]', '[{ productId: "a" }]', '[null]', 'null', '[[{ productId: "a", quantity: 1 }]]', '["a"]', '[{ productId: "a", quantity: 1.5 }]', '[{ productId: 1, quantity: 1 }]', '[{ productId: "a", quantity: 1 }, null]', '[{ productId: "a", quantity: 1 }, { productId: "b", quantity: "2" }]'].map(
+      (value) => `mutation { createOrder(order: { accountId: "a", products: ${value} }) { id } }`,
+    ),
+    ...['true', '1', '"true"', 'null', 'TRUE', '[true]'].map((value) => `{ accounts { id @include(if: ${value}) } }`),
+    'mutation { repriceProduct(id: "a", price: { amount: "1" }) { id } }', 'mutation { repriceProduct(id: "a", price: { amount: 1 }) { id } }', 'mutation { repriceProduct(id: "a", price: { currency: "USD" }) { id } }', 'mutation { repriceProduct(id: "a", price: "1") { id } }',
+  ],
+  KnownTypeNames: [
+    'query($a: Nope) { accounts(id: $a) { id } }', 'query($a: [Nope!]!) { accounts(id: $a) { id } }', 'query($a: [Nope] = 3) { accounts { id } }', '{ ... on Nope { accounts { id } } }', '{ ...F } fragment F on Nope { id }',
+    '{ ... on Query { accounts { id } } }', 'query($a: string) { accounts(id: $a) { id } }', 'query($a: Float!) { accounts { id } }', '{ __type(name: "Nope") { name } }',
+  ],
+  VariablesAreInputTypes: [
+    'query($a: Account) { accounts(id: $a) { id } }', 'query($a: [Order!]) { accounts(id: $a) { id } }', 'query($a: Query!) { accounts(id: $a) { id } }', 'query($a: String) { accounts(id: $a) { id } }',
+    'query($a: OrderStatus) { accounts(id: $a) { id } }', 'query($a: PaginationInput) { accounts(pagination: $a) { id } }', 'query($a: __Type) { accounts(id: $a) { id } }',
+  ],
+  UniqueVariableNames: ['query($a: String, $a: String) { accounts(id: $a) { id } }', 'query($a: String, $b: String) { accounts(id: $a) { id } products(id: $b) { id } }', 'query A($a: String) { accounts(id: $a) { id } } query B($a: String) { accounts(id: $a) { id } }'],
+  NoUndefinedVariables: [
+    '{ accounts(id: $a) { id } }', 'query Q($b: String) { accounts(id: $a) { id } products(id: $b) { id } }', 'query Q { ...F } fragment F on Query { accounts(id: $a) { id } }',
+    'query Q($a: String) { ...F } fragment F on Query { ...G } fragment G on Query { accounts(id: $a) { id } }', 'query P($a: String) { ...F } query Q { ...F } fragment F on Query { accounts(id: $a) { id } }',
+    '{ accounts { id @skip(if: $a) } }', '{ accounts(pagination: { take: $a }) { id } }', 'query($a: Int) { accounts(pagination: { take: $a }) { id } }', 'query($a: Boolean!) { accounts { id @skip(if: $a) } }',
+    'mutation { createOrder(order: { accountId: "a", products: [{ productId: $p, quantity: 1 }] }) { id } }', 'query Q($a: Int = $b) { accounts(pagination: { take: $a }) { id } }',
+  ],
+  NoUnusedVariables: [
+    'query($a: String) { accounts { id } }', 'query($a: String) { accounts(id: $a) { id } }', 'query($a: String, $b: String) { accounts(id: $a) { id } }', 'query Q($a: String) { ...F } fragment F on Query { accounts(id: $a) { id } }',
+    'query P($a: String) { ...F } query Q($b: String) { products(id: $b) { id } } fragment F on Query { accounts(id: $a) { id } }', 'query P($a: String) { ...F } query Q($a: String) { accounts { id } } fragment F on Query { accounts(id: $a) { id } }',
+    'query($a: Boolean!) { accounts @include(if: $a) { id } }', 'query($a: [PaginationInput]) { accounts { id } }',
+  ],
+  VariablesInAllowedPosition: [
+    ...['String', 'String!', '[String]', '[String!]!', 'ID', 'ID!', 'Int', 'Int!', 'Float', 'Boolean', 'OrderStatus', 'OrderStatus!', 'PaginationInput', 'JSON', 'Time'].flatMap((type) => [
+      `query($v: ${type}) { accounts(id: $v) { id } }`,
+      `query($v: ${type}) { order(id: $v) { id } }`,
+      `query($v: ${type}) { accountsConnection(first: $v) { nodes { id } } }`,
+      `query($v: ${type}) { accounts(pagination: { take: $v }) { id } }`,
+      `mutation($v: ${type}) { createAccount(account: { name: $v }) { id } }`,
+    ]),
+    ...['Float', 'Float!', 'Int', 'Int!', 'String!', 'JSON'].map((type) => `mutation($v: ${type}) { createProduct(product: { name: "a", description: "", price: $v }) { id } }`),
+    ...['AccountInput', 'AccountInput!', 'JSON', 'JSON!', 'ProductInput!', '[AccountInput!]'].map((type) => `mutation($v: ${type}) { createAccount(account: $v) { id } }`),
+    ...['[OrderProductInput!]!', '[OrderProductInput!]', '[OrderProductInput]!', 'OrderProductInput!', '[[OrderProductInput!]!]!'].map((type) => `mutation($v: ${type}) { createOrder(order: { accountId: "a", products: $v }) { id } }`),
+    ...['OrderProductInput', 'OrderProductInput!', '[OrderProductInput!]!'].map((type) => `mutation($v: ${type}) { createOrder(order: { accountId: "a", products: [$v] }) { id } }`),
+    ...['Boolean', 'Boolean!', 'Boolean = true', 'Boolean = null', 'Boolean! = false', 'String'].map((type) => `query($v: ${type}) { accounts { id @include(if: $v) name @skip(if: $v) } }`),
+    ...['String = "a"', 'String = null', 'String! = "a"', 'Int = 1'].map((type) => `query($v: ${type}) { order(id: $v) { id } }`),
+    'query($v: String) { ...F } fragment F on Query { order(id: $v) { id } }', 'query($v: String!) { ...F } fragment F on Query { order(id: $v) { id } }',
+    'query P($v: String!) { ...F } query Q($v: String) { ...F } fragment F on Query { order(id: $v) { id } }',
+  ],
+  DefaultValuesOfCorrectType: [
+    ...['String = "a"', 'String = 1', 'String = null', 'String! = "a"', 'String! = null', '[String] = "a"', '[String] = ["a", null]', '[String!] = ["a", null]', 'String = A'].map((type) => `query($v: ${type}, $s: String = "b") { accounts(id: $s) { id } history(id: "a") @skip(if: true) { id } products(query: $v) { id } }`),
+    ...['PaginationInput = {}', 'PaginationInput = { take: 1 }', 'PaginationInput = { take: "1" }', 'PaginationInput = { nope: 1 }', 'PaginationInput! = { skip: null }', 'PaginationInput = []'].map((type) => `query($v: ${type}) { accounts(pagination: $v) { id } }`),
+    ...['OrderProductInput = { productId: "a" }', '[OrderProductInput!]! = [{ productId: "a", quantity: 1 }]', '[OrderProductInput!]! = { productId: "a", quantity: 1 }'].map((type) => `mutation($v: ${type}) { createOrder(order: { accountId: "a", products: $v }) { id } }`),
+    'query($v: String = $w, $w: String) { accounts(id: $v) { id } products(id: $w) { id } }', 'query($v: Int = 2147483648) { accountsConnection(first: $v) { nodes { id } } }',
+  ],
+  KnownFragmentNames: ['{ ...F }', '{ ...F } fragment F on Query { ...G }', '{ ...F } fragment F on Query { ...G } fragment G on Query { accounts { id } }', '{ accounts { ...f } } fragment F on Account { id }'],
+  NoUnusedFragments: [
+    `{ ${account} } fragment F on Account { id }`, `{ ${account} } fragment F on Account { ...G } fragment G on Account { id }`, '{ accounts { ...F } } fragment F on Account { id }',
+    '{ accounts { ...F } } fragment F on Account { ...G } fragment G on Account { id } fragment H on Account { ...G }',
+  ],
+  UniqueFragmentNames: ['{ ...F } fragment F on Query { accounts { id } } fragment F on Query { products { id } }', '{ ...F ...G } fragment F on Query { accounts { id } } fragment G on Query { accounts { id } }'],
+  NoFragmentCycles: [
+    '{ ...F } fragment F on Query { ...F }', '{ ...F } fragment F on Query { ...G } fragment G on Query { ...F }', '{ accounts { ...F } } fragment F on Account { orders { ...G } } fragment G on Order { id }',
+    '{ ...F ...G } fragment F on Query { ...H } fragment G on Query { ...H } fragment H on Query { accounts { id } }', '{ accounts { id } } fragment F on Query { ... { ...F } }',
+    '{ ...A } fragment A on Query { ...B ...C } fragment B on Query { ...C } fragment C on Query { ...A }',
+  ],
+  FragmentsOnCompositeTypes: ['{ ... on String { id } }', '{ ... on PaginationInput { take } }', '{ ... on OrderStatus { id } }', '{ ...F } fragment F on Int { id }', '{ accounts { ... on Account { id } } }', '{ ...F } fragment F on AccountInput { name }', '{ ... on JSON { id } }'],
+  PossibleFragmentSpreads: [
+    '{ ... on Mutation { __typename } }', '{ accounts { ... on Order { id } } }', '{ accounts { ...F } } fragment F on Product { id }', '{ accounts { ...F } } fragment F on Account { id }', '{ accounts { orders { ... on Order { ... on Order { id } } } } }',
+    'mutation { ...F } fragment F on Query { accounts { id } }', '{ accounts { ...F } } fragment F on Account { ... on Product { id } }',
+  ],
+  KnownDirectives: [
+    '{ accounts @nope { id } }', 'query @skip(if: true) { accounts { id } }', '{ ...F @skip(if: true) } fragment F on Query { accounts { id } }', '{ ... @include(if: true) { accounts { id } } }', '{ ...F } fragment F on Query @skip(if: true) { accounts { id } }',
+    'query($a: String @deprecated) { accounts(id: $a) { id } }', '{ accounts @deprecated { id } }', '{ accounts { id @specifiedBy(url: "a") } }', 'query Q @include(if: true) { accounts { id } }', 'query($a: String @nope) { accounts(id: $a) { id } }', '{ accounts { id @ skip(if: false) } }',
+  ],
+  UniqueDirectivesPerLocation: [
+    '{ accounts { id @skip(if: true) @skip(if: false) } }', '{ accounts { id @skip(if: true) @include(if: true) } }', '{ accounts { id @skip(if: true) id @skip(if: false) } }', '{ ... @include(if: true) @include(if: true) { accounts { id } } }', '{ ...F @skip(if: true) @skip(if: true) } fragment F on Query { accounts { id } }',
+  ],
+  OverlappingFieldsCanBeMerged: [
+    '{ accounts { id id } }', '{ accounts { a: id a: name } }', '{ accounts { name: id name } }', '{ accounts(id: "a") { id } accounts(id: "a") { name } }', '{ accounts(id: "a") { id } accounts(id: "b") { id } }', '{ accounts(id: "a") { id } accounts { id } }',
+    '{ a: accounts { id } a: products { id } }', '{ ...F accounts { a: id } } fragment F on Query { accounts { a: name } }', '{ ...F ...G } fragment F on Query { a: accounts { id } } fragment G on Query { a: products { id } }',
+    '{ accounts { ...F ...G } } fragment F on Account { a: id } fragment G on Account { a: name }', '{ accounts { orders(pagination: { take: 1 }) { id } orders(pagination: { take: 1 }) { status } } }', '{ accounts { orders(pagination: { take: 1 }) { id } orders(pagination: { take: 2 }) { id } } }',
+    '{ accounts { orders(pagination: { take: 1, skip: 2 }) { id } orders(pagination: { skip: 2, take: 1 }) { id } } }', '{ accounts(pagination: null) { id } accounts { id } }', 'query($a: String) { accounts(id: $a) { id } accounts(id: $a) { name } }', 'query($a: String, $b: String) { accounts(id: $a) { id } accounts(id: $b) { id } }',
+    '{ accounts(id: "a") { id } accounts(id: """a""") { id } }', '{ productsConnection(first: 1) { nodes { id } } productsConnection(first: 1) { nodes { x: id } } }', '{ accounts { id @skip(if: true) id: name @include(if: true) } }',
+    '{ accounts { orders { x: id } orders { x: status } } }', '{ accounts { orders { products { x: id } } } accounts { orders { products { x: name } } } }', '{ accounts { orders { products { x: id } } } accounts { orders { products { x: id y: name } } } }',
+    '{ ...F } fragment F on Query { ...G accounts { x: id } } fragment G on Query { accounts { x: closed } }', '{ a: __typename a: __typename }', '{ a: __typename accounts { a: id } }', '{ accounts { ... { ... { x: id } } ... { x: name } } }',
+    '{ a: accountsConnection(first: 1) { nodes { id } } a: accountsConnection(last: 1) { nodes { id } } }',
+    'mutation { createAccount(account: { name: "a" }) { id } createAccount(account: { name: "a" }) { name } }', 'mutation { createAccount(account: { name: "a" }) { id } createAccount(account: { name: "b" }) { id } }',
+  ],
+  WholeRequests: [
+    'query Page($page: PaginationInput = { take: 10 }, $full: Boolean = false) { accounts(pagination: $page) { ...Name orders @include(if: $full) { id status products { name quantity priceMoney { amount currency } } } } } fragment Name on Account { id name }',
+    'mutation Order($order: OrderInput!, $key: String) { createOrder(order: $order, idempotencyKey: $key) { id totalPrice createdAt } }',
+    'query Orders($id: String!, $after: String) { accounts(id: $id) { ordersConnection(first: 20, after: $after) { pageInfo { hasNextPage endCursor } edges { cursor node { id status totalMoney { amount currency } } } } } }',
+    'mutation { a: createAccount(account: { name: "a" }) { id } b: createAccount(account: { name: "b" }) { id } c: createAccount(account: "c") { id } }',
+    'query IntrospectionQuery { __schema { queryType { name } mutationType { name } subscriptionType { name } types { ...FullType } directives { name locations args { ...InputValue } } } } fragment FullType on __Type { kind name fields(includeDeprecated: true) { name args { ...InputValue } type { ...TypeRef } isDeprecated } inputFields { ...InputValue } interfaces { ...TypeRef } enumValues(includeDeprecated: true) { name } possibleTypes { ...TypeRef } } fragment InputValue on __InputValue { name type { ...TypeRef } defaultValue } fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name } } }',
+    'query($i: [OrderStatus!], $t: Float!) { accounts { id } }', 'query($ a : String) { accounts(id: $\n# here\na) { id } }', 'query Q($a: Boolean!, $b: Boolean!) { accounts { ... @skip(if: $a) { id } ... @include(if: $b) { id name } } }',
+  ],
+};
