@@ -114,7 +114,9 @@ impl AccountObject {
     async fn orders(
         &self,
         context: &Context<'_>,
-        pagination: Option<PaginationInput>,
+        #[graphql(desc = "Rows to skip, and to return at most.")] pagination: Option<
+            PaginationInput,
+        >,
     ) -> FieldResult<Vec<Row<OrderObject>>> {
         let orders = match page(pagination) {
             Ok(page) => self.read_orders(context, OrderPage::Offset(page)).await,
@@ -128,10 +130,12 @@ impl AccountObject {
     async fn orders_connection(
         &self,
         context: &Context<'_>,
-        after: Option<String>,
-        before: Option<String>,
-        first: Option<i32>,
-        last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows behind it, with `first`.")] after: Option<String>,
+        #[graphql(desc = "Cursor: only rows before it, with `last`.")] before: Option<String>,
+        #[graphql(desc = "Rows at most, from the start: 0 to 1000. Default 100.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Rows at most, from the end: 0 to 1000.")] last: Option<i32>,
     ) -> FieldResult<Connection<Cursor, Row<OrderObject>>> {
         let window = Window {
             after,

@@ -3,6 +3,7 @@
 mod account;
 mod app;
 mod budgeted;
+mod error_code;
 mod errors;
 mod history;
 mod idempotency;

@@ -29,8 +29,10 @@ impl Query {
     async fn accounts(
         &self,
         context: &Context<'_>,
-        pagination: Option<PaginationInput>,
-        id: Option<String>,
+        #[graphql(desc = "Rows to skip, and to return at most.")] pagination: Option<
+            PaginationInput,
+        >,
+        #[graphql(desc = "Id of one account; without it, a page of all.")] id: Option<String>,
     ) -> FieldResult<Vec<Row<AccountObject>>> {
         let page = page(pagination).map_err(rejected)?;
         let shop = &app(context).shop;
@@ -53,9 +55,11 @@ impl Query {
     async fn products(
         &self,
         context: &Context<'_>,
-        pagination: Option<PaginationInput>,
-        query: Option<String>,
-        id: Option<String>,
+        #[graphql(desc = "Rows to skip, and to return at most.")] pagination: Option<
+            PaginationInput,
+        >,
+        #[graphql(desc = "Text to search for, of 1 to 200 characters.")] query: Option<String>,
+        #[graphql(desc = "Id of one product.")] id: Option<String>,
     ) -> FieldResult<Vec<Row<ProductObject>>> {
         let page = page(pagination).map_err(rejected)?;
         let app = app(context);
@@ -75,10 +79,12 @@ impl Query {
     async fn accounts_connection(
         &self,
         context: &Context<'_>,
-        after: Option<String>,
-        before: Option<String>,
-        first: Option<i32>,
-        last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows behind it, with `first`.")] after: Option<String>,
+        #[graphql(desc = "Cursor: only rows before it, with `last`.")] before: Option<String>,
+        #[graphql(desc = "Rows at most, from the start: 0 to 1000. Default 100.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Rows at most, from the end: 0 to 1000.")] last: Option<i32>,
     ) -> FieldResult<Connection<Cursor, Row<AccountObject>>> {
         let walk = Window {
             after,
@@ -105,10 +111,12 @@ impl Query {
     async fn products_connection(
         &self,
         context: &Context<'_>,
-        after: Option<String>,
-        before: Option<String>,
-        first: Option<i32>,
-        last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows behind it, with `first`.")] after: Option<String>,
+        #[graphql(desc = "Cursor: only rows before it, with `last`.")] before: Option<String>,
+        #[graphql(desc = "Rows at most, from the start: 0 to 1000. Default 100.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Rows at most, from the end: 0 to 1000.")] last: Option<i32>,
     ) -> FieldResult<Connection<Cursor, Row<ProductObject>>> {
         let walk = Window {
             after,
@@ -136,8 +144,10 @@ impl Query {
     async fn history(
         &self,
         context: &Context<'_>,
-        id: String,
-        pagination: Option<PaginationInput>,
+        #[graphql(desc = "Id of an account, a product or an order.")] id: String,
+        #[graphql(desc = "Rows to skip, and to return at most.")] pagination: Option<
+            PaginationInput,
+        >,
     ) -> FieldResult<Vec<Row<HistoryEntryObject>>> {
         let page = page(pagination).map_err(rejected)?;
         let history = app(context).shop.history(&id, page, budget(context)).await;
@@ -148,7 +158,11 @@ impl Query {
     }
 
     /// The order with this id.
-    async fn order(&self, context: &Context<'_>, id: String) -> Option<FieldResult<OrderObject>> {
+    async fn order(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Id of the order.")] id: String,
+    ) -> Option<FieldResult<OrderObject>> {
         Some(read_order(context, &id).await)
     }
 }

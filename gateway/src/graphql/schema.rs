@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, SchemaBuilder, ValidationMode};
+use async_graphql::connection::Connection;
+use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder, ValidationMode};
 use fritzy_actors::Shop;
 use fritzy_domain::{Currency, ProductIndex, ReadReplicas};
 
+use super::account::AccountObject;
 use super::app::App;
+use super::budgeted::Row;
+use super::error_code::ErrorCode;
 use super::mutation::Mutation;
+use super::order::OrderObject;
+use super::product::ProductObject;
 use super::query::Query;
+use super::relay::Cursor;
 
 /// The schema, ready to execute requests.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -36,10 +43,68 @@ pub fn build_schema(
 
 /// The schema in the schema definition language (SDL).
 pub fn schema_text() -> String {
-    builder().finish().sdl()
+    let options = SDLExportOptions::new().include_specified_by();
+    builder().finish().sdl_with_options(options)
 }
 
 pub(super) fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     // Our `Float` keeps the text of the number; the built-in one is a double.
     Schema::build_with_ignore_name_conflicts(Query, Mutation::new(), EmptySubscription, ["Float"])
+        // No field returns it, so it is in the printed schema only.
+        .register_output_type::<ErrorCode>()
+        // The library describes their fields only.
+        .override_output_type_description::<Connection<Cursor, Row<AccountObject>>>(
+            "Page of accounts, with cursors.",
+        )
+        .override_output_type_description::<Connection<Cursor, Row<ProductObject>>>(
+            "Page of products, with cursors.",
+        )
+        .override_output_type_description::<Connection<Cursor, Row<OrderObject>>>(
+            "Page of orders, with cursors.",
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Every element of the schema that has no description, by its path.
+    fn undescribed(of: &Value, path: &str, found: &mut Vec<String>) {
+        const LISTS: [&str; 4] = ["fields", "args", "inputFields", "enumValues"];
+        if of["description"].as_str().is_none_or(str::is_empty) {
+            found.push(path.to_owned());
+        }
+        for list in LISTS {
+            for inner in of[list].as_array().into_iter().flatten() {
+                let name = inner["name"].as_str().unwrap_or_default();
+                undescribed(inner, &format!("{path}.{name}"), found);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_element_of_the_schema_is_described() {
+        let schema = builder().finish();
+        let response = schema
+            .execute(
+                "{ __schema { types { name description enumValues { name description }
+                    fields { name description args { name description } }
+                    inputFields { name description } } } }",
+            )
+            .await;
+        let data = response.data.into_json().expect("JSON");
+        let mut found = Vec::new();
+        let types = data["__schema"]["types"].as_array().expect("types");
+        for ty in types {
+            let name = ty["name"].as_str().unwrap_or_default();
+            // Those of the specification are described by it.
+            if !name.starts_with("__") && name != "ID" {
+                undescribed(ty, name, &mut found);
+            }
+        }
+        assert!(types.len() > 30, "{} types", types.len());
+        assert_eq!(found, Vec::<String>::new());
+    }
 }

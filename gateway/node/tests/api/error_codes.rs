@@ -41,6 +41,22 @@ fn documented_error_codes_are_complete() {
     assert_eq!(set, ours.chain(PROTOCOL_CODES).collect());
 }
 
+/// For clients that generate code from the printed schema.
+#[test]
+fn error_codes_are_an_enum_of_the_schema() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema.graphql");
+    let schema = std::fs::read_to_string(file).expect("docs/schema.graphql");
+    let (_, rest) = schema.split_once("enum ErrorCode {\n").expect("the enum");
+    let (values, _) = rest.split_once("\n}").expect("its end");
+    let is_name = |line: &&str| {
+        let mut bytes = line.bytes();
+        !line.is_empty() && bytes.all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    };
+    let names: BTreeSet<&str> = values.lines().map(str::trim).filter(is_name).collect();
+    let ours = Code::ALL.into_iter().map(Code::as_str);
+    assert_eq!(names, ours.chain(PROTOCOL_CODES).collect());
+}
+
 /// All codes of a response; each error must have one.
 fn codes(response: &Response) -> BTreeSet<String> {
     let json = response.json();

@@ -18,7 +18,8 @@ impl AccountMutations {
     async fn create_account(
         &self,
         context: &Context<'_>,
-        account: AccountInput,
+        #[graphql(desc = "Account to create.")] account: AccountInput,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
         failing_alone(async {
@@ -41,9 +42,11 @@ impl AccountMutations {
     async fn rename_account(
         &self,
         context: &Context<'_>,
-        id: String,
-        name: String,
+        #[graphql(desc = "Id of the account.")] id: String,
+        #[graphql(desc = "Name: one line of 1 to 200 characters.")] name: String,
+        #[graphql(desc = "Version that the account must have; any, if none is given.")]
         expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
         failing_alone(async {
@@ -63,8 +66,10 @@ impl AccountMutations {
     async fn close_account(
         &self,
         context: &Context<'_>,
-        id: String,
+        #[graphql(desc = "Id of the account.")] id: String,
+        #[graphql(desc = "Version that the account must have; any, if none is given.")]
         expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<AccountObject>> {
         failing_alone(async {

@@ -19,7 +19,8 @@ impl OrderMutations {
     async fn create_order(
         &self,
         context: &Context<'_>,
-        order: OrderInput,
+        #[graphql(desc = "Order to place.")] order: OrderInput,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
         failing_alone(async {
@@ -44,8 +45,10 @@ impl OrderMutations {
     async fn confirm_order(
         &self,
         context: &Context<'_>,
-        id: String,
+        #[graphql(desc = "Id of the order.")] id: String,
+        #[graphql(desc = "Version that the order must have; any, if none is given.")]
         expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
         failing_alone(async {
@@ -59,8 +62,10 @@ impl OrderMutations {
     async fn complete_order(
         &self,
         context: &Context<'_>,
-        id: String,
+        #[graphql(desc = "Id of the order.")] id: String,
+        #[graphql(desc = "Version that the order must have; any, if none is given.")]
         expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
         failing_alone(async {
@@ -74,9 +79,11 @@ impl OrderMutations {
     async fn cancel_order(
         &self,
         context: &Context<'_>,
-        id: String,
-        reason: Option<String>,
+        #[graphql(desc = "Id of the order.")] id: String,
+        #[graphql(desc = "Reason, of at most 500 characters.")] reason: Option<String>,
+        #[graphql(desc = "Version that the order must have; any, if none is given.")]
         expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<OrderObject>> {
         failing_alone(async {

@@ -19,7 +19,8 @@ impl ProductMutations {
     async fn create_product(
         &self,
         context: &Context<'_>,
-        product: ProductInput,
+        #[graphql(desc = "Product to create.")] product: ProductInput,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
         failing_alone(async {
@@ -36,7 +37,8 @@ impl ProductMutations {
     async fn create_priced_product(
         &self,
         context: &Context<'_>,
-        product: PricedProductInput,
+        #[graphql(desc = "Product to create.")] product: PricedProductInput,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
         failing_alone(async {
@@ -58,10 +60,13 @@ impl ProductMutations {
     async fn update_product(
         &self,
         context: &Context<'_>,
-        id: String,
-        name: Option<String>,
+        #[graphql(desc = "Id of the product.")] id: String,
+        #[graphql(desc = "New name: one line of 1 to 200 characters.")] name: Option<String>,
+        #[graphql(desc = "New description, of at most 4000 characters; may be empty.")]
         description: Option<String>,
+        #[graphql(desc = "Version that the product must have; any, if none is given.")]
         expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
         failing_alone(async {
@@ -86,9 +91,11 @@ impl ProductMutations {
     async fn reprice_product(
         &self,
         context: &Context<'_>,
-        id: String,
-        price: MoneyInput,
+        #[graphql(desc = "Id of the product.")] id: String,
+        #[graphql(desc = "New price of one unit.")] price: MoneyInput,
+        #[graphql(desc = "Version that the product must have; any, if none is given.")]
         expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
         failing_alone(async {
@@ -112,8 +119,10 @@ impl ProductMutations {
     async fn withdraw_product(
         &self,
         context: &Context<'_>,
-        id: String,
+        #[graphql(desc = "Id of the product.")] id: String,
+        #[graphql(desc = "Version that the product must have; any, if none is given.")]
         expected_version: Option<i32>,
+        #[graphql(desc = "Key of 1 to 255 bytes: a repeat with it returns the first result.")]
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
         failing_alone(async {
