@@ -79,7 +79,7 @@ impl LookStatements {
                 "WITH claim (shard, epoch) AS (VALUES",
                 "(?, ?)",
                 ") SELECT claim.shard FROM claim
-                   WHERE claim.epoch > (SELECT epoch FROM shard WHERE shard.shard = claim.shard)",
+                   JOIN shard ON shard.shard = claim.shard AND shard.epoch < claim.epoch",
             ),
             ends: ManyRows::new(
                 "WITH claim (shard) AS (VALUES",
