@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use fritzy_types::{Epoch, ShardId, ShardLease};
+use tokio::sync::watch;
 
 /// The newest claim of a shard that this node was granted. It is as much a fact as an event: no
 /// line of history ever lowers the epoch of a shard.
@@ -18,13 +19,17 @@ pub(crate) struct KnownClaim {
 
 /// The newest claim of each shard. Only a new generation makes them forgotten.
 #[derive(Debug, Default)]
-pub(crate) struct KnownClaims(Mutex<HashMap<ShardId, KnownClaim>>);
+pub(crate) struct KnownClaims {
+    claims: Mutex<HashMap<ShardId, KnownClaim>>,
+    /// The first lease of such a claim that the database has refused.
+    refused: watch::Sender<Option<ShardLease>>,
+}
 
 impl KnownClaims {
     /// Notes claims. To be called after their commit, and before their leases are used.
     pub(crate) fn note(&self, leases: &[ShardLease]) {
         // Every entry is written whole, so a panic of another holder leaves nothing half done.
-        let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
         for &ShardLease { shard, epoch, .. } in leases {
             let claim = KnownClaim {
                 shard,
@@ -40,7 +45,7 @@ impl KnownClaims {
 
     /// Notes that the last events of these shards were read, unless they were claimed again.
     pub(crate) fn note_read(&self, read: &[KnownClaim]) {
-        let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
         for claim in read {
             if let Some(known) = claims.get_mut(&claim.shard)
                 && known.epoch == claim.epoch
@@ -50,16 +55,31 @@ impl KnownClaims {
         }
     }
 
-    /// Whether a lease is of the newest claim that this node was granted.
-    pub(crate) fn is_newest(&self, lease: &ShardLease) -> bool {
-        let claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = claims.get(&lease.shard);
-        known.is_some_and(|known| known.epoch == lease.epoch)
+    /// Notes leases that the database has refused, as belonging to older claims. That is no wonder,
+    /// unless one is of the newest claim that this node was granted.
+    pub(crate) fn note_refused(&self, leases: impl IntoIterator<Item = ShardLease>) {
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_newest = |lease: &ShardLease| {
+            let known = claims.get(&lease.shard);
+            known.is_some_and(|known| known.epoch == lease.epoch)
+        };
+        if let Some(newest) = leases.into_iter().find(is_newest) {
+            self.refused.send_if_modified(|refused| {
+                let is_first = refused.is_none();
+                refused.get_or_insert(newest);
+                is_first
+            });
+        }
+    }
+
+    /// The first lease of a newest claim that the database has refused, once there is one.
+    pub(crate) fn refused(&self) -> watch::Receiver<Option<ShardLease>> {
+        self.refused.subscribe()
     }
 
     /// All of them, in ascending order of shards.
     pub(crate) fn all(&self) -> Vec<KnownClaim> {
-        let claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<KnownClaim> = claims.values().copied().collect();
         all.sort_unstable_by_key(|claim| claim.shard);
         all
@@ -67,8 +87,10 @@ impl KnownClaims {
 
     /// Forgets all: the database has another history now.
     pub(crate) fn forget(&self) {
-        let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
         claims.clear();
+        // The other history explains it.
+        self.refused.send_replace(None);
     }
 }
 
@@ -99,10 +121,21 @@ mod tests {
         claims.note(&[lease(3, 7), lease(1, 1)]);
         claims.note(&[lease(3, 6)]);
         assert_eq!(epochs(&claims), [(1, 1, false), (3, 7, false)]);
-        assert!(claims.is_newest(&lease(3, 7)));
-        assert!(!claims.is_newest(&lease(3, 6)));
         claims.forget();
         assert_eq!(epochs(&claims), []);
+    }
+
+    #[test]
+    fn i3_only_a_refusal_of_the_newest_claim_is_noted() {
+        let claims = KnownClaims::default();
+        claims.note(&[lease(3, 7), lease(1, 1)]);
+        claims.note_refused([lease(3, 6), lease(2, 1)]);
+        assert_eq!(*claims.refused().borrow(), None);
+        claims.note_refused([lease(3, 6), lease(3, 7)]);
+        claims.note_refused([lease(1, 1)]);
+        assert_eq!(*claims.refused().borrow(), Some(lease(3, 7)));
+        claims.forget();
+        assert_eq!(*claims.refused().borrow(), None);
     }
 
     /// While the shard was read, another node may have written to it, and this one claimed it again.

@@ -57,8 +57,6 @@ pub(super) struct Continuity(Arc<Known>);
 struct Known {
     heads: KnownHeads,
     claims: KnownClaims,
-    /// The first lease of a newest claim that the database has refused.
-    refused: watch::Sender<Option<ShardLease>>,
     line: Mutex<Line>,
     /// Counts how often all connections were given up.
     severed: watch::Sender<Severance>,
@@ -89,7 +87,6 @@ impl Continuity {
         Self(Arc::new(Known {
             heads: KnownHeads::default(),
             claims: KnownClaims::default(),
-            refused: watch::Sender::new(None),
             line: Mutex::new(Line {
                 generation,
                 heartbeat: None,
@@ -151,21 +148,15 @@ impl Continuity {
 
     /// Notes leases that the database has refused. Where no other node can claim shards, and one is
     /// of this node's newest claim, the next look is due at once, and says why.
-    pub(super) fn note_fenced(&self, mut leases: impl Iterator<Item = ShardLease>) {
-        // A switch explains what was refused before.
+    pub(super) fn note_refused(&self, leases: impl IntoIterator<Item = ShardLease>) {
+        // A switch meanwhile would explain it.
         let _line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(newest) = leases.find(|lease| self.0.claims.is_newest(lease)) {
-            self.0.refused.send_if_modified(|refused| {
-                let is_first = refused.is_none();
-                refused.get_or_insert(newest);
-                is_first
-            });
-        }
+        self.0.claims.note_refused(leases);
     }
 
     /// The first lease of a newest claim that the database has refused, once there is one.
     pub(super) fn refused(&self) -> watch::Receiver<Option<ShardLease>> {
-        self.0.refused.subscribe()
+        self.0.claims.refused()
     }
 
     /// Returns when a new generation was found or begun since `count`.
@@ -294,7 +285,6 @@ impl Continuity {
             };
             self.0.heads.forget();
             self.0.claims.forget();
-            self.0.refused.send_replace(None);
             self.0.switched.send_modify(|count| *count += 1);
         }
         let lost_events = lost.iter().map(LostRange::events).sum();

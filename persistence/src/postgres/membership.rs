@@ -327,14 +327,11 @@ impl Membership for PostgresMembership {
                 epoch: Epoch(row.int("epoch")?.cast_unsigned()),
             })
         };
-        let leases: Vec<ShardLease> = rows
-            .iter()
-            .map(lease)
-            .collect::<Result<_, StorageError>>()?;
-        if let Some(known) = continuity {
-            known.note_claims(switches, &leases);
+        let leases: Result<Vec<_>, StorageError> = rows.iter().map(lease).collect();
+        if let (Some(known), Ok(leases)) = (continuity, &leases) {
+            known.note_claims(switches, leases);
         }
-        Ok(leases)
+        leases
     }
 
     async fn release(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), StorageError> {

@@ -67,7 +67,7 @@ impl PostgresBatches {
         let fenced = leases.iter().zip(&current);
         let fenced: Vec<_> = fenced.filter(|(_, current)| !is_held(current)).collect();
         let refused = fenced.iter().map(|(_, current)| **current);
-        self.connection.continuity().note_fenced(refused);
+        self.connection.continuity().note_refused(refused);
         Ok(fenced.into_iter().map(|(lease, _)| *lease).collect())
     }
 

@@ -69,8 +69,6 @@ struct Known {
     generation: GenerationId,
     heads: KnownHeads,
     claims: KnownClaims,
-    /// The first lease of a newest claim that the file has refused.
-    refused: watch::Sender<Option<ShardLease>>,
     damage: Damage,
     lost: watch::Sender<Option<Lost>>,
     metrics: GenerationMetrics,
@@ -115,7 +113,6 @@ impl SqliteContinuity {
             generation,
             heads: KnownHeads::default(),
             claims: KnownClaims::default(),
-            refused: watch::Sender::new(None),
             damage: Damage::new(file),
             lost: watch::Sender::new(None),
             metrics,
@@ -170,15 +167,8 @@ impl SqliteContinuity {
 
     /// Notes leases that the file has refused. Nobody else can claim shards here: if one is of this
     /// node's newest claim, the next look is due at once, and says why.
-    pub(super) fn note_fenced(&self, leases: &[ShardLease]) {
-        let mut leases = leases.iter();
-        if let Some(newest) = leases.find(|lease| self.0.claims.is_newest(lease)) {
-            self.0.refused.send_if_modified(|refused| {
-                let is_first = refused.is_none();
-                refused.get_or_insert(*newest);
-                is_first
-            });
-        }
+    pub(super) fn note_refused(&self, leases: &[ShardLease]) {
+        self.0.claims.note_refused(leases.iter().copied());
     }
 
     /// Returns when the file is of no further use.
@@ -221,7 +211,7 @@ impl SqliteContinuity {
         stopped: &CancellationToken,
     ) {
         let statements = LookStatements::new();
-        let mut refusals = self.0.refused.subscribe();
+        let mut refusals = self.0.claims.refused();
         let mut failing = false;
         loop {
             tokio::select! {

@@ -238,7 +238,7 @@ impl BatchStore for SqliteBatches {
                 }),
             },
             Err(WriteError::Fenced(leases)) => {
-                self.continuity.note_fenced(&leases);
+                self.continuity.note_refused(&leases);
                 Err(BatchError::Fenced(leases))
             }
             Err(WriteError::Conflicts(indexes)) => Err(BatchError::Conflicts(indexes)),

@@ -32,7 +32,7 @@ enum Database {
     },
     Server {
         config: PostgresConfig,
-        server: PostgresServer,
+        server: Box<PostgresServer>,
         folder: TempDir,
     },
 }
@@ -56,7 +56,7 @@ impl Database {
         };
         Ok(Self::Server {
             config,
-            server,
+            server: Box::new(server),
             folder: TempDir::new().expect("a folder"),
         })
     }

@@ -16,7 +16,7 @@ use fritzy_testbed_shop::Api;
 use hyper::Method;
 use serde_json::json;
 use tokio::task::block_in_place;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::losses::{LOOKS, Place, dump, named_lost, put_back, tailed};
 use crate::one_node::database::Database;
@@ -219,9 +219,7 @@ async fn names_the_loss_of_an_idle_node(shop: Shop) {
     let (node, api) = shop.node();
     sleep(LOOKS).await;
     block_in_place(|| shop.put_back());
-    let began = Instant::now();
     require_started_over(&api, &kept, &lost, 5).await;
-    println!("started over within {:?}", began.elapsed());
     assert_eq!(named_lost(&node.log()), (gone, 5), "{}", node.log_tail());
     for _ in 0..5 {
         api.new_account("after, too").await;
