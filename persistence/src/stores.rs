@@ -15,8 +15,9 @@ pub enum Lost {
     /// Another program has taken the database, or a committer has panicked: the reason is a
     /// sentence for the log. Opening it again does not help.
     Database(String),
-    /// The database went backwards, and has begun a new generation. A node without others opens it
-    /// again, with nothing of what it knew.
+    /// The database went backwards, and has begun a new generation; or something else than a node
+    /// has claimed the shards of a node without others. Such a node opens it again, with nothing of
+    /// what it knew.
     History,
 }
 

@@ -27,6 +27,14 @@ impl KnownHeads {
         self.note_all([(shard, position, event)]);
     }
 
+    /// Notes events that were read.
+    pub(crate) fn note_read(&self, read: impl IntoIterator<Item = KnownHead>) {
+        self.note_all(
+            read.into_iter()
+                .map(|head| (head.shard, head.position, head.event)),
+        );
+    }
+
     /// Notes the events of a batch that was written. To be called before it is acknowledged.
     pub(crate) fn note_batch(&self, batch: &[Sequenced<'_>]) {
         self.note_all(batch.iter().filter_map(|Sequenced { append, first }| {

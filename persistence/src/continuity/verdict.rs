@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::known_claims::KnownClaim;
 use super::known_heads::KnownHead;
 
 /// Identifies one line of a database's history.
@@ -18,6 +19,10 @@ pub(crate) struct Sighting {
     pub(crate) generation: GenerationId,
     /// The known heads that are not there, or have another event id.
     pub(crate) missing: Vec<KnownHead>,
+    /// The known claims whose shards have a lower epoch.
+    pub(crate) undone: Vec<KnownClaim>,
+    /// The last events of the shards that were to be read.
+    pub(crate) ends: Vec<KnownHead>,
     /// This node's heartbeat, if its row is there.
     pub(crate) heartbeat: Option<u64>,
 }
@@ -40,7 +45,8 @@ pub(crate) fn judge(known: GenerationId, heartbeat: Option<u64>, sighting: &Sigh
     if found == known {
         let is_behind = |(acknowledged, found)| found < acknowledged;
         let beat_lost = heartbeat.zip(sighting.heartbeat).is_some_and(is_behind);
-        return match beat_lost || !sighting.missing.is_empty() {
+        let is_lost = beat_lost || !sighting.missing.is_empty() || !sighting.undone.is_empty();
+        return match is_lost {
             true => Verdict::Backwards,
             false => Verdict::Sound,
         };
@@ -56,7 +62,7 @@ pub(crate) fn judge(known: GenerationId, heartbeat: Option<u64>, sighting: &Sigh
 #[cfg(test)]
 mod tests {
     use fritzy_domain::EventId;
-    use fritzy_types::ShardId;
+    use fritzy_types::{Epoch, ShardId};
 
     use super::*;
 
@@ -67,34 +73,48 @@ mod tests {
         }
     }
 
-    fn verdict(found: GenerationId, missing: usize, heartbeat: Option<u64>) -> Verdict {
+    fn verdict(
+        found: GenerationId,
+        (missing, undone): (usize, usize),
+        heartbeat: Option<u64>,
+    ) -> Verdict {
+        let shard = ShardId(0);
         let head = KnownHead {
-            shard: ShardId(0),
+            shard,
             position: 1,
             event: EventId::from_uuid(Uuid::nil()),
+        };
+        let claim = KnownClaim {
+            shard,
+            epoch: Epoch(1),
+            is_read: true,
         };
         let sighting = Sighting {
             generation: found,
             missing: vec![head; missing],
+            undone: vec![claim; undone],
+            ends: vec![],
             heartbeat,
         };
         judge(id(2, 7), Some(10), &sighting)
     }
 
     #[test]
-    fn i1_missing_event_or_heartbeat_means_the_database_went_back() {
+    fn i1_missing_fact_means_the_database_went_back() {
         let known = id(2, 7);
         for (found, missing, heartbeat, expected) in [
-            (known, 0, Some(10), Verdict::Sound),
-            (known, 0, Some(11), Verdict::Sound),
+            (known, (0, 0), Some(10), Verdict::Sound),
+            (known, (0, 0), Some(11), Verdict::Sound),
             // The node has left, or was removed.
-            (known, 0, None, Verdict::Sound),
-            (known, 1, Some(10), Verdict::Backwards),
-            (known, 0, Some(9), Verdict::Backwards),
+            (known, (0, 0), None, Verdict::Sound),
+            (known, (1, 0), Some(10), Verdict::Backwards),
+            (known, (0, 0), Some(9), Verdict::Backwards),
+            // A claim is a fact as well: on a node that has written nothing, the only one.
+            (known, (0, 1), Some(10), Verdict::Backwards),
             // Another node was first: then missing events are what it has seen, too.
-            (id(3, 8), 1, None, Verdict::NewGeneration),
-            (id(1, 1), 0, Some(10), Verdict::Backwards),
-            (id(2, 9), 0, Some(10), Verdict::Backwards),
+            (id(3, 8), (1, 0), None, Verdict::NewGeneration),
+            (id(1, 1), (0, 0), Some(10), Verdict::Backwards),
+            (id(2, 9), (0, 0), Some(10), Verdict::Backwards),
         ] {
             assert_eq!(verdict(found, missing, heartbeat), expected, "{found:?}");
         }

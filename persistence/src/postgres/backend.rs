@@ -73,7 +73,7 @@ impl StoreBackend for PostgresBackend {
             }
         };
         tokio::select! {
-            reason = self.lock.lost() => Lost::Database(reason),
+            lost = self.lock.lost() => lost,
             () = switched => Lost::History,
         }
     }

@@ -4,34 +4,47 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use fritzy_types::NodeId;
+use fritzy_domain::EventId;
+use fritzy_types::{NodeId, ShardId, ShardLease};
 use prometheus_client::registry::Registry;
 use sqlx::Row;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use super::batch_statement::small;
 use super::generations::{Begun, add_lost, begin, columns, generation_id};
 use crate::committer::Sequenced;
 use crate::continuity::{
-    Cause, GenerationId, GenerationMetrics, KnownHead, KnownHeads, LostRange, Sighting, Verdict,
-    describe_lost, judge,
+    Cause, GenerationId, GenerationMetrics, KnownClaim, KnownClaims, KnownHead, KnownHeads,
+    LostRange, Sighting, Verdict, describe_lost, judge,
 };
 use crate::rows::signed;
 
-/// Everything that proves continuity, in one snapshot. A subquery for each head, so that each is
-/// one index lookup: a join could be planned as a scan of the journal.
+/// Everything that proves continuity, in one snapshot. A subquery for each head, so that each is one
+/// index lookup: a join could be planned as a scan of the journal. The table of shards is small.
+/// A shard without a row proves nothing: it may be about to be restored.
 const LOOK: &str = "
-    SELECT newest.number, newest.id, missing.shard, missing.position,
-        (SELECT beat FROM node WHERE node.id = $4) AS beat
+    SELECT newest.number, newest.id, (SELECT beat FROM node WHERE node.id = $4) AS beat,
+        found.what, found.shard, found.position, found.event_id
     FROM (SELECT number, id FROM generation ORDER BY number DESC LIMIT 1) AS newest
     LEFT JOIN (
-        SELECT known.shard, known.position
+        SELECT 'missing' AS what, known.shard, known.position, known.event_id
         FROM unnest($1::int2[], $2::int8[], $3::uuid[]) AS known (shard, position, event_id)
         WHERE known.event_id IS DISTINCT FROM (SELECT event_id FROM journal
             WHERE journal.shard = known.shard AND journal.position = known.position)
-    ) AS missing ON true";
+        UNION ALL
+        SELECT 'undone', claim.shard, NULL, NULL
+        FROM unnest($5::int2[], $6::int8[]) AS claim (shard, epoch)
+        JOIN shard ON shard.shard = claim.shard AND shard.epoch < claim.epoch
+        UNION ALL
+        SELECT 'end', last.shard, last.position, last.event_id
+        FROM unnest($7::int2[]) AS unread (shard) CROSS JOIN LATERAL (
+            SELECT shard, position, event_id FROM journal WHERE journal.shard = unread.shard
+            ORDER BY position DESC LIMIT 1
+        ) AS last
+    ) AS found ON true";
 
 /// Why a connection is not used: the history of its database has changed.
 pub(super) const STARTS_OVER: &str =
@@ -43,6 +56,7 @@ pub(super) struct Continuity(Arc<Known>);
 
 struct Known {
     heads: KnownHeads,
+    claims: KnownClaims,
     line: Mutex<Line>,
     /// Counts how often all connections were given up.
     severed: watch::Sender<Severance>,
@@ -72,6 +86,7 @@ impl Continuity {
         metrics.set(generation.number, lost_events);
         Self(Arc::new(Known {
             heads: KnownHeads::default(),
+            claims: KnownClaims::default(),
             line: Mutex::new(Line {
                 generation,
                 heartbeat: None,
@@ -103,7 +118,7 @@ impl Continuity {
     /// Notes a batch that was written, before it is acknowledged. Returns `false` if the generation
     /// has changed since `switches`: then the batch may be of an earlier one.
     pub(super) fn note_batch(&self, switches: u64, batch: &[Sequenced<'_>]) -> bool {
-        self.note(switches, |heads| heads.note_batch(batch))
+        self.note(switches, |known| known.heads.note_batch(batch))
     }
 
     /// Notes events that were read, unless the generation has changed since `switches`.
@@ -112,21 +127,36 @@ impl Continuity {
         switches: u64,
         events: impl IntoIterator<Item = KnownHead>,
     ) -> bool {
-        self.note(switches, |heads| {
-            for seen in events {
-                heads.note(seen.shard, seen.position, seen.event);
-            }
-        })
+        self.note(switches, |known| known.heads.note_read(events))
+    }
+
+    /// Notes claims that were committed, before their leases are used, unless the generation has
+    /// changed since `switches`: then they are void, and this node starts over.
+    pub(super) fn note_claims(&self, switches: u64, leases: &[ShardLease]) {
+        self.note(switches, |known| known.claims.note(leases));
     }
 
     /// Under the lock that a switch holds.
-    fn note(&self, switches: u64, note: impl FnOnce(&KnownHeads)) -> bool {
+    fn note(&self, switches: u64, note: impl FnOnce(&Known)) -> bool {
         let _line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner);
         let is_same = self.switches() == switches;
         if is_same {
-            note(&self.0.heads);
+            note(&self.0);
         }
         is_same
+    }
+
+    /// Notes leases that the database has refused. Where no other node can claim shards, and one is
+    /// of this node's newest claim, the next look is due at once, and says why.
+    pub(super) fn note_refused(&self, leases: impl IntoIterator<Item = ShardLease>) {
+        // A switch meanwhile would explain it.
+        let _line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.claims.note_refused(leases);
+    }
+
+    /// The first lease of a newest claim that the database has refused, once there is one.
+    pub(super) fn refused(&self) -> watch::Receiver<Option<ShardLease>> {
+        self.0.claims.refused()
     }
 
     /// Returns when a new generation was found or begun since `count`.
@@ -182,12 +212,19 @@ impl Continuity {
         &self,
         connection: &mut PgConnection,
     ) -> Result<bool, sqlx::Error> {
-        let (line, heads) = self.known();
-        let sighting = look(connection, &heads, line.heartbeat).await?;
+        let (line, switches, heads, claims) = self.known();
+        let sighting = look(connection, &heads, &claims, line.heartbeat).await?;
         let heartbeat = line.heartbeat.map(|(_, heartbeat)| heartbeat);
         let found = sighting.generation;
         match judge(line.generation, heartbeat, &sighting) {
-            Verdict::Sound => return Ok(true),
+            Verdict::Sound => {
+                // So that a loss is named, although this process has written nothing.
+                self.note(switches, |known| {
+                    known.heads.note_read(sighting.ends);
+                    known.claims.note_read(&claims);
+                });
+                return Ok(true);
+            }
             Verdict::NewGeneration => {
                 let lost = add_lost(connection, found, &sighting.missing).await?;
                 self.switch(line.generation, found, &lost, false);
@@ -195,12 +232,13 @@ impl Continuity {
             Verdict::Backwards => {
                 warn!(
                     generation = found.number,
+                    undone_claims = sighting.undone.len(),
                     "the database lacks what this node has seen in it; beginning a new generation"
                 );
                 let missing = match found == line.generation {
                     true => &sighting.missing,
                     // Everything since that generation may be gone: each head is compared.
-                    false => &look(connection, &heads, None).await?.missing,
+                    false => &look(connection, &heads, &[], None).await?.missing,
                 };
                 match begin(
                     connection,
@@ -226,10 +264,11 @@ impl Continuity {
         *self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The line and what is known of it, together.
-    fn known(&self) -> (Line, Vec<KnownHead>) {
+    /// The line, how often it has changed, and what is known of it, together.
+    fn known(&self) -> (Line, u64, Vec<KnownHead>, Vec<KnownClaim>) {
         let line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner);
-        (*line, self.0.heads.all())
+        let (heads, claims) = (self.0.heads.all(), self.0.claims.all());
+        (*line, self.switches(), heads, claims)
     }
 
     /// Continues on a new line, unless another look has done so. `began` says whether this node
@@ -245,6 +284,7 @@ impl Continuity {
                 heartbeat: None,
             };
             self.0.heads.forget();
+            self.0.claims.forget();
             self.0.switched.send_modify(|count| *count += 1);
         }
         let lost_events = lost.iter().map(LostRange::events).sum();
@@ -270,30 +310,56 @@ impl Continuity {
 async fn look(
     connection: &mut PgConnection,
     heads: &[KnownHead],
+    claims: &[KnownClaim],
     heartbeat: Option<(NodeId, u64)>,
 ) -> Result<Sighting, sqlx::Error> {
     let (shards, positions) = columns(heads);
     let events: Vec<Uuid> = heads.iter().map(|head| *head.event.as_uuid()).collect();
+    let claimed = claims.iter();
+    let (claimed, epochs): (Vec<i16>, Vec<i64>) = claimed
+        .map(|claim| (small(claim.shard.0), signed(claim.epoch.0)))
+        .unzip();
+    let unread = claims.iter().filter(|claim| !claim.is_read);
+    let unread: Vec<i16> = unread.map(|claim| small(claim.shard.0)).collect();
     let rows = sqlx::query(LOOK)
         .bind(shards)
         .bind(positions)
         .bind(events)
         .bind(heartbeat.map(|(node, _)| *node.as_uuid()))
+        .bind(claimed)
+        .bind(epochs)
+        .bind(unread)
         .fetch_all(connection)
         .await?;
     let newest = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let heartbeat: Option<i64> = newest.try_get("beat")?;
-    let missing: Vec<(i16, i64)> = rows.iter().filter_map(|row| missing(row).ok()).collect();
-    let is_missing =
-        |head: &&KnownHead| missing.contains(&(head.shard.0.cast_signed(), signed(head.position)));
-    Ok(Sighting {
+    let mut sighting = Sighting {
         generation: generation_id(newest)?,
-        missing: heads.iter().filter(is_missing).copied().collect(),
+        missing: vec![],
+        undone: vec![],
+        ends: vec![],
         heartbeat: heartbeat.map(i64::cast_unsigned),
-    })
-}
-
-/// The missing head of a row; an error when it has none.
-fn missing(row: &PgRow) -> Result<(i16, i64), sqlx::Error> {
-    Ok((row.try_get("shard")?, row.try_get("position")?))
+    };
+    for row in &rows {
+        let Some(what) = row.try_get::<Option<&str>, _>("what")? else {
+            continue;
+        };
+        let shard = ShardId(row.try_get::<i16, _>("shard")?.cast_unsigned());
+        if what == "undone" {
+            let mut claims = claims.iter().copied();
+            let undone = claims.find(|claim| claim.shard == shard);
+            sighting.undone.extend(undone);
+            continue;
+        }
+        let head = KnownHead {
+            shard,
+            position: row.try_get::<i64, _>("position")?.cast_unsigned(),
+            event: EventId::from_uuid(row.try_get("event_id")?),
+        };
+        match what {
+            "missing" => sighting.missing.push(head),
+            _ => sighting.ends.push(head),
+        }
+    }
+    Ok(sighting)
 }

@@ -7,18 +7,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fritzy_types::ShardLease;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::config::Sharing;
 use super::connect_error::shared;
+use super::continuity::Continuity;
 use super::error::PostgresError;
 use super::server::Server;
 use crate::backoff;
+use crate::stores::Lost;
 
 /// The number of the lock in its database: "fritzy" in ASCII.
 const LOCK: i64 = 0x6672_6974_7a79;
@@ -50,7 +53,7 @@ struct ServerRun(String);
 pub(super) struct DatabaseLock {
     connection: LockConnection,
     watcher: AbortOnDropHandle<()>,
-    lost: watch::Receiver<Option<String>>,
+    lost: watch::Receiver<Option<Lost>>,
 }
 
 impl DatabaseLock {
@@ -67,12 +70,13 @@ impl DatabaseLock {
         })
     }
 
-    /// Returns when a node that does not share the lock has taken it, with a text that says which.
-    pub(super) async fn lost(&self) -> String {
+    /// Returns when a node that does not share the lock has taken it, with a text that says which;
+    /// or when this node, alone, must claim its shards again.
+    pub(super) async fn lost(&self) -> Lost {
         let mut lost = self.lost.clone();
         loop {
-            if let Some(holder) = lost.borrow_and_update().clone() {
-                return holder;
+            if let Some(lost) = lost.borrow_and_update().clone() {
+                return lost;
             }
             if lost.changed().await.is_err() {
                 return std::future::pending().await;
@@ -157,7 +161,10 @@ async fn server_run(connection: &mut PgConnection) -> Result<ServerRun, sqlx::Er
 
 /// What a look at the connection has found.
 enum Look {
-    Alive,
+    Alive {
+        /// Whether the database has everything that this node has seen in it.
+        is_sound: bool,
+    },
     Dead,
     /// A pooler gives the session to others, too.
     Shared,
@@ -180,8 +187,8 @@ async fn look(server: &Server, mark: Option<&str>, locked: &mut Locked) -> Look 
             return Ok(Look::Shared);
         }
         // What follows from a new generation does not concern the lock.
-        server.check_history(connection).await?;
-        Ok::<_, sqlx::Error>(Look::Alive)
+        let is_sound = server.check_history(connection).await?.is_none();
+        Ok::<_, sqlx::Error>(Look::Alive { is_sound })
     };
     let looking = timeout(RESPONSE_MAX, looking);
     tokio::pin!(looking);
@@ -211,27 +218,65 @@ async fn is_replaced(server: &Server, run: &ServerRun) -> bool {
     found.is_ok_and(|found| found != *run)
 }
 
+/// Says that another than a node of its own has claimed the shards of a node alone. The lock is
+/// held, so no node uses the database: it may claim them again.
+fn report_refused(server: &Server, lease: ShardLease) {
+    error!(
+        server = server.name(),
+        shard = %lease.shard,
+        epoch = lease.epoch.0,
+        "the database refuses what this node writes, although nothing is missing in it: another node that is gone, or \
+         something else, has changed the epochs of its shards. This node claims them again"
+    );
+}
+
 async fn keep_locked(
     server: Server,
     sharing: Sharing,
     connection: LockConnection,
-    lost: watch::Sender<Option<String>>,
+    lost: watch::Sender<Option<Lost>>,
 ) {
     let session = server.options(NAME);
     let mut delays = backoff::full_jitter();
     // The server of a connection that was lost.
     let mut last: Option<ServerRun> = None;
+    let mut refusals = server.continuity().map(Continuity::refused);
     loop {
-        tokio::time::sleep(CHECK_INTERVAL).await;
+        let refusal = async {
+            match &mut refusals {
+                // In a cluster, other nodes claim shards.
+                Some(refusals) if sharing == Sharing::Alone => {
+                    // The sender lives as long as the server.
+                    let _ = refusals.changed().await;
+                }
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(CHECK_INTERVAL) => {}
+            () = refusal => {}
+        }
+        // Of before the look: that explains it, or nothing does.
+        let refused = refusals
+            .as_mut()
+            .and_then(|refusals| *refusals.borrow_and_update());
+        let refused = refused.filter(|_| sharing == Sharing::Alone);
         let mut held = connection.lock().await;
         let alive = match held.as_mut() {
             Some(locked) => match look(&server, session.mark(), locked).await {
-                Look::Alive => true,
+                Look::Alive { is_sound } => {
+                    if let Some(lease) = refused.filter(|_| is_sound) {
+                        report_refused(&server, lease);
+                        lost.send_replace(Some(Lost::History));
+                        return;
+                    }
+                    true
+                }
                 Look::Dead => false,
                 Look::Shared => {
                     // It may be another session, without the lock.
                     let failure = shared(server.name(), "fritzy.session");
-                    lost.send_replace(Some(failure.to_string()));
+                    lost.send_replace(Some(Lost::Database(failure.to_string())));
                     return;
                 }
             },
@@ -258,7 +303,7 @@ async fn keep_locked(
                 *held = Some(locked);
             }
             Err(failure) if is_in_use(&failure) => {
-                lost.send_replace(Some(failure.to_string()));
+                lost.send_replace(Some(Lost::Database(failure.to_string())));
                 return;
             }
             // Said already, where it was noticed; the next attempt finds a sound database.

@@ -16,7 +16,7 @@ use sqlx::{Connection, Row};
 use uuid::Uuid;
 
 use super::batch_statement::small;
-use super::continuity::STARTS_OVER;
+use super::continuity::{Continuity, STARTS_OVER};
 use super::dedicated_connection::{Call, DedicatedConnection};
 use super::server::Server;
 use crate::rows::{Columns, read_error, signed};
@@ -309,6 +309,8 @@ impl Membership for PostgresMembership {
         let owners: Vec<Option<Uuid>> = owners
             .map(|(_, owner)| owner.map(|owner| *owner.as_uuid()))
             .collect();
+        let continuity = self.server.continuity();
+        let switches = continuity.map_or(0, Continuity::switches);
         let acquiring = sqlx::query(ACQUIRE).bind(*owner.as_uuid());
         let acquiring = acquiring.bind(numbers).bind(owners);
         let acquired = self.others.call().await?.rows(acquiring).await;
@@ -325,7 +327,11 @@ impl Membership for PostgresMembership {
                 epoch: Epoch(row.int("epoch")?.cast_unsigned()),
             })
         };
-        rows.iter().map(lease).collect()
+        let leases: Result<Vec<_>, StorageError> = rows.iter().map(lease).collect();
+        if let (Some(known), Ok(leases)) = (continuity, &leases) {
+            known.note_claims(switches, leases);
+        }
+        leases
     }
 
     async fn release(&self, owner: NodeId, shards: &[ShardId]) -> Result<(), StorageError> {

@@ -66,7 +66,11 @@ impl Stores {
             journal: Journal::of(Arc::new(journal)),
             read_model: Arc::new(PostgresReadModel::new(reads.clone())),
             replicas: replicas.clone(),
-            ownership: Arc::new(PostgresOwnership::new(config.shards, reads.clone())),
+            ownership: Arc::new(PostgresOwnership::new(
+                config.shards,
+                reads.clone(),
+                continuity.clone(),
+            )),
             cursors: Arc::new(cursors),
             topic_bindings: Arc::new(PostgresTopicBindings::new(reads.clone())),
             membership: Some(membership.clone()),

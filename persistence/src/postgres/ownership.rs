@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
 
 use super::batch_statement::small;
+use super::continuity::Continuity;
 use super::read_pool::ReadPool;
 use crate::rows::read_error;
 
@@ -42,11 +43,16 @@ pub(super) async fn prepare_shards(
 pub(super) struct PostgresOwnership {
     shards: ShardCount,
     reads: ReadPool,
+    continuity: Continuity,
 }
 
 impl PostgresOwnership {
-    pub(super) const fn new(shards: ShardCount, reads: ReadPool) -> Self {
-        Self { shards, reads }
+    pub(super) const fn new(shards: ShardCount, reads: ReadPool, continuity: Continuity) -> Self {
+        Self {
+            shards,
+            reads,
+            continuity,
+        }
     }
 }
 
@@ -62,6 +68,7 @@ impl Ownership for PostgresOwnership {
         shards: &[ShardId],
     ) -> Result<Vec<ShardLease>, StorageError> {
         let numbers: Vec<i16> = shards.iter().map(|shard| small(shard.0)).collect();
+        let switches = self.continuity.switches();
         // Rows are locked in the order in which batches lock them. Only a claim that knows that it
         // has succeeded reads epochs, so a retry after a lost result just raises them once more.
         let rows = self
@@ -92,6 +99,7 @@ impl Ownership for PostgresOwnership {
         let leases: Result<Vec<_>, sqlx::Error> = rows.iter().map(lease).collect();
         let mut leases = leases.map_err(read_error)?;
         leases.sort_unstable_by_key(|lease| lease.shard);
+        self.continuity.note_claims(switches, &leases);
         if leases.len() == shards.len() {
             Ok(leases)
         } else {

@@ -147,6 +147,7 @@ impl InDoubt {
             .iter()
             .map(|(shard, lease)| (small(shard.0), *lease.owner.as_uuid()))
             .unzip();
+        let switches = connection.continuity().switches();
         // A shard that another node has claimed is left out: that claim has waited for the batch,
         // too.
         let raising = sqlx::query(
@@ -168,14 +169,21 @@ impl InDoubt {
             connection.end_orphaned_sessions().await?;
             return Err(retry_soon(failure.to_string()));
         }
-        for row in connection.completed(raised)? {
-            let (shard, to) = raised_epoch(&row)?;
+        let rows = connection.completed(raised)?;
+        let raised = rows.iter().map(raised_epoch);
+        let raised = raised.collect::<Result<Vec<_>, BatchError>>()?;
+        let mut claims = Vec::with_capacity(raised.len());
+        for (shard, to) in raised {
             // The present owner has the lease that the shard was acquired under. Older leases are
             // from before a release.
-            let ShardLease { owner, epoch, .. } = self.shards[&shard];
+            let lease = self.shards[&shard];
+            let ShardLease { owner, epoch, .. } = lease;
             let from = epoch;
             self.bumps.insert(shard, EpochBump { owner, from, to });
+            claims.push(ShardLease { epoch: to, ..lease });
         }
+        // They fence this node as any claim does, if they are lost.
+        connection.continuity().note_claims(switches, &claims);
         self.shards.clear();
         connection.set_in_doubt(false);
         Ok(())

@@ -65,10 +65,10 @@ impl PostgresBatches {
         };
         let is_held = |lease: &ShardLease| held.contains(&small(lease.shard.0)) && newest(lease);
         let fenced = leases.iter().zip(&current);
-        Ok(fenced
-            .filter(|(_, current)| !is_held(current))
-            .map(|(lease, _)| *lease)
-            .collect())
+        let fenced: Vec<_> = fenced.filter(|(_, current)| !is_held(current)).collect();
+        let refused = fenced.iter().map(|(_, current)| **current);
+        self.connection.continuity().note_refused(refused);
+        Ok(fenced.into_iter().map(|(lease, _)| *lease).collect())
     }
 
     /// Resolves a batch without a result, which was sent under a generation.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fritzy_domain::{EventId, Position};
-use fritzy_types::ShardId;
+use fritzy_types::{ShardId, ShardLease};
 use prometheus_client::registry::Registry;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
@@ -19,11 +19,11 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use super::damage::Damage;
-use super::generations::{begin, look, missing_statement};
-use super::many_rows::ManyRows;
+use super::generations::{LookStatements, begin, look};
 use crate::committer::Sequenced;
 use crate::continuity::{
-    Cause, GenerationId, GenerationMetrics, KnownHeads, LostRange, Verdict, describe_lost, judge,
+    Cause, GenerationId, GenerationMetrics, KnownClaims, KnownHeads, LostRange, Verdict,
+    describe_lost, judge,
 };
 use crate::stores::Lost;
 
@@ -68,9 +68,20 @@ struct Known {
     log: Mutex<Option<FileIdentity>>,
     generation: GenerationId,
     heads: KnownHeads,
+    claims: KnownClaims,
     damage: Damage,
     lost: watch::Sender<Option<Lost>>,
     metrics: GenerationMetrics,
+}
+
+/// What a look has found.
+enum Found {
+    /// All that is known of it.
+    Known,
+    /// No file. The check of the locked files names it.
+    Nothing,
+    /// A history that this node does not know.
+    OtherHistory,
 }
 
 /// The looks, until this is closed or dropped.
@@ -101,6 +112,7 @@ impl SqliteContinuity {
             log: Mutex::new(FileIdentity::of(&log_of(file)).ok()),
             generation,
             heads: KnownHeads::default(),
+            claims: KnownClaims::default(),
             damage: Damage::new(file),
             lost: watch::Sender::new(None),
             metrics,
@@ -148,6 +160,17 @@ impl SqliteContinuity {
         self.0.heads.note(shard, position, event);
     }
 
+    /// Notes claims that were committed, before their leases are used.
+    pub(super) fn note_claims(&self, leases: &[ShardLease]) {
+        self.0.claims.note(leases);
+    }
+
+    /// Notes leases that the file has refused. Nobody else can claim shards here: if one is of this
+    /// node's newest claim, the next look is due at once, and says why.
+    pub(super) fn note_refused(&self, leases: &[ShardLease]) {
+        self.0.claims.note_refused(leases.iter().copied());
+    }
+
     /// Returns when the file is of no further use.
     pub(super) async fn lost(&self) -> Lost {
         let mut lost = self.0.lost.subscribe();
@@ -187,17 +210,30 @@ impl SqliteContinuity {
         connection: &mut Option<SqliteConnection>,
         stopped: &CancellationToken,
     ) {
-        let missing = missing_statement();
+        let statements = LookStatements::new();
+        let mut refusals = self.0.claims.refused();
         let mut failing = false;
         loop {
             tokio::select! {
                 () = stopped.cancelled() => return,
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                // The sender lives as long as this.
+                _ = refusals.changed() => {}
             }
-            match self.look_once(options, connection, &missing).await {
-                Ok(None) => failing = false,
-                Ok(Some(lost)) => {
-                    self.0.lost.send_replace(Some(lost));
+            // Of before the look: that explains it, or nothing does.
+            let refused = *refusals.borrow_and_update();
+            match self.look_once(options, connection, &statements).await {
+                Ok(Found::Known) => {
+                    failing = false;
+                    if let Some(lease) = refused {
+                        self.report_refused(lease);
+                        self.0.lost.send_replace(Some(Lost::History));
+                        return;
+                    }
+                }
+                Ok(Found::Nothing) => failing = false,
+                Ok(Found::OtherHistory) => {
+                    self.0.lost.send_replace(Some(Lost::History));
                     return;
                 }
                 Err(failure) => {
@@ -217,8 +253,8 @@ impl SqliteContinuity {
         &self,
         options: &SqliteConnectOptions,
         held: &mut Option<SqliteConnection>,
-        missing: &ManyRows,
-    ) -> Result<Option<Lost>, sqlx::Error> {
+        statements: &LookStatements,
+    ) -> Result<Found, sqlx::Error> {
         let file = self.0.file.display();
         match FileIdentity::of(&self.0.file) {
             Ok(found) if found == self.0.identity => {}
@@ -226,10 +262,9 @@ impl SqliteContinuity {
             // of the file it has replaced.
             Ok(_) => {
                 warn!(%file, "the database was replaced by another file");
-                return Ok(Some(Lost::History));
+                return Ok(Found::OtherHistory);
             }
-            // The check of the locked files names it.
-            Err(failure) if failure.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(failure) if failure.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(failure) => return Err(failure.into()),
         }
         let log = FileIdentity::of(&log_of(&self.0.file)).ok();
@@ -244,21 +279,28 @@ impl SqliteContinuity {
         sqlx::query("PRAGMA shrink_memory")
             .execute(&mut *connection)
             .await?;
-        let is_sound = self.is_sound(connection, missing).await?;
-        Ok((!is_sound).then_some(Lost::History))
+        match self.is_sound(connection, statements).await? {
+            true => Ok(Found::Known),
+            false => Ok(Found::OtherHistory),
+        }
     }
 
     /// Whether the file has what is known of it. If it went backwards, begins a new generation.
     async fn is_sound(
         &self,
         connection: &mut SqliteConnection,
-        missing: &ManyRows,
+        statements: &LookStatements,
     ) -> Result<bool, sqlx::Error> {
-        let heads = self.0.heads.all();
-        let sighting = look(connection, missing, &heads).await?;
+        let (heads, claims) = (self.0.heads.all(), self.0.claims.all());
+        let sighting = look(connection, statements, &heads, &claims).await?;
         let known = self.0.generation;
         match judge(known, None, &sighting) {
-            Verdict::Sound => return Ok(true),
+            Verdict::Sound => {
+                // So that a loss is named, although this process has written nothing.
+                self.0.heads.note_read(sighting.ends);
+                self.0.claims.note_read(&claims);
+                return Ok(true);
+            }
             Verdict::NewGeneration => info!(
                 file = %self.0.file.display(),
                 generation = sighting.generation.number,
@@ -301,7 +343,7 @@ impl SqliteContinuity {
         let looking = async {
             let options = options.clone().create_if_missing(false);
             let mut connection = options.connect().await?;
-            let is_sound = self.is_sound(&mut connection, &missing_statement()).await;
+            let is_sound = self.is_sound(&mut connection, &LookStatements::new()).await;
             connection.close().await?;
             is_sound
         };
@@ -309,6 +351,16 @@ impl SqliteContinuity {
             // The next start reports it.
             warn!(file = %file.display(), %failure, "the file that has replaced the database cannot be looked at");
         }
+    }
+
+    fn report_refused(&self, lease: ShardLease) {
+        error!(
+            file = %self.0.file.display(),
+            shard = %lease.shard,
+            epoch = lease.epoch.0,
+            "the database refuses what this node writes, although nothing is missing in it: something else than a node \
+             has changed the epochs of its shards. This node claims them again"
+        );
     }
 
     fn report(&self, generation: GenerationId, lost: &[LostRange]) {

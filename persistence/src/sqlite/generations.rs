@@ -1,6 +1,6 @@
 //! The tables of generations: reading them, beginning a new one, and looking for what is known.
 
-use fritzy_domain::{Generations, Position};
+use fritzy_domain::{EventId, Generations, Position};
 use fritzy_types::{ShardId, StorageError};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection, SqliteExecutor, SqlitePool};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::damage::Damage;
 use super::many_rows::ManyRows;
-use crate::continuity::{Cause, GenerationId, KnownHead, LostRange, Sighting};
+use crate::continuity::{Cause, GenerationId, KnownClaim, KnownHead, LostRange, Sighting};
 use crate::rows::{generations, signed};
 
 /// How much a new generation raises every epoch: no line of history has that many claims, so that
@@ -58,26 +58,69 @@ pub(super) async fn lost_events(
     row.try_get::<i64, _>(0).map(i64::cast_unsigned)
 }
 
-/// The statement that finds the known heads which are not there.
-pub(super) fn missing_statement() -> ManyRows {
-    ManyRows::new(
-        "WITH known (shard, position, event_id) AS (VALUES",
-        "(?, ?, ?)",
-        ") SELECT known.shard, known.position FROM known WHERE known.event_id IS NOT (
-            SELECT event_id FROM journal WHERE journal.shard = known.shard AND journal.position = known.position)",
-    )
+/// The statements of a look, each prepared once.
+pub(super) struct LookStatements {
+    missing: ManyRows,
+    undone: ManyRows,
+    ends: ManyRows,
 }
 
-/// Looks for the newest generation and the known heads, in one snapshot.
+impl LookStatements {
+    pub(super) fn new() -> Self {
+        Self {
+            missing: ManyRows::new(
+                "WITH known (shard, position, event_id) AS (VALUES",
+                "(?, ?, ?)",
+                ") SELECT known.shard, known.position FROM known WHERE known.event_id IS NOT (
+                    SELECT event_id FROM journal
+                    WHERE journal.shard = known.shard AND journal.position = known.position)",
+            ),
+            undone: ManyRows::new(
+                "WITH claim (shard, epoch) AS (VALUES",
+                "(?, ?)",
+                ") SELECT claim.shard FROM claim
+                   JOIN shard ON shard.shard = claim.shard AND shard.epoch < claim.epoch",
+            ),
+            ends: ManyRows::new(
+                "WITH claim (shard) AS (VALUES",
+                "(?)",
+                ") SELECT journal.shard, journal.position, journal.event_id FROM claim JOIN journal
+                    ON journal.shard = claim.shard AND journal.position = (
+                        SELECT max(position) FROM journal AS last WHERE last.shard = claim.shard)",
+            ),
+        }
+    }
+}
+
+/// Looks for the newest generation and what is known of it, in one snapshot.
 pub(super) async fn look(
     connection: &mut SqliteConnection,
-    missing: &ManyRows,
+    statements: &LookStatements,
     heads: &[KnownHead],
+    claims: &[KnownClaim],
 ) -> Result<Sighting, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let generation = newest(&mut transaction).await?;
-    let mut found = Vec::new();
-    for (statement, run) in missing.cut(heads) {
+    let missing = missing(&mut transaction, &statements.missing, heads).await?;
+    let undone = undone(&mut transaction, &statements.undone, claims).await?;
+    let ends = ends(&mut transaction, &statements.ends, claims).await?;
+    transaction.rollback().await?;
+    Ok(Sighting {
+        generation,
+        missing,
+        undone,
+        ends,
+        heartbeat: None,
+    })
+}
+
+async fn missing(
+    connection: &mut SqliteConnection,
+    statements: &ManyRows,
+    heads: &[KnownHead],
+) -> Result<Vec<KnownHead>, sqlx::Error> {
+    let mut missing = Vec::new();
+    for (statement, run) in statements.cut(heads) {
         let mut query = sqlx::query(statement);
         for head in run {
             query = query
@@ -85,19 +128,58 @@ pub(super) async fn look(
                 .bind(signed(head.position))
                 .bind(*head.event.as_uuid());
         }
-        for row in query.fetch_all(&mut *transaction).await? {
+        for row in query.fetch_all(&mut *connection).await? {
             let (shard, position): (u16, i64) = (row.try_get(0)?, row.try_get(1)?);
             let is_it =
                 |head: &&KnownHead| head.shard.0 == shard && signed(head.position) == position;
-            found.extend(run.iter().filter(is_it).copied());
+            missing.extend(run.iter().filter(is_it).copied());
         }
     }
-    transaction.rollback().await?;
-    Ok(Sighting {
-        generation,
-        missing: found,
-        heartbeat: None,
-    })
+    Ok(missing)
+}
+
+async fn undone(
+    connection: &mut SqliteConnection,
+    statements: &ManyRows,
+    claims: &[KnownClaim],
+) -> Result<Vec<KnownClaim>, sqlx::Error> {
+    let mut undone = Vec::new();
+    for (statement, run) in statements.cut(claims) {
+        let mut query = sqlx::query(statement);
+        for claim in run {
+            query = query.bind(claim.shard.0).bind(signed(claim.epoch.0));
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            let shard: u16 = row.try_get(0)?;
+            undone.extend(run.iter().filter(|claim| claim.shard.0 == shard).copied());
+        }
+    }
+    Ok(undone)
+}
+
+/// The last events of the shards that were not read since they were claimed.
+async fn ends(
+    connection: &mut SqliteConnection,
+    statements: &ManyRows,
+    claims: &[KnownClaim],
+) -> Result<Vec<KnownHead>, sqlx::Error> {
+    let unread = claims.iter().filter(|claim| !claim.is_read);
+    let unread: Vec<KnownClaim> = unread.copied().collect();
+    let mut ends = Vec::new();
+    for (statement, run) in statements.cut(&unread) {
+        let mut query = sqlx::query(statement);
+        for claim in run {
+            query = query.bind(claim.shard.0);
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            ends.push(KnownHead {
+                shard: ShardId(row.try_get(0)?),
+                position: row.try_get::<i64, _>(1)?.cast_unsigned(),
+                event: EventId::from_uuid(row.try_get(2)?),
+            });
+        }
+    }
+    Ok(ends)
 }
 
 /// Begins a new generation, numbered above both `found` and `known`. All at once it empties every

@@ -85,7 +85,7 @@ impl Stores {
             ownership: Arc::new(SqliteOwnership::new(
                 config.shards,
                 writer.clone(),
-                continuity.damage().clone(),
+                continuity.clone(),
             )),
             cursors: Arc::new(cursors),
             topic_bindings: Arc::new(SqliteTopicBindings::new(

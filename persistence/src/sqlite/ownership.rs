@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use fritzy_types::{Epoch, NodeId, Ownership, ShardCount, ShardId, ShardLease, StorageError};
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 
-use super::damage::Damage;
+use super::continuity::SqliteContinuity;
 
 /// Writes the number of shards and their rows into a new database. Returns the number of shards
 /// that the database has.
@@ -40,15 +40,19 @@ pub(super) struct SqliteOwnership {
     shards: ShardCount,
     /// Claims are rare and wait for the committer's transactions like any second writer.
     writer: SqlitePool,
-    damage: Damage,
+    continuity: SqliteContinuity,
 }
 
 impl SqliteOwnership {
-    pub(super) const fn new(shards: ShardCount, writer: SqlitePool, damage: Damage) -> Self {
+    pub(super) const fn new(
+        shards: ShardCount,
+        writer: SqlitePool,
+        continuity: SqliteContinuity,
+    ) -> Self {
         Self {
             shards,
             writer,
-            damage,
+            continuity,
         }
     }
 }
@@ -64,16 +68,17 @@ impl Ownership for SqliteOwnership {
         owner: NodeId,
         shards: &[ShardId],
     ) -> Result<Vec<ShardLease>, StorageError> {
-        self.damage.refuse()?;
+        let damage = self.continuity.damage();
+        damage.refuse()?;
         let mut connection = self
             .writer
             .acquire()
             .await
-            .map_err(|failure| self.damage.read_error(failure))?;
+            .map_err(|failure| damage.read_error(failure))?;
         let mut transaction = connection
             .begin_with("BEGIN IMMEDIATE")
             .await
-            .map_err(|failure| self.damage.read_error(failure))?;
+            .map_err(|failure| damage.read_error(failure))?;
         let mut leases = Vec::with_capacity(shards.len());
         for &shard in shards {
             let row = sqlx::query(
@@ -83,10 +88,10 @@ impl Ownership for SqliteOwnership {
             .bind(shard.0)
             .fetch_one(&mut *transaction)
             .await
-            .map_err(|failure| self.damage.read_error(failure))?;
+            .map_err(|failure| damage.read_error(failure))?;
             let epoch: i64 = row
                 .try_get(0)
-                .map_err(|failure| self.damage.read_error(failure))?;
+                .map_err(|failure| damage.read_error(failure))?;
             leases.push(ShardLease {
                 shard,
                 owner,
@@ -96,7 +101,8 @@ impl Ownership for SqliteOwnership {
         transaction
             .commit()
             .await
-            .map_err(|failure| self.damage.read_error(failure))?;
+            .map_err(|failure| damage.read_error(failure))?;
+        self.continuity.note_claims(&leases);
         Ok(leases)
     }
 }

@@ -16,7 +16,7 @@ use super::backup::{check_version, copy, failed, is_same};
 use super::contents::{find_damage, read_contents, read_heads};
 use super::error::ReadOnlyError;
 use super::file_lock::{FileLock, LockError};
-use super::generations::{begin, first_or_newest, look, missing_statement, newest};
+use super::generations::{LookStatements, begin, first_or_newest, look, newest};
 use super::migrations::MIGRATIONS;
 use super::options::connect_options;
 use super::read_only::ReadOnly;
@@ -221,7 +221,7 @@ async fn begin_generation(
         let found = first_or_newest(&mut connection).await?;
         let known = old.and_then(|old| old.generation).unwrap_or(found);
         let heads = old.map_or(&[][..], |old| &old.heads);
-        let sighting = look(&mut connection, &missing_statement(), heads).await?;
+        let sighting = look(&mut connection, &LookStatements::new(), heads, &[]).await?;
         begin(
             &mut connection,
             found,

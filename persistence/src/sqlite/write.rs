@@ -237,7 +237,10 @@ impl BatchStore for SqliteBatches {
                     certainly_not_written: false,
                 }),
             },
-            Err(WriteError::Fenced(leases)) => Err(BatchError::Fenced(leases)),
+            Err(WriteError::Fenced(leases)) => {
+                self.continuity.note_refused(&leases);
+                Err(BatchError::Fenced(leases))
+            }
             Err(WriteError::Conflicts(indexes)) => Err(BatchError::Conflicts(indexes)),
             Err(WriteError::Statement(failure)) if is_rejection(&failure) => {
                 match self.find_conflicts(batch).await {

@@ -2,4 +2,5 @@
 //! and several nodes on one database.
 
 mod cluster;
+mod losses;
 mod one_node;

@@ -1,7 +1,8 @@
 //! Outages of PostgreSQL, each produced on a real server: responses stay true, and the store
-//! recovers by itself.
+//! recovers by itself. Databases that go backwards are files, too.
 
 mod backwards;
+mod backwards_idle;
 mod claims;
 mod disk_full;
 mod lost_responses;

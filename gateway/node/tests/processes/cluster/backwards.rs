@@ -1,6 +1,7 @@
 //! A database that goes backwards under running nodes: a standby is promoted without the last
-//! writes. The nodes name what was lost, and serve what the database has.
+//! writes, or a dump is restored. The nodes name what was lost, and serve what the database has.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use fritzy_testbed::{PostgresServer, blocking, skip_unless};
 use fritzy_testbed_shop::Api;
 use hyper::Method;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::task::block_in_place;
+use tokio::time::{sleep, timeout};
 
 use crate::cluster::nodes::Nodes;
+use crate::losses::{LOOKS, Place, dump, named_lost, put_back, tailed};
 
 /// Enough that every node owns some of them.
 const ACCOUNTS: usize = 24;
@@ -29,6 +32,27 @@ impl Nodes {
         }
         blocking(|| standby.promote());
         self.server = standby;
+    }
+
+    /// Waits until all nodes serve what the database has, as its second generation.
+    async fn wait_started_over(&self) {
+        let all = async |nodes: &Self| {
+            for node in &nodes.nodes {
+                if metric(&node.api, "fritzy_database_generation").await < 2.0 {
+                    return false;
+                }
+            }
+            true
+        };
+        self.wait_until("every node knows the new generation", all)
+            .await;
+        self.wait_settled().await;
+    }
+
+    /// The events of the journal.
+    fn tailed(&self) -> BTreeSet<Place> {
+        let url = self.server.url("postgres");
+        block_in_place(|| tailed(&self.workspace, &["--database-url", &url]))
     }
 }
 
@@ -96,18 +120,7 @@ async fn i1_cluster_names_what_a_lossy_promotion_has_lost() {
     }
     nodes.fail_over(standby);
 
-    let all_started_over = async |nodes: &Nodes| {
-        for node in &nodes.nodes {
-            if metric(&node.api, "fritzy_database_generation").await < 2.0 {
-                return false;
-            }
-        }
-        true
-    };
-    nodes
-        .wait_until("every node knows the new generation", all_started_over)
-        .await;
-    nodes.wait_settled().await;
+    nodes.wait_started_over().await;
     let before: Vec<Option<String>> = (0..ACCOUNTS).map(|n| Some(format!("kept {n}"))).collect();
     for api in &apis {
         assert_eq!(names(api, &kept).await, before, "a lost rename is served");
@@ -144,6 +157,51 @@ async fn i1_cluster_names_what_a_lossy_promotion_has_lost() {
         .iter()
         .filter(|log| log.contains("the database went backwards"));
     assert!(named.count() > 0, "{logs:?}");
+    nodes.kill_all().await;
+}
+
+/// No node has written since its start, and no row of a node is left that could be behind: their
+/// claims show that the database went back, and their looks have read what it lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn i1_idle_cluster_names_what_a_restored_dump_lost() {
+    let mut nodes = skip_unless!(Nodes::start(3).await);
+    let file = nodes.workspace.outside("older");
+    let mut kept = Vec::new();
+    for api in nodes.apis() {
+        kept.push(api.new_account("kept").await);
+    }
+    nodes.restart_all(|nodes| dump(&nodes.server, &file)).await;
+    let places = nodes.tailed();
+    let mut gone = Vec::new();
+    for number in 0..ACCOUNTS {
+        gone.push(nodes.apis()[number % 3].new_account("lost").await);
+    }
+    let lost: BTreeSet<Place> = nodes.tailed().difference(&places).copied().collect();
+    assert_eq!(lost.len(), ACCOUNTS);
+    nodes.restart_all(|_| {}).await;
+    sleep(LOOKS).await;
+
+    block_in_place(|| put_back(&nodes.server, &file));
+    nodes.wait_started_over().await;
+    let mut named = BTreeSet::new();
+    for node in &nodes.nodes {
+        let (names, count) = named_lost(&node.process.log());
+        assert_eq!(names.len() as u64, count, "{}", node.name);
+        let counted = metric(&node.api, "fritzy_database_lost_events").await;
+        assert_eq!(counted, count as f64, "{}", node.name);
+        named.extend(names);
+    }
+    assert_eq!(named, lost);
+    let status = nodes.status("n1");
+    let events = status["generation"]["lostEvents"].as_u64();
+    assert_eq!(events, Some(ACCOUNTS as u64), "{status:#}");
+    for api in nodes.apis() {
+        let found = names(&api, &kept).await;
+        assert!(found.iter().all(Option::is_some), "{found:?}");
+        assert_eq!(names(&api, &gone).await, vec![None; ACCOUNTS]);
+        api.new_account("after").await;
+    }
+    assert_eq!(nodes.tailed().len(), places.len() + 3);
     nodes.kill_all().await;
 }
 

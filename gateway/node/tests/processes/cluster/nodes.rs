@@ -14,6 +14,7 @@ use fritzy_testbed_faults::ProxiedSlot;
 use fritzy_testbed_shop::{Api, Audit, audit_left, live_node, read_cluster_state, shards_of};
 use fritzy_types::{ClusterState, NodeId, ShardCount, ShardId};
 use serde_json::Value;
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 /// Few, so that each has many events.
@@ -63,21 +64,42 @@ impl Nodes {
             server: PostgresServer::start(fritzy_testbed::PostgresConfig::shared_by_tests())?,
             nodes: Vec::new(),
         };
+        nodes.spawn_all(count).await;
+        Ok(nodes)
+    }
+
+    async fn spawn_all(&mut self, count: usize) {
         // The first one joins first; later nodes connect to earlier ones.
         for number in 1..=count {
-            let mut node = nodes.spawn(&format!("n{number}"));
+            let mut node = self.spawn(&format!("n{number}"));
             if number == 1 {
                 node.process.address();
             }
-            nodes.nodes.push(node);
+            self.nodes.push(node);
         }
-        for node in &mut nodes.nodes {
+        for node in &mut self.nodes {
             node.process.address();
         }
         if count > 0 {
-            nodes.wait_settled().await;
+            self.wait_settled().await;
         }
-        Ok(nodes)
+    }
+
+    /// Stops all nodes, calls `meanwhile`, starts as many, and waits until they share all shards.
+    pub(crate) async fn restart_all(&mut self, meanwhile: impl FnOnce(&Self)) {
+        let stopping = std::mem::take(&mut self.nodes);
+        let count = stopping.len();
+        for node in &stopping {
+            node.process.terminate();
+        }
+        block_in_place(|| {
+            for node in stopping {
+                let exited = node.process.wait_exit(NODE_TIME_MAX);
+                assert_eq!(exited.code, Some(0), "{exited:?}");
+            }
+            meanwhile(self);
+        });
+        self.spawn_all(count).await;
     }
 
     /// What every node is started with, on the database at this URL.
