@@ -1,4 +1,5 @@
-//! Whether any connection has found the file damaged. From then on nothing is written into it.
+//! Whether any connection has found the file damaged. From then on nothing is written into it, and
+//! nothing is read from it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ impl Damage {
     /// Looks at an error of any connection. The first one that tells of damage is logged, with the
     /// remedy.
     pub(super) fn note(&self, failure: &sqlx::Error) {
-        if !matches!(primary_code(failure), Some(CORRUPT | NOT_A_DATABASE)) {
+        if !is_damage(failure) {
             return;
         }
         let file = self.0.file.display();
@@ -42,8 +43,8 @@ impl Damage {
         if is_first {
             error!(
                 %file, %failure,
-                "the database is damaged: nothing is written any more, and this node is not ready. Stop it, check the \
-                 disk, and restore a backup with `fritzy restore`"
+                "the database is damaged: nothing is written into it or read from it any more, and this node is not \
+                 ready. Stop it, check the disk, and restore a backup with `fritzy restore`"
             );
         }
     }
@@ -51,10 +52,13 @@ impl Damage {
     /// A failed read as an error of the ports.
     pub(super) fn read_error(&self, failure: sqlx::Error) -> StorageError {
         self.note(&failure);
-        read_error(failure)
+        match (is_damage(&failure), self.objection()) {
+            (true, Some(reason)) => StorageError::Damaged(reason),
+            _ => read_error(failure),
+        }
     }
 
-    /// Why nothing is written any more; `None` while no damage was found.
+    /// Why nothing is written or read any more; `None` while no damage was found.
     pub(super) fn objection(&self) -> Option<String> {
         self.0.reason.borrow().clone()
     }
@@ -63,7 +67,7 @@ impl Damage {
     pub(super) fn refuse(&self) -> Result<(), StorageError> {
         match self.objection() {
             None => Ok(()),
-            Some(reason) => Err(StorageError::Unavailable(reason)),
+            Some(reason) => Err(StorageError::Damaged(reason)),
         }
     }
 
@@ -74,4 +78,8 @@ impl Damage {
             std::future::pending().await
         }
     }
+}
+
+fn is_damage(failure: &sqlx::Error) -> bool {
+    matches!(primary_code(failure), Some(CORRUPT | NOT_A_DATABASE))
 }
