@@ -15,8 +15,14 @@ pub enum BackupError {
     #[error("{} exists. Name another file, or replace it with --force", .0.display())]
     Exists(PathBuf),
     /// The target of a backup, or the backup to be restored, is the database itself.
-    #[error("{} is the database itself. Name another file", .0.display())]
+    #[error("{} is the database itself, or one of its files. Name another file", .0.display())]
     Itself(PathBuf),
+    /// The target of a backup is something else than a file or a folder.
+    #[error("{} is not a regular file, and is not replaced. Name a file or a folder, or - for stdout", .0.display())]
+    Irregular(PathBuf),
+    /// The target of a backup is in a folder that does not exist.
+    #[error("{}: there is no such folder. Create it first", .0.display())]
+    NoFolder(PathBuf),
     /// A file cannot be read or written.
     #[error("{}: {failure}", file.display())]
     Io {

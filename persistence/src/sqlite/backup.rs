@@ -9,11 +9,13 @@ use sqlx::SqliteConnection;
 use super::contents::{find_damage, read_contents};
 use super::error::ReadOnlyError;
 use super::read_only::{ReadOnly, UnknownSteps, check_schema};
-use crate::backups::{BackupError, DatabaseContents, NewFile};
+use crate::backups::{BackupError, DatabaseContents, DatabaseFiles, NewFile, check_target};
 use crate::open_error::OpenError;
 
 /// Only for its owner: a backup has the data of all customers, and lies in a place of its own.
 const MODE: u32 = 0o600;
+/// The files of a database, by the ends of their names.
+const FILES: [&str; 6] = ["", "-wal", "-shm", "-journal", ".lock", ".created"];
 
 /// Copies the database `file` into the file `target`: one state of it, whatever a node writes
 /// meanwhile. The target appears complete, checked and synced, or not at all. Returns what the copy
@@ -36,12 +38,11 @@ async fn back_up(
     target: &Path,
     overwrite: bool,
 ) -> Result<(DatabaseContents, u64), BackupError> {
-    if is_same(file, target) {
-        return Err(BackupError::Itself(target.to_owned()));
-    }
-    if !overwrite && target.exists() {
-        return Err(BackupError::Exists(target.to_owned()));
-    }
+    let resolved = file
+        .canonicalize()
+        .map_err(|_| OpenError::from(ReadOnlyError::Missing { file: file.into() }))?;
+    let files = DatabaseFiles::new(&resolved, &FILES);
+    let target = &*check_target(target, overwrite, Some(&files))?;
     let new = NewFile::beside(target, MODE).map_err(BackupError::io(target))?;
     copy(file, new.path()).await?;
     let contents = check(new.path(), target).await?;

@@ -1,6 +1,7 @@
 //! One node: its start and its end, its commands, a full disk, full and closed outputs, failing
 //! syncs, traced system calls.
 
+mod backup_targets;
 mod backups;
 mod backwards;
 mod copies;
