@@ -65,3 +65,33 @@ impl DatabaseFiles {
         self.0.iter().any(|own| own == file)
     }
 }
+
+/// The first path that is not taken: of `name` and `end`, or with a number between them. Names by
+/// the second are taken when a command is repeated within it.
+pub fn free_path(
+    folder: &Path,
+    name: &str,
+    end: &str,
+    is_taken: impl Fn(&Path) -> bool,
+) -> PathBuf {
+    let mut path = folder.join(format!("{name}{end}"));
+    let mut number = 2_u32;
+    while is_taken(&path) {
+        path = folder.join(format!("{name}-{number}{end}"));
+        number += 1;
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_path_is_the_first_that_is_not_taken() {
+        let taken = [Path::new("a/b.db"), Path::new("a/b-2.db")];
+        let free = |name| free_path(Path::new("a"), name, ".db", |path| taken.contains(&path));
+        assert_eq!(free("b"), Path::new("a/b-3.db"));
+        assert_eq!(free("c"), Path::new("a/c.db"));
+    }
+}

@@ -21,7 +21,8 @@ use super::migrations::MIGRATIONS;
 use super::options::connect_options;
 use super::read_only::ReadOnly;
 use crate::backups::{
-    BackupError, DatabaseContents, NewFile, Replaced, RestoreReport, file_time, sync_folder,
+    BackupError, DatabaseContents, NewFile, Replaced, RestoreReport, file_time, folder_of,
+    free_path, sync_folder,
 };
 use crate::continuity::{Cause, GenerationId, KnownHead, LostRange};
 use crate::open_error::OpenError;
@@ -104,7 +105,7 @@ async fn restore(config: &SqliteRestore) -> Result<RestoreReport, BackupError> {
     // From here on without an await, so that a signal comes before it or after it.
     if old.is_some() {
         keep_owner(file, new.path()).map_err(BackupError::io(file))?;
-        let kept = beside(file, &format!(".before-restore-{}", file_time()));
+        let kept = free_name_aside(file);
         set_aside(file, (!config.discard_replaced).then_some(&*kept))?;
         kept_as = (!config.discard_replaced).then_some(kept);
     }
@@ -247,6 +248,17 @@ fn keep_owner(old: &Path, new: &Path) -> io::Result<()> {
         chown(new, Some(was.uid()), Some(was.gid()))?;
     }
     fs::set_permissions(new, was.permissions())
+}
+
+/// A name for the replaced file; none of the names that begin with it is taken.
+fn free_name_aside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let name = format!("{name}.before-restore-{}", file_time());
+    free_path(folder_of(file), &name, "", |kept| {
+        let ends = [""].into_iter().chain(BESIDE);
+        ends.into_iter()
+            .any(|end| beside(kept, end).symlink_metadata().is_ok())
+    })
 }
 
 /// Gives the file and what is beside it second names that begin with `kept`, then removes what is

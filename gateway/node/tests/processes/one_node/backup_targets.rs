@@ -94,3 +94,26 @@ fn i1_files_of_the_database_are_no_targets_of_backups() {
     let exited = node.wait_exit(NODE_TIME_MAX);
     assert_eq!(exited.code, Some(0), "{exited:?}");
 }
+
+/// Both commands name files by the second.
+#[test]
+fn names_taken_in_the_same_second_are_passed_over() {
+    let workspace = shop();
+    let folder = workspace.outside("backups");
+    fs::create_dir(&folder).expect("a folder");
+    let into = folder.to_str().expect("UTF-8");
+    for _ in 0..4 {
+        let made = run(&workspace, &["backup", into, "--force"]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+    }
+    let made = names(&folder);
+    assert_eq!(made.len(), 4, "{made:?}");
+    let backup = made[0].to_str().expect("UTF-8");
+    for _ in 0..4 {
+        let restored = run(&workspace, &["restore", backup]);
+        assert_eq!(restored.code, Some(0), "{restored:?}");
+    }
+    let kept = names(&workspace.current().join("data"));
+    let is_kept = |file: &&PathBuf| file.to_string_lossy().contains(".before-restore-");
+    assert_eq!(kept.iter().filter(is_kept).count(), 4, "{kept:?}");
+}
