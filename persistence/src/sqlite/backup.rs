@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::contents::{find_damage, read_contents};
 use super::error::ReadOnlyError;
+use super::mark;
 use super::read_only::{ReadOnly, UnknownSteps, check_schema};
 use crate::backups::{BackupError, DatabaseContents, DatabaseFiles, NewFile, check_target};
 use crate::open_error::OpenError;
@@ -15,7 +16,7 @@ use crate::open_error::OpenError;
 /// Only for its owner: a backup has the data of all customers, and lies in a place of its own.
 const MODE: u32 = 0o600;
 /// The files of a database, by the ends of their names.
-const FILES: [&str; 6] = ["", "-wal", "-shm", "-journal", ".lock", ".created"];
+const FILES: [&str; 6] = ["", "-wal", "-shm", "-journal", ".lock", mark::END];
 
 /// Copies the database `file` into the file `target`: one state of it, whatever a node writes
 /// meanwhile. The target appears complete, checked and synced, or not at all. Returns what the copy

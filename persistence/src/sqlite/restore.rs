@@ -15,8 +15,9 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use super::backup::{check_version, copy, failed, is_same};
 use super::contents::{find_damage, read_contents, read_heads};
 use super::error::ReadOnlyError;
-use super::file_lock::{FileLock, LockError};
+use super::file_lock::{FileLock, LockError, beside};
 use super::generations::{begin, first_or_newest, look, missing_statement, newest};
+use super::mark::Mark;
 use super::migrations::MIGRATIONS;
 use super::options::connect_options;
 use super::read_only::ReadOnly;
@@ -70,34 +71,34 @@ pub fn raise_sqlite_generation(
             };
             return Err(OpenError::from(missing).into());
         }
-        let _lock = lock(file)?;
+        let lock = lock(file)?;
         // Refuses foreign files before anything is changed.
         let (opened, mut connection) = ReadOnly::open(file).await.map_err(OpenError::from)?;
         let checked = check_sound(&mut connection, file).await;
         opened.close(connection).await;
         checked?;
         let (contents, _) = begin_generation(file, SqliteJournalMode::Wal, None).await?;
+        mark(lock.database(), contents.generation);
         Ok(contents)
     })
 }
 
 async fn restore(config: &SqliteRestore) -> Result<RestoreReport, BackupError> {
-    let (backup, file) = (&config.backup, &config.file);
-    if is_same(backup, file) {
+    let backup = &config.backup;
+    if is_same(backup, &config.file) {
         return Err(BackupError::Itself(backup.clone()));
     }
-    // The lock creates it.
-    let existed = file.exists();
-    let _lock = lock(file)?;
+    let lock = lock(&config.file)?;
+    let file = lock.database();
     let (opened, mut connection) = ReadOnly::open(backup).await.map_err(OpenError::from)?;
     let checked = check_sound(&mut connection, backup).await;
     opened.close(connection).await;
     checked?;
     let new = NewFile::beside(file, MODE).map_err(BackupError::io(file))?;
     copy(backup, new.path()).await?;
-    let old = match existed {
-        true => Some(Old::read(file).await),
-        false => None,
+    let old = match lock.has_created() {
+        true => None,
+        false => Some(Old::read(file).await),
     };
     let known = old.as_ref().and_then(|old| old.as_ref().ok());
     let (contents, lost) = begin_generation(new.path(), SqliteJournalMode::Delete, known).await?;
@@ -110,6 +111,7 @@ async fn restore(config: &SqliteRestore) -> Result<RestoreReport, BackupError> {
         kept_as = (!config.discard_replaced).then_some(kept);
     }
     new.place(true).map_err(BackupError::io(file))?;
+    mark(file, contents.generation);
     let replaced = match old {
         None => Replaced::Nothing,
         Some(Ok(old)) => Replaced::Database {
@@ -148,6 +150,16 @@ async fn check_sound(connection: &mut SqliteConnection, file: &Path) -> Result<(
     }
 }
 
+/// Says beside a database that a shop is there, and that no damage is known of it.
+fn mark(database: &Path, generation: u64) {
+    let mark = Mark {
+        generation,
+        damage: None,
+    };
+    // The database is there, and its next start writes the mark as well.
+    let _ = mark.write(database);
+}
+
 /// What the database that is to be replaced has.
 struct Old {
     contents: DatabaseContents,
@@ -159,7 +171,7 @@ impl Old {
     /// Reads it. An error says why it cannot be read; it is unchanged then.
     async fn read(file: &Path) -> Result<Self, String> {
         let opened = ReadOnly::open(file).await;
-        let (opened, mut connection) = opened.map_err(|failure| failure.to_string())?;
+        let (opened, mut connection) = opened.map_err(ReadOnlyError::into_reason)?;
         let reading = async {
             let contents = read_contents(&mut connection).await?;
             let generation = match contents.generation {
@@ -288,10 +300,4 @@ fn set_aside(file: &Path, kept: Option<&Path>) -> Result<(), BackupError> {
     }
     // Before the new file is there: a crash must not leave it beside the log of the old one.
     sync_folder(file).map_err(BackupError::io(file))
-}
-
-fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }

@@ -280,7 +280,7 @@ fn backup_is_piped_from_stdout_into_stdin() {
     assert!(restored.status.success(), "{restored:?}");
     assert_eq!(
         names(&other.current().join("data")),
-        ["fritzy.db", "fritzy.db.lock"]
+        ["fritzy.db", "fritzy.db.created", "fritzy.db.lock"]
     );
     stop(other.node_with(&["--shards", "8"]));
 }

@@ -28,4 +28,5 @@ mod temporary_files;
 mod topic_changes;
 mod trace;
 pub(crate) mod traced;
+mod vanished_file;
 mod verify;
