@@ -19,6 +19,7 @@ pub(crate) mod metric;
 mod open_files;
 mod postgres_backups;
 mod refused_starts;
+mod restores;
 pub(crate) mod shop_clients;
 mod signals;
 mod small_disk;

@@ -105,6 +105,10 @@ async fn i1_vanished_file_is_refused_until_it_is_restored() {
         }
         let restored = run(&workspace, &["restore", "copy.db"]);
         assert_eq!(restored.code, Some(0), "{how}: {restored:?}");
+        assert!(
+            restored.stdout.contains("lost: unknown"),
+            "{how}: {restored:?}"
+        );
         let (node, api) = start(&workspace);
         assert!(knows(&api, &kept).await, "{how}");
         stop(node);
