@@ -60,6 +60,10 @@ pub(crate) fn read_failure(failure: StorageError) -> Failure {
             warn!(%reason, "the store cannot read");
             Failure::Unavailable("the database does not respond".into())
         }
+        StorageError::Damaged(reason) => {
+            warn!(%reason, "the store cannot be read");
+            Failure::Unavailable("the database is damaged; a backup must be restored".into())
+        }
         StorageError::Unreadable(reason) => {
             error!(%reason, "stored data cannot be read");
             Failure::Unavailable("stored data cannot be read by this version".into())

@@ -23,7 +23,7 @@ mod tail;
 mod verify;
 
 pub use adoption::TopicAdoption;
-pub use backups::{BackupError, DatabaseContents, Replaced, RestoreReport, file_time};
+pub use backups::{BackupError, DatabaseContents, Replaced, RestoreReport, file_time, free_path};
 pub use committer::CommitterConfig;
 pub use continuity::{LostRange, describe_lost};
 pub use cursor_admin::{CursorAdmin, CursorAdminError, Published, ResetPosition, ShardLag};

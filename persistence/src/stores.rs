@@ -68,8 +68,7 @@ impl Stores {
         self.engine.lost().await
     }
 
-    /// Returns when the database was found damaged: nothing is written any more. Reads of what is
-    /// not damaged go on.
+    /// Returns when the database was found damaged: nothing is written or read any more.
     pub async fn damaged(&self) {
         self.engine.damaged().await;
     }

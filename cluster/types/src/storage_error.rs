@@ -20,6 +20,10 @@ pub enum StorageError {
     /// The store does not respond.
     #[error("the store could not read: {0}")]
     Unavailable(String),
+    /// The store was found damaged: nothing is read from it any more, since what it returns may be
+    /// incomplete.
+    #[error("{0}")]
+    Damaged(String),
     /// Stored data cannot be decoded; that entity is unavailable, and never skipped.
     #[error("stored data cannot be read: {0}")]
     Unreadable(String),

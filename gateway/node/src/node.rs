@@ -13,6 +13,7 @@ use fritzy_persistence::{Lost, SqliteConfig, Stores};
 use fritzy_projections::Projections;
 use fritzy_search::NoEngine;
 use fritzy_types::{Failure, NodeId, Roles};
+use futures_util::FutureExt as _;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -186,8 +187,12 @@ impl Node {
         if let Some(cluster) = &self.cluster {
             cluster.leave().await;
         }
+        let is_damaged = self.core.stores.damaged().now_or_never().is_some();
         self.core.stop().await;
-        info!("stopped; all acknowledged changes are on disk");
+        match is_damaged {
+            true => warn!("stopped; the database is damaged, and nothing more was written into it"),
+            false => info!("stopped; all acknowledged changes are on disk"),
+        }
     }
 }
 

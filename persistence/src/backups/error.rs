@@ -15,8 +15,53 @@ pub enum BackupError {
     #[error("{} exists. Name another file, or replace it with --force", .0.display())]
     Exists(PathBuf),
     /// The target of a backup, or the backup to be restored, is the database itself.
-    #[error("{} is the database itself. Name another file", .0.display())]
+    #[error("{} is the database itself, or one of its files. Name another file", .0.display())]
     Itself(PathBuf),
+    /// The target of a backup is something else than a file or a folder.
+    #[error("{} is not a regular file, and is not replaced. Name a file or a folder, or - for stdout", .0.display())]
+    Irregular(PathBuf),
+    /// The target of a backup is in a folder that does not exist.
+    #[error("{}: there is no such folder. Create it first", .0.display())]
+    NoFolder(PathBuf),
+    /// There is no such backup.
+    #[error("there is no backup {0}. Name a file that `fritzy backup` has made")]
+    NoBackup(String),
+    /// The file to be restored is not a backup.
+    #[error(
+        "the file {backup} is not a backup of fritzy: {reason}. Name a file that `fritzy backup` has made"
+    )]
+    ForeignBackup {
+        /// What the command calls it, such as its path, or `from stdin`.
+        backup: String,
+        /// What is wrong with it, as a clause.
+        reason: String,
+    },
+    /// The backup was made by a newer version.
+    #[error(
+        "the backup {backup} was made by a newer version of fritzy ({reason}). Restore it with that version"
+    )]
+    NewerBackup {
+        /// What the command calls it, such as its path, or `from stdin`.
+        backup: String,
+        /// The unknown migration, as a clause.
+        reason: String,
+    },
+    /// The backup cannot be read.
+    #[error("the backup {backup} cannot be read: {reason}")]
+    UnreadableBackup {
+        /// What the command calls it, such as its path, or `from stdin`.
+        backup: String,
+        /// The message of the system or of SQLite.
+        reason: String,
+    },
+    /// The database that is to be backed up, or continued, is damaged.
+    #[error("the database {} is damaged: {reason}. Check the disk, and restore a backup with `fritzy restore`", file.display())]
+    DamagedDatabase {
+        /// The database file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file cannot be read or written.
     #[error("{}: {failure}", file.display())]
     Io {
@@ -34,10 +79,10 @@ pub enum BackupError {
         reason: String,
     },
     /// A backup is damaged.
-    #[error("{} is damaged: {reason}. Use another backup", file.display())]
+    #[error("the backup {backup} is damaged: {reason}. Use another backup")]
     Damaged {
-        /// The file of the backup.
-        file: PathBuf,
+        /// What the command calls it, such as its path, or `from stdin`.
+        backup: String,
         /// What is wrong with it.
         reason: String,
     },

@@ -5,8 +5,11 @@ mod error;
 mod file_time;
 mod new_file;
 mod report;
+mod target;
 
 pub use error::BackupError;
 pub use file_time::file_time;
-pub(crate) use new_file::{NewFile, sync_folder};
+pub(crate) use new_file::{NewFile, folder_of, sync_folder};
 pub use report::{DatabaseContents, Replaced, RestoreReport};
+pub use target::free_path;
+pub(crate) use target::{DatabaseFiles, check_target};

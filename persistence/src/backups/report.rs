@@ -29,6 +29,8 @@ pub struct RestoreReport {
 pub enum Replaced {
     /// Nothing was there.
     Nothing,
+    /// A database was replaced before, by other means: nothing is known of it.
+    ByOtherMeans,
     /// A database that could be read.
     Database {
         /// What it had.
@@ -48,11 +50,12 @@ pub enum Replaced {
 }
 
 impl Replaced {
-    /// The acknowledged events that are known to be lost.
-    pub fn lost(&self) -> &[LostRange] {
+    /// The acknowledged events that are lost; `None` if nobody knows.
+    pub fn lost(&self) -> Option<&[LostRange]> {
         match self {
-            Self::Database { lost, .. } => lost,
-            Self::Nothing | Self::Unreadable { .. } => &[],
+            Self::Nothing => Some(&[]),
+            Self::Database { lost, .. } => Some(lost),
+            Self::ByOtherMeans | Self::Unreadable { .. } => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::contents::read_contents;
 use super::error::PostgresError;
 use super::schema::{check_ours, exists, pin_schema, unreachable};
 use super::server::Server;
-use crate::backups::{BackupError, DatabaseContents, NewFile};
+use crate::backups::{BackupError, DatabaseContents, NewFile, check_target};
 use crate::open_error::OpenError;
 
 /// Only for its owner: a backup has the data of all customers, and lies in a place of its own.
@@ -41,9 +41,7 @@ async fn back_up(
     target: &Path,
     overwrite: bool,
 ) -> Result<(DatabaseContents, u64), BackupError> {
-    if !overwrite && target.exists() {
-        return Err(BackupError::Exists(target.to_owned()));
-    }
+    let target = &*check_target(target, overwrite, None)?;
     let mut dump = ClientTools::new(url)
         .map_err(OpenError::from)?
         .connecting("pg_dump")?;

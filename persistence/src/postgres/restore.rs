@@ -188,7 +188,7 @@ fn check_dump(listed: &str, schema: &str, dump: &Path) -> Result<(), BackupError
         return Ok(());
     }
     Err(BackupError::Damaged {
-        file: dump.to_owned(),
+        backup: dump.display().to_string(),
         reason: format!("it has no tables of fritzy in the schema {schema}"),
     })
 }
@@ -207,7 +207,7 @@ async fn check_version(server: &Server, dump: &Path) -> Result<(), BackupError> 
         return Ok(());
     };
     let required: i64 = required.parse().map_err(|_| BackupError::Damaged {
-        file: dump.to_owned(),
+        backup: dump.display().to_string(),
         reason: format!("schema_required in its table meta is `{required}`"),
     })?;
     let ahead = check_required(server, required);

@@ -12,7 +12,8 @@ use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::continuity::{ContinuityWatch, SqliteContinuity};
-use super::file_lock::FileLock;
+use super::damage::Damage;
+use super::file_lock::{FileLock, FileTrouble};
 use super::reader::SqliteReader;
 use crate::stores::{Lost, StoreBackend};
 
@@ -46,7 +47,11 @@ impl SqliteBackend {
     ) -> Self {
         let lock: HeldLock = Arc::new(Mutex::new(Some(lock)));
         let (report, lost) = watch::channel(None);
-        let watcher = tokio::spawn(watch_files(lock.clone(), report));
+        let watcher = tokio::spawn(watch_files(
+            lock.clone(),
+            report,
+            continuity.damage().clone(),
+        ));
         Self {
             reader,
             writer,
@@ -111,15 +116,26 @@ impl StoreBackend for SqliteBackend {
 }
 
 /// Checks the files until they are lost.
-async fn watch_files(lock: HeldLock, report: watch::Sender<Option<String>>) {
+async fn watch_files(lock: HeldLock, report: watch::Sender<Option<String>>, damage: Damage) {
     loop {
+        let is_damaged = damage.objection().is_some();
         let checked = match lock.lock().expect("no holder panics").as_mut() {
-            Some(lock) => lock.check(),
+            Some(lock) => lock.check(is_damaged),
             None => return,
         };
-        if let Err(reason) = checked {
-            report.send_replace(Some(reason));
-            return;
+        match checked {
+            Ok(()) => {}
+            Err(FileTrouble::Damaged(reason)) => damage.report(&reason),
+            Err(FileTrouble::Lost(reason)) => {
+                report.send_replace(Some(reason));
+                return;
+            }
+            // The next start must know of it: the file is sound without its log.
+            Err(FileTrouble::LogLost(reason)) => {
+                damage.report("its log was removed or replaced");
+                report.send_replace(Some(reason));
+                return;
+            }
         }
         sleep(CHECK_INTERVAL).await;
     }

@@ -7,13 +7,16 @@ use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 
 use super::contents::{find_damage, read_contents};
-use super::error::ReadOnlyError;
+use super::error::{ReadOnlyError, is_damage, open_error};
+use super::mark;
 use super::read_only::{ReadOnly, UnknownSteps, check_schema};
-use crate::backups::{BackupError, DatabaseContents, NewFile};
+use crate::backups::{BackupError, DatabaseContents, DatabaseFiles, NewFile, check_target};
 use crate::open_error::OpenError;
 
 /// Only for its owner: a backup has the data of all customers, and lies in a place of its own.
 const MODE: u32 = 0o600;
+/// The files of a database, by the ends of their names.
+const FILES: [&str; 6] = ["", "-wal", "-shm", "-journal", ".lock", mark::END];
 
 /// Copies the database `file` into the file `target`: one state of it, whatever a node writes
 /// meanwhile. The target appears complete, checked and synced, or not at all. Returns what the copy
@@ -36,15 +39,13 @@ async fn back_up(
     target: &Path,
     overwrite: bool,
 ) -> Result<(DatabaseContents, u64), BackupError> {
-    if is_same(file, target) {
-        return Err(BackupError::Itself(target.to_owned()));
-    }
-    if !overwrite && target.exists() {
-        return Err(BackupError::Exists(target.to_owned()));
-    }
+    let resolved = file.canonicalize();
+    let resolved = resolved.map_err(|failure| OpenError::from(open_error(file, &failure)))?;
+    let files = DatabaseFiles::new(&resolved, &FILES);
+    let target = &*check_target(target, overwrite, Some(&files))?;
     let new = NewFile::beside(target, MODE).map_err(BackupError::io(target))?;
     copy(file, new.path()).await?;
-    let contents = check(new.path(), target).await?;
+    let contents = check(new.path(), file).await?;
     // Without an await, so that a signal comes before it or after it.
     let bytes = new.place(overwrite).map_err(BackupError::io(target))?;
     Ok((contents, bytes))
@@ -65,7 +66,10 @@ pub(super) async fn copy(file: &Path, target: &Path) -> Result<(), BackupError> 
         // It reads in one transaction, and does not hold up the committer.
         let copying = sqlx::query("VACUUM INTO ?").bind(target.to_string_lossy().into_owned());
         let copied = copying.execute(&mut connection).await;
-        copied.map_err(|failure| failed(file, &failure))
+        copied.map_err(|failure| match is_damage(&failure) {
+            true => damaged(file, failure.to_string()),
+            false => failed(file, &failure),
+        })
     };
     let copied = copied.await;
     opened.close(connection).await;
@@ -83,23 +87,28 @@ pub(super) async fn check_version(
     }
 }
 
-/// Reads the copy once, completely. It is named `target` in errors.
-async fn check(copy: &Path, target: &Path) -> Result<DatabaseContents, BackupError> {
+/// Reads the copy of `file` once, completely.
+async fn check(copy: &Path, file: &Path) -> Result<DatabaseContents, BackupError> {
     let (opened, mut connection) = ReadOnly::open(copy).await.map_err(OpenError::from)?;
     let checked = async {
         let damage = find_damage(&mut connection).await;
-        if let Some(reason) = damage.map_err(|failure| failed(target, &failure))? {
-            return Err(BackupError::Damaged {
-                file: target.to_owned(),
-                reason,
-            });
+        if let Some(reason) = damage.map_err(|failure| failed(file, &failure))? {
+            return Err(damaged(file, reason));
         }
         let contents = read_contents(&mut connection).await;
-        contents.map_err(|failure| failed(target, &failure))
+        contents.map_err(|failure| failed(file, &failure))
     };
     let checked = checked.await;
     opened.close(connection).await;
     checked
+}
+
+/// What the copy of a database has, the database has.
+pub(super) fn damaged(file: &Path, reason: String) -> BackupError {
+    BackupError::DamagedDatabase {
+        file: file.to_owned(),
+        reason,
+    }
 }
 
 pub(super) fn failed(file: &Path, failure: &sqlx::Error) -> BackupError {

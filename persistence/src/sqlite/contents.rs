@@ -4,7 +4,7 @@ use fritzy_domain::EventId;
 use fritzy_types::ShardId;
 use sqlx::{Row, SqliteConnection};
 
-use super::error::{CORRUPT, NOT_A_DATABASE, primary_code};
+use super::error::is_damage;
 use crate::backups::DatabaseContents;
 use crate::continuity::KnownHead;
 
@@ -69,11 +69,11 @@ pub(super) async fn find_damage(
     match checked {
         Ok(row) => {
             let found: String = row.try_get(0)?;
-            Ok((found != "ok").then_some(found))
+            // A heading, then one finding on each line.
+            let findings = found.lines().filter(|line| !line.starts_with("***"));
+            Ok((found != "ok").then(|| findings.collect::<Vec<_>>().join("; ")))
         }
-        Err(failure) if matches!(primary_code(&failure), Some(CORRUPT | NOT_A_DATABASE)) => {
-            Ok(Some(failure.to_string()))
-        }
+        Err(failure) if is_damage(&failure) => Ok(Some(failure.to_string())),
         Err(failure) => Err(failure),
     }
 }

@@ -267,6 +267,10 @@ impl SqliteContinuity {
             Err(failure) if failure.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(failure) => return Err(failure.into()),
         }
+        if self.0.damage.objection().is_some() {
+            // A new connection to an empty file would remove the log beside it.
+            return Ok(None);
+        }
         let log = FileIdentity::of(&log_of(&self.0.file)).ok();
         if log.is_some() {
             *self.0.log.lock().unwrap_or_else(PoisonError::into_inner) = log;

@@ -53,7 +53,7 @@ impl SqliteCursors {
 impl Cursors for SqliteCursors {
     async fn cursors(&self, projection: &str) -> Result<Vec<Cursor>, StorageError> {
         let astray = sqlx::query(ASTRAY).bind(projection);
-        let astray = astray.fetch_optional(self.reader.pool()).await;
+        let astray = astray.fetch_optional(self.reader.pool()?).await;
         if astray
             .map_err(|failure| self.reader.damage().read_error(failure))?
             .is_some()
@@ -68,7 +68,7 @@ impl Cursors for SqliteCursors {
         let rows =
             sqlx::query("SELECT * FROM projection_cursor WHERE projection = ? ORDER BY shard")
                 .bind(projection)
-                .fetch_all(self.reader.pool())
+                .fetch_all(self.reader.pool()?)
                 .await
                 .map_err(|failure| self.reader.damage().read_error(failure))?;
         rows.iter().map(cursor).collect()

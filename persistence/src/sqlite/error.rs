@@ -1,9 +1,11 @@
 //! Why a file cannot be opened, and why a transaction was not committed.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fritzy_types::ShardLease;
 
+use super::mark::Mark;
 use crate::open_error::OpenError;
 
 /// Why a SQLite database could not be opened for a node.
@@ -30,6 +32,30 @@ pub enum SqliteError {
         file: PathBuf,
         /// The message of the system, of SQLite or of the migrator.
         reason: String,
+    },
+    /// The file is damaged, or is not one of SQLite.
+    #[error(
+        "the database {file} cannot be used: it is damaged, or is not a database ({reason}). Check the disk, and restore a \
+         backup with `fritzy restore`"
+    )]
+    Damaged {
+        /// The database file.
+        file: PathBuf,
+        /// The message of SQLite, or what is missing in the file.
+        reason: String,
+    },
+    /// A shop was created here, and its file is missing or has nothing.
+    #[error(
+        "the database {file} {found}, but a shop was created here ({proof}). Restore a backup with `fritzy restore`; to begin \
+         a new shop instead, remove {proof}"
+    )]
+    Vanished {
+        /// The database file.
+        file: PathBuf,
+        /// What was found, such as `is missing`.
+        found: &'static str,
+        /// The file that proves it.
+        proof: PathBuf,
     },
     /// The database was written by a newer version.
     #[error(
@@ -118,6 +144,16 @@ pub enum ReadOnlyError {
         /// The missing migration, as a clause.
         reason: String,
     },
+    /// The file is damaged.
+    #[error(
+        "the database {file} is damaged: {reason}. Check the disk, and restore a backup with `fritzy restore`"
+    )]
+    Damaged {
+        /// The database file.
+        file: PathBuf,
+        /// The message of SQLite.
+        reason: String,
+    },
     /// The system does not let the file be read.
     #[error(
         "the database {file} cannot be read: {reason}. Run this as the node's user: the file must be readable, \
@@ -139,6 +175,16 @@ pub enum ReadOnlyError {
         /// SQLite's message, such as that the database is locked.
         reason: String,
     },
+}
+
+impl ReadOnlyError {
+    /// What is wrong with the file, for a message that names it.
+    pub(super) fn into_reason(self) -> String {
+        match self {
+            Self::Damaged { reason, .. } | Self::Foreign { reason, .. } => reason,
+            other => other.to_string(),
+        }
+    }
 }
 
 impl From<ReadOnlyError> for OpenError {
@@ -169,6 +215,34 @@ pub(super) const NOT_A_DATABASE: u32 = 26;
 pub(super) const BUSY: u32 = 5;
 pub(super) const LOCKED: u32 = 6;
 
+/// Reads that found the end of the file or of its log where a page must be, a page with a wrong
+/// checksum, or a damaged file system.
+const DAMAGED_READS: [u32; 3] = [10 | 2 << 8, 10 | 32 << 8, 10 | 33 << 8];
+
+/// Whether the file or its log is damaged.
+pub(super) fn is_damage(failure: &sqlx::Error) -> bool {
+    code(failure).is_some_and(|code| {
+        matches!(code & 0xFF, CORRUPT | NOT_A_DATABASE) || DAMAGED_READS.contains(&code)
+    })
+}
+
+/// Why a file cannot be opened, by an error of SQLite.
+pub(super) fn unusable(file: &Path, failure: &sqlx::Error) -> SqliteError {
+    let (file, reason) = (file.to_owned(), failure.to_string());
+    match is_damage(failure) {
+        true => SqliteError::Damaged { file, reason },
+        false => SqliteError::Unusable { file, reason },
+    }
+}
+
+/// Why a file cannot be opened, by an error of the operating system.
+pub(super) fn unusable_file(file: &Path, failure: &io::Error) -> SqliteError {
+    SqliteError::Unusable {
+        file: file.to_owned(),
+        reason: failure.to_string(),
+    }
+}
+
 /// Whether SQLite rejected the values, rather than failed to store them.
 pub(super) fn is_rejection(failure: &sqlx::Error) -> bool {
     const CONSTRAINT: u32 = 19;
@@ -183,12 +257,16 @@ pub(super) fn is_full(failure: &sqlx::Error) -> bool {
 }
 
 pub(super) fn primary_code(failure: &sqlx::Error) -> Option<u32> {
-    let sqlx::Error::Database(failure) = failure else {
-        return None;
-    };
-    let code: u32 = failure.code()?.parse().ok()?;
     // The low byte of an extended code is the primary one.
-    Some(code & 0xFF)
+    Some(code(failure)? & 0xFF)
+}
+
+/// The extended code.
+fn code(failure: &sqlx::Error) -> Option<u32> {
+    match failure {
+        sqlx::Error::Database(failure) => failure.code()?.parse().ok(),
+        _ => None,
+    }
 }
 
 pub(super) fn connect_error(file: &Path, failure: &sqlx::Error) -> ReadOnlyError {
@@ -198,14 +276,32 @@ pub(super) fn connect_error(file: &Path, failure: &sqlx::Error) -> ReadOnlyError
             file: file.to_owned(),
             reason: failure.to_string(),
         },
+        _ if is_damage(failure) => ReadOnlyError::Damaged {
+            file: file.to_owned(),
+            reason: failure.to_string(),
+        },
         _ => unreadable(file, &failure.to_string()),
     }
 }
 
+/// Why a file cannot be opened read-only, by an error of the operating system.
+pub(super) fn open_error(file: &Path, failure: &io::Error) -> ReadOnlyError {
+    match failure.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ReadOnlyError::Missing {
+            file: file.to_owned(),
+        },
+        _ => unreadable(file, &failure.to_string()),
+    }
+}
+
+/// What is no database of fritzy, or was one, if its mark lies beside it.
 pub(super) fn foreign(file: &Path, reason: &str) -> ReadOnlyError {
-    ReadOnlyError::Foreign {
-        file: file.to_owned(),
-        reason: reason.to_owned(),
+    let resolved = file.canonicalize();
+    let mark = Mark::path_of(resolved.as_deref().unwrap_or(file));
+    let (file, reason) = (file.to_owned(), reason.to_owned());
+    match mark.exists() {
+        true => ReadOnlyError::Damaged { file, reason },
+        false => ReadOnlyError::Foreign { file, reason },
     }
 }
 

@@ -60,7 +60,7 @@ impl JournalReader for SqliteJournal {
     }
 
     async fn heads(&self) -> Result<BTreeMap<ShardId, Position>, StorageError> {
-        let rows = sqlx::query(HEADS).fetch_all(self.reader.pool()).await;
+        let rows = sqlx::query(HEADS).fetch_all(self.reader.pool()?).await;
         heads(&rows.map_err(|failure| self.reader.damage().read_error(failure))?)
     }
 
@@ -76,7 +76,7 @@ impl JournalReader for SqliteJournal {
         .bind(shard.0)
         .bind(signed(after))
         .bind(limit)
-        .fetch_all(self.reader.pool())
+        .fetch_all(self.reader.pool()?)
         .await
         .map_err(|failure| self.reader.damage().read_error(failure))?;
         let events: Vec<RecordedEvent> = rows.iter().map(recorded).collect::<Result<_, _>>()?;
@@ -88,7 +88,7 @@ impl JournalReader for SqliteJournal {
     }
 
     async fn generations(&self) -> Result<Generations, StorageError> {
-        read_all(self.reader.pool(), self.reader.damage()).await
+        read_all(self.reader.pool()?, self.reader.damage()).await
     }
 
     async fn read_entity(
@@ -104,7 +104,7 @@ impl JournalReader for SqliteJournal {
         .bind(shard.0)
         .bind(*entity.as_uuid())
         .bind(signed(until))
-        .fetch_all(self.reader.pool())
+        .fetch_all(self.reader.pool()?)
         .await
         .map_err(|failure| self.reader.damage().read_error(failure))?;
         rows.iter().map(recorded).collect()
@@ -125,7 +125,7 @@ impl JournalReader for SqliteJournal {
         .bind(id)
         .bind(signed(page.skip))
         .bind(page.take)
-        .fetch(self.reader.pool());
+        .fetch(self.reader.pool()?);
         let rows = self.reader.noted(rows);
         let mut history = Vec::new();
         collect_rows(&mut history, rows, recorded, budget).await?;
@@ -143,7 +143,7 @@ impl JournalReader for SqliteJournal {
         )
         .bind(shard.0)
         .bind(*command.as_uuid())
-        .fetch_optional(self.reader.pool())
+        .fetch_optional(self.reader.pool()?)
         .await
         .map_err(|failure| self.reader.damage().read_error(failure))?;
         row.as_ref().map(command_record).transpose()

@@ -104,6 +104,17 @@ fn committed_pages(log: &Path) -> io::Result<Option<Pages>> {
     Ok((!offsets.is_empty()).then_some(Pages { size, offsets }))
 }
 
+/// Whether a log has anything that was committed.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn has_commits(log: &Path) -> io::Result<bool> {
+    match committed_pages(log) {
+        Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(false),
+        pages => Ok(pages?.is_some()),
+    }
+}
+
 /// Fills the buffer; `false` at the end of the file.
 fn read_all(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<bool> {
     match file.read_exact(buffer) {

@@ -2,6 +2,7 @@
 
 mod backend;
 mod backup;
+mod before_opening;
 mod contents;
 mod continuity;
 mod cursor_table;
@@ -13,6 +14,7 @@ mod generations;
 mod journal;
 mod leftover_log;
 mod many_rows;
+mod mark;
 mod migrations;
 mod open;
 mod options;

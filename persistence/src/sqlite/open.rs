@@ -12,24 +12,24 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tracing::{error, warn};
 
 use super::backend::SqliteBackend;
-use super::contents::{find_damage, find_gap};
-use super::continuity::{SqliteContinuity, log_of};
+use super::before_opening::{Doubt, find_doubt, refuse_vanished};
+use super::continuity::SqliteContinuity;
 use super::cursors::SqliteCursors;
-use super::error::SqliteError;
+use super::damage::keep_open;
+use super::error::{SqliteError, unusable, unusable_file};
 use super::file_lock::{FileLock, LockError};
 use super::generations::{begin, first_or_newest, lost_events};
 use super::journal::SqliteJournal;
-use super::leftover_log::LeftoverLog;
+use super::mark::Mark;
 use super::options::{SqliteConfig, connect_options};
 use super::ownership::{SqliteOwnership, prepare_shards};
 use super::read_model::SqliteReadModel;
-use super::read_only::ReadOnly;
 use super::reader::SqliteReader;
 use super::schema::migrate;
 use super::topic_bindings::SqliteTopicBindings;
 use super::write::SqliteBatches;
 use crate::committer::Committer;
-use crate::continuity::Cause;
+use crate::continuity::{Cause, GenerationId};
 use crate::stores::{StoreEngine, Stores};
 
 impl Stores {
@@ -50,21 +50,27 @@ impl Stores {
                 file: file.clone(),
                 holder,
             },
-            LockError::Io(failure) => unusable(file, &failure),
+            LockError::Io(failure) => unusable_file(file, &failure),
         })?;
-        let leftover = check_leftover_log(file).await?;
+        let mark = Mark::read(lock.database()).map_err(|failure| unusable_file(file, &failure))?;
+        refuse_vanished(file, &lock, mark.as_ref()).await?;
+        let past_damage = mark.and_then(|mark| mark.damage);
+        let doubt = find_doubt(file, lock.database(), past_damage).await?;
         // The same file by whatever link it was named; messages name it as the settings do.
         let options = connect_options(lock.database());
         let mut connection = SqliteConnection::connect_with(&options)
             .await
             .map_err(|failure| unusable(file, &failure))?;
-        migrate(&mut connection, file).await?;
-        check_durable(&mut connection, file).await?;
-        create_shards(&mut connection, file, config.shards).await?;
-        if leftover == LeftoverLog::Doubtful {
-            begin_doubtful(&mut connection, file).await?;
-        }
-        let continuity = known_history(&mut connection, file, lock.database()).await?;
+        let prepared = prepare(&mut connection, &config, lock.database(), doubt).await;
+        let continuity = match prepared {
+            Ok(continuity) => continuity,
+            Err(failure) => {
+                if matches!(failure, SqliteError::Damaged { .. }) {
+                    keep_open(lock.database(), connection);
+                }
+                return Err(failure);
+            }
+        };
         let damage = continuity.damage().clone();
         let reader = SqliteReader::new(options.clone(), config.readers, damage);
         // Claims and cursors set by operators are rare, and wait for the committer like any second
@@ -103,49 +109,57 @@ impl Stores {
     }
 }
 
-/// Looks whether the log beside the file belongs to it. If that is in doubt, everything is read
-/// before anything is changed: the log is not moved into the file then.
-async fn check_leftover_log(file: &Path) -> Result<LeftoverLog, SqliteError> {
-    let found = LeftoverLog::beside(file, &log_of(file));
-    let found = found.map_err(|failure| unusable(file, &failure))?;
-    if found == LeftoverLog::Sound {
-        return Ok(found);
+/// Brings an opened file up to date. Whoever looks for it later finds the mark.
+async fn prepare(
+    connection: &mut SqliteConnection,
+    config: &SqliteConfig,
+    resolved: &Path,
+    doubt: Option<Doubt>,
+) -> Result<SqliteContinuity, SqliteError> {
+    let file = &config.file;
+    migrate(connection, file).await?;
+    check_durable(connection, file).await?;
+    create_shards(connection, file, config.shards).await?;
+    if let Some(doubt) = doubt {
+        begin_doubtful(connection, file, doubt).await?;
     }
-    warn!(file = %file.display(), "the database was changed after its log; checking it");
-    let damaged = |reason: String| SqliteError::DamagedByLog {
-        file: file.to_owned(),
-        reason,
+    let (generation, continuity) = known_history(connection, file, resolved).await?;
+    let mark = Mark {
+        generation: generation.number,
+        damage: None,
     };
-    let opened = ReadOnly::open(file).await;
-    let (opened, mut connection) = opened.map_err(|failure| damaged(failure.to_string()))?;
-    let checked = async {
-        match find_damage(&mut connection).await? {
-            None => find_gap(&mut connection).await,
-            damage => Ok(damage),
-        }
-    };
-    let checked: Result<_, sqlx::Error> = checked.await;
-    opened.close(connection).await;
-    match checked {
-        Ok(None) => Ok(found),
-        Ok(Some(reason)) => Err(damaged(reason)),
-        Err(failure) => Err(damaged(failure.to_string())),
+    if let Err(failure) = mark.write(resolved) {
+        let mark = Mark::path_of(file);
+        warn!(mark = %mark.display(), %failure, "it cannot be noted that a shop was created here");
     }
+    Ok(continuity)
 }
 
 /// Begins a new generation in a file that was changed by something else than a node: what it has
 /// lost is unknown, and what follows is not the history that consumers know.
-async fn begin_doubtful(connection: &mut SqliteConnection, file: &Path) -> Result<(), SqliteError> {
+async fn begin_doubtful(
+    connection: &mut SqliteConnection,
+    file: &Path,
+    doubt: Doubt,
+) -> Result<(), SqliteError> {
     let begun = async {
         let found = first_or_newest(connection).await?;
         begin(connection, found, found, &[], Cause::Restored).await
     };
     let (generation, _) = begun.await.map_err(|failure| unusable(file, &failure))?;
-    error!(
-        file = %file.display(), generation = generation.number,
-        "the database was changed after its log, by something else than a node. It is sound, but may have lost \
-         acknowledged events: it continues as a new generation"
-    );
+    let (file, generation) = (file.display(), generation.number);
+    match doubt {
+        Doubt::ByLog => error!(
+            %file, generation,
+            "the database was changed after its log, by something else than a node. It is sound, but may have lost \
+             acknowledged events: it continues as a new generation"
+        ),
+        Doubt::ByDamage(damage) => error!(
+            %file, generation, damage,
+            "a node had found the database damaged. It is sound now, but may have lost acknowledged events: it continues \
+             as a new generation"
+        ),
+    }
     Ok(())
 }
 
@@ -154,20 +168,14 @@ async fn known_history(
     connection: &mut SqliteConnection,
     file: &Path,
     resolved: &Path,
-) -> Result<SqliteContinuity, SqliteError> {
+) -> Result<(GenerationId, SqliteContinuity), SqliteError> {
     let generation = first_or_newest(connection).await;
     let generation = generation.map_err(|failure| unusable(file, &failure))?;
     let lost_events = lost_events(connection, generation).await;
     let lost_events = lost_events.map_err(|failure| unusable(file, &failure))?;
-    SqliteContinuity::new(resolved, generation, lost_events)
-        .map_err(|failure| unusable(file, &failure))
-}
-
-fn unusable(file: &Path, failure: &impl ToString) -> SqliteError {
-    SqliteError::Unusable {
-        file: file.to_owned(),
-        reason: failure.to_string(),
-    }
+    let continuity = SqliteContinuity::new(resolved, generation, lost_events);
+    let continuity = continuity.map_err(|failure| unusable_file(file, &failure))?;
+    Ok((generation, continuity))
 }
 
 async fn create_shards(

@@ -66,7 +66,7 @@ impl SqliteReadModel {
                     };
                 }
             }
-            let rows = self.reader.noted(query.fetch(self.reader.pool()));
+            let rows = self.reader.noted(query.fetch(self.reader.pool()?));
             collect_rows(&mut list, rows, read, budget).await?;
         }
         Ok(list)
@@ -122,7 +122,7 @@ impl SqliteReadModel {
             query = query.bind(micros(key.created_at)).bind(key.id);
         }
         let mut list = Vec::new();
-        let rows = query.bind(page.take).fetch(self.reader.pool());
+        let rows = query.bind(page.take).fetch(self.reader.pool()?);
         let rows = self.reader.noted(rows);
         collect_rows(&mut list, rows, read, budget).await?;
         if page.from_end {
@@ -142,7 +142,7 @@ impl SqliteReadModel {
             .bind(page.take)
             .bind(signed(page.skip));
         let mut list = Vec::new();
-        let rows = self.reader.noted(query.fetch(self.reader.pool()));
+        let rows = self.reader.noted(query.fetch(self.reader.pool()?));
         collect_rows(&mut list, rows, read, budget).await?;
         Ok(list)
     }
@@ -196,7 +196,7 @@ impl ReadModel for SqliteReadModel {
         };
         let row = sqlx::query(statement)
             .bind(*command.as_uuid())
-            .fetch_optional(self.reader.pool())
+            .fetch_optional(self.reader.pool()?)
             .await
             .map_err(|failure| self.reader.damage().read_error(failure))?;
         row.map(|row| row.try_get(0).map(|id| EntityId::from_uuid(kind, id)))

@@ -2,14 +2,15 @@
 //! out.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::error::{CORRUPT, ReadOnlyError, connect_error, foreign, primary_code, unreadable};
+use super::error::{
+    CORRUPT, ReadOnlyError, connect_error, foreign, open_error, primary_code, unreadable,
+};
 use super::migrations::MIGRATIONS;
 use super::schema::unmet_requirement;
 
@@ -93,12 +94,7 @@ fn log_of(file: &Path) -> PathBuf {
 }
 
 fn check_file(file: &Path) -> Result<(), ReadOnlyError> {
-    let found = fs::metadata(file).map_err(|failure| match failure.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => ReadOnlyError::Missing {
-            file: file.to_owned(),
-        },
-        _ => unreadable(file, &failure.to_string()),
-    })?;
+    let found = fs::metadata(file).map_err(|failure| open_error(file, &failure))?;
     let reason = if !found.is_file() {
         "it is not a regular file"
     } else if found.len() == 0 {

@@ -1,5 +1,6 @@
 //! The connections for reading, and the count of the statements run on them.
 
+use fritzy_types::StorageError;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use prometheus_client::metrics::counter::Counter;
@@ -30,9 +31,13 @@ impl SqliteReader {
     }
 
     /// The pool for one statement, which is counted.
-    pub(super) fn pool(&self) -> &SqlitePool {
+    ///
+    /// # Errors
+    /// Once damage was found: an answer could lack what was there.
+    pub(super) fn pool(&self) -> Result<&SqlitePool, StorageError> {
+        self.damage.refuse()?;
         self.statements.inc();
-        &self.pool
+        Ok(&self.pool)
     }
 
     /// Whether the file was found damaged.

@@ -12,16 +12,19 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteJournalMode;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::backup::{check_version, copy, failed, is_same};
+use super::backup::{check_version, copy, damaged, failed, is_same};
 use super::contents::{find_damage, read_contents, read_heads};
-use super::error::ReadOnlyError;
-use super::file_lock::{FileLock, LockError};
+use super::error::{ReadOnlyError, connect_error};
+use super::file_lock::{FileLock, LockError, beside};
 use super::generations::{LookStatements, begin, first_or_newest, look, newest};
+use super::leftover_log::{LeftoverLog, has_commits};
+use super::mark::Mark;
 use super::migrations::MIGRATIONS;
 use super::options::connect_options;
-use super::read_only::ReadOnly;
+use super::read_only::{ReadOnly, UnknownSteps, check_schema};
 use crate::backups::{
-    BackupError, DatabaseContents, NewFile, Replaced, RestoreReport, file_time, sync_folder,
+    BackupError, DatabaseContents, NewFile, Replaced, RestoreReport, file_time, folder_of,
+    free_path, sync_folder,
 };
 use crate::continuity::{Cause, GenerationId, KnownHead, LostRange};
 use crate::open_error::OpenError;
@@ -36,6 +39,8 @@ const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 pub struct SqliteRestore {
     /// The file of the backup, which is only read.
     pub backup: PathBuf,
+    /// What messages call it: its path, or `from stdin`.
+    pub backup_shown: String,
     /// The database file, whose folder must exist.
     pub file: PathBuf,
     /// Whether to discard the database that is there, instead of keeping it beside.
@@ -69,46 +74,60 @@ pub fn raise_sqlite_generation(
             };
             return Err(OpenError::from(missing).into());
         }
-        let _lock = lock(file)?;
+        let lock = lock(file)?;
         // Refuses foreign files before anything is changed.
         let (opened, mut connection) = ReadOnly::open(file).await.map_err(OpenError::from)?;
         let checked = check_sound(&mut connection, file).await;
         opened.close(connection).await;
-        checked?;
-        let (contents, _) = begin_generation(file, SqliteJournalMode::Wal, None).await?;
+        if let Some(reason) = checked? {
+            return Err(damaged(file, reason));
+        }
+        let (contents, _) = begin_generation(file, SqliteJournalMode::Wal, None, 0).await?;
+        mark(lock.database(), contents.generation);
         Ok(contents)
     })
 }
 
 async fn restore(config: &SqliteRestore) -> Result<RestoreReport, BackupError> {
-    let (backup, file) = (&config.backup, &config.file);
-    if is_same(backup, file) {
+    let (backup, shown) = (&config.backup, &*config.backup_shown);
+    if is_same(backup, &config.file) {
         return Err(BackupError::Itself(backup.clone()));
     }
-    // The lock creates it.
-    let existed = file.exists();
-    let _lock = lock(file)?;
-    let (opened, mut connection) = ReadOnly::open(backup).await.map_err(OpenError::from)?;
-    let checked = check_sound(&mut connection, backup).await;
+    let lock = lock(&config.file)?;
+    let file = lock.database();
+    let named = |failure: ReadOnlyError| of_backup(shown, failure);
+    let (opened, mut connection) = ReadOnly::open(backup).await.map_err(named)?;
+    let checked = match check_schema(&mut connection, backup, &[], UnknownSteps::Accepted).await {
+        Ok(()) | Err(ReadOnlyError::Older { .. }) => find_damage(&mut connection)
+            .await
+            .map_err(|failure| named(connect_error(backup, &failure))),
+        Err(failure) => Err(named(failure)),
+    };
     opened.close(connection).await;
-    checked?;
+    if let Some(reason) = checked? {
+        return Err(damaged_backup(shown, reason));
+    }
     let new = NewFile::beside(file, MODE).map_err(BackupError::io(file))?;
     copy(backup, new.path()).await?;
-    let old = match existed {
-        true => Some(Old::read(file).await),
-        false => None,
+    let old = Old::find(&lock).await.map_err(BackupError::io(file))?;
+    let (known, beyond) = match &old {
+        Some(Ok(old)) => (Some(old), 0),
+        Some(Err(_)) => (None, beyond_unreadable(file).await),
+        None => (None, 0),
     };
-    let known = old.as_ref().and_then(|old| old.as_ref().ok());
-    let (contents, lost) = begin_generation(new.path(), SqliteJournalMode::Delete, known).await?;
+    let begun = begin_generation(new.path(), SqliteJournalMode::Delete, known, beyond);
+    let (contents, lost) = begun.await?;
     let mut kept_as = None;
     // From here on without an await, so that a signal comes before it or after it.
     if old.is_some() {
         keep_owner(file, new.path()).map_err(BackupError::io(file))?;
-        let kept = beside(file, &format!(".before-restore-{}", file_time()));
-        set_aside(file, (!config.discard_replaced).then_some(&*kept))?;
-        kept_as = (!config.discard_replaced).then_some(kept);
+        if !config.discard_replaced {
+            kept_as = Some(free_name_aside(file));
+        }
+        set_aside(file, kept_as.as_deref())?;
     }
     new.place(true).map_err(BackupError::io(file))?;
+    mark(file, contents.generation);
     let replaced = match old {
         None => Replaced::Nothing,
         Some(Ok(old)) => Replaced::Database {
@@ -134,17 +153,67 @@ fn lock(file: &Path) -> Result<FileLock, BackupError> {
     })
 }
 
-/// Refuses a foreign, newer or damaged file.
-async fn check_sound(connection: &mut SqliteConnection, file: &Path) -> Result<(), BackupError> {
+/// Refuses a foreign or newer file. Returns what is damaged in it.
+async fn check_sound(
+    connection: &mut SqliteConnection,
+    file: &Path,
+) -> Result<Option<String>, BackupError> {
     check_version(connection, file).await?;
     let damage = find_damage(connection).await;
-    match damage.map_err(|failure| failed(file, &failure))? {
-        None => Ok(()),
-        Some(reason) => Err(BackupError::Damaged {
-            file: file.to_owned(),
-            reason,
-        }),
+    damage.map_err(|failure| failed(file, &failure))
+}
+
+/// The error of a backup that cannot be opened: the remedies differ from those of a database.
+fn of_backup(shown: &str, failure: ReadOnlyError) -> BackupError {
+    let backup = shown.to_owned();
+    match failure {
+        ReadOnlyError::Missing { .. } => BackupError::NoBackup(backup),
+        ReadOnlyError::Foreign { reason, .. } => BackupError::ForeignBackup { backup, reason },
+        ReadOnlyError::Newer { reason, .. } => BackupError::NewerBackup { backup, reason },
+        ReadOnlyError::Damaged { reason, .. } => damaged_backup(shown, reason),
+        ReadOnlyError::Unreadable { reason, .. }
+        | ReadOnlyError::Locked { reason, .. }
+        | ReadOnlyError::Older { reason, .. } => BackupError::UnreadableBackup { backup, reason },
     }
+}
+
+fn damaged_backup(shown: &str, reason: String) -> BackupError {
+    BackupError::Damaged {
+        backup: shown.to_owned(),
+        reason,
+    }
+}
+
+/// Says beside a database that a shop is there, and that no damage is known of it.
+fn mark(database: &Path, generation: u64) {
+    let mark = Mark {
+        generation,
+        damage: None,
+    };
+    // The database is there, and its next start writes the mark as well.
+    let _ = mark.write(database);
+}
+
+/// More generations than a shop begins: each stands for a restore, a promotion or an adoption by an
+/// operator.
+const GENERATIONS_UNSEEN_MAX: u64 = 1_000;
+
+/// No shop has begun so many.
+const GENERATION_MAX: u64 = 1 << 32;
+
+/// A number that the generation of a database which cannot be read did not have, as far as anything
+/// tells: its mark, and whatever of it can be read.
+async fn beyond_unreadable(file: &Path) -> u64 {
+    let marked = Mark::read(file).ok().flatten().unwrap_or_default();
+    let reading = async {
+        let (opened, mut connection) = ReadOnly::open(file).await.ok()?;
+        let found = newest(&mut connection).await;
+        opened.close(connection).await;
+        Some(found.ok()?.number)
+    };
+    // What is read from a damaged page may be anything.
+    let found = reading.await.filter(|number| *number < GENERATION_MAX);
+    found.unwrap_or_default().max(marked.generation) + GENERATIONS_UNSEEN_MAX
 }
 
 /// What the database that is to be replaced has.
@@ -155,10 +224,32 @@ struct Old {
 }
 
 impl Old {
+    /// Reads what is there. `None` if nothing was there, or an error that says why nothing is known
+    /// of it.
+    ///
+    /// # Errors
+    /// When the system does not say what is there.
+    async fn find(lock: &FileLock) -> io::Result<Option<Result<Self, String>>> {
+        let file = lock.database();
+        let (mark, log) = (Mark::read(file)?, beside(file, "-wal"));
+        if lock.has_created() {
+            let is_missed = mark.is_some() || has_commits(&log)?;
+            return Ok(is_missed.then(|| Err("it is missing".to_owned())));
+        }
+        // What can be read of them need not be all that they had.
+        if let Some(damage) = mark.and_then(|mark| mark.damage) {
+            return Ok(Some(Err(format!("a node had found it damaged: {damage}"))));
+        }
+        if LeftoverLog::beside(file, &log)? == LeftoverLog::Doubtful {
+            return Ok(Some(Err("it was changed after its log".to_owned())));
+        }
+        Ok(Some(Self::read(file).await))
+    }
+
     /// Reads it. An error says why it cannot be read; it is unchanged then.
     async fn read(file: &Path) -> Result<Self, String> {
         let opened = ReadOnly::open(file).await;
-        let (opened, mut connection) = opened.map_err(|failure| failure.to_string())?;
+        let (opened, mut connection) = opened.map_err(ReadOnlyError::into_reason)?;
         let reading = async {
             let contents = read_contents(&mut connection).await?;
             let generation = match contents.generation {
@@ -192,12 +283,13 @@ async fn fold_log(file: &Path) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
-/// Brings the schema up to date and begins a new generation. Returns what the file has, and what of
-/// `old` it lacks.
+/// Brings the schema up to date and begins a new generation, numbered above `beyond`. Returns what
+/// the file has, and what of `old` it lacks.
 async fn begin_generation(
     file: &Path,
     journal_mode: SqliteJournalMode,
     old: Option<&Old>,
+    beyond: u64,
 ) -> Result<(DatabaseContents, Vec<LostRange>), BackupError> {
     let write_failed = |failure: sqlx::Error| failed(file, &failure);
     let options = connect_options(file).create_if_missing(false);
@@ -219,7 +311,8 @@ async fn begin_generation(
     }
     let begun = async {
         let found = first_or_newest(&mut connection).await?;
-        let known = old.and_then(|old| old.generation).unwrap_or(found);
+        let mut known = old.and_then(|old| old.generation).unwrap_or(found);
+        known.number = known.number.max(beyond);
         let heads = old.map_or(&[][..], |old| &old.heads);
         let sighting = look(&mut connection, &LookStatements::new(), heads, &[]).await?;
         begin(
@@ -249,6 +342,17 @@ fn keep_owner(old: &Path, new: &Path) -> io::Result<()> {
     fs::set_permissions(new, was.permissions())
 }
 
+/// A name for the replaced file; none of the names that begin with it is taken.
+fn free_name_aside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let name = format!("{name}.before-restore-{}", file_time());
+    free_path(folder_of(file), &name, "", |kept| {
+        let ends = [""].into_iter().chain(BESIDE);
+        ends.into_iter()
+            .any(|end| beside(kept, end).symlink_metadata().is_ok())
+    })
+}
+
 /// Gives the file and what is beside it second names that begin with `kept`, then removes what is
 /// beside it. The file itself stays until the new one takes its place.
 fn set_aside(file: &Path, kept: Option<&Path>) -> Result<(), BackupError> {
@@ -276,10 +380,4 @@ fn set_aside(file: &Path, kept: Option<&Path>) -> Result<(), BackupError> {
     }
     // Before the new file is there: a crash must not leave it beside the log of the old one.
     sync_folder(file).map_err(BackupError::io(file))
-}
-
-fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use sqlx::migrate::MigrateError;
 use sqlx::{Row, SqliteConnection};
 
-use super::error::SqliteError;
+use super::error::{SqliteError, unusable};
 use super::migrations::MIGRATIONS;
 
 /// Applies the missing migrations.
@@ -22,18 +22,20 @@ pub(super) async fn migrate(
         file: file.to_owned(),
         reason,
     };
-    let unusable = |reason: String| SqliteError::Unusable {
-        file: file.to_owned(),
-        reason,
-    };
     let unmet = unmet_requirement(connection).await;
-    if let Some(reason) = unmet.map_err(|failure| unusable(failure.to_string()))? {
+    if let Some(reason) = unmet.map_err(|failure| unusable(file, &failure))? {
         return Err(newer(reason));
     }
     let migrated = MIGRATIONS.run_direct(None, connection, false).await;
     migrated.map_err(|failure| match failure {
         MigrateError::VersionMismatch(_) => newer(failure.to_string()),
-        other => unusable(other.to_string()),
+        MigrateError::Execute(failure) | MigrateError::ExecuteMigration(failure, _) => {
+            unusable(file, &failure)
+        }
+        other => SqliteError::Unusable {
+            file: file.to_owned(),
+            reason: other.to_string(),
+        },
     })
 }
 

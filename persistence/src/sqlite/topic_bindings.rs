@@ -44,7 +44,7 @@ impl TopicBindings for SqliteTopicBindings {
     }
 
     async fn topic_binding(&self, topics: Uuid) -> Result<Option<TopicBinding>, StorageError> {
-        let row = find(self.reader.pool(), topics).await;
+        let row = find(self.reader.pool()?, topics).await;
         let row = row.map_err(|failure| self.reader.damage().read_error(failure))?;
         row.as_ref().map(topic_binding).transpose()
     }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use fritzy_domain::{CursorMove, Event, EventId, Position};
 use fritzy_types::{ShardId, ShardLease, StorageError};
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 use tracing::warn;
 
 use super::continuity::SqliteContinuity;
+use super::damage::LastConnection;
 use super::error::{WriteError, is_full, is_rejection};
 use super::many_rows::ManyRows;
 use super::save_cursors::save_cursors;
@@ -18,7 +19,7 @@ use crate::rows::signed;
 
 /// The writer connection with its statements.
 pub(super) struct SqliteBatches {
-    connection: SqliteConnection,
+    connection: LastConnection,
     fence: ManyRows,
     journal: ManyRows,
     accounts: ManyRows,
@@ -33,7 +34,7 @@ pub(super) struct SqliteBatches {
 impl SqliteBatches {
     pub(super) fn new(connection: SqliteConnection, continuity: SqliteContinuity) -> Self {
         Self {
-            connection,
+            connection: LastConnection::new(connection, continuity.damage().clone()),
             continuity,
             fence: ManyRows::new(
                 "WITH lease (shard, owner, epoch) AS (VALUES",
@@ -84,7 +85,7 @@ impl SqliteBatches {
     }
 
     async fn write(&mut self, batch: &[Sequenced<'_>]) -> Result<(), WriteError> {
-        let connection = &mut self.connection;
+        let connection = &mut *self.connection;
         // Plain statements: on a full disk SQLite ends the transaction by itself. The library's own
         // count of open transactions does not notice, and it would never begin one again.
         let written = async {
@@ -104,7 +105,7 @@ impl SqliteBatches {
         }
         if written.is_err() {
             // Fails if SQLite has rolled back already, as after a row that it rejected.
-            let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+            let _ = sqlx::query("ROLLBACK").execute(&mut *self.connection).await;
         }
         written
     }
@@ -122,7 +123,7 @@ impl SqliteBatches {
                     .bind(signed(append.expected_version + 1))
                     .bind(creation_key(append));
             }
-            for row in query.fetch_all(&mut self.connection).await? {
+            for row in query.fetch_all(&mut *self.connection).await? {
                 conflicts.push(row.try_get::<i64, _>(0)? as usize);
             }
         }
@@ -144,13 +145,19 @@ impl BatchStore for SqliteBatches {
                 certainly_not_written: true,
             }
         };
+        if let Some(reason) = damage.objection() {
+            return Err(BatchError::Failed {
+                reason,
+                certainly_not_written: true,
+            });
+        }
         let mut heads = HashMap::with_capacity(shards.len());
         for &shard in shards {
             let row = sqlx::query(
                 "SELECT position, event_id FROM journal WHERE shard = ? ORDER BY position DESC LIMIT 1",
             )
             .bind(shard.0)
-            .fetch_optional(&mut self.connection)
+            .fetch_optional(&mut *self.connection)
             .await
             .map_err(failed)?;
             let Some(row) = row else {
@@ -174,7 +181,7 @@ impl BatchStore for SqliteBatches {
             return Err(StorageError::Unavailable(reason.clone()));
         }
         self.continuity.damage().refuse()?;
-        let connection = &mut self.connection;
+        let connection = &mut *self.connection;
         let saved = async {
             sqlx::query("BEGIN IMMEDIATE")
                 .execute(&mut *connection)
@@ -201,7 +208,7 @@ impl BatchStore for SqliteBatches {
                 unreachable!("cursors are refused one by one")
             }
         };
-        let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+        let _ = sqlx::query("ROLLBACK").execute(&mut *self.connection).await;
         Err(StorageError::Unavailable(failure))
     }
 

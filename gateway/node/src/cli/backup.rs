@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fritzy_persistence::{
-    BackupError, DatabaseContents, backup_postgres, backup_sqlite, file_time,
+    BackupError, DatabaseContents, backup_postgres, backup_sqlite, file_time, free_path,
 };
 use serde_json::json;
 
@@ -48,7 +48,12 @@ pub(super) fn run(command: &BackupCommand, settings: &Settings) -> ExitCode {
         true => to_stdout(settings),
         false => {
             let target = match command.target.is_dir() {
-                true => command.target.join(file_name(settings)),
+                true => {
+                    let (name, end) = file_name(settings);
+                    free_path(&command.target, &name, end, |path| {
+                        path.symlink_metadata().is_ok()
+                    })
+                }
                 false => command.target.clone(),
             };
             back_up(settings, &target, command.force).map(|(contents, bytes)| Copy {
@@ -108,12 +113,13 @@ impl Copy {
     }
 }
 
-fn file_name(settings: &Settings) -> String {
+/// The name of a backup that is made now, and the end of that name.
+fn file_name(settings: &Settings) -> (String, &'static str) {
     let end = match settings.database_url {
-        Some(_) => "dump",
-        None => "db",
+        Some(_) => ".dump",
+        None => ".db",
     };
-    format!("fritzy-{}.{end}", file_time())
+    (format!("fritzy-{}", file_time()), end)
 }
 
 fn back_up(
@@ -134,7 +140,8 @@ fn back_up(
 fn to_stdout(settings: &Settings) -> Result<Copy, String> {
     let failed = |failure: io::Error| format!("the temporary folder cannot be used: {failure}");
     let folder = tempfile::tempdir().map_err(failed)?;
-    let target = folder.path().join(file_name(settings));
+    let (name, end) = file_name(settings);
+    let target = folder.path().join(format!("{name}{end}"));
     let (contents, bytes) = back_up(settings, &target, false)?;
     let mut file = File::open(&target).map_err(failed)?;
     let written = blocking_until_signal(move || {

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fritzy_persistence::{
-    BackupError, DatabaseContents, PostgresRestore, Replaced, RestoreReport, SqliteRestore,
-    describe_lost, raise_postgres_generation, raise_sqlite_generation, restore_postgres,
-    restore_sqlite,
+    BackupError, DatabaseContents, LostRange, PostgresRestore, Replaced, RestoreReport,
+    SqliteRestore, describe_lost, raise_postgres_generation, raise_sqlite_generation,
+    restore_postgres, restore_sqlite,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -81,7 +81,7 @@ fn raise_generation(settings: &Settings) -> Result<RestoreReport, String> {
     let contents = raised.map_err(|failure| failure.to_string())?;
     Ok(RestoreReport {
         contents,
-        replaced: Replaced::Nothing,
+        replaced: Replaced::ByOtherMeans,
     })
 }
 
@@ -98,6 +98,10 @@ fn restore(
     fs::create_dir_all(folder)
         .map_err(|failure| format!("the folder {}: {failure}", folder.display()))?;
     let streamed;
+    let shown = match backup.as_os_str() == STREAM {
+        false => backup.display().to_string(),
+        true => "from stdin".to_owned(),
+    };
     let backup = match backup.as_os_str() == STREAM {
         false => backup.to_owned(),
         true => {
@@ -121,6 +125,7 @@ fn restore(
             None => {
                 let config = SqliteRestore {
                     backup,
+                    backup_shown: shown,
                     file: settings.database(),
                     discard_replaced: command.discard_replaced,
                 };
@@ -152,14 +157,13 @@ fn as_text(settings: &Settings, report: &RestoreReport) -> String {
         "{}: {events} events, {shards} shards; generation {generation} begins\n",
         settings.database_shown()
     );
-    let lost: u64 = report
-        .replaced
-        .lost()
-        .iter()
-        .map(|range| range.events())
-        .sum();
+    let known = report.replaced.lost().unwrap_or_default();
+    let lost: u64 = known.iter().map(|range| range.events()).sum();
     match &report.replaced {
         Replaced::Nothing => {}
+        Replaced::ByOtherMeans => {
+            text.push_str("lost: unknown, since the database was restored by other means\n");
+        }
         Replaced::Database {
             contents,
             lost: ranges,
@@ -193,7 +197,7 @@ fn as_text(settings: &Settings, report: &RestoreReport) -> String {
 
 const fn kept_as(replaced: &Replaced) -> Option<&PathBuf> {
     match replaced {
-        Replaced::Nothing => None,
+        Replaced::Nothing | Replaced::ByOtherMeans => None,
         Replaced::Database { kept_as, .. } | Replaced::Unreadable { kept_as, .. } => {
             kept_as.as_ref()
         }
@@ -208,13 +212,11 @@ fn as_json(settings: &Settings, report: &RestoreReport) -> Value {
             "generation": contents.generation,
         })
     };
-    let lost = report
-        .replaced
-        .lost()
-        .iter()
-        .map(|range| json!({ "shard": range.shard.0, "kept": range.kept, "lost": range.lost }));
+    let range = |range: &LostRange| json!({ "shard": range.shard.0, "kept": range.kept, "lost": range.lost });
+    let lost = report.replaced.lost();
+    let lost: Option<Vec<Value>> = lost.map(|lost| lost.iter().map(range).collect());
     let replaced = match &report.replaced {
-        Replaced::Nothing => Value::Null,
+        Replaced::Nothing | Replaced::ByOtherMeans => Value::Null,
         Replaced::Database { contents: had, .. } => contents(had),
         Replaced::Unreadable { reason, .. } => json!({ "unreadable": reason }),
     };
@@ -224,6 +226,6 @@ fn as_json(settings: &Settings, report: &RestoreReport) -> Value {
         "restored": contents(&report.contents),
         "replaced": replaced,
         "kept_as": kept_as(&report.replaced),
-        "lost": lost.collect::<Vec<_>>(),
+        "lost": lost,
     })
 }

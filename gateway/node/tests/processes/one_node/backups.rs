@@ -201,9 +201,9 @@ fn damaged_or_foreign_backup_is_not_restored() {
         (&sound[..sound.len() / 2], "is damaged"),
         (
             b"not a database, but long enough to be read as one",
-            "not a database of fritzy",
+            "not a backup of fritzy",
         ),
-        (b"", "not a database of fritzy"),
+        (b"", "not a backup of fritzy"),
     ] {
         fs::write(&backup, content).expect("written");
         let refused = run(&workspace, &["restore", file]);
@@ -280,7 +280,7 @@ fn backup_is_piped_from_stdout_into_stdin() {
     assert!(restored.status.success(), "{restored:?}");
     assert_eq!(
         names(&other.current().join("data")),
-        ["fritzy.db", "fritzy.db.lock"]
+        ["fritzy.db", "fritzy.db.created", "fritzy.db.lock"]
     );
     stop(other.node_with(&["--shards", "8"]));
 }

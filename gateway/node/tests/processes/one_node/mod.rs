@@ -1,6 +1,7 @@
 //! One node: its start and its end, its commands, a full disk, full and closed outputs, failing
 //! syncs, traced system calls.
 
+mod backup_targets;
 mod backups;
 mod backwards;
 mod copies;
@@ -18,6 +19,7 @@ pub(crate) mod metric;
 mod open_files;
 mod postgres_backups;
 mod refused_starts;
+mod restores;
 pub(crate) mod shop_clients;
 mod signals;
 mod small_disk;
@@ -27,4 +29,5 @@ mod temporary_files;
 mod topic_changes;
 mod trace;
 pub(crate) mod traced;
+mod vanished_file;
 mod verify;
