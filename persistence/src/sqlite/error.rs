@@ -118,6 +118,16 @@ pub enum ReadOnlyError {
         /// The missing migration, as a clause.
         reason: String,
     },
+    /// The file is damaged.
+    #[error(
+        "the database {file} is damaged: {reason}. Check the disk, and restore a backup with `fritzy restore`"
+    )]
+    Damaged {
+        /// The database file.
+        file: PathBuf,
+        /// The message of SQLite.
+        reason: String,
+    },
     /// The system does not let the file be read.
     #[error(
         "the database {file} cannot be read: {reason}. Run this as the node's user: the file must be readable, \
@@ -195,6 +205,10 @@ pub(super) fn connect_error(file: &Path, failure: &sqlx::Error) -> ReadOnlyError
     match primary_code(failure) {
         Some(NOT_A_DATABASE) => foreign(file, "it is not a SQLite file"),
         Some(BUSY | LOCKED) => ReadOnlyError::Locked {
+            file: file.to_owned(),
+            reason: failure.to_string(),
+        },
+        Some(CORRUPT) => ReadOnlyError::Damaged {
             file: file.to_owned(),
             reason: failure.to_string(),
         },
