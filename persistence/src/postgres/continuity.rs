@@ -16,7 +16,7 @@ use super::generations::{Begun, add_lost, begin, columns, generation_id};
 use crate::committer::Sequenced;
 use crate::continuity::{
     Cause, GenerationId, GenerationMetrics, KnownHead, KnownHeads, LostRange, Sighting, Verdict,
-    describe_lost, judge,
+    describe_lost, judge, went_backwards,
 };
 use crate::rows::signed;
 
@@ -259,8 +259,9 @@ impl Continuity {
             error!(
                 generation = to.number,
                 lost_events,
-                lost = describe_lost(lost),
-                "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
+                lost = (!lost.is_empty()).then(|| describe_lost(lost)),
+                "{}",
+                went_backwards(lost)
             );
         }
         self.sever();

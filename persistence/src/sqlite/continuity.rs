@@ -24,6 +24,7 @@ use super::many_rows::ManyRows;
 use crate::committer::Sequenced;
 use crate::continuity::{
     Cause, GenerationId, GenerationMetrics, KnownHeads, LostRange, Verdict, describe_lost, judge,
+    went_backwards,
 };
 use crate::stores::Lost;
 
@@ -317,8 +318,8 @@ impl SqliteContinuity {
             file = %self.0.file.display(),
             generation = generation.number,
             lost_events,
-            lost = describe_lost(lost),
-            "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
+            lost = (!lost.is_empty()).then(|| describe_lost(lost)),
+            "{}", went_backwards(lost)
         );
     }
 }
