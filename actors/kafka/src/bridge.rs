@@ -110,7 +110,7 @@ impl Bridge {
         partitions: &Partitions,
     ) -> Result<(), ProjectionError> {
         let queued = queue_markers(&self.producer, generation, partitions, &self.destination);
-        self.in_flight += queued.map_err(|error| ProjectionError(error.to_string()))?;
+        self.in_flight += queued.map_err(|error| ProjectionError::Failed(error.to_string()))?;
         Ok(())
     }
 
@@ -118,12 +118,12 @@ impl Bridge {
     async fn receive_report(&mut self) -> Result<(), ProjectionError> {
         let delivery = tokio::select! {
             biased;
-            reason = self.binding.lost() => return Err(ProjectionError(reason)),
+            reason = self.binding.lost() => return Err(ProjectionError::Waits(reason)),
             delivery = self.delivered.recv() => delivery,
             stalled = self.watchdog.stalled(), if self.in_flight > 0 => return Err(stalled),
         };
         let Some(delivery) = delivery else {
-            return Err(ProjectionError(HAS_ENDED.into()));
+            return Err(ProjectionError::Failed(HAS_ENDED.into()));
         };
         self.handle_report(&delivery)?;
         if self.has_ended {
@@ -140,7 +140,7 @@ impl Bridge {
             return Ok(());
         }
         if let (DeliveryToken::MARKER, Some(code)) = (delivery.token, delivery.error) {
-            return Err(ProjectionError(undelivered(code)));
+            return Err(ProjectionError::Failed(undelivered(code)));
         }
         let DeliveryToken {
             shard,
@@ -161,7 +161,7 @@ impl Bridge {
                 Ok(())
             }
             Some(code) if is_rejection(code) => self.rejected(delivery.token, code),
-            Some(code) => Err(ProjectionError(format!(
+            Some(code) => Err(ProjectionError::Failed(format!(
                 "a message was not delivered: {code}"
             ))),
         }
@@ -180,7 +180,7 @@ impl Bridge {
             }
         }
         let fatal = self.producer.client().fatal_error();
-        ProjectionError(fatal.map_or_else(|| HAS_ENDED.to_owned(), |(_, why)| why))
+        ProjectionError::Failed(fatal.map_or_else(|| HAS_ENDED.to_owned(), |(_, why)| why))
     }
 
     /// Stops the shard at this event, if it is certain that this event was rejected.
@@ -193,7 +193,7 @@ impl Bridge {
             // Every message has some hundred bytes at least: at the latest then each is alone.
             let half = (self.batch_bytes / 2).max(1);
             self.next_batch_bytes.store(half, Ordering::Relaxed);
-            return Err(ProjectionError(format!(
+            return Err(ProjectionError::Failed(format!(
                 "Kafka rejects a batch of up to {} bytes ({code}): the next ones are at most half as large. \
                  `fritzy topics apply` sets the limit of the topics",
                 self.batch_bytes
@@ -245,10 +245,10 @@ impl Projection for Bridge {
     async fn take(&mut self, event: ProjectedEvent<'_>) -> Result<(), ProjectionError> {
         if self.may_grow {
             let reason = "a stopped shard continues: the next batches may be large again";
-            return Err(ProjectionError(reason.into()));
+            return Err(ProjectionError::Failed(reason.into()));
         }
         if let Some(reason) = self.binding.objection() {
-            return Err(ProjectionError(reason));
+            return Err(ProjectionError::Waits(reason));
         }
         let (shard, position) = (event.shard, event.position);
         if self.stopped.contains(&shard) {
@@ -311,7 +311,7 @@ impl Projection for Bridge {
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::Fatal), _)) => {
                         return Err(self.fatal_reason().await);
                     }
-                    Err((error, _)) => return Err(ProjectionError(error.to_string())),
+                    Err((error, _)) => return Err(ProjectionError::Failed(error.to_string())),
                 }
             }
         }
@@ -417,7 +417,8 @@ mod tests {
         let (mut bridge, sender) = bridge(BATCH_BYTES).await;
         let _ = sender.send(failed(1, RDKafkaErrorCode::PurgeQueue));
         let _ = sender.send(failed(0, RDKafkaErrorCode::MessageSizeTooLarge));
-        let ProjectionError(reason) = bridge.next_ack().await.expect_err("it has failed");
+        let failure = bridge.next_ack().await.expect_err("it has failed");
+        let reason = failure.to_string();
         assert!(reason.contains("Kafka rejects a batch"), "{reason}");
         assert_eq!(
             bridge.next_batch_bytes.load(Ordering::Relaxed),
@@ -430,7 +431,8 @@ mod tests {
         let (mut bridge, sender) = bridge(BATCH_BYTES).await;
         let _ = sender.send(failed(1, RDKafkaErrorCode::PurgeQueue));
         let began = Instant::now();
-        let ProjectionError(reason) = bridge.next_ack().await.expect_err("it has failed");
+        let failure = bridge.next_ack().await.expect_err("it has failed");
+        let reason = failure.to_string();
         assert_eq!(reason, HAS_ENDED);
         assert!(began.elapsed() < 3 * FATAL_REASON_MAX);
         assert_eq!(bridge.next_batch_bytes.load(Ordering::Relaxed), BATCH_BYTES);

@@ -74,7 +74,7 @@ impl DeliveryWatchdog {
             }
         }
         let quiet_s = (CHECK_INTERVAL * (CHECKS - 1)).as_secs();
-        ProjectionError(format!(
+        ProjectionError::Failed(format!(
             "nothing was delivered for {quiet_s} s, although the brokers are healthy: the producer has stalled"
         ))
     }

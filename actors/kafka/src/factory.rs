@@ -121,14 +121,13 @@ impl KafkaBridge {
         generations: &Generations,
     ) -> Result<BindingWatch, ProjectionError> {
         let topic = BindingTopic::new(&self.config, errors);
-        let topic = topic.map_err(|failure| ProjectionError(failure.to_string()))?;
+        let topic = topic.map_err(|failure| ProjectionError::Failed(failure.to_string()))?;
         let bindings = self.bindings.clone();
         let binding = Binding::new(topic, bindings, generations.clone(), self.was_bound.clone());
         match binding.bind().await {
             Ok(()) => Ok(binding.watch()),
-            Err(BindingError::Others(reason) | BindingError::Unavailable(reason)) => {
-                Err(ProjectionError(reason))
-            }
+            Err(BindingError::Others(reason)) => Err(ProjectionError::Waits(reason)),
+            Err(BindingError::Unavailable(reason)) => Err(ProjectionError::Failed(reason)),
         }
     }
 }
@@ -165,7 +164,7 @@ impl ProjectionStart for KafkaBridge {
         let (sender, delivered) = mpsc::unbounded_channel();
         let errors = ClientErrors::default();
         let producer = self.producer(sender, errors.clone());
-        let producer = producer.map_err(|error| ProjectionError(error.to_string()))?;
+        let producer = producer.map_err(|error| ProjectionError::Failed(error.to_string()))?;
         let (names, last_errors) = (self.destination.names.clone(), errors.clone());
         let checking = tokio::task::spawn_blocking(move || {
             let checked = check_topics(&producer, &last_errors, &names);
@@ -173,7 +172,7 @@ impl ProjectionStart for KafkaBridge {
         });
         let (producer, checked) = checking
             .await
-            .map_err(|error| ProjectionError(error.to_string()))?;
+            .map_err(|error| ProjectionError::Failed(error.to_string()))?;
         let partitions = checked?;
         self.known
             .compare(partitions.clone(), &self.destination.names);
@@ -210,7 +209,7 @@ fn check_topics(
 ) -> Result<Partitions, ProjectionError> {
     let found = producer.client().fetch_metadata(None, METADATA_MAX);
     let found = found.map_err(|error| errors.no_response(&error));
-    let found = found.map_err(ProjectionError)?;
+    let found = found.map_err(ProjectionError::Failed)?;
     let there: HashSet<&str> = found.topics().iter().map(|topic| topic.name()).collect();
     let missing: Vec<&str> = names
         .all()
@@ -221,7 +220,7 @@ fn check_topics(
         return Ok(partitions(&found, names));
     }
     let missing = missing.join(", ");
-    Err(ProjectionError(format!(
+    Err(ProjectionError::Failed(format!(
         "topics are missing: {missing}; create them with `fritzy topics apply`"
     )))
 }

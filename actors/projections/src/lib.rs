@@ -16,6 +16,7 @@ mod projection;
 mod runner;
 mod shard_progress;
 mod status;
+mod waiting;
 
 pub use actor::Projections;
 pub use projection::{Ack, Begin, ProjectedEvent, Projection, ProjectionError, ProjectionStart};

@@ -60,11 +60,17 @@ pub enum Ack {
     },
 }
 
-/// A projection failed and is of no further use. What it has not acknowledged is delivered to a new
-/// one.
+/// Why a projection is of no further use. What it has not acknowledged is delivered to a new one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ProjectionError(pub String);
+pub enum ProjectionError {
+    /// It failed: each time, the log says so.
+    #[error("{0}")]
+    Failed(String),
+    /// It must have no effect until somebody else decides otherwise. The log has this text once,
+    /// when it begins to wait.
+    #[error("{0}")]
+    Waits(String),
+}
 
 /// An effect for each event.
 #[async_trait]

@@ -14,13 +14,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
-use crate::Projection;
 use crate::assignment::Assignment;
 use crate::context::Context;
 use crate::ended::Ended;
 use crate::event_loop::ProjectionLoop;
 use crate::progress::Progress;
 use crate::shard_progress::ProgressTable;
+use crate::waiting::Waiting;
+use crate::{Projection, ProjectionError};
 
 /// Delay before a failed projection, or an unavailable store, is tried again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -43,6 +44,7 @@ type Opened = (
 /// Runs until a stop is requested. What is acknowledged by then is saved.
 pub(super) async fn run(context: &Context) {
     let name = context.name();
+    let mut waiting = Waiting::new(name);
     let mut short_runs = 0;
     loop {
         let began = Instant::now();
@@ -51,7 +53,7 @@ pub(super) async fn run(context: &Context) {
             biased;
             // The projection is dropped wherever it is, and saves nothing: others own its shards.
             () = context.assignments.abandoned_since(abandoned) => Ended::Abandoned,
-            ended = run_once(context) => ended,
+            ended = run_once(context, &mut waiting) => ended,
         };
         short_runs = if matches!(ended, Ended::Failed(_)) && began.elapsed() < SHORT_RUN {
             short_runs + 1
@@ -72,6 +74,8 @@ pub(super) async fn run(context: &Context) {
                 }
                 continue;
             }
+            Ended::Failed(ProjectionError::Waits(reason))
+            | Ended::NotStarted(ProjectionError::Waits(reason)) => waiting.begin(reason),
             Ended::Failed(error) | Ended::NotStarted(error) => {
                 context.counts.restarted();
                 warn!(projection = name, reason = %error, "a projection failed; restarting it at its cursors");
@@ -92,7 +96,7 @@ pub(super) async fn run(context: &Context) {
     }
 }
 
-async fn run_once(context: &Context) -> Ended {
+async fn run_once(context: &Context, waiting: &mut Waiting) -> Ended {
     let _holding = context.assignments.release_on_drop();
     let mut assignment = context.assignments.watch();
     let opened = tokio::select! {
@@ -103,6 +107,7 @@ async fn run_once(context: &Context) -> Ended {
         Ok(opened) => opened,
         Err(ended) => return ended,
     };
+    waiting.end();
     let progress = ProgressTable::new(context, assignment, shards);
     let projection = ProjectionLoop::new(projection, feed, progress, generations);
     projection.run().await

@@ -1,6 +1,6 @@
 //! The banner on stdout of a started node: what it uses, and the URL of its page.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tracing::warn;
 
@@ -64,12 +64,16 @@ fn memory_warning(settings: &Settings) -> String {
     )
 }
 
-/// The URL for a browser on this machine.
+/// The URL for a browser on this machine. `localhost` is 127.0.0.1 everywhere, and other loopback
+/// addresses only on some machines.
 fn base_url(address: SocketAddr) -> String {
-    if address.ip().is_loopback() || address.ip().is_unspecified() {
-        format!("http://localhost:{}", address.port())
-    } else {
-        format!("http://{address}")
+    let port = address.port();
+    match address.ip() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST | Ipv4Addr::UNSPECIFIED) => {
+            format!("http://localhost:{port}")
+        }
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => format!("http://[::1]:{port}"),
+        _ => format!("http://{address}"),
     }
 }
 
@@ -83,7 +87,9 @@ mod tests {
             ("127.0.0.1:8000", "http://localhost:8000"),
             ("0.0.0.0:80", "http://localhost:80"),
             ("192.0.2.7:8000", "http://192.0.2.7:8000"),
-            ("[::1]:9", "http://localhost:9"),
+            ("127.0.0.2:9", "http://127.0.0.2:9"),
+            ("[::1]:9", "http://[::1]:9"),
+            ("[::]:9", "http://[::1]:9"),
             ("[2001:db8::1]:9", "http://[2001:db8::1]:9"),
         ] {
             assert_eq!(base_url(address.parse().expect(address)), url);

@@ -24,6 +24,20 @@ impl LostRange {
     }
 }
 
+/// What the log says of a database that went backwards.
+pub(crate) const fn went_backwards(lost: &[LostRange]) -> &'static str {
+    match lost {
+        [] => {
+            "the database went backwards: acknowledged events may be lost, but none that this node knows. It continues \
+             as a new generation"
+        }
+        _ => {
+            "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new \
+             generation"
+        }
+    }
+}
+
 /// The ranges as text: `17:96-100, 409:3`, each a shard with its lost positions.
 pub fn describe_lost(lost: &[LostRange]) -> String {
     let range = |range: &LostRange| match range.events() {
@@ -48,6 +62,8 @@ mod tests {
             kept,
             lost,
         };
+        assert!(went_backwards(&[range(17, 95, 100)]).contains("these"));
+        assert!(!went_backwards(&[]).contains("these"));
         assert_eq!(
             describe_lost(&[range(17, 95, 100), range(409, 2, 3)]),
             "17:96-100, 409:3"

@@ -15,6 +15,7 @@ mod verdict;
 pub(crate) use cause::Cause;
 pub(crate) use known_claims::{KnownClaim, KnownClaims};
 pub(crate) use known_heads::{KnownHead, KnownHeads};
+pub(crate) use loss::went_backwards;
 pub use loss::{LostRange, describe_lost};
 pub(crate) use metrics::GenerationMetrics;
 pub(crate) use verdict::{GenerationId, Sighting, Verdict, judge};

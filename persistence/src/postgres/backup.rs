@@ -80,13 +80,8 @@ impl Snapshot {
     async fn take(url: &str) -> Result<Self, PostgresError> {
         let server = Server::new(url, true)?;
         let failed = |failure: sqlx::Error| unreachable(&server, &failure);
-        // A standby is as good for this: nothing is written.
         let session = server.options("fritzy backup");
-        let options = server.hosts().found().clone();
-        let options = options.application_name(session.name());
-        let connecting = PgConnection::connect_with(&options).await;
-        let mut connection = connecting.map_err(failed)?;
-        session.apply(&mut connection).await.map_err(failed)?;
+        let mut connection = server.connect_first_to_read(&session).await?;
         let pinned = pin_schema(server.clone(), &mut connection).await?;
         check_ours(&pinned, &mut connection).await?;
         if !exists(&pinned, &mut connection, "journal").await? {

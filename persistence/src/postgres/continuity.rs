@@ -18,7 +18,7 @@ use super::generations::{Begun, add_lost, begin, columns, generation_id};
 use crate::committer::Sequenced;
 use crate::continuity::{
     Cause, GenerationId, GenerationMetrics, KnownClaim, KnownClaims, KnownHead, KnownHeads,
-    LostRange, Sighting, Verdict, describe_lost, judge,
+    LostRange, Sighting, Verdict, describe_lost, judge, went_backwards,
 };
 use crate::rows::signed;
 
@@ -299,8 +299,9 @@ impl Continuity {
             error!(
                 generation = to.number,
                 lost_events,
-                lost = describe_lost(lost),
-                "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
+                lost = (!lost.is_empty()).then(|| describe_lost(lost)),
+                "{}",
+                went_backwards(lost)
             );
         }
         self.sever();

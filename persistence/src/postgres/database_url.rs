@@ -34,9 +34,9 @@ const SSL_MODES: [&str; 6] = [
 const SCHEMES: [&str; 2] = ["postgres", "postgresql"];
 /// Shown in place of a password.
 const HIDDEN: &str = "***";
-/// The remedy for characters that end the part of a URL with user and password.
+/// The remedy for characters that have a meaning in a URL, in its part with user and password.
 const ENCODE: &str =
-    "`/`, `?`, `#` and `@` in a user or password are written %2F, %3F, %23 and %40";
+    "`/`, `?`, `#`, `@` and `%` in a user or password are written %2F, %3F, %23, %40 and %25";
 
 /// The state that a server must be in, as libpq's `target_session_attrs`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +91,7 @@ impl FromStr for DatabaseUrl {
              SQLite file",
         )?;
         parts.check_cut()?;
+        check_codes(text)?;
         let target = check_parameters(&parts)?;
         let single = |host: Host| parse_server(&parts, &host);
         let servers: Result<_, String> = hosts(&parts)?.into_iter().map(single).collect();
@@ -141,11 +142,12 @@ impl<'u> Parts<'u> {
         })
     }
 
-    /// Refuses a URL whose part with user and password seems to be ended by an unescaped `/`, `?`
-    /// or `#`: the rest of a password is in what follows.
+    /// Refuses a URL whose part with user and password seems to be ended by an unescaped `/`, `?`,
+    /// `#` or `@`: the rest of a password is in what follows. PostgreSQL's programs end that part
+    /// at the first `@`, others at the last.
     fn check_cut(&self) -> Result<(), String> {
-        let after = [Some(self.path), self.query];
-        let is_cut = after.into_iter().flatten().any(|part| part.contains('@'));
+        let parts = [self.user, self.password, Some(self.path), self.query];
+        let is_cut = parts.into_iter().flatten().any(|part| part.contains('@'));
         if is_cut || self.fragment.is_some() {
             return Err(ENCODE.into());
         }
@@ -169,6 +171,19 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
         Some((before, after)) => (before, Some(after)),
         None => (text, None),
     }
+}
+
+/// Refuses a `%` that is not followed by two hexadecimal digits: PostgreSQL's programs do, and others
+/// take it as it is.
+fn check_codes(text: &str) -> Result<(), String> {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let mut codes = text.split('%').skip(1).map(str::as_bytes);
+    if codes.all(|code| is_digit(code.first()) && is_digit(code.get(1))) {
+        return Ok(());
+    }
+    Err(format!(
+        "a `%` is not followed by two hexadecimal digits; {ENCODE}"
+    ))
 }
 
 /// Checks the names of all parameters, and the values of some. Returns the required state.
@@ -379,7 +394,8 @@ mod tests {
                 "postgres://h/d?password=s3&cret",
                 "postgres://h/d?password=***&***",
             ),
-            ("postgres://u:s3@cret@h/d", "postgres://u:***@h/d"),
+            ("postgres://u:s3@cret@h/d", "postgres://***"),
+            ("postgres://s3@cret@h/d", "postgres://***"),
             (
                 "postgres://h/d?sslmode=require&password=s3cret&password=s3cret",
                 "postgres://h/d?sslmode=require&password=***&password=***",
@@ -414,6 +430,11 @@ mod tests {
             ("postgres://u:s3?cret@h/d", "%40"),
             ("postgres://u:3#cret@h/d", "%23"),
             ("postgres://u:s3#cret", "%23"),
+            ("postgres://u:s3@cret@h/d", "%40"),
+            ("postgres://s3@cret@h/d", "%40"),
+            ("postgres://u:s3%zzcret@h/d", "%25"),
+            ("postgres://u:s3cret%@h/d", "%25"),
+            ("postgres://h/d?password=s3%cret", "%25"),
             ("postgres://u:s3/cret", "%2F"),
             ("postgres://h/d?password=s3#cret", "%23"),
             ("postgres://h/d?password=s3&cret", "%26"),

@@ -17,6 +17,7 @@ mod database_url;
 mod dedicated_connection;
 mod error;
 mod error_class;
+mod first_connection;
 mod generations;
 mod hosts;
 mod journal;

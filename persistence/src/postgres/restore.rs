@@ -1,6 +1,7 @@
 //! Puts a dump in the place of a database, as a new generation of it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::Connection as _;
@@ -107,9 +108,15 @@ impl Target {
     ) -> Result<Self, BackupError> {
         let opening = async {
             let server = Server::new(url, allow_unsafe)?;
+            // A pooler that shares sessions would keep the lock, and give it to others.
+            let session = server.options("fritzy restore");
+            let first = server.connect_first(Duration::ZERO, &session).await?;
             let mut connection = match while_nodes_run {
-                false => lock_alone(&server).await?,
-                true => server.connect(&server.options("fritzy restore")).await?,
+                true => first,
+                false => {
+                    let _ = first.close().await;
+                    lock_alone(&server).await?
+                }
             };
             let server = pin_schema(server, &mut connection).await?;
             // As long as counting all events takes, and waiting for the programs.

@@ -4,24 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use backon::Retryable;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
-use tokio::time::{Instant, timeout};
-use tracing::{error, info, warn};
+use tokio::time::timeout;
+use tracing::{error, info};
 use uuid::Uuid;
 
-use super::connect_error::{connect_error, shared};
+use super::connect_error::connect_error;
 use super::continuity::{Continuity, STARTS_OVER};
 use super::database_url::DatabaseUrl;
 use super::error::PostgresError;
 use super::hosts::Hosts;
 use super::server_facts::ServerFacts;
 use super::session::SessionConfig;
-use crate::backoff;
 
 /// Time limit of opening a connection. A server that responds does so in milliseconds.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Time limit of proving that the database has what was seen in it, and of beginning a new
 /// generation: its statements wait for batches in flight, for 2 s at most each.
 const CHECK_MAX: Duration = Duration::from_secs(10);
@@ -238,44 +236,6 @@ impl Server {
             backend,
             severed,
         })
-    }
-
-    /// Opens the first connection; retries for `wait` while the server is unreachable. Checks that
-    /// no pooler gives the same session to a second connection: then neither limits nor locks hold.
-    pub(super) async fn connect_first(
-        &self,
-        wait: Duration,
-        session: &SessionConfig,
-    ) -> Result<PgConnection, PostgresError> {
-        let mut connection = self.connect_within(wait, session).await?;
-        let second = self.connect(&self.options("fritzy check")).await?;
-        let lost = timeout(CONNECT_MAX, session.lost(&mut connection)).await;
-        let _ = second.close().await;
-        let server = self.name();
-        match lost {
-            Ok(Ok(None)) => Ok(connection),
-            Ok(Ok(Some(setting))) => Err(shared(server, &setting)),
-            Ok(Err(failure)) => Err(connect_error(server, &failure)),
-            Err(_) => Err(PostgresError::Unreachable {
-                server,
-                reason: "it does not respond".into(),
-            }),
-        }
-    }
-
-    /// Connects; retries for `wait` while the server is unreachable.
-    async fn connect_within(
-        &self,
-        wait: Duration,
-        session: &SessionConfig,
-    ) -> Result<PgConnection, PostgresError> {
-        let until = Instant::now() + wait;
-        let in_time = move |delay: &Duration| Instant::now() + *delay < until;
-        (|| self.connect(session))
-            .retry(backoff::full_jitter().take_while(in_time))
-            .when(|failure| matches!(failure, PostgresError::Unreachable { .. }))
-            .notify(|failure, _| warn!(%failure, "waiting for the database"))
-            .await
     }
 
     /// Opens a connection that may write, to the first server that is in the required state. Checks

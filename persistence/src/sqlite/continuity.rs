@@ -23,7 +23,7 @@ use super::generations::{LookStatements, begin, look};
 use crate::committer::Sequenced;
 use crate::continuity::{
     Cause, GenerationId, GenerationMetrics, KnownClaims, KnownHeads, LostRange, Verdict,
-    describe_lost, judge,
+    describe_lost, judge, went_backwards,
 };
 use crate::stores::Lost;
 
@@ -269,7 +269,7 @@ impl SqliteContinuity {
         }
         if self.0.damage.objection().is_some() {
             // A new connection to an empty file would remove the log beside it.
-            return Ok(None);
+            return Ok(Found::Nothing);
         }
         let log = FileIdentity::of(&log_of(&self.0.file)).ok();
         if log.is_some() {
@@ -373,8 +373,8 @@ impl SqliteContinuity {
             file = %self.0.file.display(),
             generation = generation.number,
             lost_events,
-            lost = describe_lost(lost),
-            "the database went backwards: these acknowledged events (shard:positions) are lost. It continues as a new generation"
+            lost = (!lost.is_empty()).then(|| describe_lost(lost)),
+            "{}", went_backwards(lost)
         );
     }
 }

@@ -227,10 +227,12 @@ pub(super) async fn begin_in(
     .bind(number)
     .execute(&mut *transaction)
     .await?;
+    // Of shards that the file does not have: it is of another number of shards.
+    let mut absent = Vec::new();
     for head in missing {
         // Where the journal has another event at a known position, the lines have parted somewhere
         // before, at the beginning of the last generation at the earliest.
-        sqlx::query(
+        let noted = sqlx::query(
             "UPDATE generation_shard AS start SET lost = ?1, kept = CASE WHEN kept < ?1 THEN kept ELSE coalesce((
                 SELECT kept FROM generation_shard AS last WHERE last.generation = ?2 AND last.shard = start.shard), 0) END
              WHERE generation = ?3 AND shard = ?4",
@@ -241,6 +243,13 @@ pub(super) async fn begin_in(
         .bind(head.shard.0)
         .execute(&mut *transaction)
         .await?;
+        if noted.rows_affected() == 0 {
+            absent.push(LostRange {
+                shard: head.shard,
+                kept: 0,
+                lost: head.position,
+            });
+        }
     }
     for (shard, position) in kept {
         sqlx::query(
@@ -270,7 +279,8 @@ pub(super) async fn begin_in(
     .bind(number)
     .fetch_all(&mut *transaction)
     .await?;
-    let lost = rows.iter().map(lost_range).collect::<Result<_, _>>()?;
+    let mut lost = rows.iter().map(lost_range).collect::<Result<Vec<_>, _>>()?;
+    lost.extend(absent);
     Ok((generation, lost))
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Inner {
     pub(crate) withholds_acks: AtomicBool,
     /// Whether it cannot start.
     pub(crate) is_unreachable: AtomicBool,
+    /// Whether it must have no effect for now.
+    pub(crate) waits: AtomicBool,
     /// Whether it takes no more events.
     pub(crate) is_full: AtomicBool,
     has_capacity: Notify,
@@ -153,7 +155,10 @@ impl ProjectionStart for Start {
 
     async fn start(&self, _: &Generations) -> Result<Box<dyn Projection>, ProjectionError> {
         if self.0.is_unreachable.load(SeqCst) {
-            return Err(ProjectionError("not reachable".into()));
+            return Err(ProjectionError::Failed("not reachable".into()));
+        }
+        if self.0.waits.load(SeqCst) {
+            return Err(ProjectionError::Waits("another ledger is kept".into()));
         }
         Ok(Box::new(Ledger::new(self.0.clone())))
     }
@@ -196,7 +201,7 @@ impl Projection for Ledger {
             "requested by the test"
         );
         if self.log.fails_in.fetch_sub(1, SeqCst) == 1 {
-            return Err(ProjectionError("requested by the test".into()));
+            return Err(ProjectionError::Failed("requested by the test".into()));
         }
         let (shard, position) = (event.shard, event.position);
         if self.stopped.contains(&shard) {

@@ -4,6 +4,7 @@
 mod ledger;
 mod moving;
 mod shop;
+mod waiting;
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;

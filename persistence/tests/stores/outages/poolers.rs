@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use fritzy_domain::{Page, UnlimitedBudget};
 use fritzy_persistence::{
-    EventTail, PostgresConfig as StoreConfig, PostgresError, Stores, TailFrom, VerifyProgress,
-    migrate_postgres, verify_postgres,
+    CursorAdmin, EventTail, PostgresConfig as StoreConfig, PostgresError, PostgresRestore, Stores,
+    TailFrom, VerifyProgress, backup_postgres, migrate_postgres, raise_postgres_generation,
+    restore_postgres, verify_postgres,
 };
 use fritzy_testbed::{PgBouncer, PostgresConfig, PostgresServer, ServiceError, skip_unless};
 use fritzy_types::ShardCount;
@@ -118,11 +119,67 @@ async fn pooler_that_shares_sessions_is_refused_by_name() {
                 .map(|failure| failure.to_string()),
             tail.await.err().map(|failure| failure.to_string()),
             verified.await.err().map(|failure| failure.to_string()),
+            CursorAdmin::open_postgres(&config.url)
+                .await
+                .err()
+                .map(|failure| failure.to_string()),
         ] {
-            let refused = refused.expect("refused");
-            for part in ["PgBouncer", "pool_mode = session"] {
-                assert!(refused.contains(part), "{mode}: {refused}");
-            }
+            assert_names_the_remedy(&refused.expect("refused"), mode);
         }
+    }
+}
+
+/// What a restore begins or replaces, and the locks that a pooler would keep.
+const TRACES: &str = "
+    SELECT (SELECT count(*) FROM generation), (SELECT count(*) FROM journal),
+        (SELECT oid FROM pg_class WHERE oid = 'meta'::regclass),
+        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restore_through_a_sharing_pooler_changes_nothing() {
+    for mode in ["transaction", "statement"] {
+        let pooled = skip_unless!(Pooled::new(mode));
+        let direct = pooled.server.url("postgres");
+        let config = StoreConfig {
+            url: direct.clone(),
+            ..pooled.config()
+        };
+        let stores = Stores::open_postgres(config).await.expect("opens");
+        let fixture = Fixture::claimed_by(node(1), stores).await;
+        fixture.create_account(1).await.expect("written");
+        fixture.stores.close().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let sound = folder.path().join("sound");
+        let backed_up = backup_postgres(&direct, &sound, false).await;
+        assert_eq!(backed_up.expect("made").0.events, 1);
+        let before = pooled.server.psql("postgres", TRACES).expect("reads");
+
+        let through = pooled.pooler.url();
+        let target = folder.path().join("refused");
+        let refused = backup_postgres(through, &target, false).await;
+        let refused = refused.expect_err("refused").to_string();
+        assert_names_the_remedy(&refused, mode);
+        assert!(!target.exists());
+        let raised = raise_postgres_generation(through, false).await;
+        assert_names_the_remedy(&raised.expect_err("refused").to_string(), mode);
+        for while_nodes_run in [false, true] {
+            let restore = PostgresRestore {
+                url: through.to_owned(),
+                backup: sound.clone(),
+                replace: true,
+                while_nodes_run,
+                allow_unsafe: false,
+            };
+            let refused = restore_postgres(&restore).await;
+            assert_names_the_remedy(&refused.expect_err("refused").to_string(), mode);
+        }
+        let after = pooled.server.psql("postgres", TRACES).expect("reads");
+        assert_eq!(after, before, "{mode}");
+    }
+}
+
+fn assert_names_the_remedy(refused: &str, mode: &str) {
+    for part in ["PgBouncer", "pool_mode = session"] {
+        assert!(refused.contains(part), "{mode}: {refused}");
     }
 }

@@ -9,6 +9,7 @@ use fritzy_testbed::{ExitedProcess, NodeProcess, Workspace, skip_unless, wait_un
 use fritzy_testbed_shop::Api;
 use fritzy_testbed_shop::kafka::{Consumed, read_all, read_prefixed, start_brokers, valid};
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::one_node::database::{Database, SHARDS};
 use crate::one_node::metric::wait_published;
@@ -96,6 +97,12 @@ async fn i6_copy_publishes_only_once_it_has_adopted_topics() {
     assert!(copy_node.log().contains("fritzy projections adopt kafka"));
     create_accounts(&original_api, "after", 5).await;
     wait_published(&original_api, BOUND_MAX).await;
+    // It has looked several times by now.
+    sleep(Duration::from_secs(4)).await;
+    let said = copy_node.log();
+    let said: Vec<&str> = said.lines().filter(|line| line.contains("WARN")).collect();
+    let is_refusal = |line: &&str| line.contains(&format!(r#""message":"{REFUSAL}"#));
+    assert!(said.len() == 1 && said.iter().all(is_refusal), "{said:?}");
     let published = Consumed::new(read_all(&brokers));
     published.require_whole(&original.journal().await);
     assert!(

@@ -17,6 +17,7 @@ mod log_sinks;
 mod logs;
 pub(crate) mod metric;
 mod open_files;
+mod other_shards;
 mod postgres_backups;
 mod refused_starts;
 mod restores;

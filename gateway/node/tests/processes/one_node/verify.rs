@@ -236,6 +236,24 @@ async fn verify_reports_a_damaged_file_and_everything_else() {
     );
 }
 
+/// Without its last pages, not even the schema can be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_of_a_cut_file_names_the_remedy() {
+    let workspace = Workspace::new();
+    let mut node = workspace.node();
+    use_everything(&Api::at(node.address())).await;
+    node.terminate();
+    assert_eq!(node.wait_exit(NODE_TIME_MAX).code, Some(0));
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(database(&workspace));
+    let cut = file.and_then(|file| file.set_len(10 * PAGE_BYTES as u64));
+    cut.expect("cut");
+    let exited = verify(&workspace);
+    require_cannot(&exited, &["data/fritzy.db is damaged", "fritzy restore"]);
+    assert!(!exited.stderr.contains("node's user"), "{exited:?}");
+}
+
 fn overwrite(file: &Path, old: &[u8], new: &[u8]) {
     assert_eq!(old.len(), new.len());
     let mut bytes = fs::read(file).expect("readable");
