@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteRow, SqliteValueRef};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef};
 
 use super::schema;
-use crate::sqlite::error::{CORRUPT, NOT_A_DATABASE, primary_code};
+use crate::sqlite::error::is_damage;
 use crate::verify::{
     DuplicateRow, Each, EventKey, EventRow, SchemaDifference, ShardRow, Source, SourceError,
     StateRow, Value, columns,
@@ -296,8 +296,9 @@ fn damage(failure: sqlx::Error) -> Result<String, SourceError> {
 }
 
 fn failed(failure: sqlx::Error) -> SourceError {
-    match primary_code(&failure) {
-        Some(CORRUPT | NOT_A_DATABASE) => SourceError::Damaged(failure.to_string()),
-        _ => SourceError::Unavailable(failure.to_string()),
+    if is_damage(&failure) {
+        SourceError::Damaged(failure.to_string())
+    } else {
+        SourceError::Unavailable(failure.to_string())
     }
 }
