@@ -1,8 +1,6 @@
 //! `cargo test --workspace`, counted by the output of libtest.
 
-use std::env;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -39,7 +37,6 @@ pub(super) fn run_cargo(
         // Count all test binaries, even after one has failed.
         .args(["test", "--locked", "--no-fail-fast"])
         .args(arguments)
-        .env(THREADS, threads())
         .envs(variables.iter().copied());
     for service in environment.services.borrow().iter() {
         command.env(service.variable, &service.value);
@@ -50,17 +47,6 @@ pub(super) fn run_cargo(
     })?;
     let counts = counted.into_iter().sum();
     Ok(outcome(counts, ended.fault("cargo test")).without(not_run))
-}
-
-/// The variable by which libtest is told how many tests of a binary run at once.
-const THREADS: &str = "RUST_TEST_THREADS";
-
-/// Half more than cores: tests with processes and servers wait most of their time.
-fn threads() -> String {
-    env::var(THREADS).unwrap_or_else(|_| {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        (cores + cores.div_ceil(2)).to_string()
-    })
 }
 
 /// `--workspace`, unless the arguments choose crates: with `--workspace`, Cargo ignores `-p`.
