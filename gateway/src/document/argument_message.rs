@@ -8,7 +8,7 @@ use bluejay_parser::HasSpan as _;
 use bluejay_parser::ast::executable::ExecutableDocument as Document;
 use bluejay_validator::executable::document::{ArgumentError, DirectiveError};
 
-use super::message::{Message, Schema};
+use super::located_message::{Message, Schema};
 use super::suggestion::did_you_mean;
 
 /// The message of a directive.

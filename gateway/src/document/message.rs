@@ -6,32 +6,16 @@ use bluejay_core::definition::{
     FieldDefinition as _, InputType as _, OutputType as _, TypeDefinitionReference,
 };
 use bluejay_core::executable::{OperationDefinition as _, VariableType as _};
-use bluejay_parser::ast::definition::SchemaDefinition;
+use bluejay_parser::HasSpan as _;
 use bluejay_parser::ast::executable::ExecutableDocument;
-use bluejay_parser::{HasSpan, Span};
 use bluejay_validator::executable::document::Error;
 
 use super::argument_message::{argument_message, directive_message};
+use super::located_message::{Message, Schema};
 use super::suggestion::did_you_mean;
 use super::value_message::value_message;
 
-/// A schema as the validator reads it.
-pub(super) type Schema = SchemaDefinition<'static>;
 type RuleError<'a> = Error<'a, ExecutableDocument<'a>, Schema>;
-
-/// A message, and the places in the document that it is about.
-pub(super) struct Message {
-    pub(super) text: String,
-    pub(super) at: Vec<Span>,
-}
-
-impl Message {
-    pub(super) fn new(text: String, at: impl IntoIterator<Item = Span>) -> Self {
-        let mut at: Vec<Span> = at.into_iter().collect();
-        at.sort();
-        Self { text, at }
-    }
-}
 
 /// The message of a broken rule.
 pub(super) fn message(schema: &Schema, error: RuleError<'_>) -> Message {

@@ -9,6 +9,7 @@ mod expansion;
 mod lexer;
 mod lexical_limits;
 mod line_index;
+mod located_message;
 mod merge;
 mod message;
 mod output_types;

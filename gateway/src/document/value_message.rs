@@ -11,7 +11,7 @@ use bluejay_parser::ast;
 use bluejay_validator::value::input_coercion;
 use bluejay_validator::{Path, PathElement};
 
-use super::message::{Message, Schema};
+use super::located_message::{Message, Schema};
 use super::suggestion::did_you_mean;
 
 /// The message of a literal that does not fit.
