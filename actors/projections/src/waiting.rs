@@ -1,5 +1,5 @@
-//! Whether a projection waits for somebody's decision. It is tried each second and may wait for days,
-//! so the log says it once.
+//! Whether a projection waits for somebody's decision. It is tried each second and may wait for
+//! days, so the log says it once.
 
 use tracing::{info, warn};
 

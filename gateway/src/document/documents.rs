@@ -31,8 +31,8 @@ pub struct Documents {
     kept: ThreadLocal<RefCell<Kept>>,
 }
 
-/// The documents that a thread keeps, by text. `None` is a text seen once: clients that write values
-/// into their documents never send the same one again.
+/// The documents that a thread keeps, by text. `None` is a text seen once: clients that write
+/// values into their documents never send the same one again.
 struct Kept {
     documents: LruCache<Box<str>, Option<Arc<Document>>>,
     weight: usize,
@@ -80,8 +80,8 @@ impl Documents {
         self.schema.inputs.coerce(operation.definition(), variables)
     }
 
-    /// The operation as a document of its own, in which each field of the response is selected once,
-    /// without fragments and directives. Its variables have been coerced.
+    /// The operation as a document of its own, in which each field of the response is selected
+    /// once, without fragments and directives. Its variables have been coerced.
     ///
     /// # Errors
     /// A message for the client when it is too large.

@@ -1,5 +1,5 @@
-//! Limits on a document with its fragments expanded, checked before it is validated: fragments let a
-//! small text expand to millions of fields, and the validator expands them.
+//! Limits on a document with its fragments expanded, checked before it is validated: fragments let
+//! a small text expand to millions of fields, and the validator expands them.
 
 use std::collections::HashMap;
 
@@ -33,8 +33,8 @@ const SELECTIONS_MAX: usize = 40_000;
 /// Checks the limits. Returns the number of fields of the largest operation.
 ///
 /// # Errors
-/// `TooComplex` beyond a limit; `Invalid` for fragments that cannot be expanded, because they spread
-/// themselves or share a name.
+/// `TooComplex` beyond a limit; `Invalid` for fragments that cannot be expanded, because they
+/// spread themselves or share a name.
 pub(super) fn check_expansion(
     text: &str,
     document: &ExecutableDocument<'_>,
@@ -94,8 +94,8 @@ pub(super) fn check_expansion(
 const DIRECTIVES_MAX: usize = 16;
 const ARGUMENTS_MAX: usize = 100;
 const VARIABLES_MAX: usize = 500;
-/// Operations, multiplied by the uses and definitions of variables in the document: validation looks
-/// at each variable of a fragment for each operation that spreads it.
+/// Operations, multiplied by the uses and definitions of variables in the document: validation
+/// looks at each variable of a fragment for each operation that spreads it.
 const VARIABLES_OF_OPERATIONS_MAX: usize = 50_000;
 
 fn check_number<'l, L: AsIter + 'l>(

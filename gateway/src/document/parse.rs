@@ -7,8 +7,8 @@ use bluejay_parser::ast::{Parse as _, ParseOptions};
 use bluejay_validator::executable::Cache;
 use bluejay_validator::executable::document::BuiltinRulesValidator;
 
-// For its feature only: without it, the parser's lexer calls itself for each character of a comment,
-// and relies on the optimizer to use no stack for it.
+// For its feature only: without it, the parser's lexer calls itself for each character of a
+// comment, and relies on the optimizer to use no stack for it.
 use logos as _;
 
 use super::convert::convert;

@@ -8,8 +8,8 @@ use bluejay_parser::ast::definition::{DefinitionDocument, SchemaDefinition};
 use super::output_types::OutputTypes;
 use super::variables::InputTypes;
 
-/// A schema to validate documents against. It stays in memory until the process ends: the validator's
-/// form of it borrows from its text, and a process serves one schema all its life.
+/// A schema to validate documents against. It stays in memory until the process ends: the
+/// validator's form of it borrows from its text, and a process serves one schema all its life.
 #[derive(Clone, Copy)]
 pub(super) struct ValidationSchema {
     pub(super) definition: &'static SchemaDefinition<'static>,

@@ -1,4 +1,5 @@
-//! A variable may have spaces, commas and comments behind its `$`. The validator's parser wants none.
+//! A variable may have spaces, commas and comments behind its `$`. The validator's parser wants
+//! none.
 
 use std::borrow::Cow;
 

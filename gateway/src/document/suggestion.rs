@@ -4,8 +4,8 @@
 pub(super) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     // A typo in every third letter.
     let most = name.len().div_ceil(3).min(5);
-    // Names are bounded, and so is the number of known ones; the work is still only done for names of
-    // usual length.
+    // Names are bounded, and so is the number of known ones; the work is still only done for names
+    // of usual length.
     if name.len() > 64 {
         return String::new();
     }

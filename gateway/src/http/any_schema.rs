@@ -1,5 +1,5 @@
-//! A schema of any type behind one type. The code around it, and the resolvers of the shop's schema,
-//! are then compiled once, in this crate, and not in every crate that serves them.
+//! A schema of any type behind one type. The code around it, and the resolvers of the shop's
+//! schema, are then compiled once, in this crate, and not in every crate that serves them.
 
 use std::sync::Arc;
 

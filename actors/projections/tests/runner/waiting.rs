@@ -1,4 +1,5 @@
-//! A projection that waits for somebody's decision: the log says so when it begins and when it ends.
+//! A projection that waits for somebody's decision: the log says so when it begins and when it
+//! ends.
 
 use std::io::{self, Write};
 use std::sync::atomic::Ordering::SeqCst;

@@ -108,7 +108,8 @@ async fn dead_incarnation_is_listed_apart_from_live_nodes() {
     let mut drain = cluster.workspace.spawn(&mut drain);
     drain.wait_for_stdout("shards remaining", NODE_TIME_MAX);
     dying.kill();
-    // Its shards are not served from its death on: first it is unreachable, then they have no owner.
+    // Its shards are not served from its death on: first it is unreachable, then they have no
+    // owner.
     let is_unserved = async || cluster.status("node-1").1.code == Some(1);
     wait_until_async("its shards count as unserved", FENCED_AFTER, is_unserved).await;
     // Each node notices by itself that the connection has ended.
