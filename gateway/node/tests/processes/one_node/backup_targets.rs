@@ -4,12 +4,10 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, Workspace};
+use fritzy_testbed::{NODE_TIME_MAX, Workspace};
 use rustix::fs::{FileType, Mode, mknodat};
 
-fn run(workspace: &Workspace, arguments: &[&str]) -> ExitedProcess {
-    workspace.run(&mut workspace.command(arguments))
-}
+use super::node_alone::run;
 
 fn shop() -> Workspace {
     let workspace = Workspace::new();

@@ -6,37 +6,17 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, NodeProcess, Workspace, skip};
+use fritzy_testbed::{Workspace, skip};
 use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
 
+use super::node_alone::{database, run, run_json, stop};
 use crate::one_node::traced::missing;
-
-fn run(workspace: &Workspace, arguments: &[&str]) -> ExitedProcess {
-    workspace.run(&mut workspace.command(arguments))
-}
-
-/// Runs a command that must succeed, and returns its JSON object.
-fn run_json(workspace: &Workspace, arguments: &[&str]) -> Value {
-    let exited = run(workspace, &[arguments, &["--json"]].concat());
-    assert_eq!(exited.code, Some(0), "{exited:?}");
-    serde_json::from_str(&exited.stdout).expect("JSON")
-}
-
-fn stop(node: NodeProcess) {
-    node.terminate();
-    let exited = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(exited.code, Some(0), "{exited:?}");
-}
 
 async fn knows(api: &Api, id: &str) -> bool {
     let query = "query($id: String!) { accounts(id: $id) { id } }";
     let response = api.run_with(query, json!({ "id": id })).await;
     response.json()["data"]["accounts"].is_array()
-}
-
-fn database(workspace: &Workspace) -> PathBuf {
-    workspace.current().join("data").join("fritzy.db")
 }
 
 /// Names in a folder, in order.

@@ -18,6 +18,7 @@ use serde_json::json;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
+use super::node_alone::stop;
 use crate::losses::{LOOKS, Place, dump, named_lost, put_back, tailed};
 use crate::one_node::database::Database;
 
@@ -189,12 +190,6 @@ impl Shop {
             }
         }
     }
-}
-
-fn stop(node: NodeProcess) {
-    node.terminate();
-    let exited = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(exited.code, Some(0), "{exited:?}");
 }
 
 /// Its claims show that the database went back, and the looks have read what it lost.

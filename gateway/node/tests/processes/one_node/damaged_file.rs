@@ -3,7 +3,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use fritzy_testbed::{NODE_TIME_MAX, NodeProcess, Workspace, wait_until_async};
@@ -11,24 +11,10 @@ use fritzy_testbed_shop::Api;
 use hyper::Method;
 use serde_json::json;
 
+use super::node_alone::{database, start, stop};
+
 /// Until the look each second finds the damage.
 const NOTICED_MAX: Duration = Duration::from_secs(20);
-
-fn start(workspace: &Workspace) -> (NodeProcess, Api) {
-    let mut node = workspace.node_with(&["--shards", "8"]);
-    let api = Api::at(node.address());
-    (node, api)
-}
-
-fn stop(node: NodeProcess) {
-    node.terminate();
-    let exited = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(exited.code, Some(0), "{exited:?}");
-}
-
-fn database(workspace: &Workspace) -> PathBuf {
-    workspace.current().join("data").join("fritzy.db")
-}
 
 /// Overwrites a file in its place.
 fn overwrite(file: &Path, content: &[u8]) {

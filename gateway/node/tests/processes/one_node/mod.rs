@@ -16,6 +16,7 @@ mod large_responses;
 mod log_sinks;
 mod logs;
 pub(crate) mod metric;
+mod node_alone;
 mod open_files;
 mod other_shards;
 mod postgres_backups;

@@ -4,11 +4,13 @@ use std::fs;
 use std::time::Duration;
 
 use fritzy_testbed::{
-    ExitedProcess, NODE_TIME_MAX, NodeProcess, ServiceError, Workspace, shared_postgres,
-    skip_unless, wait_until_async,
+    ExitedProcess, NodeProcess, ServiceError, Workspace, shared_postgres, skip_unless,
+    wait_until_async,
 };
 use fritzy_testbed_shop::Api;
 use serde_json::{Value, json};
+
+use super::node_alone::stop;
 
 /// Until a node notices, stops what runs, and has opened the database again.
 const START_OVER_MAX: Duration = Duration::from_secs(60);
@@ -55,12 +57,6 @@ impl Shop {
         assert_eq!(exited.code, Some(1), "{exited:?}");
         assert!(exited.stderr.contains(reason), "{exited:?}");
     }
-}
-
-fn stop(node: NodeProcess) {
-    node.terminate();
-    let exited = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(exited.code, Some(0), "{exited:?}");
 }
 
 /// `None` while the node does not respond.

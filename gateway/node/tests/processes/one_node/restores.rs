@@ -5,35 +5,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, NodeProcess, Workspace};
-use fritzy_testbed_shop::Api;
+use fritzy_testbed::Workspace;
 use serde_json::{Value, json};
 
-fn run(workspace: &Workspace, arguments: &[&str]) -> ExitedProcess {
-    workspace.run(&mut workspace.command(arguments))
-}
-
-fn run_json(workspace: &Workspace, arguments: &[&str]) -> Value {
-    let exited = run(workspace, &[arguments, &["--json"]].concat());
-    assert_eq!(exited.code, Some(0), "{exited:?}");
-    serde_json::from_str(&exited.stdout).expect("JSON")
-}
-
-fn start(workspace: &Workspace) -> (NodeProcess, Api) {
-    let mut node = workspace.node_with(&["--shards", "8"]);
-    let api = Api::at(node.address());
-    (node, api)
-}
-
-fn stop(node: NodeProcess) {
-    node.terminate();
-    let exited = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(exited.code, Some(0), "{exited:?}");
-}
-
-fn database(workspace: &Workspace) -> PathBuf {
-    workspace.current().join("data").join("fritzy.db")
-}
+use super::node_alone::{database, run, run_json, start, stop};
 
 /// A stopped shop of one event, and its backup `copy.db`.
 async fn backed_up() -> Workspace {

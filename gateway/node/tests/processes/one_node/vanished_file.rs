@@ -5,27 +5,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, NodeProcess, Workspace};
+use fritzy_testbed::Workspace;
 use fritzy_testbed_shop::Api;
 use serde_json::json;
 
+use super::node_alone::{run, start, stop};
+
 const ARGUMENTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--shards", "8"];
-
-fn start(workspace: &Workspace) -> (NodeProcess, Api) {
-    let mut node = workspace.node_with(&["--shards", "8"]);
-    let api = Api::at(node.address());
-    (node, api)
-}
-
-fn stop(node: NodeProcess) {
-    node.terminate();
-    let exited = node.wait_exit(NODE_TIME_MAX);
-    assert_eq!(exited.code, Some(0), "{exited:?}");
-}
-
-fn run(workspace: &Workspace, arguments: &[&str]) -> ExitedProcess {
-    workspace.run(&mut workspace.command(arguments))
-}
 
 async fn knows(api: &Api, id: &str) -> bool {
     let query = "query($id: String!) { accounts(id: $id) { id } }";

@@ -9,6 +9,8 @@ use fritzy_testbed::{ExitedProcess, NODE_TIME_MAX, Workspace};
 use fritzy_testbed_shop::{Api, Load, SentRequests};
 use serde_json::{Value, json};
 
+use super::node_alone::database;
+
 /// Enough that requests are in flight.
 const ACKNOWLEDGED: usize = 200;
 
@@ -27,10 +29,6 @@ fn verify_json(workspace: &Workspace, code: i32) -> Value {
     assert_eq!(exited.code, Some(code), "{exited:?}");
     assert_eq!(exited.stdout.lines().count(), 1, "{exited:?}");
     serde_json::from_str(&exited.stdout).expect("JSON")
-}
-
-fn database(workspace: &Workspace) -> PathBuf {
-    workspace.current().join("data/fritzy.db")
 }
 
 /// The files of the data directory with their content, except SQLite's shared memory.
