@@ -24,5 +24,6 @@ pub use request::{Request, Target};
 pub use service::commands::{PriceInput, ProductInput};
 pub use service::lists::Lists;
 pub use service::placing::{OrderInput, OrderLineInput};
-pub use service::shop::{Shop, ShopConfig};
+pub use service::shop::Shop;
+pub use service::shop_config::ShopConfig;
 pub use shell::entity_limit::ActorCounts;

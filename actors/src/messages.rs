@@ -7,6 +7,7 @@ use fritzy_types::{Deadline, Failure};
 use ractor::ActorId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use uuid::Uuid;
 
 use crate::request::Request;
 
@@ -42,6 +43,11 @@ pub enum ShardRequest {
     },
     /// Reply once every creation requested before has been committed or refused.
     Barrier,
+    /// Return the state of the entity with this id, whatever its kind is.
+    Find {
+        /// The id, whose slot belongs to the shard.
+        id: Uuid,
+    },
 }
 
 impl ShardRequest {
@@ -49,7 +55,7 @@ impl ShardRequest {
     pub(crate) const fn writes(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Execute { .. } => true,
-            Self::Read { .. } | Self::Barrier => false,
+            Self::Read { .. } | Self::Barrier | Self::Find { .. } => false,
         }
     }
 }
@@ -109,6 +115,8 @@ pub(crate) enum ShardMessage {
     },
     /// The entity does not exist; its actor is not needed.
     Absent(EntityId, ActorId),
+    /// The entity exists and was read without its actor: further reads need one.
+    Activate(EntityId),
     /// Sent at intervals: passivate idle entities.
     Tick,
     /// Sent at intervals: show that the actor comes to its messages.
@@ -120,6 +128,12 @@ pub(crate) enum ShardMessage {
 /// A message to the actor of an entity.
 pub(crate) enum EntityMessage {
     Read {
+        deadline: Deadline,
+        reply: ReplyTo,
+    },
+    /// Like `Read`, by a client that does not know the kind: where the entity does not exist, the
+    /// supervisor looks on.
+    Find {
         deadline: Deadline,
         reply: ReplyTo,
     },
@@ -137,14 +151,18 @@ impl EntityMessage {
     /// Where to send the reply, for messages that have one.
     pub(crate) fn into_reply(self) -> Option<ReplyTo> {
         match self {
-            Self::Read { reply, .. } | Self::Execute { reply, .. } => Some(reply),
+            Self::Read { reply, .. } | Self::Find { reply, .. } | Self::Execute { reply, .. } => {
+                Some(reply)
+            }
             Self::Stop => None,
         }
     }
 
     pub(crate) fn hold_permit(&mut self, permit: OwnedSemaphorePermit) {
         match self {
-            Self::Read { reply, .. } | Self::Execute { reply, .. } => reply.hold_permit(permit),
+            Self::Read { reply, .. } | Self::Find { reply, .. } | Self::Execute { reply, .. } => {
+                reply.hold_permit(permit);
+            }
             Self::Stop => {}
         }
     }

@@ -12,7 +12,7 @@ pub(crate) fn decode_request(bytes: &[u8], deadline: Deadline) -> Result<ShardRe
         ShardRequest::Create { request, .. } | ShardRequest::Execute { request, .. } => {
             request.deadline = deadline;
         }
-        ShardRequest::Read { .. } | ShardRequest::Barrier => {}
+        ShardRequest::Read { .. } | ShardRequest::Barrier | ShardRequest::Find { .. } => {}
     }
     Ok(decoded)
 }
@@ -24,7 +24,7 @@ pub(crate) const fn is_idempotent(request: &ShardRequest) -> bool {
         ShardRequest::Create { request, .. } | ShardRequest::Execute { request, .. } => {
             request.fingerprint.is_some()
         }
-        ShardRequest::Read { .. } | ShardRequest::Barrier => true,
+        ShardRequest::Read { .. } | ShardRequest::Barrier | ShardRequest::Find { .. } => true,
     }
 }
 

@@ -15,6 +15,11 @@ pub enum Kind {
     Order,
 }
 
+impl Kind {
+    /// All kinds, in the order of their declaration.
+    pub const ALL: [Self; 3] = [Self::Account, Self::Product, Self::Order];
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -6,6 +6,7 @@ use fritzy_cluster::Router;
 use fritzy_domain::{Command, EntityId, Kind, Rejection};
 use fritzy_types::{Deadline, Failure, ShardId, Slot};
 use tracing::error;
+use uuid::Uuid;
 
 use crate::error::ShopError;
 use crate::local_shards::LocalShards;
@@ -40,6 +41,22 @@ impl EntityClient {
     ) -> Result<ShardReply, Failure> {
         let read = ShardRequest::Read { entity };
         self.ask(entity, deadline, read).await
+    }
+
+    /// The entity with this id, if there is one: its owner looks among all kinds.
+    pub(crate) async fn find(
+        &self,
+        id: Uuid,
+        slot: Slot,
+        deadline: Deadline,
+    ) -> Result<Option<Snapshot>, ShopError> {
+        let shard = self.router.shard_of(slot);
+        let find = ShardRequest::Find { id };
+        match self.router.ask(shard, deadline, find).await? {
+            ShardReply::State(found) if *found.state.id().as_uuid() == id => Ok(Some(found)),
+            ShardReply::Absent => Ok(None),
+            other => Err(unexpected(&other).into()),
+        }
     }
 
     /// Changes an existing entity, which the client named as `target` in the argument `id`.

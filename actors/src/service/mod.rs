@@ -8,3 +8,4 @@ pub(crate) mod placing;
 mod queries;
 mod reply;
 pub(crate) mod shop;
+pub(crate) mod shop_config;

@@ -2,11 +2,10 @@
 //! requests to its commands, queries and the placing of orders.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberError, Router, ShardMap};
 use fritzy_domain::{
-    Account, AccountCommand, Journal, MemoryBudget, Order, OrderCommand, Page, Product,
+    Account, AccountCommand, AccountId, Journal, MemoryBudget, Order, OrderCommand, Page, Product,
     ProductCommand, ProductId, ReadModel, RecordedEvent, Stored,
 };
 use fritzy_projections::Projections;
@@ -18,6 +17,7 @@ use tracing::error;
 use crate::error::{ShopError, read_failure};
 use crate::local_shards::LocalShards;
 use crate::membership;
+use crate::messages::Snapshot;
 use crate::request::{Request, Target};
 use crate::service::commands::{Commands, PriceInput, ProductInput};
 use crate::service::deduplication::Deduplication;
@@ -25,6 +25,7 @@ use crate::service::entity_client::EntityClient;
 use crate::service::lists::Lists;
 use crate::service::placing::{OrderInput, Placing};
 use crate::service::queries::Queries;
+use crate::service::shop_config::ShopConfig;
 use crate::shell::activation::Activations;
 use crate::shell::context::NodeContext;
 use crate::shell::entity_limit::{ActorCounts, EntityLimit};
@@ -37,34 +38,6 @@ pub struct Shop {
     queries: Queries,
     entity_limit: EntityLimit,
     leases: Vec<ShardLease>,
-}
-
-/// The limits of a shop on one node.
-#[derive(Clone, Copy, Debug)]
-pub struct ShopConfig {
-    /// Requests in this node's shards at once; one more is refused as overload. Default 16 384: an
-    /// order of two lines takes four requests, so this admits some 4 000 orders at a time.
-    pub requests_max: usize,
-    /// Requests waiting for one entity at once; one more is refused as overload. Default 256: each
-    /// command takes a commit of its own, so that the last waits for about a second.
-    pub entity_queue_max: usize,
-    /// Entities in memory at once; beyond it the longest unused are passivated. Default 32 768: at
-    /// most 16 KiB each, half a gigabyte in all.
-    pub entities_max: usize,
-    /// An entity that was not used for this long is passivated. Default 10 minutes: longer than a
-    /// customer's pauses.
-    pub idle_after: Duration,
-}
-
-impl Default for ShopConfig {
-    fn default() -> Self {
-        Self {
-            requests_max: 16_384,
-            entity_queue_max: 256,
-            entities_max: 32_768,
-            idle_after: Duration::from_secs(600),
-        }
-    }
 }
 
 impl Shop {
@@ -362,6 +335,34 @@ impl Shop {
     /// [`ShopError`], as for every read.
     pub async fn order(&self, id: &str, deadline: Deadline) -> Result<Stored<Order>, ShopError> {
         self.queries.order(id, deadline).await
+    }
+
+    /// The account, product or order with this id, from its actor or its state row; `None` where
+    /// there is none. One question to its owner. `field` names the argument in the rejection of a
+    /// malformed id.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every read.
+    pub async fn find(
+        &self,
+        id: &str,
+        field: &str,
+        deadline: Deadline,
+    ) -> Result<Option<Snapshot>, ShopError> {
+        self.queries.find(id, field, deadline).await
+    }
+
+    /// The accounts with these ids, in their order, from the state rows; `None` where no account
+    /// exists.
+    ///
+    /// # Errors
+    /// [`ShopError`], as [`Self::products_by_id`].
+    pub async fn accounts_by_id(
+        &self,
+        ids: &[AccountId],
+        budget: &dyn MemoryBudget,
+    ) -> Result<Vec<Option<Stored<Account>>>, ShopError> {
+        self.queries.accounts_by_id(ids, budget).await
     }
 
     /// The products with these ids, in their order, from the state rows; `None` where no product

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use fritzy_domain::{EntityId, ReadModel, State, Stored};
+use fritzy_domain::{EntityId, Kind, ReadModel, State, Stored};
 use fritzy_types::StorageError;
+use futures_util::future::try_join_all;
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 /// States in one read; larger batches only add latency.
 const BATCH_LEN_MAX: usize = 256;
@@ -41,6 +43,13 @@ impl Activations {
             .await
             .map_err(|_| stopped())?;
         receiver.await.map_err(|_| stopped())?
+    }
+
+    /// The state of the entity with this id, whatever its kind is; most often in one read.
+    pub(crate) async fn find(&self, id: Uuid) -> Result<Option<Stored<State>>, StorageError> {
+        let of_kind = |kind| self.load(EntityId::from_uuid(kind, id));
+        let states = try_join_all(Kind::ALL.map(of_kind)).await?;
+        Ok(states.into_iter().flatten().next())
     }
 }
 

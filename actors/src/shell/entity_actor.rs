@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::clock::{is_late, now};
 use crate::error::{append_failure, read_failure};
-use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, Snapshot};
+use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest, Snapshot};
 use crate::replay::state_at;
 use crate::request::Request;
 use crate::shell::append::build_append;
@@ -38,6 +38,13 @@ pub(crate) struct EntityState {
     barrier_first: bool,
 }
 
+/// What a client wants of an entity.
+enum Action {
+    Read,
+    Find,
+    Execute(Command, Option<Version>, Request),
+}
+
 impl Actor for EntityActor {
     type Msg = EntityMessage;
     type State = EntityState;
@@ -61,20 +68,25 @@ impl Actor for EntityActor {
         message: EntityMessage,
         state: &mut EntityState,
     ) -> Result<(), ActorProcessingErr> {
-        let (reply, deadline, command) = match message {
+        let (reply, deadline, action) = match message {
             EntityMessage::Stop => {
                 // The successor does not know of appends in flight.
                 state.await_barrier().await;
                 myself.stop(None);
                 return Ok(());
             }
-            EntityMessage::Read { deadline, reply } => (reply, deadline, None),
+            EntityMessage::Read { deadline, reply } => (reply, deadline, Action::Read),
+            EntityMessage::Find { deadline, reply } => (reply, deadline, Action::Find),
             EntityMessage::Execute {
                 command,
                 expected,
                 request,
                 reply,
-            } => (reply, request.deadline, Some((command, expected, request))),
+            } => (
+                reply,
+                request.deadline,
+                Action::Execute(command, expected, request),
+            ),
         };
         if is_late(deadline) {
             // The client has stopped waiting: neither work nor a reply.
@@ -88,11 +100,26 @@ impl Actor for EntityActor {
             // Fails only when the shard, and this actor with it, is stopping.
             let _ =
                 supervisor.send_message(ShardMessage::Absent(state.arguments.id, myself.get_id()));
+            if matches!(action, Action::Find) {
+                // By then this actor is stopping, and not asked again.
+                let find = ShardMessage::Ask {
+                    request: ShardRequest::Find {
+                        id: *state.arguments.id.as_uuid(),
+                    },
+                    deadline,
+                    reply,
+                };
+                // Fails as above; the client learns it from the dropped reply.
+                drop(supervisor.send_message(find));
+                return Ok(());
+            }
             return state.respond_under_lease(reply, ShardReply::Absent);
         };
-        match command {
-            None => state.respond_under_lease(reply, ShardReply::State(current)),
-            Some((command, expected, request)) => {
+        match action {
+            Action::Read | Action::Find => {
+                state.respond_under_lease(reply, ShardReply::State(current))
+            }
+            Action::Execute(command, expected, request) => {
                 state
                     .execute(&current, command, expected, &request, reply)
                     .await

@@ -2,8 +2,10 @@
 
 pub(crate) mod activation;
 mod append;
+mod child;
 pub(crate) mod context;
 mod entity_actor;
 pub(crate) mod entity_limit;
+mod find;
 pub(crate) mod root;
 mod shard_actor;

@@ -4,33 +4,34 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
 use fritzy_domain::{
-    Append, AppendError, AppendOutcome, Command, DecisionContext, EntityId, Rejection, State,
+    Append, AppendError, AppendOutcome, Command, DecisionContext, EntityId, Kind, Rejection, State,
     Stored,
 };
-use fritzy_types::Failure;
-use hashlink::LinkedHashMap;
+use fritzy_types::{Deadline, Failure};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
+use uuid::Uuid;
 
 use crate::clock::{is_late, now, now_monotonic};
 use crate::error::append_failure;
 use crate::messages::{EntityMessage, ReplyTo, ShardMessage, ShardReply, ShardRequest};
 use crate::request::Request;
 use crate::shell::append::build_append;
+use crate::shell::child::{Child, ChildActor, Children, idle_for, longest_unused};
 use crate::shell::context::ShardContext;
 use crate::shell::entity_actor::{EntityActor, EntityArguments};
+use crate::shell::find::find_by_id;
 
 pub(crate) struct ShardActor;
 
 pub(crate) struct ShardState {
     context: ShardContext,
     /// In order of use, the longest unused first.
-    entities: LinkedHashMap<EntityId, Child>,
+    entities: Children,
     by_actor: HashMap<ActorId, EntityId>,
     /// Entities whose last actor died: the next one first waits for its appends in flight.
     crashed: HashSet<EntityId>,
@@ -49,21 +50,6 @@ impl Drop for ShardState {
     }
 }
 
-/// An entity in use.
-struct Child {
-    /// Permits of its queue; a request that finds none is refused as overload.
-    permits: Arc<Semaphore>,
-    last_used: Instant,
-    actor: ChildActor,
-}
-
-enum ChildActor {
-    Active(ActorRef<EntityMessage>),
-    /// Was sent its stop. Later messages wait for the successor, so that an entity never has two
-    /// actors.
-    Stopping(Vec<EntityMessage>),
-}
-
 impl Actor for ShardActor {
     type Msg = ShardMessage;
     type State = ShardState;
@@ -76,7 +62,7 @@ impl Actor for ShardActor {
     ) -> Result<ShardState, ActorProcessingErr> {
         Ok(ShardState {
             context,
-            entities: LinkedHashMap::new(),
+            entities: Children::new(),
             by_actor: HashMap::new(),
             crashed: HashSet::new(),
             pending_replies: TaskTracker::new(),
@@ -92,6 +78,8 @@ impl Actor for ShardActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ShardMessage::Absent(entity, actor) => state.stop_absent(entity, actor),
+            ShardMessage::Activate(_) if state.stopping => {}
+            ShardMessage::Activate(entity) => state.activate(&myself, entity).await?,
             ShardMessage::Tick => state.passivate_idle(),
             ShardMessage::Ping => state.context.pulse.answer(),
             ShardMessage::Stop => state.stop(&myself).await,
@@ -122,6 +110,7 @@ impl Actor for ShardActor {
                     let message = EntityMessage::Read { deadline, reply };
                     state.forward(&myself, entity, message).await?;
                 }
+                ShardRequest::Find { id } => state.find(&myself, id, deadline, reply).await?,
                 ShardRequest::Barrier => {
                     let context = state.context.clone();
                     state.pending_replies.spawn(async move {
@@ -205,31 +194,57 @@ impl ShardState {
         (created, self.context.node.journal.append(append))
     }
 
+    /// Replies with the entity of this id. One in use is asked first, so that it needs no read.
+    async fn find(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        id: Uuid,
+        deadline: Deadline,
+        reply: ReplyTo,
+    ) -> Result<(), ActorProcessingErr> {
+        let entities = Kind::ALL.map(|kind| EntityId::from_uuid(kind, id));
+        let in_use = |entity: &EntityId| self.entities.get(entity).is_some_and(Child::is_active);
+        if let Some(entity) = entities.into_iter().find(in_use) {
+            let message = EntityMessage::Find { deadline, reply };
+            return self.forward(myself, entity, message).await;
+        }
+        let found = find_by_id(self.context.clone(), myself.clone(), id);
+        self.pending_replies
+            .spawn(async move { reply.send(found.await) });
+        Ok(())
+    }
+
+    /// Starts the actor of an entity, unless it has one.
+    async fn activate(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        id: EntityId,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.entities.contains_key(&id) {
+            return Ok(());
+        }
+        let child = Child {
+            permits: Arc::new(Semaphore::new(self.context.node.entity_queue_max)),
+            last_used: now_monotonic(),
+            actor: ChildActor::Active(self.start(myself, id).await?),
+        };
+        self.entities.insert(id, child);
+        self.passivate_over_limit();
+        Ok(())
+    }
+
     async fn forward(
         &mut self,
         myself: &ActorRef<ShardMessage>,
         id: EntityId,
         mut message: EntityMessage,
     ) -> Result<(), ActorProcessingErr> {
-        let last_used = now_monotonic();
-        if !self.entities.contains_key(&id) {
-            let actor = ChildActor::Active(self.start(myself, id).await?);
-            let permits = Arc::new(Semaphore::new(self.context.node.entity_queue_max));
-            self.entities.insert(
-                id,
-                Child {
-                    permits,
-                    last_used,
-                    actor,
-                },
-            );
-            self.passivate_over_limit();
-        }
+        self.activate(myself, id).await?;
         let child = self
             .entities
             .to_back(&id)
             .expect("the entity was active or has just been started");
-        child.last_used = last_used;
+        child.last_used = now_monotonic();
         match child.permits.clone().try_acquire_owned() {
             Ok(permit) => message.hold_permit(permit),
             Err(_) => {
@@ -269,7 +284,7 @@ impl ShardState {
     /// Passivates the longest unused entity when the node holds too many.
     fn passivate_over_limit(&mut self) {
         if self.context.node.entity_limit.is_exceeded()
-            && let Some(entity) = self.longest_unused()
+            && let Some(entity) = longest_unused(&self.entities)
         {
             self.passivate(entity);
         }
@@ -279,28 +294,9 @@ impl ShardState {
     fn passivate_idle(&mut self) {
         let now = now_monotonic();
         let idle_after = self.context.node.entity_limit.idle_after;
-        let idle: Vec<EntityId> = self
-            .entities
-            .iter()
-            .take_while(|(_, child)| now.saturating_duration_since(child.last_used) >= idle_after)
-            .map(|(entity, _)| *entity)
-            .collect();
-        for entity in idle {
+        for entity in idle_for(&self.entities, idle_after, now) {
             self.passivate(entity);
         }
-    }
-
-    /// The longest unused of several entities; never the only one, which is in use now.
-    fn longest_unused(&self) -> Option<EntityId> {
-        let is_active = |child: &Child| matches!(child.actor, ChildActor::Active(_));
-        let others = self
-            .entities
-            .iter()
-            .take(self.entities.len().saturating_sub(1));
-        others
-            .filter(|(_, child)| is_active(child))
-            .map(|(entity, _)| *entity)
-            .next()
     }
 
     fn stop_absent(&mut self, entity: EntityId, absent: ActorId) {

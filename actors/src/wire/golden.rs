@@ -158,7 +158,9 @@ fn requests() -> Samples<ShardRequest> {
         entity,
     }));
     requests.push(("Barrier".into(), ShardRequest::Barrier));
-    let all = variants!(ShardRequest: Create, Execute, Read, Barrier);
+    let id = *ORDER.as_uuid();
+    requests.push(("Find".into(), ShardRequest::Find { id }));
+    let all = variants!(ShardRequest: Create, Execute, Read, Barrier, Find);
     require_all(all, values(&requests));
     requests
 }

@@ -1,7 +1,7 @@
 //! The type `Account`, with its orders.
 
 use async_graphql::connection::Connection;
-use async_graphql::{Context, Object};
+use async_graphql::{Context, ID, Object};
 use fritzy_domain::{Account, AccountId, SortKey, Stored, Version};
 
 use super::budgeted::{Row, Text, reserve_edges};
@@ -86,8 +86,8 @@ impl AccountObject {
 #[Object(name = "Account")]
 impl AccountObject {
     /// Id of the account.
-    async fn id(&self) -> String {
-        self.account.id.to_string()
+    pub(super) async fn id(&self) -> ID {
+        self.account.id.to_string().into()
     }
 
     /// Name of the customer.

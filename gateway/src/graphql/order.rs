@@ -1,18 +1,16 @@
-//! The types `Order` and `OrderedProduct`.
+//! The type `Order`.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, SelectionField};
-use fritzy_domain::{Money, Order, OrderLine, OrderStatus, ProductId, SortKey, Stored, Version};
+use async_graphql::{Enum, ID, Object};
+use fritzy_domain::{Order, OrderId, OrderStatus, SortKey, Stored, Version};
 
-use super::app::app;
+use super::account::AccountObject;
 use super::budgeted::{Row, Text};
-use super::errors::{FieldResult, shop_error};
+use super::order_line::{LineRef, OrderLineObject, OrderedProduct};
 use super::product::MoneyObject;
-use super::request::budget;
+use super::related::Related;
 use super::scalars::{Decimal, Time};
-use super::selection::inside;
 
 /// Status of an order.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -39,28 +37,28 @@ impl From<OrderStatus> for OrderStatusEnum {
     }
 }
 
-type Descriptions = HashMap<ProductId, String>;
-
+/// An order at one version, with what was read for the fields that are selected of it.
 #[derive(Clone)]
 pub(crate) struct OrderObject {
     order: Arc<Order>,
     version: Version,
-    /// Descriptions of the products of all orders in one list, where they are selected.
-    descriptions: Arc<Descriptions>,
-}
-
-impl From<Stored<Order>> for OrderObject {
-    fn from(order: Stored<Order>) -> Self {
-        let (order, version) = (Arc::new(order.state), order.version);
-        Self {
-            order,
-            version,
-            descriptions: Arc::default(),
-        }
-    }
+    related: Arc<Related>,
 }
 
 impl OrderObject {
+    /// The order with what [`Related::read`] has read for it.
+    pub(super) fn new(order: Stored<Order>, related: Arc<Related>) -> Self {
+        Self {
+            order: Arc::new(order.state),
+            version: order.version,
+            related,
+        }
+    }
+
+    pub(crate) fn order_id(&self) -> OrderId {
+        self.order.id
+    }
+
     /// Its sort key among the orders of its account.
     pub(crate) fn key(&self) -> SortKey {
         SortKey {
@@ -68,45 +66,33 @@ impl OrderObject {
             id: *self.order.id.as_uuid(),
         }
     }
-}
 
-/// Adds the descriptions of products to `orders`, if `selections`, which select these orders,
-/// include any: one read for all of them.
-pub(crate) async fn attach_descriptions(
-    context: &Context<'_>,
-    selections: &[SelectionField<'_>],
-    orders: &mut [&mut OrderObject],
-) -> FieldResult<()> {
-    if inside(&inside(selections, "products"), "description").is_empty() {
-        return Ok(());
+    fn line_refs(&self) -> impl Iterator<Item = LineRef> {
+        let lines = 0..self.order.lines.len();
+        lines.map(|index| LineRef {
+            order: self.order.clone(),
+            related: self.related.clone(),
+            index,
+        })
     }
-    let lines = orders.iter().flat_map(|order| &order.order.lines);
-    let ids: HashSet<ProductId> = lines.map(|line| line.product_id).collect();
-    let ids: Vec<ProductId> = ids.into_iter().collect();
-    let shop = &app(context).shop;
-    let products = shop.products_by_id(&ids, budget(context)).await;
-    let found = products.map_err(shop_error)?.into_iter().flatten();
-    let descriptions: Descriptions = found
-        .map(|product| (product.state.id, product.state.description))
-        .collect();
-    let descriptions = Arc::new(descriptions);
-    for order in orders {
-        order.descriptions = descriptions.clone();
-    }
-    Ok(())
 }
 
 /// Order of an account, at the prices of the time of ordering.
 #[Object(name = "Order")]
 impl OrderObject {
     /// Id of the order.
-    async fn id(&self) -> String {
-        self.order.id.to_string()
+    pub(super) async fn id(&self) -> ID {
+        self.order.id.to_string().into()
     }
 
     /// Id of the account that ordered.
     async fn account_id(&self) -> String {
         self.order.account_id.to_string()
+    }
+
+    /// Account that ordered, as it is now.
+    async fn account(&self) -> Option<AccountObject> {
+        self.related.account(self.order.account_id)
     }
 
     /// When the order was placed.
@@ -140,69 +126,12 @@ impl OrderObject {
     }
 
     /// Lines, in the order of the request.
+    async fn lines(&self) -> Vec<Row<OrderLineObject>> {
+        self.line_refs().map(OrderLineObject).map(Row).collect()
+    }
+
+    /// Products of the lines, in the order of the request. `lines` tells lines and products apart.
     async fn products(&self) -> Vec<Row<OrderedProduct>> {
-        let lines = 0..self.order.lines.len();
-        lines
-            .map(|index| {
-                Row(OrderedProduct {
-                    order: self.clone(),
-                    index,
-                })
-            })
-            .collect()
-    }
-}
-
-/// A line of an order.
-struct OrderedProduct {
-    order: OrderObject,
-    index: usize,
-}
-
-impl OrderedProduct {
-    fn line(&self) -> &OrderLine {
-        &self.order.order.lines[self.index]
-    }
-
-    fn unit_price(&self) -> Money {
-        let currency = self.order.order.total.currency();
-        Money::from_minor_units(self.line().unit_price_minor, currency)
-            .expect("the price of a line was validated when the order was decided")
-    }
-}
-
-/// Line of an order: a product as of the time of ordering.
-#[Object(name = "OrderedProduct")]
-impl OrderedProduct {
-    /// Id of the product.
-    async fn id(&self) -> String {
-        self.line().product_id.to_string()
-    }
-
-    /// Name of the product at the time of ordering.
-    async fn name(&self) -> Text<'_> {
-        Text(&self.line().name)
-    }
-
-    /// Current description of the product.
-    async fn description(&self) -> Text<'_> {
-        let descriptions = &self.order.descriptions;
-        let description = descriptions.get(&self.line().product_id);
-        Text(description.map_or("", String::as_str))
-    }
-
-    /// Price of one unit at the time of ordering, exact to the last decimal.
-    async fn price(&self) -> Decimal {
-        self.unit_price().into()
-    }
-
-    /// Price of one unit at the time of ordering, with its currency.
-    async fn price_money(&self) -> MoneyObject {
-        self.unit_price().into()
-    }
-
-    /// Number of units ordered, from 1 to 1000000.
-    async fn quantity(&self) -> u32 {
-        self.line().quantity
+        self.line_refs().map(OrderedProduct).map(Row).collect()
     }
 }

@@ -4,8 +4,9 @@ use async_graphql::{Context, SelectionField};
 use fritzy_domain::{AccountId, KeysetPage, Page};
 
 use super::errors::{FieldResult, shop_error};
-use super::order::{OrderObject, attach_descriptions};
+use super::order::OrderObject;
 use super::pagination::{PaginationInput, page};
+use super::related::order_objects;
 use super::relay::{List, Window};
 use super::request::{budget, lists};
 use super::selection::{argument, nodes_of};
@@ -20,8 +21,7 @@ pub(crate) enum OrderPage {
 }
 
 impl OrderPage {
-    /// Reads the page for each of `accounts`, with descriptions of products where any of `fields`
-    /// selects them. `fields` are the fields that request this page.
+    /// Reads the page for each of `accounts`. `fields` are the fields that request this page.
     pub(crate) async fn read(
         self,
         context: &Context<'_>,
@@ -36,18 +36,19 @@ impl OrderPage {
                     .await
             }
         };
-        let mut pages: Vec<Vec<OrderObject>> = pages
-            .map_err(shop_error)?
-            .into_iter()
-            .map(|orders| orders.into_iter().map(OrderObject::from).collect())
-            .collect();
-        let mut all: Vec<&mut OrderObject> = pages.iter_mut().flatten().collect();
+        let pages = pages.map_err(shop_error)?;
         let selections = match self {
             Self::Offset(_) => fields.to_vec(),
             Self::Keyset(_) => nodes_of(fields),
         };
-        attach_descriptions(context, &selections, &mut all).await?;
-        Ok(pages)
+        // What belongs to the orders is read for all pages at once.
+        let lengths: Vec<usize> = pages.iter().map(Vec::len).collect();
+        let orders = pages.into_iter().flatten().collect();
+        let mut orders = order_objects(context, &selections, orders)
+            .await?
+            .into_iter();
+        let page = |length: usize| orders.by_ref().take(length).collect();
+        Ok(lengths.into_iter().map(page).collect())
     }
 
     /// The page that a field requests. Invalid arguments are left to the field, which rejects them.

@@ -1,6 +1,6 @@
 //! The types `Product` and `Money`.
 
-use async_graphql::{Object, SimpleObject};
+use async_graphql::{ID, Object, SimpleObject};
 use fritzy_domain::{Money, Product, Stored};
 
 use super::budgeted::Text;
@@ -41,8 +41,8 @@ impl From<Stored<Product>> for ProductObject {
 #[Object(name = "Product")]
 impl ProductObject {
     /// Id of the product.
-    async fn id(&self) -> String {
-        self.0.state.id.to_string()
+    pub(super) async fn id(&self) -> ID {
+        self.0.state.id.to_string().into()
     }
 
     /// Name of the product.

@@ -1,7 +1,7 @@
 //! The queries: entities by id from their actors, lists from the read model.
 
 use async_graphql::connection::Connection;
-use async_graphql::{Context, Object};
+use async_graphql::{Context, ID, Object};
 use fritzy_domain::{Flaw, Page, Product, ProductQuery, Rejection, SortKey, Stored};
 
 use super::account::AccountObject;
@@ -9,10 +9,12 @@ use super::app::app;
 use super::budgeted::{Row, reserve_edges};
 use super::errors::{ApiError, FieldResult, rejected, shop_error};
 use super::history::HistoryEntryObject;
-use super::order::{OrderObject, attach_descriptions};
+use super::node::{NodeObject, find_node, find_nodes};
+use super::order::OrderObject;
 use super::pagination::{PaginationInput, page};
 use super::prefetch::prefetch_orders;
 use super::product::ProductObject;
+use super::related::order_object;
 use super::relay::{Cursor, List, Window};
 use super::request::{budget, lists, request};
 use super::selection::nodes_of;
@@ -32,7 +34,11 @@ impl Query {
         #[graphql(desc = "Rows to skip, and to return at most.")] pagination: Option<
             PaginationInput,
         >,
-        #[graphql(desc = "Id of one account; without it, a page of all.")] id: Option<String>,
+        #[graphql(
+            desc = "Id of one account; without it, or with null, a page of all.",
+            deprecation = "Null returns every account. Use `account(id:)`."
+        )]
+        id: Option<String>,
     ) -> FieldResult<Vec<Row<AccountObject>>> {
         let page = page(pagination).map_err(rejected)?;
         let shop = &app(context).shop;
@@ -59,7 +65,11 @@ impl Query {
             PaginationInput,
         >,
         #[graphql(desc = "Text to search for, of 1 to 200 characters.")] query: Option<String>,
-        #[graphql(desc = "Id of one product.")] id: Option<String>,
+        #[graphql(
+            desc = "Id of one product; without it, or with null, a page of all.",
+            deprecation = "Null returns every product. Use `product(id:)`."
+        )]
+        id: Option<String>,
     ) -> FieldResult<Vec<Row<ProductObject>>> {
         let page = page(pagination).map_err(rejected)?;
         let app = app(context);
@@ -157,6 +167,47 @@ impl Query {
             .collect())
     }
 
+    /// The account with this id.
+    async fn account(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Id of the account.")] id: ID,
+    ) -> Option<FieldResult<AccountObject>> {
+        let account = app(context).shop.account(&id, request(context).deadline);
+        let account = account.await.map_err(shop_error);
+        Some(account.map(AccountObject::from))
+    }
+
+    /// The product with this id, also when it is withdrawn.
+    async fn product(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Id of the product.")] id: ID,
+    ) -> Option<FieldResult<ProductObject>> {
+        let product = app(context).shop.product(&id, request(context).deadline);
+        let product = product.await.map_err(shop_error);
+        Some(product.map(ProductObject::from))
+    }
+
+    /// The account, product or order with this id; null where there is none.
+    async fn node(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Id of an account, a product or an order.")] id: ID,
+    ) -> Option<FieldResult<NodeObject>> {
+        find_node(context, &id).await.transpose()
+    }
+
+    /// The accounts, products and orders with these ids, in their order; null where there is none.
+    async fn nodes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "At most 100 ids of accounts, products and orders.")] ids: Vec<ID>,
+    ) -> FieldResult<Vec<Row<Option<FieldResult<NodeObject>>>>> {
+        let found = find_nodes(context, &ids).await?;
+        Ok(found.into_iter().map(Row).collect())
+    }
+
     /// The order with this id.
     async fn order(
         &self,
@@ -169,9 +220,7 @@ impl Query {
 
 async fn read_order(context: &Context<'_>, id: &str) -> FieldResult<OrderObject> {
     let order = app(context).shop.order(id, request(context).deadline).await;
-    let mut order = OrderObject::from(order.map_err(shop_error)?);
-    attach_descriptions(context, &[context.field()], &mut [&mut order]).await?;
-    Ok(order)
+    order_object(context, order.map_err(shop_error)?).await
 }
 
 async fn search(

@@ -12,12 +12,13 @@ const ROWS_MAX: u64 = 100_000;
 const FIELDS_MAX: u64 = 2_000_000;
 
 /// The lists read in pages, and whether only at the root: `products` of an order are its lines.
-const PAGED_LISTS: [(&str, bool); 7] = [
+const PAGED_LISTS: [(&str, bool); 8] = [
     ("accounts", true),
     ("products", true),
     ("accountsConnection", true),
     ("productsConnection", true),
     ("history", true),
+    ("nodes", true),
     ("orders", false),
     ("ordersConnection", false),
 ];
@@ -160,6 +161,9 @@ impl<'d> CostEstimator<'d> {
         if name != "history" && argument("id").is_some() {
             return Some(1);
         }
+        if let Some(Value::List(ids)) = argument("ids") {
+            return Some(ids.len() as u64);
+        }
         let take = match argument("pagination") {
             Some(Value::Object(page)) => page.get("take").cloned(),
             _ => argument("first").or_else(|| argument("last")),
@@ -210,10 +214,9 @@ mod tests {
         for ty in lists(&data["__schema"], "types") {
             for field in lists(&ty, "fields") {
                 let arguments = lists(&field, "args");
-                if arguments
-                    .iter()
-                    .any(|it| it["name"] == "pagination" || it["name"] == "first")
-                {
+                if arguments.iter().any(|it| {
+                    ["pagination", "first", "ids"].contains(&it["name"].as_str().unwrap_or(""))
+                }) {
                     paged.insert(field["name"].as_str().unwrap_or_default().to_owned());
                 }
             }

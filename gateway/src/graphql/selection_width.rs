@@ -59,5 +59,5 @@ fn fields_in(set: &SelectionSet) -> usize {
 
 /// Whether a field inside a row is a list whose rows are budgeted on their own.
 fn has_rows(name: &str) -> bool {
-    name == "products" || is_paged(name)
+    matches!(name, "products" | "lines") || is_paged(name)
 }

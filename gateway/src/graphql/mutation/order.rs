@@ -8,7 +8,8 @@ use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::OrderInput;
-use super::super::order::{OrderObject, attach_descriptions};
+use super::super::order::OrderObject;
+use super::super::related::order_object;
 use super::{Change, failing_alone};
 
 pub(super) struct OrderMutations;
@@ -36,7 +37,7 @@ impl OrderMutations {
                 command_request(context, "createOrder", "", key, content).map_err(rejected)?;
             let placed = app(context).shop.place_order(&request, &order).await;
             let placed = placed.map_err(|error| shop_error(error).inside("order"))?;
-            with_descriptions(context, placed.into()).await
+            order_object(context, placed).await
         })
         .await
     }
@@ -114,13 +115,5 @@ async fn change_order(
         .shop
         .command_order(&request, change.target(), command)
         .await;
-    with_descriptions(context, moved.map_err(shop_error)?.into()).await
-}
-
-async fn with_descriptions(
-    context: &Context<'_>,
-    mut order: OrderObject,
-) -> FieldResult<OrderObject> {
-    attach_descriptions(context, &[context.field()], &mut [&mut order]).await?;
-    Ok(order)
+    order_object(context, moved.map_err(shop_error)?).await
 }
