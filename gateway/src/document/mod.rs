@@ -6,6 +6,7 @@ mod convert;
 mod document_error;
 mod documents;
 mod expansion;
+mod introspection;
 mod lexer;
 mod lexical_limits;
 mod line_index;

@@ -14,6 +14,7 @@ use logos as _;
 use super::convert::convert;
 use super::document_error::DocumentError;
 use super::expansion::check_expansion;
+use super::introspection::is_of_introspection;
 use super::lexical_limits::{NESTING_MAX, count_tokens, is_shallow};
 use super::line_index::LineIndex;
 use super::message::message;
@@ -59,6 +60,7 @@ fn validate(
     let cache = Cache::new(document, definition);
     let errors = BuiltinRulesValidator::validate(document, definition, &cache);
     let mut messages: Vec<_> = errors
+        .filter(|error| !is_of_introspection(error))
         .take(ERRORS_MAX)
         .map(|error| message(definition, error))
         .collect();

@@ -63,9 +63,13 @@ EDGES = {
 # The kind of object that the `id` argument of a root field identifies.
 OF_STOCK = {
     "accounts": "account",
+    "account": "account",
     "renameAccount": "account",
     "closeAccount": "account",
     "products": "product",
+    "product": "product",
+    "node": "order",
+    "nodes": "account",
     "updateProduct": "product",
     "repriceProduct": "product",
     "withdrawProduct": "product",
@@ -119,7 +123,7 @@ def replaced(draw, mode, field, name, value):
         return graphql.ListValueNode(values=tuple(line(draw, each) for each in ids))
     if isinstance(value, graphql.ListValueNode):
         return graphql.ListValueNode(values=tuple(replaced(draw, mode, field, name, each) for each in value.values))
-    kind = {"accountId": "account", "productId": "product"}.get(name) or (name == "id" and OF_STOCK.get(field))
+    kind = {"accountId": "account", "productId": "product"}.get(name) or (name in ("id", "ids") and OF_STOCK.get(field))
     if kind and mode == "edges":
         kind = draw(st.sampled_from([kind, "account", "product", "order"]))
     if kind:

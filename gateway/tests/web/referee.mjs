@@ -240,7 +240,7 @@ async function mutated() {
   }
 }
 
-const { data } = await post({ query: getIntrospectionQuery() });
+const { data } = await post({ query: getIntrospectionQuery({ inputValueDeprecation: true, oneOf: true, specifiedByUrl: true }) });
 schema = buildClientSchema(data);
 await byRule();
 await mutated();

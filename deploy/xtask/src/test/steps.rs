@@ -3,6 +3,7 @@
 mod api_on_postgres;
 mod build_node;
 mod cargo_test;
+mod clients;
 mod explorer;
 mod fuzz;
 mod graphql_http;
@@ -67,7 +68,7 @@ const PGBOUNCER: Tool = Tool {
 };
 
 /// Every step, in the order in which they run.
-pub(crate) const ALL: [Step; 8] = [
+pub(crate) const ALL: [Step; 9] = [
     Step {
         name: SERVICES,
         about: "real servers for the tests",
@@ -115,6 +116,14 @@ pub(crate) const ALL: [Step; 8] = [
         wants: &[],
         installs: &[NODE_JS],
         run: referee::run,
+    },
+    Step {
+        name: "clients",
+        about: "client libraries with their caches: Relay, Apollo Client, urql, on a real node",
+        needs: &[BUILD_NODE],
+        wants: &[],
+        installs: &[NODE_JS],
+        run: clients::run,
     },
     Step {
         name: "explorer",

@@ -49,7 +49,10 @@ export const DOCUMENTS = {
   FieldsOnCorrectType: [
     '{ accounts { id name createdAt closed version orders { id } } }', '{ accounts { nam } }', '{ account { id } }', '{ accounts { __typename } }',
     '{ __typename }', '{ accounts { __schema { queryType { name } } } }', '{ __schema { queryType { name } } }', '{ __type(name: "Account") { name } }', '{ __type { name } }',
-    '{ __schema { nope } }', 'mutation { accounts { id } }', '{ createAccount(account: { name: "a" }) { id } }', '{ a: nope }', '{ accounts { a: id b: nope } }',
+    '{ __schema { nope } }', '{ __type(name: "Query") { fields { args(includeDeprecated: true) { name isDeprecated deprecationReason } } } }',
+    '{ __type(name: "AccountInput") { inputFields(includeDeprecated: true) { isDeprecated } isOneOf } }', '{ __type(name: "Query") { isDeprecated } }',
+    '{ __type(name: "AccountInput") { inputFields { isDeprecated { a } } } }', '{ __type(name: "AccountInput") { inputFields { isDeprecated(a: 1) isOneOf } } }',
+    '{ __type(name: "AccountInput") { isOneOf { a } } }', 'mutation { accounts { id } }', '{ createAccount(account: { name: "a" }) { id } }', '{ a: nope }', '{ accounts { a: id b: nope } }',
     '{ ...F } fragment F on Account { nope }', '{ accounts { ...F } } fragment F on Account { nope }', '{ accounts { ... { nope } } }', '{ accounts { ... on Account { nope } } }',
     '{ accounts { orders { products { id price quantity name description priceMoney { amount currency minorUnits } } } } }', '{ accounts { orders { account { id } } } }',
     'mutation { __typename }', 'mutation { __schema { queryType { name } } }', '{ __schema { types { fields { args { defaultValue type { ofType { name } } } } } } }',
