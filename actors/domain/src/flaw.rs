@@ -82,6 +82,9 @@ pub enum Flaw {
         /// The number of entries allowed.
         max: usize,
     },
+    /// The text is not the name of a type with a key.
+    #[error("is not the name of an entity: Account, Product or Order")]
+    NotAnEntity,
 }
 
 impl Flaw {
@@ -103,6 +106,7 @@ impl Flaw {
             Self::NotACursor => "NOT_A_CURSOR",
             Self::NotWith { .. } => "NOT_WITH",
             Self::TooMany { .. } => "TOO_MANY",
+            Self::NotAnEntity => "NOT_AN_ENTITY",
         }
     }
 }

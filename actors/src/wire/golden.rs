@@ -250,10 +250,11 @@ fn flaws() -> Samples<Flaw> {
             },
         ),
         ("TooMany", Flaw::TooMany { max: 100 }),
+        ("NotAnEntity", Flaw::NotAnEntity),
     ]);
     let all = variants!(Flaw: Empty, TooLong, TooManyBytes, NothingToChange, ControlCharacter,
         NotAnId, NotANumber, Negative, TooManyDecimals, AmountTooLarge, UnknownCurrency, OutOfRange,
-        Repeated, NotACursor, NotWith, TooMany);
+        Repeated, NotACursor, NotWith, TooMany, NotAnEntity);
     require_all(all, values(&flaws));
     flaws
 }

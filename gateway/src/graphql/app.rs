@@ -11,6 +11,8 @@ pub(super) struct App {
     pub(super) shop: Arc<Shop>,
     pub(super) replicas: Arc<dyn ReadReplicas>,
     pub(super) index: Arc<dyn ProductIndex>,
+    /// The schema that a router of Apollo Federation composes.
+    pub(super) federation_sdl: String,
     /// The currency of prices given as plain numbers.
     pub(super) currency: Currency,
 }

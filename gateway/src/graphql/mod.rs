@@ -5,6 +5,8 @@ mod app;
 mod budgeted;
 mod error_code;
 mod errors;
+mod federation;
+mod federation_keys;
 mod history;
 mod idempotency;
 mod inputs;

@@ -48,8 +48,7 @@ pub(super) async fn find_node(context: &Context<'_>, id: &str) -> FieldResult<Op
 /// once, and one that cannot be read fails alone.
 ///
 /// # Errors
-/// When there are more than [`IDS_MAX`] ids, or when what the objects' fields need besides them
-/// cannot be read.
+/// When there are more than [`IDS_MAX`] ids, and as [`find_each`].
 pub(super) async fn find_nodes(
     context: &Context<'_>,
     ids: &[ID],
@@ -58,11 +57,21 @@ pub(super) async fn find_nodes(
         let flaw = Flaw::TooMany { max: IDS_MAX };
         return Err(rejected(Rejection::invalid("ids", flaw)));
     }
+    let named = ids.iter().enumerate();
+    let named = named.map(|(index, id)| (id.as_str(), format!("ids[{index}]")));
+    find_each(context, named.collect()).await
+}
+
+/// The objects with these ids, each with the name of its argument, in their order.
+///
+/// # Errors
+/// When what the objects' fields need besides them cannot be read.
+pub(super) async fn find_each(
+    context: &Context<'_>,
+    ids: Vec<(&str, String)>,
+) -> FieldResult<Vec<Option<FieldResult<NodeObject>>>> {
     let (shop, deadline) = (&app(context).shop, request(context).deadline);
-    let finding = ids.iter().enumerate().map(async |(index, id)| {
-        let field = format!("ids[{index}]");
-        shop.find(id, &field, deadline).await
-    });
+    let finding = ids.iter().map(|(id, field)| shop.find(id, field, deadline));
     let found = join_all(finding).await;
     let objects = objects(context, found.iter().flatten().flatten()).await?;
     let object = |found: Result<Option<Snapshot>, ShopError>| match found {

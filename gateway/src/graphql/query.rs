@@ -8,6 +8,7 @@ use super::account::AccountObject;
 use super::app::app;
 use super::budgeted::{Row, reserve_edges};
 use super::errors::{ApiError, FieldResult, rejected, shop_error};
+use super::federation::{Any, Entity, Service, find_entities};
 use super::history::HistoryEntryObject;
 use super::node::{NodeObject, find_node, find_nodes};
 use super::order::OrderObject;
@@ -206,6 +207,24 @@ impl Query {
     ) -> FieldResult<Vec<Row<Option<FieldResult<NodeObject>>>>> {
         let found = find_nodes(context, &ids).await?;
         Ok(found.into_iter().map(Row).collect())
+    }
+
+    /// The entities of these representations, in their order; null where there is none. For routers
+    /// of Apollo Federation.
+    #[graphql(name = "_entities")]
+    async fn entities(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "At most 1000 representations.")] representations: Vec<Any>,
+    ) -> FieldResult<Vec<Row<Option<FieldResult<Entity>>>>> {
+        let found = find_entities(context, &representations).await?;
+        Ok(found.into_iter().map(Row).collect())
+    }
+
+    /// This subgraph, as routers of Apollo Federation compose it.
+    #[graphql(name = "_service")]
+    async fn service(&self, context: &Context<'_>) -> Service {
+        Service::new(app(context).federation_sdl.clone())
     }
 
     /// The order with this id.

@@ -12,13 +12,14 @@ const ROWS_MAX: u64 = 100_000;
 const FIELDS_MAX: u64 = 2_000_000;
 
 /// The lists read in pages, and whether only at the root: `products` of an order are its lines.
-const PAGED_LISTS: [(&str, bool); 8] = [
+const PAGED_LISTS: [(&str, bool); 9] = [
     ("accounts", true),
     ("products", true),
     ("accountsConnection", true),
     ("productsConnection", true),
     ("history", true),
     ("nodes", true),
+    ("_entities", true),
     ("orders", false),
     ("ordersConnection", false),
 ];
@@ -161,8 +162,9 @@ impl<'d> CostEstimator<'d> {
         if name != "history" && argument("id").is_some() {
             return Some(1);
         }
-        if let Some(Value::List(ids)) = argument("ids") {
-            return Some(ids.len() as u64);
+        let listed = argument("ids").or_else(|| argument("representations"));
+        if let Some(Value::List(listed)) = listed {
+            return Some(listed.len() as u64);
         }
         let take = match argument("pagination") {
             Some(Value::Object(page)) => page.get("take").cloned(),
@@ -215,7 +217,8 @@ mod tests {
             for field in lists(&ty, "fields") {
                 let arguments = lists(&field, "args");
                 if arguments.iter().any(|it| {
-                    ["pagination", "first", "ids"].contains(&it["name"].as_str().unwrap_or(""))
+                    ["pagination", "first", "ids", "representations"]
+                        .contains(&it["name"].as_str().unwrap_or(""))
                 }) {
                     paged.insert(field["name"].as_str().unwrap_or_default().to_owned());
                 }

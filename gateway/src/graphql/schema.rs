@@ -11,6 +11,7 @@ use super::account::AccountObject;
 use super::app::App;
 use super::budgeted::Row;
 use super::error_code::ErrorCode;
+use super::federation_keys::Keys;
 use super::mutation::Mutation;
 use super::order::OrderObject;
 use super::product::ProductObject;
@@ -36,6 +37,7 @@ pub fn build_schema(
             shop,
             replicas,
             index,
+            federation_sdl: federation_text(),
             currency,
         })
         .finish()
@@ -45,6 +47,13 @@ pub fn build_schema(
 pub fn schema_text() -> String {
     let options = SDLExportOptions::new().include_specified_by();
     builder().finish().sdl_with_options(options)
+}
+
+/// The schema without what a router of Apollo Federation adds, with the keys of its entities.
+fn federation_text() -> String {
+    let options = SDLExportOptions::new().include_specified_by().federation();
+    let keyed = builder().register_output_type::<Keys>();
+    keyed.finish().sdl_with_options(options)
 }
 
 pub(super) fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {

@@ -135,6 +135,18 @@ def replaced(draw, mode, field, name, value):
     return value
 
 
+@st.composite
+def representations(draw):
+    """Draws the representation of an entity, as routers of Apollo Federation send them."""
+    kind = draw(st.sampled_from(["account", "product", "order"]))
+    fields = {"__typename": kind.capitalize(), "id": draw(st.sampled_from(STOCK[kind]))}
+    fields = [graphql.ObjectFieldNode(name=graphql.NameNode(value=k), value=node(v)) for k, v in fields.items()]
+    return graphql.ObjectValueNode(fields=tuple(fields))
+
+
+schemathesis.graphql.scalar("_Any", representations())
+
+
 def line(draw, product):
     """One line of an order."""
     fields = {"productId": product, "quantity": draw(MEANT["quantity"])}

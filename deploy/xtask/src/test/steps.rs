@@ -119,7 +119,7 @@ pub(crate) const ALL: [Step; 9] = [
     },
     Step {
         name: "clients",
-        about: "client libraries with their caches: Relay, Apollo Client, urql, on a real node",
+        about: "client libraries on a real node: Relay, Apollo Client, urql, a router of Apollo Federation",
         needs: &[BUILD_NODE],
         wants: &[],
         installs: &[NODE_JS],

@@ -8,6 +8,7 @@ mod consistency;
 mod cors;
 mod entity_lifecycle;
 mod error_codes;
+mod federation;
 mod history;
 mod idempotency;
 mod invalid_documents;

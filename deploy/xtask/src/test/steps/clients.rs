@@ -1,4 +1,4 @@
-//! Client libraries: Relay's compiler and store, and the caches of Apollo Client and urql.
+//! Client libraries: Relay, Apollo Client and urql with their stores, and a router of Apollo Federation.
 
 use std::path::Path;
 
