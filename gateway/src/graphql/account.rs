@@ -2,68 +2,27 @@
 
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object};
-use fritzy_domain::{Account, AccountId, SortKey, Stored, Version};
 
 use super::budgeted::{Row, Text, reserve_edges};
 use super::errors::{FieldResult, rejected};
-use super::order::OrderObject;
+use super::objects::{AccountObject, OrderObject};
 use super::order_page::OrderPage;
 use super::pagination::{PaginationInput, page};
+use super::related::read_pages;
 use super::relay::{Cursor, List, Window};
 use super::scalars::Time;
 
-/// A customer as a GraphQL object, at one version.
-#[derive(Clone)]
-pub struct AccountObject {
-    account: Account,
-    version: Version,
-    /// Prefetched pages of its orders.
-    orders: Vec<(OrderPage, Vec<OrderObject>)>,
-}
-
-impl From<Stored<Account>> for AccountObject {
-    fn from(account: Stored<Account>) -> Self {
-        let Stored {
-            version,
-            state: account,
-        } = account;
-        Self {
-            account,
-            version,
-            orders: Vec::new(),
-        }
-    }
-}
-
 impl AccountObject {
-    pub(crate) const fn account_id(&self) -> AccountId {
-        self.account.id
-    }
-
-    /// Its sort key among all accounts.
-    pub(crate) fn key(&self) -> SortKey {
-        SortKey {
-            created_at: self.account.created_at,
-            id: *self.account.id.as_uuid(),
-        }
-    }
-
-    pub(crate) fn add_orders(&mut self, page: OrderPage, orders: Vec<OrderObject>) {
-        self.orders.push((page, orders));
-    }
-
     /// A page of its orders, prefetched or read now.
     async fn read_orders(
         &self,
         context: &Context<'_>,
         page: OrderPage,
     ) -> FieldResult<Vec<OrderObject>> {
-        if let Some((_, orders)) = self.orders.iter().find(|(known, _)| *known == page) {
-            return Ok(orders.clone());
+        if let Some(orders) = self.prefetched(page) {
+            return Ok(orders.to_vec());
         }
-        let pages = page
-            .read(context, &[self.account.id], &[context.field()])
-            .await?;
+        let pages = read_pages(context, page, &[self.state().id], &[context.field()]).await?;
         Ok(pages.into_iter().flatten().collect())
     }
 
@@ -87,27 +46,27 @@ impl AccountObject {
 impl AccountObject {
     /// Id of the account.
     pub(super) async fn id(&self) -> ID {
-        self.account.id.to_string().into()
+        self.state().id.to_string().into()
     }
 
     /// Name of the customer.
     async fn name(&self) -> Text<'_> {
-        Text(&self.account.personal.name)
+        Text(&self.state().personal.name)
     }
 
     /// When the account was created.
     async fn created_at(&self) -> Time {
-        Time(self.account.created_at)
+        Time(self.state().created_at)
     }
 
     /// Whether the account is closed: it is read-only and cannot order.
     async fn closed(&self) -> bool {
-        self.account.closed
+        self.state().closed
     }
 
     /// Revision; pass as `expectedVersion` for optimistic locking.
     async fn version(&self) -> u64 {
-        self.version
+        self.at_version()
     }
 
     /// Orders of the account, oldest first.

@@ -6,10 +6,9 @@ use async_graphql::{
 };
 use fritzy_domain::{Flaw, Kind, Rejection};
 
-use super::account::AccountObject;
 use super::errors::{FieldResult, rejected};
 use super::node::{NodeObject, find_each};
-use super::order::OrderObject;
+use super::objects::{AccountObject, OrderObject};
 use super::product::ProductObject;
 
 /// Representations of one request: what a router sends for a full page of a list.

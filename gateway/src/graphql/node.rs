@@ -7,13 +7,11 @@ use fritzy_actors::{ShopError, Snapshot};
 use fritzy_domain::{EntityId, Flaw, Rejection, State, Stored};
 use futures_util::future::join_all;
 
-use super::account::AccountObject;
 use super::app::app;
 use super::errors::{FieldResult, rejected, shop_error};
-use super::order::OrderObject;
-use super::prefetch::prefetch_orders;
+use super::objects::{AccountObject, OrderObject};
 use super::product::ProductObject;
-use super::related::order_objects;
+use super::related::{order_objects, prefetch_orders};
 use super::request::request;
 
 /// Ids of one `nodes`: a page of a list. Each is a request to the owner of its shard.
@@ -105,7 +103,7 @@ async fn objects(
     let mut accounts: Vec<AccountObject> = accounts.into_iter().map(Into::into).collect();
     prefetch_orders(context, &selections, &mut accounts).await?;
     for account in accounts {
-        objects.insert(account.account_id().into(), NodeObject::Account(account));
+        objects.insert(account.state().id.into(), NodeObject::Account(account));
     }
     for order in order_objects(context, &selections, orders).await? {
         objects.insert(order.order_id().into(), NodeObject::Order(order));

@@ -1,42 +1,11 @@
 //! The types `OrderLine` and `OrderedProduct`: two views of a line of an order.
 
-use std::sync::Arc;
-
 use async_graphql::{ID, Object};
-use fritzy_domain::{Money, Order, OrderLine};
 
 use super::budgeted::Text;
+use super::objects::LineRef;
 use super::product::{MoneyObject, ProductObject};
-use super::related::Related;
 use super::scalars::Decimal;
-
-/// A line of an order.
-pub(super) struct LineRef {
-    pub(super) order: Arc<Order>,
-    pub(super) related: Arc<Related>,
-    pub(super) index: usize,
-}
-
-impl LineRef {
-    fn line(&self) -> &OrderLine {
-        &self.order.lines[self.index]
-    }
-
-    fn unit_price(&self) -> Money {
-        self.money(self.line().unit_price_minor)
-    }
-
-    fn total(&self) -> Money {
-        let line = self.line();
-        self.money(line.unit_price_minor * i64::from(line.quantity))
-    }
-
-    fn money(&self, minor_units: i64) -> Money {
-        let currency = self.order.total.currency();
-        Money::from_minor_units(minor_units, currency)
-            .expect("prices and totals of lines were validated when the order was decided")
-    }
-}
 
 pub(super) struct OrderLineObject(pub(super) LineRef);
 
@@ -45,8 +14,7 @@ pub(super) struct OrderLineObject(pub(super) LineRef);
 impl OrderLineObject {
     /// Id of the line: that of the order, a hyphen, and the number of the line, from 1.
     async fn id(&self) -> ID {
-        let LineRef { order, index, .. } = &self.0;
-        format!("{}-{}", order.id, index + 1).into()
+        format!("{}-{}", self.0.order_id(), self.0.number()).into()
     }
 
     /// Id of the product.
@@ -56,8 +24,7 @@ impl OrderLineObject {
 
     /// Product as it is now; `name` and `unitPrice` of the line are of the time of ordering.
     async fn product(&self) -> Option<ProductObject> {
-        let product = self.0.related.product(self.0.line().product_id);
-        product.cloned().map(ProductObject::from)
+        self.0.product().cloned().map(ProductObject::from)
     }
 
     /// Name of the product at the time of ordering.
@@ -101,7 +68,7 @@ impl OrderedProduct {
 
     /// Current description of the product.
     async fn description(&self) -> Text<'_> {
-        let product = self.0.related.product(self.0.line().product_id);
+        let product = self.0.product();
         Text(product.map_or("", |product| product.state.description.as_str()))
     }
 

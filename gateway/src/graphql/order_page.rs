@@ -1,15 +1,11 @@
 //! Pages of an account's orders.
 
-use async_graphql::{Context, SelectionField};
-use fritzy_domain::{AccountId, KeysetPage, Page};
+use async_graphql::SelectionField;
+use fritzy_domain::{KeysetPage, Page};
 
-use super::errors::{FieldResult, shop_error};
-use super::order::OrderObject;
 use super::pagination::{PaginationInput, page};
-use super::related::order_objects;
 use super::relay::{List, Window};
-use super::request::{budget, lists};
-use super::selection::{argument, nodes_of};
+use super::selection::argument;
 
 /// A page of the orders of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,36 +17,6 @@ pub(crate) enum OrderPage {
 }
 
 impl OrderPage {
-    /// Reads the page for each of `accounts`. `fields` are the fields that request this page.
-    pub(crate) async fn read(
-        self,
-        context: &Context<'_>,
-        accounts: &[AccountId],
-        fields: &[SelectionField<'_>],
-    ) -> FieldResult<Vec<Vec<OrderObject>>> {
-        let rows = lists(context).await;
-        let pages = match self {
-            Self::Offset(page) => rows.orders_of(accounts, page, budget(context)).await,
-            Self::Keyset(page) => {
-                rows.order_pages_by_key(accounts, page, budget(context))
-                    .await
-            }
-        };
-        let pages = pages.map_err(shop_error)?;
-        let selections = match self {
-            Self::Offset(_) => fields.to_vec(),
-            Self::Keyset(_) => nodes_of(fields),
-        };
-        // What belongs to the orders is read for all pages at once.
-        let lengths: Vec<usize> = pages.iter().map(Vec::len).collect();
-        let orders = pages.into_iter().flatten().collect();
-        let mut orders = order_objects(context, &selections, orders)
-            .await?
-            .into_iter();
-        let page = |length: usize| orders.by_ref().take(length).collect();
-        Ok(lengths.into_iter().map(page).collect())
-    }
-
     /// The page that a field requests. Invalid arguments are left to the field, which rejects them.
     pub(crate) fn of(field: &SelectionField<'_>) -> Option<Self> {
         match field.name() {

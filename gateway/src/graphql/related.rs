@@ -1,4 +1,5 @@
-//! The accounts and products of orders, read for all orders of a list at once.
+//! Reads orders, with the accounts and products that belong to them: for all orders of a list at
+//! once, and for the orders of all accounts of a list (ADR 0006).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,49 +8,30 @@ use async_graphql::{Context, SelectionField};
 use fritzy_domain::{AccountId, Order, Product, ProductId, Stored};
 use futures_util::future::BoxFuture;
 
-use super::account::AccountObject;
 use super::app::app;
 use super::errors::{FieldResult, shop_error};
-use super::order::OrderObject;
-use super::prefetch::prefetch_orders;
-use super::request::budget;
-use super::selection::inside;
+use super::objects::{AccountObject, OrderObject, Related};
+use super::order_page::OrderPage;
+use super::request::{budget, lists};
+use super::selection::{inside, nodes_of};
 
-/// What the selected fields of some orders need besides the orders. Nothing is read for fields
-/// that are not selected.
-#[derive(Default)]
-pub(super) struct Related {
-    accounts: HashMap<AccountId, AccountObject>,
-    products: HashMap<ProductId, Stored<Product>>,
-}
-
-impl Related {
-    /// Reads the accounts and products of `orders` that `selections` need.
-    async fn read(
-        context: &Context<'_>,
-        selections: &[SelectionField<'_>],
-        orders: &[Stored<Order>],
-    ) -> FieldResult<Self> {
-        let mut related = Self::default();
-        let accounts = inside(selections, "account");
-        if !accounts.is_empty() {
-            related.accounts = read_accounts(context, &accounts, orders).await?;
-        }
-        let descriptions = inside(&inside(selections, "products"), "description");
-        let products = inside(&inside(selections, "lines"), "product");
-        if !descriptions.is_empty() || !products.is_empty() {
-            related.products = read_products(context, orders).await?;
-        }
-        Ok(related)
+/// Reads the accounts and products of `orders` that `selections` need.
+async fn read_related(
+    context: &Context<'_>,
+    selections: &[SelectionField<'_>],
+    orders: &[Stored<Order>],
+) -> FieldResult<Related> {
+    let mut related = Related::default();
+    let accounts = inside(selections, "account");
+    if !accounts.is_empty() {
+        related.accounts = read_accounts(context, &accounts, orders).await?;
     }
-
-    pub(super) fn account(&self, id: AccountId) -> Option<AccountObject> {
-        self.accounts.get(&id).cloned()
+    let descriptions = inside(&inside(selections, "products"), "description");
+    let products = inside(&inside(selections, "lines"), "product");
+    if !descriptions.is_empty() || !products.is_empty() {
+        related.products = read_products(context, orders).await?;
     }
-
-    pub(super) fn product(&self, id: ProductId) -> Option<&Stored<Product>> {
-        self.products.get(&id)
-    }
+    Ok(related)
 }
 
 /// The orders as objects. `selections` are the fields that select them.
@@ -60,7 +42,7 @@ pub(super) fn order_objects<'a>(
 ) -> BoxFuture<'a, FieldResult<Vec<OrderObject>>> {
     // Boxed, because accounts of orders have orders again.
     Box::pin(async move {
-        let related = Arc::new(Related::read(context, selections, &orders).await?);
+        let related = Arc::new(read_related(context, selections, &orders).await?);
         let orders = orders.into_iter();
         Ok(orders
             .map(|order| OrderObject::new(order, related.clone()))
@@ -93,7 +75,7 @@ async fn read_accounts(
     prefetch_orders(context, selections, &mut accounts).await?;
     let accounts = accounts.into_iter();
     Ok(accounts
-        .map(|account| (account.account_id(), account))
+        .map(|account| (account.state().id, account))
         .collect())
 }
 
@@ -110,4 +92,66 @@ async fn read_products(
         .await;
     let found = products.map_err(shop_error)?.into_iter().flatten();
     Ok(found.map(|product| (product.state.id, product)).collect())
+}
+
+/// Reads a page of the orders of each of `accounts`. `fields` are the fields that request it.
+pub(super) async fn read_pages(
+    context: &Context<'_>,
+    page: OrderPage,
+    accounts: &[AccountId],
+    fields: &[SelectionField<'_>],
+) -> FieldResult<Vec<Vec<OrderObject>>> {
+    let rows = lists(context).await;
+    let pages = match page {
+        OrderPage::Offset(page) => rows.orders_of(accounts, page, budget(context)).await,
+        OrderPage::Keyset(page) => {
+            rows.order_pages_by_key(accounts, page, budget(context))
+                .await
+        }
+    };
+    let pages = pages.map_err(shop_error)?;
+    let selections = match page {
+        OrderPage::Offset(_) => fields.to_vec(),
+        OrderPage::Keyset(_) => nodes_of(fields),
+    };
+    // What belongs to the orders is read for all pages at once.
+    let lengths: Vec<usize> = pages.iter().map(Vec::len).collect();
+    let orders = pages.into_iter().flatten().collect();
+    let mut orders = order_objects(context, &selections, orders)
+        .await?
+        .into_iter();
+    let page = |length: usize| orders.by_ref().take(length).collect();
+    Ok(lengths.into_iter().map(page).collect())
+}
+
+/// Reads the orders of a list of accounts: one read for each page that `selections`, the fields
+/// that select the accounts, request.
+pub(crate) async fn prefetch_orders(
+    context: &Context<'_>,
+    selections: &[SelectionField<'_>],
+    accounts: &mut [AccountObject],
+) -> FieldResult<()> {
+    if accounts.len() < 2 {
+        // One account reads its orders itself.
+        return Ok(());
+    }
+    let ids: Vec<AccountId> = accounts.iter().map(|account| account.state().id).collect();
+    let inside = selections.iter().flat_map(SelectionField::selection_set);
+    let mut pages: Vec<(OrderPage, Vec<SelectionField<'_>>)> = Vec::new();
+    for field in inside {
+        let Some(page) = OrderPage::of(&field) else {
+            continue;
+        };
+        match pages.iter_mut().find(|(known, _)| *known == page) {
+            Some((_, fields)) => fields.push(field),
+            None => pages.push((page, vec![field])),
+        }
+    }
+    for (page, fields) in pages {
+        let lists = read_pages(context, page, &ids, &fields).await?;
+        for (account, orders) in accounts.iter_mut().zip(lists) {
+            account.add_orders(page, orders);
+        }
+    }
+    Ok(())
 }

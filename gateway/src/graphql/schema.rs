@@ -7,13 +7,12 @@ use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder, Validati
 use fritzy_actors::Shop;
 use fritzy_domain::{Currency, ProductIndex, ReadReplicas};
 
-use super::account::AccountObject;
 use super::app::App;
 use super::budgeted::Row;
 use super::error_code::ErrorCode;
 use super::federation_keys::Keys;
 use super::mutation::Mutation;
-use super::order::OrderObject;
+use super::objects::{AccountObject, OrderObject};
 use super::product::ProductObject;
 use super::query::Query;
 use super::relay::Cursor;

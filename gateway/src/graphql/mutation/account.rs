@@ -3,11 +3,11 @@
 use async_graphql::{Context, Object};
 use fritzy_domain::{AccountCommand, FingerprintBuilder};
 
-use super::super::account::AccountObject;
 use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::AccountInput;
+use super::super::objects::AccountObject;
 use super::{Change, failing_alone};
 
 pub(super) struct AccountMutations;

@@ -8,7 +8,7 @@ use super::super::app::app;
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::OrderInput;
-use super::super::order::OrderObject;
+use super::super::objects::OrderObject;
 use super::super::related::order_object;
 use super::{Change, failing_alone};
 
