@@ -13,11 +13,11 @@ pub fn file_time() -> String {
     compact(&rfc3339(Timestamp::from_micros(micros)))
 }
 
+/// The date and the second of a timestamp in UTC.
 fn compact(timestamp: &str) -> String {
-    timestamp
-        .chars()
-        .filter(|character| character.is_ascii_alphanumeric())
-        .collect()
+    let second = timestamp.split('.').next().unwrap_or_default().chars();
+    let kept = second.filter(|character| character.is_ascii_alphanumeric());
+    kept.chain(['Z']).collect()
 }
 
 #[cfg(test)]
@@ -26,7 +26,7 @@ mod tests {
 
     #[test]
     fn time_in_file_names_has_no_punctuation() {
-        assert_eq!(compact("2026-11-29T11:15:00Z"), "20261129T111500Z");
+        assert_eq!(compact("2026-11-29T11:15:00.000001Z"), "20261129T111500Z");
         assert_eq!(file_time().len(), 16);
     }
 }
