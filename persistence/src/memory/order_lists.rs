@@ -63,7 +63,9 @@ fn times_in(events: &[RecordedEvent], id: OrderId, version: Version) -> Option<O
         .iter()
         .filter(|recorded| recorded.entity == EntityId::Order(id) && recorded.version <= version);
     let mut times: Option<OrderTimes> = None;
+    let mut last = 0;
     for recorded in of_order {
+        last = recorded.version;
         let at = recorded.event.at();
         let closes = matches!(
             recorded.event,
@@ -75,7 +77,7 @@ fn times_in(events: &[RecordedEvent], id: OrderId, version: Version) -> Option<O
             closed_at: if closes { Some(at) } else { closed_before },
         });
     }
-    times
+    times.filter(|_| last == version)
 }
 
 #[async_trait]
@@ -115,7 +117,10 @@ impl OrderLists for MemoryReadModel {
             let times = orders.iter().map(|(id, version)| {
                 let mut streams = state.journal.values();
                 let found = streams.find_map(|events| times_in(events, *id, *version));
-                found.ok_or_else(|| StorageError::Unreadable(format!("order {id} has no events")))
+                found.ok_or_else(|| {
+                    let reason = format!("order {id} has no event of version {version}");
+                    StorageError::Unreadable(reason)
+                })
             });
             times.collect()
         })

@@ -7,3 +7,6 @@ mod statement;
 pub(crate) use plan::Plan;
 pub(crate) use rows::{counted, looked_at, order_times, row_times, slice};
 pub(crate) use statement::{Dialect, Parameter, Statement};
+
+#[cfg(test)]
+mod tests;

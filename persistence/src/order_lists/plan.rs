@@ -76,6 +76,9 @@ impl From<TotalKey> for TotalBound {
 impl Plan {
     /// The plan of a part of a list; `None` if the filter admits no order at all.
     pub(crate) fn of(filter: &OrderFilter, interval: OrderInterval) -> Option<Self> {
+        if has_empty_range(filter) {
+            return None;
+        }
         let mut rest = filter.clone();
         if let Some(statuses) = &filter.statuses {
             let wanted = OrderStatus::ALL.into_iter();
@@ -112,6 +115,12 @@ impl Plan {
         }
         Self::of(filter, OrderInterval::Creation { after, before })
     }
+}
+
+fn has_empty_range(filter: &OrderFilter) -> bool {
+    let times = filter.created_from.zip(filter.created_before);
+    times.is_some_and(|(from, end)| from >= end)
+        || filter.totals.is_some_and(|totals| totals.min > totals.max)
 }
 
 /// Takes what an index by creation serves out of `rest`.

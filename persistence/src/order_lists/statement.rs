@@ -185,48 +185,69 @@ impl Builder {
 
     /// As [`Self::rows`], but of a product's orders only the keys.
     fn keys(&mut self, scan: &Scan, limit: &str) -> String {
-        let range = self.range(scan);
-        let selected = match scan {
-            Scan::Total { .. } => select(&range),
-            Scan::Creation { source, .. } => self.selected(source, &range),
-        };
         let order_by = self.order_by(scan.index_key());
-        format!("{selected} {order_by} LIMIT {limit}")
+        let ends = format!("{order_by} LIMIT {limit}");
+        let selected = match scan {
+            Scan::Total { after, before } => {
+                let [after, before] = [after, before].map(|bound| self.total(bound));
+                select(&between("currency, total_minor, id", &after, &before))
+            }
+            Scan::Creation {
+                source,
+                after,
+                before,
+            } => {
+                let range = [after, before].map(|key| self.place(key));
+                self.selected(source, &range, &ends)
+            }
+        };
+        format!("{selected} {ends}")
     }
 
-    fn selected(&mut self, source: &Source, range: &str) -> String {
+    fn selected(&mut self, source: &Source, range: &[String; 2], ends: &str) -> String {
         match source {
-            Source::AllOrders => select(range),
+            Source::AllOrders => select(&between("created_at, id", &range[0], &range[1])),
             Source::OfAccount(account) => {
                 let account = self.bind(Parameter::Id(Some(*account.as_uuid())));
-                select(&format!("account_id = {account} AND {range}"))
+                select(&self.part("account_id", &account, range))
             }
             Source::OfProduct(product) => {
                 let product = self.bind(Parameter::Id(Some(*product.as_uuid())));
+                let range = between("created_at, order_id", &range[0], &range[1]);
                 format!(
                     "SELECT created_at, order_id FROM order_line
                      WHERE product_id = {product} AND {range}"
                 )
             }
+            // Both databases merge the parts row by row: SQLite because the whole is sorted,
+            // PostgreSQL if each part says that it is.
             Source::InStatuses(statuses) => {
-                // Databases merge ranges that are sorted alike, row by row.
-                let ranges = statuses.iter().map(|status| {
+                let parts = statuses.iter().map(|status| {
                     let status = self.bind(Parameter::Text(Some(status.as_str())));
-                    select(&format!("status = {status} AND {range}"))
+                    let part = select(&self.part("status", &status, range));
+                    match self.dialect {
+                        Dialect::Postgres if statuses.len() > 1 => format!("({part} {ends})"),
+                        _ => part,
+                    }
                 });
-                ranges.collect::<Vec<_>>().join(" UNION ALL ")
+                parts.collect::<Vec<_>>().join(" UNION ALL ")
             }
         }
     }
 
-    /// The condition that a key of the index is between the ends of a scan.
-    fn range(&mut self, scan: &Scan) -> String {
-        let [after, before] = match scan {
-            Scan::Total { after, before } => [after, before].map(|bound| self.total(bound)),
-            Scan::Creation { after, before, .. } => [after, before].map(|key| self.place(key)),
+    /// The range of one value in an index by (`column`, created at, id).
+    fn part(&self, column: &str, value: &str, [after, before]: &[String; 2]) -> String {
+        let range = match self.dialect {
+            // Compared with the first column, too: for a value that most rows have, PostgreSQL would
+            // read the index without that column, and pass over any number of other rows.
+            Dialect::Postgres => between(
+                &format!("{column}, created_at, id"),
+                &format!("{value}, {after}"),
+                &format!("{value}, {before}"),
+            ),
+            Dialect::Sqlite => between("created_at, id", after, before),
         };
-        let key = scan.index_key().join(", ");
-        format!("({key}) > ({after}) AND ({key}) < ({before})")
+        format!("{column} = {value} AND {range}")
     }
 
     fn place(&mut self, key: &SortKey) -> String {
@@ -273,6 +294,11 @@ impl Builder {
                 AND looked.total_minor >= {min} AND looked.total_minor <= {max})"
         )
     }
+}
+
+/// The condition that a key of an index is between the ends of a scan.
+fn between(key: &str, after: &str, before: &str) -> String {
+    format!("({key}) > ({after}) AND ({key}) < ({before})")
 }
 
 fn select(condition: &str) -> String {
