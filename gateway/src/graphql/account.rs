@@ -1,16 +1,17 @@
 //! The type `Account`, with its orders.
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
-use fritzy_domain::{Account, AccountId, SortKey, Stored, Version};
+use fritzy_domain::{Account, AccountId, RowCount, SortKey, Stored, Version};
 
 use super::budgeted::{Row, Text, reserve_edges};
+use super::connection::ListConnection;
 use super::errors::{FieldResult, rejected};
 use super::order::OrderObject;
 use super::order_page::OrderPage;
 use super::pagination::{PaginationInput, page};
-use super::relay::{Cursor, List, Window};
+use super::relay::{List, Window};
 use super::scalars::Time;
+use super::total_count::TotalCount;
 
 /// A customer as a GraphQL object, at one version.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub struct AccountObject {
     version: Version,
     /// Prefetched pages of its orders.
     orders: Vec<(OrderPage, Vec<OrderObject>)>,
+    /// The prefetched number of its orders.
+    order_count: Option<RowCount>,
 }
 
 impl From<Stored<Account>> for AccountObject {
@@ -31,6 +34,7 @@ impl From<Stored<Account>> for AccountObject {
             account,
             version,
             orders: Vec::new(),
+            order_count: None,
         }
     }
 }
@@ -52,6 +56,10 @@ impl AccountObject {
         self.orders.push((page, orders));
     }
 
+    pub(crate) const fn set_order_count(&mut self, count: RowCount) {
+        self.order_count = Some(count);
+    }
+
     /// A page of its orders, prefetched or read now.
     async fn read_orders(
         &self,
@@ -71,14 +79,15 @@ impl AccountObject {
         &self,
         context: &Context<'_>,
         window: Window,
-    ) -> FieldResult<Connection<Cursor, Row<OrderObject>>> {
+    ) -> FieldResult<ListConnection<OrderObject>> {
         let walk = window.check(List::Orders).map_err(rejected)?;
         let mut orders = self
             .read_orders(context, OrderPage::Keyset(walk.page()))
             .await?;
         let more = walk.trim(&mut orders);
         reserve_edges(context, orders.len())?;
-        Ok(walk.connection(orders, more, OrderObject::key, |order| order))
+        let count = TotalCount::of_account(self.account.id, self.order_count);
+        Ok(walk.connection(orders, more, OrderObject::key, |order| order, count))
     }
 }
 
@@ -136,7 +145,7 @@ impl AccountObject {
             i32,
         >,
         #[graphql(desc = "Rows at most, from the end: 0 to 1000.")] last: Option<i32>,
-    ) -> FieldResult<Connection<Cursor, Row<OrderObject>>> {
+    ) -> FieldResult<ListConnection<OrderObject>> {
         let window = Window {
             after,
             before,

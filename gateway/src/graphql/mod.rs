@@ -3,6 +3,7 @@
 mod account;
 mod app;
 mod budgeted;
+mod connection;
 mod error_code;
 mod errors;
 mod history;
@@ -10,7 +11,10 @@ mod idempotency;
 mod inputs;
 mod mutation;
 mod order;
+mod order_filter;
+mod order_list;
 mod order_page;
+mod order_times;
 mod pagination;
 mod prefetch;
 mod product;
@@ -24,6 +28,7 @@ mod scalars;
 mod schema;
 mod selection;
 mod selection_width;
+mod total_count;
 
 pub use account::AccountObject;
 pub use budgeted::Row;

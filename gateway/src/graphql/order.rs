@@ -4,20 +4,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Object, SelectionField};
-use fritzy_domain::{Money, Order, OrderLine, OrderStatus, ProductId, SortKey, Stored, Version};
+use fritzy_domain::{
+    Money, Order, OrderId, OrderKey, OrderLine, OrderSort, OrderStatus, OrderTimes, ProductId,
+    SortKey, Stored, Version,
+};
 
 use super::app::app;
 use super::budgeted::{Row, Text};
 use super::errors::{FieldResult, shop_error};
+use super::order_times::times_of;
 use super::product::MoneyObject;
 use super::request::budget;
 use super::scalars::{Decimal, Time};
 use super::selection::inside;
 
 /// Status of an order.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(name = "OrderStatus")]
-enum OrderStatusEnum {
+pub(crate) enum OrderStatusEnum {
     /// The order is placed.
     Created,
     /// The order is accepted.
@@ -39,6 +43,17 @@ impl From<OrderStatus> for OrderStatusEnum {
     }
 }
 
+impl From<OrderStatusEnum> for OrderStatus {
+    fn from(status: OrderStatusEnum) -> Self {
+        match status {
+            OrderStatusEnum::Created => Self::Created,
+            OrderStatusEnum::Confirmed => Self::Confirmed,
+            OrderStatusEnum::Completed => Self::Completed,
+            OrderStatusEnum::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
 type Descriptions = HashMap<ProductId, String>;
 
 #[derive(Clone)]
@@ -47,6 +62,8 @@ pub(crate) struct OrderObject {
     version: Version,
     /// Descriptions of the products of all orders in one list, where they are selected.
     descriptions: Arc<Descriptions>,
+    /// When it changed, where that was read with its list.
+    times: Option<OrderTimes>,
 }
 
 impl From<Stored<Order>> for OrderObject {
@@ -56,6 +73,7 @@ impl From<Stored<Order>> for OrderObject {
             order,
             version,
             descriptions: Arc::default(),
+            times: None,
         }
     }
 }
@@ -67,6 +85,29 @@ impl OrderObject {
             created_at: self.order.created_at,
             id: *self.order.id.as_uuid(),
         }
+    }
+
+    /// Its key in the list of all orders.
+    pub(crate) fn key_by(&self, sort: OrderSort) -> OrderKey {
+        OrderKey::of(&self.order, sort)
+    }
+
+    pub(crate) fn id_and_version(&self) -> (OrderId, Version) {
+        (self.order.id, self.version)
+    }
+
+    pub(crate) const fn set_times(&mut self, times: OrderTimes) {
+        self.times = Some(times);
+    }
+
+    /// When it changed, if the journal need not be read for that.
+    pub(crate) fn known_times(&self) -> Option<OrderTimes> {
+        let created = OrderTimes {
+            updated_at: self.order.created_at,
+            closed_at: None,
+        };
+        self.times
+            .or_else(|| (self.version == 1).then_some(created))
     }
 }
 
@@ -112,6 +153,16 @@ impl OrderObject {
     /// When the order was placed.
     async fn created_at(&self) -> Time {
         Time(self.order.created_at)
+    }
+
+    /// When the order was last changed; at first, when it was placed.
+    async fn updated_at(&self, context: &Context<'_>) -> FieldResult<Time> {
+        Ok(Time(times_of(context, self).await?.updated_at))
+    }
+
+    /// When the order was completed or cancelled; null while it can still change its status.
+    async fn closed_at(&self, context: &Context<'_>) -> FieldResult<Option<Time>> {
+        Ok(times_of(context, self).await?.closed_at.map(Time))
     }
 
     /// Sum of all lines, exact to the last decimal.

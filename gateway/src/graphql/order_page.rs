@@ -5,6 +5,7 @@ use fritzy_domain::{AccountId, KeysetPage, Page};
 
 use super::errors::{FieldResult, shop_error};
 use super::order::{OrderObject, attach_descriptions};
+use super::order_times::attach_times;
 use super::pagination::{PaginationInput, page};
 use super::relay::{List, Window};
 use super::request::{budget, lists};
@@ -47,6 +48,7 @@ impl OrderPage {
             Self::Keyset(_) => nodes_of(fields),
         };
         attach_descriptions(context, &selections, &mut all).await?;
+        attach_times(context, &selections, &mut all).await?;
         Ok(pages)
     }
 
