@@ -91,8 +91,8 @@ impl<N: ObjectType> ListConnection<N> {
         self.edges.iter().map(|edge| &edge.node).collect()
     }
 
-    /// Rows of the whole list, not of this page. Counting stops at 10000, in lists inside lists
-    /// earlier; see `totalCountIsLowerBound`. Counted only if it is selected.
+    /// Rows of the whole list, not of this page. Counting stops at 10000 rows, or earlier in nested
+    /// lists; see `totalCountIsLowerBound`. Counted only if it is selected.
     async fn total_count(&self, context: &Context<'_>) -> FieldResult<u32> {
         let count = self.count.get(context).await;
         let rows = count.map_err(|error| error.at(context))?.rows;

@@ -7,8 +7,8 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::many_rows::ManyRows;
 use super::order_lists::bound;
+use super::padded_rows::PaddedRows;
 use super::read_model::SqliteReadModel;
 use crate::order_lists::{Dialect, Plan, counted};
 use crate::rows::{collect_rows, signed};
@@ -25,6 +25,16 @@ async fn one(
         .first()
         .map_or(RowCount::NONE, |count| count.up_to(COUNTED_MAX)))
 }
+
+/// Counts the orders of each account, up to a limit.
+const COUNTS: PaddedRows = PaddedRows {
+    head: "WITH wanted (number, id) AS (VALUES",
+    row: "(?, ?)",
+    tail: "), counts (number, looked_at) AS (SELECT number, (SELECT count(*) FROM
+                (SELECT 1 FROM customer_order WHERE account_id = wanted.id LIMIT ?))
+            FROM wanted WHERE id IS NOT NULL)
+         SELECT looked_at, looked_at AS matching FROM counts ORDER BY number",
+};
 
 #[async_trait]
 impl ListCounts for SqliteReadModel {
@@ -53,19 +63,13 @@ impl ListCounts for SqliteReadModel {
 
     async fn count_orders_of(&self, accounts: &[AccountId]) -> Result<Vec<RowCount>, StorageError> {
         let limit = RowCount::limit_of_each(accounts.len());
-        let statements = ManyRows::new(
-            "WITH wanted (number, id) AS (VALUES",
-            "(?, ?)",
-            "), counts (number, looked_at) AS (SELECT number, (SELECT count(*) FROM
-                (SELECT 1 FROM customer_order WHERE account_id = wanted.id LIMIT ?)) FROM wanted)
-             SELECT looked_at, looked_at AS matching FROM counts ORDER BY number",
-        );
         let reader = self.reader();
         let mut counts = Vec::with_capacity(accounts.len());
-        for (statement, run) in statements.cut(accounts) {
+        for (statement, run) in COUNTS.cut(accounts) {
             let mut query = sqlx::query(statement);
             for (number, account) in (0_i64..).zip(run) {
-                query = query.bind(number).bind(*account.as_uuid());
+                let account = account.map(|account| *account.as_uuid());
+                query = query.bind(number).bind(account);
             }
             let rows = query.bind(signed(limit + 1)).fetch(reader.pool()?);
             collect_rows(&mut counts, reader.noted(rows), counted, &UnlimitedBudget).await?;

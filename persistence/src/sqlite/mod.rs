@@ -21,6 +21,7 @@ mod open;
 mod options;
 mod order_lists;
 mod ownership;
+mod padded_rows;
 mod read_model;
 mod read_only;
 mod reader;

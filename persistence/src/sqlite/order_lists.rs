@@ -11,7 +11,7 @@ use fritzy_types::StorageError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite};
 
-use super::many_rows::ManyRows;
+use super::padded_rows::PaddedRows;
 use super::read_model::SqliteReadModel;
 use crate::order_lists::{
     self, Dialect, Parameter, Plan, looked_at, order_times, row_times, slice,
@@ -35,20 +35,18 @@ pub(super) fn bound(statement: &order_lists::Statement) -> Query {
 }
 
 /// Both subqueries read the index of versions. A closed order may have later events.
-fn times() -> ManyRows {
-    ManyRows::new(
-        "WITH wanted (number, id, version) AS (VALUES",
-        "(?, ?, ?)",
-        ") SELECT
+const TIMES: PaddedRows = PaddedRows {
+    head: "WITH wanted (number, id, version) AS (VALUES",
+    row: "(?, ?, ?)",
+    tail: ") SELECT
             (SELECT payload ->> 'at' FROM journal
              WHERE entity_id = wanted.id AND journal.version = wanted.version) AS updated_at,
             (SELECT payload ->> 'at' FROM journal
              WHERE entity_id = wanted.id AND journal.version <= wanted.version
                 AND event_type IN ('order.completed', 'order.cancelled')
              ORDER BY journal.version DESC LIMIT 1) AS closed_at
-         FROM wanted ORDER BY number",
-    )
-}
+         FROM wanted WHERE id IS NOT NULL ORDER BY number",
+};
 
 #[async_trait]
 impl OrderLists for SqliteReadModel {
@@ -74,13 +72,13 @@ impl OrderLists for SqliteReadModel {
     ) -> Result<Vec<OrderTimes>, StorageError> {
         let mut rows = Vec::with_capacity(orders.len());
         let reader = self.reader();
-        for (statement, run) in times().cut(orders) {
+        for (statement, run) in TIMES.cut(orders) {
             let mut query = sqlx::query(statement);
-            for (number, (id, version)) in (0_i64..).zip(run) {
+            for (number, order) in (0_i64..).zip(run) {
                 query = query
                     .bind(number)
-                    .bind(*id.as_uuid())
-                    .bind(signed(*version));
+                    .bind(order.map(|(id, _)| *id.as_uuid()))
+                    .bind(order.map(|(_, version)| signed(*version)));
             }
             let read = reader.noted(query.fetch(reader.pool()?));
             collect_rows(&mut rows, read, row_times, &UnlimitedBudget).await?;
