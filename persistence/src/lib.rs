@@ -14,6 +14,7 @@ mod cursor_admin;
 mod memory;
 mod migrations;
 mod open_error;
+mod order_lists;
 mod postgres;
 mod read_ports;
 mod rows;

@@ -21,6 +21,7 @@ use crate::committer::Sequenced;
 /// Reads the columns of a row by name. Fails with [`StorageError::Unreadable`].
 pub(crate) trait Columns {
     fn int(&self, column: &str) -> Result<i64, StorageError>;
+    fn int_or_null(&self, column: &str) -> Result<Option<i64>, StorageError>;
     fn flag(&self, column: &str) -> Result<bool, StorageError>;
     fn text(&self, column: &str) -> Result<String, StorageError>;
     fn text_or_null(&self, column: &str) -> Result<Option<String>, StorageError>;

@@ -45,12 +45,13 @@ pub use order::{
     check_lines,
 };
 pub use ports::{
-    Append, AppendError, AppendOutcome, Appending, CommandRecord, CommitFeed, Committed,
-    Consistency, ConsistencyToken, Cursor, CursorMove, Cursors, FeedItem, Generation,
+    Append, AppendError, AppendOutcome, Appending, COUNTED_MAX, CommandRecord, CommitFeed,
+    Committed, Consistency, ConsistencyToken, Cursor, CursorMove, Cursors, FeedItem, Generation,
     GenerationStart, Generations, HeapSize, InvalidToken, Journal, JournalReader, JournalWriter,
-    KeysetPage, MemoryBudget, Page, PrimaryOnly, ProductIndex, ProductQuery, ReadModel,
-    ReadReplicas, RecordedEvent, SearchError, SortKey, Stored, TopicBinding, TopicBindings,
-    UnlimitedBudget,
+    KeysetPage, LOOKED_AT_MAX, ListCounts, MemoryBudget, OrderFilter, OrderInterval, OrderKey,
+    OrderListPage, OrderLists, OrderSlice, OrderSort, OrderTimes, Page, PrimaryOnly, ProductIndex,
+    ProductQuery, ReadModel, ReadReplicas, RecordedEvent, RowCount, SearchError, SortKey, Stored,
+    TopicBinding, TopicBindings, TotalKey, TotalRange, UnlimitedBudget,
 };
 pub use position::{Position, Version};
 pub use product::{

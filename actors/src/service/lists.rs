@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountId, KeysetPage, MemoryBudget, Order, Page, Product, ReadModel, Stored,
+    Account, AccountId, KeysetPage, MemoryBudget, Order, OrderFilter, OrderId, OrderListPage,
+    OrderSlice, OrderTimes, Page, Product, ReadModel, RowCount, Stored, Version,
 };
 
-use crate::error::{ShopError, list_error};
+use crate::error::{ShopError, list_error, read_failure};
 
 /// The lists of one read model: the primary or a read replica.
 #[derive(Clone)]
@@ -109,5 +110,75 @@ impl Lists {
     ) -> Result<Vec<Vec<Stored<Order>>>, ShopError> {
         let lists = self.read_model.orders_of(accounts, page, budget).await;
         lists.map_err(list_error)
+    }
+
+    /// A page of the orders that `filter` admits.
+    ///
+    /// # Errors
+    /// [`ShopError::Rejected`] when the list exceeds the budget of its response;
+    /// [`ShopError::Failed`] when the store cannot read or the node's memory budget is exhausted.
+    pub async fn order_page(
+        &self,
+        filter: &OrderFilter,
+        page: OrderListPage,
+        budget: &dyn MemoryBudget,
+    ) -> Result<OrderSlice, ShopError> {
+        let slice = self.read_model.order_page(filter, page, budget).await;
+        slice.map_err(list_error)
+    }
+
+    /// When each of `orders` changed, up to the given version, in their order.
+    ///
+    /// # Errors
+    /// [`ShopError::Rejected`] when the times exceed the budget of their response;
+    /// [`ShopError::Failed`] when the store cannot read, or when it is a replica that does not have
+    /// the version of an order yet.
+    pub async fn order_times(
+        &self,
+        orders: &[(OrderId, Version)],
+        budget: &dyn MemoryBudget,
+    ) -> Result<Vec<OrderTimes>, ShopError> {
+        budget.take(orders.len().saturating_mul(size_of::<OrderTimes>()))?;
+        let times = self.read_model.order_times(orders).await;
+        times.map_err(list_error)
+    }
+
+    /// The number of accounts.
+    ///
+    /// # Errors
+    /// [`ShopError::Failed`] when the store cannot read.
+    pub async fn count_accounts(&self) -> Result<RowCount, ShopError> {
+        let count = self.read_model.count_accounts().await;
+        count.map_err(|failure| read_failure(failure).into())
+    }
+
+    /// The number of products that are not withdrawn.
+    ///
+    /// # Errors
+    /// [`ShopError::Failed`] when the store cannot read.
+    pub async fn count_products(&self) -> Result<RowCount, ShopError> {
+        let count = self.read_model.count_products().await;
+        count.map_err(|failure| read_failure(failure).into())
+    }
+
+    /// The number of orders that `filter` admits.
+    ///
+    /// # Errors
+    /// [`ShopError::Failed`] when the store cannot read.
+    pub async fn count_orders(&self, filter: &OrderFilter) -> Result<RowCount, ShopError> {
+        let count = self.read_model.count_orders(filter).await;
+        count.map_err(|failure| read_failure(failure).into())
+    }
+
+    /// The number of orders of each of `accounts` (no account twice), in their order.
+    ///
+    /// # Errors
+    /// [`ShopError::Failed`] when the store cannot read.
+    pub async fn count_orders_of(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<Vec<RowCount>, ShopError> {
+        let counts = self.read_model.count_orders_of(accounts).await;
+        counts.map_err(|failure| read_failure(failure).into())
     }
 }

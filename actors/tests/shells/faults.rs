@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountId, Append, AppendError, AppendOutcome, Appending, CommandId, EntityId,
-    Journal, JournalWriter, KeysetPage, Kind, MemoryBudget, Order, Page, Product, ReadModel, State,
-    Stored,
+    Journal, JournalWriter, KeysetPage, Kind, ListCounts, MemoryBudget, Order, OrderFilter,
+    OrderId, OrderListPage, OrderLists, OrderSlice, OrderTimes, Page, Product, ReadModel, RowCount,
+    State, Stored, Version,
 };
 use fritzy_types::StorageError;
 use tokio::sync::Notify;
@@ -101,6 +102,44 @@ impl JournalWriter for FaultyJournal {
 pub(crate) struct SlowReads {
     pub(crate) inner: Arc<dyn ReadModel>,
     pub(crate) faults: Arc<Faults>,
+}
+
+#[async_trait]
+impl OrderLists for SlowReads {
+    async fn order_page(
+        &self,
+        filter: &OrderFilter,
+        page: OrderListPage,
+        budget: &dyn MemoryBudget,
+    ) -> Result<OrderSlice, StorageError> {
+        self.inner.order_page(filter, page, budget).await
+    }
+
+    async fn order_times(
+        &self,
+        orders: &[(OrderId, Version)],
+    ) -> Result<Vec<OrderTimes>, StorageError> {
+        self.inner.order_times(orders).await
+    }
+}
+
+#[async_trait]
+impl ListCounts for SlowReads {
+    async fn count_accounts(&self) -> Result<RowCount, StorageError> {
+        self.inner.count_accounts().await
+    }
+
+    async fn count_products(&self) -> Result<RowCount, StorageError> {
+        self.inner.count_products().await
+    }
+
+    async fn count_orders(&self, filter: &OrderFilter) -> Result<RowCount, StorageError> {
+        self.inner.count_orders(filter).await
+    }
+
+    async fn count_orders_of(&self, accounts: &[AccountId]) -> Result<Vec<RowCount>, StorageError> {
+        self.inner.count_orders_of(accounts).await
+    }
 }
 
 #[async_trait]

@@ -1,16 +1,17 @@
 //! The type `Account`, with its orders.
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object};
 
 use super::budgeted::{Row, Text, reserve_edges};
+use super::connection::ListConnection;
 use super::errors::{FieldResult, rejected};
 use super::objects::{AccountObject, OrderObject};
 use super::order_page::OrderPage;
 use super::pagination::{PaginationInput, page};
 use super::related::read_pages;
-use super::relay::{Cursor, List, Window};
+use super::relay::{List, Window};
 use super::scalars::Time;
+use super::total_count::TotalCount;
 
 impl AccountObject {
     /// A page of its orders, prefetched or read now.
@@ -30,14 +31,15 @@ impl AccountObject {
         &self,
         context: &Context<'_>,
         window: Window,
-    ) -> FieldResult<Connection<Cursor, Row<OrderObject>>> {
+    ) -> FieldResult<ListConnection<OrderObject>> {
         let walk = window.check(List::Orders).map_err(rejected)?;
         let mut orders = self
             .read_orders(context, OrderPage::Keyset(walk.page()))
             .await?;
         let more = walk.trim(&mut orders);
         reserve_edges(context, orders.len())?;
-        Ok(walk.connection(orders, more, OrderObject::key, |order| order))
+        let count = TotalCount::of_account(self.state().id, self.order_count());
+        Ok(walk.connection(orders, more, OrderObject::key, |order| order, count))
     }
 }
 
@@ -95,7 +97,7 @@ impl AccountObject {
             i32,
         >,
         #[graphql(desc = "Rows at most, from the end: 0 to 1000.")] last: Option<i32>,
-    ) -> FieldResult<Connection<Cursor, Row<OrderObject>>> {
+    ) -> FieldResult<ListConnection<OrderObject>> {
         let window = Window {
             after,
             before,

@@ -3,6 +3,7 @@
 mod account;
 mod app;
 mod budgeted;
+mod connection;
 mod error_code;
 mod errors;
 mod federation;
@@ -14,8 +15,11 @@ mod mutation;
 mod node;
 mod objects;
 mod order;
+mod order_filter;
 mod order_line;
+mod order_list;
 mod order_page;
+mod order_times;
 mod pagination;
 mod product;
 mod query;
@@ -29,6 +33,7 @@ mod scalars;
 mod schema;
 mod selection;
 mod selection_width;
+mod total_count;
 
 pub use budgeted::Row;
 pub use errors::{ApiError, FieldResult, rejected};

@@ -11,7 +11,7 @@ use super::app::app;
 use super::errors::{FieldResult, rejected, shop_error};
 use super::objects::{AccountObject, OrderObject};
 use super::product::ProductObject;
-use super::related::{order_objects, prefetch_orders};
+use super::related::{OrderSource, order_objects, prefetch_orders};
 use super::request::request;
 
 /// Ids of one `nodes`: a page of a list. Each is a request to the owner of its shard.
@@ -105,7 +105,7 @@ async fn objects(
     for account in accounts {
         objects.insert(account.state().id.into(), NodeObject::Account(account));
     }
-    for order in order_objects(context, &selections, orders).await? {
+    for order in order_objects(context, &selections, OrderSource::Owners, orders).await? {
         objects.insert(order.order_id().into(), NodeObject::Order(order));
     }
     Ok(objects)

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fritzy_domain::{
-    Account, AccountId, Money, Order, OrderId, OrderLine, Product, ProductId, SortKey, Stored,
-    Version,
+    Account, AccountId, Money, Order, OrderId, OrderKey, OrderLine, OrderSort, OrderTimes, Product,
+    ProductId, RowCount, SortKey, Stored, Version,
 };
 
 use super::order_page::OrderPage;
@@ -19,6 +19,8 @@ pub struct AccountObject {
     version: Version,
     /// Prefetched pages of its orders.
     orders: Vec<(OrderPage, Vec<OrderObject>)>,
+    /// The prefetched number of its orders.
+    order_count: Option<RowCount>,
 }
 
 impl From<Stored<Account>> for AccountObject {
@@ -31,6 +33,7 @@ impl From<Stored<Account>> for AccountObject {
             account,
             version,
             orders: Vec::new(),
+            order_count: None,
         }
     }
 }
@@ -56,6 +59,15 @@ impl AccountObject {
         self.orders.push((page, orders));
     }
 
+    pub(super) const fn set_order_count(&mut self, count: RowCount) {
+        self.order_count = Some(count);
+    }
+
+    /// The number of its orders, if it was prefetched.
+    pub(super) const fn order_count(&self) -> Option<RowCount> {
+        self.order_count
+    }
+
     /// A page of its orders, if it was prefetched.
     pub(super) fn prefetched(&self, page: OrderPage) -> Option<&[OrderObject]> {
         let mut known = self.orders.iter();
@@ -78,6 +90,8 @@ pub(crate) struct OrderObject {
 pub(super) struct Related {
     pub(super) accounts: HashMap<AccountId, AccountObject>,
     pub(super) products: HashMap<ProductId, Stored<Product>>,
+    /// When the orders changed, as far as their states do not say it.
+    pub(super) times: HashMap<OrderId, OrderTimes>,
 }
 
 impl OrderObject {
@@ -108,6 +122,21 @@ impl OrderObject {
             created_at: self.order.created_at,
             id: *self.order.id.as_uuid(),
         }
+    }
+
+    /// Its key in the list of all orders.
+    pub(super) fn key_by(&self, sort: OrderSort) -> OrderKey {
+        OrderKey::of(&self.order, sort)
+    }
+
+    /// When it changed, if that was read or its state says it.
+    pub(super) fn known_times(&self) -> Option<OrderTimes> {
+        let created = OrderTimes {
+            updated_at: self.order.created_at,
+            closed_at: None,
+        };
+        let read = self.related.times.get(&self.order.id).copied();
+        read.or_else(|| (self.version == 1).then_some(created))
     }
 
     /// The account that ordered, if it was read.

@@ -1,18 +1,20 @@
 //! The type `Order`.
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object};
 use fritzy_domain::OrderStatus;
 
 use super::budgeted::{Row, Text};
+use super::errors::FieldResult;
 use super::objects::{AccountObject, OrderObject};
 use super::order_line::{OrderLineObject, OrderedProduct};
+use super::order_times::times_of;
 use super::product::MoneyObject;
 use super::scalars::{Decimal, Time};
 
 /// Status of an order.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(name = "OrderStatus")]
-enum OrderStatusEnum {
+pub(crate) enum OrderStatusEnum {
     /// The order is placed.
     Created,
     /// The order is accepted.
@@ -30,6 +32,17 @@ impl From<OrderStatus> for OrderStatusEnum {
             OrderStatus::Confirmed => Self::Confirmed,
             OrderStatus::Completed => Self::Completed,
             OrderStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<OrderStatusEnum> for OrderStatus {
+    fn from(status: OrderStatusEnum) -> Self {
+        match status {
+            OrderStatusEnum::Created => Self::Created,
+            OrderStatusEnum::Confirmed => Self::Confirmed,
+            OrderStatusEnum::Completed => Self::Completed,
+            OrderStatusEnum::Cancelled => Self::Cancelled,
         }
     }
 }
@@ -55,6 +68,16 @@ impl OrderObject {
     /// When the order was placed.
     async fn created_at(&self) -> Time {
         Time(self.state().created_at)
+    }
+
+    /// When the order was last changed; at first, when it was placed.
+    async fn updated_at(&self, context: &Context<'_>) -> FieldResult<Time> {
+        Ok(Time(times_of(context, self).await?.updated_at))
+    }
+
+    /// When the order was completed or cancelled; null while it can still change its status.
+    async fn closed_at(&self, context: &Context<'_>) -> FieldResult<Option<Time>> {
+        Ok(times_of(context, self).await?.closed_at.map(Time))
     }
 
     /// Sum of all lines, exact to the last decimal.

@@ -1,22 +1,25 @@
 //! The queries: entities by id from their actors, lists from the read model.
 
-use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object};
 use fritzy_domain::{Flaw, Page, Product, ProductQuery, Rejection, SortKey, Stored};
 
 use super::app::app;
 use super::budgeted::{Row, reserve_edges};
+use super::connection::ListConnection;
 use super::errors::{ApiError, FieldResult, rejected, shop_error};
 use super::federation::{Any, Entity, Service, find_entities};
 use super::history::HistoryEntryObject;
 use super::node::{NodeObject, find_node, find_nodes};
 use super::objects::{AccountObject, OrderObject};
+use super::order_filter::{OrderFilterInput, OrderSortEnum};
+use super::order_list::read_orders;
 use super::pagination::{PaginationInput, page};
 use super::product::ProductObject;
 use super::related::{order_object, prefetch_orders};
-use super::relay::{Cursor, List, Window};
+use super::relay::{List, Window};
 use super::request::{budget, lists, request};
 use super::selection::nodes_of;
+use super::total_count::{Counted, TotalCount};
 
 /// Characters of a search text; longer ones are pasted documents.
 const SEARCH_CHARS_MAX: usize = 200;
@@ -94,7 +97,7 @@ impl Query {
             i32,
         >,
         #[graphql(desc = "Rows at most, from the end: 0 to 1000.")] last: Option<i32>,
-    ) -> FieldResult<Connection<Cursor, Row<AccountObject>>> {
+    ) -> FieldResult<ListConnection<AccountObject>> {
         let walk = Window {
             after,
             before,
@@ -113,7 +116,8 @@ impl Query {
         reserve_edges(context, rows.len())?;
         let nodes = nodes_of(&[context.field()]);
         prefetch_orders(context, &nodes, &mut rows).await?;
-        Ok(walk.connection(rows, more, AccountObject::key, |account| account))
+        let count = TotalCount::of(Counted::Accounts);
+        Ok(walk.connection(rows, more, AccountObject::key, |account| account, count))
     }
 
     /// All products that are not withdrawn, oldest first, with cursor pagination.
@@ -126,7 +130,7 @@ impl Query {
             i32,
         >,
         #[graphql(desc = "Rows at most, from the end: 0 to 1000.")] last: Option<i32>,
-    ) -> FieldResult<Connection<Cursor, Row<ProductObject>>> {
+    ) -> FieldResult<ListConnection<ProductObject>> {
         let walk = Window {
             after,
             before,
@@ -146,7 +150,8 @@ impl Query {
             created_at: row.state.created_at,
             id: *row.state.id.as_uuid(),
         };
-        Ok(walk.connection(rows, more, key, ProductObject::from))
+        let count = TotalCount::of(Counted::Products);
+        Ok(walk.connection(rows, more, key, ProductObject::from, count))
     }
 
     /// Events of the account, product or order with this id, oldest first.
@@ -223,6 +228,33 @@ impl Query {
     #[graphql(name = "_service")]
     async fn service(&self, context: &Context<'_>) -> Service {
         Service::new(app(context).federation_sdl.clone())
+    }
+
+    /// All orders that a filter admits, with cursor pagination.
+    ///
+    /// A filter that no index serves alone passes over at most 10000 orders for a page. Then the
+    /// page can be short or even empty, with `hasNextPage: true` and an `endCursor` to continue
+    /// (backwards `hasPreviousPage` and `startCursor`).
+    #[expect(clippy::too_many_arguments, reason = "arguments of the field")]
+    async fn orders(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which orders; all, if none is given.")] filter: Option<OrderFilterInput>,
+        #[graphql(desc = "Sort order; default CREATED_ASC.")] sort: Option<OrderSortEnum>,
+        #[graphql(desc = "Rows at most, from the start: 0 to 1000. Default 100.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Cursor: only rows behind it, with `first`.")] after: Option<String>,
+        #[graphql(desc = "Rows at most, from the end: 0 to 1000.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before it, with `last`.")] before: Option<String>,
+    ) -> FieldResult<ListConnection<OrderObject>> {
+        let window = Window {
+            after,
+            before,
+            first,
+            last,
+        };
+        read_orders(context, filter, sort, window).await
     }
 
     /// The order with this id.

@@ -12,13 +12,26 @@ use super::app::app;
 use super::errors::{FieldResult, shop_error};
 use super::objects::{AccountObject, OrderObject, Related};
 use super::order_page::OrderPage;
+use super::order_times::{read_times, selects_times};
 use super::request::{budget, lists};
 use super::selection::{inside, nodes_of};
+use super::total_count::selects_count;
 
-/// Reads the accounts and products of `orders` that `selections` need.
+/// Where orders were read. What the journal has of them is read there, too: a replica may not have
+/// the version that an owner has returned.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OrderSource {
+    /// From the actors of their owners.
+    Owners,
+    /// By [`lists`].
+    Lists,
+}
+
+/// Reads the accounts, products and times of `orders` that `selections` need.
 async fn read_related(
     context: &Context<'_>,
     selections: &[SelectionField<'_>],
+    source: OrderSource,
     orders: &[Stored<Order>],
 ) -> FieldResult<Related> {
     let mut related = Related::default();
@@ -31,6 +44,12 @@ async fn read_related(
     if !descriptions.is_empty() || !products.is_empty() {
         related.products = read_products(context, orders).await?;
     }
+    if selects_times(selections) {
+        related.times = match source {
+            OrderSource::Lists => read_times(context, lists(context).await, orders).await?,
+            OrderSource::Owners => read_times(context, &app(context).shop.lists(), orders).await?,
+        };
+    }
     Ok(related)
 }
 
@@ -38,11 +57,12 @@ async fn read_related(
 pub(super) fn order_objects<'a>(
     context: &'a Context<'_>,
     selections: &'a [SelectionField<'_>],
+    source: OrderSource,
     orders: Vec<Stored<Order>>,
 ) -> BoxFuture<'a, FieldResult<Vec<OrderObject>>> {
     // Boxed, because accounts of orders have orders again.
     Box::pin(async move {
-        let related = Arc::new(read_related(context, selections, &orders).await?);
+        let related = Arc::new(read_related(context, selections, source, &orders).await?);
         let orders = orders.into_iter();
         Ok(orders
             .map(|order| OrderObject::new(order, related.clone()))
@@ -50,12 +70,18 @@ pub(super) fn order_objects<'a>(
     })
 }
 
-/// One order as an object, for the current field.
+/// One order of its owner as an object, for the current field.
 pub(super) async fn order_object(
     context: &Context<'_>,
     order: Stored<Order>,
 ) -> FieldResult<OrderObject> {
-    let mut orders = order_objects(context, &[context.field()], vec![order]).await?;
+    let mut orders = order_objects(
+        context,
+        &[context.field()],
+        OrderSource::Owners,
+        vec![order],
+    )
+    .await?;
     Ok(orders.pop().expect("as many objects as orders"))
 }
 
@@ -117,7 +143,7 @@ pub(super) async fn read_pages(
     // What belongs to the orders is read for all pages at once.
     let lengths: Vec<usize> = pages.iter().map(Vec::len).collect();
     let orders = pages.into_iter().flatten().collect();
-    let mut orders = order_objects(context, &selections, orders)
+    let mut orders = order_objects(context, &selections, OrderSource::Lists, orders)
         .await?
         .into_iter();
     let page = |length: usize| orders.by_ref().take(length).collect();
@@ -125,7 +151,7 @@ pub(super) async fn read_pages(
 }
 
 /// Reads the orders of a list of accounts: one read for each page that `selections`, the fields
-/// that select the accounts, request.
+/// that select the accounts, request, and one for their counts if these are selected.
 pub(crate) async fn prefetch_orders(
     context: &Context<'_>,
     selections: &[SelectionField<'_>],
@@ -137,6 +163,17 @@ pub(crate) async fn prefetch_orders(
     }
     let ids: Vec<AccountId> = accounts.iter().map(|account| account.state().id).collect();
     let inside = selections.iter().flat_map(SelectionField::selection_set);
+    let inside: Vec<SelectionField<'_>> = inside.collect();
+    let connections = inside
+        .iter()
+        .filter(|field| field.name() == "ordersConnection");
+    let connections: Vec<SelectionField<'_>> = connections.copied().collect();
+    if selects_count(&connections) {
+        let counts = lists(context).await.count_orders_of(&ids).await;
+        for (account, count) in accounts.iter_mut().zip(counts.map_err(shop_error)?) {
+            account.set_order_count(count);
+        }
+    }
     let mut pages: Vec<(OrderPage, Vec<SelectionField<'_>>)> = Vec::new();
     for field in inside {
         let Some(page) = OrderPage::of(&field) else {

@@ -1,38 +1,69 @@
 //! Relay connections: cursor pagination, which stays stable under concurrent writes.
 
-use async_graphql::OutputType;
-use async_graphql::connection::{Connection, CursorType, Edge};
-use fritzy_domain::{Flaw, KeysetPage, Rejection, SortKey};
+use async_graphql::ObjectType;
+use async_graphql::connection::{CursorType, Edge};
+use fritzy_domain::{Currency, Flaw, KeysetPage, OrderKey, Rejection, SortKey, TotalKey};
 use fritzy_types::Timestamp;
 use uuid::Uuid;
 
 use super::budgeted::Row;
+use super::connection::ListConnection;
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
+use super::total_count::TotalCount;
 
-/// The lists with cursors; a cursor is valid only in its own list.
+/// The lists with cursors; a cursor is valid only in its own list. The list of all orders is
+/// another one in each sort order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
     Accounts,
     Products,
     Orders,
+    OrdersByCreation,
+    OrdersByCreationDescending,
+    OrdersByTotal,
+    OrdersByTotalDescending,
 }
 
 impl List {
+    const ALL: [Self; 7] = [
+        Self::Accounts,
+        Self::Products,
+        Self::Orders,
+        Self::OrdersByCreation,
+        Self::OrdersByCreationDescending,
+        Self::OrdersByTotal,
+        Self::OrdersByTotalDescending,
+    ];
+
     const fn letter(self) -> char {
         match self {
             Self::Accounts => 'a',
             Self::Products => 'p',
             Self::Orders => 'o',
+            Self::OrdersByCreation => 'c',
+            Self::OrdersByCreationDescending => 'd',
+            Self::OrdersByTotal => 't',
+            Self::OrdersByTotalDescending => 'u',
         }
+    }
+
+    const fn is_by_total(self) -> bool {
+        matches!(self, Self::OrdersByTotal | Self::OrdersByTotalDescending)
     }
 }
 
-/// The position of a row in a list. Opaque to clients: a letter for the list, then the sort key in
-/// hexadecimal.
+/// The position of a row in a list. Opaque to clients: a letter for the list, then the sort key, its
+/// numbers in hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     list: List,
-    key: SortKey,
+    key: OrderKey,
+}
+
+impl Cursor {
+    pub(crate) const fn new(list: List, key: OrderKey) -> Self {
+        Self { list, key }
+    }
 }
 
 impl CursorType for Cursor {
@@ -40,29 +71,42 @@ impl CursorType for Cursor {
 
     fn decode_cursor(text: &str) -> Result<Self, Self::Error> {
         let read = || {
-            let lists = [List::Accounts, List::Products, List::Orders];
             let of = |list: &List| text.strip_prefix(list.letter()).map(|text| (*list, text));
-            let (list, text) = lists.iter().find_map(of)?;
-            let (created_at, id) = text.split_at_checked(16)?;
-            let created_at = u64::from_str_radix(created_at, 16).ok()?.cast_signed();
+            let (list, text) = List::ALL.iter().find_map(of)?;
+            let (currency, text) = if list.is_by_total() {
+                let (code, text) = text.split_at_checked(3)?;
+                (Some(Currency::from_code(code)?), text)
+            } else {
+                (None, text)
+            };
+            let (number, id) = text.split_at_checked(16)?;
+            let number = u64::from_str_radix(number, 16).ok()?.cast_signed();
             let id = (id.len() == 32)
                 .then(|| Uuid::try_parse(id).ok())
                 .flatten()?;
-            let created_at = Timestamp::from_micros(created_at);
-            let key = SortKey { created_at, id };
+            let key = match currency {
+                None => OrderKey::Creation(SortKey {
+                    created_at: Timestamp::from_micros(number),
+                    id,
+                }),
+                Some(currency) => OrderKey::Total(TotalKey {
+                    currency,
+                    minor_units: number,
+                    id,
+                }),
+            };
             Some(Self { list, key })
         };
         read().ok_or("not a cursor")
     }
 
     fn encode_cursor(&self) -> String {
-        let SortKey { created_at, id } = self.key;
-        format!(
-            "{}{:016x}{}",
-            self.list.letter(),
-            created_at.as_micros().cast_unsigned(),
-            id.simple()
-        )
+        let (code, number, id) = match self.key {
+            OrderKey::Creation(key) => ("", key.created_at.as_micros(), key.id),
+            OrderKey::Total(key) => (key.currency.code(), key.minor_units, key.id),
+        };
+        let number = number.cast_unsigned();
+        format!("{}{code}{number:016x}{}", self.list.letter(), id.simple())
     }
 }
 
@@ -77,11 +121,11 @@ pub(crate) struct Window {
 /// The validated arguments of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Walk {
-    list: List,
-    after: Option<SortKey>,
-    before: Option<SortKey>,
-    take: u32,
-    from_end: bool,
+    pub(crate) list: List,
+    pub(crate) after: Option<OrderKey>,
+    pub(crate) before: Option<OrderKey>,
+    pub(crate) take: u32,
+    pub(crate) from_end: bool,
 }
 
 impl Window {
@@ -129,12 +173,21 @@ impl Window {
     }
 }
 
+/// The key of a list by creation; the cursors of such a list have no other.
+pub(crate) const fn by_creation(key: OrderKey) -> Option<SortKey> {
+    match key {
+        OrderKey::Creation(key) => Some(key),
+        OrderKey::Total(_) => None,
+    }
+}
+
 impl Walk {
-    /// The page to read: one row more than requested, which tells whether there are more.
+    /// The page to read of a list by creation: one row more than requested, which tells whether
+    /// there are more.
     pub(crate) fn page(&self) -> KeysetPage {
         KeysetPage {
-            after: self.after.unwrap_or(SortKey::START),
-            before: self.before.unwrap_or(SortKey::END),
+            after: self.after.and_then(by_creation).unwrap_or(SortKey::START),
+            before: self.before.and_then(by_creation).unwrap_or(SortKey::END),
             take: self.take + 1,
             from_end: self.from_end,
         }
@@ -154,27 +207,41 @@ impl Walk {
         more
     }
 
-    /// The connection of the trimmed rows. `more` says whether further rows exist in the direction
-    /// of the walk; in the other direction, a given cursor implies that they do.
-    pub(crate) fn connection<R, N: OutputType>(
+    /// The connection of the trimmed rows of a list by creation. `more` says whether further rows
+    /// exist in the direction of the walk; in the other direction, a given cursor implies that they
+    /// do.
+    pub(crate) fn connection<R, N: ObjectType>(
         &self,
         rows: Vec<R>,
         more: bool,
         key: impl Fn(&R) -> SortKey,
         node: impl Fn(R) -> N,
-    ) -> Connection<Cursor, Row<N>> {
+        count: TotalCount,
+    ) -> ListConnection<N> {
+        let key = |row: &R| OrderKey::Creation(key(row));
+        self.connection_by(rows, more, key, node, count)
+    }
+
+    /// As [`Self::connection`], of a list in any order.
+    pub(crate) fn connection_by<R, N: ObjectType>(
+        &self,
+        rows: Vec<R>,
+        more: bool,
+        key: impl Fn(&R) -> OrderKey,
+        node: impl Fn(R) -> N,
+        count: TotalCount,
+    ) -> ListConnection<N> {
+        let edge = |row: R| {
+            let cursor = Cursor::new(self.list, key(&row));
+            Edge::new(cursor, Row(node(row)))
+        };
+        let edges = rows.into_iter().map(edge).collect();
         let (previous, next) = if self.from_end {
             (more, self.before.is_some())
         } else {
             (self.after.is_some(), more)
         };
-        let mut connection = Connection::new(previous, next);
-        let edge = |row: R| {
-            let (list, key) = (self.list, key(&row));
-            Edge::new(Cursor { list, key }, Row(node(row)))
-        };
-        connection.edges.extend(rows.into_iter().map(edge));
-        connection
+        ListConnection::new(edges, previous, next, count)
     }
 }
 
@@ -184,17 +251,26 @@ mod tests {
 
     #[test]
     fn cursor_is_decoded_as_encoded() {
-        for list in [List::Accounts, List::Products, List::Orders] {
+        for list in List::ALL {
             for micros in [i64::MIN, -1, 0, 1_790_000_000_000_000, i64::MAX] {
-                let key = SortKey {
-                    created_at: Timestamp::from_micros(micros),
-                    id: Uuid::now_v7(),
+                let id = Uuid::now_v7();
+                let key = if list.is_by_total() {
+                    OrderKey::Total(TotalKey {
+                        currency: Currency::USD,
+                        minor_units: micros,
+                        id,
+                    })
+                } else {
+                    OrderKey::Creation(SortKey {
+                        created_at: Timestamp::from_micros(micros),
+                        id,
+                    })
                 };
                 let text = Cursor { list, key }.encode_cursor();
                 assert_eq!(Cursor::decode_cursor(&text), Ok(Cursor { list, key }));
             }
         }
-        let (list, key) = (List::Orders, SortKey::START);
+        let (list, key) = (List::Orders, OrderKey::Creation(SortKey::START));
         let good = Cursor { list, key }.encode_cursor();
         for bad in [
             "",
@@ -205,6 +281,9 @@ mod tests {
             &"é".repeat(24),
             &format!("a{}", "é".repeat(24)),
             &format!("a{}", "-".repeat(48)),
+            &format!("t{}", &good[1..]),
+            &format!("tXXX{}", &good[1..]),
+            &format!("t\u{e9}{}", &good[1..]),
         ] {
             assert!(Cursor::decode_cursor(bad).is_err(), "{bad}");
         }

@@ -4,12 +4,19 @@ use async_graphql::parser::types::{ExecutableDocument, Field, Selection, Selecti
 use async_graphql::{Value, Variables};
 
 use super::pagination::{TAKE_DEFAULT, TAKE_MAX};
+use super::total_count::COUNT_FIELDS;
 
 /// Rows of a list, multiplied over the lists around it: 1 000 accounts with a page of 100 orders
 /// each. All are in memory together, with their response: some hundred megabytes in the worst case.
 const ROWS_MAX: u64 = 100_000;
 /// Fields of a response: 20 for each of those rows. Many lists, or many aliases, add up.
 const FIELDS_MAX: u64 = 2_000_000;
+
+/// Fields that reading up to 10 000 rows of an index counts as: 200 such reads take some seconds.
+const ROWS_READ_FIELDS: u64 = 10_000;
+/// The same for a count inside a list: all counts of the list read 100 000 rows together, or 100
+/// each.
+const NESTED_COUNT_FIELDS: u64 = 100;
 
 /// The lists read in pages, and whether only at the root: `products` of an order are its lines.
 const PAGED_LISTS: [(&str, bool); 9] = [
@@ -57,7 +64,8 @@ pub(crate) fn cost_excess(document: &ExecutableDocument, variables: &Variables) 
     (cost.fields > FIELDS_MAX).then(|| {
         let Cost { longest, .. } = cost;
         format!(
-            "the response has more than {FIELDS_MAX} fields, most of them in {longest}: take less at a time"
+            "the response has more than {FIELDS_MAX} fields, most of them in {longest}, or its lists pass over too many \
+             rows: take less at a time"
         )
     })
 }
@@ -99,6 +107,29 @@ impl Cost<'_> {
     }
 }
 
+/// The cost of rows that a list reads but does not return: those that a filter passes over, and
+/// those that are counted.
+fn rows_read(list: &Field, root: bool) -> u64 {
+    let is_filtered = root && list.name.node == "orders";
+    let is_counted = selects_count(&list.selection_set.node);
+    let counting = if root {
+        ROWS_READ_FIELDS
+    } else {
+        NESTED_COUNT_FIELDS
+    };
+    u64::from(is_filtered) * ROWS_READ_FIELDS + u64::from(is_counted) * counting
+}
+
+/// Whether a selection has a field that needs the count of the list; merged selections have it
+/// themselves, without fragments.
+fn selects_count(selections: &SelectionSet) -> bool {
+    selections.items.iter().any(|item| match &item.node {
+        Selection::Field(field) => COUNT_FIELDS.contains(&field.node.name.node.as_str()),
+        Selection::InlineFragment(fragment) => selects_count(&fragment.node.selection_set.node),
+        Selection::FragmentSpread(_) => false,
+    })
+}
+
 struct CostEstimator<'d> {
     variables: &'d Variables,
 }
@@ -133,8 +164,9 @@ impl<'d> CostEstimator<'d> {
         } else {
             field.name.node.as_str()
         };
+        let fields = inner.fields.saturating_mul(take).saturating_add(1);
         Cost {
-            fields: inner.fields.saturating_mul(take).saturating_add(1),
+            fields: fields.saturating_add(rows_read(field, root)),
             rows: inner.rows.saturating_mul(take),
             longest,
         }
@@ -319,5 +351,28 @@ mod tests {
         let wide =
             format!("{{ accounts(pagination: {{ take: 1000 }}) {{ orders {{ {aliases} }} }} }}");
         assert!(excess(&wide).is_some());
+    }
+
+    #[test]
+    fn filtered_lists_and_counts_add_up() {
+        let many = |count: usize, list: &str| {
+            let lists: String = (0..count).map(|n| format!("a{n}: {list} ")).collect();
+            excess(&format!("{{ {lists} }}"))
+        };
+        let filtered = r#"orders(first: 0, filter: { currency: "USD" }) { nodes { id } }"#;
+        assert_eq!(many(190, filtered), None);
+        assert!(many(201, filtered).is_some());
+        let counted = "accountsConnection(first: 0) { totalCount }";
+        assert_eq!(many(190, counted), None);
+        assert!(many(201, counted).is_some());
+        let both = "orders(first: 0) { ... on OrderConnection { totalCountIsLowerBound } }";
+        assert_eq!(many(95, both), None);
+        assert!(many(101, both).is_some());
+        let nested = "{ accountsConnection(first: 1000) { nodes {
+            id ordersConnection(first: 10) { totalCount nodes { id } } } } }";
+        assert_eq!(excess(nested), None);
+        let page =
+            "{ orders(first: 1000) { totalCount nodes { id products { id name quantity } } } }";
+        assert_eq!(excess(page), None);
     }
 }

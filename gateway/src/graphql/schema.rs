@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::Connection;
 use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder, ValidationMode};
 use fritzy_actors::Shop;
 use fritzy_domain::{Currency, ProductIndex, ReadReplicas};
 
 use super::app::App;
-use super::budgeted::Row;
+use super::connection::ListConnection;
 use super::error_code::ErrorCode;
 use super::federation_keys::Keys;
 use super::mutation::Mutation;
 use super::objects::{AccountObject, OrderObject};
 use super::product::ProductObject;
 use super::query::Query;
-use super::relay::Cursor;
 
 /// The schema, ready to execute requests.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -61,13 +59,13 @@ pub(super) fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
         // No field returns it, so it is in the printed schema only.
         .register_output_type::<ErrorCode>()
         // The library describes their fields only.
-        .override_output_type_description::<Connection<Cursor, Row<AccountObject>>>(
+        .override_output_type_description::<ListConnection<AccountObject>>(
             "Page of accounts, with cursors.",
         )
-        .override_output_type_description::<Connection<Cursor, Row<ProductObject>>>(
+        .override_output_type_description::<ListConnection<ProductObject>>(
             "Page of products, with cursors.",
         )
-        .override_output_type_description::<Connection<Cursor, Row<OrderObject>>>(
+        .override_output_type_description::<ListConnection<OrderObject>>(
             "Page of orders, with cursors.",
         )
 }

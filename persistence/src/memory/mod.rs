@@ -3,8 +3,10 @@
 
 mod cursors;
 mod journal;
+mod list_counts;
 mod membership;
 mod open;
+mod order_lists;
 mod ownership;
 mod read_model;
 mod state;

@@ -19,6 +19,10 @@ impl MemoryReadModel {
         Self { memory }
     }
 
+    pub(super) const fn memory(&self) -> &SharedMemoryStore {
+        &self.memory
+    }
+
     fn offset_page<T: Clone + HeapSize>(
         &self,
         page: Page,

@@ -66,7 +66,7 @@ fn violations(files: &[MigrationFile], released: i64) -> Vec<String> {
 }
 
 fn in_file(sql: &str, released: i64) -> Vec<String> {
-    let mut new_tables = BTreeSet::new();
+    let mut new = New::default();
     let mut violations = Vec::new();
     let mut required = None;
     for statement in statements(sql) {
@@ -77,7 +77,7 @@ fn in_file(sql: &str, released: i64) -> Vec<String> {
             required = statement
                 .iter()
                 .find_map(|token| token.trim_matches('\'').parse().ok());
-        } else if !is_addition(&statement, &mut new_tables) {
+        } else if !is_addition(&statement, &mut new) {
             violations.push(format!("not an addition: {}", statement.join(" ")));
         }
     }
@@ -96,10 +96,126 @@ fn in_file(sql: &str, released: i64) -> Vec<String> {
     }
 }
 
+/// What a migration has created so far.
+#[derive(Default)]
+struct New {
+    tables: BTreeSet<String>,
+    /// Functions of triggers that only fill new tables.
+    filling: BTreeSet<String>,
+}
+
 /// Whether a program that does not know a statement is not affected by it.
-fn is_addition(statement: &[String], new_tables: &mut BTreeSet<String>) -> bool {
+fn is_addition(statement: &[String], new: &mut New) -> bool {
     let words: Vec<&str> = statement.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["create", "function", ..] => is_filling_function(&words, new),
+        ["create", "trigger", ..] => is_filling_trigger(&words, new),
+        // The same without the words: an index of that name was built before the migration.
+        ["create", "index", "if", "not", "exists", index @ ..] => {
+            is_table_addition(&[&["create", "index"], index].concat(), &mut new.tables)
+        }
+        other => is_table_addition(other, &mut new.tables),
+    }
+}
+
+/// Whether a function of a trigger does nothing but insert into a new table. The insertion can
+/// still fail, and the older program's statement with it: that is for the review to judge.
+fn is_filling_function(words: &[&str], new: &mut New) -> bool {
+    let [
+        "create",
+        "function",
+        name,
+        "(",
+        ")",
+        "returns",
+        "trigger",
+        "language",
+        "plpgsql",
+        "as",
+        body,
+    ] = words
+    else {
+        return false;
+    };
+    let body = body
+        .strip_prefix("$$")
+        .and_then(|body| body.strip_suffix("$$"));
+    let body = statements(body.unwrap_or_default());
+    let body: Vec<Vec<&str>> = body
+        .iter()
+        .map(|statement| statement.iter().map(String::as_str).collect())
+        .collect();
+    let fills = match body.as_slice() {
+        [insert, result, end] => {
+            insert.first() == Some(&"begin")
+                && fills_new_table(&insert[1..], new)
+                && *result == ["return", "null"]
+                && *end == ["end"]
+        }
+        _ => false,
+    };
+    if fills {
+        new.filling.insert((*name).to_owned());
+    }
+    fills
+}
+
+/// Whether a trigger runs after insertions, and does nothing but insert into a new table: by itself
+/// (SQLite), or by a function of this migration (PostgreSQL).
+fn is_filling_trigger(words: &[&str], new: &New) -> bool {
+    match words {
+        [
+            "create",
+            "trigger",
+            _,
+            "after",
+            "insert",
+            "on",
+            _,
+            "begin",
+            insert @ ..,
+            ";",
+            "end",
+        ] => !insert.contains(&";") && fills_new_table(insert, new),
+        [
+            "create",
+            "trigger",
+            _,
+            "after",
+            "insert",
+            "on",
+            _,
+            "referencing",
+            "new",
+            "table",
+            "as",
+            _,
+            "for",
+            "each",
+            "statement",
+            "execute",
+            "function",
+            function,
+            "(",
+            ")",
+        ] => new.filling.contains(*function),
+        _ => false,
+    }
+}
+
+/// Whether a statement adds rows to a table that is new, made of what a query reads.
+fn fills_new_table(insert: &[&str], new: &New) -> bool {
+    let ["insert", "into", table, "(", rest @ ..] = insert else {
+        return false;
+    };
+    let end = rest.iter().position(|word| *word == ")").unwrap_or(0);
+    let reads = rest.get(end + 1) == Some(&"select");
+    // RAISE ends the statement that fired the trigger.
+    new.tables.contains(*table) && reads && !rest.contains(&"raise")
+}
+
+fn is_table_addition(words: &[&str], new_tables: &mut BTreeSet<String>) -> bool {
+    match words {
         ["create", "table", name, rest @ ..] => {
             // A key to an older table forbids what was allowed there; a partition takes its rows.
             let of_others = ["references", "inherits", "partition"];
@@ -167,12 +283,14 @@ fn statements(sql: &str) -> Vec<Vec<String>> {
                 continue;
             }
             '\'' => rest[1..].find('\'').map_or(rest.len(), |end| end + 2),
+            '$' if rest.starts_with("$$") => rest[2..].find("$$").map_or(rest.len(), |end| end + 4),
             c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
             c => c.len_utf8(),
         };
         let (token, after) = rest.split_at(length);
         rest = after;
-        if token == ";" {
+        let ends = token == ";" && !is_inside_trigger(statements.last());
+        if ends {
             statements.push(Vec::new());
         } else if !first.is_whitespace() {
             let statement = statements.last_mut().expect("there is always one");
@@ -181,6 +299,14 @@ fn statements(sql: &str) -> Vec<Vec<String>> {
     }
     statements.retain(|statement| !statement.is_empty());
     statements
+}
+
+/// Whether the body of a trigger of SQLite is still open: its statements end with semicolons, too.
+fn is_inside_trigger(statement: Option<&Vec<String>>) -> bool {
+    let words = statement.map(Vec::as_slice).unwrap_or_default();
+    words.starts_with(&["create".to_owned(), "trigger".to_owned()])
+        && words.iter().any(|word| word == "begin")
+        && words.last().is_none_or(|last| last != "end")
 }
 
 #[cfg(test)]
@@ -209,6 +335,14 @@ mod tests {
             "ALTER TABLE account ADD COLUMN weight numeric(10, 2);",
             "CREATE INDEX account_by_name ON account (name, id DESC) WHERE NOT closed;",
             "COMMENT ON TABLE account IS 'those who order';",
+            "CREATE INDEX IF NOT EXISTS account_by_name ON account (name);",
+            "CREATE TABLE note (id uuid);
+             CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO note (id) SELECT added.id FROM added; RETURN NULL; END $$;
+             CREATE TRIGGER fill AFTER INSERT ON account REFERENCING NEW TABLE AS added
+                FOR EACH STATEMENT EXECUTE FUNCTION fill(); CREATE TABLE page (id uuid);",
+            "CREATE TABLE note (id BLOB); CREATE TRIGGER fill AFTER INSERT ON account BEGIN
+                INSERT INTO note (id) SELECT NEW.id; END; CREATE TABLE page (id BLOB);",
         ] {
             assert_eq!(of(sql), [""; 0], "{sql}");
         }
@@ -236,6 +370,23 @@ mod tests {
             "CREATE TABLE journal_8 PARTITION OF journal FOR VALUES WITH (MODULUS 9, REMAINDER 8);",
             "CREATE TABLE note () INHERITS (account);",
             "CREATE TRIGGER t BEFORE INSERT ON account EXECUTE FUNCTION f();",
+            "CREATE INDEX IF NOT EXISTS account_by_number ON account ((name::bigint));",
+            "CREATE TRIGGER fill AFTER INSERT ON account BEGIN INSERT INTO node (id) SELECT NEW.id; END;",
+            "CREATE TABLE note (id BLOB); CREATE TRIGGER fill BEFORE INSERT ON account BEGIN
+                INSERT INTO note (id) SELECT NEW.id; END;",
+            "CREATE TABLE note (id BLOB); CREATE TRIGGER fill AFTER UPDATE ON account BEGIN
+                INSERT INTO note (id) SELECT NEW.id; END;",
+            "CREATE TABLE note (id BLOB); CREATE TRIGGER fill AFTER INSERT ON account BEGIN
+                INSERT INTO note (id) SELECT NEW.id; DELETE FROM account; END;",
+            "CREATE TABLE note (id BLOB); CREATE TRIGGER fill AFTER INSERT ON account BEGIN
+                INSERT INTO note (id) SELECT RAISE(ABORT, 'no'); END;",
+            "CREATE TABLE note (id uuid);
+             CREATE TRIGGER fill AFTER INSERT ON account REFERENCING NEW TABLE AS added
+                FOR EACH STATEMENT EXECUTE FUNCTION meddle();",
+            "CREATE TABLE note (id uuid); CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO note (id) SELECT added.id FROM added; DELETE FROM account; RETURN NULL; END $$;",
+            "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                INSERT INTO node (id) SELECT added.id FROM added; RETURN NULL; END $$;",
             "UPDATE account SET name = upper(name);",
             "DELETE FROM journal;",
             "TRUNCATE node;",

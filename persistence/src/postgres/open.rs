@@ -64,7 +64,7 @@ impl Stores {
         let cursors = PostgresCursors::new(reads.clone(), committer.clone());
         Ok(Self {
             journal: Journal::of(Arc::new(journal)),
-            read_model: Arc::new(PostgresReadModel::new(reads.clone())),
+            read_model: Arc::new(PostgresReadModel::new(reads.clone(), config.shards)),
             replicas: replicas.clone(),
             ownership: Arc::new(PostgresOwnership::new(
                 config.shards,

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order, Page,
-    Product, ReadModel, State, Stored, UnlimitedBudget,
+    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order,
+    OrderId, Page, Product, ReadModel, State, Stored, UnlimitedBudget,
 };
-use fritzy_types::StorageError;
+use fritzy_types::{ShardCount, StorageError};
 use sqlx::Row;
 use uuid::Uuid;
 
+use super::batch_statement::small;
 use super::read_pool::{ReadPool, ReadRow, Statement};
 use crate::rows::{
     account, micros, of_kind, order, orders_by_account, product, read_error, signed,
@@ -19,11 +20,21 @@ use crate::rows::{
 /// The state rows of one server, or of a replica with the primary behind it.
 pub(super) struct PostgresReadModel {
     reads: ReadPool,
+    shards: ShardCount,
 }
 
 impl PostgresReadModel {
-    pub(super) const fn new(reads: ReadPool) -> Self {
-        Self { reads }
+    pub(super) const fn new(reads: ReadPool, shards: ShardCount) -> Self {
+        Self { reads, shards }
+    }
+
+    pub(super) const fn reads(&self) -> &ReadPool {
+        &self.reads
+    }
+
+    /// The shard of an order, as its column has it.
+    pub(super) fn shard_of(&self, order: OrderId) -> i16 {
+        small(self.shards.shard_of(order.slot()).0)
     }
 
     async fn load_kind<T: HeapSize>(
@@ -92,7 +103,7 @@ fn keyset_statement(
     query
 }
 
-fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {
+pub(super) fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {
     accounts.iter().map(|id| *id.as_uuid()).collect()
 }
 

@@ -129,7 +129,7 @@ impl PostgresReplicas {
                 progress.clone(),
             ));
             Replica {
-                read_model: Arc::new(PostgresReadModel::new(reads.clone())),
+                read_model: Arc::new(PostgresReadModel::new(reads.clone(), config.shards)),
                 reads,
                 database: token_id(&source.database),
                 lag_max: config.replica_lag_max,
@@ -140,7 +140,7 @@ impl PostgresReplicas {
                 watcher: AbortOnDropHandle::new(watcher),
             }
         });
-        let primary = Arc::new(PostgresReadModel::new(primary.clone()));
+        let primary = Arc::new(PostgresReadModel::new(primary.clone(), config.shards));
         Arc::new(Self { primary, replica })
     }
 

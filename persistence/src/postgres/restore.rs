@@ -23,7 +23,7 @@ use crate::open_error::OpenError;
 
 /// Every table of every version. A table in parts cannot be dropped by `pg_restore --clean`, which
 /// would drop its inherited keys one by one.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "_sqlx_migrations",
     "account",
     "cluster_version",
@@ -33,11 +33,15 @@ const TABLES: [&str; 13] = [
     "journal",
     "meta",
     "node",
+    "order_line",
     "product",
     "projection_cursor",
     "shard",
     "topic_binding",
 ];
+
+/// Every function of every version. The triggers that call them go with their tables.
+const FUNCTIONS: [&str; 1] = ["add_order_lines"];
 
 /// Before the tables are dropped. Statements of nodes take 5 s at most, and their batches less.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '60s'";
@@ -251,7 +255,7 @@ async fn read_old(
     Ok(reading.await.map_err(OpenError::from)?)
 }
 
-/// Drops the tables and restores the dump, in one transaction: it commits only once the dump was
+/// Drops tables and functions, and restores the dump, in one transaction: it commits only once the dump was
 /// read to its end.
 async fn run_programs(psql: Tool, server: &Server, dump: &Path) -> Result<(), BackupError> {
     let schema = server.schema();
@@ -265,9 +269,12 @@ async fn run_programs(psql: Tool, server: &Server, dump: &Path) -> Result<(), Ba
     psql.command
         .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
     let tables = TABLES.map(|table| format!("{schema}.{table}"));
+    let functions = FUNCTIONS.map(|function| format!("{schema}.{function}()"));
     let begin = format!(
-        "BEGIN;\nSET client_min_messages = warning;\n{LOCK_TIMEOUT};\nDROP TABLE IF EXISTS {};\n",
-        tables.join(", ")
+        "BEGIN;\nSET client_min_messages = warning;\n{LOCK_TIMEOUT};\n\
+         DROP TABLE IF EXISTS {};\nDROP FUNCTION IF EXISTS {};\n",
+        tables.join(", "),
+        functions.join(", ")
     );
     source.feed(psql, begin, "\nCOMMIT;\n").await
 }

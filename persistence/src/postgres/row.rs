@@ -19,6 +19,10 @@ impl Columns for PgRow {
         get(self, column)
     }
 
+    fn int_or_null(&self, column: &str) -> Result<Option<i64>, StorageError> {
+        get(self, column)
+    }
+
     fn flag(&self, column: &str) -> Result<bool, StorageError> {
         get(self, column)
     }

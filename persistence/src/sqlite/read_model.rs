@@ -37,6 +37,10 @@ impl SqliteReadModel {
         Self { reader }
     }
 
+    pub(super) const fn reader(&self) -> &SqliteReader {
+        &self.reader
+    }
+
     /// Reads rows for a list of ids, `part` repeated once for each id; `bound` is bound after each
     /// id.
     async fn read_list<T: HeapSize>(

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::findings::Findings;
 use super::location::{Location, id_text};
-use super::source::{EventRow, StateRow};
-use super::states;
+use super::source::{EventRow, LineRow, StateRow};
 use super::violation::ViolationKind;
+use super::{lines, states};
 
 /// The kinds of state rows, in the order in which rows are passed to [`EntityCheck::finish`].
 pub(super) const KINDS: [Kind; 3] = [Kind::Account, Kind::Product, Kind::Order];
@@ -98,11 +98,13 @@ impl EntityCheck {
         self.state = State::evolve(self.state.take(), &event);
     }
 
-    /// Checks the entity's state rows, one for each of [`KINDS`]. `unknown` says for which kinds
-    /// some rows cannot be read.
+    /// Checks the entity's state rows, one for each of [`KINDS`], and the rows of its lines by
+    /// product, `None` when these cannot be read. `unknown` says for which kinds some state rows
+    /// cannot be read.
     pub(super) fn finish(
         self,
         rows: [Option<StateRow>; 3],
+        lines: Option<Vec<LineRow>>,
         unknown: [bool; 3],
         findings: &mut Findings,
     ) {
@@ -132,6 +134,9 @@ impl EntityCheck {
                 states::compare(&row, state, key, self.complete, &location, findings);
             }
         }
+        if let Some(lines) = lines {
+            self.check_lines(&lines, findings);
+        }
         let mut kinds = KINDS.into_iter().zip(unknown);
         let unreadable =
             kinds.any(|(kind, unknown)| unknown && self.kind.is_none_or(|own| own == kind));
@@ -141,6 +146,18 @@ impl EntityCheck {
                 self.location().version(self.last),
             );
             findings.add(rule, location, "no state row", "the fold of its events");
+        }
+    }
+
+    /// Lines never change after the creation, so later events do not matter.
+    fn check_lines(&self, rows: &[LineRow], findings: &mut Findings) {
+        match &self.state {
+            Some(State::Order(order)) => lines::compare(rows, order, findings),
+            // Its creation is missing or unreadable, which is reported.
+            None if self.seen && self.kind.is_none_or(|kind| kind == Kind::Order) => {}
+            _ => rows
+                .iter()
+                .for_each(|row| lines::superfluous(row, findings)),
         }
     }
 

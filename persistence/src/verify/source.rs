@@ -70,6 +70,16 @@ pub(crate) struct StateRow {
     pub(crate) columns: Vec<Value>,
 }
 
+/// A row of the table of orders by product. Rows are ordered as the fields are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LineRow {
+    pub(crate) order: Vec<u8>,
+    pub(crate) product: Vec<u8>,
+    pub(crate) created_at: i64,
+    /// Distinguishes rows that are equal otherwise.
+    pub(crate) row: i64,
+}
+
 /// A row of the table of shards.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShardRow {
@@ -142,6 +152,9 @@ pub(crate) trait Source: Send {
         kind: Kind,
         after: Option<&[u8]>,
     ) -> Result<Vec<StateRow>, SourceError>;
+
+    /// The next rows of orders by product after `after`; none at the end.
+    async fn lines(&mut self, after: Option<&LineRow>) -> Result<Vec<LineRow>, SourceError>;
 
     /// Every event whose id another event has too.
     async fn duplicate_event_ids(

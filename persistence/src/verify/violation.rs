@@ -41,6 +41,9 @@ pub enum ViolationKind {
     StateDiffers,
     KeyDiffers,
     AccountMissing,
+    LineMissing,
+    LineRepeated,
+    LineSuperfluous,
 }
 
 impl ViolationKind {
@@ -72,6 +75,9 @@ impl ViolationKind {
             Self::StateDiffers => "state-differs",
             Self::KeyDiffers => "key-differs",
             Self::AccountMissing => "account-missing",
+            Self::LineMissing => "line-missing",
+            Self::LineRepeated => "line-repeated",
+            Self::LineSuperfluous => "line-superfluous",
         }
     }
 
@@ -90,7 +96,10 @@ impl ViolationKind {
             | Self::EventImpossible
             | Self::StateMissing
             | Self::StateWithoutEvents
-            | Self::StateDiffers => Some("I5"),
+            | Self::StateDiffers
+            | Self::LineMissing
+            | Self::LineRepeated
+            | Self::LineSuperfluous => Some("I5"),
             Self::CommandDiffers | Self::CommandRepeated | Self::KeyDiffers => Some("I8"),
             Self::FileDamaged
             | Self::SchemaDiffers

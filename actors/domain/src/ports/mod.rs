@@ -7,7 +7,9 @@ mod cursors;
 mod generations;
 mod heap_size;
 mod journal;
+mod list_counts;
 mod memory_budget;
+mod order_lists;
 mod product_index;
 mod read_model;
 mod read_replicas;
@@ -19,7 +21,12 @@ pub use cursors::{Cursor, CursorMove, Cursors};
 pub use generations::{Generation, GenerationStart, Generations};
 pub use heap_size::HeapSize;
 pub use journal::{CommandRecord, Journal, JournalReader, JournalWriter, RecordedEvent};
+pub use list_counts::{COUNTED_MAX, ListCounts, RowCount};
 pub use memory_budget::{MemoryBudget, UnlimitedBudget};
+pub use order_lists::{
+    LOOKED_AT_MAX, OrderFilter, OrderInterval, OrderKey, OrderListPage, OrderLists, OrderSlice,
+    OrderSort, OrderTimes, TotalKey, TotalRange,
+};
 pub use product_index::{ProductIndex, ProductQuery, SearchError};
 pub use read_model::{KeysetPage, Page, ReadModel, SortKey, Stored};
 pub use read_replicas::{Consistency, ConsistencyToken, InvalidToken, PrimaryOnly, ReadReplicas};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use fritzy_types::{StorageError, Timestamp};
 use uuid::Uuid;
 
-use super::MemoryBudget;
+use super::{ListCounts, MemoryBudget, OrderLists};
 use crate::{Account, AccountId, CommandId, EntityId, Kind, Order, Product, State, Version};
 
 /// A state with its version.
@@ -65,7 +65,7 @@ pub struct KeysetPage {
 /// The state rows. Lists charge each row to the budget (its [`bytes`](super::HeapSize::bytes))
 /// before they fetch the next.
 #[async_trait]
-pub trait ReadModel: Send + Sync {
+pub trait ReadModel: OrderLists + ListCounts + Send + Sync {
     /// The states of `ids`, in their order; `None` where the entity does not exist.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, Row, TypeInfo, ValueRef};
 
 use super::schema::{self, Schema};
 use crate::verify::{
-    DuplicateRow, Each, EventKey, EventRow, SchemaDifference, ShardRow, Source, SourceError,
-    StateRow, Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow, Source,
+    SourceError, StateRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
@@ -169,6 +169,21 @@ impl Source for PostgresRows {
         self.page(query, state).await
     }
 
+    async fn lines(&mut self, after: Option<&LineRow>) -> Result<Vec<LineRow>, SourceError> {
+        if after.is_none() {
+            // Sorted once, as the events are.
+            self.command(
+                "DECLARE by_order NO SCROLL CURSOR FOR
+                 SELECT uuid_send(order_id), uuid_send(product_id), created_at,
+                    row_number() OVER (ORDER BY order_id, product_id, created_at)
+                 FROM order_line ORDER BY order_id, product_id, created_at",
+            )
+            .await?;
+        }
+        let fetch = AssertSqlSafe(format!("FETCH {PAGE_ROWS} FROM by_order"));
+        self.page(sqlx::query(fetch), line).await
+    }
+
     async fn duplicate_event_ids(
         &mut self,
         each: Each<'_, DuplicateRow>,
@@ -227,6 +242,15 @@ fn event(row: &PgRow) -> Result<EventRow, sqlx::Error> {
         payload: row.try_get::<String, _>(6)?.into_bytes(),
         command: row.try_get(7)?,
         fingerprint: row.try_get(8)?,
+    })
+}
+
+fn line(row: &PgRow) -> Result<LineRow, sqlx::Error> {
+    Ok(LineRow {
+        order: row.try_get(0)?,
+        product: row.try_get(1)?,
+        created_at: row.try_get(2)?,
+        row: row.try_get(3)?,
     })
 }
 

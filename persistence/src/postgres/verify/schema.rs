@@ -12,7 +12,8 @@ use crate::verify::SchemaDifference;
 /// The definition of each object, by its kind and name.
 pub(super) type Schema = BTreeMap<String, String>;
 
-/// Everything in one schema that affects its rows. Definitions leave out names of schemas. Columns
+/// Everything in one schema that affects its rows; that of a trigger has the text of its function.
+/// Definitions leave out names of schemas. Columns
 /// and indexes of a partition follow from its table: an attached partition cannot lose them.
 const OBJECTS: &str = "
     WITH here AS (SELECT $1::oid AS oid), relation AS (
@@ -42,13 +43,20 @@ const OBJECTS: &str = "
             || CASE WHEN indisvalid THEN '' ELSE ' (invalid)' END
         FROM relation JOIN pg_index ON indexrelid = relation.oid WHERE NOT relispartition
     UNION ALL
-    SELECT 'trigger ' || tgname || ' on ' || relname, pg_get_triggerdef(pg_trigger.oid)
-        FROM relation JOIN pg_trigger ON tgrelid = relation.oid WHERE NOT tgisinternal
+    SELECT 'trigger ' || tgname || ' on ' || relname,
+        regexp_replace(replace(pg_get_triggerdef(pg_trigger.oid), quote_ident($2) || '.', ''),
+                '\\mpg_temp(_\\d+)?\\.', '', 'g')
+            || CASE tgenabled WHEN 'O' THEN '' ELSE ' (not enabled)' END || ': ' || prosrc
+        FROM relation JOIN pg_trigger ON tgrelid = relation.oid JOIN pg_proc ON pg_proc.oid = tgfoid
+        WHERE NOT tgisinternal
     UNION ALL
     SELECT 'rule ' || rulename || ' on ' || relname, pg_get_ruledef(pg_rewrite.oid)
         FROM relation JOIN pg_rewrite ON ev_class = relation.oid WHERE relkind IN ('r', 'p')
     UNION ALL
     SELECT 'row security on ' || relname, 'on' FROM relation WHERE relrowsecurity";
+
+/// Names the function of a trigger in a migration.
+const CALL: &str = "EXECUTE FUNCTION ";
 
 /// The schema as the migrations create it, from temporary tables that no other session sees.
 pub(super) async fn model(connection: &mut PgConnection) -> Result<Schema, sqlx::Error> {
@@ -57,7 +65,9 @@ pub(super) async fn model(connection: &mut PgConnection) -> Result<Schema, sqlx:
         .execute(&mut *transaction)
         .await?;
     for step in MIGRATIONS.iter() {
-        sqlx::raw_sql(step.sql.clone())
+        // Functions are not found in the schema of temporary objects, unless it is named.
+        let sql = step.sql.as_str().replace(CALL, "EXECUTE FUNCTION pg_temp.");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
             .execute(&mut *transaction)
             .await?;
     }
@@ -92,6 +102,7 @@ pub(super) async fn differences(
         if found.as_ref() != Some(definition) && !reported {
             let as_read = found.as_deref().map(column_type) == Some(column_type(definition));
             let readable = object.starts_with("index ")
+                || object.starts_with("trigger ")
                 || object.starts_with("column ") && as_read
                 || object.starts_with("table ") && (found.is_some() || definition.contains(" of "));
             differences.push(SchemaDifference {

@@ -12,8 +12,8 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection, TypeInfo, ValueRef};
 use super::schema;
 use crate::sqlite::error::is_damage;
 use crate::verify::{
-    DuplicateRow, Each, EventKey, EventRow, SchemaDifference, ShardRow, Source, SourceError,
-    StateRow, Value, columns,
+    DuplicateRow, Each, EventKey, EventRow, LineRow, SchemaDifference, ShardRow, Source,
+    SourceError, StateRow, Value, columns,
 };
 
 /// Rows in a page: an order of 100 long lines is some 100 KB, so a page is at most some 50 MB, and
@@ -35,7 +35,8 @@ impl SqliteRows {
 
     /// Names the journal in the order of the merge. Runs first, since SQLite creates no temporary
     /// object in a transaction that has met damage. Without its index each page would sort
-    /// everything, so then everything is sorted once, into a temporary table.
+    /// everything, so then everything is sorted once, into a temporary table. Orders by product have
+    /// no such index; their table is filled when they are read, so that damage to them is theirs.
     async fn prepare_order(&mut self, indexed: bool) -> Result<(), sqlx::Error> {
         let statements: &[&'static str] = if indexed {
             &["CREATE TEMP VIEW by_version AS SELECT rowid AS row, * FROM main.journal"]
@@ -52,7 +53,10 @@ impl SqliteRows {
                     FROM temp.walk CROSS JOIN main.journal ON journal.rowid = walk.row",
             ]
         };
-        for &statement in statements {
+        let lines = &["CREATE TEMP TABLE line_walk
+            (order_id, product_id, created_at, PRIMARY KEY (order_id, product_id, created_at))
+            WITHOUT ROWID"];
+        for &statement in statements.iter().chain(lines) {
             sqlx::query(statement).execute(&mut self.connection).await?;
         }
         Ok(())
@@ -191,6 +195,36 @@ impl Source for SqliteRows {
             .collect()
     }
 
+    async fn lines(&mut self, after: Option<&LineRow>) -> Result<Vec<LineRow>, SourceError> {
+        if after.is_none() {
+            sqlx::query(
+                "INSERT INTO temp.line_walk SELECT order_id, product_id, created_at
+                 FROM main.order_line ORDER BY order_id, product_id, created_at",
+            )
+            .execute(&mut self.connection)
+            .await
+            .map_err(failed)?;
+        }
+        let query = sqlx::query(
+            "SELECT order_id, product_id, created_at FROM temp.line_walk
+             WHERE (order_id, product_id, created_at) > (?, ?, ?)
+             ORDER BY order_id, product_id, created_at LIMIT ?",
+        );
+        // A text sorts before all blobs.
+        let query = match after {
+            None => query.bind("").bind("").bind(0_i64),
+            Some(row) => query
+                .bind(&row.order[..])
+                .bind(&row.product[..])
+                .bind(row.created_at),
+        };
+        let rows = query.bind(PAGE_ROWS).fetch_all(&mut self.connection).await;
+        rows.map_err(failed)?
+            .iter()
+            .map(|row| line(row).map_err(failed))
+            .collect()
+    }
+
     async fn duplicate_event_ids(
         &mut self,
         each: Each<'_, DuplicateRow>,
@@ -238,6 +272,16 @@ fn event(row: &SqliteRow) -> Result<EventRow, sqlx::Error> {
         payload: bytes(row, 6)?,
         command: bytes(row, 7)?,
         fingerprint: row.try_get_unchecked(8)?,
+    })
+}
+
+fn line(row: &SqliteRow) -> Result<LineRow, sqlx::Error> {
+    Ok(LineRow {
+        order: bytes(row, 0)?,
+        product: bytes(row, 1)?,
+        created_at: int(row, 2)?,
+        // The key of the table: no two are equal.
+        row: 0,
     })
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn differences(
             object: format!("{kind} {name}"),
             found: found.map_or_else(|| "nothing".into(), |found| format!("`{found}`")),
             expected: format!("`{statement}`"),
-            readable: kind == "index",
+            readable: kind == "index" || kind == "trigger",
         });
     }
     // A further index serves somebody's queries; a trigger or a view changes what rows mean.

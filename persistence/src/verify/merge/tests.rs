@@ -16,6 +16,7 @@ struct Rows {
     page_rows: usize,
     events: Vec<EventRow>,
     accounts: Vec<StateRow>,
+    lines: Vec<LineRow>,
     /// Whether it returns the same page again and again, as an index with a damaged key can.
     repeats: bool,
     damaged_states: bool,
@@ -64,6 +65,12 @@ impl Source for Rows {
         }
         let behind = |row: &&StateRow| after.is_none_or(|after| row.id[..] > *after);
         let rows = self.accounts.iter().filter(behind);
+        Ok(rows.take(self.page_rows).cloned().collect())
+    }
+
+    async fn lines(&mut self, after: Option<&LineRow>) -> Result<Vec<LineRow>, SourceError> {
+        let behind = |row: &&LineRow| after.is_none_or(|after| *row > after);
+        let rows = self.lines.iter().filter(behind);
         Ok(rows.take(self.page_rows).cloned().collect())
     }
 

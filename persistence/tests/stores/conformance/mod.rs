@@ -13,6 +13,7 @@ mod history;
 mod keys;
 mod last_release;
 mod membership;
+mod order_lists;
 mod postgres_membership;
 mod postgres_restore;
 mod postgres_server;
@@ -48,6 +49,13 @@ suite! {
         keys::{
             i8_key_creates_one_order_across_all_shards,
             i8_keyed_command_is_found_with_its_effect,
+        }
+        order_lists::{
+            order_pages_equal_a_model_for_every_filter,
+            order_page_ends_before_its_other_key,
+            order_page_charges_the_budget_for_each_row,
+            order_times_are_those_of_its_events,
+            lists_are_counted_by_account_and_kind,
         }
         projections::{
             feed_delivers_commits_in_order,
