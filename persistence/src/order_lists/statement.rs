@@ -46,7 +46,7 @@ impl Plan {
             Some(compared) => {
                 let rows = builder.rows(&self.scan, &LOOKED_AT_MAX.to_string());
                 let compared = builder.comparisons(compared);
-                let sorted = builder.sorted(self.scan.key());
+                let sorted = builder.sorted(self.scan.row_key());
                 // One statement, so that both parts read the same snapshot. The second part is read
                 // only if the first has looked at everything and found too little.
                 format!(
@@ -92,20 +92,21 @@ impl Plan {
 }
 
 impl Scan {
-    /// The columns of orders that it is sorted by.
-    const fn key(&self) -> &'static [&'static str] {
+    /// The columns of its index, in order, behind those that are equal.
+    const fn index_key(&self) -> &'static [&'static str] {
         match self {
+            Self::Creation { .. } if self.is_of_product() => &["created_at", "order_id"],
             Self::Creation { .. } => &["created_at", "id"],
             Self::Total { .. } => &["currency", "total_minor", "id"],
         }
     }
 
-    /// The same columns in the table of the index.
-    const fn index_key(&self) -> &'static [&'static str] {
+    /// The same columns in its rows. Those of a product's orders have the columns of an order, too.
+    const fn row_key(&self) -> &'static [&'static str] {
         if self.is_of_product() {
-            &["created_at", "order_id"]
+            &["line_created_at", "order_id"]
         } else {
-            self.key()
+            self.index_key()
         }
     }
 
@@ -172,9 +173,10 @@ impl Builder {
         // One row by its id for each key: no plan may join with all orders.
         match self.dialect {
             Dialect::Postgres => format!(
-                "SELECT o.* FROM ({keys}) AS line CROSS JOIN LATERAL
+                "SELECT o.*, line.created_at AS line_created_at, line.order_id
+                 FROM ({keys}) AS line CROSS JOIN LATERAL
                     (SELECT * FROM customer_order WHERE id = line.order_id OFFSET 0) AS o {}",
-                self.order_by(&["line.created_at", "line.order_id"])
+                self.order_by(scan.row_key())
             ),
             Dialect::Sqlite => format!(
                 "SELECT o.* FROM ({keys}) AS line

@@ -209,7 +209,9 @@ fn pool(server: &Server, connections_max: u32, replaced: &CancellationToken) -> 
     let (checked, replaced) = (server.clone(), replaced.clone());
     let opened_on = server.clone();
     let hosts = server.hosts().clone();
-    let session = Arc::new(server.options(READER));
+    // Statements are estimated by the rows that they may read at most, and read few: compiling one
+    // would take longer than running it.
+    let session = Arc::new(server.options(READER).with("jit", "off"));
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_MAX)

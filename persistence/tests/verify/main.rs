@@ -5,6 +5,7 @@
 //! expected next to the test's, and built if it is missing.
 
 mod journal_faults;
+mod line_faults;
 mod postgres_faults;
 mod state_faults;
 mod unverifiable;

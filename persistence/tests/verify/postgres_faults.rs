@@ -15,7 +15,7 @@ type Fault = (&'static str, &'static str, &'static [&'static str]);
 const LAST: &str = "(shard, position) = (SELECT shard, max(position) FROM journal GROUP BY shard
     HAVING count(*) > 2 ORDER BY shard LIMIT 1)";
 
-const FAULTS: [Fault; 32] = [
+const FAULTS: [Fault; 39] = [
     ("nothing", "SELECT 1", &[]),
     (
         "a gap in positions",
@@ -138,7 +138,9 @@ const FAULTS: [Fault; 32] = [
         "UPDATE journal SET payload = (payload::jsonb || '{\"lines\": [], \"total\": {\"minor\": 0, \"currency\": \"USD\"}}')::json
             WHERE event_type = 'order.created' AND entity_id IN
                 (SELECT id FROM customer_order WHERE status = 'created' AND creation_key IS NULL);
-         UPDATE customer_order SET lines = '[]', total_minor = 0 WHERE status = 'created' AND creation_key IS NULL",
+         UPDATE customer_order SET lines = '[]', total_minor = 0 WHERE status = 'created' AND creation_key IS NULL;
+         DELETE FROM order_line WHERE order_id IN
+            (SELECT id FROM customer_order WHERE status = 'created' AND creation_key IS NULL)",
         &["event-impossible"],
     ),
     (
@@ -180,6 +182,43 @@ const FAULTS: [Fault; 32] = [
     (
         "a missing default",
         "ALTER TABLE account ALTER COLUMN closed DROP DEFAULT",
+        &["schema-differs"],
+    ),
+    (
+        "a missing row by product",
+        "DELETE FROM order_line WHERE (product_id, order_id) = (SELECT product_id, order_id FROM order_line LIMIT 1)",
+        &["line-missing"],
+    ),
+    (
+        "a row by product of an unknown order",
+        "INSERT INTO order_line VALUES (gen_random_uuid(), 7, gen_random_uuid())",
+        &["line-superfluous"],
+    ),
+    (
+        "a row by product at another time",
+        "UPDATE order_line SET created_at = created_at + 1 WHERE (product_id, order_id) =
+            (SELECT product_id, order_id FROM order_line LIMIT 1)",
+        &["line-missing", "line-superfluous"],
+    ),
+    (
+        "a doubled row by product",
+        "ALTER TABLE order_line DROP CONSTRAINT order_line_pkey;
+         INSERT INTO order_line SELECT * FROM order_line LIMIT 1",
+        &["line-repeated", "schema-differs"],
+    ),
+    (
+        "a missing trigger",
+        "DROP TRIGGER add_order_lines ON customer_order",
+        &["schema-differs"],
+    ),
+    (
+        "a trigger that does not run",
+        "ALTER TABLE customer_order DISABLE TRIGGER add_order_lines",
+        &["schema-differs"],
+    ),
+    (
+        "a trigger that does something else",
+        "CREATE OR REPLACE FUNCTION add_order_lines() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
         &["schema-differs"],
     ),
     (
