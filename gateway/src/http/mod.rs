@@ -1,10 +1,12 @@
 //! HTTP around the schema: GraphQL over HTTP, the page at `/`, health, metrics, CORS.
 
 mod accept;
+mod activity;
 mod admission;
 mod any_schema;
 mod body;
 mod config;
+mod connection;
 mod endpoint;
 mod explorer;
 mod headers;
@@ -17,7 +19,9 @@ mod rejection;
 mod request_id;
 mod response;
 mod routes;
+mod sent_body;
 mod server;
+mod streams;
 mod traceparent;
 
 pub use any_schema::AnySchema;
