@@ -68,3 +68,35 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SentBody<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::super::activity::{Activity, Counted, Executing};
+    use super::*;
+
+    async fn parts(stream: Option<Arc<Activity>>) -> Vec<usize> {
+        let connection = Arc::new(Activity::new());
+        let sending = Executing::begin(Counted { connection, stream }).respond();
+        let text = Bytes::from(vec![0; 2 * STREAM_PART_BYTES + 1]);
+        let mut body = SentBody::new(Full::new(text), sending);
+        let mut parts = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let data = frame.expect("no failure").into_data().expect("data");
+            parts.push(data.len());
+        }
+        assert!(body.is_end_stream());
+        parts
+    }
+
+    #[tokio::test]
+    async fn body_of_a_stream_is_passed_on_in_small_parts() {
+        let stream = Some(Arc::new(Activity::new()));
+        let expected = [STREAM_PART_BYTES, STREAM_PART_BYTES, 1];
+        assert_eq!(parts(stream).await, expected);
+        assert_eq!(parts(None).await, [2 * STREAM_PART_BYTES + 1]);
+    }
+}
