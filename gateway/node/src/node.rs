@@ -25,6 +25,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::cluster::{self, ClusterMembership, ClusterMetrics, Sockets};
+use crate::documents;
 use crate::listening::{listen_on_first, resolve};
 use crate::logging;
 use crate::open_files;
@@ -103,7 +104,14 @@ impl Node {
         }
         let core = Core::start(&settings, sockets.is_some(), &mut registry).await?;
         let readiness = Readiness::default();
-        let server = serve_api(&settings, &core, registry, listener, &readiness).await;
+        let serving = serve_api(&settings, &core, registry, listener, &readiness).await;
+        let server = match serving {
+            Ok(server) => server,
+            Err(failure) => {
+                core.stop().await;
+                return Err(failure);
+            }
+        };
         let started = async {
             let cluster = match sockets {
                 None => {
@@ -258,7 +266,7 @@ async fn serve_api(
     registry: Registry,
     listener: TcpListener,
     readiness: &Readiness,
-) -> Server {
+) -> Result<Server, StartError> {
     let Core { stores, shop, .. } = core;
     let schema = build_schema(
         shop.clone(),
@@ -266,7 +274,7 @@ async fn serve_api(
         Arc::new(NoEngine),
         settings.currency,
     );
-    let schema = AnySchema::from(schema);
+    let schema = documents::list(AnySchema::from(schema), &settings.front)?;
     let (metrics, scrape) = metrics(registry, &schema, shop, stores).await;
     let routes = routes(
         schema,
@@ -279,10 +287,10 @@ async fn serve_api(
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
     let serving = serve(listener, routes, settings.connections(), stopped);
-    Server {
+    Ok(Server {
         stop: stop.drop_guard(),
         serving: tokio::spawn(serving),
-    }
+    })
 }
 
 /// Nothing can be written then, so requests should go elsewhere. The node goes on: what it has in

@@ -32,5 +32,5 @@ pub(crate) use errors::{Stage, protocol_error, with_codes};
 pub use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
 pub(crate) use response_budget::{ResponseBudget, ResponseBudgets};
-pub(crate) use response_cost::cost_excess;
+pub(crate) use response_cost::cost;
 pub use schema::{Schema, build_schema, schema_text};

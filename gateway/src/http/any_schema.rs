@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Executor, Request, Response};
 use futures_util::future::BoxFuture;
 
-use crate::document::Documents;
+use crate::document::{DocumentManifest, Documents, ListedDocuments, ManifestError};
 use crate::graphql::Schema;
 
 /// A schema that executes requests, and the documents that it accepts.
@@ -14,6 +14,7 @@ use crate::graphql::Schema;
 pub struct AnySchema {
     execute: Arc<dyn Execute>,
     pub(super) documents: Arc<Documents>,
+    pub(super) listed: Option<Arc<ListedDocuments>>,
 }
 
 trait Execute: Send + Sync {
@@ -35,7 +36,19 @@ impl AnySchema {
         Self {
             execute: Arc::new(schema),
             documents: Arc::new(Documents::new(sdl)),
+            listed: None,
         }
+    }
+
+    /// The same schema, with documents that clients send by their ids. Returns also their number.
+    ///
+    /// # Errors
+    /// [`ManifestError`] when a document is invalid, or an id is listed twice.
+    pub fn listing(mut self, manifest: DocumentManifest) -> Result<(Self, usize), ManifestError> {
+        let listed = ListedDocuments::new(manifest, |text| self.documents.document(text))?;
+        let count = listed.len();
+        self.listed = Some(Arc::new(listed));
+        Ok((self, count))
     }
 
     /// Executes one request; its errors are part of the response.

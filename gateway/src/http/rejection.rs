@@ -45,6 +45,24 @@ impl HttpRejection {
         Self::failed(StatusCode::SERVICE_UNAVAILABLE, &Failure::Overloaded)
     }
 
+    /// Apollo's clients look for this message, and for this status as well: some of them read no
+    /// response of another.
+    pub(super) fn persisted_query_not_found() -> Self {
+        let (code, message) = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound");
+        Self::new(StatusCode::OK, code, message)
+    }
+
+    /// As [`Self::persisted_query_not_found`].
+    pub(super) fn persisted_query_not_supported() -> Self {
+        let (code, message) = ("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported");
+        Self::new(StatusCode::OK, code, message)
+    }
+
+    pub(super) fn document_not_allowed() -> Self {
+        let message = "this document is not among those that the operator of this API lists";
+        Self::new(StatusCode::FORBIDDEN, "DOCUMENT_NOT_ALLOWED", message)
+    }
+
     /// A bug. Whether anything took effect is not known.
     pub(super) fn internal() -> Self {
         Self::failed(StatusCode::INTERNAL_SERVER_ERROR, &Failure::Internal)

@@ -136,6 +136,12 @@ pub(super) fn reject(rejection: HttpRejection, media_type: MediaType) -> Respons
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    if rejection.status == StatusCode::OK {
+        // A document that is not registered yet will be, at once.
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
         response
             .headers_mut()

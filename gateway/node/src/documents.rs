@@ -1,0 +1,48 @@
+//! The file with the documents of clients: read and checked at the start.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use fritzy_gateway::{AnySchema, DocumentManifest};
+use tracing::info;
+
+use crate::settings::FrontSettings;
+use crate::start_error::StartError;
+
+/// Bytes of the file at most: thousands of documents have some megabytes, and all are kept parsed.
+const FILE_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+
+/// The schema, with the documents of the settings.
+///
+/// # Errors
+/// [`StartError`] when the file cannot be read or used, or a document is invalid.
+pub(crate) fn list(schema: AnySchema, settings: &FrontSettings) -> Result<AnySchema, StartError> {
+    let Some(file) = &settings.documents else {
+        if settings.documents_only {
+            return Err(StartError::DocumentsOnlyAlone);
+        }
+        return Ok(schema);
+    };
+    let text = read(file).map_err(|failure| StartError::DocumentsFile {
+        file: file.clone(),
+        failure,
+    })?;
+    let listing = DocumentManifest::parse(&text).and_then(|manifest| schema.listing(manifest));
+    let (schema, documents) = listing.map_err(|failure| StartError::Documents {
+        file: file.clone(),
+        failure,
+    })?;
+    info!(documents, file = %file.display(), only = settings.documents_only, "documents listed");
+    Ok(schema)
+}
+
+fn read(file: &std::path::Path) -> io::Result<String> {
+    let mut text = String::new();
+    let mut limited = File::open(file)?.take(FILE_BYTES_MAX + 1);
+    limited.read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let message = format!("it has more than {FILE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(text)
+}
