@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use fritzy_gateway::{AnySchema, DocumentManifest};
+use fritzy_gateway::{DocumentManifest, ListedDocuments, schema_text};
 use tracing::info;
 
 use crate::settings::FrontSettings;
@@ -12,28 +12,30 @@ use crate::start_error::StartError;
 /// Bytes of the file at most: thousands of documents have some megabytes, and all are kept parsed.
 const FILE_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 
-/// The schema, with the documents of the settings.
+/// The documents of the settings, if there are any.
 ///
 /// # Errors
 /// [`StartError`] when the file cannot be read or used, or a document is invalid.
-pub(crate) fn list(schema: AnySchema, settings: &FrontSettings) -> Result<AnySchema, StartError> {
+pub(crate) fn list(settings: &FrontSettings) -> Result<Option<ListedDocuments>, StartError> {
     let Some(file) = &settings.documents else {
-        if settings.documents_only {
-            return Err(StartError::DocumentsOnlyAlone);
-        }
-        return Ok(schema);
+        return match settings.documents_only {
+            true => Err(StartError::DocumentsOnlyAlone),
+            false => Ok(None),
+        };
     };
     let text = read(file).map_err(|failure| StartError::DocumentsFile {
         file: file.clone(),
         failure,
     })?;
-    let listing = DocumentManifest::parse(&text).and_then(|manifest| schema.listing(manifest));
-    let (schema, documents) = listing.map_err(|failure| StartError::Documents {
+    let listed = DocumentManifest::parse(&text)
+        .and_then(|manifest| ListedDocuments::new(manifest, &schema_text()));
+    let listed = listed.map_err(|failure| StartError::Documents {
         file: file.clone(),
         failure,
     })?;
-    info!(documents, file = %file.display(), only = settings.documents_only, "documents listed");
-    Ok(schema)
+    let (documents, only) = (listed.count(), settings.documents_only);
+    info!(documents, only, file = %file.display(), "documents listed");
+    Ok(Some(listed))
 }
 
 fn read(file: &std::path::Path) -> io::Result<String> {

@@ -96,6 +96,7 @@ impl Node {
             return Err(StartError::SqliteCluster);
         }
         refuse_cluster_settings_alone(&settings.cluster)?;
+        let listed = documents::list(&settings.front)?;
         let sockets = cluster::bind(&settings.cluster).await?;
         let mut registry = Registry::with_prefix("fritzy");
         let metrics = ClusterMetrics::default();
@@ -104,14 +105,8 @@ impl Node {
         }
         let core = Core::start(&settings, sockets.is_some(), &mut registry).await?;
         let readiness = Readiness::default();
-        let serving = serve_api(&settings, &core, registry, listener, &readiness).await;
-        let server = match serving {
-            Ok(server) => server,
-            Err(failure) => {
-                core.stop().await;
-                return Err(failure);
-            }
-        };
+        let schema = core.schema(&settings).listing(listed);
+        let server = serve_api(&settings, &core, schema, registry, listener, &readiness).await;
         let started = async {
             let cluster = match sockets {
                 None => {
@@ -242,6 +237,11 @@ impl Core {
         })
     }
 
+    fn schema(&self, settings: &Settings) -> AnySchema {
+        let (shop, replicas) = (self.shop.clone(), self.stores.replicas.clone());
+        build_schema(shop, replicas, Arc::new(NoEngine), settings.currency).into()
+    }
+
     async fn join(
         &self,
         settings: &Settings,
@@ -263,18 +263,12 @@ impl Core {
 async fn serve_api(
     settings: &Settings,
     core: &Core,
+    schema: AnySchema,
     registry: Registry,
     listener: TcpListener,
     readiness: &Readiness,
-) -> Result<Server, StartError> {
+) -> Server {
     let Core { stores, shop, .. } = core;
-    let schema = build_schema(
-        shop.clone(),
-        stores.replicas.clone(),
-        Arc::new(NoEngine),
-        settings.currency,
-    );
-    let schema = documents::list(AnySchema::from(schema), &settings.front)?;
     let (metrics, scrape) = metrics(registry, &schema, shop, stores).await;
     let routes = routes(
         schema,
@@ -287,10 +281,10 @@ async fn serve_api(
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
     let serving = serve(listener, routes, settings.connections(), stopped);
-    Ok(Server {
+    Server {
         stop: stop.drop_guard(),
         serving: tokio::spawn(serving),
-    })
+    }
 }
 
 /// Nothing can be written then, so requests should go elsewhere. The node goes on: what it has in

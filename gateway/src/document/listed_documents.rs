@@ -7,31 +7,33 @@ use std::sync::Arc;
 use async_graphql::ServerError;
 
 use super::document_error::DocumentError;
+use super::documents::Documents;
 use super::manifest::{DocumentManifest, ManifestError};
 use super::valid_document::Document;
 
 /// Documents of a manifest, by id and by text.
 #[derive(Debug)]
-pub(crate) struct ListedDocuments {
+pub struct ListedDocuments {
     by_id: HashMap<String, Arc<Document>>,
     by_text: HashMap<String, Arc<Document>>,
 }
 
 impl ListedDocuments {
-    /// Validates all documents of a manifest.
+    /// Parses and validates all documents of a manifest.
     ///
     /// # Errors
-    /// [`ManifestError`], for repeated ids and for the first document that `parse` refuses.
-    pub(crate) fn new(
-        manifest: DocumentManifest,
-        parse: impl Fn(&str) -> Result<Arc<Document>, DocumentError>,
-    ) -> Result<Self, ManifestError> {
+    /// [`ManifestError`], for repeated ids and for the first document that is invalid.
+    ///
+    /// # Panics
+    /// If `sdl` is not the SDL of a valid schema.
+    pub fn new(manifest: DocumentManifest, sdl: &str) -> Result<Self, ManifestError> {
+        let documents = Documents::new(sdl);
         let mut by_id = HashMap::new();
         let mut by_text = HashMap::new();
         for entry in manifest.entries {
             let document = match by_text.get(&entry.text) {
                 Some(known) => Arc::clone(known),
-                None => match parse(&entry.text) {
+                None => match documents.document(&entry.text) {
                     Ok(document) => document,
                     Err(error) => {
                         let (id, message) = (entry.id, in_words(&error));
@@ -60,7 +62,7 @@ impl ListedDocuments {
     }
 
     /// The number of ids.
-    pub(crate) fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.by_id.len()
     }
 }
@@ -80,14 +82,12 @@ fn in_words(error: &DocumentError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::documents::Documents;
     use super::*;
     use crate::graphql::schema_text;
 
     fn list(json: &serde_json::Value) -> Result<ListedDocuments, ManifestError> {
-        let documents = Documents::new(&schema_text());
         let manifest = DocumentManifest::parse(&json.to_string()).expect("a manifest");
-        ListedDocuments::new(manifest, |text| documents.document(text))
+        ListedDocuments::new(manifest, &schema_text())
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
         let text = "query A { accounts { id } }";
         let json = serde_json::json!({ "one": text, "two": text, "three": "{ products { id } }" });
         let listed = list(&json).expect("valid");
-        assert_eq!(listed.len(), 3);
+        assert_eq!(listed.count(), 3);
         for id in ["one", "two"] {
             let found = listed.by_id(id).expect("listed");
             assert!(Arc::ptr_eq(

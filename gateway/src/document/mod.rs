@@ -29,7 +29,7 @@ mod variables;
 pub(crate) use document_error::DocumentError;
 pub use documents::Documents;
 pub(crate) use lexical_limits::NAME_BYTES_MAX;
-pub(crate) use listed_documents::ListedDocuments;
+pub use listed_documents::ListedDocuments;
 pub use manifest::{DocumentManifest, ManifestError};
 pub(crate) use persisted_texts::{PersistedTexts, TextHash};
 pub(crate) use suggestion::remove_suggestion;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Executor, Request, Response};
 use futures_util::future::BoxFuture;
 
-use crate::document::{DocumentManifest, Documents, ListedDocuments, ManifestError};
+use crate::document::{Documents, ListedDocuments};
 use crate::graphql::Schema;
 
 /// A schema that executes requests, and the documents that it accepts.
@@ -40,15 +40,11 @@ impl AnySchema {
         }
     }
 
-    /// The same schema, with documents that clients send by their ids. Returns also their number.
-    ///
-    /// # Errors
-    /// [`ManifestError`] when a document is invalid, or an id is listed twice.
-    pub fn listing(mut self, manifest: DocumentManifest) -> Result<(Self, usize), ManifestError> {
-        let listed = ListedDocuments::new(manifest, |text| self.documents.document(text))?;
-        let count = listed.len();
-        self.listed = Some(Arc::new(listed));
-        Ok((self, count))
+    /// The same schema, with documents that clients send by their ids.
+    #[must_use]
+    pub fn listing(mut self, listed: Option<ListedDocuments>) -> Self {
+        self.listed = listed.map(Arc::new);
+        self
     }
 
     /// Executes one request; its errors are part of the response.

@@ -9,22 +9,27 @@ use fritzy_cluster::admission;
 use fritzy_domain::ReadReplicas;
 use futures_util::Stream;
 use tracing::{Instrument, debug, info_span};
-use warp::http::{HeaderMap, Method, StatusCode};
+use warp::Reply as _;
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
-use super::accept::MediaType;
+use super::accept::{MediaType, wants_page};
 use super::admission::{BodyBudget, Reservation};
 use super::any_schema::AnySchema;
 use super::body::{Body, read_body};
 use super::config::HttpConfig;
+use super::encoding::Accepted;
 use super::executor::{Executor, RequestHead};
 use super::metrics::HttpMetrics;
 use super::parameters::{Parameters, require_json};
 use super::queue::Queue;
 use super::rejection::HttpRejection;
-use super::response::{reject, respond};
+use super::response::{Format, reject, respond};
 use super::{request_id, traceparent};
 use crate::graphql::ResponseBudgets;
+
+/// The request headers by which responses differ.
+const VARY: &str = "accept, accept-encoding";
 
 /// The endpoint `/graphql`, with what all its requests share.
 pub(super) struct Endpoint {
@@ -93,7 +98,9 @@ impl Endpoint {
         }
         .instrument(span)
         .await;
-        response.headers_mut().insert(request_id::HEADER, id);
+        let headers = response.headers_mut();
+        headers.insert(request_id::HEADER, id);
+        headers.insert(header::VARY, HeaderValue::from_static(VARY));
         response
     }
 
@@ -103,11 +110,18 @@ impl Endpoint {
         query: &str,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Response {
-        let Some(media_type) = MediaType::negotiate(head.headers) else {
-            let message = "responses are application/graphql-response+json or application/json";
-            let status = StatusCode::NOT_ACCEPTABLE;
-            let rejection = HttpRejection::new(status, "NOT_ACCEPTABLE", message);
-            return reject(rejection, MediaType::Json);
+        if self.config.explorer && is_visit(head, query) {
+            return to_explorer();
+        }
+        let format = match self.format(head.headers) {
+            Ok(format) => format,
+            Err(rejection) => {
+                let format = Format {
+                    media_type: MediaType::Json,
+                    accepted: Accepted::PLAIN,
+                };
+                return reject(rejection, format);
+            }
         };
         let parameters = self.read_parameters(head, query, body).await;
         let budget = Arc::new(self.responses.for_response());
@@ -124,12 +138,33 @@ impl Endpoint {
             Err(rejection) => Err(rejection),
         };
         match executed {
-            Ok(response) => respond(response, budget, media_type).await,
+            Ok(response) => respond(response, budget, format).await,
             Err(rejection) => {
                 self.metrics.rejected(head.began.elapsed(), rejection.code);
-                reject(rejection, media_type)
+                reject(rejection, format)
             }
         }
+    }
+
+    /// The form of the response. Found before anything is executed.
+    fn format(&self, headers: &HeaderMap) -> Result<Format, HttpRejection> {
+        let media_type = MediaType::negotiate(headers).ok_or_else(|| {
+            HttpRejection::not_acceptable(
+                "responses are application/graphql-response+json or application/json",
+            )
+        })?;
+        let accepted = if self.config.compression {
+            Accepted::negotiate(headers)
+        } else {
+            Some(Accepted::PLAIN)
+        };
+        let accepted = accepted.ok_or_else(|| {
+            HttpRejection::not_acceptable("responses are encoded by gzip, br or identity")
+        })?;
+        Ok(Format {
+            media_type,
+            accepted,
+        })
     }
 
     fn deadline(&self, head: &RequestHead<'_>) -> Instant {
@@ -157,13 +192,25 @@ impl Endpoint {
                 read.unwrap_or_else(|_| Err(HttpRejection::incomplete()))
             }
             Method::GET => Ok((Parameters::from_query(query)?, Reservation::default())),
-            _ => Err(HttpRejection::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_ALLOWED",
+            _ => Err(HttpRejection::method_not_allowed(
                 "GraphQL is served by POST, and queries by GET",
             )),
         }
     }
+}
+
+/// Whether a person opens the endpoint in a browser, without a request.
+fn is_visit(head: &RequestHead<'_>, query: &str) -> bool {
+    *head.method == Method::GET
+        && wants_page(head.headers)
+        && Parameters::from_query(query).is_ok_and(|parameters| parameters.is_empty())
+}
+
+fn to_explorer() -> Response {
+    let mut response = StatusCode::FOUND.into_response();
+    let page = HeaderValue::from_static("/");
+    response.headers_mut().insert(header::LOCATION, page);
+    response
 }
 
 #[cfg(test)]

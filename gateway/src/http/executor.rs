@@ -9,7 +9,7 @@ use async_graphql::{Request, Response as GraphqlResponse, ServerError, Value};
 use fritzy_domain::ReadReplicas;
 use futures_util::FutureExt as _;
 use tracing::error;
-use warp::http::{HeaderMap, Method, StatusCode};
+use warp::http::{HeaderMap, Method};
 
 use super::any_schema::AnySchema;
 use super::config::HttpConfig;
@@ -118,11 +118,7 @@ impl Executor {
         };
         let is_mutation = operation.is_mutation();
         if *head.method == Method::GET && is_mutation {
-            return Err(HttpRejection::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_ALLOWED",
-                "mutations are sent by POST",
-            ));
+            return Err(HttpRejection::method_not_allowed("mutations are sent by POST"));
         }
         let documents = &self.schema.documents;
         let mut variables = parameters.variables.unwrap_or_default();

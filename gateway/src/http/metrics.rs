@@ -207,7 +207,7 @@ impl Scrape {
 pub(super) fn route(
     scrape: Arc<Scrape>,
 ) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
-    warp::get().and(warp::path!("metrics")).map(move || {
+    warp::path!("metrics").map(move || {
         let mut response = warp::reply::with_status(scrape.text(), StatusCode::OK).into_response();
         let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         response

@@ -76,6 +76,13 @@ impl Parameters {
     }
 }
 
+impl Parameters {
+    /// Whether no document is named in any way.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.query.is_none() && self.document_id.is_none() && self.extensions.is_none()
+    }
+}
+
 /// Checks the content type of a body.
 ///
 /// # Errors

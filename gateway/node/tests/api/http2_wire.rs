@@ -72,6 +72,15 @@ impl Http2Wire {
         self.send(HEADERS, flags, stream, &head(0x82, path, &[]));
     }
 
+    /// A request for the head of a response.
+    pub(crate) fn head(&self, stream: u32, path: &str) {
+        // HPACK's static table has no entry for this method, but one for the name.
+        let mut block = vec![2, 4];
+        block.extend(b"HEAD");
+        block.extend(&head(0x82, path, &[])[1..]);
+        self.send(HEADERS, END_STREAM | END_HEADERS, stream, &block);
+    }
+
     /// A request of the API whose body follows.
     pub(crate) fn begin_post(&self, stream: u32) {
         let headers = [(31, "application/json"), (19, "application/json")];
