@@ -6,7 +6,7 @@ use fritzy_testbed::{ExitedProcess, Workspace};
 use serde_json::Value;
 
 /// Settings of all kinds, by their names in the settings file, with values other than the defaults.
-const SETTINGS: [(&str, &str); 17] = [
+const SETTINGS: [(&str, &str); 16] = [
     ("listen", "127.0.0.1:9"),
     ("data_dir", "elsewhere"),
     ("shards", "16"),
@@ -18,7 +18,6 @@ const SETTINGS: [(&str, &str); 17] = [
     ("connections_max", "7"),
     ("head_timeout_ms", "1000"),
     ("queue_ms_max", "0"),
-    ("documents", "documents.json"),
     ("introspection", "off"),
     ("cors_headers", "x-tenant"),
     ("shutdown_grace_ms", "0"),
