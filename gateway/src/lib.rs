@@ -6,7 +6,7 @@ mod document;
 mod graphql;
 mod http;
 
-pub use document::Documents;
+pub use document::{DocumentManifest, Documents, ListedDocuments, ManifestError};
 pub use graphql::{
     AccountObject, ApiError, FieldResult, PaginationInput, Row, Schema, build_schema, rejected,
     schema_text,

@@ -5,6 +5,7 @@ mod banner;
 mod cli;
 mod cluster;
 mod data_folder;
+mod documents;
 mod listening;
 mod logging;
 mod node;
@@ -16,5 +17,7 @@ mod start_error;
 
 pub use cli::main;
 pub use node::Node;
-pub use settings::{ClusterSettings, ListenAddress, LogFormat, Role, Secret, Settings};
+pub use settings::{
+    ClusterSettings, FrontSettings, ListenAddress, LogFormat, Role, Secret, Settings, Switch,
+};
 pub use start_error::StartError;

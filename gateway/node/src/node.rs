@@ -25,6 +25,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use crate::cluster::{self, ClusterMembership, ClusterMetrics, Sockets};
+use crate::documents;
 use crate::listening::{listen_on_first, resolve};
 use crate::logging;
 use crate::open_files;
@@ -95,6 +96,7 @@ impl Node {
             return Err(StartError::SqliteCluster);
         }
         refuse_cluster_settings_alone(&settings.cluster)?;
+        let listed = documents::list(&settings.front)?;
         let sockets = cluster::bind(&settings.cluster).await?;
         let mut registry = Registry::with_prefix("fritzy");
         let metrics = ClusterMetrics::default();
@@ -103,7 +105,8 @@ impl Node {
         }
         let core = Core::start(&settings, sockets.is_some(), &mut registry).await?;
         let readiness = Readiness::default();
-        let server = serve_api(&settings, &core, registry, listener, &readiness).await;
+        let schema = core.schema(&settings).listing(listed);
+        let server = serve_api(&settings, &core, schema, registry, listener, &readiness).await;
         let started = async {
             let cluster = match sockets {
                 None => {
@@ -234,6 +237,11 @@ impl Core {
         })
     }
 
+    fn schema(&self, settings: &Settings) -> AnySchema {
+        let (shop, replicas) = (self.shop.clone(), self.stores.replicas.clone());
+        build_schema(shop, replicas, Arc::new(NoEngine), settings.currency).into()
+    }
+
     async fn join(
         &self,
         settings: &Settings,
@@ -255,18 +263,12 @@ impl Core {
 async fn serve_api(
     settings: &Settings,
     core: &Core,
+    schema: AnySchema,
     registry: Registry,
     listener: TcpListener,
     readiness: &Readiness,
 ) -> Server {
     let Core { stores, shop, .. } = core;
-    let schema = build_schema(
-        shop.clone(),
-        stores.replicas.clone(),
-        Arc::new(NoEngine),
-        settings.currency,
-    );
-    let schema = AnySchema::from(schema);
     let (metrics, scrape) = metrics(registry, &schema, shop, stores).await;
     let routes = routes(
         schema,

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use fritzy_cluster::MemberError;
+use fritzy_gateway::ManifestError;
 use fritzy_kafka::KafkaSettingsError;
 use fritzy_persistence::{PostgresError, SqliteError};
 use fritzy_types::Failure;
@@ -54,6 +55,25 @@ pub enum StartError {
         address: ListenAddress,
         /// The error of the operating system.
         failure: io::Error,
+    },
+    /// Nothing could be executed.
+    #[error("--documents-only needs --documents: the file with the documents that are executed")]
+    DocumentsOnlyAlone,
+    /// The file with documents cannot be read.
+    #[error("the file {file} of --documents cannot be read: {failure}")]
+    DocumentsFile {
+        /// The file given as `--documents`.
+        file: PathBuf,
+        /// The error of the operating system.
+        failure: io::Error,
+    },
+    /// The file with documents cannot be used.
+    #[error("the file {file} of --documents cannot be used: {failure}")]
+    Documents {
+        /// The file given as `--documents`.
+        file: PathBuf,
+        /// What is wrong with it.
+        failure: ManifestError,
     },
     /// The admin API has no token.
     #[error(

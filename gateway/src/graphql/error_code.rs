@@ -48,14 +48,24 @@ pub(super) enum ErrorCode {
     BadUserInput,
     /// The HTTP request is not a GraphQL request.
     BadRequest,
+    /// No document is registered under this hash: send it as `query` together with its hash.
+    PersistedQueryNotFound,
+    /// The version of `persistedQuery` is not 1: send the document as `query`.
+    PersistedQueryNotSupported,
+    /// This API executes only the documents that its operator lists.
+    DocumentNotAllowed,
+    /// This API does not serve its schema.
+    IntrospectionDisabled,
     /// One of the limits of a document is exceeded.
     DocumentTooComplex,
     /// The `accept` header allows neither media type of a response.
     NotAcceptable,
-    /// The content type is not JSON in UTF-8.
+    /// The content type is not JSON in UTF-8, or the content encoding not gzip.
     UnsupportedMediaType,
     /// Neither POST nor GET, or a mutation by GET.
     MethodNotAllowed,
     /// The body is larger than this node allows.
     PayloadTooLarge,
+    /// The origin, method or headers of a web page's request are not allowed.
+    CorsRefused,
 }

@@ -90,6 +90,8 @@ pub(crate) enum Stage {
     Parsing,
     /// The document breaks a rule of validation, or has no such operation.
     Validating,
+    /// The operation reads the schema, which is not served.
+    Introspecting,
     /// A variable has the wrong type.
     Coercing,
     /// The operation was given to the schema.
@@ -107,6 +109,7 @@ pub(crate) fn with_codes(mut response: Response, stage: Stage) -> Response {
             None => code_only(match stage {
                 Stage::Parsing => "GRAPHQL_PARSE_FAILED",
                 Stage::Validating => "GRAPHQL_VALIDATION_FAILED",
+                Stage::Introspecting => "INTROSPECTION_DISABLED",
                 // While executing, the library only finds values that a scalar of ours refuses.
                 Stage::Coercing | Stage::Executing => "BAD_USER_INPUT",
             }),

@@ -42,5 +42,5 @@ pub use objects::AccountObject;
 pub use pagination::PaginationInput;
 pub(crate) use request::RequestContext;
 pub(crate) use response_budget::{ResponseBudget, ResponseBudgets};
-pub(crate) use response_cost::cost_excess;
+pub(crate) use response_cost::cost;
 pub use schema::{Schema, build_schema, schema_text};

@@ -72,6 +72,11 @@ impl ResponseBudget {
         self.held().permit.is_none()
     }
 
+    /// The bytes taken so far, and the most that one response may take.
+    pub(crate) fn taken(&self) -> (usize, usize) {
+        (self.held().bytes, self.budgets.bytes_max)
+    }
+
     /// Releases everything beyond `bytes`.
     pub(crate) fn shrink_to(&self, bytes: usize) {
         let mut held = self.held();

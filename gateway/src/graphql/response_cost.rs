@@ -49,30 +49,18 @@ pub(super) fn is_paged(name: &str) -> bool {
     PAGED_LISTS.iter().any(|(paged, _)| *paged == name)
 }
 
-/// A message for the client when the response to a merged operation could become too large.
-/// Variables have been coerced.
-pub(crate) fn cost_excess(document: &ExecutableDocument, variables: &Variables) -> Option<String> {
-    let (_, operation) = document.operations.iter().next()?;
+/// The cost of a merged operation. Variables have been coerced.
+pub(crate) fn cost<'d>(document: &'d ExecutableDocument, variables: &'d Variables) -> Cost<'d> {
     let estimator = CostEstimator { variables };
-    let cost = estimator.of_set(&operation.node.selection_set.node, true);
-    if cost.rows > ROWS_MAX {
-        let Cost { rows, longest, .. } = cost;
-        return Some(format!(
-            "{longest} with the lists around it has up to {rows} rows, and {ROWS_MAX} are allowed: take less at a time"
-        ));
-    }
-    (cost.fields > FIELDS_MAX).then(|| {
-        let Cost { longest, .. } = cost;
-        format!(
-            "the response has more than {FIELDS_MAX} fields, most of them in {longest}, or its lists pass over too many \
-             rows: take less at a time"
-        )
+    let operation = document.operations.iter().next();
+    operation.map_or(NOTHING, |(_, operation)| {
+        estimator.of_set(&operation.node.selection_set.node, true)
     })
 }
 
 /// The greatest possible cost of a selection.
 #[derive(Clone, Copy, Debug)]
-struct Cost<'d> {
+pub(crate) struct Cost<'d> {
     fields: u64,
     /// Of its longest list.
     rows: u64,
@@ -86,6 +74,37 @@ const NOTHING: Cost<'static> = Cost {
 };
 
 impl Cost<'_> {
+    /// A message for the client when the response could become too large.
+    pub(crate) fn excess(&self) -> Option<String> {
+        let Self { rows, longest, .. } = self;
+        if *rows > ROWS_MAX {
+            return Some(format!(
+                "{longest} with the lists around it has up to {rows} rows, and {ROWS_MAX} are allowed: take less at a time"
+            ));
+        }
+        (self.fields > FIELDS_MAX).then(|| {
+            format!(
+                "the response has more than {FIELDS_MAX} fields, most of them in {longest}, or its lists pass over too \
+                 many rows: take less at a time"
+            )
+        })
+    }
+
+    /// The members of the extension `cost`, with their limits.
+    pub(crate) fn members(&self) -> [(&'static str, u64); 4] {
+        let rows = if self.longest.is_empty() {
+            0
+        } else {
+            self.rows
+        };
+        [
+            ("fields", self.fields),
+            ("fieldsMax", FIELDS_MAX),
+            ("rows", rows),
+            ("rowsMax", ROWS_MAX),
+        ]
+    }
+
     /// Of two selections in one response.
     fn and(self, other: Self) -> Self {
         Self {
@@ -230,7 +249,7 @@ mod tests {
             .coerce(operation, &mut variables)
             .expect("values of their types");
         let merged = DOCUMENTS.merged(&document, operation, &variables);
-        cost_excess(&merged.expect("small"), &variables)
+        cost(&merged.expect("small"), &variables).excess()
     }
 
     fn excess(text: &str) -> Option<String> {

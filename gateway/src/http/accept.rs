@@ -2,6 +2,8 @@
 
 use warp::http::{HeaderMap, header};
 
+use super::weights::{Weighted, weighted};
+
 /// The two media types of a GraphQL response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaType {
@@ -13,6 +15,16 @@ pub(super) enum MediaType {
     Json,
 }
 
+/// How an entry of `Accept` matches one of the types.
+#[derive(Clone, Copy, PartialEq)]
+struct Match {
+    weight: f32,
+    /// An entry for the type itself goes before `application/*`, and that before `*/*`.
+    specificity: u8,
+    /// Its place in the header.
+    at: usize,
+}
+
 impl MediaType {
     pub(super) const fn content_type(self) -> &'static str {
         match self {
@@ -21,49 +33,76 @@ impl MediaType {
         }
     }
 
-    /// The type with the highest weight; `None` when the client accepts neither. Without an
-    /// `Accept` header, and for wildcards, JSON.
+    /// The type with the highest weight, of two equal ones that which is named first; `None` when
+    /// the client accepts neither. Without an `Accept` header, and for wildcards, JSON.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
-        let mut best: Option<(f32, Self)> = None;
-        let mut has_ranges = false;
-        for value in headers.get_all(header::ACCEPT) {
-            for range in value.to_str().unwrap_or_default().split(',') {
-                has_ranges |= !range.trim().is_empty();
-                let Some((quality, media_type)) = read_range(range) else {
+        let mut matches = [None; 2];
+        let mut has_entries = false;
+        for (at, entry) in weighted(headers, &header::ACCEPT).enumerate() {
+            has_entries = true;
+            for (media_type, found) in [Self::Json, Self::GraphqlResponse].iter().zip(&mut matches)
+            {
+                let Some(specificity) = media_type.specificity(&entry) else {
                     continue;
                 };
-                if quality > 0.0 && best.is_none_or(|(best, _)| quality > best) {
-                    best = Some((quality, media_type));
+                if found.is_none_or(|known: Match| specificity > known.specificity) {
+                    let weight = entry.weight;
+                    *found = Some(Match {
+                        weight,
+                        specificity,
+                        at,
+                    });
                 }
             }
         }
-        if has_ranges {
-            best.map(|(_, media_type)| media_type)
-        } else {
-            Some(Self::Json)
+        if !has_entries {
+            let is_blank =
+                |value: &warp::http::HeaderValue| value.as_bytes().trim_ascii().is_empty();
+            let accepts_all = headers.get_all(header::ACCEPT).iter().all(is_blank);
+            return accepts_all.then_some(Self::Json);
+        }
+        let accepted = matches.map(|found| found.filter(|found| found.weight > 0.0));
+        match accepted {
+            [Some(json), Some(graphql)] if graphql.goes_before(json) => Some(Self::GraphqlResponse),
+            [Some(_), _] => Some(Self::Json),
+            [None, Some(_)] => Some(Self::GraphqlResponse),
+            [None, None] => None,
+        }
+    }
+
+    /// How exactly an entry names this type; `None` where it does not.
+    fn specificity(self, entry: &Weighted<'_>) -> Option<u8> {
+        let is = |name: &str| entry.name.eq_ignore_ascii_case(name);
+        let is_utf8 = entry.parameters().all(|(name, value)| {
+            !name.eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8")
+        });
+        let own = match self {
+            Self::GraphqlResponse => "application/graphql-response+json",
+            Self::Json => "application/json",
+        };
+        match () {
+            () if !is_utf8 => None,
+            () if is(own) => Some(2),
+            () if is("application/*") => Some(1),
+            () if is("*/*") => Some(0),
+            () => None,
         }
     }
 }
 
-/// The weight and the media type of one entry of an `Accept` header; `None` where it matches
-/// neither type.
-fn read_range(range: &str) -> Option<(f32, MediaType)> {
-    let mut parts = range.split(';').map(str::trim);
-    let media_type = match parts.next()?.to_ascii_lowercase().as_str() {
-        "application/graphql-response+json" => MediaType::GraphqlResponse,
-        "application/json" | "application/*" | "*/*" => MediaType::Json,
-        _ => return None,
-    };
-    let mut quality = 1.0;
-    for parameter in parts {
-        let (name, value) = parameter.split_once('=')?;
-        match name.trim().to_ascii_lowercase().as_str() {
-            "q" => quality = value.trim().parse().ok()?,
-            "charset" if !value.trim_matches('"').eq_ignore_ascii_case("utf-8") => return None,
-            _ => {}
-        }
+impl Match {
+    fn goes_before(self, other: Self) -> bool {
+        self.weight > other.weight
+            || self.weight == other.weight
+                && self.specificity >= other.specificity
+                && self.at < other.at
     }
-    Some((quality, media_type))
+}
+
+/// Whether the client asks for a page: browsers do, and no client of the API.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    weighted(headers, &header::ACCEPT)
+        .any(|entry| entry.name.eq_ignore_ascii_case("text/html") && entry.weight > 0.0)
 }
 
 #[cfg(test)]
@@ -104,13 +143,32 @@ mod tests {
                 Some(GraphqlResponse),
             ),
             (
+                "application/json; Q=0.5, Application/GraphQL-Response+JSON;q=0.6",
+                Some(GraphqlResponse),
+            ),
+            (
                 "application/graphql-response+json;q=0.1, */*;q=0.9",
                 Some(Json),
             ),
+            (
+                "application/graphql-response+json, */*",
+                Some(GraphqlResponse),
+            ),
+            ("*/*, application/graphql-response+json", Some(Json)),
             ("text/html, application/xhtml+xml, */*;q=0.8", Some(Json)),
             ("text/html", None),
             ("application/json; charset=iso-8859-1", None),
             ("application/json;q=0", None),
+            ("application/json;q=0, */*", Some(GraphqlResponse)),
+            ("*/*, application/json;q=0.0", Some(GraphqlResponse)),
+            (
+                "application/graphql-response+json;q=0, */*;q=0.1",
+                Some(Json),
+            ),
+            ("application/*;q=0, */*", None),
+            ("*/*;q=0", None),
+            ("application/json;q=2", None),
+            ("application/json;q=nan, */*;q=0", None),
         ] {
             assert_eq!(negotiate(accept), expected, "{accept}");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Executor, Request, Response};
 use futures_util::future::BoxFuture;
 
-use crate::document::Documents;
+use crate::document::{Documents, ListedDocuments};
 use crate::graphql::Schema;
 
 /// A schema that executes requests, and the documents that it accepts.
@@ -14,6 +14,7 @@ use crate::graphql::Schema;
 pub struct AnySchema {
     execute: Arc<dyn Execute>,
     pub(super) documents: Arc<Documents>,
+    pub(super) listed: Option<Arc<ListedDocuments>>,
 }
 
 trait Execute: Send + Sync {
@@ -35,7 +36,15 @@ impl AnySchema {
         Self {
             execute: Arc::new(schema),
             documents: Arc::new(Documents::new(sdl)),
+            listed: None,
         }
+    }
+
+    /// The same schema, with documents that clients send by their ids.
+    #[must_use]
+    pub fn listing(mut self, listed: Option<ListedDocuments>) -> Self {
+        self.listed = listed.map(Arc::new);
+        self
     }
 
     /// Executes one request; its errors are part of the response.

@@ -1,55 +1,44 @@
 //! The endpoint `/graphql`, by GraphQL over HTTP: POST with JSON, GET for queries, the status by
 //! media type.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_graphql::parser::types::ExecutableDocument;
-use async_graphql::{Request, Response as GraphqlResponse, ServerError, Value};
 use bytes::Buf;
-use fritzy_cluster::admission::{self, AdmissionControl};
+use fritzy_cluster::admission;
 use fritzy_domain::ReadReplicas;
-use futures_util::{FutureExt as _, Stream};
-use tracing::{Instrument, debug, error, info_span};
-use warp::http::{HeaderMap, Method, StatusCode};
+use futures_util::Stream;
+use tracing::{Instrument, debug, info_span};
+use warp::Reply as _;
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
-use super::accept::MediaType;
+use super::accept::{MediaType, wants_page};
 use super::admission::{BodyBudget, Reservation};
 use super::any_schema::AnySchema;
 use super::body::{Body, read_body};
 use super::config::HttpConfig;
-use super::headers::{TOKEN_EXTENSION, consistency, idempotency_key};
-use super::metrics::{HttpMetrics, operation_label};
+use super::encoding::Accepted;
+use super::executor::{Executor, RequestHead};
+use super::metrics::HttpMetrics;
 use super::parameters::{Parameters, require_json};
+use super::queue::Queue;
 use super::rejection::HttpRejection;
-use super::response::{reject, respond};
+use super::response::{Format, reject, respond};
 use super::{request_id, traceparent};
-use crate::document::{Document, DocumentError, NAME_BYTES_MAX};
-use crate::graphql::{
-    RequestContext, ResponseBudget, ResponseBudgets, Stage, cost_excess, with_codes,
-};
+use crate::graphql::ResponseBudgets;
+
+/// The request headers by which responses differ.
+const VARY: &str = "accept, accept-encoding";
 
 /// The endpoint `/graphql`, with what all its requests share.
 pub(super) struct Endpoint {
-    schema: AnySchema,
     config: HttpConfig,
-    /// Permits for requests being executed. Taken before a document is parsed: rejecting must cost
-    /// next to nothing, or it would itself cause an overload.
-    permits: AdmissionControl,
+    queue: Queue,
     bodies: BodyBudget,
     responses: ResponseBudgets,
-    metrics: HttpMetrics,
-    replicas: Option<Arc<dyn ReadReplicas>>,
-}
-
-/// The parts of an HTTP request that its execution needs.
-struct RequestHead<'r> {
-    /// When its first byte was received.
-    began: Instant,
-    method: &'r Method,
-    headers: &'r HeaderMap,
+    executor: Executor,
+    metrics: Arc<HttpMetrics>,
 }
 
 impl Endpoint {
@@ -59,18 +48,20 @@ impl Endpoint {
         metrics: HttpMetrics,
         replicas: Option<Arc<dyn ReadReplicas>>,
     ) -> Self {
-        let permits = AdmissionControl::new(config.requests_max);
+        let (places, wait_max) = (config.requests_max, config.queue_time_max);
+        let queue = Queue::new(places, wait_max, metrics.queue.clone());
         let bodies = BodyBudget::new(config.body_bytes_max, config.body_bytes_total_max);
         let responses =
             ResponseBudgets::new(config.response_bytes_max, config.response_bytes_total_max);
+        let metrics = Arc::new(metrics);
+        let executor = Executor::new(schema, &config, metrics.clone(), replicas);
         Self {
-            schema,
             config,
-            permits,
+            queue,
             bodies,
             responses,
+            executor,
             metrics,
-            replicas,
         }
     }
 
@@ -107,7 +98,9 @@ impl Endpoint {
         }
         .instrument(span)
         .await;
-        response.headers_mut().insert(request_id::HEADER, id);
+        let headers = response.headers_mut();
+        headers.insert(request_id::HEADER, id);
+        headers.insert(header::VARY, HeaderValue::from_static(VARY));
         response
     }
 
@@ -117,30 +110,65 @@ impl Endpoint {
         query: &str,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Response {
-        let Some(media_type) = MediaType::negotiate(head.headers) else {
-            let message = "responses are application/graphql-response+json or application/json";
-            let status = StatusCode::NOT_ACCEPTABLE;
-            let rejection = HttpRejection::new(status, "NOT_ACCEPTABLE", message);
-            return reject(rejection, MediaType::Json);
+        if self.config.explorer && is_visit(head, query) {
+            return to_explorer();
+        }
+        let format = match self.format(head.headers) {
+            Ok(format) => format,
+            Err(rejection) => {
+                let format = Format {
+                    media_type: MediaType::Json,
+                    accepted: Accepted::PLAIN,
+                };
+                return reject(rejection, format);
+            }
         };
         let parameters = self.read_parameters(head, query, body).await;
         let budget = Arc::new(self.responses.for_response());
-        let executed = match (parameters, self.permits.admit()) {
-            // The reservation of the body is held until the request is executed.
-            (Ok((parameters, _reservation)), Some(permit)) => {
-                let executing = self.execute(head, parameters, budget.clone());
-                admission::within(permit, executing).await
-            }
-            (Ok(_), None) => Err(HttpRejection::overloaded()),
-            (Err(rejection), _) => Err(rejection),
+        let executed = match parameters {
+            // The reservation of the body is held until the request is executed. A request waits
+            // with its body read, so that clients that send slowly hold no place.
+            Ok((parameters, _reservation)) => match self.queue.admit(self.deadline(head)).await {
+                Ok(permit) => {
+                    let executing = self.executor.execute(head, parameters, budget.clone());
+                    admission::within(permit, executing).await
+                }
+                Err(rejection) => Err(rejection),
+            },
+            Err(rejection) => Err(rejection),
         };
         match executed {
-            Ok(response) => respond(response, budget, media_type).await,
+            Ok(response) => respond(response, budget, format).await,
             Err(rejection) => {
                 self.metrics.rejected(head.began.elapsed(), rejection.code);
-                reject(rejection, media_type)
+                reject(rejection, format)
             }
         }
+    }
+
+    /// The form of the response. Found before anything is executed.
+    fn format(&self, headers: &HeaderMap) -> Result<Format, HttpRejection> {
+        let media_type = MediaType::negotiate(headers).ok_or_else(|| {
+            HttpRejection::not_acceptable(
+                "responses are application/graphql-response+json or application/json",
+            )
+        })?;
+        let accepted = if self.config.compression {
+            Accepted::negotiate(headers)
+        } else {
+            Some(Accepted::PLAIN)
+        };
+        let accepted = accepted.ok_or_else(|| {
+            HttpRejection::not_acceptable("responses are encoded by gzip, br or identity")
+        })?;
+        Ok(Format {
+            media_type,
+            accepted,
+        })
+    }
+
+    fn deadline(&self, head: &RequestHead<'_>) -> Instant {
+        head.began + self.config.request_timeout
     }
 
     async fn read_parameters<B: Buf>(
@@ -151,9 +179,9 @@ impl Endpoint {
     ) -> Result<(Parameters, Reservation<'_>), HttpRejection> {
         match *head.method {
             // Without a permit the request would be rejected anyway, so its body is not read.
-            Method::POST if self.permits.is_full() => Err(HttpRejection::overloaded()),
+            Method::POST if self.queue.is_full() => Err(HttpRejection::overloaded()),
             Method::POST => {
-                let deadline = head.began + self.config.request_timeout;
+                let deadline = self.deadline(head);
                 let reading = async {
                     require_json(head.headers)?;
                     let Body { bytes, reservation } =
@@ -164,129 +192,25 @@ impl Endpoint {
                 read.unwrap_or_else(|_| Err(HttpRejection::incomplete()))
             }
             Method::GET => Ok((Parameters::from_query(query)?, Reservation::default())),
-            _ => Err(HttpRejection::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_ALLOWED",
+            _ => Err(HttpRejection::method_not_allowed(
                 "GraphQL is served by POST, and queries by GET",
             )),
         }
     }
+}
 
-    async fn execute(
-        &self,
-        head: &RequestHead<'_>,
-        parameters: Parameters,
-        budget: Arc<ResponseBudget>,
-    ) -> Result<GraphqlResponse, HttpRejection> {
-        let name = parameters.operation_name.as_deref().unwrap_or_default();
-        if name.len() > NAME_BYTES_MAX {
-            return Err(HttpRejection::bad_request(format!(
-                "operationName has more than {NAME_BYTES_MAX} bytes"
-            )));
-        }
-        let (errors, stage) = match self.schema.documents.document(&parameters.query) {
-            Ok(document) => {
-                return self
-                    .execute_document(head, parameters, &document, budget)
-                    .await;
-            }
-            Err(DocumentError::TooComplex(message)) => {
-                return Err(HttpRejection::too_complex(message));
-            }
-            Err(DocumentError::Syntax(error)) => (vec![error], Stage::Parsing),
-            Err(DocumentError::Invalid(errors)) => (errors, Stage::Validating),
-        };
-        Ok(self.refused(head, "", errors, stage))
-    }
+/// Whether a person opens the endpoint in a browser, without a request.
+fn is_visit(head: &RequestHead<'_>, query: &str) -> bool {
+    *head.method == Method::GET
+        && wants_page(head.headers)
+        && Parameters::from_query(query).is_ok_and(|parameters| parameters.is_empty())
+}
 
-    /// The response to a request that is not executed.
-    fn refused(
-        &self,
-        head: &RequestHead<'_>,
-        label: &str,
-        errors: Vec<ServerError>,
-        stage: Stage,
-    ) -> GraphqlResponse {
-        let response = with_codes(GraphqlResponse::from_errors(errors), stage);
-        self.metrics
-            .executed(label, head.began.elapsed(), &response);
-        response
-    }
-
-    async fn execute_document(
-        &self,
-        head: &RequestHead<'_>,
-        parameters: Parameters,
-        document: &Document,
-        budget: Arc<ResponseBudget>,
-    ) -> Result<GraphqlResponse, HttpRejection> {
-        let name = parameters.operation_name.filter(|name| !name.is_empty());
-        let operation = match document.operation(name.as_deref()) {
-            Ok(operation) => operation,
-            Err(message) => {
-                let errors = vec![ServerError::new(message, None)];
-                return Ok(self.refused(head, "", errors, Stage::Validating));
-            }
-        };
-        let is_mutation = operation.is_mutation();
-        if *head.method == Method::GET && is_mutation {
-            return Err(HttpRejection::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_ALLOWED",
-                "mutations are sent by POST",
-            ));
-        }
-        let documents = &self.schema.documents;
-        let mut variables = parameters.variables.unwrap_or_default();
-        // Copied, because the merged operation is moved into the request; a field's name is short.
-        let label = operation_label(operation.definition()).to_owned();
-        if let Err(errors) = documents.coerce(operation, &mut variables) {
-            return Ok(self.refused(head, &label, errors, Stage::Coercing));
-        }
-        let merged = documents
-            .merged(document, operation, &variables)
-            .map_err(HttpRejection::too_complex)?;
-        if let Some(message) = cost_excess(&merged, &variables) {
-            return Err(HttpRejection::too_complex(message));
-        }
-        let deadline = head.began + self.config.request_timeout;
-        let consistency = consistency(head.headers, parameters.extensions.as_ref(), is_mutation)?;
-        let key = idempotency_key(head.headers)?;
-        let context = RequestContext::new(deadline, key, budget, consistency);
-        let mut request = Request::new(parameters.query)
-            .variables(variables)
-            .data(context);
-        request.set_parsed_query(ExecutableDocument::clone(&merged));
-        // A panic fails this request only, not its connection; whatever the request holds is
-        // released.
-        let executing = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
-        match tokio::time::timeout_at(deadline.into(), executing).await {
-            Ok(Ok(response)) => {
-                let mut response = with_codes(response, Stage::Executing);
-                if is_mutation {
-                    self.add_consistency_token(&mut response).await;
-                }
-                self.metrics
-                    .executed(&label, head.began.elapsed(), &response);
-                Ok(response)
-            }
-            Ok(Err(_)) => {
-                error!(operation = label, "executing a request panicked");
-                Err(HttpRejection::internal())
-            }
-            Err(_) => Err(HttpRejection::timed_out()),
-        }
-    }
-
-    /// Adds the token with which later queries read at least what this mutation wrote.
-    async fn add_consistency_token(&self, response: &mut GraphqlResponse) {
-        if let Some(replicas) = &self.replicas
-            && let Some(token) = replicas.token().await
-        {
-            let token = Value::String(token.to_string());
-            response.extensions.insert(TOKEN_EXTENSION.into(), token);
-        }
-    }
+fn to_explorer() -> Response {
+    let mut response = StatusCode::FOUND.into_response();
+    let page = HeaderValue::from_static("/");
+    response.headers_mut().insert(header::LOCATION, page);
+    response
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Headers and extensions of a request: the idempotency key and the consistency token.
+//! Headers and extensions of a request: the idempotency key, the consistency token, and whether the
+//! cost is wanted.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,37 @@ use super::rejection::HttpRejection;
 const TOKEN_HEADER: &str = "consistency-token";
 /// The extension of requests and responses that holds it.
 pub(super) const TOKEN_EXTENSION: &str = "consistencyToken";
+
+/// The header by which clients ask for the cost of a request.
+const COST_HEADER: &str = "graphql-cost";
+/// The extension of requests that asks for it, and of responses that holds it.
+pub(super) const COST_EXTENSION: &str = "cost";
+
+/// Whether the response shall tell what the request costs: by a header, or in the request's
+/// extensions.
+///
+/// # Errors
+/// `BAD_REQUEST` when it says neither `true` nor `false`.
+pub(super) fn wants_cost(
+    headers: &HeaderMap,
+    extensions: Option<&BTreeMap<String, serde_json::Value>>,
+) -> Result<bool, HttpRejection> {
+    let malformed = || {
+        let message = format!(
+            "the header {COST_HEADER}, or {COST_EXTENSION} in the extensions, is neither true nor false"
+        );
+        HttpRejection::bad_request(message)
+    };
+    if let Some(value) = headers.get(COST_HEADER) {
+        return match value.as_bytes() {
+            b"true" => Ok(true),
+            b"false" => Ok(false),
+            _ => Err(malformed()),
+        };
+    }
+    let extension = extensions.and_then(|extensions| extensions.get(COST_EXTENSION));
+    extension.map_or(Ok(false), |value| value.as_bool().ok_or_else(malformed))
+}
 
 /// The consistency that lists of the response need. The token is in a header or in the request's
 /// extensions; the header wins. Mutations always read the newest state.

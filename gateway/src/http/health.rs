@@ -44,5 +44,5 @@ pub(super) fn routes(
             plain_text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
         }
     });
-    warp::get().and(live.or(ready).unify())
+    live.or(ready).unify()
 }

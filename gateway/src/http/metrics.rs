@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::Response as GraphqlResponse;
 use async_graphql::parser::types::{OperationDefinition, Selection};
@@ -47,6 +47,53 @@ pub struct HttpMetrics {
     /// By the root field of the operation; a fixed set, so that no client can make it grow.
     operations: HashMap<String, OperationMetrics>,
     errors: Family<CodeLabel, Counter>,
+    pub(super) queue: QueueMetrics,
+}
+
+/// The metrics of requests that wait for a place.
+#[derive(Clone)]
+pub(super) struct QueueMetrics {
+    length: Gauge,
+    waits: Histogram,
+}
+
+/// A request that waits; the wait ends when this is dropped.
+pub(super) struct Waiting<'m> {
+    metrics: &'m QueueMetrics,
+    began: Instant,
+}
+
+impl QueueMetrics {
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            length: Gauge::default(),
+            // 1 ms to 1 s; the default limit is 0.1 s.
+            waits: Histogram::new(exponential_buckets(0.001, 2.0, 11)),
+        };
+        let help = "Requests that wait for a place (requests_max)";
+        registry.register("queued_requests", help, metrics.length.clone());
+        let help = "Waits of requests that found no place at once, also of those refused then";
+        registry.register_with_unit("queue_wait", help, Unit::Seconds, metrics.waits.clone());
+        metrics
+    }
+
+    /// A request begins to wait.
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        self.length.inc();
+        Waiting {
+            metrics: self,
+            began: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.metrics.length.dec();
+        self.metrics
+            .waits
+            .observe(self.began.elapsed().as_secs_f64());
+    }
 }
 
 impl HttpMetrics {
@@ -80,6 +127,7 @@ impl HttpMetrics {
         Self {
             operations: names.map(operation).collect(),
             errors,
+            queue: QueueMetrics::new(registry),
         }
     }
 
@@ -161,7 +209,7 @@ impl Scrape {
 pub(super) fn route(
     scrape: Arc<Scrape>,
 ) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
-    warp::get().and(warp::path!("metrics")).map(move || {
+    warp::path!("metrics").map(move || {
         let mut response = warp::reply::with_status(scrape.text(), StatusCode::OK).into_response();
         let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         response

@@ -8,11 +8,18 @@ use warp::http::{HeaderMap, StatusCode, header};
 
 use super::rejection::HttpRejection;
 
+/// Some clients on Windows begin every text with it. JSON does not allow it, but lets readers ignore
+/// it (RFC 8259, section 8.1).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The parameters of a GraphQL request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Parameters {
-    pub(super) query: String,
+    /// The text of the document, unless it is named by hash or id.
+    pub(super) query: Option<String>,
+    /// The id of a listed document.
+    pub(super) document_id: Option<String>,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Option<Variables>,
     #[serde(default)]
@@ -23,7 +30,8 @@ pub(super) struct Parameters {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct QueryParameters {
-    query: String,
+    query: Option<String>,
+    document_id: Option<String>,
     operation_name: Option<String>,
     variables: Option<String>,
     extensions: Option<String>,
@@ -35,6 +43,7 @@ impl Parameters {
     /// # Errors
     /// `BAD_REQUEST` when it is not a JSON object with these members.
     pub(super) fn from_body(bytes: &[u8]) -> Result<Self, HttpRejection> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         // Serde would read an array as the fields of the struct, in their order.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(HttpRejection::bad_request("the body is not a JSON object"));
@@ -50,7 +59,7 @@ impl Parameters {
     /// Parses a query string.
     ///
     /// # Errors
-    /// `BAD_REQUEST` when `query` is missing, or another parameter is not JSON.
+    /// `BAD_REQUEST` when a parameter is given twice, or is not JSON.
     pub(super) fn from_query(query: &str) -> Result<Self, HttpRejection> {
         let parameters: QueryParameters = serde_urlencoded::from_str(query).map_err(|failure| {
             HttpRejection::bad_request(format!(
@@ -59,10 +68,18 @@ impl Parameters {
         })?;
         Ok(Self {
             query: parameters.query,
+            document_id: parameters.document_id,
             operation_name: parameters.operation_name,
             variables: json_parameter("variables", parameters.variables)?,
             extensions: json_parameter("extensions", parameters.extensions)?,
         })
+    }
+}
+
+impl Parameters {
+    /// Whether no document is named in any way.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.query.is_none() && self.document_id.is_none() && self.extensions.is_none()
     }
 }
 

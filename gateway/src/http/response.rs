@@ -16,6 +16,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::accept::MediaType;
+use super::encoding::Accepted;
 use super::rejection::HttpRejection;
 use crate::graphql::{ResponseBudget, protocol_error};
 
@@ -28,6 +29,13 @@ const ERRORS_MAX: usize = 100;
 /// on.
 const CHUNK_BYTES: usize = 64 * 1_024;
 const IS_JSON: &str = "GraphQL values are JSON";
+
+/// The form of a response that a client accepts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format {
+    pub(super) media_type: MediaType,
+    pub(super) accepted: Accepted,
+}
 
 /// A response of the specification's form: without `data` when nothing was executed.
 #[derive(Serialize)]
@@ -45,12 +53,16 @@ struct Body<'a> {
 pub(super) async fn respond(
     response: GraphqlResponse,
     budget: Arc<ResponseBudget>,
-    media_type: MediaType,
+    format: Format,
 ) -> Response {
+    let Format {
+        media_type,
+        accepted,
+    } = format;
     let status = status_of(&response, media_type);
     if budget.is_small() {
         let bytes = serde_json::to_vec(&body_of(&response)).expect(IS_JSON);
-        return typed(bytes.into_response(), status, media_type);
+        return typed(accepted.respond(bytes), status, media_type);
     }
     let writing = spawn_blocking(move || {
         let mut len = Len(0);
@@ -59,6 +71,9 @@ pub(super) async fn respond(
         serde_json::to_writer(&mut bytes, &body_of(&response)).expect(IS_JSON);
         drop(response);
         budget.shrink_to(bytes.len());
+        if let Some(encoding) = accepted.encoding(bytes.len()) {
+            return typed(encoding.respond(bytes.into(), budget), status, media_type);
+        }
         let len = HeaderValue::from(bytes.len());
         let stream = warp::reply::stream(chunks(bytes.into(), budget));
         let mut streamed = typed(stream.into_response(), status, media_type);
@@ -122,7 +137,7 @@ fn body_of(response: &GraphqlResponse) -> Body<'_> {
 }
 
 /// Writes the response to a request that was rejected before GraphQL.
-pub(super) fn reject(rejection: HttpRejection, media_type: MediaType) -> Response {
+pub(super) fn reject(rejection: HttpRejection, format: Format) -> Response {
     let errors = protocol_error(rejection.code, rejection.message).errors;
     let body = Body {
         errors: &errors,
@@ -130,16 +145,11 @@ pub(super) fn reject(rejection: HttpRejection, media_type: MediaType) -> Respons
         extensions: &BTreeMap::new(),
     };
     let bytes = serde_json::to_vec(&body).expect(IS_JSON);
-    let mut response = typed(bytes.into_response(), rejection.status, media_type);
-    if rejection.status == StatusCode::SERVICE_UNAVAILABLE {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+    let response = format.accepted.respond(bytes);
+    let mut response = typed(response, rejection.status, format.media_type);
+    if let Some((name, value)) = rejection.header {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
     }
     response
 }

@@ -4,13 +4,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use fritzy_domain::ReadReplicas;
+use http_body::Body as _;
+use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::http::{Method, StatusCode};
+use warp::http::{StatusCode, header};
 use warp::reply::Response;
-use warp::{Filter, Reply};
 
 use super::any_schema::AnySchema;
 use super::config::HttpConfig;
+use super::cors::Cors;
 use super::endpoint::Endpoint;
 use super::explorer;
 use super::health::{self, Readiness};
@@ -26,7 +28,10 @@ pub fn routes(
     scrape: Scrape,
     replicas: Option<Arc<dyn ReadReplicas>>,
 ) -> BoxedFilter<(Response,)> {
-    let (origins, serves_clients) = (config.cors_origins.clone(), config.serves_clients);
+    let cors = Cors::new(config.cors_origins.clone(), config.cors_headers.clone());
+    let is_open_to_pages = !config.cors_origins.is_empty();
+    let (serves_clients, explorer) = (config.serves_clients, config.explorer);
+    let compression = config.compression;
     let endpoint = Arc::new(Endpoint::new(schema, config, metrics, replicas));
     let api = warp::path("graphql")
         .and(warp::path::end())
@@ -40,66 +45,34 @@ pub fn routes(
         })
         .boxed();
     let api = if serves_clients { api } else { not_served() };
+    let page = match explorer {
+        true => explorer::routes(compression),
+        false => not_found().boxed(),
+    };
     let rest = health::routes(readiness)
         .or(metrics::route(Arc::new(scrape)))
         .unify()
-        .or(explorer::routes())
-        .unify()
-        .or(not_found())
+        .or(page)
         .unify()
         .boxed();
-    let all = api.or(rest).unify();
-    if origins.is_empty() {
-        all.boxed()
-    } else {
-        with_cors(all, &origins)
+    let rest = with_head(rest).or(not_found()).unify();
+    let all = api.or(rest).unify().boxed();
+    match is_open_to_pages {
+        true => cors.around(all),
+        false => all,
     }
 }
 
-fn with_cors(
-    routes: impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone + Send + Sync + 'static,
-    origins: &[String],
-) -> BoxedFilter<(Response,)> {
-    let cors = warp::cors()
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            "accept",
-            "authorization",
-            "consistency-token",
-            "content-type",
-            "idempotency-key",
-            "x-request-id",
-        ])
-        .expose_header("x-request-id");
-    let cors = if origins.iter().any(|origin| origin == "*") {
-        cors.allow_any_origin()
-    } else {
-        cors.allow_origins(origins.iter().map(String::as_str))
-    };
-    // A page of the node's own origin needs no CORS, although browsers send the header `Origin` for
-    // it.
-    let from_same_origin = same_origin().and(routes.clone());
-    from_same_origin
-        .or(routes.with(cors.build()).map(Reply::into_response))
-        .unify()
-        .boxed()
-}
-
-/// Accepts requests from pages of this node's origin.
-fn same_origin() -> impl Filter<Extract = (), Error = warp::Rejection> + Clone {
-    warp::header::<String>("origin")
-        .and(warp::header::<String>("host"))
-        .and_then(async |origin: String, host: String| {
-            let is_same = origin
-                .split_once("://")
-                .is_some_and(|(_, origin_host)| origin_host == host);
-            if is_same {
-                Ok(())
-            } else {
-                Err(warp::reject::not_found())
-            }
-        })
-        .untuple_one()
+/// Serves routes by GET, and by HEAD without their body: HTTP/2 would send it.
+fn with_head(routes: BoxedFilter<(Response,)>) -> BoxedFilter<(Response,)> {
+    let head = warp::head().and(routes.clone()).map(|response: Response| {
+        let (mut head, body) = response.into_parts();
+        if let Some(len) = body.size_hint().exact() {
+            head.headers.insert(header::CONTENT_LENGTH, len.into());
+        }
+        Response::from_parts(head, Vec::new().into())
+    });
+    warp::get().and(routes).or(head).unify().boxed()
 }
 
 fn query_string() -> impl Filter<Extract = (String,), Error = Infallible> + Clone {

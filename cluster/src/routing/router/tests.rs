@@ -343,7 +343,7 @@ async fn waiting_requests_beyond_the_limit_are_overload() {
 #[tokio::test]
 async fn waiting_request_is_parked_or_refused_as_overload() {
     let here = start([]);
-    let control = AdmissionControl::new(1);
+    let control = AdmissionControl::new(1, 0);
     let ask = |permit| {
         let router = here.router.clone();
         let deadline = Deadline::at(Instant::now() + Duration::from_millis(300));

@@ -2,6 +2,7 @@
 //! then flags, each overriding the ones before.
 
 mod cluster;
+mod front;
 mod http;
 mod kafka_properties;
 mod listen_address;
@@ -21,6 +22,7 @@ use kafka_properties::KafkaProperties;
 use values::{event_source, log_filter, origin, shards, topic_prefix};
 
 pub use cluster::{ClusterSettings, Role, Secret};
+pub use front::{FrontSettings, Switch};
 pub use listen_address::ListenAddress;
 
 /// The settings of a node.
@@ -187,7 +189,7 @@ pub struct Settings {
     )]
     pub request_timeout_ms: u64,
 
-    /// Concurrent requests; more are rejected with OVERLOADED. On one core that rejects thousands
+    /// Concurrent requests; more wait (--queue-ms-max). On one core that rejects thousands
     /// of others, this many orders get their responses within a tenth of a second; more would wait
     /// twice as long without more throughput. In a cluster, as many again may be parked while they
     /// wait for another node
@@ -261,6 +263,10 @@ pub struct Settings {
         value_parser = clap::value_parser!(u64).range(1..=3_600_000)
     )]
     pub head_timeout_ms: u64,
+
+    /// What the front end offers to clients.
+    #[command(flatten)]
+    pub front: FrontSettings,
 
     /// Settings of a node in a cluster.
     #[command(flatten)]

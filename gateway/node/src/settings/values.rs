@@ -2,6 +2,7 @@
 
 use fritzy_kafka::check_topic_prefix;
 use fritzy_types::ShardCount;
+use warp::http::HeaderName;
 
 /// Bytes of a `ce_source` at most: every message carries it.
 const SOURCE_BYTES_MAX: usize = 256;
@@ -18,6 +19,17 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
     } else {
         Err("not a web origin such as https://shop.example".into())
     }
+}
+
+/// A name of an HTTP header, in lower case; or nothing.
+pub(super) fn header_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let name = HeaderName::from_bytes(text.as_bytes());
+    name.map(|name| name.as_str().to_owned())
+        .map_err(|_| "not a name of an HTTP header such as x-tenant".into())
 }
 
 /// A level or module=level, several separated by commas. A misspelt level alone would be read as a

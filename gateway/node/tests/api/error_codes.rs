@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::node::TestNode;
 
 /// Codes of GraphQL and HTTP, in addition to those of the shop.
-const PROTOCOL_CODES: [&str; 9] = [
+const PROTOCOL_CODES: [&str; 14] = [
     "GRAPHQL_PARSE_FAILED",
     "GRAPHQL_VALIDATION_FAILED",
     "BAD_USER_INPUT",
@@ -23,6 +23,11 @@ const PROTOCOL_CODES: [&str; 9] = [
     "METHOD_NOT_ALLOWED",
     "PAYLOAD_TOO_LARGE",
     "DOCUMENT_TOO_COMPLEX",
+    "PERSISTED_QUERY_NOT_FOUND",
+    "PERSISTED_QUERY_NOT_SUPPORTED",
+    "DOCUMENT_NOT_ALLOWED",
+    "INTROSPECTION_DISABLED",
+    "CORS_REFUSED",
 ];
 
 #[test]

@@ -131,6 +131,67 @@ async fn graphql_response_media_type_uses_error_statuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refused_media_type_is_not_sent() {
+    let node = TestNode::start().await;
+    let body = r#"{"query":"{ nope }"}"#;
+    for (accept, expected) in [
+        ("application/json;q=0, */*", GRAPHQL),
+        (
+            "application/json;q=0.2, application/graphql-response+json;q=0.9",
+            GRAPHQL,
+        ),
+        (
+            "application/graphql-response+json;q=0.2, application/json;q=0.9",
+            JSON,
+        ),
+    ] {
+        let response = post_accepting(&node.api, Some(accept), body).await;
+        assert_eq!(media_type(&response), format!("{expected}; charset=utf-8"));
+    }
+    let nothing = "application/json;q=0, application/graphql-response+json;q=0";
+    let response = post_accepting(&node.api, Some(nothing), body).await;
+    assert_eq!(response.status, StatusCode::NOT_ACCEPTABLE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn byte_order_mark_before_a_body_is_ignored() {
+    let node = TestNode::start().await;
+    let body = "\u{feff}{\"query\":\"{ accounts { id } }\"}";
+    let response = post_accepting(&node.api, None, body).await;
+    assert_eq!(response.data("/accounts"), json!([]));
+    let twice = format!("\u{feff}{body}");
+    let response = post_accepting(&node.api, None, &twice).await;
+    assert_eq!(response.code(), "BAD_REQUEST");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_at_the_endpoint_is_sent_to_the_page() {
+    let node = TestNode::start().await;
+    let visit = async |path: &str, accept: &str| {
+        let request = node.api.request(Method::GET, path).header(ACCEPT, accept);
+        node.api.send(request, "").await
+    };
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for path in ["/graphql", "/graphql?", "/graphql?utm_source=mail"] {
+        let response = visit(path, browser).await;
+        assert_eq!(response.status, StatusCode::FOUND, "{path}");
+        assert_eq!(response.headers["location"], "/");
+        assert!(response.headers.contains_key("x-request-id"));
+    }
+    let query = "/graphql?query=%7Baccounts%7Bid%7D%7D";
+    assert_eq!(visit(query, browser).await.data("/accounts"), json!([]));
+    for accept in ["*/*", "application/json", "text/html;q=0, */*"] {
+        let response = visit("/graphql", accept).await;
+        assert_eq!(response.code(), "BAD_REQUEST", "{accept}");
+    }
+    let post = node.api.post().header(ACCEPT, browser);
+    assert_eq!(
+        node.api.send(post, "{}").await.status,
+        StatusCode::BAD_REQUEST
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn executed_requests_return_200() {
     let node = TestNode::start().await;
     for body in [

@@ -8,7 +8,11 @@ use crate::node::TestNode;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_over_the_limit_are_refused_with_retry_hint() {
-    let node = TestNode::start_with(|settings| settings.requests_max = 2).await;
+    let node = TestNode::start_with(|settings| {
+        settings.requests_max = 2;
+        settings.front.queue_ms_max = 0;
+    })
+    .await;
     let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
     let responses = join_all((0..200).map(|_| node.api.run(document))).await;
     let (answered, refused): (Vec<_>, Vec<_>) = responses
@@ -37,6 +41,28 @@ async fn requests_over_the_limit_are_refused_with_retry_hint() {
         .await;
     let written = accounts.data("/accounts").as_array().map_or(0, Vec::len);
     assert_eq!(written, answered.len(), "what was refused was not written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_over_the_limit_wait_for_a_place() {
+    let node = TestNode::start_with(|settings| {
+        settings.requests_max = 2;
+        settings.front.queue_ms_max = 60_000;
+    })
+    .await;
+    let document = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
+    let responses = join_all((0..200).map(|_| node.api.run(document))).await;
+    for response in responses {
+        assert!(response.data("/createAccount/id").is_string());
+    }
+    let scrape = node.api.request(Method::GET, "/metrics");
+    let text = node.api.send(scrape, "").await.text;
+    assert!(text.contains("fritzy_queued_requests 0\n"), "{text}");
+    let waits = text
+        .lines()
+        .find_map(|line| line.strip_prefix("fritzy_queue_wait_seconds_count "))
+        .and_then(|count| count.parse::<u32>().ok());
+    assert!(waits.is_some_and(|waits| waits > 0), "{waits:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

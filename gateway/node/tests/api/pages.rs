@@ -1,9 +1,13 @@
 //! Other paths that a node serves: the explorer, and the probes.
 
+use std::io::Read as _;
+
 use fritzy_testbed_shop::Response;
 use hyper::{Method, StatusCode};
 
+use crate::http2_wire::{END_STREAM, HEADERS, Http2Wire};
 use crate::node::TestNode;
+use crate::wire::RawResponse;
 
 async fn get(node: &TestNode, path: &str) -> Response {
     node.api.send(node.api.request(Method::GET, path), "").await
@@ -77,4 +81,80 @@ async fn unknown_paths_are_not_found() {
         response.text.contains("/graphql"),
         "says where the API is: {response:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_has_the_headers_of_get_and_no_body() {
+    let node = TestNode::start().await;
+    for path in [
+        "/",
+        "/healthz/live",
+        "/healthz/ready",
+        "/explorer/explorer.css",
+        "/nope",
+    ] {
+        let get = get(&node, path).await;
+        let head = node.api.request(Method::HEAD, path);
+        let head = node.api.send(head, "").await;
+        if path == "/nope" {
+            assert_eq!(head.status, StatusCode::NOT_FOUND);
+            continue;
+        }
+        assert_eq!(
+            (head.status, head.text.as_str()),
+            (get.status, ""),
+            "{path}"
+        );
+        for name in ["content-length", "content-type", "cache-control"] {
+            assert_eq!(head.headers.get(name), get.headers.get(name), "{path}");
+        }
+    }
+    let mut wire = Http2Wire::connect(node.address(), 65_535).await;
+    wire.head(1, "/");
+    let frame = wire.expect(HEADERS, 1).await;
+    assert_ne!(frame.flags & END_STREAM, 0, "no body follows: {frame:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_may_load_only_what_it_names() {
+    let node = TestNode::start().await;
+    let page = get(&node, "/").await;
+    let header = |name: &str| page.headers[name].to_str().expect("ASCII").to_owned();
+    let policy = header("content-security-policy");
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ] {
+        assert!(policy.contains(part), "{part} in {policy}");
+    }
+    let scripts = policy.split(';').find(|part| part.contains("script-src"));
+    assert!(!scripts.expect("scripts").contains("unsafe"), "{policy}");
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("referrer-policy"), "no-referrer");
+    let file = get(&node, "/explorer/start.js").await;
+    assert_eq!(file.headers["x-content-type-options"], "nosniff");
+    // The policy stops what it does not know: nothing inline but scripts with a hash.
+    for inline in [" onclick=", " onload=", " style=\"", "javascript:"] {
+        assert!(!page.text.contains(inline), "{inline}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_and_files_are_compressed() {
+    let node = TestNode::start().await;
+    for path in ["/", "/explorer/explorer.css"] {
+        let plain = get(&node, path).await;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\naccept-encoding: gzip\r\n\r\n"
+        );
+        let response = RawResponse::of(node.address(), request.as_bytes()).await;
+        assert_eq!(response.header("content-encoding"), Some("gzip"), "{path}");
+        assert_eq!(response.header("vary"), Some("accept-encoding"), "{path}");
+        let mut text = String::new();
+        let mut decoder = flate2::read::GzDecoder::new(&response.body[..]);
+        decoder.read_to_string(&mut text).expect("gzip");
+        assert_eq!(text, plain.text, "{path}");
+    }
 }

@@ -54,13 +54,14 @@ async fn unsafe_request_id_is_replaced() {
 async fn every_response_has_its_own_request_id() {
     let node = TestNode::start().await;
     let get = |path: &str| node.api.request(Method::GET, path);
-    let requests: [(Builder, &'static str, u16); 7] = [
+    let requests: [(Builder, &'static str, u16); 8] = [
         (node.api.post(), r#"{"query":"{ accounts { id } }"}"#, 200),
         (node.api.post(), r#"{"query":"{"}"#, 200),
         (node.api.post(), "nope", 400),
         (node.api.request(Method::POST, "/graphql"), "{}", 415),
         (node.api.request(Method::PUT, "/graphql"), "", 405),
-        (get("/graphql").header("accept", "text/html"), "", 406),
+        (get("/graphql").header("accept", "text/html"), "", 302),
+        (get("/graphql").header("accept", "image/png"), "", 406),
         (get("/graphql?query=%7B__typename%7D"), "", 200),
     ];
     let mut seen = BTreeSet::new();

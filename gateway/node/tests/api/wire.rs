@@ -84,3 +84,63 @@ impl Wire {
         })
     }
 }
+
+/// A response whose body may be anything, as received.
+#[derive(Debug)]
+pub(crate) struct RawResponse {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl RawResponse {
+    /// Sends a request after which the node closes the connection, and reads the response.
+    pub(crate) async fn of(address: SocketAddr, request: &[u8]) -> Self {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        // A node that refuses a request may close before it was sent.
+        let _ = stream.write_all(request).await;
+        let mut bytes = Vec::new();
+        let read = timeout(RESPONSE_TIME_MAX, stream.read_to_end(&mut bytes)).await;
+        read.expect("a response in time").expect("a response");
+        let at = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+        let at = at.expect("a head");
+        let head = String::from_utf8(bytes[..at].to_vec()).expect("heads are ASCII");
+        let status = head.get(9..12).and_then(|digits| digits.parse().ok());
+        let mut response = Self {
+            status: status.expect("a status line"),
+            head,
+            body: bytes[at + 4..].to_vec(),
+        };
+        if response.header("transfer-encoding") == Some("chunked") {
+            response.body = unchunked(&response.body);
+        }
+        response
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(": ")?;
+            found.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    /// The body of a response that is not compressed.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("UTF-8")
+    }
+}
+
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|window| window == b"\r\n");
+        let (size, after) = rest.split_at(end.expect("the size of a chunk"));
+        let size = std::str::from_utf8(size).expect("digits");
+        let size = usize::from_str_radix(size, 16).expect("hexadecimal digits");
+        if size == 0 {
+            return body;
+        }
+        body.extend_from_slice(&after[2..2 + size]);
+        rest = &after[2 + size + 2..];
+    }
+}

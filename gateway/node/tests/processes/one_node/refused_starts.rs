@@ -319,3 +319,32 @@ fn invalid_kafka_properties_are_refused_without_secrets() {
     assert!(output.stdout.contains(file), "{output:?}");
     assert!(!output.stdout.contains("4711"), "{output:?}");
 }
+
+/// Nothing is created, and the message names the file and the document.
+#[test]
+fn unusable_documents_are_refused() {
+    let invalid = r#"{ "ab12": "query A { accounts { nope } }" }"#;
+    let apollo = r#"{ "format": "other", "version": 1, "operations": [] }"#;
+    for (text, named) in [
+        (Some(invalid), &["ab12", "nope", "line 1"] as &[&str]),
+        (Some("{}"), &["no document"]),
+        (Some("nope"), &["JSON"]),
+        (Some(apollo), &["other", "persisted-query-manifest"]),
+        (None, &["cannot be read"]),
+    ] {
+        let workspace = Workspace::new();
+        let file = workspace.outside("documents.json");
+        if let Some(text) = text {
+            std::fs::write(&file, text).expect("written");
+        }
+        let file = file.to_str().expect("UTF-8");
+        let arguments = ["--listen", "127.0.0.1:0", "--documents", file];
+        let exited = refused(&workspace, &mut workspace.command(&arguments));
+        require_one_line(&exited, &[named, &[file, "--documents"]].concat());
+        assert!(!workspace.current().join("data").exists(), "{text:?}");
+    }
+    let workspace = Workspace::new();
+    let arguments = ["--listen", "127.0.0.1:0", "--documents-only"];
+    let exited = refused(&workspace, &mut workspace.command(&arguments));
+    require_one_line(&exited, &["--documents-only needs --documents"]);
+}

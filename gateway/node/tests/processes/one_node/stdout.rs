@@ -6,7 +6,7 @@ use fritzy_testbed::{ExitedProcess, Workspace};
 use serde_json::Value;
 
 /// Settings of all kinds, by their names in the settings file, with values other than the defaults.
-const SETTINGS: [(&str, &str); 13] = [
+const SETTINGS: [(&str, &str); 16] = [
     ("listen", "127.0.0.1:9"),
     ("data_dir", "elsewhere"),
     ("shards", "16"),
@@ -17,6 +17,9 @@ const SETTINGS: [(&str, &str); 13] = [
     ("body_bytes_total_max", "1048576"),
     ("connections_max", "7"),
     ("head_timeout_ms", "1000"),
+    ("queue_ms_max", "0"),
+    ("introspection", "off"),
+    ("cors_headers", "x-tenant"),
     ("shutdown_grace_ms", "0"),
     ("log", "warn"),
     ("log_format", "json"),
