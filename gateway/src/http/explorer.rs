@@ -1,9 +1,13 @@
-//! The page at `/`: GraphiQL where the internet is reachable, otherwise a small built-in explorer.
-//! Its files are part of the binary.
+//! The page at `/`, an explorer for the API. Its files are part of the binary, and it needs no
+//! others.
+
+use std::ffi::OsStr;
+use std::path::Path;
 
 use warp::Filter;
 use warp::Reply;
 use warp::http::{HeaderValue, StatusCode, header};
+use warp::path::Tail;
 use warp::reply::Response;
 
 use super::plain_text::plain_text;
@@ -16,33 +20,72 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str); 14] = files![
-    "document.js",
-    "dom.js",
-    "editor.js",
-    "examples.js",
-    "explorer.css",
-    "graphiql.js",
-    "json-input.js",
-    "plain.js",
-    "request.js",
-    "response.js",
-    "schema-panel.js",
-    "schema.js",
+const FILES: [(&str, &str); 43] = files![
+    "editor/code-editor.js",
+    "editor/insert.js",
+    "editor/keys.js",
+    "editor/languages.js",
+    "editor/painter.js",
+    "editor/popup.js",
+    "explorer.js",
+    "icon.svg",
+    "language/analysis.js",
+    "language/completion.js",
+    "language/json.js",
+    "language/layout.js",
+    "language/lexer.js",
+    "language/matching.js",
+    "language/operations.js",
+    "language/place.js",
+    "language/placeholders.js",
+    "language/prettify.js",
+    "language/schema.js",
+    "language/variables.js",
+    "language/walk.js",
+    "panels/clipboard.js",
+    "panels/dom.js",
+    "panels/history-panel.js",
+    "panels/json-view.js",
+    "panels/placeholder-notice.js",
+    "panels/response.js",
+    "panels/schema-panel.js",
+    "panels/tab-row.js",
+    "request-form.js",
+    "request/curl.js",
+    "request/introspect.js",
+    "request/link.js",
+    "request/post.js",
     "start.js",
-    "tabs.js",
+    "state/examples.js",
+    "state/history.js",
+    "state/saved-tabs.js",
+    "state/storage.js",
+    "style/editor.css",
+    "style/frame.css",
+    "style/panels.css",
+    "style/theme.css",
 ];
 
 pub(super) fn routes() -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
     let page = warp::path::end().map(|| file(PAGE, "text/html; charset=utf-8"));
-    let files = warp::path!("explorer" / String).map(|name: String| {
-        match FILES.iter().find(|(known, _)| *known == name) {
-            Some((_, body)) if name.ends_with(".css") => file(body, "text/css; charset=utf-8"),
-            Some((_, body)) => file(body, "text/javascript; charset=utf-8"),
-            None => plain_text(StatusCode::NOT_FOUND, "Not found.\n"),
-        }
-    });
+    let files = warp::path("explorer")
+        .and(warp::path::tail())
+        .map(|tail: Tail| {
+            let known = FILES.iter().find(|(name, _)| *name == tail.as_str());
+            match known {
+                Some((name, body)) => file(body, media_type(name)),
+                None => plain_text(StatusCode::NOT_FOUND, "Not found.\n"),
+            }
+        });
     warp::get().and(page.or(files).unify())
+}
+
+fn media_type(name: &str) -> &'static str {
+    match Path::new(name).extension().and_then(OsStr::to_str) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/javascript; charset=utf-8",
+    }
 }
 
 fn file(body: &'static str, content_type: &'static str) -> Response {

@@ -6,6 +6,7 @@ mod cargo_test;
 mod explorer;
 mod fuzz;
 mod graphql_http;
+mod page_scripts;
 mod quick_test;
 mod referee;
 mod services;
@@ -67,7 +68,7 @@ const PGBOUNCER: Tool = Tool {
 };
 
 /// Every step, in the order in which they run.
-pub(crate) const ALL: [Step; 8] = [
+pub(crate) const ALL: [Step; 9] = [
     Step {
         name: SERVICES,
         about: "real servers for the tests",
@@ -115,6 +116,14 @@ pub(crate) const ALL: [Step; 8] = [
         wants: &[],
         installs: &[NODE_JS],
         run: referee::run,
+    },
+    Step {
+        name: "page-scripts",
+        about: "the scripts of the explorer page without a browser",
+        needs: &[],
+        wants: &[],
+        installs: &[NODE_JS],
+        run: page_scripts::run,
     },
     Step {
         name: "explorer",

@@ -25,7 +25,7 @@ export class CodeEditor {
   #marks = new Set();
   // What the open popup completes.
   #completing = null;
-  #accepting = false;
+  #replacing = false;
 
   /** `onInput()` is called after each change by the user. */
   constructor(area, language, onInput) {
@@ -79,7 +79,7 @@ export class CodeEditor {
   /** Replaces the whole text, in one step that can be undone. */
   replaceAll(text) {
     if (text === this.text) return;
-    replaceRange(this.#area, 0, this.text.length, text);
+    this.#replace(0, this.text.length, text);
     this.goTo(0);
   }
 
@@ -110,11 +110,15 @@ export class CodeEditor {
     return document.activeElement === this.#area;
   }
 
-  #onChange(event) {
+  #changed() {
     this.#marks = new Set();
     this.redraw();
     this.#onInput();
-    if (this.#accepting) return;
+  }
+
+  #onChange(event) {
+    if (this.#replacing) return;
+    this.#changed();
     const typed = event.inputType === 'insertText' && !event.isComposing;
     const deleted = event.inputType?.startsWith('deleteContent') && this.#popup.isOpen;
     // Later, when the caret stands between the brackets that were just inserted.
@@ -163,10 +167,16 @@ export class CodeEditor {
 
   #accept({ insert }) {
     const { from, to } = this.#completing;
-    this.#accepting = true;
-    replaceRange(this.#area, from, to, insert);
-    this.#accepting = false;
+    this.#replace(from, to, insert);
+  }
+
+  // A browser may report one change in many steps.
+  #replace(from, to, text) {
+    this.#replacing = true;
+    replaceRange(this.#area, from, to, text);
+    this.#replacing = false;
     this.#closePopup();
+    this.#changed();
   }
 
   #followText() {

@@ -124,7 +124,7 @@ class Reader {
     return [this.#description(), this.#fullDefinition()];
   }
 
-  // Since the specification of September 2025, operations and fragments may have one.
+  // Since the specification of September 2025, operations, fragments and variables may have one.
   #description() {
     const isText = (token) => token?.kind === 'string' || token?.kind === 'block';
     return isText(this.#tokens[this.#at]) ? [this.#lay(this.#next('a description', isText)), newLine()] : '';
@@ -198,7 +198,7 @@ class Reader {
   }
 
   #variableDefinition() {
-    const parts = [this.#symbol('$'), this.#name(), this.#symbol(':'), ' ', this.#type()];
+    const parts = [this.#description(), this.#symbol('$'), this.#name(), this.#symbol(':'), ' ', this.#type()];
     if (this.#peek('=')) parts.push(' ', this.#symbol('='), ' ', this.#value());
     return [parts, this.#directives()];
   }
