@@ -218,7 +218,9 @@ export class Explorer {
     tab.running = null;
     Object.assign(this.#ids, idsFrom(outcome.body?.data));
     this.#refresh();
-    if (tab === this.#tab) this.#showOutcome();
+    if (tab !== this.#tab) return;
+    this.#showOutcome();
+    this.#response.reveal();
   }
 
   /** The request of the shown tab. If its inputs have faults, shows them and returns null. */

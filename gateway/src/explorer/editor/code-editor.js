@@ -10,6 +10,9 @@ import { Popup } from './popup.js';
 // What is worth a list without being asked for: a name, a variable, a directive, a fragment, an argument.
 const OPENS_POPUP = /[\w$@(]$|\.\.\.$/;
 
+// Between the caret and the edge of the editor, so that a letter more is seen.
+const MARGIN_PX = 12;
+
 /**
  * `language` has
  * - `colours(text, caret)`: pieces `{ start, end, role }` in order; `caret` is -1 without focus,
@@ -18,6 +21,8 @@ const OPENS_POPUP = /[\w$@(]$|\.\.\.$/;
  */
 export class CodeEditor {
   #area;
+  #gutter = el('div', { class: 'gutter', 'aria-hidden': 'true' });
+  #layer = el('div', { class: 'layer' });
   #language;
   #painter;
   #popup;
@@ -32,15 +37,9 @@ export class CodeEditor {
     this.#area = area;
     this.#language = language;
     this.#onInput = onInput;
-    const gutter = el('div', { class: 'gutter', 'aria-hidden': 'true' });
-    const layer = el('div', { class: 'layer' });
-    area.parentElement.prepend(gutter, el('div', { class: 'paint', 'aria-hidden': 'true' }, layer));
-    this.#painter = new Painter(layer, gutter);
+    area.parentElement.prepend(this.#gutter, el('div', { class: 'paint', 'aria-hidden': 'true' }, this.#layer));
+    this.#painter = new Painter(this.#layer, this.#gutter);
     this.#popup = new Popup(area, (option) => this.#accept(option));
-    area.addEventListener('scroll', () => {
-      layer.style.transform = `translate(${-area.scrollLeft}px, ${-area.scrollTop}px)`;
-      gutter.scrollTop = area.scrollTop;
-    });
     // Before the keys of the editor: an open list takes some of them.
     area.addEventListener('keydown', (event) => this.#onKey(event));
     editKeys(area, language);
@@ -50,12 +49,15 @@ export class CodeEditor {
       this.redraw();
     });
     document.addEventListener('selectionchange', () => {
-      if (this.#isFocused()) this.redraw();
+      if (!this.#isFocused()) return;
+      this.redraw();
+      // At the start of a line a browser scrolls to the caret, and leaves the space before it out of sight.
+      if ((this.text[this.caret - 1] ?? '\n') === '\n') area.scrollLeft = 0;
     });
     area.addEventListener('pointerdown', () => this.#closePopup());
     addEventListener('resize', () => this.#closePopup());
-    // The list stands still in the window while the text moves. Scroll events do not bubble.
-    addEventListener('scroll', () => this.#followText(), { capture: true, passive: true });
+    // The editor, or the page around it. Scroll events do not bubble.
+    addEventListener('scroll', () => this.#onScroll(), { capture: true, passive: true });
     this.redraw();
   }
 
@@ -84,15 +86,9 @@ export class CodeEditor {
   }
 
   goTo(offset) {
-    const area = this.#area;
-    area.focus();
-    area.setSelectionRange(offset, offset);
-    // A browser scrolls to the caret when it types, not when it is set.
-    const line = Number.parseFloat(getComputedStyle(area).lineHeight);
-    const top = (area.value.slice(0, offset).split('\n').length - 1) * line;
-    if (top < area.scrollTop || top + 2 * line > area.scrollTop + area.clientHeight) {
-      area.scrollTop = Math.max(0, top - area.clientHeight / 2);
-    }
+    this.#area.focus();
+    this.#area.setSelectionRange(offset, offset);
+    this.#reveal();
   }
 
   /** Underlines the pieces that start at these offsets, until the text is changed. */
@@ -123,10 +119,24 @@ export class CodeEditor {
     const deleted = event.inputType?.startsWith('deleteContent') && this.#popup.isOpen;
     // Later, when the caret stands between the brackets that were just inserted.
     queueMicrotask(() => {
+      this.#reveal();
       const opens = OPENS_POPUP.test(this.text.slice(0, this.caret));
       if ((typed && opens) || deleted) this.#complete(false);
       else this.#closePopup();
     });
+  }
+
+  // A browser scrolls to the caret when it types, not when a script sets it.
+  #reveal() {
+    const area = this.#area;
+    const caret = this.#painter.rectAt(this.text, this.caret);
+    const { left, top } = area.getBoundingClientRect();
+    const [right, bottom] = [left + area.clientWidth, top + area.clientHeight];
+    if (caret.left < left + MARGIN_PX) area.scrollLeft -= left + MARGIN_PX - caret.left;
+    if (caret.right > right - MARGIN_PX) area.scrollLeft += caret.right - right + MARGIN_PX;
+    if (caret.top < top) area.scrollTop -= top - caret.top + area.clientHeight / 2;
+    if (caret.bottom > bottom) area.scrollTop += caret.bottom - bottom + area.clientHeight / 2;
+    this.#onScroll();
   }
 
   #onKey(event) {
@@ -179,7 +189,11 @@ export class CodeEditor {
     this.#changed();
   }
 
-  #followText() {
+  // The colours move with the textarea, and an open list with the text.
+  #onScroll() {
+    const { scrollLeft, scrollTop } = this.#area;
+    this.#layer.style.transform = `translate(${-scrollLeft}px, ${-scrollTop}px)`;
+    this.#gutter.scrollTop = scrollTop;
     if (this.#popup.isOpen) this.#popup.moveTo(this.#painter.rectAt(this.text, this.#completing.from));
   }
 

@@ -1,5 +1,6 @@
 // Keys of a code editor in a textarea: indentation, comments, and brackets in pairs.
 
+import { lineStart } from '../language/place.js';
 import { insert } from './insert.js';
 
 const INDENT = '  ';
@@ -75,7 +76,7 @@ function typeBracket(area, sign, language) {
 
 function newLine(area) {
   const { value, selectionStart: start, selectionEnd: end } = area;
-  const line = value.slice(value.lastIndexOf('\n', start - 1) + 1, start);
+  const line = value.slice(lineStart(value, start), start);
   const outer = line.match(/^[ \t]*/)[0];
   const opening = line.trimEnd().at(-1) ?? '';
   if (!'{(['.includes(opening) || opening === '') {
@@ -110,7 +111,7 @@ function toggleComment(area, sign) {
 
 function selectedLines(area) {
   const { value, selectionStart, selectionEnd } = area;
-  const from = value.lastIndexOf('\n', selectionStart - 1) + 1;
+  const from = lineStart(value, selectionStart);
   const end = value.indexOf('\n', selectionEnd);
   const to = end < 0 ? value.length : end;
   return { from, to, lines: value.slice(from, to).split('\n') };

@@ -1,6 +1,6 @@
 // The list of completions at the caret, as a listbox that belongs to a textarea: the focus stays in the text.
 
-import { el } from '../panels/dom.js';
+import { el, prose } from '../panels/dom.js';
 
 const GAP_PX = 4;
 const PAGE_OPTIONS = 8;
@@ -103,8 +103,8 @@ export class Popup {
     }
     const { description, deprecated } = this.chosen ?? {};
     this.#about.replaceChildren(
-      deprecated ? el('p', { class: 'deprecated' }, `Deprecated: ${deprecated}`) : '',
-      description ? el('p', {}, description) : '',
+      deprecated ? el('p', { class: 'deprecated' }, 'Deprecated: ', ...prose(deprecated)) : '',
+      description ? el('p', {}, ...prose(description)) : '',
     );
     this.#about.hidden = !description && !deprecated;
   }

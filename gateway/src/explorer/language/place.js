@@ -15,3 +15,9 @@ export function offsetOf(text, { line, column }) {
     .join('').length;
   return Math.min(before + inLine, text.length);
 }
+
+/** The offset at which the line of an offset begins. */
+export function lineStart(text, offset) {
+  // A search from -1 would find a line break at 0.
+  return offset === 0 ? 0 : text.lastIndexOf('\n', offset - 1) + 1;
+}

@@ -25,6 +25,12 @@ export class ResponsePane {
     parts.copy.addEventListener('click', () => copyText(parts.copy, this.#text));
   }
 
+  /** Scrolls to the pane where it is below the window, as on a phone. */
+  reveal() {
+    const pane = this.#parts.body.parentElement;
+    if (pane.getBoundingClientRect().top > innerHeight) pane.scrollIntoView({ block: 'start' });
+  }
+
   /** Draws an outcome of post.js. */
   draw(outcome) {
     const { status, errors, copy } = this.#parts;

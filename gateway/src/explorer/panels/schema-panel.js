@@ -1,7 +1,7 @@
 // The side panel that shows the schema: an overview, one page for each type, and a search.
 
 import { isRequired, membersOf, searchSchema, unwrap } from '../language/schema.js';
-import { el } from './dom.js';
+import { el, prose } from './dom.js';
 
 const FOUND_MAX = 50;
 
@@ -203,11 +203,6 @@ function kindOf(type) {
 
 function description({ description: text }) {
   return text ? el('p', { class: 'description' }, ...prose(text)) : '';
-}
-
-// Descriptions are Markdown; of it, only code is frequent enough to be drawn.
-function prose(text) {
-  return text.split(/`([^`\n]+)`/).map((part, index) => (index % 2 === 1 ? el('code', {}, part) : part));
 }
 
 // The address comes from the schema; as a link it could be a script.

@@ -50,8 +50,10 @@ export class TabRow {
   }
 
   rename(content, title) {
-    const { name } = this.#entries.find((entry) => entry.content === content);
-    if (name.textContent !== title) name.textContent = title;
+    const { tab, name } = this.#entries.find((entry) => entry.content === content);
+    if (name.textContent === title) return;
+    name.textContent = title;
+    if (tab.getAttribute('aria-selected') === 'true') scrollTo(tab);
   }
 
   /** Shows the tab that was added with this content. */
@@ -62,7 +64,7 @@ export class TabRow {
       entry.tab.tabIndex = chosen ? 0 : -1;
       if (!chosen) continue;
       this.#panel.setAttribute('aria-labelledby', entry.tab.id);
-      entry.tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+      scrollTo(entry.tab);
       if (focus) entry.tab.focus();
     }
     this.#onSelect(content);
@@ -96,4 +98,8 @@ export class TabRow {
     event.preventDefault();
     this.select(this.#entries[goal].content, { focus: true });
   }
+}
+
+function scrollTo(tab) {
+  tab.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }

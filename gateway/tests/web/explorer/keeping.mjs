@@ -1,6 +1,6 @@
 // What stays over a reload and in the next window: tabs, history, and nothing secret. And documents from links.
 
-import { button, headersOf, newTab, openExplorer, outcomeOf, queryOf, responseOf, run, selectedTab, tab, variablesOf } from './page.mjs';
+import { appears, button, headersOf, newTab, openExplorer, outcomeOf, queryOf, responseOf, run, selectedTab, tab, variablesOf } from './page.mjs';
 
 const SECRET = 'Bearer never-kept';
 
@@ -80,7 +80,7 @@ export async function keptNowhere({ page, base, check }) {
   await openExplorer(page, base);
   await queryOf(page).fill('{ __typename }');
   check('kept nowhere: the page works', (await run(page)).data?.__typename === 'Query');
-  check('kept nowhere: and says so', await page.getByText('This browser does not keep the tabs').isVisible());
+  check('kept nowhere: and says so', await appears(page.getByText('This browser does not keep the tabs')));
   await button(page, 'History').click();
   check('kept nowhere: it has a history until a reload', (await page.getByRole('list', { name: 'Requests' }).getByRole('listitem').count()) === 1);
 }

@@ -83,7 +83,11 @@ export async function pictures({ page, context, base, check, folder }) {
   await run(page);
   await typeLink(page, 'Order').click();
   await newTab(page);
-  await page.keyboard.type('query Accounts($first: Int! = 3) {\naccountsConnection(first: $first) {\nnodes {\nid\nname\norders {\nid\ntotalPrice\nst');
+  await page.keyboard.type('query Accounts($first: Int! = 3) {\naccountsConnection(first: $first) {\nnodes {\nid\nname\norders {\nid\ntotalPrice');
+  await page.keyboard.press('Control+Enter');
+  await outcomeOf(page).filter({ hasText: /^HTTP/ }).waitFor();
+  await queryOf(page).press('Enter');
+  await page.keyboard.type('st');
   await settle(page);
   await page.screenshot({ path: join(folder, 'explorer.png') });
   await page.emulateMedia({ colorScheme: 'dark' });

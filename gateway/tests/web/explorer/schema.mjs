@@ -76,7 +76,7 @@ export async function schemaKinds({ page, base, check }) {
   check('kinds: fragments of a union complete', (await optionsOf(page).first().textContent()).startsWith('Cat'));
   await page.keyboard.press('Enter');
   await page.keyboard.type(' { li');
-  check('kinds: a deprecated field is told in the list', (await page.locator('.popup').textContent()).includes('Deprecated: Use `nine`.'), await page.locator('.popup').textContent());
+  check('kinds: a deprecated field is told in the list', (await page.locator('.popup').textContent()).includes('Deprecated: Use nine.'), await page.locator('.popup').textContent());
   await page.keyboard.press('Escape');
   await page.unroute('**/graphql');
 }

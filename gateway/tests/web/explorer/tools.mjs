@@ -241,5 +241,7 @@ export async function narrow({ page, base, check }) {
   await queryOf(page).fill('{ __typename }');
   await button(page, 'Run').tap();
   check('narrow: a request runs', (await shownResponse(page)).data?.__typename === 'Query');
+  const top = await page.locator('.response').evaluate((pane) => pane.getBoundingClientRect().top);
+  check('narrow: and its response is in view', top < 844, `${top} px`);
   check('narrow: still without sideways scrolling', (await width()) <= 390, `${await width()} px`);
 }
