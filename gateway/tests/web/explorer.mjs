@@ -88,7 +88,7 @@ try {
   await group('kinds of types', schemaKinds);
   await group('without a schema', withoutSchema);
   await group('large response', largeResponse);
-  await group('narrow', narrow, { viewport: NARROW, hasTouch: true });
+  await group('narrow', narrow, { viewport: NARROW, hasTouch: true, isMobile: true });
   await group('pictures', pictures);
 } finally {
   await browser.close();

@@ -115,7 +115,9 @@ export class CodeEditor {
   #onChange(event) {
     if (this.#replacing) return;
     this.#changed();
-    const typed = event.inputType === 'insertText' && !event.isComposing;
+    // The keyboards of phones compose every word; elsewhere, a composition is a word of another script.
+    const composed = event.inputType === 'insertCompositionText' && matchMedia('(pointer: coarse)').matches;
+    const typed = (event.inputType === 'insertText' && !event.isComposing) || composed;
     const deleted = event.inputType?.startsWith('deleteContent') && this.#popup.isOpen;
     // Later, when the caret stands between the brackets that were just inserted.
     queueMicrotask(() => {

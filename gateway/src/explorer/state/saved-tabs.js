@@ -2,7 +2,9 @@
 
 import { Kept } from './storage.js';
 
+// More are hard to tell apart in a row; documents from links and from the history still open.
 export const TABS_MAX = 20;
+const STORED_TABS_MAX = 100;
 const KEY = 'fritzy.explorer.tabs.1';
 
 /**
@@ -42,7 +44,7 @@ export function readTabs(value) {
   if (!Array.isArray(value?.tabs)) return null;
   const tabs = value.tabs
     .filter((tab) => typeof tab?.query === 'string')
-    .slice(0, TABS_MAX)
+    .slice(0, STORED_TABS_MAX)
     .map(({ query, variables, headers, operation }) => ({
       query,
       variables: textOr(variables, ''),

