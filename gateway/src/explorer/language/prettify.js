@@ -132,7 +132,9 @@ class Reader {
 
   #fullDefinition() {
     if (this.#peek('fragment')) {
-      const head = [this.#name(), ' ', this.#name(), ' ', this.#symbol('on'), ' ', this.#name('a type')];
+      const isFragmentName = ({ kind, text }) => kind === 'name' && text !== 'on';
+      const name = () => this.#lay(this.#next('the name of the fragment', isFragmentName));
+      const head = [this.#name(), ' ', name(), ' ', this.#symbol('on'), ' ', this.#name('a type')];
       return [head, this.#directives(), ' ', this.#selectionSet()];
     }
     const isType = ({ text }) => OPERATION_TYPES.includes(text);

@@ -26,6 +26,11 @@ const REQUESTS = [
 
 export async function curl(checks) {
   links(checks);
+  checks.same(
+    'body: numbers keep their digits, in one line',
+    bodyOf({ query: '{\n  a }', variables: '{\n "n": 12345678901234567890, "p": 1.50 }', operationName: 'A' }),
+    '{"query":"{\\n  a }","variables":{"n":12345678901234567890,"p":1.50},"operationName":"A"}',
+  );
   checks.same('headers: an impossible one is refused', headersFault({ 'a\nb': 'x' }) !== null, true);
   const tool = await run('curl', ['--version'], { timeout: COMMAND_MS_MAX }).catch(() => null);
   const received = [];

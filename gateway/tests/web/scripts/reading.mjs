@@ -8,6 +8,9 @@ import { fillPlaceholders, idsFrom, placeholdersIn } from '../../../src/explorer
 import { walk } from '../../../src/explorer/language/walk.js';
 import { SHOP, ZOO } from './schemas.mjs';
 
+// A time that grows with the square of the document would be minutes.
+const HOSTILE_MS_MAX = 5_000;
+
 const kinds = (source) => tokenize(source).map(({ kind, text }) => `${kind} ${text}`);
 const titled = (source, chosen) => titleOf(source, analyse(source, null).operations, chosen);
 const problems = (source, schema = ZOO) => analyse(source, schema).problems.map(({ message }) => message);
@@ -116,7 +119,7 @@ function hostileDocuments(checks) {
       fault = error.message;
     }
     const ms = performance.now() - started;
-    checks.check(`hostile: ${deep} nested ${name} are read in a second`, fault === null && ms < 1_000, fault ?? `${ms} ms`);
+    checks.check(`hostile: ${deep} nested ${name} are read in time`, fault === null && ms < HOSTILE_MS_MAX, fault ?? `${ms} ms`);
   }
 }
 

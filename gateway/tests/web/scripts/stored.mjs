@@ -55,6 +55,7 @@ function history(checks) {
   const kept = new History();
   for (let index = 0; index < ENTRIES_MAX + 10; index += 1) kept.add({ ...tab(`{ a${index} }`, SECRET) }, index);
   checks.same('history: it is bounded', kept.entries.length, ENTRIES_MAX);
+  checks.same('history: so is what is stored of it', JSON.parse(local.text).length, ENTRIES_MAX);
   checks.same('history: the latest comes first', kept.entries[0].query, `{ a${ENTRIES_MAX + 9} }`);
   checks.check('history: it has no headers', !local.text.includes('secret'));
   kept.add(tab('{ a30 }'), 999);
