@@ -1,38 +1,71 @@
-// Selects the page at `/`: GraphiQL if its files arrive in time, otherwise the node's own explorer.
+// Starts the page at `/`.
 
-import { loadGraphiQL } from './graphiql.js';
-import { showPlain } from './plain.js';
+import { Explorer } from './explorer.js';
+import { HistoryPanel } from './panels/history-panel.js';
+import { SchemaPanel } from './panels/schema-panel.js';
+import { readSchema } from './request/introspect.js';
+import { documentIn } from './request/link.js';
+import { EXAMPLES } from './state/examples.js';
+import { History } from './state/history.js';
+import { SavedTabs } from './state/saved-tabs.js';
 
-// After this time a page seems broken to a person. A closed network may never return a response.
-const GRAPHIQL_WAIT_MS_MAX = 3_000;
+// Below this width a panel beside the editors would push the response off the screen.
+const PANEL_BESIDE_PX_MIN = 900;
 
-const app = document.getElementById('app');
+const app = document.querySelector('.explorer');
+const find = (selector) => app.querySelector(selector);
+const saved = new SavedTabs();
+const history = new History();
 
-if (new URLSearchParams(location.search).has('plain')) {
-  showPlain(app, { text: '', link: 'Open GraphiQL' });
-} else {
-  await showGraphiQL();
+app.hidden = false;
+const start = saved.read() ?? { tabs: EXAMPLES.map(({ query }) => ({ query })), selected: 0, keepHeaders: false };
+const explorer = new Explorer(app, { ...start, documents: start.tabs, saved, history, onReference });
+
+const historyPanel = new HistoryPanel(find('#history'), {
+  history,
+  examples: EXAMPLES,
+  titleOf: (entry) => explorer.titleOf(entry),
+  onOpen: (entry) => explorer.open(entry),
+});
+const schemaPanel = new SchemaPanel(find('#schema'), loadSchema);
+const panels = togglePanels([
+  { button: find('.history-toggle'), panel: find('#history'), onOpen: () => historyPanel.draw() },
+  { button: find('.schema-toggle'), panel: find('#schema'), onOpen: () => {} },
+]);
+if (innerWidth >= PANEL_BESIDE_PX_MIN) panels.show(find('#schema'));
+
+// A linked document is shown, not run, and taken out of the address: a reload would show it again.
+const linked = documentIn(location.search);
+if (linked) {
+  explorer.open(linked);
+  globalThis.history.replaceState(null, '', location.pathname);
+}
+await loadSchema();
+
+async function loadSchema() {
+  schemaPanel.showLoading();
+  const { schema = null, fault } = await readSchema(explorer.headers);
+  explorer.schema = schema;
+  schemaPanel.show(schema, fault);
 }
 
-async function showGraphiQL() {
-  const attempt = loadGraphiQL();
-  try {
-    const mount = await within(GRAPHIQL_WAIT_MS_MAX, attempt.ready);
-    mount(app, (error) => fallBack(attempt, 'GraphiQL stopped working', error));
-  } catch (error) {
-    fallBack(attempt, 'GraphiQL could not be loaded from its CDN', error);
+function onReference({ type, member }) {
+  panels.show(find('#schema'));
+  schemaPanel.open(type.name, member?.name);
+}
+
+// One panel at a time; the button of an open one closes it.
+function togglePanels(entries) {
+  const show = (shown) => {
+    for (const { button, panel, onOpen } of entries) {
+      const open = panel === shown;
+      if (open && panel.hidden) onOpen();
+      button.setAttribute('aria-expanded', String(open));
+      panel.hidden = !open;
+    }
+  };
+  for (const { button, panel } of entries) {
+    button.addEventListener('click', () => show(panel.hidden ? panel : null));
   }
-}
-
-function fallBack(attempt, reason, error) {
-  attempt.abandon();
-  console.info(`${reason}; showing the explorer of this node.`, error);
-  showPlain(app, { text: `${reason}, so this is the node’s own explorer.`, link: 'Try GraphiQL again' });
-}
-
-function within(limitMs, promise) {
-  const deadline = new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`nothing after ${limitMs} ms`)), limitMs);
-  });
-  return Promise.race([promise, deadline]);
+  return { show };
 }

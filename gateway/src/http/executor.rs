@@ -202,10 +202,14 @@ fn add_cost(
     response.extensions.insert(COST_EXTENSION.into(), cost);
 }
 
+/// The fields that return the schema: those of introspection, and that for a router of Apollo
+/// Federation.
+const SCHEMA_FIELDS: [&str; 3] = ["__schema", "__type", "_service"];
+
 /// Whether a merged operation reads the schema. It has fields only at its root.
 fn introspects(document: &ExecutableDocument) -> bool {
     let is_introspection = |item: &Selection| match item {
-        Selection::Field(field) => ["__schema", "__type"].contains(&field.node.name.node.as_str()),
+        Selection::Field(field) => SCHEMA_FIELDS.contains(&field.node.name.node.as_str()),
         _ => false,
     };
     document.operations.iter().any(|(_, operation)| {

@@ -1,16 +1,19 @@
-//! The page at `/`: GraphiQL where the internet is reachable, otherwise a small built-in explorer.
-//! Its files are part of the binary.
+//! The page at `/`, an explorer for the API. Its files are part of the binary, and it needs no
+//! others.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::path::Tail;
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
 use super::encoding::{Accepted, Encoding};
-use super::page_policy;
+use super::page_policy::PAGE_POLICY;
 use super::plain_text::plain_text;
 
 const PAGE: &str = include_str!("../explorer/page.html");
@@ -21,21 +24,50 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str); 14] = files![
-    "document.js",
-    "dom.js",
-    "editor.js",
-    "examples.js",
-    "explorer.css",
-    "graphiql.js",
-    "json-input.js",
-    "plain.js",
-    "request.js",
-    "response.js",
-    "schema-panel.js",
-    "schema.js",
+const FILES: [(&str, &str); 43] = files![
+    "editor/code-editor.js",
+    "editor/insert.js",
+    "editor/keys.js",
+    "editor/languages.js",
+    "editor/painter.js",
+    "editor/popup.js",
+    "explorer.js",
+    "icon.svg",
+    "language/analysis.js",
+    "language/completion.js",
+    "language/json.js",
+    "language/layout.js",
+    "language/lexer.js",
+    "language/matching.js",
+    "language/operations.js",
+    "language/place.js",
+    "language/placeholders.js",
+    "language/prettify.js",
+    "language/schema.js",
+    "language/variables.js",
+    "language/walk.js",
+    "panels/clipboard.js",
+    "panels/dom.js",
+    "panels/history-panel.js",
+    "panels/json-view.js",
+    "panels/placeholder-notice.js",
+    "panels/response.js",
+    "panels/schema-panel.js",
+    "panels/tab-row.js",
+    "request-form.js",
+    "request/curl.js",
+    "request/introspect.js",
+    "request/link.js",
+    "request/post.js",
     "start.js",
-    "tabs.js",
+    "state/examples.js",
+    "state/history.js",
+    "state/saved-tabs.js",
+    "state/storage.js",
+    "style/editor.css",
+    "style/frame.css",
+    "style/panels.css",
+    "style/theme.css",
 ];
 
 /// A file of the page, compressed when it is first wanted so.
@@ -54,37 +86,39 @@ pub(super) fn routes(compression: bool) -> BoxedFilter<(Response,)> {
     };
     let accepted = warp::header::headers_cloned().map(accepted);
     let page = Arc::new(PageFile::new(PAGE, "text/html; charset=utf-8"));
-    let policy = page_policy::of(PAGE);
     let page = warp::path::end()
         .and(accepted.clone())
         .map(move |accepted| {
             let mut response = page.respond(accepted);
             let headers = response.headers_mut();
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
-            headers.insert(
-                header::REFERRER_POLICY,
-                HeaderValue::from_static("no-referrer"),
-            );
+            for (name, value) in [
+                (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+                (header::REFERRER_POLICY, "no-referrer"),
+            ] {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
             response
         });
-    let files = FILES.map(|(name, body)| {
-        let content_type = match name.ends_with(".css") {
-            true => "text/css; charset=utf-8",
-            false => "text/javascript; charset=utf-8",
-        };
-        (name, PageFile::new(body, content_type))
-    });
+    let files = FILES.map(|(name, body)| (name, PageFile::new(body, media_type(name))));
     let files = Arc::new(files);
-    let files =
-        warp::path!("explorer" / String)
-            .and(accepted)
-            .map(move |wanted: String, accepted| {
-                match files.iter().find(|(name, _)| *name == wanted) {
-                    Some((_, file)) => file.respond(accepted),
-                    None => plain_text(StatusCode::NOT_FOUND, "Not found.\n"),
-                }
-            });
+    let files = warp::path("explorer")
+        .and(warp::path::tail())
+        .and(accepted)
+        .map(move |wanted: Tail, accepted| {
+            match files.iter().find(|(name, _)| *name == wanted.as_str()) {
+                Some((_, file)) => file.respond(accepted),
+                None => plain_text(StatusCode::NOT_FOUND, "Not found.\n"),
+            }
+        });
     page.or(files).unify().boxed()
+}
+
+fn media_type(name: &str) -> &'static str {
+    match Path::new(name).extension().and_then(OsStr::to_str) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/javascript; charset=utf-8",
+    }
 }
 
 impl PageFile {

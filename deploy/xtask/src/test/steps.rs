@@ -7,6 +7,7 @@ mod clients;
 mod explorer;
 mod fuzz;
 mod graphql_http;
+mod page_scripts;
 mod quick_test;
 mod referee;
 mod services;
@@ -68,7 +69,7 @@ const PGBOUNCER: Tool = Tool {
 };
 
 /// Every step, in the order in which they run.
-pub(crate) const ALL: [Step; 9] = [
+pub(crate) const ALL: [Step; 10] = [
     Step {
         name: SERVICES,
         about: "real servers for the tests",
@@ -124,6 +125,14 @@ pub(crate) const ALL: [Step; 9] = [
         wants: &[],
         installs: &[NODE_JS],
         run: clients::run,
+    },
+    Step {
+        name: "page-scripts",
+        about: "the scripts of the explorer page without a browser",
+        needs: &[],
+        wants: &[],
+        installs: &[NODE_JS],
+        run: page_scripts::run,
     },
     Step {
         name: "explorer",

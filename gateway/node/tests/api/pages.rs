@@ -1,5 +1,6 @@
 //! Other paths that a node serves: the explorer, and the probes.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use fritzy_testbed_shop::Response;
@@ -42,22 +43,61 @@ async fn root_serves_the_explorer_and_its_files() {
         page.text.to_lowercase().starts_with("<!doctype html>"),
         "{page:?}"
     );
-    let own = page.text.split(['"', '\'']).filter_map(|word| {
-        let word = word.trim_start_matches(['.', '/']);
-        word.strip_prefix("explorer/")
-    });
-    let own: Vec<&str> = own.filter(|name| name.contains('.')).collect();
-    assert!(!own.is_empty(), "the page names files: {page:?}");
-    for name in own {
-        let file = get(&node, &format!("/explorer/{name}")).await;
-        assert_eq!(file.status, StatusCode::OK, "{name}");
-        let expected = if name.ends_with(".css") {
-            "text/css; charset=utf-8"
-        } else {
-            "text/javascript; charset=utf-8"
+    let mut open = paths_in(&page.text, "/");
+    assert!(!open.is_empty(), "the page names files: {page:?}");
+    let mut seen = BTreeSet::new();
+    while let Some(path) = open.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let file = get(&node, &path).await;
+        assert_eq!(file.status, StatusCode::OK, "{path}");
+        let expected = match path.rsplit('.').next() {
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "text/javascript; charset=utf-8",
         };
-        assert_eq!(media_type(&file), expected, "{name}");
+        assert_eq!(media_type(&file), expected, "{path}");
+        if path.ends_with(".js") {
+            open.extend(paths_in(&file.text, &path));
+        }
     }
+    // Scripts that others import, too.
+    assert!(seen.contains("/explorer/language/lexer.js"), "{seen:?}");
+}
+
+/// The paths of the files that a page or a script names: absolute ones, and a script's imports.
+fn paths_in(text: &str, path: &str) -> Vec<String> {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let words = text.split(['"', '\'']);
+    let files = words.filter(|word| {
+        let is_file = [".js", ".css", ".svg"]
+            .iter()
+            .any(|end| word.ends_with(end));
+        let is_path = ["/explorer/", "./", "../"]
+            .iter()
+            .any(|start| word.starts_with(start));
+        is_file && is_path
+    });
+    files.map(|file| joined(folder, file)).collect()
+}
+
+/// `/a/b` and `../c.js` make `/a/c.js`.
+fn joined(folder: &str, file: &str) -> String {
+    if file.starts_with('/') {
+        return file.to_owned();
+    }
+    let mut parts: Vec<&str> = folder.split('/').collect();
+    for part in file.split('/') {
+        match part {
+            "." => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,6 +110,9 @@ async fn unknown_paths_are_not_found() {
         "/healthz",
         "/explorer/nope.js",
         "/explorer/../x",
+        "/explorer/language",
+        "/explorer/language/",
+        "/explorer/page.html",
     ] {
         let response = get(&node, path).await;
         assert_eq!(response.status, StatusCode::NOT_FOUND, "{path}");
@@ -90,7 +133,7 @@ async fn head_has_the_headers_of_get_and_no_body() {
         "/",
         "/healthz/live",
         "/healthz/ready",
-        "/explorer/explorer.css",
+        "/explorer/style/frame.css",
         "/nope",
     ] {
         let get = get(&node, path).await;
@@ -135,8 +178,16 @@ async fn page_may_load_only_what_it_names() {
     assert_eq!(header("referrer-policy"), "no-referrer");
     let file = get(&node, "/explorer/start.js").await;
     assert_eq!(file.headers["x-content-type-options"], "nosniff");
-    // The policy stops what it does not know: nothing inline but scripts with a hash.
-    for inline in [" onclick=", " onload=", " style=\"", "javascript:"] {
+    assert!(!policy.contains("http"), "no other host: {policy}");
+    // The policy stops everything inline.
+    for inline in [
+        " onclick=",
+        " onload=",
+        " style=\"",
+        "javascript:",
+        "<style",
+        "<script>",
+    ] {
         assert!(!page.text.contains(inline), "{inline}");
     }
 }
@@ -144,7 +195,7 @@ async fn page_may_load_only_what_it_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn page_and_files_are_compressed() {
     let node = TestNode::start().await;
-    for path in ["/", "/explorer/explorer.css"] {
+    for path in ["/", "/explorer/style/frame.css"] {
         let plain = get(&node, path).await;
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\naccept-encoding: gzip\r\n\r\n"

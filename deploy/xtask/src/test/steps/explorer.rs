@@ -1,5 +1,5 @@
-//! The explorer page in a real browser against a real node. A screenshot stays in the target
-//! folder.
+//! The explorer page in a real browser against a real node. Screenshots stay in the target folder:
+//! `explorer.png`, which `docs/pictures` has a copy of, and those in the dark and on a phone.
 
 use std::path::Path;
 
@@ -25,13 +25,12 @@ pub(super) fn run(environment: &Environment) -> Result<Outcome> {
         Ready::With(node_js) => node_js,
         Ready::Missing(reason) => return Ok(Outcome::Skipped(reason)),
     };
-    let screenshot = environment.target.join("explorer.png");
     with_node(environment, "explorer", |url| {
         run_client(
             &node_js,
             environment,
             "explorer.mjs",
-            &[Path::new(url), &chromium, &screenshot],
+            &[Path::new(url), &chromium, &environment.target],
         )
     })
 }

@@ -1,4 +1,62 @@
-// Reads JSON that a person typed, or reports the position of the first fault.
+// JSON as text: its tokens, its layout, the faults of what a person typed. Numbers keep the digits that were written.
+
+import { positionOf } from './place.js';
+
+const PART = /[ \t\r\n]+|("(?:\\.|[^"\\\u0000-\u001f])*")|[{}[\]:,]|[-+.\w]+|"[^\n]*|[^]/gy;
+const WORDS = new Set(['true', 'false', 'null']);
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+const INDENT = '  ';
+
+/**
+ * The tokens of a JSON text as `{ kind, text, start, end }`; `kind` is `name`, `string`, `number`, `literal`,
+ * `punctuator` or `error`.
+ */
+export function tokenizeJson(text) {
+  const tokens = [];
+  for (const match of text.matchAll(PART)) {
+    const [part, string] = match;
+    if (/^[ \t\r\n]/.test(part)) continue;
+    tokens.push({ kind: kindOf(part, string), text: part, start: match.index, end: match.index + part.length });
+  }
+  for (const [index, token] of tokens.entries()) {
+    if (token.kind === 'string' && tokens[index + 1]?.text === ':') token.kind = 'name';
+  }
+  return tokens;
+}
+
+function kindOf(part, string) {
+  if (string) return 'string';
+  if ('{}[]:,'.includes(part)) return 'punctuator';
+  if (WORDS.has(part)) return 'literal';
+  return NUMBER.test(part) ? 'number' : 'error';
+}
+
+/** Valid JSON without its spaces and lines; each number and text stays as it was written. */
+export function compactJson(text) {
+  return tokenizeJson(text)
+    .map((token) => token.text)
+    .join('');
+}
+
+/** Lays out valid JSON like `JSON.stringify(…, null, 2)`, but keeps each number and text as it was written. */
+export function formatJson(text) {
+  const out = [];
+  let depth = 0;
+  let before = '';
+  for (const [part] of text.matchAll(PART)) {
+    if (/^[ \t\r\n]/.test(part)) continue;
+    const opens = part === '{' || part === '[';
+    const closes = part === '}' || part === ']';
+    const afterOpening = before === '{' || before === '[';
+    if (closes) depth -= 1;
+    if (closes ? !afterOpening : afterOpening || before === ',') out.push('\n', INDENT.repeat(depth));
+    else if (before === ':') out.push(' ');
+    out.push(part);
+    if (opens) depth += 1;
+    before = part;
+  }
+  return out.join('');
+}
 
 /**
  * Reads the text of an editor that must contain a JSON object. `what` names the editor in the message.
@@ -19,18 +77,6 @@ export function readObject(text, what) {
     return { fault: `${what}: a JSON object such as { "name": "value" } is needed, not ${found}.`, offset: 0 };
   }
   return { value };
-}
-
-/** Line and column, from 1, of an offset in a text. */
-export function positionOf(text, offset) {
-  const before = text.slice(0, offset).split('\n');
-  return { line: before.length, column: before.at(-1).length + 1 };
-}
-
-/** The offset of a line and column, both from 1. */
-export function offsetOf(text, { line, column }) {
-  const before = text.split('\n').slice(0, line - 1);
-  return before.reduce((sum, one) => sum + one.length + 1, 0) + column - 1;
 }
 
 class Fault {

@@ -1,21 +1,60 @@
 // The response pane: the status and the time, the errors as text, the body as JSON.
 
+import { formatJson } from '../language/json.js';
+import { ENDPOINT } from '../request/post.js';
+import { copyText } from './clipboard.js';
 import { el } from './dom.js';
-import { ENDPOINT } from './request.js';
+import { JsonView } from './json-view.js';
 
-// Colouring a body above the first size stalls the page; showing one above the second does, too.
-const COLOURED_CHARS_MAX = 200_000;
-const SHOWN_CHARS_MAX = 2_000_000;
+// More text than a person scrolls through, and than a browser lays out in a moment.
+const SHOWN_CHARS_MAX = 5_000_000;
 const FOREIGN_CHARS_MAX = 4_000;
 
-/** Draws an outcome of request.js. A click on a place in the query calls `goTo({ line, column })`. */
-export function drawResponse({ status, errors, body }, outcome, goTo) {
-  const list = errorsOf(outcome);
-  status.textContent = statusLine(outcome, list.length);
-  status.classList.toggle('bad', list.length > 0);
-  errors.replaceChildren(...list.map((error) => drawError(error, goTo)));
-  errors.hidden = list.length === 0;
-  body.replaceChildren(...drawBody(outcome));
+export class ResponsePane {
+  #parts;
+  #view;
+  #goTo;
+  // The whole text, of which the pane may show a part.
+  #text = '';
+
+  /** `parts` are the elements of the pane. A click on a place in the query calls `goTo({ line, column })`. */
+  constructor(parts, goTo) {
+    this.#parts = parts;
+    this.#view = new JsonView(parts.body);
+    this.#goTo = goTo;
+    parts.copy.addEventListener('click', () => copyText(parts.copy, this.#text));
+  }
+
+  /** Scrolls to the pane where it is below the window, as on a phone. */
+  reveal() {
+    const pane = this.#parts.body.parentElement;
+    if (pane.getBoundingClientRect().top > innerHeight) pane.scrollIntoView({ block: 'start' });
+  }
+
+  /** Draws an outcome of post.js. */
+  draw(outcome) {
+    const { status, errors, copy } = this.#parts;
+    const list = errorsOf(outcome);
+    status.textContent = statusLine(outcome, list.length);
+    status.classList.toggle('bad', list.length > 0);
+    errors.replaceChildren(...list.map((error) => drawError(error, this.#goTo)));
+    errors.hidden = list.length === 0;
+    this.#drawBody(outcome);
+    copy.hidden = this.#text === '';
+  }
+
+  #drawBody(outcome) {
+    const isJson = outcome?.kind === 'response';
+    this.#text = isJson ? formatJson(outcome.text) : (outcome?.text ?? '');
+    const max = isJson ? SHOWN_CHARS_MAX : FOREIGN_CHARS_MAX;
+    if (isJson && this.#text.length <= max) this.#view.show(this.#text);
+    else this.#view.showPlain(cut(this.#text, max));
+  }
+}
+
+/** The places in the document that the errors of an outcome name, as `{ line, column }`. */
+export function placesOf(outcome) {
+  return errorsOf(outcome).flatMap((error) => locationsOf(error));
 }
 
 function statusLine(outcome, errorCount) {
@@ -59,9 +98,14 @@ function errorsOf(outcome) {
   }
 }
 
+function locationsOf(error) {
+  const places = Array.isArray(error?.locations) ? error.locations : [];
+  return places.filter((place) => Number.isInteger(place?.line) && Number.isInteger(place?.column));
+}
+
 function drawError(error, goTo) {
   const { code, field } = error?.extensions ?? {};
-  const places = Array.isArray(error?.locations) ? error.locations : [];
+  const places = locationsOf(error);
   const at = Array.isArray(error?.path) ? `at ${error.path.join('.')}` : '';
   const facts = [at, field ? `field ${field}` : ''].filter(Boolean).join(', ');
   return el(
@@ -80,28 +124,6 @@ function drawError(error, goTo) {
   );
 }
 
-function drawBody(outcome) {
-  if (outcome?.kind === 'not-json') return [cut(outcome.text, FOREIGN_CHARS_MAX)];
-  if (outcome?.kind !== 'response') return [];
-  const text = JSON.stringify(outcome.body, null, 2);
-  return text.length > COLOURED_CHARS_MAX ? [cut(text, SHOWN_CHARS_MAX)] : colour(text);
-}
-
 function cut(text, max) {
   return text.length > max ? `${text.slice(0, max)}\n… ${text.length - max} more characters` : text;
-}
-
-const JSON_PART = /("(?:\\.|[^"\\])*")(?=(:)?)|-?\d[\d.eE+-]*|true|false|null/g;
-
-function colour(json) {
-  const parts = [];
-  let done = 0;
-  for (const match of json.matchAll(JSON_PART)) {
-    const [part, string, colon] = match;
-    let kind = 'number';
-    if (string) kind = colon ? 'name' : 'string';
-    parts.push(json.slice(done, match.index), el('span', { class: kind }, part));
-    done = match.index + part.length;
-  }
-  return [...parts, json.slice(done)];
 }

@@ -1,5 +1,7 @@
 // One request to the API and its outcome.
 
+import { compactJson } from '../language/json.js';
+
 export const ENDPOINT = '/graphql';
 // With the first media type the server uses accurate HTTP statuses: https://graphql.github.io/graphql-over-http/draft/
 export const ACCEPT = 'application/graphql-response+json, application/json';
@@ -8,21 +10,20 @@ export const ACCEPT = 'application/graphql-response+json, application/json';
 const RESPONSE_WAIT_MS_MAX = 60_000;
 
 /**
- * Posts one GraphQL request. Never rejects; resolves to one of
- * - `{ kind: 'response', status, ms, body }`: the server returned JSON,
+ * Posts one GraphQL request `{ query, variables, operationName, headers }`: `variables` is the text of a JSON object or
+ * empty, so that numbers keep their digits; `headers` extend the standard headers and override them. Never rejects; resolves to one of
+ * - `{ kind: 'response', status, ms, body, text }`: the server returned JSON,
  * - `{ kind: 'not-json', status, ms, contentType, text }`,
  * - `{ kind: 'unreachable', reason }`, `{ kind: 'late', ms }`, `{ kind: 'cancelled' }`.
- *
- * `headers` extend the standard headers and override them.
  */
-export async function post({ query, variables, operationName, headers = {} }, signal) {
+export async function post(request, signal) {
   const started = performance.now();
   const deadline = AbortSignal.timeout(RESPONSE_WAIT_MS_MAX);
   try {
     const response = await fetch(ENDPOINT, {
       method: 'POST',
-      headers: allHeaders(headers),
-      body: JSON.stringify({ query, variables, operationName }),
+      headers: allHeaders(request.headers ?? {}),
+      body: bodyOf(request),
       signal: AbortSignal.any(signal ? [signal, deadline] : [deadline]),
     });
     const text = await response.text();
@@ -33,6 +34,14 @@ export async function post({ query, variables, operationName, headers = {} }, si
     if (deadline.aborted) return { kind: 'late', ms: RESPONSE_WAIT_MS_MAX };
     return { kind: 'unreachable', reason: error.message };
   }
+}
+
+/** The body of a request: JSON in one line. */
+export function bodyOf({ query, variables = '', operationName }) {
+  const fields = [`"query":${JSON.stringify(query)}`];
+  if (variables.trim() !== '') fields.push(`"variables":${compactJson(variables)}`);
+  if (operationName !== undefined) fields.push(`"operationName":${JSON.stringify(operationName)}`);
+  return `{${fields.join(',')}}`;
 }
 
 /** The reason why the browser would reject these headers, or null. */
@@ -56,7 +65,7 @@ function allHeaders(own) {
 
 function readBody(text, contentType) {
   try {
-    return { kind: 'response', body: JSON.parse(text) };
+    return { kind: 'response', body: JSON.parse(text), text };
   } catch {
     return { kind: 'not-json', contentType: contentType ?? 'none', text };
   }
