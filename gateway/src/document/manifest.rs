@@ -32,7 +32,9 @@ pub enum ManifestError {
     )]
     Form(String),
     /// Apollo's manifest in another format or version.
-    #[error("its format is {format:?} in version {version}; known is {APOLLO_FORMAT:?} in version {APOLLO_VERSION}")]
+    #[error(
+        "its format is {format:?} in version {version}; known is {APOLLO_FORMAT:?} in version {APOLLO_VERSION}"
+    )]
     Format {
         /// The value of `format`.
         format: String,
@@ -75,7 +77,9 @@ impl DocumentManifest {
         let form = |failure: serde_json::Error| ManifestError::Form(failure.to_string());
         let text = text.trim_start_matches('\u{feff}');
         let value: serde_json::Value = serde_json::from_str(text).map_err(form)?;
-        let is_apollo = value.get("operations").is_some_and(|list| !list.is_string());
+        let is_apollo = value
+            .get("operations")
+            .is_some_and(|list| !list.is_string());
         let entries = if is_apollo {
             let manifest: ApolloManifest = serde_json::from_str(text).map_err(form)?;
             let (format, version) = (manifest.format, manifest.version);
@@ -154,7 +158,8 @@ mod tests {
             assert!(matches!(error(text), Form(_)), "{text}");
         }
         assert_eq!(error("{}"), Empty);
-        let other = r#"{ "format": "apollo-persisted-query-manifest", "version": 2, "operations": [] }"#;
+        let other =
+            r#"{ "format": "apollo-persisted-query-manifest", "version": 2, "operations": [] }"#;
         assert!(matches!(error(other), Format { version: 2, .. }));
     }
 }

@@ -27,9 +27,7 @@ pub(super) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k s
         (distance, known)
     });
     let nearest = distances.filter(|(distance, _)| *distance <= most).min();
-    nearest.map_or_else(String::new, |(_, known)| {
-        format!("{BEGIN}{known}{END}")
-    })
+    nearest.map_or_else(String::new, |(_, known)| format!("{BEGIN}{known}{END}"))
 }
 
 #[cfg(test)]

@@ -82,7 +82,11 @@ impl Cost<'_> {
 
     /// The members of the extension `cost`, with their limits.
     pub(crate) fn members(&self) -> [(&'static str, u64); 4] {
-        let rows = if self.longest.is_empty() { 0 } else { self.rows };
+        let rows = if self.longest.is_empty() {
+            0
+        } else {
+            self.rows
+        };
         [
             ("fields", self.fields),
             ("fieldsMax", FIELDS_MAX),

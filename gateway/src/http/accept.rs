@@ -40,7 +40,8 @@ impl MediaType {
         let mut has_entries = false;
         for (at, entry) in weighted(headers, &header::ACCEPT).enumerate() {
             has_entries = true;
-            for (media_type, found) in [Self::Json, Self::GraphqlResponse].iter().zip(&mut matches) {
+            for (media_type, found) in [Self::Json, Self::GraphqlResponse].iter().zip(&mut matches)
+            {
                 let Some(specificity) = media_type.specificity(&entry) else {
                     continue;
                 };
@@ -55,7 +56,8 @@ impl MediaType {
             }
         }
         if !has_entries {
-            let is_blank = |value: &warp::http::HeaderValue| value.as_bytes().trim_ascii().is_empty();
+            let is_blank =
+                |value: &warp::http::HeaderValue| value.as_bytes().trim_ascii().is_empty();
             let accepts_all = headers.get_all(header::ACCEPT).iter().all(is_blank);
             return accepts_all.then_some(Self::Json);
         }
@@ -152,17 +154,17 @@ mod tests {
                 "application/graphql-response+json, */*",
                 Some(GraphqlResponse),
             ),
-            (
-                "*/*, application/graphql-response+json",
-                Some(Json),
-            ),
+            ("*/*, application/graphql-response+json", Some(Json)),
             ("text/html, application/xhtml+xml, */*;q=0.8", Some(Json)),
             ("text/html", None),
             ("application/json; charset=iso-8859-1", None),
             ("application/json;q=0", None),
             ("application/json;q=0, */*", Some(GraphqlResponse)),
             ("*/*, application/json;q=0.0", Some(GraphqlResponse)),
-            ("application/graphql-response+json;q=0, */*;q=0.1", Some(Json)),
+            (
+                "application/graphql-response+json;q=0, */*;q=0.1",
+                Some(Json),
+            ),
             ("application/*;q=0, */*", None),
             ("*/*;q=0", None),
             ("application/json;q=2", None),

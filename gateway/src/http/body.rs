@@ -104,7 +104,11 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, HttpRejection> {
     let Some(value) = values.next() else {
         return Ok(false);
     };
-    let name = value.to_str().unwrap_or_default().trim().to_ascii_lowercase();
+    let name = value
+        .to_str()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     match name.as_str() {
         "gzip" | "x-gzip" if values.next().is_none() => Ok(true),
         "" | "identity" if values.next().is_none() => Ok(false),

@@ -68,7 +68,9 @@ impl Cors {
         });
         let allowed = cross_origin()
             .and_then(move |origin| {
-                let allowed = of_request.allowed(&origin).ok_or_else(warp::reject::not_found);
+                let allowed = of_request
+                    .allowed(&origin)
+                    .ok_or_else(warp::reject::not_found);
                 std::future::ready(allowed)
             })
             .and(routes.clone())
@@ -108,7 +110,10 @@ impl Cors {
         headers: &HeaderMap,
     ) -> Result<Response, HttpRejection> {
         let origin = self.allowed(origin).ok_or_else(not_allowed)?;
-        if ![Method::GET, Method::POST].iter().any(|known| known.as_str() == method) {
+        if ![Method::GET, Method::POST]
+            .iter()
+            .any(|known| known.as_str() == method)
+        {
             let message = format!("pages send requests to this API by {METHODS}");
             return Err(HttpRejection::cors_refused(message));
         }
@@ -136,7 +141,9 @@ impl Cors {
 
     fn is_allowed_header(&self, name: &str) -> bool {
         REQUEST_HEADERS.contains(&name)
-            || APOLLO_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || APOLLO_PREFIXES
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
             || self.headers.iter().any(|own| own == name)
     }
 }
@@ -144,7 +151,9 @@ impl Cors {
 /// The names of the headers that a page will send, in lower case.
 fn requested_headers(headers: &HeaderMap) -> impl Iterator<Item = String> {
     let values = headers.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS);
-    let names = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let names = values
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let names = names.map(|name| String::from_utf8_lossy(name.trim_ascii()).to_ascii_lowercase());
     names.filter(|name| !name.is_empty())
 }
@@ -172,7 +181,11 @@ fn with_vary(mut response: Response, names: &'static str) -> Response {
 
 fn refuse(rejection: HttpRejection, headers: &HeaderMap) -> Response {
     let id = request_id::of(headers);
-    debug!(id = id.to_str().unwrap_or_default(), reason = rejection.message, "refused a page");
+    debug!(
+        id = id.to_str().unwrap_or_default(),
+        reason = rejection.message,
+        "refused a page"
+    );
     let format = Format {
         media_type: MediaType::Json,
         accepted: Accepted::PLAIN,

@@ -95,7 +95,11 @@ impl DocumentSource {
         let listed = self.listed.as_ref().and_then(|listed| {
             let document = listed.by_text(text)?;
             // Ids of listed documents need not be hashes.
-            let same = |hash| listed.by_id(hash).is_some_and(|by_id| Arc::ptr_eq(by_id, document));
+            let same = |hash| {
+                listed
+                    .by_id(hash)
+                    .is_some_and(|by_id| Arc::ptr_eq(by_id, document))
+            };
             hash.is_none_or(same).then_some(document)
         });
         if let Some(document) = listed {
@@ -109,7 +113,10 @@ impl DocumentSource {
         };
         let mismatch = "sha256Hash is not the SHA-256 of query in hexadecimal digits";
         let hash = decode(hash).ok_or_else(|| HttpRejection::bad_request(mismatch))?;
-        let is_known = self.persisted.get(&hash).is_some_and(|known| *known == *text);
+        let is_known = self
+            .persisted
+            .get(&hash)
+            .is_some_and(|known| *known == *text);
         if !is_known && TextHash::from(Sha256::digest(text)) != hash {
             return Err(HttpRejection::bad_request(mismatch).into());
         }
@@ -146,6 +153,8 @@ fn persisted_query(
     if version.as_u64() != Some(VERSION) {
         return Err(HttpRejection::persisted_query_not_supported());
     }
-    let hash = members.get("sha256Hash").and_then(serde_json::Value::as_str);
+    let hash = members
+        .get("sha256Hash")
+        .and_then(serde_json::Value::as_str);
     hash.map(Some).ok_or_else(malformed)
 }

@@ -123,7 +123,9 @@ impl Encoding {
             warp::reply::stream(self.parts(text, held)).into_response()
         };
         let name = HeaderValue::from_static(self.name());
-        response.headers_mut().insert(header::CONTENT_ENCODING, name);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, name);
         response
     }
 

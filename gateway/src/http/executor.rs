@@ -118,7 +118,9 @@ impl Executor {
         };
         let is_mutation = operation.is_mutation();
         if *head.method == Method::GET && is_mutation {
-            return Err(HttpRejection::method_not_allowed("mutations are sent by POST"));
+            return Err(HttpRejection::method_not_allowed(
+                "mutations are sent by POST",
+            ));
         }
         let documents = &self.schema.documents;
         let mut variables = parameters.variables.unwrap_or_default();
@@ -203,9 +205,7 @@ fn add_cost(
 /// Whether a merged operation reads the schema. It has fields only at its root.
 fn introspects(document: &ExecutableDocument) -> bool {
     let is_introspection = |item: &Selection| match item {
-        Selection::Field(field) => {
-            ["__schema", "__type"].contains(&field.node.name.node.as_str())
-        }
+        Selection::Field(field) => ["__schema", "__type"].contains(&field.node.name.node.as_str()),
         _ => false,
     };
     document.operations.iter().any(|(_, operation)| {

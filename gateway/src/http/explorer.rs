@@ -61,7 +61,10 @@ pub(super) fn routes(compression: bool) -> BoxedFilter<(Response,)> {
             let mut response = page.respond(accepted);
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
-            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            headers.insert(
+                header::REFERRER_POLICY,
+                HeaderValue::from_static("no-referrer"),
+            );
             response
         });
     let files = FILES.map(|(name, body)| {
@@ -72,14 +75,15 @@ pub(super) fn routes(compression: bool) -> BoxedFilter<(Response,)> {
         (name, PageFile::new(body, content_type))
     });
     let files = Arc::new(files);
-    let files = warp::path!("explorer" / String)
-        .and(accepted)
-        .map(move |wanted: String, accepted| {
-            match files.iter().find(|(name, _)| *name == wanted) {
-                Some((_, file)) => file.respond(accepted),
-                None => plain_text(StatusCode::NOT_FOUND, "Not found.\n"),
-            }
-        });
+    let files =
+        warp::path!("explorer" / String)
+            .and(accepted)
+            .map(move |wanted: String, accepted| {
+                match files.iter().find(|(name, _)| *name == wanted) {
+                    Some((_, file)) => file.respond(accepted),
+                    None => plain_text(StatusCode::NOT_FOUND, "Not found.\n"),
+                }
+            });
     page.or(files).unify().boxed()
 }
 

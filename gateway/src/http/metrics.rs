@@ -90,7 +90,9 @@ impl QueueMetrics {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.metrics.length.dec();
-        self.metrics.waits.observe(self.began.elapsed().as_secs_f64());
+        self.metrics
+            .waits
+            .observe(self.began.elapsed().as_secs_f64());
     }
 }
 

@@ -14,7 +14,9 @@ const CDN: &str = "https://esm.sh";
 pub(super) fn of(page: &str) -> HeaderValue {
     let hashes = |tag| -> String {
         let texts = inline_texts(page, tag);
-        texts.map(|text| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(text)))).collect()
+        texts
+            .map(|text| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(text))))
+            .collect()
     };
     // The editor of GraphiQL adds its styles as elements, and starts its workers from blobs.
     let (cdn, styles, workers) = match page.contains(CDN) {
@@ -70,7 +72,10 @@ mod tests {
     #[test]
     fn page_without_a_cdn_loads_from_the_node_only() {
         let policy = policy("<script src=\"/x.js\"></script>");
-        assert!(!policy.contains("https:") && !policy.contains("blob:"), "{policy}");
+        assert!(
+            !policy.contains("https:") && !policy.contains("blob:"),
+            "{policy}"
+        );
         assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
     }
 }

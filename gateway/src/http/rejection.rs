@@ -64,7 +64,10 @@ impl HttpRejection {
 
     /// As [`Self::persisted_query_not_found`].
     pub(super) fn persisted_query_not_supported() -> Self {
-        let (code, message) = ("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported");
+        let (code, message) = (
+            "PERSISTED_QUERY_NOT_SUPPORTED",
+            "PersistedQueryNotSupported",
+        );
         // It will be registered, at once.
         Self::new(StatusCode::OK, code, message).with_header(header::CACHE_CONTROL, "no-store")
     }

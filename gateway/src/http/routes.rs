@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use fritzy_domain::ReadReplicas;
 use http_body::Body as _;
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{StatusCode, header};
 use warp::reply::Response;
-use warp::Filter;
 
 use super::any_schema::AnySchema;
 use super::config::HttpConfig;

@@ -82,8 +82,7 @@ async fn serve_until(
 /// Accepted connections inherit it. Where the system refuses, slow readers are closed earlier.
 fn bound_unsent_bytes(_listener: &TcpListener) {
     #[cfg(any(target_os = "android", target_os = "linux"))]
-    if let Err(failure) =
-        socket2::SockRef::from(_listener).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
+    if let Err(failure) = socket2::SockRef::from(_listener).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
     {
         tracing::debug!(%failure, "cannot limit what the system keeps unsent");
     }

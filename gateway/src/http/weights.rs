@@ -19,7 +19,9 @@ impl<'h> Weighted<'h> {
             weight: 1.0,
             parameters,
         };
-        let weight = weighted.parameters().find(|(name, _)| name.eq_ignore_ascii_case("q"));
+        let weight = weighted
+            .parameters()
+            .find(|(name, _)| name.eq_ignore_ascii_case("q"));
         if let Some((_, weight)) = weight {
             // An entry without a readable weight is none.
             weighted.weight = weight.parse().ok().filter(|q| (0.0..=1.0).contains(q))?;
@@ -43,5 +45,7 @@ pub(super) fn weighted<'h>(
 ) -> impl Iterator<Item = Weighted<'h>> {
     let values = headers.get_all(name).into_iter();
     let texts = values.filter_map(|value| value.to_str().ok());
-    texts.flat_map(|text| text.split(',')).filter_map(Weighted::read)
+    texts
+        .flat_map(|text| text.split(','))
+        .filter_map(Weighted::read)
 }

@@ -48,12 +48,7 @@ pub struct FrontSettings {
 
     /// Whether responses of 2 KiB and more are compressed by gzip or br for clients that accept it.
     /// Switch it off where a proxy in front compresses
-    #[arg(
-        long,
-        env = "FRITZY_COMPRESSION",
-        default_value = "on",
-        global = true
-    )]
+    #[arg(long, env = "FRITZY_COMPRESSION", default_value = "on", global = true)]
     pub compression: Switch,
 
     /// Request headers of your own that pages of --cors-origins may send, separated by commas. Those

@@ -45,7 +45,10 @@ fn varies(response: &Response) -> String {
 /// A refusal has the form of every other error, for whoever looks at it in the browser's tools.
 fn require_refusal(response: &Response) {
     assert_eq!(response.status, StatusCode::FORBIDDEN, "{response:?}");
-    assert_eq!(header(response, "content-type"), "application/json; charset=utf-8");
+    assert_eq!(
+        header(response, "content-type"),
+        "application/json; charset=utf-8"
+    );
     assert_eq!(response.code(), "CORS_REFUSED", "{response:?}");
     assert!(!header(response, "x-request-id").is_empty(), "{response:?}");
     assert!(varies(response).contains("origin"), "{response:?}");

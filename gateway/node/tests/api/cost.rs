@@ -15,7 +15,8 @@ async fn cost_is_told_only_on_request() {
     for number in 0..20 {
         node.api.new_account(&format!("Account {number}")).await;
     }
-    let document = "{ accounts(pagination: { take: 10 }) { id name orders(pagination: { take: 5 }) { id } } }";
+    let document =
+        "{ accounts(pagination: { take: 10 }) { id name orders(pagination: { take: 5 }) { id } } }";
     let asking = |extensions: Value| {
         let body = json!({ "query": document, "extensions": extensions });
         (node.api.post(), body.to_string())
@@ -28,7 +29,12 @@ async fn cost_is_told_only_on_request() {
     let (request, body) = asking(json!({ "cost": true }));
     let by_extension = cost(&node.api.send(request, body).await);
     let (request, body) = asking(json!({}));
-    let by_header = cost(&node.api.send(request.header("graphql-cost", "true"), body).await);
+    let by_header = cost(
+        &node
+            .api
+            .send(request.header("graphql-cost", "true"), body)
+            .await,
+    );
     assert_eq!(by_extension, by_header);
     // One list, with two fields and a list of five in each row: 1 + 10 × (2 + 1 + 5).
     assert_eq!(by_header["fields"], 81);

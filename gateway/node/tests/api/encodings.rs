@@ -218,6 +218,10 @@ async fn gzip_bomb_is_cut_off_at_the_limit() {
         let response = post(&node, "content-encoding: gzip\r\n", &body).await;
         assert_eq!(StatusCode::PAYLOAD_TOO_LARGE, response.status);
         assert!(response.text().contains("PAYLOAD_TOO_LARGE"));
-        assert!(began.elapsed() < RESPONSE_TIME_MAX / 4, "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < RESPONSE_TIME_MAX / 4,
+            "{:?}",
+            began.elapsed()
+        );
     }
 }

@@ -212,10 +212,7 @@ async fn unread_response_is_cut_off() {
         Box::pin(async move {
             let mut stream = narrow(address).await;
             let request = post(&large_request());
-            stream
-                .write_all(request.as_bytes())
-                .await
-                .expect("written");
+            stream.write_all(request.as_bytes()).await.expect("written");
             holding(async move {
                 let _open = stream;
                 std::future::pending().await
@@ -247,10 +244,7 @@ async fn response_read_byte_by_byte_is_cut_off() {
         Box::pin(async move {
             let mut stream = narrow(address).await;
             let request = post(&large_request());
-            stream
-                .write_all(request.as_bytes())
-                .await
-                .expect("written");
+            stream.write_all(request.as_bytes()).await.expect("written");
             holding(async move {
                 let mut byte = [0];
                 while stream.read_exact(&mut byte).await.is_ok() {
@@ -355,10 +349,7 @@ async fn slowly_read_response_arrives_whole() {
     let body = long_list(&node).await;
     let mut stream = narrow(node.address()).await;
     let request = post(&body).replace("host: node", "host: node\r\nconnection: close");
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .expect("written");
+    stream.write_all(request.as_bytes()).await.expect("written");
     let began = Instant::now();
     let mut text = Vec::new();
     let mut part = vec![0; PART];

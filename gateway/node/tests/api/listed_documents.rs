@@ -64,7 +64,11 @@ async fn send(api: &Api, body: Value) -> Response {
 async fn by_hash(api: &Api, hash: &str, variables: Value) -> Response {
     let extension = json!({ "version": 1, "sha256Hash": hash });
     let extensions = json!({ "persistedQuery": extension });
-    send(api, json!({ "extensions": extensions, "variables": variables })).await
+    send(
+        api,
+        json!({ "extensions": extensions, "variables": variables }),
+    )
+    .await
 }
 
 fn require_not_allowed(response: &Response) {

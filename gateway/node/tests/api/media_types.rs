@@ -136,8 +136,14 @@ async fn refused_media_type_is_not_sent() {
     let body = r#"{"query":"{ nope }"}"#;
     for (accept, expected) in [
         ("application/json;q=0, */*", GRAPHQL),
-        ("application/json;q=0.2, application/graphql-response+json;q=0.9", GRAPHQL),
-        ("application/graphql-response+json;q=0.2, application/json;q=0.9", JSON),
+        (
+            "application/json;q=0.2, application/graphql-response+json;q=0.9",
+            GRAPHQL,
+        ),
+        (
+            "application/graphql-response+json;q=0.2, application/json;q=0.9",
+            JSON,
+        ),
     ] {
         let response = post_accepting(&node.api, Some(accept), body).await;
         assert_eq!(media_type(&response), format!("{expected}; charset=utf-8"));
@@ -179,7 +185,10 @@ async fn browser_at_the_endpoint_is_sent_to_the_page() {
         assert_eq!(response.code(), "BAD_REQUEST", "{accept}");
     }
     let post = node.api.post().header(ACCEPT, browser);
-    assert_eq!(node.api.send(post, "{}").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        node.api.send(post, "{}").await.status,
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,7 +80,12 @@ async fn persisted_query_is_executed_by_get() {
     let response = get(&[("extensions", &extensions)]).await;
     assert_eq!(response.data("/accounts"), json!([]));
     let mutation = r#"mutation { createAccount(account: { name: "Ada" }) { id } }"#;
-    assert!(with_hash(&node.api, mutation).await.data("/createAccount/id").is_string());
+    assert!(
+        with_hash(&node.api, mutation)
+            .await
+            .data("/createAccount/id")
+            .is_string()
+    );
     let extensions = extension(&hash(mutation)).to_string();
     let refused = get(&[("extensions", &extensions)]).await;
     assert_eq!(refused.code(), "METHOD_NOT_ALLOWED");

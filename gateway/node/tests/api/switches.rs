@@ -13,12 +13,14 @@ async fn schema_is_not_served_without_introspection() {
     for document in [
         "{ __schema { queryType { name } } }",
         "{ a: __schema { types { name } } accounts { id } }",
+        r#"{ accounts { id } products { id } a: __type(name: "Account") { name } }"#,
         r#"{ __type(name: "Account") { name } }"#,
         "{ ...F } fragment F on Query { ... on Query { __schema { types { name } } } }",
         r#"query($yes: Boolean = true) { b: __type(name: "Account") @include(if: $yes) { name } }"#,
         "mutation M { __typename } query Q { __schema { types { name } } }",
     ] {
-        let body = json!({ "query": document, "operationName": document.contains("Q {").then_some("Q") });
+        let body =
+            json!({ "query": document, "operationName": document.contains("Q {").then_some("Q") });
         let response = node.api.send(node.api.post(), body.to_string()).await;
         assert_eq!(response.code(), "INTROSPECTION_DISABLED", "{document}");
         assert!(response.json().get("data").is_none(), "{response:?}");
