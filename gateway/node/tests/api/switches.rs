@@ -13,7 +13,9 @@ async fn schema_is_not_served_without_introspection() {
     for document in [
         "{ __schema { queryType { name } } }",
         "{ a: __schema { types { name } } accounts { id } }",
+        r#"{ accounts { id } products { id } a: __type(name: "Account") { name } }"#,
         r#"{ __type(name: "Account") { name } }"#,
+        "{ _service { sdl } }",
         "{ ...F } fragment F on Query { ... on Query { __schema { types { name } } } }",
         r#"query($yes: Boolean = true) { b: __type(name: "Account") @include(if: $yes) { name } }"#,
         "mutation M { __typename } query Q { __schema { types { name } } }",
