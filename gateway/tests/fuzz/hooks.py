@@ -5,6 +5,7 @@ to another. fuzz.py names both files in the environment.
 """
 
 import atexit
+import datetime
 import json
 import os
 import re
@@ -28,6 +29,9 @@ NODES_FAULT = {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "OVERLOADED"}
 
 text = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=40)
 names = text.filter(str.strip)
+# Of a few years around now, so that ranges of times have orders in them.
+times = st.datetimes(datetime.datetime(2024, 1, 1), datetime.datetime(2030, 1, 1)).map(lambda at: f"{at.isoformat()}Z")
+schemathesis.graphql.scalar("Time", times.map(nodes.String))
 
 # Values that a shop should accept, by the name of the argument; ids are in OF_STOCK.
 MEANT = {
@@ -48,6 +52,8 @@ MEANT = {
     "after": st.none(),
     "before": st.none(),
     "query": st.sampled_from([None, None, None, "lamp"]),
+    "createdFrom": st.one_of(st.none(), times),
+    "createdBefore": st.one_of(st.none(), times),
 }
 
 # Values that no client sends on purpose, for arguments of any name.

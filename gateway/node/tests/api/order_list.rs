@@ -550,3 +550,59 @@ async fn order_walk_during_writes_has_each_row_once() {
         assert!(writer.await.expect("no panic") > 0);
     }
 }
+
+/// More than a page looks at.
+const COMMON: usize = 10_050;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn walk_passes_over_orders_that_do_not_match() {
+    let node = TestNode::start().await;
+    let account = node.api.new_account("Ada").await;
+    let rare = node.api.new_priced_product("Rare", "1", "EUR").await;
+    let common = node.api.new_product("Common", 1.0).await;
+    let first = node.api.new_order(&account, &[(&rare, 1)]).await;
+    let creation = create_order(&account, &[(&common, 1)]);
+    let writers: Vec<_> = (0..4)
+        .map(|_| {
+            let (api, creations) = (node.api.clone(), vec![creation.clone(); COMMON / 4]);
+            tokio::spawn(async move { run_all(&api, &creations).await })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("no panic");
+    }
+    let last = node.api.new_order(&account, &[(&rare, 1)]).await;
+    for (sort, expected) in [
+        ("CREATED_ASC", [&first, &last]),
+        ("CREATED_DESC", [&last, &first]),
+    ] {
+        let mut arguments = json!({ "filter": { "currency": "EUR" }, "sort": sort, "first": 5 });
+        let mut pages: Vec<Vec<String>> = Vec::new();
+        loop {
+            let page = node
+                .api
+                .run_with(&document(), arguments.clone())
+                .await
+                .data("/orders");
+            let nodes = page["nodes"].as_array().expect("a list").iter();
+            pages.push(nodes.map(|order| Listed::of(order).id).collect());
+            assert_eq!(
+                page["totalCount"], 2,
+                "the index by totals counts them alone"
+            );
+            if page["pageInfo"]["hasNextPage"] == json!(false) {
+                break;
+            }
+            arguments["after"] = page["pageInfo"]["endCursor"].clone();
+        }
+        // The first page looks at 10 000 orders, the second one at the rest.
+        let expected = expected.map(|id| vec![id.clone()]);
+        assert_eq!(pages, expected, "{sort}");
+    }
+    let all = node
+        .api
+        .run("{ orders(first: 1) { totalCount totalCountIsLowerBound } }")
+        .await;
+    let bound = json!({ "totalCount": 10_000, "totalCountIsLowerBound": true });
+    assert_eq!(all.data("/orders"), bound);
+}
