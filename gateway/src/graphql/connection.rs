@@ -69,7 +69,7 @@ impl<N: ObjectType> TypeName for ListConnection<N> {
 #[Object(name_type)]
 impl<N: ObjectType> ListConnection<N> {
     /// Where the page is in its list.
-    async fn page_info(&self) -> PageInfo {
+    pub(super) async fn page_info(&self) -> PageInfo {
         let first = || self.edges.first().map(|edge| edge.cursor);
         let last = || self.edges.last().map(|edge| edge.cursor);
         let text = |cursor: Option<Cursor>| cursor.map(|cursor| cursor.encode_cursor());

@@ -108,6 +108,8 @@ const fn by_total(key: OrderKey) -> Option<TotalKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use async_graphql::connection::CursorType as _;
     use fritzy_domain::{
         AccountId, Currency, Money, Order, OrderFilter, OrderId, OrderStatus, Stored,
@@ -175,9 +177,9 @@ mod tests {
                 let walk = check(None).expect("valid");
                 let stopped_at = OrderKey::of(&order(77), sort.sort());
                 for orders in [vec![], vec![order(50)]] {
-                    let rows = orders
-                        .into_iter()
-                        .map(|state| Stored { version: 1, state }.into());
+                    let rows = orders.into_iter().map(|state| {
+                        OrderObject::new(Stored { version: 1, state }, Arc::default())
+                    });
                     let count = TotalCount::of(Counted::Orders(OrderFilter::default()));
                     let rows = rows.collect();
                     let page = connected(&walk, sort, rows, false, Some(stopped_at), count);
