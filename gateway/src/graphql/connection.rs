@@ -43,6 +43,19 @@ impl<N: ObjectType> ListConnection<N> {
         }
     }
 
+    /// Where the page is.
+    pub(crate) fn info(&self) -> PageInfo {
+        let first = || self.edges.first().map(|edge| edge.cursor);
+        let last = || self.edges.last().map(|edge| edge.cursor);
+        let text = |cursor: Option<Cursor>| cursor.map(|cursor| cursor.encode_cursor());
+        PageInfo {
+            has_previous_page: self.has_previous,
+            has_next_page: self.has_next,
+            start_cursor: text(self.start.or_else(first)),
+            end_cursor: text(self.end.or_else(last)),
+        }
+    }
+
     /// The page with a place in front of which the list continues backwards.
     pub(crate) fn starting_at(self, start: Cursor) -> Self {
         Self {
@@ -69,16 +82,8 @@ impl<N: ObjectType> TypeName for ListConnection<N> {
 #[Object(name_type)]
 impl<N: ObjectType> ListConnection<N> {
     /// Where the page is in its list.
-    pub(super) async fn page_info(&self) -> PageInfo {
-        let first = || self.edges.first().map(|edge| edge.cursor);
-        let last = || self.edges.last().map(|edge| edge.cursor);
-        let text = |cursor: Option<Cursor>| cursor.map(|cursor| cursor.encode_cursor());
-        PageInfo {
-            has_previous_page: self.has_previous,
-            has_next_page: self.has_next,
-            start_cursor: text(self.start.or_else(first)),
-            end_cursor: text(self.end.or_else(last)),
-        }
+    async fn page_info(&self) -> PageInfo {
+        self.info()
     }
 
     /// Rows with their cursors.

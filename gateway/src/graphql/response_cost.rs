@@ -380,10 +380,10 @@ mod tests {
         };
         let filtered = r#"orders(first: 0, filter: { currency: "USD" }) { nodes { id } }"#;
         assert_eq!(many(190, filtered), None);
-        assert!(many(201, filtered).is_some());
+        assert!(many(200, filtered).is_some());
         let counted = "accountsConnection(first: 0) { totalCount }";
         assert_eq!(many(190, counted), None);
-        assert!(many(201, counted).is_some());
+        assert!(many(200, counted).is_some());
         let both = "orders(first: 0) { ... on OrderConnection { totalCountIsLowerBound } }";
         assert_eq!(many(95, both), None);
         assert!(many(101, both).is_some());
