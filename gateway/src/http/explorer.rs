@@ -55,18 +55,16 @@ pub(super) fn routes(compression: bool) -> BoxedFilter<(Response,)> {
     let accepted = warp::header::headers_cloned().map(accepted);
     let page = Arc::new(PageFile::new(PAGE, "text/html; charset=utf-8"));
     let policy = page_policy::of(PAGE);
-    let page = warp::path::end()
-        .and(accepted.clone())
-        .map(move |accepted| {
-            let mut response = page.respond(accepted);
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
-            headers.insert(
-                header::REFERRER_POLICY,
-                HeaderValue::from_static("no-referrer"),
-            );
-            response
-        });
+    let page = warp::path::end().and(accepted).map(move |accepted| {
+        let mut response = page.respond(accepted);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
+        response
+    });
     let files = FILES.map(|(name, body)| {
         let content_type = match name.ends_with(".css") {
             true => "text/css; charset=utf-8",
