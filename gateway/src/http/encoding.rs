@@ -158,9 +158,8 @@ impl Encoding {
                 if !part.is_empty() {
                     return Some((Ok(part.into()), (rest, compressor, held)));
                 }
-                if compressor.is_none() {
-                    return None;
-                }
+                // After the end of the text, there is none left.
+                compressor.as_ref()?;
             }
         })
     }
@@ -168,7 +167,7 @@ impl Encoding {
 
 /// A compressor of one text.
 enum Compressor {
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
     Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
 }
 
@@ -178,7 +177,10 @@ impl Compressor {
     fn new(encoding: Encoding) -> Self {
         let sink = Vec::new();
         match encoding {
-            Encoding::Gzip => Self::Gzip(GzEncoder::new(sink, Compression::new(GZIP_LEVEL))),
+            Encoding::Gzip => {
+                let level = Compression::new(GZIP_LEVEL);
+                Self::Gzip(Box::new(GzEncoder::new(sink, level)))
+            }
             Encoding::Brotli => {
                 let parameters = BrotliEncoderParams {
                     quality: BROTLI_QUALITY,

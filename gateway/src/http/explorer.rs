@@ -86,19 +86,17 @@ pub(super) fn routes(compression: bool) -> BoxedFilter<(Response,)> {
     };
     let accepted = warp::header::headers_cloned().map(accepted);
     let page = Arc::new(PageFile::new(PAGE, "text/html; charset=utf-8"));
-    let page = warp::path::end()
-        .and(accepted.clone())
-        .map(move |accepted| {
-            let mut response = page.respond(accepted);
-            let headers = response.headers_mut();
-            for (name, value) in [
-                (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
-                (header::REFERRER_POLICY, "no-referrer"),
-            ] {
-                headers.insert(name, HeaderValue::from_static(value));
-            }
-            response
-        });
+    let page = warp::path::end().and(accepted).map(move |accepted| {
+        let mut response = page.respond(accepted);
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+            (header::REFERRER_POLICY, "no-referrer"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    });
     let files = FILES.map(|(name, body)| (name, PageFile::new(body, media_type(name))));
     let files = Arc::new(files);
     let files = warp::path("explorer")
