@@ -2,7 +2,6 @@
 //! requests to its commands, queries and the placing of orders.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fritzy_cluster::{LocalLease, Member, MemberConfig, MemberError, Router, ShardMap};
 use fritzy_domain::{
@@ -19,12 +18,14 @@ use crate::error::{ShopError, read_failure};
 use crate::local_shards::LocalShards;
 use crate::membership;
 use crate::request::{Request, Target};
-use crate::service::commands::{Commands, PriceInput, ProductInput};
+use crate::service::commands::{AccountInput, Commands, PriceInput, ProductInput};
+use crate::service::config::ShopConfig;
 use crate::service::deduplication::Deduplication;
 use crate::service::entity_client::EntityClient;
 use crate::service::lists::Lists;
 use crate::service::placing::{OrderInput, Placing};
 use crate::service::queries::Queries;
+use crate::service::references::References;
 use crate::shell::activation::Activations;
 use crate::shell::context::NodeContext;
 use crate::shell::entity_limit::{ActorCounts, EntityLimit};
@@ -35,36 +36,9 @@ pub struct Shop {
     commands: Commands,
     placing: Placing,
     queries: Queries,
+    references: References,
     entity_limit: EntityLimit,
     leases: Vec<ShardLease>,
-}
-
-/// The limits of a shop on one node.
-#[derive(Clone, Copy, Debug)]
-pub struct ShopConfig {
-    /// Requests in this node's shards at once; one more is refused as overload. Default 16 384: an
-    /// order of two lines takes four requests, so this admits some 4 000 orders at a time.
-    pub requests_max: usize,
-    /// Requests waiting for one entity at once; one more is refused as overload. Default 256: each
-    /// command takes a commit of its own, so that the last waits for about a second.
-    pub entity_queue_max: usize,
-    /// Entities in memory at once; beyond it the longest unused are passivated. Default 32 768: at
-    /// most 16 KiB each, half a gigabyte in all.
-    pub entities_max: usize,
-    /// An entity that was not used for this long is passivated. Default 10 minutes: longer than a
-    /// customer's pauses.
-    pub idle_after: Duration,
-}
-
-impl Default for ShopConfig {
-    fn default() -> Self {
-        Self {
-            requests_max: 16_384,
-            entity_queue_max: 256,
-            entities_max: 32_768,
-            idle_after: Duration::from_secs(600),
-        }
-    }
 }
 
 impl Shop {
@@ -130,6 +104,7 @@ impl Shop {
                 router,
                 commands: Commands::new(entities.clone()),
                 placing: Placing::new(entities.clone()),
+                references: References::new(entities.clone(), read_model.clone()),
                 queries: Queries::new(entities, journal, read_model),
                 entity_limit,
                 leases: Vec::new(),
@@ -234,9 +209,9 @@ impl Shop {
     pub async fn create_account(
         &self,
         request: &Request,
-        name: String,
+        input: AccountInput,
     ) -> Result<Stored<Account>, ShopError> {
-        self.commands.create_account(request, name).await
+        self.commands.create_account(request, input).await
     }
 
     /// Creates a product.
@@ -390,6 +365,11 @@ impl Shop {
         budget: &dyn MemoryBudget,
     ) -> Result<Vec<RecordedEvent>, ShopError> {
         self.queries.history(id, page, budget).await
+    }
+
+    /// Finds entities by their external references.
+    pub const fn references(&self) -> &References {
+        &self.references
     }
 
     /// Lists from the primary.

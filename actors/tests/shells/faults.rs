@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fritzy_domain::{
     Account, AccountId, Append, AppendError, AppendOutcome, Appending, CommandId, EntityId,
-    Journal, JournalWriter, KeysetPage, Kind, MemoryBudget, Order, Page, Product, ReadModel, State,
-    Stored,
+    ExternalReference, Journal, JournalWriter, KeysetPage, Kind, MemoryBudget, Order, Page,
+    Product, ReadModel, State, Stored,
 };
 use fritzy_types::StorageError;
 use tokio::sync::Notify;
@@ -120,6 +120,14 @@ impl ReadModel for SlowReads {
         command: CommandId,
     ) -> Result<Option<EntityId>, StorageError> {
         self.inner.find_creation(kind, command).await
+    }
+
+    async fn find_reference(
+        &self,
+        kind: Kind,
+        reference: &ExternalReference,
+    ) -> Result<Option<Stored<State>>, StorageError> {
+        self.inner.find_reference(kind, reference).await
     }
 
     async fn accounts(

@@ -4,6 +4,7 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Object};
 use fritzy_domain::{Account, AccountId, SortKey, Stored, Version};
 
+use super::annotations::{MetadataEntry, entries_of, reference_of};
 use super::budgeted::{Row, Text, reserve_edges};
 use super::errors::{FieldResult, rejected};
 use super::order::OrderObject;
@@ -103,6 +104,16 @@ impl AccountObject {
     /// Whether the account is closed: it is read-only and cannot order.
     async fn closed(&self) -> bool {
         self.account.closed
+    }
+
+    /// Reference of another system, unique among open accounts.
+    async fn external_reference(&self) -> Option<Text<'_>> {
+        reference_of(&self.account.annotations)
+    }
+
+    /// Metadata, by key; empty if there is none.
+    async fn metadata(&self) -> Vec<Row<MetadataEntry<'_>>> {
+        entries_of(&self.account.annotations)
     }
 
     /// Revision; pass as `expectedVersion` for optimistic locking.

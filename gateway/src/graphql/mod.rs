@@ -1,6 +1,7 @@
 //! The GraphQL schema: the seed's names, types and nullabilities, and what was added to them.
 
 mod account;
+mod annotations;
 mod app;
 mod budgeted;
 mod error_code;
@@ -15,6 +16,7 @@ mod pagination;
 mod prefetch;
 mod product;
 mod query;
+mod reference_query;
 mod relay;
 mod request;
 mod response_budget;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, Object, SelectionField};
 use fritzy_domain::{Money, Order, OrderLine, OrderStatus, ProductId, SortKey, Stored, Version};
 
+use super::annotations::{MetadataEntry, entries_of, reference_of};
 use super::app::app;
 use super::budgeted::{Row, Text};
 use super::errors::{FieldResult, shop_error};
@@ -132,6 +133,16 @@ impl OrderObject {
     /// Reason for the cancellation, if one was given.
     async fn cancel_reason(&self) -> Option<Text<'_>> {
         self.order.cancel_reason.as_deref().map(Text)
+    }
+
+    /// Reference of another system, unique among orders.
+    async fn external_reference(&self) -> Option<Text<'_>> {
+        reference_of(&self.order.annotations)
+    }
+
+    /// Metadata, by key; empty if there is none.
+    async fn metadata(&self) -> Vec<Row<MetadataEntry<'_>>> {
+        entries_of(&self.order.annotations)
     }
 
     /// Revision; pass as `expectedVersion` for optimistic locking.

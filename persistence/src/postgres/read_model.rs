@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountId, CommandId, EntityId, HeapSize, KeysetPage, Kind, MemoryBudget, Order, Page,
-    Product, ReadModel, State, Stored, UnlimitedBudget,
+    Account, AccountId, CommandId, EntityId, ExternalReference, HeapSize, KeysetPage, Kind,
+    MemoryBudget, Order, Page, Product, ReadModel, State, Stored, UnlimitedBudget,
 };
 use fritzy_types::StorageError;
 use sqlx::Row;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::read_pool::{ReadPool, ReadRow, Statement};
 use crate::rows::{
-    account, micros, of_kind, order, orders_by_account, product, read_error, signed,
+    account, micros, of_kind, order, orders_by_account, product, read_error, signed, state,
 };
 
 /// The state rows of one server, or of a replica with the primary behind it.
@@ -137,6 +137,37 @@ impl ReadModel for PostgresReadModel {
         row.map(|row| row.try_get(0).map(|id| EntityId::from_uuid(kind, id)))
             .transpose()
             .map_err(read_error)
+    }
+
+    async fn find_reference(
+        &self,
+        kind: Kind,
+        reference: &ExternalReference,
+    ) -> Result<Option<Stored<State>>, StorageError> {
+        let statement = match kind {
+            Kind::Account => {
+                "SELECT * FROM account WHERE external_reference = $1
+                 AND external_reference IS NOT NULL AND NOT closed"
+            }
+            Kind::Product => {
+                "SELECT * FROM product WHERE external_reference = $1
+                 AND external_reference IS NOT NULL AND NOT withdrawn"
+            }
+            Kind::Order => {
+                "SELECT * FROM customer_order WHERE external_reference = $1
+                 AND external_reference IS NOT NULL"
+            }
+        };
+        let row = self
+            .reads
+            .run(async |pool| {
+                sqlx::query(statement)
+                    .bind(reference.as_str())
+                    .fetch_optional(&pool)
+                    .await
+            })
+            .await?;
+        row.map(|row| state(kind, &row)).transpose()
     }
 
     async fn accounts(

@@ -12,6 +12,7 @@ const FILES: &[MigrationFile] = migration_files!("sqlite":
     "0003_projection_cursors.sql",
     "0004_generations.sql",
     "0005_topic_bindings.sql",
+    "0007_external_references.sql",
 );
 
 /// All migrations known to this version, in order. Those of newer versions are ignored. They are

@@ -41,6 +41,7 @@ pub enum ViolationKind {
     StateDiffers,
     KeyDiffers,
     AccountMissing,
+    ReferenceRepeated,
 }
 
 impl ViolationKind {
@@ -72,6 +73,7 @@ impl ViolationKind {
             Self::StateDiffers => "state-differs",
             Self::KeyDiffers => "key-differs",
             Self::AccountMissing => "account-missing",
+            Self::ReferenceRepeated => "reference-repeated",
         }
     }
 
@@ -98,7 +100,8 @@ impl ViolationKind {
             | Self::IdMalformed
             | Self::ShardWrong
             | Self::SlotDiffers
-            | Self::AccountMissing => None,
+            | Self::AccountMissing
+            | Self::ReferenceRepeated => None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! How a product decides a command.
 
 use super::{
-    Product, ProductCommand, ProductCreated, ProductEvent, ProductRepriced, ProductUpdated,
-    ProductWithdrawn,
+    Product, ProductAnnotated, ProductCommand, ProductCreated, ProductEvent, ProductRepriced,
+    ProductUpdated, ProductWithdrawn,
 };
 use crate::text::{DESCRIPTION_CHARS_MAX, check_name, check_prose};
 use crate::{DecisionContext, Entity, Flaw, Rejection};
@@ -23,6 +23,7 @@ impl Entity for Product {
                     name,
                     description,
                     price,
+                    annotations,
                 },
             ) => {
                 check_texts(&name, &description)?;
@@ -31,6 +32,8 @@ impl Entity for Product {
                     name,
                     description,
                     price,
+                    external_reference: annotations.external_reference,
+                    metadata: annotations.metadata,
                     at: context.now,
                 })
             }
@@ -64,6 +67,16 @@ impl Entity for Product {
                 check_available(product)?;
                 ProductEvent::Withdrawn(ProductWithdrawn {
                     product_id: product.id,
+                    at: context.now,
+                })
+            }
+            (Some(product), ProductCommand::Annotate(change)) => {
+                check_available(product)?;
+                let annotations = change.apply(&product.annotations)?;
+                ProductEvent::Annotated(ProductAnnotated {
+                    product_id: product.id,
+                    external_reference: annotations.external_reference,
+                    metadata: annotations.metadata,
                     at: context.now,
                 })
             }
@@ -102,7 +115,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{CommandId, Currency, Money};
+    use crate::{Annotations, CommandId, Currency, Money};
 
     fn create(name: &str, description: &str) -> Result<Vec<ProductEvent>, Rejection> {
         let context = DecisionContext {
@@ -113,6 +126,7 @@ mod tests {
             name: name.into(),
             description: description.into(),
             price: Money::zero(Currency::USD),
+            annotations: Annotations::default(),
         };
         Product::decide(None, command, &context)
     }

@@ -9,7 +9,8 @@ use fritzy_actors::{
     OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig,
 };
 use fritzy_domain::{
-    AccountCommand, CommandId, Cursor, OrderCommand, ProductCommand, RecordedEvent,
+    AccountCommand, AnnotationsInput, CommandId, Cursor, OrderCommand, ProductCommand,
+    RecordedEvent,
 };
 use fritzy_kafka::{KafkaBridge, KafkaBridgeConfig, TopicSettings, Topics};
 use fritzy_persistence::{CommitterConfig, MemoryConfig, Stores};
@@ -86,7 +87,7 @@ impl KafkaShop {
         let mut accounts = Vec::new();
         for number in 0..ACCOUNTS {
             let request = request();
-            let account = shop.create_account(&request, format!("Ada {number}"));
+            let account = shop.create_account(&request, format!("Ada {number}").into());
             accounts.push(account.await.expect("created").state.id.to_string());
         }
         let product = create_product(&shop, "19.99").await;
@@ -146,6 +147,7 @@ impl KafkaShop {
         let input = OrderInput {
             account_id: account.to_owned(),
             lines: lines.collect(),
+            annotations: AnnotationsInput::default(),
         };
         let request = request();
         let placed = self.shop.place_order(&request, &input).await;
@@ -303,6 +305,7 @@ async fn create_product(shop: &Shop, amount: &str) -> String {
         name: "Lamp".into(),
         description: String::new(),
         price: price(amount),
+        annotations: AnnotationsInput::default(),
     };
     let product = shop.create_product(&request(), input).await;
     product.expect("created").state.id.to_string()

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fritzy_domain::{
-    Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Append, AppendError,
-    AppendOutcome, CommandId, CursorMove, EntityId, Event, EventId, Position, State,
+    Account, AccountCreated, AccountEvent, AccountId, AccountPersonal, Annotations, Append,
+    AppendError, AppendOutcome, CommandId, CursorMove, EntityId, Event, EventId, Metadata,
+    Position, State,
 };
 use fritzy_types::{Deadline, Epoch, NodeId, ShardId, ShardLease, StorageError, Timestamp};
 use tokio::sync::Semaphore;
@@ -119,6 +120,8 @@ fn append(number: u128) -> Append {
     let created = AccountCreated {
         account_id: id,
         personal: personal.clone(),
+        external_reference: None,
+        metadata: Metadata::default(),
         at,
     };
     Append {
@@ -140,6 +143,7 @@ fn append(number: u128) -> Append {
             created_at: at,
             closed: false,
             personal,
+            annotations: Annotations::default(),
         }),
         deadline: Deadline::at(Instant::now() + Duration::from_secs(60)),
     }
