@@ -15,7 +15,7 @@ type Fault = (&'static str, &'static str, &'static [&'static str]);
 const LAST: &str = "(shard, position) = (SELECT shard, max(position) FROM journal GROUP BY shard
     HAVING count(*) > 2 ORDER BY shard LIMIT 1)";
 
-const FAULTS: [Fault; 32] = [
+const FAULTS: [Fault; 35] = [
     ("nothing", "SELECT 1", &[]),
     (
         "a gap in positions",
@@ -72,6 +72,23 @@ const FAULTS: [Fault; 32] = [
                 (SELECT id FROM customer_order WHERE status = 'created' AND creation_key IS NULL);
          UPDATE customer_order SET total_minor = 4597 WHERE status = 'created' AND creation_key IS NULL",
         &["total-wrong"],
+    ),
+    (
+        "another external reference",
+        "UPDATE account SET external_reference = 'crm-9' WHERE name = 'Bob'",
+        &["state-differs"],
+    ),
+    (
+        "other metadata",
+        "UPDATE product SET metadata = '{\"shelf\":\"8\"}' WHERE name = 'Bulb'",
+        &["state-differs"],
+    ),
+    (
+        "a shared external reference",
+        "DROP INDEX account_by_reference;
+         UPDATE account SET external_reference = 'crm-1' WHERE name = 'Cy';
+         UPDATE journal SET payload = replace(payload::text, 'crm-2', 'crm-1')::json",
+        &["reference-repeated", "schema-differs"],
     ),
     (
         "another key",
