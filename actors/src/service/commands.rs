@@ -163,6 +163,17 @@ impl Commands {
             .await
     }
 
+    /// The currency of the product is known to its owner only, so the amount is parsed there.
+    pub(crate) async fn reprice_in_own_currency(
+        &self,
+        request: &Request,
+        target: Target<'_>,
+        amount: String,
+    ) -> Result<Stored<Product>, ShopError> {
+        let reprice = ProductCommand::RepriceInOwnCurrency { amount };
+        self.command_product(request, target, reprice).await
+    }
+
     pub(crate) async fn command_order(
         &self,
         request: &Request,

@@ -273,6 +273,21 @@ impl Shop {
             .await
     }
 
+    /// Changes the price of a product, in the currency that it has.
+    ///
+    /// # Errors
+    /// [`ShopError`], as for every change; rejected also when the product does not exist.
+    pub async fn reprice_in_own_currency(
+        &self,
+        request: &Request,
+        target: impl Into<Target<'_>>,
+        amount: String,
+    ) -> Result<Stored<Product>, ShopError> {
+        self.commands
+            .reprice_in_own_currency(request, target.into(), amount)
+            .await
+    }
+
     /// Places an order at the current prices of its products.
     ///
     /// # Errors

@@ -88,6 +88,9 @@ fn product_commands() -> Samples<ProductCommand> {
         price: money(99_999),
         annotations: Annotations::default(),
     };
+    let reprice = ProductCommand::RepriceInOwnCurrency {
+        amount: "1.50".into(),
+    };
     let update = ProductCommand::Update {
         name: Some("Füller".into()),
         description: None,
@@ -98,8 +101,10 @@ fn product_commands() -> Samples<ProductCommand> {
         ("Reprice", ProductCommand::Reprice { price: money(1) }),
         ("Withdraw", ProductCommand::Withdraw),
         ("Annotate", ProductCommand::Annotate(annotations_change())),
+        ("RepriceInOwnCurrency", reprice),
     ]);
-    let all = variants!(ProductCommand: Create, Update, Reprice, Withdraw, Annotate);
+    let all = variants!(ProductCommand: Create, Update, Reprice, Withdraw, Annotate,
+        RepriceInOwnCurrency);
     require_all(all, values(&commands));
     commands
 }

@@ -66,7 +66,7 @@ impl ProductInput {
 pub(crate) struct MoneyInput {
     /// Decimal digits, such as "1999.98".
     pub(crate) amount: String,
-    /// ISO 4217 code; defaults to the shop's currency.
+    /// ISO 4217 code; defaults to the shop's currency, and for a new price to the product's.
     pub(crate) currency: Option<String>,
 }
 

@@ -36,4 +36,9 @@ pub enum ProductCommand {
     Withdraw,
     /// Changes the external reference, the metadata, or both.
     Annotate(AnnotationsChange),
+    /// Changes the price, in the currency that the product has.
+    RepriceInOwnCurrency {
+        /// Decimal text in the currency's major unit, not validated yet.
+        amount: String,
+    },
 }

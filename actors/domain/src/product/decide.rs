@@ -5,7 +5,7 @@ use super::{
     ProductUpdated, ProductWithdrawn,
 };
 use crate::text::{DESCRIPTION_CHARS_MAX, check_name, check_prose};
-use crate::{DecisionContext, Entity, Flaw, Rejection};
+use crate::{DecisionContext, Entity, Flaw, Money, Rejection};
 
 impl Entity for Product {
     type Command = ProductCommand;
@@ -56,6 +56,15 @@ impl Entity for Product {
                 })
             }
             (Some(product), ProductCommand::Reprice { price }) => {
+                check_available(product)?;
+                ProductEvent::Repriced(ProductRepriced {
+                    product_id: product.id,
+                    price,
+                    at: context.now,
+                })
+            }
+            (Some(product), ProductCommand::RepriceInOwnCurrency { amount }) => {
+                let price = Money::parse(&amount, product.price.currency(), "price.amount")?;
                 check_available(product)?;
                 ProductEvent::Repriced(ProductRepriced {
                     product_id: product.id,
@@ -115,7 +124,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Annotations, CommandId, Currency, Money};
+    use crate::{Annotations, CommandId, Currency};
 
     fn create(name: &str, description: &str) -> Result<Vec<ProductEvent>, Rejection> {
         let context = DecisionContext {
@@ -200,5 +209,43 @@ mod tests {
                 Err(gone.clone())
             );
         }
+    }
+
+    #[test]
+    fn price_without_currency_is_in_that_of_the_product() {
+        let context = DecisionContext {
+            now: Timestamp::from_micros(5),
+            command: CommandId::from_uuid(Uuid::from_u128(0xB)),
+        };
+        let yen = Currency::from_code("JPY").expect("exists");
+        let mut created = create("Lamp", "").expect("accepted");
+        if let ProductEvent::Created(created) = &mut created[0] {
+            created.price = Money::zero(yen);
+        }
+        let product = Product::evolve(None, &created[0]).expect("exists");
+        let reprice = |amount: &str| {
+            let amount = amount.to_owned();
+            let command = ProductCommand::RepriceInOwnCurrency { amount };
+            let events = Product::decide(Some(&product), command, &context)?;
+            let product = Product::evolve(Some(product.clone()), &events[0]);
+            Ok(product.expect("exists").price)
+        };
+        assert_eq!(
+            reprice("500"),
+            Ok(Money::from_minor_units(500, yen).expect("in range"))
+        );
+        let flaw = Flaw::TooManyDecimals {
+            max: 0,
+            currency: yen,
+        };
+        assert_eq!(
+            reprice("5.50"),
+            Err(Rejection::invalid("price.amount", flaw))
+        );
+        let flaw = Flaw::NotANumber;
+        assert_eq!(
+            reprice("five"),
+            Err(Rejection::invalid("price.amount", flaw))
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use fritzy_actors::{
-    OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig,
+    AccountInput, OrderInput, OrderLineInput, PriceInput, ProductInput, Request, Shop, ShopConfig,
 };
 use fritzy_domain::{
     AccountCommand, AnnotationsInput, CommandId, Cursor, OrderCommand, ProductCommand,
@@ -152,6 +152,38 @@ impl KafkaShop {
         let request = request();
         let placed = self.shop.place_order(&request, &input).await;
         placed.expect("placed").state.id.to_string()
+    }
+
+    /// Creates an account, a product and an order with external references and metadata.
+    pub(crate) async fn annotated_creations(&self) {
+        let annotations = AnnotationsInput {
+            external_reference: Some("web-1".into()),
+            metadata: vec![("a".into(), String::new())],
+        };
+        let input = AccountInput {
+            name: "Annotated".into(),
+            annotations: annotations.clone(),
+        };
+        let account = self.shop.create_account(&request(), input).await;
+        let account = account.expect("created").state.id.to_string();
+        let input = ProductInput {
+            name: "Lamp".into(),
+            description: String::new(),
+            price: price("1.99"),
+            annotations: annotations.clone(),
+        };
+        let product = self.shop.create_product(&request(), input).await;
+        let line = OrderLineInput {
+            product_id: product.expect("created").state.id.to_string(),
+            quantity: 1,
+        };
+        let input = OrderInput {
+            account_id: account,
+            lines: vec![line],
+            annotations,
+        };
+        let placed = self.shop.place_order(&request(), &input).await;
+        placed.expect("placed");
     }
 
     /// Places an order with so many lines, and returns its id.

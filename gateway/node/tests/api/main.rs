@@ -22,6 +22,7 @@ mod overload;
 mod pages;
 mod partial_responses;
 mod prices;
+mod references;
 mod request_ids;
 mod response_budget;
 mod schema_snapshot;

@@ -5,7 +5,7 @@ use fritzy_actors::{ProductInput as ShopProduct, Request};
 use fritzy_domain::{FingerprintBuilder, ProductCommand};
 
 use super::super::annotations::{AnnotationArguments, MetadataChangeInput, fingerprint};
-use super::super::app::app;
+use super::super::app::{App, app};
 use super::super::errors::{FieldResult, rejected, shop_error};
 use super::super::idempotency::command_request;
 use super::super::inputs::{MoneyInput, PricedProductInput, ProductInput};
@@ -88,7 +88,8 @@ impl ProductMutations {
         .await
     }
 
-    /// Changes the price. Existing orders keep theirs.
+    /// Changes the price, in the product's currency unless the price names one. Existing orders keep
+    /// theirs.
     async fn reprice_product(
         &self,
         context: &Context<'_>,
@@ -100,16 +101,21 @@ impl ProductMutations {
         idempotency_key: Option<String>,
     ) -> Option<FieldResult<ProductObject>> {
         failing_alone(async {
-            let app = app(context);
-            let price = price.into_shop(app.currency);
+            let App { shop, currency, .. } = app(context);
+            let in_own_currency = price.currency.is_none();
+            let price = price.into_shop(*currency);
+            // Also without a currency, which keeps the fingerprints of earlier versions.
             let content =
                 |print: FingerprintBuilder| print.text(&price.amount).text(&price.currency);
             let change = Change::new(id, expected_version, idempotency_key)?;
             let request = change.request(context, "repriceProduct", content)?;
-            let repriced = app
-                .shop
-                .reprice_product(&request, change.target(), price)
-                .await;
+            let target = change.target();
+            let repriced = if in_own_currency {
+                shop.reprice_in_own_currency(&request, target, price.amount)
+                    .await
+            } else {
+                shop.reprice_product(&request, target, price).await
+            };
             Ok(repriced.map_err(shop_error)?.into())
         })
         .await

@@ -255,14 +255,13 @@ pub(crate) async fn i8_repeated_key_goes_before_a_taken_reference(fixture: Fixtu
     assert_eq!(write(&fixture, again).await, Err(AppendError::Conflict));
 }
 
-/// References that the clients of one round claim.
-const CONTENDED: usize = 6;
-/// Claims of each node in a round, half of them creations and half annotations.
-const CLAIMS: usize = 24;
-const ROUNDS: u128 = 15;
+/// References that the clients of one round claim: so many that a batch has several of them.
+const CONTENDED: u128 = 32;
+const ROUNDS: u128 = 30;
 
-/// Clients of two nodes claim a few references at once, in any order. One wins each; the others
-/// learn who, and their neighbours notice nothing.
+/// Clients of two nodes claim the same references at once, in any order, each by a creation and by
+/// an annotation on every node. One wins each; the others learn who, and their neighbours notice
+/// nothing.
 pub(crate) async fn concurrent_claims_have_one_winner_each(cluster: Cluster) {
     let nodes = [cluster.join(1).await, cluster.join(2).await];
     let mut leases = Vec::new();
@@ -311,19 +310,20 @@ async fn claims_of(
         let shard = node as u128 * half + index % half;
         (1_000 * (round + 1) + index) * u128::from(SHARDS) + shard
     };
+    // Even and odd shards have different committers.
+    let created =
+        |index, reference: Option<&str>| creation(shop, Kind::Account, number_of(index), reference);
+    let bare = (0..CONTENDED).map(|index| write(shop, created(2 * index + 1, None)));
+    let bare = join_all(bare).await.into_iter();
     let mut claims = Vec::new();
-    for index in 0..CLAIMS as u128 {
-        let reference = format!("r{round}-{}", random.usize(..CONTENDED));
-        let created = |reference| creation(shop, Kind::Account, number_of(index), reference);
-        let append = if index % 2 == 0 {
-            created(Some(&reference))
-        } else {
-            let bare = write(shop, created(None)).await.expect("written");
-            annotate(shop, &bare, number_of(500 + index), Some(&reference))
-        };
-        claims.push((Some(reference), append));
-        let neighbour = creation(shop, Kind::Account, number_of(250 + index), None);
-        claims.push((None, neighbour));
+    for (index, bare) in (0..).zip(bare) {
+        let reference = format!("r{round}-{index}");
+        let bare = bare.expect("written");
+        let annotated = annotate(shop, &bare, number_of(500 + index), Some(&reference));
+        claims.push((Some(reference.clone()), annotated));
+        let new = created(2 * index, Some(&reference));
+        claims.push((Some(reference), new));
+        claims.push((None, created(250 + index, None)));
     }
     random.shuffle(&mut claims);
     claims
