@@ -30,9 +30,8 @@ pub(super) fn batch_statement(
     statement.new_products(&states.new_products);
     statement.new_orders(states.new_orders);
     let mut checks = Vec::new();
-    statement.changed_accounts(&states.changed_accounts, &mut checks);
-    statement.changed_products(&states.changed_products, &mut checks);
-    statement.changed_orders(&states.changed_orders, &mut checks);
+    // Before the changes that claim nothing: a claim that waits for one of those holds nothing that
+    // they still need.
     if check(&states.annotated_accounts, "annotated_account", &mut checks) {
         annotated_accounts(&mut statement.0, &states.annotated_accounts);
     }
@@ -42,6 +41,9 @@ pub(super) fn batch_statement(
     if check(&states.annotated_orders, "annotated_order", &mut checks) {
         annotated_orders(&mut statement.0, &states.annotated_orders);
     }
+    statement.changed_accounts(&states.changed_accounts, &mut checks);
+    statement.changed_products(&states.changed_products, &mut checks);
+    statement.changed_orders(&states.changed_orders, &mut checks);
     statement.result(&checks);
     statement.0
 }

@@ -245,7 +245,7 @@ fn each_planted_fault_is_the_only_one_reported() {
         );
         let code = i32::from(!expected.is_empty());
         assert_eq!(output.status.code(), Some(code), "{fault}: {output:?}");
-        assert_eq!(report["checked"]["events"], 16, "{fault}: {report}");
+        assert_eq!(report["checked"]["events"], 20, "{fault}: {report}");
         server
             .psql(&format!("DROP DATABASE {copy}"))
             .expect("dropped");
